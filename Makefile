@@ -1,0 +1,60 @@
+# Every target sets up .venv from nothing where needed; a second call does not reinstall.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt
+
+.PHONY: run ui test lint bench bench-quick constraints clean help
+
+help:  ## Say what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/installed  ## Materialize the whole graph; ARGS="--select group:pca" for less
+	@$(BIN)/mnist-pipeline run $(ARGS)
+
+ui: $(VENV)/installed  ## Serve the Dagster UI on http://127.0.0.1:3000; ARGS="--port 3001" for another
+	@$(BIN)/mnist-pipeline ui $(ARGS)
+
+test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-test  ## Lint, check formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/installed-bench  ## Measure the methods beside what a user would pick instead (15 minutes)
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (3 minutes)
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks --quick $(ARGS)
+
+constraints:  ## Resolve constraints.txt anew (needs uv)
+	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header --no-annotate --quiet \
+	  | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.new
+	@(grep '^#' constraints.txt; cat constraints.new) > constraints.all && rm constraints.new && mv constraints.all constraints.txt
+
+clean:  ## Remove the virtual environment
+	@rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "$(PYTHON) is older than 3.10; name another with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "$(PYTHON) can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/installed: $(BIN)/python $(SOURCES)
+	@echo "Installing the pipeline into $(VENV) …"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	@echo "Installing the test tools into $(VENV) …"
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed
+	@echo "Installing the libraries to compare with into $(VENV) …"
+	@$(PIP) --editable '.[bench]'
+	@touch $@

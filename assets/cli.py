@@ -1,0 +1,136 @@
+"""The command line: run the graph, open the Dagster UI."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from assets import settings
+
+LOCALHOST = "127.0.0.1"
+STOP_SECONDS = 10  # what servers get to end by themselves
+INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
+MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """MNIST from raw files to an evaluation report, as Dagster assets."""
+
+
+@main.command()
+@click.option(
+    "--select",
+    default="*",
+    metavar="SELECTION",
+    help="Assets to materialize, in Dagster's syntax: 'covariance', 'group:pca', '+key:cnn_model'; all by default.",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Run configuration, YAML, as in the launchpad of the UI.",
+)
+def run(select: str, config: Path | None) -> None:
+    """Materialize assets, and say where the report lies."""
+    configured = _prepare()
+    import dagster as dg
+
+    from assets import launch, storage
+    from assets.console import log_path
+
+    try:
+        selected = launch.select_assets(select)
+        run_config = launch.load_run_config(config, selected)
+    except launch.LaunchError as error:
+        _fail(str(error))
+    click.echo(f"Materializing {len(selected)} assets of {configured.data} into {configured.storage}\n")
+    with dg.DagsterInstance.get() as instance:
+        outcome = launch.materialize(instance, selected, run_config)
+        if not outcome.success:
+            _fail("\n".join([*launch.failures(outcome), f"Full log: {log_path(outcome.run_id)}"]))
+        rows = launch.model_rows(instance)
+    if rows:
+        click.echo("\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"))
+        click.echo("\n".join(MODEL_TABLE.format(*row) for row in rows))
+    with contextlib.suppress(storage.StorageError):
+        click.echo(f"\nReport: {storage.current().path('evaluation_report')}")
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
+def ui(port: int) -> None:
+    """Serve the Dagster UI on 127.0.0.1, with the daemon that schedules and sensors need."""
+    _prepare()
+    _require_free(port)
+    click.echo(f"Dagster UI: http://{LOCALHOST}:{port}")
+    command = [str(Path(sys.executable).with_name("dg")), "dev", "--host", LOCALHOST, "--port", str(port)]
+    workspace = ["--workspace", str(settings.PROJECT / "workspace.yaml"), "--log-level", "warning"]
+    raise SystemExit(_serve([*command, *workspace]))
+
+
+def _prepare() -> settings.Settings:
+    """Settings from the environment, with a storage directory that can be written and an instance in it."""
+    try:
+        configured = settings.load()
+    except settings.SettingsError as error:
+        _fail(str(error))
+    for directory in (Path(configured.storage), configured.dagster_home):
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            probe = directory / f".{uuid.uuid4().hex}.tmp"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            _fail(
+                f"storage {directory} can't be written ({error.strerror}); "
+                "point MNIST_PIPELINE_STORAGE at a directory that can"
+            )
+    instance_file = configured.dagster_home / INSTANCE_FILE.name
+    if not instance_file.exists():
+        instance_file.write_text(INSTANCE_FILE.read_text(encoding="utf-8"), encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(configured.dagster_home)
+    return configured
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCALHOST, port))
+        except OSError as error:
+            _fail(f"port {port} can't be listened on ({error.strerror}); choose another with --port")
+
+
+def _serve(command: list[str]) -> int:
+    """Run servers until they end or this process is told to; leave none of them behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    process = subprocess.Popen(command, cwd=settings.PROJECT, start_new_session=True)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        click.echo("Stopping the Dagster UI …")
+        return 0
+    finally:
+        for sent in (signal.SIGINT, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, sent)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+
+
+def _fail(message: str) -> NoReturn:
+    raise click.ClickException(message)
+
+
+if __name__ == "__main__":
+    main()

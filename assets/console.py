@@ -1,0 +1,77 @@
+"""What a run shows in the terminal: a Dagster logger that prints a line an asset, and keeps the full log."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import dagster as dg
+
+from assets import settings
+from assets.results import HEADLINE
+
+NAME_WIDTH = 22
+
+
+def log_path(run_id: str) -> Path:
+    """Where the full log of a run goes."""
+    return settings.load().dagster_home / "logs" / f"{run_id}.log"
+
+
+def _create(context: dg.InitLoggerContext) -> logging.Logger:
+    logger = logging.Logger("mnist_pipeline.run", logging.DEBUG)
+    logger.addHandler(TerminalHandler())
+    if context.run_id:
+        path = log_path(context.run_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(path, encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(file)
+    return logger
+
+
+console_logger = dg.LoggerDefinition(_create, description="One line an asset on the terminal; every event into a file.")
+
+
+class TerminalHandler(logging.Handler):
+    """Prints progress within a step, and a line with time and telling figure as an asset finishes."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._headlines: dict[str, str] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print what a person wants to know of a record; pass over the rest."""
+        meta: dict[str, Any] = record.__dict__.get("dagster_meta", {})
+        event: dg.DagsterEvent | None = meta.get("dagster_event")
+        step = meta.get("step_key") or ""
+        if event is None:
+            if record.levelno in (logging.INFO, logging.WARNING):
+                _transient(f"  {step:<{NAME_WIDTH}} {meta.get('orig_message', record.getMessage())}")
+        elif event.event_type == dg.DagsterEventType.STEP_START:
+            _transient(f"  {step:<{NAME_WIDTH}} …")
+        elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
+            self._headlines[step] = str(headline.value) if headline else ""
+        elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+            seconds = event.step_success_data.duration_ms / 1000
+            _line(f"  {step:<{NAME_WIDTH}} {seconds:6.2f} s   {self._headlines.pop(step, '')}")
+        elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            _line(click.style(f"  {step:<{NAME_WIDTH}} failed", fg="red"))
+
+
+def _transient(text: str) -> None:
+    """Show what goes on: a line that the next one replaces on a terminal, dim lines elsewhere."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        click.echo(f"\r\033[2K{click.style(text[: width - 1], dim=True)}", nl=False)
+    elif not text.endswith("…"):
+        click.echo(text)
+
+
+def _line(text: str) -> None:
+    click.echo(f"\r\033[2K{text}" if sys.stdout.isatty() else text)

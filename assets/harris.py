@@ -1,0 +1,63 @@
+"""Harris corners of the ten digit images, shown to be PCA of the gradients."""
+
+import dagster as dg
+import numpy as np
+from pydantic import Field
+
+from assets.records import Corners
+from assets.results import result, stopwatch
+from mnist_pipeline import harris
+
+GROUP = "harris"
+
+
+class HarrisConfig(dg.Config):
+    """What counts as a corner."""
+
+    kappa: float = Field(harris.KAPPA, gt=0, lt=0.25, description="κ in det M − κ (tr M)²; 0.04–0.06 is customary.")
+    relative_threshold: float = Field(
+        harris.RELATIVE_THRESHOLD,
+        ge=0,
+        lt=1,
+        description="Smallest response of a corner, as a share of the largest in its image.",
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def harris_corners(digit_images: np.ndarray, config: HarrisConfig) -> dg.MaterializeResult[Corners]:
+    """Corners by det M − κ (tr M)², where M, the structure tensor, is the Gram matrix GᵀG of the gradients.
+
+    The nine rows of G are the gradients around a pixel, so the eigenvectors of M are their principal
+    components: two large eigenvalues mean variation in two directions, a corner.
+    """
+    from mnist_pipeline import figures
+
+    with stopwatch() as watch:
+        found = _find(digit_images, config)
+    difference, change = float(found.gram_difference.max()), float(np.median(found.centering_change))
+    return result(
+        found,
+        f"{np.count_nonzero(found.corners)} corners; M and GᵀG differ by {difference:.1e}",
+        seconds=watch.seconds,
+        numbers={
+            "num_corners": int(np.count_nonzero(found.corners)),
+            "max_relative_difference": difference,
+            "centering_change": change,
+        },
+        figures={"corners": figures.harris_corners(digit_images, found.response, found.corners)},
+        config=config,
+    )
+
+
+def _find(images: np.ndarray, config: HarrisConfig) -> Corners:
+    tensors = np.stack([harris.structure_tensor(image) for image in images])
+    responses = np.stack([harris.corner_response(image, config.kappa) for image in images])
+    corners = np.stack([harris.corners(response, config.relative_threshold) for response in responses])
+    return Corners(
+        structure_tensor=tensors,
+        eigenvalues=np.linalg.eigvalsh(tensors),
+        response=responses,
+        corners=corners,
+        gram_difference=np.array([harris.gram_difference(image) for image in images]),
+        centering_change=np.array([harris.centering_change(image, found) for image, found in zip(images, corners)]),
+    )

@@ -1,0 +1,122 @@
+"""k-nearest neighbours: what the search needs, and the neighbours of the test images."""
+
+from enum import Enum
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from assets.records import Neighbors
+from assets.results import result, stopwatch
+from mnist_pipeline import evaluation, knn
+from mnist_pipeline.datasets import CLASS_NAMES, DigitSet
+from mnist_pipeline.pca import Eigendecomposition
+
+GROUP = "knn"
+NUM_KEPT = 10
+NUM_ERRORS_SHOWN = 8
+NUM_NEIGHBORS_SHOWN = 3
+
+
+class Algorithm(Enum):
+    """How neighbours are searched; all find the same ones."""
+
+    AUTO = "auto"
+    PCA = "pca"
+    BRUTE = "brute"
+    KDTREE = "kdtree"
+
+
+class TieBreak(Enum):
+    """Who wins a tied vote."""
+
+    NEAREST = "nearest"
+    SMALLEST = "smallest"
+
+
+class KNNConfig(dg.Config):
+    """How neighbours vote."""
+
+    algorithm: Algorithm = Field(
+        Algorithm.AUTO, description="Search algorithm; the k-d tree takes minutes at 784 dimensions."
+    )
+    num_neighbors: int = Field(3, ge=1, le=1_000, description="k: how many of the nearest images vote.")
+    tie_break: TieBreak = Field(
+        TieBreak.NEAREST,
+        description="Whether a tied vote goes to the class of the nearest, or the smallest label.",
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def knn_index(
+    train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition: Eigendecomposition
+) -> dg.MaterializeResult[dict[str, np.ndarray]]:
+    """What the search needs: the training images, and their leading principal components in search order."""
+    with stopwatch() as watch:
+        classifier = knn.KNNClassifier(num_neighbors=1, algorithm="pca")
+        classifier.fit(train_digits.images, train_digits.labels, data_mean, eigendecomposition.eigenvectors)
+        arrays = classifier.to_arrays()
+    size = sum(array.nbytes for array in arrays.values())
+    return result(
+        arrays,
+        f"{len(train_digits.labels):,} images, {size / 1e6:.0f} MB",
+        seconds=watch.seconds,
+        numbers={"count": len(train_digits.labels)},
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"numba"})
+def knn_predictions(
+    knn_index: dict[str, np.ndarray], test_digits: DigitSet, train_digits: DigitSet, config: KNNConfig
+) -> dg.MaterializeResult[Neighbors]:
+    """The nearest training images of each test image, their exact squared distances, and the majority label."""
+    from mnist_pipeline import figures
+
+    kept = max(min(NUM_KEPT, len(train_digits.labels)), config.num_neighbors)
+    with stopwatch() as watch:
+        classifier = knn.KNNClassifier.from_arrays(knn_index, kept, config.algorithm.value)
+        distances, indices = classifier.kneighbors(test_digits.images)
+        labels = knn.vote(train_digits.labels[indices[:, : config.num_neighbors]], config.tie_break.value)
+    found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)
+    wrong = np.flatnonzero(labels != test_digits.labels)
+    accuracies = pd.DataFrame(accuracy_by_k(found, train_digits.labels, test_digits.labels))
+    return result(
+        found,
+        f"k = {config.num_neighbors}: {len(labels) / watch.seconds:,.0f} images a second",
+        seconds=watch.seconds,
+        numbers={"count": len(labels)},
+        tables={"accuracy_by_k": accuracies},
+        figures={"errors": figures.neighbor_errors(*_shown(found, wrong, train_digits, test_digits))}
+        if len(wrong)
+        else {},
+        config=config,
+    )
+
+
+def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:
+    """Accuracy of the vote of the k nearest under both tie rules, for each k that the one search covers."""
+    near = train_labels[neighbors.indices]
+    ks = range(1, near.shape[1] + 1)
+    return {
+        "k": list(ks),
+        **{
+            rule.value: [evaluation.accuracy(test_labels, knn.vote(near[:, :k], rule.value)) for k in ks]
+            for rule in TieBreak
+        },
+    }
+
+
+def _shown(
+    found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet
+) -> tuple[np.ndarray, list[str], np.ndarray, list[list[str]]]:
+    """Wrongly read test images, and their nearest training images, with captions."""
+    wrong = wrong[:NUM_ERRORS_SHOWN]
+    near = found.indices[wrong, :NUM_NEIGHBORS_SHOWN]
+    captions = [f"{CLASS_NAMES[test.labels[i]]} → {CLASS_NAMES[found.labels[i]]}" for i in wrong]
+    return (
+        test.images[wrong],
+        captions,
+        train.images[near],
+        [[CLASS_NAMES[label] for label in row] for row in train.labels[near]],
+    )

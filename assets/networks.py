@@ -1,0 +1,231 @@
+"""The two networks: trained, and asked about the test images.
+
+Torch is imported where it is used, so that loading the definitions stays quick.
+"""
+
+import dataclasses
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from assets.records import Network, Predictions
+from assets.results import progress, result, stopwatch
+from assets.seed import Seed
+from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, NUM_CLASSES, DigitSet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import nn
+
+    from mnist_pipeline.training import EpochRecord, Recipe
+
+GROUP = "networks"
+HIDDEN_SIZE = 1024
+NUM_ERRORS_SHOWN = 60
+
+
+class RecipeName(Enum):
+    """Which of the named training recipes."""
+
+    DEFAULT = "default"
+    FAST = "fast"
+    NOTEBOOK = "notebook"
+
+
+class NetworkConfig(dg.Config):
+    """How a network is trained: a named recipe, and what departs from it."""
+
+    recipe: RecipeName = Field(RecipeName.DEFAULT, description="Named recipe to start from.")
+    epochs: int | None = Field(None, ge=1, le=1_000, description="Passes over the images; the recipe's if unset.")
+    batch_size: int | None = Field(None, ge=1, le=65_536, description="Images an update; the recipe's if unset.")
+    learning_rate: float | None = Field(
+        None, gt=0, le=10, description="Adam's step, its peak in a one-cycle schedule; the recipe's if unset."
+    )
+    validation_share: float = Field(
+        1 / 12, ge=0, le=0.5, description="Share of the training images held out for the accuracy by epoch."
+    )
+
+
+def resolve_recipe(name: str, config: NetworkConfig) -> "Recipe":
+    """The named recipe with the configured departures."""
+    from mnist_pipeline import training
+
+    departures = {
+        field: value
+        for field in ("epochs", "batch_size", "learning_rate")
+        if (value := getattr(config, field)) is not None
+    }
+    return dataclasses.replace(training.recipe_named(name, config.recipe.value), **departures)
+
+
+def build(name: str) -> "nn.Module":
+    """The network of that name, freshly initialised."""
+    from mnist_pipeline import networks
+
+    if name == "mlp":
+        return networks.MLP(IMAGE_SIDE * IMAGE_SIDE, HIDDEN_SIZE, NUM_CLASSES)
+    return networks.CNN(NUM_CLASSES)
+
+
+def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition:
+    @dg.asset(name=f"{name}_model", group_name=GROUP, kinds={"torch"}, description=description)
+    def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed) -> dg.MaterializeResult[Network]:
+        return _train(name, title, train_digits, config, seed.value)
+
+    return model
+
+
+def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed: int) -> dg.MaterializeResult[Network]:
+    from mnist_pipeline import figures, networks, training
+
+    recipe = resolve_recipe(name, config)
+    model = training.build(build, name, seed=seed)
+    with stopwatch() as watch:
+        history = training.train(
+            model,
+            digits.images,
+            digits.labels,
+            recipe,
+            seed=seed,
+            validation_size=round(config.validation_share * len(digits.images)),
+            on_epoch=lambda record: _report_epoch(record, recipe.epochs),
+        )
+    network = Network(
+        training.weights(model),
+        np.array([record.loss for record in history.epochs]),
+        np.array([record.accuracy for record in history.epochs]),
+        np.array([_or_nan(record.validation_accuracy) for record in history.epochs]),
+    )
+    curves = {"training": network.accuracy}
+    if history.num_validation:
+        curves["held-out"] = network.validation_accuracy
+    scored = list(curves)[-1]
+    layers = pd.DataFrame(
+        [
+            {"layer": layer.kind, "output": str(layer.output_shape), "parameters": layer.num_parameters}
+            for layer in networks.layers(model)
+        ]
+    )
+    return result(
+        network,
+        f"{scored} accuracy {curves[scored][-1]:.2%} after {recipe.epochs} epochs",
+        seconds=watch.seconds,
+        numbers={
+            "loss": float(network.loss[-1]),
+            "training_accuracy": float(network.accuracy[-1]),
+            **({"validation_accuracy": float(network.validation_accuracy[-1])} if history.num_validation else {}),
+            "parameters": networks.num_parameters(model),
+            "precision": history.precision,
+            "device": history.device,
+            "recipe": dg.MetadataValue.json(dataclasses.asdict(recipe)),
+        },
+        tables={"layers": layers},
+        figures={"learning": figures.learning_curves(network.loss, curves, title)},
+        config=config,
+    )
+
+
+def _report_epoch(record: "EpochRecord", epochs: int) -> None:
+    held_out = {} if record.validation_accuracy is None else {"held_out_accuracy": record.validation_accuracy}
+    progress(record.epoch, epochs, loss=record.loss, accuracy=record.accuracy, **held_out)
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=f"{name}_predictions",
+        group_name=GROUP,
+        kinds={"torch"},
+        description=description,
+        ins={"model": dg.AssetIn(f"{name}_model")},
+    )
+    def predictions(model: Network, test_digits: DigitSet) -> dg.MaterializeResult[Predictions]:
+        from mnist_pipeline import training
+
+        with stopwatch() as watch:
+            network = training.load_weights(build(name), model.weights)
+            probabilities = training.predict_probabilities(network, test_digits.images)
+        labels = probabilities.argmax(axis=1).astype(np.uint8)
+        confidence = float(probabilities.max(axis=1).mean())
+        return result(
+            Predictions(labels, probabilities),
+            f"mean confidence {confidence:.1%}",
+            seconds=watch.seconds,
+            numbers={"count": len(labels), "mean_confidence": confidence},
+        )
+
+    return predictions
+
+
+mlp_model = _model_asset(
+    "mlp",
+    "MLP",
+    f"Multi-layer perceptron 784–{HIDDEN_SIZE}–10 with ReLU, trained with Adam on the cross-entropy.",
+)
+mlp_predictions = _predictions_asset("mlp", "The perceptron's class probabilities of each test image.")
+cnn_model = _model_asset(
+    "cnn",
+    "CNN",
+    "Convolutional network: convolution 5×5 to 32 channels, max-pooling 2, ReLU, convolution 5×5 to 64, "
+    "max-pooling 2, ReLU, linear to 10; trained with Adam on the cross-entropy.",
+)
+cnn_predictions = _predictions_asset("cnn", "The convolutional network's class probabilities of each test image.")
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def cnn_kernels(cnn_model: Network) -> dg.MaterializeResult[np.ndarray]:
+    """The 32 first-layer kernels of the convolutional network, float32 (32, 5, 5)."""
+    from mnist_pipeline import figures
+
+    with stopwatch() as watch:
+        kernels = next(array for array in cnn_model.weights.values() if array.ndim == 4)[:, 0]
+    return result(
+        kernels,
+        f"{len(kernels)} kernels, largest weight {np.abs(kernels).max():.2f}",
+        seconds=watch.seconds,
+        figures={"kernels": figures.kernels(kernels)},
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"pandas"})
+def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet) -> dg.MaterializeResult[pd.DataFrame]:
+    """Every test digit that the convolutional network gets wrong, the most confident error first."""
+    from mnist_pipeline import evaluation
+
+    with stopwatch() as watch:
+        errors = pd.DataFrame(
+            evaluation.misclassified(test_digits.labels, cnn_predictions.labels, cnn_predictions.probabilities)
+        )
+    return result(
+        errors,
+        f"{len(errors)} errors of {len(test_digits.labels):,}",
+        seconds=watch.seconds,
+        numbers={"count": len(errors)},
+        tables={"worst": errors},
+        figures={"errors": _drawn(errors, test_digits.images)} if len(errors) else {},
+    )
+
+
+def _drawn(errors: pd.DataFrame, images: np.ndarray) -> "Figure":
+    """The worst errors as a grid of images, captioned."""
+    from mnist_pipeline import figures
+
+    shown = errors.head(NUM_ERRORS_SHOWN)
+    return figures.image_grid(
+        images[shown["index"].to_numpy(dtype=np.int64)],
+        columns=10,
+        captions=[
+            f"{CLASS_NAMES[true]} → {CLASS_NAMES[predicted]}, {probability:.0%}"
+            for true, predicted, probability in zip(
+                shown["true_label"], shown["predicted_label"], shown["probability"], strict=True
+            )
+        ],
+        title=f"{len(shown)} of {len(errors)} errors, worst first: true → predicted, probability of the predicted",
+    )

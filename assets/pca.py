@@ -1,0 +1,165 @@
+"""Principal component analysis of the training images, each step an asset."""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from assets.records import Reconstructions
+from assets.results import result, stopwatch
+from mnist_pipeline import pca
+from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
+from mnist_pipeline.pca import Eigendecomposition
+
+GROUP = "pca"
+NUM_EIGENVECTORS_SHOWN = 20
+
+
+class ProjectionsConfig(dg.Config):
+    """How much of the training data's coordinates is kept."""
+
+    num_components: int = Field(100, ge=2, le=784, description="Leading components to project on.")
+
+
+class ReconstructionsConfig(dg.Config):
+    """From how many components the digits are rebuilt."""
+
+    num_components: list[int] = Field(
+        [2, 3, 5, 10, 20, 50, 100], min_length=1, description="Numbers k of components, each 1–784."
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def data_mean(train_digits: DigitSet) -> dg.MaterializeResult[np.ndarray]:
+    """Mean of each pixel over the training images, m = Σ xᵢ / N, float64 (784,)."""
+    from mnist_pipeline import figures
+
+    with stopwatch() as watch:
+        mean = pca.mean(train_digits.images)
+    return result(
+        mean,
+        f"grey level {mean.mean():.2f} on average",
+        seconds=watch.seconds,
+        numbers={"empty_pixels": int(np.count_nonzero(mean == 0))},
+        figures={"mean": figures.mean_image(mean, IMAGE_SIDE)},
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def centered_data(train_digits: DigitSet, data_mean: np.ndarray) -> dg.MaterializeResult[np.ndarray]:
+    """Training images minus the mean, xᵢ − m, float32 (N, 784)."""
+    with stopwatch() as watch:
+        centered = pca.center(train_digits.images, data_mean)
+    largest = float(np.abs(pca.mean(centered)).max())
+    return result(
+        centered,
+        f"largest mean left {largest:.1e}",
+        seconds=watch.seconds,
+        numbers={"shape": str(centered.shape), "largest_mean": largest},
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def covariance(centered_data: np.ndarray) -> dg.MaterializeResult[np.ndarray]:
+    """Sample covariance of the pixels, C = Xᵀ X / (N − 1) of the centred data, float64 (784, 784)."""
+    from mnist_pipeline import figures
+
+    with stopwatch() as watch:
+        matrix = pca.covariance(centered_data)
+    return result(
+        matrix,
+        f"trace {np.trace(matrix):,.0f}",
+        seconds=watch.seconds,
+        numbers={"trace": float(np.trace(matrix)), "asymmetry": float(np.abs(matrix - matrix.T).max())},
+        figures={"covariance": figures.matrix(matrix, "Covariance of the pixels", "covariance (grey levels squared)")},
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"scipy"})
+def eigendecomposition(covariance: np.ndarray) -> dg.MaterializeResult[Eigendecomposition]:
+    """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance: C = V diag(λ) Vᵀ."""
+    from mnist_pipeline import figures
+
+    with stopwatch() as watch:
+        decomposition = pca.eigendecomposition(covariance)
+    values, vectors = decomposition
+    shares = pca.explained_share(values)
+    enough = {share: pca.components_for_share(values, share) for share in (0.8, 0.9, 0.95)}
+    shown = min(NUM_EIGENVECTORS_SHOWN, len(values))
+    return result(
+        decomposition,
+        f"{enough[0.9]} of {len(values)} components hold 90% of the variance",
+        seconds=watch.seconds,
+        numbers={
+            "largest_eigenvalue": float(values[0]),
+            "smallest_eigenvalue": float(values[-1]),
+            **{f"components_for_{share:.0%}".replace("%", ""): count for share, count in enough.items()},
+        },
+        figures={
+            "eigenvalues": figures.eigenvalues(values, shares),
+            "eigenvectors": figures.eigenvectors(vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()),
+        },
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def projections(
+    centered_data: np.ndarray,
+    eigendecomposition: Eigendecomposition,
+    train_digits: DigitSet,
+    config: ProjectionsConfig,
+) -> dg.MaterializeResult[np.ndarray]:
+    """Training data on the leading components, P = (X − m) V_k, float32 (N, k)."""
+    from mnist_pipeline import figures
+
+    values, vectors = eigendecomposition
+    with stopwatch() as watch:
+        coordinates = pca.project(centered_data, None, vectors[:, : config.num_components])
+    share = pca.explained_share(values)[config.num_components - 1]
+    return result(
+        coordinates,
+        f"{share:.1%} of the variance on {config.num_components} components",
+        seconds=watch.seconds,
+        numbers={"explained_share": float(share)},
+        figures={"scatter": figures.class_scatter(coordinates[:, :2], train_digits.labels, CLASS_NAMES)},
+        config=config,
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def reconstructions(
+    digit_images: np.ndarray,
+    test_digits: DigitSet,
+    data_mean: np.ndarray,
+    eigendecomposition: Eigendecomposition,
+    config: ReconstructionsConfig,
+) -> dg.MaterializeResult[Reconstructions]:
+    """The ten digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the error on the test images."""
+    from mnist_pipeline import figures
+
+    values, vectors = eigendecomposition
+    ks = sorted(set(config.num_components))
+    _require_components(ks, len(values))
+    with stopwatch() as watch:
+        images = np.stack([_reconstruct(digit_images, data_mean, vectors[:, :k]) for k in ks])
+        shares = pca.explained_share(values)[np.array(ks) - 1]
+        errors = pca.reconstruction_rmse(test_digits.images, data_mean, vectors, ks)
+    value = Reconstructions(np.array(ks), images.astype(np.float32), shares, errors)
+    return result(
+        value,
+        f"k = {ks[-1]}: error {errors[-1]:.1f} grey levels on the test images",
+        seconds=watch.seconds,
+        tables={"table": pd.DataFrame({"k": ks, "explained_share": shares, "test_rmse": errors})},
+        figures={"reconstructions": figures.reconstructions(digit_images, images, ks)},
+        config=config,
+    )
+
+
+def _reconstruct(images: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
+    return pca.reconstruct(pca.project(images, mean, components), mean, components).reshape(images.shape)
+
+
+def _require_components(ks: list[int], most: int) -> None:
+    outside = [k for k in ks if not 1 <= k <= most]
+    if outside:
+        raise ValueError(f"num_components of reconstructions holds {outside[0]}; each must lie in 1–{most}")

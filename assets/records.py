@@ -1,0 +1,121 @@
+"""The named arrays that assets hold: what each field is, and its shape."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Reconstructions(NamedTuple):
+    """The ten digit images from k components, and the error of such reconstructions on the test images.
+
+    Attributes
+    ----------
+    num_components : ndarray of shape (n_k,), int64
+        The values of k.
+    images : ndarray of shape (n_k, n_digits, 28, 28), float32
+        Not clipped.
+    explained_share : ndarray of shape (n_k,), float64
+        Share of the training variance on the first k components, 0–1.
+    test_rmse : ndarray of shape (n_k,), float64
+        Root mean squared error over all test pixels, in grey levels.
+    """
+
+    num_components: np.ndarray
+    images: np.ndarray
+    explained_share: np.ndarray
+    test_rmse: np.ndarray
+
+
+class Corners(NamedTuple):
+    """Harris corners of some images, with what shows them to be PCA of the gradients.
+
+    Attributes
+    ----------
+    structure_tensor : ndarray of shape (n_digits, 28, 28, 2, 2), float64
+    eigenvalues : ndarray of shape (n_digits, 28, 28, 2), float64
+        Of the structure tensor, in ascending order.
+    response : ndarray of shape (n_digits, 28, 28), float64
+    corners : ndarray of shape (n_digits, 28, 28), bool
+    gram_difference : ndarray of shape (n_digits,), float64
+        Largest difference between the structure tensor and GᵀG, relative to the largest entry.
+    centering_change : ndarray of shape (n_digits,), float64
+        Median over the corners of the share of tr M that centring the gradients takes away.
+    """
+
+    structure_tensor: np.ndarray
+    eigenvalues: np.ndarray
+    response: np.ndarray
+    corners: np.ndarray
+    gram_difference: np.ndarray
+    centering_change: np.ndarray
+
+
+class Neighbors(NamedTuple):
+    """The nearest training images of each test image, nearest first, and the label they vote for.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_test,), uint8
+    num_neighbors : ndarray of shape (), int64
+        How many of the neighbours vote; more may be kept.
+    indices : ndarray of shape (n_test, n_kept), int64
+        Into the training images; equal distances by index.
+    squared_distances : ndarray of shape (n_test, n_kept), int64
+        Exact.
+    """
+
+    labels: np.ndarray
+    num_neighbors: np.ndarray
+    indices: np.ndarray
+    squared_distances: np.ndarray
+
+
+class SoftmaxModel(NamedTuple):
+    """Weights and bias of softmax regression, and what each epoch measured.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_classes, 784), float64
+    bias : ndarray of shape (n_classes,), float64
+    loss, accuracy : ndarrays of shape (n_epochs,), float64
+        Mean over the training images, each seen just before its update.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    loss: np.ndarray
+    accuracy: np.ndarray
+
+
+class Network(NamedTuple):
+    """A trained network.
+
+    Attributes
+    ----------
+    weights : dict from parameter name to ndarray, float32
+    loss, accuracy : ndarrays of shape (n_epochs,), float64
+        Mean over the training images, each scored just before its batch's update.
+    validation_accuracy : ndarray of shape (n_epochs,), float64
+        On held-out training images; NaN if none were held out.
+    """
+
+    weights: dict[str, np.ndarray]
+    loss: np.ndarray
+    accuracy: np.ndarray
+    validation_accuracy: np.ndarray
+
+
+class Predictions(NamedTuple):
+    """What a probabilistic model says of each test image.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_test,), uint8
+        The most probable class.
+    probabilities : ndarray of shape (n_test, n_classes), float32
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray

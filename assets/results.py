@@ -1,0 +1,127 @@
+"""From a value, its figures and its numbers to Dagster's result: previews, files, versions, metadata."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+
+from assets import storage
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HEADLINE = "headline"
+SECONDS = "seconds"
+MAX_TABLE_ROWS = 20
+
+
+class Stopwatch:
+    """Wall time of a method, in seconds."""
+
+    seconds = 0.0
+
+
+@contextmanager
+def stopwatch() -> Iterator[Stopwatch]:
+    """Time the method apart from figures, checksums and storage around it."""
+    watch = Stopwatch()
+    start = time.perf_counter()
+    yield watch
+    watch.seconds = time.perf_counter() - start
+
+
+def result(
+    value: Any,
+    headline: str,
+    *,
+    seconds: float,
+    numbers: Mapping[str, Any] | None = None,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    figures: Mapping[str, Figure] | None = None,
+    config: dg.Config | None = None,
+) -> dg.MaterializeResult[Any]:
+    """What an asset returns.
+
+    Parameters
+    ----------
+    value : object
+        What is stored.
+    headline : str
+        The one telling figure, in a few words; shown by the command line as the asset finishes.
+    seconds : float
+        Wall time of the method.
+    numbers : mapping from name to number or str
+        Further metadata.
+    tables : mapping from name to DataFrame
+        Shown as tables, at most 20 rows of each.
+    figures : mapping from name to Figure
+        Drawn once: a small preview into the metadata, the full picture into a file.
+    config : Config
+        What the step was run with.
+
+    Returns
+    -------
+    MaterializeResult
+        With the SHA-256 of the stored content as data version. Called outside of a run, as a test does, it
+        writes nothing.
+    """
+    context = _current_context()
+    key = context.asset_key.to_user_string() if context else ""
+    metadata: dict[str, Any] = {HEADLINE: headline}
+    for name, figure in (figures or {}).items():
+        metadata |= _figure(key, name, figure)
+    metadata |= {SECONDS: round(seconds, 4), **(numbers or {})}
+    for name, table in (tables or {}).items():
+        metadata[name] = _table(table)
+    if config is not None:
+        metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
+    version = dg.DataVersion(storage.digest(key, value)) if context else None
+    return dg.MaterializeResult(value=value, metadata=metadata, data_version=version)
+
+
+def progress(epoch: int, epochs: int, **figures: float) -> None:
+    """Log one line an epoch."""
+    told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {told}")
+
+
+def _current_context() -> dg.AssetExecutionContext | None:
+    """The context of the step that runs, None in a function called directly."""
+    try:
+        context = dg.AssetExecutionContext.get()
+    except dg.DagsterInvariantViolationError:
+        return None
+    return context if isinstance(context, dg.AssetExecutionContext) else None
+
+
+def _figure(key: str, name: str, figure: Figure) -> dict[str, Any]:
+    from mnist_pipeline import figures
+
+    picture = figures.png(figure)
+    encoded = base64.b64encode(figures.preview(picture)).decode()
+    shown: dict[str, Any] = {name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{encoded})")}
+    if key:
+        shown[f"{name}_file"] = dg.MetadataValue.path(str(storage.current().write_figure(key, name, picture)))
+    return shown
+
+
+def _table(table: pd.DataFrame) -> dg.TableMetadataValue:
+    rows = table.head(MAX_TABLE_ROWS).astype(object).to_dict("records")
+    records = [dg.TableRecord({str(k): _plain(v) for k, v in row.items()}) for row in rows]
+    # Dagster infers the columns from the first row, and wants to be told where there is none.
+    schema = None if rows else dg.TableSchema([dg.TableColumn(str(name)) for name in table.columns])
+    return dg.MetadataValue.table(records, schema)
+
+
+def _plain(value: object) -> str | int | float | bool | None:
+    """A table cell as Dagster takes it: NumPy scalars become Python's, floats have six digits."""
+    item = value.item() if hasattr(value, "item") else value
+    if isinstance(item, float):
+        return float(f"{item:.6g}")
+    return item if isinstance(item, str | int | float | bool) or item is None else str(item)

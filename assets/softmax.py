@@ -1,0 +1,73 @@
+"""Softmax regression by hand-written stochastic gradient descent."""
+
+import dagster as dg
+import numpy as np
+from pydantic import Field
+
+from assets.records import Predictions, SoftmaxModel
+from assets.results import progress, result, stopwatch
+from assets.seed import Seed
+from mnist_pipeline import softmax
+from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
+
+GROUP = "softmax"
+
+
+class SoftmaxConfig(dg.Config):
+    """How softmax regression is fitted."""
+
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="Step of every update.")
+    epochs: int = Field(20, ge=1, le=10_000, description="Passes over the training images.")
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed) -> dg.MaterializeResult[SoftmaxModel]:
+    """Weights W (10, 784) and bias b (10,) of y = softmax(W x + b), by SGD, one image an update.
+
+    The gradient of the cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
+    """
+    from mnist_pipeline import figures
+
+    records: list[softmax.EpochRecord] = []
+
+    def on_epoch(record: softmax.EpochRecord) -> None:
+        records.append(record)
+        progress(record.epoch, config.epochs, loss=record.loss, accuracy=record.accuracy)
+
+    with stopwatch() as watch:
+        weights, bias = softmax.sgd(
+            train_digits.images,
+            train_digits.labels,
+            learning_rate=config.learning_rate,
+            epochs=config.epochs,
+            seed=seed.value,
+            on_epoch=on_epoch,
+        )
+    deviations = train_digits.images.reshape(len(train_digits.images), -1).std(axis=0)
+    loss = np.array([record.loss for record in records])
+    accuracy = np.array([record.accuracy for record in records])
+    return result(
+        SoftmaxModel(weights, bias, loss, accuracy),
+        f"loss {loss[-1]:.4f} after {len(loss)} epochs",
+        seconds=watch.seconds,
+        numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
+        figures={
+            "templates": figures.templates(weights, deviations, IMAGE_SIDE, CLASS_NAMES),
+            "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
+        },
+        config=config,
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"})
+def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet) -> dg.MaterializeResult[Predictions]:
+    """Class probabilities y = softmax(W x + b) of each test image, and the most probable class."""
+    with stopwatch() as watch:
+        probabilities = softmax.predict_probabilities(softmax_model.weights, softmax_model.bias, test_digits.images)
+    labels = probabilities.argmax(axis=1).astype(np.uint8)
+    return result(
+        Predictions(labels, probabilities.astype(np.float32)),
+        f"mean confidence {probabilities.max(axis=1).mean():.1%}",
+        seconds=watch.seconds,
+        numbers={"count": len(labels), "mean_confidence": float(probabilities.max(axis=1).mean())},
+    )

@@ -1,0 +1,316 @@
+"""Reading and validating the four IDX files of an MNIST-like data set."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import stat
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple
+
+import numpy as np
+
+Split = Literal["train", "test"]
+
+IMAGE_SIDE = 28
+NUM_CLASSES = 10
+CLASS_NAMES = tuple(str(label) for label in range(NUM_CLASSES))
+IMAGES_MAGIC = 0x00000803  # unsigned bytes, three dimensions
+LABELS_MAGIC = 0x00000801  # unsigned bytes, one dimension
+MAX_IMAGES = 1_000_000  # a header that claims more is refused before anything is allocated
+CHUNK_BYTES = 1 << 20
+
+PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
+FILE_NAMES = tuple(
+    f"{prefix}-{kind}" for prefix in PREFIXES.values() for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+)
+
+
+class DatasetError(ValueError):
+    """A data file is not what it should be; the message names it, what is wrong and what to do."""
+
+
+class DigitSet(NamedTuple):
+    """Images with their labels.
+
+    Attributes
+    ----------
+    images : ndarray of shape (n_samples, 28, 28), uint8
+        Grey levels, 0 (paper) to 255 (ink).
+    labels : ndarray of shape (n_samples,), uint8
+        The class of each image, 0 to 9.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class RawFile(NamedTuple):
+    """One file as it lies on disk: its name, its size in bytes and its checksum in hexadecimal."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+def find_file(root: Path, name: str) -> Path:
+    """Path of one of the four files under `root`, plain or with `.gz`.
+
+    Raises
+    ------
+    DatasetError
+        If the directory or the file is missing or can't be read.
+    """
+    try:
+        mode = root.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatasetError(
+            f"data directory {root} does not exist; point MNIST_PIPELINE_DATA at a directory that holds "
+            f"{', '.join(FILE_NAMES)} (plain or .gz)"
+        ) from error
+    except OSError as error:
+        raise _unreadable(root, error) from error
+    if not stat.S_ISDIR(mode):
+        raise DatasetError(f"{root} is not a directory; MNIST_PIPELINE_DATA must name one")
+    candidates = [root / f"{name}.gz", root / name]
+    for candidate in candidates:
+        try:
+            candidate.stat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _unreadable(candidate, error) from error
+        if not candidate.is_file():
+            raise DatasetError(f"{candidate} is not a file; put the IDX file of that name in its place")
+        return candidate
+    raise DatasetError(f"{root} holds neither {name} nor {name}.gz; copy the file there")
+
+
+def raw_files(root: str | Path) -> list[RawFile]:
+    """Name, size and SHA-256 of each of the four files under `root`.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing or can't be read.
+    """
+    return [_describe(find_file(Path(root), name)) for name in FILE_NAMES]
+
+
+def verify_checksums(root: str | Path) -> None:
+    """Hold the files under `root` to the MD5 sums that torchvision publishes for MNIST.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing, can't be read, or its sum differs.
+    """
+    from torchvision.datasets import MNIST
+    from torchvision.datasets.utils import check_integrity
+
+    for name, md5 in MNIST.resources:
+        path = find_file(Path(root), name.removesuffix(".gz"))
+        try:
+            intact = check_integrity(path, md5)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if not intact:
+            raise DatasetError(
+                f"{path} is not the MNIST file of that name (its MD5 sum is not {md5}); restore it with "
+                f"'git checkout -- {path.name}' in {path.parent}, or point MNIST_PIPELINE_DATA at your own files"
+            )
+
+
+def validate(root: str | Path, *, canonical: bool = False) -> None:
+    """Read both splits to the end, or for the canonical files compare their checksums.
+
+    Raises
+    ------
+    DatasetError
+        As `load_digits` does.
+    """
+    if canonical:
+        verify_checksums(root)
+    else:
+        for split in PREFIXES:
+            load_digits(root, split)
+
+
+def first_of_each_class(digits: DigitSet) -> np.ndarray:
+    """The first image of each class, shape (10, 28, 28), uint8.
+
+    Raises
+    ------
+    DatasetError
+        If a class has none.
+    """
+    missing = sorted(set(range(NUM_CLASSES)) - set(np.unique(digits.labels).tolist()))
+    if missing:
+        raise DatasetError(
+            f"the training set has no image of class {', '.join(map(str, missing))}; "
+            f"it needs at least one of each of the {NUM_CLASSES} classes"
+        )
+    _, first = np.unique(digits.labels, return_index=True)
+    return digits.images[first]
+
+
+def load_digits(root: str | Path, split: Split, *, canonical: bool = False) -> DigitSet:
+    """Read and validate the images and labels of one split.
+
+    Parameters
+    ----------
+    root : path
+        Directory of the four IDX files, plain or compressed with gzip [1]_.
+    split : {"train", "test"}
+        Which two of them.
+    canonical : bool, default=False
+        Hold the files to the checksums of MNIST and read them with `torchvision.datasets.MNIST`.
+
+    Returns
+    -------
+    DigitSet
+        `images` (n_samples, 28, 28) and `labels` (n_samples,), both uint8.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing, unreadable, truncated, too long, of another format or shape, if the counts
+        disagree, or if a label lies outside 0–9.
+
+    References
+    ----------
+    .. [1] Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", file formats.
+
+    Examples
+    --------
+    >>> images, labels = load_digits("data", "test")
+    >>> images.shape, int(labels[0])
+    ((10000, 28, 28), 7)
+    """
+    if split not in PREFIXES:
+        raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, PREFIXES))}")
+    root = Path(root)
+    image_path = find_file(root, f"{PREFIXES[split]}-images-idx3-ubyte")
+    label_path = find_file(root, f"{PREFIXES[split]}-labels-idx1-ubyte")
+    if canonical:
+        images, labels = _read_with_torchvision(root, split)
+    else:
+        images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, LABELS_MAGIC)
+    if len(images) != len(labels):
+        raise DatasetError(
+            f"{image_path} holds {len(images):,} images and {label_path} {len(labels):,} labels; "
+            "the two must come from the same data set"
+        )
+    if labels.max() >= NUM_CLASSES:
+        where = int(np.argmax(labels >= NUM_CLASSES))
+        raise DatasetError(f"{label_path}: label {where:,} is {labels[where]}; labels must lie in 0–{NUM_CLASSES - 1}")
+    return DigitSet(images, labels)
+
+
+def _describe(path: Path) -> RawFile:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return RawFile(path.name, path.stat().st_size, digest.hexdigest())
+
+
+def _read_with_torchvision(root: Path, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels as torchvision reads them, from a copy: it extracts beside what it reads."""
+    from torchvision.datasets import MNIST
+
+    verify_checksums(root)
+    with tempfile.TemporaryDirectory(prefix="mnist-pipeline-") as scratch:
+
+        class OneSplit(MNIST):  # type: ignore[misc]  # torchvision carries no types
+            resources = [pair for pair in MNIST.resources if pair[0].startswith(PREFIXES[split])]  # noqa: RUF012
+            raw_folder = scratch
+
+        for name, _ in OneSplit.resources:
+            shutil.copy(root / name, scratch)
+        digits = OneSplit(scratch, train=split == "train", download=True)
+    return digits.data.numpy(), digits.targets.numpy().astype(np.uint8)
+
+
+def _read_idx(path: Path, magic: int) -> np.ndarray:
+    """Array held by an IDX file of images or labels, uint8."""
+    with _opened(path) as file:
+        shape = _read_header(path, file, magic)
+        expected = int(np.prod(shape))
+        data = _read_at_most(file, expected + 1)
+    if len(data) < expected:
+        raise DatasetError(
+            f"{path} is truncated: its header announces {shape[0]:,} items, {expected:,} bytes, "
+            f"and only {len(data):,} are there; fetch the file again"
+        )
+    if len(data) > expected:
+        raise DatasetError(
+            f"{path} holds more bytes than the {shape[0]:,} items its header announces; fetch the file again"
+        )
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _read_header(path: Path, file: BinaryIO, magic: int) -> tuple[int, ...]:
+    dimensions = magic & 0xFF
+    length = 4 * (1 + dimensions)
+    header = file.read(length)
+    if len(header) < length:
+        raise DatasetError(f"{path} is truncated: {len(header)} bytes of a {length}-byte header; fetch the file again")
+    found, *shape = struct.unpack(f">{1 + dimensions}I", header)
+    if found != magic:
+        raise DatasetError(
+            f"{path} is not an IDX file of {'images' if dimensions == 3 else 'labels'}: it begins with "
+            f"{header[:8]!r}, magic number 0x{found:08x} instead of 0x{magic:08x}; fetch the file again"
+        )
+    if shape[0] == 0:
+        raise DatasetError(f"{path} holds no items; a data set needs at least one")
+    if shape[0] > MAX_IMAGES:
+        raise DatasetError(f"{path} announces {shape[0]:,} items; at most {MAX_IMAGES:,} are read from one file")
+    if dimensions == 3 and shape[1:] != [IMAGE_SIDE, IMAGE_SIDE]:
+        raise DatasetError(
+            f"{path} holds images of {shape[1]}×{shape[2]} pixels; they must be {IMAGE_SIDE}×{IMAGE_SIDE}"
+        )
+    return tuple(shape)
+
+
+def _read_at_most(file: BinaryIO, limit: int) -> bytearray:
+    data = bytearray()
+    while len(data) < limit and (chunk := file.read(min(CHUNK_BYTES, limit - len(data)))):
+        data += chunk
+    return data
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The uncompressed bytes of a plain or gzip file, with what goes wrong told as DatasetError."""
+    try:
+        with path.open("rb") as file:
+            if path.suffix != ".gz":
+                yield file
+                return
+            start = file.read(2)
+            if start != b"\x1f\x8b":
+                file.seek(0)
+                raise DatasetError(f"{path} is not gzip data: it begins with {file.read(16)!r}; fetch the file again")
+            file.seek(0)
+            with gzip.GzipFile(fileobj=file) as stream:
+                yield stream  # type: ignore[misc]  # GzipFile reads like any binary file
+    except EOFError as error:
+        raise DatasetError(f"{path} is truncated: its gzip stream ends early; fetch the file again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> DatasetError:
+    return DatasetError(f"{path} can't be read: {error.strerror or error}; check its permissions")

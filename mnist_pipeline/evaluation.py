@@ -1,0 +1,229 @@
+"""How good a classifier is, with the uncertainty of a finite test set, and whether one beats another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of one model over the whole test set.
+
+    Attributes
+    ----------
+    total, errors : int
+        Test images, and how many of them are classified wrongly.
+    accuracy : float
+        1 − errors ÷ total.
+    interval : list of two floats
+        95% Wilson score interval of the accuracy.
+    precision, recall, f1 : lists of n_classes floats
+        Per class; 0 where a class is never predicted or never occurs.
+    confusion_matrix : list of n_classes lists of n_classes ints
+        Rows are true classes, columns predicted ones.
+    """
+
+    total: int
+    errors: int
+    accuracy: float
+    interval: list[float]
+    precision: list[float]
+    recall: list[float]
+    f1: list[float]
+    confusion_matrix: list[list[int]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What ranks a model: its accuracy, errors and 95% interval."""
+
+    accuracy: float
+    errors: int
+    interval: list[float]
+
+
+@dataclass(frozen=True)
+class PairComparison:
+    """Two models on the same test images: what only one of them gets right, and the exact McNemar test."""
+
+    first: str
+    second: str
+    only_first_correct: int
+    only_second_correct: int
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All models side by side.
+
+    Attributes
+    ----------
+    models : dict from model to Score
+        Best first.
+    pairs : list of PairComparison
+        Every pair once.
+    missed_by_all : list of int
+        Indices of the test images that every model gets wrong.
+    """
+
+    models: dict[str, Score]
+    pairs: list[PairComparison]
+    missed_by_all: list[int]
+
+
+def evaluate(true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10) -> Evaluation:
+    """Accuracy with its interval, figures per class, and the confusion matrix.
+
+    Parameters
+    ----------
+    true_labels, predicted_labels : ndarrays of shape (n_samples,), integers in 0 … num_classes − 1
+    num_classes : int, default=10
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, are empty, or hold a label outside the classes.
+    """
+    matrix = confusion_matrix(true_labels, predicted_labels, num_classes)
+    total, correct = int(matrix.sum()), int(np.trace(matrix))
+    precision = _ratio(np.diag(matrix), matrix.sum(axis=0))
+    recall = _ratio(np.diag(matrix), matrix.sum(axis=1))
+    return Evaluation(
+        total=total,
+        errors=total - correct,
+        accuracy=correct / total,
+        interval=list(wilson_interval(correct, total)),
+        precision=precision.tolist(),
+        recall=recall.tolist(),
+        f1=_ratio(2 * precision * recall, precision + recall).tolist(),
+        confusion_matrix=matrix.tolist(),
+    )
+
+
+def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
+    """Correct ÷ total."""
+    return int(np.count_nonzero(true_labels == predicted_labels)) / len(true_labels)
+
+
+def confusion_matrix(true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10) -> np.ndarray:
+    """Counts of (true class, predicted class), shape (num_classes, num_classes), int64."""
+    if len(true_labels) != len(predicted_labels) or len(true_labels) == 0:
+        raise ValueError(
+            f"{len(true_labels)} true and {len(predicted_labels)} predicted labels; "
+            "there must be equally many, and at least one"
+        )
+    for name, labels in (("true", true_labels), ("predicted", predicted_labels)):
+        outside = labels[(labels < 0) | (labels >= num_classes)]
+        if len(outside):
+            raise ValueError(f"{name}_labels holds label {outside[0]}; labels must lie in 0–{num_classes - 1}")
+    cells = true_labels.astype(np.int64) * num_classes + predicted_labels.astype(np.int64)
+    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def wilson_interval(successes: int, total: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Score interval of a proportion.
+
+    Unlike p ± z σ it stays within [0, 1] and keeps its coverage near the ends.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the
+    American Statistical Association 22(158), 1927.
+    """
+    z = float(scipy.stats.norm.ppf(0.5 + confidence / 2))
+    share = successes / total
+    scale = 1 + z**2 / total
+    middle = (share + z**2 / (2 * total)) / scale
+    half_width = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / scale
+    return max(0.0, middle - half_width), min(1.0, middle + half_width)
+
+
+def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
+    """Two-sided exact McNemar test: could a fair coin split the images that just one model gets right so?
+
+    References
+    ----------
+    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", Psychometrika 12(2), 1947.
+    """
+    discordant = only_first_correct + only_second_correct
+    if discordant == 0:
+        return 1.0
+    return float(scipy.stats.binomtest(only_first_correct, discordant).pvalue)
+
+
+def compare(
+    true_labels: np.ndarray, predictions: Mapping[str, np.ndarray], evaluations: Mapping[str, Evaluation]
+) -> Comparison:
+    """Models side by side: best first, each pair tested, and the images that all of them miss.
+
+    Parameters
+    ----------
+    true_labels : ndarray of shape (n_samples,)
+    predictions : mapping from model to ndarray of shape (n_samples,)
+        Predicted labels.
+    evaluations : mapping from model to Evaluation
+    """
+    ranked = sorted(evaluations, key=lambda model: evaluations[model].errors)
+    correct = {model: predictions[model] == true_labels for model in ranked}
+    pairs = [
+        _compare_pair(first, second, correct[first], correct[second])
+        for place, first in enumerate(ranked)
+        for second in ranked[place + 1 :]
+    ]
+    missed = ~np.logical_or.reduce(list(correct.values()))
+    return Comparison(
+        models={
+            model: Score(evaluations[model].accuracy, evaluations[model].errors, evaluations[model].interval)
+            for model in ranked
+        },
+        pairs=pairs,
+        missed_by_all=np.flatnonzero(missed).tolist(),
+    )
+
+
+def misclassified(
+    true_labels: np.ndarray, predicted_labels: np.ndarray, probabilities: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The wrong predictions, the most confident first.
+
+    Parameters
+    ----------
+    true_labels, predicted_labels : ndarrays of shape (n_samples,)
+    probabilities : ndarray of shape (n_samples, n_classes)
+
+    Returns
+    -------
+    dict of columns of equal length
+        `index` into the samples, `true_label`, `predicted_label`, `probability` of the predicted label and
+        `true_probability` of the true one.
+    """
+    wrong = np.flatnonzero(true_labels != predicted_labels)
+    confidence = probabilities[wrong, predicted_labels[wrong]]
+    wrong = wrong[np.argsort(-confidence, kind="stable")]
+    return {
+        "index": wrong,
+        "true_label": true_labels[wrong],
+        "predicted_label": predicted_labels[wrong],
+        "probability": probabilities[wrong, predicted_labels[wrong]],
+        "true_probability": probabilities[wrong, true_labels[wrong]],
+    }
+
+
+def _compare_pair(first: str, second: str, first_correct: np.ndarray, second_correct: np.ndarray) -> PairComparison:
+    only_first = int(np.count_nonzero(first_correct & ~second_correct))
+    only_second = int(np.count_nonzero(second_correct & ~first_correct))
+    return PairComparison(first, second, only_first, only_second, mcnemar_p_value(only_first, only_second))
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """numerator ÷ denominator, 0 where the denominator is."""
+    return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator != 0)

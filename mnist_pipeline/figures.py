@@ -1,0 +1,436 @@
+"""Every plot of the project; each function returns a Matplotlib Figure and leaves no state behind."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.rcsetup import cycler
+from PIL import Image
+
+from mnist_pipeline.evaluation import Evaluation
+
+# M. A. Petroff, "Accessible color sequences for data visualization", 2021: ten hues that stay apart for
+# colour-blind readers.
+COLORS = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
+MARKERS = "osv^DPX<>*"
+INK = "#24292f"
+GRID = "#d0d7de"
+STYLE: Any = {
+    "figure.dpi": 110,
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": cycler(color=COLORS),
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "grid.color": GRID,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+PREVIEW_WIDTHS = (480, 400, 320, 240, 160)
+PREVIEW_BYTES = 16_000  # Dagster keeps several copies of what the metadata holds
+PREVIEW_COLORS = 48
+
+
+Parameters = ParamSpec("Parameters")
+
+
+def _styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
+    """Draw in the one style of the project."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def preview(picture: bytes) -> bytes:
+    """A PNG cut down to at most 480 pixels of width and 48 colours, narrower until it has at most 16 kB."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    for width in PREVIEW_WIDTHS:
+        width = min(width, image.width)
+        small = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        small.quantize(PREVIEW_COLORS, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
+        if buffer.tell() <= PREVIEW_BYTES:
+            break
+    return buffer.getvalue()
+
+
+@_styled
+def digit_row(images: np.ndarray, captions: Sequence[str], title: str) -> Figure:
+    """Images side by side, a caption under each.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, height, width)
+    captions : sequence of n_images str
+    """
+    return image_grid(images, columns=len(images), captions=captions, title=title)
+
+
+@_styled
+def image_grid(
+    images: np.ndarray,
+    columns: int,
+    captions: Sequence[str] = (),
+    title: str = "",
+    cmap: str = "gray_r",
+    symmetric: bool = False,
+) -> Figure:
+    """Images in rows of `columns`, a caption under each.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, height, width)
+    columns : int
+    captions : sequence of str, optional
+        One an image.
+    title : str
+    cmap : str
+    symmetric : bool
+        Scale each image by its largest magnitude, so that zero is the middle of a diverging map.
+    """
+    if symmetric:
+        images = images / np.maximum(np.abs(images).max(axis=(1, 2), keepdims=True), 1e-30)
+    rows = -(-len(images) // columns)
+    height, width = images.shape[1:]
+    gap = 12 / 28 * height if captions else height / 14
+    step_y, step_x = height + round(gap), width + max(1, width // 14)
+    mosaic = np.full((rows * step_y, columns * step_x), np.nan)
+    for place, image in enumerate(images):
+        top, left = step_y * (place // columns), step_x * (place % columns)
+        mosaic[top : top + height, left : left + width] = image
+    limits = (-1.0, 1.0) if symmetric else (0.0, 255.0)
+    inches = min(11.0, max(5.0, 1.0 * columns))
+    figure = Figure(figsize=(inches, inches * mosaic.shape[0] / mosaic.shape[1] + (0.35 if title else 0)))
+    axes = figure.add_subplot()
+    axes.imshow(mosaic, cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    axes.set_axis_off()
+    if title:
+        axes.set_title(title)
+    for place, caption in enumerate(captions):
+        x = step_x * (place % columns) + (width - 1) / 2
+        y = step_y * (place // columns) + height + gap * 0.45
+        axes.text(x, y, caption, ha="center", va="center", fontsize=min(10.0, 9.0 * inches / columns))
+    return figure
+
+
+@_styled
+def mean_image(mean: np.ndarray, side: int) -> Figure:
+    """The mean of all images, as an image."""
+    figure, axes = _single(3.6, 3.4, "Mean of the training images")
+    drawn = axes.imshow(mean.reshape(side, side), cmap="gray_r", vmin=0)
+    axes.set_axis_off()
+    figure.colorbar(drawn, ax=axes, label="grey level (0–255)", shrink=0.85)
+    return figure
+
+
+@_styled
+def matrix(values: np.ndarray, title: str, label: str) -> Figure:
+    """A symmetric matrix as an image, zero in the middle of the colour scale."""
+    figure, axes = _single(5.6, 4.8, title)
+    limit = np.abs(values).max() or 1.0
+    drawn = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="antialiased")
+    axes.set(xlabel="pixel (row by row)", ylabel="pixel (row by row)")
+    figure.colorbar(drawn, ax=axes, label=label, shrink=0.85)
+    return figure
+
+
+@_styled
+def eigenvalues(values: np.ndarray, shares: np.ndarray) -> Figure:
+    """Eigenvalues on a logarithmic scale, and the cumulative share of the variance."""
+    figure = Figure(figsize=(9, 3.6))
+    left, right = figure.subplots(1, 2)
+    order = np.arange(1, len(values) + 1)
+    positive = values > values[0] * 1e-12
+    left.semilogy(order[positive], values[positive])
+    left.set(title="Eigenvalues of the covariance", xlabel="component", ylabel="variance (grey levels squared)")
+    right.plot(order, 100 * shares)
+    for share in (0.8, 0.9, 0.95):
+        count = int(np.searchsorted(shares, share) + 1)
+        right.plot([count], [100 * shares[count - 1]], "o", color=COLORS[2], markersize=4)
+        right.annotate(f"{share:.0%}: {count}", (count, 100 * share), textcoords="offset points", xytext=(8, -10))
+    right.set(
+        title="Share of the variance on the first k components",
+        xlabel="k",
+        ylabel="share (%)",
+        ylim=(0, 102),
+    )
+    for axes in (left, right):
+        axes.grid(alpha=0.6)
+    return figure
+
+
+@_styled
+def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: int = 0) -> Figure:
+    """Points in the plane of the first two components, one colour a class.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, 2)
+    labels : ndarray of shape (n_points,)
+    names : sequence of str
+        Of the classes.
+    seed : int
+        Of the order of drawing, so that no class covers the others.
+    """
+    figure, axes = _single(6.6, 5.4, f"{len(points):,} images on the first two principal components")
+    order = np.random.default_rng(seed).permutation(len(points))
+    colors = np.array([to_rgba(color) for color in COLORS])
+    axes.scatter(
+        points[order, 0],
+        points[order, 1],
+        s=14 if len(points) < 5_000 else 3,
+        c=colors[labels[order] % len(COLORS)],
+        alpha=0.55,
+        linewidths=0,
+    )
+    handles = [
+        Line2D([], [], color=COLORS[k % len(COLORS)], marker="o", linestyle="", label=name)
+        for k, name in enumerate(names)
+    ]
+    axes.legend(handles=handles, title="class", loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
+    axes.grid(alpha=0.4)
+    return figure
+
+
+@_styled
+def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: Sequence[int]) -> Figure:
+    """Digits in columns, numbers of components in rows, the originals on top.
+
+    Parameters
+    ----------
+    originals : ndarray of shape (n_digits, height, width)
+    images : ndarray of shape (n_values_of_k, n_digits, height, width)
+    num_components : sequence of n_values_of_k int
+    """
+    rows = np.concatenate([originals[None].astype(float), np.clip(images, 0, 255)])
+    num_rows, num_digits, height, width = rows.shape
+    mosaic = rows.transpose(0, 2, 1, 3).reshape(num_rows * height, num_digits * width)
+    figure, axes = _single(7.6, 0.72 * num_rows + 0.5, "Ten digits from their first k components")
+    axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
+    axes.set_xticks([])
+    axes.set_yticks(
+        [height * (row + 0.5) for row in range(num_rows)], ["original", *(f"k = {k}" for k in num_components)]
+    )
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+@_styled
+def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarray) -> Figure:
+    """Digits with their corners marked, above the Harris response that found them.
+
+    Parameters
+    ----------
+    images, responses : ndarrays of shape (n_digits, height, width)
+    corners : ndarray of shape (n_digits, height, width), bool
+    """
+    height, width = images.shape[1:]
+    figure = Figure(figsize=(10, 2.9))
+    top, bottom = figure.subplots(2, 1)
+    top.imshow(images.transpose(1, 0, 2).reshape(height, -1), cmap="gray_r")
+    digit, y, x = np.nonzero(corners)
+    top.plot(x + digit * width, y, "o", color=COLORS[2], markersize=4, fillstyle="none")
+    top.set_title("Harris corners of one digit of each class")
+    scale = np.abs(responses).max(axis=(1, 2), keepdims=True)
+    scaled = np.cbrt(responses / np.where(scale == 0, 1, scale))
+    bottom.imshow(scaled.transpose(1, 0, 2).reshape(height, -1), cmap="PuOr_r", vmin=-1, vmax=1)
+    bottom.set_title("Response (cube root): dark orange at corners, purple along edges", fontsize=10)
+    for axes in (top, bottom):
+        axes.set_axis_off()
+    return figure
+
+
+@_styled
+def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Sequence[str]) -> Figure:
+    """The weights of each class as an image: red speaks for the class, blue against it.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_classes, n_pixels)
+    deviations : ndarray of shape (n_pixels,)
+        Standard deviation of each pixel. A weight counts by it: a pixel that is never lit keeps its initial
+        weight, and decides nothing.
+    side : int
+    names : sequence of n_classes str
+    """
+    return image_grid(
+        (weights * deviations).reshape(len(weights), side, side),
+        columns=min(5, len(weights)),
+        captions=[f"class {name}" for name in names],
+        title="Weights, each times its pixel's deviation",
+        cmap="RdBu_r",
+        symmetric=True,
+    )
+
+
+@_styled
+def eigenvectors(vectors: np.ndarray, side: int, shares: np.ndarray) -> Figure:
+    """The leading eigenvectors (as columns) as images, with the share of the variance of each."""
+    return image_grid(
+        vectors.T.reshape(-1, side, side),
+        columns=10,
+        captions=[f"{100 * share:.1f}%" for share in shares],
+        title="The first 20 eigenvectors, and the share of the variance on each",
+        cmap="RdBu_r",
+        symmetric=True,
+    )
+
+
+@_styled
+def kernels(weights: np.ndarray) -> Figure:
+    """The first-layer kernels (n_kernels, 5, 5) as a grid of eight columns."""
+    return image_grid(
+        weights,
+        columns=8,
+        title=f"The {len(weights)} first-layer kernels: red adds, blue subtracts",
+        cmap="RdBu_r",
+        symmetric=True,
+    )
+
+
+@_styled
+def learning_curves(loss: np.ndarray, accuracies: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Training loss and accuracies by epoch.
+
+    Parameters
+    ----------
+    loss : ndarray of shape (n_epochs,)
+    accuracies : mapping from name to ndarray of shape (n_epochs,)
+        Shares in 0–1.
+    """
+    figure = Figure(figsize=(8, 3))
+    left, right = figure.subplots(1, 2)
+    epochs = np.arange(1, len(loss) + 1)
+    left.plot(epochs, loss, marker="o", markersize=3)
+    left.set(title=f"{title}: training loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
+    left.set_ylim(bottom=0)
+    for (name, values), marker in zip(accuracies.items(), MARKERS):
+        right.plot(epochs, 100 * values, marker=marker, markersize=3, label=name)
+    right.set(title=f"{title}: accuracy", xlabel="epoch", ylabel="accuracy (%)")
+    right.legend(loc="lower right")
+    for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.6)
+    return figure
+
+
+@_styled
+def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
+    """Counts of true class (rows) against predicted class (columns); colour shows the errors."""
+    figure, axes = _single(5.2, 4.8, title)
+    errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, errors.max()))
+    for (row, column), count in np.ndenumerate(counts):
+        dark = errors[row, column] > 0.6 * errors.max()
+        if count:
+            axes.text(
+                column,
+                row,
+                f"{count:,}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if dark and row != column else INK,
+                fontweight="bold" if row == column else "normal",
+            )
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return figure
+
+
+@_styled
+def accuracies(evaluations: Mapping[str, Evaluation]) -> Figure:
+    """Accuracy of each model with its 95% interval."""
+    figure, axes = _single(6.4, 0.5 * len(evaluations) + 1.1, "Accuracy on the test images, 95% interval")
+    ranked = sorted(evaluations.items(), key=lambda item: item[1].errors, reverse=True)
+    for row, (_, evaluation) in enumerate(ranked):
+        low, high = evaluation.interval
+        axes.plot([100 * low, 100 * high], [row, row], color=COLORS[0], linewidth=3, solid_capstyle="butt")
+        axes.plot([100 * evaluation.accuracy], [row], "o", color=COLORS[2])
+        axes.annotate(
+            f"{100 * evaluation.accuracy:.2f}%",
+            (100 * evaluation.accuracy, row),
+            textcoords="offset points",
+            xytext=(0, 7),
+            ha="center",
+        )
+    axes.set_yticks(range(len(ranked)), [name for name, _ in ranked])
+    axes.set_ylim(-0.5, len(ranked) - 0.3)
+    axes.margins(x=0.08)
+    axes.set_xlabel("accuracy (%)")
+    axes.grid(axis="x", alpha=0.6)
+    return figure
+
+
+@_styled
+def neighbor_errors(
+    images: np.ndarray,
+    captions: Sequence[str],
+    neighbors: np.ndarray,
+    neighbor_captions: Sequence[Sequence[str]],
+) -> Figure:
+    """Misread images on top, their nearest training images below, a caption under each.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, height, width)
+    captions : sequence of n_images str
+    neighbors : ndarray of shape (n_images, n_neighbors, height, width)
+    neighbor_captions : sequence of n_images sequences of n_neighbors str
+    """
+    rows = np.concatenate([images[:, None], neighbors], axis=1)  # (n_images, 1 + n_neighbors, height, width)
+    texts = [[caption, *near] for caption, near in zip(captions, neighbor_captions, strict=True)]
+    return image_grid(
+        rows.swapaxes(0, 1).reshape(-1, *images.shape[1:]),
+        columns=len(images),
+        captions=[text for row in zip(*texts, strict=True) for text in row],
+        title="Misread test images (true → predicted), and below each its nearest training images",
+    )
+
+
+def _single(width: float, height: float, title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_subplot()
+    axes.set_title(title)
+    return figure, axes

@@ -1,0 +1,168 @@
+"""Harris corners, and that they are principal component analysis of the gradients around a pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+KAPPA = 0.05
+RELATIVE_THRESHOLD = 0.05  # of the largest response in the image
+WINDOW = 3
+
+
+def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Central differences I_x (to the right) and I_y (downwards), the border replicated.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Grey levels.
+
+    Returns
+    -------
+    (I_x, I_y) : ndarrays of shape (height, width), float64
+        In grey levels per pixel.
+
+    Raises
+    ------
+    ValueError
+        If the image is not a non-empty matrix.
+    """
+    if image.ndim != 2 or image.size == 0:
+        raise ValueError(f"image has shape {image.shape}; it must be (height, width)")
+    padded = np.pad(image.astype(np.float64), 1, mode="edge")
+    horizontal = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
+    vertical = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
+    return horizontal, vertical
+
+
+def structure_tensor(image: np.ndarray) -> np.ndarray:
+    """M(p) = Σ over the 3×3 box around p of [I_x², I_x I_y; I_x I_y, I_y²].
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+
+    Returns
+    -------
+    ndarray of shape (height, width, 2, 2), float64
+        Beyond the border the gradient counts as zero.
+
+    References
+    ----------
+    C. Harris, M. Stephens, "A combined corner and edge detector", Alvey Vision Conference, 1988.
+    """
+    horizontal, vertical = gradients(image)
+    tensor = np.empty((*image.shape, 2, 2))
+    tensor[..., 0, 0] = _box_sum(horizontal * horizontal)
+    tensor[..., 0, 1] = tensor[..., 1, 0] = _box_sum(horizontal * vertical)
+    tensor[..., 1, 1] = _box_sum(vertical * vertical)
+    return tensor
+
+
+def window_gradients(image: np.ndarray) -> np.ndarray:
+    """G(p): the gradients of the nine pixels around p, one row each; the data points of its PCA.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+
+    Returns
+    -------
+    ndarray of shape (height, width, 9, 2), float64
+        So that the structure tensor at p is the Gram matrix GᵀG.
+    """
+    field = np.stack(gradients(image), axis=-1)  # (H, W, 2)
+    padded = np.pad(field, ((1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW), axis=(0, 1))  # (H, W, 2, 3, 3)
+    return np.moveaxis(windows, 2, -1).reshape(*image.shape, WINDOW * WINDOW, 2)
+
+
+def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
+    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near zero where flat.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+    kappa : float, default=0.05
+
+    Returns
+    -------
+    ndarray of shape (height, width), float64
+    """
+    tensor = structure_tensor(image)
+    determinant = tensor[..., 0, 0] * tensor[..., 1, 1] - tensor[..., 0, 1] ** 2
+    trace = tensor[..., 0, 0] + tensor[..., 1, 1]
+    return np.asarray(determinant - kappa * trace**2)
+
+
+def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD) -> np.ndarray:
+    """Whether each pixel is a corner: the maximum of its 3×3 neighbourhood, and above a share of the largest.
+
+    Parameters
+    ----------
+    response : ndarray of shape (height, width)
+    relative_threshold : float, default=0.05
+
+    Returns
+    -------
+    ndarray of shape (height, width), bool
+        All False where the response is nowhere positive.
+    """
+    padded = np.pad(response, 1, constant_values=-np.inf)
+    neighborhoods = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW))
+    is_maximum = response >= neighborhoods.max(axis=(-2, -1))
+    return is_maximum & (response > relative_threshold * response.max())
+
+
+def gram_difference(image: np.ndarray) -> float:
+    """Largest difference between the structure tensor and GᵀG, relative to the largest entry of the tensor."""
+    tensor = structure_tensor(image)
+    gram = gram_matrices(window_gradients(image))
+    largest = np.abs(tensor).max()
+    return float(np.abs(tensor - gram).max() / largest) if largest else 0.0
+
+
+def gram_matrices(windows: np.ndarray, *, centered: bool = False) -> np.ndarray:
+    """GᵀG for each window; with `centered`, after taking the window's mean gradient away, as PCA does.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (..., 9, 2)
+    centered : bool, default=False
+
+    Returns
+    -------
+    ndarray of shape (..., 2, 2), float64
+    """
+    if centered:
+        windows = windows - windows.mean(axis=-2, keepdims=True)
+    return np.asarray(np.swapaxes(windows, -1, -2) @ windows)
+
+
+def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
+    """How much centring the gradients, as PCA does and Harris doesn't, changes at the corners.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+    corners : ndarray of shape (height, width), bool
+
+    Returns
+    -------
+    float
+        Median over the corners of the share of tr M that the window's mean gradient makes up; 0 without
+        corners.
+    """
+    if not corners.any():
+        return 0.0
+    windows = window_gradients(image)[corners]
+    total = np.trace(gram_matrices(windows), axis1=-2, axis2=-1)
+    centered = np.trace(gram_matrices(windows, centered=True), axis1=-2, axis2=-1)
+    return float(np.median(1 - centered / total))
+
+
+def _box_sum(values: np.ndarray) -> np.ndarray:
+    """Sum over the 3×3 box around each pixel, zero beyond the border; rows first, then columns."""
+    padded = np.pad(values, 1)
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return np.asarray(rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:])

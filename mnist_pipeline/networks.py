@@ -1,0 +1,157 @@
+"""The two networks: a multi-layer perceptron and a convolutional network for 28×28 digits.
+
+Both take pixels in [0, 1] and return logits; the softmax is in the loss and in
+`mnist_pipeline.training.predict_probabilities`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+SIDE = 28  # a digit is 28×28 pixels
+
+
+class MLP(nn.Module):
+    """One hidden layer of rectified units between the pixels and the classes.
+
+    Parameters
+    ----------
+    input_size : int, default=784
+        Number of pixels of an image.
+    hidden_size : int, default=1024
+        Number of hidden units.
+    num_classes : int, default=10
+        Number of classes.
+
+    Examples
+    --------
+    >>> MLP(784, 1024, 10)(torch.zeros(3, 28, 28)).shape
+    torch.Size([3, 10])
+    """
+
+    def __init__(self, input_size: int = SIDE * SIDE, hidden_size: int = 1024, num_classes: int = 10) -> None:
+        super().__init__()
+        _require_positive(input_size=input_size, hidden_size=hidden_size, num_classes=num_classes)
+        self.hidden = nn.Linear(input_size, hidden_size)
+        self.relu = nn.ReLU()
+        self.output = nn.Linear(hidden_size, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of shape (N, num_classes) for images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
+        x = _as_rows(x, self.hidden.in_features)  # (N, 784)
+        x = self.relu(self.hidden(x))  # (N, 1024)
+        logits: Tensor = self.output(x)  # (N, 10)
+        return logits
+
+
+class CNN(nn.Module):
+    """Two convolutions, each rectified and pooled, and a linear classifier.
+
+    The maximum commutes with any increasing function, so ``relu(pool(x))`` is ``pool(relu(x))``,
+    with a quarter of the values to rectify.
+
+    Parameters
+    ----------
+    num_classes : int, default=10
+        Number of classes.
+
+    Examples
+    --------
+    >>> CNN(10)(torch.zeros(3, 28, 28)).shape
+    torch.Size([3, 10])
+    """
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        _require_positive(num_classes=num_classes)
+        self.conv1 = nn.Conv2d(1, 32, kernel_size=5)
+        self.conv2 = nn.Conv2d(32, 64, kernel_size=5)
+        self.pool = nn.MaxPool2d(2)
+        self.relu = nn.ReLU()
+        self.flatten = nn.Flatten()
+        self.linear = nn.Linear(64 * 4 * 4, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of shape (N, num_classes) for images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
+        x = _as_rows(x, SIDE * SIDE).view(-1, 1, SIDE, SIDE)  # (N, 1, 28, 28)
+        x = self.conv1(x)  # (N, 32, 24, 24)
+        x = self.relu(self.pool(x))  # (N, 32, 12, 12)
+        x = self.conv2(x)  # (N, 64, 8, 8)
+        x = self.relu(self.pool(x))  # (N, 64, 4, 4)
+        logits: Tensor = self.linear(self.flatten(x))  # (N, 10)
+        return logits
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of a network: what it is, what it gives for one image, how many numbers it learns."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    num_parameters: int
+
+
+def layers(model: nn.Module, input_shape: tuple[int, ...] = (SIDE, SIDE)) -> list[Layer]:
+    """List the layers of a network in the order in which they run.
+
+    Parameters
+    ----------
+    model : Module
+        Any network whose layers are modules.
+    input_shape : tuple of int, default=(28, 28)
+        Shape of one image.
+
+    Returns
+    -------
+    list of Layer
+        One entry for every call of a layer, its output shape without the batch dimension.
+
+    Examples
+    --------
+    >>> [layer.output_shape for layer in layers(CNN()) if layer.num_parameters]
+    [(32, 24, 24), (64, 8, 8), (10,)]
+    """
+    rows: list[Layer] = []
+
+    def record(name: str, module: nn.Module, output: Tensor) -> None:
+        rows.append(Layer(name, type(module).__name__, tuple(output.shape[1:]), num_parameters(module)))
+
+    hooks = [
+        module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))
+        for name, module in model.named_modules()
+        if not list(module.children())
+    ]
+    parameter = next(model.parameters())
+    try:
+        with torch.inference_mode():
+            model(torch.zeros(1, *input_shape, dtype=parameter.dtype, device=parameter.device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return rows
+
+
+def num_parameters(model: nn.Module) -> int:
+    """Count the numbers that a network learns."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _as_rows(x: Tensor, num_pixels: int) -> Tensor:
+    """View a batch of images as a matrix with an image a row."""
+    if x.ndim < 2 or math.prod(x.shape[1:]) != num_pixels:
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}; expected a batch of images with {num_pixels} pixels each, "
+            f"such as (N, {num_pixels}) or (N, {SIDE}, {SIDE}). Add a batch dimension to a single image."
+        )
+    return x.reshape(x.shape[0], num_pixels)
+
+
+def _require_positive(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} is {size}; expected a positive integer.")

@@ -1,0 +1,418 @@
+"""Softmax regression by hand: the function, its loss, its gradient, and per-sample gradient descent.
+
+A linear score for each class, z = W x + b, becomes class probabilities y = softmax(z). With y' the
+one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradients are
+
+    ∂L/∂W = (y − y') xᵀ,        ∂L/∂b = y − y'.
+
+`sgd_reference` is that in a dozen lines of NumPy; `sgd` makes the same sequence of updates,
+compiled, on the nonzero pixels only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+Parameters = tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one pass over the data measured, each sample scored just before its own update.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the pass, from 1.
+    loss : float
+        Mean cross-entropy over the samples, in nats.
+    accuracy : float
+        Share of the samples whose most probable class was right.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+
+
+OnEpoch = Callable[[EpochRecord], None]
+
+
+def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Turn scores into probabilities along the last axis.
+
+    The maximum is subtracted first: softmax(x) = softmax(x − c), and no exponential overflows.
+
+    Parameters
+    ----------
+    x : array_like of shape (..., num_classes)
+        Scores. Left as they are.
+
+    Returns
+    -------
+    ndarray of shape (..., num_classes)
+        Probabilities, which sum to one along the last axis.
+
+    Examples
+    --------
+    >>> softmax([1000.0, 1000.0])
+    array([0.5, 0.5])
+    """
+    scores = np.asarray(x)
+    if scores.ndim == 0 or scores.shape[-1] == 0:
+        raise ValueError(f"x has shape {scores.shape}; expected scores along a last axis that is not empty.")
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float:
+    """Cross-entropy L = −Σ y' log y of one sample, or its mean over a batch, in nats.
+
+    Parameters
+    ----------
+    W : ndarray of shape (num_classes, num_features)
+        Weights.
+    b : ndarray of shape (num_classes,)
+        Biases.
+    y_true : int, or array_like of shape (num_samples,), (num_classes,) or (num_samples, num_classes)
+        Labels, as integers or one-hot.
+    x : array_like of shape (num_features,), (num_samples, num_features) or (num_samples, rows, columns)
+        One sample or a batch; bytes are divided by 255.
+
+    Returns
+    -------
+    float
+        The loss of the sample, or the mean loss of the batch.
+    """
+    rows, targets = _samples(W, b, y_true, x)
+    return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
+
+
+def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
+    """Gradient of `loss` in the weights and the biases: (y − y') xᵀ and y − y'.
+
+    Parameters
+    ----------
+    W, b, y_true, x
+        As in `loss`. For a batch, the gradient of the mean loss.
+
+    Returns
+    -------
+    dW : ndarray of shape (num_classes, num_features)
+        Gradient in the weights.
+    db : ndarray of shape (num_classes,)
+        Gradient in the biases.
+    """
+    rows, targets = _samples(W, b, y_true, x)
+    difference = (softmax(rows @ W.T + b) - targets) / len(rows)
+    return difference.T @ rows, difference.sum(axis=0)
+
+
+def numerical_gradient(
+    W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
+) -> Parameters:
+    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h for each parameter.
+
+    Parameters
+    ----------
+    W, b, y_true, x
+        As in `loss`.
+    step : float, default=1e-5
+        Half the distance h between the two evaluations.
+
+    Returns
+    -------
+    dW : ndarray of shape (num_classes, num_features)
+        Gradient in the weights.
+    db : ndarray of shape (num_classes,)
+        Gradient in the biases.
+    """
+    W, b = np.array(W, dtype=np.float64), np.array(b, dtype=np.float64)
+    slopes: list[FloatArray] = []
+    for parameters in (W, b):
+        slope = np.empty_like(parameters)
+        for index, value in np.ndenumerate(parameters):
+            parameters[index] = value + step
+            above = loss(W, b, y_true, x)
+            parameters[index] = value - step
+            below = loss(W, b, y_true, x)
+            parameters[index] = value
+            slope[index] = (above - below) / (2 * step)
+        slopes.append(slope)
+    return slopes[0], slopes[1]
+
+
+def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5) -> float:
+    """Largest difference between `gradient` and `numerical_gradient`, relative to the largest slope.
+
+    Parameters
+    ----------
+    W, b, y_true, x, step
+        As in `numerical_gradient`.
+
+    Returns
+    -------
+    float
+        max |analytic − numerical| / max |analytic|, over the weights and biases together.
+    """
+    analytic, numerical = (
+        np.concatenate([dW.ravel(), db])
+        for dW, db in (gradient(W, b, y_true, x), numerical_gradient(W, b, y_true, x, step=step))
+    )
+    largest = max(float(np.abs(analytic).max()), np.finfo(np.float64).tiny)
+    return float(np.abs(analytic - numerical).max() / largest)
+
+
+def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatArray:
+    """Class probabilities softmax(W x + b) of each sample.
+
+    Parameters
+    ----------
+    W : ndarray of shape (num_classes, num_features)
+        Weights.
+    b : ndarray of shape (num_classes,)
+        Biases.
+    X : array_like of shape (num_samples, num_features) or (num_samples, rows, columns)
+        Samples; bytes are divided by 255.
+
+    Returns
+    -------
+    ndarray of shape (num_samples, num_classes), float64
+        Probabilities.
+    """
+    _require_parameters(W, b)
+    samples = _matrix(X)
+    if samples.shape[1] != W.shape[1]:
+        raise ValueError(f"X has {samples.shape[1]} features a sample; W of shape {W.shape} takes {W.shape[1]}.")
+    return np.asarray(softmax(_pixels(samples) @ W.T + b), dtype=np.float64)
+
+
+def sgd(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    num_classes: int = 10,
+    learning_rate: float = 1e-3,
+    epochs: int = 20,
+    seed: int = 0,
+    initial: Parameters | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Parameters:
+    """Fit softmax regression by stochastic gradient descent, one sample an update, in the data's order.
+
+    Parameters
+    ----------
+    X : array_like of shape (num_samples, num_features) or (num_samples, rows, columns)
+        Samples. Bytes are divided by 255; floating values are taken as they are.
+    y : array_like of shape (num_samples,)
+        Integer labels in [0, num_classes).
+    num_classes : int, default=10
+        Number of classes.
+    learning_rate : float, default=1e-3
+        Step of every update.
+    epochs : int, default=20
+        Passes over the data.
+    seed : int, default=0
+        Seed of the initial weights and biases, uniform in [−0.5, 0.5).
+    initial : tuple of ndarray, optional
+        Weights and biases to start from instead; not modified.
+    on_epoch : callable, optional
+        Called with an `EpochRecord` after each pass.
+
+    Returns
+    -------
+    W : ndarray of shape (num_classes, num_features), float64
+        Weights.
+    b : ndarray of shape (num_classes,), float64
+        Biases.
+
+    Notes
+    -----
+    The updates are those of `sgd_reference`, one after another; sums are associated differently,
+    so weights agree to rounding (1e-9), not to the last bit. A pixel that is zero contributes
+    nothing to z = W x + b and nothing to (y − y') xᵀ, so only the others are visited.
+    One thread, so that nothing depends on how many there are.
+    """
+    samples, labels, W, b = _prepare(X, y, num_classes, learning_rate, epochs, seed, initial)
+    from mnist_pipeline import softmax_kernel  # here, so that importing this module does not import Numba
+
+    starts, columns, values = softmax_kernel.compress(samples)
+    scale = 1 / 255 if samples.dtype == np.uint8 else 1.0
+    blocks = _blocks(W, softmax_kernel.LANES)
+    for epoch in range(1, epochs + 1):
+        total, correct = softmax_kernel.run_epoch(starts, columns, values, scale, labels, blocks, b, learning_rate)
+        _report(on_epoch, epoch, total / len(labels), correct / len(labels))
+    return _weights(blocks, num_classes), b
+
+
+def sgd_reference(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    num_classes: int = 10,
+    learning_rate: float = 1e-3,
+    epochs: int = 20,
+    seed: int = 0,
+    initial: Parameters | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Parameters:
+    """Fit softmax regression as `sgd` does, in plain NumPy: the definition that `sgd` is held to.
+
+    Parameters
+    ----------
+    X, y, num_classes, learning_rate, epochs, seed, initial, on_epoch
+        As in `sgd`.
+
+    Returns
+    -------
+    W, b : ndarray
+        As in `sgd`.
+    """
+    samples, labels, W, b = _prepare(X, y, num_classes, learning_rate, epochs, seed, initial)
+    pixels, one_hot = _pixels(samples), np.eye(num_classes)
+    scores = np.empty((len(labels), num_classes))
+    for epoch in range(1, epochs + 1):
+        for i, (x, label) in enumerate(zip(pixels, labels, strict=True)):
+            z = scores[i] = W @ x + b
+            difference = softmax(z) - one_hot[label]
+            W -= learning_rate * np.outer(difference, x)
+            b -= learning_rate * difference
+        mean_loss = float(np.mean(_cross_entropy(scores, one_hot[labels])))
+        _report(on_epoch, epoch, mean_loss, float(np.mean(scores.argmax(axis=1) == labels)))
+    return W, b
+
+
+def _cross_entropy(scores: FloatArray, targets: FloatArray) -> FloatArray:
+    """−Σ y' log y of each row, as log Σ exp z − Σ y' z: finite even where y rounds to zero."""
+    largest = scores.max(axis=1)
+    log_partition = largest + np.log(np.exp(scores - largest[:, None]).sum(axis=1))
+    return np.asarray(log_partition - (targets * scores).sum(axis=1))
+
+
+def _blocks(W: FloatArray, lanes: int) -> FloatArray:
+    """Lay weights out pixel-major, (blocks, features, lanes), the classes padded with zeros."""
+    num_classes, num_features = W.shape
+    num_blocks = -(-num_classes // lanes)
+    padded = np.zeros((num_blocks * lanes, num_features))
+    padded[:num_classes] = W
+    return np.ascontiguousarray(padded.reshape(num_blocks, lanes, num_features).transpose(0, 2, 1))
+
+
+def _weights(blocks: FloatArray, num_classes: int) -> FloatArray:
+    """Undo `_blocks`."""
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1).reshape(-1, blocks.shape[1])[:num_classes])
+
+
+def _prepare(
+    X: ArrayLike,
+    y: ArrayLike,
+    num_classes: int,
+    learning_rate: float,
+    epochs: int,
+    seed: int,
+    initial: Parameters | None,
+) -> tuple[NDArray[Any], NDArray[np.int64], FloatArray, FloatArray]:
+    """Check what `sgd` was given, and return the samples, the labels and the parameters to start from."""
+    if num_classes < 2:
+        raise ValueError(f"num_classes is {num_classes}; expected at least 2.")
+    if not (np.isfinite(learning_rate) and learning_rate > 0):
+        raise ValueError(f"learning_rate is {learning_rate}; expected a positive finite number.")
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}; expected at least 1.")
+    samples = _matrix(X)
+    labels = np.asarray(y)
+    if labels.shape != (len(samples),):
+        raise ValueError(f"y has shape {labels.shape}; expected ({len(samples)},), one label for each sample of X.")
+    labels = _labels(labels, num_classes, "y")
+    W, b = _initial(num_classes, samples.shape[1], seed, initial)
+    return samples, labels, W, b
+
+
+def _initial(num_classes: int, num_features: int, seed: int, initial: Parameters | None) -> Parameters:
+    """Parameters to start from: those given, copied, or uniform in [−0.5, 0.5) from the seed."""
+    if initial is None:
+        generator = np.random.default_rng(seed)
+        return (
+            generator.uniform(-0.5, 0.5, (num_classes, num_features)),
+            generator.uniform(-0.5, 0.5, num_classes),
+        )
+    W, b = (np.array(parameters, dtype=np.float64) for parameters in initial)
+    if W.shape != (num_classes, num_features) or b.shape != (num_classes,):
+        raise ValueError(
+            f"initial has shapes {W.shape} and {b.shape}; "
+            f"expected weights ({num_classes}, {num_features}) and biases ({num_classes},)."
+        )
+    if not (np.isfinite(W).all() and np.isfinite(b).all()):
+        raise ValueError("initial holds NaN or infinite values; give finite weights and biases.")
+    return W, b
+
+
+def _matrix(X: ArrayLike) -> NDArray[Any]:
+    """Check samples and lay them out as a C-contiguous matrix, bytes as bytes and the rest as float64."""
+    samples = np.asarray(X)
+    if samples.ndim < 2 or samples.size == 0:
+        raise ValueError(f"X has shape {samples.shape}; expected (N, features) or (N, rows, columns), N at least 1.")
+    samples = samples.reshape(len(samples), -1)
+    if samples.dtype == np.uint8:
+        return np.ascontiguousarray(samples)
+    if samples.dtype.kind != "f":
+        raise ValueError(f"X has type {samples.dtype}; expected uint8 pixels or floating values.")
+    samples = np.ascontiguousarray(samples, dtype=np.float64)
+    if not np.isfinite(samples).all():
+        raise ValueError("X holds NaN or infinite values; remove or replace them first.")
+    return samples
+
+
+def _pixels(samples: NDArray[Any]) -> FloatArray:
+    """Bytes to [0, 1]; floating values as they are."""
+    return samples / 255 if samples.dtype == np.uint8 else samples.astype(np.float64, copy=False)
+
+
+def _labels(labels: NDArray[Any], num_classes: int, name: str) -> NDArray[np.int64]:
+    """Check that labels are integers in [0, num_classes)."""
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"{name} has type {labels.dtype}; expected integer labels.")
+    if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):
+        raise ValueError(f"{name} holds labels from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
+    return labels.astype(np.int64)
+
+
+def _samples(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Lay out one sample or a batch as a matrix, and its labels as one-hot rows."""
+    _require_parameters(W, b)
+    num_classes, num_features = W.shape
+    values, targets = np.asarray(x), np.asarray(y_true)
+    if values.size == num_features and (values.ndim == 1 or values.shape[0] != 1):
+        values, targets = values.reshape(1, num_features), targets[None]
+    rows = _pixels(_matrix(values))
+    if rows.shape[1] != num_features:
+        raise ValueError(f"x has shape {values.shape}; expected {num_features} features a sample.")
+    if targets.shape == (len(rows), num_classes):
+        return rows, targets.astype(np.float64)
+    if targets.shape != (len(rows),):
+        raise ValueError(
+            f"y_true has shape {targets.shape}; expected one integer or one one-hot row of {num_classes} "
+            f"for each of {len(rows)} samples."
+        )
+    return rows, np.eye(num_classes)[_labels(targets, num_classes, "y_true")]
+
+
+def _require_parameters(W: FloatArray, b: FloatArray) -> None:
+    if W.ndim != 2 or b.shape != W.shape[:1]:
+        raise ValueError(f"W and b have shapes {W.shape} and {b.shape}; expected (classes, features) and (classes,).")
+
+
+def _report(on_epoch: OnEpoch | None, epoch: int, mean_loss: float, accuracy: float) -> None:
+    """Stop a run that has diverged, and pass on what the epoch measured."""
+    if not np.isfinite(mean_loss):
+        raise FloatingPointError(
+            f"the loss is {mean_loss} after epoch {epoch}: training diverged. Lower learning_rate."
+        )
+    if on_epoch is not None:
+        on_epoch(EpochRecord(epoch, mean_loss, accuracy))

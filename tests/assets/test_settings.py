@@ -1,0 +1,92 @@
+"""The environment as typed settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from assets import settings
+
+
+def test_without_variables_the_embedded_data_are_read_and_everything_is_kept_in_the_project() -> None:
+    loaded = settings.load({})
+    assert loaded.data == settings.PROJECT / "data"
+    assert loaded.storage == str(settings.PROJECT / "storage")
+    assert loaded.dagster_home == settings.PROJECT / "storage" / "dagster"
+    assert loaded.executor == "in_process"
+
+
+@pytest.mark.parametrize(
+    ("variable", "field"),
+    [
+        ("MNIST_PIPELINE_DATA", "data"),
+        ("MNIST_PIPELINE_STORAGE", "storage"),
+        ("DAGSTER_HOME", "dagster_home"),
+    ],
+)
+def test_each_directory_has_its_variable_which_changes_nothing_but_it(
+    variable: str, field: str, tmp_path: Path
+) -> None:
+    loaded = settings.load({variable: str(tmp_path / "own")})
+    assert str(getattr(loaded, field)) == str(tmp_path / "own")
+    others = {"data", "storage", "executor", "dagster_home"} - {field}
+    if variable == "MNIST_PIPELINE_STORAGE":
+        others -= {"dagster_home"}  # it lies under the storage
+    assert all(getattr(loaded, other) == getattr(settings.load({}), other) for other in others)
+
+
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+def test_the_executor_is_a_setting(executor: str) -> None:
+    assert settings.load({"MNIST_PIPELINE_EXECUTOR": executor}).executor == executor
+
+
+def test_an_unknown_executor_is_refused_with_the_variable_the_value_and_the_choices() -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load({"MNIST_PIPELINE_EXECUTOR": "celery"})
+    for told in ("MNIST_PIPELINE_EXECUTOR", "'celery'", "in_process", "multiprocess"):
+        assert told in str(caught.value)
+
+
+def test_the_dagster_instance_lies_under_the_storage_unless_it_has_its_own_home(tmp_path: Path) -> None:
+    variables = {"MNIST_PIPELINE_STORAGE": str(tmp_path / "results")}
+    assert settings.load(variables).dagster_home == tmp_path / "results" / "dagster"
+    assert settings.load({**variables, "DAGSTER_HOME": str(tmp_path / "home")}).dagster_home == tmp_path / "home"
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    names = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "MNIST_PIPELINE_EXECUTOR", "DAGSTER_HOME")
+    assert settings.load(dict.fromkeys(names, "")) == settings.load({})
+
+
+def test_relative_directories_are_those_under_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    loaded = settings.load({"MNIST_PIPELINE_DATA": "digits", "MNIST_PIPELINE_STORAGE": "results"})
+    assert loaded.data == (tmp_path / "digits").resolve()
+    assert loaded.storage == str(tmp_path / "results")
+    assert loaded.dagster_home == tmp_path / "results" / "dagster"
+
+
+def test_only_the_embedded_data_are_held_to_the_checksums_of_mnist(tmp_path: Path) -> None:
+    assert settings.load({}).canonical
+    assert settings.load({"MNIST_PIPELINE_DATA": str(settings.PROJECT / "assets" / ".." / "data")}).canonical
+    assert not settings.load({"MNIST_PIPELINE_DATA": str(tmp_path)}).canonical
+
+
+def test_settings_follow_the_environment_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path))
+    assert settings.load().data == tmp_path.resolve()
+    monkeypatch.delenv("MNIST_PIPELINE_DATA")
+    assert settings.load().data == settings.EMBEDDED_DATA
+
+
+def test_waiting_threads_sleep_unless_the_environment_wants_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    settings.share_processors()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    settings.share_processors()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"

@@ -1,0 +1,367 @@
+"""Storage: what is written is read back, nothing is lost on the way, and nothing that is read can run code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.numpy
+
+from assets import records
+from assets.storage import NAMED_ARRAYS, Storage, StorageError, current, digest, publish, read
+from mnist_pipeline import evaluation
+from mnist_pipeline.datasets import DigitSet
+from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.report import Report
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 10, 40).astype(np.uint8)
+GUESSES = np.where(RNG.random(40) < 0.3, RNG.integers(0, 10, 40), LABELS).astype(np.uint8)
+EVALUATIONS = {"knn": evaluation.evaluate(LABELS, GUESSES), "cnn": evaluation.evaluate(LABELS, LABELS)}
+COMPARISON = evaluation.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS)
+
+ARRAYS = {
+    "bytes": RNG.integers(0, 256, (3, 28, 28)).astype(np.uint8),
+    "float32": RNG.standard_normal((5, 7)).astype(np.float32),
+    "float64": RNG.standard_normal(784),
+    "booleans": RNG.random((4, 4)) < 0.5,
+    "columns first": np.asfortranarray(RNG.standard_normal((6, 4))),
+    "a strided view": RNG.standard_normal((6, 8))[::2, ::-3],
+    "no rows": np.zeros((0, 784), np.float32),
+    "a scalar": np.array(2.5),
+}
+NAMED = {
+    "DigitSet": DigitSet(ARRAYS["bytes"], LABELS[:3]),
+    "Eigendecomposition": Eigendecomposition(RNG.random(6), RNG.random((6, 6))),
+    "Reconstructions": records.Reconstructions(
+        np.array([2, 5]), RNG.random((2, 10, 28, 28)).astype(np.float32), RNG.random(2), RNG.random(2)
+    ),
+    "Corners": records.Corners(
+        RNG.random((2, 28, 28, 2, 2)),
+        RNG.random((2, 28, 28, 2)),
+        RNG.random((2, 28, 28)),
+        RNG.random((2, 28, 28)) < 0.1,
+        RNG.random(2),
+        RNG.random(2),
+    ),
+    "Neighbors": records.Neighbors(
+        LABELS[:4], np.array(3), RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10))
+    ),
+    "SoftmaxModel": records.SoftmaxModel(RNG.random((10, 784)), RNG.random(10), RNG.random(2), RNG.random(2)),
+    "Network": records.Network(
+        {
+            "conv1.weight": RNG.random((32, 1, 5, 5)).astype(np.float32),
+            "conv1.bias": RNG.random(32).astype(np.float32),
+        },
+        RNG.random(2),
+        RNG.random(2),
+        np.array([np.nan, 0.5]),
+    ),
+    "Predictions": records.Predictions(LABELS[:4], RNG.random((4, 10)).astype(np.float32)),
+    "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},
+}
+TABLE = pd.DataFrame(
+    {
+        "index": [3, 1],
+        "probability": [1 / 3, 0.1 + 0.2],
+        "name": ["train-images-idx3-ubyte.gz", 'a "quoted", name'],
+    }
+)
+PLAIN = {"Evaluation": EVALUATIONS["knn"], "Comparison": COMPARISON}
+REPORT = Report("<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}})
+EVERY_KIND: dict[str, Any] = {**ARRAYS, **NAMED, "DataFrame": TABLE, **PLAIN}
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Storage:
+    return Storage(tmp_path)
+
+
+def files_under(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """Every array in a value of named arrays, by name."""
+    if isinstance(value, np.ndarray):
+        yield name, value
+        return
+    for field, content in (value if isinstance(value, dict) else value._asdict()).items():
+        yield from leaves(content, f"{name}/{field}")
+
+
+def assert_same_arrays(found: Any, expected: Any) -> None:
+    found_leaves, expected_leaves = dict(leaves(found)), dict(leaves(expected))
+    assert set(found_leaves) == set(expected_leaves)
+    for name, array in expected_leaves.items():
+        assert found_leaves[name].dtype == array.dtype, name
+        np.testing.assert_array_equal(found_leaves[name], array, err_msg=name, strict=True)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_comes_back_with_its_type_its_shape_and_its_values(name: str, stored: Storage) -> None:
+    stored.write("covariance", ARRAYS[name])
+    assert_same_arrays(np.asarray(stored.read("covariance")), ARRAYS[name])
+
+
+def test_an_array_is_mapped_into_memory_and_cannot_be_changed_by_its_reader(stored: Storage) -> None:
+    stored.write("centered_data", ARRAYS["float32"])
+    found = stored.read("centered_data")
+    assert isinstance(found, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        found[0, 0] = 1
+
+
+def test_an_array_is_stored_as_numpy_itself_reads_it(stored: Storage) -> None:
+    path = stored.write("data_mean", ARRAYS["float64"])
+    np.testing.assert_array_equal(np.load(str(path), allow_pickle=False), ARRAYS["float64"])
+
+
+def test_every_named_array_type_is_tried_here() -> None:
+    assert set(NAMED_ARRAYS) == set(NAMED) - {"a dict"}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_arrays_come_back_as_the_type_that_they_were(name: str, stored: Storage) -> None:
+    stored.write("value", NAMED[name])
+    found = stored.read("value")
+    assert type(found) is type(NAMED[name])
+    assert_same_arrays(found, NAMED[name])
+
+
+def test_a_table_comes_back_to_the_last_digit(stored: Storage) -> None:
+    stored.write("cnn_errors", TABLE)
+    pd.testing.assert_frame_equal(stored.read("cnn_errors"), TABLE, check_exact=True)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_dataclass_of_plain_values_comes_back_equal(name: str, stored: Storage) -> None:
+    stored.write("value", PLAIN[name])
+    assert stored.read("value") == PLAIN[name]
+
+
+def test_a_report_is_a_page_and_a_json_document(stored: Storage, tmp_path: Path) -> None:
+    path = stored.write("evaluation_report", REPORT)
+    assert Path(path) == tmp_path / "report" / "index.html"
+    assert path.read_text(encoding="utf-8") == REPORT.html
+    assert json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8")) == REPORT.document
+    assert stored.read("evaluation_report") == REPORT
+
+
+def test_a_figure_is_kept_beside_the_values(stored: Storage, tmp_path: Path) -> None:
+    path = stored.write_figure("covariance", "matrix", b"\x89PNG picture")
+    assert Path(path) == tmp_path / "figures" / "covariance" / "matrix.png"
+    assert stored.read_figure("covariance", "matrix") == b"\x89PNG picture"
+
+
+def test_a_figure_that_was_never_drawn_is_named_with_the_command_that_draws_it(stored: Storage) -> None:
+    with pytest.raises(StorageError, match=r"figure kernels of cnn_kernels .* mnist-pipeline run --select cnn_kernels"):
+        stored.read_figure("cnn_kernels", "kernels")
+
+
+@pytest.mark.parametrize("name", EVERY_KIND)
+def test_the_digest_is_the_sha_256_of_the_stored_file(name: str, stored: Storage) -> None:
+    path = stored.write("value", EVERY_KIND[name])
+    assert digest("value", EVERY_KIND[name]) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_digest_of_a_report_covers_its_document_and_its_page(stored: Storage, tmp_path: Path) -> None:
+    page = stored.write("evaluation_report", REPORT).read_bytes()
+    document = (tmp_path / "report" / "report.json").read_bytes()
+    assert digest("evaluation_report", REPORT) == hashlib.sha256(document + page).hexdigest()
+    changed = REPORT._replace(document={"models": {}})
+    assert digest("evaluation_report", changed) != digest("evaluation_report", REPORT)
+
+
+@pytest.mark.parametrize("name", EVERY_KIND)
+def test_the_same_value_is_stored_as_the_same_bytes(name: str, stored: Storage, tmp_path: Path) -> None:
+    stored.write("value", EVERY_KIND[name])
+    before = files_under(tmp_path)
+    stored.write("value", stored.read("value"))
+    assert files_under(tmp_path) == before
+
+
+def test_one_changed_value_changes_the_digest() -> None:
+    changed = ARRAYS["float64"].copy()
+    changed[100] = np.nextafter(changed[100], 1)
+    assert digest("mean", changed) != digest("mean", ARRAYS["float64"])
+
+
+def test_the_digest_writes_nothing(storage: Path) -> None:
+    assert digest("covariance", ARRAYS["float64"]) == digest("other_name", ARRAYS["float64"])
+    assert not storage.exists()
+
+
+@pytest.mark.parametrize("interruption", [OSError("disk full"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
+def test_an_interrupted_write_leaves_the_previous_value_and_no_temporary_file(
+    interruption: BaseException, stored: Storage, tmp_path: Path
+) -> None:
+    path = stored.write("covariance", ARRAYS["float64"])
+    before = files_under(tmp_path)
+
+    def writer(file: BinaryIO) -> None:
+        file.write(b"half of a value")
+        file.flush()
+        raise interruption
+
+    with pytest.raises(type(interruption)):
+        publish(path, writer)
+    assert files_under(tmp_path) == before
+    np.testing.assert_array_equal(stored.read("covariance"), ARRAYS["float64"])
+
+
+def test_an_interrupted_first_write_leaves_nothing(stored: Storage, tmp_path: Path) -> None:
+    def writer(file: BinaryIO) -> None:
+        file.write(b"half of a value")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        publish(stored.root / "assets" / "covariance.npy", writer)
+    assert files_under(tmp_path) == {}
+
+
+def test_the_previous_value_can_be_read_until_the_new_one_is_complete(stored: Storage) -> None:
+    path = stored.write("covariance", ARRAYS["float64"])
+    seen: list[bytes] = []
+    before = path.read_bytes()
+
+    def writer(file: BinaryIO) -> None:
+        file.write(b"new")
+        file.flush()
+        seen.append(path.read_bytes())
+
+    publish(path, writer)
+    assert seen == [before]
+    assert path.read_bytes() == b"new"
+
+
+def test_a_reader_of_the_previous_array_keeps_what_it_reads(stored: Storage) -> None:
+    stored.write("covariance", ARRAYS["float64"])
+    previous = stored.read("covariance")
+    stored.write("covariance", np.zeros(784))
+    np.testing.assert_array_equal(previous, ARRAYS["float64"])
+
+
+def test_an_array_of_objects_is_not_written(stored: Storage, tmp_path: Path) -> None:
+    stored.write("knn_index", ARRAYS["float64"])
+    before = files_under(tmp_path)
+    with pytest.raises(TypeError):
+        stored.write("knn_index", np.array([{}, []], dtype=object))
+    assert files_under(tmp_path) == before
+
+
+@pytest.mark.parametrize("form", ["array of objects", "bare pickle"])
+def test_a_pickle_in_the_place_of_an_array_is_refused_unread(form: str, stored: Storage, tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    bomb, path = tmp_path / "bomb", tmp_path / "assets" / "covariance.npy"
+    if form == "bare pickle":
+        path.write_bytes(pickle.dumps(_Touch(bomb)))
+    else:
+        np.save(path, np.array([_Touch(bomb)], dtype=object), allow_pickle=True)
+    with pytest.raises(StorageError, match=r"covariance is damaged: .*mnist-pipeline run --select covariance"):
+        stored.read("covariance")
+    assert not bomb.exists()
+    np.load(path, allow_pickle=True)
+    assert bomb.exists()  # what reading it as a pickle would have done
+
+
+class _Touch:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_an_unknown_type_of_named_arrays_is_refused(stored: Storage, tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    path = tmp_path / "assets" / "cnn_model.safetensors"
+    safetensors.numpy.save_file({"weights": np.zeros(3)}, path, metadata={"type": "Evil"})
+    with pytest.raises(StorageError, match=r"cnn_model is damaged: .*'Evil'.*mnist-pipeline run --select cnn_model"):
+        stored.read("cnn_model")
+
+
+def test_named_arrays_that_lack_a_field_are_refused_with_the_fields(stored: Storage, tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    path = tmp_path / "assets" / "test_digits.safetensors"
+    safetensors.numpy.save_file({"images": np.zeros(3)}, path, metadata={"type": "DigitSet"})
+    with pytest.raises(StorageError, match=r"test_digits is damaged: .*images instead of images, labels"):
+        stored.read("test_digits")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"type": "Evil"}, {}, {"type": "Evaluation", "total": 3}, {"type": "Comparison", "pairs": [{"first": "knn"}]}, []],
+    ids=["unknown type", "no type", "too few fields", "too few fields in a pair", "a list"],
+)
+def test_json_of_another_form_is_refused(document: object, stored: Storage, tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "knn_evaluation.json").write_text(json.dumps(document))
+    with pytest.raises(StorageError, match=r"knn_evaluation is damaged: .*mnist-pipeline run --select knn_evaluation"):
+        stored.read("knn_evaluation")
+
+
+@pytest.mark.parametrize("kept", [0, 20], ids=["empty", "cut short"])
+@pytest.mark.parametrize("kind", ["float64", "DigitSet", "Evaluation"])
+def test_a_file_that_was_cut_short_is_refused(kind: str, kept: int, stored: Storage) -> None:
+    path = stored.write("value", EVERY_KIND[kind])
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(StorageError, match=r"value is damaged: .*mnist-pipeline run --select value"):
+        stored.read("value")
+
+
+def test_a_missing_value_is_named_with_the_directory_and_the_command_that_makes_it(
+    stored: Storage, tmp_path: Path
+) -> None:
+    with pytest.raises(StorageError) as caught:
+        stored.read("covariance")
+    for told in ("covariance", str(tmp_path), "mnist-pipeline run --select '+covariance'"):
+        assert told in str(caught.value)
+
+
+def test_a_value_of_another_kind_replaces_the_old_file(stored: Storage, tmp_path: Path) -> None:
+    stored.write("cnn_kernels", ARRAYS["float32"])
+    stored.write("cnn_kernels_of_another", ARRAYS["float32"])
+    stored.write("cnn_kernels", NAMED["a dict"])
+    assert set(files_under(tmp_path)) == {"assets/cnn_kernels.safetensors", "assets/cnn_kernels_of_another.npy"}
+    assert_same_arrays(stored.read("cnn_kernels"), NAMED["a dict"])
+
+
+@dataclass
+class _Unlisted:
+    """A dataclass that the storage doesn't know how to read back."""
+
+    accuracy: float = 0.5
+
+
+@pytest.mark.parametrize(
+    "value", [3.5, "text", None, [1, 2], (1, 2), object(), _Unlisted], ids=lambda value: type(value).__name__
+)
+def test_a_value_without_a_format_is_refused_by_the_name_of_its_type(
+    value: object, stored: Storage, tmp_path: Path
+) -> None:
+    with pytest.raises(TypeError, match=f"covariance is a {type(value).__name__}, which has no storage format"):
+        stored.write("covariance", value)
+    assert files_under(tmp_path) == {}
+
+
+def test_a_dataclass_that_could_not_be_read_back_is_not_written(stored: Storage, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="covariance is a _Unlisted, which has no storage format"):
+        stored.write("covariance", _Unlisted())
+    assert files_under(tmp_path) == {}
+
+
+def test_the_storage_is_the_one_that_the_environment_names(storage: Path) -> None:
+    current().write("data_mean", ARRAYS["float64"])
+    assert set(files_under(storage)) == {"assets/data_mean.npy"}
+    np.testing.assert_array_equal(read("data_mean"), ARRAYS["float64"])

@@ -1,0 +1,52 @@
+"""What the tests share: the real digits, read once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before NumPy and torch are imported: threads that spin while they wait starve whoever shares the machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from mnist_pipeline.datasets import DigitSet, load_digits
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_directory() -> Path:
+    """The embedded MNIST files."""
+    return REPOSITORY / "data"
+
+
+@pytest.fixture(scope="session")
+def train(data_directory: Path) -> DigitSet:
+    """All 60,000 training digits; read-only, since every test sees the same."""
+    return _frozen(load_digits(data_directory, "train"))
+
+
+@pytest.fixture(scope="session")
+def test(data_directory: Path) -> DigitSet:
+    """All 10,000 test digits; read-only."""
+    return _frozen(load_digits(data_directory, "test"))
+
+
+@pytest.fixture(scope="session")
+def small_train(train: DigitSet) -> DigitSet:
+    """The first 2,000 training digits."""
+    return DigitSet(train.images[:2_000], train.labels[:2_000])
+
+
+@pytest.fixture(scope="session")
+def small_test(test: DigitSet) -> DigitSet:
+    """The first 500 test digits."""
+    return DigitSet(test.images[:500], test.labels[:500])
+
+
+def _frozen(digits: DigitSet) -> DigitSet:
+    for array in digits:
+        array.setflags(write=False)
+    return digits

@@ -1,0 +1,334 @@
+"""Every figure shows its data, leaves no state behind, and has a preview small enough for an event log."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib._pylab_helpers import Gcf
+from matplotlib.figure import Figure
+from PIL import Image
+
+from mnist_pipeline import evaluation, figures, harris, pca
+from mnist_pipeline.datasets import CLASS_NAMES, DigitSet, first_of_each_class
+
+KS = [2, 3, 5, 10, 20, 50, 100]
+PREVIEW_BYTES = 30_000
+
+DRAWINGS: dict[str, Callable[[RealData], Figure]] = {}
+
+
+class RealData:
+    """What the figures are drawn from: the real digits, and what the methods make of them."""
+
+    def __init__(self, train: DigitSet, test: DigitSet) -> None:
+        self.train, self.test = train, test
+        self.digits = first_of_each_class(train)
+        self.mean = pca.mean(train.images)
+        sample = train.images[:2_000]
+        self.covariance = pca.covariance(pca.center(sample, pca.mean(sample)))
+        self.values, self.vectors = pca.eigendecomposition(self.covariance)
+        self.generator = np.random.default_rng(0)
+
+    def reconstructions(self, k: int) -> np.ndarray:
+        components = self.vectors[:, :k]
+        back = pca.reconstruct(pca.project(self.digits, self.mean, components), self.mean, components)
+        return back.reshape(self.digits.shape)
+
+    def evaluation(self, share_of_errors: float) -> evaluation.Evaluation:
+        wrong = self.generator.random(len(self.test.labels)) < share_of_errors
+        shift = self.generator.integers(1, 10, len(wrong))
+        return evaluation.evaluate(self.test.labels, np.where(wrong, (self.test.labels + shift) % 10, self.test.labels))
+
+
+@pytest.fixture(scope="module")
+def data(train: DigitSet, test: DigitSet) -> RealData:
+    return RealData(train, test)
+
+
+def _drawing(draw: Callable[[RealData], Figure]) -> Callable[[RealData], Figure]:
+    DRAWINGS[draw.__name__.removeprefix("_draw_")] = draw
+    return draw
+
+
+@_drawing
+def _draw_digit_row(data: RealData) -> Figure:
+    return figures.digit_row(data.digits, CLASS_NAMES, "The first training image of each class")
+
+
+@_drawing
+def _draw_sample(data: RealData) -> Figure:
+    return figures.image_grid(data.train.images[:40], columns=10, title="The first training images")
+
+
+@_drawing
+def _draw_mean(data: RealData) -> Figure:
+    return figures.mean_image(data.mean, 28)
+
+
+@_drawing
+def _draw_covariance(data: RealData) -> Figure:
+    return figures.matrix(data.covariance, "Covariance of the pixels", "covariance (grey levels squared)")
+
+
+@_drawing
+def _draw_eigenvalues(data: RealData) -> Figure:
+    return figures.eigenvalues(data.values, pca.explained_share(data.values))
+
+
+@_drawing
+def _draw_eigenvectors(data: RealData) -> Figure:
+    return figures.eigenvectors(data.vectors[:, :20], 28, pca.explained_share(data.values)[:20])
+
+
+@_drawing
+def _draw_scatter_of_all(data: RealData) -> Figure:
+    points = pca.project(data.train.images, data.mean, data.vectors[:, :2])
+    return figures.class_scatter(points, data.train.labels, CLASS_NAMES)
+
+
+@_drawing
+def _draw_scatter_of_few(data: RealData) -> Figure:
+    points = pca.project(data.train.images[:500], data.mean, data.vectors[:, :2])
+    return figures.class_scatter(points, data.train.labels[:500], CLASS_NAMES)
+
+
+@_drawing
+def _draw_reconstructions(data: RealData) -> Figure:
+    return figures.reconstructions(data.digits, np.stack([data.reconstructions(k) for k in KS]), KS)
+
+
+@_drawing
+def _draw_harris(data: RealData) -> Figure:
+    responses = np.stack([harris.corner_response(image) for image in data.digits])
+    corners = np.stack([harris.corners(response) for response in responses])
+    return figures.harris_corners(data.digits, responses, corners)
+
+
+@_drawing
+def _draw_templates(data: RealData) -> Figure:
+    means = np.stack([pca.mean(data.train.images[data.train.labels == k]) for k in range(10)]) - data.mean
+    deviations = data.train.images.reshape(-1, 784)[:2_000].std(axis=0)
+    return figures.templates(means, deviations, 28, CLASS_NAMES)
+
+
+@_drawing
+def _draw_kernels(data: RealData) -> Figure:
+    return figures.kernels(data.generator.normal(size=(32, 5, 5)))
+
+
+@_drawing
+def _draw_learning_curves(data: RealData) -> Figure:
+    epochs = np.arange(1, 21)
+    return figures.learning_curves(
+        1 / epochs, {"training": 1 - 0.1 / epochs, "held-out": 1 - 0.2 / epochs}, "Convolutional network"
+    )
+
+
+@_drawing
+def _draw_confusion(data: RealData) -> Figure:
+    counts = np.array(data.evaluation(0.08).confusion_matrix)
+    return figures.confusion_matrix(counts, "Softmax regression: confusion", CLASS_NAMES)
+
+
+@_drawing
+def _draw_accuracies(data: RealData) -> Figure:
+    return figures.accuracies({f"model {share:.0%}": data.evaluation(share) for share in (0.03, 0.08, 0.02, 0.01)})
+
+
+@_drawing
+def _draw_neighbor_errors(data: RealData) -> Figure:
+    return figures.neighbor_errors(
+        data.test.images[:20],
+        ["4 → 9"] * 20,
+        data.train.images[:60].reshape(20, 3, 28, 28),
+        [["9", "9", "4"]] * 20,
+    )
+
+
+# What holds of every figure
+
+
+@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS.keys())
+def test_a_figure_leaves_no_state_and_its_preview_stays_small(
+    draw: Callable[[RealData], Figure], data: RealData
+) -> None:
+    settings_before = dict(mpl.rcParams)
+    figure = draw(data)
+    assert isinstance(figure, Figure)
+    picture = figures.png(figure)
+    assert not hasattr(figure, "number")  # pyplot numbers the figures that it keeps
+    assert Gcf.get_all_fig_managers() == []
+    assert dict(mpl.rcParams) == settings_before
+
+    full = Image.open(io.BytesIO(picture))
+    assert full.format == "PNG"
+    assert len(np.unique(np.asarray(full.convert("L")))) > 2
+
+    small = figures.preview(picture)
+    assert len(small) < PREVIEW_BYTES
+    shown = Image.open(io.BytesIO(small))
+    assert shown.format == "PNG"
+    assert shown.width <= 480
+    assert abs(shown.height - full.height * shown.width / full.width) <= 1
+    # The same picture: the two agree where both are smoothed down to a few pixels.
+    thumbs = [np.asarray(image.convert("L").resize((12, 12), Image.Resampling.BOX), float) for image in (full, shown)]
+    assert np.abs(thumbs[0] - thumbs[1]).max() < 16
+
+
+def test_every_plot_of_the_module_is_drawn_here() -> None:
+    plots = {
+        name
+        for name, function in vars(figures).items()
+        if not name.startswith("_") and getattr(function, "__annotations__", {}).get("return") == "Figure"
+    }
+    drawn = {name for draw in DRAWINGS.values() for name in draw.__code__.co_names}
+    assert plots <= drawn
+
+
+def test_the_same_data_give_the_same_bytes(data: RealData) -> None:
+    pictures = [figures.png(DRAWINGS["scatter_of_few"](data)) for _ in range(2)]
+    assert pictures[0] == pictures[1]
+    assert figures.preview(pictures[0]) == figures.preview(pictures[1])
+
+
+def test_a_picture_narrower_than_the_preview_keeps_its_size() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (200, 90), "white").save(buffer, format="png")
+    assert Image.open(io.BytesIO(figures.preview(buffer.getvalue()))).size == (200, 90)
+
+
+def test_drawing_does_not_import_pyplot() -> None:
+    program = (
+        "import sys; import numpy as np; from mnist_pipeline import figures\n"
+        "figures.png(figures.confusion_matrix(np.eye(2, dtype=int), 'title', ['a', 'b']))\n"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# What each shows
+
+
+def test_a_grid_holds_every_image_in_its_place(data: RealData) -> None:
+    images = data.train.images[:7]
+    (axes,) = figures.image_grid(images, columns=3, captions=list("abcdefg")).axes
+    mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
+    assert [text.get_text() for text in axes.texts] == list("abcdefg")
+    found = [(y, x) for image in images for y, x in [_place(mosaic, image)]]
+    rows, columns = (sorted({place[axis] for place in found}) for axis in (0, 1))
+    assert found == [(rows[i // 3], columns[i % 3]) for i in range(7)]
+
+
+def _place(mosaic: np.ndarray, image: np.ndarray) -> tuple[int, int]:
+    """Where in the mosaic the image stands, in one place only."""
+    windows = np.lib.stride_tricks.sliding_window_view(mosaic, image.shape)
+    ((y, x),) = np.argwhere((windows == image).all(axis=(2, 3)))
+    return int(y), int(x)
+
+
+def test_a_symmetric_grid_scales_each_image_by_its_largest_magnitude() -> None:
+    images = np.array([[[0.0, -4.0]], [[0.5, 0.25]], [[0.0, 0.0]]])
+    (axes,) = figures.image_grid(images, columns=3, symmetric=True).axes
+    values = np.ma.filled(axes.images[0].get_array(), np.nan)
+    assert axes.images[0].get_clim() == (-1, 1)
+    for scaled in ([[0, -1]], [[1, 0.5]], [[0, 0]]):
+        _place(values, np.array(scaled))
+
+
+def test_the_scatter_shows_every_point_in_the_colour_of_its_class() -> None:
+    points = np.random.default_rng(0).normal(size=(200, 2))
+    labels = np.arange(200) % 10
+    (axes,) = figures.class_scatter(points, labels, CLASS_NAMES).axes
+    legend = axes.get_legend()
+    colors = {
+        text.get_text(): mpl.colors.to_hex(handle.get_color())
+        for text, handle in zip(legend.get_texts(), legend.legend_handles)
+    }
+    assert list(colors) == list(CLASS_NAMES)
+    assert len(set(colors.values())) == 10
+    drawn = {
+        (x, y): mpl.colors.to_hex(color)
+        for (x, y), color in zip(axes.collections[0].get_offsets().tolist(), axes.collections[0].get_facecolors())
+    }
+    assert drawn == {tuple(point): colors[CLASS_NAMES[label]] for point, label in zip(points.tolist(), labels)}
+
+
+def test_reconstructions_stand_below_the_originals_and_are_clipped_when_drawn(data: RealData) -> None:
+    images = np.stack([data.reconstructions(k) for k in KS])
+    assert images.min() < 0  # else there is nothing to clip
+    (axes,) = figures.reconstructions(data.digits, images, KS).axes
+    mosaic = np.asarray(axes.images[0].get_array())
+    np.testing.assert_array_equal(mosaic[:28, 3 * 28 : 4 * 28], data.digits[3])
+    np.testing.assert_array_equal(mosaic[2 * 28 : 3 * 28, :28], np.clip(images[1, 0], 0, 255))
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["original", *(f"k = {k}" for k in KS)]
+
+
+def test_every_corner_is_marked_on_its_digit(data: RealData) -> None:
+    corners = np.zeros((10, 28, 28), bool)
+    corners[0, 3, 5] = corners[7, 20, 1] = True
+    top, bottom = figures.harris_corners(data.digits, np.zeros((10, 28, 28)), corners).axes
+    assert top.lines[0].get_xydata().tolist() == [[5, 3], [7 * 28 + 1, 20]]
+    assert np.isfinite(bottom.images[0].get_array()).all()
+
+
+def test_the_matrix_of_zeros_and_of_one_sign_keep_zero_in_the_middle() -> None:
+    for values in (np.zeros((3, 3)), np.full((3, 3), 5.0)):
+        low, high = figures.matrix(values, "title", "label").axes[0].images[0].get_clim()
+        assert low == -high < 0
+
+
+def test_the_confusion_matrix_prints_every_count_in_its_cell() -> None:
+    counts = np.array([[9_801, 0, 3], [1, 50, 0], [0, 2, 7]])
+    (axes,) = figures.confusion_matrix(counts, "title", ["a", "b", "c"]).axes
+    printed = {tuple(map(int, text.get_position())): text.get_text() for text in axes.texts}
+    assert printed == {(column, row): f"{count:,}" for (row, column), count in np.ndenumerate(counts) if count}
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
+
+
+def test_a_confusion_matrix_without_an_error_can_be_drawn() -> None:
+    assert figures.png(figures.confusion_matrix(np.diag([3, 4]), "title", ["a", "b"]))
+
+
+def test_models_stand_in_the_order_of_their_accuracy_with_interval_and_figure(data: RealData) -> None:
+    evaluations = {name: data.evaluation(share) for name, share in {"b": 0.05, "c": 0.2, "a": 0.01}.items()}
+    (axes,) = figures.accuracies(evaluations).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "b", "a"]  # from below
+    for row, name in enumerate("cba"):
+        interval, point = axes.lines[2 * row : 2 * row + 2]
+        np.testing.assert_allclose(interval.get_xdata(), 100 * np.array(evaluations[name].interval))
+        np.testing.assert_allclose(point.get_xdata(), 100 * evaluations[name].accuracy)
+        assert axes.texts[row].get_text() == f"{100 * evaluations[name].accuracy:.2f}%"
+
+
+def test_learning_curves_show_each_epoch_from_the_first(data: RealData) -> None:
+    loss = np.array([3.0, 2.0, 1.0])
+    left, right = figures.learning_curves(loss, {"training": 1 - loss / 10, "held-out": loss / 10}, "title").axes
+    assert left.lines[0].get_xydata().tolist() == [[1, 3], [2, 2], [3, 1]]
+    np.testing.assert_allclose(right.lines[0].get_ydata(), [70, 80, 90])
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["training", "held-out"]
+
+
+def test_curves_of_eigenvalues_name_the_components_for_each_share(data: RealData) -> None:
+    left, right = figures.eigenvalues(data.values, pca.explained_share(data.values)).axes
+    assert left.get_yscale() == "log"
+    assert (left.lines[0].get_ydata() > 0).all()
+    assert [text.get_text() for text in right.texts] == [
+        f"{share:.0%}: {pca.components_for_share(data.values, share)}" for share in (0.8, 0.9, 0.95)
+    ]
+
+
+def test_neighbours_stand_below_the_image_that_they_mislead(data: RealData) -> None:
+    images, neighbors = data.test.images[:2], data.train.images[:6].reshape(2, 3, 28, 28)
+    (axes,) = figures.neighbor_errors(images, ["p", "q"], neighbors, [["p1", "p2", "p3"], ["q1", "q2", "q3"]]).axes
+    assert [text.get_text() for text in axes.texts] == ["p", "q", "p1", "q1", "p2", "q2", "p3", "q3"]
+    mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
+    for image, near in zip(images, neighbors, strict=True):
+        places = [_place(mosaic, picture) for picture in (image, *near)]
+        assert len({x for _, x in places}) == 1
+        assert [y for y, _ in places] == sorted({y for y, _ in places})

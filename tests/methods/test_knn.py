@@ -1,0 +1,422 @@
+"""Exact k-nearest neighbours: every search gives the neighbours that comparing everything gives."""
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnist_pipeline.knn import KNNClassifier, vote
+
+DATA = Path(__file__).parents[2] / "data"
+SEARCHES = ("pca", "brute", "kdtree")
+
+
+def read_idx(name):
+    content = gzip.decompress((DATA / name).read_bytes())
+    num_axes = content[3]
+    shape = np.frombuffer(content, ">i4", count=num_axes, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * num_axes).reshape(shape)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    return tuple(read_idx(f"{name}-ubyte.gz") for name in names)
+
+
+def reference_neighbors(X, queries, k):
+    """Compare everything, one query at a time, in an arithmetic that is exact for integers."""
+    X, queries = X.reshape(len(X), -1), queries.reshape(len(queries), -1)
+    exact = np.int64 if X.dtype.kind != "f" and queries.dtype.kind != "f" else np.float64
+    distances, indices = [], []
+    for query in queries.astype(exact):
+        squared = np.square(X.astype(exact) - query).sum(axis=1)
+        order = np.argsort(squared, kind="stable")[:k]
+        distances.append(squared[order])
+        indices.append(order)
+    return np.array(distances), np.array(indices)
+
+
+def neighbors(X, queries, k, algorithm, **fit):
+    return KNNClassifier(k, algorithm).fit(X, np.zeros(len(X), int), **fit).kneighbors(queries)
+
+
+def assert_all_searches_agree(X, queries, k):
+    expected_distances, expected_indices = reference_neighbors(X, queries, k)
+    for algorithm in SEARCHES:
+        distances, indices = neighbors(X, queries, k, algorithm)
+        np.testing.assert_array_equal(indices, expected_indices, err_msg=algorithm)
+        np.testing.assert_array_equal(distances, expected_distances, err_msg=algorithm)
+
+
+def assert_all_searches_give_the_same_bits(X, queries, k):
+    """For floating-point data, where the reference may round differently."""
+    expected_distances, expected_indices = neighbors(X, queries, k, "brute")
+    np.testing.assert_allclose(expected_distances, reference_neighbors(X, queries, k)[0], rtol=1e-12, atol=0)
+    for algorithm in ("pca", "kdtree"):
+        distances, indices = neighbors(X, queries, k, algorithm)
+        np.testing.assert_array_equal(indices, expected_indices, err_msg=algorithm)
+        np.testing.assert_array_equal(distances, expected_distances, err_msg=algorithm)
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_all_searches_find_the_same_digits(digits, k):
+    X, _, queries, _ = digits
+    assert_all_searches_agree(X[:3000], queries[:40], k)
+
+
+def test_coarse_digits_with_many_ties_are_ordered_by_index(digits):
+    X, _, queries, _ = digits
+    coarse, coarse_queries = X[:4000, 12:16, 12:16] // 128, queries[:60, 12:16, 12:16] // 128
+    distances, _ = reference_neighbors(coarse, coarse_queries, 5)
+    assert (np.diff(distances) == 0).any(axis=1).mean() > 0.9
+    assert_all_searches_agree(coarse, coarse_queries, 5)
+
+
+def test_duplicates_are_ordered_by_index(digits):
+    X, _, queries, _ = digits
+    assert_all_searches_agree(np.tile(X[:50], (4, 1, 1)), np.concatenate([queries[:5], X[:5]]), 7)
+
+
+def test_all_points_can_be_neighbors(digits):
+    X, _, queries, _ = digits
+    assert_all_searches_agree(X[:133], queries[:4], 133)
+
+
+def test_one_training_point_is_enough(digits):
+    X, _, queries, _ = digits
+    assert_all_searches_agree(X[:1], queries[:3], 1)
+
+
+def test_constant_points_are_at_equal_distance():
+    X = np.full((70, 9), 200, np.uint8)
+    assert_all_searches_agree(X, np.array([[0] * 9, [200] * 9, [255] * 9], np.uint8), 4)
+
+
+def test_fewer_directions_than_components_are_enough():
+    rng = np.random.default_rng(0)
+    basis = rng.integers(0, 2, (3, 100))
+    X = (rng.integers(0, 40, (500, 3)) @ basis).astype(np.uint8)
+    assert_all_searches_agree(X, X[:20] + np.uint8(1), 6)
+
+
+@pytest.mark.parametrize("num_features", [1, 2, 7, 8, 9, 63, 64, 65, 130])
+def test_any_number_of_features_is_searched_exactly(num_features):
+    rng = np.random.default_rng(num_features)
+    X = rng.integers(0, 256, (333, num_features), dtype=np.uint8)
+    assert_all_searches_agree(X, rng.integers(0, 256, (17, num_features), dtype=np.uint8), 5)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.int32, np.int64, np.uint64, bool])
+def test_every_integer_type_is_compared_exactly(dtype):
+    rng = np.random.default_rng(1)
+    low, high = (0, 2) if dtype is bool else (max(np.iinfo(dtype).min, -40000), min(np.iinfo(dtype).max, 40000))
+    X = rng.integers(low, high, (200, 20)).astype(dtype)
+    queries = rng.integers(low, high, (9, 20)).astype(dtype)
+    expected_distances, expected_indices = reference_neighbors(X.astype(np.int64), queries.astype(np.int64), 4)
+    for algorithm in SEARCHES:
+        distances, indices = neighbors(X, queries, 4, algorithm)
+        np.testing.assert_array_equal(indices, expected_indices)
+        np.testing.assert_array_equal(distances, expected_distances)
+
+
+def test_bytes_and_larger_integers_compare_without_wrapping():
+    X = np.array([[0, 255], [255, 0]], np.uint8)
+    distances, indices = neighbors(X, np.array([[-1000, 300]]), 2, "brute")
+    np.testing.assert_array_equal(indices, [[0, 1]])
+    np.testing.assert_array_equal(distances, [[1000**2 + 45**2, 1255**2 + 300**2]])
+
+
+def test_black_and_white_are_the_largest_distance_apart():
+    distances, _ = neighbors(np.zeros((1, 784), np.uint8), np.full((1, 784), 255, np.uint8), 1, "pca")
+    assert distances.dtype == np.int64
+    assert distances.item() == 784 * 255**2
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_all_searches_give_the_same_bits_on_floats(dtype):
+    rng = np.random.default_rng(2)
+    X, queries = rng.normal(size=(600, 37)).astype(dtype), rng.normal(size=(25, 37)).astype(dtype)
+    assert_all_searches_give_the_same_bits(X, queries, 5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scaled_digits_have_the_neighbors_of_the_bytes(digits, dtype):
+    X, _, queries, _ = digits
+    scaled, scaled_queries = X[:2500] / dtype(256), queries[:30] / dtype(256)
+    assert_all_searches_give_the_same_bits(scaled, scaled_queries, 3)
+    np.testing.assert_array_equal(
+        neighbors(scaled, scaled_queries, 3, "pca")[1], neighbors(X[:2500], queries[:30], 3, "pca")[1]
+    )
+
+
+@pytest.mark.parametrize("magnitude", [1e-300, 1e-160, 1e-30, 1e30, 1e149])
+def test_tiny_and_huge_magnitudes_neither_underflow_nor_overflow_the_bound(magnitude):
+    rng = np.random.default_rng(3)
+    X, queries = rng.uniform(-1, 1, (300, 12)) * magnitude, rng.uniform(-1, 1, (10, 12)) * magnitude
+    expected_distances, expected_indices = neighbors(X, queries, 4, "brute")
+    distances, indices = neighbors(X, queries, 4, "pca")
+    np.testing.assert_array_equal(indices, expected_indices)
+    np.testing.assert_array_equal(distances, expected_distances)
+
+
+def test_queries_far_from_all_training_points_are_exact():
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(300, 5))
+    queries = rng.normal(size=(8, 5)) * 10.0 ** np.arange(0, 120, 15)[:, np.newaxis]
+    np.testing.assert_array_equal(neighbors(X, queries, 3, "pca"), neighbors(X, queries, 3, "brute"))
+
+
+def test_an_outlier_among_the_training_points_changes_nothing():
+    X = np.random.default_rng(5).normal(size=(500, 20))
+    X[7] *= 1e12
+    np.testing.assert_array_equal(neighbors(X, X[:40] + 0.1, 3, "pca"), neighbors(X, X[:40] + 0.1, 3, "brute"))
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+@pytest.mark.parametrize("gap", [1e-4, 1e-7, 1e-10, 1e-14])
+def test_near_ties_closer_than_float32_resolves_are_ordered_exactly(gap, offset):
+    rng = np.random.default_rng(6)
+    query = rng.normal(size=(1, 80))
+    directions = rng.normal(size=(400, 80))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    radii = 1.0 + gap * rng.permutation(400)[:, np.newaxis]
+    X, query = query + radii * directions + offset, query + offset
+    np.testing.assert_array_equal(neighbors(X, query, 9, "pca"), neighbors(X, query, 9, "brute"))
+
+
+def test_the_farthest_of_nearly_equal_points_never_hides_a_nearer_one():
+    # All points on one sphere around the query in the leading components: every bound is nearly an equality.
+    rng = np.random.default_rng(7)
+    angles = rng.uniform(0, 2 * np.pi, 5000)
+    circle = 1000 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    X = np.rint(circle).astype(np.int32)
+    assert_all_searches_agree(X, np.zeros((1, 2), np.int32), 25)
+
+
+def random_orthonormal(num_features, num_components, seed=0):
+    return np.linalg.qr(np.random.default_rng(seed).normal(size=(num_features, num_components)))[0]
+
+
+@pytest.mark.parametrize("num_components", [1, 5, 64, 100])
+def test_any_orthonormal_components_give_exact_neighbors(digits, num_components):
+    X, _, queries, _ = digits
+    given_components = random_orthonormal(784, num_components)
+    result = neighbors(X[:2000], queries[:20], 3, "pca", components=given_components, mean=np.full(784, 99.0))
+    np.testing.assert_array_equal(result, reference_neighbors(X[:2000], queries[:20], 3))
+
+
+@pytest.mark.parametrize("defect", [1e-7, 1e-5, 9e-4])
+def test_components_that_are_slightly_off_still_give_exact_neighbors(defect):
+    # All points lie across the origin from the query, along a stretched component: without the measured
+    # defect in the margin, every bound is above the distance.
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(20_000, 6)) * 0.4 + [3.0, 0, 0, 0, 0, 0]
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    stretched = np.diag([1.0 + defect / 2, *[1.0] * 5])
+    queries = np.array([[-1.0, 0, 0, 0, 0, 0], [-2.0, 0, 0, 0, 0, 0]])
+    result = neighbors(X, queries, 50, "pca", mean=np.zeros(6), components=stretched)
+    np.testing.assert_array_equal(result, neighbors(X, queries, 50, "brute"))
+
+
+@pytest.mark.parametrize("num_features", [6, 64, 90])
+@pytest.mark.parametrize("distance", [1e1, 1e3, 1e5, 1e8])
+def test_a_mean_far_from_the_data_costs_no_exactness(distance, num_features):
+    # Squared norms of distance² cancel to squared distances of about num_features, beyond float32.
+    rng = np.random.default_rng(10)
+    X, queries = rng.normal(size=(4000, num_features)), rng.normal(size=(8, num_features))
+    mean = np.full(num_features, distance)
+    result = neighbors(X, queries, 10, "pca", mean=mean, components=np.eye(num_features))
+    np.testing.assert_array_equal(result, neighbors(X, queries, 10, "brute"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 150),
+    st.integers(1, 20),
+    st.sampled_from([2, 16, 256]),
+    st.data(),
+)
+def test_any_bytes_have_the_neighbors_of_the_reference(seed, num_points, num_features, levels, data):
+    rng = np.random.default_rng(seed)
+    k = data.draw(st.integers(1, num_points))
+    X = rng.integers(0, levels, (num_points, num_features)).astype(np.uint8)
+    assert_all_searches_agree(X, rng.integers(0, levels, (4, num_features)).astype(np.uint8), k)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 150), st.integers(1, 20), st.integers(-12, 12))
+def test_any_floats_have_the_same_neighbors_in_every_search(seed, num_points, num_features, exponent):
+    rng = np.random.default_rng(seed)
+    spread = 10.0 ** rng.uniform(-3, 3, num_features) * 10.0**exponent
+    X = rng.normal(size=(num_points, num_features)) * spread + rng.normal(size=num_features)
+    queries = np.concatenate([X[:2], rng.normal(size=(2, num_features)) * spread])
+    k = 1 + seed % num_points
+    np.testing.assert_array_equal(neighbors(X, queries, k, "pca"), neighbors(X, queries, k, "brute"))
+
+
+@pytest.mark.parametrize("algorithm", SEARCHES)
+def test_the_number_of_threads_changes_nothing(digits, algorithm):
+    X, y, queries, _ = digits
+    one, two = (
+        KNNClassifier(4, algorithm, num_threads=n).fit(X[:2000], y[:2000]).kneighbors(queries[:150]) for n in (1, 2)
+    )
+    np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.full
+def test_three_neighbors_misread_283_digits_or_295_under_smallest_label(digits):
+    X, y, queries, labels = digits
+    model = KNNClassifier(3).fit(X, y)
+    distances, indices = model.kneighbors(queries)
+    assert np.sum(vote(y[indices], "nearest") != labels) == 283
+    assert np.sum(vote(y[indices], "smallest") != labels) == 295
+    sample = slice(0, 10_000, 250)
+    np.testing.assert_array_equal((distances[sample], indices[sample]), neighbors(X, queries[sample], 3, "brute"))
+
+
+def test_fewer_neighbors_are_the_first_of_many(digits):
+    X, y, queries, _ = digits
+    model = KNNClassifier(10, "pca").fit(X[:3000], y[:3000])
+    _, many = model.kneighbors(queries[:30])
+    for k in range(1, 10):
+        model.num_neighbors = k
+        np.testing.assert_array_equal(many[:, :k], model.kneighbors(queries[:30])[1])
+
+
+@pytest.mark.parametrize("algorithm", SEARCHES)
+def test_prediction_is_the_vote_of_the_neighbors(digits, algorithm):
+    X, y, queries, _ = digits
+    for tie_break in ("nearest", "smallest"):
+        model = KNNClassifier(4, algorithm, tie_break).fit(X[:2000], y[:2000])
+        _, indices = model.kneighbors(queries[:50])
+        np.testing.assert_array_equal(model.predict(queries[:50]), vote(y[indices], tie_break))
+
+
+def test_a_tied_vote_goes_to_the_nearest_or_the_smallest():
+    labels = np.array([[9, 2, 2, 9, 5], [4, 1, 7, 3, 0], [1, 8, 8, 1, 8]])
+    np.testing.assert_array_equal(vote(labels, "nearest"), [9, 4, 8])
+    np.testing.assert_array_equal(vote(labels, "smallest"), [2, 0, 8])
+
+
+def test_votes_keep_the_type_of_the_labels_and_allow_negative_ones():
+    winners = vote(np.array([[-3, 5, -3], [100, -100, 7]], np.int8), "smallest")
+    assert winners.dtype == np.int8
+    np.testing.assert_array_equal(winners, [-3, -100])
+
+
+def test_flat_and_square_images_are_the_same(digits):
+    X, _, queries, _ = digits
+    square = neighbors(X[:500], queries[:9], 3, "pca")
+    np.testing.assert_array_equal(square, neighbors(X[:500].reshape(500, 784), queries[:9].reshape(9, 784), 3, "pca"))
+
+
+@pytest.mark.parametrize("transform", [np.asfortranarray, lambda a: a[:, ::-1], lambda a: a.astype(">f4")])
+def test_the_layout_of_the_arrays_does_not_matter(transform):
+    rng = np.random.default_rng(9)
+    X, queries = rng.integers(0, 99, (200, 11)), rng.integers(0, 99, (5, 11))
+    result = neighbors(transform(X), transform(queries), 3, "pca")
+    np.testing.assert_array_equal(result, neighbors(X, queries, 3, "pca"))
+
+
+def test_no_queries_have_no_neighbors(digits):
+    X, y, _, _ = digits
+    for algorithm in SEARCHES:
+        model = KNNClassifier(3, algorithm).fit(X[:100], y[:100])
+        assert model.kneighbors(X[:0])[1].shape == (0, 3)
+        assert model.predict(X[:0]).shape == (0,)
+
+
+def test_searching_leaves_the_arrays_alone(digits):
+    X, y = digits[0][:200].copy(), digits[1][:200].copy()
+    before = X.copy()
+    KNNClassifier(3, "pca").fit(X, y).predict(X)
+    np.testing.assert_array_equal(X, before)
+    assert X.flags.writeable
+
+
+def test_a_restored_classifier_needs_no_fit_and_answers_the_same(digits, tmp_path):
+    X, y, queries, _ = digits
+    model = KNNClassifier(3, "pca").fit(X[:3000], y[:3000])
+    for name, array in model.to_arrays().items():
+        np.save(tmp_path / f"{name}.npy", array)
+    arrays = {path.stem: np.load(path, mmap_mode="r") for path in tmp_path.iterdir()}
+    restored = KNNClassifier.from_arrays(arrays, 3, "pca")
+    np.testing.assert_array_equal(restored.kneighbors(queries[:40]), model.kneighbors(queries[:40]))
+    np.testing.assert_array_equal(restored.predict(queries[:40]), model.predict(queries[:40]))
+    brute = KNNClassifier.from_arrays(arrays, 5, "brute", "smallest")
+    np.testing.assert_array_equal(
+        brute.kneighbors(queries[:9]), KNNClassifier.from_arrays(arrays, 5, "pca").kneighbors(queries[:9])
+    )
+
+
+def test_the_stored_state_is_plain_arrays(digits):
+    X, y, _, _ = digits
+    for algorithm in SEARCHES:
+        arrays = KNNClassifier(1, algorithm).fit(X[:50], y[:50]).to_arrays()
+        assert all(type(array) is np.ndarray and array.dtype.kind in "iuf" for array in arrays.values())
+
+
+def test_importing_the_module_loads_neither_numba_nor_scipy():
+    code = "import sys, mnist_pipeline.knn; print({'numba', 'scipy', 'torch', 'dagster'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "set()"
+
+
+BYTES = np.arange(12, dtype=np.uint8).reshape(4, 3)
+LABELS = np.array([0, 1, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda: KNNClassifier(0), "num_neighbors is 0"),
+        (lambda: KNNClassifier(2.5), r"num_neighbors is 2\.5"),
+        (lambda: KNNClassifier(True), "num_neighbors is True"),
+        (lambda: KNNClassifier(3, "ball"), "algorithm is 'ball'.*'kdtree'"),
+        (lambda: KNNClassifier(3, tie_break="first"), "tie_break is 'first'.*'smallest'"),
+        (lambda: KNNClassifier(3, num_threads=0), "num_threads is 0"),
+        (lambda: KNNClassifier(5).fit(BYTES, LABELS), "num_neighbors is 5.*only 4 training points"),
+        (lambda: KNNClassifier(1).fit(BYTES, LABELS[:3]), r"y has shape \(3,\).*4 points"),
+        (lambda: KNNClassifier(1).fit(BYTES, LABELS / 2), "y is of type float64.*integer"),
+        (lambda: KNNClassifier(1).fit(BYTES[:0], LABELS[:0]), "X is empty"),
+        (lambda: KNNClassifier(1).fit(BYTES[:, :0], LABELS), "X is empty"),
+        (lambda: KNNClassifier(1).fit(BYTES[0], LABELS), r"X has shape \(3,\)"),
+        (lambda: KNNClassifier(1).fit(BYTES * np.nan, LABELS), "X has values that are NaN or infinite"),
+        (lambda: KNNClassifier(1).fit(BYTES / 0.5 + np.inf, LABELS), "X has values that are NaN or infinite"),
+        (lambda: KNNClassifier(1).fit(BYTES * 1e200, LABELS), "X has values of magnitude up to 1.1e.201"),
+        (lambda: KNNClassifier(1).fit(BYTES.astype(int) * 10**12, LABELS), "X has values of magnitude.*int64"),
+        (lambda: KNNClassifier(1).fit(BYTES.astype(str), LABELS), "X is of type <U"),
+        (lambda: KNNClassifier(1).fit(BYTES * 1j, LABELS), "X is of type complex"),
+        (lambda: KNNClassifier(1).kneighbors(BYTES), "not fitted"),
+        (lambda: KNNClassifier(1).predict(BYTES), "not fitted"),
+        (lambda: KNNClassifier(1).to_arrays(), "not fitted"),
+        (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features.*have 3"),
+        (lambda: neighbors(BYTES, BYTES, 1, "pca", mean=np.zeros(2)), r"mean has shape \(2,\)"),
+        (lambda: neighbors(BYTES, BYTES, 1, "pca", mean=np.full(3, np.nan)), "mean has values that are not fin"),
+        (lambda: neighbors(BYTES, BYTES, 1, "pca", components=np.eye(2)), r"components has shape \(2, 2\)"),
+        (lambda: neighbors(BYTES, BYTES, 1, "pca", components=np.ones((3, 2))), "not orthonormal"),
+        (lambda: neighbors(BYTES, BYTES, 1, "pca", components=np.full((3, 3), np.inf)), "components has values"),
+        (lambda: vote(np.array([1, 2])), r"neighbor_labels has shape \(2,\)"),
+        (lambda: vote(np.zeros((2, 0))), r"neighbor_labels has shape \(2, 0\)"),
+        (lambda: vote(np.zeros((2, 2), int), "random"), "tie_break is 'random'"),
+        (lambda: KNNClassifier.from_arrays({}), "arrays lacks"),
+        (lambda: KNNClassifier.from_arrays({"images": BYTES, "labels": LABELS}, 1, "pca"), "arrays lacks.*'tiles'"),
+    ],
+)
+def test_a_mistake_is_named_with_what_is_allowed(mistake, message):
+    with pytest.raises(ValueError, match=message):
+        mistake()
+
+
+def test_arrays_of_different_classifiers_are_not_mixed(digits):
+    X, y, _, _ = digits
+    arrays = KNNClassifier(1, "pca").fit(X[:100], y[:100]).to_arrays()
+    with pytest.raises(ValueError, match="stored together"):
+        KNNClassifier.from_arrays(arrays | {"images": X[:50], "labels": y[:50]}, 1, "pca")

@@ -1,0 +1,114 @@
+"""The two networks: their shapes, their sizes, and the order of pooling and rectifying."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from mnist_pipeline.networks import CNN, MLP, layers, num_parameters
+from mnist_pipeline.training import build
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.rand(6, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 26])
+def test_the_networks_give_a_logit_for_each_class(images: torch.Tensor, num_classes: int) -> None:
+    assert CNN(num_classes)(images).shape == (6, num_classes)
+    assert MLP(784, 32, num_classes)(images).shape == (6, num_classes)
+
+
+@pytest.mark.parametrize(("sizes"), [(784, 1024, 10), (49, 7, 3), (1, 1, 1)])
+def test_the_perceptron_learns_a_matrix_and_biases_for_each_layer(sizes: tuple[int, int, int]) -> None:
+    pixels, hidden, classes = sizes
+    assert num_parameters(MLP(*sizes)) == (pixels + 1) * hidden + (hidden + 1) * classes
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_the_convolutional_network_learns_its_kernels_and_a_matrix(classes: int) -> None:
+    kernels = (1 * 5 * 5 + 1) * 32 + (32 * 5 * 5 + 1) * 64
+    assert num_parameters(CNN(classes)) == kernels + (64 * 4 * 4 + 1) * classes
+
+
+@pytest.mark.parametrize("model", [CNN(), MLP()])
+def test_images_rows_and_channels_are_the_same_input(images: torch.Tensor, model: nn.Module) -> None:
+    logits = model(images)
+    torch.testing.assert_close(model(images.flatten(1)), logits)
+    torch.testing.assert_close(model(images[:, None]), logits)
+
+
+@pytest.mark.parametrize("model", [CNN(), MLP()])
+def test_an_empty_batch_gives_no_logits(model: nn.Module) -> None:
+    assert model(torch.zeros(0, 28, 28)).shape == (0, 10)
+
+
+def test_pooling_before_rectifying_is_the_same_function_and_has_the_same_gradient(
+    images: torch.Tensor,
+) -> None:
+    model = build(CNN, 10, seed=3)
+    x = model.pool(model.relu(model.conv1(images[:, None])))
+    x = model.pool(model.relu(model.conv2(x)))
+    usual = model.linear(x.flatten(1))
+    torch.testing.assert_close(model(images), usual)
+    parameters = list(model.parameters())
+    ours = torch.autograd.grad(model(images).logsumexp(dim=1).sum(), parameters)
+    theirs = torch.autograd.grad(usual.logsumexp(dim=1).sum(), parameters)
+    for a, b in zip(ours, theirs):
+        torch.testing.assert_close(a, b)
+
+
+def test_the_perceptron_is_two_affine_maps_with_a_rectifier_between(images: torch.Tensor) -> None:
+    model = MLP(784, 16, 10)
+    hidden = (images.flatten(1) @ model.hidden.weight.T + model.hidden.bias).clamp(min=0)
+    torch.testing.assert_close(model(images), hidden @ model.output.weight.T + model.output.bias)
+
+
+def test_channels_last_is_the_same_function(images: torch.Tensor) -> None:
+    model = build(CNN, 10, seed=3)
+    logits = model(images)
+    torch.testing.assert_close(model.to(memory_format=torch.channels_last)(images), logits)
+
+
+def test_the_layers_are_listed_in_the_order_in_which_they_run() -> None:
+    rows = layers(CNN())
+    assert [row.output_shape for row in rows] == [
+        (32, 24, 24), (32, 12, 12), (32, 12, 12), (64, 8, 8), (64, 4, 4), (64, 4, 4), (1024,), (10,),
+    ]  # fmt: skip
+    assert [row.name for row in rows if row.num_parameters] == ["conv1", "conv2", "linear"]
+    assert sum(row.num_parameters for row in rows) == num_parameters(CNN())
+
+
+def test_listing_the_layers_leaves_the_network_as_it_was() -> None:
+    model = MLP()
+    layers(model)
+    assert model.training
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_layers_take_the_shape_of_the_image() -> None:
+    assert layers(MLP(49, 5, 3), input_shape=(7, 7))[-1].output_shape == (3,)
+
+
+@pytest.mark.parametrize("model", [CNN(), MLP()])
+@pytest.mark.parametrize("shape", [(784,), (28, 28), (2, 27, 27), (2, 3, 28, 28)])
+def test_what_is_not_a_batch_of_images_is_refused(model: nn.Module, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="x has shape"):
+        model(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("name", ["input_size", "hidden_size", "num_classes"])
+def test_sizes_that_are_not_positive_are_refused_by_name(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is 0"):
+        MLP(**{name: 0})
+
+
+def test_importing_the_networks_imports_neither_numba_nor_dagster() -> None:
+    code = "import sys, mnist_pipeline.training; print({'numba', 'dagster', 'torchvision'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
