@@ -75,7 +75,7 @@ def covariance(centered_data: np.ndarray) -> dg.MaterializeResult[np.ndarray]:
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"scipy"})
+@dg.asset(group_name=GROUP, kinds={"numpy"})
 def eigendecomposition(covariance: np.ndarray) -> dg.MaterializeResult[Eigendecomposition]:
     """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance: C = V diag(λ) Vᵀ."""
     from mnist_pipeline import figures

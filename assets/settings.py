@@ -9,6 +9,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 EMBEDDED_DATA = PROJECT / "data"
+SPIN_COUNT = "5000"
 EXECUTORS = ("in_process", "multiprocess")
 
 
@@ -64,9 +65,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def share_processors() -> None:
-    """Let torch's threads sleep where they wait for each other; to be called before torch is imported.
+    """Let torch's threads sleep soon where they wait for each other; to be called before torch is imported.
 
-    They spin by default, and on processors that another program uses too, a training run then takes many
-    times as long.
+    They spin for long by default, and on processors that another program uses too, a training run then
+    takes many times as long. A short spin costs nothing on idle ones.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

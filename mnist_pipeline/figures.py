@@ -51,6 +51,7 @@ STYLE: Any = {
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
 }
+PNG_EFFORT = 3  # of 9: a tenth larger files in half the time
 PREVIEW_WIDTHS = (480, 400, 320, 240, 160)
 PREVIEW_BYTES = 16_000  # Dagster keeps several copies of what the metadata holds
 PREVIEW_COLORS = 48
@@ -73,7 +74,7 @@ def _styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", pil_kwargs={"compress_level": PNG_EFFORT})
     return buffer.getvalue()
 
 
@@ -82,9 +83,9 @@ def preview(picture: bytes) -> bytes:
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     for width in PREVIEW_WIDTHS:
         width = min(width, image.width)
-        small = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+        small = image.resize((width, round(image.height * width / image.width)), Image.Resampling.BOX)
         buffer = io.BytesIO()
-        small.quantize(PREVIEW_COLORS, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
+        small.quantize(PREVIEW_COLORS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "png")
         if buffer.tell() <= PREVIEW_BYTES:
             break
     return buffer.getvalue()

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the working set of a pass, whatever N is
 
@@ -117,7 +116,8 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
     K. Pearson, "On lines and planes of closest fit to systems of points in space", Philosophical Magazine
     2(11), 1901.
     """
-    ascending, vectors = scipy.linalg.eigh(covariance, driver="evd")
+    # NumPy's, not SciPy's: each brings its own OpenBLAS, and the threads of the product before still spin.
+    ascending, vectors = np.linalg.eigh(covariance)
     eigenvalues, eigenvectors = ascending[::-1], vectors[:, ::-1]
     largest = np.argmax(np.abs(eigenvectors), axis=0)
     signs = np.sign(np.take_along_axis(eigenvectors, largest[None], axis=0))

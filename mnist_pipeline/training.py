@@ -60,11 +60,19 @@ class Recipe:
     shift : int
         Move each batch by up to so many pixels in both directions. A digit is the same digit one
         pixel further; a network that sees each image more than once learns that instead of the image.
+    freeze : float
+        Share of the updates after which the first layer stays as it is. It settles first, and without
+        its gradients an update of the CNN takes two thirds of the time; 1 trains it to the end [1]_.
     precision : {"auto", "float32", "bfloat16"}
         Arithmetic of the products; the weights are float32 always. "auto" takes bfloat16 where
         the processor multiplies it natively, and float32 elsewhere.
     channels_last : bool
         Lay images out with channels innermost, which the CPU's convolutions are written for.
+
+    References
+    ----------
+    .. [1] A. Brock, T. Lim, J. M. Ritchie, N. Weston, "FreezeOut: accelerate training by progressively
+       freezing layers", 2017.
     """
 
     epochs: int
@@ -75,6 +83,7 @@ class Recipe:
     warmup: float = 0.25
     label_smoothing: float = 0.0
     shift: int = 0
+    freeze: float = 1.0
     precision: str = "float32"
     channels_last: bool = False
 
@@ -87,6 +96,7 @@ class Recipe:
         _require(0 <= self.warmup < 1, "warmup", self.warmup, "a share in [0, 1)")
         _require(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share in [0, 1)")
         _require(self.shift >= 0, "shift", self.shift, "a number of pixels from 0")
+        _require(0 < self.freeze <= 1, "freeze", self.freeze, "a share in (0, 1]")
         _require(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {SCHEDULES}")
         _require(self.precision in PRECISIONS, "precision", self.precision, f"one of {PRECISIONS}")
 
@@ -99,6 +109,7 @@ CNN_FAST = Recipe(
     betas=(0.7, 0.9),
     schedule="one-cycle",
     label_smoothing=0.1,
+    freeze=0.25,
     precision="auto",
     channels_last=True,
 )
@@ -117,7 +128,7 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
     "cnn": {
         "notebook": NOTEBOOK,
         "fast": CNN_FAST,
-        "default": replace(CNN_FAST, epochs=2, learning_rate=8e-3, shift=1),
+        "default": replace(CNN_FAST, epochs=2, learning_rate=8e-3, shift=1, freeze=0.3),
     },
     "mlp": {
         "notebook": replace(NOTEBOOK, learning_rate=5e-4),
@@ -313,6 +324,7 @@ def train(
             records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy, elapsed))
             if on_epoch is not None:
                 on_epoch(records[-1])
+        run.first_layer.requires_grad_(True)
     return History(tuple(records), precision, place.type, len(pixels), validation_size)
 
 
@@ -329,6 +341,7 @@ class _Run:
         self.highest_label = int(targets.max())
         self.step = 0
         self.num_steps = recipe.epochs * math.ceil(len(pixels) / recipe.batch_size)
+        self.first_layer = _first_layer(model)
 
     def epoch(self) -> tuple[float, float]:
         """Go once through the images in a random order; return the mean loss and the accuracy on the way."""
@@ -354,6 +367,7 @@ class _Run:
         """Make one step of Adam on a batch, given by its indices; return the logits before the step."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.step, self.num_steps, self.recipe)
+        self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
         pixels = _shifted(self.pixels[batch], self.recipe.shift, self.generator)
         with _arithmetic(self.pixels.device, self.precision):
             logits: Tensor = self.model(_scaled(pixels)).float()
@@ -368,6 +382,12 @@ class _Run:
         self.optimizer.step()
         self.step += 1
         return logits.detach()
+
+
+def _first_layer(model: nn.Module) -> nn.Module:
+    """The first module with parameters of its own, or an empty one where nothing follows it."""
+    layers = [module for module in model.modules() if next(module.parameters(recurse=False), None) is not None]
+    return layers[0] if len(layers) > 1 else nn.Module()
 
 
 def learning_rate_at(step: int, num_steps: int, recipe: Recipe) -> float:
