@@ -95,7 +95,7 @@ def measure(bench: Bench) -> Section:
         "accuracies of the whole test set (correct ÷ total); the recipes were chosen on training images held out",
         f"both sides with OMP_WAIT_POLICY {waiting} and {torch.get_num_threads()} threads; ours in "
         f"{'bfloat16' if training.native_bfloat16() else 'float32'} where the recipe says auto, theirs in float32; "
-        "the pipeline itself sets OMP_WAIT_POLICY=PASSIVE where it is unset",
+        "the pipeline itself shortens the spin (GOMP_SPINCOUNT) where it is unset",
         "the notebook's time is one epoch × 5 a round; accuracy of the notebook's is after "
         f"{bench.pick(notebook.EPOCHS, 1)} epoch(s), one seed",
     ]
