@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ from assets import settings
 LOCALHOST = "127.0.0.1"
 STOP_SECONDS = 10  # what servers get to end by themselves
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
+LINEAGE_TABLE = "  {:<22} {:<24} {:<18} {}"
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 
 
@@ -44,7 +46,12 @@ def main() -> None:
     metavar="FILE",
     help="Run configuration, YAML, as in the launchpad of the UI.",
 )
-def run(select: str, config: Path | None) -> None:
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="Of these, only what is missing or out of sync (another code or upstream version), until nothing is.",
+)
+def run(select: str, config: Path | None, changed: bool) -> None:
     """Materialize assets, and say where the report lies."""
     configured = _prepare()
     import dagster as dg
@@ -52,22 +59,54 @@ def run(select: str, config: Path | None) -> None:
     from assets import launch, storage
     from assets.console import log_path
 
-    try:
+    with dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
         selected = launch.select_assets(select)
         run_config = launch.load_run_config(config, selected)
-    except launch.LaunchError as error:
-        _fail(str(error))
-    click.echo(f"Materializing {len(selected)} assets of {configured.data} into {configured.storage}\n")
-    with dg.DagsterInstance.get() as instance:
-        outcome = launch.materialize(instance, selected, run_config)
-        if not outcome.success:
-            _fail("\n".join([*launch.failures(outcome), f"Full log: {log_path(outcome.run_id)}"]))
+        for wave in launch.waves(instance, selected, changed=changed):
+            click.echo(f"Materializing {len(wave)} assets of {configured.data} into {configured.storage}\n")
+            outcome = launch.materialize(instance, wave, launch.within(run_config, wave))
+            if not outcome.success:
+                _fail("\n".join([*launch.failures(outcome), f"Full log: {log_path(outcome.run_id)}"]))
+        if changed:
+            click.echo("Everything is in sync.")
         rows = launch.model_rows(instance)
     if rows:
         click.echo("\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"))
         click.echo("\n".join(MODEL_TABLE.format(*row) for row in rows))
     with contextlib.suppress(storage.StorageError):
         click.echo(f"\nReport: {storage.current().path('evaluation_report')}")
+
+
+@main.command()
+@click.argument("asset")
+def lineage(asset: str) -> None:
+    """Say what ASSET was made from: data and code versions up to the raw files' checksums."""
+    _prepare()
+    import dagster as dg
+
+    from assets import launch, storage
+
+    with dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
+        rows = launch.lineage(instance, asset)
+    click.echo(LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run"))
+    for name, data_version, code_version, run_id in rows:
+        click.echo(LINEAGE_TABLE.format(name, data_version[:16], code_version, run_id[:8]))
+    with contextlib.suppress(storage.StorageError):
+        files = storage.current().read("raw_mnist")
+        click.echo("\n".join(["", *(f"  {file['sha256']}  {file['name']}" for file in files.to_dict("records"))]))
+
+
+@main.command()
+@click.option("--keep", default=20, show_default=True, type=click.IntRange(min=0), help="Latest runs to keep.")
+def prune(keep: int) -> None:
+    """Delete old runs and their logs; results, and the runs that made them, stay."""
+    _prepare()
+    import dagster as dg
+
+    from assets import launch
+
+    with dg.DagsterInstance.get() as instance:
+        click.echo(f"{launch.prune(instance, keep)} runs deleted")
 
 
 @main.command()
@@ -84,10 +123,8 @@ def ui(port: int) -> None:
 
 def _prepare() -> settings.Settings:
     """Settings from the environment, with a storage directory that can be written and an instance in it."""
-    try:
+    with _told(settings.SettingsError):
         configured = settings.load()
-    except settings.SettingsError as error:
-        _fail(str(error))
     for directory in (Path(configured.storage), configured.dagster_home):
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -130,6 +167,15 @@ def _serve(command: list[str]) -> int:
                 os.killpg(process.pid, sent)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def _told(error: type[Exception]) -> Iterator[None]:
+    """Tell an error of that class in a line."""
+    try:
+        yield
+    except error as caught:
+        _fail(str(caught))
 
 
 def _fail(message: str) -> NoReturn:

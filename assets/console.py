@@ -14,7 +14,7 @@ import dagster as dg
 from assets import settings
 from assets.results import HEADLINE
 
-NAME_WIDTH = 22
+NAME_WIDTH = 27
 
 
 def log_path(run_id: str) -> Path:
@@ -57,11 +57,21 @@ class TerminalHandler(logging.Handler):
         elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
             headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
             self._headlines[step] = str(headline.value) if headline else ""
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            self._tell_check(step, event.asset_check_evaluation_data)
         elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.step_success_data.duration_ms / 1000
             _line(f"  {step:<{NAME_WIDTH}} {seconds:6.2f} s   {self._headlines.pop(step, '')}")
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
             _line(click.style(f"  {step:<{NAME_WIDTH}} failed", fg="red"))
+
+    def _tell_check(self, step: str, check: dg.AssetCheckEvaluation) -> None:
+        """A line for a check that fails; one that is a step of its own is its headline too."""
+        if not check.passed:
+            measured = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
+            name = f"{check.asset_key.to_user_string()}: {check.check_name}"
+            _line(click.style(f"  check failed           {name} ({measured})", fg="yellow"))
+        self._headlines.setdefault(step, "check passed" if check.passed else "check failed")
 
 
 def _transient(text: str) -> None:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
 import dagster as dg
 
-from assets import automation, digits, evaluation, harris, knn, networks, pca, settings, softmax
+from assets import automation, digits, evaluation, harris, knn, networks, pca, serving, settings, softmax
 from assets.seed import Seed
 from assets.storage import StorageIOManager
+from assets.versions import with_code_versions
 
-MODULES = (digits, pca, harris, knn, softmax, networks, evaluation)
+MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, serving)
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
+
+def linked_to_source(definitions: Sequence[dg.AssetsDefinition]) -> Sequence[Any]:
+    """The same assets, each with a link to its source file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # links to source are marked beta
+        return dg.with_source_code_references(definitions)
+
+
 settings.share_processors()
+assets = [asset for asset in dg.load_assets_from_modules(MODULES) if isinstance(asset, dg.AssetsDefinition)]
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules(MODULES),
+    assets=[
+        digits.data_directory,
+        *linked_to_source(automation.automated(with_code_versions(assets))),
+    ],
+    asset_checks=[digits.not_in_training],
     jobs=automation.jobs,
     schedules=automation.schedules,
+    sensors=automation.sensors,
     executor=EXECUTORS[settings.load().executor],
     resources={"io_manager": StorageIOManager(), "seed": Seed(value=0)},
 )

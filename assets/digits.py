@@ -1,22 +1,54 @@
 """Raw files, and the digits read from them."""
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
 import dagster as dg
 import numpy as np
 import pandas as pd
 
 from assets import settings
+from assets.checks import at_least, between, checks, exactly
 from assets.results import result, stopwatch
 from mnist_pipeline import datasets
-from mnist_pipeline.datasets import CLASS_NAMES, DatasetError, DigitSet, Split
+from mnist_pipeline.datasets import CLASS_NAMES, DatasetError, DigitSet, Split, UnreadableError
 
 GROUP = "digits"
+LOADED = {
+    "as_many_labels_as_images": "An image without its label, or the reverse, shifts all labels after it.",
+    "full_range_of_pixels": "Images scaled to 0–1 would be cut to 0 and 1 as bytes; ink must reach beyond 128.",
+    "every_class_present": "A class that is absent can't be learned, nor its accuracy measured.",
+    "classes_balanced": "Accuracy means little where one class prevails; smallest ÷ largest class.",
+    "pixel_mean": "Inverted images (ink on 0, paper on 255) or an empty set show in the mean grey level.",
+    "pixel_deviation": "Images without contrast show in the deviation of the grey levels.",
+}
+DATA_VERSION_TAG = "dagster/data_version"
+BLOCKING = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
+data_directory = dg.AssetSpec(
+    "data_directory",
+    group_name=GROUP,
+    kinds={"file"},
+    description="The directory of the four IDX files, which others write to; its version is their checksum.",
+)
 
 
-@dg.asset(group_name=GROUP, kinds={"file"})
-def raw_mnist() -> dg.MaterializeResult[pd.DataFrame]:
+@contextmanager
+def retried() -> Iterator[None]:
+    """Try again where that can help: a file that can't be read for a moment, not one that is wrong."""
+    try:
+        yield
+    except UnreadableError as error:
+        raise dg.RetryRequested(max_retries=2, seconds_to_wait=0.5) from error
+
+
+@dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
+def raw_mnist():
     """The four IDX files as they lie in the data directory: names, sizes and SHA-256 checksums, verified."""
     configured = settings.load()
-    with stopwatch() as watch:
+    with stopwatch() as watch, retried():
         datasets.validate(configured.data, canonical=configured.canonical)
         files = pd.DataFrame(datasets.raw_files(configured.data))
     return result(
@@ -28,16 +60,17 @@ def raw_mnist() -> dg.MaterializeResult[pd.DataFrame]:
     )
 
 
-def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[DigitSet]:
+def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[Any]:
     from mnist_pipeline import figures
 
     configured = settings.load()
-    with stopwatch() as watch:
+    with stopwatch() as watch, retried():
         if not pd.DataFrame(datasets.raw_files(configured.data)).equals(raw_mnist):
             raise DatasetError(
                 f"the files in {configured.data} are not those that raw_mnist recorded; materialize raw_mnist again"
             )
         digits = datasets.load_digits(configured.data, split, canonical=configured.canonical)
+    mean, deviation = float(digits.images.mean()), float(digits.images.std())
     counts = np.bincount(digits.labels, minlength=len(CLASS_NAMES))
     return result(
         digits,
@@ -45,28 +78,36 @@ def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[DigitSe
         seconds=watch.seconds,
         numbers={
             "count": len(digits.labels),
-            "pixel_mean": float(digits.images.mean()),
-            "pixel_deviation": float(digits.images.std()),
+            "pixel_mean": mean,
+            "pixel_deviation": deviation,
         },
         tables={"classes": pd.DataFrame({"class": CLASS_NAMES, "count": counts})},
         figures={"sample": figures.image_grid(digits.images[:40], columns=10, title=f"The first {split} images")},
+        checks={
+            "as_many_labels_as_images": exactly(len(digits.labels), len(digits.images)),
+            "full_range_of_pixels": at_least(digits.images.max(), 128),
+            "every_class_present": exactly(np.count_nonzero(counts), len(CLASS_NAMES)),
+            "classes_balanced": at_least(counts.min() / counts.max(), 0.5),
+            "pixel_mean": between(mean, 5, 127),
+            "pixel_deviation": between(deviation, 20, 127),
+        },
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"torch", "numpy"})
-def train_digits(raw_mnist: pd.DataFrame) -> dg.MaterializeResult[DigitSet]:
+@dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("train_digits", LOADED, BLOCKING))
+def train_digits(raw_mnist: pd.DataFrame):
     """Training images, uint8 (N, 28, 28), and their labels, uint8 (N,)."""
     return _read("train", raw_mnist)
 
 
-@dg.asset(group_name=GROUP, kinds={"torch", "numpy"})
-def test_digits(raw_mnist: pd.DataFrame) -> dg.MaterializeResult[DigitSet]:
+@dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("test_digits", LOADED, BLOCKING))
+def test_digits(raw_mnist: pd.DataFrame):
     """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,); they train and tune nothing."""
     return _read("test", raw_mnist)
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"})
-def digit_images(train_digits: DigitSet) -> dg.MaterializeResult[np.ndarray]:
+def digit_images(train_digits: DigitSet):
     """The first training image of each class, uint8 (10, 28, 28)."""
     from mnist_pipeline import figures
 
@@ -78,3 +119,48 @@ def digit_images(train_digits: DigitSet) -> dg.MaterializeResult[np.ndarray]:
         seconds=watch.seconds,
         figures={"digits": figures.digit_row(images, CLASS_NAMES, "The first training image of each class")},
     )
+
+
+@dg.asset_check(
+    asset=test_digits,
+    additional_ins={"train_digits": dg.AssetIn("train_digits")},
+    description="A test image that was trained on tells nothing about images that were not.",
+)
+def not_in_training(test_digits: DigitSet, train_digits: DigitSet) -> dg.AssetCheckResult:
+    """Count the test images that are, byte for byte, among the training images."""
+    shared = datasets.num_shared_images(train_digits.images, test_digits.images)
+    return dg.AssetCheckResult(
+        passed=shared == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"measured": shared, "at most": 0},
+    )
+
+
+def observe_data_directory(instance: dg.DagsterInstance) -> None:
+    """Record the version of the data directory where it is another than the last one.
+
+    Raises
+    ------
+    DatasetError
+        If the files can't be read.
+    """
+    version = data_version(settings.load().data)
+    if version != observed_version(instance):
+        instance.report_runless_asset_event(sighting(version))
+
+
+def observed_version(instance: dg.DagsterInstance) -> str | None:
+    """The version of the data directory that was recorded last."""
+    event = instance.get_latest_materialization_event(data_directory.key)
+    recorded = event.asset_materialization if event else None
+    return (recorded.tags or {}).get(DATA_VERSION_TAG) if recorded else None
+
+
+def sighting(version: str) -> dg.AssetMaterialization:
+    """The event that records a version of the data directory, which others materialize."""
+    return dg.AssetMaterialization(data_directory.key, tags={DATA_VERSION_TAG: version})
+
+
+def data_version(root: Path) -> str:
+    """SHA-256 over the checksums of the four files."""
+    return hashlib.sha256("".join(file.sha256 for file in datasets.raw_files(root)).encode()).hexdigest()

@@ -4,11 +4,18 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
+from assets.checks import at_least, at_most, checks
 from assets.records import Corners
 from assets.results import result, stopwatch
 from mnist_pipeline import harris
 
 GROUP = "harris"
+CHECKS = {
+    "harris_corners": {
+        "equals_pca": "The claim of the group: M is the Gram matrix of the gradients; largest relative difference.",
+        "corners_found": "Strokes end and bend: images without a corner are not of digits.",
+    },
+}
 
 
 class HarrisConfig(dg.Config):
@@ -23,8 +30,8 @@ class HarrisConfig(dg.Config):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def harris_corners(digit_images: np.ndarray, config: HarrisConfig) -> dg.MaterializeResult[Corners]:
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("harris_corners", CHECKS["harris_corners"]))
+def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     """Corners by det M − κ (tr M)², where M, the structure tensor, is the Gram matrix GᵀG of the gradients.
 
     The nine rows of G are the gradients around a pixel, so the eigenvectors of M are their principal
@@ -46,6 +53,10 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig) -> dg.Materia
         },
         figures={"corners": figures.harris_corners(digit_images, found.response, found.corners)},
         config=config,
+        checks={
+            "equals_pca": at_most(difference, 1e-10),
+            "corners_found": at_least(np.count_nonzero(found.corners), 1),
+        },
     )
 
 

@@ -7,13 +7,22 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from assets.checks import checks, exactly
 from assets.records import Neighbors
 from assets.results import result, stopwatch
+from assets.seed import Seed
 from mnist_pipeline import evaluation, knn
 from mnist_pipeline.datasets import CLASS_NAMES, DigitSet
 from mnist_pipeline.pca import Eigendecomposition
 
 GROUP = "knn"
+NUM_CHECKED = 100
+CHECKS = {
+    "knn_index": {"labels_kept": "Neighbours are indices into these labels; share that equals the training labels."},
+    "knn_predictions": {
+        "equals_brute_force": "The search excludes by a bound; a random sample is searched without one. Share equal.",
+    },
+}
 NUM_KEPT = 10
 NUM_ERRORS_SHOWN = 8
 NUM_NEIGHBORS_SHOWN = 3
@@ -48,10 +57,8 @@ class KNNConfig(dg.Config):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def knn_index(
-    train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition: Eigendecomposition
-) -> dg.MaterializeResult[dict[str, np.ndarray]]:
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("knn_index", CHECKS["knn_index"]))
+def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition: Eigendecomposition):
     """What the search needs: the training images, and their leading principal components in search order."""
     with stopwatch() as watch:
         classifier = knn.KNNClassifier(num_neighbors=1, algorithm="pca")
@@ -63,13 +70,14 @@ def knn_index(
         f"{len(train_digits.labels):,} images, {size / 1e6:.0f} MB",
         seconds=watch.seconds,
         numbers={"count": len(train_digits.labels)},
+        checks={"labels_kept": exactly(evaluation.accuracy(train_digits.labels, arrays["labels"]), 1)},
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numba"})
+@dg.asset(group_name=GROUP, kinds={"numba"}, check_specs=checks("knn_predictions", CHECKS["knn_predictions"]))
 def knn_predictions(
-    knn_index: dict[str, np.ndarray], test_digits: DigitSet, train_digits: DigitSet, config: KNNConfig
-) -> dg.MaterializeResult[Neighbors]:
+    knn_index: dict[str, np.ndarray], test_digits: DigitSet, train_digits: DigitSet, config: KNNConfig, seed: Seed
+):
     """The nearest training images of each test image, their exact squared distances, and the majority label."""
     from mnist_pipeline import figures
 
@@ -91,7 +99,17 @@ def knn_predictions(
         if len(wrong)
         else {},
         config=config,
+        checks={"equals_brute_force": exactly(_agreement(found, train_digits, test_digits, seed.value), 1)},
     )
+
+
+def _agreement(found: Neighbors, train: DigitSet, test: DigitSet, seed: int) -> float:
+    """Share of a random sample of queries for which a search of all training images finds the same neighbours."""
+    size = min(NUM_CHECKED, len(test.images))
+    sample = np.random.default_rng(seed).choice(len(test.images), size, replace=False)
+    exhaustive = knn.KNNClassifier(found.indices.shape[1], "brute").fit(train.images, train.labels)
+    _, indices = exhaustive.kneighbors(test.images[sample])
+    return float(np.mean((indices == found.indices[sample]).all(axis=1)))
 
 
 def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:

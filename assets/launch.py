@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import yaml
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster_shared.error import SerializableErrorInfo
+from pydantic import ValidationError
 
 from assets import storage
-from assets.console import console_logger
-from assets.definitions import defs
-from assets.evaluation import model_seconds, provenance
+from assets.console import console_logger, log_path
+from assets.definitions import assets, defs
+from assets.digits import observe_data_directory
+from assets.evaluation import model_seconds, origin, provenance
+from assets.seed import Seed
+from assets.staleness import out_of_sync, ready
+from assets.versions import function_of
+from mnist_pipeline.datasets import DatasetError
 from mnist_pipeline.evaluation import Comparison
 
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
@@ -51,8 +61,7 @@ def select_assets(selection: str) -> AbstractSet[dg.AssetKey]:
             f"--select {selection!r}: {_one_line(error)}; write for instance 'group:pca' or '+key:cnn_model'"
         ) from error
     if not selected:
-        names = ", ".join(sorted(key.to_user_string() for key in graph.materializable_asset_keys))
-        raise LaunchError(f"--select {selection!r} matches no asset; there are {names}")
+        raise LaunchError(f"--select {selection!r} matches no asset; there are {_names(graph)}")
     return selected
 
 
@@ -70,11 +79,44 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
             raise LaunchError(f"it must be a mapping such as 'ops: …', not a {type(config).__name__}")
         config["loggers"] = {"console": {}}
         dg.validate_run_config(console_job().get_subset(asset_selection=set(selected)), config)
+        _require_within_bounds(config)
     except dg.DagsterInvalidConfigError as error:
         raise LaunchError(f"--config {file}: {'; '.join(_one_line(each.message) for each in error.errors)}") from error
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise LaunchError(f"--config {file}: {_one_line(error)}") from error
     return config
+
+
+def waves(
+    instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, changed: bool
+) -> Iterator[AbstractSet[dg.AssetKey]]:
+    """The sets of assets to materialize one after the other.
+
+    Parameters
+    ----------
+    instance : DagsterInstance
+    selected : set of AssetKey
+    changed : bool
+        Only what Dagster calls missing or out of sync, upstream first, until nothing is; else all at once.
+    """
+    with contextlib.suppress(DatasetError):  # a run tells what is wrong with the files
+        observe_data_directory(instance)
+    if not changed:
+        yield selected
+        return
+    done: AbstractSet[dg.AssetKey] = set()
+    while stale := out_of_sync(instance, defs).keys() & selected:
+        if stale & done:
+            names = ", ".join(sorted(key.to_user_string() for key in stale & done))
+            raise LaunchError(f"{names} is out of sync right after its run; see its page in the UI")
+        done = ready(stale, defs)
+        yield done
+
+
+def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[str, Any]:
+    """The part of a run configuration that a run of these assets accepts."""
+    names = {key.to_user_string() for key in selected}
+    return {**config, "ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
 
 
 def materialize(
@@ -84,6 +126,41 @@ def materialize(
     return dg.execute_job(
         dg.reconstructable(console_job), instance, run_config=config, asset_selection=sorted(selected)
     )
+
+
+def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str, str]]:
+    """Asset, data version, code version and run of an asset and all above it, raw files first.
+
+    Raises
+    ------
+    LaunchError
+        If there is no such asset.
+    """
+    graph = defs.resolve_asset_graph()
+    if dg.AssetKey(name) not in graph.materializable_asset_keys:
+        raise LaunchError(f"{name!r} is not an asset; there are {_names(graph)}")
+    selected = select_assets(f'+key:"{name}"')
+    rows = []
+    for key in graph.toposorted_asset_keys:
+        if key in selected and key in graph.materializable_asset_keys:
+            found = origin(instance, key)
+            data, code, run = (str(found[name] or "–") for name in ("data_version", "code_version", "run_id"))
+            rows.append((key.to_user_string(), data, code, run))
+    return rows
+
+
+def prune(instance: dg.DagsterInstance, keep: int) -> int:
+    """Delete all but the latest runs, and their logs; say how many went.
+
+    A run that holds the latest materialization of an asset stays: without it the asset would be missing.
+    """
+    origins = (origin(instance, key) for key in defs.resolve_asset_graph().materializable_asset_keys)
+    needed = {found["run_id"] for found in origins}
+    old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id not in needed]
+    for run_id in old:
+        instance.delete_run(run_id)
+        log_path(run_id).unlink(missing_ok=True)
+    return len(old)
 
 
 def failures(outcome: dg.JobExecutionResult) -> list[str]:
@@ -115,6 +192,44 @@ def model_rows(instance: dg.DagsterInstance) -> list[tuple[str, str, str, str, s
             )
         )
     return rows
+
+
+def _require_within_bounds(config: dict[str, Any]) -> None:
+    """Hold the values of a run configuration to the bounds of its fields, which Dagster does as a step begins."""
+    classes = {asset.key.to_user_string(): config_class(function_of(asset)) for asset in assets}
+    for name, entry in (config.get("ops") or {}).items():
+        _construct(f"ops.{name}.config", classes.get(name), (entry or {}).get("config") or {})
+    seed = ((config.get("resources") or {}).get("seed") or {}).get("config") or {}
+    _construct("resources.seed.config", Seed, seed)
+
+
+def config_class(function: Callable[..., Any]) -> type[dg.Config] | None:
+    """The class of the configuration that an asset takes."""
+    for parameter in inspect.signature(function).parameters.values():
+        if inspect.isclass(parameter.annotation) and issubclass(parameter.annotation, dg.Config):
+            return parameter.annotation
+    return None
+
+
+def _construct(place: str, kind: type[Any] | None, values: dict[str, Any]) -> None:
+    if kind is None:
+        return
+    named = {
+        name: annotation[value] if inspect.isclass(annotation) and issubclass(annotation, Enum) else value
+        for name, value in values.items()
+        for annotation in [kind.model_fields[name].annotation]
+    }
+    try:
+        kind(**named)
+    except ValidationError as error:
+        told = "; ".join(
+            f"{place}.{'.'.join(map(str, e['loc']))} is {e['input']!r}: {e['msg']}" for e in error.errors()
+        )
+        raise LaunchError(told) from error
+
+
+def _names(graph: BaseAssetGraph[Any]) -> str:
+    return ", ".join(sorted(key.to_user_string() for key in graph.materializable_asset_keys))
 
 
 def _reason(error: SerializableErrorInfo | None) -> str:

@@ -5,13 +5,14 @@ Torch is imported where it is used, so that loading the definitions stays quick.
 
 import dataclasses
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from assets.checks import at_least, at_most, checks, exactly, loss_falls
 from assets.records import Network, Predictions
 from assets.results import progress, result, stopwatch
 from assets.seed import Seed
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
     from mnist_pipeline.training import EpochRecord, Recipe
 
 GROUP = "networks"
+TRAINED = {
+    "finite_weights": "One NaN weight makes every prediction NaN; count of those that are not finite.",
+    "loss_falls": "A training whose loss does not fall has not learned.",
+    "held_out_accuracy": "A network that reads held-out images no better than guessing must not be evaluated further.",
+}
+PREDICTED = {"probabilities_sum_to_one": "Softmax gives a distribution; largest departure from 1."}
+CHECKS = {
+    "cnn_kernels": {"finite": "A kernel that is not finite can't be drawn, nor used; count of such weights."},
+    "cnn_errors": {"all_wrong": "Each row is an error: no predicted label equals the true one. Count that do."},
+}
 HIDDEN_SIZE = 1024
 NUM_ERRORS_SHOWN = 60
 
@@ -72,14 +83,20 @@ def build(name: str) -> "nn.Module":
 
 
 def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition:
-    @dg.asset(name=f"{name}_model", group_name=GROUP, kinds={"torch"}, description=description)
-    def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed) -> dg.MaterializeResult[Network]:
+    @dg.asset(
+        name=f"{name}_model",
+        group_name=GROUP,
+        kinds={"torch"},
+        description=description,
+        check_specs=checks(f"{name}_model", TRAINED, blocking=("finite_weights", "held_out_accuracy")),
+    )
+    def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
         return _train(name, title, train_digits, config, seed.value)
 
     return model
 
 
-def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed: int) -> dg.MaterializeResult[Network]:
+def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed: int) -> dg.MaterializeResult[Any]:
     from mnist_pipeline import figures, networks, training
 
     recipe = resolve_recipe(name, config)
@@ -126,6 +143,11 @@ def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed:
         tables={"layers": layers},
         figures={"learning": figures.learning_curves(network.loss, curves, title)},
         config=config,
+        checks={
+            "finite_weights": exactly(sum(int((~np.isfinite(w)).sum()) for w in network.weights.values()), 0),
+            "loss_falls": loss_falls(network.loss),
+            "held_out_accuracy": at_least(curves[scored][-1], 2 / NUM_CLASSES),
+        },
     )
 
 
@@ -145,8 +167,9 @@ def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
         kinds={"torch"},
         description=description,
         ins={"model": dg.AssetIn(f"{name}_model")},
+        check_specs=checks(f"{name}_predictions", PREDICTED),
     )
-    def predictions(model: Network, test_digits: DigitSet) -> dg.MaterializeResult[Predictions]:
+    def predictions(model: Network, test_digits: DigitSet):
         from mnist_pipeline import training
 
         with stopwatch() as watch:
@@ -159,6 +182,7 @@ def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
             f"mean confidence {confidence:.1%}",
             seconds=watch.seconds,
             numbers={"count": len(labels), "mean_confidence": confidence},
+            checks={"probabilities_sum_to_one": at_most(np.abs(probabilities.sum(axis=1) - 1).max(), 1e-5)},
         )
 
     return predictions
@@ -179,8 +203,8 @@ cnn_model = _model_asset(
 cnn_predictions = _predictions_asset("cnn", "The convolutional network's class probabilities of each test image.")
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def cnn_kernels(cnn_model: Network) -> dg.MaterializeResult[np.ndarray]:
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("cnn_kernels", CHECKS["cnn_kernels"]))
+def cnn_kernels(cnn_model: Network):
     """The 32 first-layer kernels of the convolutional network, float32 (32, 5, 5)."""
     from mnist_pipeline import figures
 
@@ -191,11 +215,12 @@ def cnn_kernels(cnn_model: Network) -> dg.MaterializeResult[np.ndarray]:
         f"{len(kernels)} kernels, largest weight {np.abs(kernels).max():.2f}",
         seconds=watch.seconds,
         figures={"kernels": figures.kernels(kernels)},
+        checks={"finite": exactly(np.count_nonzero(~np.isfinite(kernels)), 0)},
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"pandas"})
-def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet) -> dg.MaterializeResult[pd.DataFrame]:
+@dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("cnn_errors", CHECKS["cnn_errors"]))
+def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet):
     """Every test digit that the convolutional network gets wrong, the most confident error first."""
     from mnist_pipeline import evaluation
 
@@ -210,6 +235,7 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet) -> dg.Materi
         numbers={"count": len(errors)},
         tables={"worst": errors},
         figures={"errors": _drawn(errors, test_digits.images)} if len(errors) else {},
+        checks={"all_wrong": exactly((errors["true_label"] == errors["predicted_label"]).sum(), 0)},
     )
 
 

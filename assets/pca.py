@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from assets.checks import at_least, at_most, checks
 from assets.records import Reconstructions
 from assets.results import result, stopwatch
 from mnist_pipeline import pca
@@ -12,6 +13,25 @@ from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
 from mnist_pipeline.pca import Eigendecomposition
 
 GROUP = "pca"
+CHECKS = {
+    "data_mean": {
+        "within_range": "A mean of grey levels lies among the grey levels, 0–255; distance to the nearer end."
+    },
+    "centered_data": {"mean_zero": "What centring leaves of the mean enters the covariance squared."},
+    "covariance": {
+        "symmetric": "The eigensolver reads one triangle and trusts the other; relative to the largest entry.",
+        "positive_semidefinite": "No direction has negative variance; smallest ÷ largest eigenvalue (by size).",
+    },
+    "eigendecomposition": {
+        "trace": "A rotation keeps the total variance: trace = Σ λ; relative difference.",
+        "orthonormal": "Projecting and going back loses nothing else only if VᵀV = I; largest departure.",
+    },
+    "projections": {
+        "variance_is_eigenvalue": "An eigenvalue is the variance along its eigenvector; relative to the largest.",
+        "error_is_left_out": "The squared error of the reconstruction is the variance on the other components.",
+    },
+    "reconstructions": {"error_falls": "More components never fit worse; largest rise of the test error."},
+}
 NUM_EIGENVECTORS_SHOWN = 20
 
 
@@ -29,8 +49,8 @@ class ReconstructionsConfig(dg.Config):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def data_mean(train_digits: DigitSet) -> dg.MaterializeResult[np.ndarray]:
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("data_mean", CHECKS["data_mean"]))
+def data_mean(train_digits: DigitSet):
     """Mean of each pixel over the training images, m = Σ xᵢ / N, float64 (784,)."""
     from mnist_pipeline import figures
 
@@ -42,11 +62,12 @@ def data_mean(train_digits: DigitSet) -> dg.MaterializeResult[np.ndarray]:
         seconds=watch.seconds,
         numbers={"empty_pixels": int(np.count_nonzero(mean == 0))},
         figures={"mean": figures.mean_image(mean, IMAGE_SIDE)},
+        checks={"within_range": at_least(min(mean.min(), 255 - mean.max()), 0)},
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def centered_data(train_digits: DigitSet, data_mean: np.ndarray) -> dg.MaterializeResult[np.ndarray]:
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("centered_data", CHECKS["centered_data"]))
+def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
     """Training images minus the mean, xᵢ − m, float32 (N, 784)."""
     with stopwatch() as watch:
         centered = pca.center(train_digits.images, data_mean)
@@ -56,27 +77,34 @@ def centered_data(train_digits: DigitSet, data_mean: np.ndarray) -> dg.Materiali
         f"largest mean left {largest:.1e}",
         seconds=watch.seconds,
         numbers={"shape": str(centered.shape), "largest_mean": largest},
+        checks={"mean_zero": at_most(largest, 1e-3)},
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def covariance(centered_data: np.ndarray) -> dg.MaterializeResult[np.ndarray]:
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("covariance", CHECKS["covariance"]))
+def covariance(centered_data: np.ndarray):
     """Sample covariance of the pixels, C = Xᵀ X / (N − 1) of the centred data, float64 (784, 784)."""
     from mnist_pipeline import figures
 
     with stopwatch() as watch:
         matrix = pca.covariance(centered_data)
+    asymmetry = float(np.abs(matrix - matrix.T).max())
+    spectrum = np.linalg.eigvalsh(matrix)
     return result(
         matrix,
         f"trace {np.trace(matrix):,.0f}",
         seconds=watch.seconds,
-        numbers={"trace": float(np.trace(matrix)), "asymmetry": float(np.abs(matrix - matrix.T).max())},
+        numbers={"trace": float(np.trace(matrix)), "asymmetry": asymmetry},
         figures={"covariance": figures.matrix(matrix, "Covariance of the pixels", "covariance (grey levels squared)")},
+        checks={
+            "symmetric": at_most(asymmetry / np.abs(matrix).max(), 1e-6),
+            "positive_semidefinite": at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6),
+        },
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def eigendecomposition(covariance: np.ndarray) -> dg.MaterializeResult[Eigendecomposition]:
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("eigendecomposition", CHECKS["eigendecomposition"]))
+def eigendecomposition(covariance: np.ndarray):
     """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance: C = V diag(λ) Vᵀ."""
     from mnist_pipeline import figures
 
@@ -99,16 +127,20 @@ def eigendecomposition(covariance: np.ndarray) -> dg.MaterializeResult[Eigendeco
             "eigenvalues": figures.eigenvalues(values, shares),
             "eigenvectors": figures.eigenvectors(vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()),
         },
+        checks={
+            "trace": at_most(abs(values.sum() / np.trace(covariance) - 1), 1e-9),
+            "orthonormal": at_most(pca.orthonormality_error(vectors), 1e-9),
+        },
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("projections", CHECKS["projections"]))
 def projections(
     centered_data: np.ndarray,
     eigendecomposition: Eigendecomposition,
     train_digits: DigitSet,
     config: ProjectionsConfig,
-) -> dg.MaterializeResult[np.ndarray]:
+):
     """Training data on the leading components, P = (X − m) V_k, float32 (N, k)."""
     from mnist_pipeline import figures
 
@@ -123,17 +155,21 @@ def projections(
         numbers={"explained_share": float(share)},
         figures={"scatter": figures.class_scatter(coordinates[:, :2], train_digits.labels, CLASS_NAMES)},
         config=config,
+        checks={
+            "variance_is_eigenvalue": at_most(pca.score_variance_error(coordinates, values), 1e-4),
+            "error_is_left_out": at_most(pca.left_out_error(centered_data, coordinates, values), 1e-4),
+        },
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("reconstructions", CHECKS["reconstructions"]))
 def reconstructions(
     digit_images: np.ndarray,
     test_digits: DigitSet,
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
     config: ReconstructionsConfig,
-) -> dg.MaterializeResult[Reconstructions]:
+):
     """The ten digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the error on the test images."""
     from mnist_pipeline import figures
 
@@ -152,6 +188,7 @@ def reconstructions(
         tables={"table": pd.DataFrame({"k": ks, "explained_share": shares, "test_rmse": errors})},
         figures={"reconstructions": figures.reconstructions(digit_images, images, ks)},
         config=config,
+        checks={"error_falls": at_most(np.diff(errors, prepend=errors[0]).max(), 0)},
     )
 
 

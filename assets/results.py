@@ -1,4 +1,7 @@
-"""From a value, its figures and its numbers to Dagster's result: previews, files, versions, metadata."""
+"""From a value, its figures and its numbers to Dagster's result: previews, files, versions, metadata.
+
+Assets have no return annotation: where one carries checks, Dagster takes any as that of several outputs.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import dagster as dg
 import pandas as pd
 
 from assets import storage
+from assets.checks import Measured, check_results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,6 +49,7 @@ def result(
     tables: Mapping[str, pd.DataFrame] | None = None,
     figures: Mapping[str, Figure] | None = None,
     config: dg.Config | None = None,
+    checks: Mapping[str, Measured] | None = None,
 ) -> dg.MaterializeResult[Any]:
     """What an asset returns.
 
@@ -64,6 +69,8 @@ def result(
         Drawn once: a small preview into the metadata, the full picture into a file.
     config : Config
         What the step was run with.
+    checks : mapping from name to Measured
+        What the checks of the asset measured.
 
     Returns
     -------
@@ -79,10 +86,17 @@ def result(
     metadata |= {SECONDS: round(seconds, 4), **(numbers or {})}
     for name, table in (tables or {}).items():
         metadata[name] = _table(table)
+    if isinstance(value, pd.DataFrame):
+        metadata["dagster/column_schema"] = _schema(value)
     if config is not None:
         metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
     version = dg.DataVersion(storage.digest(key, value)) if context else None
-    return dg.MaterializeResult(value=value, metadata=metadata, data_version=version)
+    return dg.MaterializeResult(
+        value=value,
+        metadata=metadata,
+        data_version=version,
+        check_results=list(check_results(checks or {})),
+    )
 
 
 def progress(epoch: int, epochs: int, **figures: float) -> None:
@@ -117,6 +131,10 @@ def _table(table: pd.DataFrame) -> dg.TableMetadataValue:
     # Dagster infers the columns from the first row, and wants to be told where there is none.
     schema = None if rows else dg.TableSchema([dg.TableColumn(str(name)) for name in table.columns])
     return dg.MetadataValue.table(records, schema)
+
+
+def _schema(table: pd.DataFrame) -> dg.TableSchema:
+    return dg.TableSchema([dg.TableColumn(str(name), str(dtype)) for name, dtype in table.dtypes.items()])
 
 
 def _plain(value: object) -> str | int | float | bool | None:

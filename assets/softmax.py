@@ -4,6 +4,7 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
+from assets.checks import at_most, checks, loss_falls
 from assets.records import Predictions, SoftmaxModel
 from assets.results import progress, result, stopwatch
 from assets.seed import Seed
@@ -11,6 +12,14 @@ from mnist_pipeline import softmax
 from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
 
 GROUP = "softmax"
+NUM_CHECKED = 10
+CHECKS = {
+    "softmax_model": {
+        "gradient": "The derivation, held to finite differences at the fitted weights; largest relative difference.",
+        "loss_falls": "Descent that does not descend has too large a step, or a wrong sign.",
+    },
+    "softmax_predictions": {"probabilities_sum_to_one": "Softmax gives a distribution; largest departure from 1."},
+}
 
 
 class SoftmaxConfig(dg.Config):
@@ -20,8 +29,8 @@ class SoftmaxConfig(dg.Config):
     epochs: int = Field(20, ge=1, le=10_000, description="Passes over the training images.")
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed) -> dg.MaterializeResult[SoftmaxModel]:
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_model", CHECKS["softmax_model"]))
+def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed):
     """Weights W (10, 784) and bias b (10,) of y = softmax(W x + b), by SGD, one image an update.
 
     The gradient of the cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
@@ -43,6 +52,8 @@ def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed) -> 
             seed=seed.value,
             on_epoch=on_epoch,
         )
+    sample = train_digits.images[:NUM_CHECKED].reshape(NUM_CHECKED, -1) / 255
+    gradient_error = softmax.gradient_error(weights, bias, train_digits.labels[:NUM_CHECKED], sample)
     deviations = train_digits.images.reshape(len(train_digits.images), -1).std(axis=0)
     loss = np.array([record.loss for record in records])
     accuracy = np.array([record.accuracy for record in records])
@@ -56,11 +67,12 @@ def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed) -> 
             "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
         },
         config=config,
+        checks={"gradient": at_most(gradient_error, 1e-5), "loss_falls": loss_falls(loss)},
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet) -> dg.MaterializeResult[Predictions]:
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_predictions", CHECKS["softmax_predictions"]))
+def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet):
     """Class probabilities y = softmax(W x + b) of each test image, and the most probable class."""
     with stopwatch() as watch:
         probabilities = softmax.predict_probabilities(softmax_model.weights, softmax_model.bias, test_digits.images)
@@ -70,4 +82,5 @@ def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet) -> d
         f"mean confidence {probabilities.max(axis=1).mean():.1%}",
         seconds=watch.seconds,
         numbers={"count": len(labels), "mean_confidence": float(probabilities.max(axis=1).mean())},
+        checks={"probabilities_sum_to_one": at_most(np.abs(probabilities.sum(axis=1) - 1).max(), 1e-5)},
     )

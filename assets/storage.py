@@ -35,7 +35,7 @@ from upath import UPath
 from assets import records
 from assets import settings as settings_module
 from mnist_pipeline.datasets import DigitSet
-from mnist_pipeline.evaluation import Comparison, Evaluation, PairComparison, Score
+from mnist_pipeline.evaluation import Champion, Comparison, Evaluation, PairComparison, Score
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.report import Report
 
@@ -223,7 +223,7 @@ def _files(key: str, value: object) -> dict[str, Writer]:
     if isinstance(value, dict) or type(value) in NAMED_ARRAYS.values():
         packed = _pack(value)
         return {f"assets/{key}.safetensors": lambda file: _write_all(file, packed)}
-    if isinstance(value, Evaluation | Comparison):
+    if isinstance(value, Evaluation | Comparison | Champion):
         encoded = _json_bytes({"type": type(value).__name__, **dataclasses.asdict(value)})
         return {f"assets/{key}.json": lambda file: _write_all(file, encoded)}
     raise TypeError(
@@ -301,6 +301,8 @@ def _from_json(document: dict[str, Any]) -> Any:
     kind = document.pop("type", None)
     if kind == "Evaluation":
         return Evaluation(**document)
+    if kind == "Champion":
+        return Champion(**document)
     if kind == "Comparison":
         pairs = [PairComparison(**pair) for pair in document.pop("pairs")]
         models = {model: Score(**score) for model, score in document.pop("models").items()}

@@ -19,7 +19,7 @@ NUM_COLORS = 192
 
 
 def main(address: str) -> None:
-    """Write lineage.png, asset.png and report.png beside this file."""
+    """Write lineage.png, asset.png, checks.png, automation.png and report.png beside this file."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1800, "height": 1000})
@@ -34,6 +34,12 @@ def main(address: str) -> None:
         page.get_by_text("[Show Markdown]").first.click()
         page.wait_for_timeout(SETTLE)
         save(page, "asset")
+        page.goto(f"{address}/assets/eigendecomposition?view=checks")
+        page.wait_for_timeout(SETTLE)
+        save(page, "checks")
+        page.goto(f"{address}/automation")
+        page.wait_for_timeout(SETTLE)
+        save(page, "automation")
         page.set_viewport_size({"width": 1000, "height": 1100})
         page.goto(f"file://{storage.current().path('evaluation_report')}")
         page.wait_for_timeout(SETTLE)

@@ -36,6 +36,10 @@ class DatasetError(ValueError):
     """A data file is not what it should be; the message names it, what is wrong and what to do."""
 
 
+class UnreadableError(DatasetError):
+    """A data file can't be read now, whatever it holds; it may be readable a moment later."""
+
+
 class DigitSet(NamedTuple):
     """Images with their labels.
 
@@ -140,6 +144,12 @@ def validate(root: str | Path, *, canonical: bool = False) -> None:
     else:
         for split in PREFIXES:
             load_digits(root, split)
+
+
+def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
+    """How many of the second set's images are, byte for byte, among the first's."""
+    known = {image.tobytes() for image in first}
+    return sum(image.tobytes() in known for image in second)
 
 
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
@@ -312,5 +322,5 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: OSError) -> DatasetError:
-    return DatasetError(f"{path} can't be read: {error.strerror or error}; check its permissions")
+def _unreadable(path: Path, error: OSError) -> UnreadableError:
+    return UnreadableError(f"{path} can't be read: {error.strerror or error}; check its permissions")

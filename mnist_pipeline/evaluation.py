@@ -79,6 +79,63 @@ class Comparison:
     missed_by_all: list[int]
 
 
+@dataclass(frozen=True)
+class Champion:
+    """The model in service, and what it said of the test images when it was chosen.
+
+    Attributes
+    ----------
+    model : str
+    accuracy : float
+    errors : int
+    labels : list of int
+        Predicted label of each test image, for the test against its challengers.
+    """
+
+    model: str
+    accuracy: float
+    errors: int
+    labels: list[int]
+
+
+def promote(
+    true_labels: np.ndarray, candidates: Mapping[str, np.ndarray], present: Champion | None, significance: float = 0.05
+) -> tuple[Champion | None, str]:
+    """The best candidate, unless the present champion is significantly better.
+
+    Parameters
+    ----------
+    true_labels : ndarray of shape (n_samples,)
+    candidates : mapping from model to ndarray of shape (n_samples,)
+        Predicted labels of the models that may be promoted.
+    present : Champion or None
+        None, or one chosen on other test images, makes way for any candidate.
+    significance : float, default=0.05
+        Of the exact McNemar test.
+
+    Returns
+    -------
+    (Champion or None, str)
+        None if there is neither a candidate nor a present champion; and why.
+    """
+    comparable = present is not None and len(present.labels) == len(true_labels)
+    if not candidates:
+        kept = present if comparable else None
+        return kept, "no model passes its checks; " + ("the present champion stays" if kept else "there is no champion")
+    best = max(candidates, key=lambda model: np.count_nonzero(candidates[model] == true_labels))
+    correct = candidates[best] == true_labels
+    errors = int(np.count_nonzero(~correct))
+    challenger = Champion(best, 1 - errors / len(correct), errors, candidates[best].tolist())
+    if not comparable or present is None:
+        return challenger, f"{best} is the best that passes, with {errors} errors; there was no champion to compare"
+    before = np.array(present.labels) == true_labels
+    pair = _compare_pair(best, present.model, correct, before)
+    told = f"{errors} errors against {int(np.count_nonzero(~before))}, p = {pair.p_value:.2g}"
+    if pair.only_second_correct > pair.only_first_correct and pair.p_value < significance:
+        return present, f"the present {present.model} stays: {best} is significantly worse ({told})"
+    return challenger, f"{best} is not significantly worse than the present {present.model} ({told})"
+
+
 def evaluate(true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10) -> Evaluation:
     """Accuracy with its interval, figures per class, and the confusion matrix.
 

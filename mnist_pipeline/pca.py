@@ -180,6 +180,45 @@ def components_for_share(eigenvalues: np.ndarray, share: float) -> int:
     return min(count, len(eigenvalues))  # rounding can leave the sum of all shares a little under 1
 
 
+def orthonormality_error(vectors: np.ndarray) -> float:
+    """Largest entry of |VᵀV − I|, for vectors as columns."""
+    return float(np.abs(vectors.T @ vectors - np.eye(vectors.shape[1])).max())
+
+
+def score_variance_error(projections: np.ndarray, eigenvalues: np.ndarray) -> float:
+    """Largest difference between the variance on a component and its eigenvalue, relative to the largest.
+
+    Parameters
+    ----------
+    projections : ndarray of shape (n_samples, n_components)
+        Of centred data.
+    eigenvalues : ndarray of shape (n_features,)
+    """
+    variances = np.einsum("ij,ij->j", projections, projections, dtype=np.float64) / (len(projections) - 1)
+    return float(np.abs(variances - eigenvalues[: len(variances)]).max() / eigenvalues[0])
+
+
+def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: np.ndarray) -> float:
+    """How far the error of the training reconstruction is from the sum of the eigenvalues left out.
+
+    Parameters
+    ----------
+    centered : ndarray of shape (n_samples, n_features)
+    projections : ndarray of shape (n_samples, n_components)
+    eigenvalues : ndarray of shape (n_features,)
+
+    Returns
+    -------
+    float
+        Relative to the sum of all eigenvalues.
+    """
+    kept = projections.shape[1]
+    total = sum(float(np.vdot(centered[rows], centered[rows])) for rows in _blocks(len(centered)))
+    captured = float(np.einsum("ij,ij->", projections, projections, dtype=np.float64))
+    error = (total - captured) / (len(centered) - 1)
+    return float(abs(error - eigenvalues[kept:].sum()) / eigenvalues.sum())
+
+
 def reconstruction_rmse(
     images: np.ndarray, mean: np.ndarray, eigenvectors: np.ndarray, num_components: Sequence[int]
 ) -> np.ndarray:

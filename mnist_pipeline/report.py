@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -179,6 +180,12 @@ def document(facts: Facts) -> dict[str, Any]:
         "assets": dict(facts.assets),
         "versions": dict(facts.versions),
     }
+
+
+def num_outside_references(page: str) -> int:
+    """How many references of a page point outside of it: not into it, and not to data it carries."""
+    attribute = r"\b(?:src|srcset|href)\s*=\s*[\"']?(?![\"'#]|data:)"
+    return len(re.findall(rf"{attribute}|\burl\(\s*[\"']?(?!data:)|@import|https?://", page))
 
 
 def render(document: Mapping[str, Any], pictures: Mapping[Picture, bytes]) -> str:

@@ -139,6 +139,11 @@ def test_a_selection_of_what_does_not_exist_is_told(selection: str, storage: Pat
         ("ops: {no_such_asset: {}}", "no_such_asset"),
         ("ops: {softmax_model: {config: {epochs: many}}}", "epochs"),
         ("ops: {softmax_model: {config: {epoch: 3}}}", "epoch"),
+        ("ops: {softmax_model: {config: {epochs: 0}}}", "ops.softmax_model.config.epochs is 0"),
+        ("ops: {harris_corners: {config: {kappa: 0.3}}}", "ops.harris_corners.config.kappa is 0.3"),
+        ("ops: {cnn_model: {config: {recipe: SLOW}}}", "recipe"),
+        ("ops: {cnn_model: {config: {recipe: FAST, validation_share: 1}}}", "ops.cnn_model.config.validation_share is"),
+        ("resources: {seed: {config: {value: -1}}}", "resources.seed.config.value is -1"),
     ],
 )
 def test_a_bad_run_configuration_is_told_before_anything_runs(

@@ -16,7 +16,8 @@ from assets.definitions import defs
 MODELS = ("knn", "softmax", "mlp", "cnn")
 GRAPH = {
     "digits": {
-        "raw_mnist": set(),
+        "data_directory": set(),
+        "raw_mnist": {"data_directory"},
         "train_digits": {"raw_mnist"},
         "test_digits": {"raw_mnist"},
         "digit_images": {"train_digits"},
@@ -55,7 +56,14 @@ GRAPH = {
         },
     },
 }
-EVERYTHING = {key for group in GRAPH.values() for key in group}
+EVERYTHING = {key for group in GRAPH.values() for key in group} - {"data_directory"}
+GRAPH["serving"] = {
+    "champion": {
+        "test_digits",
+        *(f"{model}_evaluation" for model in MODELS),
+        *(f"{model}_predictions" for model in MODELS),
+    }
+}
 GRAPH["evaluation"]["evaluation_report"] = EVERYTHING
 
 
@@ -82,12 +90,6 @@ def test_every_asset_says_what_it_is_and_of_what_kind(specs: dict[str, dg.AssetS
 def test_there_is_a_job_for_everything_and_one_for_each_group() -> None:
     jobs = {job.name for job in defs.resolve_all_job_defs()}
     assert {"everything", *(f"{group}_group" for group in GRAPH)} <= jobs
-
-
-def test_nothing_starts_work_by_itself() -> None:
-    schedule = defs.resolve_schedule_def("weekly_retraining")
-    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
-    assert schedule.cron_schedule == "0 3 * * 0"
 
 
 def test_loading_the_definitions_imports_no_heavy_library() -> None:

@@ -83,10 +83,14 @@ def test_settings_follow_the_environment_of_the_process(tmp_path: Path, monkeypa
     assert settings.load().data == settings.EMBEDDED_DATA
 
 
-def test_waiting_threads_sleep_unless_the_environment_wants_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_threads_sleep_soon_unless_the_environment_wants_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     settings.share_processors()
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert "GOMP_SPINCOUNT" not in os.environ
     monkeypatch.delenv("OMP_WAIT_POLICY")
     settings.share_processors()
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert os.environ["GOMP_SPINCOUNT"] == settings.SPIN_COUNT
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    settings.share_processors()
+    assert os.environ["GOMP_SPINCOUNT"] == "7"

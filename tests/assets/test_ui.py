@@ -80,6 +80,19 @@ def test_the_page_of_a_materialized_asset_shows_its_figure(address: str, page: P
     page.keyboard.press("Escape")
 
 
+def test_the_checks_of_an_asset_are_shown_with_what_they_measured(address: str, page: Page) -> None:
+    page.goto(f"{address}/assets/covariance?view=checks")
+    expect(page.get_by_text("positive_semidefinite").first).to_be_visible()
+    expect(page.get_by_text("symmetric", exact=True).first).to_be_visible()
+
+
+def test_the_schedule_and_the_sensor_are_there_and_off(address: str, page: Page) -> None:
+    page.goto(f"{address}/automation")
+    for name in ("weekly_retraining", "changed_raw_files"):
+        expect(page.get_by_text(name).first).to_be_visible()
+    assert page.locator('input[type="checkbox"]:checked').count() == 0
+
+
 def test_the_run_made_on_the_command_line_is_there(address: str, page: Page) -> None:
     page.goto(f"{address}/runs")
     expect(page.get_by_text("Success").first).to_be_visible()

@@ -258,3 +258,21 @@ def test_a_number_that_is_missing_stops_the_page_and_does_not_leave_a_gap(docume
     incomplete = {**document, "harris": {}}
     with pytest.raises(jinja2.UndefinedError, match="max_relative_difference"):
         report.render(incomplete, {})
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "<img src='https://example.org/x.png'>",
+        "<link href=x.css>",
+        '<script src = "x.js"></script>',
+        '<img srcset="//example.org/x.png 2x">',
+        "<style>@import 'x.css';</style>",
+        "<style>p { background: url(x.png) }</style>",
+        "<script>fetch('http://example.org')</script>",
+    ],
+)
+def test_a_reference_that_leaves_the_page_is_counted(reference: str) -> None:
+    inside = '<a href="#data">x</a><img src="data:image/png;base64,AA=="><link rel="icon" href="data:,">'
+    assert report.num_outside_references(inside) == 0
+    assert report.num_outside_references(inside + reference) >= 1

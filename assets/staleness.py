@@ -1,0 +1,69 @@
+"""What Dagster calls missing or out of sync, and what of it can run now."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContext
+
+# Dagster shows staleness in its UI and over GraphQL, and offers no public function for it: this module is
+# the one that reaches for the class behind both.
+
+
+class _Loading(LoadingContext):
+    """What the resolver reads the instance through."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._loaders: dict[Any, Any] = {}
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        return self._instance
+
+    @property
+    def loaders(self) -> dict[Any, Any]:
+        return self._loaders
+
+
+def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[dg.AssetKey, str]:
+    """The assets that Dagster calls missing or out of sync, each with its reason.
+
+    An asset is out of sync if its code version, or the data version of one of its parents, is another than
+    when it was materialized.
+    """
+    graph = definitions.resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
+    reasons = {}
+    for key in graph.toposorted_asset_keys:
+        if key not in graph.materializable_asset_keys:
+            continue
+        status = resolver.get_status(key)
+        if status == StaleStatus.MISSING:
+            reasons[key] = "not materialized yet"
+        elif status == StaleStatus.STALE:
+            reasons[key] = "; ".join(
+                f"{cause.asset_key.to_user_string()} {cause.reason}"
+                if cause.dependency is None
+                else f"{cause.dependency.asset_key.to_user_string()} has a new version"
+                for cause in resolver.get_stale_causes(key)
+            )
+    return reasons
+
+
+def ready(stale: Set[dg.AssetKey], definitions: dg.Definitions) -> set[dg.AssetKey]:
+    """Those of the stale assets that one run can do, upstream first, without doing any of them twice.
+
+    Left for later is an asset that has an ancestor which is in sync now, and may fall out of sync once the
+    stale ones above it have run.
+    """
+    graph = definitions.resolve_asset_graph()
+    ancestors: dict[dg.AssetKey, set[dg.AssetKey]] = {}
+    for key in graph.toposorted_asset_keys:
+        parents = graph.get(key).parent_keys
+        ancestors[key] = set(parents).union(*(ancestors[parent] for parent in parents))
+    undecided = {key for key, above in ancestors.items() if key not in stale and above & stale}
+    return {key for key in stale if not ancestors[key] & undecided}

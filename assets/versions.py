@@ -1,0 +1,146 @@
+"""The code version of an asset, from the source that computes what it stores.
+
+It is a checksum of the syntax tree of the asset's function and of all that it uses: helpers, constants and
+configuration beside it, and modules of `mnist_pipeline` with the modules that those import. Comments, docstrings
+and layout are not part of a syntax tree, so rewriting them changes no version. Left out is what does not reach the
+stored value: figures, metadata, storage, settings.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import inspect
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+METHODS = "mnist_pipeline"
+WIRING = "assets"
+LEFT_OUT = {
+    "mnist_pipeline.figures",
+    "assets.checks",
+    "assets.results",
+    "assets.settings",
+    "assets.storage",
+    "assets.versions",
+}
+TEMPLATE_SUFFIX = ".j2"
+VERSION_LENGTH = 16
+
+
+def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The same assets, each with the version of its code."""
+    return [asset.map_asset_specs(_setter(code_version(function_of(asset)))) for asset in assets]
+
+
+def code_version(function: Callable[..., Any]) -> str:
+    """Checksum of the source that a function uses, 16 hexadecimal digits."""
+    parts: dict[str, str] = {}
+    _collect(function, parts)
+    listed = "\n".join(f"{name}\t{tree}" for name, tree in sorted(parts.items()))
+    return hashlib.sha256(listed.encode()).hexdigest()[:VERSION_LENGTH]
+
+
+def _setter(version: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
+    return lambda spec: spec.replace_attributes(code_version=version)
+
+
+def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
+    """The function under an `@asset` decorator."""
+    compute: Any = asset.op.compute_fn
+    return inspect.unwrap(compute.decorated_fn)
+
+
+def _collect(used: object, parts: dict[str, str]) -> None:
+    """Add what an object of the asset modules consists of, and what it uses in turn."""
+    qualified = f"{used.__module__}.{used.__qualname__}"  # type: ignore[attr-defined]
+    if qualified in parts:
+        return
+    tree = _without_docstrings(ast.parse(textwrap.dedent(inspect.getsource(used))))  # type: ignore[arg-type]
+    parts[qualified] = ast.dump(tree)
+    closed_over = inspect.getclosurevars(used).nonlocals if inspect.isfunction(used) else {}
+    for name, value in closed_over.items():
+        _add(f"{qualified}.{name}", value, parts)
+    namespace = vars(sys.modules[used.__module__])
+    for name in sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}):
+        if name in namespace:
+            _add(f"{used.__module__}.{name}", namespace[name], parts)
+    for module in _imported(tree):
+        _add_module(module, parts)
+
+
+def _add(name: str, value: object, parts: dict[str, str]) -> None:
+    """Add one thing that a piece of source refers to, by what it is."""
+    if isinstance(value, types.ModuleType):
+        if value.__name__.startswith(f"{METHODS}."):
+            _add_module(value.__name__, parts)
+        return
+    if isinstance(value, str | int | float | bool | tuple | frozenset) or value is None:
+        parts[name] = repr(value)
+        return
+    module = getattr(value, "__module__", None) or ""
+    if module.startswith(f"{METHODS}."):
+        _add_module(module, parts)
+    elif module.startswith(f"{WIRING}.") and module not in LEFT_OUT and hasattr(value, "__qualname__"):
+        _collect(value, parts)
+
+
+def _add_module(module: str, parts: dict[str, str]) -> None:
+    """Add a module of the methods, those that it imports, and the files of the package that it names."""
+    if module in parts or module in LEFT_OUT:
+        return
+    tree, files = _parsed(module)
+    parts[module] = tree
+    parts.update(files)
+    for imported in _imports_of(module):
+        _add_module(imported, parts)
+
+
+@functools.cache
+def _parsed(module: str) -> tuple[str, dict[str, str]]:
+    source = _source(module)
+    tree = _without_docstrings(ast.parse(source.read_text(encoding="utf-8")))
+    names = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    files = [source.parent / name for name in names if name.endswith(TEMPLATE_SUFFIX)]
+    return ast.dump(tree), {file.name: file.read_text(encoding="utf-8") for file in files}
+
+
+@functools.cache
+def _imports_of(module: str) -> tuple[str, ...]:
+    return tuple(_imported(ast.parse(_source(module).read_text(encoding="utf-8"))))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """Modules of the methods that a piece of source imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith(f"{METHODS}."))
+        elif isinstance(node, ast.ImportFrom) and node.module == METHODS:
+            yield from (f"{METHODS}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{METHODS}."):
+            yield str(node.module)
+
+
+def _source(module: str) -> Path:
+    package = Path(str(sys.modules[METHODS].__file__)).parent
+    return package / f"{module.removeprefix(METHODS + '.')}.py"
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+    return tree

@@ -1,0 +1,103 @@
+"""Schedules, sensors and conditions, by Dagster's own evaluation helpers."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timezone
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets import automation, digits, settings
+from assets.definitions import defs
+
+
+@pytest.fixture
+def instance() -> dg.DagsterInstance:
+    return dg.DagsterInstance.ephemeral()
+
+
+@pytest.fixture
+def data(slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    directory = shutil.copytree(slice_directory, tmp_path / "data")
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(directory))
+    return directory
+
+
+def test_everything_that_starts_work_by_itself_is_off() -> None:
+    repository = defs.get_repository_def()
+    assert all(schedule.default_status == dg.DefaultScheduleStatus.STOPPED for schedule in repository.schedule_defs)
+    assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in repository.sensor_defs)
+
+
+def test_the_weekly_schedule_asks_for_one_run_of_everything() -> None:
+    moment = datetime(2026, 1, 4, 3, tzinfo=timezone.utc)
+    context = dg.build_schedule_context(scheduled_execution_time=moment)
+    data = automation.weekly_retraining.evaluate_tick(context)
+    assert automation.weekly_retraining.job_name == "everything"
+    assert automation.weekly_retraining.cron_schedule == "0 3 * * 0"
+    assert len(data.run_requests or []) == 1
+
+
+def test_the_sensor_asks_for_a_run_when_the_raw_files_changed(data: Path, instance: dg.DagsterInstance) -> None:
+    result = _look(instance, cursor="another version")
+    assert len(result.run_requests or []) == 1
+    assert result.cursor == digits.data_version(data)
+    (event,) = result.asset_events
+    assert (event.tags or {})[digits.DATA_VERSION_TAG] == result.cursor
+
+
+def test_the_sensor_asks_for_nothing_when_they_did_not(data: Path, instance: dg.DagsterInstance) -> None:
+    result = _look(instance, cursor=digits.data_version(data))
+    assert not result.run_requests
+    assert result.skip_message is not None
+    assert "unchanged" in result.skip_message
+
+
+def test_the_first_look_compares_with_what_was_recorded_by_a_run(data: Path, instance: dg.DagsterInstance) -> None:
+    assert _look(instance).run_requests
+    digits.observe_data_directory(instance)
+    assert not _look(instance).run_requests
+
+
+def test_the_sensor_says_why_it_can_not_look(data: Path, instance: dg.DagsterInstance) -> None:
+    shutil.rmtree(data)
+    result = _look(instance, cursor="known")
+    assert not result.run_requests
+    assert "does not exist" in str(result.skip_message)
+    assert result.cursor in (None, "known")
+
+
+def test_what_depends_on_a_changed_version_is_requested_and_what_does_not_is_not(instance: dg.DagsterInstance) -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.toposorted_asset_keys:
+        _report(instance, key, "first")
+    before = dg.evaluate_automation_conditions(defs, instance)
+    _report(instance, dg.AssetKey("digit_images"), "first")
+    same = dg.evaluate_automation_conditions(defs, instance, cursor=before.cursor)
+    assert same.total_requested == 0
+    _report(instance, dg.AssetKey("digit_images"), "second")
+    after = dg.evaluate_automation_conditions(defs, instance, cursor=same.cursor)
+    requested = {key.to_user_string() for key in graph.materializable_asset_keys if after.get_num_requested(key)}
+    assert {"harris_corners", "reconstructions", "evaluation_report"} == requested
+
+
+def test_every_asset_has_an_owner_a_freshness_policy_a_condition_and_a_link_to_its_source() -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        spec = graph.get(key).to_asset_spec()
+        assert spec.owners, key
+        assert spec.freshness_policy, key
+        assert spec.automation_condition, key
+        (reference,) = spec.metadata["dagster/code_references"].code_references
+        assert Path(reference.file_path).parent == settings.PROJECT / "assets", key
+
+
+def _look(instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorExecutionData:
+    context = dg.build_sensor_context(instance=instance, cursor=cursor, repository_def=defs.get_repository_def())
+    return automation.changed_raw_files.evaluate_tick(context)
+
+
+def _report(instance: dg.DagsterInstance, key: dg.AssetKey, version: str) -> None:
+    instance.report_runless_asset_event(dg.AssetMaterialization(key, tags={digits.DATA_VERSION_TAG: version}))

@@ -1,0 +1,158 @@
+"""Nothing is rerun that did not change: code versions, data versions, and `run --changed`."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner, Result
+
+from assets import cli, launch
+from assets.settings import PROJECT
+from assets.staleness import out_of_sync
+
+NETWORKS = {f"{model}_{kind}" for model in ("mlp", "cnn") for kind in ("model", "predictions")}
+VERSIONS = (
+    "import json; from assets.definitions import defs; graph = defs.resolve_asset_graph(); "
+    "print(json.dumps({k.to_user_string(): graph.get(k).code_version for k in graph.materializable_asset_keys}))"
+)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the source, to be edited."""
+    directory = tmp_path_factory.mktemp("source")
+    for package in ("assets", "mnist_pipeline"):
+        shutil.copytree(PROJECT / package, directory / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return directory
+
+
+@pytest.fixture(scope="module")
+def versions(copy: Path) -> dict[str, str]:
+    return _versions(copy)
+
+
+def test_every_asset_has_a_code_version(versions: dict[str, str]) -> None:
+    assert all(len(version) == 16 for version in versions.values())
+    assert len(versions) == len(launch.select_assets("*"))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "marked"),
+    [
+        ("mnist_pipeline/figures.py", '"""', '"""Rewritten. ', set()),
+        ("mnist_pipeline/figures.py", "PREVIEW_COLORS = 48", "PREVIEW_COLORS = 47", set()),
+        ("mnist_pipeline/training.py", "import math\n", "import math\n# A comment.\n", set()),
+        ("mnist_pipeline/training.py", "label_smoothing=0.1", "label_smoothing=0.2", NETWORKS),
+        ("mnist_pipeline/harris.py", "KAPPA = 0.05", "KAPPA = 0.06", {"harris_corners"}),
+        ("mnist_pipeline/softmax.py", "learning_rate: float = 1e-3", "learning_rate: float = 2e-3",
+         {"softmax_model", "softmax_predictions"}),
+        ("mnist_pipeline/report.html.j2", "<main>", "<main >", {"evaluation_report"}),
+        ("assets/results.py", "HEADLINE = ", "HEADLINE: str = ", set()),
+        ("assets/knn.py", "NUM_KEPT = 10", "NUM_KEPT = 11", {"knn_predictions"}),
+    ],
+)  # fmt: skip
+def test_an_edit_marks_the_assets_that_use_what_was_edited(
+    file: str, old: str, new: str, marked: set[str], copy: Path, versions: dict[str, str]
+) -> None:
+    original = (copy / file).read_text()
+    assert old in original
+    (copy / file).write_text(original.replace(old, new, 1))
+    try:
+        after = _versions(copy)
+    finally:
+        (copy / file).write_text(original)
+    assert {key for key, version in after.items() if version != versions[key]} >= marked
+    assert {key for key, version in after.items() if version != versions[key]} <= (
+        marked | ({"model_comparison"} if file.startswith("mnist_pipeline/report") else set())
+    )
+
+
+def test_after_a_run_everything_is_in_sync_and_changed_runs_nothing(finished: Path) -> None:
+    before = {
+        path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file() and "assets" in path.parts
+    }
+    result = _run("--changed")
+    assert result.exit_code == 0, result.output
+    assert "Materializing" not in result.output
+    assert "Everything is in sync." in result.output
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+def test_a_rerun_with_equal_results_leaves_what_is_downstream_in_sync(own_copy: tuple[Path, Path]) -> None:
+    assert _run("--select", "key:data_mean").exit_code == 0
+    with dg.DagsterInstance.get() as instance:
+        assert out_of_sync(instance, launch.defs) == {}
+
+
+def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tuple[Path, Path], tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("ops: {softmax_model: {config: {epochs: 3}}}")
+    assert _run("--select", "key:softmax_model", "--config", str(config)).exit_code == 0
+    result = _run("--changed")
+    assert result.exit_code == 0, result.output
+    assert _materialized(result) == {
+        "softmax_predictions",
+        "softmax_evaluation",
+        "model_comparison",
+        "champion",
+        "evaluation_report",
+    }
+    assert "Materializing" not in _run("--changed").output
+
+
+def test_changed_raw_files_are_noticed(own_copy: tuple[Path, Path]) -> None:
+    labels = own_copy[0] / "t10k-labels-idx1-ubyte.gz"
+    content = bytearray(gzip.decompress(labels.read_bytes()))
+    content[8:10] = content[9:7:-1]  # two labels change places
+    labels.write_bytes(gzip.compress(bytes(content), 1))
+    result = _run("--changed")
+    assert result.exit_code == 0, result.output
+    assert {"raw_mnist", "test_digits", "knn_evaluation", "evaluation_report"} <= _materialized(result)
+    assert not {"data_mean", "softmax_model", "cnn_model"} & _materialized(result)
+
+
+def test_after_a_failure_changed_goes_on_where_it_stopped(own_copy: tuple[Path, Path]) -> None:
+    _, storage = own_copy
+    (storage / "assets" / "digit_images.npy").write_bytes(b"damaged")
+    assert _run("--select", "key:harris_corners").exit_code == 1
+    assert _run("--select", "key:digit_images").exit_code == 0
+    result = _run("--changed")
+    assert result.exit_code == 0, result.output
+    assert "Everything is in sync." in result.output
+
+
+def test_the_staleness_that_we_read_is_the_one_that_dagster_shows(own_copy: tuple[Path, Path]) -> None:
+    with dg.DagsterInstance.get() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization("digit_images", tags={"dagster/data_version": "another"})
+        )
+        stale = out_of_sync(instance, launch.defs)
+    named = {key.to_user_string(): reason for key, reason in stale.items()}
+    assert set(named) >= {"harris_corners", "reconstructions"}
+    assert "digit_images has a new version" in named["harris_corners"]
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.main, ["run", *arguments])
+
+
+def _materialized(result: Result) -> set[str]:
+    """The assets that a run told as finished."""
+    rows = (line.split() for line in result.output.splitlines())
+    return {row[0] for row in rows if len(row) > 2 and row[2] == "s" and row[1].replace(".", "").isdigit()}
+
+
+def _versions(source: Path) -> dict[str, str]:
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    done = subprocess.run(
+        [sys.executable, "-c", VERSIONS], cwd=source, env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
