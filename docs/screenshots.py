@@ -22,12 +22,8 @@ def main(address: str) -> None:
     """Write lineage.png, asset.png, checks.png, automation.png and report.png beside this file."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1800, "height": 1000})
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
         page.goto(f"{address}/asset-groups")
-        page.wait_for_timeout(SETTLE)
-        page.keyboard.press("Alt+e")  # expand all groups
-        page.wait_for_timeout(SETTLE)
-        page.reload()  # which fits the graph to the window
         page.wait_for_timeout(SETTLE)
         save(page, "lineage")
         page.goto(f"{address}/assets/eigendecomposition?view=events")
