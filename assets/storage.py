@@ -52,6 +52,8 @@ NAMED_ARRAYS = {
         records.Predictions,
     )
 }
+# Floats come back to the last digit by default from pandas 3 on, and on demand before.
+EXACT_FLOATS: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
 SUFFIXES = (".npy", ".safetensors", ".csv", ".json")
 
 Writer = Callable[[BinaryIO], None]
@@ -238,7 +240,7 @@ def _load(path: UPath) -> Any:
     if path.suffix == ".safetensors":
         return _unpack(path)
     if path.suffix == ".csv":
-        return pd.read_csv(str(path))
+        return pd.read_csv(str(path), **EXACT_FLOATS)
     if path.suffix == ".html":
         document = json.loads((path.parent / "report.json").read_text(encoding="utf-8"))
         return Report(path.read_text(encoding="utf-8"), document)
