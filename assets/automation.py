@@ -6,6 +6,7 @@ from datetime import timedelta
 import dagster as dg
 
 from assets import digits, settings
+from assets.evaluation import MODELS
 from mnist_pipeline.datasets import DatasetError
 
 GROUPS = ("digits", "pca", "harris", "knn", "softmax", "networks", "evaluation", "serving")
@@ -45,15 +46,18 @@ FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_
 
 
 def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets with what holds for all: owner, freshness policy, and the condition to follow."""
-    return [
-        asset.map_asset_specs(
-            lambda spec: spec.replace_attributes(
-                owners=["team:pipeline"], freshness_policy=FRESHNESS, automation_condition=FOLLOW
-            )
-        )
-        for asset in assets
-    ]
+    """The same assets with what holds for all: owner, tags, freshness policy, and the condition to follow."""
+    return [asset.map_asset_specs(_automated) for asset in assets]
+
+
+def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
+    model, _, _ = spec.key.to_user_string().partition("_")
+    return spec.replace_attributes(
+        owners=["team:pipeline"],
+        tags={**spec.tags, "model": model} if model in MODELS else spec.tags,
+        freshness_policy=FRESHNESS,
+        automation_condition=FOLLOW,
+    )
 
 
 @dg.sensor(

@@ -158,7 +158,8 @@ def observed_version(instance: dg.DagsterInstance) -> str | None:
 
 def sighting(version: str) -> dg.AssetMaterialization:
     """The event that records a version of the data directory, which others materialize."""
-    return dg.AssetMaterialization(data_directory.key, tags={DATA_VERSION_TAG: version})
+    metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(settings.load().data)), "sha256": version}
+    return dg.AssetMaterialization(data_directory.key, tags={DATA_VERSION_TAG: version}, metadata=metadata)
 
 
 def data_version(root: Path) -> str:

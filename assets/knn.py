@@ -99,6 +99,7 @@ def knn_predictions(
         if len(wrong)
         else {},
         config=config,
+        seed=seed,
         checks={"equals_brute_force": exactly(_agreement(found, train_digits, test_digits, seed.value), 1)},
     )
 

@@ -91,23 +91,23 @@ def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition
         check_specs=checks(f"{name}_model", TRAINED, blocking=("finite_weights", "held_out_accuracy")),
     )
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
-        return _train(name, title, train_digits, config, seed.value)
+        return _train(name, title, train_digits, config, seed)
 
     return model
 
 
-def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed: int) -> dg.MaterializeResult[Any]:
+def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed: Seed) -> dg.MaterializeResult[Any]:
     from mnist_pipeline import figures, networks, training
 
     recipe = resolve_recipe(name, config)
-    model = training.build(build, name, seed=seed)
+    model = training.build(build, name, seed=seed.value)
     with stopwatch() as watch:
         history = training.train(
             model,
             digits.images,
             digits.labels,
             recipe,
-            seed=seed,
+            seed=seed.value,
             validation_size=round(config.validation_share * len(digits.images)),
             on_epoch=lambda record: _report_epoch(record, recipe.epochs),
         )
@@ -143,6 +143,7 @@ def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed:
         tables={"layers": layers},
         figures={"learning": figures.learning_curves(network.loss, curves, title)},
         config=config,
+        seed=seed,
         checks={
             "finite_weights": exactly(sum(int((~np.isfinite(w)).sum()) for w in network.weights.values()), 0),
             "loss_falls": loss_falls(network.loss),

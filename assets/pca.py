@@ -3,7 +3,7 @@
 import dagster as dg
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from assets.checks import at_least, at_most, checks
 from assets.records import Reconstructions
@@ -33,6 +33,7 @@ CHECKS = {
     "reconstructions": {"error_falls": "More components never fit worse; largest rise of the test error."},
 }
 NUM_EIGENVECTORS_SHOWN = 20
+NUM_PIXELS = IMAGE_SIDE**2
 
 
 class ProjectionsConfig(dg.Config):
@@ -47,6 +48,14 @@ class ReconstructionsConfig(dg.Config):
     num_components: list[int] = Field(
         [2, 3, 5, 10, 20, 50, 100], min_length=1, description="Numbers k of components, each 1–784."
     )
+
+    @field_validator("num_components")
+    @classmethod
+    def _within_bounds(cls, ks: list[int]) -> list[int]:
+        outside = [k for k in ks if not 1 <= k <= NUM_PIXELS]
+        if outside:
+            raise ValueError(f"k = {outside[0]}; each k must lie in 1–{NUM_PIXELS}")
+        return ks
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("data_mean", CHECKS["data_mean"]))
@@ -175,7 +184,6 @@ def reconstructions(
 
     values, vectors = eigendecomposition
     ks = sorted(set(config.num_components))
-    _require_components(ks, len(values))
     with stopwatch() as watch:
         images = np.stack([_reconstruct(digit_images, data_mean, vectors[:, :k]) for k in ks])
         shares = pca.explained_share(values)[np.array(ks) - 1]
@@ -194,9 +202,3 @@ def reconstructions(
 
 def _reconstruct(images: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
     return pca.reconstruct(pca.project(images, mean, components), mean, components).reshape(images.shape)
-
-
-def _require_components(ks: list[int], most: int) -> None:
-    outside = [k for k in ks if not 1 <= k <= most]
-    if outside:
-        raise ValueError(f"num_components of reconstructions holds {outside[0]}; each must lie in 1–{most}")

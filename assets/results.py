@@ -16,6 +16,7 @@ import pandas as pd
 
 from assets import storage
 from assets.checks import Measured, check_results
+from assets.seed import Seed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,6 +50,7 @@ def result(
     tables: Mapping[str, pd.DataFrame] | None = None,
     figures: Mapping[str, Figure] | None = None,
     config: dg.Config | None = None,
+    seed: Seed | None = None,
     checks: Mapping[str, Measured] | None = None,
 ) -> dg.MaterializeResult[Any]:
     """What an asset returns.
@@ -69,6 +71,8 @@ def result(
         Drawn once: a small preview into the metadata, the full picture into a file.
     config : Config
         What the step was run with.
+    seed : Seed
+        What its random draws began from.
     checks : mapping from name to Measured
         What the checks of the asset measured.
 
@@ -90,6 +94,8 @@ def result(
         metadata["dagster/column_schema"] = _schema(value)
     if config is not None:
         metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
+    if seed is not None:
+        metadata["seed"] = seed.value
     version = dg.DataVersion(storage.digest(key, value)) if context else None
     return dg.MaterializeResult(
         value=value,

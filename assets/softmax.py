@@ -67,6 +67,7 @@ def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed):
             "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
         },
         config=config,
+        seed=seed,
         checks={"gradient": at_most(gradient_error, 1e-5), "loss_falls": loss_falls(loss)},
     )
 

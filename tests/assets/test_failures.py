@@ -143,6 +143,10 @@ def test_a_selection_of_what_does_not_exist_is_told(selection: str, storage: Pat
         ("ops: {harris_corners: {config: {kappa: 0.3}}}", "ops.harris_corners.config.kappa is 0.3"),
         ("ops: {cnn_model: {config: {recipe: SLOW}}}", "recipe"),
         ("ops: {cnn_model: {config: {recipe: FAST, validation_share: 1}}}", "ops.cnn_model.config.validation_share is"),
+        (
+            "ops: {reconstructions: {config: {num_components: [2, 785]}}}",
+            "ops.reconstructions.config.num_components is [2, 785]",
+        ),
         ("resources: {seed: {config: {value: -1}}}", "resources.seed.config.value is -1"),
     ],
 )
