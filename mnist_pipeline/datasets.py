@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
+import errno
 import hashlib
+import math
+import os
 import shutil
 import stat
 import struct
@@ -12,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,7 +26,20 @@ CLASS_NAMES = tuple(str(label) for label in range(NUM_CLASSES))
 IMAGES_MAGIC = 0x00000803  # unsigned bytes, three dimensions
 LABELS_MAGIC = 0x00000801  # unsigned bytes, one dimension
 MAX_IMAGES = 1_000_000  # a header that claims more is refused before anything is allocated
+MAX_FILE_BYTES = MAX_IMAGES * IMAGE_SIDE**2 + (1 << 20)
 CHUNK_BYTES = 1 << 20
+GZIP_START = b"\x1f\x8b"
+GZIP_PIECE = 1 << 16
+# Images compress up to ten times, blank ones a thousand: what expands further, and to more than a whole blank MNIST
+# (47 MB), is taken for a bomb.
+MAX_EXPANSION = 100
+UNSUSPICIOUS_BYTES = 1 << 26
+REMEDIES = {
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.ELOOP: "its links lead back to themselves; put the file itself in its place",
+    errno.ENAMETOOLONG: "move it to a shorter path",
+}
 
 PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
 FILE_NAMES = tuple(
@@ -33,7 +48,13 @@ FILE_NAMES = tuple(
 
 
 class DatasetError(ValueError):
-    """A data file is not what it should be; the message names it, what is wrong and what to do."""
+    """A data file is not what it should be; the message names it, what is wrong and what to do.
+
+    The message is one printable line whatever the name of the file: other characters are escaped.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message))
 
 
 class UnreadableError(DatasetError):
@@ -55,6 +76,13 @@ class DigitSet(NamedTuple):
     labels: np.ndarray
 
 
+class Readable(Protocol):
+    """What is read from start to end."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end."""
+
+
 class RawFile(NamedTuple):
     """One file as it lies on disk: its name, its size in bytes and its checksum in hexadecimal."""
 
@@ -64,12 +92,12 @@ class RawFile(NamedTuple):
 
 
 def find_file(root: Path, name: str) -> Path:
-    """Path of one of the four files under `root`, plain or with `.gz`.
+    """Path of one of the four files under `root`, with `.gz` or plain; with it where both are there.
 
     Raises
     ------
     DatasetError
-        If the directory or the file is missing or can't be read.
+        If the directory or the file is missing, can't be read or is something else.
     """
     try:
         mode = root.stat().st_mode
@@ -78,21 +106,13 @@ def find_file(root: Path, name: str) -> Path:
             f"data directory {root} does not exist; point MNIST_PIPELINE_DATA at a directory that holds "
             f"{', '.join(FILE_NAMES)} (plain or .gz)"
         ) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unreadable(root, error) from error
     if not stat.S_ISDIR(mode):
         raise DatasetError(f"{root} is not a directory; MNIST_PIPELINE_DATA must name one")
-    candidates = [root / f"{name}.gz", root / name]
-    for candidate in candidates:
-        try:
-            candidate.stat()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise _unreadable(candidate, error) from error
-        if not candidate.is_file():
-            raise DatasetError(f"{candidate} is not a file; put the IDX file of that name in its place")
-        return candidate
+    for candidate in (root / f"{name}.gz", root / name):
+        if _is_there(candidate):
+            return candidate
     raise DatasetError(f"{root} holds neither {name} nor {name}.gz; copy the file there")
 
 
@@ -104,7 +124,8 @@ def raw_files(root: str | Path) -> list[RawFile]:
     DatasetError
         If a file is missing or can't be read.
     """
-    return [_describe(find_file(Path(root), name)) for name in FILE_NAMES]
+    paths = [find_file(Path(root), name) for name in FILE_NAMES]
+    return [RawFile(path.name, *_digest(path, "sha256")) for path in paths]
 
 
 def verify_checksums(root: str | Path) -> None:
@@ -116,18 +137,13 @@ def verify_checksums(root: str | Path) -> None:
         If a file is missing, can't be read, or its sum differs.
     """
     from torchvision.datasets import MNIST
-    from torchvision.datasets.utils import check_integrity
 
     for name, md5 in MNIST.resources:
         path = find_file(Path(root), name.removesuffix(".gz"))
-        try:
-            intact = check_integrity(path, md5)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        if not intact:
+        if _digest(path, "md5")[1] != md5:
             raise DatasetError(
                 f"{path} is not the MNIST file of that name (its MD5 sum is not {md5}); restore it with "
-                f"'git checkout -- {path.name}' in {path.parent}, or point MNIST_PIPELINE_DATA at your own files"
+                f"'git checkout -- {name}' in {path.parent}, or point MNIST_PIPELINE_DATA at your own files"
             )
 
 
@@ -223,15 +239,33 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False) -> D
     return DigitSet(images, labels)
 
 
-def _describe(path: Path) -> RawFile:
-    digest = hashlib.sha256()
+def _is_there(path: Path) -> bool:
+    """Whether there is a file of that name; what is there and is none is told."""
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError as error:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise DatasetError(f"{path} is a link to what does not exist; put the IDX file in its place") from error
+        return False
+    except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    return RawFile(path.name, path.stat().st_size, digest.hexdigest())
+    _require_regular(path, mode)
+    return True
+
+
+def _require_regular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise DatasetError(f"{path} is not a file; put the IDX file of that name in its place")
+
+
+def _digest(path: Path, algorithm: str) -> tuple[int, str]:
+    """Size in bytes, and checksum in hexadecimal."""
+    digest, size = hashlib.new(algorithm, usedforsecurity=False), 0
+    with _opened(path) as (file, _):
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
 
 
 def _read_with_torchvision(root: Path, split: Split) -> tuple[np.ndarray, np.ndarray]:
@@ -239,40 +273,43 @@ def _read_with_torchvision(root: Path, split: Split) -> tuple[np.ndarray, np.nda
     from torchvision.datasets import MNIST
 
     verify_checksums(root)
-    with tempfile.TemporaryDirectory(prefix="mnist-pipeline-") as scratch:
+    try:
+        with tempfile.TemporaryDirectory(prefix="mnist-pipeline-") as scratch:
 
-        class OneSplit(MNIST):  # type: ignore[misc]  # torchvision carries no types
-            resources = [pair for pair in MNIST.resources if pair[0].startswith(PREFIXES[split])]  # noqa: RUF012
-            raw_folder = scratch
+            class OneSplit(MNIST):  # type: ignore[misc]  # torchvision carries no types
+                resources = [pair for pair in MNIST.resources if pair[0].startswith(PREFIXES[split])]  # noqa: RUF012
+                raw_folder = scratch
 
-        for name, _ in OneSplit.resources:
-            shutil.copy(root / name, scratch)
-        digits = OneSplit(scratch, train=split == "train", download=True)
+            for name, _ in MNIST.resources:
+                shutil.copy(root / name, scratch)
+            verify_checksums(scratch)  # torchvision would download what changed in between
+            digits = OneSplit(scratch, train=split == "train", download=True)
+    except OSError as error:
+        raise UnreadableError(
+            f"{root} can't be copied to a temporary directory ({error}); free some space there, or set TMPDIR"
+        ) from error
     return digits.data.numpy(), digits.targets.numpy().astype(np.uint8)
 
 
 def _read_idx(path: Path, magic: int) -> np.ndarray:
     """Array held by an IDX file of images or labels, uint8."""
-    with _opened(path) as file:
-        shape = _read_header(path, file, magic)
-        expected = int(np.prod(shape))
-        data = _read_at_most(file, expected + 1)
-    if len(data) < expected:
-        raise DatasetError(
-            f"{path} is truncated: its header announces {shape[0]:,} items, {expected:,} bytes, "
-            f"and only {len(data):,} are there; fetch the file again"
-        )
-    if len(data) > expected:
-        raise DatasetError(
-            f"{path} holds more bytes than the {shape[0]:,} items its header announces; fetch the file again"
-        )
+    with _opened(path) as (file, size):
+        stream = _Gunzip(path, file) if path.suffix == ".gz" else file
+        shape = _read_header(path, stream, magic)
+        expected = math.prod(shape)
+        if path.suffix == ".gz":
+            _require_credible(path, shape, size)
+        else:
+            _require_length(path, shape, size - 4 * (1 + len(shape)))
+        data = _read_at_most(stream, expected + 1)
+    _require_length(path, shape, len(data))
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 
-def _read_header(path: Path, file: BinaryIO, magic: int) -> tuple[int, ...]:
+def _read_header(path: Path, stream: Readable, magic: int) -> tuple[int, ...]:
     dimensions = magic & 0xFF
     length = 4 * (1 + dimensions)
-    header = file.read(length)
+    header = bytes(_read_at_most(stream, length))
     if len(header) < length:
         raise DatasetError(f"{path} is truncated: {len(header)} bytes of a {length}-byte header; fetch the file again")
     found, *shape = struct.unpack(f">{1 + dimensions}I", header)
@@ -292,35 +329,102 @@ def _read_header(path: Path, file: BinaryIO, magic: int) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _read_at_most(file: BinaryIO, limit: int) -> bytearray:
+def _require_length(path: Path, shape: tuple[int, ...], length: int) -> None:
+    """Hold the bytes behind a header to what it announces."""
+    expected = math.prod(shape)
+    if length < expected:
+        raise DatasetError(
+            f"{path} is truncated: its header announces {shape[0]:,} items, {expected:,} bytes, "
+            f"and only {max(length, 0):,} are there; fetch the file again"
+        )
+    if length > expected:
+        raise DatasetError(
+            f"{path} holds more bytes than the {shape[0]:,} items its header announces; fetch the file again"
+        )
+
+
+def _require_credible(path: Path, shape: tuple[int, ...], size: int) -> None:
+    """Refuse a gzip file too short or too long for what its header announces, before it is expanded."""
+    expected = math.prod(shape)
+    if expected > max(UNSUSPICIOUS_BYTES, MAX_EXPANSION * size):
+        raise DatasetError(
+            f"{path} is truncated, or made to fill the memory: its header announces {shape[0]:,} items, "
+            f"{expected:,} bytes, and only {size:,} are there, compressed; fetch the file again"
+        )
+    # Deflate adds less than a hundredth to what it can't compress.
+    if size > expected + expected // 100 + GZIP_PIECE:
+        raise DatasetError(
+            f"{path} holds more bytes than the {shape[0]:,} items its header announces; fetch the file again"
+        )
+
+
+def _read_at_most(stream: Readable, limit: int) -> bytearray:
     data = bytearray()
-    while len(data) < limit and (chunk := file.read(min(CHUNK_BYTES, limit - len(data)))):
+    while len(data) < limit and (chunk := stream.read(min(CHUNK_BYTES, limit - len(data)))):
         data += chunk
     return data
 
 
+class _Gunzip:
+    """The uncompressed bytes of a gzip file, in pieces no larger than asked for.
+
+    The module gzip skips names and padding byte by byte, which takes minutes where there are many megabytes of
+    them; zlib skips the names, and padding is refused.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._file = path, file
+        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self._pending = file.read(GZIP_PIECE)
+        if not self._pending.startswith(GZIP_START):
+            raise DatasetError(f"{path} is not gzip data: it begins with {self._pending[:16]!r}; fetch the file again")
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end of the last member."""
+        while True:
+            if not self._pending:
+                self._pending = self._file.read(GZIP_PIECE)
+            ended = not self._pending
+            if self._member.eof:
+                if ended:
+                    return b""
+                self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            try:
+                data = self._member.decompress(self._pending, size)
+            except zlib.error as error:
+                raise DatasetError(f"{self._path} is damaged: {error}; fetch the file again") from error
+            self._pending = self._member.unconsumed_tail or self._member.unused_data
+            if data:
+                return data
+            if ended and not self._member.eof:
+                raise DatasetError(f"{self._path} is truncated: its gzip stream ends early; fetch the file again")
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The uncompressed bytes of a plain or gzip file, with what goes wrong told as DatasetError."""
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A data file and its size in bytes, with what goes wrong told as DatasetError."""
     try:
-        with path.open("rb") as file:
-            if path.suffix != ".gz":
-                yield file
-                return
-            start = file.read(2)
-            if start != b"\x1f\x8b":
-                file.seek(0)
-                raise DatasetError(f"{path} is not gzip data: it begins with {file.read(16)!r}; fetch the file again")
-            file.seek(0)
-            with gzip.GzipFile(fileobj=file) as stream:
-                yield stream  # type: ignore[misc]  # GzipFile reads like any binary file
-    except EOFError as error:
-        raise DatasetError(f"{path} is truncated: its gzip stream ends early; fetch the file again") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
+        with open(path, "rb", opener=_without_waiting) as file:  # Path.open takes no opener
+            status = os.fstat(file.fileno())
+            _require_regular(path, status.st_mode)
+            if status.st_size > MAX_FILE_BYTES:
+                raise DatasetError(
+                    f"{path} is {status.st_size:,} bytes long, and none of more than {MAX_FILE_BYTES:,} is read; "
+                    "put the IDX file of that name in its place"
+                )
+            yield file, status.st_size
     except OSError as error:
         raise _unreadable(path, error) from error
+    except MemoryError as error:
+        raise UnreadableError(f"{path} does not fit in memory; free some, or use fewer images") from error
 
 
-def _unreadable(path: Path, error: OSError) -> UnreadableError:
-    return UnreadableError(f"{path} can't be read: {error.strerror or error}; check its permissions")
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; should a pipe have taken its place, don't wait for a writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> UnreadableError:
+    reason = error.strerror or error if isinstance(error, OSError) else error
+    remedy = REMEDIES.get(getattr(error, "errno", None) or 0, "check its name, and the disk it lies on")
+    return UnreadableError(f"{path} can't be read: {reason}; {remedy}")

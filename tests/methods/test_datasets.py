@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
+import io
+import lzma
 import os
+import pickle
 import shutil
 import socket
+import stat
 import struct
+import sys
 import tempfile
+import time
 import tracemalloc
 import urllib.request
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -217,11 +226,84 @@ def _directory_for_file(directory: Path) -> Path:
     return path
 
 
-def _dangling_link(directory: Path) -> Path:
-    path = directory / f"{TEST_IMAGES}.gz"
-    path.unlink()
-    path.symlink_to(directory / "nowhere")
-    return directory / TEST_IMAGES
+def _link_to(target: str) -> Callable[[Path], Path]:
+    """A link in place of the compressed test images; a relative target lies in the data directory."""
+
+    def spoil(directory: Path) -> Path:
+        path = directory / f"{TEST_IMAGES}.gz"
+        path.unlink()
+        path.symlink_to(directory / target)
+        return path
+
+    return spoil
+
+
+def _looping_directory(directory: Path) -> Path:
+    shutil.rmtree(directory)
+    directory.symlink_to(directory)
+    return directory
+
+
+def _special_file(make: Callable[[Path], None], suffix: str = ".gz") -> Callable[[Path], Path]:
+    def spoil(directory: Path) -> Path:
+        path = directory / f"{TRAIN_LABELS}{suffix}"
+        path.unlink()
+        make(path)
+        return path
+
+    return spoil
+
+
+def _make_socket(path: Path) -> None:
+    os.mknod(path, stat.S_IFSOCK | 0o600)
+
+
+def _below_a_file(directory: Path) -> Path:
+    shutil.rmtree(directory)
+    directory.parent.rmdir()
+    directory.parent.write_text("not a directory")
+    return directory
+
+
+def _rename_to(new: str) -> Callable[[Path], Path]:
+    """Another name for the training images."""
+
+    def spoil(directory: Path) -> Path:
+        path = datasets.find_file(directory, TRAIN_IMAGES)
+        path.rename(directory / new)
+        return directory / TRAIN_IMAGES
+
+    return spoil
+
+
+def _damaged_beside_good(directory: Path) -> Path:
+    path = directory / f"{TRAIN_IMAGES}.gz"
+    path.write_bytes(b"")
+    return path
+
+
+def _grow(size: int) -> Callable[[Path], Path]:
+    """Makes the training images that long with a hole, which takes no room on the disk."""
+
+    def spoil(directory: Path) -> Path:
+        path = datasets.find_file(directory, TRAIN_IMAGES)
+        os.truncate(path, size)
+        return path
+
+    return spoil
+
+
+def _zipped(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("data", content)
+    return buffer.getvalue()
+
+
+def _saved(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
 
 
 def _copy(source: str, target: str) -> Callable[[Path], Path]:
@@ -259,7 +341,30 @@ MALFORMED = {
     "training images missing": Malformed(_remove(TRAIN_IMAGES), True, "holds neither", "copy the file there"),
     "test labels missing": Malformed(_remove(TEST_LABELS), False, "holds neither", "copy the file there"),
     "directory in place of a file": Malformed(_directory_for_file, True, "is not a file", "put the IDX file"),
-    "link to nowhere": Malformed(_dangling_link, True, "holds neither", "copy the file there"),
+    "link to nowhere": Malformed(_link_to("nowhere"), True, "a link to what does not exist", "put the IDX file"),
+    "link to itself": Malformed(
+        _link_to(f"{TEST_IMAGES}.gz"), True, "can't be read: Too many levels", "links lead back"
+    ),
+    "data directory a link to itself": Malformed(
+        _looping_directory, True, "can't be read: Too many levels", "links lead back"
+    ),
+    "link to a device": Malformed(_link_to("/dev/zero"), True, "is not a file", "put the IDX file"),
+    "link to a directory": Malformed(_link_to("."), True, "is not a file", "put the IDX file"),
+    "pipe in place of a file": Malformed(_special_file(os.mkfifo), True, "is not a file", "put the IDX file"),
+    "socket in place of a file": Malformed(_special_file(_make_socket), True, "is not a file", "put the IDX file"),
+    "plain pipe": Malformed(_special_file(os.mkfifo, ""), False, "is not a file", "put the IDX file"),
+    "file below a file": Malformed(_below_a_file, True, "does not exist", "point MNIST_PIPELINE_DATA at a directory"),
+    "file of another name": Malformed(
+        _rename_to(f"{TRAIN_IMAGES}.gz.bak"), True, "holds neither", "copy the file there"
+    ),
+    "file with capital letters": Malformed(
+        _rename_to("TRAIN-IMAGES-IDX3-UBYTE.GZ"), True, "holds neither", "copy the file there"
+    ),
+    "file with a dot in its name, as some pages offer it": Malformed(
+        _rename_to("train-images.idx3-ubyte"), False, "holds neither", "copy the file there"
+    ),
+    "unreadable medium": Malformed(_link_to("/proc/self/mem"), True, "can't be read: Input/output", "check its name"),
+    "damaged gzip beside a good plain file": Malformed(_damaged_beside_good, False, "not gzip data", FETCH),
     "gzip cut in its header": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:6]), True, "truncated", FETCH),
     "gzip cut in the middle": Malformed(_edit(TRAIN_IMAGES, lambda c: c[: len(c) // 2]), True, "truncated", FETCH),
     "gzip without its checksum": Malformed(_edit(TEST_LABELS, lambda c: c[:-8]), True, "truncated", FETCH),
@@ -267,8 +372,103 @@ MALFORMED = {
     "gzip that turns into garbage": Malformed(
         _edit(TRAIN_IMAGES, lambda c: c[:10] + b"\xff" * 500), True, "damaged", FETCH
     ),
-    "gzip checksum damaged": Malformed(_edit(TRAIN_IMAGES, _damaged_checksum), True, "damaged.*CRC", FETCH),
+    "gzip checksum damaged": Malformed(
+        _edit(TRAIN_IMAGES, _damaged_checksum), True, "damaged.*incorrect data check", FETCH
+    ),
+    "gzip length damaged": Malformed(
+        _edit(TRAIN_LABELS, lambda c: c[:-1] + b"\1"), True, "damaged.*incorrect length check", FETCH
+    ),
+    "gzip of an unknown method": Malformed(
+        _edit(TRAIN_LABELS, lambda c: c[:2] + b"\7" + c[3:]), True, "damaged.*unknown compression method", FETCH
+    ),
     "garbage behind the gzip stream": Malformed(_edit(TEST_IMAGES, lambda c: c + b"garbage"), True, "damaged", FETCH),
+    "zeros behind the gzip stream": Malformed(_edit(TEST_IMAGES, lambda c: c + bytes(512)), True, "damaged", FETCH),
+    "second gzip member cut": Malformed(
+        _edit(TEST_LABELS, lambda c: c + gzip.compress(b"")[:-3]), True, "truncated.*ends early", FETCH
+    ),
+    "second gzip member with more images": Malformed(
+        _edit(TRAIN_IMAGES, lambda c: c + gzip.compress(bytes(784))), True, "more bytes than the 40 items", FETCH
+    ),
+    "compressed twice": Malformed(_edit(TRAIN_IMAGES, gzip.compress), True, "not an IDX file of images", FETCH),
+    "zlib stream under a gzip name": Malformed(
+        _edit(TRAIN_IMAGES, lambda c: zlib.compress(gzip.decompress(c))), True, "not gzip data", FETCH
+    ),
+    "bzip2 under a gzip name": Malformed(
+        _edit(TRAIN_IMAGES, bz2.compress), True, "not gzip data: it begins with b'BZh", FETCH
+    ),
+    "xz under a gzip name": Malformed(_edit(TRAIN_IMAGES, lzma.compress), True, "not gzip data.*7zXZ", FETCH),
+    "zip archive": Malformed(_edit(TEST_LABELS, _zipped), True, "not gzip data: it begins with b'PK", FETCH),
+    "NumPy's format": Malformed(
+        _edit(TRAIN_LABELS, lambda c: _saved(np.zeros(40, np.uint8))), False, "not an IDX file.*NUMPY", FETCH
+    ),
+    "pickle": Malformed(
+        _edit(TRAIN_LABELS, lambda c: pickle.dumps(list(c))), False, "not an IDX file of labels.*magic number", FETCH
+    ),
+    "table of text": Malformed(
+        _edit(TEST_LABELS, lambda c: b"label\n7\n2\n1\n"), False, "not an IDX file.*label", FETCH
+    ),
+    "pointer of Git LFS": Malformed(
+        _edit(TRAIN_IMAGES, lambda c: b"version https://git-lfs.github.com/spec/v1\n"),
+        True,
+        "begins with b'version",
+        FETCH,
+    ),
+    "UTF-8 mark before the header": Malformed(
+        _edit(TRAIN_IMAGES, lambda c: b"\xef\xbb\xbf" + c), False, "not an IDX file of images", FETCH
+    ),
+    "line ends converted": Malformed(
+        _edit(TRAIN_IMAGES, lambda c: c.replace(b"\0", b"\r\n")), False, "not an IDX file of images", FETCH
+    ),
+    "header in little-endian order": Malformed(
+        _edit(TRAIN_LABELS, lambda c: c[3::-1] + c[7:3:-1] + c[8:]), False, "magic number 0x01080000", FETCH
+    ),
+    "signed bytes": Malformed(
+        _edit(TRAIN_IMAGES, lambda c: b"\0\0\x09\x03" + c[4:]), False, "magic number 0x00000903", FETCH
+    ),
+    "images in two dimensions": Malformed(
+        _edit_content(TRAIN_IMAGES, lambda c: struct.pack(">III", 0x802, 40, 784) + c[16:]),
+        True,
+        "magic number 0x00000802",
+        FETCH,
+    ),
+    "255 dimensions": Malformed(
+        _edit_content(TRAIN_IMAGES, lambda c: b"\0\0\x08\xff" + c[4:]), True, "magic number 0x000008ff", FETCH
+    ),
+    "images without a side": Malformed(
+        _edit_content(TRAIN_IMAGES, lambda c: _announce(40, 0, 28)(c)[:16]), True, "images of 0×28", "must be 28×28"
+    ),
+    "sides that multiply to the right size": Malformed(
+        _edit_content(TRAIN_IMAGES, _announce(40, 14, 56)), True, "images of 14×56", "must be 28×28"
+    ),
+    "sizes whose product overflows 64 bits": Malformed(
+        _edit_content(TRAIN_IMAGES, _announce(*[2**31] * 3)), True, "2,147,483,648 items", "at most 1,000,000"
+    ),
+    "no labels": Malformed(
+        _edit_content(TRAIN_LABELS, lambda c: _announce(0)(c)[:8]), True, "no items", "at least one"
+    ),
+    "one label too few": Malformed(
+        _edit_content(TRAIN_LABELS, lambda c: _announce(39)(c)[:-1]),
+        True,
+        "40 images and .* 39 labels",
+        "the same data",
+    ),
+    "labels of letters": Malformed(
+        _edit_content(TRAIN_LABELS, _label(39, 26)), True, "label 39 is 26", "must lie in 0–9"
+    ),
+    "file of terabytes": Malformed(_grow(1 << 42), False, "4,398,046,511,104 bytes long", "put the IDX file"),
+    "compressed file of terabytes": Malformed(_grow(1 << 42), True, "4,398,046,511,104 bytes long", "put the IDX file"),
+    "seven hundred million zeros behind the gzip stream": Malformed(
+        _grow(700_000_000), True, "more bytes than the 40 items", FETCH
+    ),
+    "gzip header with a name of 100 kB and nothing else": Malformed(
+        _edit(TRAIN_IMAGES, lambda c: b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 100_000), True, "ends early", FETCH
+    ),
+    "hundred thousand empty gzip members": Malformed(
+        _edit(TRAIN_IMAGES, lambda c: gzip.compress(b"") * 100_000),
+        True,
+        "truncated: 0 bytes of a 16-byte header",
+        FETCH,
+    ),
     "plain file cut": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:-1]), False, "truncated", FETCH),
     "labels cut, then compressed": Malformed(
         _edit_content(TEST_LABELS, lambda c: c[:-3]), True, "truncated.* 20 items, 20 bytes, and only 17", FETCH
@@ -333,9 +533,18 @@ MALFORMED = {
         _edit_content(TRAIN_IMAGES, _announce(1_000_000)), False, "truncated.*784,000,000", FETCH
     ),
     "a million items that no such gzip file can hold": Malformed(
-        _edit_content(TRAIN_IMAGES, _announce(1_000_000)), True, "truncated.*784,000,000", FETCH
+        _edit_content(TRAIN_IMAGES, _announce(1_000_000)), True, "made to fill the memory.*784,000,000", FETCH
     ),
 }
+
+
+if sys.platform != "linux":
+    for name in ("unreadable medium", "socket in place of a file"):  # made by means of Linux
+        del MALFORMED[name]
+
+
+def test_there_are_many_kinds_of_malformed_directories() -> None:
+    assert len(MALFORMED) >= 80
 
 
 @pytest.mark.parametrize("case", MALFORMED.values(), ids=MALFORMED.keys())
@@ -371,11 +580,11 @@ def test_a_gzip_file_that_expands_without_end_is_not_read_to_its_end(
     assert _peak_of_refusal(tmp_path) < 4 * MEGABYTE
 
 
-def _peak_of_refusal(directory: Path) -> int:
+def _peak_of_refusal(directory: Path, told: str | None = None) -> int:
     """Most bytes held at a time while the directory is refused."""
     tracemalloc.start()
     try:
-        with pytest.raises(DatasetError):
+        with pytest.raises(DatasetError, match=told):
             datasets.validate(directory)
         return tracemalloc.get_traced_memory()[1]
     finally:
@@ -419,6 +628,160 @@ def test_a_cut_anywhere_is_refused(tmp_path: Path, few: tuple[DigitSet, DigitSet
         path.write_bytes(good[:length])
         with pytest.raises(DatasetError, match=path.name):
             load_digits(tmp_path, "test")
+
+
+# Bombs
+
+
+def _bomb(header: bytes) -> bytes:
+    """Ten megabytes of gzip data that expand to the header and ten gigabytes of zeros."""
+    return gzip.compress(header) + gzip.compress(bytes(16 * MEGABYTE)) * 640
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "wrong", "megabytes"),
+    [
+        (TRAIN_IMAGES, struct.pack(">IIII", 0x803, 40, 28, 28), "more bytes than the 40 items", 2),
+        (TRAIN_IMAGES, struct.pack(">IIII", 0x803, 60_000, 28, 28), "more bytes than the 60,000 items", 64),
+        (TRAIN_IMAGES, struct.pack(">IIII", 0x803, 2**32 - 1, 28, 28), "at most 1,000,000", 2),
+        (TRAIN_LABELS, struct.pack(">II", 0x801, 1_000_000), "more bytes than the 1,000,000 items", 2),
+        (TEST_IMAGES, b"", "not an IDX file of images", 2),
+    ],
+)
+def test_ten_gigabytes_in_a_gzip_file_of_ten_megabytes_are_refused_at_once(
+    name: str, header: bytes, wrong: str, megabytes: int, tmp_path: Path, few: tuple[DigitSet, DigitSet]
+) -> None:
+    path = write_idx(tmp_path, *few) / f"{name}.gz"
+    path.write_bytes(_bomb(header))
+    assert 9 * MEGABYTE < path.stat().st_size < 12 * MEGABYTE
+    before = time.process_time()
+    assert _peak_of_refusal(tmp_path, f"{path}.*{wrong}") < megabytes * MEGABYTE
+    assert time.process_time() - before < 5
+
+
+def test_a_bomb_of_just_the_size_that_its_header_announces_is_refused(
+    tmp_path: Path, few: tuple[DigitSet, DigitSet]
+) -> None:
+    path = write_idx(tmp_path, *few) / f"{TRAIN_IMAGES}.gz"
+    packer = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
+    content = packer.compress(struct.pack(">IIII", 0x803, 200_000, 28, 28))
+    path.write_bytes(content + packer.compress(bytes(200_000 * 784)) + packer.flush())
+    assert _peak_of_refusal(tmp_path, "made to fill the memory.*200,000 items") < 2 * MEGABYTE
+
+
+def test_blank_images_are_no_bomb(tmp_path: Path, few: tuple[DigitSet, DigitSet]) -> None:
+    blank = DigitSet(np.zeros((60_000, 28, 28), np.uint8), np.zeros(60_000, np.uint8))
+    assert not load_digits(write_idx(tmp_path, blank, few[1]), "train").images.any()
+
+
+# What happens to a file while it is read
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_after_it_was_found_is_not_waited_for(
+    tmp_path: Path, few: tuple[DigitSet, DigitSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_idx(tmp_path, *few)
+    found = datasets.find_file
+
+    def swapping(root: Path, name: str) -> Path:
+        path = found(root, name)
+        path.unlink()
+        os.mkfifo(path)
+        return path
+
+    monkeypatch.setattr(datasets, "find_file", swapping)
+    with pytest.raises(DatasetError, match=f"{TRAIN_IMAGES}.gz is not a file"):
+        load_digits(tmp_path, "train")
+
+
+@pytest.mark.parametrize(("change", "wrong"), [(-1, "truncated.*only 31,359 are there"), (1, "more bytes than the 40")])
+def test_a_file_that_changes_its_length_while_it_is_read_is_refused(
+    change: int, wrong: str, tmp_path: Path, few: tuple[DigitSet, DigitSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_idx(tmp_path, *few, compress=False) / TRAIN_IMAGES
+    read = datasets._read_at_most
+
+    def changing(stream: datasets.Readable, limit: int) -> bytearray:
+        if limit > 16:
+            os.truncate(path, path.stat().st_size + change)
+        return read(stream, limit)
+
+    monkeypatch.setattr(datasets, "_read_at_most", changing)
+    with pytest.raises(DatasetError, match=f"{path}.*{wrong}"):
+        load_digits(tmp_path, "train")
+
+
+@pytest.mark.parametrize("read", [datasets.validate, datasets.raw_files, datasets.verify_checksums])
+def test_a_file_that_vanishes_after_it_was_found_is_named(
+    read: Callable[[Path], object], tmp_path: Path, few: tuple[DigitSet, DigitSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_idx(tmp_path, *few)
+    found = datasets.find_file
+
+    def removing(root: Path, name: str) -> Path:
+        path = found(root, name)
+        path.unlink()
+        return path
+
+    monkeypatch.setattr(datasets, "find_file", removing)
+    with pytest.raises(DatasetError, match=f"{tmp_path}.*can't be read: No such file"):
+        read(tmp_path)
+
+
+def test_images_that_do_not_fit_in_memory_are_told_as_such(
+    tmp_path: Path, few: tuple[DigitSet, DigitSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(stream: datasets.Readable, limit: int) -> bytearray:
+        raise MemoryError
+
+    monkeypatch.setattr(datasets, "_read_at_most", exhausted)
+    with pytest.raises(DatasetError, match=f"{TRAIN_IMAGES}.gz does not fit in memory; free some"):
+        load_digits(write_idx(tmp_path, *few), "train")
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["with blanks", "数字 ✏️", "-rf", "a\nb", "%s{}", os.fsdecode(b"\xff\xfe"), "n" * 255])
+def test_a_directory_may_have_any_name(name: str, tmp_path: Path, few: tuple[DigitSet, DigitSet]) -> None:
+    directory = write_idx(tmp_path / name, *few)
+    np.testing.assert_array_equal(load_digits(directory, "test").labels, few[1].labels)
+    (directory / f"{TEST_LABELS}.gz").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"labels-idx1-ubyte\.gz is not gzip data") as caught:
+        load_digits(directory, "test")
+    message = str(caught.value)
+    assert message.isprintable()
+    assert message.encode()  # a message that can't be encoded could not be stored in a log
+
+
+@pytest.mark.parametrize(
+    ("root", "told"),
+    [
+        ("", "holds neither train-images-idx3-ubyte nor"),
+        ("nowhere", "data directory nowhere does not exist"),
+        ("~/nowhere", "data directory ~/nowhere does not exist"),
+        ("a\0b", r"a\\x00b can't be read: .*null.*; check its name"),
+        ("\ud800", r"\\ud800 can't be read: .*; check its name"),
+        ("n" * 256, "can't be read: File name too long; move it to a shorter path"),
+        ("d/" * 3_000, "can't be read: File name too long; move it to a shorter path"),
+        ("http://yann.lecun.com/exdb/mnist", "does not exist; point MNIST_PIPELINE_DATA at a directory"),
+        ("/dev/null", "/dev/null is not a directory"),
+    ],
+)
+def test_a_name_that_leads_to_no_data_is_told(
+    root: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for read in (datasets.validate, datasets.raw_files, datasets.verify_checksums):
+        with pytest.raises(DatasetError, match=told):
+            read(root)
+
+
+def test_where_both_are_there_the_compressed_file_is_read(tmp_path: Path, few: tuple[DigitSet, DigitSet]) -> None:
+    write_idx(tmp_path, *few)
+    write_file(tmp_path / TEST_LABELS, encode_idx(few[1].labels[::-1]), compress=False)
+    np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, few[1].labels)
+    assert [file.name for file in datasets.raw_files(tmp_path)] == [f"{name}.gz" for name in FILE_NAMES]
 
 
 def test_an_unknown_split_is_named_with_the_known_ones(data_directory: Path) -> None:
@@ -514,3 +877,26 @@ def test_a_missing_canonical_file_is_reported_and_not_downloaded(canonical_copy:
     (canonical_copy / f"{TEST_LABELS}.gz").unlink()
     with pytest.raises(DatasetError, match=f"{canonical_copy} holds neither {TEST_LABELS}"):
         load_digits(canonical_copy, "test", canonical=True)
+
+
+def test_a_canonical_file_that_changes_after_its_checksum_was_taken_is_refused_and_not_downloaded(
+    canonical_copy: Path, no_network: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify = datasets.verify_checksums
+
+    def changing(root: Path) -> None:
+        verify(root)
+        if Path(root) == canonical_copy:
+            os.truncate(canonical_copy / f"{TEST_IMAGES}.gz", 1_000)
+
+    monkeypatch.setattr(datasets, "verify_checksums", changing)
+    with pytest.raises(DatasetError, match=f"{TEST_IMAGES}.gz is not the MNIST file"):
+        load_digits(canonical_copy, "test", canonical=True)
+
+
+def test_without_room_for_a_copy_the_directory_of_temporary_files_is_named(
+    data_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(DatasetError, match=f"{data_directory} can't be copied.*{tmp_path}.*free some space.*TMPDIR"):
+        load_digits(data_directory, "test", canonical=True)
