@@ -16,6 +16,11 @@ from mnist_pipeline.datasets import DigitSet, load_digits
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How thoroughly the reader of data files is fuzzed."""
+    parser.addoption("--fuzz-cases", type=int, default=5_000, metavar="N", help="Cases in all; 5,000 by default.")
+
+
 @pytest.fixture(scope="session")
 def data_directory() -> Path:
     """The embedded MNIST files."""
