@@ -104,7 +104,8 @@ starts = st.sampled_from([b"", b"\x1f\x8b", b"\x1f\x8b\x08\0\0\0\0\0\0\xff", GOO
 noise = st.tuples(starts, st.binary(max_size=200), st.booleans()).map(lambda parts: (parts[0] + parts[1], parts[2]))
 random_files = st.tuples(noise, noise)
 
-claims = st.tuples(headers, headers, st.binary(max_size=40), st.booleans(), st.booleans()).map(
+credible = (sizes | st.integers(1, 80_000)).map(lambda count: struct.pack(">IIII", 0x803, count, 28, 28))
+claims = st.tuples(headers | credible, headers, st.binary(max_size=40), st.booleans(), st.booleans()).map(
     lambda parts: tuple(
         (gzip.compress(head + parts[2] * 50, 1) if packed else head + parts[2] * 50, packed)
         for head, packed in zip(parts[:2], parts[3:], strict=True)
