@@ -13,6 +13,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import shorten
 from typing import NoReturn
 
 import click
@@ -125,22 +126,37 @@ def _prepare() -> settings.Settings:
     """Settings from the environment, with a storage directory that can be written and an instance in it."""
     with _told(settings.SettingsError):
         configured = settings.load()
-    for directory in (Path(configured.storage), configured.dagster_home):
+    for variable, directory in (
+        ("MNIST_PIPELINE_STORAGE", Path(configured.storage)),
+        ("DAGSTER_HOME", configured.dagster_home),
+    ):
         try:
             directory.mkdir(parents=True, exist_ok=True)
             probe = directory / f".{uuid.uuid4().hex}.tmp"
             probe.touch()
             probe.unlink()
         except OSError as error:
-            _fail(
-                f"storage {directory} can't be written ({error.strerror}); "
-                "point MNIST_PIPELINE_STORAGE at a directory that can"
-            )
+            _fail(f"storage {directory} can't be written ({error.strerror}); point {variable} at a directory that can")
     instance_file = configured.dagster_home / INSTANCE_FILE.name
     if not instance_file.exists():
         instance_file.write_text(INSTANCE_FILE.read_text(encoding="utf-8"), encoding="utf-8")
+    _require_instance(instance_file)
     os.environ["DAGSTER_HOME"] = str(configured.dagster_home)
     return configured
+
+
+def _require_instance(file: Path) -> None:
+    """Hold the configuration of the Dagster instance, which users may edit, to what Dagster accepts."""
+    import yaml
+    from dagster import DagsterError
+    from dagster._check import CheckError
+    from dagster._core.instance.config import dagster_instance_config
+
+    try:
+        dagster_instance_config(str(file.parent))
+    except (CheckError, DagsterError, OSError, RecursionError, ValueError, yaml.YAMLError) as error:
+        told = shorten(str(error), 600)
+        _fail(f"{file} is not a configuration of Dagster: {told}; correct it, or delete it to get the default back")
 
 
 def _require_free(port: int) -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from enum import Enum
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import dagster as dg
-import yaml
+from dagster._config.errors import EvaluationError
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster_shared.error import SerializableErrorInfo
 from pydantic import ValidationError
 
-from assets import storage
+from assets import run_config, storage
 from assets.console import console_logger, log_path
 from assets.definitions import assets, defs
 from assets.digits import observe_data_directory
@@ -29,6 +29,8 @@ from mnist_pipeline.datasets import DatasetError
 from mnist_pipeline.evaluation import Comparison
 
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
+EXAMPLE = "write for instance 'ops: {softmax_model: {config: {epochs: 40}}}'"
+MESSAGE_LENGTH = 600
 
 
 class LaunchError(ValueError):
@@ -74,16 +76,15 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
         If it is not YAML, not a mapping, or not what the assets accept.
     """
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8")) or {} if file else {}
-        if not isinstance(config, dict):
-            raise LaunchError(f"it must be a mapping such as 'ops: …', not a {type(config).__name__}")
-        config["loggers"] = {"console": {}}
-        dg.validate_run_config(console_job().get_subset(asset_selection=set(selected)), config)
-        _require_within_bounds(config)
+        config = {"loggers": {"console": {}}, **(run_config.read(file) if file else {})}
+        resolved = dg.validate_run_config(console_job().get_subset(asset_selection=set(selected)), config)
+        _require_no_booleans(config)
+        _require_within_bounds(resolved)
     except dg.DagsterInvalidConfigError as error:
-        raise LaunchError(f"--config {file}: {'; '.join(_one_line(each.message) for each in error.errors)}") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise LaunchError(f"--config {file}: {_one_line(error)}") from error
+        told = "; ".join(_told(each) for each in error.errors)
+        raise LaunchError(_one_line(f"--config {file}: {told}; {EXAMPLE}")) from error
+    except ValueError as error:
+        raise LaunchError(_one_line(f"--config {file}: {error}")) from error
     return config
 
 
@@ -194,13 +195,28 @@ def model_rows(instance: dg.DagsterInstance) -> list[tuple[str, str, str, str, s
     return rows
 
 
-def _require_within_bounds(config: dict[str, Any]) -> None:
+def _told(error: EvaluationError) -> str:
+    """What Dagster says is wrong, and what it would take instead of a name that it does not know."""
+    known = getattr(getattr(error.error_data, "config_type_snap", None), "enum_values", None) or ()
+    choices = f"; there are {', '.join(each.value for each in known)}" if known else ""
+    return shorten(_one_line(error.message).rstrip("."), MESSAGE_LENGTH) + choices
+
+
+def _require_no_booleans(config: Mapping[str, Any]) -> None:
+    """Refuse yes and no for numbers; Dagster takes them for 1.0 and 0.0."""
+    for name, entry in config.get("ops", {}).items():
+        for field, value in entry.get("config", {}).items():
+            if isinstance(value, bool):
+                raise LaunchError(f"ops.{name}.config.{field} is {value}: it must be a number or a name, not a boolean")
+
+
+def _require_within_bounds(resolved: Mapping[str, Any]) -> None:
     """Hold the values of a run configuration to the bounds of its fields, which Dagster does as a step begins."""
     classes = {asset.key.to_user_string(): config_class(function_of(asset)) for asset in assets}
-    for name, entry in (config.get("ops") or {}).items():
-        _construct(f"ops.{name}.config", classes.get(name), (entry or {}).get("config") or {})
-    seed = ((config.get("resources") or {}).get("seed") or {}).get("config") or {}
-    _construct("resources.seed.config", Seed, seed)
+    for name, entry in resolved["ops"].items():
+        _construct(f"ops.{name}.config", classes.get(name), entry["config"])
+    for name, entry in resolved["resources"].items():
+        _construct(f"resources.{name}.config", Seed if name == "seed" else None, entry["config"])
 
 
 def config_class(function: Callable[..., Any]) -> type[dg.Config] | None:
@@ -211,21 +227,22 @@ def config_class(function: Callable[..., Any]) -> type[dg.Config] | None:
     return None
 
 
-def _construct(place: str, kind: type[Any] | None, values: dict[str, Any]) -> None:
+def _construct(place: str, kind: type[Any] | None, values: dict[str, Any] | None) -> None:
     if kind is None:
+        if values:
+            raise LaunchError(f"{place} is {_brief(values)}, but nothing reads it; leave it out")
         return
-    named = {
-        name: annotation[value] if inspect.isclass(annotation) and issubclass(annotation, Enum) else value
-        for name, value in values.items()
-        for annotation in [kind.model_fields[name].annotation]
-    }
     try:
-        kind(**named)
+        kind(**(values or {}))
     except ValidationError as error:
         told = "; ".join(
-            f"{place}.{'.'.join(map(str, e['loc']))} is {e['input']!r}: {e['msg']}" for e in error.errors()
+            f"{place}.{'.'.join(map(str, e['loc']))} is {_brief(e['input'])}: {e['msg']}" for e in error.errors()
         )
         raise LaunchError(told) from error
+
+
+def _brief(value: object) -> str:
+    return shorten(repr(value), MESSAGE_LENGTH)
 
 
 def _names(graph: BaseAssetGraph[Any]) -> str:
@@ -248,4 +265,6 @@ def _causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorIn
 
 
 def _one_line(message: object) -> str:
-    return " ".join(str(message).split())
+    """A message as one printable line: other characters, which may steer a terminal, are escaped."""
+    line = " ".join(str(message).split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

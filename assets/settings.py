@@ -50,18 +50,34 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises
     ------
     SettingsError
-        If the executor is unknown.
+        If the executor is unknown, or what should name a local directory does not.
     """
-    storage = environ.get("MNIST_PIPELINE_STORAGE") or str(PROJECT / "storage")
+    storage = _directory(environ, "MNIST_PIPELINE_STORAGE", PROJECT / "storage")
     executor = environ.get("MNIST_PIPELINE_EXECUTOR") or "in_process"
     if executor not in EXECUTORS:
-        raise SettingsError(f"MNIST_PIPELINE_EXECUTOR is {executor!r}; it must be one of {', '.join(EXECUTORS)}")
+        raise SettingsError(f"MNIST_PIPELINE_EXECUTOR is {executor!a}; it must be one of {', '.join(EXECUTORS)}")
     return Settings(
-        data=Path(environ.get("MNIST_PIPELINE_DATA") or EMBEDDED_DATA).resolve(),
-        storage=str(Path(storage).absolute()),
+        data=Path(os.path.realpath(_directory(environ, "MNIST_PIPELINE_DATA", EMBEDDED_DATA))),
+        storage=str(storage.absolute()),
         executor=executor,
-        dagster_home=Path(environ.get("DAGSTER_HOME") or Path(storage) / "dagster").absolute(),
+        dagster_home=_directory(environ, "DAGSTER_HOME", storage / "dagster").absolute(),
     )
+
+
+def _directory(environ: Mapping[str, str], variable: str, default: Path) -> Path:
+    """The directory that a variable names; it need not exist."""
+    value = environ.get(variable) or str(default)
+    if not value.isprintable():
+        wrong = "holds characters that can't be printed, or is not valid UTF-8; rename the directory"
+    elif not value.strip():
+        wrong = "is blank; unset it, or name a directory"
+    elif "://" in value:
+        wrong = "is an address; name a local directory"
+    elif value.startswith("~"):
+        wrong = "begins with ~, which only a shell expands; write the whole path"
+    else:
+        return Path(value)
+    raise SettingsError(f"{variable} is {value!a}: it {wrong}")
 
 
 def share_processors() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from assets import settings
 
@@ -47,6 +50,75 @@ def test_an_unknown_executor_is_refused_with_the_variable_the_value_and_the_choi
         settings.load({"MNIST_PIPELINE_EXECUTOR": "celery"})
     for told in ("MNIST_PIPELINE_EXECUTOR", "'celery'", "in_process", "multiprocess"):
         assert told in str(caught.value)
+
+
+DIRECTORIES = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "DAGSTER_HOME")
+
+
+@pytest.mark.parametrize("variable", DIRECTORIES)
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("a\0b", "can't be printed"),
+        ("a\nb", "can't be printed"),
+        ("a\x1b[31mb", "can't be printed"),
+        (os.fsdecode(b"/data/\xff"), "is not valid UTF-8; rename the directory"),
+        ("  ", "is blank; unset it, or name a directory"),
+        ("s3://bucket/results", "is an address; name a local directory"),
+        ("file:///data", "is an address; name a local directory"),
+        ("~/results", "begins with ~, which only a shell expands; write the whole path"),
+    ],
+)
+def test_what_names_no_local_directory_is_refused_with_the_variable_the_value_and_what_to_do(
+    variable: str, value: str, told: str
+) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load({variable: value})
+    message = str(caught.value)
+    assert message.startswith(f"{variable} is {value!a}: it ")
+    assert told in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "value", ["IN_PROCESS", " in_process", "in_process\n", "in-process", "1", "\ud800", "x" * 10_000]
+)
+def test_an_executor_is_known_by_its_exact_name(value: str) -> None:
+    with pytest.raises(
+        settings.SettingsError, match=r"MNIST_PIPELINE_EXECUTOR is .* must be one of in_process"
+    ) as caught:
+        settings.load({"MNIST_PIPELINE_EXECUTOR": value})
+    assert str(caught.value).isprintable()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*DIRECTORIES, "MNIST_PIPELINE_EXECUTOR"]),
+        st.text(max_size=20) | st.sampled_from(["/", ".", "..", "//", "in_process", "n" * 5_000, "/dev/null/x"]),
+    )
+)
+@hypothesis.settings(derandomize=True, deadline=None, database=None, max_examples=300)
+def test_any_environment_gives_settings_or_an_error_of_settings(environ: dict[str, str]) -> None:
+    try:
+        loaded = settings.load(environ)
+    except settings.SettingsError as error:
+        message = str(error)
+        assert message.isprintable()
+        assert any(variable in message for variable in environ)
+    else:
+        assert loaded.data.is_absolute()
+        assert loaded.dagster_home.is_absolute()
+        assert Path(loaded.storage).is_absolute()
+
+
+def test_a_data_directory_whose_links_lead_in_a_circle_is_left_to_the_reader_to_refuse(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    assert settings.load({"MNIST_PIPELINE_DATA": str(tmp_path / "circle")}).data == tmp_path / "circle"
+
+
+def test_unusual_but_good_names_of_directories_are_taken_as_they_are(tmp_path: Path) -> None:
+    for name in ("with blanks", "数字", "$HOME", "a:b", "-x", "a~"):
+        assert settings.load({"MNIST_PIPELINE_STORAGE": str(tmp_path / name)}).storage == str(tmp_path / name)
 
 
 def test_the_dagster_instance_lies_under_the_storage_unless_it_has_its_own_home(tmp_path: Path) -> None:
