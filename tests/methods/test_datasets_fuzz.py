@@ -28,13 +28,20 @@ HANG_SECONDS = 30
 CONSTANT_BYTES = 3 << 20
 PIXELS = 28 * 28
 GOOD = tuple(
-    (struct.pack(">IIII", 0x803, count, 28, 28) + bytes(i * 7 % 256 for i in range(count * PIXELS)),
-     struct.pack(">II", 0x801, count) + bytes(i % 10 for i in range(count)))
+    (
+        struct.pack(">IIII", 0x803, count, 28, 28) + bytes(i * 7 % 256 for i in range(count * PIXELS)),
+        struct.pack(">II", 0x801, count) + bytes(i % 10 for i in range(count)),
+    )
     for count in (1, 3)
-)  # fmt: skip
+)
 
 Edit = Callable[[bytes], bytes]
 Files = tuple[tuple[bytes, bool], ...]
+
+
+def compressed(data: bytes, level: int = 1) -> bytes:
+    """Gzip data without the time, so that the same case is the same bytes."""
+    return gzip.compress(data, level, mtime=0)
 
 
 def edit_of_a_place(make: Callable[[bytes, int], bytes]) -> st.SearchStrategy[Edit]:
@@ -67,17 +74,17 @@ edits: st.SearchStrategy[Edit] = st.one_of(
     st.integers(0, 300).map(lambda count: lambda d: d + bytes(count)),
 )
 packings: st.SearchStrategy[Edit] = st.one_of(
-    st.integers(0, 9).map(lambda level: lambda d: gzip.compress(d, level, mtime=0)),
-    st.integers(0, 40).map(lambda at: lambda d: gzip.compress(d[:at], 1) + gzip.compress(d[at:], 1)),
+    st.integers(0, 9).map(lambda level: lambda d: compressed(d, level)),
+    st.integers(0, 40).map(lambda at: lambda d: compressed(d[:at]) + compressed(d[at:])),
     st.binary(max_size=9).map(lambda name: lambda d: with_name(d, name)),
     st.just(zlib.compress),
-    st.just(lambda d: gzip.compress(gzip.compress(d))),
+    st.just(lambda d: compressed(compressed(d))),
 )
 
 
 def with_name(content: bytes, name: bytes) -> bytes:
     """Gzip data that names its original."""
-    packed = gzip.compress(content, 1, mtime=0)
+    packed = compressed(content)
     return packed[:3] + bytes([packed[3] | 8]) + packed[4:10] + name.replace(b"\0", b"") + b"\0" + packed[10:]
 
 
@@ -94,7 +101,7 @@ gzip_files = st.tuples(few_edits, packings, st.just([]) | few_edits).map(
     lambda parts: lambda data: (edited(parts[1](edited(data, parts[0])), parts[2]), True)
 )
 any_file = plain_files | gzip_files
-good_file = st.booleans().map(lambda packed: lambda data: (gzip.compress(data, 1) if packed else data, packed))
+good_file = st.booleans().map(lambda packed: lambda data: (compressed(data) if packed else data, packed))
 mutated = st.tuples(
     st.sampled_from(GOOD),
     st.tuples(any_file, good_file) | st.tuples(good_file, any_file) | st.tuples(any_file, any_file),
@@ -107,7 +114,7 @@ random_files = st.tuples(noise, noise)
 credible = (sizes | st.integers(1, 80_000)).map(lambda count: struct.pack(">IIII", 0x803, count, 28, 28))
 claims = st.tuples(headers | credible, headers, st.binary(max_size=40), st.booleans(), st.booleans()).map(
     lambda parts: tuple(
-        (gzip.compress(head + parts[2] * 50, 1) if packed else head + parts[2] * 50, packed)
+        (compressed(head + parts[2] * 50) if packed else head + parts[2] * 50, packed)
         for head, packed in zip(parts[:2], parts[3:], strict=True)
     )
 )
