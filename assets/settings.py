@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +67,11 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _directory(environ: Mapping[str, str], variable: str, default: Path) -> Path:
     """The directory that a variable names; it need not exist."""
-    value = environ.get(variable) or str(default)
-    if not value.isprintable():
-        wrong = "holds characters that can't be printed, or is not valid UTF-8; rename the directory"
+    value = environ.get(variable)
+    if not value:
+        return default
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        wrong = "holds control characters, or is not valid UTF-8; rename the directory"
     elif not value.strip():
         wrong = "is blank; unset it, or name a directory"
     elif "://" in value:

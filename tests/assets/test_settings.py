@@ -59,9 +59,9 @@ DIRECTORIES = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "DAGSTER_HOME")
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ("a\0b", "can't be printed"),
-        ("a\nb", "can't be printed"),
-        ("a\x1b[31mb", "can't be printed"),
+        ("a\0b", "holds control characters"),
+        ("a\nb", "holds control characters"),
+        ("a\x1b[31mb", "holds control characters"),
         (os.fsdecode(b"/data/\xff"), "is not valid UTF-8; rename the directory"),
         ("  ", "is blank; unset it, or name a directory"),
         ("s3://bucket/results", "is an address; name a local directory"),
@@ -117,7 +117,7 @@ def test_a_data_directory_whose_links_lead_in_a_circle_is_left_to_the_reader_to_
 
 
 def test_unusual_but_good_names_of_directories_are_taken_as_they_are(tmp_path: Path) -> None:
-    for name in ("with blanks", "数字", "$HOME", "a:b", "-x", "a~"):
+    for name in ("with blanks", "数字", "\u3000", "$HOME", "a:b", "-x", "a~"):
         assert settings.load({"MNIST_PIPELINE_STORAGE": str(tmp_path / name)}).storage == str(tmp_path / name)
 
 
