@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from assets import passwords
 
 PROJECT = Path(__file__).resolve().parent.parent
 EMBEDDED_DATA = PROJECT / "data"
@@ -31,12 +33,15 @@ class Settings:
         Where steps run (`MNIST_PIPELINE_EXECUTOR`).
     dagster_home : Path
         The Dagster instance (`DAGSTER_HOME`; under the storage directory by default).
+    password_hash : str or None
+        What `mnist-pipeline hash-password` printed (`MNIST_PIPELINE_PASSWORD_HASH`); without it there is no login.
     """
 
     data: Path
     storage: str
     executor: str
     dagster_home: Path
+    password_hash: str | None = field(default=None, repr=False)
 
     @property
     def canonical(self) -> bool:
@@ -50,17 +55,24 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises
     ------
     SettingsError
-        If the executor is unknown.
+        If the executor is unknown, or the password's hash is not one.
     """
     storage = environ.get("MNIST_PIPELINE_STORAGE") or str(PROJECT / "storage")
     executor = environ.get("MNIST_PIPELINE_EXECUTOR") or "in_process"
     if executor not in EXECUTORS:
         raise SettingsError(f"MNIST_PIPELINE_EXECUTOR is {executor!r}; it must be one of {', '.join(EXECUTORS)}")
+    password_hash = environ.get("MNIST_PIPELINE_PASSWORD_HASH") or None
+    if password_hash:
+        try:
+            passwords.parse(password_hash)
+        except passwords.PasswordError as error:
+            raise SettingsError(f"MNIST_PIPELINE_PASSWORD_HASH: {error}") from error
     return Settings(
         data=Path(environ.get("MNIST_PIPELINE_DATA") or EMBEDDED_DATA).resolve(),
         storage=str(Path(storage).absolute()),
         executor=executor,
         dagster_home=Path(environ.get("DAGSTER_HOME") or Path(storage) / "dagster").absolute(),
+        password_hash=password_hash,
     )
 
 
