@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -21,6 +22,7 @@ GRAPHQL = "/graphql"
 CLOSED = ("/notebook", "/dagit/notebook")
 MAX_BODY = 2**20  # bytes
 MAX_FORM = 2**12
+BODY_SECONDS = 30
 MAX_QUERY = 2**17  # characters of a GraphQL document, several times the UI's longest
 MAX_PARAMETERS = 50
 READING = frozenset({OperationType.QUERY})
@@ -29,6 +31,7 @@ LISTENING = frozenset({OperationType.QUERY, OperationType.SUBSCRIPTION})
 CLIENT_MESSAGES = ("connection_init", "connection_terminate", "start", "stop")
 ONCE = ("host", "origin", "content-type", "content-length", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
 POLICY_VIOLATION = 1008
+CLOSING = {"Connection": "close"}
 FRAMING = "frame-ancestors 'none'"
 HARDENING = {
     "X-Frame-Options": "DENY",
@@ -188,7 +191,11 @@ class Door:
         media_type = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != expected:
             raise RefusedError(415, f"The content type is {media_type!r}; it must be {expected}")
-        return await _read(connection.headers, receive, MAX_FORM if visiting else MAX_BODY)
+        reading = _read(connection.headers, receive, MAX_FORM if visiting else MAX_BODY)
+        try:
+            return await asyncio.wait_for(reading, BODY_SECONDS)
+        except asyncio.TimeoutError:
+            raise RefusedError(408, f"The body took longer than {BODY_SECONDS} s", CLOSING) from None
 
     async def _admit_posting(self, connection: HTTPConnection, body: bytes) -> Response | None:
         """Answer a POST, or None if the application may."""
@@ -237,7 +244,9 @@ def _is_followed_link(scope: Scope, headers: Headers) -> bool:
 
 async def _read(headers: Headers, receive: Receive, limit: int) -> bytes:
     """The body of a request, no longer than the limit."""
-    too_long = RefusedError(413, f"The body is longer than {limit:,} bytes", {"Connection": "close"})
+    too_long = RefusedError(413, f"The body is longer than {limit:,} bytes", CLOSING)
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise RefusedError(400, "The body has a length and comes in chunks", CLOSING)
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > limit:
         raise too_long

@@ -141,7 +141,7 @@ class Login:
 
     async def enter(self, connection: HTTPConnection, body: bytes) -> Response:
         """Answer to the form: a session and the page asked for, or the form again."""
-        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10))
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         target = _target(form.get("next", "/"))
         address = connection.client.host if connection.client else ""
         if wait := self.attempts.seconds_to_wait(address):
