@@ -119,12 +119,13 @@ class Door:
 
         async def checked_receive() -> Message:
             message = await receive()
-            try:
-                self._require_session(connection)
-                if message["type"] == "websocket.receive" and scope["path"] == GRAPHQL:
-                    _require_listening(message)
-            except RefusedError as refusal:
-                await close(refusal)
+            if message["type"] == "websocket.receive":
+                try:
+                    self._require_session(connection)
+                    if scope["path"] == GRAPHQL:
+                        _require_listening(message)
+                except RefusedError as refusal:
+                    await close(refusal)
             return {"type": "websocket.disconnect", "code": POLICY_VIOLATION} if closed else message
 
         async def checked_send(message: Message) -> None:

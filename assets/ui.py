@@ -133,6 +133,8 @@ def main(arguments: str) -> int:
         signal.signal(told, signal.default_int_handler)
     fields: dict[str, Any] = json.loads(arguments)
     os.chdir(settings.PROJECT)
+    # As in `dagster dev`, the code server tells what is wrong with the definitions, once and without Dagster's frames.
+    os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with contextlib.suppress(KeyboardInterrupt):
         return serve(Served(**fields | {"allowed_hosts": tuple(fields["allowed_hosts"])}))
     return 0
