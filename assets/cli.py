@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import json
 import os
 import signal
 import socket
@@ -12,15 +13,16 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
 from typing import NoReturn
 
 import click
 
-from assets import settings
+from assets import passwords, settings
+from assets.addresses import LOCALHOST, AddressError, Served
 
-LOCALHOST = "127.0.0.1"
 STOP_SECONDS = 10  # what servers get to end by themselves
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
 LINEAGE_TABLE = "  {:<22} {:<24} {:<18} {}"
@@ -111,15 +113,41 @@ def prune(keep: int) -> None:
 
 
 @main.command()
+@click.option("--host", default=LOCALHOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
-def ui(port: int) -> None:
-    """Serve the Dagster UI on 127.0.0.1, with the daemon that schedules and sensors need."""
-    _prepare()
-    _require_free(port)
-    click.echo(f"Dagster UI: http://{LOCALHOST}:{port}")
-    command = [str(Path(sys.executable).with_name("dg")), "dev", "--host", LOCALHOST, "--port", str(port)]
-    workspace = ["--workspace", str(settings.PROJECT / "workspace.yaml"), "--log-level", "warning"]
-    raise SystemExit(_serve([*command, *workspace]))
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME[:PORT]",
+    help="A further name under which it is reached; may be repeated.",
+)
+@click.option("--read-only", is_flag=True, help="Refuse whatever changes something, and run no daemon.")
+def ui(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) -> None:
+    """Serve the Dagster UI, with the daemon that schedules and sensors need.
+
+    It listens on 127.0.0.1. On another address it asks for a password, whose hash is in MNIST_PIPELINE_PASSWORD_HASH
+    (see hash-password); there is no TLS, so put a TLS terminator in front or go through an ssh tunnel.
+    """
+    with _told(AddressError):
+        served = Served(host, port, allowed_hosts, read_only)
+    configured = _prepare()
+    if not served.loopback and not configured.password_hash:
+        _fail(
+            f"--host {host}: whoever reaches that address could run the pipeline; set a password first: "
+            'export MNIST_PIPELINE_PASSWORD_HASH="$(mnist-pipeline hash-password)"'
+        )
+    _require_free(served)
+    click.echo(f"Dagster UI: {served.url}")
+    raise SystemExit(_serve([sys.executable, "-m", "assets.ui", json.dumps(asdict(served))]))
+
+
+@main.command()
+def hash_password() -> None:
+    """Ask for a password, and print its hash for MNIST_PIPELINE_PASSWORD_HASH."""
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    with _told(passwords.PasswordError):
+        click.echo(passwords.hash_password(password))
 
 
 def _prepare() -> settings.Settings:
@@ -159,13 +187,15 @@ def _require_instance(file: Path) -> None:
         _fail(f"{file} is not a configuration of Dagster: {told}; correct it, or delete it to get the default back")
 
 
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
+def _require_free(served: Served) -> None:
+    family = socket.AF_INET6 if ":" in served.host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOCALHOST, port))
+            probe.bind((served.host, served.port))
         except OSError as error:
-            _fail(f"port {port} can't be listened on ({error.strerror}); choose another with --port")
+            where = f"port {served.port}" if served.loopback else f"{served.host}, port {served.port},"
+            _fail(f"{where} can't be listened on ({error.strerror}); choose another with --port")
 
 
 def _serve(command: list[str]) -> int:
@@ -178,11 +208,14 @@ def _serve(command: list[str]) -> int:
         click.echo("Stopping the Dagster UI …")
         return 0
     finally:
-        for sent in (signal.SIGINT, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, sent)
-            with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
                 process.wait(STOP_SECONDS)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @contextlib.contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from assets import passwords
 
 PROJECT = Path(__file__).resolve().parent.parent
 EMBEDDED_DATA = PROJECT / "data"
@@ -32,12 +34,15 @@ class Settings:
         Where steps run (`MNIST_PIPELINE_EXECUTOR`).
     dagster_home : Path
         The Dagster instance (`DAGSTER_HOME`; under the storage directory by default).
+    password_hash : str or None
+        What `mnist-pipeline hash-password` printed (`MNIST_PIPELINE_PASSWORD_HASH`); without it there is no login.
     """
 
     data: Path
     storage: str
     executor: str
     dagster_home: Path
+    password_hash: str | None = field(default=None, repr=False)
 
     @property
     def canonical(self) -> bool:
@@ -51,17 +56,24 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises
     ------
     SettingsError
-        If the executor is unknown, or what should name a local directory does not.
+        If the executor is unknown, what should name a local directory does not, or the password's hash is not one.
     """
     storage = _directory(environ, "MNIST_PIPELINE_STORAGE", PROJECT / "storage")
     executor = environ.get("MNIST_PIPELINE_EXECUTOR") or "in_process"
     if executor not in EXECUTORS:
         raise SettingsError(f"MNIST_PIPELINE_EXECUTOR is {executor!a}; it must be one of {', '.join(EXECUTORS)}")
+    password_hash = environ.get("MNIST_PIPELINE_PASSWORD_HASH") or None
+    if password_hash:
+        try:
+            passwords.parse(password_hash)
+        except passwords.PasswordError as error:
+            raise SettingsError(f"MNIST_PIPELINE_PASSWORD_HASH: {error}") from error
     return Settings(
         data=Path(os.path.realpath(_directory(environ, "MNIST_PIPELINE_DATA", EMBEDDED_DATA))),
         storage=str(storage.absolute()),
         executor=executor,
         dagster_home=_directory(environ, "DAGSTER_HOME", storage / "dagster").absolute(),
+        password_hash=password_hash,
     )
 
 

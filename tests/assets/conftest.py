@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from idx import write_idx
 
 from assets import cli
 from mnist_pipeline.datasets import DigitSet
+
+ATTACKS = pytest.StashKey[dict[str, int]]()
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +72,23 @@ def environment(data: Path, storage: Path) -> dict[str, str]:
 def _set(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def attacks(pytestconfig: pytest.Config) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """Counts an attack on the UI; it was refused if nothing in the context fails."""
+    counts = pytestconfig.stash.setdefault(ATTACKS, {"tried": 0, "refused": 0})
+
+    @contextlib.contextmanager
+    def attack() -> Iterator[None]:
+        counts["tried"] += 1
+        yield
+        counts["refused"] += 1
+
+    return attack
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counts = config.stash.get(ATTACKS, None)
+    if counts:
+        terminalreporter.write_line(f"attacks on the UI: {counts['tried']} tried, {counts['refused']} refused")

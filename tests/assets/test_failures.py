@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from idx import encode_idx
 
-from assets import cli, launch
+from assets import cli, launch, passwords
+from assets.addresses import LOCALHOST
 
 NOBODY = 65_534
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
@@ -484,7 +485,7 @@ def test_a_bad_setting_is_told_before_anything_is_made(
 
 def test_a_port_in_use_is_told(storage: Path) -> None:
     with socket.socket() as taken:
-        taken.bind((cli.LOCALHOST, 0))
+        taken.bind((LOCALHOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
         result = CliRunner().invoke(cli.main, ["ui", "--port", str(port)])
@@ -545,3 +546,46 @@ def _unprivileged(*directories: Path) -> Iterator[None]:
         os.seteuid(0)
         for parent, mode in modes.items():
             parent.chmod(mode)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "2001:db8::7"])
+def test_an_address_that_others_reach_is_refused_without_a_password(host: str, storage: Path) -> None:
+    result = CliRunner().invoke(cli.main, ["ui", "--host", host])
+    assert result.exit_code != 0
+    for told in (f"--host {host}", "password", "MNIST_PIPELINE_PASSWORD_HASH", "mnist-pipeline hash-password"):
+        assert told in result.output
+    assert "Dagster UI:" not in result.output
+
+
+def test_an_address_that_others_reach_is_served_with_a_password(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[list[str]] = []
+    monkeypatch.setattr(cli, "_serve", lambda command: served.append(command) or 0)
+    hashed = CliRunner().invoke(cli.main, ["hash-password"], input="three pixels and a half\n" * 2).stdout.strip()
+    monkeypatch.setenv("MNIST_PIPELINE_PASSWORD_HASH", hashed)
+    result = CliRunner().invoke(cli.main, ["ui", "--host", "0.0.0.0", "--allowed-host", "digits.example.org"])
+    assert result.exit_code == 0, result.output
+    assert '"host": "0.0.0.0"' in served[0][-1]
+    assert hashed not in " ".join(served[0]), "others see a process's arguments"
+
+
+def test_a_password_is_asked_for_twice_and_only_its_hash_is_printed_for_a_variable() -> None:
+    result = CliRunner().invoke(cli.main, ["hash-password"], input="three pixels and a half\n" * 2)
+    assert result.exit_code == 0
+    assert passwords.verify("three pixels and a half", result.stdout.strip())
+    assert "three pixels" not in result.output
+
+
+def test_a_short_password_is_refused_with_how_long_it_must_be() -> None:
+    result = CliRunner().invoke(cli.main, ["hash-password"], input="short\nshort\n")
+    assert result.exit_code != 0
+    assert "take 12 or more" in result.output
+
+
+def test_a_damaged_password_hash_is_named_before_anything_is_served(
+    storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_PASSWORD_HASH", "three pixels and a half")
+    result = CliRunner().invoke(cli.main, ["ui"])
+    assert result.exit_code != 0
+    assert "MNIST_PIPELINE_PASSWORD_HASH" in result.output
+    assert "three pixels" not in result.output

@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from assets import settings
+from assets import passwords, settings
 
 
 def test_without_variables_the_embedded_data_are_read_and_everything_is_kept_in_the_project() -> None:
@@ -128,7 +128,8 @@ def test_the_dagster_instance_lies_under_the_storage_unless_it_has_its_own_home(
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
-    names = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "MNIST_PIPELINE_EXECUTOR", "DAGSTER_HOME")
+    own = ("DATA", "STORAGE", "EXECUTOR", "PASSWORD_HASH")
+    names = ("DAGSTER_HOME", *(f"MNIST_PIPELINE_{name}" for name in own))
     assert settings.load(dict.fromkeys(names, "")) == settings.load({})
 
 
@@ -166,3 +167,16 @@ def test_waiting_threads_sleep_soon_unless_the_environment_wants_otherwise(monke
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     settings.share_processors()
     assert os.environ["GOMP_SPINCOUNT"] == "7"
+
+
+def test_without_a_password_hash_there_is_none_and_a_damaged_one_is_refused_by_its_name() -> None:
+    assert settings.load({}).password_hash is None
+    with pytest.raises(settings.SettingsError, match=r"MNIST_PIPELINE_PASSWORD_HASH: .* mnist-pipeline hash-password"):
+        settings.load({"MNIST_PIPELINE_PASSWORD_HASH": "three pixels and a half"})
+
+
+def test_the_password_hash_is_a_setting_that_is_not_shown() -> None:
+    hashed = passwords.hash_password("three pixels and a half")
+    loaded = settings.load({"MNIST_PIPELINE_PASSWORD_HASH": hashed})
+    assert loaded.password_hash == hashed
+    assert hashed not in repr(loaded)

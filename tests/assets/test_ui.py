@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from click.testing import Result
 from playwright.sync_api import Page, expect, sync_playwright
+from served import served_ui
 
-from assets import cli
-from assets.settings import PROJECT
+from assets.addresses import LOCALHOST
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync")
 PATIENCE = 90_000  # milliseconds, on a machine that is busy
-ATTEMPTS = 120
 
 pytestmark = [
     pytest.mark.browser,
@@ -32,25 +26,24 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def address(
+def served(
     finished_run: tuple[Result, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Where `mnist-pipeline ui` serves a copy of the finished run."""
+) -> Iterator[tuple[str, Path]]:
+    """Where `mnist-pipeline ui` serves a copy of the finished run, and the storage that holds it."""
     storage = tmp_path_factory.mktemp("ui") / "storage"
     shutil.copytree(finished_run[1], storage)
-    with socket.socket() as probe:
-        probe.bind((cli.LOCALHOST, 0))
-        port = probe.getsockname()[1]
-    environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
-    environment |= {"MNIST_PIPELINE_DATA": str(slice_directory), "MNIST_PIPELINE_STORAGE": str(storage)}
-    command = [str(Path(sys.executable).with_name("mnist-pipeline")), "ui", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
-    try:
-        _wait_until_served(process, f"http://{cli.LOCALHOST}:{port}")
-        yield f"http://{cli.LOCALHOST}:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+    with served_ui(slice_directory, storage) as port:
+        yield f"http://{LOCALHOST}:{port}", storage
+
+
+@pytest.fixture(scope="module")
+def address(served: tuple[str, Path]) -> str:
+    return served[0]
+
+
+@pytest.fixture(scope="module")
+def served_storage(served: tuple[str, Path]) -> Path:
+    return served[1]
 
 
 @pytest.fixture(scope="module")
@@ -106,15 +99,17 @@ def test_the_daemon_that_schedules_need_is_running(address: str, page: Page) -> 
     expect(page.get_by_text("Running", exact=True).first).to_be_visible()
 
 
-def _wait_until_served(process: subprocess.Popen[bytes], address: str) -> None:
-    for _ in range(ATTEMPTS):
-        assert process.poll() is None, "mnist-pipeline ui ended early"
-        try:
-            with urllib.request.urlopen(f"{address}/server_info", timeout=1):
-                return
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            try:
-                process.wait(0.5)
-            except subprocess.TimeoutExpired:
-                continue
-    raise AssertionError(f"nothing is served at {address}")
+def test_a_run_that_goes_on_elsewhere_shows_up_live(address: str, served_storage: Path, page: Page) -> None:
+    frames: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
+    with dg.DagsterInstance.from_config(str(served_storage / "dagster")) as instance:
+        run = dg.DagsterRun(job_name="everything", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED)
+        instance.add_run(run)
+        page.goto(f"{address}/runs/{run.run_id}")
+        instance.report_engine_event("first word from elsewhere", run)
+        expect(page.get_by_text("first word from elsewhere").first).to_be_visible()
+        assert not page.get_by_text("second word from elsewhere").count()
+        instance.report_engine_event("second word from elsewhere", run)
+        expect(page.get_by_text("second word from elsewhere").first).to_be_visible()
+        instance.report_run_canceled(run)
+    assert any("second word from elsewhere" in frame for frame in frames), "it came over the WebSocket"
