@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import ARGUMENTS, CHROMIUM
 from click.testing import Result
 from playwright.sync_api import Page, expect, sync_playwright
 
 from assets import cli
 from assets.settings import PROJECT
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync")
 PATIENCE = 90_000  # milliseconds, on a machine that is busy
 ATTEMPTS = 120
 
