@@ -52,6 +52,8 @@ $(VENV)/installed: $(BIN)/python $(SOURCES)
 $(VENV)/installed-test: $(VENV)/installed
 	@echo "Installing the test tools into $(VENV) …"
 	@$(PIP) --editable '.[test]'
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4; \
+	  else echo "npm is absent: the accessibility checks will be skipped"; fi
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed

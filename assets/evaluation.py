@@ -1,8 +1,9 @@
 """How good the models are, which is better, and the report of it all."""
 
-import json
 import platform
+import time
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import Any
 
@@ -10,15 +11,15 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from assets import settings, storage
-from assets.checks import Measured, at_least, checks, exactly
+from assets import settings
+from assets.checks import Measured, at_least, at_most, checks, exactly
 from assets.knn import accuracy_by_k
-from assets.records import Corners, Neighbors, Predictions, Reconstructions
+from assets.networks import build, layer_rows
+from assets.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from assets.results import SECONDS, result, stopwatch
-from assets.storage import StorageError
-from mnist_pipeline import evaluation, report
+from mnist_pipeline import datasets, evaluation, harris, machine, softmax
 from mnist_pipeline.datasets import CLASS_NAMES, NUM_CLASSES, DigitSet
-from mnist_pipeline.evaluation import Comparison, Evaluation
+from mnist_pipeline.evaluation import MODEL_TITLES, Champion, Comparison, Evaluation
 from mnist_pipeline.pca import Eigendecomposition
 
 GROUP = "evaluation"
@@ -39,14 +40,15 @@ CHECKS = {
     "model_comparison": {"no_model_below_floor": "One look at all models: how many are below their floors."},
     "evaluation_report": {
         "self_contained": "The page opens offline, from a file; count of references to anywhere else.",
-        "every_figure_shown": "A report that lacks a figure is not the report of this run; count of those missing.",
+        "size": "A page to be sent by mail and opened on a phone; bytes.",
     },
 }
+MAX_REPORT_BYTES = 4_000_000
 LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch", "torchvision")
 
 
 def _evaluation_asset(model: str) -> dg.AssetsDefinition:
-    title = report.MODEL_TITLES[model]
+    title = MODEL_TITLES[model]
 
     @dg.asset(
         name=f"{model}_evaluation",
@@ -61,7 +63,8 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
         from mnist_pipeline import figures
 
         with stopwatch() as watch:
-            found = evaluation.evaluate(test_digits.labels, predictions.labels, NUM_CLASSES)
+            probabilities = getattr(predictions, "probabilities", None)
+            found = evaluation.evaluate(test_digits.labels, predictions.labels, NUM_CLASSES, probabilities)
         counts = np.array(found.confusion_matrix)
         return result(
             found,
@@ -134,7 +137,7 @@ def model_comparison(
         )
     best = next(iter(comparison.models))
     below = sum(not above_floor(model, found).passed for model, found in evaluations.items())
-    titled = {report.MODEL_TITLES[model]: found for model, found in evaluations.items()}
+    titled = {MODEL_TITLES[model]: found for model, found in evaluations.items()}
     return result(
         comparison,
         f"best is {best}; {len(comparison.missed_by_all)} digits missed by all",
@@ -166,55 +169,92 @@ def _model_table(comparison: Comparison) -> pd.DataFrame:
     group_name=GROUP,
     kinds={"html"},
     check_specs=checks("evaluation_report", CHECKS["evaluation_report"]),
-    deps=[
-        "raw_mnist",
-        "centered_data",
-        "covariance",
-        "projections",
-        "data_mean",
-        "digit_images",
-        "cnn_kernels",
-    ]
-    + [asset for assets in MODELS.values() for asset in assets if asset != "knn_predictions"],
+    deps=["centered_data", "knn_index"],
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
+    raw_mnist: pd.DataFrame,
     train_digits: DigitSet,
     test_digits: DigitSet,
+    digit_images: np.ndarray,
+    data_mean: np.ndarray,
+    covariance: np.ndarray,
     eigendecomposition: Eigendecomposition,
+    projections: np.ndarray,
     reconstructions: Reconstructions,
     harris_corners: Corners,
     knn_predictions: Neighbors,
+    softmax_model: SoftmaxModel,
+    softmax_predictions: Predictions,
+    mlp_model: Network,
+    mlp_predictions: Predictions,
+    cnn_model: Network,
+    cnn_kernels: np.ndarray,
+    cnn_errors: pd.DataFrame,
+    cnn_predictions: Predictions,
     knn_evaluation: Evaluation,
     softmax_evaluation: Evaluation,
     mlp_evaluation: Evaluation,
     cnn_evaluation: Evaluation,
     model_comparison: Comparison,
-    cnn_errors: pd.DataFrame,
+    champion: Champion,
 ):
-    """One self-contained HTML page with the figures and tables of all assets, and the same as JSON."""
+    """One self-contained HTML page that tells what all assets found, and every number of it as JSON."""
+    from mnist_pipeline.report import document, page
+
     assets = provenance(context.instance)
+    place_digit = int(harris_corners.response.max(axis=(1, 2)).argmax())
+    shown = document.scattered(train_digits.labels)
     with stopwatch() as watch:
-        document = report.document(
-            report.Facts(
-                num_train=len(train_digits.labels),
-                num_test=len(test_digits.labels),
-                class_counts={
-                    split: np.bincount(digits.labels, minlength=NUM_CLASSES).tolist()
-                    for split, digits in (("train", train_digits), ("test", test_digits))
-                },
+        composed = document.compose(
+            document.Facts(
+                run=_run(context),
+                files=[{str(name): value for name, value in file.items()} for file in raw_mnist.to_dict("records")],
+                class_names=CLASS_NAMES,
+                train_labels=train_digits.labels,
+                test_labels=test_digits.labels,
+                mean=data_mean,
                 eigenvalues=eigendecomposition.eigenvalues,
+                scatter={
+                    "index": shown.tolist(),
+                    "label": train_digits.labels[shown].tolist(),
+                    "x": projections[shown, 0].tolist(),
+                    "y": projections[shown, 1].tolist(),
+                },
                 reconstruction={
                     "k": reconstructions.num_components.tolist(),
                     "explained_share": reconstructions.explained_share.tolist(),
                     "test_rmse": reconstructions.test_rmse.tolist(),
                 },
-                num_neighbors=int(knn_predictions.num_neighbors),
-                accuracy_by_k=accuracy_by_k(knn_predictions, train_digits.labels, test_digits.labels),
                 harris={
-                    "max_relative_difference": float(harris_corners.gram_difference.max()),
-                    "centering_change": float(np.median(harris_corners.centering_change)),
-                    "num_corners": int(np.count_nonzero(harris_corners.corners)),
+                    "corners": np.count_nonzero(harris_corners.corners, axis=(1, 2)).tolist(),
+                    "difference": harris_corners.gram_difference.tolist(),
+                    "centering_change": harris_corners.centering_change.tolist(),
+                },
+                places=harris.places(digit_images[place_digit], harris_corners.response[place_digit]),
+                place_digit=place_digit,
+                num_neighbors=int(knn_predictions.num_neighbors),
+                neighbors=knn_predictions.indices,
+                neighbor_labels=train_digits.labels[knn_predictions.indices],
+                squared_distances=knn_predictions.squared_distances,
+                accuracy_by_k=accuracy_by_k(knn_predictions, train_digits.labels, test_digits.labels),
+                curves={
+                    "softmax": _curves(softmax_model),
+                    "mlp": _curves(mlp_model),
+                    "cnn": _curves(cnn_model),
+                },
+                gradient_error=float(softmax_model.gradient_error),
+                layers={name: layer_rows(build(name)) for name in ("mlp", "cnn")},
+                predictions={
+                    "knn": knn_predictions.labels,
+                    "softmax": softmax_predictions.labels,
+                    "mlp": mlp_predictions.labels,
+                    "cnn": cnn_predictions.labels,
+                },
+                probabilities={
+                    "softmax": softmax_predictions.probabilities,
+                    "mlp": mlp_predictions.probabilities,
+                    "cnn": cnn_predictions.probabilities,
                 },
                 evaluations={
                     "knn": knn_evaluation,
@@ -223,25 +263,60 @@ def evaluation_report(
                     "cnn": cnn_evaluation,
                 },
                 comparison=model_comparison,
-                cnn_errors=json.loads(cnn_errors.to_json(orient="records")),
+                champion=champion,
                 seconds={model: model_seconds(assets, model) for model in MODELS},
                 assets=assets,
                 versions={"Python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+                machine=machine.describe(),
             )
         )
-        pictures = _pictures()
-        page = report.render(document, pictures)
-    wanted = [picture for section in report.SECTIONS.values() for picture in section if picture.name != "errors"]
+        html = page.render(
+            composed,
+            document.Images(
+                train=train_digits.images,
+                test=test_digits.images,
+                digits=digit_images,
+                class_means=datasets.class_means(train_digits),
+                mean=data_mean,
+                covariance=covariance,
+                eigenvectors=eigendecomposition.eigenvectors,
+                reconstructions=reconstructions.images,
+                corners=harris_corners.corners,
+                templates=softmax_model.weights * softmax.pixel_deviations(train_digits.images),
+                kernels=cnn_kernels,
+            ),
+        )
+    size = len(html.encode())
     return result(
-        report.Report(page, document),
-        f"{len(page) / 1e6:.1f} MB, {len(pictures)} figures",
+        document.Report(html, composed),
+        f"{size / 1e6:.1f} MB",
         seconds=watch.seconds,
-        numbers={"figures": len(pictures)},
         checks={
-            "self_contained": exactly(report.num_outside_references(page), 0),
-            "every_figure_shown": exactly(sum(picture not in pictures for picture in wanted), 0),
+            "self_contained": exactly(page.num_outside_references(html), 0),
+            "size": at_most(size, MAX_REPORT_BYTES),
         },
     )
+
+
+def _run(context: dg.AssetExecutionContext) -> dict[str, Any]:
+    """Which run made the report, when it began, and over which data."""
+    configured = settings.load()
+    record = context.instance.get_run_record_by_id(context.op_execution_context.run_id)
+    started = record.start_time if record and record.start_time else time.time()
+    return {
+        "id": context.op_execution_context.run_id,
+        "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
+        "source": "MNIST" if configured.canonical else configured.data.name,
+        "canonical": configured.canonical,
+    }
+
+
+def _curves(model: SoftmaxModel | Network) -> dict[str, list[float]]:
+    """What each epoch measured; no held-out accuracy where nothing was held out."""
+    curves = {"loss": model.loss.tolist(), "accuracy": model.accuracy.tolist()}
+    if isinstance(model, Network) and not np.isnan(model.validation_accuracy).any():
+        curves["held_out_accuracy"] = model.validation_accuracy.tolist()
+    return curves
 
 
 def provenance(instance: dg.DagsterInstance) -> dict[str, dict[str, Any]]:
@@ -256,14 +331,14 @@ def origin(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, Any]:
     """Where the stored value of an asset comes from; None throughout before it is materialized."""
     event = instance.get_latest_materialization_event(key)
     if event is None or event.asset_materialization is None:
-        return dict.fromkeys(("run_id", "data_version", "code_version", "seconds", "config"))
+        return dict.fromkeys(("run_id", "data_version", "code_version", SECONDS, "config", "seed"))
     tags = event.asset_materialization.tags or {}
     metadata = event.asset_materialization.metadata
     return {
         "run_id": event.run_id,
         "data_version": tags.get("dagster/data_version"),
         "code_version": tags.get("dagster/code_version"),
-        **{name: metadata[name].value if name in metadata else None for name in (SECONDS, "config")},
+        **{name: metadata[name].value if name in metadata else None for name in (SECONDS, "config", "seed")},
     }
 
 
@@ -271,15 +346,3 @@ def model_seconds(origins: Mapping[str, Mapping[str, Any]], model: str) -> float
     """Seconds that training and prediction of a model took, None where a step left none."""
     parts = [origins[asset]["seconds"] for asset in MODELS[model]]
     return None if None in parts else round(sum(parts), 3)
-
-
-def _pictures() -> dict[report.Picture, bytes]:
-    """The figures that have been drawn; an asset can lack one, as the errors of a faultless model do."""
-    stored = storage.current()
-    found = {}
-    for picture in (picture for section in report.SECTIONS.values() for picture in section):
-        try:
-            found[picture] = stored.read_figure(picture.asset, picture.name)
-        except StorageError as error:
-            dg.get_dagster_logger().warning(str(error))
-    return found

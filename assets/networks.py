@@ -82,6 +82,20 @@ def build(name: str) -> "nn.Module":
     return networks.CNN(NUM_CLASSES)
 
 
+def layer_rows(model: "nn.Module") -> list[dict[str, Any]]:
+    """What each layer is, what it gives for one image, and how many numbers it learns."""
+    from mnist_pipeline import networks
+
+    return [
+        {
+            "layer": layer.kind,
+            "output": " × ".join(map(str, layer.output_shape)),
+            "parameters": layer.num_parameters,
+        }
+        for layer in networks.layers(model)
+    ]
+
+
 def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=f"{name}_model",
@@ -121,12 +135,7 @@ def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed:
     if history.num_validation:
         curves["held-out"] = network.validation_accuracy
     scored = list(curves)[-1]
-    layers = pd.DataFrame(
-        [
-            {"layer": layer.kind, "output": str(layer.output_shape), "parameters": layer.num_parameters}
-            for layer in networks.layers(model)
-        ]
-    )
+    layers = pd.DataFrame(layer_rows(model))
     return result(
         network,
         f"{scored} accuracy {curves[scored][-1]:.2%} after {recipe.epochs} epochs",

@@ -81,12 +81,15 @@ class SoftmaxModel(NamedTuple):
     bias : ndarray of shape (n_classes,), float64
     loss, accuracy : ndarrays of shape (n_epochs,), float64
         Mean over the training images, each seen just before its update.
+    gradient_error : ndarray of shape (), float64
+        Largest difference of the gradient from finite differences at the fitted weights, relative.
     """
 
     weights: np.ndarray
     bias: np.ndarray
     loss: np.ndarray
     accuracy: np.ndarray
+    gradient_error: np.ndarray
 
 
 class Network(NamedTuple):

@@ -54,11 +54,11 @@ def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed):
         )
     sample = train_digits.images[:NUM_CHECKED].reshape(NUM_CHECKED, -1) / 255
     gradient_error = softmax.gradient_error(weights, bias, train_digits.labels[:NUM_CHECKED], sample)
-    deviations = train_digits.images.reshape(len(train_digits.images), -1).std(axis=0)
+    deviations = softmax.pixel_deviations(train_digits.images)
     loss = np.array([record.loss for record in records])
     accuracy = np.array([record.accuracy for record in records])
     return result(
-        SoftmaxModel(weights, bias, loss, accuracy),
+        SoftmaxModel(weights, bias, loss, accuracy, np.array(gradient_error)),
         f"loss {loss[-1]:.4f} after {len(loss)} epochs",
         seconds=watch.seconds,
         numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},

@@ -35,9 +35,9 @@ from upath import UPath
 from assets import records
 from assets import settings as settings_module
 from mnist_pipeline.datasets import DigitSet
-from mnist_pipeline.evaluation import Champion, Comparison, Evaluation, PairComparison, Score
+from mnist_pipeline.evaluation import Calibration, Champion, Comparison, Evaluation, PairComparison, Score
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.report import Report
+from mnist_pipeline.report.document import Report
 
 NAMED_ARRAYS = {
     kind.__name__: kind
@@ -302,7 +302,8 @@ def _json_bytes(document: object) -> bytes:
 def _from_json(document: dict[str, Any]) -> Any:
     kind = document.pop("type", None)
     if kind == "Evaluation":
-        return Evaluation(**document)
+        calibration = document.pop("calibration")
+        return Evaluation(**document, calibration=calibration and Calibration(**calibration))
     if kind == "Champion":
         return Champion(**document)
     if kind == "Comparison":

@@ -3,7 +3,8 @@
 It is a checksum of the syntax tree of the asset's function and of all that it uses: helpers, constants and
 configuration beside it, and modules of `mnist_pipeline` with the modules that those import. Comments, docstrings
 and layout are not part of a syntax tree, so rewriting them changes no version. Left out is what does not reach the
-stored value: figures, metadata, storage, settings.
+stored value: the figures that an asset draws for its page, metadata, storage, settings. The report's
+charts do reach it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ LEFT_OUT = {
     "assets.storage",
     "assets.versions",
 }
-TEMPLATE_SUFFIX = ".j2"
+PAGE_SUFFIXES = (".j2", ".css", ".js")
 VERSION_LENGTH = 16
 
 
@@ -73,13 +74,14 @@ def _collect(used: object, parts: dict[str, str]) -> None:
         if name in namespace:
             _add(f"{used.__module__}.{name}", namespace[name], parts)
     for module in _imported(tree):
-        _add_module(module, parts)
+        if module not in LEFT_OUT:
+            _add_module(module, parts)
 
 
 def _add(name: str, value: object, parts: dict[str, str]) -> None:
     """Add one thing that a piece of source refers to, by what it is."""
     if isinstance(value, types.ModuleType):
-        if value.__name__.startswith(f"{METHODS}."):
+        if value.__name__.startswith(f"{METHODS}.") and value.__name__ not in LEFT_OUT:
             _add_module(value.__name__, parts)
         return
     if isinstance(value, str | int | float | bool | tuple | frozenset) or value is None:
@@ -93,8 +95,8 @@ def _add(name: str, value: object, parts: dict[str, str]) -> None:
 
 
 def _add_module(module: str, parts: dict[str, str]) -> None:
-    """Add a module of the methods, those that it imports, and the files of the package that it names."""
-    if module in parts or module in LEFT_OUT:
+    """Add a module of the methods, those that it imports, and the page's files in a package."""
+    if module in parts:
         return
     tree, files = _parsed(module)
     parts[module] = tree
@@ -107,9 +109,9 @@ def _add_module(module: str, parts: dict[str, str]) -> None:
 def _parsed(module: str) -> tuple[str, dict[str, str]]:
     source = _source(module)
     tree = _without_docstrings(ast.parse(source.read_text(encoding="utf-8")))
-    names = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    files = [source.parent / name for name in names if name.endswith(TEMPLATE_SUFFIX)]
-    return ast.dump(tree), {file.name: file.read_text(encoding="utf-8") for file in files}
+    files = sorted(source.parent.rglob("*")) if source.name == "__init__.py" else []
+    texts = {file.name: file.read_text(encoding="utf-8") for file in files if file.suffix in PAGE_SUFFIXES}
+    return ast.dump(tree), texts
 
 
 @functools.cache
@@ -126,11 +128,13 @@ def _imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{METHODS}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{METHODS}."):
             yield str(node.module)
+            yield from (name for alias in node.names if _source(name := f"{node.module}.{alias.name}").exists())
 
 
 def _source(module: str) -> Path:
     package = Path(str(sys.modules[METHODS].__file__)).parent
-    return package / f"{module.removeprefix(METHODS + '.')}.py"
+    path = package.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

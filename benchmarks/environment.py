@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mnist_pipeline import machine
+
 LIBRARIES = (
     "dagster", "faiss-cpu", "matplotlib", "numba", "numpy", "scikit-learn", "scipy", "threadpoolctl", "torch",
     "torchvision",
@@ -42,18 +44,13 @@ def require() -> None:
         raise BenchmarkError(f"{', '.join(missing)} is missing; install it with {INSTALL}")
 
 
-def num_cores() -> int:
-    """Processors that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def describe() -> dict[str, Any]:
     """Machine, libraries and settings as plain values."""
     return {
         "started": time.strftime("%Y-%m-%d %H:%M:%S %z"),
-        "cpu": _cpu_model(),
-        "cores": num_cores(),
-        "memory_gb": round(_memory_bytes() / 1e9, 1),
+        "cpu": machine.processor(),
+        "cores": machine.num_cores(),
+        "memory_gb": round(machine.memory_bytes() / 1e9, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
@@ -132,16 +129,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "absent"
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.machine())
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

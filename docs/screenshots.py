@@ -1,6 +1,7 @@
 """Take the pictures of the README from a finished run: `python docs/screenshots.py http://127.0.0.1:3000`.
 
-Start `mnist-pipeline ui` first; needs Chromium and the test extra.
+Start `mnist-pipeline ui` first, or leave the address away for those of the report alone; needs Chromium and the
+test extra.
 """
 
 import shutil
@@ -8,7 +9,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from assets import storage
 
@@ -18,29 +19,51 @@ SETTLE = 4_000  # milliseconds that a page gets to load and lay out
 NUM_COLORS = 192
 
 
-def main(address: str) -> None:
-    """Write lineage.png, asset.png, checks.png, automation.png and report.png beside this file."""
+def main(address: str | None) -> None:
+    """Write the pictures of the UI, where an address is given, and of the report beside this file."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
-        page.goto(f"{address}/asset-groups")
-        page.wait_for_timeout(SETTLE)
-        save(page, "lineage")
-        page.goto(f"{address}/assets/eigendecomposition?view=events")
-        page.get_by_text("[Show Markdown]").first.click()
-        page.wait_for_timeout(SETTLE)
-        save(page, "asset")
-        page.goto(f"{address}/assets/eigendecomposition?view=checks")
-        page.wait_for_timeout(SETTLE)
-        save(page, "checks")
-        page.goto(f"{address}/automation")
-        page.wait_for_timeout(SETTLE)
-        save(page, "automation")
-        page.set_viewport_size({"width": 1000, "height": 1100})
-        page.goto(f"file://{storage.current().path('evaluation_report')}")
-        page.wait_for_timeout(SETTLE)
-        save(page, "report")
+        if address:
+            take_ui(browser, address)
+        take_report(browser)
         browser.close()
+
+
+def take_ui(browser: Browser, address: str) -> None:
+    """lineage.png, asset.png, checks.png and automation.png."""
+    page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    page.goto(f"{address}/asset-groups")
+    page.wait_for_timeout(SETTLE)
+    save(page, "lineage")
+    page.goto(f"{address}/assets/eigendecomposition?view=events")
+    page.get_by_text("[Show Markdown]").first.click()
+    page.wait_for_timeout(SETTLE)
+    save(page, "asset")
+    page.goto(f"{address}/assets/eigendecomposition?view=checks")
+    page.wait_for_timeout(SETTLE)
+    save(page, "checks")
+    page.goto(f"{address}/automation")
+    page.wait_for_timeout(SETTLE)
+    save(page, "automation")
+
+
+def take_report(browser: Browser) -> None:
+    """report.png, report-pca.png, report-confused.png, and, of a phone in its dark theme, report-phone.png."""
+    address = f"file://{storage.current().path('evaluation_report')}"
+    page = browser.new_page(viewport={"width": 1120, "height": 1000}, reduced_motion="reduce")
+    page.goto(address)
+    save(page, "report")
+    page.locator("#figure-scatter").evaluate("figure => figure.scrollIntoView()")
+    page.locator("#figure-scatter .plot").focus()
+    page.keyboard.press("ArrowRight")
+    save(page, "report-pca")
+    page.locator('.confusion[data-model="knn"] button').last.scroll_into_view_if_needed()
+    page.locator('.confusion[data-model="knn"] button[data-true="4"][data-predicted="9"]').click()
+    save(page, "report-confused")
+    phone = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark", reduced_motion="reduce")
+    phone.goto(address)
+    phone.locator("#figure-reconstructions").evaluate("figure => figure.scrollIntoView()")
+    save(phone, "report-phone")
 
 
 def save(page: Page, name: str) -> None:
@@ -51,4 +74,4 @@ def save(page: Page, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1] if len(sys.argv) > 1 else None)

@@ -186,6 +186,15 @@ def first_of_each_class(digits: DigitSet) -> np.ndarray:
     return digits.images[first]
 
 
+def class_means(digits: DigitSet) -> np.ndarray:
+    """Mean image of each class, float64 (NUM_CLASSES, 28, 28); zero for a class without images."""
+    means = [
+        digits.images[digits.labels == k].mean(axis=0) if (digits.labels == k).any() else np.zeros((IMAGE_SIDE,) * 2)
+        for k in range(NUM_CLASSES)
+    ]
+    return np.stack(means)
+
+
 def load_digits(root: str | Path, split: Split, *, canonical: bool = False) -> DigitSet:
     """Read and validate the images and labels of one split.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec
 
@@ -14,9 +15,11 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.rcsetup import cycler
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from PIL import Image
 
-from mnist_pipeline.evaluation import Evaluation
+from mnist_pipeline.evaluation import Calibration, Evaluation, wilson_interval
+from mnist_pipeline.harris import Place
 
 # M. A. Petroff, "Accessible color sequences for data visualization", 2021: ten hues that stay apart for
 # colour-blind readers.
@@ -33,6 +36,11 @@ COLORS = (
     "#92dadd",
 )
 MARKERS = "osv^DPX<>*"
+PAGE_COLORS = {"#24292f": "var(--ink)", "#d0d7de": "var(--line)"}  # what follows the reader's light or dark theme
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+PANEL = (4.4, 3.1)  # inches: readable on a phone, and two side by side on a page
+NAMES_WIDTH = 1.75  # inches, for the names of models beside their axis
+LEFT, RIGHT, TOP, BOTTOM = 0.92, 0.12, 0.34, 0.54  # margins of a panel, in inches
 INK = "#24292f"
 GRID = "#d0d7de"
 STYLE: Any = {
@@ -57,6 +65,7 @@ PREVIEW_BYTES = 16_000  # Dagster keeps several copies of what the metadata hold
 PREVIEW_COLORS = 48
 
 
+Panel = Callable[[Axes], None]
 Parameters = ParamSpec("Parameters")
 
 
@@ -69,6 +78,54 @@ def _styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
             return draw(*args, **kwargs)
 
     return drawn
+
+
+@_styled
+def side_by_side(
+    *panels: Panel, size: tuple[float, float] = PANEL, left: float = LEFT, bottom: float = BOTTOM
+) -> Figure:
+    """One figure of several panels, each a function that draws into its axes.
+
+    Parameters
+    ----------
+    *panels : Panel
+    size : tuple of two floats
+        Width and height of each panel, in inches.
+    left, bottom : float
+        Room for labels, in inches. Fixed margins align the axes of panels, and cost half of what fitting them does.
+    """
+    width, height = size
+    figure = Figure(figsize=(width * len(panels), height))
+    figure.set_layout_engine("none")
+    for place, panel in enumerate(panels):
+        inner = (width - left - RIGHT) / (width * len(panels)), 1 - (bottom + TOP) / height
+        panel(figure.add_axes(((place + left / width) / len(panels), bottom / height, *inner)))
+    return figure
+
+
+def svg(figure: Figure, name: str) -> str:
+    """The figure as an SVG element to be put into a page, whose text and lines follow the page's theme.
+
+    Parameters
+    ----------
+    figure : Figure
+    name : str
+        Begins the identifiers in it, so that they are unique on the page.
+    """
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r' (?:width|height)="[\d.]+pt"| xmlns(?::xlink)?="[^"]*"| version="1.1"', "", text, count=5)
+    text = re.sub(r" font-family: [^;\"]*;", "", text)  # the page's own
+    text = re.sub(r'(?<= )(?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), text)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'\b(?:xlink:)?href="#', f'href="#{name}-', text).replace("url(#", f"url(#{name}-")
+    for color, variable in PAGE_COLORS.items():
+        text = text.replace(color, variable)
+    return text
 
 
 def png(figure: Figure) -> bytes:
@@ -137,8 +194,10 @@ def image_grid(
         mosaic[top : top + height, left : left + width] = image
     limits = (-1.0, 1.0) if symmetric else (0.0, 255.0)
     inches = min(11.0, max(5.0, 1.0 * columns))
-    figure = Figure(figsize=(inches, inches * mosaic.shape[0] / mosaic.shape[1] + (0.35 if title else 0)))
-    axes = figure.add_subplot()
+    picture, room = inches * mosaic.shape[0] / mosaic.shape[1], TOP if title else 0.0
+    figure = Figure(figsize=(inches, picture + room))
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, picture / (picture + room)))
     axes.imshow(mosaic, cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
     axes.set_axis_off()
     if title:
@@ -171,29 +230,46 @@ def matrix(values: np.ndarray, title: str, label: str) -> Figure:
     return figure
 
 
-@_styled
 def eigenvalues(values: np.ndarray, shares: np.ndarray) -> Figure:
-    """Eigenvalues on a logarithmic scale, and the cumulative share of the variance."""
-    figure = Figure(figsize=(9, 3.6))
-    left, right = figure.subplots(1, 2)
-    order = np.arange(1, len(values) + 1)
-    positive = values > values[0] * 1e-12
-    left.semilogy(order[positive], values[positive])
-    left.set(title="Eigenvalues of the covariance", xlabel="component", ylabel="variance (grey levels squared)")
-    right.plot(order, 100 * shares)
-    for share in (0.8, 0.9, 0.95):
-        count = int(np.searchsorted(shares, share) + 1)
-        right.plot([count], [100 * shares[count - 1]], "o", color=COLORS[2], markersize=4)
-        right.annotate(f"{share:.0%}: {count}", (count, 100 * share), textcoords="offset points", xytext=(8, -10))
-    right.set(
-        title="Share of the variance on the first k components",
-        xlabel="k",
-        ylabel="share (%)",
-        ylim=(0, 102),
-    )
-    for axes in (left, right):
+    """Eigenvalues on a linear and a logarithmic scale, and the cumulative share of the variance."""
+    return side_by_side(eigenvalue_panel(values), eigenvalue_panel(values, logarithmic=True), share_panel(shares))
+
+
+def eigenvalue_panel(values: np.ndarray, *, logarithmic: bool = False) -> Panel:
+    """The eigenvalues in their order, on a linear or a logarithmic scale."""
+
+    def draw(axes: Axes) -> None:
+        order = np.arange(1, len(values) + 1)
+        positive = values > values[0] * 1e-12
+        axes.plot(order[positive], values[positive])
+        scale = "logarithmic" if logarithmic else "linear"
+        axes.set(title=f"Eigenvalues, {scale} scale", xlabel="component", ylabel="variance (grey levels²)")
+        if logarithmic:
+            _logarithmic(axes)
+        else:
+            axes.set_ylim(bottom=0)
+            axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.grid(alpha=0.6)
-    return figure
+
+    return draw
+
+
+def share_panel(shares: np.ndarray) -> Panel:
+    """The share of the variance on the first k components, 80, 90 and 95% marked."""
+
+    def draw(axes: Axes) -> None:
+        order = np.arange(1, len(shares) + 1)
+        axes.plot(order, 100 * shares)
+        for share, below in ((0.8, 14), (0.9, 13), (0.95, 7)):  # points, so that the labels keep apart
+            count = int(np.searchsorted(shares, share) + 1)
+            axes.plot([count], [100 * shares[count - 1]], "o", color=COLORS[2], markersize=4)
+            label, at = f"{share:.0%}: {count}", (count, 100 * share)
+            axes.annotate(label, at, textcoords="offset points", xytext=(9, -below))
+        axes.set(title="Variance on the first k components", xlabel="components k", ylabel="share of variance (%)")
+        axes.set_ylim(0, 102)
+        axes.grid(alpha=0.6)
+
+    return draw
 
 
 @_styled
@@ -220,14 +296,42 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], 
         alpha=0.55,
         linewidths=0,
     )
-    handles = [
-        Line2D([], [], color=COLORS[k % len(COLORS)], marker="o", linestyle="", label=name)
-        for k, name in enumerate(names)
-    ]
-    axes.legend(handles=handles, title="class", loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.legend(handles=_class_handles(names), title="class", loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
     axes.grid(alpha=0.4)
     return figure
+
+
+def glyph_scatter_panel(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Panel:
+    """Points in the plane of the first two components, each drawn as the name of its class in its colour.
+
+    The points of class k are the group `class-k` of an SVG, in their order.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, 2)
+    labels : ndarray of shape (n_points,)
+    names : sequence of str
+        Of the classes.
+    """
+
+    def draw(axes: Axes) -> None:
+        for k, name in enumerate(names):
+            of_class = points[labels == k]
+            style: dict[str, Any] = {
+                "s": 30,
+                "color": COLORS[k % len(COLORS)],
+                "marker": f"${name}$",
+                "linewidths": 0.4,
+            }
+            axes.scatter(of_class[:, 0], of_class[:, 1], gid=f"class-{k}", **style)
+        axes.set(title=f"{len(points):,} images on the first two components")
+        axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
+        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": min(10, len(names))}
+        axes.legend(handles=_class_handles(names), title="class", columnspacing=0.8, handletextpad=0.1, **place)
+        axes.grid(alpha=0.4)
+
+    return draw
 
 
 @_styled
@@ -327,7 +431,6 @@ def kernels(weights: np.ndarray) -> Figure:
     )
 
 
-@_styled
 def learning_curves(loss: np.ndarray, accuracies: Mapping[str, np.ndarray], title: str) -> Figure:
     """Training loss and accuracies by epoch.
 
@@ -336,27 +439,101 @@ def learning_curves(loss: np.ndarray, accuracies: Mapping[str, np.ndarray], titl
     loss : ndarray of shape (n_epochs,)
     accuracies : mapping from name to ndarray of shape (n_epochs,)
         Shares in 0–1.
+    title : str
     """
-    figure = Figure(figsize=(8, 3))
-    left, right = figure.subplots(1, 2)
-    epochs = np.arange(1, len(loss) + 1)
-    left.plot(epochs, loss, marker="o", markersize=3)
-    left.set(title=f"{title}: training loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
-    left.set_ylim(bottom=0)
-    for (name, values), marker in zip(accuracies.items(), MARKERS):
-        right.plot(epochs, 100 * values, marker=marker, markersize=3, label=name)
-    right.set(title=f"{title}: accuracy", xlabel="epoch", ylabel="accuracy (%)")
-    right.legend(loc="lower right")
-    for axes in (left, right):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+    return side_by_side(loss_panel(loss, title), accuracy_panel(accuracies, title))
+
+
+def loss_panel(loss: np.ndarray, title: str) -> Panel:
+    """Training loss by epoch."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot(np.arange(1, len(loss) + 1), loss, marker="o", markersize=3)
+        axes.set(title=f"{title}: training loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.6)
-    return figure
+
+    return draw
+
+
+def accuracy_panel(accuracies: Mapping[str, np.ndarray], title: str) -> Panel:
+    """Accuracies by epoch, shares in 0–1."""
+
+    def draw(axes: Axes) -> None:
+        for (name, values), marker in zip(accuracies.items(), MARKERS):
+            axes.plot(np.arange(1, len(values) + 1), 100 * values, marker=marker, markersize=3, label=name)
+        axes.set(title=f"{title}: accuracy", xlabel="epoch", ylabel="accuracy (%)")
+        axes.legend(loc="lower right")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.6)
+
+    return draw
+
+
+def votes_panel(ks: Sequence[int], accuracies: Mapping[str, Sequence[float]]) -> Panel:
+    """Accuracy of the vote of k neighbours, a line for each rule for ties."""
+
+    def draw(axes: Axes) -> None:
+        for (name, values), marker in zip(accuracies.items(), MARKERS):
+            axes.plot(ks, [100 * value for value in values], marker=marker, markersize=4, label=name)
+        axes.set(title="Accuracy by number of neighbours", xlabel="neighbours k", ylabel="accuracy (%)")
+        axes.legend(loc="lower right")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.6)
+
+    return draw
+
+
+def reliability_panel(calibration: Calibration, title: str) -> Panel:
+    """Accuracy against confidence, with 95% intervals: on the diagonal, a model is as sure as it is right."""
+
+    def draw(axes: Axes) -> None:
+        counts, confidence, accuracy = map(np.array, (calibration.counts, calibration.confidence, calibration.accuracy))
+        filled = counts > 0
+        counts, confidence, accuracy = counts[filled], 100 * confidence[filled], 100 * accuracy[filled]
+        ends = [wilson_interval(round(share * n / 100), n) for share, n in zip(accuracy.tolist(), counts.tolist())]
+        low, high = 100 * np.array(ends).T
+        axes.plot([0, 100], [0, 100], color=GRID, linestyle="--")
+        axes.vlines(confidence, low, high, color=COLORS[0], linewidth=1.5)
+        axes.plot(confidence, accuracy, "o", color=COLORS[2], markersize=4)
+        axes.set(title=title, xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(0, 102), ylim=(0, 102))
+        axes.grid(alpha=0.6)
+
+    return draw
+
+
+def gradients_panel(place: Place, title: str, limit: float) -> Panel:
+    """The nine gradients around a pixel, and the ellipse of their principal components.
+
+    Parameters
+    ----------
+    place : Place
+    title : str
+    limit : float
+        End of both axes, in grey levels per pixel, so that panels can be compared.
+    """
+
+    def draw(axes: Axes) -> None:
+        angle = np.linspace(0, 2 * np.pi, 73)
+        # Semi-axes are root mean squares along the eigenvectors: √(λ/9).
+        semi_axes = np.sqrt(place.eigenvalues / len(place.gradients))
+        ellipse = place.eigenvectors @ (semi_axes[:, None] * np.stack([np.cos(angle), np.sin(angle)]))
+        axes.plot(*ellipse, color=COLORS[0])
+        for semi_axis, direction in zip(semi_axes, place.eigenvectors.T):
+            axes.plot(*np.outer(direction * semi_axis, [-1, 1]), color=COLORS[0], linewidth=1)
+        axes.plot(*place.gradients.T, "o", color=COLORS[2], markersize=4, alpha=0.8)
+        axes.set(title=title, xlabel="I_x (grey levels a pixel)", ylabel="I_y (grey levels a pixel)")
+        axes.set(xlim=(-limit, limit), ylim=(limit, -limit), aspect="equal")  # downwards, as rows are counted
+        axes.grid(alpha=0.6)
+
+    return draw
 
 
 @_styled
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
     """Counts of true class (rows) against predicted class (columns); colour shows the errors."""
-    figure, axes = _single(5.2, 4.8, title)
+    figure, axes = _single(5.2, 5.2, title, margins=True)
     errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
     axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, errors.max()))
     for (row, column), count in np.ndenumerate(counts):
@@ -380,28 +557,35 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
     return figure
 
 
-@_styled
 def accuracies(evaluations: Mapping[str, Evaluation]) -> Figure:
     """Accuracy of each model with its 95% interval."""
-    figure, axes = _single(6.4, 0.5 * len(evaluations) + 1.1, "Accuracy on the test images, 95% interval")
-    ranked = sorted(evaluations.items(), key=lambda item: item[1].errors, reverse=True)
-    for row, (_, evaluation) in enumerate(ranked):
-        low, high = evaluation.interval
-        axes.plot([100 * low, 100 * high], [row, row], color=COLORS[0], linewidth=3, solid_capstyle="butt")
-        axes.plot([100 * evaluation.accuracy], [row], "o", color=COLORS[2])
-        axes.annotate(
-            f"{100 * evaluation.accuracy:.2f}%",
-            (100 * evaluation.accuracy, row),
-            textcoords="offset points",
-            xytext=(0, 7),
-            ha="center",
-        )
-    axes.set_yticks(range(len(ranked)), [name for name, _ in ranked])
-    axes.set_ylim(-0.5, len(ranked) - 0.3)
-    axes.margins(x=0.08)
-    axes.set_xlabel("accuracy (%)")
-    axes.grid(axis="x", alpha=0.6)
-    return figure
+    return side_by_side(accuracies_panel(evaluations), size=(6.4, 0.5 * len(evaluations) + 1.1), left=NAMES_WIDTH)
+
+
+def accuracies_panel(evaluations: Mapping[str, Evaluation]) -> Panel:
+    """Accuracy of each model with its 95% interval, the best on top."""
+
+    def draw(axes: Axes) -> None:
+        axes.set_title("Accuracy on the test images, 95% interval")
+        ranked = sorted(evaluations.items(), key=lambda item: item[1].errors, reverse=True)
+        for row, (_, evaluation) in enumerate(ranked):
+            low, high = evaluation.interval
+            axes.plot([100 * low, 100 * high], [row, row], color=COLORS[0], linewidth=3, solid_capstyle="butt")
+            axes.plot([100 * evaluation.accuracy], [row], "o", color=COLORS[2])
+            axes.annotate(
+                f"{100 * evaluation.accuracy:.2f}%",
+                (100 * evaluation.accuracy, row),
+                textcoords="offset points",
+                xytext=(0, 7),
+                ha="center",
+            )
+        axes.set_yticks(range(len(ranked)), [name for name, _ in ranked])
+        axes.set_ylim(-0.5, len(ranked) - 0.3)
+        axes.margins(x=0.08)
+        axes.set_xlabel("accuracy (%)")
+        axes.grid(axis="x", alpha=0.6)
+
+    return draw
 
 
 @_styled
@@ -430,8 +614,32 @@ def neighbor_errors(
     )
 
 
-def _single(width: float, height: float, title: str) -> tuple[Figure, Axes]:
+def _class_handles(names: Sequence[str]) -> list[Line2D]:
+    """What a legend shows of each class: its colour and its name."""
+    return [
+        Line2D([], [], color=COLORS[k % len(COLORS)], marker="o", linestyle="", label=name)
+        for k, name in enumerate(names)
+    ]
+
+
+def _single(width: float, height: float, title: str, *, margins: bool = False) -> tuple[Figure, Axes]:
+    """A figure of one panel; with fixed margins, or fitted to what is drawn beside it."""
     figure = Figure(figsize=(width, height))
-    axes = figure.add_subplot()
+    if margins:
+        figure.set_layout_engine("none")
+        inner = 1 - (BOTTOM + RIGHT) / width, 1 - (BOTTOM + TOP) / height
+        axes = figure.add_axes((BOTTOM / width, BOTTOM / height, *inner))
+    else:
+        axes = figure.add_subplot()
     axes.set_title(title)
     return figure, axes
+
+
+def _logarithmic(axes: Axes) -> None:
+    """A logarithmic ordinate with a tick every other decade."""
+    axes.set_yscale("log")
+    low, high = np.log10(axes.get_ylim())
+    exponents = range(int(np.ceil(low)), int(np.floor(high)) + 1, 2)
+    axes.yaxis.set_major_locator(FixedLocator([10.0**exponent for exponent in exponents]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_yticklabels(["10" + str(exponent).translate(SUPERSCRIPTS) for exponent in exponents])

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 KAPPA = 0.05
 RELATIVE_THRESHOLD = 0.05  # of the largest response in the image
 WINDOW = 3
+
+
+class Place(NamedTuple):
+    """A pixel, and the principal components of the gradients around it.
+
+    Attributes
+    ----------
+    row, column : int
+    gradients : ndarray of shape (9, 2)
+        (I_x, I_y) of the nine pixels around, in grey levels per pixel.
+    eigenvalues : ndarray of shape (2,)
+        Of GᵀG, the larger first.
+    eigenvectors : ndarray of shape (2, 2)
+        As columns.
+    response : float
+        Harris's, det M − κ (tr M)².
+    """
+
+    row: int
+    column: int
+    gradients: np.ndarray
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
+    response: float
 
 
 def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -159,6 +185,42 @@ def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
     total = np.trace(gram_matrices(windows), axis1=-2, axis2=-1)
     centered = np.trace(gram_matrices(windows, centered=True), axis1=-2, axis2=-1)
     return float(np.median(1 - centered / total))
+
+
+def places(image: np.ndarray, response: np.ndarray) -> dict[str, Place]:
+    """The clearest corner and edge of an image, and a flat place.
+
+    Where the response is largest and smallest; and, among the pixels with the least gradients around them, the
+    one nearest to the middle.
+
+    Parameters
+    ----------
+    image, response : ndarrays of shape (height, width)
+        The response as `corner_response` gives it.
+
+    Returns
+    -------
+    dict of Place by "corner", "edge" and "flat"
+    """
+    trace = np.trace(structure_tensor(image), axis1=-2, axis2=-1)
+    rows, columns = np.indices(image.shape)
+    off_middle = np.hypot(rows - (image.shape[0] - 1) / 2, columns - (image.shape[1] - 1) / 2)
+    found = {
+        "corner": response.argmax(),
+        "edge": response.argmin(),
+        "flat": np.where(trace == trace.min(), off_middle, np.inf).argmin(),
+    }
+    windows = window_gradients(image)
+    return {name: _place(windows, response, int(index)) for name, index in found.items()}
+
+
+def _place(windows: np.ndarray, response: np.ndarray, index: int) -> Place:
+    row, column = map(int, np.unravel_index(index, response.shape))
+    gradients = windows[row, column]
+    eigenvalues, eigenvectors = np.linalg.eigh(gradients.T @ gradients)
+    return Place(
+        row, column, gradients, np.maximum(eigenvalues[::-1], 0), eigenvectors[:, ::-1], float(response[row, column])
+    )
 
 
 def _box_sum(values: np.ndarray) -> np.ndarray:

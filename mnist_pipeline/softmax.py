@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
+BLOCK_ROWS = 2_000  # converted at a time, so that memory stays flat
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,29 @@ def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
     )
     largest = max(float(np.abs(analytic).max()), np.finfo(np.float64).tiny)
     return float(np.abs(analytic - numerical).max() / largest)
+
+
+def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
+    """Standard deviation of each pixel over the images.
+
+    A weight counts by it: a pixel that is never lit keeps its initial weight, and decides nothing.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, height, width), uint8
+
+    Returns
+    -------
+    ndarray of shape (height · width,), float64
+        In grey levels.
+    """
+    rows = images.reshape(len(images), -1)
+    squares = np.zeros(rows.shape[1])
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = rows[start : start + BLOCK_ROWS].astype(np.float64)
+        squares += np.einsum("ij,ij->j", block, block)  # sums of integers below 2⁵³: exact
+    mean = rows.sum(axis=0, dtype=np.int64) / len(rows)
+    return np.asarray(np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)))
 
 
 def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatArray:

@@ -14,11 +14,13 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
-from assets import cli, launch
+from assets import cli, evaluation, launch
+from assets import versions as code_versions
 from assets.settings import PROJECT
 from assets.staleness import out_of_sync
 
 NETWORKS = {f"{model}_{kind}" for model in ("mlp", "cnn") for kind in ("model", "predictions")}
+REPORT = {"evaluation_report"}
 VERSIONS = (
     "import json; from assets.definitions import defs; graph = defs.resolve_asset_graph(); "
     "print(json.dumps({k.to_user_string(): graph.get(k).code_version for k in graph.materializable_asset_keys}))"
@@ -48,13 +50,17 @@ def test_every_asset_has_a_code_version(versions: dict[str, str]) -> None:
     ("file", "old", "new", "marked"),
     [
         ("mnist_pipeline/figures.py", '"""', '"""Rewritten. ', set()),
-        ("mnist_pipeline/figures.py", "PREVIEW_COLORS = 48", "PREVIEW_COLORS = 47", set()),
+        ("mnist_pipeline/figures.py", "PREVIEW_COLORS = 48", "PREVIEW_COLORS = 47", REPORT),
         ("mnist_pipeline/training.py", "import math\n", "import math\n# A comment.\n", set()),
         ("mnist_pipeline/training.py", "label_smoothing=0.1", "label_smoothing=0.2", NETWORKS),
-        ("mnist_pipeline/harris.py", "KAPPA = 0.05", "KAPPA = 0.06", {"harris_corners"}),
+        ("mnist_pipeline/harris.py", "KAPPA = 0.05", "KAPPA = 0.06", {"harris_corners"} | REPORT),
         ("mnist_pipeline/softmax.py", "learning_rate: float = 1e-3", "learning_rate: float = 2e-3",
-         {"softmax_model", "softmax_predictions"}),
-        ("mnist_pipeline/report.html.j2", "<main>", "<main >", {"evaluation_report"}),
+         {"softmax_model", "softmax_predictions"} | REPORT),
+        ("mnist_pipeline/report/charts.py", "SQUARE = (3.2, 3.2)", "SQUARE = (3.3, 3.3)", REPORT),
+        ("mnist_pipeline/report/words.py", "SIGNIFICANCE = 0.05", "SIGNIFICANCE = 0.06", REPORT),
+        ("mnist_pipeline/report/templates/page.html.j2", "<main>", "<main >", REPORT),
+        ("mnist_pipeline/report/templates/script.js", '"use strict"', '"use strict" ', REPORT),
+        ("mnist_pipeline/report/words.py", '"""', '"""Rewritten. ', set()),
         ("assets/results.py", "HEADLINE = ", "HEADLINE: str = ", set()),
         ("assets/knn.py", "NUM_KEPT = 10", "NUM_KEPT = 11", {"knn_predictions"}),
     ],
@@ -69,10 +75,17 @@ def test_an_edit_marks_the_assets_that_use_what_was_edited(
         after = _versions(copy)
     finally:
         (copy / file).write_text(original)
-    assert {key for key, version in after.items() if version != versions[key]} >= marked
-    assert {key for key, version in after.items() if version != versions[key]} <= (
-        marked | ({"model_comparison"} if file.startswith("mnist_pipeline/report") else set())
-    )
+    assert {key for key, version in after.items() if version != versions[key]} == marked
+
+
+def test_the_version_of_the_report_covers_every_file_of_its_package() -> None:
+    parts: dict[str, str] = {}
+    code_versions._collect(code_versions.function_of(evaluation.evaluation_report), parts)
+    package = PROJECT / "mnist_pipeline" / "report"
+    modules = {f"mnist_pipeline.report.{file.stem}" for file in package.glob("*.py") if file.stem != "__init__"}
+    files = {file.name for file in (package / "templates").iterdir()}
+    assert len(files) > 10
+    assert modules | files | {"mnist_pipeline.report", "mnist_pipeline.figures", "mnist_pipeline.machine"} <= set(parts)
 
 
 def test_after_a_run_everything_is_in_sync_and_changed_runs_nothing(finished: Path) -> None:

@@ -64,7 +64,7 @@ GRAPH["serving"] = {
         *(f"{model}_predictions" for model in MODELS),
     }
 }
-GRAPH["evaluation"]["evaluation_report"] = EVERYTHING
+GRAPH["evaluation"]["evaluation_report"] = EVERYTHING | {"champion"}
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ def test_layers_add_up_to_the_parameters_of_the_stored_weights(name: str, traine
     layers = [record.data for record in metadata["layers"].records]
     counted = sum(array.size for array in trained[name].value.weights.values())
     assert sum(layer["parameters"] for layer in layers) == metadata["parameters"] == counted
-    assert layers[-1]["output"] == "(10,)"
+    assert layers[-1]["output"] == "10"
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -20,12 +20,16 @@ from assets.storage import NAMED_ARRAYS, Storage, StorageError, current, digest,
 from mnist_pipeline import evaluation
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.report import Report
+from mnist_pipeline.report.document import Report
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 10, 40).astype(np.uint8)
 GUESSES = np.where(RNG.random(40) < 0.3, RNG.integers(0, 10, 40), LABELS).astype(np.uint8)
-EVALUATIONS = {"knn": evaluation.evaluate(LABELS, GUESSES), "cnn": evaluation.evaluate(LABELS, LABELS)}
+PROBABILITIES = RNG.dirichlet(np.ones(10), 40).astype(np.float32)
+EVALUATIONS = {
+    "knn": evaluation.evaluate(LABELS, GUESSES),
+    "cnn": evaluation.evaluate(LABELS, LABELS, probabilities=PROBABILITIES),
+}
 COMPARISON = evaluation.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS)
 
 ARRAYS = {
@@ -55,7 +59,9 @@ NAMED = {
     "Neighbors": records.Neighbors(
         LABELS[:4], np.array(3), RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10))
     ),
-    "SoftmaxModel": records.SoftmaxModel(RNG.random((10, 784)), RNG.random(10), RNG.random(2), RNG.random(2)),
+    "SoftmaxModel": records.SoftmaxModel(
+        RNG.random((10, 784)), RNG.random(10), RNG.random(2), RNG.random(2), np.array(4.7e-10)
+    ),
     "Network": records.Network(
         {
             "conv1.weight": RNG.random((32, 1, 5, 5)).astype(np.float32),
@@ -75,7 +81,12 @@ TABLE = pd.DataFrame(
         "name": ["train-images-idx3-ubyte.gz", 'a "quoted", name'],
     }
 )
-PLAIN = {"Evaluation": EVALUATIONS["knn"], "Comparison": COMPARISON}
+PLAIN = {
+    "Evaluation": EVALUATIONS["knn"],
+    "Evaluation with calibration": EVALUATIONS["cnn"],
+    "Comparison": COMPARISON,
+    "Champion": evaluation.Champion("cnn", 1.0, 0, LABELS.tolist()),
+}
 REPORT = Report("<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}})
 EVERY_KIND: dict[str, Any] = {**ARRAYS, **NAMED, "DataFrame": TABLE, **PLAIN}
 
@@ -145,7 +156,18 @@ def test_a_table_comes_back_to_the_last_digit(stored: Storage) -> None:
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_dataclass_of_plain_values_comes_back_equal(name: str, stored: Storage) -> None:
     stored.write("value", PLAIN[name])
-    assert stored.read("value") == PLAIN[name]
+    found = stored.read("value")
+    assert type(found) is type(PLAIN[name])
+    assert found == PLAIN[name]
+
+
+def test_the_calibration_of_an_evaluation_comes_back_where_there_is_one(stored: Storage) -> None:
+    for evaluated in EVALUATIONS.values():
+        stored.write("cnn_evaluation", evaluated)
+        found = stored.read("cnn_evaluation").calibration
+        assert type(found) is type(evaluated.calibration)
+        assert found == evaluated.calibration
+    assert sum(found.counts) == 40
 
 
 def test_a_report_is_a_page_and_a_json_document(stored: Storage, tmp_path: Path) -> None:
@@ -301,8 +323,22 @@ def test_named_arrays_that_lack_a_field_are_refused_with_the_fields(stored: Stor
 
 @pytest.mark.parametrize(
     "document",
-    [{"type": "Evil"}, {}, {"type": "Evaluation", "total": 3}, {"type": "Comparison", "pairs": [{"first": "knn"}]}, []],
-    ids=["unknown type", "no type", "too few fields", "too few fields in a pair", "a list"],
+    [
+        {"type": "Evil"},
+        {},
+        {"type": "Evaluation", "total": 3},
+        {"type": "Evaluation", "calibration": {"counts": []}},
+        {"type": "Comparison", "pairs": [{"first": "knn"}]},
+        [],
+    ],
+    ids=[
+        "unknown type",
+        "no type",
+        "too few fields",
+        "too few fields in a calibration",
+        "too few fields in a pair",
+        "a list",
+    ],
 )
 def test_json_of_another_form_is_refused(document: object, stored: Storage, tmp_path: Path) -> None:
     (tmp_path / "assets").mkdir()

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from browser import ARGUMENTS, CHROMIUM
 from click.testing import Result
 from playwright.sync_api import Page, expect, sync_playwright
 from served import served_ui
 
 from assets.addresses import LOCALHOST
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync")
 PATIENCE = 90_000  # milliseconds, on a machine that is busy
 
 pytestmark = [

@@ -238,3 +238,94 @@ def test_errors_of_equal_confidence_keep_the_order_of_the_images() -> None:
 def test_a_perfect_classifier_has_nothing_misclassified(true_labels: np.ndarray) -> None:
     found = evaluation.misclassified(true_labels, true_labels, np.eye(NUM_CLASSES)[true_labels])
     assert [len(column) for column in found.values()] == [0] * 5
+
+
+# Calibration
+
+
+def _sure(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and probabilities of two classes of which the more probable one has that confidence (above a half)."""
+    labels = np.arange(len(confidence)) % 2
+    predicted = np.where(correct, labels, 1 - labels)
+    probabilities = np.empty((len(labels), 2))
+    probabilities[np.arange(len(labels)), predicted] = confidence
+    probabilities[np.arange(len(labels)), 1 - predicted] = 1 - confidence
+    return labels, probabilities
+
+
+def test_a_model_that_is_as_sure_as_it_is_right_has_a_small_calibration_error() -> None:
+    generator = np.random.default_rng(0)
+    confidence = generator.uniform(0.51, 1, 100_000)
+    found = evaluation.calibrate(*_sure(confidence, generator.random(100_000) < confidence))
+    assert found.expected_error < 0.01
+    np.testing.assert_allclose(found.confidence[8:], (np.arange(8, 15) + 0.5) / 15, atol=0.005)
+
+
+def test_a_model_that_is_too_sure_has_the_difference_as_its_calibration_error() -> None:
+    confidence = np.full(1_000, 0.95)
+    found = evaluation.calibrate(*_sure(confidence, np.arange(1_000) % 4 > 0))  # right in three of four cases
+    assert found.expected_error == pytest.approx(0.95 - 0.75)
+    assert found.accuracy[14] == 0.75
+
+
+@pytest.mark.parametrize(("shift", "error"), [(0, 0), (1, 1)], ids=["right", "wrong"])
+def test_a_model_that_is_always_sure_has_an_error_of_how_often_it_is_wrong(shift: int, error: float) -> None:
+    labels = np.arange(50) % 10
+    found = evaluation.calibrate(labels, np.eye(10)[(labels + shift) % 10])
+    assert found.expected_error == error
+    assert found.counts == [0] * 14 + [50]
+    assert found.confidence[14] == 1
+    assert found.accuracy[14] == 1 - error
+
+
+@pytest.mark.parametrize("num_bins", [1, 5, 10, 15, 20])
+def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_the_next(num_bins: int) -> None:
+    for place in range(num_bins // 2 + 1, num_bins):
+        end = place / num_bins
+        if end <= 0.5:
+            continue
+        confidence = np.array([end - 1e-12, end, end + 1e-12])
+        found = evaluation.calibrate(*_sure(confidence, np.ones(3, bool)), num_bins)
+        expected = np.zeros(num_bins, int)
+        expected[place - 1 : place + 1] = 2, 1
+        assert found.counts == expected.tolist()
+    last = evaluation.calibrate(*_sure(np.ones(1), np.ones(1, bool)), num_bins)
+    assert last.counts == [0] * (num_bins - 1) + [1]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 200), st.integers(2, 10), st.integers(1, 30), st.integers(0, 2**32 - 1))
+def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(
+    samples: int, classes: int, num_bins: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, classes, samples)
+    probabilities = generator.dirichlet(np.full(classes, 0.3), samples).astype(np.float32)
+    found = evaluation.calibrate(labels, probabilities, num_bins)
+    counts = np.array(found.counts)
+    assert len(found.confidence) == len(found.accuracy) == len(counts) == num_bins
+    assert counts.sum() == samples
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    assert counts @ found.confidence / samples == pytest.approx(confidence.mean(dtype=float))
+    assert counts @ found.accuracy / samples == pytest.approx(correct.mean())
+    gaps = np.abs(np.array(found.accuracy) - found.confidence)
+    assert found.expected_error == pytest.approx(counts @ gaps / samples)
+    # By the triangle inequality no less than the difference of the means over all, and at most the largest gap.
+    assert abs(correct.mean() - confidence.mean(dtype=float)) - 1e-6 <= found.expected_error <= gaps.max() + 1e-9
+    for place in np.flatnonzero(counts):
+        assert place / num_bins - 1e-6 <= found.confidence[place] <= (place + 1) / num_bins + 1e-6
+
+
+def test_an_empty_bin_counts_nothing_and_holds_no_nan() -> None:
+    found = evaluation.calibrate(np.zeros(3, int), np.array([[0.9, 0.1]] * 3))
+    assert [share for share, count in zip(found.confidence, found.counts) if not count] == [0] * 14
+    assert all(math.isfinite(value) for value in (*found.confidence, *found.accuracy, found.expected_error))
+
+
+def test_calibration_is_measured_just_where_there_are_probabilities(true_labels: np.ndarray) -> None:
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(10), len(true_labels))
+    with_them = evaluation.evaluate(true_labels, probabilities.argmax(axis=1), 10, probabilities)
+    assert with_them.calibration == evaluation.calibrate(true_labels, probabilities)
+    without = evaluation.evaluate(true_labels, probabilities.argmax(axis=1))
+    assert without.calibration is None
+    assert without.accuracy == with_them.accuracy

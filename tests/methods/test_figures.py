@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from xml.etree.ElementTree import Element, fromstring
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib._pylab_helpers import Gcf
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -20,6 +23,9 @@ from mnist_pipeline.datasets import CLASS_NAMES, DigitSet, first_of_each_class
 KS = [2, 3, 5, 10, 20, 50, 100]
 PREVIEW_BYTES = 30_000
 
+CALIBRATION = evaluation.Calibration(
+    counts=[0, 40, 0, 160], confidence=[0, 0.4, 0, 0.95], accuracy=[0, 0.5, 0, 0.9], expected_error=0.06
+)
 DRAWINGS: dict[str, Callable[[RealData], Figure]] = {}
 
 
@@ -142,6 +148,29 @@ def _draw_accuracies(data: RealData) -> Figure:
 
 
 @_drawing
+def _draw_all_panels(data: RealData) -> Figure:
+    return figures.side_by_side(*_panels(data).values(), size=(3, 3))
+
+
+def _panels(data: RealData) -> dict[str, figures.Panel]:
+    """Each panel as the report draws it."""
+    shares = np.array([0.5, 0.8, 0.9])
+    points = pca.project(data.train.images[:300], data.mean, data.vectors[:, :2])
+    response = harris.corner_response(data.digits[4])
+    return {
+        "eigenvalue_panel": figures.eigenvalue_panel(data.values, logarithmic=True),
+        "share_panel": figures.share_panel(pca.explained_share(data.values)),
+        "loss_panel": figures.loss_panel(1 - shares, "Softmax regression"),
+        "accuracy_panel": figures.accuracy_panel({"training": shares, "held-out": shares / 2}, "MLP"),
+        "votes_panel": figures.votes_panel([1, 2, 3], {"nearest": shares, "smallest": shares / 2}),
+        "reliability_panel": figures.reliability_panel(CALIBRATION, "CNN: reliability"),
+        "gradients_panel": figures.gradients_panel(harris.places(data.digits[4], response)["corner"], "Gradients", 200),
+        "glyph_scatter_panel": figures.glyph_scatter_panel(points, data.train.labels[:300], CLASS_NAMES),
+        "accuracies_panel": figures.accuracies_panel({"CNN": data.evaluation(0.01), "kNN": data.evaluation(0.03)}),
+    }
+
+
+@_drawing
 def _draw_neighbor_errors(data: RealData) -> Figure:
     return figures.neighbor_errors(
         data.test.images[:20],
@@ -181,13 +210,13 @@ def test_a_figure_leaves_no_state_and_its_preview_stays_small(
     assert np.abs(thumbs[0] - thumbs[1]).max() < 16
 
 
-def test_every_plot_of_the_module_is_drawn_here() -> None:
+def test_every_plot_and_every_panel_of_the_module_is_drawn_here() -> None:
     plots = {
         name
         for name, function in vars(figures).items()
-        if not name.startswith("_") and getattr(function, "__annotations__", {}).get("return") == "Figure"
+        if not name.startswith("_") and getattr(function, "__annotations__", {}).get("return") in {"Figure", "Panel"}
     }
-    drawn = {name for draw in DRAWINGS.values() for name in draw.__code__.co_names}
+    drawn = {name for draw in (*DRAWINGS.values(), _panels) for name in draw.__code__.co_names}
     assert plots <= drawn
 
 
@@ -315,9 +344,12 @@ def test_learning_curves_show_each_epoch_from_the_first(data: RealData) -> None:
 
 
 def test_curves_of_eigenvalues_name_the_components_for_each_share(data: RealData) -> None:
-    left, right = figures.eigenvalues(data.values, pca.explained_share(data.values)).axes
-    assert left.get_yscale() == "log"
-    assert (left.lines[0].get_ydata() > 0).all()
+    linear, logarithmic, right = figures.eigenvalues(data.values, pca.explained_share(data.values)).axes
+    assert (linear.get_yscale(), logarithmic.get_yscale()) == ("linear", "log")
+    positive = data.values[data.values > 1e-12 * data.values[0]]
+    for axes in (linear, logarithmic):
+        np.testing.assert_array_equal(axes.lines[0].get_ydata(), positive)
+        np.testing.assert_array_equal(axes.lines[0].get_xdata(), np.arange(1, len(positive) + 1))
     assert [text.get_text() for text in right.texts] == [
         f"{share:.0%}: {pca.components_for_share(data.values, share)}" for share in (0.8, 0.9, 0.95)
     ]
@@ -332,3 +364,208 @@ def test_neighbours_stand_below_the_image_that_they_mislead(data: RealData) -> N
         places = [_place(mosaic, picture) for picture in (image, *near)]
         assert len({x for _, x in places}) == 1
         assert [y for y, _ in places] == sorted({y for y, _ in places})
+
+
+# Panels
+
+
+UNITS = {
+    "eigenvalue_panel": ("component", "variance (grey levels²)"),
+    "share_panel": ("components k", "share of variance (%)"),
+    "loss_panel": ("epoch", "mean cross-entropy (nats)"),
+    "accuracy_panel": ("epoch", "accuracy (%)"),
+    "votes_panel": ("neighbours k", "accuracy (%)"),
+    "reliability_panel": ("confidence (%)", "accuracy (%)"),
+    "gradients_panel": ("I_x (grey levels a pixel)", "I_y (grey levels a pixel)"),
+    "glyph_scatter_panel": ("first component (grey levels)", "second component (grey levels)"),
+    "accuracies_panel": ("accuracy (%)", ""),  # models stand along its other axis
+}
+
+
+def _axes(panel: figures.Panel) -> Axes:
+    (axes,) = figures.side_by_side(panel).axes
+    return axes
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_panel_has_a_title_and_names_what_its_axes_count_in(name: str, data: RealData) -> None:
+    axes = _axes(_panels(data)[name])
+    assert axes.get_title()
+    assert (axes.get_xlabel(), axes.get_ylabel()) == UNITS[name]
+
+
+def test_panels_stand_side_by_side_in_their_order(data: RealData) -> None:
+    panels = _panels(data)
+    figure = figures.side_by_side(panels["loss_panel"], panels["votes_panel"], size=(3, 2))
+    assert tuple(figure.get_size_inches()) == (6, 2)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["mean cross-entropy (nats)", "accuracy (%)"]
+
+
+def test_the_linear_and_the_logarithmic_eigenvalues_are_the_same_without_those_of_rounding() -> None:
+    values = np.array([100.0, 10.0, 1e-3, 1e-14, -1e-15])
+    for logarithmic in (False, True):
+        axes = _axes(figures.eigenvalue_panel(values, logarithmic=logarithmic))
+        assert axes.lines[0].get_xydata().tolist() == [[1, 100], [2, 10], [3, 1e-3]]
+        assert ("logarithmic" in axes.get_title()) == logarithmic
+
+
+def test_the_share_panel_marks_where_each_share_is_reached() -> None:
+    shares = np.array([0.5, 0.8, 0.85, 0.92, 0.96, 1.0])
+    axes = _axes(figures.share_panel(shares))
+    curve, *marks = axes.lines
+    np.testing.assert_allclose(curve.get_ydata(), 100 * shares)
+    assert [mark.get_xydata().tolist()[0] for mark in marks] == [[2, 80], [4, 92], [5, 96]]
+    assert [text.get_text() for text in axes.texts] == ["80%: 2", "90%: 4", "95%: 5"]
+
+
+def test_votes_are_shown_for_each_k_and_each_rule() -> None:
+    axes = _axes(figures.votes_panel([1, 2, 5], {"nearest": [0.9, 0.91, 0.92], "smallest": [0.9, 0.85, 0.91]}))
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[1, 2, 5]] * 2
+    np.testing.assert_allclose([line.get_ydata() for line in axes.lines], [[90, 91, 92], [90, 85, 91]])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["nearest", "smallest"]
+    assert len({line.get_marker() for line in axes.lines}) == 2
+
+
+def test_epochs_and_neighbours_are_counted_in_whole_numbers() -> None:
+    for panel in (
+        figures.loss_panel(np.array([3.0, 1.0]), "title"),
+        figures.accuracy_panel({"training": np.array([0.5, 0.9])}, "title"),
+        figures.votes_panel([1, 2], {"nearest": [0.5, 0.9]}),
+    ):
+        ticks = _axes(panel).xaxis.get_majorticklocs()
+        np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_reliability_shows_the_bins_that_are_not_empty_with_their_intervals() -> None:
+    axes = _axes(figures.reliability_panel(CALIBRATION, "title"))
+    diagonal, points = axes.lines
+    assert diagonal.get_xydata().tolist() == [[0, 0], [100, 100]]
+    np.testing.assert_allclose(points.get_xydata(), [[40, 50], [95, 90]])
+    segments = axes.collections[0].get_segments()
+    for (bottom, top), confidence, successes, count in zip(segments, (40, 95), (20, 144), (40, 160), strict=True):
+        low, high = evaluation.wilson_interval(successes, count)
+        np.testing.assert_allclose([bottom, top], [[confidence, 100 * low], [confidence, 100 * high]])
+
+
+def test_a_model_that_is_always_sure_and_right_has_a_reliability_panel() -> None:
+    calibration = evaluation.calibrate(np.arange(10), np.eye(10))
+    (figure,) = (figures.side_by_side(figures.reliability_panel(calibration, "title")),)
+    assert figure.axes[0].lines[1].get_xydata().tolist() == [[100, 100]]
+
+
+def test_the_ellipse_has_the_root_mean_squares_of_the_gradients_as_its_semi_axes() -> None:
+    generator = np.random.default_rng(0)
+    gradients = generator.normal(size=(9, 2)) @ [[30, 10], [0, 5]]
+    values, vectors = np.linalg.eigh(gradients.T @ gradients)
+    place = harris.Place(3, 4, gradients, values[::-1], vectors[:, ::-1], 1.0)
+    axes = _axes(figures.gradients_panel(place, "title", limit=100))
+    ellipse, first, second, points = axes.lines
+    np.testing.assert_array_equal(points.get_xydata(), gradients)
+    for axis, direction in zip((first, second), place.eigenvectors.T):
+        along = np.sqrt(np.mean((gradients @ direction) ** 2))
+        np.testing.assert_allclose(axis.get_xydata(), [-along * direction, along * direction])
+    # x is on the ellipse where xᵀ (GᵀG ÷ 9)⁻¹ x = 1.
+    on_it = np.einsum(
+        "ij,jk,ik->i", *[ellipse.get_xydata(), np.linalg.inv(gradients.T @ gradients / 9)], ellipse.get_xydata()
+    )
+    np.testing.assert_allclose(on_it, 1)
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-100, 100), (100, -100))  # rows are counted downwards
+    assert axes.get_aspect() == 1
+
+
+def test_each_point_is_drawn_as_the_name_of_its_class_in_its_colour() -> None:
+    points, labels = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3
+    axes = _axes(figures.glyph_scatter_panel(points, labels, ["a", "b", "c", "absent"]))
+    assert len(axes.collections) == 4
+    for k, drawn in enumerate(axes.collections):
+        np.testing.assert_array_equal(np.asarray(drawn.get_offsets()).reshape(-1, 2), points[labels == k])
+        assert drawn.get_gid() == f"class-{k}"
+    assert "60 images" in axes.get_title()
+    assert len({tuple(drawn.get_facecolors()[0]) for drawn in axes.collections[:3]}) == 3
+
+
+# Figures as a part of a page
+
+
+@pytest.fixture(scope="module")
+def drawn(data: RealData) -> dict[str, str]:
+    """Each panel as SVG, and a figure with a raster image."""
+    panels = {name: figures.svg(figures.side_by_side(panel), name) for name, panel in _panels(data).items()}
+    return {**panels, "mean": figures.svg(figures.mean_image(data.mean, 28), "mean")}
+
+
+def test_an_svg_is_one_element_that_refers_to_nothing_outside_itself(drawn: dict[str, str]) -> None:
+    for name, text in drawn.items():
+        root = _parsed_svg(text)
+        assert root.tag == "svg"
+        assert "viewBox" in root.attrib
+        assert not {"width", "height"} & root.attrib.keys()  # the page's style sets them
+        assert not re.search(rf"https?://|@import|font-family|DejaVu|<!DOCTYPE|<\?xml|\bid=\"(?!{name}-)", text)
+        references = re.findall(r'href="([^"]*)"|url\(([^)]*)\)', text)
+        identifiers = {element.attrib["id"] for element in root.iter() if "id" in element.attrib}
+        for reference in (first or second for first, second in references):
+            assert reference.startswith("data:image/png;base64,") or reference.removeprefix("#") in identifiers
+
+
+def _parsed_svg(text: str) -> Element:
+    return fromstring(text.replace("xlink:href", "href"))
+
+
+def test_several_svgs_of_one_page_share_no_identifier(drawn: dict[str, str], data: RealData) -> None:
+    again = figures.svg(figures.side_by_side(_panels(data)["loss_panel"]), "another")
+    page = [*drawn.values(), again]
+    identifiers = [identifier for text in page for identifier in re.findall(r'\bid="([^"]*)"', text)]
+    assert len(identifiers) == len(set(identifiers)) > 200
+
+
+def test_text_and_lines_of_an_svg_follow_the_theme_and_data_keep_their_colours(drawn: dict[str, str]) -> None:
+    for text in drawn.values():
+        assert "var(--ink)" in text
+        assert not re.search(r"#24292f|#d0d7de|#000000", text)
+    assert "var(--line)" in drawn["loss_panel"]
+    for color in figures.COLORS:
+        assert color in drawn["glyph_scatter_panel"]
+
+
+def test_words_of_an_svg_stay_words(drawn: dict[str, str]) -> None:
+    told = ["".join(element.itertext()).strip() for element in _parsed_svg(drawn["loss_panel"]).iter("text")]
+    assert {"epoch", "mean cross-entropy (nats)", "Softmax regression: training loss"} <= set(told)
+
+
+def test_the_same_panel_gives_the_same_svg(drawn: dict[str, str], data: RealData) -> None:
+    for name in ("glyph_scatter_panel", "gradients_panel", "votes_panel"):
+        assert figures.svg(figures.side_by_side(_panels(data)[name]), name) == drawn[name]
+
+
+def test_the_marks_of_a_class_are_found_in_an_svg_in_the_order_of_its_points(
+    drawn: dict[str, str], data: RealData
+) -> None:
+    labels = data.train.labels[:300]
+    points = pca.project(data.train.images[:300], data.mean, data.vectors[:, :2])
+    groups = {
+        element.attrib["id"]: element
+        for element in _parsed_svg(drawn["glyph_scatter_panel"]).iter("g")
+        if "id" in element.attrib
+    }
+    placed = np.concatenate(
+        [
+            [
+                [float(use.attrib["x"]), -float(use.attrib["y"])]
+                for use in groups[f"glyph_scatter_panel-class-{k}"].iter("use")
+            ]
+            for k in range(10)
+        ]
+    )
+    expected = points[np.argsort(labels, kind="stable")]
+    assert placed.shape == expected.shape
+    for axis in (0, 1):
+        slope, offset = np.polyfit(expected[:, axis], placed[:, axis], 1)
+        assert slope > 0
+        np.testing.assert_allclose(placed[:, axis], slope * expected[:, axis] + offset, atol=0.02)
+
+
+def test_an_svg_is_rounded_to_hundredths_and_no_further() -> None:
+    panel = figures.loss_panel(np.array([1.0, 0.123456789]), "title")
+    text = figures.svg(figures.side_by_side(panel), "loss")
+    decimals = [len(digits) for path in re.findall(r' d="([^"]*)"', text) for digits in re.findall(r"\.(\d+)", path)]
+    assert max(decimals) == 2

@@ -231,3 +231,86 @@ def test_centring_takes_away_nine_times_the_square_of_the_mean_gradient(digits: 
 def test_what_is_no_image_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"shape \(.*must be \(height, width\)"):
         harris.structure_tensor(np.zeros(shape))
+
+
+# Places
+
+
+def _places(image: np.ndarray) -> dict[str, harris.Place]:
+    return harris.places(image, harris.corner_response(image))
+
+
+@pytest.fixture
+def right_angle() -> np.ndarray:
+    """A quadrant of ink: one corner at (9, 15), straight edges down and to the left of it, flat elsewhere."""
+    image = np.zeros((28, 28))
+    image[10:, :15] = 200
+    return image
+
+
+def test_a_right_angle_has_its_corner_at_the_bend_and_its_edge_along_a_side(right_angle: np.ndarray) -> None:
+    found = _places(right_angle)
+    assert list(found) == ["corner", "edge", "flat"]
+    corner, edge = found["corner"], found["edge"]
+    assert abs(corner.row - 9.5) < 1
+    assert abs(corner.column - 14.5) < 1
+    assert corner.eigenvalues[1] > 0.2 * corner.eigenvalues[0]
+    assert edge.eigenvalues[1] == pytest.approx(0, abs=1e-9 * edge.eigenvalues[0])
+    along = {"down": abs(edge.column - 14.5) < 2, "across": abs(edge.row - 9.5) < 2}
+    assert sum(along.values()) == 1
+    across = edge.eigenvectors[:, 0]  # (x, y): at right angles to the edge
+    np.testing.assert_allclose(np.abs(across), [1, 0] if along["down"] else [0, 1], atol=1e-12)
+    assert corner.response > 0 > edge.response
+
+
+def test_the_flat_place_is_without_gradients_and_nearest_to_the_middle(right_angle: np.ndarray) -> None:
+    flat = _places(right_angle)["flat"]
+    assert not flat.gradients.any()
+    assert flat.eigenvalues.tolist() == [0, 0]
+    trace = np.trace(harris.structure_tensor(right_angle), axis1=-2, axis2=-1)
+    rows, columns = np.nonzero(trace == 0)
+    distances = np.hypot(rows - 13.5, columns - 13.5)
+    assert np.hypot(flat.row - 13.5, flat.column - 13.5) == distances.min()
+
+
+def test_a_place_holds_the_principal_components_of_the_gradients_around_it(digits: np.ndarray) -> None:
+    for image in digits[:10]:
+        response = harris.corner_response(image)
+        windows = harris.window_gradients(image)
+        tensor = harris.structure_tensor(image)
+        for place in harris.places(image, response).values():
+            np.testing.assert_array_equal(place.gradients, windows[place.row, place.column])
+            gram = place.gradients.T @ place.gradients
+            np.testing.assert_allclose(gram, tensor[place.row, place.column], rtol=1e-12, atol=1e-9)
+            rebuilt = place.eigenvectors @ np.diag(place.eigenvalues) @ place.eigenvectors.T
+            np.testing.assert_allclose(rebuilt, gram, atol=1e-9 * max(1, gram.max()))
+            np.testing.assert_allclose(place.eigenvectors.T @ place.eigenvectors, np.eye(2), atol=1e-12)
+            larger, smaller = place.eigenvalues
+            assert larger >= smaller >= 0
+            expected = larger * smaller - harris.KAPPA * (larger + smaller) ** 2
+            assert place.response == response[place.row, place.column]
+            np.testing.assert_allclose(place.response, expected, rtol=1e-9, atol=1e-6)
+
+
+def test_the_corner_has_the_largest_response_and_the_edge_the_smallest(digits: np.ndarray) -> None:
+    for image in digits[:10]:
+        response = harris.corner_response(image)
+        found = harris.places(image, response)
+        assert found["corner"].response == response.max()
+        assert found["edge"].response == response.min()
+
+
+def test_a_blank_image_is_flat_and_has_all_its_places_without_a_gradient() -> None:
+    found = _places(np.full((28, 28), 7))
+    assert (found["flat"].row, found["flat"].column) in {(13, 13), (13, 14), (14, 13), (14, 14)}
+    for place in found.values():
+        assert not place.gradients.any()
+        assert place.response == 0
+
+
+def test_an_image_that_is_nowhere_flat_still_has_a_flattest_place() -> None:
+    rows, columns = np.mgrid[:20, :20]
+    image = 3.0 * columns + 0.1 * (rows - 6) ** 2
+    flat = _places(image)["flat"]
+    trace = np.trace(harris.structure_tensor(image), axis1=-2, axis2=-1)
+    assert trace[flat.row, flat.column] == trace.min()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mnist_pipeline import softmax
+from mnist_pipeline.datasets import DigitSet
 
 DATA = Path(__file__).parents[2] / "data"
 TOLERANCE = 1e-9
@@ -310,3 +311,25 @@ def test_mismatched_shapes_are_refused_by_name(parameters) -> None:
         softmax.loss(W, b[:3], 0, np.ones(6))
     with pytest.raises(ValueError, match="X has 5 features"):
         softmax.predict_probabilities(W, b, np.ones((2, 5)))
+
+
+@pytest.mark.parametrize("num_images", [1, 2, 300, 2_000])
+def test_the_deviations_of_the_pixels_are_those_of_numpy(num_images: int, small_train: DigitSet) -> None:
+    images = small_train.images[:num_images]
+    found = softmax.pixel_deviations(images)
+    assert (found.shape, found.dtype) == ((784,), np.float64)
+    np.testing.assert_allclose(found, images.reshape(num_images, -1).std(axis=0, dtype=np.float64), atol=1e-9)
+    assert not found[images.reshape(num_images, -1).max(axis=0) == 0].any()
+
+
+def test_the_deviations_do_not_depend_on_the_blocks_that_they_are_summed_in(
+    small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = softmax.pixel_deviations(small_train.images)
+    for rows in (7, 999, 10_000):
+        monkeypatch.setattr(softmax, "BLOCK_ROWS", rows)
+        np.testing.assert_array_equal(softmax.pixel_deviations(small_train.images), found)
+
+
+def test_pixels_that_are_alike_in_every_image_have_no_deviation() -> None:
+    assert softmax.pixel_deviations(np.full((5_000, 2, 3), 255, np.uint8)).tolist() == [0] * 6

@@ -1,0 +1,166 @@
+"""Limits and leaks of whole runs: `python -m benchmarks.soak [--runs 20] [--data DIR]`, or `make soak`.
+
+One run under a hard limit of 2 GB of address space, as a command of its own; then many runs in a row in one process,
+with what is left after each: memory, threads, open files, stored files and bytes, bytes of the Dagster instance.
+Exits with 1 if the limited run fails, a run fails, its peak is too high, or something leaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.bench import ROOT
+
+ADDRESS_SPACE = 2_000_000_000
+MAX_PEAK = 1_200_000_000
+WARM_UP = 3  # runs until caches are filled and threads started
+MAX_GROWTH = 2_000_000  # bytes of memory a run; the allocator's noise is about a tenth
+MAX_INSTANCE = 4_000_000  # bytes a run, as docs/reliability.md says
+HEADER = "{:>4} {:>11} {:>8} {:>6} {:>13} {:>11} {:>12}"
+LINE = "{:>4} {:>8.0f} MB {:>8} {:>6} {:>13} {:>8.1f} MB {:>9.1f} MB"
+
+
+@dataclass(frozen=True)
+class State:
+    """What there is after a run: bytes resident, threads, open files; files and bytes stored; bytes of the instance."""
+
+    resident: int
+    threads: int
+    open_files: int
+    stored_files: int
+    stored: int
+    instance: int
+
+
+def main() -> int:
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory() as directory:
+        storage = Path(directory)
+        os.environ |= {"MNIST_PIPELINE_STORAGE": directory, "DAGSTER_HOME": str(storage / "dagster")}
+        if arguments.data:
+            os.environ["MNIST_PIPELINE_DATA"] = str(arguments.data.resolve())
+        faults = _limited()
+        faults += _leaks(_soak(arguments.runs, storage))
+    print("\n".join(f"FAULT: {fault}" for fault in faults) or "Nothing leaks.")
+    return 1 if faults else 0
+
+
+def _limited() -> list[str]:
+    """One run as a command, its address space limited."""
+    command = [sys.executable, "-m", "assets.cli", "run"]
+    limits = (ADDRESS_SPACE, ADDRESS_SPACE)
+    outcome = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limits),
+    )
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(
+        f"One run in {ADDRESS_SPACE / 1e9:.0f} GB of address space: exit status {outcome.returncode}, "
+        f"peak {peak / 1e9:.2f} GB resident (at most {MAX_PEAK / 1e9:.1f})",
+        flush=True,
+    )
+    faults = [f"the limited run failed: {outcome.stderr.strip()[-500:]}"] if outcome.returncode else []
+    return faults + ([f"peak memory is {peak / 1e9:.2f} GB"] if peak > MAX_PEAK else [])
+
+
+def _soak(num_runs: int, storage: Path) -> list[State]:
+    """Whole runs in a row in this process."""
+    import dagster as dg
+
+    from assets import launch
+
+    print(f"\n{num_runs} runs in a row in one process")
+    print(HEADER.format("run", "resident", "threads", "open", "stored files", "stored", "instance"))
+    states = []
+    with dg.DagsterInstance.get() as instance:
+        selected = launch.select_assets("*")
+        config = launch.load_run_config(None, selected)
+        for number in range(1, num_runs + 1):
+            with open(os.devnull, "w") as sink:  # noqa: PTH123  # the console's lines are not looked at
+                outcome = _quietly(sink.fileno(), lambda: launch.materialize(instance, selected, config))
+            if not outcome.success:
+                raise SystemExit("\n".join(launch.failures(outcome)))
+            del outcome
+            state = _state(storage)
+            states.append(state)
+            row = (state.threads, state.open_files, state.stored_files, state.stored / 1e6, state.instance / 1e6)
+            print(LINE.format(number, state.resident / 1e6, *row), flush=True)
+    return states
+
+
+def _quietly(sink: int, work):  # type: ignore[no-untyped-def]
+    """Do some work with standard output and error into a sink."""
+    kept = [os.dup(stream) for stream in (1, 2)]
+    for stream in (1, 2):
+        os.dup2(sink, stream)
+    try:
+        return work()
+    finally:
+        for stream, copy in zip((1, 2), kept):
+            os.dup2(copy, stream)
+            os.close(copy)
+
+
+def _state(storage: Path) -> State:
+    gc.collect()
+    stored = [file for file in storage.rglob("*") if file.is_file()]
+    instance = [file for file in stored if "dagster" in file.relative_to(storage).parts]
+    values = [file for file in stored if file not in set(instance)]
+    return State(
+        resident=int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize(),
+        threads=len(list(Path("/proc/self/task").iterdir())) or threading.active_count(),
+        open_files=len(list(Path("/proc/self/fd").iterdir())),
+        stored_files=len(values),
+        stored=sum(file.stat().st_size for file in values),
+        instance=sum(file.stat().st_size for file in instance),
+    )
+
+
+def _leaks(states: Sequence[State]) -> list[str]:
+    """What grows from run to run, once warm."""
+    warm = states[min(WARM_UP, len(states) - 1) :]
+    faults = []
+    for name in ("threads", "open_files", "stored_files"):
+        values = [getattr(state, name) for state in warm]
+        if values[-1] > values[0]:
+            faults.append(f"{name.replace('_', ' ')} grew from {values[0]} to {values[-1]}")
+    if len(warm) > 2:
+        growth, instance = _slope([s.resident for s in warm]), _slope([s.instance for s in warm])
+        print(
+            f"A run adds {growth / 1e6:.2f} MB of memory and {instance / 1e6:.2f} MB to the instance (median slopes)."
+        )
+        faults += [f"memory grows by {growth / 1e6:.1f} MB a run"] if growth > MAX_GROWTH else []
+        faults += [f"the instance grows by {instance / 1e6:.1f} MB a run"] if instance > MAX_INSTANCE else []
+    return faults
+
+
+def _slope(values: Sequence[int]) -> float:
+    """Median slope over all pairs (Theil and Sen): one noisy run does not move it."""
+    pairs = [(i, j) for i in range(len(values)) for j in range(i + 1, len(values))]
+    return statistics.median((values[j] - values[i]) / (j - i) for i, j in pairs)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=20, help="runs in a row (20)")
+    parser.add_argument("--data", type=Path, help="directory of four IDX files; MNIST by default")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The machine that computes: processor, cores, memory, accelerator."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+
+def describe() -> dict[str, str | int | float | None]:
+    """Processor, usable cores, memory in GB, system and accelerator, as plain values."""
+    return {
+        "processor": processor(),
+        "cores": num_cores(),
+        "memory_gb": round(memory_bytes() / 1e9, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "accelerator": accelerator(),
+    }
+
+
+def num_cores() -> int:
+    """Processors that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Main memory; 0 where the system does not tell."""
+    names = ("SC_PAGE_SIZE", "SC_PHYS_PAGES")
+    if not all(name in getattr(os, "sysconf_names", {}) for name in names):
+        return 0
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def processor() -> str:
+    """The processor's name, as the system gives it."""
+    listed = Path("/proc/cpuinfo")
+    lines = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def accelerator() -> str | None:
+    """Name of the GPU, None without one; torch is asked only where it is loaded already."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None

@@ -1,0 +1,95 @@
+"""The charts of the page, drawn from the numbers of its document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mnist_pipeline import figures, pca
+from mnist_pipeline.evaluation import MODEL_TITLES, Calibration, Evaluation
+from mnist_pipeline.harris import Place
+from mnist_pipeline.report.document import Images
+
+SQUARE = (3.2, 3.2)
+SCATTER = (5.6, 5.4)
+COMPACT = (5.2, 2.6)
+NETWORK_TITLES = {"mlp": "MLP", "cnn": "CNN"}
+TIE_RULES = {"nearest": "ties to the nearest", "smallest": "ties to the smallest label"}
+
+
+def draw(document: Mapping[str, Any], images: Images) -> dict[str, str]:
+    """Every chart by name, as SVG to be put into the page."""
+    drawn = {**_overview(document), **_pca(document, images), **_harris(document), **_models(document)}
+    return {name: figures.svg(figure, name) for name, figure in drawn.items()}
+
+
+def _overview(document: Mapping[str, Any]) -> dict[str, Figure]:
+    scores = {MODEL_TITLES[model]: _evaluation(document["models"][model]) for model in document["comparison"]["models"]}
+    return {
+        "accuracies": figures.side_by_side(figures.accuracies_panel(scores), size=COMPACT, left=figures.NAMES_WIDTH)
+    }
+
+
+def _pca(document: Mapping[str, Any], images: Images) -> dict[str, Figure]:
+    values = np.array(document["pca"]["eigenvalues"])
+    scatter = document["pca"]["scatter"]
+    points = np.stack([scatter["x"], scatter["y"]], axis=1)
+    panel = figures.glyph_scatter_panel(points, np.array(scatter["label"]), document["data"]["class_names"])
+    return {
+        "mean": figures.mean_image(images.mean, images.digits.shape[-1]),
+        "covariance": figures.matrix(images.covariance, "Covariance of the pixels", "covariance (grey levels²)"),
+        "eigenvalues_linear": figures.side_by_side(figures.eigenvalue_panel(values)),
+        "eigenvalues_logarithmic": figures.side_by_side(figures.eigenvalue_panel(values, logarithmic=True)),
+        "share": figures.side_by_side(figures.share_panel(pca.explained_share(values))),
+        "scatter": figures.side_by_side(panel, size=SCATTER, bottom=1.1),
+    }
+
+
+def _harris(document: Mapping[str, Any]) -> dict[str, Figure]:
+    places = {name: _place(place) for name, place in document["harris"]["places"].items()}
+    limit = 1.1 * max(float(np.abs(place.gradients).max()) for place in places.values()) or 1.0
+    return {
+        f"gradients_{name}": figures.side_by_side(
+            figures.gradients_panel(place, f"Gradients: {name}", limit), size=SQUARE
+        )
+        for name, place in places.items()
+    }
+
+
+def _models(document: Mapping[str, Any]) -> dict[str, Figure]:
+    votes = document["knn"]["accuracy_by_k"]
+    rules = {told: votes[rule] for rule, told in TIE_RULES.items()}
+    drawn = {"votes": figures.votes_panel(votes["k"], rules), **_learning("softmax", document["softmax"])}
+    for name, network in document["networks"].items():
+        drawn |= _learning(name, network)
+    for model in MODEL_TITLES:
+        measured = document["models"][model]["calibration"]
+        if measured:
+            title = f"{MODEL_TITLES[model]}: reliability"
+            drawn[f"reliability_{model}"] = figures.reliability_panel(Calibration(**measured), title)
+    return {name: figures.side_by_side(panel) for name, panel in drawn.items()}
+
+
+def _learning(name: str, curves: Mapping[str, Any]) -> dict[str, figures.Panel]:
+    title = NETWORK_TITLES.get(name, MODEL_TITLES[name])
+    accuracies = {
+        told: np.array(curves[key])
+        for key, told in (("accuracy", "training"), ("held_out_accuracy", "held-out"))
+        if curves.get(key)
+    }
+    return {
+        f"{name}_loss": figures.loss_panel(np.array(curves["loss"]), title),
+        f"{name}_accuracy": figures.accuracy_panel(accuracies, title),
+    }
+
+
+def _evaluation(measured: Mapping[str, Any]) -> Evaluation:
+    return Evaluation(**{name: value for name, value in measured.items() if name != "seconds"})
+
+
+def _place(found: Mapping[str, Any]) -> Place:
+    gradients, eigenvalues, eigenvectors = (np.array(found[name]) for name in Place._fields[2:5])
+    return Place(found["row"], found["column"], gradients, eigenvalues, eigenvectors, found["response"])
