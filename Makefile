@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: run ui test lint bench bench-quick constraints clean help
+.PHONY: run ui test lint fuzz soak bench bench-quick constraints clean help
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,6 +19,9 @@ ui: $(VENV)/installed  ## Serve the Dagster UI on http://127.0.0.1:3000; ARGS="-
 test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 	@$(BIN)/python -m pytest $(ARGS)
 
+fuzz: $(VENV)/installed-test  ## Try the reader on 100,000 malformed data sets (5 minutes)
+	@$(BIN)/python -m pytest tests/methods/test_datasets_fuzz.py --fuzz-cases 100000
+
 lint: $(VENV)/installed-test  ## Lint, check formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -29,6 +32,9 @@ bench: $(VENV)/installed-bench  ## Measure the methods beside what a user would 
 
 bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (3 minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks --quick $(ARGS)
+
+soak: $(VENV)/installed  ## Run everything in 2 GB of address space, then 20 times in one process, and look for leaks
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 constraints:  ## Resolve constraints.txt anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header --no-annotate --quiet \
