@@ -112,12 +112,15 @@ def digit_images(train_digits: DigitSet):
     from mnist_pipeline import figures
 
     with stopwatch() as watch:
-        images = datasets.first_of_each_class(train_digits)
+        images, means = datasets.first_of_each_class(train_digits), datasets.class_means(train_digits)
     return result(
         images,
         f"{len(images)} classes",
         seconds=watch.seconds,
-        figures={"digits": figures.digit_row(images, CLASS_NAMES, "The first training image of each class")},
+        figures={
+            "digits": figures.digit_row(images, CLASS_NAMES, "The first training image of each class"),
+            "class_means": figures.digit_row(means, CLASS_NAMES, "The mean training image of each class"),
+        },
     )
 
 

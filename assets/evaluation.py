@@ -13,11 +13,12 @@ import pandas as pd
 
 from assets import settings
 from assets.checks import Measured, at_least, at_most, checks, exactly
+from assets.harris import clearest_places
 from assets.knn import accuracy_by_k
 from assets.networks import build, layer_rows
 from assets.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from assets.results import SECONDS, result, stopwatch
-from mnist_pipeline import datasets, evaluation, harris, machine, softmax
+from mnist_pipeline import datasets, evaluation, machine, softmax
 from mnist_pipeline.datasets import CLASS_NAMES, NUM_CLASSES, DigitSet
 from mnist_pipeline.evaluation import MODEL_TITLES, Champion, Comparison, Evaluation
 from mnist_pipeline.pca import Eigendecomposition
@@ -86,7 +87,10 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
                     }
                 )
             },
-            figures={"confusion": figures.confusion_matrix(counts, f"{title}: confusion", CLASS_NAMES)},
+            figures={
+                "confusion": figures.confusion_matrix(counts, f"{title}: confusion", CLASS_NAMES),
+                **({"reliability": figures.reliability(found.calibration, title)} if found.calibration else {}),
+            },
             checks={
                 "counts_add_up": exactly(counts.sum(), len(test_digits.labels)),
                 "accuracy_above_floor": above_floor(model, found),
@@ -203,7 +207,7 @@ def evaluation_report(
     from mnist_pipeline.report import document, page
 
     assets = provenance(context.instance)
-    place_digit = int(harris_corners.response.max(axis=(1, 2)).argmax())
+    place_digit, places = clearest_places(digit_images, harris_corners)
     shown = document.scattered(train_digits.labels)
     with stopwatch() as watch:
         composed = document.compose(
@@ -231,7 +235,7 @@ def evaluation_report(
                     "difference": harris_corners.gram_difference.tolist(),
                     "centering_change": harris_corners.centering_change.tolist(),
                 },
-                places=harris.places(digit_images[place_digit], harris_corners.response[place_digit]),
+                places=places,
                 place_digit=place_digit,
                 num_neighbors=int(knn_predictions.num_neighbors),
                 neighbors=knn_predictions.indices,

@@ -41,6 +41,7 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
 
     with stopwatch() as watch:
         found = _find(digit_images, config)
+    _, places = clearest_places(digit_images, found)
     difference, change = float(found.gram_difference.max()), float(np.median(found.centering_change))
     return result(
         found,
@@ -51,13 +52,22 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
             "max_relative_difference": difference,
             "centering_change": change,
         },
-        figures={"corners": figures.harris_corners(digit_images, found.response, found.corners)},
+        figures={
+            "corners": figures.harris_corners(digit_images, found.response, found.corners),
+            "gradients": figures.side_by_side(*figures.gradients(places).values(), size=figures.SQUARE),
+        },
         config=config,
         checks={
             "equals_pca": at_most(difference, 1e-10),
             "corners_found": at_least(np.count_nonzero(found.corners), 1),
         },
     )
+
+
+def clearest_places(images: np.ndarray, found: Corners) -> tuple[int, dict[str, harris.Place]]:
+    """The digit with the clearest corner, and a corner, an edge and a flat place on it."""
+    digit = int(found.response.max(axis=(1, 2)).argmax())
+    return digit, harris.places(images[digit], found.response[digit])
 
 
 def _find(images: np.ndarray, config: HarrisConfig) -> Corners:

@@ -89,15 +89,21 @@ def knn_predictions(
     found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)
     wrong = np.flatnonzero(labels != test_digits.labels)
     accuracies = pd.DataFrame(accuracy_by_k(found, train_digits.labels, test_digits.labels))
+    rules = {told: accuracies[rule].tolist() for rule, told in figures.TIE_RULES.items()}
     return result(
         found,
         f"k = {config.num_neighbors}: {len(labels) / watch.seconds:,.0f} images a second",
         seconds=watch.seconds,
         numbers={"count": len(labels)},
         tables={"accuracy_by_k": accuracies},
-        figures={"errors": figures.neighbor_errors(*_shown(found, wrong, train_digits, test_digits))}
-        if len(wrong)
-        else {},
+        figures={
+            "accuracy_by_k": figures.side_by_side(figures.votes_panel(accuracies["k"].tolist(), rules)),
+            **(
+                {"errors": figures.neighbor_errors(*_shown(found, wrong, train_digits, test_digits))}
+                if len(wrong)
+                else {}
+            ),
+        },
         config=config,
         seed=seed,
         checks={"equals_brute_force": exactly(_agreement(found, train_digits, test_digits, seed.value), 1)},

@@ -188,11 +188,8 @@ def first_of_each_class(digits: DigitSet) -> np.ndarray:
 
 def class_means(digits: DigitSet) -> np.ndarray:
     """Mean image of each class, float64 (NUM_CLASSES, 28, 28); zero for a class without images."""
-    means = [
-        digits.images[digits.labels == k].mean(axis=0) if (digits.labels == k).any() else np.zeros((IMAGE_SIDE,) * 2)
-        for k in range(NUM_CLASSES)
-    ]
-    return np.stack(means)
+    classes = [digits.images[digits.labels == k] for k in range(NUM_CLASSES)]
+    return np.stack([images.sum(axis=0, dtype=np.int64) / max(1, len(images)) for images in classes])
 
 
 def load_digits(root: str | Path, split: Split, *, canonical: bool = False) -> DigitSet:

@@ -60,6 +60,8 @@ STYLE: Any = {
     "figure.constrained_layout.use": True,
 }
 PNG_EFFORT = 3  # of 9: a tenth larger files in half the time
+TIE_RULES = {"nearest": "ties to the nearest", "smallest": "ties to the smallest label"}
+SQUARE = (3.2, 3.2)  # inches, of a panel with equal axes
 PREVIEW_WIDTHS = (480, 400, 320, 240, 160)
 PREVIEW_BYTES = 16_000  # Dagster keeps several copies of what the metadata holds
 PREVIEW_COLORS = 48
@@ -485,6 +487,11 @@ def votes_panel(ks: Sequence[int], accuracies: Mapping[str, Sequence[float]]) ->
     return draw
 
 
+def reliability(calibration: Calibration, title: str) -> Figure:
+    """The reliability diagram of a model."""
+    return side_by_side(reliability_panel(calibration, f"{title}: reliability"))
+
+
 def reliability_panel(calibration: Calibration, title: str) -> Panel:
     """Accuracy against confidence, with 95% intervals: on the diagonal, a model is as sure as it is right."""
 
@@ -501,6 +508,12 @@ def reliability_panel(calibration: Calibration, title: str) -> Panel:
         axes.grid(alpha=0.6)
 
     return draw
+
+
+def gradients(places: Mapping[str, Place]) -> dict[str, Panel]:
+    """A panel of `gradients_panel` for each place, with the same axes."""
+    limit = 1.1 * max(float(np.abs(place.gradients).max()) for place in places.values()) or 1.0
+    return {name: gradients_panel(place, f"Gradients: {name}", limit) for name, place in places.items()}
 
 
 def gradients_panel(place: Place, title: str, limit: float) -> Panel:

@@ -13,11 +13,9 @@ from mnist_pipeline.evaluation import MODEL_TITLES, Calibration, Evaluation
 from mnist_pipeline.harris import Place
 from mnist_pipeline.report.document import Images
 
-SQUARE = (3.2, 3.2)
 SCATTER = (5.6, 5.4)
 COMPACT = (5.2, 2.6)
 NETWORK_TITLES = {"mlp": "MLP", "cnn": "CNN"}
-TIE_RULES = {"nearest": "ties to the nearest", "smallest": "ties to the smallest label"}
 
 
 def draw(document: Mapping[str, Any], images: Images) -> dict[str, str]:
@@ -50,27 +48,25 @@ def _pca(document: Mapping[str, Any], images: Images) -> dict[str, Figure]:
 
 def _harris(document: Mapping[str, Any]) -> dict[str, Figure]:
     places = {name: _place(place) for name, place in document["harris"]["places"].items()}
-    limit = 1.1 * max(float(np.abs(place.gradients).max()) for place in places.values()) or 1.0
     return {
-        f"gradients_{name}": figures.side_by_side(
-            figures.gradients_panel(place, f"Gradients: {name}", limit), size=SQUARE
-        )
-        for name, place in places.items()
+        f"gradients_{name}": figures.side_by_side(panel, size=figures.SQUARE)
+        for name, panel in figures.gradients(places).items()
     }
 
 
 def _models(document: Mapping[str, Any]) -> dict[str, Figure]:
     votes = document["knn"]["accuracy_by_k"]
-    rules = {told: votes[rule] for rule, told in TIE_RULES.items()}
+    rules = {told: votes[rule] for rule, told in figures.TIE_RULES.items()}
     drawn = {"votes": figures.votes_panel(votes["k"], rules), **_learning("softmax", document["softmax"])}
     for name, network in document["networks"].items():
         drawn |= _learning(name, network)
+    reliability = {}
     for model in MODEL_TITLES:
         measured = document["models"][model]["calibration"]
         if measured:
-            title = f"{MODEL_TITLES[model]}: reliability"
-            drawn[f"reliability_{model}"] = figures.reliability_panel(Calibration(**measured), title)
-    return {name: figures.side_by_side(panel) for name, panel in drawn.items()}
+            figure = figures.reliability(Calibration(**measured), MODEL_TITLES[model])
+            reliability[f"reliability_{model}"] = figure
+    return {name: figures.side_by_side(panel) for name, panel in drawn.items()} | reliability
 
 
 def _learning(name: str, curves: Mapping[str, Any]) -> dict[str, figures.Panel]:

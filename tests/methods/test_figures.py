@@ -137,6 +137,11 @@ def _draw_learning_curves(data: RealData) -> Figure:
 
 
 @_drawing
+def _draw_reliability(data: RealData) -> Figure:
+    return figures.reliability(CALIBRATION, "Convolutional network")
+
+
+@_drawing
 def _draw_confusion(data: RealData) -> Figure:
     counts = np.array(data.evaluation(0.08).confusion_matrix)
     return figures.confusion_matrix(counts, "Softmax regression: confusion", CLASS_NAMES)
@@ -218,6 +223,16 @@ def test_every_plot_and_every_panel_of_the_module_is_drawn_here() -> None:
     }
     drawn = {name for draw in (*DRAWINGS.values(), _panels) for name in draw.__code__.co_names}
     assert plots <= drawn
+
+
+def test_gradients_of_several_places_have_the_same_axes(data: RealData) -> None:
+    places = harris.places(data.digits[4], harris.corner_response(data.digits[4]))
+    panels = figures.gradients(places)
+    assert list(panels) == ["corner", "edge", "flat"]
+    limits = {(axes.get_xlim(), axes.get_ylim()) for axes in figures.side_by_side(*panels.values()).axes}
+    ((horizontal, vertical),) = limits
+    assert horizontal == vertical[::-1]
+    assert horizontal[1] > max(np.abs(place.gradients).max() for place in places.values())
 
 
 def test_the_same_data_give_the_same_bytes(data: RealData) -> None:
