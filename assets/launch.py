@@ -17,7 +17,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster_shared.error import SerializableErrorInfo
 from pydantic import ValidationError
 
-from assets import storage
+from assets import exclusive, interruption, publication, storage
 from assets.console import console_logger, log_path
 from assets.definitions import assets, defs
 from assets.digits import observe_data_directory
@@ -28,6 +28,7 @@ from assets.versions import function_of
 from mnist_pipeline.datasets import DatasetError
 from mnist_pipeline.evaluation import Comparison
 
+NOT_MATERIALIZED = "not materialized"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 
 
@@ -122,10 +123,32 @@ def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[s
 def materialize(
     instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], config: dict[str, Any]
 ) -> dg.JobExecutionResult:
-    """Run the selected assets, telling each as it finishes."""
-    return dg.execute_job(
-        dg.reconstructable(console_job), instance, run_config=config, asset_selection=sorted(selected)
-    )
+    """Run the selected assets, telling each as it finishes; a run that is interrupted counts as canceled."""
+    with exclusive.alive() as tags:
+        outcome = dg.execute_job(
+            dg.reconstructable(console_job),
+            instance,
+            run_config=config,
+            asset_selection=sorted(selected),
+            tags=tags,
+        )
+    if interruption.received():
+        instance.report_run_canceled(outcome.dagster_run, "It was interrupted on the command line.")
+        raise KeyboardInterrupt
+    return outcome
+
+
+def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    """Every asset with its state: "ok", "not materialized", or what is wrong with what is stored of it."""
+    publication.forget()
+    graph = defs.resolve_asset_graph()
+    rows = []
+    for key in graph.toposorted_asset_keys:
+        if key in graph.materializable_asset_keys:
+            recorded = storage.recorded_version(instance, key)
+            state = storage.current().fault(key.to_user_string(), recorded) or "ok"
+            rows.append((key.to_user_string(), NOT_MATERIALIZED if state == "missing" and not recorded else state))
+    return rows
 
 
 def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str, str]]:

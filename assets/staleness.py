@@ -1,4 +1,4 @@
-"""What Dagster calls missing or out of sync, and what of it can run now."""
+"""What Dagster calls missing or out of sync, or storage has lost, and what of it can run now."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
+
+from assets import storage
+from assets.storage import recorded_version
 
 # Dagster shows staleness in its UI and over GraphQL, and offers no public function for it: this module is
 # the one that reaches for the class behind both.
@@ -30,10 +33,10 @@ class _Loading(LoadingContext):
 
 
 def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[dg.AssetKey, str]:
-    """The assets that Dagster calls missing or out of sync, each with its reason.
+    """The assets that Dagster calls missing or out of sync, and those that storage has not whole, with the reason.
 
     An asset is out of sync if its code version, or the data version of one of its parents, is another than
-    when it was materialized.
+    when it was materialized; or if a file of it is missing, damaged, or other than Dagster's record says.
     """
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
@@ -51,6 +54,8 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
                 else f"{cause.dependency.asset_key.to_user_string()} has a new version"
                 for cause in resolver.get_stale_causes(key)
             )
+        elif fault := storage.current().fault(key.to_user_string(), recorded_version(instance, key)):
+            reasons[key] = fault
     return reasons
 
 

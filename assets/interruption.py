@@ -1,0 +1,91 @@
+"""Ctrl-C and SIGTERM end a command within seconds: by an exception at first, by force where that takes too long.
+
+Nothing that is stored is at risk: a process may be killed at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE_SECONDS = 1.5
+EXIT_CODE = 130
+MESSAGE = "\nInterrupted. Results that were stored stay; mnist-pipeline run --changed goes on from here.\n"
+
+_state = {"bounded": False, "received": False}
+
+
+def received() -> bool:
+    """Whether this command has been told to end."""
+    return _state["received"]
+
+
+def release() -> None:
+    """Leave signals to a command that ends in its own way and time."""
+    _state["bounded"] = False
+    for each in SIGNALS:
+        signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def bounded() -> Iterator[None]:
+    """Within, a signal raises KeyboardInterrupt, and the process ends soon after, with exit code 130.
+
+    The interpreter runs a signal's handler only between two of its own instructions, and a library may hold it up
+    for long; so the signal's number also goes into a pipe, at whose other end a thread counts the seconds.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = {each: signal.signal(each, _interrupt) for each in SIGNALS}
+    woken_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _state.update(bounded=True, received=False)
+    threading.Thread(target=_watch, args=(reader,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(woken_before)
+        if _state["bounded"] and _state["received"]:
+            _end()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        os.close(writer)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    _state["received"] = True
+    raise KeyboardInterrupt
+
+
+def _watch(reader: int) -> None:
+    """After a signal, wait for a second one or for the time to pass, and end the process."""
+    with os.fdopen(reader, "rb", buffering=0) as pipe:
+        while told := pipe.read(1):
+            if told[0] in SIGNALS and _state["bounded"]:
+                _state["received"] = True
+                select.select([pipe], [], [], GRACE_SECONDS)
+                _end()
+
+
+def _end() -> NoReturn:
+    """End this process and its children now."""
+    if "multiprocessing" in sys.modules:
+        import multiprocessing
+
+        for child in multiprocessing.active_children():
+            child.kill()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        os.write(2, MESSAGE.encode())
+    os._exit(EXIT_CODE)
