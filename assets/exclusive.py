@@ -66,16 +66,21 @@ def alive() -> Iterator[dict[str, str]]:
 
 def end_leftovers(instance: dg.DagsterInstance) -> int:
     """Mark as failed the runs whose process is gone; say how many."""
-    gone = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_gone(run)]
+    gone = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_gone(instance, run)]
     for run in gone:
         instance.report_run_failed(run, ENDED)
         (_directory() / run.tags[PROCESS_TAG]).unlink(missing_ok=True)
     return len(gone)
 
 
-def _is_gone(run: dg.DagsterRun) -> bool:
+def _is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     name = run.tags.get(PROCESS_TAG, "")
-    return re.fullmatch(r"[0-9]+-[0-9a-f]{32}", name) is not None and files.holder(_directory() / name) is None
+    if not re.fullmatch(r"[0-9]+-[0-9a-f]{32}", name):
+        return False
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    if parent and parent.tags.get(PROCESS_TAG) == name:
+        return False  # a run executed again has the tags of the first one, until it has its own
+    return files.holder(_directory() / name) is None
 
 
 def _directory() -> Path:
@@ -85,12 +90,13 @@ def _directory() -> Path:
 def one_at_a_time(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
     """The same executor, which waits for its turn at the storage before the first step."""
 
-    @dg.executor(name=definition.name, config_schema=definition.config_schema, requirements=definition.get_requirements)
-    def waiting(context: dg.InitExecutorContext) -> dg.Executor:
-        create: Any = definition.executor_creation_fn
-        return _Waiting(create(context))
-
-    return waiting
+    source: Any = definition
+    return dg.ExecutorDefinition(
+        definition.name,
+        config_schema=source.config_schema,
+        requirements=source.get_requirements,
+        executor_creation_fn=lambda context: _Waiting(source.executor_creation_fn(context)),
+    )
 
 
 class _Waiting(dg.Executor):
@@ -109,7 +115,7 @@ class _Waiting(dg.Executor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         with contextlib.ExitStack() as stack:
-            if PROCESS_TAG not in plan_context.dagster_run.tags:
+            if not files.is_held(_directory() / plan_context.dagster_run.tags.get(PROCESS_TAG, "")):
                 plan_context.instance.add_run_tags(plan_context.run_id, stack.enter_context(alive()))
             with dg.raise_execution_interrupts():  # a run that waits can be terminated
                 stack.enter_context(turn(plan_context.log.info))

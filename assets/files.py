@@ -106,7 +106,7 @@ def locked(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
         Whether it was taken here; False within a process that holds it already.
     """
     key = (os.getpid(), path)
-    if key in _held:
+    if is_held(path):
         yield False
         return
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -124,6 +124,11 @@ def locked(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
             _held.remove(key)
             _sign(descriptor, "")
         os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Whether this process holds a lock file."""
+    return (os.getpid(), path) in _held
 
 
 def holder(path: Path) -> str | None:
