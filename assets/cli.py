@@ -35,6 +35,13 @@ class Interruptible(click.Group):
         with interruption.bounded():
             return super().main(*args, **kwargs)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Carry the command out; where it is interrupted, end before anything else is told."""
+        try:
+            return super().invoke(ctx)
+        finally:
+            interruption.finish()
+
 
 @click.group(cls=Interruptible, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context

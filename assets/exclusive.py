@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from dagster._core.execution.plan.plan import ExecutionPlan
 
 PROCESS_TAG = "mnist-pipeline/process"
-UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 ENDED = "Its process ended without a word (killed, or the machine went down); mnist-pipeline run --changed goes on."
 WAITING = "Another run ({holder}) is writing into {root}; waiting for it to end …"
 

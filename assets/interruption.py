@@ -12,11 +12,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GRACE_SECONDS = 1.5
+STEPS_SECONDS = 1.0  # what step processes get to end by themselves
+GRACE_SECONDS = 1.0  # what this process gets after that
 EXIT_CODE = 130
 MESSAGE = "\nInterrupted. Results that were stored stay; mnist-pipeline run --changed goes on from here.\n"
 
@@ -42,7 +44,7 @@ def bounded() -> Iterator[None]:
     The interpreter runs a signal's handler only between two of its own instructions, and a library may hold it up
     for long; so the signal's number also goes into a pipe, at whose other end a thread counts the seconds.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if _state["bounded"] or threading.current_thread() is not threading.main_thread():
         yield
         return
     reader, writer = os.pipe()
@@ -55,8 +57,8 @@ def bounded() -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(woken_before)
-        if _state["bounded"] and _state["received"]:
-            _end()
+        finish()
+        _state["bounded"] = False
         for each, handler in before.items():
             signal.signal(each, handler)
         os.close(writer)
@@ -67,24 +69,45 @@ def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def finish() -> None:
+    """End here if this command has been told to."""
+    if _state["bounded"] and _state["received"]:
+        _end()
+
+
 def _watch(reader: int) -> None:
     """After a signal, wait for a second one or for the time to pass, and end the process."""
     with os.fdopen(reader, "rb", buffering=0) as pipe:
         while told := pipe.read(1):
             if told[0] in SIGNALS and _state["bounded"]:
                 _state["received"] = True
-                select.select([pipe], [], [], GRACE_SECONDS)
+                if not select.select([pipe], [], [], STEPS_SECONDS)[0]:
+                    _end_steps()
+                    select.select([pipe], [], [], GRACE_SECONDS)
                 _end()
+
+
+def _end_steps() -> None:
+    """Kill the step processes of the multiprocess executor."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    for child in multiprocessing.active_children() if multiprocessing else ():
+        child.kill()
+
+
+def _end_children() -> None:
+    """Kill all children but the one that cleans up after the others; where there is no /proc, the steps only."""
+    for listed in Path("/proc/self/task").glob("*/children"):
+        for pid in listed.read_text().split():
+            with contextlib.suppress(OSError):
+                if b"resource_tracker" not in Path("/proc", pid, "cmdline").read_bytes():
+                    os.kill(int(pid), signal.SIGKILL)
 
 
 def _end() -> NoReturn:
     """End this process and its children now."""
-    if "multiprocessing" in sys.modules:
-        import multiprocessing
-
-        for child in multiprocessing.active_children():
-            child.kill()
     with contextlib.suppress(OSError, ValueError):
+        _end_steps()
+        _end_children()
         sys.stdout.flush()
     with contextlib.suppress(OSError):
         os.write(2, MESSAGE.encode())
