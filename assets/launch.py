@@ -142,12 +142,13 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     """Every asset with its state: "ok", "not materialized", or what is wrong with what is stored of it."""
     publication.forget()
     graph = defs.resolve_asset_graph()
+    recorded = storage.recorded_versions(instance)
     rows = []
     for key in graph.toposorted_asset_keys:
         if key in graph.materializable_asset_keys:
-            recorded = storage.recorded_version(instance, key)
-            state = storage.current().fault(key.to_user_string(), recorded) or "ok"
-            rows.append((key.to_user_string(), NOT_MATERIALIZED if state == "missing" and not recorded else state))
+            name = key.to_user_string()
+            state = storage.current().fault(name, recorded.get(name)) or "ok"
+            rows.append((name, NOT_MATERIALIZED if state == "missing" and name not in recorded else state))
     return rows
 
 

@@ -10,7 +10,6 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContext
 
 from assets import storage
-from assets.storage import recorded_version
 
 # Dagster shows staleness in its UI and over GraphQL, and offers no public function for it: this module is
 # the one that reaches for the class behind both.
@@ -40,6 +39,7 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     """
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
+    recorded = storage.recorded_versions(instance)
     reasons = {}
     for key in graph.toposorted_asset_keys:
         if key not in graph.materializable_asset_keys:
@@ -54,7 +54,7 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
                 else f"{cause.dependency.asset_key.to_user_string()} has a new version"
                 for cause in resolver.get_stale_causes(key)
             )
-        elif fault := storage.current().fault(key.to_user_string(), recorded_version(instance, key)):
+        elif fault := storage.current().fault(key.to_user_string(), recorded.get(key.to_user_string())):
             reasons[key] = fault
     return reasons
 
