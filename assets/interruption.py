@@ -23,6 +23,7 @@ EXIT_CODE = 130
 MESSAGE = "\nInterrupted. Results that were stored stay; mnist-pipeline run --changed goes on from here.\n"
 
 _state = {"bounded": False, "received": False}
+_terminal = [2]  # standard error as it was at first: within a step, Dagster has its own in its place
 
 
 def received() -> bool:
@@ -52,6 +53,7 @@ def bounded() -> Iterator[None]:
     before = {each: signal.signal(each, _interrupt) for each in SIGNALS}
     woken_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     _state.update(bounded=True, received=False)
+    _terminal.append(os.dup(2))
     threading.Thread(target=_watch, args=(reader,), daemon=True).start()
     try:
         yield
@@ -61,6 +63,7 @@ def bounded() -> Iterator[None]:
         _state["bounded"] = False
         for each, handler in before.items():
             signal.signal(each, handler)
+        os.close(_terminal.pop())
         os.close(writer)
 
 
@@ -110,5 +113,5 @@ def _end() -> NoReturn:
         _end_children()
         sys.stdout.flush()
     with contextlib.suppress(OSError):
-        os.write(2, MESSAGE.encode())
+        os.write(_terminal[-1], MESSAGE.encode())
     os._exit(EXIT_CODE)

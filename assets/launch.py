@@ -21,7 +21,7 @@ from assets import exclusive, interruption, publication, storage
 from assets.console import console_logger, log_path
 from assets.definitions import assets, defs
 from assets.digits import observe_data_directory
-from assets.evaluation import model_seconds, origin, provenance
+from assets.evaluation import MODELS, model_seconds, origin
 from assets.seed import Seed
 from assets.staleness import out_of_sync, ready
 from assets.versions import function_of
@@ -202,7 +202,8 @@ def model_rows(instance: dg.DagsterInstance) -> list[tuple[str, str, str, str, s
         comparison: Comparison = storage.current().read("model_comparison")
     except storage.StorageError:
         return []
-    origins = provenance(instance)
+    steps = [step for pair in MODELS.values() for step in pair]
+    origins = {step: origin(instance, dg.AssetKey(step)) for step in steps}
     rows = []
     for model, figures in comparison.models.items():
         seconds = model_seconds(origins, model)

@@ -115,7 +115,7 @@ class Shelf:
             for name, content in contents.items():
                 self._clear_way(name)
                 files.write(self._staged(name, content.sha256), content.writer)
-            text = _encode(manifest)
+            text = encode(manifest)
             files.write(self._manifest_path(manifest.asset), lambda file: files.write_bytes(file, text))
         except BaseException:
             with contextlib.suppress(DamageError):
@@ -298,7 +298,8 @@ def _checksum(file: BinaryIO) -> str:
     return sha256.hexdigest()
 
 
-def _encode(manifest: Manifest) -> bytes:
+def encode(manifest: Manifest) -> bytes:
+    """A manifest as it lies in its file, with its own checksum."""
     document = {
         "asset": manifest.asset,
         "data_version": manifest.data_version,
@@ -313,7 +314,7 @@ def _decode(key: str, text: bytes) -> Manifest:
     document: dict[str, Any] = json.loads(text)
     entries = {name: Entry(entry["bytes"], entry["sha256"]) for name, entry in document["files"].items()}
     manifest = Manifest(document["asset"], document["data_version"], entries)
-    if _encode(manifest) != text:
+    if encode(manifest) != text:
         raise ValueError("its checksum is another")
     if manifest.asset != key:
         raise ValueError(f"it is that of {manifest.asset}")

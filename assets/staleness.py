@@ -39,6 +39,7 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     """
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
+    resolver.instance_queryer.prefetch_asset_records(graph.get_all_asset_keys())
     recorded = storage.recorded_versions(instance)
     reasons = {}
     for key in graph.toposorted_asset_keys:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gc
 import io
 import json
 import os
@@ -46,11 +47,14 @@ def _preload() -> None:
     import torch
     import torchvision  # noqa: F401
 
-    import assets.console
-    import assets.launch  # noqa: F401
+    from assets import launch
     from mnist_pipeline import figures, knn, networks, pca, softmax, training  # noqa: F401
 
     torch.set_num_threads(2)
+    launch.console_job()
+    launch.select_assets("*")
+    gc.collect()
+    gc.freeze()
 
 
 def _fork(request: dict[str, Any]) -> int:

@@ -48,7 +48,7 @@ MOMENTS = [
     "recorded",
 ]
 BETWEEN = [(moment, 2) for moment in ("file half written", "file staged", "in place")]
-NUM_RANDOM = 30
+NUM_RANDOM = 21
 SETTLED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
@@ -60,7 +60,7 @@ class Trial:
     ) -> None:
         self.nursery, self.slices, self.undisturbed = nursery, slices, undisturbed
         self.storage = place / "trial"
-        self.old, self.new = (_manifests(directory) for directory in undisturbed)
+        self.old, self.new = (manifests(directory) for directory in undisturbed)
 
     def begin(self, key: str) -> None:
         """Set the asset back to its old value, stored and recorded as if an earlier run had made it."""
@@ -71,7 +71,7 @@ class Trial:
         figures = {Path(name).stem for name in self.old[key].files if name.startswith("figures/")}
         pictures = {name: old.read_figure(key, name) for name in sorted(figures)}
         Storage(self.storage).write(key, old.read(key), pictures)
-        assert _manifests(self.storage)[key] == self.old[key]
+        assert manifests(self.storage)[key] == self.old[key]
         with _instance(self.storage) as instance:
             tags = {"dagster/data_version": str(self.old[key].data_version), "dagster/code_version": "another"}
             instance.report_runless_asset_event(dg.AssetMaterialization(key, tags=tags))
@@ -89,7 +89,7 @@ class Trial:
     def require_nothing_lost(self, *changing: str) -> None:
         """Every value reads back, bit for bit the old or the new one; the new one only where it was being made."""
         publication.forget()
-        found = _manifests(self.storage)
+        found = manifests(self.storage)
         assert sorted(found) == KEYS
         for key, manifest in found.items():
             assert manifest in ((self.old[key], self.new[key]) if key in changing else (self.new[key],)) or (
@@ -106,7 +106,7 @@ class Trial:
         assert ended.code == 0, ended.output
         assert "Everything is in sync." in ended.output
         publication.forget()
-        found = _manifests(self.storage)
+        found = manifests(self.storage)
         assert {k: m for k, m in found.items() if k != REPORT} == {k: m for k, m in self.new.items() if k != REPORT}
         stored = Storage(self.storage)
         for key, manifest in found.items():
@@ -150,7 +150,7 @@ def test_a_process_killed_while_it_writes_leaves_the_old_value_or_the_new_one(
     trial.require_nothing_lost(key)
     committed = MOMENTS.index(moment) >= MOMENTS.index("manifest staged")
     if key != REPORT:
-        assert _manifests(trial.storage)[key] == (trial.new if committed else trial.old)[key]
+        assert manifests(trial.storage)[key] == (trial.new if committed else trial.old)[key]
     trial.require_recovery()
 
 
@@ -161,7 +161,8 @@ def test_a_process_killed_while_it_writes_leaves_the_old_value_or_the_new_one(
 def test_an_exception_while_writing_leaves_the_old_value_or_the_new_one(key: str, moment: str, trial: Trial) -> None:
     trial.begin(key)
     ended = trial.suffer(key, "exceptions", moment=moment, action="error")
-    assert f"{key} failed: [Errno 5] a fault was injected" in ended.output
+    assert f"{key} failed: " in ended.output
+    assert "a fault was injected" in ended.output
     trial.require_nothing_lost(key)
     trial.require_recovery()
 
@@ -248,7 +249,7 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copytree(source / name, target / name, copy_function=os.link)
 
 
-def _manifests(directory: Path) -> dict[str, Manifest]:
+def manifests(directory: Path) -> dict[str, Manifest]:
     shelf = Storage(directory).shelf
     found = {key: shelf.manifest(key) for key in shelf.keys()}  # noqa: SIM118  # not a mapping
     return {key: manifest for key, manifest in found.items() if manifest}
