@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,20 @@ def slices(train: DigitSet, test: DigitSet, place: Path) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def nursery(place: Path) -> Iterator[Nursery]:
+    with _nursery(place / "outputs") as nursery:
+        yield nursery
+
+
+@pytest.fixture(scope="session")
+def nurseries(nursery: Nursery, place: Path) -> Iterator[tuple[Nursery, Nursery]]:
+    """Two of them, for faults that are independent of each other."""
+    with _nursery(place / "outputs of the second") as second:
+        yield nursery, second
+
+
+@contextmanager
+def _nursery(outputs: Path) -> Iterator[Nursery]:
+    outputs.mkdir()
     process = subprocess.Popen(
         [sys.executable, str(NURSERY)],
         cwd=PROJECT,
@@ -111,8 +126,7 @@ def nursery(place: Path) -> Iterator[Nursery]:
     )
     assert process.stdout is not None
     assert json.loads(process.stdout.readline()) == {"ready": True}
-    (place / "outputs").mkdir()
-    yield Nursery(process, place / "outputs")
+    yield Nursery(process, outputs)
     assert process.stdin is not None
     process.stdin.close()
     process.wait(30)

@@ -10,9 +10,12 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from queue import Queue
+from typing import Any, TypeVar
 
 import dagster as dg
 import pytest
@@ -49,6 +52,8 @@ MOMENTS = [
 ]
 BETWEEN = [(moment, 2) for moment in ("file half written", "file staged", "in place")]
 NUM_RANDOM = 21
+COUNTING = threading.Lock()
+T = TypeVar("T")
 SETTLED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
@@ -59,7 +64,7 @@ class Trial:
         self, nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], place: Path
     ) -> None:
         self.nursery, self.slices, self.undisturbed = nursery, slices, undisturbed
-        self.storage = place / "trial"
+        self.storage = place / f"trial-{nursery.directory.name}"
         self.old, self.new = (manifests(directory) for directory in undisturbed)
 
     def begin(self, key: str) -> None:
@@ -84,7 +89,8 @@ class Trial:
         return ended
 
     def count(self, kind: str) -> None:
-        COUNTED[kind] = COUNTED.get(kind, 0) + 1
+        with COUNTING:
+            COUNTED[kind] = COUNTED.get(kind, 0) + 1
 
     def require_nothing_lost(self, *changing: str) -> None:
         """Every value reads back, bit for bit the old or the new one; the new one only where it was being made."""
@@ -125,89 +131,129 @@ class Trial:
             shutil.rmtree(self.storage)
 
 
+class Trials:
+    """Two trials, so that two faults at a time can be tried."""
+
+    def __init__(self, *trials: Trial) -> None:
+        self.trials = trials
+
+    def each(self, faults: Sequence[T], try_out: Callable[[Trial, T], None]) -> None:
+        """Try each fault out, in whichever trial is free."""
+        free: Queue[Trial] = Queue()
+        for trial in self.trials:
+            free.put(trial)
+
+        def one(fault: T) -> None:
+            trial = free.get()
+            try:
+                try_out(trial, fault)
+            except AssertionError as error:
+                raise AssertionError(f"with {fault}: {error}") from error
+            finally:
+                free.put(trial)
+
+        with ThreadPoolExecutor(len(self.trials)) as pool:
+            list(pool.map(one, faults))
+
+
 @pytest.fixture
-def trial(nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], place: Path) -> Iterator[Trial]:
-    trial = Trial(nursery, slices, undisturbed, place)
-    yield trial
-    trial.end()
+def trials(
+    nurseries: tuple[Nursery, Nursery], slices: tuple[Path, Path], undisturbed: tuple[Path, Path], place: Path
+) -> Iterator[Trials]:
+    pair = [Trial(nursery, slices, undisturbed, place) for nursery in nurseries]
+    yield Trials(*pair)
+    for trial in pair:
+        trial.end()
 
 
-def test_the_two_slices_give_other_values_of_every_kind(trial: Trial) -> None:
+def test_the_two_slices_give_other_values_of_every_kind(trials: Trials) -> None:
     for key in KINDS:
-        assert trial.old[key] != trial.new[key], key
+        assert trials.trials[0].old[key] != trials.trials[0].new[key], key
 
 
-@pytest.mark.parametrize(("moment", "occurrence"), [*((moment, 1) for moment in MOMENTS), *BETWEEN])
 @pytest.mark.parametrize("key", KINDS)
-def test_a_process_killed_while_it_writes_leaves_the_old_value_or_the_new_one(
-    key: str, moment: str, occurrence: int, trial: Trial
-) -> None:
-    if occurrence > 1 and key in ALONE:
-        pytest.skip(f"{key} has one file")
-    trial.begin(key)
-    ended = trial.suffer(key, "kills at a moment", moment=moment, occurrence=occurrence, action="kill")
-    assert ended.code == -signal.SIGKILL
-    trial.require_nothing_lost(key)
-    committed = MOMENTS.index(moment) >= MOMENTS.index("manifest staged")
-    if key != REPORT:
-        assert manifests(trial.storage)[key] == (trial.new if committed else trial.old)[key]
-    trial.require_recovery()
+def test_a_process_killed_while_it_writes_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
+    def try_out(trial: Trial, fault: tuple[str, int]) -> None:
+        moment, occurrence = fault
+        trial.begin(key)
+        ended = trial.suffer(key, "kills at a moment", moment=moment, occurrence=occurrence, action="kill")
+        assert ended.code == -signal.SIGKILL
+        trial.require_nothing_lost(key)
+        committed = MOMENTS.index(moment) >= MOMENTS.index("manifest staged")
+        if key != REPORT:
+            assert manifests(trial.storage)[key] == (trial.new if committed else trial.old)[key]
+        trial.require_recovery()
+
+    trials.each([*((moment, 1) for moment in MOMENTS), *([] if key in ALONE else BETWEEN)], try_out)
 
 
-@pytest.mark.parametrize(
-    "moment", ["file created", "file half written", "file written", "manifest half written", "in place"]
-)
 @pytest.mark.parametrize("key", KINDS)
-def test_an_exception_while_writing_leaves_the_old_value_or_the_new_one(key: str, moment: str, trial: Trial) -> None:
-    trial.begin(key)
-    ended = trial.suffer(key, "exceptions", moment=moment, action="error")
-    assert f"{key} failed: " in ended.output
-    assert "a fault was injected" in ended.output
-    trial.require_nothing_lost(key)
-    trial.require_recovery()
+def test_an_exception_while_writing_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
+    def try_out(trial: Trial, moment: str) -> None:
+        trial.begin(key)
+        ended = trial.suffer(key, "exceptions", moment=moment, action="error")
+        assert f"{key} failed: " in ended.output
+        assert "a fault was injected" in ended.output
+        trial.require_nothing_lost(key)
+        trial.require_recovery()
+
+    trials.each(["file created", "file half written", "file written", "manifest half written", "in place"], try_out)
 
 
-@pytest.mark.parametrize("moment", ["file half written", "file staged", "manifest written", "stored"])
 @pytest.mark.parametrize("key", KINDS)
-def test_an_interrupted_write_leaves_the_old_value_or_the_new_one(key: str, moment: str, trial: Trial) -> None:
-    trial.begin(key)
-    ended = trial.suffer(key, "interrupts", moment=moment, action="interrupt")
-    assert ended.code == 130
-    trial.require_nothing_lost(key)
-    trial.require_recovery()
+def test_an_interrupted_write_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
+    def try_out(trial: Trial, moment: str) -> None:
+        trial.begin(key)
+        ended = trial.suffer(key, "interrupts", moment=moment, action="interrupt")
+        assert ended.code == 130
+        trial.require_nothing_lost(key)
+        trial.require_recovery()
+
+    trials.each(["file half written", "file staged", "manifest written", "stored"], try_out)
 
 
 @pytest.mark.parametrize("moment", ["start", "file created"])
-@pytest.mark.parametrize("key", KINDS)
-def test_a_file_that_may_not_grow_leaves_the_old_value(key: str, moment: str, trial: Trial) -> None:
+def test_a_file_that_may_not_grow_leaves_the_old_value(moment: str, trials: Trials) -> None:
+    def try_out(trial: Trial, key: str) -> None:
+        trial.begin(key)
+        trial.suffer(key, "file size limits", moment=moment, action="full", limit=1_000)
+        trial.require_nothing_lost(key)
+        trial.require_recovery()
+
+    trials.each([*KINDS], try_out)
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not hasattr(ctypes.CDLL(None), "capset"),
+    reason="root can't give up its override of permissions here",
+)
+def test_a_storage_that_turns_read_only_leaves_the_old_value(trials: Trials) -> None:
+    def try_out(trial: Trial, key: str) -> None:
+        trial.begin(key)
+        trial.suffer(key, "read-only storages", moment="file written", action="read-only")
+        for directory, _, _ in os.walk(trial.storage):
+            Path(directory).chmod(0o755)
+        trial.require_nothing_lost(key)
+        trial.require_recovery()
+
+    trials.each([*KINDS], try_out)
+
+
+def test_a_full_disk_leaves_the_old_value(trials: Trials, place: Path) -> None:
+    (place / "mount").mkdir()
+    if _mount("-t", "tmpfs", "tmpfs", str(place / "mount")):
+        pytest.skip("a small file system can't be mounted here")
+    subprocess.run(["umount", str(place / "mount")], check=True)
+    trials.each([*KINDS], _fill_the_disk)
+
+
+def _fill_the_disk(trial: Trial, key: str) -> None:
     trial.begin(key)
-    trial.suffer(key, "file size limits", moment=moment, action="full", limit=1_000)
-    trial.require_nothing_lost(key)
-    trial.require_recovery()
-
-
-@pytest.mark.parametrize("key", KINDS)
-def test_a_storage_that_turns_read_only_leaves_the_old_value(key: str, trial: Trial) -> None:
-    if os.geteuid() == 0 and not hasattr(ctypes.CDLL(None), "capset"):
-        pytest.skip("root can't give up its override of permissions here")
-    trial.begin(key)
-    trial.suffer(key, "read-only storages", moment="file written", action="read-only")
-    for directory, _, _ in os.walk(trial.storage):
-        Path(directory).chmod(0o755)
-    trial.require_nothing_lost(key)
-    trial.require_recovery()
-
-
-@pytest.mark.parametrize("key", KINDS)
-def test_a_full_disk_leaves_the_old_value(key: str, trial: Trial) -> None:
-    trial.begin(key)
-    kept = trial.storage.with_name("kept")
-    shutil.rmtree(kept, ignore_errors=True)
+    kept = trial.storage.with_name(f"kept-{trial.storage.name}")
     trial.storage.rename(kept)
     trial.storage.mkdir()
     room = sum(-(-path.stat().st_size // 4096) * 4096 for path in kept.rglob("*") if path.is_file()) + 600_000
-    if _mount("-t", "tmpfs", "-o", f"size={room}", "tmpfs", str(trial.storage)):
-        pytest.skip("a small file system can't be mounted here")
+    assert not _mount("-t", "tmpfs", "-o", f"size={room}", "tmpfs", str(trial.storage))
     try:
         shutil.copytree(kept, trial.storage, dirs_exist_ok=True)
         (trial.storage / "filler").write_bytes(bytes(max(0, shutil.disk_usage(trial.storage).free - 20_480)))
@@ -224,21 +270,24 @@ def test_a_full_disk_leaves_the_old_value(key: str, trial: Trial) -> None:
         shutil.rmtree(kept)
 
 
-def test_a_whole_run_killed_at_any_moment_loses_nothing(trial: Trial) -> None:
-    trial.end()
-    _copy(trial.undisturbed[0], trial.storage)
-    whole = trial.nursery.run(trial.storage, trial.slices[1])
-    assert whole.code == 0, whole.output
+def test_a_whole_run_killed_at_any_moment_loses_nothing(trials: Trials) -> None:
     moments = random.Random(0)
-    for _ in range(NUM_RANDOM):
+
+    def try_out(trial: Trial, seconds: float) -> None:
         trial.end()
         _copy(trial.undisturbed[0], trial.storage)
         child = trial.nursery.start(trial.storage, trial.slices[1], "run")
-        ended = trial.nursery.wait(child, after=moments.uniform(0, whole.seconds), signal=signal.SIGKILL)
-        assert ended.signalled or ended.code == 0
+        ended = trial.nursery.wait(child, after=seconds, signal=signal.SIGKILL)
+        assert ended.signalled, "the run was over before"
         trial.count("kills at random")
         trial.require_nothing_lost(*KEYS)
         trial.require_recovery()
+
+    trial = trials.trials[0]
+    _copy(trial.undisturbed[0], trial.storage)
+    whole = trial.nursery.run(trial.storage, trial.slices[1])
+    assert whole.code == 0, whole.output
+    trials.each([moments.uniform(0, whole.seconds) for _ in range(NUM_RANDOM)], try_out)
 
 
 def _copy(source: Path, target: Path) -> None:
