@@ -111,6 +111,7 @@ class Shelf:
         self._commit(Manifest(key, before.data_version, added), {name: content})
 
     def _commit(self, manifest: Manifest, contents: Mapping[str, Content]) -> None:
+        before = self._manifest_or_none(manifest.asset)
         try:
             for name, content in contents.items():
                 self._clear_way(name)
@@ -118,11 +119,13 @@ class Shelf:
             text = encode(manifest)
             files.write(self._manifest_path(manifest.asset), lambda file: files.write_bytes(file, text))
         except BaseException:
-            with contextlib.suppress(DamageError):
-                self._withdraw(contents, self.manifest(manifest.asset))
+            self._withdraw(contents, self._manifest_or_none(manifest.asset))
             raise
         files.flush_directory(self.root / MANIFESTS)
         self._settle(manifest)
+        for name in before.files.keys() - manifest.files.keys() if before else ():
+            with contextlib.suppress(OSError):  # a directory in its place: it is not ours to remove
+                (self.root / name).unlink(missing_ok=True)
 
     def _withdraw(self, contents: Mapping[str, Content], valid: Manifest | None) -> None:
         """Remove what was staged for a publication that failed, except what the valid manifest names too."""
@@ -215,11 +218,7 @@ class Shelf:
     def recover(self) -> None:
         """Finish what a killed process had committed, and remove what it had not; for the holder of the lock."""
         for key in self.keys():
-            try:
-                manifest = self.manifest(key)
-            except DamageError:
-                continue
-            if manifest:
+            if manifest := self._manifest_or_none(key):
                 self._settle(manifest)
         for path in self.leftovers():
             path.unlink(missing_ok=True)
@@ -233,16 +232,15 @@ class Shelf:
         return sorted(
             path
             for path in self._listed((MANIFESTS, "assets", "report", "figures/*"))
-            if path.name.startswith(".") and path.suffix in (files.TEMPORARY, STAGED)
+            if path.name.startswith(".") and path.suffix in (files.TEMPORARY, STAGED) and not path.is_dir()
         )
 
     def strangers(self) -> list[Path]:
         """Files where values lie that no manifest names; they are never read."""
         known = set(self.leftovers())
         for key in self.keys():
-            with contextlib.suppress(DamageError):
-                manifest = self.manifest(key)
-                known |= {self.root / name for name in (manifest.files if manifest else ())}
+            if manifest := self._manifest_or_none(key):
+                known |= {self.root / name for name in manifest.files}
         return sorted(path for path in self._listed(("assets", "report", "figures/*")) if path not in known)
 
     def _listed(self, directories: Iterable[str]) -> Iterator[Path]:
@@ -252,15 +250,17 @@ class Shelf:
                 yield from directory.iterdir()
 
     def _settle(self, manifest: Manifest) -> None:
-        """Put in place what is staged, and remove what the asset had before and has no more."""
+        """Put in place what is staged."""
         for name, entry in manifest.files.items():
             staged = self._staged(name, entry.sha256)
             if staged.exists():
                 files.move(staged, self.root / name)
-        kept = {self.root / name for name in manifest.files}
-        for path in (*self.root.glob(f"assets/{manifest.asset}.*"), *self._listed((f"figures/{manifest.asset}",))):
-            if path not in kept and not path.name.startswith(".") and not path.is_dir():
-                path.unlink(missing_ok=True)
+
+    def _manifest_or_none(self, key: str) -> Manifest | None:
+        """The manifest of an asset where there is one that can be read."""
+        with contextlib.suppress(DamageError):
+            return self.manifest(key)
+        return None
 
     def _manifest_path(self, key: str) -> Path:
         return self.root / MANIFESTS / f"{key}.json"
