@@ -16,22 +16,42 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
-from assets import passwords, settings
+from assets import files, interruption, passwords, settings
 from assets.addresses import LOCALHOST, AddressError, Served
 
 STOP_SECONDS = 10  # what servers get to end by themselves
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
+VERIFIED = "  {:<22} {}"
 LINEAGE_TABLE = "  {:<22} {:<24} {:<18} {}"
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
+class Interruptible(click.Group):
+    """Commands that Ctrl-C and SIGTERM end within seconds."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command that the arguments name."""
+        with interruption.bounded():
+            return super().main(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Carry the command out; where it is interrupted, end before anything else is told."""
+        try:
+            return super().invoke(ctx)
+        finally:
+            interruption.finish()
+
+
+@click.group(cls=Interruptible, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def main(context: click.Context) -> None:
     """MNIST from raw files to an evaluation report, as Dagster assets."""
+    if context.invoked_subcommand == ui.name:
+        interruption.release()  # the servers get their own time to end
     # What the libraries allocated lives as long as the process: a last search for garbage takes a second.
     atexit.register(gc.freeze)
 
@@ -59,12 +79,14 @@ def run(select: str, config: Path | None, changed: bool) -> None:
     configured = _prepare()
     import dagster as dg
 
-    from assets import launch, storage
+    from assets import exclusive, launch, storage
     from assets.console import log_path
 
-    with dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
+    with _told(launch.LaunchError):
         selected = launch.select_assets(select)
         run_config = launch.load_run_config(config, selected)
+    with exclusive.turn(click.echo), dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
+        exclusive.end_leftovers(instance)
         for wave in launch.waves(instance, selected, changed=changed):
             click.echo(f"Materializing {len(wave)} assets of {configured.data} into {configured.storage}\n")
             outcome = launch.materialize(instance, wave, launch.within(run_config, wave))
@@ -78,6 +100,33 @@ def run(select: str, config: Path | None, changed: bool) -> None:
         click.echo("\n".join(MODEL_TABLE.format(*row) for row in rows))
     with contextlib.suppress(storage.StorageError):
         click.echo(f"\nReport: {storage.current().path('evaluation_report')}")
+
+
+@main.command()
+def verify() -> None:
+    """Verify all that is stored against its checksums and Dagster's records; exit code 1 if anything is wrong."""
+    configured = _prepare()
+    import dagster as dg
+
+    from assets import launch, storage
+
+    stored = storage.current()
+    if holder := files.holder(stored.lock):
+        click.echo(f"A run ({holder}) is writing here: what it writes may look unfinished.")
+    with dg.DagsterInstance.get() as instance:
+        rows = launch.verify(instance)
+    click.echo("\n".join(VERIFIED.format(name, state) for name, state in rows))
+    leftovers = [] if holder else stored.shelf.leftovers()
+    for told, paths in (
+        ("unfinished, of a killed run", leftovers),
+        ("of no asset, never read", stored.shelf.strangers()),
+    ):
+        click.echo("".join(f"  {path.relative_to(stored.shelf.root)}: {told}\n" for path in paths), nl=False)
+    wrong = [name for name, state in rows if state not in ("ok", launch.NOT_MATERIALIZED)]
+    if wrong or leftovers:
+        count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"
+        _fail(f"{count}; mend them with mnist-pipeline run --changed")
+    click.echo(f"All that is stored in {configured.storage} is whole.")
 
 
 @main.command()
@@ -167,7 +216,7 @@ def _prepare() -> settings.Settings:
             _fail(f"storage {directory} can't be written ({error.strerror}); point {variable} at a directory that can")
     instance_file = configured.dagster_home / INSTANCE_FILE.name
     if not instance_file.exists():
-        instance_file.write_text(INSTANCE_FILE.read_text(encoding="utf-8"), encoding="utf-8")
+        files.write(instance_file, lambda file: files.write_bytes(file, INSTANCE_FILE.read_bytes()))
     _require_instance(instance_file)
     os.environ["DAGSTER_HOME"] = str(configured.dagster_home)
     return configured

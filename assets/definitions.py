@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from assets import automation, digits, evaluation, harris, knn, networks, pca, serving, settings, softmax
+from assets.exclusive import end_with_parent, one_at_a_time
 from assets.seed import Seed
 from assets.storage import StorageIOManager
 from assets.versions import with_code_versions
@@ -25,6 +26,8 @@ def linked_to_source(definitions: Sequence[dg.AssetsDefinition]) -> Sequence[Any
 
 
 settings.share_processors()
+if settings.load().executor == "multiprocess":
+    end_with_parent()
 assets = [asset for asset in dg.load_assets_from_modules(MODULES) if isinstance(asset, dg.AssetsDefinition)]
 defs = dg.Definitions(
     assets=[
@@ -35,6 +38,6 @@ defs = dg.Definitions(
     jobs=automation.jobs,
     schedules=automation.schedules,
     sensors=automation.sensors,
-    executor=EXECUTORS[settings.load().executor],
+    executor=one_at_a_time(EXECUTORS[settings.load().executor]),
     resources={"io_manager": StorageIOManager(), "seed": Seed(value=0)},
 )

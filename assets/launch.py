@@ -17,17 +17,18 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster_shared.error import SerializableErrorInfo
 from pydantic import ValidationError
 
-from assets import run_config, storage
+from assets import exclusive, interruption, publication, run_config, storage
 from assets.console import console_logger, log_path
 from assets.definitions import assets, defs
 from assets.digits import observe_data_directory
-from assets.evaluation import model_seconds, origin, provenance
+from assets.evaluation import MODELS, model_seconds, origin
 from assets.seed import Seed
 from assets.staleness import out_of_sync, ready
 from assets.versions import function_of
 from mnist_pipeline.datasets import DatasetError
 from mnist_pipeline.evaluation import Comparison
 
+NOT_MATERIALIZED = "not materialized"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 EXAMPLE = "write for instance 'ops: {softmax_model: {config: {epochs: 40}}}'"
 MESSAGE_LENGTH = 600
@@ -123,10 +124,33 @@ def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[s
 def materialize(
     instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], config: dict[str, Any]
 ) -> dg.JobExecutionResult:
-    """Run the selected assets, telling each as it finishes."""
-    return dg.execute_job(
-        dg.reconstructable(console_job), instance, run_config=config, asset_selection=sorted(selected)
-    )
+    """Run the selected assets, telling each as it finishes; a run that is interrupted counts as canceled."""
+    with exclusive.alive() as tags:
+        outcome = dg.execute_job(
+            dg.reconstructable(console_job),
+            instance,
+            run_config=config,
+            asset_selection=sorted(selected),
+            tags=tags,
+        )
+    if interruption.received():
+        instance.report_run_canceled(outcome.dagster_run, "It was interrupted on the command line.")
+        raise KeyboardInterrupt
+    return outcome
+
+
+def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    """Every asset with its state: "ok", "not materialized", or what is wrong with what is stored of it."""
+    publication.forget()
+    graph = defs.resolve_asset_graph()
+    recorded = storage.recorded_versions(instance)
+    rows = []
+    for key in graph.toposorted_asset_keys:
+        if key in graph.materializable_asset_keys:
+            name = key.to_user_string()
+            state = storage.current().fault(name, recorded.get(name)) or "ok"
+            rows.append((name, NOT_MATERIALIZED if state == "missing" and name not in recorded else state))
+    return rows
 
 
 def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str, str]]:
@@ -179,7 +203,8 @@ def model_rows(instance: dg.DagsterInstance) -> list[tuple[str, str, str, str, s
         comparison: Comparison = storage.current().read("model_comparison")
     except storage.StorageError:
         return []
-    origins = provenance(instance)
+    steps = [step for pair in MODELS.values() for step in pair]
+    origins = {step: origin(instance, dg.AssetKey(step)) for step in steps}
     rows = []
     for model, figures in comparison.models.items():
         seconds = model_seconds(origins, model)

@@ -68,7 +68,7 @@ def result(
     tables : mapping from name to DataFrame
         Shown as tables, at most 20 rows of each.
     figures : mapping from name to Figure
-        Drawn once: a small preview into the metadata, the full picture into a file.
+        Drawn once: a small preview into the metadata, the full picture into a file stored with the value.
     config : Config
         What the step was run with.
     seed : Seed
@@ -79,14 +79,16 @@ def result(
     Returns
     -------
     MaterializeResult
-        With the SHA-256 of the stored content as data version. Called outside of a run, as a test does, it
-        writes nothing.
+        In a run, with value and figures ready to be stored together, and the SHA-256 of the stored value as data
+        version. Called outside of one, as a test does, with the value itself.
     """
     context = _current_context()
     key = context.asset_key.to_user_string() if context else ""
     metadata: dict[str, Any] = {HEADLINE: headline}
+    pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
-        metadata |= _figure(key, name, figure)
+        pictures[name], shown = _drawn(key, name, figure)
+        metadata |= shown
     metadata |= {SECONDS: round(seconds, 4), **(numbers or {})}
     for name, table in (tables or {}).items():
         metadata[name] = _table(table)
@@ -96,11 +98,11 @@ def result(
         metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
     if seed is not None:
         metadata["seed"] = seed.value
-    version = dg.DataVersion(storage.digest(key, value)) if context else None
+    prepared = storage.prepare(key, value, pictures) if context else None
     return dg.MaterializeResult(
-        value=value,
+        value=prepared or value,
         metadata=metadata,
-        data_version=version,
+        data_version=dg.DataVersion(prepared.data_version) if prepared else None,
         check_results=list(check_results(checks or {})),
     )
 
@@ -120,15 +122,16 @@ def _current_context() -> dg.AssetExecutionContext | None:
     return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
-def _figure(key: str, name: str, figure: Figure) -> dict[str, Any]:
+def _drawn(key: str, name: str, figure: Figure) -> tuple[bytes, dict[str, Any]]:
+    """A figure as PNG, and the metadata that shows it."""
     from mnist_pipeline import figures
 
     picture = figures.png(figure)
     encoded = base64.b64encode(figures.preview(picture)).decode()
     shown: dict[str, Any] = {name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{encoded})")}
     if key:
-        shown[f"{name}_file"] = dg.MetadataValue.path(str(storage.current().write_figure(key, name, picture)))
-    return shown
+        shown[f"{name}_file"] = dg.MetadataValue.path(str(storage.current().figure_path(key, name)))
+    return picture, shown
 
 
 def _table(table: pd.DataFrame) -> dg.TableMetadataValue:

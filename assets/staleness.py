@@ -1,4 +1,4 @@
-"""What Dagster calls missing or out of sync, and what of it can run now."""
+"""What Dagster calls missing or out of sync, or storage has lost, and what of it can run now."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
+
+from assets import storage
 
 # Dagster shows staleness in its UI and over GraphQL, and offers no public function for it: this module is
 # the one that reaches for the class behind both.
@@ -30,13 +32,15 @@ class _Loading(LoadingContext):
 
 
 def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[dg.AssetKey, str]:
-    """The assets that Dagster calls missing or out of sync, each with its reason.
+    """The assets that Dagster calls missing or out of sync, and those that storage has not whole, with the reason.
 
     An asset is out of sync if its code version, or the data version of one of its parents, is another than
-    when it was materialized.
+    when it was materialized; or if a file of it is missing, damaged, or other than Dagster's record says.
     """
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
+    resolver.instance_queryer.prefetch_asset_records(graph.get_all_asset_keys())
+    recorded = storage.recorded_versions(instance)
     reasons = {}
     for key in graph.toposorted_asset_keys:
         if key not in graph.materializable_asset_keys:
@@ -51,6 +55,8 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
                 else f"{cause.dependency.asset_key.to_user_string()} has a new version"
                 for cause in resolver.get_stale_causes(key)
             )
+        elif fault := storage.current().fault(key.to_user_string(), recorded.get(key.to_user_string())):
+            reasons[key] = fault
     return reasons
 
 

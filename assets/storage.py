@@ -1,7 +1,8 @@
-"""Where results lie: one IO manager over a directory, formats that can't run code, atomic publication.
+"""Where results lie: one IO manager over a directory, formats that can't run code, nothing read unverified.
 
 An asset is stored as `assets/KEY.SUFFIX` under the storage directory; the report as `report/`, figures as
-`figures/KEY/NAME.png`. The suffix follows from the type of the value:
+`figures/KEY/NAME.png`; checksums of all of an asset's files as `manifests/KEY.json` (see `assets.publication`). The
+suffix follows from the type of the value:
 
 =================================  ==============  ==========================================
 value                              suffix          read back as
@@ -18,12 +19,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import json
 import os
-import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO, cast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import dagster as dg
 import numpy as np
@@ -34,6 +36,8 @@ from upath import UPath
 
 from assets import records
 from assets import settings as settings_module
+from assets.files import Writer, write_bytes
+from assets.publication import NAME, Content, DamageError, Manifest, Shelf
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import Calibration, Champion, Comparison, Evaluation, PairComparison, Score
 from mnist_pipeline.pca import Eigendecomposition
@@ -55,12 +59,24 @@ NAMED_ARRAYS = {
 # Floats come back to the last digit by default from pandas 3 on, and on demand before.
 EXACT_FLOATS: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
 SUFFIXES = (".npy", ".safetensors", ".csv", ".json")
-
-Writer = Callable[[BinaryIO], None]
+LOCK_NAME = ".lock"
+REPORT = "evaluation_report"
+# The last line of the page names the JSON that belongs to it, for whoever opens the two files himself.
+PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
+PAGE_END_PATTERN = re.compile(r"\n<!-- report\.json: SHA-256 [0-9a-f]{64} -->\n\Z")
 
 
 class StorageError(RuntimeError):
     """A stored result is missing or can't be read or written; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A value with its figures, encoded and ready to be published; `data_version` is the SHA-256 of the value."""
+
+    key: str
+    data_version: str
+    contents: dict[str, Content]
 
 
 class Storage:
@@ -74,6 +90,12 @@ class Storage:
 
     def __init__(self, root: str | UPath) -> None:
         self.root = UPath(root)
+        self.shelf = Shelf(Path(str(self.root)))
+
+    @property
+    def lock(self) -> Path:
+        """The lock file that whoever runs the graph into this storage holds."""
+        return self.shelf.root / LOCK_NAME
 
     def path(self, key: str) -> UPath:
         """Where the value of an asset lies.
@@ -83,52 +105,61 @@ class Storage:
         StorageError
             If nothing is stored for it.
         """
-        if key == "evaluation_report":
-            candidates = [self.root / "report" / "index.html"]
-        else:
-            candidates = [self.root / "assets" / f"{key}{suffix}" for suffix in SUFFIXES]
-        for candidate in candidates:
-            if candidate.exists():
-                return candidate
-        raise StorageError(
-            f"{key} is not stored under {self.root}; materialize it with mnist-pipeline run --select '+{key}'"
-        )
+        try:
+            manifest = self.shelf.manifest(_checked(key))
+        except DamageError as damage:
+            raise _damaged(key, damage) from damage
+        if manifest is None or manifest.data_version is None:
+            raise self._not_stored(key)
+        return self.root / _main(manifest)
 
-    def write(self, key: str, value: object) -> UPath:
-        """Store a value; an interrupted write leaves the previous one."""
-        for name, writer in _files(key, value).items():
-            publish(self.root / name, writer)
-        path = self.root / name  # the last file is the one to open
-        for suffix in SUFFIXES:
-            if path.parent.name == "assets" and suffix != path.suffix:
-                (path.parent / f"{key}{suffix}").unlink(missing_ok=True)
-        return path
+    def write(self, key: str, value: object, figures: Mapping[str, bytes] | None = None) -> UPath:
+        """Store a value and its figures, PNG by name; an interrupted write leaves the previous ones."""
+        return self.publish(prepare(key, value, figures))
 
-    def read(self, key: str) -> Any:
+    def publish(self, prepared: Prepared) -> UPath:
+        """Store what was prepared in the place of all that is stored of the asset; return where the value lies."""
+        self.shelf.publish(prepared.key, prepared.data_version, prepared.contents)
+        return self.path(prepared.key)
+
+    def read(self, key: str, data_version: str | None = None) -> Any:
         """The stored value of an asset, of the type that it was written with.
+
+        Parameters
+        ----------
+        key : str
+        data_version : str, optional
+            The one that it must have.
 
         Raises
         ------
         StorageError
-            If nothing is stored for it, or the file can't be read.
+            If nothing is stored for it, it is damaged, or has another data version.
         """
-        path = self.path(key)
+
+        def load(manifest: Manifest) -> Any:
+            if manifest.data_version is None:
+                raise self._not_stored(key)
+            if data_version not in (None, manifest.data_version):
+                raise StorageError(_out_of_step(key, data_version))
+            return self._load(manifest)
+
         try:
-            return _load(path)
-        except (ValueError, KeyError, TypeError, OSError, EOFError, safetensors.SafetensorError) as error:
-            raise StorageError(
-                f"{key} is damaged: {path} can't be read ({error}); rebuild it with mnist-pipeline run --select {key}"
-            ) from error
+            found = self.shelf.reading(_checked(key), load)
+        except DamageError as damage:
+            raise _damaged(key, damage) from damage
+        if found is None:
+            raise self._not_stored(key)
+        return found
 
     def figure_path(self, key: str, name: str) -> UPath:
         """Where a figure of an asset lies, as PNG."""
-        return self.root / "figures" / key / f"{name}.png"
+        return self.root / _figure_name(key, name)
 
     def write_figure(self, key: str, name: str, picture: bytes) -> UPath:
-        """Store a PNG; return its path."""
-        path = self.figure_path(key, name)
-        publish(path, lambda file: _write_all(file, picture))
-        return path
+        """Store a PNG beside what is stored of the asset; return its path."""
+        self.shelf.add(_checked(key), _figure_name(key, name), _content(picture))
+        return self.figure_path(key, name)
 
     def read_figure(self, key: str, name: str) -> bytes:
         """A stored PNG.
@@ -136,29 +167,110 @@ class Storage:
         Raises
         ------
         StorageError
-            If the figure has not been drawn.
+            If the figure has not been drawn, or is damaged.
         """
-        path = self.figure_path(key, name)
-        if not path.exists():
+        path = _figure_name(key, name)
+
+        def load(manifest: Manifest) -> bytes | None:
+            if path not in manifest.files:
+                return None
+            with self.shelf.open(manifest, path) as file:
+                return file.read()
+
+        try:
+            picture = self.shelf.reading(key, load)
+        except DamageError as damage:
+            raise _damaged(f"figure {name} of {key}", damage, key) from damage
+        if picture is None:
             raise StorageError(
-                f"figure {name} of {key} is not at {path}; draw it with mnist-pipeline run --select {key}"
+                f"figure {name} of {key} is not at {self.root / path}; draw it with mnist-pipeline run --select {key}"
             )
-        return path.read_bytes()
+        return picture
+
+    def fault(self, key: str, data_version: str | None) -> str | None:
+        """What is wrong with what is stored of an asset, of which Dagster recorded that data version.
+
+        Returns
+        -------
+        str or None
+            "missing", "damaged: " or "not recorded: " and the reason; None if every file is what it should be.
+        """
+        try:
+            manifest = self.shelf.manifest(_checked(key))
+            if manifest is None or manifest.data_version is None:
+                return "damaged: it has no record of its checksum" if self._unrecorded(key) else "missing"
+            self.shelf.reading(key, self.shelf.verify)
+        except DamageError as damage:
+            return f"damaged: {damage}"
+        if data_version != manifest.data_version:
+            return f"not recorded: {_recorded(data_version)}"
+        return None
+
+    def recover(self) -> None:
+        """Bring what a killed run left to an end; for who holds the lock."""
+        self.shelf.recover()
+
+    def _load(self, manifest: Manifest) -> Any:
+        name = _main(manifest)
+        if name.startswith("report/"):
+            with self.shelf.open(manifest, "report/report.json") as document, self.shelf.open(manifest, name) as page:
+                return _load_report(page, document)
+        with self.shelf.open(manifest, name) as file:
+            try:
+                return _load(file, name)
+            except (ValueError, KeyError, TypeError, OSError, EOFError, safetensors.SafetensorError) as error:
+                raise DamageError(f"{self.root / name} can't be read ({error})") from error
+
+    def _not_stored(self, key: str) -> StorageError:
+        found = self._unrecorded(key)
+        if found:
+            return _damaged(key, DamageError(f"{found} has no record of its checksum"))
+        return StorageError(
+            f"{key} is not stored under {self.root}; materialize it with mnist-pipeline run --select '+{key}'"
+        )
+
+    def _unrecorded(self, key: str) -> Path | None:
+        """A file where the value of an asset would lie."""
+        root = self.shelf.root
+        places = [root / "assets" / f"{key}{suffix}" for suffix in SUFFIXES]
+        places += [root / "report" / "index.html"] if key == REPORT else []
+        return next((place for place in places if os.path.lexists(place)), None)
 
 
 class StorageIOManager(dg.IOManager):
     """Dagster's door to the storage that the environment names: one value an asset."""
 
+    def __init__(self) -> None:
+        self._run_id: str | None = None
+        self._recorded: dict[str, str] = {}
+
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store the value of an asset, and say where and how large."""
-        path = current().write(context.asset_key.to_user_string(), obj)
+        prepared = obj if isinstance(obj, Prepared) else prepare(context.asset_key.to_user_string(), obj)
+        path = current().publish(prepared)
+        self._recorded.pop(prepared.key, None)  # stored by this very run
         context.add_output_metadata(
             {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(path.stat().st_size)}
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read the value of an upstream asset."""
-        return current().read(context.asset_key.to_user_string())
+        """Read the value of an upstream asset; not one that is other than Dagster's record of it says."""
+        run_id = context.step_context.run_id
+        if run_id != self._run_id:  # the records are read once a run: nobody else writes while it goes on
+            self._run_id, self._recorded = run_id, recorded_versions(context.instance)
+        key = context.asset_key.to_user_string()
+        return current().read(key, self._recorded.get(key))
+
+
+def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
+    """The data version that Dagster recorded last of each asset."""
+    versions = {}
+    for record in instance.get_asset_records():
+        entry = record.asset_entry.last_materialization
+        materialization = entry.asset_materialization if entry else None
+        if materialization and (version := (materialization.tags or {}).get("dagster/data_version")):
+            versions[record.asset_entry.asset_key.to_user_string()] = version
+    return versions
 
 
 def current() -> Storage:
@@ -179,76 +291,118 @@ def read(key: str) -> Any:
 
 def digest(key: str, value: object) -> str:
     """SHA-256, in hexadecimal, of what storing the value writes."""
-    sink = _HashingFile()
-    for writer in _files(key, value).values():
-        writer(cast(BinaryIO, sink))
-    return sink.sha256.hexdigest()
+    return prepare(key, value).data_version
 
 
-def publish(path: UPath, writer: Writer) -> None:
-    """Write a file under a temporary name beside it, and rename it when complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
-    try:
-        with temporary.open("wb") as file:
-            writer(file)
-        os.replace(str(temporary), str(path))  # noqa: PTH105  # one step, over an existing file too
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def prepare(key: str, value: object, figures: Mapping[str, bytes] | None = None) -> Prepared:
+    """Encode a value and its figures, PNG by name, and compute their checksums.
+
+    Raises
+    ------
+    TypeError
+        If there is no format for such a value.
+    """
+    writers = _files(_checked(key), value)
+    contents = {name: Content.of(writer) for name, writer in writers.items()}
+    if len(contents) == 1:
+        (version,) = (content.sha256 for content in contents.values())
+    else:
+        version = Content.of(lambda file: _write_each(file, writers)).sha256
+    pictures = {_figure_name(key, name): _content(picture) for name, picture in (figures or {}).items()}
+    return Prepared(key, version, {**pictures, **contents})
 
 
-class _HashingFile(io.RawIOBase):
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
+def _checked(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise StorageError(f"{name!r} names nothing that is stored: a name has letters, digits, '_' and '-' only")
+    return name
 
-    def write(self, data: Any) -> int:
-        self.sha256.update(data)
-        return len(data)
+
+def _figure_name(key: str, name: str) -> str:
+    return f"figures/{_checked(key)}/{_checked(name)}.png"
+
+
+def _content(data: bytes) -> Content:
+    return Content.of(lambda file: write_bytes(file, data))
+
+
+def _main(manifest: Manifest) -> str:
+    """The file to open of what is stored of an asset: the last one that is not a figure."""
+    return [name for name in manifest.files if not name.startswith("figures/")][-1]
+
+
+def _damaged(what: str, damage: DamageError, key: str | None = None) -> StorageError:
+    return StorageError(f"{what} is damaged: {damage}; rebuild it with mnist-pipeline run --select {key or what}")
+
+
+def _out_of_step(key: str, data_version: str | None) -> str:
+    return (
+        f"{key} was stored by a run that ended before it was recorded: {_recorded(data_version)}; "
+        "bring it up to date with mnist-pipeline run --changed"
+    )
+
+
+def _recorded(data_version: str | None) -> str:
+    if data_version is None:
+        return "Dagster has no data version of it"
+    return f"Dagster's data version {data_version[:16]}… is that of another value"
 
 
 def _files(key: str, value: object) -> dict[str, Writer]:
     """What storing a value writes: relative paths and their writers, the one to open last."""
     if isinstance(value, Report):
         document = _json_bytes(value.document)
-        page = value.html.encode()
+        page = (value.html + PAGE_END.format(hashlib.sha256(document).hexdigest())).encode()
         return {
-            "report/report.json": lambda file: _write_all(file, document),
-            "report/index.html": lambda file: _write_all(file, page),
+            "report/report.json": lambda file: write_bytes(file, document),
+            "report/index.html": lambda file: write_bytes(file, page),
         }
     if isinstance(value, np.ndarray):
         array = value
         return {f"assets/{key}.npy": lambda file: _write_array(file, array)}
     if isinstance(value, pd.DataFrame):
         text = value.to_csv(index=False).encode()
-        return {f"assets/{key}.csv": lambda file: _write_all(file, text)}
+        return {f"assets/{key}.csv": lambda file: write_bytes(file, text)}
     if isinstance(value, dict) or type(value) in NAMED_ARRAYS.values():
         packed = _pack(value)
-        return {f"assets/{key}.safetensors": lambda file: _write_all(file, packed)}
+        return {f"assets/{key}.safetensors": lambda file: write_bytes(file, packed)}
     if isinstance(value, Evaluation | Comparison | Champion):
         encoded = _json_bytes({"type": type(value).__name__, **dataclasses.asdict(value)})
-        return {f"assets/{key}.json": lambda file: _write_all(file, encoded)}
+        return {f"assets/{key}.json": lambda file: write_bytes(file, encoded)}
     raise TypeError(
         f"{key} is a {type(value).__name__}, which has no storage format; return an ndarray, a NamedTuple of "
         "arrays listed in assets.storage, a DataFrame, an Evaluation, a Comparison or a Report"
     )
 
 
-def _load(path: UPath) -> Any:
-    if path.suffix == ".npy":
-        return np.load(str(path), mmap_mode="r", allow_pickle=False)
-    if path.suffix == ".safetensors":
-        return _unpack(path)
-    if path.suffix == ".csv":
-        return pd.read_csv(str(path), **EXACT_FLOATS)
-    if path.suffix == ".html":
-        document = json.loads((path.parent / "report.json").read_text(encoding="utf-8"))
-        return Report(path.read_text(encoding="utf-8"), document)
-    return _from_json(json.loads(path.read_text(encoding="utf-8")))
+def _load(file: BinaryIO, name: str) -> Any:
+    if name.endswith(".npy"):
+        return _map_array(file)
+    if name.endswith(".safetensors"):
+        return _unpack(file)
+    if name.endswith(".csv"):
+        return pd.read_csv(file, **EXACT_FLOATS)
+    return _from_json(json.loads(file.read()))
 
 
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
+def _load_report(page: BinaryIO, document: BinaryIO) -> Report:
+    return Report(PAGE_END_PATTERN.sub("", page.read().decode()), json.loads(document.read()))
+
+
+def _map_array(file: BinaryIO) -> np.ndarray:
+    """An array mapped into memory from the very file that was verified; one of objects would be a pickle."""
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("it is not of version 1.0 of the format")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("it holds objects, which only a pickle can")
+    order: Any = "F" if fortran_order else "C"
+    return np.memmap(file, dtype, "r", file.tell(), shape, order)
+
+
+def _write_each(file: BinaryIO, writers: Mapping[str, Writer]) -> None:
+    for writer in writers.values():
+        writer(file)
 
 
 def _write_array(file: BinaryIO, array: np.ndarray) -> None:
@@ -274,10 +428,12 @@ def _pack(value: object) -> bytes:
     return safetensors.numpy.save(arrays, metadata={"type": type(value).__name__})
 
 
-def _unpack(path: UPath) -> Any:
-    with safetensors.safe_open(str(path), framework="numpy") as file:
-        kind = (file.metadata() or {}).get("type", "dict")
-        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a mapping
+def _unpack(file: BinaryIO) -> Any:
+    with safetensors.safe_open(file.name, framework="numpy") as opened:
+        kind = (opened.metadata() or {}).get("type", "dict")
+        arrays = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118  # not a mapping
+    if not os.path.samestat(os.stat(file.name), os.fstat(file.fileno())):  # noqa: PTH116
+        raise ValueError("it was replaced while it was read")
     if kind == "dict":
         return arrays
     if kind not in NAMED_ARRAYS:

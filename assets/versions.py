@@ -27,6 +27,9 @@ WIRING = "assets"
 LEFT_OUT = {
     "mnist_pipeline.figures",
     "assets.checks",
+    "assets.exclusive",
+    "assets.files",
+    "assets.publication",
     "assets.results",
     "assets.settings",
     "assets.storage",

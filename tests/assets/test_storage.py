@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ import pandas as pd
 import pytest
 import safetensors.numpy
 
-from assets import records
-from assets.storage import NAMED_ARRAYS, Storage, StorageError, current, digest, publish, read
+from assets import files, records
+from assets.publication import Content
+from assets.storage import NAMED_ARRAYS, Storage, StorageError, current, digest, read
 from mnist_pipeline import evaluation
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.pca import Eigendecomposition
@@ -100,6 +102,18 @@ def files_under(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
+def values_under(directory: Path) -> dict[str, bytes]:
+    """The same without the manifests."""
+    return {name: content for name, content in files_under(directory).items() if not name.startswith("manifests/")}
+
+
+def plant(stored: Storage, name: str, content: bytes) -> Path:
+    """Publish a file that no writer of ours has written, with a manifest to match."""
+    key = Path(name).stem
+    stored.shelf.publish(key, "0" * 64, {name: Content.of(lambda file: files.write_bytes(file, content))})
+    return stored.shelf.root / name
+
+
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
     """Every array in a value of named arrays, by name."""
     if isinstance(value, np.ndarray):
@@ -173,8 +187,10 @@ def test_the_calibration_of_an_evaluation_comes_back_where_there_is_one(stored: 
 def test_a_report_is_a_page_and_a_json_document(stored: Storage, tmp_path: Path) -> None:
     path = stored.write("evaluation_report", REPORT)
     assert Path(path) == tmp_path / "report" / "index.html"
-    assert path.read_text(encoding="utf-8") == REPORT.html
-    assert json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8")) == REPORT.document
+    document = (tmp_path / "report" / "report.json").read_bytes()
+    checksum = hashlib.sha256(document).hexdigest()
+    assert path.read_text(encoding="utf-8") == f"{REPORT.html}\n<!-- report.json: SHA-256 {checksum} -->\n"
+    assert json.loads(document) == REPORT.document
     assert stored.read("evaluation_report") == REPORT
 
 
@@ -226,7 +242,7 @@ def test_the_digest_writes_nothing(storage: Path) -> None:
 def test_an_interrupted_write_leaves_the_previous_value_and_no_temporary_file(
     interruption: BaseException, stored: Storage, tmp_path: Path
 ) -> None:
-    path = stored.write("covariance", ARRAYS["float64"])
+    path = Path(stored.write("covariance", ARRAYS["float64"]))
     before = files_under(tmp_path)
 
     def writer(file: BinaryIO) -> None:
@@ -235,7 +251,7 @@ def test_an_interrupted_write_leaves_the_previous_value_and_no_temporary_file(
         raise interruption
 
     with pytest.raises(type(interruption)):
-        publish(path, writer)
+        files.write(path, writer)
     assert files_under(tmp_path) == before
     np.testing.assert_array_equal(stored.read("covariance"), ARRAYS["float64"])
 
@@ -246,12 +262,12 @@ def test_an_interrupted_first_write_leaves_nothing(stored: Storage, tmp_path: Pa
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        publish(stored.root / "assets" / "covariance.npy", writer)
+        files.write(tmp_path / "assets" / "covariance.npy", writer)
     assert files_under(tmp_path) == {}
 
 
 def test_the_previous_value_can_be_read_until_the_new_one_is_complete(stored: Storage) -> None:
-    path = stored.write("covariance", ARRAYS["float64"])
+    path = Path(stored.write("covariance", ARRAYS["float64"]))
     seen: list[bytes] = []
     before = path.read_bytes()
 
@@ -260,7 +276,7 @@ def test_the_previous_value_can_be_read_until_the_new_one_is_complete(stored: St
         file.flush()
         seen.append(path.read_bytes())
 
-    publish(path, writer)
+    files.write(path, writer)
     assert seen == [before]
     assert path.read_bytes() == b"new"
 
@@ -282,12 +298,10 @@ def test_an_array_of_objects_is_not_written(stored: Storage, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("form", ["array of objects", "bare pickle"])
 def test_a_pickle_in_the_place_of_an_array_is_refused_unread(form: str, stored: Storage, tmp_path: Path) -> None:
-    (tmp_path / "assets").mkdir()
-    bomb, path = tmp_path / "bomb", tmp_path / "assets" / "covariance.npy"
-    if form == "bare pickle":
-        path.write_bytes(pickle.dumps(_Touch(bomb)))
-    else:
-        np.save(path, np.array([_Touch(bomb)], dtype=object), allow_pickle=True)
+    bomb, encoded = tmp_path / "bomb", io.BytesIO()
+    np.save(encoded, np.array([_Touch(bomb)], dtype=object), allow_pickle=True)
+    content = pickle.dumps(_Touch(bomb)) if form == "bare pickle" else encoded.getvalue()
+    path = plant(stored, "assets/covariance.npy", content)
     with pytest.raises(StorageError, match=r"covariance is damaged: .*mnist-pipeline run --select covariance"):
         stored.read("covariance")
     assert not bomb.exists()
@@ -305,18 +319,16 @@ class _Touch:
         return Path.touch, (self.path,)
 
 
-def test_an_unknown_type_of_named_arrays_is_refused(stored: Storage, tmp_path: Path) -> None:
-    (tmp_path / "assets").mkdir()
-    path = tmp_path / "assets" / "cnn_model.safetensors"
-    safetensors.numpy.save_file({"weights": np.zeros(3)}, path, metadata={"type": "Evil"})
+def test_an_unknown_type_of_named_arrays_is_refused(stored: Storage) -> None:
+    content = safetensors.numpy.save({"weights": np.zeros(3)}, metadata={"type": "Evil"})
+    plant(stored, "assets/cnn_model.safetensors", content)
     with pytest.raises(StorageError, match=r"cnn_model is damaged: .*'Evil'.*mnist-pipeline run --select cnn_model"):
         stored.read("cnn_model")
 
 
-def test_named_arrays_that_lack_a_field_are_refused_with_the_fields(stored: Storage, tmp_path: Path) -> None:
-    (tmp_path / "assets").mkdir()
-    path = tmp_path / "assets" / "test_digits.safetensors"
-    safetensors.numpy.save_file({"images": np.zeros(3)}, path, metadata={"type": "DigitSet"})
+def test_named_arrays_that_lack_a_field_are_refused_with_the_fields(stored: Storage) -> None:
+    content = safetensors.numpy.save({"images": np.zeros(3)}, metadata={"type": "DigitSet"})
+    plant(stored, "assets/test_digits.safetensors", content)
     with pytest.raises(StorageError, match=r"test_digits is damaged: .*images instead of images, labels"):
         stored.read("test_digits")
 
@@ -340,9 +352,8 @@ def test_named_arrays_that_lack_a_field_are_refused_with_the_fields(stored: Stor
         "a list",
     ],
 )
-def test_json_of_another_form_is_refused(document: object, stored: Storage, tmp_path: Path) -> None:
-    (tmp_path / "assets").mkdir()
-    (tmp_path / "assets" / "knn_evaluation.json").write_text(json.dumps(document))
+def test_json_of_another_form_is_refused(document: object, stored: Storage) -> None:
+    plant(stored, "assets/knn_evaluation.json", json.dumps(document).encode())
     with pytest.raises(StorageError, match=r"knn_evaluation is damaged: .*mnist-pipeline run --select knn_evaluation"):
         stored.read("knn_evaluation")
 
@@ -369,7 +380,7 @@ def test_a_value_of_another_kind_replaces_the_old_file(stored: Storage, tmp_path
     stored.write("cnn_kernels", ARRAYS["float32"])
     stored.write("cnn_kernels_of_another", ARRAYS["float32"])
     stored.write("cnn_kernels", NAMED["a dict"])
-    assert set(files_under(tmp_path)) == {"assets/cnn_kernels.safetensors", "assets/cnn_kernels_of_another.npy"}
+    assert set(values_under(tmp_path)) == {"assets/cnn_kernels.safetensors", "assets/cnn_kernels_of_another.npy"}
     assert_same_arrays(stored.read("cnn_kernels"), NAMED["a dict"])
 
 
@@ -399,5 +410,5 @@ def test_a_dataclass_that_could_not_be_read_back_is_not_written(stored: Storage,
 
 def test_the_storage_is_the_one_that_the_environment_names(storage: Path) -> None:
     current().write("data_mean", ARRAYS["float64"])
-    assert set(files_under(storage)) == {"assets/data_mean.npy"}
+    assert set(values_under(storage)) == {"assets/data_mean.npy"}
     np.testing.assert_array_equal(read("data_mean"), ARRAYS["float64"])

@@ -1,0 +1,15 @@
+"""The command from its first moment on: signals are minded before anything is imported."""
+
+from assets.interruption import bounded
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    with bounded():
+        from assets import cli
+
+        cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+"""Whatever goes wrong while a run writes: nothing that was stored is lost, and the next run makes everything right."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+from typing import Any, TypeVar
+
+import dagster as dg
+import pytest
+
+from assets import publication
+from assets.launch import select_assets
+from assets.publication import Manifest
+from assets.storage import Storage
+
+from .conftest import COUNTED, Ended, Nursery
+
+KEYS = sorted(key.to_user_string() for key in select_assets("*"))
+REPORT = "evaluation_report"
+# One asset of every kind of stored value; which of them have more than one file.
+KINDS = {
+    "cnn_kernels": "array",
+    "harris_corners": "named arrays",
+    "cnn_errors": "table",
+    "softmax_evaluation": "evaluation",
+    "model_comparison": "comparison",
+    "champion": "champion",
+    REPORT: "report",
+}
+ALONE = {"champion"}
+MOMENTS = [
+    *(
+        f"{what} {moment}"
+        for what in ("file", "manifest")
+        for moment in ("created", "half written", "written", "staged")
+    ),
+    "in place",
+    "stored",
+    "recorded",
+]
+BETWEEN = [(moment, 2) for moment in ("file half written", "file staged", "in place")]
+NUM_RANDOM = 21
+COUNTING = threading.Lock()
+T = TypeVar("T")
+SETTLED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+
+
+class Trial:
+    """A storage in which one asset has the value of the first slice, all others have those of the second."""
+
+    def __init__(
+        self, nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], place: Path
+    ) -> None:
+        self.nursery, self.slices, self.undisturbed = nursery, slices, undisturbed
+        self.storage = place / f"trial-{nursery.directory.name}"
+        self.old, self.new = (manifests(directory) for directory in undisturbed)
+
+    def begin(self, key: str) -> None:
+        """Set the asset back to its old value, stored and recorded as if an earlier run had made it."""
+        self.end()
+        first, second = self.undisturbed
+        _copy(second, self.storage)
+        old = Storage(first)
+        figures = {Path(name).stem for name in self.old[key].files if name.startswith("figures/")}
+        pictures = {name: old.read_figure(key, name) for name in sorted(figures)}
+        Storage(self.storage).write(key, old.read(key), pictures)
+        assert manifests(self.storage)[key] == self.old[key]
+        with _instance(self.storage) as instance:
+            tags = {"dagster/data_version": str(self.old[key].data_version), "dagster/code_version": "another"}
+            instance.report_runless_asset_event(dg.AssetMaterialization(key, tags=tags))
+
+    def suffer(self, key: str, kind: str, **fault: Any) -> Ended:
+        ended = self.nursery.run(self.storage, self.slices[1], "--select", f"key:{key}", fault=fault)
+        assert "fault: " in ended.output, ended.output
+        assert ended.code != 0, ended.output
+        self.count(kind)
+        return ended
+
+    def count(self, kind: str) -> None:
+        with COUNTING:
+            COUNTED[kind] = COUNTED.get(kind, 0) + 1
+
+    def require_nothing_lost(self, *changing: str) -> None:
+        """Every value reads back, bit for bit the old or the new one; the new one only where it was being made."""
+        publication.forget()
+        found = manifests(self.storage)
+        assert sorted(found) == KEYS
+        for key, manifest in found.items():
+            assert manifest in ((self.old[key], self.new[key]) if key in changing else (self.new[key],)) or (
+                key == REPORT and key in changing
+            ), key
+            stored = Storage(self.storage)
+            stored.shelf.reading(key, stored.shelf.verify)
+            stored.read(key)
+            assert stored.path(key).suffix in (".npy", ".safetensors", ".csv", ".json", ".html")
+
+    def require_recovery(self) -> None:
+        """`run --changed` completes, and everything is as if nothing had happened."""
+        ended = self.nursery.run(self.storage, self.slices[1], "--changed")
+        assert ended.code == 0, ended.output
+        assert "Everything is in sync." in ended.output
+        publication.forget()
+        found = manifests(self.storage)
+        assert {k: m for k, m in found.items() if k != REPORT} == {k: m for k, m in self.new.items() if k != REPORT}
+        stored = Storage(self.storage)
+        for key, manifest in found.items():
+            assert all((self.storage / name).is_file() for name in manifest.files), key
+            stored.shelf.verify(manifest)
+        assert stored.shelf.leftovers() == []
+        assert stored.shelf.strangers() == []
+        assert _told(self.storage) == _told(self.undisturbed[1])
+        with _instance(self.storage) as instance:
+            assert {run.status for run in instance.get_runs()} <= SETTLED
+
+    def end(self) -> None:
+        if self.storage.exists():
+            for directory, _, _ in os.walk(self.storage):
+                Path(directory).chmod(0o755)
+            shutil.rmtree(self.storage)
+
+
+class Trials:
+    """Two trials, so that two faults at a time can be tried."""
+
+    def __init__(self, *trials: Trial) -> None:
+        self.trials = trials
+
+    def each(self, faults: Sequence[T], try_out: Callable[[Trial, T], None]) -> None:
+        """Try each fault out, in whichever trial is free."""
+        free: Queue[Trial] = Queue()
+        for trial in self.trials:
+            free.put(trial)
+
+        def one(fault: T) -> None:
+            trial = free.get()
+            try:
+                try_out(trial, fault)
+            except AssertionError as error:
+                raise AssertionError(f"with {fault}: {error}") from error
+            finally:
+                free.put(trial)
+
+        with ThreadPoolExecutor(len(self.trials)) as pool:
+            list(pool.map(one, faults))
+
+
+@pytest.fixture
+def trials(
+    nurseries: tuple[Nursery, Nursery], slices: tuple[Path, Path], undisturbed: tuple[Path, Path], place: Path
+) -> Iterator[Trials]:
+    pair = [Trial(nursery, slices, undisturbed, place) for nursery in nurseries]
+    yield Trials(*pair)
+    for trial in pair:
+        trial.end()
+
+
+def test_the_two_slices_give_other_values_of_every_kind(trials: Trials) -> None:
+    for key in KINDS:
+        assert trials.trials[0].old[key] != trials.trials[0].new[key], key
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_a_process_killed_while_it_writes_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
+    def try_out(trial: Trial, fault: tuple[str, int]) -> None:
+        moment, occurrence = fault
+        trial.begin(key)
+        ended = trial.suffer(key, "kills at a moment", moment=moment, occurrence=occurrence, action="kill")
+        assert ended.code == -signal.SIGKILL
+        trial.require_nothing_lost(key)
+        committed = MOMENTS.index(moment) >= MOMENTS.index("manifest staged")
+        if key != REPORT:
+            assert manifests(trial.storage)[key] == (trial.new if committed else trial.old)[key]
+        trial.require_recovery()
+
+    trials.each([*((moment, 1) for moment in MOMENTS), *([] if key in ALONE else BETWEEN)], try_out)
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_an_exception_while_writing_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
+    def try_out(trial: Trial, moment: str) -> None:
+        trial.begin(key)
+        ended = trial.suffer(key, "exceptions", moment=moment, action="error")
+        assert f"{key} failed: " in ended.output
+        assert "a fault was injected" in ended.output
+        trial.require_nothing_lost(key)
+        trial.require_recovery()
+
+    trials.each(["file created", "file half written", "file written", "manifest half written", "in place"], try_out)
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_an_interrupted_write_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
+    def try_out(trial: Trial, moment: str) -> None:
+        trial.begin(key)
+        ended = trial.suffer(key, "interrupts", moment=moment, action="interrupt")
+        assert ended.code == 130
+        trial.require_nothing_lost(key)
+        trial.require_recovery()
+
+    trials.each(["file half written", "file staged", "manifest written", "stored"], try_out)
+
+
+@pytest.mark.parametrize("moment", ["start", "file created"])
+def test_a_file_that_may_not_grow_leaves_the_old_value(moment: str, trials: Trials) -> None:
+    def try_out(trial: Trial, key: str) -> None:
+        trial.begin(key)
+        trial.suffer(key, "file size limits", moment=moment, action="full", limit=1_000)
+        trial.require_nothing_lost(key)
+        trial.require_recovery()
+
+    trials.each([*KINDS], try_out)
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not hasattr(ctypes.CDLL(None), "capset"),
+    reason="root can't give up its override of permissions here",
+)
+def test_a_storage_that_turns_read_only_leaves_the_old_value(trials: Trials) -> None:
+    def try_out(trial: Trial, key: str) -> None:
+        trial.begin(key)
+        trial.suffer(key, "read-only storages", moment="file written", action="read-only")
+        for directory, _, _ in os.walk(trial.storage):
+            Path(directory).chmod(0o755)
+        trial.require_nothing_lost(key)
+        trial.require_recovery()
+
+    trials.each([*KINDS], try_out)
+
+
+def test_a_full_disk_leaves_the_old_value(trials: Trials, place: Path) -> None:
+    (place / "mount").mkdir()
+    if _mount("-t", "tmpfs", "tmpfs", str(place / "mount")):
+        pytest.skip("a small file system can't be mounted here")
+    subprocess.run(["umount", str(place / "mount")], check=True)
+    trials.each([*KINDS], _fill_the_disk)
+
+
+def _fill_the_disk(trial: Trial, key: str) -> None:
+    trial.begin(key)
+    kept = trial.storage.with_name(f"kept-{trial.storage.name}")
+    trial.storage.rename(kept)
+    trial.storage.mkdir()
+    room = sum(-(-path.stat().st_size // 4096) * 4096 for path in kept.rglob("*") if path.is_file()) + 600_000
+    assert not _mount("-t", "tmpfs", "-o", f"size={room}", "tmpfs", str(trial.storage))
+    try:
+        shutil.copytree(kept, trial.storage, dirs_exist_ok=True)
+        (trial.storage / "filler").write_bytes(bytes(max(0, shutil.disk_usage(trial.storage).free - 20_480)))
+        ended = trial.nursery.run(trial.storage, trial.slices[1], "--select", f"key:{key}")
+        assert ended.code != 0, ended.output
+        assert re.search("full|No space left|disk I/O error", ended.output), ended.output
+        trial.count("full disks")
+        trial.require_nothing_lost(key)
+        (trial.storage / "filler").unlink()
+        assert not _mount("-o", f"remount,size={4 * room}", str(trial.storage))
+        trial.require_recovery()
+    finally:
+        subprocess.run(["umount", str(trial.storage)], check=True)
+        shutil.rmtree(kept)
+
+
+def test_a_whole_run_killed_at_any_moment_loses_nothing(trials: Trials) -> None:
+    moments = random.Random(0)
+
+    def try_out(trial: Trial, seconds: float) -> None:
+        trial.end()
+        _copy(trial.undisturbed[0], trial.storage)
+        child = trial.nursery.start(trial.storage, trial.slices[1], "run")
+        ended = trial.nursery.wait(child, after=seconds, signal=signal.SIGKILL)
+        assert ended.signalled, "the run was over before"
+        trial.count("kills at random")
+        trial.require_nothing_lost(*KEYS)
+        trial.require_recovery()
+
+    trial = trials.trials[0]
+    _copy(trial.undisturbed[0], trial.storage)
+    whole = trial.nursery.run(trial.storage, trial.slices[1])
+    assert whole.code == 0, whole.output
+    trials.each([moments.uniform(0, whole.seconds) for _ in range(NUM_RANDOM)], try_out)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A copy of a storage; values as links to the same files, since a value is never written in place."""
+    values = shutil.ignore_patterns("assets", "figures", "report")
+    shutil.copytree(source, target, ignore=lambda at, names: values(at, names) if Path(at) == source else [])
+    for name in ("assets", "figures", "report"):
+        shutil.copytree(source / name, target / name, copy_function=os.link)
+
+
+def manifests(directory: Path) -> dict[str, Manifest]:
+    shelf = Storage(directory).shelf
+    found = {key: shelf.manifest(key) for key in shelf.keys()}  # noqa: SIM118  # not a mapping
+    return {key: manifest for key, manifest in found.items() if manifest}
+
+
+def _told(directory: Path) -> dict[str, Any]:
+    """What a report says, without what no two runs have in common: run ids, and seconds."""
+    document: dict[str, Any] = Storage(directory).read(REPORT).document
+    document = json.loads(json.dumps(document))
+    for origin in document["assets"].values():
+        origin["run_id"] = origin["seconds"] = origin["code_version"] = origin["config"] = None
+    for figures in document["models"].values():
+        figures["seconds"] = None
+    return document
+
+
+def _instance(directory: Path) -> dg.DagsterInstance:
+    return dg.DagsterInstance.from_config(str(directory / "dagster"))
+
+
+def _mount(*arguments: str) -> int:
+    return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode

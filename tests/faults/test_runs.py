@@ -1,0 +1,145 @@
+"""Two runs at once, and Ctrl-C at any time: both are ordinary, and neither leaves anything that is not whole."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assets import publication
+from assets.settings import PROJECT
+from assets.storage import Storage
+
+from .conftest import COUNTED, Nursery
+from .test_faults import KEYS, manifests
+
+PARTIAL = ("--select", "group:digits or group:pca")
+DIGITS_AND_PCA = {
+    "raw_mnist",
+    "train_digits",
+    "test_digits",
+    "digit_images",
+    "data_mean",
+    "centered_data",
+    "covariance",
+    "eigendecomposition",
+    "projections",
+    "reconstructions",
+}
+UNCOMPARED = {"evaluation_report", "champion"}  # one has run ids in it, the other depends on what there was before
+NUM_PAIRS = 10
+NUM_INTERRUPTS = 6
+QUICK_SECONDS = 3.0
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture
+def storage(place: Path) -> Iterator[Path]:
+    directory = place / "runs"
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.mark.parametrize("pair", range(NUM_PAIRS))
+def test_two_runs_started_together_both_end_and_every_value_is_of_one_of_them(
+    pair: int, nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], storage: Path
+) -> None:
+    """A full run of the first slice, a partial one of the second; the storage is empty at first, or finished."""
+    if pair % 2:
+        shutil.copytree(undisturbed[1], storage)
+    runs = [
+        lambda: nursery.start(storage, slices[0], "run"),
+        lambda: nursery.start(storage, slices[1], "run", *PARTIAL),
+    ]
+    children = [start() for start in (runs if pair % 4 < 2 else reversed(runs))]
+    ended = [nursery.wait(child) for child in children]
+    outputs = "\n".join(each.output for each in ended)
+    assert [each.code for each in ended] == [0, 0], outputs
+    assert "database is locked" not in outputs
+    assert len(re.findall("Another run .* is writing into", outputs)) == 1, outputs
+
+    publication.forget()
+    stored, found = Storage(storage), manifests(storage)
+    assert sorted(found) == KEYS
+    for manifest in found.values():
+        stored.shelf.verify(manifest)
+    first, second = (manifests(directory) for directory in undisturbed)
+    partial_was_last = found["raw_mnist"] == second["raw_mnist"]
+    for key in set(KEYS) - UNCOMPARED:
+        expected = second if partial_was_last and key in DIGITS_AND_PCA else first
+        assert found[key] == expected[key], key
+    assert stored.shelf.leftovers() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_time_ends_a_run_within_seconds(
+    number: signal.Signals, nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], storage: Path
+) -> None:
+    moments = random.Random(int(number))
+    for _ in range(NUM_INTERRUPTS):
+        shutil.rmtree(storage, ignore_errors=True)
+        shutil.copytree(undisturbed[0], storage)
+        child = nursery.start(storage, slices[1], "run")
+        ended = nursery.wait(child, after=moments.uniform(0, 8), signal=int(number))
+        if ended.signalled:
+            assert ended.code == 130, ended.output
+            assert ended.lag is not None
+            assert ended.lag < QUICK_SECONDS
+            assert "\nInterrupted. Results that were stored stay; " in ended.output
+            COUNTED["signals at random"] = COUNTED.get("signals at random", 0) + 1
+        _require_nobody_left(child)
+        first, second = (manifests(directory) for directory in undisturbed)
+        publication.forget()
+        for key, manifest in manifests(storage).items():
+            Storage(storage).shelf.verify(manifest)
+            assert manifest in (first[key], second[key]) or key in UNCOMPARED, key
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_the_steps_of_a_run_in_many_processes_end_with_it(
+    number: signal.Signals, nursery: Nursery, slices: tuple[Path, Path], storage: Path
+) -> None:
+    variables = {"MNIST_PIPELINE_DATA": str(slices[0]), "MNIST_PIPELINE_STORAGE": str(storage)}
+    variables |= {"MNIST_PIPELINE_EXECUTOR": "multiprocess", "DAGSTER_HOME": str(storage / "dagster")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "assets", "run"],
+        cwd=PROJECT,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    while b"raw_mnist" not in process.stdout.readline():
+        assert process.poll() is None
+    sent = time.monotonic()
+    process.send_signal(number)
+    process.wait(PATIENCE_SECONDS)
+    if number == signal.SIGINT:
+        assert time.monotonic() - sent < QUICK_SECONDS
+        assert process.returncode == 130
+    process.stdout.close()
+    _require_nobody_left(process.pid)
+    COUNTED["signals to many processes"] = COUNTED.get("signals to many processes", 0) + 1
+    ended = nursery.run(storage, slices[0], "--changed", "--select", "group:pca or group:digits")
+    assert ended.code == 0, ended.output
+
+
+def _require_nobody_left(group: int) -> None:
+    """All processes of a group are gone, or go within seconds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+    raise AssertionError(subprocess.run(["ps", "-o", "pid,args", "-g", str(group)], capture_output=True).stdout)
