@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: run ui test lint fuzz soak bench bench-quick constraints clean help
+.PHONY: run ui test test-faults lint fuzz soak bench bench-quick constraints clean help
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,9 @@ ui: $(VENV)/installed  ## Serve the Dagster UI on http://127.0.0.1:3000; ARGS="-
 
 test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-faults: $(VENV)/installed-test  ## Make runs fail in every way, and see that nothing is lost (15 minutes)
+	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
 fuzz: $(VENV)/installed-test  ## Try the reader on 100,000 malformed data sets (5 minutes)
 	@$(BIN)/python -m pytest tests/methods/test_datasets_fuzz.py --fuzz-cases 100000

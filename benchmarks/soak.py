@@ -1,4 +1,4 @@
-"""Limits and leaks of whole runs: `python -m benchmarks.soak [--runs 20] [--data DIR]`, or `make soak`.
+"""Limits and leaks of whole runs: `python -m benchmarks.soak [--runs 20] [--slice]`, or `make soak`.
 
 One run under a hard limit of 2 GB of address space, as a command of its own; then many runs in a row in one process,
 with what is left after each: memory, threads, open files, stored files and bytes, bytes of the Dagster instance.
@@ -12,6 +12,7 @@ import gc
 import os
 import resource
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -46,14 +47,27 @@ class State:
 def main() -> int:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as directory:
-        storage = Path(directory)
-        os.environ |= {"MNIST_PIPELINE_STORAGE": directory, "DAGSTER_HOME": str(storage / "dagster")}
-        if arguments.data:
-            os.environ["MNIST_PIPELINE_DATA"] = str(arguments.data.resolve())
+        storage = Path(directory) / "storage"
+        os.environ |= {"MNIST_PIPELINE_STORAGE": str(storage), "DAGSTER_HOME": str(storage / "dagster")}
+        if arguments.slice:
+            os.environ["MNIST_PIPELINE_DATA"] = str(_write_slice(Path(directory) / "slice"))
         faults = _limited()
         faults += _leaks(_soak(arguments.runs, storage))
     print("\n".join(f"FAULT: {fault}" for fault in faults) or "Nothing leaks.")
     return 1 if faults else 0
+
+
+def _write_slice(directory: Path) -> Path:
+    """The first digits of each set as IDX files."""
+    from mnist_pipeline.datasets import load_digits
+
+    directory.mkdir()
+    for split, name, size in (("train", "train", 2_000), ("test", "t10k", 500)):
+        digits = load_digits(ROOT / "data", split, canonical=True)
+        for kind, array in (("images-idx3", digits.images[:size]), ("labels-idx1", digits.labels[:size])):
+            header = struct.pack(f">{array.ndim + 1}I", 2048 + array.ndim, *array.shape)
+            (directory / f"{name}-{kind}-ubyte").write_bytes(header + array.tobytes())
+    return directory
 
 
 def _limited() -> list[str]:
@@ -158,7 +172,7 @@ def _slope(values: Sequence[int]) -> float:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20, help="runs in a row (20)")
-    parser.add_argument("--data", type=Path, help="directory of four IDX files; MNIST by default")
+    parser.add_argument("--slice", action="store_true", help="the first 2,000 and 500 digits, not all")
     return parser.parse_args()
 
 

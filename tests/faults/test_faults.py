@@ -305,9 +305,10 @@ def manifests(directory: Path) -> dict[str, Manifest]:
 
 
 def _told(directory: Path) -> dict[str, Any]:
-    """What a report says, without what no two runs have in common: run ids, and seconds."""
+    """What a report says, without what no two runs have in common: runs, and seconds."""
     document: dict[str, Any] = Storage(directory).read(REPORT).document
     document = json.loads(json.dumps(document))
+    document["run"] = document["run"]["source"]
     for origin in document["assets"].values():
         origin["run_id"] = origin["seconds"] = origin["code_version"] = origin["config"] = None
     for figures in document["models"].values():
