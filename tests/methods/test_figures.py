@@ -296,10 +296,7 @@ def test_the_scatter_shows_every_point_in_the_colour_of_its_class() -> None:
     }
     assert list(colors) == list(CLASS_NAMES)
     assert len(set(colors.values())) == 10
-    drawn = {
-        (x, y): mpl.colors.to_hex(color)
-        for (x, y), color in zip(axes.collections[0].get_offsets().tolist(), axes.collections[0].get_facecolors())
-    }
+    drawn = {(x, y): mpl.colors.to_hex(line.get_color()) for line in axes.lines for x, y in line.get_xydata().tolist()}
     assert drawn == {tuple(point): colors[CLASS_NAMES[label]] for point, label in zip(points.tolist(), labels)}
 
 
