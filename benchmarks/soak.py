@@ -25,7 +25,7 @@ from benchmarks.bench import ROOT
 
 ADDRESS_SPACE = 2_000_000_000
 MAX_PEAK = 1_200_000_000
-WARM_UP = 3  # runs until caches are filled and threads started
+WARM_UP = 5  # runs until caches are filled and threads started
 MAX_GROWTH = 2_000_000  # bytes of memory a run; the allocator's noise is about a tenth
 MAX_INSTANCE = 4_000_000  # bytes a run, as docs/reliability.md says
 HEADER = "{:>4} {:>11} {:>8} {:>6} {:>13} {:>11} {:>12}"
