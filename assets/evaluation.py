@@ -173,7 +173,7 @@ def _model_table(comparison: Comparison) -> pd.DataFrame:
     group_name=GROUP,
     kinds={"html"},
     check_specs=checks("evaluation_report", CHECKS["evaluation_report"]),
-    deps=["centered_data", "knn_index"],
+    deps=["centered_data", "knn_index", "cnn_errors"],
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -194,7 +194,6 @@ def evaluation_report(
     mlp_predictions: Predictions,
     cnn_model: Network,
     cnn_kernels: np.ndarray,
-    cnn_errors: pd.DataFrame,
     cnn_predictions: Predictions,
     knn_evaluation: Evaluation,
     softmax_evaluation: Evaluation,

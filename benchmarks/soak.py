@@ -16,7 +16,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,12 +131,13 @@ def _quietly(sink: int, work):  # type: ignore[no-untyped-def]
 
 def _state(storage: Path) -> State:
     gc.collect()
-    stored = [file for file in storage.rglob("*") if file.is_file()]
-    instance = [file for file in stored if "dagster" in file.relative_to(storage).parts]
-    values = [file for file in stored if file not in set(instance)]
+    instance, values = [], []
+    for file in storage.rglob("*"):
+        if file.is_file():
+            (instance if "dagster" in file.relative_to(storage).parts else values).append(file)
     return State(
         resident=int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize(),
-        threads=len(list(Path("/proc/self/task").iterdir())) or threading.active_count(),
+        threads=len(list(Path("/proc/self/task").iterdir())),
         open_files=len(list(Path("/proc/self/fd").iterdir())),
         stored_files=len(values),
         stored=sum(file.stat().st_size for file in values),

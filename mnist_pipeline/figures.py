@@ -550,31 +550,32 @@ def gradients_panel(place: Place, title: str, limit: float) -> Panel:
     return draw
 
 
-@_styled
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
     """Counts of true class (rows) against predicted class (columns); colour shows the errors."""
-    figure, axes = _single(5.2, 5.2, title, margins=True)
-    errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, errors.max()))
-    for (row, column), count in np.ndenumerate(counts):
-        dark = errors[row, column] > 0.6 * errors.max()
-        if count:
-            axes.text(
-                column,
-                row,
-                f"{count:,}",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if dark and row != column else INK,
-                fontweight="bold" if row == column else "normal",
-            )
-    axes.set_xticks(range(len(names)), names)
-    axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="predicted class", ylabel="true class")
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    return figure
+
+    def draw(axes: Axes) -> None:
+        errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+        axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, errors.max()))
+        for (row, column), count in np.ndenumerate(counts):
+            dark = errors[row, column] > 0.6 * errors.max()
+            if count:
+                axes.text(
+                    column,
+                    row,
+                    f"{count:,}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if dark and row != column else INK,
+                    fontweight="bold" if row == column else "normal",
+                )
+        axes.set_xticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(title=title, xlabel="predicted class", ylabel="true class")
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+
+    return side_by_side(draw, size=(5.2, 5.2), left=BOTTOM)
 
 
 def accuracies(evaluations: Mapping[str, Evaluation]) -> Figure:
@@ -636,7 +637,7 @@ def neighbor_errors(
 
 def _coarse(values: np.ndarray) -> np.ndarray:
     """A square matrix with means of blocks in the place of more entries than are seen."""
-    block = max(1, len(values) // MATRIX_PIXELS + (len(values) % MATRIX_PIXELS > 0))
+    block = -(-len(values) // MATRIX_PIXELS)
     side = len(values) // block
     if block == 1 or side * block != len(values):
         return values
@@ -651,15 +652,9 @@ def _class_handles(names: Sequence[str]) -> list[Line2D]:
     ]
 
 
-def _single(width: float, height: float, title: str, *, margins: bool = False) -> tuple[Figure, Axes]:
-    """A figure of one panel; with fixed margins, or fitted to what is drawn beside it."""
+def _single(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height))
-    if margins:
-        figure.set_layout_engine("none")
-        inner = 1 - (BOTTOM + RIGHT) / width, 1 - (BOTTOM + TOP) / height
-        axes = figure.add_axes((BOTTOM / width, BOTTOM / height, *inner))
-    else:
-        axes = figure.add_subplot()
+    axes = figure.add_subplot()
     axes.set_title(title)
     return figure, axes
 
