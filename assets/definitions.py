@@ -10,8 +10,8 @@ import dagster as dg
 
 from assets import automation, digits, evaluation, harris, knn, networks, pca, serving, settings, softmax
 from assets.exclusive import end_with_parent, one_at_a_time
+from assets.io_manager import StorageIOManager
 from assets.seed import Seed
-from assets.storage import StorageIOManager
 from assets.versions import with_code_versions
 
 MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, serving)

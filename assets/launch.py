@@ -17,7 +17,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster_shared.error import SerializableErrorInfo
 from pydantic import ValidationError
 
-from assets import exclusive, interruption, publication, run_config, storage
+from assets import exclusive, interruption, io_manager, publication, run_config, storage
 from assets.console import console_logger, log_path
 from assets.definitions import assets, defs
 from assets.digits import observe_data_directory
@@ -143,7 +143,7 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     """Every asset with its state: "ok", "not materialized", or what is wrong with what is stored of it."""
     publication.forget()
     graph = defs.resolve_asset_graph()
-    recorded = storage.recorded_versions(instance)
+    recorded = io_manager.recorded_versions(instance)
     rows = []
     for key in graph.toposorted_asset_keys:
         if key in graph.materializable_asset_keys:

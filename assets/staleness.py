@@ -9,7 +9,7 @@ import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
 
-from assets import storage
+from assets import io_manager, storage
 
 # Dagster shows staleness in its UI and over GraphQL, and offers no public function for it: this module is
 # the one that reaches for the class behind both.
@@ -40,7 +40,7 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
     resolver.instance_queryer.prefetch_asset_records(graph.get_all_asset_keys())
-    recorded = storage.recorded_versions(instance)
+    recorded = io_manager.recorded_versions(instance)
     reasons = {}
     for key in graph.toposorted_asset_keys:
         if key not in graph.materializable_asset_keys:

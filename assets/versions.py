@@ -29,6 +29,7 @@ LEFT_OUT = {
     "assets.checks",
     "assets.exclusive",
     "assets.files",
+    "assets.io_manager",
     "assets.publication",
     "assets.results",
     "assets.settings",

@@ -158,7 +158,7 @@ class Fault:
         from dagster._core.storage.event_log import SqliteEventLogStorage
 
         from assets import files, publication
-        from assets.storage import StorageIOManager
+        from assets.io_manager import StorageIOManager
 
         def what(path: Path) -> str:
             return "manifest" if path.parent.name == publication.MANIFESTS else "file"

@@ -1,0 +1,46 @@
+"""Dagster's door to the storage, and what Dagster has recorded of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from assets import storage
+from assets.storage import Prepared
+
+
+class StorageIOManager(dg.IOManager):
+    """Dagster's door to the storage that the environment names: one value an asset."""
+
+    def __init__(self) -> None:
+        self._run_id: str | None = None
+        self._recorded: dict[str, str] = {}
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Store the value of an asset, and say where and how large."""
+        prepared = obj if isinstance(obj, Prepared) else storage.prepare(context.asset_key.to_user_string(), obj)
+        path = storage.current().publish(prepared)
+        self._recorded.pop(prepared.key, None)  # stored by this very run
+        context.add_output_metadata(
+            {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(path.stat().st_size)}
+        )
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read the value of an upstream asset; not one that is other than Dagster's record of it says."""
+        run_id = context.step_context.run_id
+        if run_id != self._run_id:  # the records are read once a run: nobody else writes while it goes on
+            self._run_id, self._recorded = run_id, recorded_versions(context.instance)
+        key = context.asset_key.to_user_string()
+        return storage.current().read(key, self._recorded.get(key))
+
+
+def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
+    """The data version that Dagster recorded last of each asset."""
+    versions = {}
+    for record in instance.get_asset_records():
+        entry = record.asset_entry.last_materialization
+        materialization = entry.asset_materialization if entry else None
+        if materialization and (version := (materialization.tags or {}).get("dagster/data_version")):
+            versions[record.asset_entry.asset_key.to_user_string()] = version
+    return versions
