@@ -1,4 +1,4 @@
-"""The model in service."""
+"""The model in service, and all that answering a person takes."""
 
 from typing import Any
 
@@ -9,16 +9,23 @@ from pydantic import Field
 from assets import storage
 from assets.checks import at_least, checks
 from assets.evaluation import MODELS, above_floor
-from assets.records import Neighbors, Predictions
+from assets.records import Neighbors, Network, Predictions, SoftmaxModel
 from assets.results import result, stopwatch
+from assets.seed import Seed
 from assets.storage import StorageError
-from mnist_pipeline import evaluation
+from mnist_pipeline import evaluation, recognition
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import Champion, Evaluation
+from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.recognition import Recognizer
 
 GROUP = "serving"
+NUM_CHECKED = 200
 CHECKS = {
     "champion": {"candidates": "A champion is chosen among models above their floors; how many there are."},
+    "recognizer": {
+        "agrees_with_predictions": "What is served is what was evaluated; share of test digits answered the same.",
+    },
 }
 
 
@@ -52,7 +59,7 @@ def champion(
             for model, found, predicted in zip(MODELS, evaluations, predictions, strict=True)
             if above_floor(model, found).passed
         }
-        chosen, reason = evaluation.promote(test_digits.labels, candidates, _present(), config.significance)
+        chosen, reason = evaluation.promote(test_digits.labels, candidates, _present("champion"), config.significance)
     if chosen is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
     return result(
@@ -71,10 +78,59 @@ def champion(
     )
 
 
-def _present() -> Champion | None:
-    """The champion that is stored now."""
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("recognizer", CHECKS["recognizer"]))
+def recognizer(
+    champion: Champion,
+    knn_index: dict[str, np.ndarray],
+    softmax_model: SoftmaxModel,
+    mlp_model: Network,
+    cnn_model: Network,
+    knn_predictions: Neighbors,
+    softmax_predictions: Predictions,
+    mlp_predictions: Predictions,
+    cnn_predictions: Predictions,
+    data_mean: np.ndarray,
+    eigendecomposition: Eigendecomposition,
+    test_digits: DigitSet,
+    seed: Seed,
+):
+    """The four models with their calibration, as they answer to a person's own digits.
+
+    It changes with the champion only: where the present one stays, because its challengers are worse, so do the
+    models that are stored here, which retraining has replaced elsewhere.
+    """
+    predictions: tuple[Any, ...] = (knn_predictions, softmax_predictions, mlp_predictions, cnn_predictions)
+    labels = dict(zip(MODELS, (np.asarray(predicted.labels) for predicted in predictions), strict=True))
+    with stopwatch() as watch:
+        present = None if np.array_equal(champion.labels, labels[champion.model]) else _present("recognizer")
+        found: Recognizer = present or recognition.assemble(
+            champion.model,
+            knn=knn_index,
+            num_neighbors=int(knn_predictions.num_neighbors),
+            softmax={"weights": softmax_model.weights, "bias": softmax_model.bias},
+            mlp=mlp_model.weights,
+            cnn=cnn_model.weights,
+            temperatures={"mlp": np.array(1.0), "cnn": np.array(1.0)},
+            mean=data_mean,
+            eigenvectors=eigendecomposition.eigenvectors,
+            reference=test_digits.images,
+            seed=seed.value,
+        )
+    sample = slice(0, NUM_CHECKED)
+    answers = [recognized.digit for recognized in found.recognize(test_digits.images[sample])]
+    return result(
+        found,
+        f"{champion.model} answers" + (", as before" if present else ""),
+        seconds=watch.seconds,
+        numbers={"champion": champion.model, "kept": present is not None, "smoothing": float(found.smoothing)},
+        seed=seed,
+        checks={"agrees_with_predictions": at_least(np.mean(np.array(answers) == champion.labels[sample]), 0.995)},
+    )
+
+
+def _present(key: str) -> Any:
+    """What is stored of an asset now, None if nothing is."""
     try:
-        stored: Champion = storage.current().read("champion")
+        return storage.current().read(key)
     except StorageError:
         return None
-    return stored

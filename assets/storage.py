@@ -40,6 +40,7 @@ from assets.publication import NAME, Content, DamageError, Manifest, Shelf
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import Calibration, Champion, Comparison, Evaluation, PairComparison, Score
 from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.recognition import Recognizer
 from mnist_pipeline.report.document import Report
 
 NAMED_ARRAYS = {
@@ -47,6 +48,7 @@ NAMED_ARRAYS = {
     for kind in (
         DigitSet,
         Eigendecomposition,
+        Recognizer,
         records.Reconstructions,
         records.Corners,
         records.Neighbors,
