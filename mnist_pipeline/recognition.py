@@ -325,15 +325,16 @@ def held_out_neighbors(knn: dict[str, np.ndarray], num_neighbors: int, seed: int
 
     Returns
     -------
-    neighbor_labels : ndarray of shape (n, num_neighbors)
+    neighbor_labels : ndarray of shape (n, num_neighbors), fewer where there are fewer digits
     labels : ndarray of shape (n,)
     """
     labels = knn["labels"]
     sample = np.random.default_rng(seed).choice(len(labels), min(NUM_HELD_OUT, len(labels)), replace=False)
-    _, indices = KNNClassifier.from_arrays(knn, num_neighbors + 1).kneighbors(knn["images"][sample])
+    voting = min(num_neighbors, len(labels) - 1)
+    _, indices = KNNClassifier.from_arrays(knn, voting + 1).kneighbors(knn["images"][sample])
     own = indices == sample[:, np.newaxis]
     own[~own.any(axis=1), -1] = True  # it has as many copies before it
-    return labels[indices[~own].reshape(len(sample), num_neighbors)], labels[sample]
+    return labels[indices[~own].reshape(len(sample), voting)], labels[sample]
 
 
 def reconstruction_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

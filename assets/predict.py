@@ -1,0 +1,63 @@
+"""What the models say of the digits in picture files, for a person at the terminal and for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mnist_pipeline import images
+from mnist_pipeline.printable import printable
+from mnist_pipeline.recognition import MODELS, Reading, Recognizer
+
+TABLE = "  {:<7}{:>11}  {:<16}{:<26}{:>8}  {}"
+HEADER = TABLE.format("digit", "probability", " ".join(MODELS), "nearest training digits", "unusual", "box")
+NOT_A_DIGIT = "this does not look like a digit"
+
+
+class Outcome(NamedTuple):
+    """A file with its picture and the digits in it, or why it can't be read."""
+
+    file: str
+    picture: np.ndarray | None
+    readings: Sequence[Reading]
+    error: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        if self.error is not None:
+            return {"file": self.file, "error": self.error}
+        return {"file": self.file, "digits": [reading.document() for reading in self.readings]}
+
+    def lines(self) -> Iterator[str]:
+        """The same as lines of a table."""
+        yield printable(self.file) + ("" if self.readings else ": no digit found")
+        for reading in self.readings:
+            yield _line(reading)
+
+
+def read_files(files: Sequence[Path], recognizer: Recognizer) -> Iterator[Outcome]:
+    """Each file in turn, whatever becomes of the others."""
+    for file in files:
+        try:
+            picture = images.read(file)
+        except images.ImageError as error:
+            yield Outcome(str(file), None, (), str(error))
+        else:
+            yield Outcome(str(file), picture, recognizer.read(picture))
+
+
+def _line(reading: Reading) -> str:
+    said = reading.recognition
+    widths = (len(model) for model in MODELS)
+    x, y, width, height = reading.box
+    return TABLE.format(
+        said.digit,
+        f"{said.probability:.1%}",
+        " ".join(f"{said.digits[model]:<{width}}" for model, width in zip(MODELS, widths, strict=True)),
+        ", ".join(f"{near.digit} (#{near.index})" for near in said.neighbors),
+        f"{said.unusual:.1f}%",
+        f"{width}×{height} at {x}, {y}" + ("" if said.looks_like_digit else f"   {NOT_A_DIGIT}"),
+    )

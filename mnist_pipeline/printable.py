@@ -1,0 +1,15 @@
+"""Text from outside, such as a file's name, as what a terminal and a page can show."""
+
+from __future__ import annotations
+
+
+def printable(text: object) -> str:
+    """A text as one printable line: characters that are not, which may steer a terminal, are escaped.
+
+    Examples
+    --------
+    >>> printable("two\\nlines, \\x1b[31mred")
+    'two lines, \\\\x1b[31mred'
+    """
+    line = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
