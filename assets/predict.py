@@ -12,8 +12,8 @@ from mnist_pipeline import images
 from mnist_pipeline.printable import printable
 from mnist_pipeline.recognition import MODELS, Reading, Recognizer
 
-TABLE = "  {:<7}{:>11}  {:<16}{:<26}{:>8}  {}"
-HEADER = TABLE.format("digit", "probability", " ".join(MODELS), "nearest training digits", "unusual", "box")
+TABLE = "  {:<7}{:>11}{:>10}   {:<21}{:<35}{}"
+HEADER = TABLE.format("digit", "probability", "unusual", " ".join(MODELS), "nearest training digits", "box")
 NOT_A_DIGIT = "this does not look like a digit"
 
 
@@ -51,13 +51,12 @@ def read_files(files: Sequence[Path], recognizer: Recognizer) -> Iterator[Outcom
 
 def _line(reading: Reading) -> str:
     said = reading.recognition
-    widths = (len(model) for model in MODELS)
     x, y, width, height = reading.box
     return TABLE.format(
         said.digit,
         f"{said.probability:.1%}",
-        " ".join(f"{said.digits[model]:<{width}}" for model, width in zip(MODELS, widths, strict=True)),
-        ", ".join(f"{near.digit} (#{near.index})" for near in said.neighbors),
         f"{said.unusual:.1f}%",
+        " ".join(f"{said.digits[model]:<{len(model)}}" for model in MODELS),
+        ", ".join(f"{near.digit} (#{near.index})" for near in said.neighbors),
         f"{width}×{height} at {x}, {y}" + ("" if said.looks_like_digit else f"   {NOT_A_DIGIT}"),
     )
