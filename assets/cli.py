@@ -193,7 +193,10 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
             if outcome.error is None:
                 click.echo("\n".join(outcome.lines()))
     if sheet:
-        _write_sheet(sheet, outcomes)
+        try:
+            sheet.write_bytes(predict.sheet(outcomes, recognizer))
+        except OSError as error:
+            _fail(f"--sheet {sheet} can't be written ({error.strerror}); name a file in a directory that can")
     for outcome in outcomes:
         if outcome.error is not None:
             click.echo(f"Error: {outcome.error}", err=True)

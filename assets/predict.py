@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import images
+from mnist_pipeline import contact_sheet, images
 from mnist_pipeline.printable import printable
 from mnist_pipeline.recognition import MODELS, Reading, Recognizer
 
@@ -47,6 +47,12 @@ def read_files(files: Sequence[Path], recognizer: Recognizer) -> Iterator[Outcom
             yield Outcome(str(file), None, (), str(error))
         else:
             yield Outcome(str(file), picture, recognizer.read(picture))
+
+
+def sheet(outcomes: Iterable[Outcome], recognizer: Recognizer) -> bytes:
+    """A contact sheet, PNG, of the files that could be read."""
+    readable = [(found.file, found.picture, found.readings) for found in outcomes if found.picture is not None]
+    return contact_sheet.draw([contact_sheet.Page(*page) for page in readable], recognizer)
 
 
 def _line(reading: Reading) -> str:
