@@ -54,7 +54,7 @@ class DatasetError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message))
+        super().__init__(printable(message))
 
 
 class UnreadableError(DatasetError):
@@ -89,6 +89,11 @@ class RawFile(NamedTuple):
     name: str
     size: int
     sha256: str
+
+
+def printable(text: str) -> str:
+    """Text on one line: characters that would not print are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def find_file(root: Path, name: str) -> Path:

@@ -352,23 +352,23 @@ def _page(lines: Sequence[Sequence[int]], chosen: Setting, rng: np.random.Genera
     height = float(np.exp(rng.uniform(np.log(32), np.log(90))))
     gap, drift = rng.uniform(0.2, 0.55) * height, rng.normal(0, 0.012)
     pitch = rng.uniform(1.4, 2.0) * height
-    written = [[_write(_variant(d, rng), height * rng.normal(1, 0.06), chosen, rng) for d in line] for line in lines]
-    places, boxes, right = [], [], 0
-    for i, line in enumerate(written):
+    placed: list[tuple[int, int, NDArray[np.float32]]] = []
+    for i, line in enumerate(lines):
         x = height * rng.uniform(0.4, 0.8)
-        for ink in line:
-            base = height * 1.5 + i * pitch + drift * x + rng.normal(0, 0.03) * height
-            top, left = int(base - ink.shape[0]) + 1, int(x)
-            places.append((top, left, ink))
-            boxes.append(_box(ink, left, top))
+        for digit in line:
+            ink = _write(_variant(digit, rng), height * rng.normal(1, 0.06), chosen, rng)
+            base = i * pitch + drift * x + rng.normal(0, 0.03) * height
+            placed.append((int(base) - ink.shape[0], int(x), ink))
             x += ink.shape[1] + gap * rng.uniform(0.8, 1.4)
-        right = max(right, int(x))
-    bottom = max(top + ink.shape[0] for top, _, ink in places)
-    coverage = np.zeros((bottom + int(0.5 * height), right + int(0.3 * height)), np.float32)
-    for top, left, ink in places:
-        window = coverage[top : top + ink.shape[0], left : left + ink.shape[1]]
+    margin = int(height * rng.uniform(0.3, 0.6))
+    up = margin - min(top for top, _, _ in placed)
+    rows = max(top + ink.shape[0] for top, _, ink in placed) + up + margin
+    columns = max(left + ink.shape[1] for _, left, ink in placed) + margin
+    coverage = np.zeros((rows, columns), np.float32)
+    for top, left, ink in placed:
+        window = coverage[top + up : top + up + ink.shape[0], left : left + ink.shape[1]]
         np.maximum(window, ink, out=window)
-    return _photographed(coverage, height, chosen, rng), boxes
+    return _photographed(coverage, height, chosen, rng), [_box(ink, left, top + up) for top, left, ink in placed]
 
 
 def _box(ink: NDArray[np.float32], left: int, top: int) -> Box:
@@ -480,11 +480,12 @@ def _paper(shape: tuple[int, int], height: float, paper: str, rng: np.random.Gen
     period = height * (rng.uniform(1.1, 1.7) if paper == "ruled" else rng.uniform(0.55, 1.1))
     line = np.float32(rng.choice([(0.72, 0.8, 0.9), (0.75, 0.75, 0.76), (0.8, 0.74, 0.82)]))
     width, softness = max(1.0, 0.012 * height), 0.6
-    for axis in (0, 1) if paper == "squared" else (0,):
-        position = np.arange(shape[axis]) - rng.uniform(0, period)
-        distance = np.abs((position + period / 2) % period - period / 2)
-        weight = np.clip((width / 2 + softness - distance) / softness, 0, 1).astype(np.float32)
-        weight = weight.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    turn = np.radians(rng.normal(0, 1.0))
+    rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])[None]
+    across = (np.cos(turn) * rows + np.sin(turn) * columns, np.cos(turn) * columns - np.sin(turn) * rows)
+    for position in across if paper == "squared" else across[:1]:
+        distance = np.abs((position + rng.uniform(0, period)) % period - period / 2)
+        weight = np.clip((width / 2 + softness - distance) / softness, 0, 1).astype(np.float32)[:, :, None]
         sheet = sheet * (1 - weight) + line * weight
     return sheet
 
