@@ -184,7 +184,7 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
 
     with _told(settings.SettingsError), _told(storage.StorageError):
         recognizer = storage.current().read("recognizer")
-    outcomes = list(predict.read_files(pictures, recognizer))
+    outcomes = list(predict.read_files(pictures, recognizer, keep=sheet is not None))
     if as_json:
         click.echo(json.dumps([outcome.document() for outcome in outcomes], indent=1))
     else:

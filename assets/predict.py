@@ -14,11 +14,12 @@ from mnist_pipeline.recognition import MODELS, Reading, Recognizer
 
 TABLE = "  {:<7}{:>11}{:>10}   {:<21}{:<35}{}"
 HEADER = TABLE.format("digit", "probability", "unusual", " ".join(MODELS), "nearest training digits", "box")
+BATCH = 16  # pictures in memory at a time; their digits are recognized together
 NOT_A_DIGIT = "this does not look like a digit"
 
 
 class Outcome(NamedTuple):
-    """A file with its picture and the digits in it, or why it can't be read."""
+    """A file with its picture, where that is kept, and the digits in it; or why it can't be read."""
 
     file: str
     picture: np.ndarray | None
@@ -38,15 +39,22 @@ class Outcome(NamedTuple):
             yield _line(reading)
 
 
-def read_files(files: Sequence[Path], recognizer: Recognizer) -> Iterator[Outcome]:
-    """Each file in turn, whatever becomes of the others."""
-    for file in files:
-        try:
-            picture = images.read(file)
-        except images.ImageError as error:
-            yield Outcome(str(file), None, (), str(error))
-        else:
-            yield Outcome(str(file), picture, recognizer.read(picture))
+def read_files(files: Sequence[Path], recognizer: Recognizer, *, keep: bool = False) -> Iterator[Outcome]:
+    """What becomes of each file, whatever becomes of the others; the pictures themselves stay in memory on demand."""
+    for first in range(0, len(files), BATCH):
+        outcomes = [_opened(file) for file in files[first : first + BATCH]]
+        read = iter(recognizer.read([found.picture for found in outcomes if found.picture is not None]))
+        for found in outcomes:
+            readings = () if found.picture is None else next(read)
+            yield found._replace(readings=readings, picture=found.picture if keep else None)
+
+
+def _opened(file: Path) -> Outcome:
+    """A file before its digits are read."""
+    try:
+        return Outcome(str(file), images.read(file), ())
+    except images.ImageError as error:
+        return Outcome(str(file), None, (), str(error))
 
 
 def sheet(outcomes: Iterable[Outcome], recognizer: Recognizer) -> bytes:

@@ -75,7 +75,7 @@ def _stroke_row(bench: Bench, recognizer: Recognizer) -> Row:
     for example in examples:
         picture = reading.grey(example.picture)
         start = time.perf_counter()
-        recognizer.read(picture)
+        recognizer.read([picture])
         walls.append(1e3 * (time.perf_counter() - start))
     taken = Ratio.of(walls)
     return Row(

@@ -36,7 +36,7 @@ def scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Sco
     found: dict[str, Score] = {}
     for example in examples:
         score = found.setdefault(example.kind, Score())
-        readings = recognizer.read(grey(example.picture))
+        (readings,) = recognizer.read([grey(example.picture)])
         places = [_place(box, readings) for box in example.boxes]
         met = [place for place in places if place is not None]
         score.digits += len(example.digits)
@@ -52,7 +52,8 @@ def scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Sco
 
 def holds_no_digit(recognizer: Recognizer, picture: Picture) -> bool:
     """Whether nothing is found in a picture, or nothing that looks like a digit."""
-    return not any(reading.recognition.looks_like_digit for reading in recognizer.read(grey(picture)))
+    (readings,) = recognizer.read([grey(picture)])
+    return not any(reading.recognition.looks_like_digit for reading in readings)
 
 
 def grey(picture: Picture) -> np.ndarray:
