@@ -28,13 +28,13 @@ Mask = NDArray[np.bool_]
 FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format, "BMP", "GIF")
 MAX_PIXELS = 50_000_000
 MAX_FINDINGS = 256
-WORKING_PIXELS = 3_200_000  # strokes are looked for in a picture of at most so many pixels
+WORKING_PIXELS = 2_000_000  # strokes are looked for in a picture of at most so many pixels
 COARSE_SIDE = 256  # the paper is looked for in a picture of at most so many pixels a side
 
 DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
 CENTRE = 14.5  # where MNIST has the centre of mass, from the edge: the middle of pixel 14
 STROKE_WIDTHS = (2.2, 3.4)  # pixels; four fifths of MNIST's training digits lie between 1.8 and 3.6
-CONTOUR_SIDE = 80  # the larger side of a digit when its outline is drawn
+CONTOUR_SIDE = 64  # the larger side of a digit when its outline is drawn
 
 
 class ImageError(ValueError):
@@ -263,8 +263,10 @@ def _ink(grey: Grey) -> Grey:
     window = max(3, round(0.3 * min(coarse.shape)))
     paper = _closing(coarse, window)
     first = _contrast(paper, coarse)
-    strokes = first > _otsu(first[first > 0.05])
-    window = min(window, max(5, round(4 * _stroke_width(strokes)) + 3))
+    strokes = np.pad(first > _otsu(first[first > 0.05]), 1)
+    if strokes.any():
+        width = _stroke_width(ndimage.distance_transform_edt(strokes)[strokes])
+        window = min(window, max(5, round(4 * width) + 3))
     paper = ndimage.gaussian_filter(_closing(coarse, window), 1)
     ink = _contrast(_resized(paper, grey.shape), light)
     return ink - np.median(ink[::4, ::4])
@@ -301,11 +303,9 @@ def _otsu(values: Grey) -> float:
     return float(edges[1:][between >= between.max() * (1 - 1e-9)].mean())
 
 
-def _stroke_width(mask: Mask) -> float:
-    """Mean width of strokes in pixels: the mean depth within a strip of width w is (w + 2) / 4, counted from 1."""
-    if not mask.any():
-        return 0.0
-    return max(1.0, 4 * float(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1][mask].mean()) - 2)
+def _stroke_width(depths: Grey) -> float:
+    """Mean width of strokes from the depths of their pixels: across a strip of width w their mean is (w + 2) / 4."""
+    return max(1.0, 4 * float(depths.mean()) - 2)
 
 
 def _without_ruling(ink: Grey) -> Grey:
@@ -385,59 +385,61 @@ def _strokes(ink: Grey) -> NDArray[np.int32]:
 
 
 class Glyph(NamedTuple):
-    """Strokes that belong together, with their bounding box in pixels of the working picture."""
+    """Strokes that belong together, by their labels, and their bounding box in pixels of the working picture."""
 
-    labels: tuple[int, ...]
+    labels: NDArray[np.intp]
     x: int
     y: int
     width: int
     height: int
 
-    @property
-    def size(self) -> int:
-        """The larger side."""
-        return max(self.width, self.height)
-
-    def joined(self, other: Glyph) -> Glyph:
-        """Both together."""
-        x, y = min(self.x, other.x), min(self.y, other.y)
-        right = max(self.x + self.width, other.x + other.width)
-        bottom = max(self.y + self.height, other.y + other.height)
-        return Glyph(self.labels + other.labels, x, y, right - x, bottom - y)
-
 
 def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
     """Gather strokes into digits, and drop specks."""
-    pieces = [
-        Glyph((label,), columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-        for label, (rows, columns) in enumerate(ndimage.find_objects(strokes), 1)
-    ]
-    if not pieces:
-        return []
-    pieces = sorted(pieces, key=lambda piece: piece.size, reverse=True)[: 4 * MAX_FINDINGS]
-    sizes = np.array([piece.size for piece in pieces])
-    typical = float(np.sort(sizes)[np.searchsorted(np.cumsum(np.sort(sizes)), sizes.sum() / 2)])
-    glyphs: list[Glyph] = []
-    for piece in pieces:
-        for i, glyph in enumerate(glyphs):
-            if _belongs(piece, glyph, typical):
-                glyphs[i] = glyph.joined(piece)
-                break
+    slices = ndimage.find_objects(strokes)
+    boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.intp).reshape(-1, 4)
+    sizes = _sizes(boxes)
+    largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
+    # Half of all the length of strokes is in strokes of at least this size: specks don't pull it down.
+    typical = (
+        float(sizes[largest][np.searchsorted(np.cumsum(sizes[largest]), sizes[largest].sum() / 2)])
+        if len(sizes)
+        else 0.0
+    )
+    glyphs, owners = np.zeros((0, 4), np.intp), np.full(len(largest), -1)
+    for i, box in enumerate(boxes[largest]):
+        hosts = np.flatnonzero(_belongs(box, glyphs, typical))
+        if len(hosts):
+            owners[i] = hosts[0]
+            glyphs[hosts[0]] = *np.minimum(glyphs[hosts[0], :2], box[:2]), *np.maximum(glyphs[hosts[0], 2:], box[2:])
         else:
-            glyphs.append(piece)
-    smallest = max(6.0, 0.3 * typical)
-    return [glyph for glyph in glyphs if glyph.size >= smallest][:MAX_FINDINGS]
+            owners[i] = len(glyphs)
+            glyphs = np.vstack([glyphs, box])
+    kept = np.flatnonzero(_sizes(glyphs) >= max(6.0, 0.3 * typical))
+    kept = kept[np.argsort(-_sizes(glyphs)[kept], kind="stable")][:MAX_FINDINGS]
+    return [
+        Glyph(largest[owners == i] + 1, int(left), int(top), int(right - left), int(bottom - top))
+        for i, (left, top, right, bottom) in zip(kept, glyphs[kept])
+    ]
 
 
-def _belongs(piece: Glyph, glyph: Glyph, typical: float) -> bool:
-    """Whether a stroke is part of a digit: it lies within its width or just beside, and is a fragment or over it."""
-    overlap = min(piece.x + piece.width, glyph.x + glyph.width) - max(piece.x, glyph.x)
-    gap = max(piece.y, glyph.y) - min(piece.y + piece.height, glyph.y + glyph.height)
-    if piece.size > 0.6 * typical:
-        return overlap > 0.6 * min(piece.width, glyph.width) and gap < -0.3 * piece.height
-    if gap < 0:
-        return overlap > -0.1 * typical
-    return gap < 0.2 * typical and overlap > 0.4 * piece.width and max(glyph.height + gap, glyph.size) < 1.3 * typical
+def _sizes(boxes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Larger sides of boxes, given as left, top, right, bottom."""
+    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+
+
+def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) -> Mask:
+    """To which digits a smaller stroke belongs: as a fragment beside, above or below, or as a second stroke."""
+    width, height = box[2:] - box[:2]
+    widths = glyphs[:, 2] - glyphs[:, 0]
+    overlap = np.minimum(box[2], glyphs[:, 2]) - np.maximum(box[0], glyphs[:, 0])
+    gap = np.maximum(box[1], glyphs[:, 1]) - np.minimum(box[3], glyphs[:, 3])
+    if max(width, height) > 0.6 * typical:
+        return (overlap > 0.6 * np.minimum(width, widths)) & (gap < -0.3 * height)
+    joined = np.maximum(box[3], glyphs[:, 3]) - np.minimum(box[1], glyphs[:, 1])
+    beside = (gap < 0) & (overlap > -0.1 * typical)
+    above = (gap >= 0) & (gap < 0.2 * typical) & (overlap > 0.4 * width) & (joined < 1.3 * typical)
+    return beside | above
 
 
 def _reading_order(glyphs: list[Glyph]) -> list[Glyph]:
@@ -470,38 +472,35 @@ def _extent(mask: Mask) -> tuple[int, int, int, int]:
 def _normalized(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.uint8]:
     """Scale a digit by its aspect into 20×20, and place it in 28×28 by its centre of mass."""
     outline = _outline(glyph, ink, strokes)
-    _, _, width, height = _extent(outline < 0)
-    side, stroke = max(width, height), _stroke_width(outline < 0)
+    inside = outline < 0
+    side, stroke = max(_extent(inside)[2:]), _stroke_width(0.5 - outline[inside])
     # Moved outwards by d, the outline has a stroke of (stroke + 2 d) · 20 / (side + 2 d) pixels of 28×28.
     wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
     moved = max((wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE)), -stroke / 4)
     levels = np.clip(0.5 + moved - outline, 0, 1)
     scale = (side + 2 * moved) / DIGIT_SIDE
-    row, column = np.array(ndimage.center_of_mass(levels)) + 0.5
-    middle = CENTRE * scale
-    margin = int(np.ceil(IMAGE_SIDE * scale))
+    mass = levels.sum()
+    row = levels.sum(axis=1) @ (np.arange(len(levels)) + 0.5) / mass
+    column = levels.sum(axis=0) @ (np.arange(levels.shape[1]) + 0.5) / mass
+    margin = int(np.ceil(CENTRE * scale))
+    left, top = column + margin - CENTRE * scale, row + margin - CENTRE * scale
+    field = (left, top, left + IMAGE_SIDE * scale, top + IMAGE_SIDE * scale)
     canvas = Image.fromarray(np.pad(levels, margin).astype(np.float32))
-    left, top = column + margin - middle, row + margin - middle
-    placed = canvas.resize(
-        (IMAGE_SIDE, IMAGE_SIDE),
-        Image.Resampling.BOX,
-        (left, top, left + IMAGE_SIDE * scale, top + IMAGE_SIDE * scale),
-    )
-    return np.rint(255 * np.clip(np.asarray(placed), 0, 1)).astype(np.uint8)
+    placed = np.asarray(canvas.resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BOX, field))
+    return np.rint(255 * np.clip(placed, 0, 1)).astype(np.uint8)
 
 
 def _outline(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> Grey:
-    """Signed distance to the outline of a digit in pixels, negative in the ink, its larger side about 80 pixels."""
+    """Signed distance to the outline of a digit in pixels, negative in the ink, its larger side about 64 pixels."""
     margin = 2
     rows = slice(max(0, glyph.y - margin), glyph.y + glyph.height + margin)
     columns = slice(max(0, glyph.x - margin), glyph.x + glyph.width + margin)
     own = np.isin(strokes[rows, columns], glyph.labels)
-    strength = np.where(ndimage.binary_dilation(own, iterations=margin), ink[rows, columns], 0)
-    full = np.percentile(strength[own], 80)
-    strength = np.pad(np.clip(strength / full, 0, 1), margin).astype(np.float32)
-    zoom = CONTOUR_SIDE / glyph.size
+    strength = np.where(ndimage.maximum_filter(own, 2 * margin + 1), ink[rows, columns], 0)
+    strength = np.pad(np.clip(strength / np.quantile(strength[own], 0.8), 0, 1), margin).astype(np.float32)
+    zoom = CONTOUR_SIDE / max(glyph.width, glyph.height)
     shape = tuple(int(np.ceil(side * zoom)) for side in strength.shape)
-    drawn = ndimage.gaussian_filter(_resized(strength, shape, Image.Resampling.BICUBIC), 1.0)
-    inside = np.pad(drawn > 0.5 * min(1.0, float(drawn.max())), 24)
+    drawn = ndimage.gaussian_filter(_resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
+    inside = np.pad(drawn > 0.5 * min(1.0, float(drawn.max())), 4)
     outer, inner = ndimage.distance_transform_edt(~inside), ndimage.distance_transform_edt(inside)
-    return np.where(inside, 0.5 - inner, outer - 0.5).astype(np.float32)
+    return np.where(inside, 0.5 - inner, outer - 0.5)
