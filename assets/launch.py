@@ -62,7 +62,7 @@ def select_assets(selection: str) -> AbstractSet[dg.AssetKey]:
             selected = dg.AssetSelection.from_string(selection).resolve(graph)
     except dg.DagsterError as error:
         raise LaunchError(
-            f"--select {selection!r}: {printable(error)}; write for instance 'group:pca' or '+key:cnn_model'"
+            f"--select {selection!r}: {_one_line(error)}; write for instance 'group:pca' or '+key:cnn_model'"
         ) from error
     if not selected:
         raise LaunchError(f"--select {selection!r} matches no asset; there are {_names(graph)}")
@@ -84,9 +84,9 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
         _require_within_bounds(resolved)
     except dg.DagsterInvalidConfigError as error:
         told = "; ".join(_told(each) for each in error.errors)
-        raise LaunchError(printable(f"--config {file}: {told}; {EXAMPLE}")) from error
+        raise LaunchError(_one_line(f"--config {file}: {told}; {EXAMPLE}")) from error
     except ValueError as error:
-        raise LaunchError(printable(f"--config {file}: {error}")) from error
+        raise LaunchError(_one_line(f"--config {file}: {error}")) from error
     return config
 
 
@@ -225,7 +225,7 @@ def _told(error: EvaluationError) -> str:
     """What Dagster says is wrong, and what it would take instead of a name that it does not know."""
     known = getattr(getattr(error.error_data, "config_type_snap", None), "enum_values", None) or ()
     choices = f"; there are {', '.join(each.value for each in known)}" if known else ""
-    return shorten(printable(error.message).rstrip("."), MESSAGE_LENGTH) + choices
+    return shorten(_one_line(error.message).rstrip("."), MESSAGE_LENGTH) + choices
 
 
 def _require_no_booleans(config: Mapping[str, Any]) -> None:
@@ -280,11 +280,15 @@ def _reason(error: SerializableErrorInfo | None) -> str:
     chain = list(_causes(error))
     for cause in chain:
         if cause.message.startswith(OWN_PACKAGES):
-            return printable(cause.message.partition(": ")[2])
-    return printable(chain[-1].message) if chain else "no reason was recorded"
+            return _one_line(cause.message.partition(": ")[2])
+    return _one_line(chain[-1].message) if chain else "no reason was recorded"
 
 
 def _causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
     while error is not None:
         yield error
         error = error.cause
+
+
+def _one_line(message: object) -> str:
+    return printable(" ".join(str(message).split()))

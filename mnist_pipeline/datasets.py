@@ -18,6 +18,8 @@ from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from mnist_pipeline.printable import printable
+
 Split = Literal["train", "test"]
 
 IMAGE_SIDE = 28
@@ -89,11 +91,6 @@ class RawFile(NamedTuple):
     name: str
     size: int
     sha256: str
-
-
-def printable(text: str) -> str:
-    """Text on one line: characters that would not print are escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def find_file(root: Path, name: str) -> Path:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 from scipy import ndimage
 
-from mnist_pipeline.datasets import IMAGE_SIDE, printable
+from mnist_pipeline.datasets import IMAGE_SIDE
+from mnist_pipeline.printable import printable
 
 Grey = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 
-def printable(text: object) -> str:
-    """A text as one printable line: characters that are not, which may steer a terminal, are escaped.
+def printable(text: str) -> str:
+    """A text as one printable line: other characters, which may steer a terminal, are escaped.
 
     Examples
     --------
-    >>> printable("two\\nlines, \\x1b[31mred")
-    'two lines, \\\\x1b[31mred'
+    >>> printable("two\nlines, \x1b[31mred")
+    'two\\nlines, \\x1b[31mred'
     """
-    line = " ".join(str(text).split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -83,7 +83,7 @@ def test_each_bad_file_gets_a_line_and_the_rest_goes_on(finished: Path, line: Pa
     assert len(errors) == len(bad) == 8
     for path, error in zip(bad, errors, strict=True):
         assert error.startswith("Error: ")
-        assert path.name.replace("\n", " ") in error
+        assert path.name.replace("\n", r"\n") in error
     assert str(line) in result.stdout
 
 
