@@ -30,6 +30,8 @@ FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.
 MAX_PIXELS = 50_000_000
 MAX_FINDINGS = 256
 WORKING_PIXELS = 2_000_000  # strokes are looked for in a picture of at most so many pixels
+FAINTEST_INK = 0.1  # share of the paper's light that the faintest stroke takes
+DARKEST_PAPER = 0.35  # share of the brightest possible; in less light, differences are not magnified further
 COARSE_SIDE = 256  # the paper is looked for in a picture of at most so many pixels a side
 
 DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
@@ -124,8 +126,9 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     if (found := _already_mnist(picture)) is not None:
         return [found]
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
-    ink = _without_ruling(_ink(_reduced(picture, factor)))
-    strokes = _strokes(ink)
+    ink, paper = _ink(_reduced(picture, factor))
+    ink = _without_ruling(ink)
+    strokes = _strokes(ink, paper)
     glyphs = _reading_order(_glyphs(strokes))
     return [Found(_box(glyph, factor, picture.shape), _normalized(glyph, ink, strokes)) for glyph in glyphs]
 
@@ -253,24 +256,36 @@ def _resized(picture: Grey, shape: tuple[int, ...], kernel: Image.Resampling = I
     return np.asarray(Image.fromarray(picture).resize((shape[1], shape[0]), kernel))
 
 
-def _ink(grey: Grey) -> Grey:
-    """How much darker than the paper around it each pixel is, as a share; or how much lighter, on dark paper."""
+def _ink(grey: Grey) -> tuple[Grey, Grey]:
+    """How much darker than the paper around it each pixel is, as a share of the paper's light; and that light.
+
+    On dark paper, how much lighter.
+    """
     light = grey / 255
-    factor = max(1, round(max(grey.shape) / COARSE_SIDE))
-    coarse = _reduced(light, factor)
+    coarse = _reduced(light, max(1, round(max(grey.shape) / COARSE_SIDE)))
     if not _ink_is_dark(coarse):
         light, coarse = 1 - light, 1 - coarse
     # The window of the closing must hold the widest stroke, and no more of a shadow than it has to.
     window = max(3, round(0.3 * min(coarse.shape)))
-    paper = _closing(coarse, window)
-    first = _contrast(paper, coarse)
+    first = _contrast(_closing(coarse, window), coarse)
     strokes = np.pad(first > _otsu(first[first > 0.05]), 1)
     if strokes.any():
         width = _stroke_width(ndimage.distance_transform_edt(strokes)[strokes])
         window = min(window, max(5, round(4 * width) + 3))
-    paper = ndimage.gaussian_filter(_closing(coarse, window), 1)
-    ink = _contrast(_resized(paper, grey.shape), light)
-    return ink - np.median(ink[::4, ::4])
+    paper = _resized(_paper(coarse, window), grey.shape)
+    ink = _contrast(paper, light)
+    return ink - np.median(ink[::4, ::4]), paper
+
+
+def _paper(grey: Grey, window: int) -> Grey:
+    """Light of the paper: the mean of what a closing, which is too light where there is noise, tells from ink."""
+    closed = _closing(grey, window)
+    contrast = _contrast(closed, grey)
+    middle = np.median(contrast)
+    blank = contrast <= middle + 0.02 + 3 * np.median(np.abs(contrast - middle))
+    share = ndimage.gaussian_filter(blank.astype(np.float32), 1.5)
+    light = ndimage.gaussian_filter(np.where(blank, grey, 0), 1.5)
+    return np.where(share > 0.05, light / np.maximum(share, 0.05), closed * (1 - middle))
 
 
 def _ink_is_dark(grey: Grey) -> bool:
@@ -281,12 +296,14 @@ def _ink_is_dark(grey: Grey) -> bool:
 
 def _closing(grey: Grey, window: int) -> Grey:
     """Grey closing: dark strokes narrower than the window take the level around them."""
-    return ndimage.minimum_filter(ndimage.maximum_filter(grey, window, mode="nearest"), window, mode="nearest")
+    extended = np.pad(grey, window, mode="edge")
+    closed = ndimage.minimum_filter(ndimage.maximum_filter(extended, window), window)
+    return closed[window:-window, window:-window]
 
 
 def _contrast(paper: Grey, grey: Grey) -> Grey:
     """Share of the paper's light that is missing: light multiplies what it falls on."""
-    return 1 - grey / np.maximum(paper, 0.1)
+    return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 
 
 def _otsu(values: Grey) -> float:
@@ -311,26 +328,39 @@ def _stroke_width(depths: Grey) -> float:
 
 def _without_ruling(ink: Grey) -> Grey:
     """Take printed lines off the paper, horizontal and vertical ones, and leave what is written over them."""
-    return _without_lines(_without_lines(ink).T).T
+    noise = max(0.025, _noise(ink))
+    thickest = 3 + max(ink.shape) // 100
+    limits = [_line_limit(ink, noise, thickest), _line_limit(ink.T, noise, thickest).T]
+    lines = [ink < limit for limit in limits]
+    kept = np.where(lines[0] | lines[1], np.minimum(ink, 0), ink)
+    result = kept
+    for line, window in zip(lines, ((thickest + 4, 1), (1, thickest + 4))):
+        if line.any():  # a stroke on both sides of a line goes on under it
+            under = ndimage.grey_closing(kept, window, mode="nearest")
+            result = np.where(line, np.maximum(result, np.minimum(ink, under)), result)
+    return result
 
 
-def _without_lines(ink: Grey) -> Grey:
-    """Take off thin lines that run from edge to edge, from left to right, as long as they turn by less than 1 in 16."""
+def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
+    """Ink that is a line's at most, at each pixel of a thin line from the left edge to the right, elsewhere none.
+
+    Lines turn by less than 1 in 16.
+    """
     piece = 4 if max(ink.shape) > 200 else 2
-    rows, columns = ink.shape
-    padded = np.pad(ink, ((0, 0), (0, -columns % (4 * piece))), mode="edge")
+    rows, blocks = len(ink), ink.shape[1] // (4 * piece)
+    first = ink.shape[1] % (4 * piece) // 2
+    none = np.full(ink.shape, -np.inf, ink.dtype)
+    if not blocks:
+        return none
     # Of the four pieces of a block the second weakest: a line fills them all, a stroke across it one or two.
-    level = np.sort(padded.reshape(rows, -1, piece).mean(axis=2).reshape(rows, -1, 4), axis=2)[:, :, 1]
-    faintest = max(0.03, -1.2 * float(np.percentile(ink[::2, ::2], 16)))
-    strength = _line_strength(level, faintest, thickest=3 + max(ink.shape) // 100)
+    pieces = ink[:, first : first + blocks * 4 * piece].reshape(rows, -1, piece).mean(axis=2)
+    pieces = ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, blocks, 4)
+    strength = _line_strength(np.sort(pieces, axis=2)[:, :, 1], 1.2 * noise, thickest)
     if not strength.any():
-        return ink
-    limit = np.repeat(ndimage.maximum_filter(1.5 * strength, (5, 1)), 4 * piece, axis=1)[:, :columns]
-    line = (limit > 0) & (ink < limit + 0.03)
-    kept = np.where(line, np.minimum(ink, 0), ink)
-    # A stroke on both sides of the line goes on under it.
-    across = ndimage.grey_closing(kept, (9, 1), mode="nearest")
-    return np.where(line, np.minimum(ink, across), ink)
+        return none
+    block = np.clip((np.arange(ink.shape[1]) - first) // (4 * piece), 0, blocks - 1)
+    strength = ndimage.maximum_filter(strength, (5, 1))[:, block]
+    return np.where(strength > 0, 1.5 * strength + 2.5 * noise, none)
 
 
 def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
@@ -347,7 +377,7 @@ def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
     inside = (paths > 0) & (paths < rows - 1)
     along = level[paths, np.arange(columns)]
     hits = ((along > faintest) & inside).sum(axis=1)
-    whole = (hits >= 4) & (hits >= 0.85 * inside.sum(axis=1))
+    whole = (hits >= 4) & (hits >= 0.8 * inside.sum(axis=1))
     strength = np.zeros((rows, columns), level.dtype)
     for path, value in zip(paths[whole], np.nanmedian(np.where(inside, along, np.nan)[whole], axis=1)):
         strength[path, np.arange(columns)] = np.maximum(strength[path, np.arange(columns)], value)
@@ -365,7 +395,7 @@ def _paths(present: Mask, gain: Grey) -> NDArray[np.intp]:
         step = choices.argmax(axis=0)
         came[j] = np.arange(rows) + np.array([0, -1, 1])[step]
         best = gain[:, j] + choices.max(axis=0)
-    at = np.flatnonzero(present[:, -1] & (best >= 0.85 * columns))
+    at = np.flatnonzero(present[:, -1] & (best >= 0.8 * columns))
     paths = np.zeros((columns, len(at)), np.intp)
     for j in range(columns - 1, -1, -1):
         paths[j] = at
@@ -373,16 +403,27 @@ def _paths(present: Mask, gain: Grey) -> NDArray[np.intp]:
     return paths.T
 
 
-def _strokes(ink: Grey) -> NDArray[np.int32]:
+def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
     """Label connected strokes, 0 elsewhere: weak ink counts where it belongs to strong ink."""
-    smooth = ndimage.gaussian_filter(ink, 0.7)
-    spread = float(-np.percentile(smooth[::2, ::2], 16))  # ink is above paper, so what is below is noise
-    floor = max(0.06, 5 * spread)
-    high = max(floor, 0.8 * _otsu(smooth[smooth > floor]))
+    light = np.maximum(paper, DARKEST_PAPER)
+    for blur in (0.7, 1.5):  # as little as the noise allows
+        smooth = ndimage.gaussian_filter(ink, blur)
+        # The camera's noise is as strong in a shadow as in the light.
+        noise = 6 * _noise(smooth * light) / light
+        if noise.max() < 1.5 * FAINTEST_INK:
+            break
+    floor = np.maximum(FAINTEST_INK, noise)
+    high = np.maximum(floor, 0.8 * _otsu(smooth[smooth > floor]))
     labels, count = ndimage.label(smooth > 0.5 * high, np.ones((3, 3)))
     strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
     strong[0] = False
     return np.where(strong, np.cumsum(strong), 0).astype(np.int32)[labels]
+
+
+def _noise(ink: Grey) -> float:
+    """Standard deviation of the noise: ink is above the paper's level, 0, so what is below is noise."""
+    below, far_below = np.percentile(ink[::2, ::2], (16, 2))
+    return -float(min(below, far_below / 2))
 
 
 class Glyph(NamedTuple):
@@ -416,7 +457,9 @@ def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
         else:
             owners[i] = len(glyphs)
             glyphs = np.vstack([glyphs, box])
-    kept = np.flatnonzero(_sizes(glyphs) >= max(6.0, 0.3 * typical))
+    width, height = (glyphs[:, 2:] - glyphs[:, :2]).T
+    smallest = max(6.0, 0.3 * typical, 0.012 * max(strokes.shape))
+    kept = np.flatnonzero((np.maximum(width, height) >= smallest) & (width < 6 * height))  # a dash is no digit
     kept = kept[np.argsort(-_sizes(glyphs)[kept], kind="stable")][:MAX_FINDINGS]
     return [
         Glyph(largest[owners == i] + 1, int(left), int(top), int(right - left), int(bottom - top))
@@ -435,12 +478,11 @@ def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) ->
     widths = glyphs[:, 2] - glyphs[:, 0]
     overlap = np.minimum(box[2], glyphs[:, 2]) - np.maximum(box[0], glyphs[:, 0])
     gap = np.maximum(box[1], glyphs[:, 1]) - np.minimum(box[3], glyphs[:, 3])
-    if max(width, height) > 0.6 * typical:
-        return (overlap > 0.6 * np.minimum(width, widths)) & (gap < -0.3 * height)
     joined = np.maximum(box[3], glyphs[:, 3]) - np.minimum(box[1], glyphs[:, 1])
-    beside = (gap < 0) & (overlap > -0.1 * typical)
-    above = (gap >= 0) & (gap < 0.2 * typical) & (overlap > 0.4 * width) & (joined < 1.3 * typical)
-    return beside | above
+    above = (gap < 0.2 * typical) & (overlap > 0.4 * np.minimum(width, widths)) & (joined < 1.6 * typical)
+    if max(width, height) > 0.6 * typical:
+        return above
+    return above | ((gap < 0) & (overlap > -0.1 * typical))
 
 
 def _reading_order(glyphs: list[Glyph]) -> list[Glyph]:
