@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_pipeline.datasets import IMAGE_SIDE
-from mnist_pipeline.recognition import LIMIT, NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer
+from mnist_pipeline.recognition import NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer
 
 MAX_PICTURES = 20  # on a sheet; further ones are counted
 MAX_DIGITS = 120  # on a sheet, shared among its pictures; further ones are counted
@@ -211,11 +211,10 @@ def _draw_unusual(pen: ImageDraw.ImageDraw, top: int, said: Recognition) -> None
     """The percentile as a bar to 100, with the limit marked."""
     left, width, middle = UNUSUAL + 10, 140, top + SIDE // 2
     color = ACCENT if said.looks_like_digit else WARNING
-    told = f"above {said.unusual:.0f}%" if said.unusual < LIMIT else f"above {said.unusual:.1f}%"
+    told = f"above {said.unusual:.0f}%" if said.unusual < 99 else f"above {said.unusual:.1f}%"
     pen.text((left, middle - 18), told, INK, _font(NORMAL), anchor="lm")
     pen.rectangle((left, middle - 5, left + width, middle + 1), LINE)
     pen.rectangle((left, middle - 5, left + round(width * said.unusual / 100), middle + 1), color)
-    pen.line([(left + round(width * LIMIT / 100), y) for y in (middle - 8, middle + 4)], INK)
     if not said.looks_like_digit:
         for i, line in enumerate(("does not look", "like a digit")):
             pen.text((left, middle + 12 + 14 * i), line, WARNING, _font(NORMAL), anchor="lm")

@@ -7,7 +7,7 @@ answer at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +16,13 @@ from mnist_pipeline import images, inference, pca
 from mnist_pipeline.datasets import IMAGE_SIDE, NUM_CLASSES
 from mnist_pipeline.evaluation import MODEL_TITLES
 from mnist_pipeline.knn import KNNClassifier, vote
+from mnist_pipeline.novelty import POINT, Novelty
 from mnist_pipeline.softmax import predict_probabilities, softmax
 
 MODELS = tuple(MODEL_TITLES)
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
-LIMIT = 99.0  # percentile beyond which an image does not look like a digit
 NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibrate the vote
 
 
@@ -54,7 +54,10 @@ class Recognition:
         The three nearest training digits, the nearest first.
     unusual : float
         Percentile, 0–100, of the error of its reconstruction from 50 components among those of the test digits.
+    novelty : float
+        Percentile, 0–100, of how far its strokes are from those of any digit, see `novelty.Novelty`.
     looks_like_digit : bool
+        Whether that is at most `novelty.POINT`; of a picture's digits, beside what else was found in it.
     reconstruction : ndarray of shape (28, 28), float32
         From 50 components, not clipped.
     """
@@ -66,6 +69,7 @@ class Recognition:
     probabilities: dict[str, np.ndarray]
     neighbors: list[Neighbor]
     unusual: float
+    novelty: float
     looks_like_digit: bool
     reconstruction: np.ndarray
 
@@ -75,6 +79,7 @@ class Recognition:
             "digit": self.digit,
             "probability": round(self.probability, 6),
             "looks_like_digit": self.looks_like_digit,
+            "novelty": round(self.novelty, 2),
             "unusual": round(self.unusual, 2),
             "champion": self.champion,
             "models": {
@@ -136,6 +141,8 @@ class Recognizer(NamedTuple):
         The leading eigenvectors of the covariance, as columns.
     errors : ndarray of shape (n_test,), float64
         Of the reconstruction of each test digit, ascending, root mean square in grey levels.
+    novelty : dict from name to ndarray
+        The fields of a `novelty.Novelty`.
     """
 
     champion: np.ndarray
@@ -149,6 +156,7 @@ class Recognizer(NamedTuple):
     mean: np.ndarray
     components: np.ndarray
     errors: np.ndarray
+    novelty: dict[str, np.ndarray]
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """The digits of each picture in reading order, with what is said of them.
@@ -159,9 +167,9 @@ class Recognizer(NamedTuple):
             Upright and grey, as `images.read` gives them.
         """
         found = [images.find_digits(picture) for picture in pictures]
-        digits = [each.image for digits in found for each in digits]
-        said = iter(self.recognize(np.array(digits, np.uint8).reshape(-1, *SHAPE)))
-        return [[Reading(each.box, each.image, next(said)) for each in digits] for digits in found]
+        said = iter(self.recognize(_stacked([each for digits in found for each in digits])))
+        readings = [[Reading(each.box, each.image, next(said)) for each in digits] for digits in found]
+        return [self._among_others(each, picture.shape) for each, picture in zip(readings, pictures, strict=True)]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
         """What is said of each digit.
@@ -189,6 +197,7 @@ class Recognizer(NamedTuple):
         answers = {model: given.argmax(axis=1) for model, given in probabilities.items()} | {"knn": voted}
         reconstructions = self.reconstruct(digits)
         unusual = percentile(reconstruction_errors(digits, reconstructions), self.errors)
+        novelty = Novelty(**self.novelty).percentile(digits)
         champion = MODELS[int(self.champion)]
         return [
             Recognition(
@@ -204,7 +213,8 @@ class Recognizer(NamedTuple):
                     )
                 ],
                 unusual=float(unusual[i]),
-                looks_like_digit=bool(unusual[i] <= LIMIT),
+                novelty=float(novelty[i]),
+                looks_like_digit=bool(novelty[i] <= POINT),
                 reconstruction=reconstructions[i],
             )
             for i in range(len(digits))
@@ -218,6 +228,17 @@ class Recognizer(NamedTuple):
     def training_image(self, index: int) -> np.ndarray:
         """A training image, uint8 (28, 28)."""
         return np.asarray(self.knn["images"][index].reshape(SHAPE))
+
+    def _among_others(self, readings: list[Reading], shape: tuple[int, ...]) -> list[Reading]:
+        """The readings of a picture, each held to look like a digit beside the others, and uncut."""
+        if not readings:
+            return []
+        boxes = [reading.box for reading in readings]
+        like = Novelty(**self.novelty).looks_like_digit_in_picture(_stacked(readings), boxes, shape)
+        return [
+            reading._replace(recognition=replace(reading.recognition, looks_like_digit=bool(looks)))
+            for reading, looks in zip(readings, like, strict=True)
+        ]
 
     def _neighbors(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Squared distances and indices of the nearest training digits, and the label that they vote for."""
@@ -259,6 +280,7 @@ def assemble(
     seed : int, default=0
         Of the sample that calibrates the vote.
     """
+    training = knn["images"].reshape(-1, *SHAPE)
     recognizer = Recognizer(
         champion=np.array(MODELS.index(champion)),
         knn=knn,
@@ -271,6 +293,7 @@ def assemble(
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
         errors=np.empty(0),
+        novelty=Novelty.fit(training, knn["labels"], reference)._asdict(),
     )
     errors = reconstruction_errors(reference, recognizer.reconstruct(reference))
     return recognizer._replace(errors=np.sort(errors))
@@ -348,6 +371,11 @@ def reconstruction_errors(images: np.ndarray, reconstructions: np.ndarray) -> np
 def percentile(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """The share of a reference, ascending, that lies below each value, 0–100."""
     return np.asarray(100 * np.searchsorted(reference, values) / len(reference))
+
+
+def _stacked(found: Sequence[images.Found] | Sequence[Reading]) -> np.ndarray:
+    """The images of what was found, uint8 (n, 28, 28)."""
+    return np.array([each.image for each in found], np.uint8).reshape(-1, *SHAPE)
 
 
 def _checked(images: np.ndarray) -> np.ndarray:

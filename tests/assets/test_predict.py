@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from assets import cli
 from mnist_pipeline.datasets import DigitSet
 
-KEYS = ["digit", "probability", "box", "looks_like_digit", "unusual", "champion", "models", "neighbors"]
+KEYS = ["digit", "probability", "box", "looks_like_digit", "novelty", "unusual", "champion", "models", "neighbors"]
 
 
 def invoke(*arguments: str | Path) -> Result:

@@ -27,7 +27,8 @@ def recognition(image: np.ndarray, *, looks_like_digit: bool = True) -> Recognit
         digits={"knn": 7, "softmax": 2, "mlp": 7, "cnn": 7},
         probabilities=dict.fromkeys(("knn", "softmax", "mlp", "cnn"), probabilities),
         neighbors=[Neighbor(3, 7, 1000.0), Neighbor(15, 9, 1200.0), Neighbor(1, 7, 1300.0)],
-        unusual=50.0 if looks_like_digit else 99.5,
+        unusual=50.0,
+        novelty=50.0 if looks_like_digit else 99.5,
         looks_like_digit=looks_like_digit,
         reconstruction=image * np.float32(1.3) - 20,
     )
