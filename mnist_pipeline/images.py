@@ -418,7 +418,9 @@ def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
     high = np.maximum(floor, 0.8 * _otsu(smooth[smooth > floor]))
     labels, count = ndimage.label(smooth > 0.5 * high, np.ones((3, 3)))
     strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
-    strong[0] = False
+    # What covers three corners of the picture is the table around the paper.
+    corners = np.bincount(labels[[0, 0, -1, -1], [0, -1, 0, -1]], minlength=count + 1)
+    strong[(np.arange(count + 1) == 0) | (corners >= 3)] = False
     return np.where(strong, np.cumsum(strong), 0).astype(np.int32)[labels]
 
 

@@ -376,6 +376,10 @@ def test_specks_are_dropped(written: np.ndarray, expected: list[Found]) -> None:
     assert difference(find_digits(dusty), expected) < 0.5
 
 
+def test_the_table_around_the_paper_is_no_ink(written: np.ndarray, expected: list[Found]) -> None:
+    assert difference(find_digits(np.pad(written, 50, constant_values=90)), expected) < 4
+
+
 def test_printed_lines_are_taken_off(written: np.ndarray, expected: list[Found]) -> None:
     squared = written.astype(float)
     squared[12::25] *= 0.8
