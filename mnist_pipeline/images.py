@@ -291,9 +291,17 @@ def _paper(grey: Grey, window: int) -> Grey:
 
 
 def _ink_is_dark(grey: Grey) -> bool:
-    """Ink covers less than half of its surroundings, so deviations from their mean are skewed to its side."""
-    deviation = grey - ndimage.uniform_filter(grey, 1 + 2 * (max(grey.shape) // 6), mode="nearest")
-    return bool((deviation * deviation * deviation).mean() <= 0)
+    """Ink covers less than half of its surroundings, so deviations from their mean are skewed to its side.
+
+    Surroundings of the size at which this shows most: small ones for thin strokes, on a sheet that is not all there is
+    to see, large ones for a digit that fills the picture.
+    """
+    skews = []
+    for share in (24, 12, 6, 3):
+        deviation = grey - ndimage.uniform_filter(grey, 1 + 2 * (max(grey.shape) // (2 * share)), mode="nearest")
+        square = deviation * deviation
+        skews.append(float((square * deviation).mean() / max(float(square.mean()), 1e-12) ** 1.5))
+    return max(skews, key=abs) <= 0
 
 
 def _closing(grey: Grey, window: int) -> Grey:
