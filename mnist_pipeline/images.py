@@ -27,6 +27,7 @@ Mask = NDArray[np.bool_]
 
 # Pillow imports all of its forty readers, unless those asked for are there.
 FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format, "BMP", "GIF")
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"GIF8")
 MAX_PIXELS = 50_000_000
 MAX_FINDINGS = 256
 WORKING_PIXELS = 2_000_000  # strokes are looked for in a picture of at most so many pixels
@@ -158,26 +159,28 @@ def _decoded(file: BinaryIO, name: str, size: int) -> NDArray[np.uint8] | Grey:
     """Decode a picture; whatever goes wrong in the decoders of malformed files is an ImageError."""
     if size == 0:
         raise ImageError(f"{name}: is empty; save or copy the picture again")
-    too_large = f"{name}: has more than {MAX_PIXELS // 1_000_000} megapixels; reduce the picture, or cut out the digits"
     with _pillow, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
-                    raise ImageError(too_large)
+                    raise Image.DecompressionBombError
                 image.draft("L", None)  # a JPEG then decodes its brightness alone
                 image.load()
                 return _grey(_upright(image))
-        except ImageError:
-            raise
-        except Image.DecompressionBombError as error:
-            raise ImageError(too_large) from error
-        except UnidentifiedImageError as error:
-            raise ImageError(
-                f"{name}: is not a PNG, JPEG, WebP, TIFF, BMP or GIF picture; convert it to one of these"
-            ) from error
         except Exception as error:  # decoders raise anything from IndexError to struct.error
-            raise ImageError(f"{name}: is damaged or cut off ({error}); save or copy the picture again") from error
+            raise ImageError(f"{name}: {_complaint(error, file)}") from error
+
+
+def _complaint(error: Exception, file: BinaryIO) -> str:
+    """What is wrong with a file that did not decode, and what to do."""
+    if isinstance(error, Image.DecompressionBombError):
+        return f"has more than {MAX_PIXELS // 1_000_000} megapixels; reduce the picture, or cut out the digits"
+    file.seek(0)
+    if not file.read(16).startswith(SIGNATURES):
+        return "is not a PNG, JPEG, WebP, TIFF, BMP or GIF picture; convert it to one of these"
+    reason = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+    return f"is damaged or cut off{reason}; save or copy the picture again"
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -289,9 +292,17 @@ def _paper(grey: Grey, window: int) -> Grey:
 
 
 def _ink_is_dark(grey: Grey) -> bool:
-    """Ink covers less than half of its surroundings, so deviations from their mean are skewed to its side."""
-    deviation = grey - ndimage.gaussian_filter(grey, 0.1 * max(grey.shape), mode="nearest", truncate=2)
-    return bool((deviation**3).mean() <= 0)
+    """Ink covers less than half of its surroundings, so deviations from their mean are skewed to its side.
+
+    Surroundings of the size at which this shows most: small ones for thin strokes, on a sheet that is not all there is
+    to see, large ones for a digit that fills the picture.
+    """
+    skews = []
+    for share in (24, 12, 6, 3):
+        deviation = grey - ndimage.uniform_filter(grey, 1 + 2 * (max(grey.shape) // (2 * share)), mode="nearest")
+        square = deviation * deviation
+        skews.append(float((square * deviation).mean() / max(float(square.mean()), 1e-12) ** 1.5))
+    return max(skews, key=abs) <= 0
 
 
 def _closing(grey: Grey, window: int) -> Grey:
@@ -416,7 +427,9 @@ def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
     high = np.maximum(floor, 0.8 * _otsu(smooth[smooth > floor]))
     labels, count = ndimage.label(smooth > 0.5 * high, np.ones((3, 3)))
     strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
-    strong[0] = False
+    # What covers three corners of the picture is the table around the paper.
+    corners = np.bincount(labels[[0, 0, -1, -1], [0, -1, 0, -1]], minlength=count + 1)
+    strong[(np.arange(count + 1) == 0) | (corners >= 3)] = False
     return np.where(strong, np.cumsum(strong), 0).astype(np.int32)[labels]
 
 

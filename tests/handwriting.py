@@ -167,15 +167,15 @@ LIGHTS = ("even", "gradient", "shadow")
 CAMERAS = ("clean", "scan", "photo")
 
 
-def setting(rng: np.random.Generator, paper: str | None = None) -> Setting:
-    """Somebody's hand, pen, paper and camera; on a given paper, or on any."""
+def setting(rng: np.random.Generator) -> Setting:
+    """Somebody's hand, pen, paper and camera."""
     hand = Hand(
         slant=float(np.clip(rng.normal(0.08, 0.14), -0.25, 0.45)),
         aspect=rng.uniform(0.8, 1.25),
         tilt=0.05,
         unsteadiness=rng.uniform(0.006, 0.02),
     )
-    paper = paper or str(rng.choice(list(PAPERS)))
+    paper = str(rng.choice(list(PAPERS)))
     if paper == "blackboard":
         ink = CHALKS[rng.integers(len(CHALKS))]
         pen = Pen("chalk", rng.uniform(0.05, 0.11), str(rng.choice(["dry", "soft"])), ink, rng.uniform(0.75, 0.95))
@@ -189,9 +189,12 @@ def setting(rng: np.random.Generator, paper: str | None = None) -> Setting:
     return Setting(hand, pen, Scene(paper, light, camera))
 
 
-def digit_picture(digit: int, rng: np.random.Generator) -> Picture:
-    """A picture with one digit, 60 to 500 pixels a side, grey (rows, columns) or in colour (rows, columns, 3)."""
-    return _single(_variant(digit, rng), setting(rng), rng)[0]
+def digit_picture(digit: int, rng: np.random.Generator, chosen: Setting | None = None) -> Picture:
+    """A picture with one digit, 60 to 500 pixels a side, grey (rows, columns) or in colour (rows, columns, 3).
+
+    Here and below: written and photographed as chosen, or in a setting drawn at random.
+    """
+    return _single(_variant(digit, rng), chosen or setting(rng), rng)[0]
 
 
 def letter_picture(letter: str, rng: np.random.Generator) -> Picture:
@@ -204,20 +207,24 @@ def scribble_picture(rng: np.random.Generator) -> Picture:
     return _single(_scribble(rng), setting(rng), rng)[0]
 
 
-def line_picture(digits: Sequence[int], rng: np.random.Generator) -> tuple[Picture, list[Box]]:
+def line_picture(
+    digits: Sequence[int], rng: np.random.Generator, chosen: Setting | None = None
+) -> tuple[Picture, list[Box]]:
     """A picture with digits on one line, and the box of each digit's ink, from left to right."""
-    return _page([digits], setting(rng), rng)
+    return _page([digits], chosen or setting(rng), rng)
 
 
-def page_picture(lines: Sequence[Sequence[int]], rng: np.random.Generator) -> tuple[Picture, list[Box]]:
+def page_picture(
+    lines: Sequence[Sequence[int]], rng: np.random.Generator, chosen: Setting | None = None
+) -> tuple[Picture, list[Box]]:
     """A picture with lines of digits, and the box of each digit's ink in reading order."""
-    return _page(lines, setting(rng), rng)
+    return _page(lines, chosen or setting(rng), rng)
 
 
-def blank_picture(rng: np.random.Generator) -> Picture:
+def blank_picture(rng: np.random.Generator, chosen: Setting | None = None) -> Picture:
     """Paper that nobody has written on."""
     shape = (int(rng.integers(80, 400)), int(rng.integers(80, 400)))
-    return _photographed(np.zeros(shape, np.float32), rng.uniform(40, 120), setting(rng), rng)
+    return _photographed(np.zeros(shape, np.float32), rng.uniform(40, 120), chosen or setting(rng), rng)
 
 
 def noise_picture(rng: np.random.Generator) -> Picture:
