@@ -149,15 +149,17 @@ class Recognizer(NamedTuple):
     components: np.ndarray
     errors: np.ndarray
 
-    def read(self, picture: np.ndarray) -> list[Reading]:
+    def read(self, picture: np.ndarray, limit: int | None = None) -> list[Reading]:
         """The digits of a picture in reading order, with what is said of each.
 
         Parameters
         ----------
         picture : ndarray of shape (rows, columns)
             Upright and grey, as `images.read` gives it.
+        limit : int, optional
+            At most so many, the first ones.
         """
-        found = images.find_digits(picture)
+        found = images.find_digits(picture)[:limit]
         recognized = self.recognize(np.array([each.image for each in found], np.uint8).reshape(-1, *SHAPE))
         return [Reading(each.box, each.image, said) for each, said in zip(found, recognized, strict=True)]
 
