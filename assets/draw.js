@@ -3,7 +3,7 @@
   const data = JSON.parse(document.getElementById("page-data").textContent);
   const WIDTH = 640, HEIGHT = 480; // of the sheet, in units that strokes are measured in
   const STEP = 10, FINE_STEP = 3; // of the arrow keys
-  const PAUSE = 60; // milliseconds between an answer and the next question while a stroke goes on
+  const PAUSE = 60; // milliseconds before the next question while a stroke goes on
   const SILENCE = 700; // milliseconds without a change before the answer is announced
   const PATIENCE = 60_000;
   const MAX_SIDE = 1600, MAX_LENGTH = 1_000_000; // of a picture that is sent: pixels, and characters of its data URI
@@ -100,7 +100,7 @@
     undoButton.disabled = states.length < 2;
     clearButton.disabled = isEmpty();
     redraw();
-    ask();
+    ask(stroke ? PAUSE : 0);
   };
   const begin = (point) => {
     end();
@@ -270,8 +270,13 @@
     else alert.textContent = "Only a picture file can be dropped here.";
   });
 
-  // Asking: one question at a time, always the latest; while a stroke goes on, with pauses.
+  // Asking: one question at a time, always on what is drawn now; while a stroke goes on, with pauses.
   let controller = null, timer = 0;
+  const ask = (pause = 0) => {
+    if (timer && pause) return;
+    clearTimeout(timer);
+    timer = setTimeout(question, pause);
+  };
   const sent = () => {
     const { picture, strokes } = present();
     return picture?.uri ?? drawnOn(WIDTH, HEIGHT, (target) => inked(target, strokes, "#000")).toDataURL("image/png");
@@ -284,12 +289,12 @@
       signal,
     });
     if (response.status === 401) throw new Error("Your session has ended; reload the page to log in again.");
-    const content = await response.json();
-    if (!response.ok) throw new Error(content.errors[0].message);
+    const content = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(content.errors?.[0].message ?? `The server failed (${response.status}).`);
     return content.digits;
   };
-  const ask = async () => {
-    clearTimeout(timer);
+  const question = async () => {
+    timer = 0;
     if (controller || asked === drawn) return;
     // An empty sheet is read once, for the models to be loaded before the first stroke.
     if (isReady && isEmpty()) {
@@ -310,7 +315,7 @@
     }
     clearTimeout(patience);
     controller = null;
-    if (asked !== drawn) timer = setTimeout(ask, stroke ? PAUSE : 0);
+    if (asked !== drawn) ask(stroke ? PAUSE : 0);
   };
   const fail = (error) => {
     found = [];
@@ -331,22 +336,19 @@
     if (share > 0.9995) return ">99.9%";
     return share < 0.0005 ? "<0.1%" : `${(100 * share).toFixed(1)}%`;
   };
-  const chances = [">99.9%", "<0.1%"];
-  const inWords = (share) => {
-    const text = percent(share);
-    return chances.includes(text) ? text.replace(">", "More than ").replace("<", "Less than ") : text;
-  };
+  const inWords = (share) => percent(share).replace(">", "more than ").replace("<", "less than ");
+  const sentence = (text) => (text.startsWith("k-") ? text : text[0].toUpperCase() + text.slice(1));
   const agreement = ({ digit, models }) => {
     const others = Object.entries(models).filter(([, said]) => said.digit !== digit);
     if (!others.length) return "All four models agree.";
-    const said = others.map(([model, other]) => `${data.names[model]} says ${other.digit}`).join(", ");
-    return `${said[0] === "k" ? "k" : said[0].toUpperCase()}${said.slice(1)}.`;
+    return sentence(`${others.map(([model, said]) => `${data.names[model]} says ${said.digit}`).join(", ")}.`);
   };
   const unusual = ({ unusual: percentile, looks_like_digit: looksLikeDigit }) => {
-    const kind = percentile < 75 ? "An ordinary digit" : percentile < 95 ? "An unusual digit" : "A very unusual digit";
-    const share = `${percentile > 99 && percentile < 100 ? percentile.toFixed(1) : Math.round(percentile)}%`;
-    const measure = `arder to rebuild from ${data.numComponents} components than ${share} of the test digits.`;
-    return looksLikeDigit ? `${kind}: h${measure}` : `It is h${measure}`;
+    const share = percentile < 99 || percentile === 100 ? Math.round(percentile) : percentile.toFixed(1);
+    const others = percentile === 100 ? "any" : `${share}%`;
+    const measure = `harder to rebuild from ${data.numComponents} components than ${others} of the test digits.`;
+    if (!looksLikeDigit) return `It is ${measure}`;
+    return `${percentile < 75 ? "An ordinary digit" : percentile < 95 ? "An unusual digit" : "A very unusual digit"}: ${measure}`;
   };
   const element = (name, properties, ...children) => {
     const made = Object.assign(document.createElement(name), properties);
@@ -360,31 +362,33 @@
     if (doubt) button.setAttribute("aria-label", `${reading.digit}, which does not look like a digit`);
     button.addEventListener("click", () => {
       chosen = i;
-      for (const [place, other] of [...find(".chips").children].entries()) other.setAttribute("aria-pressed", String(place === i));
+      for (const [place, other] of document.querySelectorAll(".chips button").entries()) other.setAttribute("aria-pressed", String(place === i));
       detail();
       redraw();
     });
     return button;
   };
-  const neighbor = ({ digit, index, picture }) => element(
+  const RANKS = ["nearest", "2nd", "3rd"];
+  const neighbor = ({ digit, index, picture }, rank) => element(
     "figure", {},
-    element("img", { src: picture, className: "ink", alt: `Training digit ${index}, a ${digit}` }),
-    element("figcaption", {}, `near: a ${digit}, № ${index.toLocaleString("en")}`),
+    element("img", { src: picture, className: "ink", alt: `Training digit № ${index}`, title: `Training digit № ${index}` }),
+    element("figcaption", {}, `${RANKS[rank]}: `, element("strong", {}, digit)),
   );
   const detail = () => {
     const reading = found[chosen];
     find(".verdict").classList.toggle("doubtful", !reading.looks_like_digit);
     find(".digit").textContent = reading.digit;
     find(".flag").hidden = reading.looks_like_digit;
-    find(".sure").textContent = `${inWords(reading.probability)} probable, says ${data.names[reading.champion]}.`;
+    const doubt = reading.looks_like_digit ? "" : "If it were one: ";
+    find(".sure").textContent = sentence(`${doubt}${inWords(reading.probability)} probable, says ${data.names[reading.champion]}.`);
     find(".agreement").textContent = agreement(reading);
     find(".unusual").textContent = unusual(reading);
     find(".seen img").src = reading.seen;
     find(".rebuilt img").src = reading.reconstruction;
     find(".near").replaceChildren(...reading.neighbors.map(neighbor));
-    for (const [column, [model, said]] of Object.entries(reading.models).entries()) {
+    for (const [model, said] of Object.entries(reading.models)) {
       const isChampion = model === reading.champion;
-      find("thead").querySelectorAll("th")[column].classList.toggle("champion", isChampion);
+      find(`thead [data-model="${model}"]`).classList.toggle("champion", isChampion);
       const answer = find(`.answers [data-model="${model}"]`);
       answer.textContent = said.digit;
       answer.classList.toggle("champion", isChampion);
@@ -415,6 +419,7 @@
     const chips = find(".chips");
     chips.hidden = digits.length < 2;
     chips.replaceChildren(...(digits.length < 2 ? [] : digits.map(chip)));
+    if (digits.length === data.maxDigits) chips.append(element("p", {}, `The first ${data.maxDigits} are shown.`));
     if (digits.length) detail();
     redraw();
   };

@@ -180,7 +180,7 @@ def _content(nonce: str) -> str:
         nonce=nonce,
         style=Markup(REPORT_PALETTE.read_text(encoding="utf-8") + _text("draw.css")),
         script=Markup(_text("draw.js")),
-        script_data={"read": READ, "names": NAMES, "numComponents": NUM_COMPONENTS},
+        script_data={"read": READ, "names": NAMES, "numComponents": NUM_COMPONENTS, "maxDigits": MAX_DIGITS},
         titles=MODEL_TITLES,
         num_classes=NUM_CLASSES,
         num_components=NUM_COMPONENTS,
