@@ -18,7 +18,7 @@
   const isEmpty = () => !present().picture && !present().strokes.length;
   let stroke = null; // that is being drawn
   let drawn = 0, asked = -1, epoch = 0; // changes so far; which of them was sent; drawings so far that are no continuation
-  let found = [], chosen = 0, isReady = false;
+  let found = [], chosen = 0, isReady = false, hasFailed = false;
   const cursor = { x: WIDTH / 2, y: HEIGHT / 5, shown: false };
 
   // Drawing.
@@ -104,6 +104,7 @@
   };
   const begin = (point) => {
     end();
+    if (!hasFailed) alert.textContent = ""; // on a file
     stroke = { points: [point] };
     const { picture, strokes } = present();
     states.push({ picture: null, strokes: [...strokes, stroke] });
@@ -318,6 +319,7 @@
     if (asked !== drawn) ask(stroke ? PAUSE : 0);
   };
   const fail = (error) => {
+    hasFailed = true;
     found = [];
     told.hidden = true;
     waiting.hidden = false;
@@ -326,7 +328,7 @@
     redraw();
   };
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden || !alert.textContent || controller) return;
+    if (document.hidden || !hasFailed || controller) return;
     asked = -1;
     ask();
   });
@@ -408,7 +410,8 @@
     return Math.max(0, digits.findIndex(isIn));
   };
   const tell = (digits) => {
-    alert.textContent = "";
+    if (hasFailed) alert.textContent = "";
+    hasFailed = false;
     found = digits;
     chosen = latest(digits);
     told.hidden = !digits.length;
