@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 LOCALHOST = "127.0.0.1"
+DRAW = "/draw"  # the path of the page to draw on
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import click
 
 from assets import files, interruption, passwords, settings
-from assets.addresses import LOCALHOST, AddressError, Served
+from assets.addresses import DRAW, LOCALHOST, AddressError, Served
 
 GC_THRESHOLDS = (20_000, 20, 50)
 STOP_SECONDS = 10  # what servers get to end by themselves
@@ -229,7 +229,7 @@ def ui(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) ->
             'export MNIST_PIPELINE_PASSWORD_HASH="$(mnist-pipeline hash-password)"'
         )
     _require_free(served)
-    click.echo(f"Dagster UI: {served.url}")
+    click.echo(f"Dagster UI: {served.url}\nDraw a digit: {served.url}{DRAW}")
     raise SystemExit(_serve([sys.executable, "-m", "assets.ui", json.dumps(asdict(served))]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -71,12 +71,17 @@ class Door:
         Address, names, and whether it is only to be read.
     login : Login, optional
         Asks for a password; without it whoever reaches the address is let in.
+    harmless : collection of str
+        Paths, besides that of GraphQL, a POST to which changes nothing, and so is let through to who may only read.
     """
 
-    def __init__(self, app: ASGIApp, served: Served, login: Login | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, served: Served, login: Login | None = None, harmless: Collection[str] = ()
+    ) -> None:
         self._app = app
         self._served = served
         self._login = login
+        self._harmless = frozenset(harmless)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a connection, or let it through."""
@@ -206,10 +211,10 @@ class Door:
         if self._login and path == LOGOUT:
             return self._login.leave(connection)
         if path == GRAPHQL:
-            query = _query(_json_object(body))
+            query = _query(json_object(body))
             if self._served.read_only:
                 _require_operations(query, READING, "This UI is read-only")
-        elif self._served.read_only:
+        elif self._served.read_only and path not in self._harmless:
             raise RefusedError(403, "This UI is read-only")
         return None
 
@@ -291,7 +296,7 @@ def _require_listening(message: MutableMapping[str, Any]) -> None:
     text = message.get("text")
     if text is None:
         raise RefusedError(400, "A binary message is not of the protocol")
-    content = _json_object(text)
+    content = json_object(text)
     if content.get("type") not in CLIENT_MESSAGES:
         raise RefusedError(400, "The message is not of the protocol")
     if content["type"] == "start":
@@ -301,7 +306,8 @@ def _require_listening(message: MutableMapping[str, Any]) -> None:
         _require_operations(_query(payload), LISTENING, "A WebSocket carries queries and subscriptions only")
 
 
-def _json_object(text: bytes | str) -> dict[str, Any]:
+def json_object(text: bytes | str) -> dict[str, Any]:
+    """The JSON object that a client sent; refuses what is none."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):

@@ -106,13 +106,17 @@ class Storage:
         StorageError
             If nothing is stored for it.
         """
-        try:
-            manifest = self.shelf.manifest(_checked(key))
-        except DamageError as damage:
-            raise _damaged(key, damage) from damage
-        if manifest is None or manifest.data_version is None:
-            raise self._not_stored(key)
-        return self.root / _main(manifest)
+        return self.root / _main(self._manifest(key))
+
+    def data_version(self, key: str) -> str:
+        """The data version of what is stored of an asset, without a look at the value.
+
+        Raises
+        ------
+        StorageError
+            If nothing is stored for it.
+        """
+        return str(self._manifest(key).data_version)
 
     def write(self, key: str, value: object, figures: Mapping[str, bytes] | None = None) -> UPath:
         """Store a value and its figures, PNG by name; an interrupted write leaves the previous ones."""
@@ -210,6 +214,16 @@ class Storage:
     def recover(self) -> None:
         """Bring what a killed run left to an end; for who holds the lock."""
         self.shelf.recover()
+
+    def _manifest(self, key: str) -> Manifest:
+        """The manifest of an asset that has a value."""
+        try:
+            manifest = self.shelf.manifest(_checked(key))
+        except DamageError as damage:
+            raise _damaged(key, damage) from damage
+        if manifest is None or manifest.data_version is None:
+            raise self._not_stored(key)
+        return manifest
 
     def _load(self, manifest: Manifest) -> Any:
         name = _main(manifest)

@@ -27,7 +27,7 @@ from dagster_webserver.version import __version__
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 
-from assets import settings
+from assets import draw, settings
 from assets.addresses import Served
 from assets.door import MAX_BODY, Door
 from assets.login import Login
@@ -39,14 +39,16 @@ DAEMON_SECONDS = 5  # what the daemon gets
 MAX_HEAD = 2**16  # bytes of a request's line and headers
 
 # What is served besides Dagster's UI, behind the same door: further routes and mounts are added here.
-ROUTES: tuple[BaseRoute, ...] = ()
+ROUTES: tuple[BaseRoute, ...] = draw.routes()
+# Of these, paths a POST to which changes nothing: who may only read may send it.
+HARMLESS = (draw.READ,)
 
 
 def application(context: WorkspaceProcessContext, served: Served, password_hash: str | None) -> Door:
     """Everything that is served, behind the door."""
     dagster_ui = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MILLISECONDS)
     login = Login(password_hash, served.port) if password_hash else None
-    return Door(Starlette(routes=[*ROUTES, Mount("/", app=dagster_ui)]), served, login)
+    return Door(Starlette(routes=[*ROUTES, Mount("/", app=dagster_ui)]), served, login, HARMLESS)
 
 
 def serve(served: Served) -> int:

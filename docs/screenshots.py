@@ -17,6 +17,13 @@ HERE = Path(__file__).parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 SETTLE = 4_000  # milliseconds that a page gets to load and lay out
 NUM_COLORS = 192
+# Strokes of a 4, a 7 and a 2, as shares of the sheet.
+DRAWN = (
+    ((0.17, 0.22), (0.09, 0.5), (0.28, 0.52)),
+    ((0.24, 0.24), (0.21, 0.78)),
+    ((0.4, 0.25), (0.58, 0.22), (0.53, 0.42), (0.47, 0.78)),
+    ((0.7, 0.36), (0.73, 0.25), (0.81, 0.21), (0.88, 0.28), (0.87, 0.4), (0.79, 0.6), (0.7, 0.76), (0.93, 0.73)),
+)
 
 
 def main(address: str | None) -> None:
@@ -30,7 +37,7 @@ def main(address: str | None) -> None:
 
 
 def take_ui(browser: Browser, address: str) -> None:
-    """lineage.png, asset.png, checks.png and automation.png."""
+    """lineage.png, asset.png, checks.png, automation.png and draw.png."""
     page = browser.new_page(viewport={"width": 1500, "height": 1000})
     page.goto(f"{address}/asset-groups")
     page.wait_for_timeout(SETTLE)
@@ -45,6 +52,25 @@ def take_ui(browser: Browser, address: str) -> None:
     page.goto(f"{address}/automation")
     page.wait_for_timeout(SETTLE)
     save(page, "automation")
+    take_drawing(browser, address)
+
+
+def take_drawing(browser: Browser, address: str) -> None:
+    """draw.png: three digits, drawn by mouse."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{address}/draw")
+    page.get_by_text("Draw a digit with mouse").wait_for()
+    sheet = page.locator("canvas").bounding_box()
+    assert sheet
+    for stroke in DRAWN:
+        for place, (x, y) in enumerate(stroke):
+            page.mouse.move(sheet["x"] + sheet["width"] * x, sheet["y"] + sheet["height"] * y, steps=8)
+            if place == 0:
+                page.mouse.down()
+        page.mouse.up()
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(SETTLE)
+    save(page, "draw")
 
 
 def take_report(browser: Browser) -> None:

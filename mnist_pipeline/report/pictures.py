@@ -8,7 +8,6 @@ import io
 import math
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
@@ -70,6 +69,8 @@ def _ink(levels: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _palette() -> bytes:
+    import matplotlib as mpl  # takes long to import, and grey levels need it not
+
     colors = mpl.colormaps[DIVERGING](np.linspace(0, 1, LEVELS), bytes=True)
     return bytes(colors[:, :3].tobytes())
 

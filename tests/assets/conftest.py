@@ -7,12 +7,16 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from idx import write_idx
 
 from assets import cli
+from assets.storage import Storage
 from mnist_pipeline.datasets import DigitSet
+from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.recognition import MODELS
 
 ATTACKS = pytest.StashKey[dict[str, int]]()
 
@@ -58,6 +62,23 @@ def finished(finished_run: tuple[Result, Path], slice_directory: Path, monkeypat
     assert result.exit_code == 0, result.output
     _set(monkeypatch, environment(slice_directory, directory))
     return directory
+
+
+@pytest.fixture(scope="session")
+def able_storage(finished_run: tuple[Result, Path], train: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage that holds but a recognizer: that of the finished run, except that k-NN over all digits answers."""
+    recognizer = Storage(str(finished_run[1])).read("recognizer")
+    knn = KNNClassifier().fit(train.images, train.labels).to_arrays()
+    directory = tmp_path_factory.mktemp("able")
+    Storage(str(directory)).write("recognizer", recognizer._replace(champion=np.array(MODELS.index("knn")), knn=knn))
+    return directory
+
+
+@pytest.fixture
+def able(able_storage: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The storage of the able recognizer, which the environment names."""
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(able_storage))
+    return able_storage
 
 
 def environment(data: Path, storage: Path) -> dict[str, str]:

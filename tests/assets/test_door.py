@@ -18,7 +18,9 @@ from served import Answer, exchange, served_ui
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from assets.addresses import DRAW
 from assets.door import MAX_BODY, MAX_FORM, MAX_QUERY
+from assets.draw import READ
 from assets.login import FAILURES_PER_CLIENT, Sessions
 from assets.passwords import hash_password
 from assets.ui import MAX_HEAD
@@ -426,6 +428,9 @@ CHANGES_TO_READ = [
     ]
 ] + [
     Attack("a materialization reported, read-only", 403, "POST", REPORT_ROUTE, {}, b"{}", on="read_only"),
+    Attack("a path that begins like that of a drawing, read-only", 403, "POST", f"{READ}/x", {}, b"{}", on="read_only"),
+    Attack("a drawing without a session, read-only", 401, "POST", READ, {"Cookie": None}, b"{}", on="read_only"),
+    Attack("a drawing from another site, read-only", 403, "POST", READ, {"Origin": EVIL}, b"{}", on="read_only"),
     Attack("a mutation by GET, read-only", 403, target=asked(query=MUTATION), on="read_only"),
     Attack("a session of another server", 401, changes={"Cookie": "OTHER"}, on="read_only"),
 ]
@@ -574,7 +579,7 @@ def test_logging_in_leads_to_no_other_site(target: str, guarded: Instance, attac
 
 
 @pytest.mark.parametrize(
-    "target", ["/", "/login", "/graphql", "/server_info", "/runs", "/logs/a/b/out", "/notebook", "/../"]
+    "target", ["/", "/draw", "/login", "/graphql", "/server_info", "/runs", "/logs/a/b/out", "/notebook", "/../"]
 )
 @pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
 def test_no_answer_can_be_framed_or_sniffed(target: str, inside: bool, guarded: Instance, attacks: Any) -> None:
@@ -647,6 +652,12 @@ def test_a_reader_sees_what_is_there_and_may_change_nothing(read_only: Instance)
     answer = json.loads(read_only.ask("{ permissions { permission value } }").body)
     assert {each["value"] for each in answer["data"]["permissions"]} == {False}
     assert read_only.ask(RECORDED).status == 200
+
+
+def test_a_reader_may_have_a_drawing_read(read_only: Instance) -> None:
+    assert read_only.send("GET", DRAW, {"Accept": HTML}).status == 200
+    answer = read_only.send("POST", READ, body=b"{}")
+    assert (answer.status, b"It has no picture" in answer.body) == (400, True), "it came through the door"
 
 
 @pytest.mark.browser

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from browser import ARGUMENTS, CHROMIUM
+from browser import ARGUMENTS, CHROMIUM, needs_axe, serious_findings
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
-AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
 VIEWS = {f"{width} {scheme}": (width, scheme) for width in (1280, 390) for scheme in ("light", "dark")}
-SERIOUS = {"serious", "critical"}
 A4_WIDTH = 794 - 2 * 45  # CSS pixels between the margins of 12 mm
 
 pytestmark = [
@@ -195,19 +191,12 @@ def test_links_lead_to_their_sections(page: Page) -> None:
         assert page.locator(target).count() == 1, target
 
 
-@pytest.mark.skipif(not AXE.exists() and not os.environ.get("CI"), reason="no axe-core; make test installs it with npm")
+@needs_axe
 def test_an_accessibility_checker_finds_nothing_serious(page: Page) -> None:
     page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true; })")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    findings = serious_findings(page)
     page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = false; })")
-    assert len(found["passes"]) > 20  # it did look
-    violations = [
-        (violation["id"], violation["impact"], violation["nodes"][0]["html"][:120])
-        for violation in found["violations"]
-        if violation["impact"] in SERIOUS
-    ]
-    assert violations == []
+    assert findings == []
 
 
 def test_in_print_nothing_is_cut(view: View) -> None:

@@ -62,6 +62,14 @@ def test_the_lineage_page_shows_the_groups_of_the_graph(address: str, page: Page
         expect(page.get_by_text(group, exact=True).first).to_be_visible()
 
 
+def test_the_page_to_draw_on_is_beside_it_and_leads_back(address: str, page: Page) -> None:
+    page.goto(f"{address}/draw")
+    expect(page.get_by_text("Draw a digit with mouse")).to_be_visible()  # the recognizer is loaded
+    page.get_by_role("link", name="The pipeline in Dagster").click()
+    page.wait_for_url(lambda url: "/draw" not in url)
+    expect(page.get_by_text("Runs").first).to_be_visible()
+
+
 def test_the_page_of_a_materialized_asset_shows_its_figure(address: str, page: Page) -> None:
     page.goto(f"{address}/assets/eigendecomposition")
     expect(page.get_by_text("components hold 90% of the variance").first).to_be_visible()

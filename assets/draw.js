@@ -1,0 +1,456 @@
+"use strict";
+{
+  const data = JSON.parse(document.getElementById("page-data").textContent);
+  const WIDTH = 640, HEIGHT = 480; // of the sheet, in units that strokes are measured in
+  const MARGIN = 8; // sent around the sheet: what its edge cuts is taken for no digit
+  const STEP = 10, FINE_STEP = 3; // of the arrow keys
+  const PAUSE = 60; // milliseconds before the next question while a stroke goes on
+  const SILENCE = 700; // milliseconds without a change before the answer is announced
+  const PATIENCE = 60_000;
+  const MAX_SIDE = 1600, MAX_LENGTH = 1_000_000; // of a picture that is sent: pixels, and characters of its data URI
+  const find = (selector) => document.querySelector(selector);
+  const canvas = find("canvas"), context = canvas.getContext("2d");
+  const status = find("#status"), alert = find("#alert"), told = find("#told"), waiting = find("#waiting");
+  const pen = find("#pen"), undoButton = find("#undo"), clearButton = find("#clear"), file = find("#file");
+
+  // The drawing: a list of states, the last one present, which undoing takes away.
+  const states = [{ picture: null, strokes: [] }];
+  const present = () => states[states.length - 1];
+  const isEmpty = () => !present().picture && !present().strokes.length;
+  let stroke = null; // that is being drawn
+  let drawn = 0, asked = -1, epoch = 0; // changes so far; which of them was sent; drawings so far that are no continuation
+  let found = [], chosen = 0, isReady = false, hasFailed = false;
+  const cursor = { x: WIDTH / 2, y: HEIGHT / 5, shown: false };
+
+  // Drawing.
+  const inked = (target, strokes, color) => {
+    target.strokeStyle = target.fillStyle = color;
+    target.lineCap = target.lineJoin = "round";
+    for (const { points } of strokes) {
+      const [first] = points;
+      target.beginPath();
+      target.arc(first.x, first.y, first.width / 2, 0, 2 * Math.PI);
+      target.fill();
+      let from = first;
+      points.forEach((point, i) => {
+        // A curve through the midpoints of the segments, with the points between them to steer it.
+        const next = points[i + 1] ?? point;
+        const to = { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
+        target.lineWidth = point.width;
+        target.beginPath();
+        target.moveTo(from.x, from.y);
+        target.quadraticCurveTo(point.x, point.y, to.x, to.y);
+        target.stroke();
+        from = to;
+      });
+    }
+  };
+  // Where a picture lies on the sheet: as large as fits, in the middle.
+  const placed = ({ width, height }) => {
+    const scale = Math.min(WIDTH / width, HEIGHT / height);
+    return { scale, left: (WIDTH - scale * width) / 2, top: (HEIGHT - scale * height) / 2 };
+  };
+  const place = () => (present().picture ? placed(present().picture.image) : { scale: 1, left: -MARGIN, top: -MARGIN });
+  const outlined = (color, width, [x, y, boxWidth, boxHeight]) => {
+    const { scale, left, top } = place();
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.strokeRect(left + scale * x, top + scale * y, scale * boxWidth, scale * boxHeight);
+  };
+  let isScheduled = false;
+  const redraw = () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    requestAnimationFrame(() => {
+      isScheduled = false;
+      const style = getComputedStyle(canvas), color = (name) => style.getPropertyValue(name);
+      context.setTransform(canvas.width / WIDTH, 0, 0, canvas.height / HEIGHT, 0, 0);
+      context.clearRect(0, 0, WIDTH, HEIGHT);
+      const { picture, strokes } = present();
+      if (picture) {
+        const { scale, left, top } = place();
+        context.imageSmoothingEnabled = scale * canvas.width / WIDTH < 2;
+        context.drawImage(picture.image, left, top, scale * picture.image.width, scale * picture.image.height);
+      }
+      inked(context, strokes, color("--ink"));
+      if (picture || found.length > 1) {
+        found.forEach(({ box }, i) => { if (i !== chosen) outlined(color("--soft"), 1.5, box); });
+        if (found[chosen]) outlined(color("--accent"), 4, found[chosen].box);
+      }
+      if (cursor.shown) {
+        context.strokeStyle = color("--accent");
+        context.lineWidth = stroke ? 5 : 2.5;
+        context.beginPath();
+        context.arc(cursor.x, cursor.y, pen.value / 2 + 3, 0, 2 * Math.PI);
+        context.moveTo(cursor.x - 6, cursor.y);
+        context.lineTo(cursor.x + 6, cursor.y);
+        context.moveTo(cursor.x, cursor.y - 6);
+        context.lineTo(cursor.x, cursor.y + 6);
+        context.stroke();
+      }
+    });
+  };
+  const changed = ({ continues }) => {
+    drawn += 1;
+    if (!continues) {
+      epoch += 1;
+      found = [];
+      controller?.abort();
+    }
+    find(".hint").hidden = !isEmpty();
+    undoButton.disabled = states.length < 2;
+    clearButton.disabled = isEmpty();
+    redraw();
+    ask(stroke ? PAUSE : 0);
+  };
+  const begin = (point) => {
+    end();
+    if (!hasFailed) alert.textContent = ""; // on a file
+    stroke = { points: [point] };
+    const { picture, strokes } = present();
+    states.push({ picture: null, strokes: [...strokes, stroke] });
+    changed({ continues: !picture });
+  };
+  const extend = (points) => {
+    stroke.points.push(...points);
+    changed({ continues: true });
+  };
+  const end = () => {
+    if (!stroke) return;
+    stroke = null;
+    redraw();
+    ask();
+    announce();
+  };
+  const undo = () => {
+    end();
+    if (states.length < 2) return;
+    states.pop();
+    changed({ continues: false });
+  };
+  const clear = () => {
+    end();
+    if (isEmpty()) return;
+    states.push({ picture: null, strokes: [] });
+    changed({ continues: false });
+    status.textContent = "The sheet is empty.";
+  };
+
+  // By mouse, finger and pen.
+  let pointer = null;
+  const pointAt = (event) => {
+    const bounds = canvas.getBoundingClientRect();
+    // Mice and fingers report a pressure of 0.5 or 0, whatever they do.
+    const pressure = event.pointerType === "pen" && event.pressure > 0 ? 0.4 + 1.2 * event.pressure : 1;
+    return {
+      x: ((event.clientX - bounds.left) * WIDTH) / bounds.width,
+      y: ((event.clientY - bounds.top) * HEIGHT) / bounds.height,
+      width: pen.value * pressure,
+    };
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (pointer !== null || event.button !== 0) return;
+    pointer = event.pointerId;
+    canvas.setPointerCapture(pointer);
+    cursor.shown = false;
+    begin(pointAt(event));
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== pointer || !stroke) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    extend((events.length ? events : [event]).map(pointAt));
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(name, (event) => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      end();
+    });
+  }
+
+  // By keyboard.
+  const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const held = new Set();
+  const within = (value, limit) => Math.min(Math.max(value, 0), limit);
+  const atCursor = () => ({ x: cursor.x, y: cursor.y, width: Number(pen.value) });
+  canvas.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key in DIRECTIONS) {
+      held.add(event.key);
+      const step = event.shiftKey ? FINE_STEP : STEP;
+      const along = (axis) => [...held].reduce((sum, key) => sum + step * DIRECTIONS[key][axis], 0);
+      cursor.x = within(cursor.x + along(0), WIDTH);
+      cursor.y = within(cursor.y + along(1), HEIGHT);
+      if (stroke) extend([atCursor()]);
+    } else if (event.key === " ") {
+      if (event.repeat) return event.preventDefault();
+      status.textContent = stroke ? "Pen lifted." : "Pen down.";
+      stroke ? end() : begin(atCursor());
+    } else return;
+    event.preventDefault();
+    cursor.shown = true;
+    redraw();
+  });
+  canvas.addEventListener("keyup", (event) => held.delete(event.key));
+  canvas.addEventListener("focus", () => {
+    cursor.shown = canvas.matches(":focus-visible");
+    redraw();
+  });
+  canvas.addEventListener("blur", () => {
+    held.clear();
+    cursor.shown = false;
+    if (pointer === null) end();
+    redraw();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") clear();
+    else if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
+      event.preventDefault();
+      undo();
+    }
+  });
+  undoButton.addEventListener("click", undo);
+  clearButton.addEventListener("click", clear);
+  pen.addEventListener("input", redraw);
+
+  // Pictures: chosen, dropped, pasted.
+  const drawnOn = (width, height, paint) => {
+    const sheet = document.createElement("canvas");
+    [sheet.width, sheet.height] = [width, height];
+    const target = sheet.getContext("2d");
+    target.fillStyle = "#fff"; // what is transparent is paper
+    target.fillRect(0, 0, width, height);
+    target.imageSmoothingQuality = "high";
+    paint(target);
+    return sheet;
+  };
+  // The picture as it is sent: lossless where that is short enough, smaller where it must be.
+  const encoded = (bitmap) => {
+    let scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
+    for (;;) {
+      const size = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(scale * side)));
+      const image = drawnOn(...size, (target) => target.drawImage(bitmap, 0, 0, ...size));
+      for (const format of ["image/png", "image/jpeg"]) {
+        const uri = image.toDataURL(format, 0.92);
+        if (uri.length <= MAX_LENGTH) return { image, uri };
+      }
+      scale *= 0.8;
+    }
+  };
+  const show = async (files) => {
+    const [picture] = files;
+    if (!picture) return;
+    let bitmap;
+    try {
+      bitmap = await createImageBitmap(picture);
+    } catch {
+      alert.textContent = `${picture.name} is not a picture that this browser can show; try a PNG or JPEG file.`;
+      return;
+    }
+    alert.textContent = "";
+    end();
+    states.push({ picture: encoded(bitmap), strokes: [] });
+    bitmap.close();
+    changed({ continues: false });
+    announce();
+  };
+  find("#choose").addEventListener("click", () => file.click());
+  file.addEventListener("change", async () => {
+    await show(file.files);
+    file.value = "";
+  });
+  document.addEventListener("paste", (event) => show(event.clipboardData.files));
+  const dropping = (event, isOver) => {
+    event.preventDefault();
+    find(".sheet").classList.toggle("dropping", isOver);
+  };
+  document.addEventListener("dragover", (event) => dropping(event, true));
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) dropping(event, false); });
+  document.addEventListener("drop", (event) => {
+    dropping(event, false);
+    if (event.dataTransfer.files.length) show(event.dataTransfer.files);
+    else alert.textContent = "Only a picture file can be dropped here.";
+  });
+
+  // Asking: one question at a time, always on what is drawn now; while a stroke goes on, with pauses.
+  let controller = null, timer = 0;
+  const ask = (pause = 0) => {
+    if (timer && pause) return;
+    clearTimeout(timer);
+    timer = setTimeout(question, pause);
+  };
+  const sent = () => {
+    const { picture, strokes } = present();
+    return picture?.uri ?? drawnOn(WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN, (target) => {
+      target.translate(MARGIN, MARGIN);
+      inked(target, strokes, "#000");
+    }).toDataURL("image/png");
+  };
+  const posted = async (signal) => {
+    const response = await fetch(data.read, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ picture: sent() }),
+      signal,
+    });
+    if (response.status === 401) throw new Error("Your session has ended; reload the page to log in again.");
+    const content = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(content.errors?.[0].message ?? `The server failed (${response.status}).`);
+    return content.digits;
+  };
+  const question = async () => {
+    timer = 0;
+    if (controller || asked === drawn) return;
+    // An empty sheet is read once, for the models to be loaded before the first stroke.
+    if (isReady && isEmpty()) {
+      asked = drawn;
+      tell([]);
+      return;
+    }
+    asked = drawn;
+    const answered = epoch;
+    controller = new AbortController();
+    const patience = setTimeout(() => controller.abort(new Error("The server takes too long to answer.")), PATIENCE);
+    try {
+      const digits = await posted(controller.signal);
+      isReady = true;
+      if (answered === epoch) tell(digits);
+    } catch (error) {
+      if (answered === epoch) fail(error);
+    }
+    clearTimeout(patience);
+    controller = null;
+    if (asked !== drawn) ask(stroke ? PAUSE : 0);
+  };
+  const fail = (error) => {
+    hasFailed = true;
+    found = [];
+    told.hidden = true;
+    waiting.hidden = false;
+    waiting.textContent = "There is no answer.";
+    alert.textContent = error instanceof TypeError ? "The server can't be reached; is mnist-pipeline ui running?" : error.message;
+    redraw();
+  };
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !hasFailed || controller) return;
+    asked = -1;
+    ask();
+  });
+
+  // Telling.
+  const percent = (share) => {
+    if (share > 0.9995) return ">99.9%";
+    return share < 0.0005 ? "<0.1%" : `${(100 * share).toFixed(1)}%`;
+  };
+  const inWords = (share) => percent(share).replace(">", "more than ").replace("<", "less than ");
+  const sentence = (text) => (text.startsWith("k-") ? text : text[0].toUpperCase() + text.slice(1));
+  const agreement = ({ digit, models }) => {
+    const others = Object.entries(models).filter(([, said]) => said.digit !== digit);
+    if (!others.length) return "All four models agree.";
+    return sentence(`${others.map(([model, said]) => `${data.names[model]} says ${said.digit}`).join(", ")}.`);
+  };
+  const unusual = ({ unusual: percentile, looks_like_digit: looksLikeDigit }) => {
+    const share = percentile < 99 || percentile === 100 ? Math.round(percentile) : percentile.toFixed(1);
+    const others = percentile === 100 ? "any" : `${share}%`;
+    const measure = `harder to rebuild from ${data.numComponents} components than ${others} of the test digits.`;
+    if (!looksLikeDigit) return `It is ${measure}`;
+    return `${percentile < 75 ? "An ordinary digit" : percentile < 95 ? "An unusual digit" : "A very unusual digit"}: ${measure}`;
+  };
+  const element = (name, properties, ...children) => {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  };
+  const chip = (reading, i) => {
+    const doubt = reading.looks_like_digit ? "" : "?";
+    const button = element("button", { type: "button" }, element("img", { src: reading.seen, alt: "", className: "ink" }), `${reading.digit}${doubt}`);
+    button.setAttribute("aria-pressed", String(i === chosen));
+    if (doubt) button.setAttribute("aria-label", `${reading.digit}, which does not look like a digit`);
+    button.addEventListener("click", () => {
+      chosen = i;
+      for (const [place, other] of document.querySelectorAll(".chips button").entries()) other.setAttribute("aria-pressed", String(place === i));
+      detail();
+      redraw();
+    });
+    return button;
+  };
+  const RANKS = ["nearest", "2nd", "3rd"];
+  const neighbor = ({ digit, index, picture }, rank) => element(
+    "figure", {},
+    element("img", { src: picture, className: "ink", alt: `Training digit № ${index}`, title: `Training digit № ${index}` }),
+    element("figcaption", {}, `${RANKS[rank]}: `, element("strong", {}, digit)),
+  );
+  const detail = () => {
+    const reading = found[chosen];
+    find(".verdict").classList.toggle("doubtful", !reading.looks_like_digit);
+    find(".digit").textContent = reading.digit;
+    find(".flag").hidden = reading.looks_like_digit;
+    const doubt = reading.looks_like_digit ? "" : "If it were one: ";
+    find(".sure").textContent = sentence(`${doubt}${inWords(reading.probability)} probable, says ${data.names[reading.champion]}.`);
+    find(".agreement").textContent = agreement(reading);
+    find(".unusual").textContent = unusual(reading);
+    find(".seen img").src = reading.seen;
+    find(".rebuilt img").src = reading.reconstruction;
+    find(".near").replaceChildren(...reading.neighbors.map(neighbor));
+    for (const [model, said] of Object.entries(reading.models)) {
+      const isChampion = model === reading.champion;
+      find(`thead [data-model="${model}"]`).classList.toggle("champion", isChampion);
+      const answer = find(`.answers [data-model="${model}"]`);
+      answer.textContent = said.digit;
+      answer.classList.toggle("champion", isChampion);
+      document.querySelectorAll(`.probabilities [data-model="${model}"]`).forEach((cell, digit) => {
+        const share = said.probabilities[digit];
+        cell.textContent = percent(share);
+        cell.style.setProperty("--share", share);
+        cell.classList.toggle("said", digit === said.digit);
+        cell.classList.toggle("slight", share < 0.0005);
+      });
+    }
+  };
+  // Of several digits the one that was drawn last.
+  const latest = (digits) => {
+    const last = present().strokes.at(-1)?.points.at(-1);
+    const { scale, left, top } = place();
+    const within = (at, from, length) => from <= at && at <= from + length;
+    const isIn = ({ box: [x, y, width, height] }) =>
+      last && within(last.x, left + scale * x, scale * width) && within(last.y, top + scale * y, scale * height);
+    return Math.max(0, digits.findIndex(isIn));
+  };
+  const tell = (digits) => {
+    if (hasFailed) alert.textContent = "";
+    hasFailed = false;
+    found = digits;
+    chosen = latest(digits);
+    told.hidden = !digits.length;
+    waiting.hidden = Boolean(digits.length);
+    waiting.textContent = isEmpty()
+      ? "Draw a digit with mouse, finger or pen; the answer comes while you draw. Several digits are read in their order."
+      : "There is nothing here to read yet.";
+    const chips = find(".chips");
+    chips.hidden = digits.length < 2;
+    chips.replaceChildren(...(digits.length < 2 ? [] : digits.map(chip)));
+    if (digits.length === data.maxDigits) chips.append(element("p", {}, `The first ${data.maxDigits} are shown.`));
+    if (digits.length) detail();
+    redraw();
+  };
+  let announcement = 0;
+  const announce = () => {
+    clearTimeout(announcement);
+    announcement = setTimeout(() => {
+      if (stroke || isEmpty()) return;
+      if (controller || asked !== drawn) return announce();
+      const said = found.map(({ digit, looks_like_digit: looksLikeDigit }) => (looksLikeDigit ? `${digit}` : `${digit}, which does not look like a digit`));
+      if (!found.length) status.textContent = waiting.textContent;
+      else if (found.length > 1) status.textContent = `${found.length} digits: ${said.join("; ")}.`;
+      else status.textContent = `${said[0]}. ${find(".sure").textContent} ${find(".agreement").textContent}`;
+    }, SILENCE);
+  };
+
+  new ResizeObserver(() => {
+    canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
+    canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
+    redraw();
+  }).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  ask();
+}
