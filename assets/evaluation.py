@@ -200,6 +200,7 @@ def evaluation_report(
     mlp_evaluation: Evaluation,
     cnn_evaluation: Evaluation,
     model_comparison: Comparison,
+    robustness: pd.DataFrame,
     champion: Champion,
 ):
     """One self-contained HTML page that tells what all assets found, and every number of it as JSON."""
@@ -266,6 +267,7 @@ def evaluation_report(
                     "cnn": cnn_evaluation,
                 },
                 comparison=model_comparison,
+                robustness={str(name): column.tolist() for name, column in robustness.items()},
                 champion=champion,
                 seconds={model: model_seconds(assets, model) for model in MODELS},
                 assets=assets,

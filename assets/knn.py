@@ -132,6 +132,13 @@ def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: n
     }
 
 
+def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> TieBreak:
+    """The rule for ties that a vote of these neighbours followed; the nearest's where none gives these labels."""
+    near = train_labels[found.indices[:, : int(found.num_neighbors)]]
+    followed = (rule for rule in TieBreak if np.array_equal(knn.vote(near, rule.value), found.labels))
+    return next(followed, TieBreak.NEAREST)
+
+
 def _shown(
     found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet
 ) -> tuple[np.ndarray, list[str], np.ndarray, list[list[str]]]:

@@ -19,8 +19,9 @@ from matplotlib.rcsetup import cycler
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from PIL import Image
 
-from mnist_pipeline.evaluation import Calibration, Evaluation, wilson_interval
+from mnist_pipeline.evaluation import MODEL_TITLES, Calibration, Evaluation, wilson_interval
 from mnist_pipeline.harris import Place
+from mnist_pipeline.robustness import Curves
 
 # M. A. Petroff, "Accessible color sequences for data visualization", 2021: ten hues that stay apart for
 # colour-blind readers.
@@ -88,7 +89,11 @@ def _styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 
 @_styled
 def side_by_side(
-    *panels: Panel, size: tuple[float, float] = PANEL, left: float = LEFT, bottom: float = BOTTOM
+    *panels: Panel,
+    size: tuple[float, float] = PANEL,
+    left: float = LEFT,
+    bottom: float = BOTTOM,
+    columns: int | None = None,
 ) -> Figure:
     """One figure of several panels, each a function that draws into its axes.
 
@@ -99,13 +104,19 @@ def side_by_side(
         Width and height of each panel, in inches.
     left, bottom : float
         Room for labels, in inches. Fixed margins align the axes of panels, and cost half of what fitting them does.
+    columns : int, optional
+        Panels in a row; all by default.
     """
     width, height = size
-    figure = Figure(figsize=(width * len(panels), height))
+    columns = columns or len(panels)
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(width * columns, height * rows))
     figure.set_layout_engine("none")
+    inner = (width - left - RIGHT) / (width * columns), (height - bottom - TOP) / (height * rows)
     for place, panel in enumerate(panels):
-        inner = (width - left - RIGHT) / (width * len(panels)), 1 - (bottom + TOP) / height
-        panel(figure.add_axes(((place + left / width) / len(panels), bottom / height, *inner)))
+        row, column = divmod(place, columns)
+        corner = (column + left / width) / columns, (rows - 1 - row + bottom / height) / rows
+        panel(figure.add_axes((*corner, *inner)))
     return figure
 
 
@@ -512,6 +523,28 @@ def reliability_panel(calibration: Calibration, title: str) -> Panel:
         axes.vlines(confidence, low, high, color=COLORS[0], linewidth=1.5)
         axes.plot(confidence, accuracy, "o", color=COLORS[2], markersize=4)
         axes.set(title=title, xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(0, 102), ylim=(0, 102))
+        axes.grid(alpha=0.6)
+
+    return draw
+
+
+def robustness(curves: Sequence[Curves]) -> Figure:
+    """A panel of `robustness_panel` for each disturbance."""
+    return side_by_side(*map(robustness_panel, curves), columns=4)
+
+
+def robustness_panel(curves: Curves) -> Panel:
+    """Accuracy of each model by the amount of a disturbance; where it disturbs nothing, a vertical line."""
+
+    def draw(axes: Axes) -> None:
+        axes.axvline(curves.neutral, color=GRID, linestyle="--")
+        for (model, shares), color, marker in zip(curves.accuracies.items(), COLORS, MARKERS):
+            percents = [100 * share for share in shares]
+            axes.plot(curves.amounts, percents, color=color, marker=marker, markersize=4, label=MODEL_TITLES[model])
+        # In the corner below the undisturbed accuracy, where no line ends.
+        corners: dict[float, Any] = {curves.amounts[0]: "lower left", curves.amounts[-1]: "lower right"}
+        axes.legend(loc=corners.get(curves.neutral, "lower center"), fontsize=8)
+        axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102))
         axes.grid(alpha=0.6)
 
     return draw

@@ -12,6 +12,7 @@ from mnist_pipeline import figures, pca
 from mnist_pipeline.evaluation import MODEL_TITLES, Calibration, Evaluation
 from mnist_pipeline.harris import Place
 from mnist_pipeline.report.document import Images
+from mnist_pipeline.robustness import Curves
 
 SCATTER = (5.6, 5.4)
 COMPACT = (5.2, 2.6)
@@ -21,6 +22,7 @@ NETWORK_TITLES = {"mlp": "MLP", "cnn": "CNN"}
 def draw(document: Mapping[str, Any], images: Images) -> dict[str, str]:
     """Every chart by name, as SVG to be put into the page."""
     drawn = {**_overview(document), **_pca(document, images), **_harris(document), **_models(document)}
+    drawn |= _robustness(document)
     return {name: figures.svg(figure, name) for name, figure in drawn.items()}
 
 
@@ -67,6 +69,15 @@ def _models(document: Mapping[str, Any]) -> dict[str, Figure]:
             figure = figures.reliability(Calibration(**measured), MODEL_TITLES[model])
             reliability[f"reliability_{model}"] = figure
     return {name: figures.side_by_side(panel) for name, panel in drawn.items()} | reliability
+
+
+def _robustness(document: Mapping[str, Any]) -> dict[str, Figure]:
+    return {
+        f"robustness_{name}": figures.side_by_side(
+            figures.robustness_panel(Curves(**{field: found[field] for field in Curves._fields}))
+        )
+        for name, found in document["robustness"]["disturbances"].items()
+    }
 
 
 def _learning(name: str, curves: Mapping[str, Any]) -> dict[str, figures.Panel]:

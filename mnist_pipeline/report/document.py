@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import pca
+from mnist_pipeline import pca, robustness
 from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
 from mnist_pipeline.harris import Place
-from mnist_pipeline.report.words import comparison_in_words
+from mnist_pipeline.report.words import comparison_in_words, disturbance_in_words, robustness_in_words
 
 SHARES = (0.8, 0.9, 0.95)
 NUM_EIGENVECTORS = 20
@@ -103,6 +103,8 @@ class Facts(NamedTuple):
         Of the models that give them.
     evaluations : mapping from model to Evaluation
     comparison : Comparison
+    robustness : mapping of columns
+        As `robustness.measure` gives them.
     champion : Champion
     seconds : mapping from model to float or None
         Training and prediction.
@@ -135,6 +137,7 @@ class Facts(NamedTuple):
     probabilities: Mapping[str, np.ndarray]
     evaluations: Mapping[str, Evaluation]
     comparison: Comparison
+    robustness: Mapping[str, Sequence[Any]]
     champion: Champion
     seconds: Mapping[str, float | None]
     assets: Mapping[str, Mapping[str, Any]]
@@ -174,6 +177,7 @@ def compose(facts: Facts) -> dict[str, Any]:
         },
         "errors": {model: _errors(facts, model) for model in facts.evaluations},
         "comparison": _comparison(facts),
+        "robustness": _robustness(facts),
         "champion": {
             "model": facts.champion.model,
             "accuracy": facts.champion.accuracy,
@@ -294,3 +298,40 @@ def _comparison(facts: Facts) -> dict[str, Any]:
     }
     compared["missed_by_all_labels"] = facts.test_labels[missed].tolist()
     return compared
+
+
+def _robustness(facts: Facts) -> dict[str, Any]:
+    curves = robustness.curves(facts.robustness)
+    models = {model: _under_disturbances(curves, model) for model in facts.evaluations}
+    return {
+        "num_images": int(facts.robustness["count"][0]),
+        "num_disturbances": sum(len(curve.amounts) - 1 for curve in curves.values()),
+        "disturbances": {
+            name: {
+                **curve._asdict(),
+                "small": list(robustness.DISTURBANCES[name].small),
+                "in_words": disturbance_in_words(curve),
+            }
+            for name, curve in curves.items()
+        },
+        "models": models,
+        "in_words": robustness_in_words(models),
+    }
+
+
+def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:
+    """Accuracy of a model undisturbed, at least under small disturbances, and on average and at least under all."""
+    disturbed, small = [], []
+    for name, curve in curves.items():
+        for amount, share in zip(curve.amounts, curve.accuracies[model], strict=True):
+            if amount == curve.neutral:
+                undisturbed = share
+            else:
+                disturbed.append(share)
+                small += [share] if robustness.is_small(name, amount) else []
+    return {
+        "undisturbed": undisturbed,
+        "small_least": min(small),
+        "mean": float(np.mean(disturbed)),
+        "least": min(disturbed),
+    }

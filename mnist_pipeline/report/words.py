@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mnist_pipeline.evaluation import Comparison, PairComparison
+from mnist_pipeline.robustness import Curves
 
 SIGNIFICANCE = 0.05
 NAMES = {  # within a sentence
@@ -21,6 +24,33 @@ def comparison_in_words(comparison: Comparison) -> list[str]:
     """
     level = SIGNIFICANCE / max(1, len(comparison.pairs))
     return [_pair_in_words(pair, level) for pair in comparison.pairs]
+
+
+def disturbance_in_words(curves: Curves) -> str:
+    """Where a disturbance is hardest for all models together, and what the best and the worst still read there."""
+    at_each = list(zip(*curves.accuracies.values(), strict=True))
+    place = min(range(len(at_each)), key=lambda i: sum(at_each[i]))
+    shares = {model: accuracies[place] for model, accuracies in curves.accuracies.items()}
+    best, worst = max(shares, key=lambda model: shares[model]), min(shares, key=lambda model: shares[model])
+    hardest = f"Hardest at {curves.amounts[place]:g} ({curves.unit}): "
+    if shares[best] == shares[worst]:
+        return f"{hardest}every model reads {percent(shares[best], 1)} of the digits."
+    return (
+        f"{hardest}{NAMES[best]} still reads {percent(shares[best], 1)} of the digits, "
+        f"{NAMES[worst]} {percent(shares[worst], 1)}."
+    )
+
+
+def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
+    """Which model bears disturbances best, and which worst, by its mean accuracy under all of them."""
+    best, *_, worst = sorted(models, key=lambda model: -models[model]["mean"])
+    fall = {
+        model: f"{percent(found['undisturbed'], 1)} to {percent(found['mean'], 1)}" for model, found in models.items()
+    }
+    return (
+        f"{_sentence(NAMES[best])} bears them best: on average over all disturbances its accuracy goes from "
+        f"{fall[best]}; that of {NAMES[worst]} goes from {fall[worst]}."
+    )
 
 
 def percent(share: float, digits: int = 2) -> str:

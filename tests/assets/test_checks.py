@@ -343,6 +343,18 @@ def _one_model_that_guesses(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Re
     return pipeline.call("model_comparison", mlp_evaluation=_guessing(pipeline))
 
 
+@fails("robustness", "undisturbed_as_evaluated")
+def _predictions_of_another_network(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    return pipeline.call("robustness", mlp_predictions=_guesses(pipeline, "mlp"))
+
+
+@fails("robustness", "small_disturbances")
+def _a_network_that_names_one_class(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    network = pipeline.value("cnn_model")
+    still = {name: np.zeros_like(array) for name, array in network.weights.items()}
+    return pipeline.call("robustness", cnn_model=network._replace(weights=still))
+
+
 @fails("evaluation_report", "self_contained")
 def _a_picture_from_elsewhere(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
     _changed(patch, page, "render", lambda html: html + '<img src="https://example.org/digit.png">')

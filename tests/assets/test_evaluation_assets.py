@@ -20,6 +20,7 @@ from assets.records import Neighbors, Network, Predictions, Reconstructions, Sof
 from assets.results import HEADLINE, SECONDS
 from assets.storage import Storage
 from mnist_pipeline import evaluation as methods
+from mnist_pipeline import robustness
 from mnist_pipeline.datasets import DigitSet, first_of_each_class
 from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
 from mnist_pipeline.pca import Eigendecomposition
@@ -132,6 +133,13 @@ def inputs(
         "cnn_errors": networks.cnn_errors(predicted["cnn"], digits).value,
         **{f"{model}_evaluation": found for model, found in evaluations.items()},
         "model_comparison": compared.value,
+        "robustness": pd.DataFrame(
+            robustness.measure(
+                dict.fromkeys(WRONG, lambda images: np.zeros(len(images), np.uint8)),
+                digits.images[:20],
+                digits.labels[:20],
+            )
+        ),
         "champion": Champion("cnn", 1 - WRONG["cnn"] / 400, WRONG["cnn"], predicted["cnn"].labels.tolist()),
     }
 

@@ -56,6 +56,10 @@ GRAPH = {
         },
     },
 }
+GRAPH["evaluation"]["robustness"] = {
+    *("test_digits", "knn_index", "softmax_model", "mlp_model", "cnn_model"),
+    *(f"{model}_predictions" for model in MODELS),
+}
 EVERYTHING = {key for group in GRAPH.values() for key in group} - {"data_directory"}
 GRAPH["serving"] = {
     "champion": {

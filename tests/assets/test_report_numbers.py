@@ -10,13 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from assets import storage
 from mnist_pipeline import evaluation
 
 MODELS = ("knn", "softmax", "mlp", "cnn")
-SECTIONS = ("data", "pca", "harris", "knn", "softmax", "networks", "models", "errors", "comparison", "champion")
+SECTIONS = (
+    "data",
+    "pca",
+    "harris",
+    "knn",
+    "softmax",
+    "networks",
+    "models",
+    "errors",
+    "comparison",
+    "robustness",
+    "champion",
+)
 TIMED = "seconds"  # a model's, of a stopwatch: nothing stored holds it
 NUM_DRAWN = 10
 
@@ -45,6 +58,7 @@ def again(finished: Path) -> dict[str, Any]:
         "models": {model: _scores(predictions[model], test.labels) for model in MODELS},
         "errors": {model: _errors(predictions[model], test.labels) for model in MODELS},
         "comparison": _comparison(predictions, test.labels),
+        "robustness": _robustness(read("robustness")),
         "champion": _champion(read("champion").model, predictions, test.labels),
     }
 
@@ -299,3 +313,40 @@ def _comparison(predictions: dict[str, Any], labels: np.ndarray) -> dict[str, An
 def _champion(model: str, predictions: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
     right = predictions[model].labels == labels
     return {"accuracy": float(right.mean()), "errors": int((~right).sum())}
+
+
+SMALL = {"shift": (0, 1), "rotation": (0, 10), "scale": (0.9, 1.1), "stroke": (-0.5, 0.5)}
+NEUTRAL = {"scale": 1, "contrast": 1, "resolution": 28}
+
+
+def _robustness(table: pd.DataFrame) -> dict[str, Any]:
+    neutral = table["disturbance"].map(lambda name: NEUTRAL.get(name, 0))
+    ends = table["disturbance"].map(lambda name: SMALL.get(name, (NEUTRAL.get(name, 0),) * 2))
+    disturbed = table[table["amount"] != neutral]
+    small = disturbed[
+        [low <= amount <= high for amount, (low, high) in zip(disturbed["amount"], ends[disturbed.index])]
+    ]
+    by_model = {model: disturbed.loc[disturbed["model"] == model, "accuracy"] for model in MODELS}
+    first = table[table["amount"] == neutral].groupby("model")["accuracy"].first()
+    return {
+        "num_images": int(table["count"].iloc[0]),
+        "num_disturbances": len(disturbed) // len(MODELS),
+        "disturbances": {
+            name: {
+                "neutral": NEUTRAL.get(name, 0),
+                "amounts": sorted(set(rows["amount"])),
+                "accuracies": {m: rows.loc[rows["model"] == m, "accuracy"].tolist() for m in MODELS},
+                "small": list(SMALL.get(name, (NEUTRAL.get(name, 0),) * 2)),
+            }
+            for name, rows in table.groupby("disturbance")
+        },
+        "models": {
+            model: {
+                "undisturbed": float(first[model]),
+                "small_least": float(small.loc[small["model"] == model, "accuracy"].min()),
+                "mean": float(shares.mean()),
+                "least": float(shares.min()),
+            }
+            for model, shares in by_model.items()
+        },
+    }

@@ -19,6 +19,7 @@ from PIL import Image
 
 from mnist_pipeline import evaluation, figures, harris, pca
 from mnist_pipeline.datasets import CLASS_NAMES, DigitSet, first_of_each_class
+from mnist_pipeline.robustness import Curves
 
 KS = [2, 3, 5, 10, 20, 50, 100]
 PREVIEW_BYTES = 30_000
@@ -26,6 +27,7 @@ PREVIEW_BYTES = 30_000
 CALIBRATION = evaluation.Calibration(
     counts=[0, 40, 0, 160], confidence=[0, 0.4, 0, 0.95], accuracy=[0, 0.5, 0, 0.9], expected_error=0.06
 )
+CURVES = Curves("Scale", "factor", 1.0, [0.7, 1.0, 1.3], {"knn": [0.6, 0.97, 0.5], "cnn": [0.95, 0.99, 0.9]})
 DRAWINGS: dict[str, Callable[[RealData], Figure]] = {}
 
 
@@ -153,6 +155,11 @@ def _draw_accuracies(data: RealData) -> Figure:
 
 
 @_drawing
+def _draw_robustness(data: RealData) -> Figure:
+    return figures.robustness([CURVES] * 7)
+
+
+@_drawing
 def _draw_all_panels(data: RealData) -> Figure:
     return figures.side_by_side(*_panels(data).values(), size=(3, 3))
 
@@ -169,6 +176,7 @@ def _panels(data: RealData) -> dict[str, figures.Panel]:
         "accuracy_panel": figures.accuracy_panel({"training": shares, "held-out": shares / 2}, "MLP"),
         "votes_panel": figures.votes_panel([1, 2, 3], {"nearest": shares, "smallest": shares / 2}),
         "reliability_panel": figures.reliability_panel(CALIBRATION, "CNN: reliability"),
+        "robustness_panel": figures.robustness_panel(CURVES),
         "gradients_panel": figures.gradients_panel(harris.places(data.digits[4], response)["corner"], "Gradients", 200),
         "glyph_scatter_panel": figures.glyph_scatter_panel(points, data.train.labels[:300], CLASS_NAMES),
         "accuracies_panel": figures.accuracies_panel({"CNN": data.evaluation(0.01), "kNN": data.evaluation(0.03)}),
@@ -388,6 +396,7 @@ UNITS = {
     "accuracy_panel": ("epoch", "accuracy (%)"),
     "votes_panel": ("neighbours k", "accuracy (%)"),
     "reliability_panel": ("confidence (%)", "accuracy (%)"),
+    "robustness_panel": ("factor", "accuracy (%)"),
     "gradients_panel": ("I_x (grey levels a pixel)", "I_y (grey levels a pixel)"),
     "glyph_scatter_panel": ("first component (grey levels)", "second component (grey levels)"),
     "accuracies_panel": ("accuracy (%)", ""),  # models stand along its other axis
@@ -411,6 +420,16 @@ def test_panels_stand_side_by_side_in_their_order(data: RealData) -> None:
     figure = figures.side_by_side(panels["loss_panel"], panels["votes_panel"], size=(3, 2))
     assert tuple(figure.get_size_inches()) == (6, 2)
     assert [axes.get_ylabel() for axes in figure.axes] == ["mean cross-entropy (nats)", "accuracy (%)"]
+
+
+def test_panels_stand_in_rows_of_so_many() -> None:
+    titles = ["first", "second", "third"]
+    figure = figures.side_by_side(*(figures.loss_panel(np.ones(2), title) for title in titles), size=(3, 2), columns=2)
+    assert tuple(figure.get_size_inches()) == (6, 4)
+    first, second, third = (axes.get_position() for axes in figure.axes)
+    assert first.y0 == second.y0 > third.y1
+    assert first.x0 == third.x0 < second.x0
+    assert len({(round(box.width, 9), round(box.height, 9)) for box in (first, second, third)}) == 1
 
 
 def test_the_linear_and_the_logarithmic_eigenvalues_are_the_same_without_those_of_rounding() -> None:
@@ -457,6 +476,19 @@ def test_reliability_shows_the_bins_that_are_not_empty_with_their_intervals() ->
     for (bottom, top), confidence, successes, count in zip(segments, (40, 95), (20, 144), (40, 160), strict=True):
         low, high = evaluation.wilson_interval(successes, count)
         np.testing.assert_allclose([bottom, top], [[confidence, 100 * low], [confidence, 100 * high]])
+
+
+def test_robustness_shows_each_model_by_amount_and_where_nothing_is_disturbed() -> None:
+    axes = _axes(figures.robustness_panel(CURVES))
+    neutral, *lines = axes.lines
+    assert set(neutral.get_xdata()) == {1}
+    assert [line.get_xdata().tolist() for line in lines] == [[0.7, 1, 1.3]] * 2
+    np.testing.assert_allclose([line.get_ydata() for line in lines], [[60, 97, 50], [95, 99, 90]])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "k-nearest neighbours",
+        "Convolutional network",
+    ]
+    assert len({line.get_color() for line in lines}) == len({line.get_marker() for line in lines}) == 2
 
 
 def test_a_model_that_is_always_sure_and_right_has_a_reliability_panel() -> None:

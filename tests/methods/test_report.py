@@ -19,7 +19,7 @@ import pytest
 from markupsafe import Markup, escape
 from PIL import Image
 
-from mnist_pipeline import evaluation, harris, pca
+from mnist_pipeline import evaluation, harris, pca, robustness
 from mnist_pipeline.datasets import CLASS_NAMES, DigitSet, class_means, first_of_each_class
 from mnist_pipeline.evaluation import MODEL_TITLES
 from mnist_pipeline.report import charts, document, page, words
@@ -111,6 +111,18 @@ def components(small_train: DigitSet) -> tuple[np.ndarray, np.ndarray, pca.Eigen
     return mean, covariance, pca.eigendecomposition(covariance)
 
 
+def made_up_robustness() -> dict[str, list[Any]]:
+    """Models that read 97% to 100% undisturbed, and less the further an amount is from that."""
+    rows = [
+        (name, float(amount), model, 1 - 0.01 * place - (0.1 + 0.02 * place) * abs(amount - found.neutral) / width, 250)
+        for name, found in robustness.DISTURBANCES.items()
+        for width in [max(found.amounts) - min(found.amounts)]
+        for place, model in enumerate(reversed(MODELS))
+        for amount in found.amounts
+    ]
+    return dict(zip(("disturbance", "amount", "model", "accuracy", "count"), map(list, zip(*rows))))
+
+
 @pytest.fixture(scope="module")
 def facts(small_train: DigitSet, small_test: DigitSet, digits: np.ndarray, components: tuple[Any, Any, Any]) -> Facts:
     """As the asset collects them, from made-up predictions."""
@@ -193,6 +205,7 @@ def facts(small_train: DigitSet, small_test: DigitSet, digits: np.ndarray, compo
         probabilities=probabilities,
         evaluations=evaluations,
         comparison=comparison,
+        robustness=made_up_robustness(),
         champion=evaluation.Champion(
             best, evaluations[best].accuracy, evaluations[best].errors, predictions[best].tolist()
         ),
@@ -272,6 +285,7 @@ CHARTS = (
     *("gradients_corner", "gradients_edge", "gradients_flat", "votes"),
     *(f"{model}_{kind}" for model in ("softmax", "mlp", "cnn") for kind in ("loss", "accuracy")),
     *(f"reliability_{model}" for model in ("softmax", "mlp", "cnn")),
+    *(f"robustness_{name}" for name in robustness.DISTURBANCES),
 )
 
 
@@ -363,6 +377,24 @@ def test_what_all_models_miss_is_told_with_what_each_said(composed: dict[str, An
         assert compared["missed_by_all_labels"][place] == facts.test_labels[index]
         for model, said in compared["missed_by_all_said"].items():
             assert said[place] == facts.predictions[model][index] != facts.test_labels[index]
+
+
+def test_the_document_holds_what_disturbances_do_to_each_model(composed: dict[str, Any], facts: Facts) -> None:
+    found = composed["robustness"]
+    assert (found["num_images"], found["num_disturbances"]) == (250, 28)
+    assert list(found["disturbances"]) == list(robustness.DISTURBANCES)
+    for name, curve in found["disturbances"].items():
+        assert curve["amounts"] == list(robustness.DISTURBANCES[name].amounts)
+        assert list(curve["accuracies"]) == list(reversed(MODELS))
+        neutral = curve["amounts"].index(curve["neutral"])
+        assert {shares[neutral] for shares in curve["accuracies"].values()} == {1.0, 0.99, 0.98, 0.97}
+    assert set(found["models"]) == set(MODELS)
+    for place, model in enumerate(reversed(MODELS)):
+        measured = found["models"][model]
+        assert measured["undisturbed"] == 1 - 0.01 * place
+        # Least at the end of an axis; of small ones, by half a pixel of two more on each side of a stroke.
+        assert measured["least"] == pytest.approx(0.9 - 0.03 * place)
+        assert measured["least"] < measured["mean"] < measured["small_least"] < measured["undisturbed"]
 
 
 def test_each_pair_is_told_in_its_own_words(composed: dict[str, Any], facts: Facts) -> None:
@@ -726,6 +758,11 @@ def test_a_number_that_the_page_makes_up_is_noticed(
         "comparison.pairs",
         "comparison.missed_by_all",
         "comparison.missed_by_all_said",
+        "robustness.num_images",
+        "robustness.in_words",
+        "robustness.models.cnn.small_least",
+        "robustness.disturbances.scale.small",
+        "robustness.disturbances.noise.in_words",
         "champion.accuracy",
         "notebook.knn.accuracy",
         "assets",

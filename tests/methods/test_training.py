@@ -14,12 +14,14 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_pipeline import training
+from mnist_pipeline import deformations, training
+from mnist_pipeline.deformations import Variation
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, recipe_named, train
 
 DATA = Path(__file__).parents[2] / "data"
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
+HANDS = Variation(rotation=10, scale=0.1, shift=1, stroke=0.5, noise=0.2)
 
 
 def idx(name: str, header: int, count: int, *shape: int) -> np.ndarray:
@@ -66,7 +68,7 @@ def same_bytes(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
 def test_a_seed_decides_the_weights_to_the_byte(few, construct, precision: str, threads: int) -> None:
     torch.set_num_threads(threads)
     digits = few[0][:120], few[1][:120]
-    recipe = replace(SHORT, epochs=1, precision=precision, channels_last=True, shift=1)
+    recipe = replace(SHORT, epochs=1, precision=precision, channels_last=True, variation=HANDS)
     first = fitted(digits, recipe, construct, seed=3, validation_size=20)
     assert same_bytes(first, fitted(digits, recipe, construct, seed=3, validation_size=20))
     assert not same_bytes(first, fitted(digits, recipe, construct, seed=4, validation_size=20))
@@ -271,23 +273,35 @@ def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero(warmup: floa
     assert 0 < rates[-1] < 0.01 * recipe.learning_rate
 
 
-def test_shifted_images_are_moved_whole_and_filled_with_background() -> None:
-    images = torch.zeros(3, 9, 9, dtype=torch.uint8)
-    images[:, 3:6, 3:6] = torch.arange(1, 10, dtype=torch.uint8).reshape(3, 3)
-    generator = torch.Generator().manual_seed(0)
-    seen = set()
-    for _ in range(200):
-        moved = training._shifted(images, 1, generator)
-        assert moved.shape == images.shape
-        down, right = (int(i) - 3 for i in (moved[0] == 1).nonzero()[0])
-        assert torch.equal(moved, images.roll((down, right), (1, 2)))
-        seen.add((down, right))
-    assert seen == {(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)}
+def test_each_pass_deforms_the_images_anew_and_the_held_out_ones_never(few, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, deformed = [], []
+
+    def vary(images: np.ndarray, variation: Variation, seed: tuple[int, ...]) -> np.ndarray:
+        shown.append(images.copy())
+        deformed.append(deformations.vary(images, variation, seed))
+        return deformed[-1]
+
+    monkeypatch.setattr(training, "vary", vary)
+    images, labels = few
+    model = build(MLP, 784, 8, 10, seed=0)
+    train(model, images, labels, replace(SHORT, variation=HANDS), seed=1, validation_size=40)
+    kept, _ = training.split(200, 40, seed=1)
+    assert len(shown) == SHORT.epochs
+    assert all(np.array_equal(each, images[kept]) for each in shown)
+    assert (deformed[0] != deformed[1]).any()
 
 
-def test_a_shift_needs_rows_and_columns(few) -> None:
-    with pytest.raises(ValueError, match=r"images has shape \(200, 784\)"):
-        train(build(MLP), few[0].reshape(200, 784), few[1], replace(SHORT, shift=1))
+def test_a_network_learns_from_the_deformed_images(few) -> None:
+    images, labels = few
+    once = replace(SHORT, epochs=1)
+    first = fitted((images, labels), replace(once, variation=HANDS), seed=5)
+    assert same_bytes(first, fitted((deformations.vary(images, HANDS, (5, 0)), labels), once, seed=5))
+
+
+@pytest.mark.parametrize("unfit", [lambda images: images.reshape(200, 784), lambda images: images / 255])
+def test_a_variation_needs_rows_and_columns_of_bytes(few, unfit) -> None:
+    with pytest.raises(ValueError, match=r"a recipe with variation needs \(N, rows, columns\), uint8"):
+        train(build(MLP), unfit(few[0]), few[1], replace(SHORT, variation=HANDS))
 
 
 def test_bfloat16_learns_what_float32_learns(digits) -> None:
@@ -426,7 +440,6 @@ def test_a_recipe_cannot_be_changed() -> None:
         ("betas", (0.9, 1.0)),
         ("warmup", 1.0),
         ("label_smoothing", 1.0),
-        ("shift", -1),
         ("schedule", "cosine"),
         ("precision", "float16"),
     ],

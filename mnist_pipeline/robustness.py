@@ -1,0 +1,149 @@
+"""How well models read digits that were moved, turned, resized, written with another pen, or badly photographed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_pipeline.deformations import Images, add_noise, affine, contrast, low_resolution, thicken
+
+Reader = Callable[[Images], NDArray[Any]]
+SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])  # down, up, right, left
+
+
+class Disturbance(NamedTuple):
+    """Something that happens to a digit, in several amounts.
+
+    Attributes
+    ----------
+    title, unit : str
+    neutral : float
+        The amount that changes nothing, one of `amounts`.
+    amounts : tuple of float
+        In the order of an axis.
+    small : tuple of float
+        The least and the greatest amount that a person would hardly notice, and no hand avoids; equal to
+        `neutral` where it is no matter of the hand.
+    apply : callable
+        Images of shape (n, rows, columns) and an amount to disturbed images.
+    """
+
+    title: str
+    unit: str
+    neutral: float
+    amounts: tuple[float, ...]
+    small: tuple[float, float]
+    apply: Callable[[Images, float], Images]
+
+
+def _moved(images: Images, pixels: float) -> Images:
+    """Every fourth image down, up, to the right, to the left."""
+    return affine(images, shift=pixels * SIDES[np.arange(len(images)) % len(SIDES)])
+
+
+def _turned(images: Images, degrees: float) -> Images:
+    """Every other image counter-clockwise, the others clockwise."""
+    return affine(images, rotation=np.where(np.arange(len(images)) % 2, -degrees, degrees))
+
+
+DISTURBANCES: Mapping[str, Disturbance] = {
+    "shift": Disturbance("Shift", "pixels", 0, (0, 1, 2, 3, 4), (0, 1), _moved),
+    "rotation": Disturbance("Rotation", "degrees either way", 0, (0, 5, 10, 15, 20, 30), (0, 10), _turned),
+    "scale": Disturbance(
+        "Scale",
+        "factor",
+        1,
+        (0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3),
+        (0.9, 1.1),
+        lambda images, factor: affine(images, scale=factor),
+    ),
+    "stroke": Disturbance(
+        "Width of strokes", "pixels more on each side", 0, (-1, -0.5, 0, 0.5, 1), (-0.5, 0.5), thicken
+    ),
+    "noise": Disturbance("Noise", "deviation, share of full ink", 0, (0, 0.1, 0.2, 0.3), (0, 0), add_noise),
+    "contrast": Disturbance("Contrast", "ink, share of the original", 1, (0.25, 0.5, 0.75, 1), (1, 1), contrast),
+    "resolution": Disturbance(
+        "Resolution",
+        "pixels a side",
+        28,
+        (8, 10, 14, 28),
+        (28, 28),
+        lambda images, side: low_resolution(images, int(side)),
+    ),
+}
+
+
+def measure(readers: Mapping[str, Reader], images: Images, labels: NDArray[Any]) -> dict[str, list[Any]]:
+    """Accuracy of each model on the same images under each amount of each disturbance.
+
+    Parameters
+    ----------
+    readers : mapping from model to callable
+        Images of shape (n, 28, 28), uint8, to predicted labels of shape (n,).
+    images : ndarray of shape (n, 28, 28), uint8
+    labels : ndarray of shape (n,)
+        True labels.
+
+    Returns
+    -------
+    dict of columns of equal length
+        `disturbance`, `amount`, `model`, `accuracy`, and `count`, the number of images. The undisturbed accuracy
+        stands at the neutral amount of each disturbance.
+    """
+    if len(images) == 0 or len(images) != len(labels):
+        raise ValueError(f"{len(images)} images and {len(labels)} labels; there must be as many, and at least one.")
+    conditions = [(name, amount) for name, found in DISTURBANCES.items() for amount in found.amounts]
+    disturbed = [DISTURBANCES[name] for name, _ in conditions]
+    changed = [place for place, (_, amount) in enumerate(conditions) if amount != disturbed[place].neutral]
+    # All at once, so that each model pays once for what it costs to begin.
+    stacked = np.concatenate([images, *(disturbed[place].apply(images, conditions[place][1]) for place in changed)])
+    rows = []
+    for model, read in readers.items():
+        correct = read(stacked).reshape(-1, len(images)) == labels
+        shares = dict(zip([None, *changed], (int(count) / len(images) for count in correct.sum(axis=1)), strict=True))
+        for place, (name, amount) in enumerate(conditions):
+            rows.append((name, float(amount), model, shares[place if place in shares else None], len(images)))
+    columns = ("disturbance", "amount", "model", "accuracy", "count")
+    return {column: list(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)}
+
+
+class Curves(NamedTuple):
+    """What was measured under one disturbance.
+
+    Attributes
+    ----------
+    title, unit : str
+    neutral : float
+        The amount that changes nothing.
+    amounts : list of float
+    accuracies : dict from model to list of float
+        By amount.
+    """
+
+    title: str
+    unit: str
+    neutral: float
+    amounts: list[float]
+    accuracies: dict[str, list[float]]
+
+
+def curves(measured: Mapping[str, Any]) -> dict[str, Curves]:
+    """The columns that `measure` gave, or a table of them, by disturbance."""
+    columns = (measured[column] for column in ("disturbance", "amount", "model", "accuracy"))
+    found: dict[str, Curves] = {}
+    for name, amount, model, accuracy in zip(*columns, strict=True):
+        told = DISTURBANCES[name]
+        curve = found.setdefault(name, Curves(told.title, told.unit, told.neutral, [], {}))
+        if amount not in curve.amounts:
+            curve.amounts.append(float(amount))
+        curve.accuracies.setdefault(model, []).append(float(accuracy))
+    return found
+
+
+def is_small(disturbance: str, amount: float) -> bool:
+    """Whether a disturbance is one that no hand avoids, such as a shift by a pixel."""
+    low, high = DISTURBANCES[disturbance].small
+    return amount != DISTURBANCES[disturbance].neutral and low <= amount <= high
