@@ -130,7 +130,14 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
     "cnn": {
         "notebook": NOTEBOOK,
         "fast": CNN_FAST,
-        "default": replace(CNN_FAST, epochs=2, learning_rate=8e-3, variation=Variation(shift=1), freeze=0.3),
+        "default": replace(
+            CNN_FAST,
+            epochs=2,
+            learning_rate=8e-3,
+            label_smoothing=0.05,
+            variation=Variation(rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.35, noise=0.2),
+            freeze=0.3,
+        ),
     },
     "mlp": {
         "notebook": replace(NOTEBOOK, learning_rate=5e-4),
