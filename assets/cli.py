@@ -172,6 +172,44 @@ def prune(keep: int) -> None:
 
 
 @main.command()
+@click.argument("pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print an array with an object a file.")
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw what was found into a picture, PNG.",
+)
+def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
+    """Say which digits are in picture FILES, and how sure that is; exit code 1 if one can't be read.
+
+    The probability is the champion's, calibrated; "unusual" is the percentile of the picture's reconstruction error
+    among those of the test digits.
+    """
+    from assets import predict, storage
+
+    with _told(settings.SettingsError), _told(storage.StorageError):
+        recognizer = storage.current().read("recognizer")
+    outcomes = list(predict.read_files(pictures, recognizer, keep=sheet is not None))
+    if as_json:
+        click.echo(json.dumps([outcome.document() for outcome in outcomes], indent=1))
+    else:
+        click.echo(predict.HEADER)
+        for outcome in outcomes:
+            if outcome.error is None:
+                click.echo("\n".join(outcome.lines()))
+    if sheet:
+        try:
+            sheet.write_bytes(predict.sheet(outcomes, recognizer))
+        except OSError as error:
+            _fail(f"--sheet {sheet} can't be written ({error.strerror}); name a file in a directory that can")
+    for outcome in outcomes:
+        if outcome.error is not None:
+            click.echo(f"Error: {outcome.error}", err=True)
+    raise SystemExit(int(any(outcome.error is not None for outcome in outcomes)))
+
+
+@main.command()
 @click.option("--host", default=LOCALHOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
 @click.option(

@@ -29,6 +29,7 @@ from assets.staleness import lost_partitions, out_of_sync, partition_faults, rea
 from assets.versions import function_of
 from mnist_pipeline.datasets import DatasetError
 from mnist_pipeline.evaluation import Comparison
+from mnist_pipeline.printable import printable
 
 NOT_MATERIALIZED = "not materialized"
 PARTITIONED = {inbox_predictions.key}
@@ -334,6 +335,4 @@ def _causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorIn
 
 
 def _one_line(message: object) -> str:
-    """A message as one printable line: other characters, which may steer a terminal, are escaped."""
-    line = " ".join(str(message).split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return printable(" ".join(str(message).split()))

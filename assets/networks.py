@@ -57,7 +57,10 @@ class NetworkConfig(dg.Config):
         None, gt=0, le=10, description="Adam's step, its peak in a one-cycle schedule; the recipe's if unset."
     )
     validation_share: float = Field(
-        1 / 12, ge=0, le=0.5, description="Share of the training images held out for the accuracy by epoch."
+        1 / 12,
+        ge=0,
+        le=0.5,
+        description="Share of the training images held out: for the accuracy by epoch, and to calibrate probabilities.",
     )
 
 
@@ -130,6 +133,7 @@ def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed:
         np.array([record.loss for record in history.epochs]),
         np.array([record.accuracy for record in history.epochs]),
         np.array([_or_nan(record.validation_accuracy) for record in history.epochs]),
+        np.array(history.temperature),
     )
     curves = {"training": network.accuracy}
     if history.num_validation:
@@ -144,6 +148,7 @@ def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed:
             "loss": float(network.loss[-1]),
             "training_accuracy": float(network.accuracy[-1]),
             **({"validation_accuracy": float(network.validation_accuracy[-1])} if history.num_validation else {}),
+            "temperature": history.temperature,
             "parameters": networks.num_parameters(model),
             "precision": history.precision,
             "device": history.device,
@@ -184,7 +189,9 @@ def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
 
         with stopwatch() as watch:
             network = training.load_weights(build(name), model.weights)
-            probabilities = training.predict_probabilities(network, test_digits.images)
+            probabilities = training.predict_probabilities(
+                network, test_digits.images, temperature=float(model.temperature)
+            )
         labels = probabilities.argmax(axis=1).astype(np.uint8)
         confidence = float(probabilities.max(axis=1).mean())
         return result(
@@ -203,14 +210,16 @@ mlp_model = _model_asset(
     "MLP",
     f"Multi-layer perceptron 784–{HIDDEN_SIZE}–10 with ReLU, trained with Adam on the cross-entropy.",
 )
-mlp_predictions = _predictions_asset("mlp", "The perceptron's class probabilities of each test image.")
+mlp_predictions = _predictions_asset("mlp", "The perceptron's calibrated class probabilities of each test image.")
 cnn_model = _model_asset(
     "cnn",
     "CNN",
     "Convolutional network: convolution 5×5 to 32 channels, max-pooling 2, ReLU, convolution 5×5 to 64, "
     "max-pooling 2, ReLU, linear to 10; trained with Adam on the cross-entropy.",
 )
-cnn_predictions = _predictions_asset("cnn", "The convolutional network's class probabilities of each test image.")
+cnn_predictions = _predictions_asset(
+    "cnn", "The convolutional network's calibrated class probabilities of each test image."
+)
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("cnn_kernels", CHECKS["cnn_kernels"]))

@@ -102,12 +102,16 @@ class Network(NamedTuple):
         Mean over the training images, each scored just before its batch's update.
     validation_accuracy : ndarray of shape (n_epochs,), float64
         On held-out training images; NaN if none were held out.
+    temperature : ndarray of shape (), float64
+        What the logits are divided by, fitted on the held-out images so that probabilities are calibrated;
+        1 if none were held out.
     """
 
     weights: dict[str, np.ndarray]
     loss: np.ndarray
     accuracy: np.ndarray
     validation_accuracy: np.ndarray
+    temperature: np.ndarray
 
 
 class Predictions(NamedTuple):

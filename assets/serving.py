@@ -115,7 +115,7 @@ def recognizer(
             softmax={"weights": softmax_model.weights, "bias": softmax_model.bias},
             mlp=mlp_model.weights,
             cnn=cnn_model.weights,
-            temperatures={"mlp": np.array(1.0), "cnn": np.array(1.0)},
+            temperatures={"mlp": mlp_model.temperature, "cnn": cnn_model.temperature},
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
             reference=test_digits.images,

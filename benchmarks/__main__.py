@@ -16,7 +16,7 @@ from benchmarks.bench import FASHION, Bench
 from mnist_pipeline.datasets import DatasetError
 
 # In this order: the pipeline is compared with what the others measured, and torch's threads are loaded late.
-SECTIONS = ("knn", "softmax", "pca", "growth", "training", "pipeline")
+SECTIONS = ("knn", "softmax", "pca", "growth", "training", "pipeline", "answering")
 HERE = Path(__file__).resolve().parent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,14 @@ class Bench:
     fashion: Path | None
     notebook: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
+    scratch: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="mnist-benchmark-")
+    )
+
+    @property
+    def storage(self) -> Path:
+        """Where the storage of a whole run is kept for what comes after; it need not be there yet."""
+        return Path(self.scratch.name, "storage")
 
     @classmethod
     def load(cls, is_quick: bool, fashion: Path) -> Bench:

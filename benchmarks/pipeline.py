@@ -131,22 +131,30 @@ def _breakdown_told(run: Run) -> str:
     return f"where a run's {run.wall:.2f} s go, by sampling its stack: " + ", ".join(parts)
 
 
+def fill(bench: Bench) -> None:
+    """Run the pipeline into `bench.storage`, unless that is done."""
+    if not bench.storage.exists():
+        _run(bench, "a run to answer from")
+
+
 def _run(bench: Bench, title: str, *, is_sampled: bool = False, is_first: bool = False) -> Run:
-    """Run the pipeline into an empty storage; its output is shown only if it fails."""
-    with tempfile.TemporaryDirectory(prefix="mnist-benchmark-") as directory:
+    """Run the pipeline into an empty storage, which the first run leaves; its output is shown only if it fails."""
+    with tempfile.TemporaryDirectory(dir=bench.scratch.name) as directory:
         storage, samples = Path(directory, "storage"), Path(directory, "samples.json")
         environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
         environment["MNIST_PIPELINE_STORAGE"] = str(storage)
         if is_first:
             environment["NUMBA_CACHE_DIR"] = str(Path(directory, "numba"))
         sampled = (sys.executable, "-m", "benchmarks.sampled_run", str(samples), "run")
-        wall, processor, peak = _wait(sampled if is_sampled else COMMAND, environment, Path(directory, "output.txt"))
+        wall, processor, peak = wait(sampled if is_sampled else COMMAND, environment, Path(directory, "output.txt"))
         run = Run(wall, processor, peak, _method_seconds(storage), _read_json(samples))
+        if not bench.storage.exists():
+            storage.rename(bench.storage)
     bench.say(f"  {title}: {wall:.2f} s, {peak / 1e6:,.0f} MB, methods {sum(run.methods.values()):.2f} s")
     return run
 
 
-def _wait(command: Sequence[str], environment: dict[str, str], output: Path) -> tuple[float, float, int]:
+def wait(command: Sequence[str], environment: dict[str, str], output: Path) -> tuple[float, float, int]:
     """Wall seconds, processor seconds and peak memory of a command."""
     with output.open("wb") as file:
         start = time.perf_counter()

@@ -18,6 +18,8 @@ from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from mnist_pipeline.printable import printable
+
 Split = Literal["train", "test"]
 
 IMAGE_SIDE = 28
@@ -54,7 +56,7 @@ class DatasetError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message))
+        super().__init__(printable(message))
 
 
 class UnreadableError(DatasetError):

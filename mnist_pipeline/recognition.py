@@ -6,6 +6,7 @@ answer at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -149,17 +150,18 @@ class Recognizer(NamedTuple):
     components: np.ndarray
     errors: np.ndarray
 
-    def read(self, picture: np.ndarray) -> list[Reading]:
-        """The digits of a picture in reading order, with what is said of each.
+    def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
+        """The digits of each picture in reading order, with what is said of them.
 
         Parameters
         ----------
-        picture : ndarray of shape (rows, columns)
-            Upright and grey, as `images.read` gives it.
+        pictures : sequence of ndarrays of shape (rows, columns)
+            Upright and grey, as `images.read` gives them.
         """
-        found = images.find_digits(picture)
-        recognized = self.recognize(np.array([each.image for each in found], np.uint8).reshape(-1, *SHAPE))
-        return [Reading(each.box, each.image, said) for each, said in zip(found, recognized, strict=True)]
+        found = [images.find_digits(picture) for picture in pictures]
+        digits = [each.image for digits in found for each in digits]
+        said = iter(self.recognize(np.array(digits, np.uint8).reshape(-1, *SHAPE)))
+        return [[Reading(each.box, each.image, next(said)) for each in digits] for digits in found]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
         """What is said of each digit.
@@ -325,15 +327,16 @@ def held_out_neighbors(knn: dict[str, np.ndarray], num_neighbors: int, seed: int
 
     Returns
     -------
-    neighbor_labels : ndarray of shape (n, num_neighbors)
+    neighbor_labels : ndarray of shape (n, num_neighbors), fewer where there are fewer digits
     labels : ndarray of shape (n,)
     """
     labels = knn["labels"]
     sample = np.random.default_rng(seed).choice(len(labels), min(NUM_HELD_OUT, len(labels)), replace=False)
-    _, indices = KNNClassifier.from_arrays(knn, num_neighbors + 1).kneighbors(knn["images"][sample])
+    voting = min(num_neighbors, len(labels) - 1)
+    _, indices = KNNClassifier.from_arrays(knn, voting + 1).kneighbors(knn["images"][sample])
     own = indices == sample[:, np.newaxis]
     own[~own.any(axis=1), -1] = True  # it has as many copies before it
-    return labels[indices[~own].reshape(len(sample), num_neighbors)], labels[sample]
+    return labels[indices[~own].reshape(len(sample), voting)], labels[sample]
 
 
 def reconstruction_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

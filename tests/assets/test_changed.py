@@ -116,6 +116,7 @@ def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tupl
         "softmax_evaluation",
         "model_comparison",
         "champion",
+        "recognizer",
         "evaluation_report",
     }
     assert "Materializing" not in _run("--changed").output

@@ -362,6 +362,14 @@ def _only_models_that_guess_beside_a_present_champion(pipeline: Pipeline, patch:
     return pipeline.call("champion", **{f"{model}_evaluation": _guessing(pipeline) for model in MODELS})
 
 
+@fails("recognizer", "agrees_with_predictions")
+def _another_network_than_was_evaluated(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    champion = Champion("cnn", 0.9, 0, pipeline.value("cnn_predictions").labels.tolist())
+    network = pipeline.value("cnn_model")
+    other = network._replace(weights={name: np.zeros_like(weights) for name, weights in network.weights.items()})
+    return pipeline.call("recognizer", champion=champion, cnn_model=other)
+
+
 def _check(result: Result, name: str) -> dg.AssetCheckResult:
     """The result of the check of that name."""
     if isinstance(result, dg.AssetCheckResult):

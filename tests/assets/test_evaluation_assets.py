@@ -124,7 +124,10 @@ def inputs(
         "softmax_model": SoftmaxModel(
             generator.normal(size=(10, 784)), np.zeros(10), 1 / epochs, 1 - 0.1 / epochs, np.array(3e-10)
         ),
-        **{f"{name}_model": Network({}, 1 / epochs, 1 - 0.1 / epochs, 1 - 0.2 / epochs) for name in ("mlp", "cnn")},
+        **{
+            f"{name}_model": Network({}, 1 / epochs, 1 - 0.1 / epochs, 1 - 0.2 / epochs, np.array(0.6))
+            for name in ("mlp", "cnn")
+        },
         "cnn_kernels": generator.normal(size=(32, 5, 5)),
         "cnn_errors": networks.cnn_errors(predicted["cnn"], digits).value,
         **{f"{model}_evaluation": found for model, found in evaluations.items()},

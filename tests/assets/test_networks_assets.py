@@ -66,8 +66,8 @@ def test_each_override_changes_its_own_setting_of_the_recipe(field: str, value: 
 @pytest.mark.parametrize("name", MODELS)
 def test_overrides_take_effect_in_training(name: str, digits: DigitSet, trained: Trained) -> None:
     two = fit(name, digits, epochs=2)
-    assert [len(curve) for curve in two.value[1:]] == [2, 2, 2]
-    assert [len(curve) for curve in trained[name].value[1:]] == [1, 1, 1]
+    assert [len(curve) for curve in two.value[1:4]] == [2, 2, 2]
+    assert [len(curve) for curve in trained[name].value[1:4]] == [1, 1, 1]
     assert two.metadata["recipe"].data["epochs"] == 2
 
 
@@ -122,6 +122,7 @@ def test_a_share_of_the_training_digits_is_held_out_and_scored_by_epoch(digits: 
 def test_where_nothing_is_held_out_the_training_accuracy_is_told(digits: DigitSet) -> None:
     result = fit("mlp", digits, validation_share=0)
     assert np.isnan(result.value.validation_accuracy).all()
+    assert result.value.temperature == result.metadata["temperature"] == 1
     assert "validation_accuracy" not in result.metadata
     assert f"training accuracy {result.value.accuracy[-1]:.2%}" in result.metadata[HEADLINE]
 
@@ -153,11 +154,23 @@ def test_predictions_are_probabilities_and_the_most_probable_class(
     assert result.metadata["count"] == 150
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_probabilities_are_calibrated_by_the_temperature_that_was_fitted(
+    name: str, trained: Trained, held_out: DigitSet
+) -> None:
+    model = trained[name].value._replace(temperature=np.array(0.5))
+    uncalibrated = trained[name].value._replace(temperature=np.array(1.0))
+    calibrated, plain = (PREDICTIONS[name](model=each, test_digits=held_out).value for each in (model, uncalibrated))
+    squared = plain.probabilities.astype(float) ** 2
+    np.testing.assert_allclose(calibrated.probabilities, squared / squared.sum(axis=1, keepdims=True), rtol=1e-3)
+    assert trained[name].metadata["temperature"] == trained[name].value.temperature
+
+
 def test_the_perceptron_is_relu_between_two_linear_maps(trained: Trained, held_out: DigitSet) -> None:
     first, first_bias, second, second_bias = trained["mlp"].value.weights.values()
     hidden = np.maximum(held_out.images.reshape(150, 784) / 255 @ first.T + first_bias, 0)
     assert hidden.shape == (150, 1024)
-    scores = hidden @ second.T + second_bias
+    scores = (hidden @ second.T + second_bias) / trained["mlp"].value.temperature
     expected = np.exp(scores - scores.max(axis=1, keepdims=True))
     found = networks.mlp_predictions(model=trained["mlp"].value, test_digits=held_out).value.probabilities
     np.testing.assert_allclose(found, expected / expected.sum(axis=1, keepdims=True), atol=1e-4)

@@ -72,6 +72,7 @@ NAMED = {
         RNG.random(2),
         RNG.random(2),
         np.array([np.nan, 0.5]),
+        np.array(0.6),
     ),
     "Predictions": records.Predictions(LABELS[:4], RNG.random((4, 10)).astype(np.float32)),
     "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},

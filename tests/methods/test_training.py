@@ -167,6 +167,68 @@ def test_the_validation_accuracy_is_that_of_the_held_out_images(few) -> None:
     assert history.epochs[-1].validation_accuracy == np.mean(predicted == labels[held_out])
 
 
+def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float) -> float:
+    scores = logits / temperature
+    return float((np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(len(scores)), labels]).mean())
+
+
+@pytest.fixture(scope="module")
+def spoken() -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and labels drawn from the very distributions that they stand for."""
+    generator = np.random.default_rng(0)
+    logits = 3 * generator.normal(size=(20_000, 10))
+    return logits, (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+@pytest.mark.parametrize("factor", [0.2, 1.0, 7.0])
+def test_the_temperature_undoes_what_the_logits_were_multiplied_by(spoken, factor: float) -> None:
+    logits, labels = spoken
+    assert training.fit_temperature(logits, labels) == pytest.approx(1, abs=0.03)
+    found = training.fit_temperature(factor * logits, labels)
+    assert found == pytest.approx(factor * training.fit_temperature(logits, labels), rel=1e-6)
+
+
+def test_no_other_temperature_has_a_lower_cross_entropy(spoken) -> None:
+    logits, labels = spoken[0][:50], spoken[1][:50]
+    found = training.fit_temperature(logits, labels)
+    least = cross_entropy(logits, labels, found)
+    assert all(cross_entropy(logits, labels, t) >= least for t in (found * np.geomspace(0.1, 10, 201)).tolist())
+
+
+def test_where_images_do_not_tell_the_temperature_is_one(spoken) -> None:
+    logits, _ = spoken
+    assert training.fit_temperature(logits, logits.argmax(axis=1)) == 1  # all right: the colder the better
+    assert training.fit_temperature(logits, logits.argmin(axis=1)) == 1  # all wrong: the hotter the better
+    assert training.fit_temperature(np.zeros((4, 10)), np.arange(4)) == 1
+
+
+def test_training_fits_the_temperature_on_the_held_out_images(few) -> None:
+    images, labels = few
+    model = build(MLP, 784, 32, 10, seed=2)
+    history = train(model, images, labels, SHORT, seed=2, validation_size=40)
+    _, held_out = training.split(200, 40, seed=2)
+    logits = np.log(training.predict_probabilities(model, images[held_out]))
+    assert history.temperature == pytest.approx(training.fit_temperature(logits, labels[held_out]), rel=1e-4)
+    assert history.temperature != 1
+
+
+def test_without_held_out_images_the_temperature_is_one(few) -> None:
+    assert train(build(MLP, 784, 8, 10), *few, SHORT).temperature == 1
+
+
+def test_labels_that_were_smoothed_no_longer_make_a_network_too_modest(digits) -> None:
+    images, labels = digits
+    model = build(MLP, seed=0)
+    history = train(model, images[:5_000], labels[:5_000], recipe_named("mlp", "default"), validation_size=1_000)
+    gaps = []
+    for temperature in (1.0, history.temperature):
+        probabilities = training.predict_probabilities(model, images[5_000:], temperature=temperature)
+        right = probabilities.argmax(axis=1) == labels[5_000:]
+        gaps.append(right.mean() - probabilities.max(axis=1).mean())
+    assert gaps[0] > 0.08
+    assert abs(gaps[1]) < 0.02
+
+
 def test_held_out_images_teach_nothing(few) -> None:
     images, labels = few
     _, held_out = training.split(200, 40, seed=0)
@@ -285,6 +347,21 @@ def test_probabilities_do_not_depend_on_the_size_of_a_batch(few) -> None:
     for batch_size in (1, 7, 1000):
         parts = training.predict_probabilities(model, few[0], batch_size=batch_size)
         np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+def test_a_temperature_divides_the_logits(few, temperature: float) -> None:
+    model = build(MLP, 784, 32, 10, seed=0)
+    plain = training.predict_probabilities(model, few[0]).astype(float)
+    expected = plain ** (1 / temperature)
+    found = training.predict_probabilities(model, few[0], temperature=temperature)
+    np.testing.assert_allclose(found, expected / expected.sum(axis=1, keepdims=True), rtol=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
+def test_a_temperature_that_cannot_be_is_refused(temperature: float) -> None:
+    with pytest.raises(ValueError, match=r"^temperature is"):
+        training.predict_probabilities(MLP(), IMAGES, temperature=temperature)
 
 
 def test_prediction_leaves_the_images_and_the_weights_alone(few) -> None:

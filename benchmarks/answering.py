@@ -1,0 +1,126 @@
+"""A person's own digits: how soon they are answered, and how often rightly; over pictures drawn by script.
+
+The digits, letters and scribbles are those of the tests, with another seed; 500 digits of each kind (quick: 100).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from assets import storage
+from benchmarks.bench import ROOT, Bench
+from benchmarks.pipeline import COMMAND, fill, wait
+from benchmarks.table import Row, Section, at_least, at_most, seconds
+from benchmarks.timing import Ratio
+from mnist_pipeline.evaluation import wilson_interval
+from mnist_pipeline.recognition import Recognizer
+
+sys.path.append(str(ROOT / "tests"))
+import handwriting
+import nondigits
+import reading
+
+SEED = 2_026
+NUM_PICTURES = 10
+PREDICT = (COMMAND[0], "predict")
+LEAST = {"single": 97, "pasted": 97, "line": 95, "page": 95}
+
+
+def measure(bench: Bench) -> Section:
+    fill(bench)
+    recognizer: Recognizer = storage.Storage(str(bench.storage)).read("recognizer")
+    section = Section("A person's own digits")
+    section.rows = [
+        _command_row(bench),
+        _stroke_row(bench, recognizer),
+        *_reading_rows(bench, recognizer),
+        *_flagging_rows(bench, recognizer),
+    ]
+    return section
+
+
+def _command_row(bench: Bench) -> Row:
+    """`mnist-pipeline predict` from the prompt and back, for ten pictures."""
+    directory = Path(bench.scratch.name, "pictures")
+    directory.mkdir()
+    files = []
+    for place, example in enumerate(islice(handwriting.evaluation_set(1, SEED), NUM_PICTURES)):
+        files.append(str(directory / f"{place}.png"))
+        PIL.Image.fromarray(example.picture).save(files[-1])
+    environment = {**os.environ, "MNIST_PIPELINE_STORAGE": str(bench.storage)}
+    walls = []
+    for _ in range(bench.pick(5, 3)):
+        wall, _, _ = wait([*PREDICT, *files], environment, directory / "output.txt")
+        walls.append(wall)
+    taken = Ratio.of(walls)
+    return Row(
+        f"mnist-pipeline predict, {NUM_PICTURES} pictures, from the prompt", taken.median, " s", at_most(2),
+        taken.spread, taken.rounds, seconds(taken.median),
+    )  # fmt: skip
+
+
+def _stroke_row(bench: Bench, recognizer: Recognizer) -> Row:
+    """What the page to draw on asks of the recognizer at each stroke."""
+    examples = islice(handwriting.evaluation_set(5, SEED), 50)
+    walls = []
+    for example in examples:
+        picture = reading.grey(example.picture)
+        start = time.perf_counter()
+        recognizer.read([picture])
+        walls.append(1e3 * (time.perf_counter() - start))
+    taken = Ratio.of(walls)
+    return Row(
+        "answer to a drawn digit", taken.median, " ms", at_most(100), taken.spread, taken.rounds,
+        f"{taken.median:.0f} ms", agreement="segmentation, four models, three neighbours",
+    )  # fmt: skip
+
+
+def _reading_rows(bench: Bench, recognizer: Recognizer) -> Iterator[Row]:
+    """Digits found and read right, by kind of picture."""
+    pasted = bench.pick(500, 100)
+    examples = handwriting.evaluation_set(pasted // 10, SEED, (bench.test.images[:pasted], bench.test.labels[:pasted]))
+    for kind, score in reading.scores(recognizer, examples).items():
+        yield Row(
+            f"digits read right: {kind}", 100 * score.accuracy, "%", at_least(LEAST[kind]),
+            _interval(score.right, score.digits), score.digits,
+            agreement=f"boxes in order in {score.in_order} of {score.pictures}, flagged {score.flagged}",
+        )  # fmt: skip
+
+
+def _flagging_rows(bench: Bench, recognizer: Recognizer) -> Iterator[Row]:
+    """Pictures that hold no digit and are said to; digits that are said to be none."""
+    count = bench.pick(50, 10)
+    nothing = [picture for _, picture in nondigits.nondigit_pictures(count, SEED)]
+    yield _flagged("pictures that hold no digit, flagged", recognizer, nothing, at_least(95))
+    rng = np.random.default_rng(SEED)
+    letters = [handwriting.letter_picture(letter, rng) for letter in handwriting.LETTERS for _ in range(count)]
+    yield _flagged("letters unlike any digit, flagged", recognizer, letters, at_least(70))
+    said = recognizer.recognize(bench.test.images[: bench.pick(10_000, 1_000)])
+    flagged = sum(not each.looks_like_digit for each in said)
+    yield Row(
+        "MNIST test digits, flagged", 100 * flagged / len(said), "%", at_most(2), _interval(flagged, len(said)),
+        len(said),
+    )  # fmt: skip
+
+
+def _flagged(name: str, recognizer: Recognizer, pictures: Iterable[handwriting.Picture], bound: Any) -> Row:
+    outcomes = [reading.holds_no_digit(recognizer, picture) for picture in pictures]
+    flagged = sum(outcomes)
+    return Row(
+        name, 100 * flagged / len(outcomes), "%", bound, _interval(flagged, len(outcomes)), len(outcomes)
+    )  # fmt: skip
+
+
+def _interval(successes: int, total: int) -> tuple[float, float]:
+    """Wilson's 95% interval in percent."""
+    low, high = wilson_interval(successes, total)
+    return 100 * low, 100 * high

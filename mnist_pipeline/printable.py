@@ -1,0 +1,14 @@
+"""Text from outside, such as a file's name, as what a terminal and a page can show."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """A text as one printable line: other characters, which may steer a terminal, are escaped.
+
+    Examples
+    --------
+    >>> printable("two\nlines, \x1b[31mred")
+    'two\\nlines, \\x1b[31mred'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,509 @@
+"""Handwriting by script: pictures of digits as people write and photograph them, the same for the same seed.
+
+A glyph is drawn as pen strokes, smooth curves through points in a box of height 1, y downwards. What varies is what
+varies between people, pens and cameras: the way a digit is formed, the hand (slant, proportion, unsteadiness), the
+pen, the paper, the light, the camera. Nothing here knows how the pictures are read.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+from scipy.interpolate import CubicSpline
+
+Points = Sequence[tuple[float, float]]
+Glyph = Sequence[Points]
+Box = tuple[int, int, int, int]  # x, y, width, height
+Picture = NDArray[np.uint8]
+
+SUPERSAMPLING = 3
+
+# A glyph is its strokes, divided by |; a stroke its points x,y in hundredths of the height; * marks a corner.
+DIGITS = (
+    (
+        "38,0 14,12 2,48 12,88 33,100 56,85 62,46 52,10 36,0",
+        "30,2 6,20 0,55 12,90 36,100 62,86 72,50 60,12 32,0 20,6",
+        "24,0 6,20 3,60 14,95 30,98 43,70 43,28 30,2 20,4",
+    ),
+    (
+        "5,0 3,50 0,100",
+        "0,24 14,12 22,0* 21,50 20,100",
+        "2,22 14,12 24,0* 24,50 24,100 | 4,100 24,99 45,100",
+        "0,36 14,20 28,0* 27,50 25,100",
+    ),
+    (
+        "4,22 18,3 42,3 54,22 42,52 20,80 0,100* 30,98 62,98",
+        "5,20 22,1 48,8 52,32 34,68 12,95 2,88 14,79 32,90 50,99 66,92",
+        "2,14 25,0 48,12 46,40 25,70 2,97* 20,93 42,99 62,94",
+    ),
+    (
+        "4,12 26,0 50,10 48,34 22,47* 50,54 58,76 40,97 15,99 0,86",
+        "4,2 30,2 54,0* 38,22 24,40* 50,46 60,70 44,95 16,100 0,88",
+        "0,10 24,0 48,14 40,38 20,46 24,52 46,52 58,72 42,96 16,100 0,90",
+    ),
+    (
+        "10,2 7,28 0,56* 30,55 60,53 | 50,8 46,50 44,100",
+        "42,0 22,34 0,66* 32,66 64,64 | 42,0 43,50 42,100",
+        "6,0 2,30 14,50 36,46 52,34 | 56,0 52,50 48,100",
+        "14,0 6,30 2,52* 30,54 62,50 | 38,30 36,60 32,100",
+    ),
+    (
+        "10,2 8,20 5,44* 30,37 55,52 55,80 32,98 0,92 | 10,2 34,2 60,0",
+        "58,2 35,2 12,3* 10,22 6,45* 30,36 54,50 56,76 36,97 0,93",
+        "8,5 7,24 6,42 22,38 48,50 52,78 30,100 0,94 | 14,3 36,0 56,-2",
+    ),
+    (
+        "42,0 20,20 4,55 8,88 30,100 52,86 48,62 28,55 8,72",
+        "32,0 14,30 2,66 10,94 32,99 48,82 42,60 22,58 5,76",
+        "52,6 36,0 14,18 2,55 10,90 34,100 58,84 52,58 28,52 6,68",
+    ),
+    (
+        "0,3 30,3 58,0* 40,40 24,100",
+        "0,3 30,2 60,0* 40,42 22,100 | 14,50 34,49 56,47",
+        "0,16 2,3* 30,5 56,2* 44,35 32,65 28,100",
+        "0,6 16,1 36,6 56,0* 36,36 18,100 | 10,52 28,48 48,47",
+    ),
+    (
+        "50,14 28,0 8,14 14,34 36,50 56,72 48,94 28,100 6,90 8,70 30,48 50,30 50,10",
+        "30,0 10,10 10,34 30,46 50,34 50,10 28,0 | 30,46 5,60 5,88 30,100 56,88 55,60 28,46",
+        "26,48 8,30 14,6 36,0 50,16 38,40 12,62 2,84 22,100 46,92 50,70 24,46",
+    ),
+    (
+        "52,14 30,0 7,14 6,38 26,48 46,36 53,12* 52,50 48,100",
+        "53,14 32,0 8,14 7,38 28,48 48,34 54,12* 54,55 44,88 22,100 3,90",
+        "46,8 22,0 2,18 8,40 30,42 46,24 48,6 46,40 32,100",
+    ),
+)
+LETTERS = {
+    "A": "0,100 16,50 32,0* 48,50 66,100 | 12,62 54,60",
+    "E": "52,2 2,0* 0,50 2,100* 56,98 | 0,50 44,48",
+    "H": "3,0 2,50 0,100 | 58,0 58,50 56,100 | 2,52 58,50",
+    "K": "3,0 2,50 0,100 | 54,2 30,28 3,52* 30,72 58,100",
+    "M": "0,100 6,0* 38,62* 70,0* 76,100",
+    "R": "4,0 2,50 0,100 | 4,2 34,0 50,20 36,44 3,50* 30,72 56,100",
+    "W": "0,0 18,100* 40,34* 62,100* 82,0",
+    "X": "2,0 30,50 58,100 | 56,0 28,50 0,100",
+}
+
+
+class Hand(NamedTuple):
+    """How somebody writes."""
+
+    slant: float  # shift of the top to the right, as a share of the height
+    aspect: float  # width, as a factor
+    tilt: float  # rotation of a glyph in radians, standard deviation
+    unsteadiness: float  # scatter of the points of a stroke, as a share of the height
+
+
+class Pen(NamedTuple):
+    """What somebody writes with."""
+
+    name: str
+    width: float  # as a share of the glyph's height
+    profile: str  # "round", "tapered", "soft" or "dry"
+    ink: tuple[float, float, float]  # red, green, blue in [0, 1]
+    opacity: float
+
+
+class Scene(NamedTuple):
+    """What somebody writes on, and how it is photographed."""
+
+    paper: str
+    light: str  # "even", "gradient" or "shadow"
+    camera: str  # "clean", "scan" or "photo"
+
+
+class Setting(NamedTuple):
+    """A hand, a pen and a scene."""
+
+    hand: Hand
+    pen: Pen
+    scene: Scene
+
+
+class Example(NamedTuple):
+    """A picture whose digits are known, in reading order."""
+
+    kind: str  # "single", "pasted", "line" or "page"
+    digits: tuple[int, ...]
+    boxes: tuple[Box, ...]
+    picture: Picture
+    setting: Setting
+
+
+BLUE, BLACK, RED, GREEN, GREY = (
+    (0.1, 0.15, 0.55),
+    (0.08, 0.08, 0.1),
+    (0.7, 0.1, 0.12),
+    (0.1, 0.4, 0.2),
+    (0.25, 0.25, 0.27),
+)
+# name: range of widths, profiles, inks, range of opacities
+PENS: dict[
+    str, tuple[tuple[float, float], tuple[str, ...], tuple[tuple[float, float, float], ...], tuple[float, float]]
+] = {
+    "ballpoint": ((0.025, 0.05), ("round", "tapered"), (BLUE, BLACK, RED), (0.75, 0.95)),
+    "pencil": ((0.03, 0.06), ("round", "dry"), (GREY,), (0.6, 0.85)),
+    "fountain pen": ((0.04, 0.08), ("tapered", "round"), (BLUE, BLACK), (0.85, 1.0)),
+    "felt pen": ((0.06, 0.10), ("round", "soft"), (BLUE, BLACK, RED, GREEN), (0.85, 1.0)),
+    "marker": ((0.10, 0.15), ("round", "soft"), (BLUE, BLACK, RED, GREEN), (0.9, 1.0)),
+}
+CHALKS = ((0.95, 0.95, 0.92), (0.95, 0.9, 0.6))
+PAPERS = {
+    "white": (0.96, 0.96, 0.95),
+    "yellowish": (0.95, 0.89, 0.72),
+    "grey": (0.72, 0.72, 0.71),
+    "ruled": (0.95, 0.95, 0.94),
+    "squared": (0.95, 0.95, 0.93),
+    "blackboard": (0.13, 0.17, 0.15),
+}
+LIGHTS = ("even", "gradient", "shadow")
+CAMERAS = ("clean", "scan", "photo")
+
+
+def setting(rng: np.random.Generator, paper: str | None = None) -> Setting:
+    """Somebody's hand, pen, paper and camera; on a given paper, or on any."""
+    hand = Hand(
+        slant=float(np.clip(rng.normal(0.08, 0.14), -0.25, 0.45)),
+        aspect=rng.uniform(0.8, 1.25),
+        tilt=0.05,
+        unsteadiness=rng.uniform(0.006, 0.02),
+    )
+    paper = paper or str(rng.choice(list(PAPERS)))
+    if paper == "blackboard":
+        ink = CHALKS[rng.integers(len(CHALKS))]
+        pen = Pen("chalk", rng.uniform(0.05, 0.11), str(rng.choice(["dry", "soft"])), ink, rng.uniform(0.75, 0.95))
+    else:
+        name = str(rng.choice(list(PENS)))
+        widths, profiles, inks, opacities = PENS[name]
+        profile, ink = str(rng.choice(profiles)), inks[rng.integers(len(inks))]
+        pen = Pen(name, rng.uniform(*widths), profile, ink, rng.uniform(*opacities))
+    camera = str(rng.choice(CAMERAS, p=(0.2, 0.3, 0.5)))
+    light = str(rng.choice(LIGHTS)) if camera == "photo" else "even"
+    return Setting(hand, pen, Scene(paper, light, camera))
+
+
+def digit_picture(digit: int, rng: np.random.Generator) -> Picture:
+    """A picture with one digit, 60 to 500 pixels a side, grey (rows, columns) or in colour (rows, columns, 3)."""
+    return _single(_variant(digit, rng), setting(rng), rng)[0]
+
+
+def letter_picture(letter: str, rng: np.random.Generator) -> Picture:
+    """A picture with one of the `LETTERS`."""
+    return _single(_glyph(LETTERS[letter]), setting(rng), rng)[0]
+
+
+def scribble_picture(rng: np.random.Generator) -> Picture:
+    """A picture with a scribble: a tangle, a hatching, or a spiral of many turns."""
+    return _single(_scribble(rng), setting(rng), rng)[0]
+
+
+def line_picture(digits: Sequence[int], rng: np.random.Generator) -> tuple[Picture, list[Box]]:
+    """A picture with digits on one line, and the box of each digit's ink, from left to right."""
+    return _page([digits], setting(rng), rng)
+
+
+def page_picture(lines: Sequence[Sequence[int]], rng: np.random.Generator) -> tuple[Picture, list[Box]]:
+    """A picture with lines of digits, and the box of each digit's ink in reading order."""
+    return _page(lines, setting(rng), rng)
+
+
+def blank_picture(rng: np.random.Generator) -> Picture:
+    """Paper that nobody has written on."""
+    shape = (int(rng.integers(80, 400)), int(rng.integers(80, 400)))
+    return _photographed(np.zeros(shape, np.float32), rng.uniform(40, 120), setting(rng), rng)
+
+
+def noise_picture(rng: np.random.Generator) -> Picture:
+    """Noise of any grain, without any paper or ink."""
+    shape = (int(rng.integers(40, 300)), int(rng.integers(40, 300)))
+    grain = ndimage.gaussian_filter(rng.standard_normal(shape), rng.choice([0.0, 0.7, 1.5, 3.0, 6.0]))
+    grain = (grain - grain.mean()) / grain.std()
+    return np.uint8(np.clip(rng.uniform(60, 200) + rng.uniform(25, 60) * grain, 0, 255))
+
+
+def texture_picture(rng: np.random.Generator) -> Picture:
+    """A regular texture: stripes, checks, dots or brickwork, at any angle."""
+    rows, columns = np.mgrid[: int(rng.integers(80, 300)), : int(rng.integers(80, 300))].astype(np.float32)
+    angle, period = rng.uniform(0, np.pi), rng.uniform(8, 50)
+    u = (np.cos(angle) * columns + np.sin(angle) * rows) / period
+    v = (np.cos(angle) * rows - np.sin(angle) * columns) / period
+    pattern = {
+        "stripes": np.sin(2 * np.pi * u),
+        "checks": np.sign(np.sin(2 * np.pi * u) * np.sin(2 * np.pi * v)),
+        "dots": np.cos(2 * np.pi * u) + np.cos(2 * np.pi * v) - 0.6,
+        "bricks": np.maximum(np.cos(2 * np.pi * v), np.cos(np.pi * (u + np.floor(v))) ** 9) - 0.8,
+    }[str(rng.choice(["stripes", "checks", "dots", "bricks"]))]
+    values = rng.uniform(80, 180) + rng.uniform(30, 75) * np.clip(3 * pattern, -1, 1)
+    return np.uint8(np.clip(values + rng.normal(0, 4, values.shape), 0, 255))
+
+
+def pasted_picture(image: NDArray[np.uint8], rng: np.random.Generator) -> Picture:
+    """An MNIST image (28×28, light on 0), enlarged and pasted onto paper as ink, photographed or scanned."""
+    return _pasted(image, setting(rng), rng)[0]
+
+
+def evaluation_set(
+    count_per_digit: int, seed: int = 0, pasted: tuple[NDArray[np.uint8], NDArray[Any]] | None = None
+) -> Iterator[Example]:
+    """Pictures to measure a reader on.
+
+    `count_per_digit` single pictures of each digit; as many digits again in lines of two to eight, and in pages of
+    two to four lines; and, where `pasted` gives MNIST images and labels, one pasted picture of each.
+    """
+    rng = np.random.default_rng(seed)
+    for digit in np.repeat(np.arange(10), count_per_digit):
+        chosen = setting(rng)
+        picture, box = _single(_variant(digit, rng), chosen, rng)
+        yield Example("single", (int(digit),), (box,), picture, chosen)
+    for kind, num_lines in (("line", (1, 2)), ("page", (2, 5))):
+        remaining = 10 * count_per_digit
+        while remaining > 0:
+            lengths = rng.integers(2, 9, size=rng.integers(*num_lines))
+            lines = [tuple(map(int, rng.integers(10, size=length))) for length in lengths]
+            chosen = setting(rng)
+            picture, boxes = _page(lines, chosen, rng)
+            yield Example(kind, sum(lines, ()), tuple(boxes), picture, chosen)
+            remaining -= len(boxes)
+    for image, label in zip(*pasted) if pasted else ():
+        chosen = setting(rng)
+        picture, box = _pasted(image, chosen, rng)
+        yield Example("pasted", (int(label),), (box,), picture, chosen)
+
+
+def _variant(digit: int, rng: np.random.Generator) -> Glyph:
+    variants = DIGITS[digit]
+    return _glyph(variants[rng.integers(len(variants))])
+
+
+def _glyph(text: str) -> Glyph:
+    """Strokes of a glyph in units of the height. A corner stands twice."""
+    strokes = []
+    for stroke in text.split(" | "):
+        points = []
+        for token in stroke.split():
+            x, y = token.rstrip("*").split(",")
+            points += [(int(x) / 100, int(y) / 100)] * (2 if token.endswith("*") else 1)
+        strokes.append(points)
+    return strokes
+
+
+def _scribble(rng: np.random.Generator) -> Glyph:
+    kind = rng.choice(["tangle", "hatching", "spiral"])
+    if kind == "tangle":
+        points = rng.uniform((0, 0), (0.9, 1.0), size=(int(rng.integers(12, 25)), 2))
+    elif kind == "hatching":
+        turns = int(rng.integers(10, 20))
+        along, across = np.linspace(0, 1, turns), np.resize((0.0, 1.0), turns)
+        points = np.column_stack([across * 0.8, along]) if rng.random() < 0.5 else np.column_stack([along, across])
+        points = np.repeat(points + rng.normal(0, 0.05, points.shape), 2, axis=0)
+    else:
+        angles = np.linspace(0, 2 * np.pi * rng.uniform(3, 5), 60) * rng.choice([-1, 1])
+        radii = np.linspace(0.05, 0.5, 60)
+        points = 0.5 + np.column_stack([np.cos(angles), np.sin(angles)]) * radii[:, None]
+    return [[(float(x), float(y)) for x, y in points]]
+
+
+def _single(glyph: Glyph, chosen: Setting, rng: np.random.Generator) -> tuple[Picture, Box]:
+    """Write one glyph somewhere on a paper of its own."""
+    height = float(np.exp(rng.uniform(np.log(36), np.log(200))))
+    ink = _write(glyph, height, chosen, rng)
+    before, after = (0.2 + rng.uniform(0, 0.9, (2, 2))) * height
+    return _on_paper(ink, np.round(before).astype(int), np.round(after).astype(int), height, chosen, rng)
+
+
+def _pasted(image: NDArray[np.uint8], chosen: Setting, rng: np.random.Generator) -> tuple[Picture, Box]:
+    """Enlarge an MNIST image, and take it for ink."""
+    side = int(rng.integers(56, 281))
+    enlarged = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    ink = np.asarray(enlarged, np.float32)[slice(*_extent(image, 1, side)), slice(*_extent(image, 0, side))] / 255
+    before, after = np.round(rng.uniform(0.3, 1.2, (2, 2)) * side).astype(int)
+    return _on_paper(ink, before, after, side * 20 / 28, chosen, rng)
+
+
+def _extent(image: NDArray[np.uint8], axis: int, side: int) -> tuple[int, int]:
+    """First and last row or column of an enlarged image that holds ink."""
+    inked = np.flatnonzero(image.max(axis=axis))
+    return inked[0] * side // 28, -(-(inked[-1] + 1) * side // 28)
+
+
+def _on_paper(
+    ink: NDArray[np.float32],
+    before: NDArray[np.intp],
+    after: NDArray[np.intp],
+    height: float,
+    chosen: Setting,
+    rng: np.random.Generator,
+) -> tuple[Picture, Box]:
+    """Surround ink by empty paper, and photograph it."""
+    top, left = map(int, before)
+    coverage = np.pad(ink, ((top, int(after[0])), (left, int(after[1]))))
+    return _photographed(coverage, height, chosen, rng), _box(ink, left, top)
+
+
+def _page(lines: Sequence[Sequence[int]], chosen: Setting, rng: np.random.Generator) -> tuple[Picture, list[Box]]:
+    """Write lines of digits with gaps between them, as in a form or a sum."""
+    height = float(np.exp(rng.uniform(np.log(32), np.log(90))))
+    gap, drift = rng.uniform(0.2, 0.55) * height, rng.normal(0, 0.012)
+    pitch = rng.uniform(1.4, 2.0) * height
+    placed: list[tuple[int, int, NDArray[np.float32]]] = []
+    for i, line in enumerate(lines):
+        x = height * rng.uniform(0.4, 0.8)
+        for digit in line:
+            ink = _write(_variant(digit, rng), height * rng.normal(1, 0.06), chosen, rng)
+            base = i * pitch + drift * x + rng.normal(0, 0.03) * height
+            placed.append((int(base) - ink.shape[0], int(x), ink))
+            x += ink.shape[1] + gap * rng.uniform(0.8, 1.4)
+    margin = int(height * rng.uniform(0.3, 0.6))
+    up = margin - min(top for top, _, _ in placed)
+    rows = max(top + ink.shape[0] for top, _, ink in placed) + up + margin
+    columns = max(left + ink.shape[1] for _, left, ink in placed) + margin
+    coverage = np.zeros((rows, columns), np.float32)
+    for top, left, ink in placed:
+        window = coverage[top + up : top + up + ink.shape[0], left : left + ink.shape[1]]
+        np.maximum(window, ink, out=window)
+    return _photographed(coverage, height, chosen, rng), [_box(ink, left, top + up) for top, left, ink in placed]
+
+
+def _box(ink: NDArray[np.float32], left: int, top: int) -> Box:
+    rows, columns = np.flatnonzero((ink > 0.3).any(axis=1)), np.flatnonzero((ink > 0.3).any(axis=0))
+    return (
+        left + int(columns[0]),
+        top + int(rows[0]),
+        int(columns[-1] - columns[0]) + 1,
+        int(rows[-1] - rows[0]) + 1,
+    )
+
+
+def _write(glyph: Glyph, height: float, chosen: Setting, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Coverage with ink in [0, 1] of one glyph, cropped."""
+    pen, scale = chosen.pen, height * SUPERSAMPLING
+    radius = max(pen.width * scale / 2, 1.2)
+    curves = [scale * curve for curve in _written(glyph, chosen.hand, rng)]
+    corner = np.min([curve.min(axis=0) for curve in curves], axis=0) - 1.5 * radius - 2
+    extent = np.max([curve.max(axis=0) for curve in curves], axis=0) - corner + 1.5 * radius + 2
+    columns, rows = (int(n) for n in np.ceil(extent / SUPERSAMPLING) * SUPERSAMPLING)
+    canvas = Image.new("L", (columns, rows))
+    draw = ImageDraw.Draw(canvas)
+    for curve in curves:
+        curve = _resampled(curve - corner, radius / 3)
+        for (x, y), r in zip(curve, radius * _pressure(len(curve), pen.profile, rng)):
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=255)
+    ink = np.asarray(canvas.reduce(SUPERSAMPLING), np.float32) / 255
+    if pen.profile == "soft":
+        ink = ndimage.gaussian_filter(np.pad(ink, 3), 0.2 * pen.width * height)
+    if pen.profile == "dry":
+        grain = ndimage.gaussian_filter(rng.standard_normal(ink.shape), 0.7)
+        ink = ink * np.clip(0.85 + 0.5 * grain / grain.std(), 0.25, 1)
+    return ink.astype(np.float32)
+
+
+def _written(glyph: Glyph, hand: Hand, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+    """Curves of a glyph as a hand writes it, (n, 2) each, in units of the height."""
+    moved = {point: rng.normal(0, hand.unsteadiness, 2) for stroke in glyph for point in stroke}
+    amplitude, phase = rng.normal(0, 0.02, (2, 2)), rng.uniform(0, 2 * np.pi, (2, 2))
+    tilt, stretch = rng.normal(0, hand.tilt), hand.aspect * rng.normal(1, 0.05)
+    curves = []
+    for stroke in glyph:
+        lift = rng.normal(0, hand.unsteadiness, 2)  # a stroke begins where the pen comes down
+        points = np.array([np.add(point, moved[point]) + lift for point in stroke])
+        curve = _smooth(points, stroke)
+        bent = (
+            curve + (amplitude[:, None] * np.sin(2 * np.pi * curve[None] * 0.9 + phase[:, None])).sum(axis=0)[:, ::-1]
+        )
+        x, y = stretch * bent[:, 0] + hand.slant * (1 - bent[:, 1]), bent[:, 1]
+        curves.append(np.column_stack([np.cos(tilt) * x - np.sin(tilt) * y, np.sin(tilt) * x + np.cos(tilt) * y]))
+    return curves
+
+
+def _smooth(points: NDArray[np.float64], stroke: Points) -> NDArray[np.float64]:
+    """Splines through points, from corner to corner."""
+    corners = [i for i in range(1, len(stroke)) if stroke[i] == stroke[i - 1]]
+    parts = []
+    for part in np.split(points, corners):
+        if len(part) == 1:
+            continue
+        t = np.concatenate([[0], np.cumsum(np.sqrt(np.linalg.norm(np.diff(part, axis=0), axis=1)))])
+        parts.append(CubicSpline(t, part, bc_type="natural")(np.linspace(0, t[-1], 12 * len(part))))
+    return np.concatenate(parts)
+
+
+def _resampled(curve: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
+    """The same curve at even steps."""
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+    at = np.linspace(0, length[-1], int(length[-1] / spacing) + 2)
+    return np.column_stack([np.interp(at, length, curve[:, axis]) for axis in range(2)])
+
+
+def _pressure(count: int, profile: str, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Width along a stroke, as a factor: unsteady by a tenth, and thinner towards the ends if tapered."""
+    along = np.linspace(0, 1, count)
+    factor = np.interp(along, np.linspace(0, 1, 5), rng.normal(1, 0.08, 5))
+    if profile == "tapered":
+        factor *= 0.45 + 0.6 * np.minimum(1, 4 * np.minimum(along + 0.1, 1 - along))
+    return factor
+
+
+def _photographed(
+    ink: NDArray[np.float32], height: float, chosen: Setting, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Put ink on paper into light, and take its picture."""
+    pen, scene = chosen.pen, chosen.scene
+    paper = _paper(ink.shape, height, scene.paper, rng)
+    cover = (pen.opacity * ink)[:, :, None]
+    picture = (paper * (1 - cover) + np.float32(pen.ink) * cover) * _light(ink.shape, scene.light, rng)[:, :, None]
+    if scene.camera == "clean":
+        pixels = np.uint8(np.clip(255 * picture + 0.5, 0, 255))
+    else:
+        photo = scene.camera == "photo"
+        blur = rng.uniform(0.4, 0.02 * height) if photo else rng.uniform(0.2, 0.6)
+        noise = rng.uniform(0.005, 0.035) if photo else rng.uniform(0.002, 0.012)
+        picture = ndimage.gaussian_filter(picture, (blur, blur, 0)) * (rng.uniform(0.7, 1.0) if photo else 1)
+        picture += noise * rng.standard_normal(picture.shape, np.float32)
+        pixels = np.uint8(np.clip(255 * picture + 0.5, 0, 255))
+        pixels = _compressed(pixels, int(rng.integers(35, 96) if photo else rng.integers(75, 96)))
+    return np.asarray(Image.fromarray(pixels).convert("L")) if rng.random() < 0.3 else pixels
+
+
+def _paper(shape: tuple[int, int], height: float, paper: str, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Colour of the paper, with its printed lines, (rows, columns, 3)."""
+    colour = np.float32(PAPERS[paper]) * np.float32(rng.uniform(0.94, 1.03))
+    sheet = np.broadcast_to(colour, (*shape, 3)).copy()
+    if paper not in ("ruled", "squared"):
+        return sheet
+    period = height * (rng.uniform(1.1, 1.7) if paper == "ruled" else rng.uniform(0.55, 1.1))
+    line = np.float32(rng.choice([(0.72, 0.8, 0.9), (0.75, 0.75, 0.76), (0.8, 0.74, 0.82)]))
+    width, softness = max(1.0, 0.012 * height), 0.6
+    turn = np.radians(rng.normal(0, 1.0))
+    rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])[None]
+    across = (np.cos(turn) * rows + np.sin(turn) * columns, np.cos(turn) * columns - np.sin(turn) * rows)
+    for position in across if paper == "squared" else across[:1]:
+        distance = np.abs((position + rng.uniform(0, period)) % period - period / 2)
+        weight = np.clip((width / 2 + softness - distance) / softness, 0, 1).astype(np.float32)[:, :, None]
+        sheet = sheet * (1 - weight) + line * weight
+    return sheet
+
+
+def _light(shape: tuple[int, int], light: str, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Brightness over the picture: even, falling off to a side, or with the soft shadow of a hand."""
+    rows, columns = np.linspace(-1, 1, shape[0])[:, None], np.linspace(-1, 1, shape[1])[None]
+    angle = rng.uniform(0, 2 * np.pi)
+    across = (np.cos(angle) * columns + np.sin(angle) * rows) / np.sqrt(2)
+    if light == "gradient":
+        return np.float32(1 - rng.uniform(0.15, 0.45) * (across + 1) / 2)
+    if light == "shadow":
+        edge = across + 0.15 * np.sin(3 * (np.cos(angle) * rows - np.sin(angle) * columns)) - rng.uniform(-0.4, 0.4)
+        return np.float32(1 - rng.uniform(0.2, 0.45) / (1 + np.exp(-edge / rng.uniform(0.05, 0.2))))
+    return np.ones(shape, np.float32)
+
+
+def _compressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return np.array(Image.open(buffer))
