@@ -26,6 +26,7 @@ import numpy as np
 from assets import files
 from mnist_pipeline import images
 from mnist_pipeline.images import ImageError
+from mnist_pipeline.printable import printable
 
 ACCEPTED, REJECTED = "accepted", "rejected"
 KEY = re.compile(r"[A-Za-z0-9-]+-([0-9a-f]{16})")
@@ -192,10 +193,10 @@ class Inbox:
         try:
             try:
                 content = _content(candidate.path, candidate.fingerprint)
-                _require_picture(content)
+                images.read(content)
                 self._accept(candidate.path, _checksum(content), taken, look)
-            except _RefusedError as refused:
-                look.set_aside.append(self._set_aside(candidate.path, str(refused)))
+            except (_RefusedError, ImageError) as refused:
+                look.set_aside.append(self._set_aside(candidate.path, printable(str(refused))))
         except (_ChangedError, FileNotFoundError):
             pass  # the next look sees what it has become
         except OSError as error:
@@ -267,17 +268,6 @@ def _content(path: Path, fingerprint: str | None = None) -> bytes:
     return content
 
 
-def _require_picture(content: bytes) -> None:
-    if not content:
-        raise _RefusedError("it is empty; put in a picture")
-    try:
-        images.read(content)
-    except ImageError as error:
-        raise _RefusedError(_one_line(error)) from error
-    except Exception as error:  # whatever a decoder stumbles over concerns this file, and no other
-        raise _RefusedError(f"it can't be decoded ({type(error).__name__}: {_one_line(error)})") from error
-
-
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
@@ -306,7 +296,3 @@ def _decoded(cursor: str | None) -> tuple[set[str], set[str]]:
         return set(document.get("seen", ())), set(document.get("stuck", ()))
     except (ValueError, TypeError, AttributeError):
         return set(), set()
-
-
-def _one_line(error: Exception) -> str:
-    return "".join(c if c.isprintable() else " " for c in str(error))

@@ -143,7 +143,7 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer)
     key = context.partition_key
     with stopwatch() as watch:
         picture = Inbox(settings.load().inbox).read(key)
-        readings = recognizer.read(picture)
+        (readings,) = recognizer.read([picture])
         sheet = contact_sheet.draw([contact_sheet.Page(key, picture, readings)], recognizer)
     table = _digit_table(readings)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
