@@ -5,22 +5,36 @@ from datetime import timedelta
 
 import dagster as dg
 
-from assets import digits, settings
+from assets import digits, exclusive, settings
 from assets.evaluation import MODELS
+from assets.inbox import Inbox, Look
+from assets.serving import PICTURES, inbox_predictions
 from mnist_pipeline.datasets import DatasetError
 
 GROUPS = ("digits", "pca", "harris", "knn", "softmax", "networks", "evaluation", "serving")
 DAY_SECONDS = 24 * 60 * 60
+INBOX_SECONDS = 30
+MAX_RUNS = 5  # that one look into the inbox asks for: they take turns, and each has a process that waits
+MAX_ATTEMPTS = 3  # for a picture whose run was killed
 
+# Each picture of the inbox is a partition with a run of its own; what holds for all has none.
+of_a_picture = dg.AssetSelection.assets(inbox_predictions)
 everything = dg.define_asset_job(
     "everything",
-    dg.AssetSelection.all(),
+    dg.AssetSelection.all() - of_a_picture,
     description="Materialize the whole graph, from the raw files to the report.",
 )
 group_jobs = [
-    dg.define_asset_job(f"{group}_group", dg.AssetSelection.groups(group), description=f"Materialize group {group}.")
+    dg.define_asset_job(
+        f"{group}_group", dg.AssetSelection.groups(group) - of_a_picture, description=f"Materialize group {group}."
+    )
     for group in GROUPS
 ]
+inbox_job = dg.define_asset_job(
+    "inbox_predictions_of_a_picture",
+    of_a_picture,
+    description="Say what is in a picture from the inbox.",
+)
 weekly_retraining = dg.ScheduleDefinition(
     name="weekly_retraining",
     job=everything,
@@ -30,6 +44,7 @@ weekly_retraining = dg.ScheduleDefinition(
     description="Retrain everything on Sundays at 03:00 UTC, once switched on.",
 )
 
+PARTITION_TAG = "dagster/partition"
 # What depends on a changed asset follows, but only where its version really changed.
 FOLLOW = (
     (
@@ -46,12 +61,17 @@ FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_
 
 
 def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets with what holds for all: owner, tags, freshness policy, and the condition to follow."""
+    """The same assets with what holds for all: owner, tags, freshness policy, and the condition to follow.
+
+    What is said of a picture has its owner only: it comes when a picture comes, and what was said then stands.
+    """
     return [asset.map_asset_specs(_automated) for asset in assets]
 
 
 def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
     model, _, _ = spec.key.to_user_string().partition("_")
+    if spec.partitions_def is not None:
+        return spec.replace_attributes(owners=["team:pipeline"])
     return spec.replace_attributes(
         owners=["team:pipeline"],
         tags={**spec.tags, "model": model} if model in MODELS else spec.tags,
@@ -82,6 +102,74 @@ def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | 
     )
 
 
-jobs = [everything, *group_jobs]
+@dg.sensor(
+    name="inbox",
+    job=inbox_job,
+    minimum_interval_seconds=INBOX_SECONDS,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Look for new pictures in the inbox, and ask for a run for each; set aside what is no picture.",
+)
+def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Accept what has come to rest in the inbox, and ask for runs of what was accepted and had none."""
+    directory = settings.load().inbox
+    inbox = Inbox(directory)
+    try:
+        look = inbox.look(context.cursor, context.instance.get_dynamic_partitions(str(PICTURES.name)))
+        accepted = list(inbox.accepted())
+    except OSError as error:
+        return dg.SkipReason(f"the inbox {str(directory)!a} can't be looked into: {error.strerror}")
+    for line in look.set_aside:
+        context.log.warning(line)
+    due = _due(context.instance, accepted)
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(run_key=f"{key}:{n}", partition_key=key) for key, n in due[:MAX_RUNS]],
+        dynamic_partitions_requests=[PICTURES.build_add_request([key for key, _ in due[:MAX_RUNS]])] if due else [],
+        skip_reason=None if due else _told(look),
+        cursor=look.cursor,
+    )
+
+
+def _due(instance: dg.DagsterInstance, accepted: Sequence[str]) -> list[tuple[str, int]]:
+    """The accepted pictures, oldest first, that wait for a run, each with the number of runs that it has had.
+
+    A run counts once it is asked for, unless its process was killed: that says nothing against the picture, up to a
+    number of times.
+    """
+    exclusive.end_leftovers(instance)
+    done = instance.get_materialized_partitions(inbox_predictions.key)
+    runs = runs_of_pictures(instance, [key for key in accepted if key not in done])
+    return [
+        (key, len(had))
+        for key, had in runs.items()
+        if len(had) < MAX_ATTEMPTS and all(_was_killed(instance, run) for run in had)
+    ]
+
+
+def runs_of_pictures(
+    instance: dg.DagsterInstance, pictures: Sequence[str] | None = None
+) -> dict[str, list[dg.DagsterRun]]:
+    """The runs that each picture has had, the latest first; of all pictures by default."""
+    if pictures is None:
+        pictures = instance.get_dynamic_partitions(str(PICTURES.name))
+    runs: dict[str, list[dg.DagsterRun]] = {picture: [] for picture in pictures}
+    if runs:
+        for run in instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: list(runs)})):
+            runs[run.tags[PARTITION_TAG]].append(run)
+    return runs
+
+
+def _was_killed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a run failed without a step that did."""
+    if run.status != dg.DagsterRunStatus.FAILURE:
+        return False
+    return not instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+
+
+def _told(look: Look) -> str:
+    parts = [f"{look.waiting} files are waited for"] if look.waiting else []
+    return "; ".join([*look.set_aside, *parts]) or "nothing new in the inbox"
+
+
+jobs = [everything, *group_jobs, inbox_job]
 schedules = [weekly_retraining]
-sensors = [changed_raw_files]
+sensors = [changed_raw_files, inbox_sensor]

@@ -91,11 +91,17 @@ def run(select: str, config: Path | None, changed: bool) -> None:
         run_config = launch.load_run_config(config, selected)
     with exclusive.turn(click.echo), dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
         exclusive.end_leftovers(instance)
-        for wave in launch.waves(instance, selected, changed=changed):
-            click.echo(f"Materializing {len(wave)} assets of {configured.data} into {configured.storage}\n")
-            outcome = launch.materialize(instance, wave, launch.within(run_config, wave))
+        failures: list[str] = []
+        for wave, partition in launch.waves(instance, selected, changed=changed):
+            told = partition or f"{len(wave)} assets of {configured.data}"
+            click.echo(f"Materializing {told} into {configured.storage}\n")
+            outcome = launch.materialize(instance, wave, launch.within(run_config, wave), partition)
             if not outcome.success:
-                _fail("\n".join([*launch.failures(outcome), f"Full log: {log_path(outcome.run_id)}"]))
+                failures += [*launch.failures(outcome), f"Full log: {log_path(outcome.run_id)}"]
+                if partition is None:  # nothing hangs on a partition
+                    break
+        if failures:
+            _fail("\n".join(failures))
         if changed:
             click.echo("Everything is in sync.")
         rows = launch.model_rows(instance)

@@ -9,9 +9,11 @@ import dagster as dg
 from assets import storage
 from assets.storage import Prepared
 
+PAGE = 1_000  # of Dagster's records, read at once
+
 
 class StorageIOManager(dg.IOManager):
-    """Dagster's door to the storage that the environment names: one value an asset."""
+    """Dagster's door to the storage that the environment names: one value an asset, or a partition of it."""
 
     def __init__(self) -> None:
         self._run_id: str | None = None
@@ -19,7 +21,9 @@ class StorageIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store the value of an asset, and say where and how large."""
-        prepared = obj if isinstance(obj, Prepared) else storage.prepare(context.asset_key.to_user_string(), obj)
+        partition = context.partition_key if context.has_partition_key else None
+        key = storage.stored_key(context.asset_key.to_user_string(), partition)
+        prepared = obj if isinstance(obj, Prepared) else storage.prepare(key, obj)
         path = storage.current().publish(prepared)
         self._recorded.pop(prepared.key, None)  # stored by this very run
         context.add_output_metadata(
@@ -39,8 +43,25 @@ def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
     """The data version that Dagster recorded last of each asset."""
     versions = {}
     for record in instance.get_asset_records():
-        entry = record.asset_entry.last_materialization
-        materialization = entry.asset_materialization if entry else None
-        if materialization and (version := (materialization.tags or {}).get("dagster/data_version")):
+        if version := data_version(record.asset_entry.last_materialization):
             versions[record.asset_entry.asset_key.to_user_string()] = version
     return versions
+
+
+def latest_of_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.EventLogEntry]:
+    """What Dagster recorded last of each partition of an asset."""
+    latest: dict[str, dg.EventLogEntry] = {}
+    cursor, more = None, True
+    while more:
+        page = instance.fetch_materializations(asset, limit=PAGE, cursor=cursor)  # the latest first
+        for record in page.records:
+            if record.partition_key is not None:
+                latest.setdefault(record.partition_key, record.event_log_entry)
+        cursor, more = page.cursor, page.has_more
+    return latest
+
+
+def data_version(event: dg.EventLogEntry | None) -> str | None:
+    """The data version that a materialization was recorded with."""
+    materialization = event.asset_materialization if event else None
+    return (materialization.tags or {}).get("dagster/data_version") if materialization else None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster._config.errors import EvaluationError
@@ -17,19 +17,22 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster_shared.error import SerializableErrorInfo
 from pydantic import ValidationError
 
-from assets import exclusive, interruption, io_manager, publication, run_config, storage
+from assets import exclusive, interruption, io_manager, publication, run_config, settings, storage
+from assets.automation import PARTITION_TAG, inbox_job, runs_of_pictures
 from assets.console import console_logger, log_path
 from assets.definitions import assets, defs
 from assets.digits import observe_data_directory
 from assets.evaluation import MODELS, model_seconds, origin
 from assets.seed import Seed
-from assets.staleness import out_of_sync, ready
+from assets.serving import PICTURES, inbox_predictions
+from assets.staleness import lost_partitions, out_of_sync, partition_faults, ready
 from assets.versions import function_of
 from mnist_pipeline.datasets import DatasetError
 from mnist_pipeline.evaluation import Comparison
 from mnist_pipeline.printable import printable
 
 NOT_MATERIALIZED = "not materialized"
+PARTITIONED = {inbox_predictions.key}
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 EXAMPLE = "write for instance 'ops: {softmax_model: {config: {epochs: 40}}}'"
 MESSAGE_LENGTH = 600
@@ -39,13 +42,25 @@ class LaunchError(ValueError):
     """A run can't start as asked; the message names the argument, what is wrong and what to do."""
 
 
+class Wave(NamedTuple):
+    """What one run materializes: assets, or one partition of an asset."""
+
+    assets: AbstractSet[dg.AssetKey]
+    partition: str | None = None
+
+
 def console_job() -> dg.JobDefinition:
     """The job of the whole graph, told on the terminal."""
     return defs.resolve_job_def("everything").with_logger_defs({"console": console_logger})
 
 
+def console_inbox_job() -> dg.JobDefinition:
+    """The job of a picture from the inbox, told on the terminal."""
+    return defs.resolve_job_def(inbox_job.name).with_logger_defs({"console": console_logger})
+
+
 def select_assets(selection: str) -> AbstractSet[dg.AssetKey]:
-    """The assets that a selection in Dagster's syntax names.
+    """The assets that a selection in Dagster's syntax names; with others, not those that have partitions.
 
     Raises
     ------
@@ -54,7 +69,7 @@ def select_assets(selection: str) -> AbstractSet[dg.AssetKey]:
     """
     graph = defs.resolve_asset_graph()
     if selection == "*":
-        return graph.materializable_asset_keys
+        return graph.materializable_asset_keys - PARTITIONED
     try:
         with warnings.catch_warnings():
             # Dagster's own parser of selections calls what Dagster marks as beta.
@@ -66,7 +81,7 @@ def select_assets(selection: str) -> AbstractSet[dg.AssetKey]:
         ) from error
     if not selected:
         raise LaunchError(f"--select {selection!r} matches no asset; there are {_names(graph)}")
-    return selected
+    return selected - PARTITIONED or selected
 
 
 def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> dict[str, Any]:
@@ -79,7 +94,8 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
     """
     try:
         config = {"loggers": {"console": {}}, **(run_config.read(file) if file else {})}
-        resolved = dg.validate_run_config(console_job().get_subset(asset_selection=set(selected)), config)
+        job = console_job().get_subset(asset_selection=set(selected) - PARTITIONED)
+        resolved = dg.validate_run_config(job, config)
         _require_no_booleans(config)
         _require_within_bounds(resolved)
     except dg.DagsterInvalidConfigError as error:
@@ -90,22 +106,32 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
     return config
 
 
-def waves(
-    instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, changed: bool
-) -> Iterator[AbstractSet[dg.AssetKey]]:
-    """The sets of assets to materialize one after the other.
+def waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, changed: bool) -> Iterator[Wave]:
+    """What to materialize, one run after the other.
 
     Parameters
     ----------
     instance : DagsterInstance
     selected : set of AssetKey
     changed : bool
-        Only what Dagster calls missing or out of sync, upstream first, until nothing is; else all at once.
+        Only what Dagster calls missing or out of sync, upstream first, until nothing is, and then the partitions
+        made from it that storage has lost; else all at once.
+
+    Raises
+    ------
+    LaunchError
+        If only partitioned assets are selected, which have nothing that could be made all at once; or an asset stays
+        out of sync.
     """
     with contextlib.suppress(DatasetError):  # a run tells what is wrong with the files
         observe_data_directory(instance)
     if not changed:
-        yield selected
+        if selected <= PARTITIONED:
+            raise LaunchError(
+                f"{', '.join(key.to_user_string() for key in selected)} is made picture by picture: put one into "
+                f"{settings.load().inbox}, and switch on the sensor 'inbox' in mnist-pipeline ui"
+            )
+        yield Wave(selected)
         return
     done: AbstractSet[dg.AssetKey] = set()
     while stale := out_of_sync(instance, defs).keys() & selected:
@@ -113,26 +139,37 @@ def waves(
             names = ", ".join(sorted(key.to_user_string() for key in stale & done))
             raise LaunchError(f"{names} is out of sync right after its run; see its page in the UI")
         done = ready(stale, defs)
-        yield done
+        yield Wave(done)
+    for key in PARTITIONED:
+        if key in selected or defs.resolve_asset_graph().get(key).parent_keys <= selected:
+            for partition in sorted(lost_partitions(instance, key)):
+                yield Wave({key}, partition)
 
 
 def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[str, Any]:
     """The part of a run configuration that a run of these assets accepts."""
+    if selected <= PARTITIONED:
+        return {"loggers": config["loggers"]}
     names = {key.to_user_string() for key in selected}
     return {**config, "ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
 
 
 def materialize(
-    instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], config: dict[str, Any]
+    instance: dg.DagsterInstance,
+    selected: AbstractSet[dg.AssetKey],
+    config: dict[str, Any],
+    partition: str | None = None,
 ) -> dg.JobExecutionResult:
     """Run the selected assets, telling each as it finishes; a run that is interrupted counts as canceled."""
+    if partition is not None:  # a new Dagster instance doesn't know it
+        instance.add_dynamic_partitions(str(PICTURES.name), [partition])
     with exclusive.alive() as tags:
         outcome = dg.execute_job(
-            dg.reconstructable(console_job),
+            dg.reconstructable(console_job if partition is None else console_inbox_job),
             instance,
             run_config=config,
             asset_selection=sorted(selected),
-            tags=tags,
+            tags=tags if partition is None else {**tags, PARTITION_TAG: partition},
         )
     if interruption.received():
         instance.report_run_canceled(outcome.dagster_run, "It was interrupted on the command line.")
@@ -141,14 +178,17 @@ def materialize(
 
 
 def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
-    """Every asset with its state: "ok", "not materialized", or what is wrong with what is stored of it."""
+    """Every asset and partition with its state: "ok", "not materialized", or what is wrong with what is stored."""
     publication.forget()
     graph = defs.resolve_asset_graph()
     recorded = io_manager.recorded_versions(instance)
     rows = []
     for key in graph.toposorted_asset_keys:
-        if key in graph.materializable_asset_keys:
-            name = key.to_user_string()
+        name = key.to_user_string()
+        if key in PARTITIONED:
+            faults = partition_faults(instance, key)
+            rows += [(storage.stored_key(name, each), fault or "ok") for each, fault in sorted(faults.items())]
+        elif key in graph.materializable_asset_keys:
             state = storage.current().fault(name, recorded.get(name)) or "ok"
             rows.append((name, NOT_MATERIALIZED if state == "missing" and name not in recorded else state))
     return rows
@@ -165,7 +205,7 @@ def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str
     graph = defs.resolve_asset_graph()
     if dg.AssetKey(name) not in graph.materializable_asset_keys:
         raise LaunchError(f"{name!r} is not an asset; there are {_names(graph)}")
-    selected = select_assets(f'+key:"{name}"')
+    selected = select_assets(f'+key:"{name}"') | {dg.AssetKey(name)}
     rows = []
     for key in graph.toposorted_asset_keys:
         if key in selected and key in graph.materializable_asset_keys:
@@ -178,10 +218,14 @@ def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str
 def prune(instance: dg.DagsterInstance, keep: int) -> int:
     """Delete all but the latest runs, and their logs; say how many went.
 
-    A run that holds the latest materialization of an asset stays: without it the asset would be missing.
+    A run that holds the latest materialization of an asset, or of a partition, stays: without it that would be
+    missing. So does the latest run of a partition that has none: it tells that the picture was tried.
     """
     origins = (origin(instance, key) for key in defs.resolve_asset_graph().materializable_asset_keys)
     needed = {found["run_id"] for found in origins}
+    tried = {picture: runs[0].run_id for picture, runs in runs_of_pictures(instance).items() if runs}
+    made = io_manager.latest_of_partitions(instance, inbox_predictions.key)
+    needed |= {*(tried | {picture: event.run_id for picture, event in made.items()}).values()}
     old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id not in needed]
     for run_id in old:
         instance.delete_run(run_id)

@@ -48,7 +48,7 @@ def result(
     seconds: float,
     numbers: Mapping[str, Any] | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
-    figures: Mapping[str, Figure] | None = None,
+    figures: Mapping[str, Figure | bytes] | None = None,
     config: dg.Config | None = None,
     seed: Seed | None = None,
     checks: Mapping[str, Measured] | None = None,
@@ -67,7 +67,7 @@ def result(
         Further metadata.
     tables : mapping from name to DataFrame
         Shown as tables, at most 20 rows of each.
-    figures : mapping from name to Figure
+    figures : mapping from name to Figure, or to bytes of a PNG
         Drawn once: a small preview into the metadata, the full picture into a file stored with the value.
     config : Config
         What the step was run with.
@@ -83,7 +83,7 @@ def result(
         version. Called outside of one, as a test does, with the value itself.
     """
     context = _current_context()
-    key = context.asset_key.to_user_string() if context else ""
+    key = _stored_key(context) if context else ""
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
@@ -122,11 +122,16 @@ def _current_context() -> dg.AssetExecutionContext | None:
     return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
-def _drawn(key: str, name: str, figure: Figure) -> tuple[bytes, dict[str, Any]]:
+def _stored_key(context: dg.AssetExecutionContext) -> str:
+    partition = context.partition_key if context.has_partition_key else None
+    return storage.stored_key(context.asset_key.to_user_string(), partition)
+
+
+def _drawn(key: str, name: str, figure: Figure | bytes) -> tuple[bytes, dict[str, Any]]:
     """A figure as PNG, and the metadata that shows it."""
     from mnist_pipeline import figures
 
-    picture = figures.png(figure)
+    picture = figure if isinstance(figure, bytes) else figures.png(figure)
     encoded = base64.b64encode(figures.preview(picture)).decode()
     shown: dict[str, Any] = {name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{encoded})")}
     if key:

@@ -1,26 +1,31 @@
 """The model in service, and all that answering a person takes."""
 
+from textwrap import shorten
 from typing import Any
 
 import dagster as dg
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from assets import storage
+from assets import settings, storage
 from assets.checks import at_least, checks
 from assets.evaluation import MODELS, above_floor
+from assets.inbox import Inbox
 from assets.records import Neighbors, Network, Predictions, SoftmaxModel
 from assets.results import result, stopwatch
 from assets.seed import Seed
 from assets.storage import StorageError
-from mnist_pipeline import evaluation, recognition
+from mnist_pipeline import contact_sheet, evaluation, recognition
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import Champion, Evaluation
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.recognition import Recognizer
+from mnist_pipeline.recognition import NUM_NEIGHBORS_SHOWN, Reading, Recognizer
 
 GROUP = "serving"
+PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
 NUM_CHECKED = 200
+MAX_TOLD = 60  # characters of the digits of a picture, in its headline
 CHECKS = {
     "champion": {"candidates": "A champion is chosen among models above their floors; how many there are."},
     "recognizer": {
@@ -126,6 +131,51 @@ def recognizer(
         seed=seed,
         checks={"agrees_with_predictions": at_least(np.mean(np.array(answers) == champion.labels[sample]), 0.995)},
     )
+
+
+@dg.asset(group_name=GROUP, kinds={"numpy"}, partitions_def=PICTURES)
+def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer):
+    """What is said of a picture from the inbox: a row for each digit, and the contact sheet.
+
+    Each picture is a partition, which the sensor `inbox` adds. It tells what the models in service said at the time:
+    later ones are not asked again by themselves.
+    """
+    key = context.partition_key
+    with stopwatch() as watch:
+        picture = Inbox(settings.load().inbox).read(key)
+        (readings,) = recognizer.read([picture])
+        sheet = contact_sheet.draw([contact_sheet.Page(key, picture, readings)], recognizer)
+    table = _digit_table(readings)
+    strange = int((~table["looks_like_digit"].astype(bool)).sum())
+    told = shorten(" ".join(map(str, table["digit"])), MAX_TOLD, placeholder=" …") or "no digit"
+    return result(
+        table,
+        f"{told} ({strange} unlike any digit)" if strange else told,
+        seconds=watch.seconds,
+        numbers={"digits": len(table), "unlike_any_digit": strange},
+        tables={"predictions": table},
+        figures={"contact_sheet": sheet},
+    )
+
+
+def _digit_table(readings: list[Reading]) -> pd.DataFrame:
+    """One row a digit, in reading order."""
+    columns = ["number", "digit", "probability", "x", "y", "width", "height", *MODELS]
+    columns += [f"nearest_{i}" for i in range(1, NUM_NEIGHBORS_SHOWN + 1)] + ["unusual", "looks_like_digit"]
+    rows = [
+        (
+            number,
+            said.digit,
+            said.probability,
+            *box,
+            *(said.digits[model] for model in MODELS),
+            *(near.index for near in said.neighbors),
+            said.unusual,
+            said.looks_like_digit,
+        )
+        for number, (box, _, said) in enumerate(readings, 1)
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _present(key: str) -> Any:

@@ -34,6 +34,8 @@ class Settings:
         Where steps run (`MNIST_PIPELINE_EXECUTOR`).
     dagster_home : Path
         The Dagster instance (`DAGSTER_HOME`; under the storage directory by default).
+    inbox : Path
+        Where people put pictures (`MNIST_PIPELINE_INBOX`; `inbox` under the storage directory by default).
     password_hash : str or None
         What `mnist-pipeline hash-password` printed (`MNIST_PIPELINE_PASSWORD_HASH`); without it there is no login.
     """
@@ -42,6 +44,7 @@ class Settings:
     storage: str
     executor: str
     dagster_home: Path
+    inbox: Path
     password_hash: str | None = field(default=None, repr=False)
 
     @property
@@ -56,7 +59,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises
     ------
     SettingsError
-        If the executor is unknown, what should name a local directory does not, or the password's hash is not one.
+        If the executor is unknown, what should name a local directory does not, the inbox has other things in it, or
+        the password's hash is not one.
     """
     storage = _directory(environ, "MNIST_PIPELINE_STORAGE", PROJECT / "storage")
     executor = environ.get("MNIST_PIPELINE_EXECUTOR") or "in_process"
@@ -68,13 +72,27 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             passwords.parse(password_hash)
         except passwords.PasswordError as error:
             raise SettingsError(f"MNIST_PIPELINE_PASSWORD_HASH: {error}") from error
-    return Settings(
+    loaded = Settings(
         data=Path(os.path.realpath(_directory(environ, "MNIST_PIPELINE_DATA", EMBEDDED_DATA))),
         storage=str(storage.absolute()),
         executor=executor,
         dagster_home=_directory(environ, "DAGSTER_HOME", storage / "dagster").absolute(),
+        inbox=_directory(environ, "MNIST_PIPELINE_INBOX", storage / "inbox").absolute(),
         password_hash=password_hash,
     )
+    _require_inbox_apart(loaded)
+    return loaded
+
+
+def _require_inbox_apart(loaded: Settings) -> None:
+    """Refuse an inbox out of which the pipeline's own files would be moved."""
+    inbox = os.path.realpath(loaded.inbox)
+    for directory in (loaded.data, loaded.storage, loaded.dagster_home, PROJECT):
+        if Path(os.path.realpath(directory)).is_relative_to(inbox):
+            raise SettingsError(
+                f"MNIST_PIPELINE_INBOX is {str(loaded.inbox)!a}: {str(directory)!a} is in it, and would be taken for "
+                "what people put there; name a directory of its own"
+            )
 
 
 def _directory(environ: Mapping[str, str], variable: str, default: Path) -> Path:

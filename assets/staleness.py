@@ -36,6 +36,7 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
 
     An asset is out of sync if its code version, or the data version of one of its parents, is another than
     when it was materialized; or if a file of it is missing, damaged, or other than Dagster's record says.
+    One with partitions is left out, see `partition_faults`.
     """
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
@@ -43,7 +44,7 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     recorded = io_manager.recorded_versions(instance)
     reasons = {}
     for key in graph.toposorted_asset_keys:
-        if key not in graph.materializable_asset_keys:
+        if key not in graph.materializable_asset_keys or graph.get(key).is_partitioned:
             continue
         status = resolver.get_status(key)
         if status == StaleStatus.MISSING:
@@ -58,6 +59,22 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
         elif fault := storage.current().fault(key.to_user_string(), recorded.get(key.to_user_string())):
             reasons[key] = fault
     return reasons
+
+
+def partition_faults(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, str | None]:
+    """What is wrong with each partition of an asset that was materialized or is stored; None if nothing is."""
+    stored, prefix = storage.current(), storage.stored_key(asset.to_user_string(), "")
+    recorded = io_manager.latest_of_partitions(instance, asset)
+    partitions = {key.removeprefix(prefix) for key in stored.shelf.keys() if key.startswith(prefix)}  # noqa: SIM118
+    return {
+        partition: stored.fault(prefix + partition, io_manager.data_version(recorded.get(partition)))
+        for partition in partitions | recorded.keys()
+    }
+
+
+def lost_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> set[str]:
+    """The partitions of an asset that are to be materialized again."""
+    return {partition for partition, fault in partition_faults(instance, asset).items() if fault}
 
 
 def ready(stale: Set[dg.AssetKey], definitions: dg.Definitions) -> set[dg.AssetKey]:

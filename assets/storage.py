@@ -1,8 +1,9 @@
 """Where results lie: values by asset key under a directory, formats that can't run code, nothing read unverified.
 
 An asset is stored as `assets/KEY.SUFFIX` under the storage directory; the report as `report/`, figures as
-`figures/KEY/NAME.png`; checksums of all of an asset's files as `manifests/KEY.json` (see `assets.publication`). The
-suffix follows from the type of the value:
+`figures/KEY/NAME.png`; checksums of all of an asset's files as `manifests/KEY.json` (see `assets.publication`). A
+partition of an asset is stored like an asset of its own, whose key is `ASSET-PARTITION`: names of assets are names of
+Python functions, and have no hyphen. The suffix follows from the type of the value:
 
 =================================  ==============  ==========================================
 value                              suffix          read back as
@@ -62,6 +63,7 @@ EXACT_FLOATS: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else
 SUFFIXES = (".npy", ".safetensors", ".csv", ".json")
 LOCK_NAME = ".lock"
 REPORT = "evaluation_report"
+PARTITION = "-"  # between the name of an asset and that of its partition
 # The last line of the page names the JSON that belongs to it, for whoever opens the two files himself.
 PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
 PAGE_END_PATTERN = re.compile(r"\n<!-- report\.json: SHA-256 [0-9a-f]{64} -->\n\Z")
@@ -187,9 +189,7 @@ class Storage:
         except DamageError as damage:
             raise _damaged(f"figure {name} of {key}", damage, key) from damage
         if picture is None:
-            raise StorageError(
-                f"figure {name} of {key} is not at {self.root / path}; draw it with mnist-pipeline run --select {key}"
-            )
+            raise StorageError(f"figure {name} of {key} is not at {self.root / path}; draw it with {_rebuilding(key)}")
         return picture
 
     def fault(self, key: str, data_version: str | None) -> str | None:
@@ -241,7 +241,7 @@ class Storage:
         if found:
             return _damaged(key, DamageError(f"{found} has no record of its checksum"))
         return StorageError(
-            f"{key} is not stored under {self.root}; materialize it with mnist-pipeline run --select '+{key}'"
+            f"{key} is not stored under {self.root}; materialize it with {_rebuilding(key, above=True)}"
         )
 
     def _unrecorded(self, key: str) -> Path | None:
@@ -257,15 +257,20 @@ def current() -> Storage:
     return Storage(settings_module.load().storage)
 
 
-def read(key: str) -> Any:
-    """The stored value of an asset, of the type that it was written with.
+def read(key: str, partition: str | None = None) -> Any:
+    """The stored value of an asset, or of a partition of it, of the type that it was written with.
 
     Examples
     --------
     >>> from assets.storage import read
     >>> eigenvalues, eigenvectors = read("eigendecomposition")  # doctest: +SKIP
     """
-    return current().read(key)
+    return current().read(stored_key(key, partition))
+
+
+def stored_key(asset: str, partition: str | None) -> str:
+    """The key under which an asset, or a partition of it, is stored."""
+    return asset if partition is None else f"{asset}{PARTITION}{partition}"
 
 
 def digest(key: str, value: object) -> str:
@@ -311,7 +316,14 @@ def _main(manifest: Manifest) -> str:
 
 
 def _damaged(what: str, damage: DamageError, key: str | None = None) -> StorageError:
-    return StorageError(f"{what} is damaged: {damage}; rebuild it with mnist-pipeline run --select {key or what}")
+    return StorageError(f"{what} is damaged: {damage}; rebuild it with {_rebuilding(key or what)}")
+
+
+def _rebuilding(key: str, *, above: bool = False) -> str:
+    """The command that makes anew what is stored under a key, with what lies above it or without."""
+    if PARTITION in key:
+        return "mnist-pipeline run --changed"
+    return "mnist-pipeline run --select " + (f"'+{key}'" if above else key)
 
 
 def _out_of_step(key: str, data_version: str | None) -> str:

@@ -25,10 +25,12 @@ import dagster as dg
 METHODS = "mnist_pipeline"
 WIRING = "assets"
 LEFT_OUT = {
+    "mnist_pipeline.contact_sheet",
     "mnist_pipeline.figures",
     "assets.checks",
     "assets.exclusive",
     "assets.files",
+    "assets.inbox",
     "assets.io_manager",
     "assets.publication",
     "assets.results",

@@ -63,7 +63,7 @@ class Page(NamedTuple):
     ----------
     title : str
         Its name; whatever it holds is drawn in one line.
-    picture : ndarray of shape (rows, columns), uint8
+    picture : ndarray of shape (rows, columns)
         Upright and grey, as `images.read` gives it.
     readings : sequence of Reading
         As `Recognizer.read` gives them.
@@ -222,8 +222,12 @@ def _draw_unusual(pen: ImageDraw.ImageDraw, top: int, said: Recognition) -> None
 
 def _paste(sheet: Image.Image, image: np.ndarray, place: tuple[int, int]) -> None:
     """A 28×28 image, ink drawn black, each pixel a square."""
-    levels = 255 - np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    levels = 255 - _levels(image)
     sheet.paste(Image.fromarray(levels.repeat(SCALE, axis=0).repeat(SCALE, axis=1)), place)
+
+
+def _levels(image: np.ndarray) -> np.ndarray:
+    return image if image.dtype == np.uint8 else np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 def _fitted(picture: np.ndarray) -> Image.Image:
@@ -232,7 +236,7 @@ def _fitted(picture: np.ndarray) -> Image.Image:
     scale = min(PICTURE_HEIGHT / height, PICTURE_WIDTH / width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-    return Image.fromarray(picture).resize(size, method, reducing_gap=2.0)
+    return Image.fromarray(_levels(picture)).resize(size, method, reducing_gap=2.0)
 
 
 def one_line(title: str) -> str:

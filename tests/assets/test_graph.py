@@ -66,7 +66,17 @@ GRAPH["serving"] = {
         "test_digits",
         *(f"{model}_evaluation" for model in MODELS),
         *(f"{model}_predictions" for model in MODELS),
-    }
+    },
+    "recognizer": {
+        "champion",
+        "knn_index",
+        *(f"{model}_model" for model in ("softmax", "mlp", "cnn")),
+        *(f"{model}_predictions" for model in MODELS),
+        "data_mean",
+        "eigendecomposition",
+        "test_digits",
+    },
+    "inbox_predictions": {"recognizer"},
 }
 GRAPH["evaluation"]["evaluation_report"] = EVERYTHING | {"champion"}
 

@@ -9,11 +9,10 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
-from assets import cli
-from assets.definitions import defs
+from assets import cli, launch
 from assets.results import HEADLINE, SECONDS
 
-KEYS = sorted(key.to_user_string() for key in defs.resolve_asset_graph().materializable_asset_keys)
+KEYS = sorted(key.to_user_string() for key in launch.select_assets("*"))
 SHOWS_FIGURE = {
     "digit_images": "digits",
     "covariance": "covariance",

@@ -22,6 +22,7 @@ from assets.storage import NAMED_ARRAYS, Storage, StorageError, current, digest,
 from mnist_pipeline import evaluation
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.recognition import Recognizer
 from mnist_pipeline.report.document import Report
 
 RNG = np.random.default_rng(0)
@@ -75,6 +76,19 @@ NAMED = {
         np.array(0.6),
     ),
     "Predictions": records.Predictions(LABELS[:4], RNG.random((4, 10)).astype(np.float32)),
+    "Recognizer": Recognizer(
+        champion=np.array(3),
+        knn={"images": ARRAYS["bytes"], "labels": LABELS[:3]},
+        num_neighbors=np.array(3),
+        smoothing=np.array(0.1),
+        softmax={"weights": RNG.random((10, 784)), "bias": RNG.random(10)},
+        mlp={"hidden.weight": RNG.random((8, 784)).astype(np.float32)},
+        cnn={"conv1.weight": RNG.random((32, 1, 5, 5)).astype(np.float32)},
+        temperatures={"mlp": np.array(0.9), "cnn": np.array(0.8)},
+        mean=RNG.random(784),
+        components=RNG.random((784, 50)).astype(np.float32),
+        errors=RNG.random(9),
+    ),
     "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},
 }
 TABLE = pd.DataFrame(

@@ -109,6 +109,15 @@ def test_a_picture_of_any_shape_fits(shape: tuple[int, int], recognizer: Recogni
     assert sheet.height < contact_sheet.HEAD + contact_sheet.PICTURE_HEIGHT + 100
 
 
+def test_a_picture_of_more_than_eight_bits_is_drawn_as_one_of_eight(
+    recognizer: Recognizer, readings: list[Reading]
+) -> None:
+    picture = np.linspace(0, 255, 100 * 100).reshape(100, 100)
+    coarse = np.rint(picture).astype(np.uint8)
+    sheets = {draw([Page("a.png", each, readings[:1])], recognizer) for each in (picture.astype(np.float32), coarse)}
+    assert len(sheets) == 1
+
+
 def test_a_sheet_is_bounded_whatever_is_put_on_it(recognizer: Recognizer, readings: list[Reading]) -> None:
     picture = np.zeros((200, 200), np.uint8)
     sheet = opened(draw([Page("a.png", picture, readings * 100)] * (MAX_PICTURES + 5), recognizer))
