@@ -27,8 +27,8 @@ CHECKS = {
     "small_disturbances": "A network that loses a digit which a hand has moved a little is of no use to anyone; "
     "least accuracy of the convolutional network under what no hand avoids.",
 }
-# Below the 98.5% and more that each of five seeds reached on MNIST. Another data set has no such history: there the network
-# must be surely better than naming the most frequent class.
+# Five seeds reached 98.5% and more on MNIST. Another data set has no such history: there the network must be surely
+# better than naming the most frequent class.
 MNIST_FLOOR = 0.95
 
 
