@@ -19,7 +19,7 @@
   const isEmpty = () => !present().picture && !present().strokes.length;
   let stroke = null; // that is being drawn
   let drawn = 0, asked = -1, epoch = 0; // changes so far; which of them was sent; drawings so far that are no continuation
-  let found = [], chosen = 0, isReady = false, hasFailed = false;
+  let found = [], chosen = 0, hasChosen = false, isReady = false, hasFailed = false;
   const cursor = { x: WIDTH / 2, y: HEIGHT / 5, shown: false };
 
   // Drawing.
@@ -92,6 +92,7 @@
   };
   const changed = ({ continues }) => {
     drawn += 1;
+    hasChosen = false;
     if (!continues) {
       epoch += 1;
       found = [];
@@ -367,7 +368,7 @@
     button.setAttribute("aria-pressed", String(i === chosen));
     if (doubt) button.setAttribute("aria-label", `${reading.digit}, which does not look like a digit`);
     button.addEventListener("click", () => {
-      chosen = i;
+      [chosen, hasChosen] = [i, true];
       for (const [place, other] of document.querySelectorAll(".chips button").entries()) other.setAttribute("aria-pressed", String(place === i));
       detail();
       redraw();
@@ -420,7 +421,8 @@
     if (hasFailed) alert.textContent = "";
     hasFailed = false;
     found = digits;
-    chosen = latest(digits);
+    // An answer to the last stroke may come after a choice, which stands.
+    if (!hasChosen || chosen >= digits.length) chosen = latest(digits);
     told.hidden = !digits.length;
     waiting.hidden = Boolean(digits.length);
     waiting.textContent = isEmpty()

@@ -8,15 +8,18 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from assets import storage
+from mnist_pipeline import contact_sheet
 
 HERE = Path(__file__).parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 SETTLE = 4_000  # milliseconds that a page gets to load and lay out
 NUM_COLORS = 192
+SHEET_SEED = 3
 # Strokes of a 4, a 7 and a 2, as shares of the sheet.
 DRAWN = (
     ((0.17, 0.22), (0.09, 0.5), (0.28, 0.52)),
@@ -34,6 +37,7 @@ def main(address: str | None) -> None:
             take_ui(browser, address)
         take_report(browser)
         browser.close()
+    draw_sheet()
 
 
 def take_ui(browser: Browser, address: str) -> None:
@@ -71,6 +75,24 @@ def take_drawing(browser: Browser, address: str) -> None:
     page.mouse.move(0, 0)
     page.wait_for_timeout(SETTLE)
     save(page, "draw")
+
+
+def draw_sheet() -> None:
+    """sheet.png: the contact sheet of pictures that the tests' script writes, and of one that holds no digit."""
+    sys.path.append(str(HERE.parent / "tests"))
+    import handwriting
+    import reading
+
+    rng = np.random.default_rng(SHEET_SEED)
+    written = {
+        "line.jpg": handwriting.line_picture([3, 1, 4, 1, 5], rng)[0],
+        "seven.png": handwriting.digit_picture(7, rng),
+        "scribble.png": handwriting.scribble_picture(rng),
+    }
+    recognizer = storage.read("recognizer")
+    pictures = [reading.grey(picture) for picture in written.values()]
+    pages = map(contact_sheet.Page, written, pictures, recognizer.read(pictures))
+    (HERE / "sheet.png").write_bytes(contact_sheet.draw(list(pages), recognizer))
 
 
 def take_report(browser: Browser) -> None:

@@ -88,6 +88,7 @@ NAMED = {
         mean=RNG.random(784),
         components=RNG.random((784, 50)).astype(np.float32),
         errors=RNG.random(9),
+        novelty={"means": RNG.random((10, 200)).astype(np.float32)},
     ),
     "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},
 }
