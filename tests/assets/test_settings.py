@@ -27,6 +27,7 @@ def test_without_variables_the_embedded_data_are_read_and_everything_is_kept_in_
         ("MNIST_PIPELINE_DATA", "data"),
         ("MNIST_PIPELINE_STORAGE", "storage"),
         ("DAGSTER_HOME", "dagster_home"),
+        ("MNIST_PIPELINE_INBOX", "inbox"),
     ],
 )
 def test_each_directory_has_its_variable_which_changes_nothing_but_it(
@@ -34,9 +35,9 @@ def test_each_directory_has_its_variable_which_changes_nothing_but_it(
 ) -> None:
     loaded = settings.load({variable: str(tmp_path / "own")})
     assert str(getattr(loaded, field)) == str(tmp_path / "own")
-    others = {"data", "storage", "executor", "dagster_home"} - {field}
+    others = {"data", "storage", "executor", "dagster_home", "inbox"} - {field}
     if variable == "MNIST_PIPELINE_STORAGE":
-        others -= {"dagster_home"}  # it lies under the storage
+        others -= {"dagster_home", "inbox"}  # they lie under the storage
     assert all(getattr(loaded, other) == getattr(settings.load({}), other) for other in others)
 
 
@@ -52,7 +53,13 @@ def test_an_unknown_executor_is_refused_with_the_variable_the_value_and_the_choi
         assert told in str(caught.value)
 
 
-DIRECTORIES = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "DAGSTER_HOME")
+@pytest.mark.parametrize("holds", ["MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "DAGSTER_HOME"])
+def test_an_inbox_out_of_which_the_pipelines_own_files_would_be_moved_is_refused(holds: str, tmp_path: Path) -> None:
+    with pytest.raises(settings.SettingsError, match="MNIST_PIPELINE_INBOX is .* name a directory of its own"):
+        settings.load({"MNIST_PIPELINE_INBOX": str(tmp_path), holds: str(tmp_path / "own")})
+
+
+DIRECTORIES = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "DAGSTER_HOME", "MNIST_PIPELINE_INBOX")
 
 
 @pytest.mark.parametrize("variable", DIRECTORIES)
