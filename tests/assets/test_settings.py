@@ -55,7 +55,7 @@ def test_an_unknown_executor_is_refused_with_the_variable_the_value_and_the_choi
 
 @pytest.mark.parametrize("holds", ["MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "DAGSTER_HOME"])
 def test_an_inbox_out_of_which_the_pipelines_own_files_would_be_moved_is_refused(holds: str, tmp_path: Path) -> None:
-    with pytest.raises(settings.SettingsError, match="MNIST_PIPELINE_INBOX is .* name a directory of its own"):
+    with pytest.raises(settings.SettingsError, match=r"MNIST_PIPELINE_INBOX is .* name a directory of its own"):
         settings.load({"MNIST_PIPELINE_INBOX": str(tmp_path), holds: str(tmp_path / "own")})
 
 
