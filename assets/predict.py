@@ -68,7 +68,7 @@ def _line(reading: Reading) -> str:
     x, y, width, height = reading.box
     return TABLE.format(
         said.digit,
-        f"{said.probability:.1%}",
+        contact_sheet.percent(said.probability),
         f"{said.unusual:.1f}%",
         " ".join(f"{said.digits[model]:<{len(model)}}" for model in MODELS),
         ", ".join(f"{near.digit} (#{near.index})" for near in said.neighbors),

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from assets import cli
+from mnist_pipeline.contact_sheet import percent
 from mnist_pipeline.datasets import DigitSet
 
 KEYS = ["digit", "probability", "box", "looks_like_digit", "novelty", "unusual", "champion", "models", "neighbors"]
@@ -49,7 +50,7 @@ def test_a_person_is_told_the_same_as_a_program(finished: Path, line: Path) -> N
     assert told[1] == str(line)
     for row, digit in zip(told[2:], digits, strict=True):
         x, y, width, height = digit["box"]
-        assert row.split()[:2] == [str(digit["digit"]), f"{digit['probability']:.1%}"]
+        assert row.split()[:2] == [str(digit["digit"]), percent(digit["probability"])]
         assert f"{width}×{height} at {x}, {y}" in row
         assert ("does not look like a digit" in row) != digit["looks_like_digit"]
 
