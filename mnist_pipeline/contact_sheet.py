@@ -208,7 +208,7 @@ def _draw_neighbor(
 
 
 def _draw_unusual(pen: ImageDraw.ImageDraw, top: int, said: Recognition) -> None:
-    """The percentile as a bar to 100, with the limit marked."""
+    """The percentile as a bar to 100; and whether it does not look like a digit."""
     left, width, middle = UNUSUAL + 10, 140, top + SIDE // 2
     color = ACCENT if said.looks_like_digit else WARNING
     told = f"above {said.unusual:.0f}%" if said.unusual < 99 else f"above {said.unusual:.1f}%"

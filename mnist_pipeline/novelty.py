@@ -125,33 +125,39 @@ class Novelty(NamedTuple):
 
     def percentile(self, images: np.ndarray) -> np.ndarray:
         """The share of the reference digits with a lower score, 0–100, float64 (n,)."""
-        return np.asarray(100 * np.searchsorted(self.reference, self.score(images)) / len(self.reference))
+        return percentile(self.score(images), self.reference)
 
     def looks_like_digit(self, images: np.ndarray) -> np.ndarray:
         """Whether each image, seen by itself, looks like a digit, bool (n,)."""
         return np.asarray(self.percentile(images) <= POINT)
 
-    def looks_like_digit_in_picture(
-        self, images: np.ndarray, boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]
-    ) -> np.ndarray:
-        """Whether each of the images found in one picture looks like a digit, bool (n,).
 
-        Noise and textures give many shapes, a few of which resemble a 1 or a 7, and stripes at the edge of a picture.
-        What the edge cuts is taken for no digit; and where most of what was found is none, the rest must be ordinary.
+def percentile(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The share of a reference, ascending, that lies below each value, 0–100, float64."""
+    return np.asarray(100 * np.searchsorted(reference, values) / len(reference))
 
-        Parameters
-        ----------
-        images : ndarray of shape (n, 28, 28), uint8
-        boxes : sequence of n tuples
-            x, y, width and height of each in the picture.
-        shape : tuple of int
-            Rows and columns of the picture.
-        """
-        percentiles = self.percentile(images)
-        likely = (percentiles <= POINT) & ~is_cut(boxes, shape)
-        if 2 * np.count_nonzero(likely) < len(likely):
-            likely &= percentiles <= ORDINARY
-        return likely
+
+def looks_like_digit_in_picture(
+    percentiles: np.ndarray, boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]
+) -> np.ndarray:
+    """Whether each of the images found in one picture looks like a digit, bool (n,).
+
+    Noise and textures give many shapes, a few of which resemble a 1 or a 7, and stripes at the edge of a picture.
+    What the edge cuts is taken for no digit; and where most of what was found is none, the rest must be ordinary.
+
+    Parameters
+    ----------
+    percentiles : ndarray of shape (n,)
+        As `Novelty.percentile` gives them.
+    boxes : sequence of n tuples
+        x, y, width and height of each in the picture.
+    shape : tuple of int
+        Rows and columns of the picture.
+    """
+    likely = (percentiles <= POINT) & ~is_cut(boxes, shape)
+    if 2 * np.count_nonzero(likely) < len(likely):
+        likely &= percentiles <= ORDINARY
+    return likely
 
 
 def edges(images: np.ndarray) -> np.ndarray:

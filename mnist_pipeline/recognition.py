@@ -16,7 +16,7 @@ from mnist_pipeline import images, inference, pca
 from mnist_pipeline.datasets import IMAGE_SIDE, NUM_CLASSES
 from mnist_pipeline.evaluation import MODEL_TITLES
 from mnist_pipeline.knn import KNNClassifier, vote
-from mnist_pipeline.novelty import POINT, Novelty
+from mnist_pipeline.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
 from mnist_pipeline.softmax import predict_probabilities, softmax
 
 MODELS = tuple(MODEL_TITLES)
@@ -169,7 +169,7 @@ class Recognizer(NamedTuple):
         found = [images.find_digits(picture) for picture in pictures]
         said = iter(self.recognize(_stacked([each for digits in found for each in digits])))
         readings = [[Reading(each.box, each.image, next(said)) for each in digits] for digits in found]
-        return [self._among_others(each, picture.shape) for each, picture in zip(readings, pictures, strict=True)]
+        return [_among_others(each, picture.shape) for each, picture in zip(readings, pictures, strict=True)]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
         """What is said of each digit.
@@ -228,17 +228,6 @@ class Recognizer(NamedTuple):
     def training_image(self, index: int) -> np.ndarray:
         """A training image, uint8 (28, 28)."""
         return np.asarray(self.knn["images"][index].reshape(SHAPE))
-
-    def _among_others(self, readings: list[Reading], shape: tuple[int, ...]) -> list[Reading]:
-        """The readings of a picture, each held to look like a digit beside the others, and uncut."""
-        if not readings:
-            return []
-        boxes = [reading.box for reading in readings]
-        like = Novelty(**self.novelty).looks_like_digit_in_picture(_stacked(readings), boxes, shape)
-        return [
-            reading._replace(recognition=replace(reading.recognition, looks_like_digit=bool(looks)))
-            for reading, looks in zip(readings, like, strict=True)
-        ]
 
     def _neighbors(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Squared distances and indices of the nearest training digits, and the label that they vote for."""
@@ -368,12 +357,19 @@ def reconstruction_errors(images: np.ndarray, reconstructions: np.ndarray) -> np
     return np.asarray(np.sqrt(np.mean(difference.astype(np.float64) ** 2, axis=1)))
 
 
-def percentile(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The share of a reference, ascending, that lies below each value, 0–100."""
-    return np.asarray(100 * np.searchsorted(reference, values) / len(reference))
+def _among_others(readings: list[Reading], shape: tuple[int, ...]) -> list[Reading]:
+    """The readings of a picture, each held to look like a digit beside the others, and uncut."""
+    if not readings:
+        return []
+    percentiles = np.array([reading.recognition.novelty for reading in readings])
+    like = looks_like_digit_in_picture(percentiles, [reading.box for reading in readings], shape)
+    return [
+        reading._replace(recognition=replace(reading.recognition, looks_like_digit=bool(looks)))
+        for reading, looks in zip(readings, like, strict=True)
+    ]
 
 
-def _stacked(found: Sequence[images.Found] | Sequence[Reading]) -> np.ndarray:
+def _stacked(found: Sequence[images.Found]) -> np.ndarray:
     """The images of what was found, uint8 (n, 28, 28)."""
     return np.array([each.image for each in found], np.uint8).reshape(-1, *SHAPE)
 
