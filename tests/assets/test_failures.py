@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from idx import encode_idx
 
-from assets import cli, launch, passwords
+from assets import cli, launch, passwords, settings
 from assets.addresses import LOCALHOST
 
 NOBODY = 65_534
@@ -532,7 +532,7 @@ def _unprivileged(*directories: Path) -> Iterator[None]:
         return
     closed = {
         ancestor
-        for directory in directories
+        for directory in (settings.PROJECT, *directories)  # the user reads the program too
         for ancestor in (directory, *directory.parents)
         if not ancestor.stat().st_mode & 0o001
     }
