@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: run ui test test-faults lint fuzz soak bench bench-quick constraints clean help
+.PHONY: run ui test test-faults test-scale lint fuzz soak bench bench-quick constraints clean help
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,9 @@ test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 
 test-faults: $(VENV)/installed-test  ## Make runs fail in every way, and see that nothing is lost (15 minutes)
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
+
+test-scale: $(VENV)/installed-scale  ## Run the graph on Ray, Dask, PostgreSQL and an S3 server of this machine (15 minutes)
+	@$(BIN)/python -m pytest tests/scale $(ARGS)
 
 fuzz: $(VENV)/installed-test  ## Try the reader on 100,000 malformed data sets (5 minutes)
 	@$(BIN)/python -m pytest tests/methods/test_datasets_fuzz.py --fuzz-cases 100000
@@ -63,6 +66,11 @@ $(VENV)/installed-test: $(VENV)/installed
 	@$(PIP) --editable '.[test]'
 	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4; \
 	  else echo "npm is absent: the accessibility checks will be skipped"; fi
+	@touch $@
+
+$(VENV)/installed-scale: $(VENV)/installed-test
+	@echo "Installing the engines to scale on into $(VENV) …"
+	@$(PIP) --editable '.[test,test-scale]'
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed
