@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any, NoReturn
 
 import click
 
-from assets import files, interruption, passwords, settings
+from assets import files, interruption, passwords, places, settings
 from assets.addresses import DRAW, LOCALHOST, AddressError, Served
 
 GC_THRESHOLDS = (20_000, 20, 50)
@@ -42,7 +41,8 @@ class Interruptible(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Carry the command out; where it is interrupted, end before anything else is told."""
         try:
-            return super().invoke(ctx)
+            with _told(places.UnavailableError):
+                return super().invoke(ctx)
         finally:
             interruption.finish()
 
@@ -121,17 +121,17 @@ def verify() -> None:
     from assets import launch, storage
 
     stored = storage.current()
-    if holder := files.holder(stored.lock):
+    if holder := stored.holder():
         click.echo(f"A run ({holder}) is writing here: what it writes may look unfinished.")
     with dg.DagsterInstance.get() as instance:
         rows = launch.verify(instance)
     click.echo("\n".join(VERIFIED.format(name, state) for name, state in rows))
     leftovers = [] if holder else stored.shelf.leftovers()
-    for told, paths in (
+    for told, names in (
         ("unfinished, of a killed run", leftovers),
         ("of no asset, never read", stored.shelf.strangers()),
     ):
-        click.echo("".join(f"  {path.relative_to(stored.shelf.root)}: {told}\n" for path in paths), nl=False)
+        click.echo("".join(f"  {name}: {told}\n" for name in names), nl=False)
     wrong = [name for name, state in rows if state not in ("ok", launch.NOT_MATERIALIZED)]
     if wrong or leftovers:
         count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"
@@ -248,20 +248,16 @@ def hash_password() -> None:
 
 
 def _prepare() -> settings.Settings:
-    """Settings from the environment, with a storage directory that can be written and an instance in it."""
+    """Settings from the environment, with a storage that can be written and a Dagster instance."""
     with _told(settings.SettingsError):
         configured = settings.load()
-    for variable, directory in (
-        ("MNIST_PIPELINE_STORAGE", Path(configured.storage)),
-        ("DAGSTER_HOME", configured.dagster_home),
-    ):
+    for variable, root in (("MNIST_PIPELINE_STORAGE", configured.storage), ("DAGSTER_HOME", configured.dagster_home)):
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            probe = directory / f".{uuid.uuid4().hex}.tmp"
-            probe.touch()
-            probe.unlink()
+            places.at(str(root)).probe()
         except OSError as error:
-            _fail(f"storage {directory} can't be written ({error.strerror}); point {variable} at a directory that can")
+            _fail(f"storage {root} can't be written ({error.strerror}); point {variable} at a directory that can")
+        except places.UnavailableError as error:
+            _fail(f"{variable}: {error}")
     instance_file = configured.dagster_home / INSTANCE_FILE.name
     if not instance_file.exists():
         files.write(instance_file, lambda file: files.write_bytes(file, INSTANCE_FILE.read_bytes()))

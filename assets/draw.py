@@ -95,7 +95,7 @@ class Reader:
         return {"digits": [_shown(recognizer, reading) for reading in readings[:MAX_DIGITS]]}
 
     def _current(self) -> Recognizer:
-        from assets import storage
+        from assets import places, storage
 
         stored = storage.current()
         with self._lock:
@@ -104,7 +104,7 @@ class Reader:
                 if self._recognizer is None or data_version != self._data_version:
                     self._recognizer = _warmed(stored.read(ASSET))
                     self._data_version = data_version
-            except storage.StorageError as error:
+            except (storage.StorageError, places.UnavailableError) as error:
                 raise RefusedError(503, f"There is nothing to read with: {error}") from error
             return self._recognizer
 

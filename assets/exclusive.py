@@ -50,7 +50,7 @@ def turn(told: Callable[[str], object]) -> Iterator[None]:
         Told who is being waited for.
     """
     stored = storage.current()
-    with files.locked(stored.lock, lambda holder: told(WAITING.format(holder=holder, root=stored.root))) as taken:
+    with stored.turn(lambda holder: told(WAITING.format(holder=holder, root=stored.root))) as taken:
         if taken:
             stored.recover()
         yield

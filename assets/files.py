@@ -1,8 +1,4 @@
-"""What storage asks of a local file system: durable writes, plain files only, and a lock that dies with its process.
-
-A storage elsewhere replaces this module: an object store writes whole objects, has no links, and needs a lease in
-the place of the lock.
-"""
+"""What is asked of a local file system: durable writes, plain files only, and a lock that dies with its process."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class StorageIOManager(dg.IOManager):
         path = storage.current().publish(prepared)
         self._recorded.pop(prepared.key, None)  # stored by this very run
         context.add_output_metadata(
-            {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(path.stat().st_size)}
+            {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(prepared.size)}
         )
 
     def load_input(self, context: dg.InputContext) -> Any:

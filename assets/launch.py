@@ -186,10 +186,10 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     for key in graph.toposorted_asset_keys:
         name = key.to_user_string()
         if key in PARTITIONED:
-            faults = partition_faults(instance, key)
+            faults = partition_faults(instance, key, thorough=True)
             rows += [(storage.stored_key(name, each), fault or "ok") for each, fault in sorted(faults.items())]
         elif key in graph.materializable_asset_keys:
-            state = storage.current().fault(name, recorded.get(name)) or "ok"
+            state = storage.current().fault(name, recorded.get(name), thorough=True) or "ok"
             rows.append((name, NOT_MATERIALIZED if state == "missing" and name not in recorded else state))
     return rows
 

@@ -13,6 +13,9 @@ neither case is anything damaged, and the next run puts in place what is staged,
 A file that has another checksum in both places is damaged, and is not read. DamageError to a manifest shows too: it
 holds its own checksum, and the key of its asset.
 
+A bucket has no rename: there one request puts a whole object, the manifest's is the commit, and a staged file gets its
+place by a copy (see `assets.places`).
+
 Dagster records the data version of an asset after it is stored. A process killed in between leaves a manifest with
 another data version than Dagster's: the value is whole, yet nobody says what it was made from. It counts as out of
 sync, and no step reads it, until the asset is materialized again.
@@ -24,59 +27,27 @@ size and time of change, it isn't read again to be verified.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-import io
 import json
-import os
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from assets import files
-from assets.files import Writer
+from assets import files, places
+from assets.places import MANIFESTS, Content, DamageError, Entry, Place, UnavailableError
 
-MANIFESTS = "manifests"
+if TYPE_CHECKING:
+    from upath import UPath
+
 STAGED = ".staged"
-BLOCK = 1 << 20
-# A file changed twice within a tick of the file system's clock has one time of change.
-CLOCK_TICK_NS = 50_000_000
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-
-# Of files verified by this process: device, inode, size, time of change; and the checksum found.
-_verified: dict[tuple[int, int, int, int], str] = {}
+LISTED = ("assets", "report", "figures/*")
 
 T = TypeVar("T")
-
-
-class DamageError(Exception):
-    """A stored file is not what was stored; the message says which and how."""
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a file is to hold, with size in bytes and SHA-256."""
-
-    writer: Writer
-    size: int
-    sha256: str
-
-    @classmethod
-    def of(cls, writer: Writer) -> Content:
-        """The content that a writer writes, which is run once for its checksum."""
-        sink = _HashingFile()
-        writer(cast(BinaryIO, sink))
-        return cls(writer, sink.size, sink.sha256.hexdigest())
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A file as recorded: size in bytes and SHA-256."""
-
-    size: int
-    sha256: str
+forget = places.forget
 
 
 @dataclass(frozen=True)
@@ -89,55 +60,59 @@ class Manifest:
 
 
 class Shelf:
-    """Published files under one directory.
+    """Published files in one place.
 
     Parameters
     ----------
-    root : Path
+    place : Place
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    @property
+    def root(self) -> Path | UPath:
+        """Where the files lie."""
+        return self.place.root
 
     def publish(self, key: str, data_version: str | None, contents: Mapping[str, Content]) -> None:
         """Replace all that is stored of an asset, at once; a failure leaves what was."""
-        manifest = Manifest(key, data_version, {n: Entry(c.size, c.sha256) for n, c in contents.items()})
+        manifest = Manifest(key, data_version, {name: content.entry for name, content in contents.items()})
         self._commit(manifest, contents)
 
     def add(self, key: str, name: str, content: Content) -> None:
         """Add or replace one file of an asset."""
         before = self.manifest(key) or Manifest(key, None, {})
-        added = {**before.files, name: Entry(content.size, content.sha256)}
-        self._commit(Manifest(key, before.data_version, added), {name: content})
+        self._commit(Manifest(key, before.data_version, {**before.files, name: content.entry}), {name: content})
 
     def _commit(self, manifest: Manifest, contents: Mapping[str, Content]) -> None:
         before = self._manifest_or_none(manifest.asset)
+        staged = {_staged(name, content.entry): content for name, content in contents.items()}
+        committing = False
         try:
-            for name, content in contents.items():
-                self._clear_way(name)
-                files.write(self._staged(name, content.sha256), content.writer)
+            for name, content in staged.items():
+                self.place.write(name, content)
             text = encode(manifest)
-            files.write(self._manifest_path(manifest.asset), lambda file: files.write_bytes(file, text))
-        except BaseException:
-            self._withdraw(contents, self._manifest_or_none(manifest.asset))
+            committing = True
+            self.place.write(_manifest_name(manifest.asset), Content.of(lambda file: files.write_bytes(file, text)))
+        except BaseException as error:
+            # A commit whose answer is lost may have been carried out, or be carried out yet.
+            if not (committing and isinstance(error, UnavailableError)):
+                self._withdraw(contents, manifest.asset)
             raise
-        files.flush_directory(self.root / MANIFESTS)
-        self._settle(manifest)
+        self.place.flush(MANIFESTS)
+        self._settle(manifest, staged)
         for name in before.files.keys() - manifest.files.keys() if before else ():
             with contextlib.suppress(OSError):  # a directory in its place: it is not ours to remove
-                (self.root / name).unlink(missing_ok=True)
+                self.place.remove(name)
 
-    def _withdraw(self, contents: Mapping[str, Content], valid: Manifest | None) -> None:
+    def _withdraw(self, contents: Mapping[str, Content], key: str) -> None:
         """Remove what was staged for a publication that failed, except what the valid manifest names too."""
-        for name, content in contents.items():
-            if valid is None or valid.files.get(name) != Entry(content.size, content.sha256):
-                self._staged(name, content.sha256).unlink(missing_ok=True)
-
-    def _clear_way(self, name: str) -> None:
-        """Remove a link, or a file, in the place of the directory of figures of an asset."""
-        directory = (self.root / name).parent
-        if directory.parent != self.root and (directory.is_symlink() or directory.is_file()):
-            directory.unlink()
+        with contextlib.suppress(UnavailableError):  # what is left is removed by the next run
+            valid = self._manifest_or_none(key)
+            for name, content in contents.items():
+                if valid is None or valid.files.get(name) != content.entry:
+                    self.place.remove(_staged(name, content.entry))
 
     def manifest(self, key: str) -> Manifest | None:
         """What is stored of an asset, None if nothing is.
@@ -147,15 +122,14 @@ class Shelf:
         DamageError
             If its manifest can't be read.
         """
-        path = self._manifest_path(key)
+        name = _manifest_name(key)
         try:
-            with files.open_plain(path) as file:
-                return _decode(key, file.read())
+            return _decode(key, self.place.read(name))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamageError(
-                f"its record {path} can't be read ({getattr(error, 'strerror', None) or error})"
+                f"its record {self.root / name} can't be read ({getattr(error, 'strerror', None) or error})"
             ) from error
 
     def reading(self, key: str, action: Callable[[Manifest], T]) -> T | None:
@@ -186,26 +160,10 @@ class Shelf:
         DamageError
             If neither has the recorded checksum.
         """
-        entry = manifest.files[name]
-        directory = (self.root / name).parent
-        if directory.parent != self.root and directory.is_symlink():
-            raise DamageError(f"{directory} is a link")
-        reasons = []
-        for path in (self.root / name, self._staged(name, entry.sha256)):
-            try:
-                file = files.open_plain(path)
-            except OSError as error:
-                reasons.append(f"{path} can't be read ({error.strerror})")
-                continue
-            reason = _difference(file, entry)
-            if reason is None:
-                return file
-            file.close()
-            reasons.append(f"{path} {reason}")
-        raise DamageError(reasons[0])
+        return _in_place_or_staged(self.place.open, manifest, name)
 
-    def verify(self, manifest: Manifest) -> None:
-        """Verify every file.
+    def verify(self, manifest: Manifest, *, thorough: bool = True) -> None:
+        """Verify every file; `thorough`, by its content alone, else by what the place vouches for.
 
         Raises
         ------
@@ -213,48 +171,44 @@ class Shelf:
             If one is damaged.
         """
         for name in manifest.files:
-            self.open(manifest, name).close()
+            _in_place_or_staged(functools.partial(self.place.verify, thorough=thorough), manifest, name)
 
     def recover(self) -> None:
         """Finish what a killed process had committed, and remove what it had not; for the holder of the lock."""
-        for key in self.keys():
+        leftovers = self.leftovers()
+        for key in self.keys() if leftovers else ():
             if manifest := self._manifest_or_none(key):
-                self._settle(manifest)
-        for path in self.leftovers():
-            path.unlink(missing_ok=True)
+                self._settle(manifest, leftovers)
+        for name in self.leftovers() if leftovers else ():
+            self.place.remove(name)
 
     def keys(self) -> list[str]:
         """The assets of which something is stored."""
-        return sorted(p.stem for p in (self.root / MANIFESTS).glob("*.json") if NAME.fullmatch(p.stem))
+        names = (name.removeprefix(f"{MANIFESTS}/") for name in self.place.listed((MANIFESTS,)))
+        stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+        return sorted(stem for stem in stems if NAME.fullmatch(stem))
 
-    def leftovers(self) -> list[Path]:
-        """Files that a killed process, or one that is writing, has not finished."""
+    def leftovers(self) -> list[str]:
+        """Names of files that a killed process, or one that is writing, has not finished."""
         return sorted(
-            path
-            for path in self._listed((MANIFESTS, "assets", "report", "figures/*"))
-            if path.name.startswith(".") and path.suffix in (files.TEMPORARY, STAGED) and not path.is_dir()
+            name
+            for name in self.place.listed((MANIFESTS, *LISTED))
+            if _is_unfinished(name) and self.place.is_file(name)
         )
 
-    def strangers(self) -> list[Path]:
-        """Files where values lie that no manifest names; they are never read."""
+    def strangers(self) -> list[str]:
+        """Names of what lies where values lie and no manifest names; it is never read."""
         known = set(self.leftovers())
         for key in self.keys():
             if manifest := self._manifest_or_none(key):
-                known |= {self.root / name for name in manifest.files}
-        return sorted(path for path in self._listed(("assets", "report", "figures/*")) if path not in known)
+                known |= manifest.files.keys()
+        return sorted(name for name in self.place.listed(LISTED) if name not in known)
 
-    def _listed(self, directories: Iterable[str]) -> Iterator[Path]:
-        """What lies in directories under the root; not through a link below the first level."""
-        for directory in (found for pattern in directories for found in self.root.glob(pattern)):
-            if directory.is_dir() and not (directory.is_symlink() and directory.parent != self.root):
-                yield from directory.iterdir()
-
-    def _settle(self, manifest: Manifest) -> None:
+    def _settle(self, manifest: Manifest, staged: Collection[str]) -> None:
         """Put in place what is staged."""
         for name, entry in manifest.files.items():
-            staged = self._staged(name, entry.sha256)
-            if staged.exists():
-                files.move(staged, self.root / name)
+            if _staged(name, entry) in staged:
+                self.place.move(_staged(name, entry), name)
 
     def _manifest_or_none(self, key: str) -> Manifest | None:
         """The manifest of an asset where there is one that can be read."""
@@ -262,40 +216,31 @@ class Shelf:
             return self.manifest(key)
         return None
 
-    def _manifest_path(self, key: str) -> Path:
-        return self.root / MANIFESTS / f"{key}.json"
 
-    def _staged(self, name: str, sha256: str) -> Path:
-        path = self.root / name
-        return path.with_name(f".{path.name}.{sha256[:16]}{STAGED}")
-
-
-def forget() -> None:
-    """Verify again what this process has verified."""
-    _verified.clear()
-
-
-def _difference(file: BinaryIO, entry: Entry) -> str | None:
-    """How a file differs from its entry, None if it doesn't."""
-    state = os.fstat(file.fileno())
-    if state.st_size != entry.size:
-        return f"has {state.st_size:,} bytes instead of {entry.size:,}"
-    identity = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
-    found = _verified.get(identity)
-    if found is None:
-        found = _checksum(file)
-        if time.time_ns() - state.st_mtime_ns > CLOCK_TICK_NS:
-            _verified[identity] = found
-    return None if found == entry.sha256 else f"has the SHA-256 {found[:16]}… instead of {entry.sha256[:16]}…"
+def _in_place_or_staged(action: Callable[[str, Entry], T], manifest: Manifest, name: str) -> T:
+    """What an action makes of a file in its place, or else of the one beside it; if of neither, the first reason."""
+    entry = manifest.files[name]
+    try:
+        return action(name, entry)
+    except DamageError as damage:
+        try:
+            return action(_staged(name, entry), entry)
+        except DamageError:
+            raise damage from damage.__cause__
 
 
-def _checksum(file: BinaryIO) -> str:
-    sha256 = hashlib.sha256()
-    block = memoryview(bytearray(BLOCK))
-    while count := file.readinto(block):  # type: ignore[attr-defined]
-        sha256.update(block[:count])
-    file.seek(0)
-    return sha256.hexdigest()
+def _manifest_name(key: str) -> str:
+    return f"{MANIFESTS}/{key}.json"
+
+
+def _staged(name: str, entry: Entry) -> str:
+    directory, _, file = name.rpartition("/")
+    return f"{directory}/.{file}.{entry.sha256[:16]}{STAGED}"
+
+
+def _is_unfinished(name: str) -> bool:
+    file = name.rpartition("/")[2]
+    return file.startswith(".") and file.endswith((files.TEMPORARY, STAGED))
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -331,16 +276,3 @@ def _belongs(name: str, key: str) -> bool:
     if not (NAME.fullmatch(stem) and NAME.fullmatch(suffix)):
         return False
     return directory in ("report", f"figures/{key}") or (directory == "assets" and stem == key)
-
-
-class _HashingFile(io.RawIOBase):
-    """Takes what is written, and keeps its size and checksum."""
-
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: Any) -> int:
-        self.sha256.update(data)
-        self.size += len(data)
-        return len(data)

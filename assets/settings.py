@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from assets import passwords
 
@@ -14,6 +16,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 EMBEDDED_DATA = PROJECT / "data"
 SPIN_COUNT = "5000"
 EXECUTORS = ("in_process", "multiprocess")
+SCHEME = "s3://"
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._=-]+")  # of the prefix in a bucket
+CACHE_GB = 10.0
 
 
 class SettingsError(ValueError):
@@ -29,13 +35,19 @@ class Settings:
     data : Path
         Directory of the four IDX files (`MNIST_PIPELINE_DATA`; the embedded MNIST by default).
     storage : str
-        Directory of the results (`MNIST_PIPELINE_STORAGE`; `storage` in the project by default).
+        Directory of the results, or `s3://BUCKET/PREFIX` (`MNIST_PIPELINE_STORAGE`; `storage` in the project by
+        default).
     executor : {"in_process", "multiprocess"}
         Where steps run (`MNIST_PIPELINE_EXECUTOR`).
     dagster_home : Path
-        The Dagster instance (`DAGSTER_HOME`; under the storage directory by default).
+        The Dagster instance (`DAGSTER_HOME`; under the storage directory by default, for a bucket in the project's
+        `storage/s3`).
     inbox : Path
-        Where people put pictures (`MNIST_PIPELINE_INBOX`; `inbox` under the storage directory by default).
+        Where people put pictures (`MNIST_PIPELINE_INBOX`; `inbox` beside the Dagster instance's directory by default).
+    cache : Path
+        Local copies of what lies in a bucket (`MNIST_PIPELINE_CACHE`; `mnist-pipeline` in the user's cache by default).
+    cache_bytes : int
+        What they may take (`MNIST_PIPELINE_CACHE_GB`, in GB of 10⁹ bytes; 10 by default).
     password_hash : str or None
         What `mnist-pipeline hash-password` printed (`MNIST_PIPELINE_PASSWORD_HASH`); without it there is no login.
     """
@@ -45,6 +57,8 @@ class Settings:
     executor: str
     dagster_home: Path
     inbox: Path
+    cache: Path
+    cache_bytes: int
     password_hash: str | None = field(default=None, repr=False)
 
     @property
@@ -59,10 +73,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises
     ------
     SettingsError
-        If the executor is unknown, what should name a local directory does not, the inbox has other things in it, or
-        the password's hash is not one.
+        If the executor is unknown, what should name a local directory or a bucket does not, the inbox has other things
+        in it, the size of the cache is none, or the password's hash is not one.
     """
-    storage = _directory(environ, "MNIST_PIPELINE_STORAGE", PROJECT / "storage")
+    storage, local = _storage(environ)
     executor = environ.get("MNIST_PIPELINE_EXECUTOR") or "in_process"
     if executor not in EXECUTORS:
         raise SettingsError(f"MNIST_PIPELINE_EXECUTOR is {executor!a}; it must be one of {', '.join(EXECUTORS)}")
@@ -74,10 +88,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise SettingsError(f"MNIST_PIPELINE_PASSWORD_HASH: {error}") from error
     loaded = Settings(
         data=Path(os.path.realpath(_directory(environ, "MNIST_PIPELINE_DATA", EMBEDDED_DATA))),
-        storage=str(storage.absolute()),
+        storage=storage,
         executor=executor,
-        dagster_home=_directory(environ, "DAGSTER_HOME", storage / "dagster").absolute(),
-        inbox=_directory(environ, "MNIST_PIPELINE_INBOX", storage / "inbox").absolute(),
+        dagster_home=_directory(environ, "DAGSTER_HOME", local / "dagster").absolute(),
+        inbox=_directory(environ, "MNIST_PIPELINE_INBOX", local / "inbox").absolute(),
+        cache=_cache(environ).absolute(),
+        cache_bytes=_cache_bytes(environ),
         password_hash=password_hash,
     )
     _require_inbox_apart(loaded)
@@ -87,12 +103,51 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 def _require_inbox_apart(loaded: Settings) -> None:
     """Refuse an inbox out of which the pipeline's own files would be moved."""
     inbox = os.path.realpath(loaded.inbox)
-    for directory in (loaded.data, loaded.storage, loaded.dagster_home, PROJECT):
+    storage = () if loaded.storage.startswith(SCHEME) else (loaded.storage,)
+    for directory in (loaded.data, *storage, loaded.dagster_home, loaded.cache, PROJECT):
         if Path(os.path.realpath(directory)).is_relative_to(inbox):
             raise SettingsError(
                 f"MNIST_PIPELINE_INBOX is {str(loaded.inbox)!a}: {str(directory)!a} is in it, and would be taken for "
                 "what people put there; name a directory of its own"
             )
+
+
+def _storage(environ: Mapping[str, str]) -> tuple[str, Path]:
+    """Where results lie, and the local directory of what can't lie in a bucket."""
+    value = environ.get("MNIST_PIPELINE_STORAGE") or ""
+    if "://" not in value or any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        directory = _directory(environ, "MNIST_PIPELINE_STORAGE", PROJECT / "storage")
+        return str(directory.absolute()), directory
+    bucket, _, prefix = value.removeprefix(SCHEME).rstrip("/").partition("/")
+    told = f"MNIST_PIPELINE_STORAGE is {value!a}: it"
+    if "@" in value:  # which may be a password's, and is not repeated
+        wrong = "MNIST_PIPELINE_STORAGE holds an @: credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    elif not value.startswith(SCHEME):
+        wrong = f"{told} is an address of an unknown kind; name a local directory, or s3://BUCKET/PREFIX"
+    elif not BUCKET.fullmatch(bucket):
+        wrong = f"{told} names no bucket: 3 to 63 lowercase letters, digits, dots and hyphens; write s3://BUCKET/PREFIX"
+    elif prefix and not all(SEGMENT.fullmatch(segment) for segment in prefix.split("/")):
+        wrong = f"{told} has another prefix than names of letters, digits and ._=- between slashes; choose such names"
+    else:
+        address = f"{bucket}/{prefix}" if prefix else bucket
+        return SCHEME + address, PROJECT / "storage" / "s3" / quote(address, safe="")
+    raise SettingsError(wrong)
+
+
+def _cache(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # never fails
+    return _directory(environ, "MNIST_PIPELINE_CACHE", Path(base) / "mnist-pipeline")
+
+
+def _cache_bytes(environ: Mapping[str, str]) -> int:
+    value = environ.get("MNIST_PIPELINE_CACHE_GB") or str(CACHE_GB)
+    try:
+        gigabytes = float(value)
+    except ValueError:
+        gigabytes = -1.0
+    if not 0 <= gigabytes < 1e9:
+        raise SettingsError(f"MNIST_PIPELINE_CACHE_GB is {value!a}; it must be a number of GB, 0 or more, such as 2.5")
+    return int(gigabytes * 1e9)
 
 
 def _directory(environ: Mapping[str, str], variable: str, default: Path) -> Path:

@@ -61,13 +61,15 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     return reasons
 
 
-def partition_faults(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, str | None]:
+def partition_faults(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, *, thorough: bool = False
+) -> dict[str, str | None]:
     """What is wrong with each partition of an asset that was materialized or is stored; None if nothing is."""
     stored, prefix = storage.current(), storage.stored_key(asset.to_user_string(), "")
     recorded = io_manager.latest_of_partitions(instance, asset)
     partitions = {key.removeprefix(prefix) for key in stored.shelf.keys() if key.startswith(prefix)}  # noqa: SIM118
     return {
-        partition: stored.fault(prefix + partition, io_manager.data_version(recorded.get(partition)))
+        partition: stored.fault(prefix + partition, io_manager.data_version(recorded.get(partition)), thorough=thorough)
         for partition in partitions | recorded.keys()
     }
 

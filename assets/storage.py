@@ -1,9 +1,9 @@
-"""Where results lie: values by asset key under a directory, formats that can't run code, nothing read unverified.
+"""Where results lie: values by asset key in one place, formats that can't run code, nothing read unverified.
 
-An asset is stored as `assets/KEY.SUFFIX` under the storage directory; the report as `report/`, figures as
-`figures/KEY/NAME.png`; checksums of all of an asset's files as `manifests/KEY.json` (see `assets.publication`). A
-partition of an asset is stored like an asset of its own, whose key is `ASSET-PARTITION`: names of assets are names of
-Python functions, and have no hyphen. The suffix follows from the type of the value:
+The place is a directory, or a bucket (`s3://BUCKET/PREFIX`). An asset is stored as `assets/KEY.SUFFIX` in it; the
+report as `report/`, figures as `figures/KEY/NAME.png`; checksums of all of an asset's files as `manifests/KEY.json`
+(see `assets.publication`). A partition of an asset is stored like an asset of its own, whose key is `ASSET-PARTITION`:
+names of assets are names of Python functions, and have no hyphen. The suffix follows from the type of the value:
 
 =================================  ==============  ==========================================
 value                              suffix          read back as
@@ -18,14 +18,14 @@ Report                             `report/`       Report
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -34,10 +34,11 @@ import safetensors
 import safetensors.numpy
 from upath import UPath
 
-from assets import records
+from assets import places, records
 from assets import settings as settings_module
 from assets.files import Writer, write_bytes
-from assets.publication import NAME, Content, DamageError, Manifest, Shelf
+from assets.places import Content, DamageError
+from assets.publication import NAME, Manifest, Shelf
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import Calibration, Champion, Comparison, Evaluation, PairComparison, Score
 from mnist_pipeline.pca import Eigendecomposition
@@ -61,8 +62,8 @@ NAMED_ARRAYS = {
 # Floats come back to the last digit by default from pandas 3 on, and on demand before.
 EXACT_FLOATS: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
 SUFFIXES = (".npy", ".safetensors", ".csv", ".json")
-LOCK_NAME = ".lock"
 REPORT = "evaluation_report"
+PAGE = "report/index.html"
 PARTITION = "-"  # between the name of an asset and that of its partition
 # The last line of the page names the JSON that belongs to it, for whoever opens the two files himself.
 PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
@@ -81,24 +82,32 @@ class Prepared:
     data_version: str
     contents: dict[str, Content]
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file to open."""
+        return self.contents[_main(self.contents)].size
+
 
 class Storage:
-    """Values by asset key under one directory.
+    """Values by asset key in one place.
 
     Parameters
     ----------
     root : str or UPath
-        The storage directory.
+        A directory, or the address of a prefix in a bucket.
     """
 
     def __init__(self, root: str | UPath) -> None:
         self.root = UPath(root)
-        self.shelf = Shelf(Path(str(self.root)))
+        self.shelf = Shelf(places.at(str(self.root)))
 
-    @property
-    def lock(self) -> Path:
-        """The lock file that whoever runs the graph into this storage holds."""
-        return self.shelf.root / LOCK_NAME
+    def turn(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
+        """Have the storage to oneself, as whoever runs the graph into it does; see `assets.places.Place`."""
+        return self.shelf.place.turn(on_wait)
+
+    def holder(self) -> str | None:
+        """Which process has the storage to itself, None if none has."""
+        return self.shelf.place.holder()
 
     def path(self, key: str) -> UPath:
         """Where the value of an asset lies.
@@ -108,7 +117,7 @@ class Storage:
         StorageError
             If nothing is stored for it.
         """
-        return self.root / _main(self._manifest(key))
+        return self.root / _main(self._manifest(key).files)
 
     def data_version(self, key: str) -> str:
         """The data version of what is stored of an asset, without a look at the value.
@@ -127,7 +136,7 @@ class Storage:
     def publish(self, prepared: Prepared) -> UPath:
         """Store what was prepared in the place of all that is stored of the asset; return where the value lies."""
         self.shelf.publish(prepared.key, prepared.data_version, prepared.contents)
-        return self.path(prepared.key)
+        return self.root / _main(prepared.contents)
 
     def read(self, key: str, data_version: str | None = None) -> Any:
         """The stored value of an asset, of the type that it was written with.
@@ -192,8 +201,15 @@ class Storage:
             raise StorageError(f"figure {name} of {key} is not at {self.root / path}; draw it with {_rebuilding(key)}")
         return picture
 
-    def fault(self, key: str, data_version: str | None) -> str | None:
+    def fault(self, key: str, data_version: str | None, *, thorough: bool = False) -> str | None:
         """What is wrong with what is stored of an asset, of which Dagster recorded that data version.
+
+        Parameters
+        ----------
+        key : str
+        data_version : str or None
+        thorough : bool
+            Read every file whole; else a bucket's own checksums are taken at their word.
 
         Returns
         -------
@@ -204,7 +220,7 @@ class Storage:
             manifest = self.shelf.manifest(_checked(key))
             if manifest is None or manifest.data_version is None:
                 return "damaged: it has no record of its checksum" if self._unrecorded(key) else "missing"
-            self.shelf.reading(key, self.shelf.verify)
+            self.shelf.reading(key, lambda manifest: self.shelf.verify(manifest, thorough=thorough))
         except DamageError as damage:
             return f"damaged: {damage}"
         if data_version != manifest.data_version:
@@ -226,7 +242,7 @@ class Storage:
         return manifest
 
     def _load(self, manifest: Manifest) -> Any:
-        name = _main(manifest)
+        name = _main(manifest.files)
         if name.startswith("report/"):
             with self.shelf.open(manifest, "report/report.json") as document, self.shelf.open(manifest, name) as page:
                 return _load_report(page, document)
@@ -244,12 +260,11 @@ class Storage:
             f"{key} is not stored under {self.root}; materialize it with {_rebuilding(key, above=True)}"
         )
 
-    def _unrecorded(self, key: str) -> Path | None:
+    def _unrecorded(self, key: str) -> UPath | None:
         """A file where the value of an asset would lie."""
-        root = self.shelf.root
-        places = [root / "assets" / f"{key}{suffix}" for suffix in SUFFIXES]
-        places += [root / "report" / "index.html"] if key == REPORT else []
-        return next((place for place in places if os.path.lexists(place)), None)
+        candidates = {f"assets/{key}{suffix}" for suffix in SUFFIXES} | ({PAGE} if key == REPORT else set())
+        found = candidates.intersection(self.shelf.place.listed(("assets", "report")))
+        return self.root / min(found) if found else None
 
 
 def current() -> Storage:
@@ -310,9 +325,9 @@ def _content(data: bytes) -> Content:
     return Content.of(lambda file: write_bytes(file, data))
 
 
-def _main(manifest: Manifest) -> str:
+def _main(names: Iterable[str]) -> str:
     """The file to open of what is stored of an asset: the last one that is not a figure."""
-    return [name for name in manifest.files if not name.startswith("figures/")][-1]
+    return [name for name in names if not name.startswith("figures/")][-1]
 
 
 def _damaged(what: str, damage: DamageError, key: str | None = None) -> StorageError:
@@ -346,7 +361,7 @@ def _files(key: str, value: object) -> dict[str, Writer]:
         page = (value.html + PAGE_END.format(hashlib.sha256(document).hexdigest())).encode()
         return {
             "report/report.json": lambda file: write_bytes(file, document),
-            "report/index.html": lambda file: write_bytes(file, page),
+            PAGE: lambda file: write_bytes(file, page),
         }
     if isinstance(value, np.ndarray):
         array = value

@@ -32,6 +32,7 @@ LEFT_OUT = {
     "assets.files",
     "assets.inbox",
     "assets.io_manager",
+    "assets.places",
     "assets.publication",
     "assets.results",
     "assets.settings",
