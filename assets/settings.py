@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from assets import passwords
 
@@ -14,10 +16,26 @@ PROJECT = Path(__file__).resolve().parent.parent
 EMBEDDED_DATA = PROJECT / "data"
 SPIN_COUNT = "5000"
 EXECUTORS = ("in_process", "multiprocess")
+PLAIN = "mnist"  # the data set whose keys have no prefix
+DATA_SET_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
+STORED_BESIDE = ("assets", "dagster", "figures", "inbox", "manifests", "report")  # directories of a storage
+TAKEN = (*STORED_BESIDE, "nan", "null")  # which tables read back as nothing
 
 
 class SettingsError(ValueError):
     """A setting is not what it should be; the message names it, what is wrong and what to do."""
+
+
+class DataSetPlace(NamedTuple):
+    """A data set beside MNIST, and the directory of its files."""
+
+    name: str
+    directory: Path
+
+    @property
+    def prefix(self) -> str:
+        """What its keys, groups, jobs and its directory in the storage begin with."""
+        return self.name.replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,8 @@ class Settings:
         Where people put pictures (`MNIST_PIPELINE_INBOX`; `inbox` under the storage directory by default).
     password_hash : str or None
         What `mnist-pipeline hash-password` printed (`MNIST_PIPELINE_PASSWORD_HASH`); without it there is no login.
+    data_sets : tuple of DataSetPlace
+        Data sets beside MNIST (`MNIST_PIPELINE_DATA_SETS`, as `NAME`, `NAME=DIRECTORY`, …; none by default).
     """
 
     data: Path
@@ -46,6 +66,7 @@ class Settings:
     dagster_home: Path
     inbox: Path
     password_hash: str | None = field(default=None, repr=False)
+    data_sets: tuple[DataSetPlace, ...] = ()
 
     @property
     def canonical(self) -> bool:
@@ -59,8 +80,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises
     ------
     SettingsError
-        If the executor is unknown, what should name a local directory does not, the inbox has other things in it, or
-        the password's hash is not one.
+        If the executor is unknown, what should name a local directory does not, the inbox has other things in it,
+        the password's hash is not one, or a data set is unknown, not there or named twice.
     """
     storage = _directory(environ, "MNIST_PIPELINE_STORAGE", PROJECT / "storage")
     executor = environ.get("MNIST_PIPELINE_EXECUTOR") or "in_process"
@@ -79,6 +100,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         dagster_home=_directory(environ, "DAGSTER_HOME", storage / "dagster").absolute(),
         inbox=_directory(environ, "MNIST_PIPELINE_INBOX", storage / "inbox").absolute(),
         password_hash=password_hash,
+        data_sets=_data_sets(environ.get("MNIST_PIPELINE_DATA_SETS") or ""),
     )
     _require_inbox_apart(loaded)
     return loaded
@@ -87,7 +109,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 def _require_inbox_apart(loaded: Settings) -> None:
     """Refuse an inbox out of which the pipeline's own files would be moved."""
     inbox = os.path.realpath(loaded.inbox)
-    for directory in (loaded.data, loaded.storage, loaded.dagster_home, PROJECT):
+    data = (loaded.data, *(placed.directory for placed in loaded.data_sets))
+    for directory in (*data, Path(loaded.storage), loaded.dagster_home, PROJECT):
         if Path(os.path.realpath(directory)).is_relative_to(inbox):
             raise SettingsError(
                 f"MNIST_PIPELINE_INBOX is {str(loaded.inbox)!a}: {str(directory)!a} is in it, and would be taken for "
@@ -95,11 +118,58 @@ def _require_inbox_apart(loaded: Settings) -> None:
             )
 
 
+def fetched(name: str) -> Path:
+    """Where `mnist-pipeline fetch` puts a data set."""
+    return EMBEDDED_DATA / name
+
+
+def _data_sets(value: str) -> tuple[DataSetPlace, ...]:
+    """The data sets that a comma-separated list of `NAME` and `NAME=DIRECTORY` names."""
+    placed: dict[str, DataSetPlace] = {}
+    for entry in value.split(",") if value else ():
+        name, given, directory = entry.strip().partition("=")
+        try:
+            if name in placed:
+                raise SettingsError(f"{name!a} stands there twice; name each data set once")
+            placed[name] = DataSetPlace(name, _data_set_directory(name, directory if given else None))
+        except SettingsError as error:
+            raise SettingsError(f"MNIST_PIPELINE_DATA_SETS is {value!a}: {error}") from error
+    return tuple(placed.values())
+
+
+def _data_set_directory(name: str, directory: str | None) -> Path:
+    """The directory of a data set: the one given, or that of what was fetched."""
+    from mnist_pipeline.data_sets import KNOWN
+
+    if not DATA_SET_NAME.fullmatch(name):
+        raise SettingsError(
+            f"{name!a} is no name of a data set; write NAME or NAME=DIRECTORY, where a name has at most 40 small "
+            "letters and digits, with single hyphens between them"
+        )
+    if name == PLAIN:
+        raise SettingsError(f"{name!a} is there by itself; MNIST_PIPELINE_DATA sets its directory")
+    if name in TAKEN:
+        raise SettingsError(f"{name!a} has a meaning of its own in the storage; choose another name")
+    if directory is None and name not in KNOWN:
+        raise SettingsError(
+            f"{name!a} is not known by name, as {', '.join(KNOWN)} are; write {name}=DIRECTORY for one of your own"
+        )
+    found = fetched(name) if directory is None else _local("the directory of " + name, directory)
+    if not found.is_dir():
+        there = f"{str(found)!a} is not there" if not found.exists() else f"{str(found)!a} is not a directory"
+        fetching = f"mnist-pipeline fetch {name} puts it there, or " if directory is None else ""
+        raise SettingsError(f"{there}; {fetching}name the directory that holds {name}: {name}=DIRECTORY")
+    return Path(os.path.realpath(found))
+
+
 def _directory(environ: Mapping[str, str], variable: str, default: Path) -> Path:
     """The directory that a variable names; it need not exist."""
     value = environ.get(variable)
-    if not value:
-        return default
+    return _local(variable, value) if value else default
+
+
+def _local(variable: str, value: str) -> Path:
+    """A local directory, which need not exist."""
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         wrong = "holds control characters, or is not valid UTF-8; rename the directory"
     elif not value.strip():
