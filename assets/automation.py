@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from assets import digits, exclusive, settings
+from assets import data_sets, digits, exclusive, settings
 from assets.evaluation import MODELS
 from assets.inbox import Inbox, Look
 from assets.serving import PICTURES, inbox_predictions
@@ -19,9 +20,13 @@ MAX_ATTEMPTS = 3  # for a picture whose run was killed
 
 # Each picture of the inbox is a partition with a run of its own; what holds for all has none.
 of_a_picture = dg.AssetSelection.assets(inbox_predictions)
+data_sets_beside = [placed.prefix for placed in settings.load().data_sets]
+of_another_data_set = dg.AssetSelection.key_prefixes(*([prefix] for prefix in data_sets_beside))
 everything = dg.define_asset_job(
     "everything",
-    dg.AssetSelection.all() - of_a_picture,
+    dg.AssetSelection.all() - of_a_picture - of_another_data_set
+    if data_sets_beside
+    else dg.AssetSelection.all() - of_a_picture,
     description="Materialize the whole graph, from the raw files to the report.",
 )
 group_jobs = [
@@ -30,19 +35,31 @@ group_jobs = [
     )
     for group in GROUPS
 ]
+every_data_set = dg.define_asset_job(
+    "every_data_set",
+    dg.AssetSelection.all() - of_a_picture,
+    description="Materialize the whole graph of each data set, and compare them.",
+)
 inbox_job = dg.define_asset_job(
     "inbox_predictions_of_a_picture",
     of_a_picture,
     description="Say what is in a picture from the inbox.",
 )
-weekly_retraining = dg.ScheduleDefinition(
-    name="weekly_retraining",
-    job=everything,
-    cron_schedule="0 3 * * 0",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Retrain everything on Sundays at 03:00 UTC, once switched on.",
-)
+
+
+def retraining(name: str, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """A schedule that runs a job once a week, once switched on."""
+    return dg.ScheduleDefinition(
+        name=name,
+        job=job,
+        cron_schedule="0 3 * * 0",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Retrain everything on Sundays at 03:00 UTC, once switched on.",
+    )
+
+
+weekly_retraining = retraining("weekly_retraining", everything)
 
 PARTITION_TAG = "dagster/partition"
 # What depends on a changed asset follows, but only where its version really changed.
@@ -69,7 +86,7 @@ def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition
 
 
 def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
-    model, _, _ = spec.key.to_user_string().partition("_")
+    model, _, _ = spec.key.path[-1].partition("_")
     if spec.partitions_def is not None:
         return spec.replace_attributes(owners=["team:pipeline"])
     return spec.replace_attributes(
@@ -80,26 +97,36 @@ def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
     )
 
 
-@dg.sensor(
-    job=everything,
-    minimum_interval_seconds=DAY_SECONDS,
-    default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Look at the raw files once a day, and run everything only if their checksum changed.",
-)
-def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Compare the checksum of the data directory with that of the last look, and of the last run before it."""
-    try:
-        version = digits.data_version(settings.load().data)
-    except DatasetError as error:
-        return dg.SkipReason(f"the raw files can't be read: {error}")
-    known = context.cursor or digits.observed_version(context.instance)
-    if version == known:
-        return dg.SensorResult(skip_reason=f"the raw files are unchanged ({version[:12]})", cursor=version)
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=version)],
-        asset_events=[digits.sighting(version)],
-        cursor=version,
+def watching(name: str, job: UnresolvedAssetJobDefinition, prefix: str | None) -> dg.SensorDefinition:
+    """A sensor that looks at the raw files of the data set with that prefix."""
+
+    @dg.sensor(
+        name=name,
+        job=job,
+        minimum_interval_seconds=DAY_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Look at the raw files once a day, and run everything only if their checksum changed.",
     )
+    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """Compare the checksum of the data directory with that of the last look, and of the last run before it."""
+        try:
+            located = data_sets.of_prefix(prefix)
+            version = digits.data_version(located.directory, located.known.layout)
+        except (DatasetError, settings.SettingsError) as error:
+            return dg.SkipReason(f"the raw files can't be read: {error}")
+        known = context.cursor or digits.observed_version(context.instance, located)
+        if version == known:
+            return dg.SensorResult(skip_reason=f"the raw files are unchanged ({version[:12]})", cursor=version)
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=version)],
+            asset_events=[digits.sighting(located, version)],
+            cursor=version,
+        )
+
+    return look
+
+
+changed_raw_files = watching("changed_raw_files", everything, None)
 
 
 @dg.sensor(
@@ -173,3 +200,24 @@ def _told(look: Look) -> str:
 jobs = [everything, *group_jobs, inbox_job]
 schedules = [weekly_retraining]
 sensors = [changed_raw_files, inbox_sensor]
+if data_sets_beside:
+    jobs.append(every_data_set)
+for prefix in data_sets_beside:
+    whole = dg.define_asset_job(
+        f"{prefix}_everything",
+        dg.AssetSelection.key_prefixes([prefix]),
+        description=f"Materialize the whole graph of {prefix}, from the raw files to the report.",
+    )
+    jobs += [
+        whole,
+        *(
+            dg.define_asset_job(
+                f"{prefix}_{group}_group",
+                dg.AssetSelection.groups(f"{prefix}_{group}"),
+                description=f"Materialize group {group} of {prefix}.",
+            )
+            for group in GROUPS
+        ),
+    ]
+    schedules.append(retraining(f"{prefix}_weekly_retraining", whole))
+    sensors.append(watching(f"{prefix}_changed_raw_files", whole, prefix))

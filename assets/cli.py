@@ -21,6 +21,7 @@ import click
 
 from assets import files, interruption, passwords, places, settings
 from assets.addresses import DRAW, LOCALHOST, AddressError, Served
+from mnist_pipeline.printable import printable
 
 GC_THRESHOLDS = (20_000, 20, 50)
 STOP_SECONDS = 10  # what servers get to end by themselves
@@ -75,7 +76,15 @@ def main(context: click.Context) -> None:
     is_flag=True,
     help="Of these, only what is missing or out of sync (another code or upstream version), until nothing is.",
 )
-def run(select: str, config: Path | None, changed: bool) -> None:
+@click.option(
+    "--data-set",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only of this data set: 'mnist', or one that MNIST_PIPELINE_DATA_SETS names; may be repeated. "
+    "SELECTION is then written in plain keys. All data sets by default.",
+)
+def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...]) -> None:
     """Materialize assets, and say where the report lies."""
     configured = _prepare()
     import dagster as dg
@@ -87,13 +96,14 @@ def run(select: str, config: Path | None, changed: bool) -> None:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     with _told(launch.LaunchError):
-        selected = launch.select_assets(select)
+        located = launch.select_data_sets(names)
+        selected = launch.select_assets(select, names)
         run_config = launch.load_run_config(config, selected)
     with exclusive.turn(click.echo), dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
         exclusive.end_leftovers(instance)
         failures: list[str] = []
         for wave, partition in launch.waves(instance, selected, changed=changed):
-            told = partition or f"{len(wave)} assets of {configured.data}"
+            told = partition or f"{len(wave)} assets of {launch.directories(wave)}"
             click.echo(f"Materializing {told} into {configured.storage}\n")
             outcome = launch.materialize(instance, wave, launch.within(run_config, wave), partition)
             if not outcome.success:
@@ -104,12 +114,14 @@ def run(select: str, config: Path | None, changed: bool) -> None:
             _fail("\n".join(failures))
         if changed:
             click.echo("Everything is in sync.")
-        rows = launch.model_rows(instance)
-    if rows:
-        click.echo("\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"))
-        click.echo("\n".join(MODEL_TABLE.format(*row) for row in rows))
-    with contextlib.suppress(storage.StorageError):
-        click.echo(f"\nReport: {storage.current().path('evaluation_report')}")
+        tables = [(each, launch.model_rows(instance, each)) for each in located]
+    for each, rows in tables:
+        if rows:
+            heading = f"\n{printable(each.known.title)}" if len(tables) > 1 else ""
+            click.echo(f"{heading}\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"))
+            click.echo("\n".join(MODEL_TABLE.format(*row) for row in rows))
+        with contextlib.suppress(storage.StorageError):
+            click.echo(f"\nReport: {storage.current(each.prefix).path('evaluation_report')}")
 
 
 @main.command()
@@ -126,10 +138,11 @@ def verify() -> None:
     with dg.DagsterInstance.get() as instance:
         rows = launch.verify(instance)
     click.echo("\n".join(VERIFIED.format(name, state) for name, state in rows))
-    leftovers = [] if holder else stored.shelf.leftovers()
+    storages = storage.all_of_them()
+    leftovers = [] if holder else [each.prefix + name for each in storages for name in each.shelf.leftovers()]
     for told, names in (
         ("unfinished, of a killed run", leftovers),
-        ("of no asset, never read", stored.shelf.strangers()),
+        ("of no asset, never read", [each.prefix + name for each in storages for name in each.shelf.strangers()]),
     ):
         click.echo("".join(f"  {name}: {told}\n" for name in names), nl=False)
     wrong = [name for name, state in rows if state not in ("ok", launch.NOT_MATERIALIZED)]
@@ -154,8 +167,23 @@ def lineage(asset: str) -> None:
     for name, data_version, code_version, run_id in rows:
         click.echo(LINEAGE_TABLE.format(name, data_version[:16], code_version, run_id[:8]))
     with contextlib.suppress(storage.StorageError):
-        files = storage.current().read("raw_mnist")
+        prefix, separator, _ = asset.rpartition("/")
+        files = storage.read(f"{prefix}{separator}raw_mnist")
         click.echo("\n".join(["", *(f"  {file['sha256']}  {file['name']}" for file in files.to_dict("records"))]))
+
+
+@main.command()
+@click.argument("name", metavar="NAME")
+def fetch(name: str) -> None:
+    """Download the data set NAME by torchvision (fashion-mnist, kmnist, emnist-digits or qmnist); no run ever does."""
+    from mnist_pipeline import data_sets
+    from mnist_pipeline.datasets import DatasetError
+
+    if name not in data_sets.KNOWN:
+        _fail(f"{name!a} is not known by name; there are {', '.join(data_sets.KNOWN)}")
+    with _told(DatasetError):
+        data_sets.fetch(data_sets.KNOWN[name], settings.fetched(name))
+    click.echo(f"{data_sets.KNOWN[name].title} is in {settings.fetched(name)}: MNIST_PIPELINE_DATA_SETS={name}")
 
 
 @main.command()

@@ -17,6 +17,11 @@ from assets.results import HEADLINE
 NAME_WIDTH = 27
 
 
+def name_width() -> int:
+    """Columns for the name of a step, with the longest prefix of a data set."""
+    return NAME_WIDTH + max((len(placed.prefix) + 2 for placed in settings.load().data_sets), default=0)
+
+
 def log_path(run_id: str) -> Path:
     """Where the full log of a run goes."""
     return settings.load().dagster_home / "logs" / f"{run_id}.log"
@@ -43,6 +48,7 @@ class TerminalHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self._headlines: dict[str, str] = {}
+        self._width = name_width()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print what a person wants to know of a record; pass over the rest."""
@@ -51,9 +57,9 @@ class TerminalHandler(logging.Handler):
         step = meta.get("step_key") or ""
         if event is None:
             if record.levelno in (logging.INFO, logging.WARNING):
-                _transient(f"  {step:<{NAME_WIDTH}} {meta.get('orig_message', record.getMessage())}")
+                _transient(f"  {step:<{self._width}} {meta.get('orig_message', record.getMessage())}")
         elif event.event_type == dg.DagsterEventType.STEP_START:
-            _transient(f"  {step:<{NAME_WIDTH}} …")
+            _transient(f"  {step:<{self._width}} …")
         elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
             headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
             self._headlines[step] = str(headline.value) if headline else ""
@@ -61,9 +67,9 @@ class TerminalHandler(logging.Handler):
             self._tell_check(step, event.asset_check_evaluation_data)
         elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.step_success_data.duration_ms / 1000
-            _line(f"  {step:<{NAME_WIDTH}} {seconds:6.2f} s   {self._headlines.pop(step, '')}")
+            _line(f"  {step:<{self._width}} {seconds:6.2f} s   {self._headlines.pop(step, '')}")
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            _line(click.style(f"  {step:<{NAME_WIDTH}} failed", fg="red"))
+            _line(click.style(f"  {step:<{self._width}} failed", fg="red"))
 
     def _tell_check(self, step: str, check: dg.AssetCheckEvaluation) -> None:
         """A line for a check that fails; one that is a step of its own is its headline too."""

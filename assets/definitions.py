@@ -8,13 +8,28 @@ from typing import Any
 
 import dagster as dg
 
-from assets import automation, digits, evaluation, harris, knn, networks, pca, robustness, serving, settings, softmax
+from assets import (
+    across,
+    automation,
+    data_sets,
+    digits,
+    evaluation,
+    harris,
+    knn,
+    networks,
+    pca,
+    robustness,
+    serving,
+    settings,
+    softmax,
+)
 from assets.exclusive import end_with_parent, one_at_a_time
 from assets.io_manager import StorageIOManager
 from assets.seed import Seed
 from assets.versions import with_code_versions
 
 MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, robustness, serving)
+REPORT = dg.AssetKey("evaluation_report")
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 
@@ -25,16 +40,29 @@ def linked_to_source(definitions: Sequence[dg.AssetsDefinition]) -> Sequence[Any
         return dg.with_source_code_references(definitions)
 
 
+def side_by_side(plain: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The graph of plain keys, that of each data set beside MNIST, and the comparison that the plain report tells."""
+    if not beside:
+        return plain
+    compared = across.data_set_comparison_of(data_sets.configured())
+    reported = [data_sets.following(asset, [compared.key]) if asset.key == REPORT else asset for asset in plain]
+    return [*reported, compared, *(asset for each in beside for asset in data_sets.beside(plain, each))]
+
+
 settings.share_processors()
 if settings.load().executor == "multiprocess":
     end_with_parent()
-assets = [asset for asset in dg.load_assets_from_modules(MODULES) if isinstance(asset, dg.AssetsDefinition)]
+_, *beside = data_sets.configured()
+assets = side_by_side(
+    [asset for asset in dg.load_assets_from_modules(MODULES) if isinstance(asset, dg.AssetsDefinition)]
+)
 defs = dg.Definitions(
     assets=[
         digits.data_directory,
+        *(digits.data_directory_of(each) for each in beside),
         *linked_to_source(automation.automated(with_code_versions(assets))),
     ],
-    asset_checks=[digits.not_in_training],
+    asset_checks=[digits.not_in_training, *(digits.not_in_training_of(each.prefix) for each in beside)],
     jobs=automation.jobs,
     schedules=automation.schedules,
     sensors=automation.sensors,

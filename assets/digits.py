@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,11 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from assets import settings
+from assets import data_sets
 from assets.checks import at_least, between, checks, exactly
 from assets.results import result, stopwatch
 from mnist_pipeline import datasets
-from mnist_pipeline.datasets import CLASS_NAMES, DatasetError, DigitSet, Split, UnreadableError
+from mnist_pipeline.datasets import MNIST_LAYOUT, NUM_CLASSES, DatasetError, DigitSet, Layout, Split, UnreadableError
 
 GROUP = "digits"
 LOADED = {
@@ -47,15 +47,16 @@ def retried() -> Iterator[None]:
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist():
     """The four IDX files as they lie in the data directory: names, sizes and SHA-256 checksums, verified."""
-    configured = settings.load()
+    located = data_sets.current()
+    layout = located.known.layout
     with stopwatch() as watch, retried():
-        datasets.validate(configured.data, canonical=configured.canonical)
-        files = pd.DataFrame(datasets.raw_files(configured.data))
+        datasets.validate(located.directory, canonical=located.canonical, layout=layout)
+        files = pd.DataFrame(datasets.raw_files(located.directory, layout))
     return result(
         files,
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
         seconds=watch.seconds,
-        numbers={"directory": dg.MetadataValue.path(str(configured.data)), "canonical": configured.canonical},
+        numbers={"directory": dg.MetadataValue.path(str(located.directory)), "canonical": located.canonical},
         tables={"files": files},
     )
 
@@ -63,15 +64,15 @@ def raw_mnist():
 def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[Any]:
     from mnist_pipeline import figures
 
-    configured = settings.load()
+    located = data_sets.current()
+    directory, layout, names = located.directory, located.known.layout, located.known.class_names
     with stopwatch() as watch, retried():
-        if not pd.DataFrame(datasets.raw_files(configured.data)).equals(raw_mnist):
-            raise DatasetError(
-                f"the files in {configured.data} are not those that raw_mnist recorded; materialize raw_mnist again"
-            )
-        digits = datasets.load_digits(configured.data, split, canonical=configured.canonical)
+        if not pd.DataFrame(datasets.raw_files(directory, layout)).equals(raw_mnist):
+            raw = located.key("raw_mnist").to_user_string()
+            raise DatasetError(f"the files in {directory} are not those that {raw} recorded; materialize {raw} again")
+        digits = datasets.load_digits(directory, split, canonical=located.canonical, layout=layout)
     mean, deviation = float(digits.images.mean()), float(digits.images.std())
-    counts = np.bincount(digits.labels, minlength=len(CLASS_NAMES))
+    counts = np.bincount(digits.labels, minlength=NUM_CLASSES)
     return result(
         digits,
         f"{len(digits.labels):,} images",
@@ -81,12 +82,12 @@ def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[Any]:
             "pixel_mean": mean,
             "pixel_deviation": deviation,
         },
-        tables={"classes": pd.DataFrame({"class": CLASS_NAMES, "count": counts})},
+        tables={"classes": pd.DataFrame({"class": names, "count": counts})},
         figures={"sample": figures.image_grid(digits.images[:40], columns=10, title=f"The first {split} images")},
         checks={
             "as_many_labels_as_images": exactly(len(digits.labels), len(digits.images)),
             "full_range_of_pixels": at_least(digits.images.max(), 128),
-            "every_class_present": exactly(np.count_nonzero(counts), len(CLASS_NAMES)),
+            "every_class_present": exactly(np.count_nonzero(counts), NUM_CLASSES),
             "classes_balanced": at_least(counts.min() / counts.max(), 0.5),
             "pixel_mean": between(mean, 5, 127),
             "pixel_deviation": between(deviation, 20, 127),
@@ -111,6 +112,7 @@ def digit_images(train_digits: DigitSet):
     """The first training image of each class, uint8 (10, 28, 28)."""
     from mnist_pipeline import figures
 
+    names = data_sets.current().known.class_names
     with stopwatch() as watch:
         images, means = datasets.first_of_each_class(train_digits), datasets.class_means(train_digits)
     return result(
@@ -118,53 +120,70 @@ def digit_images(train_digits: DigitSet):
         f"{len(images)} classes",
         seconds=watch.seconds,
         figures={
-            "digits": figures.digit_row(images, CLASS_NAMES, "The first training image of each class"),
-            "class_means": figures.digit_row(means, CLASS_NAMES, "The mean training image of each class"),
+            "digits": figures.digit_row(images, names, "The first training image of each class"),
+            "class_means": figures.digit_row(means, names, "The mean training image of each class"),
         },
     )
 
 
-@dg.asset_check(
-    asset=test_digits,
-    additional_ins={"train_digits": dg.AssetIn("train_digits")},
-    description="A test image that was trained on tells nothing about images that were not.",
-)
-def not_in_training(test_digits: DigitSet, train_digits: DigitSet) -> dg.AssetCheckResult:
-    """Count the test images that are, byte for byte, among the training images."""
-    shared = datasets.num_shared_images(train_digits.images, test_digits.images)
-    return dg.AssetCheckResult(
-        passed=shared == 0,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"measured": shared, "at most": 0},
+def not_in_training_of(prefix: str | None) -> dg.AssetChecksDefinition:
+    """The check that no test image of a data set is a training image too."""
+
+    @dg.asset_check(
+        asset=data_sets.key_of(prefix, "test_digits"),
+        additional_ins={"train_digits": dg.AssetIn(data_sets.key_of(prefix, "train_digits"))},
+        description="A test image that was trained on tells nothing about images that were not.",
+    )
+    def not_in_training(test_digits: DigitSet, train_digits: DigitSet) -> dg.AssetCheckResult:
+        """Count the test images that are, byte for byte, among the training images."""
+        shared = datasets.num_shared_images(train_digits.images, test_digits.images)
+        return dg.AssetCheckResult(
+            passed=shared == 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"measured": shared, "at most": 0},
+        )
+
+    return not_in_training
+
+
+not_in_training = not_in_training_of(None)
+
+
+def data_directory_of(located: data_sets.Located) -> dg.AssetSpec:
+    """The directory of a data set, which others write to."""
+    return data_directory.replace_attributes(
+        key=located.key("data_directory"), group_name=located.named(str(data_directory.group_name))
     )
 
 
-def observe_data_directory(instance: dg.DagsterInstance) -> None:
-    """Record the version of the data directory where it is another than the last one.
-
-    Raises
-    ------
-    DatasetError
-        If the files can't be read.
-    """
-    version = data_version(settings.load().data)
-    if version != observed_version(instance):
-        instance.report_runless_asset_event(sighting(version))
+def observe_data_directories(instance: dg.DagsterInstance) -> None:
+    """Record the version of the directory of each data set where it is another than the last one, and can be read."""
+    for located in data_sets.configured():
+        with suppress(DatasetError):  # a run tells what is wrong with the files
+            version = data_version(located.directory, located.known.layout)
+            if version != observed_version(instance, located):
+                instance.report_runless_asset_event(sighting(located, version))
 
 
-def observed_version(instance: dg.DagsterInstance) -> str | None:
-    """The version of the data directory that was recorded last."""
-    event = instance.get_latest_materialization_event(data_directory.key)
+def observed_version(instance: dg.DagsterInstance, located: data_sets.Located) -> str | None:
+    """The version of the directory of a data set that was recorded last."""
+    event = instance.get_latest_materialization_event(located.key("data_directory"))
     recorded = event.asset_materialization if event else None
     return (recorded.tags or {}).get(DATA_VERSION_TAG) if recorded else None
 
 
-def sighting(version: str) -> dg.AssetMaterialization:
-    """The event that records a version of the data directory, which others materialize."""
-    metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(settings.load().data)), "sha256": version}
-    return dg.AssetMaterialization(data_directory.key, tags={DATA_VERSION_TAG: version}, metadata=metadata)
+def sighting(located: data_sets.Located, version: str) -> dg.AssetMaterialization:
+    """The event that records a version of the directory of a data set, which others materialize."""
+    metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(located.directory)), "sha256": version}
+    return dg.AssetMaterialization(located.key("data_directory"), tags={DATA_VERSION_TAG: version}, metadata=metadata)
 
 
-def data_version(root: Path) -> str:
-    """SHA-256 over the checksums of the four files."""
-    return hashlib.sha256("".join(file.sha256 for file in datasets.raw_files(root)).encode()).hexdigest()
+def data_version(root: Path, layout: Layout = MNIST_LAYOUT) -> str:
+    """SHA-256 over the checksums of the four files.
+
+    Raises
+    ------
+    DatasetError
+        If one can't be read.
+    """
+    return hashlib.sha256("".join(file.sha256 for file in datasets.raw_files(root, layout)).encode()).hexdigest()

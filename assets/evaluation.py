@@ -11,7 +11,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from assets import settings
+from assets import data_sets, storage
 from assets.checks import Measured, at_least, at_most, checks, exactly
 from assets.harris import clearest_places
 from assets.knn import accuracy_by_k
@@ -19,7 +19,7 @@ from assets.networks import build, layer_rows
 from assets.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from assets.results import SECONDS, result, stopwatch
 from mnist_pipeline import datasets, evaluation, machine, softmax
-from mnist_pipeline.datasets import CLASS_NAMES, NUM_CLASSES, DigitSet
+from mnist_pipeline.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.evaluation import MODEL_TITLES, Champion, Comparison, Evaluation
 from mnist_pipeline.pca import Eigendecomposition
 
@@ -44,6 +44,7 @@ CHECKS = {
         "size": "A page to be sent by mail and opened on a phone; bytes.",
     },
 }
+ACROSS = "data_set_comparison"
 MAX_REPORT_BYTES = 4_000_000
 LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch", "torchvision")
 
@@ -63,6 +64,7 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
     def evaluated(predictions: Any, test_digits: DigitSet):
         from mnist_pipeline import figures
 
+        names = data_sets.current().known.class_names
         with stopwatch() as watch:
             probabilities = getattr(predictions, "probabilities", None)
             found = evaluation.evaluate(test_digits.labels, predictions.labels, NUM_CLASSES, probabilities)
@@ -80,7 +82,7 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
             tables={
                 "classes": pd.DataFrame(
                     {
-                        "class": CLASS_NAMES,
+                        "class": names,
                         "precision": found.precision,
                         "recall": found.recall,
                         "f1": found.f1,
@@ -88,7 +90,7 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
                 )
             },
             figures={
-                "confusion": figures.confusion_matrix(counts, f"{title}: confusion", CLASS_NAMES),
+                "confusion": figures.confusion_matrix(counts, f"{title}: confusion", names),
                 **({"reliability": figures.reliability(found.calibration, title)} if found.calibration else {}),
             },
             checks={
@@ -116,7 +118,7 @@ def held_to_floor(accuracy: float, low: float, known: float, frequent: float) ->
     known, frequent : float
         Both floors; above the second lies what is surely better than naming the most frequent class.
     """
-    return at_least(accuracy, known) if settings.load().canonical else at_least(low, frequent)
+    return at_least(accuracy, known) if data_sets.current().canonical else at_least(low, frequent)
 
 
 knn_evaluation, softmax_evaluation, mlp_evaluation, cnn_evaluation = map(_evaluation_asset, MODELS)
@@ -217,15 +219,19 @@ def evaluation_report(
     """One self-contained HTML page that tells what all assets found, and every number of it as JSON."""
     from mnist_pipeline.report import document, page
 
-    assets = provenance(context.instance)
+    located = data_sets.current()
+    across = _across(context.instance, located)
+    assets = provenance(context.instance, located) | (
+        {} if across is None else {ACROSS: origin(context.instance, dg.AssetKey(ACROSS))}
+    )
     place_digit, places = clearest_places(digit_images, harris_corners)
     shown = document.scattered(train_digits.labels)
     with stopwatch() as watch:
         composed = document.compose(
             document.Facts(
-                run=_run(context),
+                run=_run(context, located),
+                data_set=located.known,
                 files=[{str(name): value for name, value in file.items()} for file in raw_mnist.to_dict("records")],
-                class_names=CLASS_NAMES,
                 train_labels=train_digits.labels,
                 test_labels=test_digits.labels,
                 mean=data_mean,
@@ -280,6 +286,7 @@ def evaluation_report(
                 comparison=model_comparison,
                 robustness={str(name): column.tolist() for name, column in robustness.items()},
                 champion=champion,
+                across=None if across is None else {str(name): column.tolist() for name, column in across.items()},
                 seconds={model: model_seconds(assets, model) for model in MODELS},
                 assets=assets,
                 versions={"Python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
@@ -314,16 +321,23 @@ def evaluation_report(
     )
 
 
-def _run(context: dg.AssetExecutionContext) -> dict[str, Any]:
+def _across(instance: dg.DagsterInstance, located: data_sets.Located) -> pd.DataFrame | None:
+    """The comparison of the data sets, as recorded; None in the report of one beside MNIST, or if there is none yet."""
+    recorded = origin(instance, dg.AssetKey(ACROSS))["data_version"]
+    if located.prefix is not None or len(data_sets.configured()) == 1 or recorded is None:
+        return None
+    return storage.current().read(ACROSS, recorded)
+
+
+def _run(context: dg.AssetExecutionContext, located: data_sets.Located) -> dict[str, Any]:
     """Which run made the report, when it began, and over which data."""
-    configured = settings.load()
     record = context.instance.get_run_record_by_id(context.op_execution_context.run_id)
     started = record.start_time if record and record.start_time else time.time()
     return {
         "id": context.op_execution_context.run_id,
         "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
-        "source": "MNIST" if configured.canonical else configured.data.name,
-        "canonical": configured.canonical,
+        "source": located.known.title,
+        "canonical": located.canonical,
     }
 
 
@@ -335,12 +349,10 @@ def _curves(model: SoftmaxModel | Network) -> dict[str, list[float]]:
     return curves
 
 
-def provenance(instance: dg.DagsterInstance) -> dict[str, dict[str, Any]]:
+def provenance(instance: dg.DagsterInstance, located: data_sets.Located) -> dict[str, dict[str, Any]]:
     """What the report was made from: run, data version, code version and seconds of each asset."""
     (spec,) = evaluation_report.specs
-    return {
-        key: origin(instance, dg.AssetKey(key)) for key in sorted(dep.asset_key.to_user_string() for dep in spec.deps)
-    }
+    return {key: origin(instance, located.key(key)) for key in sorted(dep.asset_key.path[-1] for dep in spec.deps)}
 
 
 def origin(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, Any]:

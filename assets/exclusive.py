@@ -52,7 +52,8 @@ def turn(told: Callable[[str], object]) -> Iterator[None]:
     stored = storage.current()
     with stored.turn(lambda holder: told(WAITING.format(holder=holder, root=stored.root))) as taken:
         if taken:
-            stored.recover()
+            for each in storage.all_of_them():
+                each.recover()
         yield
 
 

@@ -22,10 +22,11 @@ class StorageIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store the value of an asset, and say where and how large."""
         partition = context.partition_key if context.has_partition_key else None
-        key = storage.stored_key(context.asset_key.to_user_string(), partition)
-        prepared = obj if isinstance(obj, Prepared) else storage.prepare(key, obj)
-        path = storage.current().publish(prepared)
-        self._recorded.pop(prepared.key, None)  # stored by this very run
+        asset = context.asset_key.to_user_string()
+        stored, name = storage.of_asset(asset)
+        prepared = obj if isinstance(obj, Prepared) else storage.prepare(storage.stored_key(name, partition), obj)
+        path = stored.publish(prepared)
+        self._recorded.pop(asset, None)  # stored by this very run
         context.add_output_metadata(
             {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(prepared.size)}
         )
@@ -35,8 +36,9 @@ class StorageIOManager(dg.IOManager):
         run_id = context.step_context.run_id
         if run_id != self._run_id:  # the records are read once a run: nobody else writes while it goes on
             self._run_id, self._recorded = run_id, recorded_versions(context.instance)
-        key = context.asset_key.to_user_string()
-        return storage.current().read(key, self._recorded.get(key))
+        asset = context.asset_key.to_user_string()
+        stored, name = storage.of_asset(asset)
+        return stored.read(name, self._recorded.get(asset))
 
 
 def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:

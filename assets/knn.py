@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from assets import data_sets
 from assets.checks import checks, exactly
 from assets.records import Neighbors
 from assets.results import result, stopwatch
 from assets.seed import Seed
 from mnist_pipeline import evaluation, knn
-from mnist_pipeline.datasets import CLASS_NAMES, DigitSet
+from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.pca import Eigendecomposition
 
 GROUP = "knn"
@@ -143,12 +144,15 @@ def _shown(
     found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet
 ) -> tuple[np.ndarray, list[str], np.ndarray, list[list[str]]]:
     """Wrongly read test images, and their nearest training images, with captions."""
+    from mnist_pipeline import figures
+
+    names = data_sets.current().known.class_names
     wrong = wrong[:NUM_ERRORS_SHOWN]
     near = found.indices[wrong, :NUM_NEIGHBORS_SHOWN]
-    captions = [f"{CLASS_NAMES[test.labels[i]]} → {CLASS_NAMES[found.labels[i]]}" for i in wrong]
+    captions = [figures.misread(names, int(test.labels[i]), int(found.labels[i])) for i in wrong]
     return (
         test.images[wrong],
         captions,
         train.images[near],
-        [[CLASS_NAMES[label] for label in row] for row in train.labels[near]],
+        [[names[label] for label in row] for row in train.labels[near]],
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from textwrap import shorten
@@ -17,17 +16,17 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster_shared.error import SerializableErrorInfo
 from pydantic import ValidationError
 
-from assets import exclusive, interruption, io_manager, publication, run_config, settings, storage
-from assets.automation import PARTITION_TAG, inbox_job, runs_of_pictures
+from assets import data_sets, exclusive, interruption, io_manager, publication, run_config, settings, storage
+from assets.automation import PARTITION_TAG, data_sets_beside, every_data_set, everything, inbox_job, runs_of_pictures
 from assets.console import console_logger, log_path
+from assets.data_sets import operation_name
 from assets.definitions import assets, defs
-from assets.digits import observe_data_directory
+from assets.digits import observe_data_directories
 from assets.evaluation import MODELS, model_seconds, origin
 from assets.seed import Seed
 from assets.serving import PICTURES, inbox_predictions
-from assets.staleness import lost_partitions, out_of_sync, partition_faults, ready
+from assets.staleness import lost_partitions, out_of_sync, partition_faults, ready, storage_fault
 from assets.versions import function_of
-from mnist_pipeline.datasets import DatasetError
 from mnist_pipeline.evaluation import Comparison
 from mnist_pipeline.printable import printable
 
@@ -50,8 +49,9 @@ class Wave(NamedTuple):
 
 
 def console_job() -> dg.JobDefinition:
-    """The job of the whole graph, told on the terminal."""
-    return defs.resolve_job_def("everything").with_logger_defs({"console": console_logger})
+    """The job of the whole graph, of all data sets, told on the terminal."""
+    whole = every_data_set if data_sets_beside else everything
+    return defs.resolve_job_def(whole.name).with_logger_defs({"console": console_logger})
 
 
 def console_inbox_job() -> dg.JobDefinition:
@@ -59,14 +59,60 @@ def console_inbox_job() -> dg.JobDefinition:
     return defs.resolve_job_def(inbox_job.name).with_logger_defs({"console": console_logger})
 
 
-def select_assets(selection: str) -> AbstractSet[dg.AssetKey]:
+def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
+    """The data sets of these names; all that the environment names if there are none.
+
+    Raises
+    ------
+    LaunchError
+        If the environment names no such data set.
+    """
+    by_name = dict(
+        zip([settings.PLAIN, *(placed.name for placed in settings.load().data_sets)], data_sets.configured())
+    )
+    for name in names:
+        if name not in by_name:
+            raise LaunchError(
+                f"--data-set {name!a} is not there: there is {', '.join(by_name)}; add it to MNIST_PIPELINE_DATA_SETS"
+            )
+    return [located for name, located in by_name.items() if name in names or not names]
+
+
+def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.AssetKey]:
     """The assets that a selection in Dagster's syntax names; with others, not those that have partitions.
+
+    Parameters
+    ----------
+    selection : str
+    names : sequence of str
+        Of data sets: the selection is one of plain keys, and holds for each of these.
 
     Raises
     ------
     LaunchError
         If it can't be parsed, or matches nothing.
     """
+    selected = _selected(selection)
+    if not names:
+        return selected
+    plain = [key.path[-1] for key in selected if data_sets.prefix_of(key) is None]
+    located = select_data_sets(names)
+    of_each = {each.key(name) for each in located for name in plain} & defs.resolve_asset_graph().get_all_asset_keys()
+    if not of_each:
+        raise LaunchError(
+            f"--select {selection!r} matches no asset of {', '.join(names)}; "
+            "beside --data-set write plain keys, such as '+key:cnn_model'"
+        )
+    return of_each
+
+
+def directories(selected: AbstractSet[dg.AssetKey]) -> str:
+    """Where the data of these assets lie."""
+    prefixes = {data_sets.prefix_of(key) for key in selected}
+    return ", ".join(str(each.directory) for each in data_sets.configured() if each.prefix in prefixes)
+
+
+def _selected(selection: str) -> AbstractSet[dg.AssetKey]:
     graph = defs.resolve_asset_graph()
     if selection == "*":
         return graph.materializable_asset_keys - PARTITIONED
@@ -123,8 +169,7 @@ def waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, c
         If only partitioned assets are selected, which have nothing that could be made all at once; or an asset stays
         out of sync.
     """
-    with contextlib.suppress(DatasetError):  # a run tells what is wrong with the files
-        observe_data_directory(instance)
+    observe_data_directories(instance)
     if not changed:
         if selected <= PARTITIONED:
             raise LaunchError(
@@ -150,7 +195,7 @@ def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[s
     """The part of a run configuration that a run of these assets accepts."""
     if selected <= PARTITIONED:
         return {"loggers": config["loggers"]}
-    names = {key.to_user_string() for key in selected}
+    names = {operation_name(key) for key in selected}
     return {**config, "ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
 
 
@@ -189,7 +234,7 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
             faults = partition_faults(instance, key, thorough=True)
             rows += [(storage.stored_key(name, each), fault or "ok") for each, fault in sorted(faults.items())]
         elif key in graph.materializable_asset_keys:
-            state = storage.current().fault(name, recorded.get(name), thorough=True) or "ok"
+            state = storage_fault(key, recorded, thorough=True) or "ok"
             rows.append((name, NOT_MATERIALIZED if state == "missing" and name not in recorded else state))
     return rows
 
@@ -203,9 +248,9 @@ def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str
         If there is no such asset.
     """
     graph = defs.resolve_asset_graph()
-    if dg.AssetKey(name) not in graph.materializable_asset_keys:
+    if dg.AssetKey.from_user_string(name) not in graph.materializable_asset_keys:
         raise LaunchError(f"{name!r} is not an asset; there are {_names(graph)}")
-    selected = select_assets(f'+key:"{name}"') | {dg.AssetKey(name)}
+    selected = select_assets(f'+key:"{name}"') | {dg.AssetKey.from_user_string(name)}
     rows = []
     for key in graph.toposorted_asset_keys:
         if key in selected and key in graph.materializable_asset_keys:
@@ -242,14 +287,14 @@ def failures(outcome: dg.JobExecutionResult) -> list[str]:
     ] or ["the run failed before any asset began"]
 
 
-def model_rows(instance: dg.DagsterInstance) -> list[tuple[str, str, str, str, str]]:
+def model_rows(instance: dg.DagsterInstance, located: data_sets.Located) -> list[tuple[str, str, str, str, str]]:
     """Model, accuracy, interval, errors and seconds as text, best first; empty before a comparison is stored."""
     try:
-        comparison: Comparison = storage.current().read("model_comparison")
+        comparison: Comparison = storage.current(located.prefix).read("model_comparison")
     except storage.StorageError:
         return []
     steps = [step for pair in MODELS.values() for step in pair]
-    origins = {step: origin(instance, dg.AssetKey(step)) for step in steps}
+    origins = {step: origin(instance, located.key(step)) for step in steps}
     rows = []
     for model, figures in comparison.models.items():
         seconds = model_seconds(origins, model)
@@ -282,7 +327,7 @@ def _require_no_booleans(config: Mapping[str, Any]) -> None:
 
 def _require_within_bounds(resolved: Mapping[str, Any]) -> None:
     """Hold the values of a run configuration to the bounds of its fields, which Dagster does as a step begins."""
-    classes = {asset.key.to_user_string(): config_class(function_of(asset)) for asset in assets}
+    classes = {asset.op.name: config_class(function_of(asset)) for asset in assets}
     for name, entry in resolved["ops"].items():
         _construct(f"ops.{name}.config", classes.get(name), entry["config"])
     for name, entry in resolved["resources"].items():

@@ -56,16 +56,16 @@ def held(objects: Objects, on_wait: Callable[[str], object]) -> Iterator[bool]:
 
 
 def require(address: str) -> None:
-    """Write no more once the lease is lost, where this process held it.
+    """Write no more at an address once the lease of it, or of what it lies in, is lost, where this process held it.
 
     Raises
     ------
     UnavailableError
         If it is.
     """
-    lease = _held.get((os.getpid(), address))
-    if lease is not None:
-        lease.require()
+    for (process, leased), lease in _held.items():
+        if process == os.getpid() and f"{address}/".startswith(f"{leased}/"):
+            lease.require()
 
 
 def holder(objects: Objects) -> str | None:

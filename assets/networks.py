@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from assets import data_sets
 from assets.checks import at_least, at_most, checks, exactly, loss_falls
 from assets.records import Network, Predictions
 from assets.results import progress, result, stopwatch
 from assets.seed import Seed
-from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, NUM_CLASSES, DigitSet
+from mnist_pipeline.datasets import IMAGE_SIDE, NUM_CLASSES, DigitSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -262,12 +263,12 @@ def _drawn(errors: pd.DataFrame, images: np.ndarray) -> "Figure":
     """The worst errors as a grid of images, captioned."""
     from mnist_pipeline import figures
 
-    shown = errors.head(NUM_ERRORS_SHOWN)
+    shown, names = errors.head(NUM_ERRORS_SHOWN), data_sets.current().known.class_names
     return figures.image_grid(
         images[shown["index"].to_numpy(dtype=np.int64)],
         columns=10,
         captions=[
-            f"{CLASS_NAMES[true]} → {CLASS_NAMES[predicted]}, {probability:.0%}"
+            figures.misread(names, true, predicted, f"{probability:.0%}")
             for true, predicted, probability in zip(
                 shown["true_label"], shown["predicted_label"], shown["probability"], strict=True
             )

@@ -5,11 +5,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
+from assets import data_sets
 from assets.checks import at_least, at_most, checks
 from assets.records import Reconstructions
 from assets.results import result, stopwatch
 from mnist_pipeline import pca
-from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
+from mnist_pipeline.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.pca import Eigendecomposition
 
 GROUP = "pca"
@@ -162,7 +163,11 @@ def projections(
         f"{share:.1%} of the variance on {config.num_components} components",
         seconds=watch.seconds,
         numbers={"explained_share": float(share)},
-        figures={"scatter": figures.class_scatter(coordinates[:, :2], train_digits.labels, CLASS_NAMES)},
+        figures={
+            "scatter": figures.class_scatter(
+                coordinates[:, :2], train_digits.labels, data_sets.current().known.class_names
+            )
+        },
         config=config,
         checks={
             "variance_is_eigenvalue": at_most(pca.score_variance_error(coordinates, values), 1e-4),

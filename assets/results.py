@@ -83,11 +83,11 @@ def result(
         version. Called outside of one, as a test does, with the value itself.
     """
     context = _current_context()
-    key = _stored_key(context) if context else ""
+    stored, key = _place(context) if context else (None, "")
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
-        pictures[name], shown = _drawn(key, name, figure)
+        pictures[name], shown = _drawn(stored, key, name, figure)
         metadata |= shown
     metadata |= {SECONDS: round(seconds, 4), **(numbers or {})}
     for name, table in (tables or {}).items():
@@ -122,20 +122,22 @@ def _current_context() -> dg.AssetExecutionContext | None:
     return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
-def _stored_key(context: dg.AssetExecutionContext) -> str:
+def _place(context: dg.AssetExecutionContext) -> tuple[storage.Storage, str]:
+    """The storage of the asset that a step makes, and the key there."""
     partition = context.partition_key if context.has_partition_key else None
-    return storage.stored_key(context.asset_key.to_user_string(), partition)
+    stored, name = storage.of_asset(context.asset_key.to_user_string())
+    return stored, storage.stored_key(name, partition)
 
 
-def _drawn(key: str, name: str, figure: Figure | bytes) -> tuple[bytes, dict[str, Any]]:
+def _drawn(stored: storage.Storage | None, key: str, name: str, figure: Figure | bytes) -> tuple[bytes, dict[str, Any]]:
     """A figure as PNG, and the metadata that shows it."""
     from mnist_pipeline import figures
 
     picture = figure if isinstance(figure, bytes) else figures.png(figure)
     encoded = base64.b64encode(figures.preview(picture)).decode()
     shown: dict[str, Any] = {name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{encoded})")}
-    if key:
-        shown[f"{name}_file"] = dg.MetadataValue.path(str(storage.current().figure_path(key, name)))
+    if stored:
+        shown[f"{name}_file"] = dg.MetadataValue.path(str(stored.figure_path(key, name)))
     return picture, shown
 
 

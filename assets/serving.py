@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets import settings, storage
+from assets import data_sets, settings, storage
 from assets.checks import at_least, checks
 from assets.evaluation import MODELS, above_floor
 from assets.inbox import Inbox
@@ -64,7 +64,9 @@ def champion(
             for model, found, predicted in zip(MODELS, evaluations, predictions, strict=True)
             if above_floor(model, found).passed
         }
-        chosen, reason = evaluation.promote(test_digits.labels, candidates, _present("champion"), config.significance)
+        chosen, reason = evaluation.promote(
+            test_digits.labels, candidates, _present(data_sets.current().key("champion")), config.significance
+        )
     if chosen is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
     return result(
@@ -107,7 +109,9 @@ def recognizer(
     predictions: tuple[Any, ...] = (knn_predictions, softmax_predictions, mlp_predictions, cnn_predictions)
     labels = dict(zip(MODELS, (np.asarray(predicted.labels) for predicted in predictions), strict=True))
     with stopwatch() as watch:
-        present = None if np.array_equal(champion.labels, labels[champion.model]) else _present("recognizer")
+        present = (
+            None if np.array_equal(champion.labels, labels[champion.model]) else _present(dg.AssetKey("recognizer"))
+        )
         found: Recognizer = present or recognition.assemble(
             champion.model,
             knn=knn_index,
@@ -178,9 +182,9 @@ def _digit_table(readings: list[Reading]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _present(key: str) -> Any:
+def _present(key: dg.AssetKey) -> Any:
     """What is stored of an asset now, None if nothing is."""
     try:
-        return storage.current().read(key)
+        return storage.read(key.to_user_string())
     except StorageError:
         return None

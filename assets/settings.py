@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from assets import passwords
@@ -20,10 +21,26 @@ SCHEME = "s3://"
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._=-]+")  # of the prefix in a bucket
 CACHE_GB = 10.0
+PLAIN = "mnist"  # the data set whose keys have no prefix
+DATA_SET_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
+STORED_BESIDE = ("assets", "dagster", "figures", "inbox", "manifests", "report")  # directories of a storage
+TAKEN = (*STORED_BESIDE, "nan", "null")  # which tables read back as nothing
 
 
 class SettingsError(ValueError):
     """A setting is not what it should be; the message names it, what is wrong and what to do."""
+
+
+class DataSetPlace(NamedTuple):
+    """A data set beside MNIST, and the directory of its files."""
+
+    name: str
+    directory: Path
+
+    @property
+    def prefix(self) -> str:
+        """What its keys, groups, jobs and its directory in the storage begin with."""
+        return self.name.replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,8 @@ class Settings:
         What they may take (`MNIST_PIPELINE_CACHE_GB`, in GB of 10⁹ bytes; 10 by default).
     password_hash : str or None
         What `mnist-pipeline hash-password` printed (`MNIST_PIPELINE_PASSWORD_HASH`); without it there is no login.
+    data_sets : tuple of DataSetPlace
+        Data sets beside MNIST (`MNIST_PIPELINE_DATA_SETS`, as `NAME`, `NAME=DIRECTORY`, …; none by default).
     """
 
     data: Path
@@ -60,6 +79,7 @@ class Settings:
     cache: Path
     cache_bytes: int
     password_hash: str | None = field(default=None, repr=False)
+    data_sets: tuple[DataSetPlace, ...] = ()
 
     @property
     def canonical(self) -> bool:
@@ -74,7 +94,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     ------
     SettingsError
         If the executor is unknown, what should name a local directory or a bucket does not, the inbox has other things
-        in it, the size of the cache is none, or the password's hash is not one.
+        in it, the size of the cache is none, the password's hash is not one, or a data set is unknown, not there or
+        named twice.
     """
     storage, local = _storage(environ)
     executor = environ.get("MNIST_PIPELINE_EXECUTOR") or "in_process"
@@ -95,6 +116,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         cache=_cache(environ).absolute(),
         cache_bytes=_cache_bytes(environ),
         password_hash=password_hash,
+        data_sets=_data_sets(environ.get("MNIST_PIPELINE_DATA_SETS") or ""),
     )
     _require_inbox_apart(loaded)
     return loaded
@@ -104,7 +126,8 @@ def _require_inbox_apart(loaded: Settings) -> None:
     """Refuse an inbox out of which the pipeline's own files would be moved."""
     inbox = os.path.realpath(loaded.inbox)
     storage = () if loaded.storage.startswith(SCHEME) else (loaded.storage,)
-    for directory in (loaded.data, *storage, loaded.dagster_home, loaded.cache, PROJECT):
+    data = (loaded.data, *(placed.directory for placed in loaded.data_sets))
+    for directory in (*data, *storage, loaded.dagster_home, loaded.cache, PROJECT):
         if Path(os.path.realpath(directory)).is_relative_to(inbox):
             raise SettingsError(
                 f"MNIST_PIPELINE_INBOX is {str(loaded.inbox)!a}: {str(directory)!a} is in it, and would be taken for "
@@ -150,11 +173,58 @@ def _cache_bytes(environ: Mapping[str, str]) -> int:
     return int(gigabytes * 1e9)
 
 
+def fetched(name: str) -> Path:
+    """Where `mnist-pipeline fetch` puts a data set."""
+    return EMBEDDED_DATA / name
+
+
+def _data_sets(value: str) -> tuple[DataSetPlace, ...]:
+    """The data sets that a comma-separated list of `NAME` and `NAME=DIRECTORY` names."""
+    placed: dict[str, DataSetPlace] = {}
+    for entry in value.split(",") if value else ():
+        name, given, directory = entry.strip().partition("=")
+        try:
+            if name in placed:
+                raise SettingsError(f"{name!a} stands there twice; name each data set once")
+            placed[name] = DataSetPlace(name, _data_set_directory(name, directory if given else None))
+        except SettingsError as error:
+            raise SettingsError(f"MNIST_PIPELINE_DATA_SETS is {value!a}: {error}") from error
+    return tuple(placed.values())
+
+
+def _data_set_directory(name: str, directory: str | None) -> Path:
+    """The directory of a data set: the one given, or that of what was fetched."""
+    from mnist_pipeline.data_sets import KNOWN
+
+    if not DATA_SET_NAME.fullmatch(name):
+        raise SettingsError(
+            f"{name!a} is no name of a data set; write NAME or NAME=DIRECTORY, where a name has at most 40 small "
+            "letters and digits, with single hyphens between them"
+        )
+    if name == PLAIN:
+        raise SettingsError(f"{name!a} is there by itself; MNIST_PIPELINE_DATA sets its directory")
+    if name in TAKEN:
+        raise SettingsError(f"{name!a} has a meaning of its own in the storage; choose another name")
+    if directory is None and name not in KNOWN:
+        raise SettingsError(
+            f"{name!a} is not known by name, as {', '.join(KNOWN)} are; write {name}=DIRECTORY for one of your own"
+        )
+    found = fetched(name) if directory is None else _local("the directory of " + name, directory)
+    if not found.is_dir():
+        there = f"{str(found)!a} is not there" if not found.exists() else f"{str(found)!a} is not a directory"
+        fetching = f"mnist-pipeline fetch {name} puts it there, or " if directory is None else ""
+        raise SettingsError(f"{there}; {fetching}name the directory that holds {name}: {name}=DIRECTORY")
+    return Path(os.path.realpath(found))
+
+
 def _directory(environ: Mapping[str, str], variable: str, default: Path) -> Path:
     """The directory that a variable names; it need not exist."""
     value = environ.get(variable)
-    if not value:
-        return default
+    return _local(variable, value) if value else default
+
+
+def _local(variable: str, value: str) -> Path:
+    """A local directory, which need not exist."""
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         wrong = "holds control characters, or is not valid UTF-8; rename the directory"
     elif not value.strip():

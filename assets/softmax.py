@@ -4,12 +4,13 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
+from assets import data_sets
 from assets.checks import at_most, checks, loss_falls
 from assets.records import Predictions, SoftmaxModel
 from assets.results import progress, result, stopwatch
 from assets.seed import Seed
 from mnist_pipeline import softmax
-from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
+from mnist_pipeline.datasets import IMAGE_SIDE, DigitSet
 
 GROUP = "softmax"
 NUM_CHECKED = 10
@@ -63,7 +64,7 @@ def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed):
         seconds=watch.seconds,
         numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
         figures={
-            "templates": figures.templates(weights, deviations, IMAGE_SIDE, CLASS_NAMES),
+            "templates": figures.templates(weights, deviations, IMAGE_SIDE, data_sets.current().known.class_names),
             "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
         },
         config=config,

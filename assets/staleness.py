@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from typing import Any
 
 import dagster as dg
@@ -56,9 +56,15 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
                 else f"{cause.dependency.asset_key.to_user_string()} has a new version"
                 for cause in resolver.get_stale_causes(key)
             )
-        elif fault := storage.current().fault(key.to_user_string(), recorded.get(key.to_user_string())):
+        elif fault := storage_fault(key, recorded):
             reasons[key] = fault
     return reasons
+
+
+def storage_fault(asset: dg.AssetKey, recorded: Mapping[str, str], *, thorough: bool = False) -> str | None:
+    """What is wrong with what is stored of an asset, given the data versions that Dagster recorded; None if nothing."""
+    stored, name = storage.of_asset(asset.to_user_string())
+    return stored.fault(name, recorded.get(asset.to_user_string()), thorough=thorough)
 
 
 def partition_faults(

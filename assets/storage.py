@@ -3,7 +3,8 @@
 The place is a directory, or a bucket (`s3://BUCKET/PREFIX`). An asset is stored as `assets/KEY.SUFFIX` in it; the
 report as `report/`, figures as `figures/KEY/NAME.png`; checksums of all of an asset's files as `manifests/KEY.json`
 (see `assets.publication`). A partition of an asset is stored like an asset of its own, whose key is `ASSET-PARTITION`:
-names of assets are names of Python functions, and have no hyphen. The suffix follows from the type of the value:
+names of assets are names of Python functions, and have no hyphen. A data set beside MNIST has the same in a directory
+of its own, `PREFIX/`, for the assets whose keys are `PREFIX/KEY`. The suffix follows from the type of the value:
 
 =================================  ==============  ==========================================
 value                              suffix          read back as
@@ -95,10 +96,13 @@ class Storage:
     ----------
     root : str or UPath
         A directory, or the address of a prefix in a bucket.
+    prefix : str
+        What precedes the keys in Dagster, as in commands that errors name.
     """
 
-    def __init__(self, root: str | UPath) -> None:
+    def __init__(self, root: str | UPath, prefix: str = "") -> None:
         self.root = UPath(root)
+        self.prefix = prefix
         self.shelf = Shelf(places.at(str(self.root)))
 
     def turn(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
@@ -157,13 +161,13 @@ class Storage:
             if manifest.data_version is None:
                 raise self._not_stored(key)
             if data_version not in (None, manifest.data_version):
-                raise StorageError(_out_of_step(key, data_version))
+                raise StorageError(_out_of_step(self.prefix + key, data_version))
             return self._load(manifest)
 
         try:
             found = self.shelf.reading(_checked(key), load)
         except DamageError as damage:
-            raise _damaged(key, damage) from damage
+            raise _damaged(self.prefix + key, damage) from damage
         if found is None:
             raise self._not_stored(key)
         return found
@@ -196,9 +200,12 @@ class Storage:
         try:
             picture = self.shelf.reading(key, load)
         except DamageError as damage:
-            raise _damaged(f"figure {name} of {key}", damage, key) from damage
+            raise _damaged(f"figure {name} of {self.prefix + key}", damage, self.prefix + key) from damage
         if picture is None:
-            raise StorageError(f"figure {name} of {key} is not at {self.root / path}; draw it with {_rebuilding(key)}")
+            raise StorageError(
+                f"figure {name} of {self.prefix + key} is not at {self.root / path}; "
+                f"draw it with {_rebuilding(self.prefix + key)}"
+            )
         return picture
 
     def fault(self, key: str, data_version: str | None, *, thorough: bool = False) -> str | None:
@@ -236,7 +243,7 @@ class Storage:
         try:
             manifest = self.shelf.manifest(_checked(key))
         except DamageError as damage:
-            raise _damaged(key, damage) from damage
+            raise _damaged(self.prefix + key, damage) from damage
         if manifest is None or manifest.data_version is None:
             raise self._not_stored(key)
         return manifest
@@ -255,9 +262,10 @@ class Storage:
     def _not_stored(self, key: str) -> StorageError:
         found = self._unrecorded(key)
         if found:
-            return _damaged(key, DamageError(f"{found} has no record of its checksum"))
+            return _damaged(self.prefix + key, DamageError(f"{found} has no record of its checksum"))
         return StorageError(
-            f"{key} is not stored under {self.root}; materialize it with {_rebuilding(key, above=True)}"
+            f"{self.prefix + key} is not stored under {self.root}; "
+            f"materialize it with {_rebuilding(self.prefix + key, above=True)}"
         )
 
     def _unrecorded(self, key: str) -> UPath | None:
@@ -267,20 +275,35 @@ class Storage:
         return self.root / min(found) if found else None
 
 
-def current() -> Storage:
-    """The storage that the environment names."""
-    return Storage(settings_module.load().storage)
+def current(prefix: str | None = None) -> Storage:
+    """The storage that the environment names; with a prefix that of the data set whose keys begin with it."""
+    root = settings_module.load().storage
+    return Storage(root) if prefix is None else Storage(f"{root}/{_checked(prefix)}", f"{prefix}/")
+
+
+def all_of_them() -> list[Storage]:
+    """The storage that the environment names, and those of the data sets beside MNIST in it."""
+    return [current(), *(current(placed.prefix) for placed in settings_module.load().data_sets)]
+
+
+def of_asset(asset: str) -> tuple[Storage, str]:
+    """The storage of an asset, by its key as Dagster writes it, and its key in there."""
+    prefix, _, key = asset.rpartition("/")
+    return current(prefix or None), key
 
 
 def read(key: str, partition: str | None = None) -> Any:
     """The stored value of an asset, or of a partition of it, of the type that it was written with.
+
+    That of another data set than MNIST has a prefix: `fashion_mnist/eigendecomposition`.
 
     Examples
     --------
     >>> from assets.storage import read
     >>> eigenvalues, eigenvectors = read("eigendecomposition")  # doctest: +SKIP
     """
-    return current().read(stored_key(key, partition))
+    stored, name = of_asset(key)
+    return stored.read(stored_key(name, partition))
 
 
 def stored_key(asset: str, partition: str | None) -> str:

@@ -28,6 +28,7 @@ LEFT_OUT = {
     "mnist_pipeline.contact_sheet",
     "mnist_pipeline.figures",
     "assets.checks",
+    "assets.data_sets",
     "assets.exclusive",
     "assets.files",
     "assets.inbox",

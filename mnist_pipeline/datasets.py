@@ -11,7 +11,7 @@ import stat
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, Protocol
@@ -27,6 +27,9 @@ NUM_CLASSES = 10
 CLASS_NAMES = tuple(str(label) for label in range(NUM_CLASSES))
 IMAGES_MAGIC = 0x00000803  # unsigned bytes, three dimensions
 LABELS_MAGIC = 0x00000801  # unsigned bytes, one dimension
+LABEL_ROWS_MAGIC = 0x00000C02  # big-endian integers of four bytes, two dimensions
+LABEL_COLUMNS = 8  # of QMNIST's labels, of which the first is the digit
+ITEM_BYTES = {0x08: 1, 0x0C: 4}  # by the third byte of the magic number
 MAX_IMAGES = 1_000_000  # a header that claims more is refused before anything is allocated
 MAX_FILE_BYTES = MAX_IMAGES * IMAGE_SIDE**2 + (1 << 20)
 CHUNK_BYTES = 1 << 20
@@ -44,9 +47,46 @@ REMEDIES = {
 }
 
 PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
-FILE_NAMES = tuple(
-    f"{prefix}-{kind}" for prefix in PREFIXES.values() for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
-)
+
+
+class Layout(NamedTuple):
+    """How the four files of a data set are named, and how images and labels lie in them.
+
+    Attributes
+    ----------
+    prefixes : mapping from split to str
+        What the names of its two files begin with.
+    labels : str
+        What the name of a file of labels ends with.
+    labels_magic : int
+        Its magic number: a byte a label, or a row of integers whose first is the label.
+    transposed : bool
+        Whether the pixels of an image are stored column by column.
+    """
+
+    prefixes: Mapping[Split, str]
+    labels: str = "labels-idx1-ubyte"
+    labels_magic: int = LABELS_MAGIC
+    transposed: bool = False
+
+    def images_name(self, split: Split) -> str:
+        """The file of images of a split, without `.gz`."""
+        return f"{self.prefixes[split]}-images-idx3-ubyte"
+
+    def labels_name(self, split: Split) -> str:
+        """The file of labels of a split, without `.gz`."""
+        return f"{self.prefixes[split]}-{self.labels}"
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """All four files."""
+        return tuple(name(split) for split in self.prefixes for name in (self.images_name, self.labels_name))
+
+
+MNIST_LAYOUT = Layout(PREFIXES)
+EMNIST_DIGITS_LAYOUT = Layout({"train": "emnist-digits-train", "test": "emnist-digits-test"}, transposed=True)
+QMNIST_LAYOUT = Layout({"train": "qmnist-train", "test": "qmnist-test"}, "labels-idx2-int", LABEL_ROWS_MAGIC)
+FILE_NAMES = MNIST_LAYOUT.file_names
 
 
 class DatasetError(ValueError):
@@ -118,7 +158,7 @@ def find_file(root: Path, name: str) -> Path:
     raise DatasetError(f"{root} holds neither {name} nor {name}.gz; copy the file there")
 
 
-def raw_files(root: str | Path) -> list[RawFile]:
+def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
     """Name, size and SHA-256 of each of the four files under `root`.
 
     Raises
@@ -126,7 +166,7 @@ def raw_files(root: str | Path) -> list[RawFile]:
     DatasetError
         If a file is missing or can't be read.
     """
-    paths = [find_file(Path(root), name) for name in FILE_NAMES]
+    paths = [find_file(Path(root), name) for name in layout.file_names]
     return [RawFile(path.name, *_digest(path, "sha256")) for path in paths]
 
 
@@ -149,7 +189,7 @@ def verify_checksums(root: str | Path) -> None:
             )
 
 
-def validate(root: str | Path, *, canonical: bool = False) -> None:
+def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> None:
     """Read both splits to the end, or for the canonical files compare their checksums.
 
     Raises
@@ -160,8 +200,8 @@ def validate(root: str | Path, *, canonical: bool = False) -> None:
     if canonical:
         verify_checksums(root)
     else:
-        for split in PREFIXES:
-            load_digits(root, split)
+        for split in layout.prefixes:
+            load_digits(root, split, layout=layout)
 
 
 def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
@@ -194,7 +234,7 @@ def class_means(digits: DigitSet) -> np.ndarray:
     return np.stack([images.sum(axis=0, dtype=np.int64) / max(1, len(images)) for images in classes])
 
 
-def load_digits(root: str | Path, split: Split, *, canonical: bool = False) -> DigitSet:
+def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> DigitSet:
     """Read and validate the images and labels of one split.
 
     Parameters
@@ -205,6 +245,8 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False) -> D
         Which two of them.
     canonical : bool, default=False
         Hold the files to the checksums of MNIST and read them with `torchvision.datasets.MNIST`.
+    layout : Layout, default=MNIST_LAYOUT
+        How the files are named, and what lies in them.
 
     Returns
     -------
@@ -230,21 +272,24 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False) -> D
     if split not in PREFIXES:
         raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, PREFIXES))}")
     root = Path(root)
-    image_path = find_file(root, f"{PREFIXES[split]}-images-idx3-ubyte")
-    label_path = find_file(root, f"{PREFIXES[split]}-labels-idx1-ubyte")
+    image_path = find_file(root, layout.images_name(split))
+    label_path = find_file(root, layout.labels_name(split))
     if canonical:
         images, labels = _read_with_torchvision(root, split)
     else:
-        images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, LABELS_MAGIC)
+        images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, layout.labels_magic)
+        images = np.ascontiguousarray(images.swapaxes(1, 2)) if layout.transposed else images
+        labels = labels[:, 0] if labels.ndim == 2 else labels
     if len(images) != len(labels):
         raise DatasetError(
             f"{image_path} holds {len(images):,} images and {label_path} {len(labels):,} labels; "
             "the two must come from the same data set"
         )
-    if labels.max() >= NUM_CLASSES:
-        where = int(np.argmax(labels >= NUM_CLASSES))
+    outside = (labels < 0) | (labels >= NUM_CLASSES)
+    if outside.any():
+        where = int(np.argmax(outside))
         raise DatasetError(f"{label_path}: label {where:,} is {labels[where]}; labels must lie in 0–{NUM_CLASSES - 1}")
-    return DigitSet(images, labels)
+    return DigitSet(images, labels.astype(np.uint8, copy=False))
 
 
 def _is_there(path: Path) -> bool:
@@ -300,18 +345,19 @@ def _read_with_torchvision(root: Path, split: Split) -> tuple[np.ndarray, np.nda
 
 
 def _read_idx(path: Path, magic: int) -> np.ndarray:
-    """Array held by an IDX file of images or labels, uint8."""
+    """Array held by an IDX file of images or labels: bytes, or big-endian integers."""
+    item_bytes = ITEM_BYTES[magic >> 8]
     with _opened(path) as (file, size):
         stream = _Gunzip(path, file) if path.suffix == ".gz" else file
         shape = _read_header(path, stream, magic)
-        expected = math.prod(shape)
+        expected = math.prod(shape) * item_bytes
         if path.suffix == ".gz":
-            _require_credible(path, shape, size)
+            _require_credible(path, shape[0], expected, size)
         else:
-            _require_length(path, shape, size - 4 * (1 + len(shape)))
+            _require_length(path, shape[0], expected, size - 4 * (1 + len(shape)))
         data = _read_at_most(stream, expected + 1)
-    _require_length(path, shape, len(data))
-    return np.frombuffer(data, np.uint8).reshape(shape)
+    _require_length(path, shape[0], expected, len(data))
+    return np.frombuffer(data, np.uint8 if item_bytes == 1 else ">i4").reshape(shape)
 
 
 def _read_header(path: Path, stream: Readable, magic: int) -> tuple[int, ...]:
@@ -334,35 +380,35 @@ def _read_header(path: Path, stream: Readable, magic: int) -> tuple[int, ...]:
         raise DatasetError(
             f"{path} holds images of {shape[1]}×{shape[2]} pixels; they must be {IMAGE_SIDE}×{IMAGE_SIDE}"
         )
+    if dimensions == 2 and shape[1] != LABEL_COLUMNS:
+        raise DatasetError(f"{path} holds labels of {shape[1]:,} columns; they must have {LABEL_COLUMNS}")
     return tuple(shape)
 
 
-def _require_length(path: Path, shape: tuple[int, ...], length: int) -> None:
+def _require_length(path: Path, items: int, expected: int, length: int) -> None:
     """Hold the bytes behind a header to what it announces."""
-    expected = math.prod(shape)
     if length < expected:
         raise DatasetError(
-            f"{path} is truncated: its header announces {shape[0]:,} items, {expected:,} bytes, "
+            f"{path} is truncated: its header announces {items:,} items, {expected:,} bytes, "
             f"and only {max(length, 0):,} are there; fetch the file again"
         )
     if length > expected:
         raise DatasetError(
-            f"{path} holds more bytes than the {shape[0]:,} items its header announces; fetch the file again"
+            f"{path} holds more bytes than the {items:,} items its header announces; fetch the file again"
         )
 
 
-def _require_credible(path: Path, shape: tuple[int, ...], size: int) -> None:
+def _require_credible(path: Path, items: int, expected: int, size: int) -> None:
     """Refuse a gzip file too short or too long for what its header announces, before it is expanded."""
-    expected = math.prod(shape)
     if expected > max(UNSUSPICIOUS_BYTES, MAX_EXPANSION * size):
         raise DatasetError(
-            f"{path} is truncated, or made to fill the memory: its header announces {shape[0]:,} items, "
+            f"{path} is truncated, or made to fill the memory: its header announces {items:,} items, "
             f"{expected:,} bytes, and only {size:,} are there, compressed; fetch the file again"
         )
     # Deflate adds less than a hundredth to what it can't compress.
     if size > expected + expected // 100 + GZIP_PIECE:
         raise DatasetError(
-            f"{path} holds more bytes than the {shape[0]:,} items its header announces; fetch the file again"
+            f"{path} holds more bytes than the {items:,} items its header announces; fetch the file again"
         )
 
 

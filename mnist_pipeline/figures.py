@@ -62,6 +62,7 @@ STYLE: Any = {
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
 }
+SHORT_NAME = 3  # characters of a class that fit in the place of a digit
 NUM_LAYERS = 12
 MATRIX_PIXELS = 400  # about as many as a matrix has in its figure
 PNG_EFFORT = 3  # of 9: a tenth larger files in half the time
@@ -208,7 +209,8 @@ def image_grid(
         images = images / np.maximum(np.abs(images).max(axis=(1, 2), keepdims=True), 1e-30)
     rows = -(-len(images) // columns)
     height, width = images.shape[1:]
-    gap = 12 / 28 * height if captions else height / 14
+    lines = max((caption.count("\n") + 1 for caption in captions), default=1)
+    gap = 12 / 28 * height * lines if captions else height / 14
     step_y, step_x = height + round(gap), width + max(1, width // 14)
     mosaic = np.full((rows * step_y, columns * step_x), np.nan)
     for place, image in enumerate(images):
@@ -325,6 +327,8 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], 
 def glyph_scatter_panel(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Panel:
     """Points in the plane of the first two components, each drawn as the name of its class in its colour.
 
+    Where names are too long for that, each class has a marker.
+
     The points of class k are the group `class-k` of an SVG, in their order.
 
     Parameters
@@ -335,20 +339,25 @@ def glyph_scatter_panel(points: np.ndarray, labels: np.ndarray, names: Sequence[
         Of the classes.
     """
 
+    long = _are_long(names)
+    marks = [MARKERS[k % len(MARKERS)] if long else f"${name}$" for k, name in enumerate(names)]
+
     def draw(axes: Axes) -> None:
-        for k, name in enumerate(names):
+        for k in range(len(names)):
             of_class = points[labels == k]
             style: dict[str, Any] = {
                 "s": 30,
                 "color": COLORS[k % len(COLORS)],
-                "marker": f"${name}$",
+                "marker": marks[k],
                 "linewidths": 0.4,
             }
             axes.scatter(of_class[:, 0], of_class[:, 1], gid=f"class-{k}", **style)
         axes.set(title=f"{len(points):,} images on the first two components")
         axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
-        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": min(10, len(names))}
-        axes.legend(handles=_class_handles(names), title="class", columnspacing=0.8, handletextpad=0.1, **place)
+        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+        place["ncols"] = min(4 if long else 10, len(names))
+        handles = _class_handles(names, marks if long else "o")
+        axes.legend(handles=handles, title="class", columnspacing=0.8, handletextpad=0.1, **place)
         axes.grid(alpha=0.4)
 
     return draw
@@ -419,7 +428,7 @@ def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Seq
     return image_grid(
         (weights * deviations).reshape(len(weights), side, side),
         columns=min(5, len(weights)),
-        captions=[f"class {name}" for name in names],
+        captions=list(names) if _are_long(names) else [f"class {name}" for name in names],
         title="Weights, each times its pixel's deviation",
         cmap="RdBu_r",
         symmetric=True,
@@ -585,6 +594,8 @@ def gradients_panel(place: Place, title: str, limit: float) -> Panel:
 
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
     """Counts of true class (rows) against predicted class (columns); colour shows the errors."""
+    long = _are_long(names)
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right"} if long else {}
 
     def draw(axes: Axes) -> None:
         errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
@@ -602,13 +613,15 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
                     color="white" if dark and row != column else INK,
                     fontweight="bold" if row == column else "normal",
                 )
-        axes.set_xticks(range(len(names)), names)
+        axes.set_xticks(range(len(names)), names, **turned)
         axes.set_yticks(range(len(names)), names)
         axes.set(title=title, xlabel="predicted class", ylabel="true class")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
 
-    return side_by_side(draw, size=(5.2, 5.2), left=BOTTOM)
+    margin = 1.2 if long else BOTTOM
+    side = 5.2 + margin - BOTTOM
+    return side_by_side(draw, size=(side, side), left=margin, bottom=margin)
 
 
 def accuracies(evaluations: Mapping[str, Evaluation]) -> Figure:
@@ -638,6 +651,43 @@ def accuracies_panel(evaluations: Mapping[str, Evaluation]) -> Panel:
         axes.margins(x=0.08)
         axes.set_xlabel("accuracy (%)")
         axes.grid(axis="x", alpha=0.6)
+
+    return draw
+
+
+def across(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
+    """Accuracy of each model on each data set with its 95% interval, a row a data set.
+
+    Parameters
+    ----------
+    scores : mapping from title to mapping from model to (accuracy, low, high)
+        Shares in 0–1.
+    """
+    size = (5.2, 0.75 * len(scores) + 1.5)
+    return side_by_side(across_panel(scores), size=size, left=1.35, bottom=1.05)
+
+
+def across_panel(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Panel:
+    """Accuracy of each model on each data set with its 95% interval, the first data set on top."""
+
+    def draw(axes: Axes) -> None:
+        titles = list(scores)
+        step = 0.6 / max(1, len(MODEL_TITLES) - 1)  # of the rows of models within that of a data set
+        for place, (model, title) in enumerate(MODEL_TITLES.items()):
+            style: dict[str, Any] = {"color": COLORS[place], "marker": MARKERS[place], "markersize": 5}
+            axes.plot([], [], linestyle="", label=title, **style)
+            for row, found in enumerate(scores.values()):
+                accuracy, low, high = (100 * share for share in found[model])
+                y = row - 0.3 + place * step
+                axes.plot([low, high], [y, y], color=COLORS[place], linewidth=2, solid_capstyle="butt")
+                axes.plot([accuracy], [y], **style)
+        axes.set_yticks(range(len(titles)), titles)
+        axes.set_ylim(len(titles) - 0.5, -0.5)
+        axes.set(title="Accuracy on the test images, 95% interval", xlabel="accuracy (%)")
+        axes.margins(x=0.05)
+        axes.grid(axis="x", alpha=0.6)
+        place_below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "ncols": 2}
+        axes.legend(fontsize=8, borderaxespad=4.6, **place_below)  # below the label of the axis
 
     return draw
 
@@ -677,10 +727,22 @@ def _coarse(values: np.ndarray) -> np.ndarray:
     return np.asarray(values.reshape(side, block, side, block).mean(axis=(1, 3)))
 
 
-def _class_handles(names: Sequence[str]) -> list[Line2D]:
-    """What a legend shows of each class: its colour and its name."""
+def misread(names: Sequence[str], true: int, predicted: int, told: str = "") -> str:
+    """A caption that says what an image is, and what it was taken for; in lines where the names are long."""
+    if _are_long(names):
+        return "\n".join(filter(None, (names[true], f"→ {names[predicted]}", told)))
+    return ", ".join(filter(None, (f"{names[true]} → {names[predicted]}", told)))
+
+
+def _are_long(names: Sequence[str]) -> bool:
+    """Whether names of classes need more room than a few characters."""
+    return max(map(len, names)) > SHORT_NAME
+
+
+def _class_handles(names: Sequence[str], marks: Sequence[str] = "o") -> list[Line2D]:
+    """What a legend shows of each class: its colour, its mark and its name."""
     return [
-        Line2D([], [], color=COLORS[k % len(COLORS)], marker="o", linestyle="", label=name)
+        Line2D([], [], color=COLORS[k % len(COLORS)], marker=marks[k % len(marks)], linestyle="", label=name)
         for k, name in enumerate(names)
     ]
 

@@ -22,7 +22,7 @@ NETWORK_TITLES = {"mlp": "MLP", "cnn": "CNN"}
 def draw(document: Mapping[str, Any], images: Images) -> dict[str, str]:
     """Every chart by name, as SVG to be put into the page."""
     drawn = {**_overview(document), **_pca(document, images), **_harris(document), **_models(document)}
-    drawn |= _robustness(document)
+    drawn |= {**_robustness(document), **_across(document)}
     return {name: figures.svg(figure, name) for name, figure in drawn.items()}
 
 
@@ -78,6 +78,16 @@ def _robustness(document: Mapping[str, Any]) -> dict[str, Figure]:
         )
         for name, found in document["robustness"]["disturbances"].items()
     }
+
+
+def _across(document: Mapping[str, Any]) -> dict[str, Figure]:
+    if not document["across"]:
+        return {}
+    scores = {
+        found["title"]: {model: (score["accuracy"], *score["interval"]) for model, score in found["models"].items()}
+        for found in document["across"].values()
+    }
+    return {"across": figures.across(scores)}
 
 
 def _learning(name: str, curves: Mapping[str, Any]) -> dict[str, figures.Panel]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mnist_pipeline import pca, robustness
+from mnist_pipeline.data_sets import MNIST, DataSet
 from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
 from mnist_pipeline.harris import Place
 from mnist_pipeline.report.words import comparison_in_words, disturbance_in_words, robustness_in_words
@@ -73,9 +74,10 @@ class Facts(NamedTuple):
     ----------
     run : mapping
         `id`, `started` (ISO 8601), `source` (the data set), `canonical` (whether that is MNIST).
+    data_set : DataSet
+        What the classes are called, and what the images show.
     files : sequence of mappings
         The raw files: `name`, `size`, `sha256`.
-    class_names : sequence of str
     train_labels, test_labels : ndarrays of shape (n,), uint8
     mean : ndarray of shape (784,), float64
     eigenvalues : ndarray of shape (784,), float64
@@ -106,6 +108,9 @@ class Facts(NamedTuple):
     robustness : mapping of columns
         As `robustness.measure` gives them.
     champion : Champion
+    across : mapping of columns, or None
+        A row a model on a data set: `data_set`, `title`, `model`, `accuracy`, `interval_low`, `interval_high`,
+        `errors`, `total`; None where data sets are not compared.
     seconds : mapping from model to float or None
         Training and prediction.
     assets : mapping from asset to its provenance
@@ -114,8 +119,8 @@ class Facts(NamedTuple):
     """
 
     run: Mapping[str, Any]
+    data_set: DataSet
     files: Sequence[Mapping[str, Any]]
-    class_names: Sequence[str]
     train_labels: np.ndarray
     test_labels: np.ndarray
     mean: np.ndarray
@@ -139,6 +144,7 @@ class Facts(NamedTuple):
     comparison: Comparison
     robustness: Mapping[str, Sequence[Any]]
     champion: Champion
+    across: Mapping[str, Sequence[Any]] | None
     seconds: Mapping[str, float | None]
     assets: Mapping[str, Mapping[str, Any]]
     versions: Mapping[str, str]
@@ -183,7 +189,8 @@ def compose(facts: Facts) -> dict[str, Any]:
             "accuracy": facts.champion.accuracy,
             "errors": facts.champion.errors,
         },
-        "notebook": {model: dict(printed) for model, printed in NOTEBOOK.items()},
+        "across": _across(facts.across),
+        "notebook": {model: dict(printed) for model, printed in NOTEBOOK.items()} if _about_digits(facts) else {},
         "assets": dict(facts.assets),
         "versions": dict(facts.versions),
         "machine": dict(facts.machine),
@@ -192,14 +199,14 @@ def compose(facts: Facts) -> dict[str, Any]:
 
 def _data(facts: Facts) -> dict[str, Any]:
     splits = {"train": facts.train_labels, "test": facts.test_labels}
+    names = facts.data_set.class_names
     return {
         **{split: len(labels) for split, labels in splits.items()},
-        "class_names": list(facts.class_names),
-        "class_counts": {
-            split: np.bincount(labels, minlength=len(facts.class_names)).tolist() for split, labels in splits.items()
-        },
+        "class_names": list(names),
+        "class_counts": {split: np.bincount(labels, minlength=len(names)).tolist() for split, labels in splits.items()},
         "mean_grey_level": float(facts.mean.mean()),
         "never_inked": int(np.count_nonzero(facts.mean == 0)),
+        **{name: getattr(facts.data_set, name) for name in ("heading", "noun", "nouns", "handwritten")},
     }
 
 
@@ -310,13 +317,28 @@ def _robustness(facts: Facts) -> dict[str, Any]:
             name: {
                 **curve._asdict(),
                 "small": list(robustness.DISTURBANCES[name].small),
-                "in_words": disturbance_in_words(curve),
+                "in_words": disturbance_in_words(curve, facts.data_set.nouns),
             }
             for name, curve in curves.items()
         },
         "models": models,
         "in_words": robustness_in_words(models),
     }
+
+
+def _across(columns: Mapping[str, Sequence[Any]] | None) -> dict[str, Any]:
+    """By data set its title, and what ranks each model on it; empty unless there are several."""
+    found: dict[str, Any] = {}
+    for row in zip(*columns.values(), strict=True) if columns else ():
+        name, title, model, accuracy, low, high, errors, total = row
+        of_set = found.setdefault(name, {"title": title, "models": {}})
+        of_set["models"][model] = {"accuracy": accuracy, "interval": [low, high], "errors": errors, "total": total}
+    return found if len(found) > 1 else {}
+
+
+def _about_digits(facts: Facts) -> bool:
+    """Whether the report is the one that the course notebook on MNIST grew into."""
+    return facts.data_set.name == MNIST.name
 
 
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:

@@ -13,6 +13,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from mnist_pipeline.evaluation import MODEL_TITLES
+from mnist_pipeline.figures import SHORT_NAME
 from mnist_pipeline.report import charts, pictures, words
 from mnist_pipeline.report.document import Images
 
@@ -31,6 +32,7 @@ FILTERS = {
     "seconds": words.seconds,
     "power": words.power,
     "probability": words.probability,
+    "with_article": words.with_article,
 }
 
 
@@ -46,6 +48,7 @@ def render(document: Mapping[str, Any], images: Images) -> str:
             **document,
             titles=MODEL_TITLES,
             best=next(iter(document["comparison"]["models"])),
+            long_names=max(map(len, document["data"]["class_names"])) > SHORT_NAME,
             charts={name: Markup(svg) for name, svg in charts.draw(document, images).items()},
             pictures=_pictures(document, images),
             atlases={"test": test_atlas, "train": train_atlas},

@@ -26,7 +26,7 @@ def comparison_in_words(comparison: Comparison) -> list[str]:
     return [_pair_in_words(pair, level) for pair in comparison.pairs]
 
 
-def disturbance_in_words(curves: Curves) -> str:
+def disturbance_in_words(curves: Curves, nouns: str = "digits") -> str:
     """Where a disturbance is hardest for all models together, and what the best and the worst still read there."""
     at_each = list(zip(*curves.accuracies.values(), strict=True))
     place = min(range(len(at_each)), key=lambda i: sum(at_each[i]))
@@ -34,9 +34,9 @@ def disturbance_in_words(curves: Curves) -> str:
     best, worst = max(shares, key=lambda model: shares[model]), min(shares, key=lambda model: shares[model])
     hardest = f"Hardest at {curves.amounts[place]:g} ({curves.unit}): "
     if shares[best] == shares[worst]:
-        return f"{hardest}every model reads {percent(shares[best], 1)} of the digits."
+        return f"{hardest}every model reads {percent(shares[best], 1)} of the {nouns}."
     return (
-        f"{hardest}{NAMES[best]} still reads {percent(shares[best], 1)} of the digits, "
+        f"{hardest}{NAMES[best]} still reads {percent(shares[best], 1)} of the {nouns}, "
         f"{NAMES[worst]} {percent(shares[worst], 1)}."
     )
 
@@ -56,6 +56,11 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
 def percent(share: float, digits: int = 2) -> str:
     """A share of 0–1 in percent."""
     return f"{100 * share:.{digits}f}%"
+
+
+def with_article(noun: str) -> str:
+    """A noun after "a" or "an"."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def count(number: int) -> str:

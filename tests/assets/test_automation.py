@@ -57,7 +57,7 @@ def test_the_sensor_asks_for_nothing_when_they_did_not(data: Path, instance: dg.
 
 def test_the_first_look_compares_with_what_was_recorded_by_a_run(data: Path, instance: dg.DagsterInstance) -> None:
     assert _look(instance).run_requests
-    digits.observe_data_directory(instance)
+    digits.observe_data_directories(instance)
     assert not _look(instance).run_requests
 
 

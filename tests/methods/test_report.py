@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from mnist_pipeline import evaluation, harris, pca, robustness
+from mnist_pipeline.data_sets import MNIST
 from mnist_pipeline.datasets import CLASS_NAMES, DigitSet, class_means, first_of_each_class
 from mnist_pipeline.evaluation import MODEL_TITLES
 from mnist_pipeline.report import charts, document, page, words
@@ -111,6 +112,27 @@ def components(small_train: DigitSet) -> tuple[np.ndarray, np.ndarray, pca.Eigen
     return mean, covariance, pca.eigendecomposition(covariance)
 
 
+def made_up_across() -> dict[str, list[Any]]:
+    """Two data sets, as the asset that compares them gives them: the second one harder by a tenth."""
+    rows = [
+        (name, title, model, errors, 500)
+        for name, title, more in (("mnist", "MNIST", 0), ("fashion-mnist", "Fashion-MNIST", 50))
+        for model, errors in (("cnn", 5 + more), ("mlp", 9 + more), ("knn", 14 + more), ("softmax", 40 + more))
+    ]
+    low, high = zip(*(evaluation.wilson_interval(total - errors, total) for *_, errors, total in rows), strict=True)
+    names, titles, models, errors, totals = (list(column) for column in zip(*rows, strict=True))
+    return {
+        "data_set": names,
+        "title": titles,
+        "model": models,
+        "accuracy": [1 - wrong / total for wrong, total in zip(errors, totals, strict=True)],
+        "interval_low": list(low),
+        "interval_high": list(high),
+        "errors": errors,
+        "total": totals,
+    }
+
+
 def made_up_robustness() -> dict[str, list[Any]]:
     """Models that read 97% to 100% undisturbed, and less the further an amount is from that."""
     rows = [
@@ -152,7 +174,7 @@ def facts(small_train: DigitSet, small_test: DigitSet, digits: np.ndarray, compo
     return Facts(
         run={"id": "0f3a" * 9, "started": "2026-03-04T05:06:07+00:00", "source": "MNIST", "canonical": True},
         files=[{"name": "train-images-idx3-ubyte.gz", "size": 9_912_422, "sha256": "440fcabf" * 8}],
-        class_names=CLASS_NAMES,
+        data_set=MNIST,
         train_labels=small_train.labels,
         test_labels=true,
         mean=mean,
@@ -209,6 +231,7 @@ def facts(small_train: DigitSet, small_test: DigitSet, digits: np.ndarray, compo
         champion=evaluation.Champion(
             best, evaluations[best].accuracy, evaluations[best].errors, predictions[best].tolist()
         ),
+        across=made_up_across(),
         seconds={"knn": 4.3, "softmax": 3.5, "mlp": 121.0, "cnn": None},
         assets={
             "raw_mnist": {
@@ -572,7 +595,8 @@ def test_names_from_outside_cannot_become_markup(facts: Facts, images: Images) -
 @pytest.mark.parametrize("name", ["</script><b>", "<!-- <script>"])
 def test_names_cannot_end_or_prolong_the_data_of_the_script(name: str, facts: Facts, images: Images) -> None:
     names = [name, *CLASS_NAMES[1:]]
-    html = page.render(document.compose(facts._replace(class_names=names)), images)
+    named = dataclasses.replace(MNIST, class_names=tuple(names))
+    html = page.render(document.compose(facts._replace(data_set=named)), images)
     (data,) = re.findall(r'<script type="application/json" id="page-data">(.*?)</script>', html, re.DOTALL)
     assert json.loads(data)["names"] == names
     assert not re.search(r"<[/!s]", data)  # "<!--" and "<script" let "</script>" end nothing

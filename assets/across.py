@@ -1,0 +1,70 @@
+"""The models across data sets: the one asset that reads what several data sets have stored."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import pandas as pd
+
+from assets import data_sets, storage
+from assets.checks import at_most, checks
+from assets.evaluation import ACROSS, GROUP, MODELS, origin
+from assets.results import result, stopwatch
+from mnist_pipeline.evaluation import Evaluation
+
+COLUMNS = ["data_set", "title", "model", "accuracy", "interval_low", "interval_high", "errors", "total"]
+CHECKS = {
+    "within_interval": "An accuracy lies in its interval; how many lie outside of it.",
+}
+
+
+def data_set_comparison_of(located: Sequence[data_sets.Located]) -> dg.AssetsDefinition:
+    """The asset that compares these data sets.
+
+    It comes after the evaluations of all, and loads none of them through Dagster, which would fail where one data set
+    is not materialized yet: it reads what is recorded.
+    """
+
+    @dg.asset(
+        name=ACROSS,
+        group_name=GROUP,
+        kinds={"pandas"},
+        deps=[each.key(f"{model}_evaluation") for each in located for model in MODELS],
+        check_specs=checks(ACROSS, CHECKS),
+    )
+    def data_set_comparison(context: dg.AssetExecutionContext):
+        """Accuracy of each model, with its 95% Wilson interval, on each data set that is evaluated: a row each."""
+        with stopwatch() as watch:
+            table = compare(context.instance, located)
+        outside = ~table["accuracy"].between(table["interval_low"], table["interval_high"])
+        titles = table["title"].unique()
+        return result(
+            table,
+            f"{len(titles)} of {len(located)} data sets: {', '.join(titles) or 'none is evaluated yet'}",
+            seconds=watch.seconds,
+            tables={"models": table},
+            checks={"within_interval": at_most(outside.sum(), 0)},
+        )
+
+    return data_set_comparison
+
+
+def compare(instance: dg.DagsterInstance, located: Sequence[data_sets.Located]) -> pd.DataFrame:
+    """A row a model for each data set of which all models are evaluated, the best model first."""
+    rows = []
+    for each in located:
+        found = {model: _evaluation(instance, each.key(f"{model}_evaluation")) for model in MODELS}
+        known = {model: evaluation for model, evaluation in found.items() if evaluation is not None}
+        if len(known) == len(MODELS):
+            for model, evaluation in sorted(known.items(), key=lambda item: item[1].errors):
+                figures = (evaluation.accuracy, *evaluation.interval, evaluation.errors, evaluation.total)
+                rows.append((each.known.name, each.known.title, model, *figures))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _evaluation(instance: dg.DagsterInstance, key: dg.AssetKey) -> Evaluation | None:
+    """What is stored of an evaluation, as Dagster recorded it last; None if it was never materialized."""
+    recorded = origin(instance, key)["data_version"]
+    if recorded is None:
+        return None
+    stored, name = storage.of_asset(key.to_user_string())
+    return stored.read(name, recorded)
