@@ -6,10 +6,8 @@ import errno
 import hashlib
 import math
 import os
-import shutil
 import stat
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +45,13 @@ PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
 FILE_NAMES = tuple(
     f"{prefix}-{kind}" for prefix in PREFIXES.values() for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
 )
+# MD5 sums of the compressed files of MNIST, as torchvision publishes them.
+MNIST_SUMS = {
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
 
 
 class DatasetError(ValueError):
@@ -131,16 +136,14 @@ def raw_files(root: str | Path) -> list[RawFile]:
 
 
 def verify_checksums(root: str | Path) -> None:
-    """Hold the files under `root` to the MD5 sums that torchvision publishes for MNIST.
+    """Hold the files under `root` to the MD5 sums of MNIST's.
 
     Raises
     ------
     DatasetError
         If a file is missing, can't be read, or its sum differs.
     """
-    from torchvision.datasets import MNIST
-
-    for name, md5 in MNIST.resources:
+    for name, md5 in MNIST_SUMS.items():
         path = find_file(Path(root), name.removesuffix(".gz"))
         if _digest(path, "md5")[1] != md5:
             raise DatasetError(
@@ -204,7 +207,7 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False) -> D
     split : {"train", "test"}
         Which two of them.
     canonical : bool, default=False
-        Hold the files to the checksums of MNIST and read them with `torchvision.datasets.MNIST`.
+        Hold the files to the checksums of MNIST.
 
     Returns
     -------
@@ -232,10 +235,9 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False) -> D
     root = Path(root)
     image_path = find_file(root, f"{PREFIXES[split]}-images-idx3-ubyte")
     label_path = find_file(root, f"{PREFIXES[split]}-labels-idx1-ubyte")
+    images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, LABELS_MAGIC)
     if canonical:
-        images, labels = _read_with_torchvision(root, split)
-    else:
-        images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, LABELS_MAGIC)
+        verify_checksums(root)  # after reading, so that what changed meanwhile is refused
     if len(images) != len(labels):
         raise DatasetError(
             f"{image_path} holds {len(images):,} images and {label_path} {len(labels):,} labels; "
@@ -274,29 +276,6 @@ def _digest(path: Path, algorithm: str) -> tuple[int, str]:
             digest.update(chunk)
             size += len(chunk)
     return size, digest.hexdigest()
-
-
-def _read_with_torchvision(root: Path, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels as torchvision reads them, from a copy: it extracts beside what it reads."""
-    from torchvision.datasets import MNIST
-
-    verify_checksums(root)
-    try:
-        with tempfile.TemporaryDirectory(prefix="mnist-pipeline-") as scratch:
-
-            class OneSplit(MNIST):  # type: ignore[misc]  # torchvision carries no types
-                resources = [pair for pair in MNIST.resources if pair[0].startswith(PREFIXES[split])]  # noqa: RUF012
-                raw_folder = scratch
-
-            for name, _ in MNIST.resources:
-                shutil.copy(root / name, scratch)
-            verify_checksums(scratch)  # torchvision would download what changed in between
-            digits = OneSplit(scratch, train=split == "train", download=True)
-    except OSError as error:
-        raise UnreadableError(
-            f"{root} can't be copied to a temporary directory ({error}); free some space there, or set TMPDIR"
-        ) from error
-    return digits.data.numpy(), digits.targets.numpy().astype(np.uint8)
 
 
 def _read_idx(path: Path, magic: int) -> np.ndarray:
