@@ -46,7 +46,7 @@ CHECKS = {
 }
 ACROSS = "data_set_comparison"
 MAX_REPORT_BYTES = 4_000_000
-LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch", "torchvision")
+LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")
 
 
 def _evaluation_asset(model: str) -> dg.AssetsDefinition:

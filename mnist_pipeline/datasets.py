@@ -6,10 +6,8 @@ import errno
 import hashlib
 import math
 import os
-import shutil
 import stat
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -87,6 +85,13 @@ MNIST_LAYOUT = Layout(PREFIXES)
 EMNIST_DIGITS_LAYOUT = Layout({"train": "emnist-digits-train", "test": "emnist-digits-test"}, transposed=True)
 QMNIST_LAYOUT = Layout({"train": "qmnist-train", "test": "qmnist-test"}, "labels-idx2-int", LABEL_ROWS_MAGIC)
 FILE_NAMES = MNIST_LAYOUT.file_names
+# MD5 sums of the compressed files of MNIST, as torchvision publishes them.
+MNIST_SUMS = {
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
 
 
 class DatasetError(ValueError):
@@ -171,16 +176,14 @@ def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
 
 
 def verify_checksums(root: str | Path) -> None:
-    """Hold the files under `root` to the MD5 sums that torchvision publishes for MNIST.
+    """Hold the files under `root` to the MD5 sums of MNIST's.
 
     Raises
     ------
     DatasetError
         If a file is missing, can't be read, or its sum differs.
     """
-    from torchvision.datasets import MNIST
-
-    for name, md5 in MNIST.resources:
+    for name, md5 in MNIST_SUMS.items():
         path = find_file(Path(root), name.removesuffix(".gz"))
         if _digest(path, "md5")[1] != md5:
             raise DatasetError(
@@ -244,7 +247,7 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     split : {"train", "test"}
         Which two of them.
     canonical : bool, default=False
-        Hold the files to the checksums of MNIST and read them with `torchvision.datasets.MNIST`.
+        Hold the files to the checksums of MNIST.
     layout : Layout, default=MNIST_LAYOUT
         How the files are named, and what lies in them.
 
@@ -274,12 +277,11 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     root = Path(root)
     image_path = find_file(root, layout.images_name(split))
     label_path = find_file(root, layout.labels_name(split))
+    images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, layout.labels_magic)
+    images = np.ascontiguousarray(images.swapaxes(1, 2)) if layout.transposed else images
+    labels = labels[:, 0] if labels.ndim == 2 else labels
     if canonical:
-        images, labels = _read_with_torchvision(root, split)
-    else:
-        images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, layout.labels_magic)
-        images = np.ascontiguousarray(images.swapaxes(1, 2)) if layout.transposed else images
-        labels = labels[:, 0] if labels.ndim == 2 else labels
+        verify_checksums(root)  # after reading, so that what changed meanwhile is refused
     if len(images) != len(labels):
         raise DatasetError(
             f"{image_path} holds {len(images):,} images and {label_path} {len(labels):,} labels; "
@@ -319,29 +321,6 @@ def _digest(path: Path, algorithm: str) -> tuple[int, str]:
             digest.update(chunk)
             size += len(chunk)
     return size, digest.hexdigest()
-
-
-def _read_with_torchvision(root: Path, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels as torchvision reads them, from a copy: it extracts beside what it reads."""
-    from torchvision.datasets import MNIST
-
-    verify_checksums(root)
-    try:
-        with tempfile.TemporaryDirectory(prefix="mnist-pipeline-") as scratch:
-
-            class OneSplit(MNIST):  # type: ignore[misc]  # torchvision carries no types
-                resources = [pair for pair in MNIST.resources if pair[0].startswith(PREFIXES[split])]  # noqa: RUF012
-                raw_folder = scratch
-
-            for name, _ in MNIST.resources:
-                shutil.copy(root / name, scratch)
-            verify_checksums(scratch)  # torchvision would download what changed in between
-            digits = OneSplit(scratch, train=split == "train", download=True)
-    except OSError as error:
-        raise UnreadableError(
-            f"{root} can't be copied to a temporary directory ({error}); free some space there, or set TMPDIR"
-        ) from error
-    return digits.data.numpy(), digits.targets.numpy().astype(np.uint8)
 
 
 def _read_idx(path: Path, magic: int) -> np.ndarray:

@@ -45,7 +45,6 @@ def serve() -> None:
 def _preload() -> None:
     import scipy.stats  # noqa: F401
     import torch
-    import torchvision  # noqa: F401
 
     from assets import launch
     from mnist_pipeline import figures, knn, networks, pca, softmax, training  # noqa: F401
