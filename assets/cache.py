@@ -73,7 +73,8 @@ class Cache:
                 "directory that can, with room for the largest value"
             ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def _shrink(self, newest: Entry) -> None:
         """Remove the copies that were opened longest ago until the others fit, and what killed processes left."""

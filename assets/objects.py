@@ -102,9 +102,6 @@ class Objects:
             parameters["IfNoneMatch"] = "*"
         elif condition is not None:
             parameters["IfMatch"] = condition
-        kind = mimetypes.guess_type(name)[0]
-        if kind is not None:
-            parameters["ContentType"] = kind
         return str(self._ask("put_object", Key=self.prefix + name, **parameters)["ETag"])
 
     def get(self, name: str) -> Found | None:
@@ -138,7 +135,7 @@ class Objects:
         return Head(answer["ContentLength"], str(answer["ETag"]), base64.b64decode(encoded).hex() if encoded else None)
 
     def copy(self, source: str, target: str) -> None:
-        """Copy an object within the store.
+        """Copy an object within the store; a browser that is pointed at it is told of which kind it is by its name.
 
         Raises
         ------
@@ -146,7 +143,9 @@ class Objects:
             If there is no source.
         """
         origin = {"Bucket": self.bucket, "Key": self.prefix + source}
-        self._ask("copy_object", Key=self.prefix + target, CopySource=origin, ChecksumAlgorithm="SHA256")
+        kind = mimetypes.guess_type(target)[0] or "application/octet-stream"
+        described: dict[str, str] = {"MetadataDirective": "REPLACE", "ContentType": kind, "ChecksumAlgorithm": "SHA256"}
+        self._ask("copy_object", Key=self.prefix + target, CopySource=origin, **described)
 
     def remove(self, name: str) -> None:
         """Remove an object, if it is there."""
@@ -179,9 +178,11 @@ class Objects:
         import aiohttp
         from botocore.exceptions import BotoCoreError, ClientError
 
+        endpoint = ""
         try:
             await self._files.set_session()
             client = await self._files.get_s3(self.bucket)
+            endpoint = client.meta.endpoint_url
             answer: dict[str, Any] = await getattr(client, method)(Bucket=self.bucket, **parameters)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
@@ -191,7 +192,7 @@ class Objects:
                 raise ConflictError from error
             raise self._unavailable(self._refusal(code, error)) from error
         except (BotoCoreError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._unavailable(self._failure(error)) from error
+            raise self._unavailable(self._failure(error, endpoint)) from error
         return answer
 
     async def _got(self, name: str) -> tuple[bytes, dict[str, Any]]:
@@ -214,7 +215,7 @@ class Objects:
         try:
             return await reading
         except (BotoCoreError, aiohttp.ClientError, OSError) as error:
-            raise self._unavailable(self._failure(error)) from error
+            raise self._unavailable(self._failure(error, "")) from error
 
     def _refusal(self, code: str, error: Exception) -> str:
         """What is wrong, and what to do, by the code of an answer."""
@@ -225,7 +226,7 @@ class Objects:
         message = str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))[:200]
         return f"the store answers {code} ({' '.join(message.split())}); see its documentation, then try again"
 
-    def _failure(self, error: Exception) -> str:
+    def _failure(self, error: Exception, endpoint: str) -> str:
         """The same where there is no answer; of the endpoint, which may hold a password, host and port are told."""
         from botocore.exceptions import NoCredentialsError, PartialCredentialsError, ProfileNotFound
 
@@ -233,8 +234,8 @@ class Objects:
             return f"there are no credentials for it; {CREDENTIALS}"
         if isinstance(error, ValueError) and not isinstance(error, OSError):
             return "AWS_ENDPOINT_URL is no address; write for instance http://127.0.0.1:9000"
-        endpoint = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
-        where = f" at {endpoint.hostname}" + (f":{endpoint.port}" if endpoint.port else "") if endpoint.hostname else ""
+        url = urlsplit(endpoint)
+        where = f" at {url.hostname}" + (f":{url.port}" if url.port else "") if url.hostname else ""
         return f"the store{where} does not answer ({type(error).__name__}); see to AWS_ENDPOINT_URL and the network"
 
     def _unavailable(self, told: str) -> UnavailableError:
@@ -245,5 +246,10 @@ class Objects:
 def file_system(process: int) -> Any:
     """The connection of a process to the store that AWS's own settings name; a forked process needs another one."""
     retries = {"total_max_attempts": ATTEMPTS, "mode": "standard"}
-    config = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS, "retries": retries}
+    config = {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS,
+        "retries": retries,
+        "response_checksum_validation": "when_required",  # what is read is held to the manifest's checksum
+    }
     return fsspec.filesystem("s3", config_kwargs=config, use_listings_cache=False, skip_instance_cache=True)

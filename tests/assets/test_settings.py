@@ -28,6 +28,7 @@ def test_without_variables_the_embedded_data_are_read_and_everything_is_kept_in_
         ("MNIST_PIPELINE_STORAGE", "storage"),
         ("DAGSTER_HOME", "dagster_home"),
         ("MNIST_PIPELINE_INBOX", "inbox"),
+        ("MNIST_PIPELINE_CACHE", "cache"),
     ],
 )
 def test_each_directory_has_its_variable_which_changes_nothing_but_it(
@@ -35,7 +36,7 @@ def test_each_directory_has_its_variable_which_changes_nothing_but_it(
 ) -> None:
     loaded = settings.load({variable: str(tmp_path / "own")})
     assert str(getattr(loaded, field)) == str(tmp_path / "own")
-    others = {"data", "storage", "executor", "dagster_home", "inbox"} - {field}
+    others = {"data", "storage", "executor", "dagster_home", "inbox", "cache"} - {field}
     if variable == "MNIST_PIPELINE_STORAGE":
         others -= {"dagster_home", "inbox"}  # they lie under the storage
     assert all(getattr(loaded, other) == getattr(settings.load({}), other) for other in others)
@@ -59,7 +60,13 @@ def test_an_inbox_out_of_which_the_pipelines_own_files_would_be_moved_is_refused
         settings.load({"MNIST_PIPELINE_INBOX": str(tmp_path), holds: str(tmp_path / "own")})
 
 
-DIRECTORIES = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "DAGSTER_HOME", "MNIST_PIPELINE_INBOX")
+DIRECTORIES = (
+    "MNIST_PIPELINE_DATA",
+    "MNIST_PIPELINE_STORAGE",
+    "DAGSTER_HOME",
+    "MNIST_PIPELINE_INBOX",
+    "MNIST_PIPELINE_CACHE",
+)
 
 
 @pytest.mark.parametrize("variable", DIRECTORIES)
@@ -71,8 +78,7 @@ DIRECTORIES = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "DAGSTER_HOME", 
         ("a\x1b[31mb", "holds control characters"),
         (os.fsdecode(b"/data/\xff"), "is not valid UTF-8; rename the directory"),
         ("  ", "is blank; unset it, or name a directory"),
-        ("s3://bucket/results", "is an address; name a local directory"),
-        ("file:///data", "is an address; name a local directory"),
+        ("file:///data", "is an address"),
         ("~/results", "begins with ~, which only a shell expands; write the whole path"),
     ],
 )
@@ -100,8 +106,10 @@ def test_an_executor_is_known_by_its_exact_name(value: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([*DIRECTORIES, "MNIST_PIPELINE_EXECUTOR"]),
-        st.text(max_size=20) | st.sampled_from(["/", ".", "..", "//", "in_process", "n" * 5_000, "/dev/null/x"]),
+        st.sampled_from([*DIRECTORIES, "MNIST_PIPELINE_EXECUTOR", "MNIST_PIPELINE_CACHE_GB"]),
+        st.text(max_size=20)
+        | st.text(max_size=20).map("s3://{}".format)
+        | st.sampled_from(["/", ".", "..", "//", "in_process", "n" * 5_000, "/dev/null/x", "s3://bucket/a/b", "nan"]),
     )
 )
 @hypothesis.settings(derandomize=True, deadline=None, database=None, max_examples=300)
@@ -115,7 +123,8 @@ def test_any_environment_gives_settings_or_an_error_of_settings(environ: dict[st
     else:
         assert loaded.data.is_absolute()
         assert loaded.dagster_home.is_absolute()
-        assert Path(loaded.storage).is_absolute()
+        assert loaded.cache.is_absolute()
+        assert Path(loaded.storage).is_absolute() or loaded.storage.startswith("s3://")
 
 
 def test_a_data_directory_whose_links_lead_in_a_circle_is_left_to_the_reader_to_refuse(tmp_path: Path) -> None:
@@ -132,6 +141,68 @@ def test_the_dagster_instance_lies_under_the_storage_unless_it_has_its_own_home(
     variables = {"MNIST_PIPELINE_STORAGE": str(tmp_path / "results")}
     assert settings.load(variables).dagster_home == tmp_path / "results" / "dagster"
     assert settings.load({**variables, "DAGSTER_HOME": str(tmp_path / "home")}).dagster_home == tmp_path / "home"
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("s3://bucket", "s3://bucket"),
+        ("s3://bucket/", "s3://bucket"),
+        ("s3://my.bucket-1/mnist/run=7/v1.2_x/", "s3://my.bucket-1/mnist/run=7/v1.2_x"),
+    ],
+)
+def test_a_bucket_is_a_storage_whose_instance_and_inbox_lie_in_a_directory_of_its_own(value: str, address: str) -> None:
+    loaded = settings.load({"MNIST_PIPELINE_STORAGE": value})
+    assert loaded.storage == address
+    assert loaded.dagster_home.parent == loaded.inbox.parent
+    assert loaded.dagster_home.parent.parent == settings.PROJECT / "storage" / "s3"
+    others = (settings.load({"MNIST_PIPELINE_STORAGE": other}) for other in (f"{address}/x", f"{address}-x"))
+    assert all(other.dagster_home != loaded.dagster_home for other in others)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("s3://", "names no bucket"),
+        ("s3:///prefix", "names no bucket"),
+        ("s3://UPPER/prefix", "names no bucket"),
+        ("s3://ab", "names no bucket"),
+        ("s3://bucket:9000/prefix", "names no bucket"),
+        ("s3://bucket/a//b", "has another prefix than names of"),
+        ("s3://bucket/../other", "has another prefix than names of"),
+        ("s3://bucket/./other", "has another prefix than names of"),
+        ("s3://bucket/a b", "has another prefix than names of"),
+        ("s3://bucket/prefix?versionId=3", "has another prefix than names of"),
+        ("s3://bucket/prefix#part", "has another prefix than names of"),
+        ("s3://bucket?x=1", "names no bucket"),
+        ("S3://bucket/prefix", "is an address of an unknown kind; name a local directory, or s3://BUCKET/PREFIX"),
+        ("gs://bucket/prefix", "is an address of an unknown kind; name a local directory, or s3://BUCKET/PREFIX"),
+        ("https://bucket.s3.amazonaws.com", "is an address of an unknown kind"),
+    ],
+)
+def test_an_address_that_names_no_place_in_a_bucket_is_refused(value: str, told: str) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load({"MNIST_PIPELINE_STORAGE": value})
+    assert str(caught.value).startswith(f"MNIST_PIPELINE_STORAGE is {value!a}: it {told}")
+    assert str(caught.value).isprintable()
+
+
+def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:
+    with pytest.raises(settings.SettingsError, match="credentials belong into AWS_ACCESS_KEY_ID") as caught:
+        settings.load({"MNIST_PIPELINE_STORAGE": "s3://name:secret@bucket/prefix"})
+    assert "secret" not in str(caught.value)
+
+
+def test_the_cache_lies_in_that_of_the_user_and_is_bounded(tmp_path: Path) -> None:
+    loaded = settings.load({"XDG_CACHE_HOME": str(tmp_path)})
+    assert (loaded.cache, loaded.cache_bytes) == (tmp_path / "mnist-pipeline", 10_000_000_000)
+    assert settings.load({"MNIST_PIPELINE_CACHE_GB": "0.5"}).cache_bytes == 500_000_000
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "much", "1e300", " "])
+def test_a_size_of_the_cache_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(settings.SettingsError, match=r"MNIST_PIPELINE_CACHE_GB is .*; it must be a number of GB"):
+        settings.load({"MNIST_PIPELINE_CACHE_GB": value})
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
