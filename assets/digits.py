@@ -70,7 +70,7 @@ def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[Any]:
                 f"the files in {configured.data} are not those that raw_mnist recorded; materialize raw_mnist again"
             )
         digits = datasets.load_digits(configured.data, split, canonical=configured.canonical)
-    mean, deviation = float(digits.images.mean()), float(digits.images.std())
+    mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=len(CLASS_NAMES))
     return result(
         digits,
