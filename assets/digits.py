@@ -71,7 +71,7 @@ def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[Any]:
             raw = located.key("raw_mnist").to_user_string()
             raise DatasetError(f"the files in {directory} are not those that {raw} recorded; materialize {raw} again")
         digits = datasets.load_digits(directory, split, canonical=located.canonical, layout=layout)
-    mean, deviation = float(digits.images.mean()), float(digits.images.std())
+    mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=NUM_CLASSES)
     return result(
         digits,

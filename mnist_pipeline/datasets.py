@@ -31,6 +31,7 @@ ITEM_BYTES = {0x08: 1, 0x0C: 4}  # by the third byte of the magic number
 MAX_IMAGES = 1_000_000  # a header that claims more is refused before anything is allocated
 MAX_FILE_BYTES = MAX_IMAGES * IMAGE_SIDE**2 + (1 << 20)
 CHUNK_BYTES = 1 << 20
+HISTOGRAM_ROWS = 128  # images at a time, which stay in cache as the integers that they are counted as
 GZIP_START = b"\x1f\x8b"
 GZIP_PIECE = 1 << 16
 # Images compress up to ten times, blank ones a thousand: what expands further, and to more than a whole blank MNIST
@@ -235,6 +236,15 @@ def class_means(digits: DigitSet) -> np.ndarray:
     """Mean image of each class, float64 (NUM_CLASSES, 28, 28); zero for a class without images."""
     classes = [digits.images[digits.labels == k] for k in range(NUM_CLASSES)]
     return np.stack([images.sum(axis=0, dtype=np.int64) / max(1, len(images)) for images in classes])
+
+
+def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of all pixels of bytes, in grey levels, from the histogram of these."""
+    counts, levels = np.zeros(256, np.int64), np.arange(256)
+    for start in range(0, len(images), HISTOGRAM_ROWS):
+        counts += np.bincount(images[start : start + HISTOGRAM_ROWS].ravel(), minlength=len(levels))
+    mean = counts @ levels / counts.sum()
+    return float(mean), float(np.sqrt(counts @ (levels - mean) ** 2 / counts.sum()))
 
 
 def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> DigitSet:

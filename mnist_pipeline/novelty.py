@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
 from mnist_pipeline import pca
 from mnist_pipeline.datasets import IMAGE_SIDE
+from mnist_pipeline.machine import num_cores
 
 POINT = 98.0  # percentile of the reference beyond which an image does not look like a digit
 ORDINARY = 50.0  # percentile up to which an image among others that are no digits still does
@@ -21,7 +23,7 @@ IMAGES_PER_COMPONENT = 4  # at least, of the smallest class
 INK = 96  # grey level from which a pixel is ink, where holes and pieces are counted
 EULER_WEIGHT = 0.1
 EULER_SPREAD = 0.4  # at least: digits of some classes nearly all have the same number
-BLOCK_ROWS = 1000  # 25 MB of edges
+BLOCK_ROWS = 32  # images at a time, 0.8 MB of edges in eight directions: they stay in cache
 
 
 class Novelty(NamedTuple):
@@ -175,13 +177,24 @@ def edges(images: np.ndarray) -> np.ndarray:
     cosines, sines = (part.astype(np.float32)[:, None, None] for part in (np.cos(angles), np.sin(angles)))
     smooth, difference, pooling = _matrices()
     shares = np.empty((len(images), DIRECTIONS * CELLS * CELLS), np.float32)
-    for start in range(0, len(images), BLOCK_ROWS):
-        pixels = images[start : start + BLOCK_ROWS, None].astype(np.float32)
-        along_x, along_y = smooth @ pixels @ difference.T, difference @ pixels @ smooth.T
-        rising = np.maximum(cosines * along_x + sines * along_y, 0)  # (n, 8, 28, 28)
-        pooled = (pooling @ rising @ pooling.T).reshape(len(pixels), -1)
-        shares[start : start + BLOCK_ROWS] = pooled / np.maximum(pooled.sum(axis=1, keepdims=True), 1)
-    return np.sqrt(shares)
+
+    def fill(rows: range) -> None:
+        scratch = np.empty((2, BLOCK_ROWS, DIRECTIONS, IMAGE_SIDE, IMAGE_SIDE), np.float32)
+        for start in rows:
+            pixels = images[start : start + BLOCK_ROWS, None].astype(np.float32)
+            along_x, along_y = smooth @ pixels @ difference.T, difference @ pixels @ smooth.T
+            rising, part = scratch[:, : len(pixels)]  # (n, 8, 28, 28)
+            np.multiply(cosines, along_x, out=rising)
+            rising += np.multiply(sines, along_y, out=part)
+            np.maximum(rising, 0, out=rising)
+            pooled = (pooling @ rising @ pooling.T).reshape(len(pixels), -1)
+            pooled /= np.maximum(pooled.sum(axis=1, keepdims=True), 1)
+            np.sqrt(pooled, out=shares[start : start + BLOCK_ROWS])
+
+    starts = range(0, len(images), BLOCK_ROWS)
+    with ThreadPoolExecutor(num_cores()) as pool:
+        list(pool.map(fill, (starts[i :: num_cores()] for i in range(num_cores()))))
+    return shares
 
 
 def euler_numbers(images: np.ndarray) -> np.ndarray:
@@ -191,14 +204,18 @@ def euler_numbers(images: np.ndarray) -> np.ndarray:
     ----------
     images : ndarray of shape (n, rows, columns), uint8
     """
-    ink = np.pad(images >= INK, ((0, 0), (1, 1), (1, 1))).view(np.uint8)
-    a, b, c, d = ink[:, :-1, :-1], ink[:, :-1, 1:], ink[:, 1:, :-1], ink[:, 1:, 1:]
-    inked = a + b + c + d
-    # Gray: a quad with one pixel is an outer corner, with three an inner one, with two across a bridge.
-    one, three, across = (
-        np.count_nonzero(quads, axis=(1, 2)) for quads in (inked == 1, inked == 3, (inked == 2) & (a == d))
-    )
-    return np.asarray((one - three - 2 * across) / 4)
+    numbers = np.empty(len(images))
+    for start in range(0, len(images), BLOCK_ROWS):
+        block = images[start : start + BLOCK_ROWS]
+        ink = np.pad(block >= INK, ((0, 0), (1, 1), (1, 1))).view(np.uint8)
+        a, b, c, d = ink[:, :-1, :-1], ink[:, :-1, 1:], ink[:, 1:, :-1], ink[:, 1:, 1:]
+        inked = a + b + c + d
+        # Gray: a quad with one pixel is an outer corner, with three an inner one, with two across a bridge.
+        one, three, across = (
+            np.count_nonzero(quads, axis=(1, 2)) for quads in (inked == 1, inked == 3, (inked == 2) & (a == d))
+        )
+        numbers[start : start + BLOCK_ROWS] = (one - three - 2 * across) / 4
+    return numbers
 
 
 def is_cut(boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]) -> np.ndarray:
