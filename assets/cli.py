@@ -26,8 +26,9 @@ from mnist_pipeline.printable import printable
 GC_THRESHOLDS = (20_000, 20, 50)
 STOP_SECONDS = 10  # what servers get to end by themselves
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
-VERIFIED = "  {:<22} {}"
-LINEAGE_TABLE = "  {:<22} {:<24} {:<18} {}"
+NAME_WIDTH = 22
+VERIFIED = "  {:<{width}} {}"
+LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 
 
@@ -137,7 +138,8 @@ def verify() -> None:
         click.echo(f"A run ({holder}) is writing here: what it writes may look unfinished.")
     with dg.DagsterInstance.get() as instance:
         rows = launch.verify(instance)
-    click.echo("\n".join(VERIFIED.format(name, state) for name, state in rows))
+    width = max([NAME_WIDTH, *(len(name) for name, _ in rows)])
+    click.echo("\n".join(VERIFIED.format(name, state, width=width) for name, state in rows))
     storages = storage.all_of_them()
     leftovers = [] if holder else [each.prefix + name for each in storages for name in each.shelf.leftovers()]
     for told, names in (
@@ -163,9 +165,10 @@ def lineage(asset: str) -> None:
 
     with dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
         rows = launch.lineage(instance, asset)
-    click.echo(LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run"))
+    width = max([NAME_WIDTH, *(len(name) for name, *_ in rows)])
+    click.echo(LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run", width=width))
     for name, data_version, code_version, run_id in rows:
-        click.echo(LINEAGE_TABLE.format(name, data_version[:16], code_version, run_id[:8]))
+        click.echo(LINEAGE_TABLE.format(name, data_version[:16], code_version, run_id[:8], width=width))
     with contextlib.suppress(storage.StorageError):
         prefix, separator, _ = asset.rpartition("/")
         files = storage.read(f"{prefix}{separator}raw_mnist")

@@ -339,7 +339,7 @@ def glyph_scatter_panel(points: np.ndarray, labels: np.ndarray, names: Sequence[
         Of the classes.
     """
 
-    long = _are_long(names)
+    long = are_long(names)
     marks = [MARKERS[k % len(MARKERS)] if long else f"${name}$" for k, name in enumerate(names)]
 
     def draw(axes: Axes) -> None:
@@ -428,7 +428,7 @@ def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Seq
     return image_grid(
         (weights * deviations).reshape(len(weights), side, side),
         columns=min(5, len(weights)),
-        captions=list(names) if _are_long(names) else [f"class {name}" for name in names],
+        captions=list(names) if are_long(names) else [f"class {name}" for name in names],
         title="Weights, each times its pixel's deviation",
         cmap="RdBu_r",
         symmetric=True,
@@ -594,7 +594,7 @@ def gradients_panel(place: Place, title: str, limit: float) -> Panel:
 
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
     """Counts of true class (rows) against predicted class (columns); colour shows the errors."""
-    long = _are_long(names)
+    long = are_long(names)
     turned: dict[str, Any] = {"rotation": 45, "ha": "right"} if long else {}
 
     def draw(axes: Axes) -> None:
@@ -684,6 +684,7 @@ def across_panel(scores: Mapping[str, Mapping[str, tuple[float, float, float]]])
         axes.set_yticks(range(len(titles)), titles)
         axes.set_ylim(len(titles) - 0.5, -0.5)
         axes.set(title="Accuracy on the test images, 95% interval", xlabel="accuracy (%)")
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.margins(x=0.05)
         axes.grid(axis="x", alpha=0.6)
         place_below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "ncols": 2}
@@ -729,12 +730,12 @@ def _coarse(values: np.ndarray) -> np.ndarray:
 
 def misread(names: Sequence[str], true: int, predicted: int, told: str = "") -> str:
     """A caption that says what an image is, and what it was taken for; in lines where the names are long."""
-    if _are_long(names):
+    if are_long(names):
         return "\n".join(filter(None, (names[true], f"→ {names[predicted]}", told)))
     return ", ".join(filter(None, (f"{names[true]} → {names[predicted]}", told)))
 
 
-def _are_long(names: Sequence[str]) -> bool:
+def are_long(names: Sequence[str]) -> bool:
     """Whether names of classes need more room than a few characters."""
     return max(map(len, names)) > SHORT_NAME
 

@@ -15,6 +15,7 @@ from mnist_pipeline.report.document import Images
 from mnist_pipeline.robustness import Curves
 
 SCATTER = (5.6, 5.4)
+LONG_LEGEND = 0.5  # inches, for the further lines of a legend of long names
 COMPACT = (5.2, 2.6)
 NETWORK_TITLES = {"mlp": "MLP", "cnn": "CNN"}
 
@@ -37,14 +38,17 @@ def _pca(document: Mapping[str, Any], images: Images) -> dict[str, Figure]:
     values = np.array(document["pca"]["eigenvalues"])
     scatter = document["pca"]["scatter"]
     points = np.stack([scatter["x"], scatter["y"]], axis=1)
-    panel = figures.glyph_scatter_panel(points, np.array(scatter["label"]), document["data"]["class_names"])
+    names = document["data"]["class_names"]
+    panel = figures.glyph_scatter_panel(points, np.array(scatter["label"]), names)
+    width, height = SCATTER
+    more = LONG_LEGEND if figures.are_long(names) else 0.0
     return {
         "mean": figures.mean_image(images.mean, images.digits.shape[-1]),
         "covariance": figures.matrix(images.covariance, "Covariance of the pixels", "covariance (grey levels²)"),
         "eigenvalues_linear": figures.side_by_side(figures.eigenvalue_panel(values)),
         "eigenvalues_logarithmic": figures.side_by_side(figures.eigenvalue_panel(values, logarithmic=True)),
         "share": figures.side_by_side(figures.share_panel(pca.explained_share(values))),
-        "scatter": figures.side_by_side(panel, size=SCATTER, bottom=1.1),
+        "scatter": figures.side_by_side(panel, size=(width, height + more), bottom=1.1 + more),
     }
 
 

@@ -13,7 +13,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from mnist_pipeline.evaluation import MODEL_TITLES
-from mnist_pipeline.figures import SHORT_NAME
+from mnist_pipeline.figures import are_long
 from mnist_pipeline.report import charts, pictures, words
 from mnist_pipeline.report.document import Images
 
@@ -48,7 +48,7 @@ def render(document: Mapping[str, Any], images: Images) -> str:
             **document,
             titles=MODEL_TITLES,
             best=next(iter(document["comparison"]["models"])),
-            long_names=max(map(len, document["data"]["class_names"])) > SHORT_NAME,
+            long_names=are_long(document["data"]["class_names"]),
             charts={name: Markup(svg) for name, svg in charts.draw(document, images).items()},
             pictures=_pictures(document, images),
             atlases={"test": test_atlas, "train": train_atlas},
@@ -75,7 +75,9 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    environment.globals.update(tex=_tex, sprite_place=_sprite_place, include_text=functools.partial(_text, environment))
+    environment.globals.update(
+        tex=_tex, breakable=_breakable, sprite_place=_sprite_place, include_text=functools.partial(_text, environment)
+    )
     return environment
 
 
@@ -85,6 +87,11 @@ def _tex(formula: str, display: str = "inline") -> Markup:
     for written, meant in MATHML.items():
         converted = converted.replace(written, meant)
     return Markup(converted)
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in the next line after a slash."""
+    return Markup("/<wbr>").join(str(name).split("/"))
 
 
 def _text(environment: jinja2.Environment, name: str) -> Markup:

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image
 
 DIVERGING = "RdBu_r"
+NUM_FINE = 2_000  # images of an atlas that keep all their grey levels
+COARSE_LEVELS = 16  # of more images than that: half a byte a pixel
 LEVELS = 255  # of a diverging colour map; the middle one is zero
 GAP = 2  # pixels between the images of a strip
 
@@ -44,6 +46,8 @@ def diverging(values: np.ndarray) -> str:
 class Atlas:
     """Many images of one size in a single picture, found again by their index.
 
+    Of more than 2,000 the picture has but 16 grey levels, so that a page with many stays small.
+
     Parameters
     ----------
     images : ndarray of shape (n, height, width)
@@ -60,7 +64,16 @@ class Atlas:
         cells = np.zeros((self.rows * self.columns, height, width))
         cells[: len(self.indices)] = images[self.indices]
         tiled = cells.reshape(self.rows, self.columns, height, width).swapaxes(1, 2)
-        self.uri = grey(tiled.reshape(self.rows * height, self.columns * width))
+        whole = tiled.reshape(self.rows * height, self.columns * width)
+        self.uri = grey(whole) if len(self.indices) <= NUM_FINE else _coarse(whole)
+
+
+def _coarse(image: np.ndarray) -> str:
+    """An image of grey levels as a data URI, in 16 levels, of which the first is paper and the last full ink."""
+    step = 255 / (COARSE_LEVELS - 1)
+    picture = Image.fromarray(np.rint(_ink(image) / step).astype(np.uint8))
+    picture.putpalette([round(level * step) for level in range(COARSE_LEVELS) for _ in "rgb"])
+    return _uri(picture)
 
 
 def _ink(levels: np.ndarray) -> np.ndarray:

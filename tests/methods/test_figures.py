@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from xml.etree.ElementTree import Element, fromstring
 
 import matplotlib as mpl
@@ -14,10 +15,14 @@ import numpy as np
 import pytest
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from mnist_pipeline import evaluation, figures, harris, pca
+from mnist_pipeline.data_sets import FASHION_MNIST, KNOWN
 from mnist_pipeline.datasets import CLASS_NAMES, DigitSet, first_of_each_class
 from mnist_pipeline.robustness import Curves
 
@@ -154,6 +159,26 @@ def _draw_accuracies(data: RealData) -> Figure:
     return figures.accuracies({f"model {share:.0%}": data.evaluation(share) for share in (0.03, 0.08, 0.02, 0.01)})
 
 
+ACROSS = {
+    title: {
+        model: (accuracy - more, accuracy - more - 0.01, accuracy - more + 0.005) for model, accuracy in known.items()
+    }
+    for known in [{"knn": 0.97, "softmax": 0.92, "mlp": 0.985, "cnn": 0.99}]
+    for title, more in (("MNIST", 0.0), ("Fashion-MNIST", 0.1), ("Kuzushiji-MNIST", 0.05))
+}
+
+
+@_drawing
+def _draw_across(data: RealData) -> Figure:
+    return figures.across(ACROSS)
+
+
+@_drawing
+def _draw_confusion_of_long_names(data: RealData) -> Figure:
+    counts = np.array(data.evaluation(0.08).confusion_matrix)
+    return figures.confusion_matrix(counts, "CNN: confusion", FASHION_MNIST.class_names)
+
+
 @_drawing
 def _draw_robustness(data: RealData) -> Figure:
     return figures.robustness([CURVES] * 7)
@@ -177,6 +202,7 @@ def _panels(data: RealData) -> dict[str, figures.Panel]:
         "votes_panel": figures.votes_panel([1, 2, 3], {"nearest": shares, "smallest": shares / 2}),
         "reliability_panel": figures.reliability_panel(CALIBRATION, "CNN: reliability"),
         "robustness_panel": figures.robustness_panel(CURVES),
+        "across_panel": figures.across_panel(ACROSS),
         "gradients_panel": figures.gradients_panel(harris.places(data.digits[4], response)["corner"], "Gradients", 200),
         "glyph_scatter_panel": figures.glyph_scatter_panel(points, data.train.labels[:300], CLASS_NAMES),
         "accuracies_panel": figures.accuracies_panel({"CNN": data.evaluation(0.01), "kNN": data.evaluation(0.03)}),
@@ -275,6 +301,53 @@ def test_a_grid_holds_every_image_in_its_place(data: RealData) -> None:
     found = [(y, x) for image in images for y, x in [_place(mosaic, image)]]
     rows, columns = (sorted({place[axis] for place in found}) for axis in (0, 1))
     assert found == [(rows[i // 3], columns[i % 3]) for i in range(7)]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_captions_of_neighbours_in_a_grid_do_not_overlap(name: str, data: RealData) -> None:
+    names = KNOWN[name].class_names
+    long = sorted(range(10), key=lambda k: -len(names[k]))[:2] * 10
+    for captions, columns in (
+        ([figures.misread(names, k, long[0], "100%") for k in long], 10),
+        ([figures.misread(names, k, long[0]) for k in long], 8),
+        ([names[k] for k in long], 10),
+    ):
+        figure = figures.image_grid(data.train.images[:20], columns, captions)
+        boxes = _boxes(figure, figure.axes[0].texts)
+        assert not any(first.overlaps(second) for first, second in itertools.combinations(boxes, 2))
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_names_of_classes_do_not_overlap_beside_a_confusion_matrix(name: str, data: RealData) -> None:
+    names = KNOWN[name].class_names
+    figure = figures.confusion_matrix(np.full((10, 10), 1_000), "Confusion", names)
+    (axes,) = figure.axes
+    for labels, axis in ((axes.get_xticklabels(), 0), (axes.get_yticklabels(), 1)):
+        assert [label.get_text() for label in labels] == list(names)
+        starts = [box.min[axis] for box in _boxes(figure, labels)]
+        if axis == 1:
+            boxes = _boxes(figure, labels)
+            assert not any(first.overlaps(second) for first, second in itertools.combinations(boxes, 2))
+        assert min(starts) >= 0
+    bottom = min(box.ymin for box in _boxes(figure, axes.get_xticklabels()))
+    (title,) = _boxes(figure, [axes.xaxis.label])
+    assert title.ymax <= bottom + 1
+
+
+def test_long_names_have_a_mark_in_the_scatter_and_the_legend_tells_which() -> None:
+    labels = np.arange(10)
+    points = np.stack([labels, labels], axis=1).astype(float)
+    (axes,) = figures.side_by_side(figures.glyph_scatter_panel(points, labels, FASHION_MNIST.class_names)).axes
+    legend = axes.get_legend()
+    assert legend
+    assert [text.get_text() for text in legend.get_texts()] == list(FASHION_MNIST.class_names)
+    assert len({handle.get_marker() for handle in legend.legend_handles}) == 10  # type: ignore[union-attr]
+
+
+def _boxes(figure: Figure, texts: Sequence[Text]) -> list[Bbox]:
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    return [text.get_window_extent(renderer) for text in texts]
 
 
 def _place(mosaic: np.ndarray, image: np.ndarray) -> tuple[int, int]:

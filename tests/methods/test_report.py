@@ -309,6 +309,7 @@ CHARTS = (
     *(f"{model}_{kind}" for model in ("softmax", "mlp", "cnn") for kind in ("loss", "accuracy")),
     *(f"reliability_{model}" for model in ("softmax", "mlp", "cnn")),
     *(f"robustness_{name}" for name in robustness.DISTURBANCES),
+    "across",
 )
 
 
