@@ -11,13 +11,13 @@ from assets.storage import Prepared
 
 PAGE = 1_000  # of Dagster's records, read at once
 
+# The run for which the records were read, and the data version that was recorded last of each asset.
+_known: set[str] = set()
+_recorded: dict[str, str] = {}
+
 
 class StorageIOManager(dg.IOManager):
     """Dagster's door to the storage that the environment names: one value an asset, or a partition of it."""
-
-    def __init__(self) -> None:
-        self._run_id: str | None = None
-        self._recorded: dict[str, str] = {}
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store the value of an asset, and say where and how large."""
@@ -25,7 +25,7 @@ class StorageIOManager(dg.IOManager):
         key = storage.stored_key(context.asset_key.to_user_string(), partition)
         prepared = obj if isinstance(obj, Prepared) else storage.prepare(key, obj)
         path = storage.current().publish(prepared)
-        self._recorded.pop(prepared.key, None)  # stored by this very run
+        _recorded.pop(prepared.key, None)  # stored by this very run
         context.add_output_metadata(
             {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(path.stat().st_size)}
         )
@@ -33,10 +33,18 @@ class StorageIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the value of an upstream asset; not one that is other than Dagster's record of it says."""
         run_id = context.step_context.run_id
-        if run_id != self._run_id:  # the records are read once a run: nobody else writes while it goes on
-            self._run_id, self._recorded = run_id, recorded_versions(context.instance)
+        if run_id not in _known:  # the records are read once a run: nobody else writes while it goes on
+            forget()
+            _known.add(run_id)
+            _recorded.update(recorded_versions(context.instance))
         key = context.asset_key.to_user_string()
-        return storage.current().read(key, self._recorded.get(key))
+        return storage.current().read(key, _recorded.get(key))
+
+
+def forget() -> None:
+    """Have Dagster's records read anew: of a run's steps on several workers, each stores what the others read."""
+    _known.clear()
+    _recorded.clear()
 
 
 def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
