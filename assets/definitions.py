@@ -22,15 +22,15 @@ from assets import (
     serving,
     settings,
     softmax,
+    steps,
 )
-from assets.exclusive import end_with_parent, one_at_a_time
+from assets.exclusive import one_at_a_time
 from assets.io_manager import StorageIOManager
 from assets.seed import Seed
 from assets.versions import with_code_versions
 
 MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, robustness, serving)
 REPORT = dg.AssetKey("evaluation_report")
-EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 
 def linked_to_source(definitions: Sequence[dg.AssetsDefinition]) -> Sequence[Any]:
@@ -50,8 +50,6 @@ def side_by_side(plain: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
 
 
 settings.share_processors()
-if settings.load().executor == "multiprocess":
-    end_with_parent()
 _, *beside = data_sets.configured()
 assets = side_by_side(
     [asset for asset in dg.load_assets_from_modules(MODULES) if isinstance(asset, dg.AssetsDefinition)]
@@ -66,6 +64,6 @@ defs = dg.Definitions(
     jobs=automation.jobs,
     schedules=automation.schedules,
     sensors=automation.sensors,
-    executor=one_at_a_time(EXECUTORS[settings.load().executor]),
+    executor=one_at_a_time(steps.chosen),
     resources={"io_manager": StorageIOManager(), "seed": Seed(value=0)},
 )

@@ -11,13 +11,13 @@ from assets.storage import Prepared
 
 PAGE = 1_000  # of Dagster's records, read at once
 
+# The run for which the records were read, and the data version that was recorded last of each asset.
+_known: set[str] = set()
+_recorded: dict[str, str] = {}
+
 
 class StorageIOManager(dg.IOManager):
     """Dagster's door to the storage that the environment names: one value an asset, or a partition of it."""
-
-    def __init__(self) -> None:
-        self._run_id: str | None = None
-        self._recorded: dict[str, str] = {}
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store the value of an asset, and say where and how large."""
@@ -26,7 +26,7 @@ class StorageIOManager(dg.IOManager):
         stored, name = storage.of_asset(asset)
         prepared = obj if isinstance(obj, Prepared) else storage.prepare(storage.stored_key(name, partition), obj)
         path = stored.publish(prepared)
-        self._recorded.pop(asset, None)  # stored by this very run
+        _recorded.pop(asset, None)  # stored by this very run
         context.add_output_metadata(
             {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(prepared.size)}
         )
@@ -34,11 +34,19 @@ class StorageIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the value of an upstream asset; not one that is other than Dagster's record of it says."""
         run_id = context.step_context.run_id
-        if run_id != self._run_id:  # the records are read once a run: nobody else writes while it goes on
-            self._run_id, self._recorded = run_id, recorded_versions(context.instance)
+        if run_id not in _known:  # the records are read once a run: nobody else writes while it goes on
+            forget()
+            _known.add(run_id)
+            _recorded.update(recorded_versions(context.instance))
         asset = context.asset_key.to_user_string()
         stored, name = storage.of_asset(asset)
-        return stored.read(name, self._recorded.get(asset))
+        return stored.read(name, _recorded.get(asset))
+
+
+def forget() -> None:
+    """Have Dagster's records read anew: of a run's steps on several workers, each stores what the others read."""
+    _known.clear()
+    _recorded.clear()
 
 
 def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
