@@ -17,6 +17,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 ENDED = "Its process ended without a word (killed, or the machine went down); mnist-pipeline run --changed goes on."
+# Whether this process works for another one that has the storage's turn.
+_lent: ContextVar[bool] = ContextVar("lent", default=False)
 WAITING = "Another run ({holder}) is writing into {root}; waiting for it to end …"
 
 
@@ -49,11 +52,27 @@ def turn(told: Callable[[str], object]) -> Iterator[None]:
     told : callable
         Told who is being waited for.
     """
+    if _lent.get():
+        yield
+        return
     stored = storage.current()
     with files.locked(stored.lock, lambda holder: told(WAITING.format(holder=holder, root=stored.root))) as taken:
         if taken:
             stored.recover()
         yield
+
+
+@contextlib.contextmanager
+def lent() -> Iterator[None]:
+    """Within, a run takes no turn: a worker carries it out for a driver, which has the storage to itself.
+
+    To be used by what a driver that is within `turn` has its workers do, and by nobody else.
+    """
+    token = _lent.set(True)
+    try:
+        yield
+    finally:
+        _lent.reset(token)
 
 
 @contextlib.contextmanager
