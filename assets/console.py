@@ -23,8 +23,13 @@ def log_path(run_id: str) -> Path:
 
 
 def _create(context: dg.InitLoggerContext) -> logging.Logger:
-    logger = logging.Logger("mnist_pipeline.run", logging.DEBUG)
+    logger = _create_quiet(context)
     logger.addHandler(TerminalHandler())
+    return logger
+
+
+def _create_quiet(context: dg.InitLoggerContext) -> logging.Logger:
+    logger = logging.Logger("mnist_pipeline.run", logging.DEBUG)
     if context.run_id:
         path = log_path(context.run_id)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,6 +40,8 @@ def _create(context: dg.InitLoggerContext) -> logging.Logger:
 
 
 console_logger = dg.LoggerDefinition(_create, description="One line an asset on the terminal; every event into a file.")
+
+quiet_logger = dg.LoggerDefinition(_create_quiet, description="Every event into a file; a shard is told as it ends.")
 
 
 class TerminalHandler(logging.Handler):
@@ -72,6 +79,12 @@ class TerminalHandler(logging.Handler):
             name = f"{check.asset_key.to_user_string()}: {check.check_name}"
             _line(click.style(f"  check failed           {name} ({measured})", fg="yellow"))
         self._headlines.setdefault(step, "check passed" if check.passed else "check failed")
+
+
+def tell_shard(fold: str, seconds: float, told: str, *, failed: bool) -> None:
+    """Print a line for a fold that is done, by whichever worker, as one for an asset."""
+    line = f"  {fold:<{NAME_WIDTH}} failed" if failed else f"  {fold:<{NAME_WIDTH}} {seconds:6.2f} s   {told}"
+    _line(click.style(line, fg="red") if failed else line)
 
 
 def _transient(text: str) -> None:

@@ -8,13 +8,26 @@ from typing import Any
 
 import dagster as dg
 
-from assets import automation, digits, evaluation, harris, knn, networks, pca, robustness, serving, settings, softmax
+from assets import (
+    automation,
+    digits,
+    evaluation,
+    expanded,
+    harris,
+    knn,
+    networks,
+    pca,
+    robustness,
+    serving,
+    settings,
+    softmax,
+)
 from assets.exclusive import end_with_parent, one_at_a_time
 from assets.io_manager import StorageIOManager
 from assets.seed import Seed
 from assets.versions import with_code_versions
 
-MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, robustness, serving)
+MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, robustness, serving, expanded)
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 

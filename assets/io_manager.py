@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from assets import storage
+from assets.shards import Shards
 from assets.storage import Prepared
 
+DATA_VERSION_TAG = "dagster/data_version"
 PAGE = 1_000  # of Dagster's records, read at once
 
 
@@ -18,6 +21,7 @@ class StorageIOManager(dg.IOManager):
     def __init__(self) -> None:
         self._run_id: str | None = None
         self._recorded: dict[str, str] = {}
+        self._own: set[str] = set()
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store the value of an asset, and say where and how large."""
@@ -25,18 +29,32 @@ class StorageIOManager(dg.IOManager):
         key = storage.stored_key(context.asset_key.to_user_string(), partition)
         prepared = obj if isinstance(obj, Prepared) else storage.prepare(key, obj)
         path = storage.current().publish(prepared)
-        self._recorded.pop(prepared.key, None)  # stored by this very run
+        self._own.add(prepared.key)
         context.add_output_metadata(
             {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(path.stat().st_size)}
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read the value of an upstream asset; not one that is other than Dagster's record of it says."""
+        """Read the value of an upstream asset; not one that is other than Dagster's record of it says.
+
+        Of one that comes in partitions an asset with the same ones is given its own, and any other a way to read
+        them all, one at a time.
+        """
         run_id = context.step_context.run_id
         if run_id != self._run_id:  # the records are read once a run: nobody else writes while it goes on
-            self._run_id, self._recorded = run_id, recorded_versions(context.instance)
+            self._run_id, self._recorded, self._own = run_id, recorded_versions(context.instance), set()
         key = context.asset_key.to_user_string()
-        return storage.current().read(key, self._recorded.get(key))
+        if not context.has_asset_partitions:
+            return self._read(key, self._recorded.get(key))
+        versions = versions_of_partitions(context.instance, context.asset_key, context.asset_partition_keys)
+        if context.step_context.has_partition_key:
+            ((partition, version),) = versions.items()
+            return self._read(storage.stored_key(key, partition), version)
+        return Shards(versions, lambda partition: self._read(storage.stored_key(key, partition), versions[partition]))
+
+    def _read(self, key: str, recorded: str | None) -> Any:
+        """Read what is stored; what this very run has stored may be recorded a moment later."""
+        return storage.current().read(key, None if key in self._own else recorded)
 
 
 def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
@@ -46,6 +64,20 @@ def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
         if version := data_version(record.asset_entry.last_materialization):
             versions[record.asset_entry.asset_key.to_user_string()] = version
     return versions
+
+
+def versions_of_partitions(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Sequence[str] | None = None
+) -> dict[str, str | None]:
+    """The data version that Dagster recorded last of each of these partitions of an asset, in their order.
+
+    By default, of all that it has a record of. One query, whatever their number.
+    """
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG], asset_partitions=partitions
+    )
+    names = sorted(tags) if partitions is None else partitions
+    return {partition: tags.get(partition, {}).get(DATA_VERSION_TAG) for partition in names}
 
 
 def latest_of_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.EventLogEntry]:
@@ -63,5 +95,10 @@ def latest_of_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> di
 
 def data_version(event: dg.EventLogEntry | None) -> str | None:
     """The data version that a materialization was recorded with."""
+    return tags_of(event).get(DATA_VERSION_TAG)
+
+
+def tags_of(event: dg.EventLogEntry | None) -> Mapping[str, str]:
+    """The tags that a materialization was recorded with: versions of its data, its code and what it was made from."""
     materialization = event.asset_materialization if event else None
-    return (materialization.tags or {}).get("dagster/data_version") if materialization else None
+    return (materialization.tags or {}) if materialization else {}

@@ -23,6 +23,8 @@ MAX_THREADS = 1_024
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 # Of no use to a worker: the door's password, and where the work of its own is carried out.
 NOT_PASSED_ON = ("MNIST_PIPELINE_PASSWORD_HASH", "MNIST_PIPELINE_CLUSTER")
+DEFAULT_FOLDS = 4
+MAX_FOLDS = 4_096  # 246 million images of MNIST's size
 
 
 class SettingsError(ValueError):
@@ -53,6 +55,8 @@ class Settings:
         Where people put pictures (`MNIST_PIPELINE_INBOX`; `inbox` under the storage directory by default).
     password_hash : str or None
         What `mnist-pipeline hash-password` printed (`MNIST_PIPELINE_PASSWORD_HASH`); without it there is no login.
+    folds : int
+        How many times as large as the training set the expanded one is (`MNIST_PIPELINE_FOLDS`; 4 by default).
     """
 
     data: Path
@@ -64,6 +68,7 @@ class Settings:
     cluster: str | None = None
     threads: int = field(default_factory=num_cores)
     database: str | None = field(default=None, repr=False)
+    folds: int = DEFAULT_FOLDS
 
     @property
     def canonical(self) -> bool:
@@ -78,7 +83,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     ------
     SettingsError
         If the executor is unknown, what should name a local directory, a cluster, a database or a number of threads
-        does not, the inbox has other things in it, or the password's hash is not one.
+        does not, the inbox has other things in it, the password's hash is not one, or the number of folds is not in
+        its range.
     """
     storage = _directory(environ, "MNIST_PIPELINE_STORAGE", PROJECT / "storage")
     executor = environ.get("MNIST_PIPELINE_EXECUTOR") or "in_process"
@@ -100,9 +106,18 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         cluster=_cluster(environ, executor),
         threads=_threads(environ),
         database=_database(environ),
+        folds=_folds(environ),
     )
     _require_inbox_apart(loaded)
     return loaded
+
+
+def _folds(environ: Mapping[str, str]) -> int:
+    """The number of folds, in plain digits."""
+    value = environ.get("MNIST_PIPELINE_FOLDS") or str(DEFAULT_FOLDS)
+    if not (re.fullmatch("[0-9]{1,4}", value) and 1 <= int(value) <= MAX_FOLDS):
+        raise SettingsError(f"MNIST_PIPELINE_FOLDS is {value!a}; it must be a whole number from 1 to {MAX_FOLDS}")
+    return int(value)
 
 
 def _require_inbox_apart(loaded: Settings) -> None:

@@ -40,6 +40,8 @@ from assets.files import Writer, write_bytes
 from assets.publication import NAME, Content, DamageError, Manifest, Shelf
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import Calibration, Champion, Comparison, Evaluation, PairComparison, Score
+from mnist_pipeline.moments import Moments
+from mnist_pipeline.neighbor_shards import ShardNeighbors
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.recognition import Recognizer
 from mnist_pipeline.report.document import Report
@@ -49,7 +51,9 @@ NAMED_ARRAYS = {
     for kind in (
         DigitSet,
         Eigendecomposition,
+        Moments,
         Recognizer,
+        ShardNeighbors,
         records.Reconstructions,
         records.Corners,
         records.Neighbors,
