@@ -289,19 +289,23 @@ def carry_out(instance: dg.DagsterInstance, runs: list[Wave], config: dict[str, 
     if job_of(next(iter(runs[0].assets))) != expanded_shards.name:
         outcomes = [materialize(instance, run.assets, within(config, run.assets), run.partition) for run in runs]
         return [line for outcome in outcomes for line in _failures_of(outcome)]
-    shards = [
-        Shard(str(run.partition), tuple(sorted(key.to_user_string() for key in run.assets)), within(config, run.assets))
-        for run in runs
-    ]
     lines: list[str] = []
     try:
-        for shard, done in workers.each(settings.load(), make_shard, shards):
+        for shard, done in workers.each(settings.load(), make_shard, shards_of(runs, config)):
             console.tell_shard(shard.fold, done.seconds, ", ".join(shard.assets), failed=bool(done.failures))
             lines += done.failures
     finally:  # of a worker that was killed
         exclusive.end_leftovers(instance)
         storage.current().recover()
     return lines
+
+
+def shards_of(runs: list[Wave], config: dict[str, Any]) -> list[Shard]:
+    """Runs of folds as they are given to workers."""
+    return [
+        Shard(str(run.partition), tuple(sorted(key.to_user_string() for key in run.assets)), within(config, run.assets))
+        for run in runs
+    ]
 
 
 def make_shard(shard: Shard) -> Done:

@@ -110,7 +110,7 @@ def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, asset
         of_fold = {parent.to_user_string(): versions[parent][fold] for parent in parents}
         reason = (
             "not materialized yet"
-            if tags is None
+            if not tags
             else _changed(tags, graph.get(asset).code_version, of_fold)
             or storage.current().fault(storage.stored_key(asset.to_user_string(), fold), tags.get(DATA_VERSION_TAG))
         )
