@@ -1,4 +1,4 @@
-"""Growth of the expanded set: `python -m benchmarks.scaling` measures PCA and exact k-NN over up to 3.84 million images.
+"""Growth of the expanded set: `python -m benchmarks.scaling` measures PCA and k-NN over up to 3.84 million images.
 
 Each size is run in a fresh process and a fresh storage, by the graph itself: every fold generated, stored, recorded
 and read back as a user's run does it, all on one worker. Prints a table with the targets, and writes
@@ -219,15 +219,14 @@ def draw(path: Path, measured: Measured) -> None:
             )
         times.set(xscale="log", yscale="log", title="seconds", xlabel="images N")
         times.legend(fontsize=7)
-        memory.plot(
-            [each["images"] for each in measured], [each["peak_gb"] for each in measured], "o-", color=COLORS[0]
-        )
+        sizes, peaks = [each["images"] for each in measured], [each["peak_gb"] for each in measured]
+        memory.plot(sizes, peaks, "o-", color=COLORS[0])
         memory.axhline(MAX_MEMORY, color=INK, linewidth=1, linestyle="--")
         memory.set(
             xscale="log", ylim=(0, 1.1 * MAX_MEMORY), title="peak memory, GB (dashed: the limit)", xlabel="images N"
         )
         for axes in (times, memory):
-            _ticks(axes, [each["images"] for each in measured])
+            _ticks(axes, sizes)
             axes.grid(color=GRID, linewidth=0.6)
         figure.savefig(path, dpi=130)
 
