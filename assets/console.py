@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from assets.results import HEADLINE
 
 NAME_WIDTH = 27
 
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
 
 def log_path(run_id: str) -> Path:
     """Where the full log of a run goes."""
@@ -23,25 +28,53 @@ def log_path(run_id: str) -> Path:
 
 
 def _create(context: dg.InitLoggerContext) -> logging.Logger:
-    logger = _create_quiet(context)
-    logger.addHandler(TerminalHandler())
-    return logger
+    return _logger(None if _silent.get() else context.run_id)
 
 
 def _create_quiet(context: dg.InitLoggerContext) -> logging.Logger:
+    return _logger(None if _silent.get() else context.run_id, on_terminal=False)
+
+
+def _logger(run_id: str | None, *, on_terminal: bool = True) -> logging.Logger:
+    """Tells of a run on the terminal, if asked to, and into its file; of none, nothing."""
     logger = logging.Logger("mnist_pipeline.run", logging.DEBUG)
-    if context.run_id:
-        path = log_path(context.run_id)
+    if run_id:
+        path = log_path(run_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         file = logging.FileHandler(path, encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        if on_terminal:
+            logger.addHandler(TerminalHandler())
         logger.addHandler(file)
     return logger
 
 
 console_logger = dg.LoggerDefinition(_create, description="One line an asset on the terminal; every event into a file.")
-
 quiet_logger = dg.LoggerDefinition(_create_quiet, description="Every event into a file; a shard is told as it ends.")
+
+
+@contextlib.contextmanager
+def silent(quiet: bool) -> Iterator[None]:
+    """Within, this process tells nothing: on another machine nobody would read it."""
+    token = _silent.set(quiet)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
+def teller(run_id: str, run_config: Mapping[str, Any]) -> Callable[[dg.DagsterEvent], None] | None:
+    """Tells events that another process had, if the run is one that is told on the terminal."""
+    if "console" not in run_config.get("loggers", {}):
+        return None
+    logger = _logger(run_id)
+
+    def tell(event: dg.DagsterEvent) -> None:
+        meta = {"dagster_event": event, "step_key": event.step_key}
+        said = f"{event.step_key} - {event.event_type_value} - {event.message}"
+        logger.log(logging.ERROR if event.is_failure else logging.DEBUG, said, extra={"dagster_meta": meta})
+
+    return tell
 
 
 class TerminalHandler(logging.Handler):

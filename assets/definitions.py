@@ -21,14 +21,14 @@ from assets import (
     serving,
     settings,
     softmax,
+    steps,
 )
-from assets.exclusive import end_with_parent, one_at_a_time
+from assets.exclusive import one_at_a_time
 from assets.io_manager import StorageIOManager
 from assets.seed import Seed
 from assets.versions import with_code_versions
 
 MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, robustness, serving, expanded)
-EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 
 def linked_to_source(definitions: Sequence[dg.AssetsDefinition]) -> Sequence[Any]:
@@ -39,8 +39,6 @@ def linked_to_source(definitions: Sequence[dg.AssetsDefinition]) -> Sequence[Any
 
 
 settings.share_processors()
-if settings.load().executor == "multiprocess":
-    end_with_parent()
 assets = [asset for asset in dg.load_assets_from_modules(MODULES) if isinstance(asset, dg.AssetsDefinition)]
 defs = dg.Definitions(
     assets=[
@@ -51,6 +49,6 @@ defs = dg.Definitions(
     jobs=automation.jobs,
     schedules=automation.schedules,
     sensors=automation.sensors,
-    executor=one_at_a_time(EXECUTORS[settings.load().executor]),
+    executor=one_at_a_time(steps.chosen),
     resources={"io_manager": StorageIOManager(), "seed": Seed(value=0)},
 )

@@ -14,14 +14,13 @@ from assets.storage import Prepared
 DATA_VERSION_TAG = "dagster/data_version"
 PAGE = 1_000  # of Dagster's records, read at once
 
+# The run for which the records were read, and the data version that was recorded last of each asset.
+_known: set[str] = set()
+_recorded: dict[str, str] = {}
+
 
 class StorageIOManager(dg.IOManager):
     """Dagster's door to the storage that the environment names: one value an asset, or a partition of it."""
-
-    def __init__(self) -> None:
-        self._run_id: str | None = None
-        self._recorded: dict[str, str] = {}
-        self._own: set[str] = set()
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store the value of an asset, and say where and how large."""
@@ -29,7 +28,7 @@ class StorageIOManager(dg.IOManager):
         key = storage.stored_key(context.asset_key.to_user_string(), partition)
         prepared = obj if isinstance(obj, Prepared) else storage.prepare(key, obj)
         path = storage.current().publish(prepared)
-        self._own.add(prepared.key)
+        _recorded.pop(prepared.key, None)  # stored by this very run
         context.add_output_metadata(
             {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(path.stat().st_size)}
         )
@@ -41,20 +40,27 @@ class StorageIOManager(dg.IOManager):
         them all, one at a time.
         """
         run_id = context.step_context.run_id
-        if run_id != self._run_id:  # the records are read once a run: nobody else writes while it goes on
-            self._run_id, self._recorded, self._own = run_id, recorded_versions(context.instance), set()
+        if run_id not in _known:  # the records are read once a run: nobody else writes while it goes on
+            forget()
+            _known.add(run_id)
+            _recorded.update(recorded_versions(context.instance))
         key = context.asset_key.to_user_string()
         if not context.has_asset_partitions:
-            return self._read(key, self._recorded.get(key))
+            return storage.current().read(key, _recorded.get(key))
         versions = versions_of_partitions(context.instance, context.asset_key, context.asset_partition_keys)
         if context.step_context.has_partition_key:
             ((partition, version),) = versions.items()
-            return self._read(storage.stored_key(key, partition), version)
-        return Shards(versions, lambda partition: self._read(storage.stored_key(key, partition), versions[partition]))
+            return storage.current().read(storage.stored_key(key, partition), version)
+        return Shards(
+            versions,
+            lambda partition: storage.current().read(storage.stored_key(key, partition), versions[partition]),
+        )
 
-    def _read(self, key: str, recorded: str | None) -> Any:
-        """Read what is stored; what this very run has stored may be recorded a moment later."""
-        return storage.current().read(key, None if key in self._own else recorded)
+
+def forget() -> None:
+    """Have Dagster's records read anew: of a run's steps on several workers, each stores what the others read."""
+    _known.clear()
+    _recorded.clear()
 
 
 def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:

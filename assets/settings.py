@@ -159,7 +159,7 @@ def _cluster(environ: Mapping[str, str], executor: str) -> str | None:
             f"MNIST_PIPELINE_CLUSTER is {address!a}, but MNIST_PIPELINE_EXECUTOR is {executor!a}, which needs none; "
             f"set MNIST_PIPELINE_EXECUTOR to {' or '.join(ON_CLUSTERS)}, or unset MNIST_PIPELINE_CLUSTER"
         )
-    if not re.fullmatch(r"(tcp://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", address):
+    if not re.fullmatch(r"((tcp|ray)://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", address):
         raise SettingsError(
             f"MNIST_PIPELINE_CLUSTER is {address!a}: it is not the address of a cluster; write HOST:PORT, as "
             + ("`ray start --head` prints it" if executor == "ray" else "`dask scheduler` prints it")

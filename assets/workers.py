@@ -12,6 +12,8 @@ import importlib.util
 import multiprocessing
 import pickle
 import signal
+import socket
+import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -29,6 +31,8 @@ MIN_WORKERS = 2
 # What the server that workers are forked from has imported by then; none of it has threads that a fork would lose.
 PRELOADED = ["assets.launch", "matplotlib.figure", "numba", "torch"]
 END_SECONDS = 5
+REACH_SECONDS = 5
+LOCALHOST = "127.0.0.1"
 MODULES = {"ray": "ray", "dask": "distributed"}
 
 
@@ -98,32 +102,26 @@ class Workers(abc.ABC):
         self._begin()
 
     def completed(self, told: Callable[[str], object] = lambda message: None) -> Iterator[tuple[Hashable, Any]]:
-        """Keys and results of all that was submitted, also meanwhile, in order of completion.
+        """Keys and results of all that was submitted, also meanwhile, as they come; `Raised` for one that failed.
 
         Parameters
         ----------
         told : callable
             Told of a worker that was lost.
-
-        Raises
-        ------
-        WorkerError
-            If a task lost its worker three times.
         """
         while self._waiting or self._begun:
             self._begin()
             key, outcome = self._wait()
             task = self._begun.pop(key)
-            if isinstance(outcome, Raised):
-                raise outcome.error
-            if not isinstance(outcome, Lost):
-                yield key, outcome
-                continue
-            task.attempts += 1
-            if task.attempts >= self._max_attempts():
-                raise WorkerError(f"{key}: its worker was lost {MAX_ATTEMPTS} times, last because {outcome.reason}")
-            told(f"{key}: its worker was lost, because {outcome.reason}; another one does it again")
-            self._waiting.insert(0, task)
+            if isinstance(outcome, Lost):
+                task.attempts += 1
+                if task.attempts < MAX_ATTEMPTS:
+                    told(f"{key}: its worker was lost, because {outcome.reason}; another one does it again")
+                    self._waiting.insert(0, task)
+                    continue
+                reason = f"{key}: its worker was lost {MAX_ATTEMPTS} times, last because {outcome.reason}"
+                outcome = Raised(WorkerError(reason))
+            yield key, outcome
 
     def _begin(self) -> None:
         """Give out what waits, in order, as far as there is room."""
@@ -143,9 +141,6 @@ class Workers(abc.ABC):
     def _share(self, needs: Needs) -> int:
         assert self.cores is not None
         return self.cores if needs.cores is None else min(needs.cores, self.cores)
-
-    def _max_attempts(self) -> int:
-        return MAX_ATTEMPTS
 
     @abc.abstractmethod
     def _start(self, task: Task) -> None:
@@ -193,6 +188,8 @@ def each(configured: Settings, function: Callable[[T], R], items: Sequence[T]) -
             workers.submit(_Item(position, item), function, item, needs=Needs(cores=1))
         for key, result in workers.completed():
             assert isinstance(key, _Item)
+            if isinstance(result, Raised):
+                raise result.error
             yield key.item, result
 
 
@@ -265,10 +262,35 @@ def require(configured: Settings) -> None:
         )
 
 
+def require_reachable(address: str, command: str) -> None:
+    """Refuse the address of a cluster where nobody listens, within seconds.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT, with or without a scheme.
+    command : str
+        That tells a user more.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise WorkerError(
+            f"MNIST_PIPELINE_CLUSTER is {address!a}, where nothing answers ({error}); see that the cluster runs and "
+            f"can be reached from here ({command})"
+        ) from error
+
+
+# A process has one environment: of a worker that has several threads, one works at a time.
+_performing = threading.Lock()
+
+
 def perform(variables: dict[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """In a worker: call a function under the driver's settings."""
-    settings.adopt(variables)
-    return function(*arguments)
+    with _performing:
+        settings.adopt(variables)
+        return function(*arguments)
 
 
 def raised(error: Exception) -> Raised:

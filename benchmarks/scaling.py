@@ -107,12 +107,17 @@ def one_size() -> dict[str, Any]:
 
 
 def _phase(instance: Any, selected: Any) -> dict[str, Any]:
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     by_fold, whole = [], 0.0
     for folds, elapsed in _stages(instance, selected):
         by_fold += folds
         whole += 0.0 if folds else elapsed
-    return {"seconds": time.perf_counter() - start, "whole_seconds": whole, "fold_seconds": by_fold}
+    return {
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - cpu,
+        "whole_seconds": whole,
+        "fold_seconds": by_fold,
+    }
 
 
 def _stages(instance: Any, selected: Any) -> Iterator[tuple[list[float], float]]:
@@ -132,9 +137,9 @@ def _stages(instance: Any, selected: Any) -> Iterator[tuple[list[float], float]]
         yield by_fold, time.perf_counter() - start
 
 
-def series(measured: Measured, phase: str) -> tuple[np.ndarray, np.ndarray]:
-    """Folds and seconds of a phase."""
-    rows = [(each["folds"], each[phase]["seconds"]) for each in measured if phase in each]
+def series(measured: Measured, phase: str, clock: str = "seconds") -> tuple[np.ndarray, np.ndarray]:
+    """Folds and seconds of a phase, of the wall or of the processor."""
+    rows = [(each["folds"], each[phase][clock]) for each in measured if phase in each]
     folds, times = np.array(rows).T
     return folds, times
 
@@ -162,6 +167,15 @@ def _rows(measured: Measured) -> list[Row]:
                 samples=len(folds), ours=f"a = {seconds(fixed)}, b = {seconds(each)} a fold", agreement=named,
             )
         )  # fmt: skip
+        _, cpu = series(measured, phase, "cpu_seconds")
+        fixed, each = fit(folds, cpu)
+        departure = np.abs(cpu / (fixed + each * folds) - 1) * 100
+        rows.append(
+            Row(
+                f"{title}: the same of processor seconds", float(departure.max()), "%", samples=len(folds),
+                ours=f"a = {seconds(fixed)}, b = {seconds(each)} a fold", agreement="what others use counts little",
+            )
+        )  # fmt: skip
         larger = folds >= folds[-1] / 4
         per_fold = times[larger] / folds[larger]
         rows.append(
@@ -187,7 +201,9 @@ def _notes(measured: Measured) -> list[str]:
 
 def table(measured: Measured) -> str:
     """One line a size: seconds in all, of the whole-set part, and of the median fold; and the peak of memory."""
-    lines = [f"{'images':>10} {'':4} {'seconds':>8} {'whole set':>10} {'a fold':>8} {'÷ N':>9} {'peak':>8}"]
+    lines = [
+        f"{'images':>10} {'':4} {'seconds':>8} {'whole set':>10} {'a fold':>8} {'÷ N':>9} {'processor':>10} {'peak':>8}"
+    ]
     for each in measured:
         for phase in PHASES:
             if phase in each:
@@ -195,6 +211,7 @@ def table(measured: Measured) -> str:
                 lines.append(
                     f"{each['images']:>10,} {phase:4} {found['seconds']:>8.1f} {found['whole_seconds']:>10.2f} "
                     f"{np.median(found['fold_seconds']):>8.2f} {found['seconds'] / each['images'] * 1e6:>6.1f} µs "
+                    f"{found['cpu_seconds']:>10.1f} "
                     f"{each['peak_gb']:>5.2f} GB"
                 )
     return "\n".join(lines)
