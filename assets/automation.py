@@ -6,39 +6,58 @@ from datetime import timedelta
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from assets import data_sets, digits, exclusive, settings
+from assets import data_sets, digits, exclusive, expanded, settings
 from assets.evaluation import MODELS
 from assets.inbox import Inbox, Look
 from assets.serving import PICTURES, inbox_predictions
+from assets.shards import GROUP as EXPANDED
 from mnist_pipeline.datasets import DatasetError
 
-GROUPS = ("digits", "pca", "harris", "knn", "softmax", "networks", "evaluation", "serving")
+GROUPS = ("digits", "pca", "harris", "knn", "softmax", "networks", "evaluation", "serving", EXPANDED)
 DAY_SECONDS = 24 * 60 * 60
 INBOX_SECONDS = 30
 MAX_RUNS = 5  # that one look into the inbox asks for: they take turns, and each has a process that waits
 MAX_ATTEMPTS = 3  # for a picture whose run was killed
 
-# Each picture of the inbox is a partition with a run of its own; what holds for all has none.
+# Each picture of the inbox and each fold of the expanded set is a partition with runs of its own; what holds for all
+# has none. The expanded set is several times the data, and made where it is asked for.
 of_a_picture = dg.AssetSelection.assets(inbox_predictions)
+of_a_fold = dg.AssetSelection.assets(
+    *(
+        asset
+        for asset in vars(expanded).values()
+        if isinstance(asset, dg.AssetsDefinition) and asset.partitions_def is not None
+    )
+)
+by_themselves = of_a_picture | dg.AssetSelection.groups(EXPANDED)
 data_sets_beside = [placed.prefix for placed in settings.load().data_sets]
 of_another_data_set = dg.AssetSelection.key_prefixes(*([prefix] for prefix in data_sets_beside))
 everything = dg.define_asset_job(
     "everything",
-    dg.AssetSelection.all() - of_a_picture - of_another_data_set
+    dg.AssetSelection.all() - by_themselves - of_another_data_set
     if data_sets_beside
-    else dg.AssetSelection.all() - of_a_picture,
+    else dg.AssetSelection.all() - by_themselves,
     description="Materialize the whole graph, from the raw files to the report.",
 )
 group_jobs = [
     dg.define_asset_job(
-        f"{group}_group", dg.AssetSelection.groups(group) - of_a_picture, description=f"Materialize group {group}."
+        f"{group}_group",
+        dg.AssetSelection.groups(group) - of_a_picture - of_a_fold,
+        description=f"Materialize group {group}.",
     )
     for group in GROUPS
 ]
 every_data_set = dg.define_asset_job(
     "every_data_set",
-    dg.AssetSelection.all() - of_a_picture,
+    dg.AssetSelection.all() - by_themselves,
     description="Materialize the whole graph of each data set, and compare them.",
+)
+# Folds are what is shared out: a run of one is a single process.
+expanded_shards = dg.define_asset_job(
+    "expanded_shards",
+    of_a_fold,
+    executor_def=exclusive.one_at_a_time(dg.in_process_executor),
+    description="Materialize what is said of a fold of the expanded set.",
 )
 inbox_job = dg.define_asset_job(
     "inbox_predictions_of_a_picture",
@@ -80,14 +99,15 @@ FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_
 def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The same assets with what holds for all: owner, tags, freshness policy, and the condition to follow.
 
-    What is said of a picture has its owner only: it comes when a picture comes, and what was said then stands.
+    What is said of a picture has its owner only: it comes when a picture comes, and what was said then stands. So has
+    the expanded set: it comes when it is asked for.
     """
     return [asset.map_asset_specs(_automated) for asset in assets]
 
 
 def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
     model, _, _ = spec.key.path[-1].partition("_")
-    if spec.partitions_def is not None:
+    if spec.partitions_def is not None or spec.group_name == EXPANDED:
         return spec.replace_attributes(owners=["team:pipeline"])
     return spec.replace_attributes(
         owners=["team:pipeline"],
@@ -197,7 +217,7 @@ def _told(look: Look) -> str:
     return "; ".join([*look.set_aside, *parts]) or "nothing new in the inbox"
 
 
-jobs = [everything, *group_jobs, inbox_job]
+jobs = [everything, *group_jobs, inbox_job, expanded_shards]
 schedules = [weekly_retraining]
 sensors = [changed_raw_files, inbox_sensor]
 if data_sets_beside:

@@ -91,7 +91,6 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
     import dagster as dg
 
     from assets import exclusive, launch, storage
-    from assets.console import log_path
 
     # What was imported stays: searching it for garbage again and again takes a second of a run.
     gc.freeze()
@@ -103,14 +102,11 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
     with exclusive.turn(click.echo), dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
         exclusive.end_leftovers(instance)
         failures: list[str] = []
-        for wave, partition in launch.waves(instance, selected, changed=changed):
-            told = partition or f"{len(wave)} assets of {launch.directories(wave)}"
-            click.echo(f"Materializing {told} into {configured.storage}\n")
-            outcome = launch.materialize(instance, wave, launch.within(run_config, wave), partition)
-            if not outcome.success:
-                failures += [*launch.failures(outcome), f"Full log: {log_path(outcome.run_id)}"]
-                if partition is None:  # nothing hangs on a partition
-                    break
+        for runs in launch.waves(instance, selected, changed=changed):
+            click.echo(f"Materializing {launch.told(runs)} into {configured.storage}\n")
+            failures += launch.carry_out(instance, runs, run_config)
+            if failures and not launch.of_pictures(runs):  # nothing hangs on a picture
+                break
         if failures:
             _fail("\n".join(failures))
         if changed:

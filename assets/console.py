@@ -36,20 +36,26 @@ def _create(context: dg.InitLoggerContext) -> logging.Logger:
     return _logger(None if _silent.get() else context.run_id)
 
 
-def _logger(run_id: str | None) -> logging.Logger:
-    """Tells of a run on the terminal and into its file; of none, nothing."""
+def _create_quiet(context: dg.InitLoggerContext) -> logging.Logger:
+    return _logger(None if _silent.get() else context.run_id, on_terminal=False)
+
+
+def _logger(run_id: str | None, *, on_terminal: bool = True) -> logging.Logger:
+    """Tells of a run on the terminal, if asked to, and into its file; of none, nothing."""
     logger = logging.Logger("mnist_pipeline.run", logging.DEBUG)
     if run_id:
         path = log_path(run_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         file = logging.FileHandler(path, encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logger.addHandler(TerminalHandler())
+        if on_terminal:
+            logger.addHandler(TerminalHandler())
         logger.addHandler(file)
     return logger
 
 
 console_logger = dg.LoggerDefinition(_create, description="One line an asset on the terminal; every event into a file.")
+quiet_logger = dg.LoggerDefinition(_create_quiet, description="Every event into a file; a shard is told as it ends.")
 
 
 @contextlib.contextmanager
@@ -112,6 +118,12 @@ class TerminalHandler(logging.Handler):
             name = f"{check.asset_key.to_user_string()}: {check.check_name}"
             _line(click.style(f"  check failed           {name} ({measured})", fg="yellow"))
         self._headlines.setdefault(step, "check passed" if check.passed else "check failed")
+
+
+def tell_shard(fold: str, seconds: float, told: str, *, failed: bool) -> None:
+    """Print a line for a fold that is done, by whichever worker, as one for an asset."""
+    line = f"  {fold:<{NAME_WIDTH}} failed" if failed else f"  {fold:<{NAME_WIDTH}} {seconds:6.2f} s   {told}"
+    _line(click.style(line, fg="red") if failed else line)
 
 
 def _transient(text: str) -> None:

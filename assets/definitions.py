@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import dagster as dg
@@ -14,6 +15,7 @@ from assets import (
     data_sets,
     digits,
     evaluation,
+    expanded,
     harris,
     knn,
     networks,
@@ -49,11 +51,13 @@ def side_by_side(plain: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     return [*reported, compared, *(asset for each in beside for asset in data_sets.beside(plain, each))]
 
 
+def _of(modules: Iterable[ModuleType]) -> Iterator[dg.AssetsDefinition]:
+    return (asset for asset in dg.load_assets_from_modules(modules) if isinstance(asset, dg.AssetsDefinition))
+
+
 settings.share_processors()
 _, *beside = data_sets.configured()
-assets = side_by_side(
-    [asset for asset in dg.load_assets_from_modules(MODULES) if isinstance(asset, dg.AssetsDefinition)]
-)
+assets = [*side_by_side(list(_of(MODULES))), *_of([expanded])]
 defs = dg.Definitions(
     assets=[
         digits.data_directory,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from assets import storage
+from assets.shards import Shards
 from assets.storage import Prepared
 
+DATA_VERSION_TAG = "dagster/data_version"
 PAGE = 1_000  # of Dagster's records, read at once
 
 # The run for which the records were read, and the data version that was recorded last of each asset.
@@ -32,7 +35,11 @@ class StorageIOManager(dg.IOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read the value of an upstream asset; not one that is other than Dagster's record of it says."""
+        """Read the value of an upstream asset; not one that is other than Dagster's record of it says.
+
+        Of one that comes in partitions an asset with the same ones is given its own, and any other a way to read
+        them all, one at a time.
+        """
         run_id = context.step_context.run_id
         if run_id not in _known:  # the records are read once a run: nobody else writes while it goes on
             forget()
@@ -40,7 +47,13 @@ class StorageIOManager(dg.IOManager):
             _recorded.update(recorded_versions(context.instance))
         asset = context.asset_key.to_user_string()
         stored, name = storage.of_asset(asset)
-        return stored.read(name, _recorded.get(asset))
+        if not context.has_asset_partitions:
+            return stored.read(name, _recorded.get(asset))
+        versions = versions_of_partitions(context.instance, context.asset_key, context.asset_partition_keys)
+        if context.step_context.has_partition_key:
+            ((partition, version),) = versions.items()
+            return stored.read(storage.stored_key(name, partition), version)
+        return Shards(versions, lambda partition: stored.read(storage.stored_key(name, partition), versions[partition]))
 
 
 def forget() -> None:
@@ -58,6 +71,20 @@ def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
     return versions
 
 
+def versions_of_partitions(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Sequence[str] | None = None
+) -> dict[str, str | None]:
+    """The data version that Dagster recorded last of each of these partitions of an asset, in their order.
+
+    By default, of all that it has a record of. One query, whatever their number.
+    """
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG], asset_partitions=partitions
+    )
+    names = sorted(tags) if partitions is None else partitions
+    return {partition: tags.get(partition, {}).get(DATA_VERSION_TAG) for partition in names}
+
+
 def latest_of_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.EventLogEntry]:
     """What Dagster recorded last of each partition of an asset."""
     latest: dict[str, dg.EventLogEntry] = {}
@@ -73,5 +100,10 @@ def latest_of_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> di
 
 def data_version(event: dg.EventLogEntry | None) -> str | None:
     """The data version that a materialization was recorded with."""
+    return tags_of(event).get(DATA_VERSION_TAG)
+
+
+def tags_of(event: dg.EventLogEntry | None) -> Mapping[str, str]:
+    """The tags that a materialization was recorded with: versions of its data, its code and what it was made from."""
     materialization = event.asset_materialization if event else None
-    return (materialization.tags or {}).get("dagster/data_version") if materialization else None
+    return (materialization.tags or {}) if materialization else {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from textwrap import shorten
@@ -16,16 +17,37 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster_shared.error import SerializableErrorInfo
 from pydantic import ValidationError
 
-from assets import data_sets, exclusive, interruption, io_manager, publication, run_config, settings, storage
-from assets.automation import PARTITION_TAG, data_sets_beside, every_data_set, everything, inbox_job, runs_of_pictures
-from assets.console import console_logger, log_path
+from assets import (
+    console,
+    data_sets,
+    exclusive,
+    interruption,
+    io_manager,
+    publication,
+    run_config,
+    settings,
+    storage,
+    workers,
+)
+from assets.automation import (
+    PARTITION_TAG,
+    data_sets_beside,
+    every_data_set,
+    everything,
+    expanded_shards,
+    inbox_job,
+    runs_of_pictures,
+)
+from assets.console import console_logger, log_path, quiet_logger
 from assets.data_sets import operation_name
 from assets.definitions import assets, defs
 from assets.digits import observe_data_directories
 from assets.evaluation import MODELS, model_seconds, origin
 from assets.seed import Seed
 from assets.serving import PICTURES, inbox_predictions
-from assets.staleness import lost_partitions, out_of_sync, partition_faults, ready, storage_fault
+from assets.shards import FOLDS, digest
+from assets.shards import GROUP as EXPANDED
+from assets.staleness import lost_partitions, out_of_sync, partition_faults, ready, stale_folds, storage_fault
 from assets.versions import function_of
 from mnist_pipeline.evaluation import Comparison
 from mnist_pipeline.printable import printable
@@ -42,10 +64,25 @@ class LaunchError(ValueError):
 
 
 class Wave(NamedTuple):
-    """What one run materializes: assets, or one partition of an asset."""
+    """What one run materializes: assets, or one partition of each of them."""
 
     assets: AbstractSet[dg.AssetKey]
     partition: str | None = None
+
+
+class Shard(NamedTuple):
+    """A fold to be run by a worker, in what can be sent to one: its name, its assets, and the run configuration."""
+
+    fold: str
+    assets: tuple[str, ...]
+    config: dict[str, Any]
+
+
+class Done(NamedTuple):
+    """What became of a shard: seconds of its run, and why it failed, in lines; none if it did not."""
+
+    seconds: float
+    failures: tuple[str, ...]
 
 
 def console_job() -> dg.JobDefinition:
@@ -54,9 +91,38 @@ def console_job() -> dg.JobDefinition:
     return defs.resolve_job_def(whole.name).with_logger_defs({"console": console_logger})
 
 
+def console_expanded_job() -> dg.JobDefinition:
+    """The job of what is said of the whole expanded set, told on the terminal."""
+    return defs.resolve_job_def(EXPANDED_JOB).with_logger_defs({"console": console_logger})
+
+
 def console_inbox_job() -> dg.JobDefinition:
     """The job of a picture from the inbox, told on the terminal."""
     return defs.resolve_job_def(inbox_job.name).with_logger_defs({"console": console_logger})
+
+
+def shard_job() -> dg.JobDefinition:
+    """The job of a fold of the expanded set; who shares out the folds tells of them."""
+    return defs.resolve_job_def(expanded_shards.name).with_logger_defs({"console": quiet_logger})
+
+
+EXPANDED_JOB = f"{EXPANDED}_group"
+JOBS: dict[str, Callable[[], dg.JobDefinition]] = {
+    everything.name: console_job,
+    EXPANDED_JOB: console_expanded_job,
+    inbox_job.name: console_inbox_job,
+    expanded_shards.name: shard_job,
+}
+
+
+def job_of(key: dg.AssetKey) -> str:
+    """The name of the job that materializes an asset; no run has assets of two."""
+    if key in PARTITIONED:
+        return str(inbox_job.name)
+    node = defs.resolve_asset_graph().get(key)
+    if node.partitions_def == FOLDS:
+        return str(expanded_shards.name)
+    return EXPANDED_JOB if node.group_name == EXPANDED else str(everything.name)
 
 
 def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
@@ -79,7 +145,7 @@ def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
 
 
 def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.AssetKey]:
-    """The assets that a selection in Dagster's syntax names; with others, not those that have partitions.
+    """The assets that a selection in Dagster's syntax names; with others, no pictures; by default, no expanded set.
 
     Parameters
     ----------
@@ -115,7 +181,7 @@ def directories(selected: AbstractSet[dg.AssetKey]) -> str:
 def _selected(selection: str) -> AbstractSet[dg.AssetKey]:
     graph = defs.resolve_asset_graph()
     if selection == "*":
-        return graph.materializable_asset_keys - PARTITIONED
+        return {key for key in graph.materializable_asset_keys if job_of(key) == everything.name}
     try:
         with warnings.catch_warnings():
             # Dagster's own parser of selections calls what Dagster marks as beta.
@@ -140,10 +206,14 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
     """
     try:
         config = {"loggers": {"console": {}}, **(run_config.read(file) if file else {})}
-        job = console_job().get_subset(asset_selection=set(selected) - PARTITIONED)
-        resolved = dg.validate_run_config(job, config)
+        first, *others = _by_job(selected)
+        beside = {key.to_user_string() for part in others for key in part}
+        ops = config.get("ops", {})
+        own = {"ops": {name: value for name, value in ops.items() if name not in beside}} if beside else {}
+        resolved = [_validated(first, {**config, **own}), *(_validated(part, within(config, part)) for part in others)]
         _require_no_booleans(config)
-        _require_within_bounds(resolved)
+        for each in resolved:
+            _require_within_bounds(each)
     except dg.DagsterInvalidConfigError as error:
         told = "; ".join(_told(each) for each in error.errors)
         raise LaunchError(_one_line(f"--config {file}: {told}; {EXAMPLE}")) from error
@@ -152,21 +222,33 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
     return config
 
 
-def waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, changed: bool) -> Iterator[Wave]:
-    """What to materialize, one run after the other.
+def _validated(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> Mapping[str, Any]:
+    """A run configuration with all defaults, held to what assets of one job accept."""
+    job = JOBS[job_of(next(iter(selected)))]().get_subset(asset_selection=set(selected))
+    return dg.validate_run_config(job, config)
+
+
+def _by_job(selected: AbstractSet[dg.AssetKey]) -> list[set[dg.AssetKey]]:
+    """Selected assets apart by the job that materializes them, pictures left out where there is anything else."""
+    parts = [{key for key in selected if job_of(key) == name} for name in JOBS if name != inbox_job.name]
+    return [part for part in parts if part] or [set(selected)]
+
+
+def waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, changed: bool) -> Iterator[list[Wave]]:
+    """What to materialize, one after the other: the runs of each list don't depend on one another.
 
     Parameters
     ----------
     instance : DagsterInstance
     selected : set of AssetKey
     changed : bool
-        Only what Dagster calls missing or out of sync, upstream first, until nothing is, and then the partitions
-        made from it that storage has lost; else all at once.
+        Only what Dagster calls missing or out of sync, upstream first, until nothing is, and then the pictures
+        made from it that storage has lost; else all at once. Of the expanded set, only the folds that are.
 
     Raises
     ------
     LaunchError
-        If only partitioned assets are selected, which have nothing that could be made all at once; or an asset stays
+        If only pictures are selected, which have nothing that could be made all at once; or an asset stays
         out of sync.
     """
     observe_data_directories(instance)
@@ -176,27 +258,127 @@ def waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, c
                 f"{', '.join(key.to_user_string() for key in selected)} is made picture by picture: put one into "
                 f"{settings.load().inbox}, and switch on the sensor 'inbox' in mnist-pipeline ui"
             )
-        yield Wave(selected)
+        for stage in _stages(selected):
+            yield _runs({key: _folds_of(key) for key in stage})
         return
-    done: AbstractSet[dg.AssetKey] = set()
-    while stale := out_of_sync(instance, defs).keys() & selected:
-        if stale & done:
-            names = ", ".join(sorted(key.to_user_string() for key in stale & done))
+    done: set[tuple[dg.AssetKey, str | None]] = set()
+    while stale := _stale(instance, selected):
+        stage = next(_stages(ready(stale.keys(), defs)))
+        doing = {(key, fold) for key in stage for fold in stale[key]}
+        if doing & done:
+            names = ", ".join(sorted(_told_unit(*unit) for unit in doing & done))
             raise LaunchError(f"{names} is out of sync right after its run; see its page in the UI")
-        done = ready(stale, defs)
-        yield Wave(done)
+        done = doing if job_of(next(iter(stage))) == everything.name else done | doing
+        yield _runs({key: stale[key] for key in stage})
     for key in PARTITIONED:
         if key in selected or defs.resolve_asset_graph().get(key).parent_keys <= selected:
             for partition in sorted(lost_partitions(instance, key)):
-                yield Wave({key}, partition)
+                yield [Wave({key}, partition)]
+
+
+def _stages(selected: AbstractSet[dg.AssetKey]) -> Iterator[set[dg.AssetKey]]:
+    """The selected assets in an order in which each comes after those that it is made from.
+
+    A stage is all that one job can do next: of the folds what doesn't wait for the whole set, and the other way round.
+    """
+    graph = defs.resolve_asset_graph()
+    left = [key for key in graph.toposorted_asset_keys if key in selected]
+    while left:
+        name, stage, waiting = job_of(left[0]), set[dg.AssetKey](), set[dg.AssetKey]()
+        for key in left:
+            if job_of(key) == name and not graph.get(key).parent_keys & waiting:
+                stage.add(key)
+            else:
+                waiting.add(key)
+        yield stage
+        left = [key for key in left if key in waiting]
+
+
+def _runs(stage: Mapping[dg.AssetKey, Iterable[str | None]]) -> list[Wave]:
+    """The runs of a stage: one a fold for what comes in folds, else one."""
+    partitions = sorted({each for several in stage.values() for each in several}, key=str)
+    return [Wave({key for key, several in stage.items() if each in several}, each) for each in partitions]
+
+
+def _folds_of(key: dg.AssetKey) -> list[str | None]:
+    return [*FOLDS.get_partition_keys()] if job_of(key) == expanded_shards.name else [None]
+
+
+def _stale(
+    instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]
+) -> dict[dg.AssetKey, AbstractSet[str | None]]:
+    """The selected assets that are missing or out of sync: each with its folds that are, or with None."""
+    stale: dict[dg.AssetKey, AbstractSet[str | None]] = {}
+    stale |= {key: {None} for key in out_of_sync(instance, defs).keys() & selected}
+    for key in selected - PARTITIONED:
+        if job_of(key) == expanded_shards.name and (folds := stale_folds(instance, defs, key)):
+            stale[key] = set(folds)
+    return stale
+
+
+def _told_unit(key: dg.AssetKey, fold: str | None) -> str:
+    return storage.stored_key(key.to_user_string(), fold)
+
+
+def of_pictures(runs: list[Wave]) -> bool:
+    """Whether runs are those of pictures from the inbox."""
+    return runs[0].assets <= PARTITIONED
+
+
+def told(runs: list[Wave]) -> str:
+    """What runs that don't depend on one another materialize, in a few words."""
+    first = runs[0]
+    if first.partition is None:
+        return f"{len(first.assets)} assets of {directories(first.assets)}"
+    if of_pictures(runs):
+        return first.partition
+    names = sorted({key.to_user_string() for run in runs for key in run.assets})
+    return f"{', '.join(names)} of {len(runs)} folds"
 
 
 def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[str, Any]:
-    """The part of a run configuration that a run of these assets accepts."""
-    if selected <= PARTITIONED:
-        return {"loggers": config["loggers"]}
+    """The part of a run configuration that a run of these assets, of one job, accepts."""
     names = {operation_name(key) for key in selected}
-    return {**config, "ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
+    ops = {"ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
+    job = job_of(next(iter(selected)))
+    if job == inbox_job.name:
+        return {"loggers": config["loggers"]}
+    if job == expanded_shards.name:
+        return {"loggers": {"console": {}}, **ops}
+    return {**config, **ops}
+
+
+def carry_out(instance: dg.DagsterInstance, runs: list[Wave], config: dict[str, Any]) -> list[str]:
+    """Carry out runs that don't depend on one another, folds on the workers; return the failures, in lines."""
+    if job_of(next(iter(runs[0].assets))) != expanded_shards.name:
+        outcomes = [materialize(instance, run.assets, within(config, run.assets), run.partition) for run in runs]
+        return [line for outcome in outcomes for line in _failures_of(outcome)]
+    lines: list[str] = []
+    try:
+        for shard, done in workers.each(settings.load(), make_shard, shards_of(runs, config)):
+            console.tell_shard(shard.fold, done.seconds, ", ".join(shard.assets), failed=bool(done.failures))
+            lines += done.failures
+    finally:  # of a worker that was killed
+        exclusive.end_leftovers(instance)
+        storage.current().recover()
+    return lines
+
+
+def shards_of(runs: list[Wave], config: dict[str, Any]) -> list[Shard]:
+    """Runs of folds as they are given to workers."""
+    return [
+        Shard(str(run.partition), tuple(sorted(key.to_user_string() for key in run.assets)), within(config, run.assets))
+        for run in runs
+    ]
+
+
+def make_shard(shard: Shard) -> Done:
+    """Carry out the run of a fold, for a driver that has the storage to itself."""
+    start = time.perf_counter()
+    with exclusive.lent(), dg.DagsterInstance.get() as instance:
+        outcome = materialize(instance, {dg.AssetKey(name) for name in shard.assets}, shard.config, shard.fold)
+        failed = [f"{shard.fold}: {line}" for line in _failures_of(outcome)]
+    return Done(time.perf_counter() - start, tuple(failed))
 
 
 def materialize(
@@ -205,12 +387,13 @@ def materialize(
     config: dict[str, Any],
     partition: str | None = None,
 ) -> dg.JobExecutionResult:
-    """Run the selected assets, telling each as it finishes; a run that is interrupted counts as canceled."""
-    if partition is not None:  # a new Dagster instance doesn't know it
+    """Run selected assets of one job; a run that is interrupted counts as canceled."""
+    job = job_of(next(iter(selected)))
+    if job == inbox_job.name and partition is not None:  # a new Dagster instance doesn't know it
         instance.add_dynamic_partitions(str(PICTURES.name), [partition])
     with exclusive.alive() as tags:
         outcome = dg.execute_job(
-            dg.reconstructable(console_job if partition is None else console_inbox_job),
+            dg.reconstructable(JOBS[job]),
             instance,
             run_config=config,
             asset_selection=sorted(selected),
@@ -230,7 +413,7 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     rows = []
     for key in graph.toposorted_asset_keys:
         name = key.to_user_string()
-        if key in PARTITIONED:
+        if graph.get(key).is_partitioned:
             faults = partition_faults(instance, key, thorough=True)
             rows += [(storage.stored_key(name, each), fault or "ok") for each, fault in sorted(faults.items())]
         elif key in graph.materializable_asset_keys:
@@ -255,6 +438,9 @@ def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str
     for key in graph.toposorted_asset_keys:
         if key in selected and key in graph.materializable_asset_keys:
             found = origin(instance, key)
+            if graph.get(key).partitions_def == FOLDS:
+                folds = FOLDS.get_partition_keys()
+                found["data_version"] = digest(io_manager.versions_of_partitions(instance, key, folds))
             data, code, run = (str(found[name] or "–") for name in ("data_version", "code_version", "run_id"))
             rows.append((key.to_user_string(), data, code, run))
     return rows
@@ -266,16 +452,24 @@ def prune(instance: dg.DagsterInstance, keep: int) -> int:
     A run that holds the latest materialization of an asset, or of a partition, stays: without it that would be
     missing. So does the latest run of a partition that has none: it tells that the picture was tried.
     """
-    origins = (origin(instance, key) for key in defs.resolve_asset_graph().materializable_asset_keys)
+    graph = defs.resolve_asset_graph()
+    origins = (origin(instance, key) for key in graph.materializable_asset_keys)
     needed = {found["run_id"] for found in origins}
     tried = {picture: runs[0].run_id for picture, runs in runs_of_pictures(instance).items() if runs}
-    made = io_manager.latest_of_partitions(instance, inbox_predictions.key)
-    needed |= {*(tried | {picture: event.run_id for picture, event in made.items()}).values()}
+    for key in graph.materializable_asset_keys:
+        if graph.get(key).is_partitioned:
+            made = {name: event.run_id for name, event in io_manager.latest_of_partitions(instance, key).items()}
+            needed |= {*(tried | made if key in PARTITIONED else made).values()}
     old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id not in needed]
     for run_id in old:
         instance.delete_run(run_id)
         log_path(run_id).unlink(missing_ok=True)
     return len(old)
+
+
+def _failures_of(outcome: dg.JobExecutionResult) -> list[str]:
+    """Why a run failed, and where its log is; nothing if it did not."""
+    return [] if outcome.success else [*failures(outcome), f"Full log: {log_path(outcome.run_id)}"]
 
 
 def failures(outcome: dg.JobExecutionResult) -> list[str]:

@@ -26,6 +26,8 @@ NEEDS = {
     "mlp_predictions": _trains,
     "cnn_predictions": _trains,
     "robustness": _computes,
+    "expanded_eigendecomposition": _computes,
+    "expanded_cnn": _trains,
 }
 
 

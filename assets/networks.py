@@ -48,8 +48,8 @@ class RecipeName(Enum):
     NOTEBOOK = "notebook"
 
 
-class NetworkConfig(dg.Config):
-    """How a network is trained: a named recipe, and what departs from it."""
+class TrainingConfig(dg.Config):
+    """A named recipe, and what departs from it."""
 
     recipe: RecipeName = Field(RecipeName.DEFAULT, description="Named recipe to start from.")
     epochs: int | None = Field(None, ge=1, le=1_000, description="Passes over the images; the recipe's if unset.")
@@ -57,6 +57,11 @@ class NetworkConfig(dg.Config):
     learning_rate: float | None = Field(
         None, gt=0, le=10, description="Adam's step, its peak in a one-cycle schedule; the recipe's if unset."
     )
+
+
+class NetworkConfig(TrainingConfig):
+    """How a network is trained: a named recipe, what departs from it, and what is held out."""
+
     validation_share: float = Field(
         1 / 12,
         ge=0,
@@ -65,7 +70,7 @@ class NetworkConfig(dg.Config):
     )
 
 
-def resolve_recipe(name: str, config: NetworkConfig) -> "Recipe":
+def resolve_recipe(name: str, config: TrainingConfig) -> "Recipe":
     """The named recipe with the configured departures."""
     from mnist_pipeline import training
 

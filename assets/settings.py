@@ -32,6 +32,8 @@ PLAIN = "mnist"  # the data set whose keys have no prefix
 DATA_SET_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 STORED_BESIDE = ("assets", "dagster", "figures", "inbox", "manifests", "report")  # directories of a storage
 TAKEN = (*STORED_BESIDE, "nan", "null")  # which tables read back as nothing
+DEFAULT_FOLDS = 4
+MAX_FOLDS = 4_096  # 246 million images of MNIST's size
 
 
 class SettingsError(ValueError):
@@ -82,6 +84,8 @@ class Settings:
         What `mnist-pipeline hash-password` printed (`MNIST_PIPELINE_PASSWORD_HASH`); without it there is no login.
     data_sets : tuple of DataSetPlace
         Data sets beside MNIST (`MNIST_PIPELINE_DATA_SETS`, as `NAME`, `NAME=DIRECTORY`, …; none by default).
+    folds : int
+        How many times as large as the training set the expanded one is (`MNIST_PIPELINE_FOLDS`; 4 by default).
     """
 
     data: Path
@@ -96,6 +100,7 @@ class Settings:
     cluster: str | None = None
     threads: int = field(default_factory=num_cores)
     database: str | None = field(default=None, repr=False)
+    folds: int = DEFAULT_FOLDS
 
     @property
     def canonical(self) -> bool:
@@ -134,9 +139,18 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         cluster=_cluster(environ, executor),
         threads=_threads(environ),
         database=_database(environ),
+        folds=_folds(environ),
     )
     _require_inbox_apart(loaded)
     return loaded
+
+
+def _folds(environ: Mapping[str, str]) -> int:
+    """The number of folds, in plain digits."""
+    value = environ.get("MNIST_PIPELINE_FOLDS") or str(DEFAULT_FOLDS)
+    if not (re.fullmatch("[0-9]{1,4}", value) and 1 <= int(value) <= MAX_FOLDS):
+        raise SettingsError(f"MNIST_PIPELINE_FOLDS is {value!a}; it must be a whole number from 1 to {MAX_FOLDS}")
+    return int(value)
 
 
 def _require_inbox_apart(loaded: Settings) -> None:

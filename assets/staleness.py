@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Set
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
 
 from assets import io_manager, storage
+from assets.io_manager import DATA_VERSION_TAG
+from assets.shards import FOLDS, MADE_FROM, digest
+
+CODE_VERSION_TAG = "dagster/code_version"
+INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 
 # Dagster shows staleness in its UI and over GraphQL, and offers no public function for it: this module is
 # the one that reaches for the class behind both.
@@ -36,7 +43,7 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
 
     An asset is out of sync if its code version, or the data version of one of its parents, is another than
     when it was materialized; or if a file of it is missing, damaged, or other than Dagster's record says.
-    One with partitions is left out, see `partition_faults`.
+    One with partitions is left out, see `stale_folds` and `partition_faults`.
     """
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
@@ -56,6 +63,8 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
                 else f"{cause.dependency.asset_key.to_user_string()} has a new version"
                 for cause in resolver.get_stale_causes(key)
             )
+        elif shards := _other_shards(instance, graph, key):
+            reasons[key] = f"{shards} has other folds, or new versions"
         elif fault := storage_fault(key, recorded):
             reasons[key] = fault
     return reasons
@@ -67,15 +76,79 @@ def storage_fault(asset: dg.AssetKey, recorded: Mapping[str, str], *, thorough: 
     return stored.fault(name, recorded.get(asset.to_user_string()), thorough=thorough)
 
 
+def _other_shards(instance: dg.DagsterInstance, graph: BaseAssetGraph[Any], key: dg.AssetKey) -> str | None:
+    """The sharded parent of an asset of a whole set whose shards are others than it was made from.
+
+    Dagster looks at fewer than 100 partitions, and not at those that are no more; the digest that the asset was
+    recorded with covers them all.
+    """
+    sharded = [parent for parent in graph.get(key).parent_keys if graph.get(parent).partitions_def == FOLDS]
+    event = instance.get_latest_materialization_event(key) if sharded else None
+    for parent in sharded:
+        versions = io_manager.versions_of_partitions(instance, parent, FOLDS.get_partition_keys())
+        metadata = event.asset_materialization.metadata if event and event.asset_materialization else {}
+        if MADE_FROM not in metadata or metadata[MADE_FROM].value != digest(versions):
+            return parent.to_user_string()
+    return None
+
+
+def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, asset: dg.AssetKey) -> dict[str, str]:
+    """The folds of an asset that are missing, damaged, or made by other code or from other versions; and why.
+
+    Dagster's records are asked for a thousand at a time, not one by one.
+    """
+    graph = definitions.resolve_asset_graph()
+    parents = sorted(graph.get(asset).parent_keys)
+    folds = FOLDS.get_partition_keys()
+    whole = io_manager.recorded_versions(instance)
+    versions = {
+        parent: io_manager.versions_of_partitions(instance, parent, folds)
+        if graph.get(parent).is_partitioned
+        else dict.fromkeys(folds, whole.get(parent.to_user_string()))
+        for parent in parents
+    }
+    recorded = {
+        fold: io_manager.tags_of(event) for fold, event in io_manager.latest_of_partitions(instance, asset).items()
+    }
+    reasons = {}
+    for fold in folds:
+        tags = recorded.get(fold)
+        of_fold = {parent.to_user_string(): versions[parent][fold] for parent in parents}
+        reason = (
+            "not materialized yet"
+            if not tags
+            else _changed(tags, graph.get(asset).code_version, of_fold)
+            or storage.current().fault(storage.stored_key(asset.to_user_string(), fold), tags.get(DATA_VERSION_TAG))
+        )
+        if reason:
+            reasons[fold] = reason
+    return reasons
+
+
+def _changed(tags: Mapping[str, str], code_version: str | None, parents: Mapping[str, str | None]) -> str | None:
+    """How what a partition would be made from now differs from what it was made from, None if it doesn't."""
+    if tags.get(CODE_VERSION_TAG) != code_version:
+        return "has a new code version"
+    for parent, version in parents.items():
+        if tags.get(INPUT_VERSION_TAG.format(parent)) not in (version, _hashed(version)):
+            return f"{parent} has a new version"
+    return None
+
+
+def _hashed(version: str | None) -> str:
+    """What Dagster records of an input that is a partition: a checksum of the version."""
+    return hashlib.sha256((version or "").encode()).hexdigest()
+
+
 def partition_faults(
     instance: dg.DagsterInstance, asset: dg.AssetKey, *, thorough: bool = False
 ) -> dict[str, str | None]:
     """What is wrong with each partition of an asset that was materialized or is stored; None if nothing is."""
     stored, prefix = storage.current(), storage.stored_key(asset.to_user_string(), "")
-    recorded = io_manager.latest_of_partitions(instance, asset)
     partitions = {key.removeprefix(prefix) for key in stored.shelf.keys() if key.startswith(prefix)}  # noqa: SIM118
+    recorded = io_manager.versions_of_partitions(instance, asset)
     return {
-        partition: stored.fault(prefix + partition, io_manager.data_version(recorded.get(partition)), thorough=thorough)
+        partition: stored.fault(prefix + partition, recorded.get(partition), thorough=thorough)
         for partition in partitions | recorded.keys()
     }
 

@@ -42,6 +42,8 @@ from assets.places import Content, DamageError
 from assets.publication import NAME, Manifest, Shelf
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import Calibration, Champion, Comparison, Evaluation, PairComparison, Score
+from mnist_pipeline.moments import Moments
+from mnist_pipeline.neighbor_shards import ShardNeighbors
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.recognition import Recognizer
 from mnist_pipeline.report.document import Report
@@ -51,7 +53,9 @@ NAMED_ARRAYS = {
     for kind in (
         DigitSet,
         Eigendecomposition,
+        Moments,
         Recognizer,
+        ShardNeighbors,
         records.Reconstructions,
         records.Corners,
         records.Neighbors,

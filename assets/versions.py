@@ -37,6 +37,7 @@ LEFT_OUT = {
     "assets.publication",
     "assets.results",
     "assets.settings",
+    "assets.shards",
     "assets.storage",
     "assets.versions",
 }

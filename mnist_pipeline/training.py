@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -318,11 +318,7 @@ def train(
         One record a pass.
     """
     pixels, targets = _tensors(images, labels)
-    if recipe.variation and (pixels.ndim != 3 or pixels.dtype != torch.uint8):
-        raise ValueError(
-            f"images has shape {tuple(pixels.shape)} and type {images.dtype}; "
-            "a recipe with variation needs (N, rows, columns), uint8."
-        )
+    _require_variable(pixels, recipe)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     precision = _resolve(recipe.precision, place)
     training, validation = (torch.from_numpy(part) for part in split(len(pixels), validation_size, seed))
@@ -349,21 +345,96 @@ def train(
     return History(tuple(records), precision, place.type, len(pixels), validation_size, temperature)
 
 
+def train_on_shards(
+    model: nn.Module,
+    shards: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    device: str | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> History:
+    """Train a network in place as `train` does, on a set that comes in shards, one of which is in memory at a time.
+
+    In each pass the shards are visited in a random order, the images of a shard in a random order too. A batch ends
+    with its shard. With a single shard the result is that of `train`, to the byte.
+
+    Parameters
+    ----------
+    model : Module
+        As in `train`.
+    shards : sequence of (images, labels)
+        Each as in `train`, all of one size. A shard is asked for by its index as its turn comes, and let go after it.
+    recipe : Recipe
+        How to train; a pass is one over all shards.
+    seed : int, default=0
+        Seed of both orders.
+    device, on_epoch
+        As in `train`.
+
+    Returns
+    -------
+    History
+        Nothing is held out.
+    """
+    if not len(shards):
+        raise ValueError("shards is empty; give at least one shard of images and labels")
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    precision = _resolve(recipe.precision, place)
+    records: list[EpochRecord] = []
+    run: _Run | None = None
+    with _placed(model, place, recipe.channels_last), _seeded(seed, place):
+        for epoch in range(1, recipe.epochs + 1):
+            start = time.perf_counter()
+            measured = []
+            for number in np.random.default_rng((seed, epoch)).permutation(len(shards)):
+                pixels, targets = _tensors(*shards[int(number)])
+                _require_variable(pixels, recipe)
+                if run is None:
+                    run = _Run(model, pixels, targets.to(place), recipe, precision, seed, num_shards=len(shards))
+                run.load(pixels, targets.to(place))
+                measured.append(run.epoch())
+                del pixels, targets
+            loss, accuracy = (sum(figures) / len(measured) for figures in zip(*measured, strict=True))
+            records.append(EpochRecord(epoch, loss, accuracy, None, time.perf_counter() - start))
+            if on_epoch is not None:
+                on_epoch(records[-1])
+        assert run is not None
+        run.first_layer.requires_grad_(True)
+    return History(tuple(records), precision, place.type, len(shards) * len(run.pixels), 0, 1.0)
+
+
 class _Run:
     """A training run: the network, the images, and how far the recipe has been followed."""
 
     def __init__(
-        self, model: nn.Module, pixels: Tensor, targets: Tensor, recipe: Recipe, precision: str, seed: int
+        self,
+        model: nn.Module,
+        pixels: Tensor,
+        targets: Tensor,
+        recipe: Recipe,
+        precision: str,
+        seed: int,
+        num_shards: int = 1,
     ) -> None:
-        self.model, self.targets = model, targets
-        self.originals, self.pixels = pixels, pixels.to(targets.device)
+        self.model = model
+        self.shard_size = len(pixels)
+        self.load(pixels, targets)
         self.recipe, self.precision, self.seed = recipe, precision, seed
         self.optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, recipe.betas, fused=True)
         self.generator = torch.Generator().manual_seed(seed)
-        self.highest_label = int(targets.max())
         self.step = 0
-        self.num_steps = recipe.epochs * math.ceil(len(pixels) / recipe.batch_size)
+        self.num_steps = recipe.epochs * num_shards * math.ceil(len(pixels) / recipe.batch_size)
         self.first_layer = _first_layer(model)
+
+    def load(self, pixels: Tensor, targets: Tensor) -> None:
+        """Go on with these images, as many as there were at first: the schedule counts on it."""
+        if len(pixels) != self.shard_size:
+            raise ValueError(
+                f"a shard holds {len(pixels)} images, another {self.shard_size}; shards must be of one size."
+            )
+        self.originals, self.pixels, self.targets = pixels, pixels.to(targets.device), targets
+        self.highest_label = int(targets.max())
 
     def epoch(self) -> tuple[float, float]:
         """Go once through the images in a random order; return the mean loss and the accuracy on the way."""
@@ -656,6 +727,16 @@ def _pixel_tensor(images: NDArray[Any]) -> Tensor:
     if not np.isfinite(array).all():
         raise ValueError("images holds NaN or infinite values; remove or replace them first.")
     return torch.from_numpy(np.require(array, dtype=np.float32, requirements=("C", "W")))
+
+
+def _require_variable(pixels: Tensor, recipe: Recipe) -> None:
+    """Refuse images that a recipe with variation can't deform."""
+    if recipe.variation and (pixels.ndim != 3 or pixels.dtype != torch.uint8):
+        kind = str(pixels.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"images has shape {tuple(pixels.shape)} and type {kind}; "
+            "a recipe with variation needs (N, rows, columns), uint8."
+        )
 
 
 def _tensors(images: NDArray[Any], labels: NDArray[Any]) -> tuple[Tensor, Tensor]:

@@ -78,6 +78,20 @@ GRAPH["serving"] = {
     },
     "inbox_predictions": {"recognizer"},
 }
+GRAPH["expanded"] = {
+    "expanded_digits": {"train_digits"},
+    "expanded_moments": {"expanded_digits"},
+    "expanded_mean": {"expanded_moments", "train_digits"},
+    "expanded_covariance": {"expanded_moments"},
+    "expanded_eigendecomposition": {"expanded_covariance"},
+    "expanded_projections": {"expanded_digits", "expanded_mean", "expanded_eigendecomposition"},
+    "expanded_neighbors": {"expanded_digits", "expanded_mean", "expanded_eigendecomposition", "test_digits"},
+    "expanded_knn": {"expanded_neighbors", "test_digits"},
+    "expanded_softmax": {"expanded_digits", "test_digits"},
+    "expanded_cnn": {"expanded_digits"},
+    "expanded_confusions": {"expanded_digits", "expanded_softmax", "expanded_cnn"},
+    "expanded_evaluation": {"expanded_confusions", "expanded_softmax", "expanded_cnn", "test_digits"},
+}
 GRAPH["evaluation"]["evaluation_report"] = EVERYTHING | {"champion"}
 
 
