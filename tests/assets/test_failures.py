@@ -468,7 +468,7 @@ def test_a_file_in_place_of_a_directory_is_told_with_its_variable(
     ("variable", "value"),
     [
         ("MNIST_PIPELINE_EXECUTOR", "celery"),
-        ("MNIST_PIPELINE_STORAGE", "s3://bucket"),
+        ("MNIST_PIPELINE_STORAGE", "s3://BUCKET/results"),
         ("MNIST_PIPELINE_DATA", "~/digits"),
         ("DAGSTER_HOME", "\n"),
     ],
