@@ -17,7 +17,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster_shared.error import SerializableErrorInfo
 from pydantic import ValidationError
 
-from assets import exclusive, interruption, io_manager, publication, run_config, settings, storage
+from assets import exclusive, interruption, io_manager, publication, run_config, settings, sqlite, storage
 from assets.automation import PARTITION_TAG, inbox_job, runs_of_pictures
 from assets.console import console_logger, log_path
 from assets.definitions import assets, defs
@@ -163,7 +163,7 @@ def materialize(
     """Run the selected assets, telling each as it finishes; a run that is interrupted counts as canceled."""
     if partition is not None:  # a new Dagster instance doesn't know it
         instance.add_dynamic_partitions(str(PICTURES.name), [partition])
-    with exclusive.alive() as tags:
+    with exclusive.alive() as tags, sqlite.kept_open(instance):
         outcome = dg.execute_job(
             dg.reconstructable(console_job if partition is None else console_inbox_job),
             instance,
