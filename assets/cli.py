@@ -22,6 +22,7 @@ import click
 
 from assets import files, interruption, passwords, settings
 from assets.addresses import DRAW, LOCALHOST, AddressError, Served
+from mnist_pipeline import machine
 
 GC_THRESHOLDS = (20_000, 20, 50)
 STOP_SECONDS = 10  # what servers get to end by themselves
@@ -83,6 +84,7 @@ def run(select: str, config: Path | None, changed: bool) -> None:
     from assets import exclusive, launch, storage
     from assets.console import log_path
 
+    machine.keep_freed_memory()
     # What was imported stays: searching it for garbage again and again takes a second of a run.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
