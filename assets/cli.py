@@ -21,6 +21,7 @@ import click
 
 from assets import files, interruption, passwords, places, settings
 from assets.addresses import DRAW, LOCALHOST, AddressError, Served
+from mnist_pipeline import machine
 from mnist_pipeline.printable import printable
 
 GC_THRESHOLDS = (20_000, 20, 50)
@@ -92,6 +93,7 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
 
     from assets import exclusive, launch, storage
 
+    machine.keep_freed_memory()
     # What was imported stays: searching it for garbage again and again takes a second of a run.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

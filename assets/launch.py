@@ -26,6 +26,7 @@ from assets import (
     publication,
     run_config,
     settings,
+    sqlite,
     storage,
     workers,
 )
@@ -391,7 +392,7 @@ def materialize(
     job = job_of(next(iter(selected)))
     if job == inbox_job.name and partition is not None:  # a new Dagster instance doesn't know it
         instance.add_dynamic_partitions(str(PICTURES.name), [partition])
-    with exclusive.alive() as tags:
+    with exclusive.alive() as tags, sqlite.kept_open(instance):
         outcome = dg.execute_job(
             dg.reconstructable(JOBS[job]),
             instance,

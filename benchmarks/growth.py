@@ -1,4 +1,4 @@
-"""Time and peak memory as N doubles from 7,500 to 240,000, 3 runs a size after the first (quick: 15,000 to 60,000, 1).
+"""Time and peak memory as N doubles from 7,500 to 240,000, 2 runs a size after the first (quick: to 60,000, 1).
 
 k-NN: 1,000 queries, k = 3, beside scikit-learn brute. PCA: from and into memory-mapped files, beside scikit-learn's
 fused solver. Every size of every side is a fresh process. Sets beyond 60,000 are the digits moved by a pixel.
@@ -18,7 +18,7 @@ from benchmarks.bench import Bench
 from benchmarks.table import Row, Section, at_most, seconds
 
 FULL_SIZES = (7_500, 15_000, 30_000, 60_000, 120_000, 240_000)
-QUICK_SIZES = (15_000, 30_000, 60_000)
+QUICK_SIZES = (7_500, 15_000, 60_000)
 NUM_QUERIES = 1_000
 SHIFTS = ((0, 0), (0, 1), (1, 0), (0, -1))
 METHODS = {"knn": "k-NN", "pca": "PCA"}
@@ -64,7 +64,7 @@ def _curves(bench: Bench, sizes: tuple[int, ...], points: Path, queries: Path) -
     for size in sizes:
         for method in METHODS:
             for side in SIDES:
-                measured = one_size.start(method, side, points, queries, size, bench.pick(3, 1))
+                measured = one_size.start(method, side, points, queries, size, bench.pick(2, 1))
                 curves[method][side].append(measured)
             told = (f"{_time(method, curves[method][side][-1]):.3g} s" for side in SIDES)
             bench.say(f"  {METHODS[method]}, N = {size:,}: ours, scikit-learn {', '.join(told)}")

@@ -1,4 +1,4 @@
-"""PCA, mean to eigenvectors with each result kept: 11 rounds against scikit-learn and the notebook's way (quick: 3)."""
+"""PCA, mean to eigenvectors with each result kept: 11 rounds against scikit-learn and the notebook's way (quick: 2)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def measure(bench: Bench) -> Section:
     }
     warm_up = {name: timed(contestant)[0] for name, contestant in contestants.items()}
     bench.say("  warm-up: " + ", ".join(f"{name} {seconds(value)}" for name, value in warm_up.items()))
-    rounds = take_turns(contestants, bench.pick(11, 3), bench.say)
+    rounds = take_turns(contestants, bench.pick(11, 2), bench.say)
     bench.notebook["pca"] = rounds.median(NOTEBOOK)
     errors = _errors(rounds)
     details = {"seconds": rounds.seconds, "warm_up": warm_up, "eigenvalue_errors": errors}

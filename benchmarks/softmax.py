@@ -1,4 +1,4 @@
-"""Softmax regression by per-sample SGD: ours against the plain NumPy loop; 5 rounds of 20 epochs (quick: 2 of 4)."""
+"""Softmax regression by per-sample SGD: ours against the plain NumPy loop; 5 rounds of 10 epochs (quick: 1 of 4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PIPELINE_EPOCHS = 20
 
 def measure(bench: Bench) -> Section:
     section = Section("Softmax regression")
-    epochs = bench.pick(PIPELINE_EPOCHS, 4)
+    epochs = bench.pick(10, 4)
     images, labels = bench.train
     warm_up, _ = timed(lambda: softmax.sgd(images[:100], labels[:100], epochs=1))
     bench.say(f"  warm-up: {seconds(warm_up)} (loads the compiled loop, or compiles it)")
@@ -22,7 +22,7 @@ def measure(bench: Bench) -> Section:
         "ours": lambda: softmax.sgd(images, labels, epochs=epochs),
         "plain loop": lambda: softmax.sgd_reference(images, labels, epochs=epochs),
     }
-    rounds = take_turns(contestants, bench.pick(5, 2), bench.say)
+    rounds = take_turns(contestants, bench.pick(5, 1), bench.say)
     ratio = rounds.ratio("plain loop")
     difference = max(
         float(np.abs(ours - theirs).max())

@@ -91,8 +91,7 @@ def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float
     float
         The loss of the sample, or the mean loss of the batch.
     """
-    rows, targets = _samples(W, b, y_true, x)
-    return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
+    return _mean_loss(W, b, *_samples(W, b, y_true, x))
 
 
 def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
@@ -135,14 +134,15 @@ def numerical_gradient(
         Gradient in the biases.
     """
     W, b = np.array(W, dtype=np.float64), np.array(b, dtype=np.float64)
+    rows, targets = _samples(W, b, y_true, x)
     slopes: list[FloatArray] = []
     for parameters in (W, b):
         slope = np.empty_like(parameters)
         for index, value in np.ndenumerate(parameters):
             parameters[index] = value + step
-            above = loss(W, b, y_true, x)
+            above = _mean_loss(W, b, rows, targets)
             parameters[index] = value - step
-            below = loss(W, b, y_true, x)
+            below = _mean_loss(W, b, rows, targets)
             parameters[index] = value
             slope[index] = (above - below) / (2 * step)
         slopes.append(slope)
@@ -359,6 +359,11 @@ def sgd_reference(
         mean_loss = float(np.mean(_cross_entropy(scores, one_hot[labels])))
         _report(on_epoch, epoch, mean_loss, float(np.mean(scores.argmax(axis=1) == labels)))
     return W, b
+
+
+def _mean_loss(W: FloatArray, b: FloatArray, rows: FloatArray, targets: FloatArray) -> float:
+    """Mean cross-entropy of samples, one a row, with one-hot targets."""
+    return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
 
 
 def _cross_entropy(scores: FloatArray, targets: FloatArray) -> FloatArray:

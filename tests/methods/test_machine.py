@@ -54,3 +54,25 @@ def test_an_accelerator_has_its_name(available: bool, told: str | None, monkeypa
 def test_a_system_that_does_not_tell_its_memory_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sysconf_names", {})
     assert machine.memory_bytes() == 0
+
+
+def test_memory_that_is_kept_needs_no_new_pages_for_the_next_arrays() -> None:
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("another allocator than glibc's")
+    code = """
+import resource
+from mnist_pipeline import machine
+
+def faults(rounds):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(rounds):
+        blocks = [bytearray(b"x") * (16 << 20) for _ in range(3)]
+        del blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+machine.keep_freed_memory()
+faults(1)
+print(faults(10))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert int(ran.stdout) < (3 * 16 << 20) // 4096  # a page for each would be ten times as many
