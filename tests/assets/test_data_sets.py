@@ -235,7 +235,8 @@ def test_the_report_of_a_data_set_tells_its_own_title_and_classes_and_nothing_of
     assert "T-shirt/<wbr>top" in page
     told = page[page.index("</style>") : page.index('<script type="application/json"')]
     told = re.sub(r"<code>.*?</code>", "", told, flags=re.DOTALL)  # names of assets
-    assert not re.findall(r".{30}(?:digit|stroke[^=:-]|handwrit|writer).{30}", told)
+    told = re.sub(r"width of strokes", "", told, flags=re.IGNORECASE)  # a disturbance
+    assert not re.findall(r".{30}(?:digit|strokes|handwrit|writer).{30}", told)
 
 
 def test_the_report_of_mnist_compares_data_sets_as_their_evaluations_say(side_by_side: SideBySide) -> None:
