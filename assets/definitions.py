@@ -42,11 +42,16 @@ def linked_to_source(definitions: Sequence[dg.AssetsDefinition]) -> Sequence[Any
         return dg.with_source_code_references(definitions)
 
 
+def finished(definitions: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The same assets with what is set for all: versions of code, what automation needs, links to source."""
+    return list(linked_to_source(automation.automated(with_code_versions(definitions))))
+
+
 def side_by_side(plain: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The graph of plain keys, that of each data set beside MNIST, and the comparison that the plain report tells."""
     if not beside:
         return plain
-    compared = across.data_set_comparison_of(data_sets.configured())
+    (compared,) = finished([across.data_set_comparison_of(data_sets.configured())])
     reported = [data_sets.following(asset, [compared.key]) if asset.key == REPORT else asset for asset in plain]
     return [*reported, compared, *(asset for each in beside for asset in data_sets.beside(plain, each))]
 
@@ -57,13 +62,9 @@ def _of(modules: Iterable[ModuleType]) -> Iterator[dg.AssetsDefinition]:
 
 settings.share_processors()
 _, *beside = data_sets.configured()
-assets = [*side_by_side(list(_of(MODULES))), *_of([expanded])]
+assets = [*side_by_side(finished(list(_of(MODULES)))), *finished(list(_of([expanded])))]
 defs = dg.Definitions(
-    assets=[
-        digits.data_directory,
-        *(digits.data_directory_of(each) for each in beside),
-        *linked_to_source(automation.automated(with_code_versions(assets))),
-    ],
+    assets=[digits.data_directory, *(digits.data_directory_of(each) for each in beside), *assets],
     asset_checks=[digits.not_in_training, *(digits.not_in_training_of(each.prefix) for each in beside)],
     jobs=automation.jobs,
     schedules=automation.schedules,

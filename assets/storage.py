@@ -292,8 +292,8 @@ def all_of_them() -> list[Storage]:
 
 def of_asset(asset: str) -> tuple[Storage, str]:
     """The storage of an asset, by its key as Dagster writes it, and its key in there."""
-    prefix, _, key = asset.rpartition("/")
-    return current(prefix or None), key
+    prefix, separator, key = asset.rpartition("/")
+    return current(prefix if separator else None), key
 
 
 def read(key: str, partition: str | None = None) -> Any:

@@ -33,6 +33,7 @@ FILTERS = {
     "power": words.power,
     "probability": words.probability,
     "with_article": words.with_article,
+    "distinct_if": lambda values, long: dict.fromkeys(values) if long else list(values),
 }
 
 

@@ -258,3 +258,73 @@ def test_the_password_hash_is_a_setting_that_is_not_shown() -> None:
     loaded = settings.load({"MNIST_PIPELINE_PASSWORD_HASH": hashed})
     assert loaded.password_hash == hashed
     assert hashed not in repr(loaded)
+
+
+# Data sets
+
+
+def _data_sets(value: str) -> dict[str, str]:
+    loaded = settings.load({"MNIST_PIPELINE_DATA_SETS": value}).data_sets
+    return {placed.prefix: str(placed.directory) for placed in loaded}
+
+
+def test_without_the_variable_there_is_no_data_set_beside_mnist() -> None:
+    assert settings.load({}).data_sets == settings.load({"MNIST_PIPELINE_DATA_SETS": ""}).data_sets == ()
+
+
+def test_data_sets_are_named_with_their_directories_or_are_where_they_were_fetched_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "EMBEDDED_DATA", tmp_path / "data")
+    for name in ("fashion", "data/kmnist", "own"):
+        (tmp_path / name).mkdir(parents=True)
+    found = _data_sets(f"fashion-mnist={tmp_path / 'fashion'}, kmnist ,mine={tmp_path / 'own'}")
+    assert found == {
+        "fashion_mnist": str(tmp_path / "fashion"),
+        "kmnist": str(tmp_path / "data" / "kmnist"),
+        "mine": str(tmp_path / "own"),
+    }
+    assert all(name in settings.PROJECT.joinpath(".gitignore").read_text() for name in ("data/*/",))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (
+            "cifar",
+            "'cifar' is not known by name, as fashion-mnist, kmnist, emnist-digits, qmnist are; write cifar=",
+        ),
+        ("kmnist", "kmnist' is not there; mnist-pipeline fetch kmnist puts it there, or name the directory that holds"),
+        ("kmnist=/nowhere", "'/nowhere' is not there; name the directory that holds kmnist: kmnist=DIRECTORY"),
+        ("kmnist=/etc/passwd", "'/etc/passwd' is not a directory; name the directory"),
+        ("kmnist=", "is blank; unset it, or name a directory"),
+        ("kmnist=~/kmnist", "begins with ~, which only a shell expands; write the whole path"),
+        ("kmnist=s3://bucket/kmnist", "is an address; name a local directory"),
+        ("kmnist=/\x1b[31m", "holds control characters"),
+        ("mine=/,mine=/", "'mine' stands there twice; name each data set once"),
+        ("mnist=/", "'mnist' is there by itself; MNIST_PIPELINE_DATA sets its directory"),
+        ("assets=/", "'assets' has a meaning of its own in the storage; choose another name"),
+        ("nan=/", "'nan' has a meaning of its own"),
+        ("Fashion=/", "'Fashion' is no name of a data set; write NAME or NAME=DIRECTORY"),
+        ("fashion_mnist=/", "single hyphens between them"),
+        ("a--b=/", "single hyphens between them"),
+        ("../up=/", "is no name of a data set"),
+        ("\n=/", "is no name of a data set"),
+        ("mine=/,", "'' is no name of a data set"),
+        (",", "'' is no name of a data set"),
+        ("=/", "'' is no name of a data set"),
+        ("a" * 41 + "=/", "has at most 40 small letters"),
+    ],
+)
+def test_what_names_no_data_set_is_refused_in_a_line_with_the_variable_and_what_to_do(value: str, told: str) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load({"MNIST_PIPELINE_DATA_SETS": value})
+    assert str(caught.value).startswith("MNIST_PIPELINE_DATA_SETS is ")
+    assert told in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_an_inbox_out_of_which_a_data_set_would_be_moved_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    with pytest.raises(settings.SettingsError, match="name a directory of its own"):
+        settings.load({"MNIST_PIPELINE_INBOX": str(tmp_path), "MNIST_PIPELINE_DATA_SETS": f"mine={tmp_path / 'own'}"})

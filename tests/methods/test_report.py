@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from mnist_pipeline import evaluation, harris, pca, robustness
-from mnist_pipeline.data_sets import MNIST
+from mnist_pipeline.data_sets import KNOWN, MNIST, DataSet
 from mnist_pipeline.datasets import CLASS_NAMES, DigitSet, class_means, first_of_each_class
 from mnist_pipeline.evaluation import MODEL_TITLES
 from mnist_pipeline.report import charts, document, page, words
@@ -602,6 +602,40 @@ def test_names_cannot_end_or_prolong_the_data_of_the_script(name: str, facts: Fa
     assert json.loads(data)["names"] == names
     assert not re.search(r"<[/!s]", data)  # "<!--" and "<script" let "</script>" end nothing
     Page(html)
+
+
+@pytest.mark.usefixtures("without_charts")
+@pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
+def test_the_page_of_another_data_set_says_what_its_images_show(known: DataSet, facts: Facts, images: Images) -> None:
+    told = document.compose(facts._replace(data_set=known, across=None))
+    assert told["notebook"] == told["across"] == {}
+    found = Page(page.render(told, images))
+    (heading,) = found.root.iter("h1")
+    assert heading.text == known.heading
+    assert "notebook" not in found.text
+    if known.noun != "digit":
+        assert "digit" not in found.text.replace("digit_images", "")
+    if not known.handwritten:
+        # A disturbance has its name from what it does to a digit.
+        text = re.sub("width of strokes", "", found.text, flags=re.IGNORECASE)
+        assert not re.search("stroke|writer|written|a hand ", text)
+    for name in known.class_names:
+        assert name in found.text
+
+
+def test_the_document_ranks_the_models_on_each_data_set_where_there_are_several(
+    composed: dict[str, Any], facts: Facts
+) -> None:
+    assert list(composed["across"]) == ["mnist", "fashion-mnist"]
+    assert list(composed["across"]["mnist"]["models"]) == ["cnn", "mlp", "knn", "softmax"]
+    found = composed["across"]["fashion-mnist"]
+    assert found["title"] == "Fashion-MNIST"
+    score = found["models"]["knn"]
+    assert (score["errors"], score["total"], score["accuracy"]) == (64, 500, 1 - 64 / 500)
+    assert score["interval"] == list(evaluation.wilson_interval(436, 500))
+    one = {name: column[:4] for name, column in (facts.across or {}).items()}
+    for across in (None, one, {name: [] for name in one}):
+        assert document.compose(facts._replace(across=across))["across"] == {}
 
 
 # The page: what it tells
