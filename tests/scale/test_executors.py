@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from assets import settings, workers
 
 MODULES = {"ray": "ray", "dask": "distributed"}
 REPORT = "evaluation_report"  # holds times and the run's id
+TIMED = {"run", "run_id", "seconds"}
 PATIENCE_SECONDS = 300
 END_SECONDS = 30
 
@@ -30,9 +32,10 @@ def executor(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(data_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What an in-process run over all of MNIST comes to."""
-    return _in_process(data_directory, tmp_path_factory.mktemp("undisturbed"))
+def undisturbed(data_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], object]:
+    """What an in-process run over all of MNIST comes to, and what its report says."""
+    storage = tmp_path_factory.mktemp("undisturbed")
+    return _in_process(data_directory, storage), _report(storage)
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +50,9 @@ def _in_process(data: Path, storage: Path) -> dict[str, str]:
 
 
 def test_the_whole_graph_comes_to_the_same_bytes_on_workers_as_in_one_process(
-    executor: str, data_directory: Path, undisturbed: dict[str, str], tmp_path: Path
+    executor: str, data_directory: Path, undisturbed: tuple[dict[str, str], object], tmp_path: Path
 ) -> None:
+    expected, report = undisturbed
     run = started("run", environ=variables(data_directory, tmp_path, MNIST_PIPELINE_EXECUTOR=executor))
     out, error = run.communicate(timeout=2 * PATIENCE_SECONDS)
     assert run.returncode == 0, error
@@ -56,10 +60,11 @@ def test_the_whole_graph_comes_to_the_same_bytes_on_workers_as_in_one_process(
     assert len(pids) >= workers.MIN_WORKERS
     assert run.pid not in pids
     assert "evaluation_report" in out  # told on the driver's terminal
-    same = _require_same(data_versions(tmp_path), undisturbed)
+    same = _require_same(data_versions(tmp_path), expected)
+    assert _report(tmp_path) == report
     print(
-        f"\n{executor}: {same + 1} of {len(undisturbed)} assets identical, on {len(pids)} workers "
-        "(report: all but times and the run's id)"
+        f"\n{executor}: {same + 1} of {len(expected)} assets identical, on {len(pids)} workers "
+        "(report: all but times and runs)"
     )
 
 
@@ -97,6 +102,17 @@ def _require_same(found: dict[str, str], expected: dict[str, str]) -> int:
     assert found.keys() == expected.keys()
     assert different <= {name for name in expected if name.startswith(REPORT)}
     return len(expected) - len(different)
+
+
+def _report(storage: Path) -> object:
+    """What the report says, but for times and runs."""
+    return _timeless(json.loads((storage / "report" / "report.json").read_text()))
+
+
+def _timeless(document: object) -> object:
+    if isinstance(document, dict):
+        return {name: _timeless(value) for name, value in document.items() if name not in TIMED}
+    return [_timeless(value) for value in document] if isinstance(document, list) else document
 
 
 def _instance(storage: Path) -> dg.DagsterInstance:
