@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import click
 
-from assets import files, interruption, passwords, places, settings
+from assets import database, files, interruption, passwords, places, settings, workers
 from assets.addresses import DRAW, LOCALHOST, AddressError, Served
 from mnist_pipeline import machine
 from mnist_pipeline.printable import printable
@@ -89,6 +89,8 @@ def main(context: click.Context) -> None:
 def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...]) -> None:
     """Materialize assets, and say where the report lies."""
     configured = _prepare()
+    with _told(workers.WorkerError):
+        workers.require(configured)
     import dagster as dg
 
     from assets import exclusive, launch, storage
@@ -258,6 +260,8 @@ def ui(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) ->
     with _told(AddressError):
         served = Served(host, port, allowed_hosts, read_only)
     configured = _prepare()
+    with _told(workers.WorkerError):
+        workers.require(configured)
     if not served.loopback and not configured.password_hash:
         _fail(
             f"--host {host}: whoever reaches that address could run the pipeline; set a password first: "
@@ -287,12 +291,41 @@ def _prepare() -> settings.Settings:
             _fail(f"storage {root} can't be written ({error.strerror}); point {variable} at a directory that can")
         except places.UnavailableError as error:
             _fail(f"{variable}: {error}")
-    instance_file = configured.dagster_home / INSTANCE_FILE.name
-    if not instance_file.exists():
-        files.write(instance_file, lambda file: files.write_bytes(file, INSTANCE_FILE.read_bytes()))
-    _require_instance(instance_file)
+    with _told(database.DatabaseError):
+        database.require(configured)
+    _require_instance(_instance_file(configured))
     os.environ["DAGSTER_HOME"] = str(configured.dagster_home)
+    settings.share_processors()
+    if configured.database:
+        os.environ[database.VARIABLE] = configured.database
+        database.make_tables(configured)
     return configured
+
+
+def _instance_file(configured: settings.Settings) -> Path:
+    """The configuration of the Dagster instance, as the settings have it; one that was edited is held to them."""
+    file = configured.dagster_home / INSTANCE_FILE.name
+    default = INSTANCE_FILE.read_text(encoding="utf-8")
+    on_postgres = default.replace("SQLite under this directory", "PostgreSQL") + database.STORAGE
+    wanted, other = (on_postgres, default) if configured.database else (default, on_postgres)
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else other
+    except (OSError, ValueError):  # told as what is no configuration
+        return file
+    if text == other:
+        files.write(file, lambda opened: files.write_bytes(opened, wanted.encode()))
+    elif wrong := _contradiction(configured, text):
+        _fail(f"{file}: {wrong}")
+    return file
+
+
+def _contradiction(configured: settings.Settings, text: str) -> str | None:
+    import yaml
+
+    try:
+        return database.contradiction(configured, text)
+    except (yaml.YAMLError, RecursionError, ValueError):  # told as what is no configuration
+        return None
 
 
 def _require_instance(file: Path) -> None:

@@ -21,7 +21,6 @@ from assets.workers import (
     WorkerError,
     Workers,
     perform,
-    require_reachable,
 )
 from mnist_pipeline.machine import num_cores
 
@@ -32,8 +31,6 @@ class DaskWorkers(Workers):
     def __init__(self, configured: Settings) -> None:
         super().__init__()
         settings.share_processors()
-        if configured.cluster:
-            require_reachable(configured.cluster, "dask scheduler")
         dask: Any = importlib.import_module("dask")
         distributed: Any = importlib.import_module("distributed")
         self._distributed = distributed

@@ -1,11 +1,12 @@
 """One run at a time into a storage, and an end to the runs whose process is gone.
 
 Whoever carries out a run holds the lock of the storage: the command line for all that it materializes, else the
-process in which the run's executor is (the UI's and the daemon's runs have one each). The steps of the multiprocess
-executor are children of that process, write one asset each, and end with it.
+process in which the run's executor is (the UI's and the daemon's runs have one each). The workers to which it gives
+steps take no turn of their own: they write one asset at a time, and end with it.
 
-A run names in a tag a lock file that its process holds for as long as it lives. A run that Dagster believes to go on
-while nobody holds its file has lost its process.
+A run names in a tag a lock that its process holds for as long as it lives: a file, or where the instance is on
+PostgreSQL a lock of the server, which other machines see too. A run that Dagster believes to go on while nobody holds
+its lock has lost its process.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets import files, settings, sqlite, storage
+from assets import database, files, settings, sqlite, storage
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -38,6 +39,8 @@ UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 ENDED = "Its process ended without a word (killed, or the machine went down); mnist-pipeline run --changed goes on."
+# The tokens by which this process is known to live.
+_own: set[str] = set()
 # Whether this process works for another one that has the storage's turn.
 _lent: ContextVar[bool] = ContextVar("lent", default=False)
 WAITING = "Another run ({holder}) is writing into {root}; waiting for it to end …"
@@ -79,12 +82,24 @@ def lent() -> Iterator[None]:
 @contextlib.contextmanager
 def alive() -> Iterator[dict[str, str]]:
     """The tags that a run of this process carries while it lives."""
+    token = f"{os.getpid()}-{uuid.uuid4().hex}"
+    configured = settings.load()
+    with database.held(configured, token) if configured.database else _held_file(token):
+        _own.add(token)
+        try:
+            yield {PROCESS_TAG: token}
+        finally:
+            _own.remove(token)
+
+
+@contextlib.contextmanager
+def _held_file(token: str) -> Iterator[None]:
     directory = _directory()
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{os.getpid()}-{uuid.uuid4().hex}"
+    path = directory / token
     try:
         with files.locked(path, lambda _: None):
-            yield {PROCESS_TAG: path.name}
+            yield
     finally:
         path.unlink(missing_ok=True)
 
@@ -105,6 +120,9 @@ def _is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
     if parent and parent.tags.get(PROCESS_TAG) == name:
         return False  # a run executed again has the tags of the first one, until it has its own
+    configured = settings.load()
+    if configured.database:
+        return not database.is_held(configured, name)
     return files.holder(_directory() / name) is None
 
 
@@ -140,7 +158,7 @@ class _Waiting(dg.Executor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         with contextlib.ExitStack() as stack:
-            if not files.is_held(_directory() / plan_context.dagster_run.tags.get(PROCESS_TAG, "")):
+            if plan_context.dagster_run.tags.get(PROCESS_TAG) not in _own:
                 plan_context.instance.add_run_tags(plan_context.run_id, stack.enter_context(alive()))
             with dg.raise_execution_interrupts():  # a run that waits can be terminated
                 stack.enter_context(turn(plan_context.log.info))
@@ -149,7 +167,7 @@ class _Waiting(dg.Executor):
 
 
 def end_with_parent() -> None:
-    """In a step process of the multiprocess executor: don't outlive the run."""
+    """In a child that works for a run: don't outlive it."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()

@@ -303,7 +303,11 @@ def _database(environ: Mapping[str, str]) -> str | None:
         return None
     try:
         parts = urlsplit(address)
-        named = parts.scheme in ("postgresql", "postgres") and parts.hostname and parts.path.strip("/")
+        named = (
+            parts.scheme in ("postgresql", "postgres", "postgresql+psycopg2")
+            and parts.hostname
+            and parts.path.strip("/")
+        )
         good = bool(named) and parts.port != 0 and address.isprintable() and " " not in address
     except ValueError:
         good = False
@@ -312,7 +316,8 @@ def _database(environ: Mapping[str, str]) -> str | None:
             "MNIST_PIPELINE_DATABASE is not the address of a PostgreSQL database (it is not shown, as it may hold a "
             "password); write postgresql://USER:PASSWORD@HOST:5432/NAME, with %-escapes for what is special in an URL"
         )
-    return address
+    # SQLAlchemy would look for another driver than the one that Dagster brings.
+    return f"postgresql+psycopg2://{address.partition('://')[2]}"
 
 
 def for_workers(configured: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -326,6 +331,7 @@ def for_workers(configured: Settings, environ: Mapping[str, str] = os.environ) -
         "MNIST_PIPELINE_EXECUTOR": "in_process",
         "MNIST_PIPELINE_THREADS": str(configured.threads),
         "DAGSTER_HOME": str(configured.dagster_home),
+        **({"MNIST_PIPELINE_DATABASE": configured.database} if configured.database else {}),
         **thread_limits(configured, environ),
     }
 

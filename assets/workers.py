@@ -260,25 +260,19 @@ def require(configured: Settings) -> None:
             f"{str(configured.dagster_home)!a}, which the workers of a cluster can't share; "
             "set MNIST_PIPELINE_DATABASE to a PostgreSQL database that they reach"
         )
+    if configured.cluster:
+        _require_reachable(configured.cluster)
 
 
-def require_reachable(address: str, command: str) -> None:
-    """Refuse the address of a cluster where nobody listens, within seconds.
-
-    Parameters
-    ----------
-    address : str
-        HOST:PORT, with or without a scheme.
-    command : str
-        That tells a user more.
-    """
+def _require_reachable(address: str) -> None:
+    """Refuse the address of a cluster where nobody listens, within seconds."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise WorkerError(
             f"MNIST_PIPELINE_CLUSTER is {address!a}, where nothing answers ({error}); see that the cluster runs and "
-            f"can be reached from here ({command})"
+            "can be reached from here"
         ) from error
 
 

@@ -167,7 +167,8 @@ def test_an_executor_that_is_not_installed_is_refused_with_the_command_that_inst
 def test_sqlite_is_refused_for_a_cluster_that_was_there_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, Any] = {"distributed": True}
     monkeypatch.setattr(workers.importlib.util, "find_spec", found.get)
-    address = {"MNIST_PIPELINE_CLUSTER": "tcp://192.0.2.7:8786"}
+    address = {"MNIST_PIPELINE_CLUSTER": "tcp://127.0.0.1:1"}  # nobody listens there
     with pytest.raises(workers.WorkerError, match="set MNIST_PIPELINE_DATABASE to a PostgreSQL database"):
         workers.require(_configured(tmp_path, "dask", **address))
-    workers.require(_configured(tmp_path, "dask", MNIST_PIPELINE_DATABASE="postgresql://u:p@h/n", **address))
+    with pytest.raises(workers.WorkerError, match=r"MNIST_PIPELINE_CLUSTER is .* where nothing answers"):
+        workers.require(_configured(tmp_path, "dask", MNIST_PIPELINE_DATABASE="postgresql://u:p@h/n", **address))

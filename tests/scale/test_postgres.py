@@ -1,0 +1,178 @@
+"""The Dagster instance on a real PostgreSQL server: one setting, several runs at once, and who is alive."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from conftest import PASSWORD, Server, command, data_versions, free_port, started, variables
+
+from assets import database, exclusive, settings
+from assets.settings import PROJECT
+
+NUM_RUNS = 3
+QUICK = ["run", "--select", "+key:data_mean"]
+
+
+@pytest.fixture
+def address(postgres: Server) -> str:
+    return postgres.database(f"d{uuid.uuid4().hex}")
+
+
+def test_runs_at_once_into_storages_of_their_own_share_one_database(
+    address: str, slice_directory: Path, tmp_path: Path, postgres: Server
+) -> None:
+    storages = [tmp_path / str(number) for number in range(NUM_RUNS)]
+    environments = [variables(slice_directory, storage, MNIST_PIPELINE_DATABASE=address) for storage in storages]
+    runs = [started(*QUICK, environ=environ) for environ in environments]
+    outcomes = [run.communicate(timeout=300) for run in runs]
+    assert [run.returncode for run in runs] == [0] * NUM_RUNS, outcomes
+    found = [data_versions(storage) for storage in storages]
+    assert found[0].keys() == {"raw_mnist", "train_digits", "data_mean"}
+    assert found[1:] == found[:-1]
+    statuses = postgres.sql("SELECT status, count(*) FROM runs GROUP BY 1", address.rpartition("/")[2])
+    assert statuses == f"SUCCESS|{NUM_RUNS}"
+    files = [path for storage in storages for path in (storage / "dagster").rglob("*") if path.is_file()]
+    assert not [path for path in files if path.suffix == ".db"]
+    secret = [path for path in files if b"seven" in path.read_bytes()]
+    assert not secret
+    print(f"postgres: {NUM_RUNS} runs at once over one database, {len(found[0])} of {len(found[0])} assets identical")
+
+
+def test_the_commands_work_on_it(address: str, slice_directory: Path, tmp_path: Path) -> None:
+    environ = variables(slice_directory, tmp_path / "storage", MNIST_PIPELINE_DATABASE=address)
+    for arguments, told in (
+        (QUICK, "data_mean"),
+        ([*QUICK, "--changed"], "Everything is in sync."),
+        (["verify"], "is whole"),
+        (["lineage", "data_mean"], "train_digits"),
+        (["prune", "--keep", "0"], "0 runs deleted"),
+    ):
+        done = command(*arguments, environ=environ)
+        assert done.returncode == 0, done.stderr
+        assert told in done.stdout
+
+
+def _configured(address: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> settings.Settings:
+    monkeypatch.setenv("MNIST_PIPELINE_DATABASE", address)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    loaded = settings.load()
+    monkeypatch.setenv("MNIST_PIPELINE_DATABASE", loaded.database or "")
+    return loaded
+
+
+def test_a_run_of_another_machine_is_seen_to_live_and_then_to_be_gone(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(database.STORAGE)
+    _configured(address, home, monkeypatch)
+    code = (
+        "import sys; from assets import exclusive\n"
+        "with exclusive.alive() as tags: print(tags[exclusive.PROCESS_TAG], flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        env={**os.environ, "DAGSTER_HOME": str(elsewhere)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout is not None
+    token = other.stdout.readline().strip()
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        run = dg.DagsterRun(
+            "everything", str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED, tags={exclusive.PROCESS_TAG: token}
+        )
+        instance.add_run(run)
+        assert exclusive.end_leftovers(instance) == 0
+        other.kill()
+        other.communicate()
+        deadline = time.monotonic() + 10  # the server sees the connection end in its own time
+        while not (ended := exclusive.end_leftovers(instance)):
+            assert time.monotonic() < deadline
+        assert ended == 1
+        stored = instance.get_run_by_id(run.run_id)
+    assert stored is not None
+    assert stored.status == dg.DagsterRunStatus.FAILURE
+    assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"password": "wrong-one"}, "password authentication failed"),
+        ({"user": "nobody_at_all"}, "password authentication failed"),
+        ({"name": "no_such_database"}, "does not exist"),
+    ],
+)
+def test_what_the_server_refuses_is_told_in_a_line_without_the_password(
+    postgres: Server, change: dict[str, str], told: str, slice_directory: Path, tmp_path: Path
+) -> None:
+    refused = postgres.address(**{"name": "postgres", **change})
+    _require_refused(refused, told, variables(slice_directory, tmp_path / "storage"))
+
+
+def test_a_server_that_does_not_answer_is_told_within_seconds(slice_directory: Path, tmp_path: Path) -> None:
+    address = f"postgresql://digits:{PASSWORD}@127.0.0.1:{free_port()}/digits"
+    _require_refused(address, "Connection refused", variables(slice_directory, tmp_path / "storage"))
+
+
+def test_a_user_who_may_make_no_tables_is_told_so(postgres: Server, slice_directory: Path, tmp_path: Path) -> None:
+    name = f"d{uuid.uuid4().hex}"
+    postgres.sql(f"CREATE DATABASE {name}")
+    postgres.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC", name)
+    environ = variables(slice_directory, tmp_path / "storage")
+    _require_refused(postgres.address(name), "may not create tables", environ)
+
+
+def _require_refused(address: str, told: str, environ: dict[str, str]) -> None:
+    begun = time.monotonic()
+    done = command(*QUICK, environ={**environ, "MNIST_PIPELINE_DATABASE": address})
+    assert time.monotonic() - begun < 20
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: MNIST_PIPELINE_DATABASE: ")
+    assert told in line
+    assert "seven" not in line
+    assert "wrong-one" not in line
+    assert "Materializing" not in done.stdout
+
+
+def test_an_edited_configuration_is_never_overwritten_and_a_contradiction_is_told(
+    address: str, slice_directory: Path, tmp_path: Path
+) -> None:
+    storage = tmp_path / "storage"
+    environ = variables(slice_directory, storage)
+    file = storage / "dagster" / "dagster.yaml"
+    assert command("verify", environ=environ).returncode == 0
+    on_sqlite = file.read_text()
+    on_postgres = {**environ, "MNIST_PIPELINE_DATABASE": address}
+    assert command("verify", environ=on_postgres).returncode == 0  # as it came: it follows the setting
+    assert yaml.safe_load(file.read_text())["storage"] == database.IN_THE_ENVIRONMENT
+    assert command("verify", environ=environ).returncode == 0
+    assert file.read_text() == on_sqlite
+    file.write_text(edited := on_sqlite + "# mine\n")
+    done = command("verify", environ=on_postgres)
+    assert "keeps the instance in SQLite files, but MNIST_PIPELINE_DATABASE is set; have it say" in done.stderr
+    assert file.read_text() == edited
+    file.write_text(edited + database.STORAGE)
+    assert command("verify", environ=on_postgres).returncode == 0
+    done = command("verify", environ=environ)
+    assert "the database of MNIST_PIPELINE_DATABASE, which is not set; set it, or delete the file" in done.stderr
+
+
+def test_a_server_that_is_too_old_is_refused(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MIN_VERSION", 99)
+    configured = settings.load({"MNIST_PIPELINE_DATABASE": address})
+    with pytest.raises(database.DatabaseError, match=r"the server is PostgreSQL [0-9]+; it must be 99 or newer"):
+        database.require(configured)
