@@ -1,7 +1,8 @@
 """Local copies of what lies elsewhere, by the SHA-256 of their content, so that an array can be mapped into memory.
 
 A copy is written under a name of its own and renamed when whole; several processes may do so at once. Beyond a size,
-the copies that were opened longest ago are removed; who has one open or mapped keeps it until he lets go of it.
+the copies that were opened longest ago are removed, none of the last minute: who has just asked for one may not have
+opened it yet. Who has one open or mapped keeps it until he lets go of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from assets import files
 from assets.directory import difference
 from assets.places import Entry, UnavailableError
 
+RECENT_SECONDS = 60.0
 ABANDONED_SECONDS = 86_400  # after which an unfinished copy is that of a killed process
 
 
@@ -29,7 +31,7 @@ class Cache:
     directory : Path
         Made where missing.
     limit : int
-        Bytes that the copies may take together.
+        Bytes that the copies may take together, those of the last minute aside.
     """
 
     def __init__(self, directory: Path, limit: int) -> None:
@@ -66,7 +68,7 @@ class Cache:
             with temporary.open("w+b") as file:
                 yield file
             temporary.replace(self._path(entry))
-            self._shrink(entry)
+            self._shrink()
         except OSError as error:
             raise UnavailableError(
                 f"the cache {self.directory} can't be written ({error.strerror}); point MNIST_PIPELINE_CACHE at a "
@@ -76,7 +78,7 @@ class Cache:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
-    def _shrink(self, newest: Entry) -> None:
+    def _shrink(self) -> None:
         """Remove the copies that were opened longest ago until the others fit, and what killed processes left."""
         copies = []
         for path in self.directory.iterdir():
@@ -87,12 +89,12 @@ class Cache:
                 elif time.time() - state.st_mtime > ABANDONED_SECONDS:
                     path.unlink()
         total = sum(size for _, size, _ in copies)
-        for _, size, path in sorted(copies):
-            if total <= self.limit:
+        recent = time.time_ns() - int(RECENT_SECONDS * 1e9)
+        for opened, size, path in sorted(copies):
+            if total <= self.limit or opened > recent:
                 return
-            if path != self._path(newest):
-                path.unlink(missing_ok=True)
-                total -= size
+            path.unlink(missing_ok=True)
+            total -= size
 
     def _path(self, entry: Entry) -> Path:
         return self.directory / entry.sha256

@@ -186,7 +186,7 @@ def test_a_value_of_another_kind_replaces_the_old_files_and_leaves_nothing_over(
 def test_readers_always_see_one_whole_value_while_it_is_replaced(
     stored: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MNIST_PIPELINE_CACHE_GB", "0")  # all but the newest copy is removed at once
+    monkeypatch.setenv("MNIST_PIPELINE_CACHE_GB", "0")
     done, reads = threading.Event(), []
     stored = Storage(str(stored.root))
     stored.write("value", np.full(5_000, 0), {"matrix": b"picture of 0"})
