@@ -187,3 +187,14 @@ def test_the_password_hash_is_a_setting_that_is_not_shown() -> None:
     loaded = settings.load({"MNIST_PIPELINE_PASSWORD_HASH": hashed})
     assert loaded.password_hash == hashed
     assert hashed not in repr(loaded)
+
+
+def test_the_number_of_folds_is_a_setting() -> None:
+    assert settings.load({}).folds == 4
+    assert settings.load({"MNIST_PIPELINE_FOLDS": "64"}).folds == 64
+
+
+@pytest.mark.parametrize("value", ["0", "4097", "-1", "1.5", "4_0", "many", "٤", " 4"])
+def test_a_number_of_folds_that_is_none_or_out_of_range_is_refused(value: str) -> None:
+    with pytest.raises(settings.SettingsError, match=r"MNIST_PIPELINE_FOLDS is .*; it must be a whole number from 1"):
+        settings.load({"MNIST_PIPELINE_FOLDS": value})
