@@ -105,7 +105,7 @@ def test_after_a_run_everything_is_in_sync_and_changed_runs_nothing(finished: Pa
 def test_a_rerun_with_equal_results_leaves_what_is_downstream_in_sync(own_copy: tuple[Path, Path]) -> None:
     assert _run("--select", "key:data_mean").exit_code == 0
     with dg.DagsterInstance.get() as instance:
-        assert out_of_sync(instance, launch.defs) == {}
+        assert not out_of_sync(instance, launch.defs).keys() & launch.select_assets("*")
 
 
 def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tuple[Path, Path], tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_pruning_deletes_old_runs_and_their_logs_and_nothing_that_is_needed(own_
     assert result.output == "2 runs deleted\n"
     with dg.DagsterInstance.get() as instance:
         after = instance.get_run_ids()
-        assert out_of_sync(instance, launch.defs) == {}
+        assert not out_of_sync(instance, launch.defs).keys() & launch.select_assets("*")
     assert set(after) == {before[0], before[-1]}
     logs = {path.stem for path in (own_copy[1] / "dagster" / "logs").iterdir()}
     assert logs == set(after)

@@ -328,3 +328,14 @@ def test_an_inbox_out_of_which_a_data_set_would_be_moved_is_refused(tmp_path: Pa
     (tmp_path / "own").mkdir()
     with pytest.raises(settings.SettingsError, match="name a directory of its own"):
         settings.load({"MNIST_PIPELINE_INBOX": str(tmp_path), "MNIST_PIPELINE_DATA_SETS": f"mine={tmp_path / 'own'}"})
+
+
+def test_the_number_of_folds_is_a_setting() -> None:
+    assert settings.load({}).folds == 4
+    assert settings.load({"MNIST_PIPELINE_FOLDS": "64"}).folds == 64
+
+
+@pytest.mark.parametrize("value", ["0", "4097", "-1", "1.5", "4_0", "many", "٤", " 4"])
+def test_a_number_of_folds_that_is_none_or_out_of_range_is_refused(value: str) -> None:
+    with pytest.raises(settings.SettingsError, match=r"MNIST_PIPELINE_FOLDS is .*; it must be a whole number from 1"):
+        settings.load({"MNIST_PIPELINE_FOLDS": value})
