@@ -130,10 +130,9 @@ def _pids(storage: Path) -> set[int | None]:
 def _working_on(step: str, storage: Path, run: subprocess.Popen[str]) -> int:
     """Wait for a step of a run to begin; the process that does it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not list((storage / "dagster").glob("history/runs/*")):
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    assert run.stdout is not None
+    while "raw_mnist" not in (line := run.stdout.readline()):  # by then the run's database is made
+        assert line, run.communicate()
     with _instance(storage) as instance:
         while time.monotonic() < deadline:
             assert run.poll() is None, run.communicate()
