@@ -1,8 +1,8 @@
 """What each executor costs: the full graph, from the shell prompt into an empty storage, once each.
 
 `python -m benchmarks.executors [EXECUTOR…]` prints a row an executor: wall seconds; seconds until the first step
-begins; seconds a step after that in which none is carried out; how many assets but the report, which holds times, have
-the bytes of the first run.
+begins; seconds a step after that in which none is carried out; how many assets but the report, which holds times,
+have the bytes of the first run.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_each_directory_has_its_variable_which_changes_nothing_but_it(
     assert all(getattr(loaded, other) == getattr(settings.load({}), other) for other in others)
 
 
-@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess", "ray", "dask"])
 def test_the_executor_is_a_setting(executor: str) -> None:
     assert settings.load({"MNIST_PIPELINE_EXECUTOR": executor}).executor == executor
 
@@ -106,7 +107,12 @@ def test_an_executor_is_known_by_its_exact_name(value: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([*DIRECTORIES, "MNIST_PIPELINE_EXECUTOR", "MNIST_PIPELINE_CACHE_GB"]),
+        st.sampled_from(
+            [
+                *DIRECTORIES,
+                *(f"MNIST_PIPELINE_{name}" for name in ("EXECUTOR", "CACHE_GB", "CLUSTER", "DATABASE", "THREADS")),
+            ]
+        ),
         st.text(max_size=20)
         | st.text(max_size=20).map("s3://{}".format)
         | st.sampled_from(["/", ".", "..", "//", "in_process", "n" * 5_000, "/dev/null/x", "s3://bucket/a/b", "nan"]),
@@ -206,7 +212,7 @@ def test_a_size_of_the_cache_that_is_none_is_refused(value: str) -> None:
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
-    own = ("DATA", "STORAGE", "EXECUTOR", "PASSWORD_HASH")
+    own = ("DATA", "STORAGE", "EXECUTOR", "PASSWORD_HASH", "CLUSTER", "DATABASE", "THREADS")
     names = ("DAGSTER_HOME", *(f"MNIST_PIPELINE_{name}" for name in own))
     assert settings.load(dict.fromkeys(names, "")) == settings.load({})
 
@@ -339,3 +345,63 @@ def test_the_number_of_folds_is_a_setting() -> None:
 def test_a_number_of_folds_that_is_none_or_out_of_range_is_refused(value: str) -> None:
     with pytest.raises(settings.SettingsError, match=r"MNIST_PIPELINE_FOLDS is .*; it must be a whole number from 1"):
         settings.load({"MNIST_PIPELINE_FOLDS": value})
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1e3", "1025", "٣", "1\n", "99999999999"])
+def test_a_number_of_threads_is_a_number_within_bounds(value: str) -> None:
+    with pytest.raises(settings.SettingsError, match=r"MNIST_PIPELINE_THREADS is .* from 1 to 1,024"):
+        settings.load({"MNIST_PIPELINE_THREADS": value})
+    assert settings.load({"MNIST_PIPELINE_THREADS": "3"}).threads == 3
+
+
+def test_every_process_computes_with_the_number_of_threads_that_is_asked_for() -> None:
+    asked = {"MNIST_PIPELINE_THREADS": "3", "OMP_NUM_THREADS": "7"}
+    limits = settings.thread_limits(settings.load(asked), asked)
+    assert limits == dict.fromkeys(settings.THREAD_VARIABLES, "3")
+    unasked = {"OMP_NUM_THREADS": "7"}
+    limits = settings.thread_limits(settings.load(unasked), unasked)
+    assert limits["OMP_NUM_THREADS"] == "7"
+    assert limits["NUMBA_NUM_THREADS"] == str(settings.load(unasked).threads)
+
+
+def test_a_worker_comes_to_its_drivers_settings_but_for_where_it_carries_out(tmp_path: Path) -> None:
+    environ = {
+        "MNIST_PIPELINE_DATA": str(tmp_path / "data"),
+        "MNIST_PIPELINE_STORAGE": str(tmp_path / "storage"),
+        "MNIST_PIPELINE_EXECUTOR": "dask",
+        "MNIST_PIPELINE_CLUSTER": "tcp://127.0.0.1:8786",
+        "MNIST_PIPELINE_DATABASE": "postgresql://u:p@h/n",
+        "MNIST_PIPELINE_THREADS": "3",
+    }
+    loaded = settings.load(environ)
+    assert settings.load(settings.for_workers(loaded, environ)) == dataclasses.replace(
+        loaded, executor="in_process", cluster=None
+    )
+
+
+@pytest.mark.parametrize("value", ["here", "host:", ":1", "http://host:1", "host:1/x", "a b:1", "host:1\n", "tcp://"])
+def test_what_is_no_address_of_a_cluster_is_refused(value: str) -> None:
+    with pytest.raises(settings.SettingsError, match=r"MNIST_PIPELINE_CLUSTER is .* write HOST:PORT"):
+        settings.load({"MNIST_PIPELINE_EXECUTOR": "ray", "MNIST_PIPELINE_CLUSTER": value})
+
+
+def test_a_cluster_without_an_executor_that_uses_it_is_refused() -> None:
+    with pytest.raises(settings.SettingsError, match="set MNIST_PIPELINE_EXECUTOR to ray or dask, or unset"):
+        settings.load({"MNIST_PIPELINE_CLUSTER": "host:1"})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mysql://u:secret@h/n",
+        "postgresql://u:secret@h",
+        "postgresql://u:secret@h:x/n",
+        "postgresql://u:secret@h/n\n",
+        "secret",
+    ],
+)
+def test_what_is_no_address_of_a_database_is_refused_without_being_shown(value: str) -> None:
+    with pytest.raises(settings.SettingsError, match=r"write postgresql://USER:PASSWORD@HOST:5432/NAME") as caught:
+        settings.load({"MNIST_PIPELINE_DATABASE": value})
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(settings.load({"MNIST_PIPELINE_DATABASE": "postgresql://u:secret@h/n"}))

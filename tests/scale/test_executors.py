@@ -7,12 +7,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import command, data_versions, missing, started, variables
+from conftest import Server, command, data_versions, free_port, missing, started, variables
 
 from assets import settings, workers
 
@@ -130,10 +131,9 @@ def _pids(storage: Path) -> set[int | None]:
 def _working_on(step: str, storage: Path, run: subprocess.Popen[str]) -> int:
     """Wait for a step of a run to begin; the process that does it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not list((storage / "dagster").glob("history/runs/*")):
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    assert run.stdout is not None
+    while "raw_mnist" not in (line := run.stdout.readline()):  # by then the run's database is made
+        assert line, run.communicate()
     with _instance(storage) as instance:
         while time.monotonic() < deadline:
             assert run.poll() is None, run.communicate()
@@ -191,3 +191,42 @@ def test_a_cluster_that_does_not_answer_is_told_within_seconds(
     with pytest.raises(workers.WorkerError, match=r"MNIST_PIPELINE_CLUSTER is '127\.0\.0\.1:1', where nothing answers"):
         workers.require(configured)
     assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("executor", ["dask"], indirect=True)
+def test_a_cluster_that_runs_is_used_with_the_instance_on_postgres(
+    executor: str, postgres: Server, slice_directory: Path, undisturbed_slice: dict[str, str], tmp_path: Path
+) -> None:
+    scheduler = f"tcp://127.0.0.1:{free_port()}"
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", scheduler, "--no-dashboard"]
+        )
+    ]
+    worker = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_worker",
+        scheduler,
+        "--nthreads",
+        "1",
+        "--no-nanny",
+        "--no-dashboard",
+    ]
+    begun += [subprocess.Popen([*worker, "--local-directory", str(tmp_path)], cwd=tmp_path) for _ in range(2)]
+    own = {"EXECUTOR": executor, "CLUSTER": scheduler, "DATABASE": postgres.database("on_a_cluster")}
+    environ = variables(
+        slice_directory, tmp_path / "storage", **{f"MNIST_PIPELINE_{name}": value for name, value in own.items()}
+    )
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (done := command("run", "--select", "+key:data_mean", environ=environ)).returncode:
+            assert "where nothing answers" in done.stderr or "has no workers" in done.stderr, done.stderr
+            assert time.monotonic() < deadline
+        found = data_versions(tmp_path / "storage")
+        assert found == {name: undisturbed_slice[name] for name in found}
+        assert "data_mean" in found
+    finally:
+        for process in begun:
+            process.kill()
+            process.wait()
