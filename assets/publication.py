@@ -143,13 +143,15 @@ class Shelf:
             If a manifest or a file is damaged, and no writer is the reason.
         """
         before: Manifest | None = None
-        while (manifest := self.manifest(key)) is not None:
+        manifest = self.manifest(key)
+        while manifest is not None:
             try:
                 return action(manifest)
             except DamageError:
-                if manifest == before:
+                after = self.manifest(key)
+                if before == manifest == after:  # it was tried twice, and is valid still
                     raise
-                before = manifest
+                before, manifest = manifest, after
         return None
 
     def open(self, manifest: Manifest, name: str) -> BinaryIO:
