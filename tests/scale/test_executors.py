@@ -164,7 +164,13 @@ def _refuse(item: str) -> None:
 
 
 @pytest.mark.parametrize("executor", ["ray", "dask"], indirect=True)
-def test_items_on_a_cluster_are_done_again_raised_and_named_as_on_this_machine(executor: str, tmp_path: Path) -> None:
+def test_items_on_a_cluster_are_done_again_raised_and_named_as_on_this_machine(
+    executor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Workers import the functions of this module by its name.
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(map(str, (Path(__file__).parent, settings.PROJECT / "tests", settings.PROJECT)))
+    )
     configured = settings.load(
         {"MNIST_PIPELINE_STORAGE": str(tmp_path), "MNIST_PIPELINE_EXECUTOR": executor, "MNIST_PIPELINE_THREADS": "3"}
     )
