@@ -11,6 +11,8 @@ import pandas as pd
 from assets import records
 from mnist_pipeline import evaluation
 from mnist_pipeline.datasets import DigitSet
+from mnist_pipeline.moments import Moments
+from mnist_pipeline.neighbor_shards import ShardNeighbors
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.recognition import Recognizer
 from mnist_pipeline.report.document import Report
@@ -79,6 +81,10 @@ NAMED = {
         components=RNG.random((784, 50)).astype(np.float32),
         errors=RNG.random(9),
         novelty={"means": RNG.random((10, 200)).astype(np.float32)},
+    ),
+    "Moments": Moments(np.array(60_000), RNG.integers(0, 1 << 40, 784), RNG.integers(0, 1 << 40, (784, 784))),
+    "ShardNeighbors": ShardNeighbors(
+        RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10)), RNG.integers(0, 10, (4, 10)).astype(np.uint8)
     ),
     "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},
 }
