@@ -23,7 +23,7 @@ test-faults: $(VENV)/installed-test  ## Make runs fail in every way, and see tha
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
 test-scale: $(VENV)/installed-scale  ## Run the graph on Ray, Dask, PostgreSQL and an S3 server of this machine (15 minutes)
-	@$(BIN)/python -m pytest tests/scale $(ARGS)
+	@$(BIN)/python -m pytest -s tests/scale $(ARGS)
 
 fuzz: $(VENV)/installed-test  ## Try the reader on 100,000 malformed data sets (5 minutes)
 	@$(BIN)/python -m pytest tests/methods/test_datasets_fuzz.py --fuzz-cases 100000
