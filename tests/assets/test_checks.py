@@ -16,13 +16,28 @@ import pytest
 from assets import checks
 from assets.definitions import assets, defs
 from assets.digits import not_in_training
+from assets.expanded import ExpandedCNNConfig, ExpandedSoftmaxConfig
 from assets.networks import NetworkConfig
 from assets.seed import Seed
+from assets.shards import FOLDS, Shards, fold_names
 from assets.softmax import SoftmaxConfig
 from assets.storage import Storage
-from mnist_pipeline import datasets, evaluation, harris, knn, pca, softmax, training
+from mnist_pipeline import (
+    counts,
+    datasets,
+    evaluation,
+    expansion,
+    harris,
+    knn,
+    moments,
+    neighbor_shards,
+    pca,
+    softmax,
+    training,
+)
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import Champion, Evaluation
+from mnist_pipeline.knn_index import PrincipalComponentIndex
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.report import page
 
@@ -30,7 +45,10 @@ GRAPH = defs.resolve_asset_graph()
 ASSETS = {asset.key.to_user_string(): asset for asset in assets}
 MODELS = ("knn", "softmax", "mlp", "cnn")
 NETWORKS = ("mlp", "cnn")
-QUICK = {f"{name}_model": NetworkConfig(epochs=4, batch_size=50, learning_rate=2e-3) for name in NETWORKS}
+QUICK: dict[str, dg.Config] = {
+    **{f"{name}_model": NetworkConfig(epochs=4, batch_size=50, learning_rate=2e-3) for name in NETWORKS},
+    "expanded_softmax": ExpandedSoftmaxConfig(learning_rate=1e-2),  # what one pass over so few images takes
+}
 BLOCKING = {
     **{
         f"{split}_digits": {"as_many_labels_as_images", "full_range_of_pixels", "every_class_present"}
@@ -38,27 +56,40 @@ BLOCKING = {
     },
     **{f"{name}_model": {"finite_weights", "held_out_accuracy"} for name in NETWORKS},
     "champion": {"candidates"},
+    "expanded_digits": {"labels_kept", "changed"},
+    "expanded_moments": {"ink", "symmetric"},
+    "expanded_neighbors": {"equals_brute_force"},
+    "expanded_cnn": {"finite_weights"},
 }
+ORIGINAL, DEFORMED = TWO_FOLDS = fold_names(2)
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
 class Pipeline:
-    """The assets over the slice, each called as a function and once, when it is first asked for."""
+    """The assets over the slice, each called as a function and once, when it is first asked for.
+
+    The expanded set has two folds; of an asset that comes in folds, the deformed one is meant unless another is named.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._results: dict[str, dg.MaterializeResult[Any]] = {}
+        self._results: dict[tuple[str, str], dg.MaterializeResult[Any]] = {}
 
-    def result(self, key: str) -> dg.MaterializeResult[Any]:
+    def result(self, key: str, fold: str = DEFORMED) -> dg.MaterializeResult[Any]:
         """What an asset gives where nothing is spoiled."""
-        if key not in self._results:
-            self._results[key] = self.call(key)
-        return self._results[key]
+        fold = fold if _in_folds(key) else ""
+        if (key, fold) not in self._results:
+            self._results[key, fold] = self.call(key, fold)
+        return self._results[key, fold]
 
-    def value(self, key: str) -> Any:
-        return self.result(key).value
+    def value(self, key: str, fold: str = DEFORMED) -> Any:
+        return self.result(key, fold).value
 
-    def call(self, key: str, **spoiled: Any) -> dg.MaterializeResult[Any]:
+    def folds(self, key: str) -> list[Any]:
+        """The values of all folds of an asset."""
+        return [self.value(key, fold) for fold in TWO_FOLDS]
+
+    def call(self, key: str, fold: str = DEFORMED, **spoiled: Any) -> dg.MaterializeResult[Any]:
         """Call an asset on good inputs, but for those that are given, by the names of the assets they come from."""
         asset = ASSETS[key]
         parameters = inspect.signature(asset.op.compute_fn.decorated_fn).parameters
@@ -67,7 +98,7 @@ class Pipeline:
             upstream = asset.keys_by_input_name.get(name)
             if upstream:
                 source = upstream.to_user_string()
-                inputs[name] = spoiled.pop(source) if source in spoiled else self.value(source)
+                inputs[name] = spoiled.pop(source) if source in spoiled else self._input(source, key, fold)
             elif name == "config":
                 inputs[name] = spoiled.pop(name, None) or QUICK.get(key) or parameter.annotation()
             elif name == "seed":
@@ -75,13 +106,24 @@ class Pipeline:
         assert not spoiled, f"{key} does not read {', '.join(spoiled)}"
         if "context" not in parameters:
             return asset(**inputs)
+        partition = fold if _in_folds(key) else None
         with dg.DagsterInstance.ephemeral() as instance:
-            return asset(dg.build_asset_context(instance=instance), **inputs)
+            return asset(dg.build_asset_context(instance=instance, partition_key=partition), **inputs)
+
+    def _input(self, source: str, key: str, fold: str) -> Any:
+        """What an asset reads of another: the same fold where both come in folds, all of them where it does not."""
+        if _in_folds(source) and not _in_folds(key):
+            return Shards.at_hand(self.folds(source))
+        return self.value(source, fold)
 
     def store_in(self, name: str, patch: pytest.MonkeyPatch) -> Storage:
         """Another storage directory, empty at first, which the environment names from here on."""
         patch.setenv("MNIST_PIPELINE_STORAGE", str(self.directory / name))
         return Storage(str(self.directory / name))
+
+
+def _in_folds(key: str) -> bool:
+    return ASSETS[key].partitions_def == FOLDS
 
 
 @pytest.fixture(scope="module")
@@ -172,16 +214,17 @@ def _a_direction_of_negative_variance(pipeline: Pipeline, patch: pytest.MonkeyPa
     return pipeline.call("covariance")
 
 
-@fails("eigendecomposition", "trace")
-def _eigenvalues_of_another_total(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
-    _changed(patch, pca, "eigendecomposition", lambda found: found._replace(eigenvalues=found.eigenvalues * 1.001))
-    return pipeline.call("eigendecomposition")
+def _stretches(asset: str, part: str) -> Failure:
+    def decompose(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+        _changed(patch, pca, "eigendecomposition", lambda found: found._replace(**{part: getattr(found, part) * 1.001}))
+        return pipeline.call(asset)
+
+    return decompose
 
 
-@fails("eigendecomposition", "orthonormal")
-def _eigenvectors_of_another_length(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
-    _changed(patch, pca, "eigendecomposition", lambda found: found._replace(eigenvectors=found.eigenvectors * 1.001))
-    return pipeline.call("eigendecomposition")
+for asset in ("eigendecomposition", "expanded_eigendecomposition"):
+    fails(asset, "trace")(_stretches(asset, "eigenvalues"))
+    fails(asset, "orthonormal")(_stretches(asset, "eigenvectors"))
 
 
 @fails("projections", "variance_is_eigenvalue")
@@ -227,15 +270,21 @@ def _an_index_of_shifted_rows(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> 
     return pipeline.call("knn_predictions", knn_index={**index, "images": np.roll(index["images"], 1, axis=0)})
 
 
-@fails("softmax_model", "gradient")
-def _a_gradient_of_the_wrong_length(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
-    _changed(patch, softmax, "gradient", lambda slopes: tuple(1.001 * slope for slope in slopes))
-    return pipeline.call("softmax_model", config=SoftmaxConfig(epochs=1))
+def _lengthens_the_gradient(asset: str, config: dg.Config) -> Failure:
+    def fit(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+        _changed(patch, softmax, "gradient", lambda slopes: tuple(1.001 * slope for slope in slopes))
+        return pipeline.call(asset, config=config)
+
+    return fit
 
 
-@fails("softmax_model", "loss_falls")
-def _steps_that_are_too_large(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
-    return pipeline.call("softmax_model", config=SoftmaxConfig(epochs=1, learning_rate=10))
+def _fits(asset: str, config: dg.Config) -> Failure:
+    return lambda pipeline, patch: pipeline.call(asset, config=config)
+
+
+for asset, configured in (("softmax_model", SoftmaxConfig), ("expanded_softmax", ExpandedSoftmaxConfig)):
+    fails(asset, "gradient")(_lengthens_the_gradient(asset, configured(epochs=1)))
+    fails(asset, "loss_falls")(_fits(asset, configured(epochs=1, learning_rate=10)))  # steps that are too large
 
 
 @fails("softmax_predictions", "probabilities_sum_to_one")
@@ -382,6 +431,117 @@ def _another_network_than_was_evaluated(pipeline: Pipeline, patch: pytest.Monkey
     return pipeline.call("recognizer", champion=champion, cnn_model=other)
 
 
+@fails("expanded_digits", "labels_kept")
+def _a_fold_in_another_order_than_its_labels(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    _changed(patch, expansion, "fold", lambda fold: fold._replace(labels=np.roll(fold.labels, 1)))
+    return pipeline.call("expanded_digits")
+
+
+@fails("expanded_digits", "changed")
+def _a_fold_that_is_the_set_once_more(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    patch.setattr(expansion, "vary", lambda images, *_: images)
+    return pipeline.call("expanded_digits")
+
+
+@fails("expanded_moments", "ink")
+def _a_sum_that_is_off_by_one(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    _changed(patch, moments, "moments", lambda found: found._replace(sums=found.sums + np.eye(784, dtype=int)[300]))
+    return pipeline.call("expanded_moments")
+
+
+@fails("expanded_moments", "symmetric")
+def _products_of_one_triangle_alone(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    _changed(patch, moments, "moments", lambda found: found._replace(products=np.tril(found.products)))
+    return pipeline.call("expanded_moments")
+
+
+@fails("expanded_mean", "counted")
+def _a_fold_with_half_of_its_images(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    original, _ = pipeline.folds("expanded_moments")
+    half = moments.moments(pipeline.value("expanded_digits").images[::2])
+    return pipeline.call("expanded_mean", expanded_moments=Shards.at_hand([original, half]))
+
+
+@fails("expanded_covariance", "symmetric")
+def _a_triangle_that_is_not_mirrored(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    _changed(patch, moments, "covariance", np.tril)
+    return pipeline.call("expanded_covariance")
+
+
+@fails("expanded_covariance", "positive_semidefinite")
+def _products_of_fewer_images_than_the_sums(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    original, deformed = pipeline.folds("expanded_moments")
+    few = moments.moments(pipeline.value("expanded_digits").images[:100])
+    return pipeline.call(
+        "expanded_covariance", expanded_moments=Shards.at_hand([original, deformed._replace(products=few.products)])
+    )
+
+
+@fails("expanded_projections", "equals_double_precision")
+def _coordinates_in_half_precision(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    _changed(patch, pca, "project", lambda coordinates: coordinates.astype(np.float16))
+    return pipeline.call("expanded_projections")
+
+
+@fails("expanded_neighbors", "equals_brute_force")
+def _a_bound_that_is_too_tight(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    _changed(patch, PrincipalComponentIndex, "limits", lambda limits: limits * [1, 0.5, 1])
+    return pipeline.call("expanded_neighbors")
+
+
+@fails("expanded_knn", "ordered")
+def _the_same_fold_twice(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    return pipeline.call("expanded_knn", expanded_neighbors=Shards.at_hand([pipeline.value("expanded_neighbors")] * 2))
+
+
+@fails("expanded_knn", "no_farther")
+def _a_merge_that_keeps_the_later_fold_alone(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    patch.setattr(neighbor_shards, "merge", lambda first, second, num_kept: second)
+    return pipeline.call("expanded_knn")
+
+
+@fails("expanded_cnn", "finite_weights")
+def _an_expanded_network_with_nan(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    _changed(patch, training, "weights", _with_one_nan)
+    return _trains_on_few(pipeline, epochs=1)
+
+
+@fails("expanded_cnn", "loss_falls")
+def _a_loss_that_rises_from_pass_to_pass(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    _changed(patch, training, "train_on_shards", _with_each_epoch(lambda record: {"loss": float(record.epoch)}))
+    return _trains_on_few(pipeline, epochs=2)
+
+
+def _trains_on_few(pipeline: Pipeline, epochs: int) -> Result:
+    """The network of the expanded set, trained on the first images of each fold."""
+    few = [DigitSet(*(array[:100] for array in fold)) for fold in pipeline.folds("expanded_digits")]
+    config = ExpandedCNNConfig(epochs=epochs, batch_size=50)
+    return pipeline.call("expanded_cnn", expanded_digits=Shards.at_hand(few), config=config)
+
+
+@fails("expanded_confusions", "counted")
+def _a_model_that_skips_an_image(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    _changed(patch, counts, "confusions", lambda found: _one_image_less(found, "cnn"))
+    return pipeline.call("expanded_confusions")
+
+
+@fails("expanded_evaluation", "counted")
+def _a_fold_that_lacks_an_image(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    return _evaluates_one_image_less(pipeline, "softmax")
+
+
+def _evaluates_one_image_less(pipeline: Pipeline, model: str) -> Result:
+    original, deformed = pipeline.folds("expanded_confusions")
+    parts = Shards.at_hand([original, _one_image_less(deformed, model)])
+    return pipeline.call("expanded_evaluation", expanded_confusions=parts)
+
+
+def _one_image_less(found: counts.Counts, model: str) -> counts.Counts:
+    matrix = found[model].copy()
+    matrix[0, 0] -= 1
+    return {**found, model: matrix}
+
+
 def _check(result: Result, name: str) -> dg.AssetCheckResult:
     """The result of the check of that name."""
     if isinstance(result, dg.AssetCheckResult):
@@ -416,10 +576,22 @@ def test_a_negative_mean_is_not_within_the_grey_levels(pipeline: Pipeline, monke
     assert not _check(pipeline.call("data_mean"), "within_range").passed
 
 
+def test_the_first_fold_is_not_to_be_deformed(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline.result("train_digits")
+    _changed(monkeypatch, expansion, "fold", lambda fold: fold._replace(images=255 - fold.images))
+    assert not _check(pipeline.call("expanded_digits", ORIGINAL), "changed").passed
+
+
+def test_an_image_that_one_model_alone_was_not_asked_about_is_missed(pipeline: Pipeline) -> None:
+    for model in pipeline.value("expanded_confusions"):
+        assert not _check(_evaluates_one_image_less(pipeline, model), "counted").passed
+
+
 @pytest.mark.parametrize("asset", sorted({asset for asset, _ in FAILURES}))
 def test_every_check_of_an_asset_passes_on_a_slice_of_the_digits(asset: str, pipeline: Pipeline) -> None:
-    found = {check.check_name: check.passed for check in pipeline.result(asset).check_results}
-    assert found == {spec.name: True for spec in ASSETS[asset].check_specs}
+    for fold in TWO_FOLDS:
+        found = {check.check_name: check.passed for check in pipeline.result(asset, fold).check_results}
+        assert found == {spec.name: True for spec in ASSETS[asset].check_specs}
 
 
 def test_no_test_image_of_the_slice_is_a_training_image(pipeline: Pipeline) -> None:
