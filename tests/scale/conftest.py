@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,19 +82,22 @@ def slice_directory(small_train: DigitSet, small_test: DigitSet, tmp_path_factor
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A PostgreSQL server of one's own, with a user `digits`."""
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of one's own, with a user `digits`.
+
+    Its files are not among those of pytest, which closes its directory to other users whenever it starts.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if not found:
         missing("PostgreSQL's server (Debian's package postgresql)")
-    binaries = found[-1].parent
-    home = tmp_path_factory.mktemp("postgres")
+    with tempfile.TemporaryDirectory(prefix="mnist-pipeline-postgres-") as home:
+        yield from _served(found[-1].parent, Path(home))
+
+
+def _served(binaries: Path, home: Path) -> Iterator[Server]:
     data, port = home / "data", free_port()
     (home / "password").write_text("owner")
     if os.geteuid() == 0:  # a server refuses to be root
-        for path in (*home.parents, home):
-            if path.is_relative_to("/tmp") and path != Path("/tmp"):
-                path.chmod(0o755)
         shutil.chown(home, "nobody")
         shutil.chown(home / "password", "nobody")
     initialize = ["-D", data, "-U", "owner", "-A", "scram-sha-256", f"--pwfile={home / 'password'}", "-N", "-E", "UTF8"]
