@@ -7,9 +7,11 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from assets import io_manager, storage
 from assets.io_manager import DATA_VERSION_TAG
@@ -17,9 +19,10 @@ from assets.shards import FOLDS, MADE_FROM, digest
 
 CODE_VERSION_TAG = "dagster/code_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
+FAILED = {AssetCheckExecutionRecordStatus.FAILED}
 
-# Dagster shows staleness in its UI and over GraphQL, and offers no public function for it: this module is
-# the one that reaches for the class behind both.
+# Dagster shows staleness and the outcome of checks in its UI and over GraphQL, and offers no public functions for
+# them: this module is the one that reaches for what is behind both.
 
 
 class _Loading(LoadingContext):
@@ -42,7 +45,8 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     """The assets that Dagster calls missing or out of sync, and those that storage has not whole, with the reason.
 
     An asset is out of sync if its code version, or the data version of one of its parents, is another than
-    when it was materialized; or if a file of it is missing, damaged, or other than Dagster's record says.
+    when it was materialized; if its value failed a check that stops what is downstream; or if a file of it is missing,
+    damaged, or other than Dagster's record says.
     One with partitions is left out, see `stale_folds` and `partition_faults`.
     """
     graph = definitions.resolve_asset_graph()
@@ -63,11 +67,32 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
                 else f"{cause.dependency.asset_key.to_user_string()} has a new version"
                 for cause in resolver.get_stale_causes(key)
             )
+        elif check := _failed_check(instance, graph, key):
+            reasons[key] = f"its check {check} failed"
         elif shards := _other_shards(instance, graph, key):
             reasons[key] = f"{shards} has other folds, or new versions"
         elif fault := storage_fault(key, recorded):
             reasons[key] = fault
     return reasons
+
+
+def _failed_check(instance: dg.DagsterInstance, graph: AssetGraph, asset: dg.AssetKey) -> str | None:
+    """The check that the latest value of an asset failed, of those that stop what is downstream."""
+    failed = _failed_checks(instance, graph, asset)
+    event = instance.get_latest_materialization_event(asset) if failed else None
+    return failed.get(event.run_id) if event else None
+
+
+def _failed_checks(instance: dg.DagsterInstance, graph: AssetGraph, asset: dg.AssetKey) -> dict[str, str]:
+    """By run, the check that an asset failed in it, of those that stop what is downstream."""
+    failed: dict[str, str] = {}
+    for key in graph.get(asset).check_keys:
+        cursor, more = None, graph.get_check_spec(key).blocking
+        while more:
+            page = instance.event_log_storage.get_asset_check_execution_history(key, io_manager.PAGE, cursor, FAILED)
+            failed |= {record.run_id: key.name for record in page}
+            cursor, more = (page[-1].id, True) if page else (None, False)
+    return failed
 
 
 def storage_fault(asset: dg.AssetKey, recorded: Mapping[str, str], *, thorough: bool = False) -> str | None:
@@ -93,7 +118,7 @@ def _other_shards(instance: dg.DagsterInstance, graph: BaseAssetGraph[Any], key:
 
 
 def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, asset: dg.AssetKey) -> dict[str, str]:
-    """The folds of an asset that are missing, damaged, or made by other code or from other versions; and why.
+    """The folds of an asset that are missing, damaged, made by other code or from other versions, or failed a check.
 
     Dagster's records are asked for a thousand at a time, not one by one.
     """
@@ -107,18 +132,19 @@ def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, asset
         else dict.fromkeys(folds, whole.get(parent.to_user_string()))
         for parent in parents
     }
-    recorded = {
-        fold: io_manager.tags_of(event) for fold, event in io_manager.latest_of_partitions(instance, asset).items()
-    }
+    recorded = io_manager.latest_of_partitions(instance, asset)
+    failed = _failed_checks(instance, graph, asset)
     reasons = {}
     for fold in folds:
-        tags = recorded.get(fold)
+        event = recorded.get(fold)
+        tags = io_manager.tags_of(event) if event else {}
         of_fold = {parent.to_user_string(): versions[parent][fold] for parent in parents}
         reason = (
             "not materialized yet"
-            if not tags
+            if event is None
             else _changed(tags, graph.get(asset).code_version, of_fold)
             or storage.current().fault(storage.stored_key(asset.to_user_string(), fold), tags.get(DATA_VERSION_TAG))
+            or (f"its check {failed[event.run_id]} failed" if event.run_id in failed else None)
         )
         if reason:
             reasons[fold] = reason

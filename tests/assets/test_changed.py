@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -18,6 +20,8 @@ from assets import cli, evaluation, launch
 from assets import versions as code_versions
 from assets.settings import PROJECT
 from assets.staleness import out_of_sync
+from mnist_pipeline import datasets
+from mnist_pipeline.datasets import DigitSet
 
 NETWORKS = {f"{model}_{kind}" for model in ("mlp", "cnn") for kind in ("model", "predictions")}
 REPORT = {"evaluation_report"}
@@ -100,6 +104,27 @@ def test_after_a_run_everything_is_in_sync_and_changed_runs_nothing(finished: Pa
     assert "Materializing" not in result.output
     assert "Everything is in sync." in result.output
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+def test_nothing_is_built_on_what_failed_a_check_that_stops_what_is_downstream(
+    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = datasets.load_digits
+
+    def without_sevens(*args: Any, **kwargs: Any) -> DigitSet:
+        images, labels = read(*args, **kwargs)
+        return DigitSet(images, np.where(labels == 7, 1, labels).astype(np.uint8))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "load_digits", without_sevens)
+        assert _run("--select", "key:train_digits").exit_code == 1
+        refused = _run("--changed")
+        assert refused.exit_code == 1
+        assert "train_digits failed" in refused.output
+        assert "data_mean" not in refused.output
+    healed = _run("--changed")
+    assert healed.exit_code == 0, healed.output
+    assert "Everything is in sync." in healed.output
 
 
 def test_a_rerun_with_equal_results_leaves_what_is_downstream_in_sync(own_copy: tuple[Path, Path]) -> None:

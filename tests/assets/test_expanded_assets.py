@@ -198,6 +198,25 @@ def test_a_failed_fold_is_named_the_others_are_made_and_changed_goes_on(
     assert stored.data_version("expanded_covariance") == expected
 
 
+def test_nothing_is_built_on_a_fold_that_failed_its_checks(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    fold = expansion.fold
+
+    def unchanged(digits: DigitSet, number: int, seed: int = 0) -> DigitSet:
+        return digits if number == 2 else fold(digits, number, seed)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(expansion, "fold", unchanged)
+        assert _run("--select", "key:expanded_digits").exit_code == 1
+        refused = _run("--select", "group:expanded", "--changed")
+        assert refused.exit_code == 1
+        assert "fold-0002: expanded_digits failed" in refused.output
+        assert "expanded_covariance" not in refused.output
+    with dg.DagsterInstance.get() as instance:
+        stale = staleness.stale_folds(instance, launch.defs, dg.AssetKey("expanded_digits"))
+    assert stale == {"fold-0002": "its check changed failed"}
+    assert _run("--select", "group:expanded", "--changed").exit_code == 0
+
+
 def test_a_fold_can_be_made_from_the_ui(storage: Storage) -> None:
     version = storage.data_version("expanded_digits-fold-0003")
     job = launch.defs.resolve_job_def("expanded_shards")
