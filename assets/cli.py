@@ -93,7 +93,7 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
         workers.require(configured)
     import dagster as dg
 
-    from assets import exclusive, launch, storage
+    from assets import configuration, exclusive, launch, storage
 
     machine.keep_freed_memory()
     # What was imported stays: searching it for garbage again and again takes a second of a run.
@@ -102,7 +102,7 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
     with _told(launch.LaunchError):
         located = launch.select_data_sets(names)
         selected = launch.select_assets(select, names)
-        run_config = launch.load_run_config(config, selected)
+        run_config = configuration.load_run_config(config, selected)
     with exclusive.turn(click.echo), dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
         exclusive.end_leftovers(instance)
         failures: list[str] = []
@@ -131,13 +131,13 @@ def verify() -> None:
     configured = _prepare()
     import dagster as dg
 
-    from assets import launch, storage
+    from assets import storage, upkeep
 
     stored = storage.current()
     if holder := stored.holder():
         click.echo(f"A run ({holder}) is writing here: what it writes may look unfinished.")
     with dg.DagsterInstance.get() as instance:
-        rows = launch.verify(instance)
+        rows = upkeep.verify(instance)
     width = max([NAME_WIDTH, *(len(name) for name, _ in rows)])
     click.echo("\n".join(VERIFIED.format(name, state, width=width) for name, state in rows))
     storages = storage.all_of_them()
@@ -147,7 +147,7 @@ def verify() -> None:
         ("of no asset, never read", [each.prefix + name for each in storages for name in each.shelf.strangers()]),
     ):
         click.echo("".join(f"  {name}: {told}\n" for name in names), nl=False)
-    wrong = [name for name, state in rows if state not in ("ok", launch.NOT_MATERIALIZED)]
+    wrong = [name for name, state in rows if state not in ("ok", upkeep.NOT_MATERIALIZED)]
     if wrong or leftovers:
         count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"
         _fail(f"{count}; mend them with mnist-pipeline run --changed")
@@ -161,10 +161,10 @@ def lineage(asset: str) -> None:
     _prepare()
     import dagster as dg
 
-    from assets import launch, storage
+    from assets import launch, storage, upkeep
 
     with dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
-        rows = launch.lineage(instance, asset)
+        rows = upkeep.lineage(instance, asset)
     width = max([NAME_WIDTH, *(len(name) for name, *_ in rows)])
     click.echo(LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run", width=width))
     for name, data_version, code_version, run_id in rows:
@@ -196,10 +196,10 @@ def prune(keep: int) -> None:
     _prepare()
     import dagster as dg
 
-    from assets import launch
+    from assets import upkeep
 
     with dg.DagsterInstance.get() as instance:
-        click.echo(f"{launch.prune(instance, keep)} runs deleted")
+        click.echo(f"{upkeep.prune(instance, keep)} runs deleted")
 
 
 @main.command()

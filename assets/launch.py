@@ -1,63 +1,33 @@
-"""Starting a run: what is selected, how it is configured, what went wrong, and what came out."""
+"""Starting a run: what is selected, in which order it is carried out, what went wrong, and what came out."""
 
 from __future__ import annotations
 
-import inspect
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from pathlib import Path
-from textwrap import shorten
 from typing import Any, NamedTuple
 
 import dagster as dg
-from dagster._config.errors import EvaluationError
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster_shared.error import SerializableErrorInfo
-from pydantic import ValidationError
 
-from assets import (
-    console,
-    data_sets,
-    exclusive,
-    interruption,
-    io_manager,
-    publication,
-    run_config,
-    settings,
-    sqlite,
-    storage,
-    workers,
-)
-from assets.automation import (
-    PARTITION_TAG,
-    data_sets_beside,
-    every_data_set,
-    everything,
-    expanded_shards,
-    inbox_job,
-    runs_of_pictures,
-)
+from assets import console, data_sets, exclusive, interruption, settings, sqlite, storage, workers
+from assets.automation import PARTITION_TAG, data_sets_beside, every_data_set, everything, expanded_shards, inbox_job
 from assets.console import console_logger, log_path, quiet_logger
 from assets.data_sets import operation_name
-from assets.definitions import assets, defs
+from assets.definitions import defs
 from assets.digits import observe_data_directories
 from assets.evaluation import MODELS, model_seconds, origin
-from assets.seed import Seed
 from assets.serving import PICTURES, inbox_predictions
-from assets.shards import FOLDS, digest
+from assets.shards import FOLDS
 from assets.shards import GROUP as EXPANDED
-from assets.staleness import lost_partitions, out_of_sync, partition_faults, ready, stale_folds, storage_fault
-from assets.versions import function_of
+from assets.staleness import lost_partitions, out_of_sync, ready, stale_folds
 from mnist_pipeline.evaluation import Comparison
 from mnist_pipeline.printable import printable
 
-NOT_MATERIALIZED = "not materialized"
 PARTITIONED = {inbox_predictions.key}
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
-EXAMPLE = "write for instance 'ops: {softmax_model: {config: {epochs: 40}}}'"
-MESSAGE_LENGTH = 600
 
 
 class LaunchError(ValueError):
@@ -190,49 +160,11 @@ def _selected(selection: str) -> AbstractSet[dg.AssetKey]:
             selected = dg.AssetSelection.from_string(selection).resolve(graph)
     except dg.DagsterError as error:
         raise LaunchError(
-            f"--select {selection!r}: {_one_line(error)}; write for instance 'group:pca' or '+key:cnn_model'"
+            f"--select {selection!r}: {one_line(error)}; write for instance 'group:pca' or '+key:cnn_model'"
         ) from error
     if not selected:
-        raise LaunchError(f"--select {selection!r} matches no asset; there are {_names(graph)}")
+        raise LaunchError(f"--select {selection!r} matches no asset; there are {asset_names(graph)}")
     return selected - PARTITIONED or selected
-
-
-def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> dict[str, Any]:
-    """Run configuration from a YAML file, held to what the selected assets accept.
-
-    Raises
-    ------
-    LaunchError
-        If it is not YAML, not a mapping, or not what the assets accept.
-    """
-    try:
-        config = {"loggers": {"console": {}}, **(run_config.read(file) if file else {})}
-        first, *others = _by_job(selected)
-        beside = {key.to_user_string() for part in others for key in part}
-        ops = config.get("ops", {})
-        own = {"ops": {name: value for name, value in ops.items() if name not in beside}} if beside else {}
-        resolved = [_validated(first, {**config, **own}), *(_validated(part, within(config, part)) for part in others)]
-        _require_no_booleans(config)
-        for each in resolved:
-            _require_within_bounds(each)
-    except dg.DagsterInvalidConfigError as error:
-        told = "; ".join(_told(each) for each in error.errors)
-        raise LaunchError(_one_line(f"--config {file}: {told}; {EXAMPLE}")) from error
-    except ValueError as error:
-        raise LaunchError(_one_line(f"--config {file}: {error}")) from error
-    return config
-
-
-def _validated(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> Mapping[str, Any]:
-    """A run configuration with all defaults, held to what assets of one job accept."""
-    job = JOBS[job_of(next(iter(selected)))]().get_subset(asset_selection=set(selected))
-    return dg.validate_run_config(job, config)
-
-
-def _by_job(selected: AbstractSet[dg.AssetKey]) -> list[set[dg.AssetKey]]:
-    """Selected assets apart by the job that materializes them, pictures left out where there is anything else."""
-    parts = [{key for key in selected if job_of(key) == name} for name in JOBS if name != inbox_job.name]
-    return [part for part in parts if part] or [set(selected)]
 
 
 def waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, changed: bool) -> Iterator[list[Wave]]:
@@ -406,72 +338,6 @@ def materialize(
     return outcome
 
 
-def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
-    """Every asset and partition with its state: "ok", "not materialized", or what is wrong with what is stored."""
-    publication.forget()
-    graph = defs.resolve_asset_graph()
-    recorded = io_manager.recorded_versions(instance)
-    rows = []
-    for key in graph.toposorted_asset_keys:
-        name = key.to_user_string()
-        if graph.get(key).is_partitioned:
-            faults = partition_faults(instance, key, thorough=True)
-            rows += [(storage.stored_key(name, each), fault or "ok") for each, fault in sorted(faults.items())]
-        elif key in graph.materializable_asset_keys:
-            state = storage_fault(key, recorded, thorough=True) or "ok"
-            if state == "missing" and name not in recorded:
-                if job_of(key) == EXPANDED_JOB:  # like partitions, told of once they are asked for
-                    continue
-                state = NOT_MATERIALIZED
-            rows.append((name, state))
-    return rows
-
-
-def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str, str]]:
-    """Asset, data version, code version and run of an asset and all above it, raw files first.
-
-    Raises
-    ------
-    LaunchError
-        If there is no such asset.
-    """
-    graph = defs.resolve_asset_graph()
-    if dg.AssetKey.from_user_string(name) not in graph.materializable_asset_keys:
-        raise LaunchError(f"{name!r} is not an asset; there are {_names(graph)}")
-    selected = select_assets(f'+key:"{name}"') | {dg.AssetKey.from_user_string(name)}
-    rows = []
-    for key in graph.toposorted_asset_keys:
-        if key in selected and key in graph.materializable_asset_keys:
-            found = origin(instance, key)
-            if graph.get(key).partitions_def == FOLDS:
-                folds = FOLDS.get_partition_keys()
-                found["data_version"] = digest(io_manager.versions_of_partitions(instance, key, folds))
-            data, code, run = (str(found[name] or "–") for name in ("data_version", "code_version", "run_id"))
-            rows.append((key.to_user_string(), data, code, run))
-    return rows
-
-
-def prune(instance: dg.DagsterInstance, keep: int) -> int:
-    """Delete all but the latest runs, and their logs; say how many went.
-
-    A run that holds the latest materialization of an asset, or of a partition, stays: without it that would be
-    missing. So does the latest run of a partition that has none: it tells that the picture was tried.
-    """
-    graph = defs.resolve_asset_graph()
-    origins = (origin(instance, key) for key in graph.materializable_asset_keys)
-    needed = {found["run_id"] for found in origins}
-    tried = {picture: runs[0].run_id for picture, runs in runs_of_pictures(instance).items() if runs}
-    for key in graph.materializable_asset_keys:
-        if graph.get(key).is_partitioned:
-            made = {name: event.run_id for name, event in io_manager.latest_of_partitions(instance, key).items()}
-            needed |= {*(tried | made if key in PARTITIONED else made).values()}
-    old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id not in needed]
-    for run_id in old:
-        instance.delete_run(run_id)
-        log_path(run_id).unlink(missing_ok=True)
-    return len(old)
-
-
 def _failures_of(outcome: dg.JobExecutionResult) -> list[str]:
     """Why a run failed, and where its log is; nothing if it did not."""
     return [] if outcome.success else [*failures(outcome), f"Full log: {log_path(outcome.run_id)}"]
@@ -509,57 +375,8 @@ def model_rows(instance: dg.DagsterInstance, located: data_sets.Located) -> list
     return rows
 
 
-def _told(error: EvaluationError) -> str:
-    """What Dagster says is wrong, and what it would take instead of a name that it does not know."""
-    known = getattr(getattr(error.error_data, "config_type_snap", None), "enum_values", None) or ()
-    choices = f"; there are {', '.join(each.value for each in known)}" if known else ""
-    return shorten(_one_line(error.message).rstrip("."), MESSAGE_LENGTH) + choices
-
-
-def _require_no_booleans(config: Mapping[str, Any]) -> None:
-    """Refuse yes and no for numbers; Dagster takes them for 1.0 and 0.0."""
-    for name, entry in config.get("ops", {}).items():
-        for field, value in entry.get("config", {}).items():
-            if isinstance(value, bool):
-                raise LaunchError(f"ops.{name}.config.{field} is {value}: it must be a number or a name, not a boolean")
-
-
-def _require_within_bounds(resolved: Mapping[str, Any]) -> None:
-    """Hold the values of a run configuration to the bounds of its fields, which Dagster does as a step begins."""
-    classes = {asset.op.name: config_class(function_of(asset)) for asset in assets}
-    for name, entry in resolved["ops"].items():
-        _construct(f"ops.{name}.config", classes.get(name), entry["config"])
-    for name, entry in resolved["resources"].items():
-        _construct(f"resources.{name}.config", Seed if name == "seed" else None, entry["config"])
-
-
-def config_class(function: Callable[..., Any]) -> type[dg.Config] | None:
-    """The class of the configuration that an asset takes."""
-    for parameter in inspect.signature(function).parameters.values():
-        if inspect.isclass(parameter.annotation) and issubclass(parameter.annotation, dg.Config):
-            return parameter.annotation
-    return None
-
-
-def _construct(place: str, kind: type[Any] | None, values: dict[str, Any] | None) -> None:
-    if kind is None:
-        if values:
-            raise LaunchError(f"{place} is {_brief(values)}, but nothing reads it; leave it out")
-        return
-    try:
-        kind(**(values or {}))
-    except ValidationError as error:
-        told = "; ".join(
-            f"{place}.{'.'.join(map(str, e['loc']))} is {_brief(e['input'])}: {e['msg']}" for e in error.errors()
-        )
-        raise LaunchError(told) from error
-
-
-def _brief(value: object) -> str:
-    return shorten(repr(value), MESSAGE_LENGTH)
-
-
-def _names(graph: BaseAssetGraph[Any]) -> str:
+def asset_names(graph: BaseAssetGraph[Any]) -> str:
+    """All that can be asked for, as a message lists it."""
     return ", ".join(sorted(key.to_user_string() for key in graph.materializable_asset_keys))
 
 
@@ -568,8 +385,8 @@ def _reason(error: SerializableErrorInfo | None) -> str:
     chain = list(_causes(error))
     for cause in chain:
         if cause.message.startswith(OWN_PACKAGES):
-            return _one_line(cause.message.partition(": ")[2])
-    return _one_line(chain[-1].message) if chain else "no reason was recorded"
+            return one_line(cause.message.partition(": ")[2])
+    return one_line(chain[-1].message) if chain else "no reason was recorded"
 
 
 def _causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
@@ -578,5 +395,6 @@ def _causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorIn
         error = error.cause
 
 
-def _one_line(message: object) -> str:
+def one_line(message: object) -> str:
+    """A message as a terminal can take it, whatever it quotes."""
     return printable(" ".join(str(message).split()))

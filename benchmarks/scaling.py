@@ -122,9 +122,9 @@ def _phase(instance: Any, selected: Any) -> dict[str, Any]:
 
 def _stages(instance: Any, selected: Any) -> Iterator[tuple[list[float], float]]:
     """Carry out each stage as the command line does, and say how long each of its folds, or the stage, took."""
-    from assets import launch
+    from assets import configuration, launch
 
-    config = launch.load_run_config(None, selected)
+    config = configuration.load_run_config(None, selected)
     for runs in launch.waves(instance, selected, changed=False):
         start = time.perf_counter()
         if runs[0].partition is None:

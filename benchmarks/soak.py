@@ -95,14 +95,14 @@ def _soak(num_runs: int, storage: Path) -> list[State]:
     """Whole runs in a row in this process."""
     import dagster as dg
 
-    from assets import launch
+    from assets import configuration, launch
 
     print(f"\n{num_runs} runs in a row in one process")
     print(HEADER.format("run", "resident", "threads", "open", "stored files", "stored", "instance"))
     states = []
     with dg.DagsterInstance.get() as instance:
         selected = launch.select_assets("*")
-        config = launch.load_run_config(None, selected)
+        config = configuration.load_run_config(None, selected)
         for number in range(1, num_runs + 1):
             with open(os.devnull, "w") as sink:  # noqa: PTH123  # the console's lines are not looked at
                 outcome = _quietly(sink.fileno(), lambda: launch.materialize(instance, selected, config))

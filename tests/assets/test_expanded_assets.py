@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import environment
 
-from assets import cli, expanded, launch, staleness
+from assets import cli, expanded, launch, staleness, upkeep
 from assets.shards import FOLDS, Shards
 from assets.storage import Storage
 from mnist_pipeline import expansion, moments, softmax
@@ -229,7 +229,7 @@ def test_a_fold_can_be_made_from_the_ui(storage: Storage) -> None:
 
 def test_pruning_leaves_every_fold_in_sync(storage: Storage) -> None:
     with dg.DagsterInstance.get() as instance:
-        launch.prune(instance, 0)
+        upkeep.prune(instance, 0)
     result = _run("--select", "group:expanded", "--changed")
     assert "Materializing" not in result.output
     assert result.exit_code == 0

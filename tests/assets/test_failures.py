@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from idx import encode_idx
 
-from assets import cli, launch, passwords, settings
+from assets import cli, configuration, launch, passwords, settings
 from assets.addresses import LOCALHOST
 
 NOBODY = 65_534
@@ -322,7 +322,7 @@ def test_a_bad_run_configuration_is_one_launch_error_that_says_where_what_and_wh
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     before = time.process_time()
     with pytest.raises(launch.LaunchError) as caught:
-        launch.load_run_config(file, launch.select_assets("*"))
+        configuration.load_run_config(file, launch.select_assets("*"))
     assert time.process_time() - before < 10
     message = str(caught.value)
     assert message.startswith(f"--config {file}: ")
@@ -360,7 +360,7 @@ def test_a_good_run_configuration_comes_back_as_it_was_written(
     monkeypatch.setenv("SOME_EPOCHS", "3")
     file = tmp_path / "run.yaml"
     file.write_bytes(content.encode())
-    assert launch.load_run_config(file, launch.select_assets("*")) == {"loggers": {"console": {}}, **expected}
+    assert configuration.load_run_config(file, launch.select_assets("*")) == {"loggers": {"console": {}}, **expected}
 
 
 def test_a_variable_that_a_configuration_names_is_held_to_the_bounds(
@@ -370,7 +370,7 @@ def test_a_variable_that_a_configuration_names_is_held_to_the_bounds(
     file = tmp_path / "run.yaml"
     file.write_text(_softmax("epochs: {env: SOME_EPOCHS}"))
     with pytest.raises(launch.LaunchError, match=r"softmax_model\.config\.epochs is 0: "):
-        launch.load_run_config(file, launch.select_assets("*"))
+        configuration.load_run_config(file, launch.select_assets("*"))
 
 
 @pytest.mark.parametrize(
@@ -390,7 +390,7 @@ def test_what_is_no_readable_file_is_told_at_once(make: Callable[[Path], None], 
     file = tmp_path / "run.yaml"
     make(file)
     with pytest.raises(launch.LaunchError, match=f"--config {file}: ({told})"):
-        launch.load_run_config(file, launch.select_assets("*"))
+        configuration.load_run_config(file, launch.select_assets("*"))
 
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -430,7 +430,7 @@ def test_any_run_configuration_is_accepted_or_one_launch_error(
     file.write_bytes(content)
     selected = launch.select_assets("*")
     try:
-        config = launch.load_run_config(file, selected)
+        config = configuration.load_run_config(file, selected)
     except launch.LaunchError as error:
         message = str(error)
         assert message.startswith(f"--config {file}: ")

@@ -19,7 +19,7 @@ import PIL.Image
 import pytest
 from click.testing import CliRunner
 
-from assets import automation, cli, files, inbox, launch, storage
+from assets import automation, cli, files, inbox, launch, storage, upkeep
 from assets.automation import MAX_ATTEMPTS, MAX_RUNS, PARTITION_TAG, inbox_job, inbox_sensor
 from assets.definitions import defs
 from assets.inbox import ACCEPTED, KEY, MAX_FILES, REJECTED, Inbox, InboxError, Look, key_of
@@ -557,7 +557,7 @@ def test_what_is_said_of_a_picture_is_stored_with_its_contact_sheet_and_shown(
     with dg.DagsterInstance.get() as instance:
         assert execute(instance, key).success
         event = instance.get_latest_materialization_event(inbox_predictions.key)
-        rows = dict(launch.verify(instance))
+        rows = dict(upkeep.verify(instance))
     table = storage.read("inbox_predictions", key)
     assert list(table["number"]) == [1]
     ((said,),) = storage.read("recognizer").read([Inbox(directory).read(key)])

@@ -46,7 +46,7 @@ def _preload() -> None:
     import scipy.stats  # noqa: F401
     import torch
 
-    from assets import launch
+    from assets import configuration, launch, upkeep  # noqa: F401
     from mnist_pipeline import figures, knn, networks, pca, softmax, training  # noqa: F401
 
     torch.set_num_threads(2)
