@@ -33,10 +33,10 @@ lint: $(VENV)/installed-test  ## Lint, check formatting and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/installed-bench  ## Measure the methods beside what a user would pick instead (20 minutes)
+bench: $(VENV)/installed-bench  ## Measure the methods beside what a user would pick instead (15 minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks $(ARGS)
 
-bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (4 minutes)
+bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (3 minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks --quick $(ARGS)
 
 soak: $(VENV)/installed  ## Run everything in 2 GB of address space, then 20 times in one process, and look for leaks

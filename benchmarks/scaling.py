@@ -32,6 +32,7 @@ MAX_SEARCHED = 16  # folds in which neighbours are searched
 FOLD_SIZE = 60_000
 TOLERANCE = 15.0  # per cent
 MAX_MEMORY = 1.2  # GB
+SECONDS_SHOWN = (1, 2, 5, 10, 20, 50, 100)
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
 PHASES = {
     "pca": "key:expanded_digits or key:expanded_moments or key:expanded_mean or key:expanded_covariance "
@@ -221,6 +222,7 @@ def draw(path: Path, measured: Measured) -> None:
     """Seconds and memory over N, each with its target."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     from mnist_pipeline.figures import COLORS, GRID, INK, STYLE
 
@@ -230,11 +232,14 @@ def draw(path: Path, measured: Measured) -> None:
         for color, (phase, title) in zip(COLORS, TITLES.items(), strict=False):
             folds, elapsed = series(measured, phase)
             fixed, each = fit(folds, elapsed)
-            times.plot(folds * FOLD_SIZE, fixed + each * folds, color=color, linewidth=1)
+            between = np.geomspace(folds[0], folds[-1])
+            times.plot(between * FOLD_SIZE, fixed + each * between, color=color, linewidth=1)
             times.plot(
                 folds * FOLD_SIZE, elapsed, "o", color=color, label=f"{title}: {fixed:.1f} + {each:.2f} s a fold"
             )
         times.set(xscale="log", yscale="log", title="seconds", xlabel="images N")
+        times.set_yticks(SECONDS_SHOWN, [str(seconds) for seconds in SECONDS_SHOWN])
+        times.yaxis.set_minor_formatter(NullFormatter())
         times.legend(fontsize=7)
         sizes, peaks = [each["images"] for each in measured], [each["peak_gb"] for each in measured]
         memory.plot(sizes, peaks, "o-", color=COLORS[0])
