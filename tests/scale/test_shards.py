@@ -40,12 +40,13 @@ def undisturbed(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Undis
     return _versions(storage)
 
 
+@pytest.mark.parametrize("executor", ["multiprocess", "ray", "dask"])
 def test_a_worker_that_is_killed_amid_a_shard_costs_time_alone(
-    digits: Path, undisturbed: Undisturbed, tmp_path: Path
+    executor: str, digits: Path, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     prepared = _start(tmp_path, digits, "in_process", "run", "--select", DIGITS)
     prepared.communicate(timeout=SECONDS)
-    driver = _start(tmp_path, digits, "multiprocess", "run", "--select", "group:expanded")
+    driver = _start(tmp_path, digits, executor, "run", "--select", "group:expanded")
     manifests = tmp_path / "manifests"
     # One while folds are made, and one while their neighbours are searched.
     first = _kill_a_worker(driver, tmp_path, after=tmp_path)
@@ -60,7 +61,8 @@ def test_a_worker_that_is_killed_amid_a_shard_costs_time_alone(
     with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:
         lost = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
     assert len(lost) == 2  # both were in the middle of a run
-    print(f"2 workers killed amid a shard, {len(undisturbed)} assets and shards identical to those of one process")
+    identical = f"{len(undisturbed)} of {len(undisturbed)} assets and shards identical to those of one process"
+    print(f"{executor}: 2 workers killed amid a shard, {identical}")
 
 
 def _kill_a_worker(driver: subprocess.Popen[str], storage: Path, after: Path) -> int:
