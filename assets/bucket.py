@@ -7,10 +7,9 @@ SHA-256 that goes with it. What is read is downloaded once, into the local cache
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from upath import UPath
 
@@ -18,7 +17,7 @@ from assets import files, lease, settings
 from assets.cache import Cache
 from assets.directory import another_checksum, another_size
 from assets.objects import ABSENT, ConflictError, Objects
-from assets.places import MANIFESTS, Content, DamageError, Entry, UnavailableError
+from assets.places import MANIFESTS, Content, DamageError, Entry, HashingFile, UnavailableError
 
 
 class Bucket:
@@ -120,7 +119,7 @@ class Bucket:
 
     def _download(self, name: str, entry: Entry, copy: BinaryIO | None) -> None:
         """Download an object that is as recorded, into a file or for its checksum only."""
-        sink = _Hashing(copy)
+        sink = HashingFile(copy)
         try:
             size = self._objects.download(name, entry.size, cast(BinaryIO, sink))
         except FileNotFoundError:
@@ -130,16 +129,3 @@ class Bucket:
         found = sink.sha256.hexdigest()
         if found != entry.sha256:
             raise DamageError(f"{self.root / name} {another_checksum(found, entry)}")
-
-
-class _Hashing:
-    """Passes on what is written, if there is somewhere, and keeps its checksum."""
-
-    def __init__(self, file: BinaryIO | None) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-
-    def write(self, data: Any) -> None:
-        self.sha256.update(data)
-        if self._file is not None:
-            self._file.write(data)

@@ -9,44 +9,39 @@ import uuid
 from collections.abc import Hashable
 from typing import Any
 
-from assets import settings
 from assets.settings import Settings
 from assets.workers import (
     LOCALHOST,
     MAX_ATTEMPTS,
-    MIN_WORKERS,
     REACH_SECONDS,
     Raised,
     Task,
     WorkerError,
     Workers,
+    num_local,
     perform,
 )
-from mnist_pipeline.machine import num_cores
 
 
 class DaskWorkers(Workers):
     """Dask tasks. Dask itself does again what a worker was lost over."""
 
     def __init__(self, configured: Settings) -> None:
-        super().__init__()
-        settings.share_processors()
+        super().__init__(configured)
         dask: Any = importlib.import_module("dask")
         distributed: Any = importlib.import_module("distributed")
         self._distributed = distributed
-        self._variables = settings.for_workers(configured)
         self._stack = contextlib.ExitStack()
         self._keys: dict[str, Hashable] = {}
         address: Any = configured.cluster
         if address is None:
-            self.cores = max(MIN_WORKERS, num_cores())
-            bounds = {name: self._variables[name] for name in settings.THREAD_VARIABLES}
+            self.cores = num_local()
             self._stack.enter_context(
                 dask.config.set(
                     {
                         "distributed.scheduler.allowed-failures": MAX_ATTEMPTS - 1,
                         # A nanny would have each worker compute with one thread.
-                        "distributed.nanny.pre-spawn-environ": bounds,
+                        "distributed.nanny.pre-spawn-environ": self._bounds,
                     }
                 )
             )

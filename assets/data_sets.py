@@ -63,11 +63,17 @@ def configured() -> list[Located]:
 
 def current() -> Located:
     """The data set of the step that runs; that of plain keys in a function called directly."""
+    context = step_context()
+    return of_prefix(prefix_of(context.asset_key) if context else None)
+
+
+def step_context() -> dg.AssetExecutionContext | None:
+    """The context of the step that runs, None in a function called directly."""
     try:
         context = dg.AssetExecutionContext.get()
     except dg.DagsterInvariantViolationError:
-        return of_prefix(None)
-    return of_prefix(prefix_of(context.asset_key) if isinstance(context, dg.AssetExecutionContext) else None)
+        return None
+    return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
 def of_prefix(prefix: str | None) -> Located:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from assets import files
-from assets.places import Content, DamageError, Entry
+from assets.places import LOCK_NAME, Content, DamageError, Entry
 
-LOCK_NAME = ".lock"
 BLOCK = 1 << 20
 # A file changed twice within a tick of the file system's clock has one time of change.
 CLOCK_TICK_NS = 50_000_000

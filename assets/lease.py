@@ -19,9 +19,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from assets.objects import ABSENT, ConflictError, Found, Objects
-from assets.places import UnavailableError
+from assets.places import LOCK_NAME, UnavailableError
 
-LOCK_NAME = ".lock"
 SECONDS = 90.0  # that a lease lasts
 RENEWALS = 6  # within that time
 SAFETY = 0.5  # of it, at the end, in which nothing is written any more

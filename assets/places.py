@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from upath import UPath
 
 MANIFESTS = "manifests"
+LOCK_NAME = ".lock"  # of who has the place to himself
 
 
 class DamageError(Exception):
@@ -50,7 +51,7 @@ class Content:
     @classmethod
     def of(cls, writer: Writer) -> Content:
         """The content that a writer writes, which is run once for its checksum."""
-        sink = _HashingFile()
+        sink = HashingFile()
         writer(cast(BinaryIO, sink))
         return cls(writer, sink.size, sink.sha256.hexdigest())
 
@@ -151,14 +152,18 @@ def forget() -> None:
     directory.verified.clear()
 
 
-class _HashingFile(io.RawIOBase):
-    """Takes what is written, and keeps its size and checksum."""
+class HashingFile(io.RawIOBase):
+    """Takes what is written, keeps its size and checksum, and passes it on to another file, if there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: BinaryIO | None = None) -> None:
+        self._file = file
         self.sha256 = hashlib.sha256()
         self.size = 0
 
     def write(self, data: Any) -> int:
+        """Take a piece."""
         self.sha256.update(data)
         self.size += len(data)
+        if self._file is not None:
+            self._file.write(data)
         return len(data)

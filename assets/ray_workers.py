@@ -9,10 +9,8 @@ import secrets
 from collections.abc import Hashable
 from typing import Any
 
-from assets import settings
 from assets.settings import Settings
-from assets.workers import LOCALHOST, MIN_WORKERS, Lost, Raised, Task, Workers, perform
-from mnist_pipeline.machine import num_cores
+from assets.workers import LOCALHOST, Lost, Raised, Task, Workers, num_local, perform
 
 OBJECT_STORE_BYTES = 100 * 2**20  # what goes to and fro is small
 # A cluster of one's own tells nobody of itself, and listens to who knows its token only.
@@ -23,23 +21,19 @@ class RayWorkers(Workers):
     """Ray tasks; Ray keeps a process for the next one of the same run, and minds what each needs."""
 
     def __init__(self, configured: Settings) -> None:
-        super().__init__()
-        settings.share_processors()
+        super().__init__(configured)
         if not configured.cluster:
             os.environ.update({name: os.environ.get(name, value) for name, value in OWN_CLUSTER.items()})
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         ray: Any = importlib.import_module("ray")
         self._ray = ray
-        self._variables = settings.for_workers(configured)
-        # From the start of a worker's process on: libraries read them as they are imported.
-        bounds = {name: self._variables[name] for name in settings.THREAD_VARIABLES}
-        common = {"runtime_env": {"env_vars": bounds}, "log_to_driver": False, "logging_level": logging.ERROR}
+        common = {"runtime_env": {"env_vars": self._bounds}, "log_to_driver": False, "logging_level": logging.ERROR}
         if configured.cluster:
             ray.init(address=configured.cluster, **common)
         else:
             ray.init(
                 address="local",
-                num_cpus=max(MIN_WORKERS, num_cores()),
+                num_cpus=num_local(),
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _node_ip_address=LOCALHOST,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pandas as pd
 
-from assets import storage
+from assets import data_sets, storage
 from assets.checks import Measured, check_results
 from assets.seed import Seed
 
@@ -82,7 +82,7 @@ def result(
         In a run, with value and figures ready to be stored together, and the SHA-256 of the stored value as data
         version. Called outside of one, as a test does, with the value itself.
     """
-    context = _current_context()
+    context = data_sets.step_context()
     stored, key = _place(context) if context else (None, "")
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
@@ -111,15 +111,6 @@ def progress(epoch: int, epochs: int, **figures: float) -> None:
     """Log one line an epoch."""
     told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
     dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {told}")
-
-
-def _current_context() -> dg.AssetExecutionContext | None:
-    """The context of the step that runs, None in a function called directly."""
-    try:
-        context = dg.AssetExecutionContext.get()
-    except dg.DagsterInvariantViolationError:
-        return None
-    return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
 def _place(context: dg.AssetExecutionContext) -> tuple[storage.Storage, str]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import copy
 import importlib.util
 import multiprocessing
-import pickle
 import signal
 import socket
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple, TypeVar
 
 from assets import settings
@@ -92,7 +93,11 @@ class Workers(abc.ABC):
 
     cores: int | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, configured: Settings) -> None:
+        settings.share_processors()  # what is started from here on has the environment of this moment
+        self._variables = settings.for_workers(configured)
+        # For a worker's process from its start on: libraries read them as they are imported.
+        self._bounds = {name: self._variables[name] for name in settings.THREAD_VARIABLES}
         self._waiting: list[Task] = []
         self._begun: dict[Hashable, Task] = {}
 
@@ -153,6 +158,11 @@ class Workers(abc.ABC):
     @abc.abstractmethod
     def close(self) -> None:
         """End the workers, and what they still do."""
+
+
+def num_local() -> int:
+    """How many workers there are on this machine: one a core, but at least two."""
+    return max(MIN_WORKERS, num_cores())
 
 
 def each(configured: Settings, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
@@ -239,7 +249,7 @@ def require(configured: Settings) -> None:
     Raises
     ------
     WorkerError
-        If the executor's extra is not installed, or the workers could not reach the storage or the Dagster instance.
+        If the executor's extra is not installed, or the workers could not reach the Dagster instance.
     """
     executor = configured.executor
     if executor == "in_process":
@@ -248,11 +258,6 @@ def require(configured: Settings) -> None:
     if module and importlib.util.find_spec(module) is None:
         raise WorkerError(
             f"MNIST_PIPELINE_EXECUTOR is {executor!r}, which is not installed: pip install 'mnist-pipeline[{executor}]'"
-        )
-    if configured.storage.startswith("memory:"):
-        raise WorkerError(
-            f"MNIST_PIPELINE_STORAGE is {configured.storage!a}: it is in the memory of one process, where the workers "
-            f"of the executor {executor!r} can't reach it; name a directory or a bucket"
         )
     if configured.cluster and not configured.database:
         raise WorkerError(
@@ -290,7 +295,8 @@ def perform(variables: dict[str, str], function: Callable[..., Any], arguments: 
 def raised(error: Exception) -> Raised:
     """An exception of a task, on its way to the driver; one that would not arrive as it is goes by its words."""
     try:
-        pickle.loads(pickle.dumps(error))
+        ForkingPickler.dumps(error)
+        copy.deepcopy(error)  # is made again as on arrival
     except Exception:
         return Raised(WorkerError(f"{type(error).__name__}: {error}"))
     return Raised(error)
@@ -304,10 +310,8 @@ class LocalWorkers(Workers):
     """
 
     def __init__(self, configured: Settings) -> None:
-        super().__init__()
-        settings.share_processors()  # the server has the environment of this moment
-        self.cores = max(MIN_WORKERS, num_cores())
-        self._variables = settings.for_workers(configured)
+        super().__init__(configured)
+        self.cores = num_local()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOADED)
         self._idle: list[_Child] = []
