@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.checks import at_least, at_most, checks, exactly, loss_falls
+from assets.checks import at_least, at_most, checks, exactly
 from assets.knn import TieBreak
-from assets.networks import TrainingConfig, build, resolve_recipe
-from assets.pca import NUM_EIGENVECTORS_SHOWN
+from assets.networks import TRAINED, TrainingConfig, build, report_epoch, resolve_recipe, trained
+from assets.pca import CHECKS as DECOMPOSED
+from assets.pca import drawn, held, positive_semidefinite
 from assets.records import Neighbors, Network, SoftmaxModel
-from assets.results import progress, result, stopwatch
+from assets.results import result, stopwatch
 from assets.seed import Seed
 from assets.shards import FOLDS, GROUP, MADE_FROM, Shards, number_of
-from assets.softmax import NUM_CHECKED as NUM_GRADIENTS_CHECKED
+from assets.softmax import CHECKS as FITTED
+from assets.softmax import described, measured, passes
 from mnist_pipeline import counts, evaluation, expansion, moments, neighbor_shards, pca, softmax
 from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
 from mnist_pipeline.neighbor_shards import ShardNeighbors
@@ -37,10 +39,7 @@ CHECKS = {
         "symmetric": "Computed from integers it is symmetric to the bit; largest difference.",
         "positive_semidefinite": "No direction has negative variance; smallest ÷ largest eigenvalue (by size).",
     },
-    "expanded_eigendecomposition": {
-        "trace": "A rotation keeps the total variance: trace = Σ λ; relative difference.",
-        "orthonormal": "Projecting and going back loses nothing else only if VᵀV = I; largest departure.",
-    },
+    "expanded_eigendecomposition": DECOMPOSED["eigendecomposition"],
     "expanded_projections": {
         "equals_double_precision": "Products are formed in float32; largest relative difference, on a sample.",
     },
@@ -51,14 +50,8 @@ CHECKS = {
         "ordered": "Neighbours come nearest first, no image twice; rows that don't.",
         "no_farther": "More images never move a neighbour away; largest rise over the first fold alone.",
     },
-    "expanded_softmax": {
-        "gradient": "The derivation, held to finite differences at the fitted weights; largest relative difference.",
-        "loss_falls": "Descent that does not descend has too large a step, or a wrong sign.",
-    },
-    "expanded_cnn": {
-        "finite_weights": "One NaN weight makes every prediction NaN; count of those that are not finite.",
-        "loss_falls": "A training whose loss does not fall has not learned.",
-    },
+    "expanded_softmax": FITTED["softmax_model"],
+    "expanded_cnn": {name: TRAINED[name] for name in ("finite_weights", "loss_falls")},
     "expanded_confusions": {"counted": "Each image of the fold is counted once for each model; difference."},
     "expanded_evaluation": {"counted": "The folds' counts add up to the whole set's; difference in images."},
 }
@@ -179,7 +172,6 @@ def expanded_covariance(expanded_moments: Shards):
 
     with stopwatch() as watch:
         matrix = moments.covariance(moments.total(expanded_moments))
-    spectrum = np.linalg.eigvalsh(matrix)
     return result(
         matrix,
         f"trace {np.trace(matrix):,.0f}",
@@ -188,7 +180,7 @@ def expanded_covariance(expanded_moments: Shards):
         figures={"covariance": figures.matrix(matrix, "Covariance of the pixels", "covariance (grey levels squared)")},
         checks={
             "symmetric": exactly(np.abs(matrix - matrix.T).max(), 0),
-            "positive_semidefinite": at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6),
+            "positive_semidefinite": positive_semidefinite(matrix),
         },
     )
 
@@ -200,26 +192,17 @@ def expanded_covariance(expanded_moments: Shards):
 )
 def expanded_eigendecomposition(expanded_covariance: np.ndarray):
     """Eigenvalues, descending, and eigenvectors, as columns, of the covariance of the whole expanded set."""
-    from mnist_pipeline import figures
 
     with stopwatch() as watch:
         decomposition = pca.eigendecomposition(expanded_covariance)
-    values, vectors = decomposition
-    shares = pca.explained_share(values)
-    shown = min(NUM_EIGENVECTORS_SHOWN, len(values))
+    values = decomposition.eigenvalues
     return result(
         decomposition,
         f"{pca.components_for_share(values, 0.9)} of {len(values)} components hold 90% of the variance",
         seconds=watch.seconds,
         numbers={"largest_eigenvalue": float(values[0])},
-        figures={
-            "eigenvalues": figures.eigenvalues(values, shares),
-            "eigenvectors": figures.eigenvectors(vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()),
-        },
-        checks={
-            "trace": at_most(abs(values.sum() / np.trace(expanded_covariance) - 1), 1e-9),
-            "orthonormal": at_most(pca.orthonormality_error(vectors), 1e-9),
-        },
+        figures=drawn(decomposition),
+        checks=held(decomposition, expanded_covariance),
     )
 
 
@@ -312,38 +295,30 @@ def expanded_softmax(expanded_digits: Shards, test_digits: DigitSet, config: Exp
     """Softmax regression by SGD, one image an update, on the whole expanded set, fold after fold."""
     from mnist_pipeline import figures
 
-    records: list[softmax.EpochRecord] = []
-
-    def on_epoch(record: softmax.EpochRecord) -> None:
-        records.append(record)
-        progress(record.epoch, config.epochs, loss=record.loss, accuracy=record.accuracy)
-
+    records, on_epoch = passes(config.epochs)
     with stopwatch() as watch:
-        weights, bias = softmax.sgd_on_shards(
+        parameters = softmax.sgd_on_shards(
             expanded_digits,
             learning_rate=config.learning_rate,
             epochs=config.epochs,
             seed=seed.value,
             on_epoch=on_epoch,
         )
-    sample = test_digits.images[:NUM_GRADIENTS_CHECKED].reshape(NUM_GRADIENTS_CHECKED, -1) / 255
-    error = softmax.gradient_error(weights, bias, test_digits.labels[:NUM_GRADIENTS_CHECKED], sample)
-    loss = np.array([record.loss for record in records])
-    accuracy = np.array([record.accuracy for record in records])
+    model = described(parameters, records, test_digits)
     deviations = softmax.pixel_deviations(test_digits.images)
     return result(
-        SoftmaxModel(weights, bias, loss, accuracy, np.array(error)),
-        f"loss {loss[-1]:.4f} after {len(loss)} passes",
+        model,
+        f"loss {model.loss[-1]:.4f} after {len(records)} passes",
         seconds=watch.seconds,
         numbers={
-            "loss": float(loss[-1]),
-            "training_accuracy": float(accuracy[-1]),
+            "loss": float(model.loss[-1]),
+            "training_accuracy": float(model.accuracy[-1]),
             MADE_FROM: expanded_digits.digest,
         },
-        figures={"templates": figures.templates(weights, deviations, IMAGE_SIDE, CLASS_NAMES)},
+        figures={"templates": figures.templates(model.weights, deviations, IMAGE_SIDE, CLASS_NAMES)},
         config=config,
         seed=seed,
-        checks={"gradient": at_most(error, 1e-5), "loss_falls": loss_falls(loss)},
+        checks=measured(model),
     )
 
 
@@ -354,7 +329,7 @@ def expanded_softmax(expanded_digits: Shards, test_digits: DigitSet, config: Exp
 )
 def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed):
     """The convolutional network, trained on the whole expanded set, folds and images in a random order."""
-    from dataclasses import asdict, replace
+    from dataclasses import replace
 
     from mnist_pipeline import training
 
@@ -366,30 +341,18 @@ def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed)
             expanded_digits,
             recipe,
             seed=seed.value,
-            on_epoch=lambda record: progress(record.epoch, recipe.epochs, loss=record.loss, accuracy=record.accuracy),
+            on_epoch=lambda record: report_epoch(record, recipe.epochs),
         )
-    loss, accuracy = (np.array([getattr(each, name) for each in history.epochs]) for name in ("loss", "accuracy"))
-    network = Network(
-        training.weights(model), loss, accuracy, np.full(len(loss), np.nan), np.array(history.temperature)
-    )
+    network, numbers, found = trained(model, history, recipe)
+    size = history.num_training
     return result(
         network,
-        f"training accuracy {accuracy[-1]:.2%} after {len(loss)} passes over {history.num_training:,} images",
+        f"training accuracy {network.accuracy[-1]:.2%} after {recipe.epochs} passes over {size:,} images",
         seconds=watch.seconds,
-        numbers={
-            "loss": float(loss[-1]),
-            "training_accuracy": float(accuracy[-1]),
-            "precision": history.precision,
-            "device": history.device,
-            "recipe": dg.MetadataValue.json(asdict(recipe)),
-            MADE_FROM: expanded_digits.digest,
-        },
+        numbers={**numbers, MADE_FROM: expanded_digits.digest},
         config=config,
         seed=seed,
-        checks={
-            "finite_weights": exactly(sum(int((~np.isfinite(w)).sum()) for w in network.weights.values()), 0),
-            "loss_falls": loss_falls(loss),
-        },
+        checks=found,
     )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from assets import data_sets
-from assets.checks import at_least, at_most, checks, exactly, loss_falls
+from assets.checks import Measured, at_least, at_most, checks, exactly, loss_falls
 from assets.records import Network, Predictions
 from assets.results import progress, result, stopwatch
 from assets.seed import Seed
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
-    from mnist_pipeline.training import EpochRecord, Recipe
+    from mnist_pipeline.training import EpochRecord, History, Recipe
 
 GROUP = "networks"
 TRAINED = {
@@ -132,15 +132,9 @@ def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed:
             recipe,
             seed=seed.value,
             validation_size=round(config.validation_share * len(digits.images)),
-            on_epoch=lambda record: _report_epoch(record, recipe.epochs),
+            on_epoch=lambda record: report_epoch(record, recipe.epochs),
         )
-    network = Network(
-        training.weights(model),
-        np.array([record.loss for record in history.epochs]),
-        np.array([record.accuracy for record in history.epochs]),
-        np.array([_or_nan(record.validation_accuracy) for record in history.epochs]),
-        np.array(history.temperature),
-    )
+    network, numbers, measured = trained(model, history, recipe)
     curves = {"training": network.accuracy}
     if history.num_validation:
         curves["held-out"] = network.validation_accuracy
@@ -151,28 +145,48 @@ def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed:
         f"{scored} accuracy {curves[scored][-1]:.2%} after {recipe.epochs} epochs",
         seconds=watch.seconds,
         numbers={
-            "loss": float(network.loss[-1]),
-            "training_accuracy": float(network.accuracy[-1]),
+            **numbers,
             **({"validation_accuracy": float(network.validation_accuracy[-1])} if history.num_validation else {}),
             "temperature": history.temperature,
             "parameters": networks.num_parameters(model),
-            "precision": history.precision,
-            "device": history.device,
-            "recipe": dg.MetadataValue.json(dataclasses.asdict(recipe)),
         },
         tables={"layers": layers},
         figures={"learning": figures.learning_curves(network.loss, curves, title)},
         config=config,
         seed=seed,
-        checks={
-            "finite_weights": exactly(sum(int((~np.isfinite(w)).sum()) for w in network.weights.values()), 0),
-            "loss_falls": loss_falls(network.loss),
-            "held_out_accuracy": at_least(curves[scored][-1], 2 / NUM_CLASSES),
-        },
+        checks={**measured, "held_out_accuracy": at_least(curves[scored][-1], 2 / NUM_CLASSES)},
     )
 
 
-def _report_epoch(record: "EpochRecord", epochs: int) -> None:
+def trained(
+    model: "nn.Module", history: "History", recipe: "Recipe"
+) -> tuple[Network, dict[str, Any], dict[str, Measured]]:
+    """A trained network as it is stored, numbers of its training, and what its checks measured."""
+    from mnist_pipeline import training
+
+    network = Network(
+        training.weights(model),
+        np.array([record.loss for record in history.epochs]),
+        np.array([record.accuracy for record in history.epochs]),
+        np.array([_or_nan(record.validation_accuracy) for record in history.epochs]),
+        np.array(history.temperature),
+    )
+    numbers = {
+        "loss": float(network.loss[-1]),
+        "training_accuracy": float(network.accuracy[-1]),
+        "precision": history.precision,
+        "device": history.device,
+        "recipe": dg.MetadataValue.json(dataclasses.asdict(recipe)),
+    }
+    measured = {
+        "finite_weights": exactly(sum(int((~np.isfinite(w)).sum()) for w in network.weights.values()), 0),
+        "loss_falls": loss_falls(network.loss),
+    }
+    return network, numbers, measured
+
+
+def report_epoch(record: "EpochRecord", epochs: int) -> None:
+    """Tell what a pass measured."""
     held_out = {} if record.validation_accuracy is None else {"held_out_accuracy": record.validation_accuracy}
     progress(record.epoch, epochs, loss=record.loss, accuracy=record.accuracy, **held_out)
 

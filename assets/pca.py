@@ -1,17 +1,22 @@
 """Principal component analysis of the training images, each step an asset."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
 from assets import data_sets
-from assets.checks import at_least, at_most, checks
+from assets.checks import Measured, at_least, at_most, checks
 from assets.records import Reconstructions
 from assets.results import result, stopwatch
 from mnist_pipeline import pca
 from mnist_pipeline.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.pca import Eigendecomposition
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 GROUP = "pca"
 CHECKS = {
@@ -99,7 +104,6 @@ def covariance(centered_data: np.ndarray):
     with stopwatch() as watch:
         matrix = pca.covariance(centered_data)
     asymmetry = float(np.abs(matrix - matrix.T).max())
-    spectrum = np.linalg.eigvalsh(matrix)
     return result(
         matrix,
         f"trace {np.trace(matrix):,.0f}",
@@ -108,22 +112,25 @@ def covariance(centered_data: np.ndarray):
         figures={"covariance": figures.matrix(matrix, "Covariance of the pixels", "covariance (grey levels squared)")},
         checks={
             "symmetric": at_most(asymmetry / np.abs(matrix).max(), 1e-6),
-            "positive_semidefinite": at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6),
+            "positive_semidefinite": positive_semidefinite(matrix),
         },
     )
+
+
+def positive_semidefinite(matrix: np.ndarray) -> Measured:
+    """No direction of a covariance has negative variance."""
+    spectrum = np.linalg.eigvalsh(matrix)
+    return at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6)
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("eigendecomposition", CHECKS["eigendecomposition"]))
 def eigendecomposition(covariance: np.ndarray):
     """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance: C = V diag(λ) Vᵀ."""
-    from mnist_pipeline import figures
 
     with stopwatch() as watch:
         decomposition = pca.eigendecomposition(covariance)
-    values, vectors = decomposition
-    shares = pca.explained_share(values)
+    values = decomposition.eigenvalues
     enough = {share: pca.components_for_share(values, share) for share in (0.8, 0.9, 0.95)}
-    shown = min(NUM_EIGENVECTORS_SHOWN, len(values))
     return result(
         decomposition,
         f"{enough[0.9]} of {len(values)} components hold 90% of the variance",
@@ -133,15 +140,30 @@ def eigendecomposition(covariance: np.ndarray):
             "smallest_eigenvalue": float(values[-1]),
             **{f"components_for_{share:.0%}".replace("%", ""): count for share, count in enough.items()},
         },
-        figures={
-            "eigenvalues": figures.eigenvalues(values, shares),
-            "eigenvectors": figures.eigenvectors(vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()),
-        },
-        checks={
-            "trace": at_most(abs(values.sum() / np.trace(covariance) - 1), 1e-9),
-            "orthonormal": at_most(pca.orthonormality_error(vectors), 1e-9),
-        },
+        figures=drawn(decomposition),
+        checks=held(decomposition, covariance),
     )
+
+
+def drawn(decomposition: Eigendecomposition) -> "dict[str, Figure]":
+    """The eigenvalues with the cumulative share of variance, and the leading eigenvectors."""
+    from mnist_pipeline import figures
+
+    values, vectors = decomposition
+    shown = min(NUM_EIGENVECTORS_SHOWN, len(values))
+    return {
+        "eigenvalues": figures.eigenvalues(values, pca.explained_share(values)),
+        "eigenvectors": figures.eigenvectors(vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()),
+    }
+
+
+def held(decomposition: Eigendecomposition, covariance: np.ndarray) -> dict[str, Measured]:
+    """What the checks of an eigendecomposition measured."""
+    values, vectors = decomposition
+    return {
+        "trace": at_most(abs(values.sum() / np.trace(covariance) - 1), 1e-9),
+        "orthonormal": at_most(pca.orthonormality_error(vectors), 1e-9),
+    }
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("projections", CHECKS["projections"]))

@@ -5,7 +5,7 @@ import numpy as np
 from pydantic import Field
 
 from assets import data_sets
-from assets.checks import at_most, checks, loss_falls
+from assets.checks import Measured, at_most, checks, loss_falls
 from assets.records import Predictions, SoftmaxModel
 from assets.results import progress, result, stopwatch
 from assets.seed import Seed
@@ -38,14 +38,9 @@ def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed):
     """
     from mnist_pipeline import figures
 
-    records: list[softmax.EpochRecord] = []
-
-    def on_epoch(record: softmax.EpochRecord) -> None:
-        records.append(record)
-        progress(record.epoch, config.epochs, loss=record.loss, accuracy=record.accuracy)
-
+    records, on_epoch = passes(config.epochs)
     with stopwatch() as watch:
-        weights, bias = softmax.sgd(
+        parameters = softmax.sgd(
             train_digits.images,
             train_digits.labels,
             learning_rate=config.learning_rate,
@@ -53,24 +48,47 @@ def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed):
             seed=seed.value,
             on_epoch=on_epoch,
         )
-    sample = train_digits.images[:NUM_CHECKED].reshape(NUM_CHECKED, -1) / 255
-    gradient_error = softmax.gradient_error(weights, bias, train_digits.labels[:NUM_CHECKED], sample)
+    model = described(parameters, records, train_digits)
     deviations = softmax.pixel_deviations(train_digits.images)
-    loss = np.array([record.loss for record in records])
-    accuracy = np.array([record.accuracy for record in records])
+    names = data_sets.current().known.class_names
     return result(
-        SoftmaxModel(weights, bias, loss, accuracy, np.array(gradient_error)),
-        f"loss {loss[-1]:.4f} after {len(loss)} epochs",
+        model,
+        f"loss {model.loss[-1]:.4f} after {len(records)} epochs",
         seconds=watch.seconds,
-        numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
+        numbers={"loss": float(model.loss[-1]), "training_accuracy": float(model.accuracy[-1])},
         figures={
-            "templates": figures.templates(weights, deviations, IMAGE_SIDE, data_sets.current().known.class_names),
-            "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
+            "templates": figures.templates(model.weights, deviations, IMAGE_SIDE, names),
+            "learning": figures.learning_curves(model.loss, {"training": model.accuracy}, "Softmax regression"),
         },
         config=config,
         seed=seed,
-        checks={"gradient": at_most(gradient_error, 1e-5), "loss_falls": loss_falls(loss)},
+        checks=measured(model),
     )
+
+
+def passes(epochs: int) -> tuple[list[softmax.EpochRecord], softmax.OnEpoch]:
+    """A list for what each pass measures, and what fills it and tells it as a pass ends."""
+    records: list[softmax.EpochRecord] = []
+
+    def on_epoch(record: softmax.EpochRecord) -> None:
+        records.append(record)
+        progress(record.epoch, epochs, loss=record.loss, accuracy=record.accuracy)
+
+    return records, on_epoch
+
+
+def described(parameters: softmax.Parameters, records: list[softmax.EpochRecord], digits: DigitSet) -> SoftmaxModel:
+    """A fitted model with what its passes measured, its gradient held to finite differences on some digits."""
+    weights, bias = parameters
+    sample = digits.images[:NUM_CHECKED].reshape(NUM_CHECKED, -1) / 255
+    error = softmax.gradient_error(weights, bias, digits.labels[:NUM_CHECKED], sample)
+    loss, accuracy = (np.array([getattr(record, name) for record in records]) for name in ("loss", "accuracy"))
+    return SoftmaxModel(weights, bias, loss, accuracy, np.array(error))
+
+
+def measured(model: SoftmaxModel) -> dict[str, Measured]:
+    """What the checks of a fitted model measured."""
+    return {"gradient": at_most(float(model.gradient_error), 1e-5), "loss_falls": loss_falls(model.loss)}
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_predictions", CHECKS["softmax_predictions"]))

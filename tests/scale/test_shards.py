@@ -6,58 +6,46 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from idx import write_idx
+from conftest import command, data_versions, started, variables
 
 from assets.exclusive import PROCESS_TAG
-from assets.settings import PROJECT
-from assets.storage import Storage
-from mnist_pipeline.datasets import DigitSet
 
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
+EXPANDED = "group:expanded"
 SECONDS = 300
 Undisturbed = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def digits(small_train: DigitSet, small_test: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_idx(tmp_path_factory.mktemp("digits"), small_train, small_test)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def undisturbed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """The data versions of a run in one process."""
     storage = tmp_path_factory.mktemp("undisturbed")
-    for selection in (DIGITS, "group:expanded"):
-        ended = _start(storage, digits, "in_process", "run", "--select", selection)
-        output, _ = ended.communicate(timeout=SECONDS)
-        assert ended.returncode == 0, output
-    return _versions(storage)
+    for selection in (DIGITS, EXPANDED):
+        _require("run", "--select", selection, environ=variables(slice_directory, storage))
+    return data_versions(storage)
 
 
 @pytest.mark.parametrize("executor", ["multiprocess", "ray", "dask"])
 def test_a_worker_that_is_killed_amid_a_shard_costs_time_alone(
-    executor: str, digits: Path, undisturbed: Undisturbed, tmp_path: Path
+    executor: str, slice_directory: Path, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    prepared = _start(tmp_path, digits, "in_process", "run", "--select", DIGITS)
-    prepared.communicate(timeout=SECONDS)
-    driver = _start(tmp_path, digits, executor, "run", "--select", "group:expanded")
+    environ = variables(slice_directory, tmp_path)
+    _require("run", "--select", DIGITS, environ=environ)
+    driver = started("run", "--select", EXPANDED, environ={**environ, "MNIST_PIPELINE_EXECUTOR": executor})
     manifests = tmp_path / "manifests"
     # One while folds are made, and one while their neighbours are searched.
     first = _kill_a_worker(driver, tmp_path, after=tmp_path)
     second = _kill_a_worker(driver, tmp_path, after=manifests / "expanded_eigendecomposition.json")
-    output, _ = driver.communicate(timeout=SECONDS)
-    assert driver.returncode == 0, output
+    told = driver.communicate(timeout=SECONDS)
+    assert driver.returncode == 0, told
     assert first != second
-    assert _versions(tmp_path) == undisturbed
-    verified = _start(tmp_path, digits, "in_process", "verify")
-    output, _ = verified.communicate(timeout=SECONDS)
-    assert verified.returncode == 0, output
+    assert data_versions(tmp_path) == undisturbed
+    _require("verify", environ=environ)
     with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:
         lost = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
     assert len(lost) == 2  # both were in the middle of a run
@@ -65,16 +53,21 @@ def test_a_worker_that_is_killed_amid_a_shard_costs_time_alone(
     print(f"{executor}: 2 workers killed amid a shard, {identical}")
 
 
+def _require(*arguments: str, environ: dict[str, str]) -> None:
+    ended = command(*arguments, environ=environ)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 def _kill_a_worker(driver: subprocess.Popen[str], storage: Path, after: Path) -> int:
     """Kill a worker that is amid a run of a fold, once a file is there; its process number.
 
     A run names in a tag the lock file of its process, which begins with the number.
     """
-    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], job_name="expanded_shards")
+    going = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], job_name="expanded_shards")
     deadline = time.monotonic() + SECONDS
     with dg.DagsterInstance.from_config(str(storage / "dagster")) as instance:
         while time.monotonic() < deadline and driver.poll() is None:
-            for run in instance.get_runs(started) if after.exists() else []:
+            for run in instance.get_runs(going) if after.exists() else []:
                 worker = int(run.tags[PROCESS_TAG].partition("-")[0])
                 if worker in _descendants(driver.pid):
                     with contextlib.suppress(ProcessLookupError):
@@ -92,25 +85,3 @@ def _descendants(pid: int) -> set[int]:
             for child in map(int, listed.read_text().split()):
                 found |= {child, *_descendants(child)}
     return found
-
-
-def _versions(storage: Path) -> Undisturbed:
-    stored = Storage(str(storage))
-    return {key: stored.data_version(key) for key in stored.shelf.keys()}  # noqa: SIM118
-
-
-def _start(storage: Path, data: Path, executor: str, *arguments: str) -> subprocess.Popen[str]:
-    own = {
-        "MNIST_PIPELINE_DATA": str(data),
-        "MNIST_PIPELINE_STORAGE": str(storage),
-        "DAGSTER_HOME": str(storage / "dagster"),
-        "MNIST_PIPELINE_EXECUTOR": executor,
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "assets", *arguments],
-        cwd=PROJECT,
-        env={**os.environ, **own},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
