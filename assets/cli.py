@@ -88,16 +88,15 @@ def main(context: click.Context) -> None:
 )
 def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...]) -> None:
     """Materialize assets, and say where the report lies."""
-    configured = _prepare()
-    with _told(workers.WorkerError):
-        workers.require(configured)
-    import dagster as dg
+    with machine.importing():
+        configured = _prepare()
+        with _told(workers.WorkerError):
+            workers.require(configured)
+        import dagster as dg
 
-    from assets import configuration, exclusive, launch, storage
+        from assets import configuration, exclusive, launch, storage
 
     machine.keep_freed_memory()
-    # What was imported stays: searching it for garbage again and again takes a second of a run.
-    gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     with _told(launch.LaunchError):
         located = launch.select_data_sets(names)
@@ -128,10 +127,11 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
 @main.command()
 def verify() -> None:
     """Verify all that is stored against its checksums and Dagster's records; exit code 1 if anything is wrong."""
-    configured = _prepare()
-    import dagster as dg
+    with machine.importing():
+        configured = _prepare()
+        import dagster as dg
 
-    from assets import storage, upkeep
+        from assets import storage, upkeep
 
     stored = storage.current()
     if holder := stored.holder():
@@ -158,10 +158,11 @@ def verify() -> None:
 @click.argument("asset")
 def lineage(asset: str) -> None:
     """Say what ASSET was made from: data and code versions up to the raw files' checksums."""
-    _prepare()
-    import dagster as dg
+    with machine.importing():
+        _prepare()
+        import dagster as dg
 
-    from assets import launch, storage, upkeep
+        from assets import launch, storage, upkeep
 
     with dg.DagsterInstance.get() as instance, _told(launch.LaunchError):
         rows = upkeep.lineage(instance, asset)
@@ -193,10 +194,11 @@ def fetch(name: str) -> None:
 @click.option("--keep", default=20, show_default=True, type=click.IntRange(min=0), help="Latest runs to keep.")
 def prune(keep: int) -> None:
     """Delete old runs and their logs; results, and the runs that made them, stay."""
-    _prepare()
-    import dagster as dg
+    with machine.importing():
+        _prepare()
+        import dagster as dg
 
-    from assets import upkeep
+        from assets import upkeep
 
     with dg.DagsterInstance.get() as instance:
         click.echo(f"{upkeep.prune(instance, keep)} runs deleted")

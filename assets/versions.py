@@ -18,7 +18,7 @@ import textwrap
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -43,6 +43,7 @@ LEFT_OUT = {
 }
 PAGE_SUFFIXES = (".j2", ".css", ".js")
 VERSION_LENGTH = 16
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # fields of a syntax tree that hold statements
 
 
 def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
@@ -107,30 +108,33 @@ def _add_module(module: str, parts: dict[str, str]) -> None:
     """Add a module of the methods, those that it imports, and the page's files in a package."""
     if module in parts:
         return
-    tree, files = _parsed(module)
-    parts[module] = tree
-    parts.update(files)
-    for imported in _imports_of(module):
+    parsed = _parsed(module)
+    parts[module] = parsed.tree
+    parts.update(parsed.files)
+    for imported in parsed.imports:
         _add_module(imported, parts)
 
 
+class _Parsed(NamedTuple):
+    """A module: its syntax tree, the texts of the page's files beside it, the modules of the methods it imports."""
+
+    tree: str
+    files: dict[str, str]
+    imports: tuple[str, ...]
+
+
 @functools.cache
-def _parsed(module: str) -> tuple[str, dict[str, str]]:
+def _parsed(module: str) -> _Parsed:
     source = _source(module)
     tree = _without_docstrings(ast.parse(source.read_text(encoding="utf-8")))
     files = sorted(source.parent.rglob("*")) if source.name == "__init__.py" else []
     texts = {file.name: file.read_text(encoding="utf-8") for file in files if file.suffix in PAGE_SUFFIXES}
-    return ast.dump(tree), texts
-
-
-@functools.cache
-def _imports_of(module: str) -> tuple[str, ...]:
-    return tuple(_imported(ast.parse(_source(module).read_text(encoding="utf-8"))))
+    return _Parsed(ast.dump(tree), texts, tuple(_imported(tree)))
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
     """Modules of the methods that a piece of source imports."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith(f"{METHODS}."))
         elif isinstance(node, ast.ImportFrom) and node.module == METHODS:
@@ -147,7 +151,7 @@ def _source(module: str) -> Path:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
+    for node in [tree, *_statements(tree)]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if (
@@ -157,3 +161,11 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
             ):
                 node.body = node.body[1:] or [ast.Pass()]
     return tree
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All statements of a piece of source; their expressions, most of a tree, are not looked at."""
+    for field in BLOCKS:
+        for node in getattr(tree, field, ()):
+            yield node
+            yield from _statements(node)
