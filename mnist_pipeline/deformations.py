@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.machine import num_cores
+from mnist_pipeline.blocks import blocks, in_blocks, read_only
 
 Images = NDArray[np.uint8]
 
 MAX_INK = 255
 NOISY_SHARE = 0.2
 _IMAGES_PER_BLOCK = 1_024
+_NOISY_IMAGES_PER_BLOCK = 128  # whose float values stay in the cache
 
 
 @dataclass(frozen=True)
@@ -192,9 +192,14 @@ def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Genera
     deviations = _for_each("deviation", deviation, len(images))
     if not (deviations >= 0).all():
         raise ValueError(f"deviation holds {deviations.min()}; expected numbers from 0.")
-    noise = np.random.default_rng(seed).standard_normal(images.shape, np.float32)
-    noise *= (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
-    return _as_bytes(noise + images)
+    factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
+    generator, output = np.random.default_rng(seed), np.empty_like(images)
+    for block in blocks(len(images), _NOISY_IMAGES_PER_BLOCK):
+        noise = generator.standard_normal(images[block].shape, np.float32)
+        noise *= factors[block]
+        noise += images[block]
+        output[block] = _as_bytes(noise)
+    return output
 
 
 def contrast(images: Images, factor: float) -> Images:
@@ -254,9 +259,7 @@ def _enlarging(length: int, side: int) -> NDArray[np.float64]:
 def _in_blocks(deform: Callable[[slice, Images], None], images: Images) -> Images:
     """Deform images a block at a time, the blocks shared between threads."""
     output = np.empty_like(images)
-    blocks = [slice(i, i + _IMAGES_PER_BLOCK) for i in range(0, len(images), _IMAGES_PER_BLOCK)]
-    with ThreadPoolExecutor(num_cores()) as pool:
-        list(pool.map(lambda block: deform(block, output[block]), blocks))
+    in_blocks(lambda block: deform(block, output[block]), len(images), _IMAGES_PER_BLOCK)
     return output
 
 
@@ -265,15 +268,13 @@ def _as_bytes(values: NDArray[Any]) -> Images:
 
 
 def _checked_images(images: Images) -> Images:
-    """The images as the compiled code takes them: contiguous, and read only."""
+    """The images as the compiled code takes them."""
     array = np.asarray(images)
     if array.ndim != 3 or not all(array.shape[1:]):
         raise ValueError(f"images has shape {array.shape}; expected (n, rows, columns).")
     if array.dtype != np.uint8:
         raise ValueError(f"images has type {array.dtype}; expected uint8, 0 the paper and 255 full ink.")
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
+    return read_only(array)
 
 
 def _for_each(name: str, values: ArrayLike, count: int, *shape: int) -> NDArray[np.float64]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mnist_pipeline.blocks import read_only
 from mnist_pipeline.knn_index import PrincipalComponentIndex
+from mnist_pipeline.machine import num_cores
 
 if TYPE_CHECKING:
     from scipy.spatial import KDTree
@@ -162,7 +163,7 @@ class KNNClassifier:
         squared_distances = np.full(shape, largest) if is_integer else np.full(shape, np.inf)
         indices = np.full(shape, largest)
         search = {"pca": self._search_index, "brute": self._search_all, "kdtree": self._search_tree}
-        search[self._chosen_algorithm()](_read_only(queries), squared_distances, indices)
+        search[self._chosen_algorithm()](read_only(queries), squared_distances, indices)
         return squared_distances, indices
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -244,7 +245,7 @@ class KNNClassifier:
         if index is None:
             raise ValueError('this KNNClassifier was not fitted with algorithm="pca": call fit(X, y) again')
         coordinates, half_norms = index.project(queries)
-        train, tiles, order = _read_only(images), _read_only(index.tiles), _read_only(index.order)
+        train, tiles, order = read_only(images), read_only(index.tiles), read_only(index.order)
         centroids, limits = index.centroids(), index.limits()
 
         def search(block: slice) -> None:
@@ -259,7 +260,7 @@ class KNNClassifier:
     def _search_all(self, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray) -> None:
         from mnist_pipeline.knn_kernels import scan_all
 
-        train = _read_only(self._fitted()[0])
+        train = read_only(self._fitted()[0])
         self._run(lambda block: scan_all(queries[block], train, squared_distances[block], indices[block]), len(queries))
 
     def _search_tree(self, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray) -> None:
@@ -273,7 +274,7 @@ class KNNClassifier:
         from mnist_pipeline.knn_kernels import scan_candidates
 
         images, _ = self._fitted()
-        train = _read_only(images)
+        train = read_only(images)
         tree = KDTree(images.astype(np.float64))
 
         def search(block: slice) -> None:
@@ -286,7 +287,7 @@ class KNNClassifier:
 
     def _run(self, search: Callable[[slice], None], num_queries: int) -> None:
         """Run the search on blocks of queries, each on one thread."""
-        num_threads = self.num_threads or len(_available_processors())
+        num_threads = self.num_threads or num_cores()
         size = max(1, min(_QUERIES_PER_BLOCK, -(-num_queries // num_threads)))
         blocks = [slice(i, min(i + size, num_queries)) for i in range(0, num_queries, size)]
         with ThreadPoolExecutor(num_threads) as pool:
@@ -344,19 +345,6 @@ def _tree_candidates(tree: KDTree, points: np.ndarray, num_neighbors: int) -> It
     for i, point in enumerate(points):
         candidates = tree.query_ball_point(point, radii[i]) if is_tied[i] else rows[i, :num_neighbors]
         yield np.asarray(candidates, np.int64)
-
-
-def _available_processors() -> set[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return os.sched_getaffinity(0)
-    return set(range(os.cpu_count() or 1))
-
-
-def _read_only(array: np.ndarray) -> np.ndarray:
-    """Give a read-only view, so that compiled code meets one type whether or not the array is writable."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def _checked_positive(name: str, value: int) -> int:

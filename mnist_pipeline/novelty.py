@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
 from mnist_pipeline import pca
+from mnist_pipeline.blocks import in_blocks, read_only
 from mnist_pipeline.datasets import IMAGE_SIDE
-from mnist_pipeline.machine import num_cores
 
 POINT = 98.0  # percentile of the reference beyond which an image does not look like a digit
 ORDINARY = 50.0  # percentile up to which an image among others that are no digits still does
@@ -23,7 +22,8 @@ IMAGES_PER_COMPONENT = 4  # at least, of the smallest class
 INK = 96  # grey level from which a pixel is ink, where holes and pieces are counted
 EULER_WEIGHT = 0.1
 EULER_SPREAD = 0.4  # at least: digits of some classes nearly all have the same number
-BLOCK_ROWS = 32  # images at a time, 0.8 MB of edges in eight directions: they stay in cache
+NEGLIGIBLE = 1e-7  # weight of a pixel in another's surroundings, which are of weight 1
+BLOCK_ROWS = 1_024  # images that a thread takes at a time
 
 
 class Novelty(NamedTuple):
@@ -173,27 +173,18 @@ def edges(images: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"images is {images.dtype} of shape {images.shape}; pass uint8 of shape (n, {IMAGE_SIDE}, {IMAGE_SIDE})"
         )
-    angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
-    cosines, sines = (part.astype(np.float32)[:, None, None] for part in (np.cos(angles), np.sin(angles)))
+    from mnist_pipeline.novelty_kernels import edge_shares
+
+    angles = 2 * np.pi * np.arange(DIRECTIONS // 2) / DIRECTIONS
+    axes = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     smooth, difference, pooling = _matrices()
+    pixels = read_only(images)
     shares = np.empty((len(images), DIRECTIONS * CELLS * CELLS), np.float32)
-
-    def fill(rows: range) -> None:
-        scratch = np.empty((2, BLOCK_ROWS, DIRECTIONS, IMAGE_SIDE, IMAGE_SIDE), np.float32)
-        for start in rows:
-            pixels = images[start : start + BLOCK_ROWS, None].astype(np.float32)
-            along_x, along_y = smooth @ pixels @ difference.T, difference @ pixels @ smooth.T
-            rising, part = scratch[:, : len(pixels)]  # (n, 8, 28, 28)
-            np.multiply(cosines, along_x, out=rising)
-            rising += np.multiply(sines, along_y, out=part)
-            np.maximum(rising, 0, out=rising)
-            pooled = (pooling @ rising @ pooling.T).reshape(len(pixels), -1)
-            pooled /= np.maximum(pooled.sum(axis=1, keepdims=True), 1)
-            np.sqrt(pooled, out=shares[start : start + BLOCK_ROWS])
-
-    starts = range(0, len(images), BLOCK_ROWS)
-    with ThreadPoolExecutor(num_cores()) as pool:
-        list(pool.map(fill, (starts[i :: num_cores()] for i in range(num_cores()))))
+    in_blocks(
+        lambda block: edge_shares(pixels[block], smooth, difference, pooling, axes, shares[block]),
+        len(images),
+        BLOCK_ROWS,
+    )
     return shares
 
 
@@ -204,18 +195,13 @@ def euler_numbers(images: np.ndarray) -> np.ndarray:
     ----------
     images : ndarray of shape (n, rows, columns), uint8
     """
-    numbers = np.empty(len(images))
-    for start in range(0, len(images), BLOCK_ROWS):
-        block = images[start : start + BLOCK_ROWS]
-        ink = np.pad(block >= INK, ((0, 0), (1, 1), (1, 1))).view(np.uint8)
-        a, b, c, d = ink[:, :-1, :-1], ink[:, :-1, 1:], ink[:, 1:, :-1], ink[:, 1:, 1:]
-        inked = a + b + c + d
-        # Gray: a quad with one pixel is an outer corner, with three an inner one, with two across a bridge.
-        one, three, across = (
-            np.count_nonzero(quads, axis=(1, 2)) for quads in (inked == 1, inked == 3, (inked == 2) & (a == d))
-        )
-        numbers[start : start + BLOCK_ROWS] = (one - three - 2 * across) / 4
-    return numbers
+    from mnist_pipeline.novelty_kernels import quads
+
+    pixels, counts = read_only(images), np.empty((len(images), 3), np.int64)
+    in_blocks(lambda block: quads(pixels[block], np.uint8(INK), counts[block]), len(images), BLOCK_ROWS)
+    # Gray: a quad with one pixel is an outer corner, with three an inner one, with two across a bridge.
+    one, three, across = counts.T
+    return np.asarray((one - three - 2 * across) / 4)
 
 
 def is_cut(boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]) -> np.ndarray:
@@ -234,6 +220,8 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     size = IMAGE_SIDE / CELLS
     centres = (np.arange(CELLS) + 0.5) * size - 0.5
     pooling = np.maximum(0, 1 - np.abs(places - centres[:, None]) / size)
+    for matrix in (smooth, difference):
+        matrix[np.abs(matrix) < NEGLIGIBLE] = 0
     return smooth.astype(np.float32), difference.astype(np.float32), pooling.astype(np.float32)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mnist_pipeline import deformations
+from mnist_pipeline import blocks, deformations
 from mnist_pipeline.deformations import Variation, add_noise, affine, contrast, low_resolution, thicken, thin, vary
 
 HANDS = Variation(rotation=20, scale=0.2, shear=0.2, shift=2, stroke=0.8, noise=0.2)
@@ -191,7 +191,7 @@ def test_the_number_of_threads_and_blocks_changes_nothing(
     images: np.ndarray, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = vary(images, HANDS, seed=3)
-    monkeypatch.setattr(deformations, "num_cores", lambda: threads)
+    monkeypatch.setattr(blocks, "num_cores", lambda: threads)
     monkeypatch.setattr(deformations, "_IMAGES_PER_BLOCK", 7)
     np.testing.assert_array_equal(vary(images, HANDS, seed=3), expected)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_pipeline import counts, deformations, expansion, neighbor_shards, softmax, training
+from mnist_pipeline import blocks, counts, expansion, neighbor_shards, softmax, training
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import confusion_matrix
 from mnist_pipeline.knn import KNNClassifier
@@ -40,7 +40,7 @@ def test_the_first_fold_is_the_set_itself_and_each_other_one_new(digits: DigitSe
 def test_a_fold_is_the_same_whoever_makes_it(
     digits: DigitSet, folds: list[DigitSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deformations, "num_cores", lambda: 7)
+    monkeypatch.setattr(blocks, "num_cores", lambda: 7)
     assert np.array_equal(expansion.fold(digits, 2).images, folds[2].images)
     assert not np.array_equal(expansion.fold(digits, 2, seed=1).images, folds[2].images)
 

@@ -11,6 +11,8 @@ from nondigits import nondigit_pictures
 from PIL import Image
 from scipy import ndimage
 
+from mnist_pipeline import blocks
+from mnist_pipeline import novelty as module
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.images import find_digits
 from mnist_pipeline.novelty import POINT, Novelty, edges, euler_numbers, is_cut, looks_like_digit_in_picture
@@ -65,6 +67,33 @@ def test_edges_do_not_depend_on_the_contrast(small_test: DigitSet) -> None:
     even = small_test.images[:50] // 2 * 2
     np.testing.assert_allclose(edges(even), edges(even // 2), atol=1e-5)
     np.testing.assert_allclose((edges(even) ** 2).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test: DigitSet) -> None:
+    images = small_test.images[:40]
+    reach = np.exp(-0.5 * (np.arange(-13, 14) / 0.7) ** 2)
+    reach /= reach.sum()
+    centres = (np.arange(5) + 0.5) * 5.6 - 0.5
+    cells = np.maximum(0, 1 - np.abs(np.arange(28) - centres[:, None]) / 5.6)
+    for image, found in zip(images, edges(images), strict=True):
+        smooth = image.astype(np.float64)
+        for axis in (0, 1):
+            smooth = ndimage.correlate1d(smooth, reach, axis, mode="constant")
+        slopes = [ndimage.correlate1d(smooth, [-1, 0, 1], axis, mode="constant") for axis in (1, 0)]
+        angles = 2 * np.pi * np.arange(8) / 8
+        rising = [np.maximum(0, np.cos(angle) * slopes[0] + np.sin(angle) * slopes[1]) for angle in angles]
+        sums = np.array([cells @ each @ cells.T for each in rising]).ravel()
+        np.testing.assert_allclose(found**2, sums / sums.sum(), atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_changes_no_score(
+    novelty: Novelty, small_test: DigitSet, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = novelty.score(small_test.images)
+    monkeypatch.setattr(blocks, "num_cores", lambda: threads)
+    monkeypatch.setattr(module, "BLOCK_ROWS", 37)
+    np.testing.assert_array_equal(novelty.score(small_test.images), expected)
 
 
 def test_euler_numbers_are_pieces_less_holes(small_test: DigitSet) -> None:

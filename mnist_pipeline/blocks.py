@@ -1,0 +1,33 @@
+"""Work on many rows, a block of them at a time, on all cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_pipeline.machine import num_cores
+
+
+def blocks(count: int, size: int) -> list[slice]:
+    """Slices of so many rows each, of which the last may have fewer."""
+    return [slice(first, first + size) for first in range(0, count, size)]
+
+
+def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
+    """Do something to each block of rows, on as many threads as there are cores, which compiled code can use."""
+    with ThreadPoolExecutor(num_cores()) as pool:
+        list(pool.map(work, blocks(count, size)))
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """An array as compiled code takes it, whether it lies in memory or in a mapped file: contiguous, and not written.
+
+    The code is compiled for one such type, and not anew for each.
+    """
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
