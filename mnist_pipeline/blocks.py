@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mnist_pipeline.machine import num_cores
 
 
-def blocks(count: int, size: int) -> list[slice]:
+def slices(count: int, size: int) -> list[slice]:
     """Slices of so many rows each, of which the last may have fewer."""
     return [slice(first, first + size) for first in range(0, count, size)]
 
@@ -20,7 +20,7 @@ def blocks(count: int, size: int) -> list[slice]:
 def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
     """Do something to each block of rows, on as many threads as there are cores, which compiled code can use."""
     with ThreadPoolExecutor(num_cores()) as pool:
-        list(pool.map(work, blocks(count, size)))
+        list(pool.map(work, slices(count, size)))
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.blocks import blocks, in_blocks, read_only
+from mnist_pipeline.blocks import in_blocks, read_only, slices
 
 Images = NDArray[np.uint8]
 
@@ -194,7 +194,7 @@ def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Genera
         raise ValueError(f"deviation holds {deviations.min()}; expected numbers from 0.")
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
     generator, output = np.random.default_rng(seed), np.empty_like(images)
-    for block in blocks(len(images), _NOISY_IMAGES_PER_BLOCK):
+    for block in slices(len(images), _NOISY_IMAGES_PER_BLOCK):
         noise = generator.standard_normal(images[block].shape, np.float32)
         noise *= factors[block]
         noise += images[block]

@@ -18,9 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mnist_pipeline.blocks import slices
+
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
-BLOCK_ROWS = 2_000  # converted at a time, so that memory stays flat
+BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which stay in the cache
+MOVED_SCORES = 200_000  # in memory at a time where slopes are measured
 
 
 @dataclass(frozen=True)
@@ -133,20 +136,23 @@ def numerical_gradient(
     db : ndarray of shape (num_classes,)
         Gradient in the biases.
     """
-    W, b = np.array(W, dtype=np.float64), np.array(b, dtype=np.float64)
     rows, targets = _samples(W, b, y_true, x)
-    slopes: list[FloatArray] = []
-    for parameters in (W, b):
-        slope = np.empty_like(parameters)
-        for index, value in np.ndenumerate(parameters):
-            parameters[index] = value + step
-            above = _mean_loss(W, b, rows, targets)
-            parameters[index] = value - step
-            below = _mean_loss(W, b, rows, targets)
-            parameters[index] = value
-            slope[index] = (above - below) / (2 * step)
-        slopes.append(slope)
-    return slopes[0], slopes[1]
+    scores = rows @ np.asarray(W, np.float64).T + b
+    # Scores are linear in the parameters: W[c, j] + h moves those of class c by h x_j, and b[c] + h by h.
+    moves = step * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
+    slopes = np.empty((scores.shape[1], len(moves)))
+    for block in slices(len(moves), max(1, MOVED_SCORES // scores.size)):
+        for number, slope in enumerate(slopes):
+            above, below = (_moved_loss(scores, targets, number, sign * moves[block]) for sign in (1, -1))
+            slope[block] = (above - below) / (2 * step)
+    return slopes[:, :-1].copy(), slopes[:, -1].copy()
+
+
+def _moved_loss(scores: FloatArray, targets: FloatArray, number: int, moves: FloatArray) -> FloatArray:
+    """Mean cross-entropy after each of the moves, (num_moves, num_samples), of the scores of one class."""
+    moved = np.repeat(scores[np.newaxis], len(moves), axis=0)
+    moved[:, :, number] += moves
+    return np.asarray(_cross_entropy(moved, targets).mean(axis=1))
 
 
 def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5) -> float:
@@ -186,9 +192,9 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
     """
     rows = images.reshape(len(images), -1)
     squares = np.zeros(rows.shape[1])
-    for start in range(0, len(rows), BLOCK_ROWS):
-        block = rows[start : start + BLOCK_ROWS].astype(np.float64)
-        squares += np.einsum("ij,ij->j", block, block)  # sums of integers below 2⁵³: exact
+    for block in slices(len(rows), BLOCK_ROWS):
+        values = rows[block].astype(np.float64)
+        squares += np.einsum("ij,ij->j", values, values)  # sums of integers below 2⁵³: exact
     mean = rows.sum(axis=0, dtype=np.int64) / len(rows)
     return np.asarray(np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)))
 
@@ -214,7 +220,10 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     samples = _matrix(X)
     if samples.shape[1] != W.shape[1]:
         raise ValueError(f"X has {samples.shape[1]} features a sample; W of shape {W.shape} takes {W.shape[1]}.")
-    return np.asarray(softmax(_pixels(samples) @ W.T + b), dtype=np.float64)
+    probabilities = np.empty((len(samples), len(W)))
+    for block in slices(len(samples), BLOCK_ROWS):
+        probabilities[block] = softmax(_pixels(samples[block]) @ W.T + b)
+    return probabilities
 
 
 def sgd(
@@ -368,9 +377,9 @@ def _mean_loss(W: FloatArray, b: FloatArray, rows: FloatArray, targets: FloatArr
 
 def _cross_entropy(scores: FloatArray, targets: FloatArray) -> FloatArray:
     """−Σ y' log y of each row, as log Σ exp z − Σ y' z: finite even where y rounds to zero."""
-    largest = scores.max(axis=1)
-    log_partition = largest + np.log(np.exp(scores - largest[:, None]).sum(axis=1))
-    return np.asarray(log_partition - (targets * scores).sum(axis=1))
+    largest = scores.max(axis=-1)
+    log_partition = largest + np.log(np.exp(scores - largest[..., np.newaxis]).sum(axis=-1))
+    return np.asarray(log_partition - (targets * scores).sum(axis=-1))
 
 
 def _blocks(W: FloatArray, lanes: int) -> FloatArray:
