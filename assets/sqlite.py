@@ -3,27 +3,55 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
+import threading
 from collections.abc import Iterator
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import QueuePool
+
+CONNECT = "_connect"  # the storage's method that gives a connection to the database of that name
+BUSY_SECONDS = 10  # how long a write waits for that of another process, as in Dagster's own
 
 
 @contextlib.contextmanager
-def kept_open(instance: dg.DagsterInstance, *run_ids: str) -> Iterator[None]:
-    """Hold a connection to the database of all runs, and to those of some, where events go to SQLite's.
+def kept_open(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Within, where events go to SQLite's files, there is one connection to each, which stays.
 
-    Dagster connects anew for each event. SQLite, which writes ahead into a log beside the database, brings the log into
-    the database and deletes it whenever the last connection closes. Another one that stays spares a run that, a few
-    hundred times over; what is committed is on the disk as before.
+    Dagster connects anew for each event, some six hundred times in a run of everything, which takes longer than to
+    write it. And SQLite, which writes ahead into a log beside the database, brings the log into the database and
+    deletes it whenever the last connection closes. What is committed is on the disk as before. A Dagster that connects
+    in another way is left to do so.
     """
-    with contextlib.ExitStack() as stack:
-        storage = instance.event_log_storage
-        if isinstance(storage, SqliteEventLogStorage):
-            for shard in (INDEX_SHARD_NAME, *run_ids):
-                with contextlib.suppress(sqlite3.Error):  # it is only slower without
-                    address = f"file:{storage.path_for_shard(shard)}?mode=rw"
-                    connection = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
-                    connection.execute("SELECT count(*) FROM sqlite_master").fetchall()  # opens the log
+    stored = instance.event_log_storage
+    connect_anew = getattr(stored, CONNECT, None)
+    if not isinstance(stored, SqliteEventLogStorage) or connect_anew is None or CONNECT in vars(stored):
         yield
+        return
+    engines: dict[str, Engine] = {}
+    turn = threading.RLock()
+
+    @contextlib.contextmanager
+    def connect(name: str) -> Iterator[Connection]:
+        with turn:
+            if name not in engines:
+                with connect_anew(name):  # makes the tables of a new one
+                    engines[name] = _engine(stored.conn_string_for_shard(name))
+                    engines[name].connect().close()
+            with engines[name].begin() as connection:
+                yield connection
+
+    setattr(stored, CONNECT, connect)
+    try:
+        yield
+    finally:
+        delattr(stored, CONNECT)
+        for engine in engines.values():
+            engine.dispose()
+
+
+def _engine(address: str) -> Engine:
+    waits = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    return create_engine(address, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args=waits)
