@@ -17,6 +17,7 @@ from assets.checks import Measured, at_least, at_most, checks, exactly, loss_fal
 from assets.records import Network, Predictions
 from assets.results import progress, result, stopwatch
 from assets.seed import Seed
+from mnist_pipeline import machine
 from mnist_pipeline.datasets import IMAGE_SIDE, NUM_CLASSES, DigitSet
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition
 
 
 def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed: Seed) -> dg.MaterializeResult[Any]:
-    from mnist_pipeline import figures, networks, training
+    with machine.importing():
+        from mnist_pipeline import figures, networks, training
 
     recipe = resolve_recipe(name, config)
     model = training.build(build, name, seed=seed.value)
