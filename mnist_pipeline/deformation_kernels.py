@@ -7,21 +7,14 @@ threads share the images.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+from mnist_pipeline.compiled import compiled
 
 
-def _compiled(**options: Any) -> Callable[[_Function], _Function]:
-    """Give :func:`numba.njit` a type: Numba ships no annotations."""
-    return cast("Callable[[_Function], _Function]", numba.njit(**options))
-
-
-@_compiled(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def sample(images: Any, maps: Any, output: Any) -> None:
     """Fill each output pixel from where its map says, bilinearly between the four pixels around it.
 
@@ -52,7 +45,7 @@ def sample(images: Any, maps: Any, output: Any) -> None:
                 output[i, row, column] = np.uint8(np.int32(upper + below * (lower - upper) + np.float32(0.5)))
 
 
-@_compiled()
+@compiled()
 def _widen_row(above: Any, row: Any, below: Any, turn: Any, fraction: Any, output: Any) -> None:
     """Blend a row of pixels, given with one more at each end, with the extremes of their neighbourhoods."""
     for column in range(output.size):
@@ -66,7 +59,7 @@ def _widen_row(above: Any, row: Any, below: Any, turn: Any, fraction: Any, outpu
         output[column] = np.uint8(np.int32(value))
 
 
-@_compiled(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def widen(images: Any, amounts: Any, output: Any) -> None:
     """Grow (amount > 0) or shrink (amount < 0) the ink of each image by so many pixels on each side.
 

@@ -109,7 +109,7 @@ class KNNClassifier:
         mean : ndarray of shape (n_features,), optional
             The mean of each feature, computed from `X` where absent.
         components : ndarray of shape (n_features, n_components), optional
-            Eigenvectors of the covariance as columns, largest eigenvalue first; the first 64 are used.
+            Eigenvectors of the covariance as columns, largest eigenvalue first; the first 112 are used.
             Computed from `X` where absent. The result is exact whatever is given: components enter the margin
             of the bound with their measured departure from orthonormality. Better ones are faster.
 
@@ -244,15 +244,13 @@ class KNNClassifier:
         index = self._index
         if index is None:
             raise ValueError('this KNNClassifier was not fitted with algorithm="pca": call fit(X, y) again')
-        coordinates, half_norms = index.project(queries)
         train, tiles, order = read_only(images), read_only(index.tiles), read_only(index.order)
         centroids, limits = index.centroids(), index.limits()
 
         def search(block: slice) -> None:
-            found = squared_distances[block], indices[block]
             scan_tiles(
-                queries[block], coordinates[block], half_norms[block],
-                train, tiles, centroids, order, limits, *found,
+                queries[block], *index.project(queries[block]),
+                train, tiles, centroids, order, limits, squared_distances[block], indices[block],
             )  # fmt: skip
 
         self._run(search, len(queries))

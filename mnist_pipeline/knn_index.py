@@ -5,21 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from mnist_pipeline.blocks import in_blocks, read_only
 
 LANES = 32
 """Points in a tile: one bit each in a 32-bit mask, and two full vector registers of 16 float32."""
 
-DEPTHS = (8, 16, 32, 64)
+DEPTHS = (12, 24, 40, 64, 112)
 """The numbers of leading dimensions after which a tile is tested against the bound."""
+
+CENTROID_DIMENSIONS = 16
+"""Leading dimensions in which the tiles nearest to a query are found."""
 
 _BLOCK = 1024  # rows converted to float64 at a time
 _COVARIANCE_ROWS = 10_000  # rows that the components are computed from when none are given
 _SPLIT_DIMENSIONS = 24  # leading dimensions among which the ordering looks for its splits
-_CENTROID_DIMENSIONS = 16
 _MAX_DEFECT = 1e-3
-_MAX_SCALED_VALUE = 2.0**40  # queries that are farther out are compared exactly, so that float32 suffices
+_MAX_SCALED_NORM = 2.0**40  # queries that are farther out are compared exactly, so that float32 suffices
 _NO_POINT = -1e30  # half norm of the padding of the last tile: below any cut
 
 
@@ -37,9 +42,9 @@ class PrincipalComponentIndex:
         A power of two that brings the largest centred norm of the training points to at most one.
     order : ndarray of shape (n_samples,), int64
         The training row of each lane of each tile.
-    tiles : ndarray of shape (n_tiles, 1 + 4 + 64, 32), float32
-        For each tile of 32 points: the negative half squared norms, the residual norms beyond 8, 16, 32
-        and 64 dimensions, and the coordinates.
+    tiles : ndarray of shape (n_tiles, 1 + 5 + 112, 32), float32
+        For each tile of 32 points: the negative half squared norms, the residual norms beyond 12, 24, 40, 64
+        and 112 dimensions, and the coordinates.
 
     Notes
     -----
@@ -57,12 +62,12 @@ class PrincipalComponentIndex:
 
     1. *Components.* With ε = ‖VᵀV − I‖ (Frobenius), all singular values of V lie within ε of one, so V is within
        ε of the orthonormal W of its polar decomposition. A stored coordinate vector p is Vᵀx, computed in
-       float64 and rounded to float32, hence \|p − Wᵀx\| ≤ η\|x\| with η = ε + 2u + 8·2⁻⁵²·n_features.
+       float64 and rounded to float32, hence \|p − Wᵀx\| ≤ η\|x\| with η = ε + 2u + √112·2⁻⁵²·n_features.
        Centring is one rounding of each difference, and η has room for it.
     2. *Residuals.* \|Wᵀx\| ≥ \|p\| − η\|x\| gives ρ² ≤ \|x\|² − \|p\|² + 3η\|x\|². The stored residual norm is the
        square root of max(0, \|x\|² − \|p\|²) + 5η\|x\|², which is above ρ after rounding to float32.
     3. *Products.* Hence S ≤ Ŝ + 3η\|a\|\|b\|, where Ŝ uses the stored numbers, and \|a\|\|b\| ≤ (A + B)/2.
-    4. *Summation.* A float32 sum of m = 64 + 2 terms, in any order, fused or not, is off by at most
+    4. *Summation.* A float32 sum of m = 112 + 2 terms, in any order, fused or not, is off by at most
        γ = mu/(1 − mu) times the sum of their magnitudes, which is at most 1.1 (A + B)/2 + B/2.
 
     Together \|a − b\|² ≥ (1 − μ)(A + B) − 2Ŝ with μ = 4η + 3γ + 4u, about 2·10⁻⁵: the margin is a share of A
@@ -104,8 +109,13 @@ class PrincipalComponentIndex:
         if components is None:
             components = _leading_components(X, mean, scale)
         components = _checked_components(components, X.shape[1])
-        defect = _orthonormality_defect(components)
-        coordinates, half_norms = _project(X, mean, components, scale, defect)
+        projection = _Projection.on(mean, components, scale)
+        coordinates, half_norms = projection.empty(len(X))
+
+        def project(rows: slice) -> None:
+            projection.fill(X[rows], coordinates[rows], half_norms[rows])
+
+        in_blocks(project, len(X), _BLOCK)
         order = _order_by_splits(coordinates[:, len(DEPTHS) :][:, :_SPLIT_DIMENSIONS])
         return cls(mean, components, scale, order, _pack(coordinates, half_norms, order))
 
@@ -136,13 +146,26 @@ class PrincipalComponentIndex:
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute the coordinates of queries, and (1 − μ)A/2 of each, negative where it is out of range."""
-        return _project(X, self.mean, self.components, self.scale, _orthonormality_defect(self.components))
+        found = self._projection.empty(len(X))
+        self._projection.fill(X, *found)
+        return found
+
+    @cached_property
+    def _projection(self) -> _Projection:
+        return _Projection.on(self.mean, self.components, self.scale)
 
     def centroids(self) -> np.ndarray:
-        """Compute the mean of each tile in the leading dimensions, shape (dimensions, n_tiles), float32."""
+        """Lay the means of the tiles out as tiles are: half squared norms, negative, and leading coordinates.
+
+        Returns
+        -------
+        centroids : ndarray of shape (n_groups, 1 + 16, 32), float32
+            A lane is a tile; the value of its bound, without a residual, is largest for the nearest.
+        """
         first = 1 + len(DEPTHS)
-        means = self.tiles[:, first : first + _CENTROID_DIMENSIONS].mean(axis=2)
-        return np.ascontiguousarray(means.T)
+        means = self.tiles[:, first : first + CENTROID_DIMENSIONS].mean(axis=2)
+        rows = np.concatenate([np.square(means).sum(axis=1, keepdims=True) * np.float32(-0.5), means], axis=1)
+        return _in_lanes(rows)
 
     def limits(self) -> np.ndarray:
         """Give what turns a k-th distance into τ: the inverse scale, the growth, and the underflow."""
@@ -190,16 +213,14 @@ def _orthonormality_defect(components: np.ndarray) -> float:
 
 def _scale(X: np.ndarray, mean: np.ndarray) -> float:
     """The power of two at or above the largest centred norm, so that scaling rounds nothing."""
-    largest = 0.0
-    for start in range(0, len(X), _BLOCK):
-        deviations = np.abs(X[start : start + _BLOCK] - mean)
-        largest = max(largest, float(deviations.max()))
+    deviations = np.maximum(X.max(axis=0) - mean, mean - X.min(axis=0))
+    largest = float(deviations.max())
     bound = largest * math.sqrt(X.shape[1])
     return math.ldexp(1.0, min(max(math.ceil(math.log2(bound)), -500), 600)) if bound > 0 else 1.0
 
 
 def _leading_components(X: np.ndarray, mean: np.ndarray, scale: float) -> np.ndarray:
-    """Eigenvectors of the covariance of some rows, float64 (n_features, at most 64)."""
+    """Eigenvectors of the covariance of some rows, float64 (n_features, at most 112)."""
     from scipy.linalg import eigh
 
     rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), _COVARIANCE_ROWS)).astype(np.int64))
@@ -213,34 +234,40 @@ def _leading_components(X: np.ndarray, mean: np.ndarray, scale: float) -> np.nda
     return np.ascontiguousarray(eigenvectors[:, ::-1])
 
 
-def _project(
-    X: np.ndarray, mean: np.ndarray, components: np.ndarray, scale: float, defect: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute residual norms and coordinates, float32 (n, 4 + 64), and (1 − μ)/2 of the squared norms, float64."""
-    eta, mu = _margins(defect, len(mean))
-    coordinates = np.zeros((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
-    half_norms = np.empty(len(X))
-    for start in range(0, len(X), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        centered = (X[rows] - mean) / scale
-        is_far = np.abs(centered).max(axis=1) > _MAX_SCALED_VALUE
-        centered[is_far] = 0.0
-        squared_norms = np.einsum("ij,ij->i", centered, centered)
-        half_norms[rows] = np.where(is_far, -1.0, 0.5 * (1.0 - mu) * squared_norms)
-        projected = (centered @ components).astype(np.float32)
-        coordinates[rows, len(DEPTHS) : len(DEPTHS) + projected.shape[1]] = projected
-        captured = np.cumsum(np.square(projected, dtype=np.float64), axis=1)
-        for level, depth in enumerate(DEPTHS):
-            remaining = squared_norms - captured[:, min(depth, captured.shape[1]) - 1]
-            coordinates[rows, level] = np.sqrt(np.maximum(remaining, 0.0) + 5.0 * eta * squared_norms)
-    return coordinates, half_norms
+@dataclass(frozen=True)
+class _Projection:
+    """What takes points to residual norms and coordinates: components with as many columns as there are dimensions."""
+
+    mean: np.ndarray
+    components: np.ndarray
+    factor: float
+    margins: np.ndarray
+
+    @classmethod
+    def on(cls, mean: np.ndarray, components: np.ndarray, scale: float) -> _Projection:
+        columns = np.zeros((len(mean), DEPTHS[-1]))
+        columns[:, : components.shape[1]] = components
+        margins = np.array(_margins(_orthonormality_defect(components), len(mean)))
+        return cls(mean, columns, 1.0 / scale, margins)
+
+    @staticmethod
+    def empty(count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Arrays for the residual norms and coordinates of so many points, and for (1 − μ)/2 of their squared norms."""
+        return np.empty((count, len(DEPTHS) + DEPTHS[-1]), np.float32), np.empty(count)
+
+    def fill(self, X: np.ndarray, coordinates: np.ndarray, half_norms: np.ndarray) -> None:
+        from mnist_pipeline.knn_kernels import project
+
+        farthest = _MAX_SCALED_NORM**2
+        fixed = read_only(self.mean), read_only(self.components), self.factor, self.margins, farthest
+        project(read_only(X), *fixed, coordinates, half_norms)
 
 
 def _margins(defect: float, n_features: int) -> tuple[float, float]:
     """η and μ of the notes of :class:`PrincipalComponentIndex`."""
     unit = 2.0**-24
     terms = DEPTHS[-1] + 2
-    eta = defect + 2.0 * unit + 8.0 * n_features * 2.0**-52
+    eta = defect + 2.0 * unit + math.sqrt(DEPTHS[-1]) * n_features * 2.0**-52
     gamma = terms * unit / (1.0 - terms * unit)
     return eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit
 
@@ -266,10 +293,15 @@ def _order_by_splits(coordinates: np.ndarray) -> np.ndarray:
 
 
 def _pack(coordinates: np.ndarray, half_norms: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Lay the points out tile by tile, lanes innermost, float32 (n_tiles, 1 + 4 + 64, 32)."""
-    n_tiles = -(-len(order) // LANES)
-    rows = np.zeros((n_tiles * LANES, 1 + coordinates.shape[1]), np.float32)
-    rows[:, 0] = _NO_POINT
-    rows[: len(order), 0] = -half_norms[order]
-    rows[: len(order), 1:] = coordinates[order]
-    return np.ascontiguousarray(rows.reshape(n_tiles, LANES, -1).transpose(0, 2, 1))
+    """Lay the points out tile by tile, lanes innermost, float32 (n_tiles, 1 + 5 + 112, 32)."""
+    rows = np.concatenate([-half_norms[order, np.newaxis].astype(np.float32), coordinates[order]], axis=1)
+    return _in_lanes(rows)
+
+
+def _in_lanes(rows: np.ndarray) -> np.ndarray:
+    """Lay rows of a negative half norm and coordinates out tile by tile; lanes of the last may hold no point."""
+    n_tiles = -(-len(rows) // LANES)
+    padded = np.zeros((n_tiles * LANES, rows.shape[1]), np.float32)
+    padded[len(rows) :, 0] = _NO_POINT
+    padded[: len(rows)] = rows
+    return np.ascontiguousarray(padded.reshape(n_tiles, LANES, -1).transpose(0, 2, 1))

@@ -6,23 +6,16 @@ All work on one thread and without the interpreter lock, an image at a time, who
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+from mnist_pipeline.compiled import compiled
 
 LANES = 32  # images side by side
 
 
-def _compiled(**options: Any) -> Callable[[_Function], _Function]:
-    """Give :func:`numba.njit` a type: Numba ships no annotations."""
-    return cast("Callable[[_Function], _Function]", numba.njit(**options))
-
-
-@_compiled()
+@compiled()
 def _product(left: Any, right: Any, output: Any) -> None:
     """output = left · right, where much of `left` is zero: each row of the result is a sum of rows."""
     for row in range(left.shape[0]):
@@ -36,7 +29,7 @@ def _product(left: Any, right: Any, output: Any) -> None:
                     to[column] += factor * add[column]
 
 
-@_compiled()
+@compiled()
 def _turned(matrices: Any, output: Any) -> None:
     """Transpose matrices that lie side by side: output[column, matrix, row] = matrices[row, matrix, column]."""
     for matrix in range(matrices.shape[1]):
@@ -45,7 +38,7 @@ def _turned(matrices: Any, output: Any) -> None:
                 output[column, matrix, row] = matrices[row, matrix, column]
 
 
-@_compiled(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: Any, shares: Any) -> None:
     """Fill square roots of the shares of each image's edges, by direction and by cell.
 
@@ -101,7 +94,7 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
                         k += 1
 
 
-@_compiled(cache=True, nogil=True)
+@compiled(cache=True, nogil=True)
 def quads(images: Any, least: Any, counts: Any) -> None:
     """Count each image's squares of 2×2 pixels with one pixel of ink, with three, and with two across.
 

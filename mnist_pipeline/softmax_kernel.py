@@ -16,68 +16,35 @@ import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from mnist_pipeline.compiled import FLOAT64, INT64, Emitter, alloca, intrinsic
 
 WIDTH = 4  # float64 in a vector: the width of AVX2; others split or join it
 NUM_VECTORS = 3
 LANES = WIDTH * NUM_VECTORS  # ten classes, and two of padding
 
-DOUBLE = ir.DoubleType()
-VECTOR = ir.VectorType(DOUBLE, WIDTH)
-INTEGER = ir.IntType(64)
 
-
-# Numba ships these without types.
-ir_function: Any = cgutils.get_or_insert_function
-alloca: Any = cgutils.alloca_once_value
-
-
-class _Emitter:
+class _Emitter(Emitter):
     """What both intrinsics share: reading compressed rows and vectors of weights."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        self.context, self.builder, self.signature, self.arguments = context, builder, signature, arguments
-        self.rows, self.columns, self.values, self.classes = (self._data(i) for i in range(4))
+        super().__init__(context, builder, signature, arguments, FLOAT64, WIDTH)
+        self.rows, self.columns, self.values, self.classes = (self.data(i) for i in range(4))
         self.start, self.stop = arguments[4:]
-
-    def _data(self, i: int) -> Any:
-        """Pointer to the first element of an array argument."""
-        array_type = self.signature.args[i]
-        return self.context.make_array(array_type)(self.context, self.builder, self.arguments[i]).data
 
     def vectors(self, data: Any, row: Any) -> list[Any]:
         """Pointers to the vectors of a row of `LANES` float64."""
-        first = self.builder.mul(row, INTEGER(LANES))
-        offsets = [self.builder.add(first, INTEGER(WIDTH * j)) for j in range(NUM_VECTORS)]
-        return [self.builder.bitcast(self.builder.gep(data, [i]), VECTOR.as_pointer()) for i in offsets]
-
-    def load(self, pointer: Any) -> Any:
-        """Read a vector that is aligned as its elements are."""
-        return self.builder.load(pointer, align=8)
+        first = self.builder.mul(row, INT64(LANES))
+        return [self.at(data, first, WIDTH * j) for j in range(NUM_VECTORS)]
 
     def entry(self, k: Any) -> tuple[Any, list[Any]]:
         """Value of the k-th entry in every lane, and the vectors of its pixel's weights."""
         column_type, value_type = self.signature.args[1].dtype, self.signature.args[2].dtype
-        column = self.builder.load(self.builder.gep(self.columns, [k]))
+        column = self.builder.load(self.at(self.columns, k))
         column = self.context.cast(self.builder, column, column_type, types.int64)
-        value = self.builder.load(self.builder.gep(self.values, [k]))
+        value = self.builder.load(self.at(self.values, k))
         value = self.context.cast(self.builder, value, value_type, types.float64)
-        undefined = ir.Constant(VECTOR, ir.Undefined)
-        lane = self.builder.insert_element(undefined, value, ir.IntType(32)(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), None)
-        return self.builder.shuffle_vector(lane, undefined, zeros), self.vectors(self.rows, column)
-
-    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
-        """a · b + c, in one instruction where the processor has it."""
-        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-        name = f"llvm.fmuladd.v{WIDTH}f64"
-        function = ir_function(self.builder.module, kind, name)
-        return self.builder.call(function, [a, b, c])
-
-    def entries(self, start: Any, stop: Any, step: int) -> Any:
-        """Loop over k in [start, stop)."""
-        return cgutils.for_range_slice(self.builder, start, stop, INTEGER(step), INTEGER, inc=True)
+        return self.broadcast(value), self.vectors(self.rows, column)
 
 
 @intrinsic
@@ -86,7 +53,7 @@ def _score(typingctx, rows, columns, values, scores, start, stop):  # type: igno
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Emitter(context, builder, signature, arguments)
-        zero = ir.Constant(VECTOR, None)
+        zero = ir.Constant(e.vector, None)
         # Two sums, of even and odd entries, so that an addition need not wait for the one before.
         sums = [[alloca(builder, zero) for _ in range(NUM_VECTORS)] for _ in range(2)]
 
@@ -95,16 +62,16 @@ def _score(typingctx, rows, columns, values, scores, start, stop):  # type: igno
             for total, weight in zip(into, weights):
                 builder.store(e.multiply_add(value, e.load(weight), builder.load(total)), total)
 
-        odd = builder.and_(builder.sub(e.stop, e.start), INTEGER(1))
+        odd = builder.and_(builder.sub(e.stop, e.start), INT64(1))
         paired = builder.sub(e.stop, odd)
         with e.entries(e.start, paired, 2) as (k, _):
             accumulate(k, sums[0])
-            accumulate(builder.add(k, INTEGER(1)), sums[1])
-        with e.entries(paired, e.stop, 1) as (k, _):
+            accumulate(builder.add(k, INT64(1)), sums[1])
+        with e.entries(paired, e.stop) as (k, _):
             accumulate(k, sums[0])
-        for even, other, target in zip(*sums, e.vectors(e.classes, INTEGER(0))):
-            builder.store(builder.fadd(builder.load(even), builder.load(other)), target, align=8)
-        return context.get_dummy_value()
+        for even, other, target in zip(*sums, e.vectors(e.classes, INT64(0))):
+            e.store(builder.fadd(builder.load(even), builder.load(other)), target)
+        return e.nothing()
 
     return types.void(rows, columns, values, scores, types.int64, types.int64), emit
 
@@ -115,12 +82,12 @@ def _update(typingctx, rows, columns, values, steps, start, stop):  # type: igno
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Emitter(context, builder, signature, arguments)
-        steps_loaded = [e.load(pointer) for pointer in e.vectors(e.classes, INTEGER(0))]
-        with e.entries(e.start, e.stop, 1) as (k, _):
+        steps_loaded = [e.load(pointer) for pointer in e.vectors(e.classes, INT64(0))]
+        with e.entries(e.start, e.stop) as (k, _):
             value, weights = e.entry(k)
             for step, weight in zip(steps_loaded, weights):
-                builder.store(e.multiply_add(value, step, e.load(weight)), weight, align=8)
-        return context.get_dummy_value()
+                e.store(e.multiply_add(value, step, e.load(weight)), weight)
+        return e.nothing()
 
     return types.void(rows, columns, values, steps, types.int64, types.int64), emit
 
@@ -174,7 +141,7 @@ def run_epoch(starts, columns, values, scale, labels, blocks, b, learning_rate):
         label, start, stop = labels[i], starts[i], starts[i + 1]
         # z = W x + b
         for block in range(num_blocks):
-            _score(blocks[block], columns, values, y[block], start, stop)  # type: ignore[call-arg]  # typingctx
+            _score(blocks[block], columns, values, y[block], start, stop)
         largest, best = -math.inf, 0
         for c in range(num_classes):
             scores[c] = scores[c] * scale + b[c]
@@ -194,5 +161,5 @@ def run_epoch(starts, columns, values, scale, labels, blocks, b, learning_rate):
             b[c] += step
             scores[c] = step * scale
         for block in range(num_blocks):
-            _update(blocks[block], columns, values, y[block], start, stop)  # type: ignore[call-arg]  # typingctx
+            _update(blocks[block], columns, values, y[block], start, stop)
     return total, correct

@@ -105,7 +105,7 @@ def test_fewer_directions_than_components_are_enough():
     assert_all_searches_agree(X, X[:20] + np.uint8(1), 6)
 
 
-@pytest.mark.parametrize("num_features", [1, 2, 7, 8, 9, 63, 64, 65, 130])
+@pytest.mark.parametrize("num_features", [1, 2, 11, 12, 13, 64, 111, 112, 113, 130])
 def test_any_number_of_features_is_searched_exactly(num_features):
     rng = np.random.default_rng(num_features)
     X = rng.integers(0, 256, (333, num_features), dtype=np.uint8)
@@ -203,7 +203,7 @@ def random_orthonormal(num_features, num_components, seed=0):
     return np.linalg.qr(np.random.default_rng(seed).normal(size=(num_features, num_components)))[0]
 
 
-@pytest.mark.parametrize("num_components", [1, 5, 64, 100])
+@pytest.mark.parametrize("num_components", [1, 5, 112, 130])
 def test_any_orthonormal_components_give_exact_neighbors(digits, num_components):
     X, _, queries, _ = digits
     given_components = random_orthonormal(784, num_components)
@@ -211,12 +211,12 @@ def test_any_orthonormal_components_give_exact_neighbors(digits, num_components)
     np.testing.assert_array_equal(result, reference_neighbors(X[:2000], queries[:20], 3))
 
 
-@pytest.mark.parametrize("defect", [1e-7, 1e-5, 9e-4])
+@pytest.mark.parametrize("defect", [1e-7, 1e-4, 9e-4])
 def test_components_that_are_slightly_off_still_give_exact_neighbors(defect):
     # All points lie across the origin from the query, along a stretched component: without the measured
     # defect in the margin, every bound is above the distance.
     rng = np.random.default_rng(8)
-    X = rng.normal(size=(20_000, 6)) * 0.4 + [3.0, 0, 0, 0, 0, 0]
+    X = rng.normal(size=(20_000, 6)) * 0.03 + [3.0, 0, 0, 0, 0, 0]
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     stretched = np.diag([1.0 + defect / 2, *[1.0] * 5])
     queries = np.array([[-1.0, 0, 0, 0, 0, 0], [-2.0, 0, 0, 0, 0, 0]])

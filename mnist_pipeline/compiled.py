@@ -1,0 +1,107 @@
+"""What the compiled loops share: Numba's decorator with a type, and vectors where Numba forms none.
+
+Numba leaves it to LLVM to form vectors from loops. It forms none from short loops, and half as wide ones as they could
+be on processors whose 512 bits it deems slow. Vectors that an intrinsic spells out stay as they are; where registers
+are narrower, LLVM splits them.
+
+Numba's cache looks at the file of the cached function alone: after a change here, remove `__pycache__/*.nbi`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
+from numba import extending
+from numba.core import cgutils
+
+BOOLEAN, BYTE, INT32, INT64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# Numba ships these without types.
+intrinsic: Any = extending.intrinsic
+ir_function: Any = cgutils.get_or_insert_function
+alloca: Any = cgutils.alloca_once_value
+
+
+def compiled(**options: Any) -> Callable[[_Function], _Function]:
+    """Give :func:`numba.njit` a type: Numba ships no annotations."""
+    return cast("Callable[[_Function], _Function]", numba.njit(**options))
+
+
+class Emitter:
+    """Write an intrinsic in vectors of `width` numbers of one type.
+
+    Parameters
+    ----------
+    context, builder, signature, arguments
+        What Numba passes to an intrinsic's code generator.
+    element : llvmlite type
+        `FLOAT32` or `FLOAT64`.
+    width : int
+        Numbers in a vector.
+    """
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, element: Any, width: int) -> None:
+        self.context, self.builder, self.signature, self.arguments = context, builder, signature, arguments
+        self.element, self.width = element, width
+        self.vector = ir.VectorType(element, width)
+
+    def data(self, i: int) -> Any:
+        """Pointer to the first element of an array argument, which must lie in C order."""
+        array_type = self.signature.args[i]
+        if array_type.layout != "C":
+            raise numba.errors.TypingError(f"argument {i} has layout {array_type.layout}: pass an array in C order")
+        return self.context.make_array(array_type)(self.context, self.builder, self.arguments[i]).data
+
+    def size(self, i: int, axis: int) -> Any:
+        """Length of an axis of an array argument."""
+        array_type = self.signature.args[i]
+        shape = self.context.make_array(array_type)(self.context, self.builder, self.arguments[i]).shape
+        return self.builder.extract_value(shape, axis)
+
+    def at(self, data: Any, *terms: Any) -> Any:
+        """Pointer to the element at the sum of some offsets, each an int or a value."""
+        for term in terms:
+            data = self.builder.gep(data, [INT64(term) if isinstance(term, int) else term])
+        return data
+
+    def broadcast(self, value: Any) -> Any:
+        """The same number in every lane."""
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        lane = self.builder.insert_element(undefined, value, INT32(0))
+        zeros = ir.Constant(ir.VectorType(INT32, self.width), None)
+        return self.builder.shuffle_vector(lane, undefined, zeros)
+
+    def load(self, pointer: Any) -> Any:
+        """Read the vector that begins at an element, aligned as elements are."""
+        return self.builder.load(self._as_vector(pointer), align=self._alignment())
+
+    def store(self, vector: Any, pointer: Any) -> None:
+        """Write the vector that begins at an element."""
+        self.builder.store(vector, self._as_vector(pointer), align=self._alignment())
+
+    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
+        """a · b + c, in one instruction where the processor has it."""
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fmuladd.v{self.width}f{8 * self._alignment()}"
+        return self.builder.call(ir_function(self.builder.module, kind, name), [a, b, c])
+
+    def entries(self, start: Any, stop: Any, step: int = 1) -> Any:
+        """Loop over k in [start, stop)."""
+        return cgutils.for_range_slice(self.builder, start, stop, INT64(step), INT64, inc=True)
+
+    def nothing(self) -> Any:
+        """What an intrinsic without a result gives."""
+        return self.context.get_dummy_value()
+
+    def _as_vector(self, pointer: Any) -> Any:
+        return self.builder.bitcast(pointer, self.vector.as_pointer())
+
+    def _alignment(self) -> int:
+        """Bytes of an element."""
+        return 4 if self.element == FLOAT32 else 8
