@@ -6,15 +6,15 @@ report as `report/`, figures as `figures/KEY/NAME.png`; checksums of all of an a
 names of assets are names of Python functions, and have no hyphen. A data set beside MNIST has the same in a directory
 of its own, `PREFIX/`, for the assets whose keys are `PREFIX/KEY`. The suffix follows from the type of the value:
 
-=================================  ==============  ==========================================
+=================================  ==============  ============================================
 value                              suffix          read back as
-=================================  ==============  ==========================================
-ndarray                            `.npy`          memory-mapped ndarray
-NamedTuple of arrays, dict         `.safetensors`  the same NamedTuple, or dict
+=================================  ==============  ============================================
+ndarray, Rows                      `.npy`          memory-mapped ndarray
+NamedTuple of arrays, dict         `.safetensors`  the same NamedTuple, or dict, memory-mapped
 DataFrame                          `.csv`          DataFrame
 Evaluation, Comparison             `.json`         the same dataclass
 Report                             `report/`       Report
-=================================  ==============  ==========================================
+=================================  ==============  ============================================
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 import safetensors
-import safetensors.numpy
 from upath import UPath
 
 from assets import places, records
@@ -40,6 +39,7 @@ from assets import settings as settings_module
 from assets.files import Writer, write_bytes
 from assets.places import Content, DamageError
 from assets.publication import NAME, Manifest, Shelf
+from mnist_pipeline.blocks import Rows
 from mnist_pipeline.datasets import DigitSet
 from mnist_pipeline.evaluation import Calibration, Champion, Comparison, Evaluation, PairComparison, Score
 from mnist_pipeline.moments import Moments
@@ -67,6 +67,18 @@ NAMED_ARRAYS = {
 # Floats come back to the last digit by default from pandas 3 on, and on demand before.
 EXACT_FLOATS: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
 SUFFIXES = (".npy", ".safetensors", ".csv", ".json")
+# What the safetensors format calls the types of numbers that are stored.
+_DTYPES = {
+    "BOOL": np.dtype(np.bool_),
+    **{
+        f"{kind}{8 * size}": np.dtype(f"{code}{size}")
+        for kind, code in (("U", "u"), ("I", "i"))
+        for size in (1, 2, 4, 8)
+    },
+    **{f"F{8 * size}": np.dtype(f"f{size}") for size in (2, 4, 8)},
+}
+_DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+ALIGNMENT = 8
 REPORT = "evaluation_report"
 PAGE = "report/index.html"
 PARTITION = "-"  # between the name of an asset and that of its partition
@@ -390,15 +402,15 @@ def _files(key: str, value: object) -> dict[str, Writer]:
             "report/report.json": lambda file: write_bytes(file, document),
             PAGE: lambda file: write_bytes(file, page),
         }
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | Rows):
         array = value
         return {f"assets/{key}.npy": lambda file: _write_array(file, array)}
     if isinstance(value, pd.DataFrame):
         text = value.to_csv(index=False).encode()
         return {f"assets/{key}.csv": lambda file: write_bytes(file, text)}
     if isinstance(value, dict) or type(value) in NAMED_ARRAYS.values():
-        packed = _pack(value)
-        return {f"assets/{key}.safetensors": lambda file: write_bytes(file, packed)}
+        arrays, kind = _named_arrays(value), type(value).__name__
+        return {f"assets/{key}.safetensors": lambda file: _write_named_arrays(file, arrays, kind)}
     if isinstance(value, Evaluation | Comparison | Champion):
         encoded = _json_bytes({"type": type(value).__name__, **dataclasses.asdict(value)})
         return {f"assets/{key}.json": lambda file: write_bytes(file, encoded)}
@@ -438,35 +450,80 @@ def _write_each(file: BinaryIO, writers: Mapping[str, Writer]) -> None:
         writer(file)
 
 
-def _write_array(file: BinaryIO, array: np.ndarray) -> None:
-    array = np.asarray(array, order="C")
+def _write_array(file: BinaryIO, array: np.ndarray | Rows) -> None:
     header = {
         "descr": np.lib.format.dtype_to_descr(array.dtype),
         "fortran_order": False,
         "shape": array.shape,
     }
     np.lib.format.write_array_header_1_0(file, header)
-    file.write(array.reshape(-1).view(np.uint8).data)
+    for block in array if isinstance(array, Rows) else (array,):
+        file.write(_bytes_of(block))
 
 
-def _pack(value: object) -> bytes:
-    """NamedTuple or dict as safetensors; a field that is a dict becomes `FIELD.NAME` entries."""
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return np.asarray(array, order="C").reshape(-1).view(np.uint8).data
+
+
+def _named_arrays(value: object) -> dict[str, np.ndarray]:
+    """The arrays of a NamedTuple or dict by name; those of a field that is a dict are `FIELD.NAME`."""
     named = value if isinstance(value, dict) else value._asdict()  # type: ignore[attr-defined]
     arrays: dict[str, np.ndarray] = {}
     for field, content in named.items():
         if isinstance(content, Mapping):
-            arrays |= {f"{field}.{name}": np.asarray(array, order="C") for name, array in content.items()}
+            arrays |= {f"{field}.{name}": np.asarray(array) for name, array in content.items()}
         else:
-            arrays[field] = np.asarray(content, order="C")
-    return safetensors.numpy.save(arrays, metadata={"type": type(value).__name__})
+            arrays[field] = np.asarray(content)
+    return arrays
+
+
+def _write_named_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray], kind: str) -> None:
+    """Write the safetensors format straight from the arrays; the library would copy them twice before.
+
+    It is the length of a header, the header in JSON, and the arrays one after another, here the widest numbers first,
+    so that each array is aligned.
+    """
+    header: dict[str, Any] = {"__metadata__": {"type": kind}}
+    names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    end = 0
+    for name in names:
+        array, start = arrays[name], end
+        end += array.nbytes
+        header[name] = {"dtype": _dtype_name(name, array), "shape": array.shape, "data_offsets": (start, end)}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for name in names:
+        file.write(_bytes_of(arrays[name]))
+
+
+def _dtype_name(name: str, array: np.ndarray) -> str:
+    if array.dtype not in _DTYPE_NAMES:
+        raise TypeError(
+            f"{name} is of type {array.dtype}, which is not stored; use one of {', '.join(map(str, _DTYPE_NAMES))}"
+        )
+    return _DTYPE_NAMES[array.dtype]
+
+
+def _map_named_arrays(file: BinaryIO) -> dict[str, np.ndarray]:
+    """Arrays mapped into memory from the very file that was verified, by a header that the library has found valid."""
+    length = int.from_bytes(file.read(8), "little")
+    header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    content = np.asarray(np.memmap(file, np.uint8, "r"))[8 + length :]
+    arrays = {}
+    for name, entry in header.items():
+        start, end = entry["data_offsets"]
+        arrays[name] = content[start:end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return arrays
 
 
 def _unpack(file: BinaryIO) -> Any:
     with safetensors.safe_open(file.name, framework="numpy") as opened:
         kind = (opened.metadata() or {}).get("type", "dict")
-        arrays = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118  # not a mapping
     if not os.path.samestat(os.stat(file.name), os.fstat(file.fileno())):  # noqa: PTH116
         raise ValueError("it was replaced while it was read")
+    arrays = _map_named_arrays(file)
     if kind == "dict":
         return arrays
     if kind not in NAMED_ARRAYS:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.blocks import Rows
+
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the working set of a pass, whatever N is
 
 
@@ -25,24 +27,24 @@ class Eigendecomposition(NamedTuple):
     eigenvectors: np.ndarray
 
 
-def mean(images: np.ndarray) -> np.ndarray:
+def mean(images: np.ndarray | Rows) -> np.ndarray:
     """Mean of each pixel.
 
     Parameters
     ----------
-    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28)
+    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28), or Rows
 
     Returns
     -------
     ndarray of shape (n_features,), float64
         In the unit of the images. Sums of integers are exact.
     """
-    pixels = flatten(images)
+    pixels = images if isinstance(images, Rows) else flatten(images)
     exact = np.issubdtype(pixels.dtype, np.integer)
     total = np.zeros(pixels.shape[1], np.int64 if exact else np.float64)
-    for rows in _blocks(len(pixels)):
+    for block in pixels if isinstance(pixels, Rows) else (pixels[rows] for rows in _blocks(len(pixels))):
         # 4096 bytes add up to less than 2³²; a narrow accumulator keeps the sum in vector registers.
-        total += pixels[rows].sum(axis=0, dtype=np.uint32 if pixels.dtype == np.uint8 else total.dtype)
+        total += block.sum(axis=0, dtype=np.uint32 if pixels.dtype == np.uint8 else total.dtype)
     return total / len(pixels)
 
 
@@ -66,6 +68,29 @@ def center(images: np.ndarray, mean: np.ndarray, out: np.ndarray | None = None) 
     for rows in _blocks(len(pixels)):
         np.subtract(pixels[rows], mean, out=centered[rows])
     return centered
+
+
+def centered_rows(images: np.ndarray, mean: np.ndarray) -> Rows:
+    """Images minus the mean, as `center` gives them, of which no more than a block is in memory.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28)
+    mean : ndarray of shape (n_features,)
+
+    Returns
+    -------
+    Rows of shape (n_samples, n_features), float32
+    """
+    pixels = flatten(images)
+
+    def compute() -> Iterator[np.ndarray]:
+        buffer = np.empty((min(BLOCK_ROWS, len(pixels)), pixels.shape[1]), np.float32)
+        for rows in _blocks(len(pixels)):
+            block = pixels[rows]
+            yield center(block, mean, buffer[: len(block)])
+
+    return Rows((len(pixels), pixels.shape[1]), np.dtype(np.float32), compute)
 
 
 def covariance(centered: np.ndarray) -> np.ndarray:

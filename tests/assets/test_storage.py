@@ -19,6 +19,7 @@ from values import ARRAYS, EVALUATIONS, EVERY_KIND, NAMED, PLAIN, REPORT, TABLE,
 from assets import files
 from assets.publication import Content, DamageError, Manifest
 from assets.storage import NAMED_ARRAYS, Storage, StorageError, current, digest, read
+from mnist_pipeline.blocks import Rows
 
 
 @pytest.fixture
@@ -71,6 +72,47 @@ def test_named_arrays_come_back_as_the_type_that_they_were(name: str, stored: St
     found = stored.read("value")
     assert type(found) is type(NAMED[name])
     assert_same_arrays(found, NAMED[name])
+
+
+def every_type_of_numbers() -> dict[str, np.ndarray]:
+    types = ("?", "u1", "i1", "f2", "u2", "i2", "f4", "u4", "i4", "f8", "u8", "i8")
+    return {f"of_{dtype}": (np.arange(35).reshape(5, 7) % 3).astype(dtype) for dtype in types}
+
+
+def test_named_arrays_are_stored_as_the_library_of_the_format_reads_them(stored: Storage) -> None:
+    path = stored.write("cnn_kernels", every_type_of_numbers() | {"empty": np.zeros((0, 3)), "scalar": np.array(5)})
+    found = safetensors.numpy.load_file(str(path))
+    assert_same_arrays(found, every_type_of_numbers() | {"empty": np.zeros((0, 3)), "scalar": np.array(5)})
+
+
+def test_named_arrays_that_the_library_wrote_are_read(stored: Storage) -> None:
+    plant(stored, "assets/cnn_kernels.safetensors", safetensors.numpy.save(every_type_of_numbers()))
+    assert_same_arrays(stored.read("cnn_kernels"), every_type_of_numbers())
+
+
+def test_named_arrays_are_mapped_into_memory_and_cannot_be_changed_by_their_reader(stored: Storage) -> None:
+    stored.write("cnn_kernels", every_type_of_numbers())
+    for array in stored.read("cnn_kernels").values():
+        assert array.flags.aligned
+        owner = array
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        assert isinstance(owner, np.memmap)
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 1
+
+
+def test_numbers_that_the_format_does_not_know_are_refused_by_name(stored: Storage) -> None:
+    with pytest.raises(TypeError, match="spectrum is of type complex128"):
+        stored.write("cnn_kernels", {"spectrum": np.zeros(3, complex)})
+
+
+def test_rows_that_are_computed_as_they_are_written_are_stored_as_the_array_that_they_make(stored: Storage) -> None:
+    whole = np.arange(60, dtype=np.float32).reshape(12, 5)
+    rows = Rows((12, 5), whole.dtype, lambda: iter(np.split(whole, [5, 10])))
+    assert digest("centered_data", rows) == digest("centered_data", whole)
+    stored.write("centered_data", rows)
+    assert_same_arrays(np.asarray(stored.read("centered_data")), whole)
 
 
 def test_a_table_comes_back_to_the_last_digit(stored: Storage) -> None:
