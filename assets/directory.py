@@ -18,7 +18,7 @@ BLOCK = 1 << 20
 # A file changed twice within a tick of the file system's clock has one time of change.
 CLOCK_TICK_NS = 50_000_000
 
-# Of files verified by this process: device, inode, size, time of change; and the checksum found.
+# Of files written or verified by this process: device, inode, size, time of change; and the checksum found.
 verified: dict[tuple[int, int, int, int], str] = {}
 
 
@@ -41,9 +41,11 @@ class Directory:
         probe.unlink()
 
     def write(self, name: str, content: Content) -> None:
-        """Write a file to the disk under a name of its own, and rename it."""
-        self._clear_way(self.root / name)
-        files.write(self.root / name, content.writer)
+        """Write a file to the disk under a name of its own, and rename it; to this process it is verified."""
+        path = self.root / name
+        self._clear_way(path)
+        files.write(path, content.writer)
+        verified[_identity(path.stat())] = content.sha256
 
     def flush(self, directory: str) -> None:
         """Bring the names in a directory to the disk."""
@@ -114,13 +116,17 @@ def difference(file: BinaryIO, entry: Entry) -> str | None:
     state = os.fstat(file.fileno())
     if state.st_size != entry.size:
         return another_size(state.st_size, entry)
-    identity = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+    identity = _identity(state)
     found = verified.get(identity)
     if found is None:
         found = _checksum(file)
         if time.time_ns() - state.st_mtime_ns > CLOCK_TICK_NS:
             verified[identity] = found
     return None if found == entry.sha256 else another_checksum(found, entry)
+
+
+def _identity(state: os.stat_result) -> tuple[int, int, int, int]:
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def another_size(size: int, entry: Entry) -> str:

@@ -20,8 +20,8 @@ Dagster records the data version of an asset after it is stored. A process kille
 another data version than Dagster's: the value is whole, yet nobody says what it was made from. It counts as out of
 sync, and no step reads it, until the asset is materialized again.
 
-A checksum is computed once while writing, and once a process while reading: as long as a file has the same inode,
-size and time of change, it isn't read again to be verified.
+A checksum is computed once before writing, and once a process while reading: as long as a file that the process has
+written or verified has the same inode, size and time of change, it isn't read to be verified.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import extending
 from numba.core import cgutils
 
-BOOLEAN, BYTE, INT32, INT64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+BOOLEAN, BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -90,6 +90,10 @@ class Emitter:
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         name = f"llvm.fmuladd.v{self.width}f{8 * self._alignment()}"
         return self.builder.call(ir_function(self.builder.module, kind, name), [a, b, c])
+
+    def maximum(self, a: Any, b: Any) -> Any:
+        """The larger in each lane, and `b` where either is no number."""
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
     def entries(self, start: Any, stop: Any, step: int = 1) -> Any:
         """Loop over k in [start, stop)."""

@@ -445,21 +445,17 @@ class _Run:
             deformed = vary(self.originals.numpy(), self.recipe.variation, (self.seed, self.step))
             self.pixels = torch.from_numpy(deformed).to(self.targets.device)
         order = torch.randperm(num_samples, generator=self.generator).to(self.pixels.device)
-        total = torch.zeros((), dtype=torch.float64, device=self.pixels.device)
-        correct = torch.zeros((), dtype=torch.int64, device=self.pixels.device)
         self.model.train()
-        for first in range(0, num_samples, self.recipe.batch_size):
-            batch = order[first : first + self.recipe.batch_size]
-            logits = self.update(batch)
-            total += F.cross_entropy(logits, self.targets[batch], reduction="sum")
-            correct += (logits.argmax(dim=1) == self.targets[batch]).sum()
-        mean_loss = float(total) / num_samples
+        size = self.recipe.batch_size
+        batches = [self.update(order[first : first + size]) for first in range(0, num_samples, size)]
+        logits, targets = torch.cat(batches).double(), self.targets[order]
+        mean_loss = float(F.cross_entropy(logits, targets))
         if not math.isfinite(mean_loss):
             raise DivergenceError(
                 f"the loss is {mean_loss} after {self.step} updates: training diverged. "
                 f"Lower the recipe's learning_rate, which is {self.recipe.learning_rate}."
             )
-        return mean_loss, int(correct) / num_samples
+        return mean_loss, int((logits.argmax(dim=1) == targets).sum()) / num_samples
 
     def update(self, batch: Tensor) -> Tensor:
         """Make one step of Adam on a batch, given by its indices; return the logits before the step."""
