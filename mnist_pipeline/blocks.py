@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,9 +21,17 @@ def slices(count: int, size: int) -> list[slice]:
 
 
 def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
-    """Do something to each block of rows, on as many threads as there are cores, which compiled code can use."""
-    with ThreadPoolExecutor(num_cores()) as pool:
-        list(pool.map(work, slices(count, size)))
+    """Do something to each block of rows, on as many threads as there are cores, which compiled code can use.
+
+    The threads stay for the next call; `work` must not call this in its turn.
+    """
+    list(_pool(os.getpid(), num_cores()).map(work, slices(count, size)))
+
+
+@functools.cache
+def _pool(process: int, num_threads: int) -> ThreadPoolExecutor:
+    """The threads of a process; a forked one has none of its parent's."""
+    return ThreadPoolExecutor(num_threads)
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mnist_pipeline.blocks import in_blocks, read_only
+from mnist_pipeline.blocks import in_blocks, read_only, slices
 
 LANES = 32
 """Points in a tile: one bit each in a 32-bit mask, and two full vector registers of 16 float32."""
@@ -21,6 +21,7 @@ CENTROID_DIMENSIONS = 16
 """Leading dimensions in which the tiles nearest to a query are found."""
 
 _BLOCK = 1024  # rows converted to float64 at a time
+_TILES_PER_BLOCK = 64  # laid out in the cache
 _COVARIANCE_ROWS = 10_000  # rows that the components are computed from when none are given
 _SPLIT_DIMENSIONS = 24  # leading dimensions among which the ordering looks for its splits
 _MAX_DEFECT = 1e-3
@@ -294,8 +295,13 @@ def _order_by_splits(coordinates: np.ndarray) -> np.ndarray:
 
 def _pack(coordinates: np.ndarray, half_norms: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Lay the points out tile by tile, lanes innermost, float32 (n_tiles, 1 + 5 + 112, 32)."""
-    rows = np.concatenate([-half_norms[order, np.newaxis].astype(np.float32), coordinates[order]], axis=1)
-    return _in_lanes(rows)
+    n_tiles = -(-len(order) // LANES)
+    tiles = np.empty((n_tiles, 1 + coordinates.shape[1], LANES), np.float32)
+    for block in slices(n_tiles, _TILES_PER_BLOCK):
+        rows = order[block.start * LANES : block.stop * LANES]
+        half = -half_norms[rows, np.newaxis].astype(np.float32)
+        tiles[block] = _in_lanes(np.concatenate([half, coordinates[rows]], axis=1))
+    return tiles
 
 
 def _in_lanes(rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_pipeline.networks import CNN, MLP, layers, num_parameters
+from mnist_pipeline import blocks
+from mnist_pipeline.networks import CNN, MLP, _first_layer, layers, num_parameters
 from mnist_pipeline.training import build
 
 
@@ -61,6 +62,71 @@ def test_pooling_before_rectifying_is_the_same_function_and_has_the_same_gradien
     theirs = torch.autograd.grad(usual.logsumexp(dim=1).sum(), parameters)
     for a, b in zip(ours, theirs):
         torch.testing.assert_close(a, b)
+
+
+@pytest.fixture
+def digits() -> torch.Tensor:
+    """Images of several groups, the last of which is not full, with blank borders as digits have."""
+    images = torch.rand(70, 28, 28, generator=torch.Generator().manual_seed(1))
+    images[:, :5] = images[:, :, 22:] = 0
+    return images
+
+
+def first_layers(model: CNN, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The compiled one, and torch's own."""
+    return _first_layer(images, model.conv1), model.relu(model.pool(model.conv1(images[:, None])))
+
+
+def test_the_compiled_first_layer_has_the_values_and_gradients_of_torchs(digits: torch.Tensor) -> None:
+    model = build(CNN, 10, seed=3)
+    ours, theirs = first_layers(model, digits)
+    torch.testing.assert_close(ours, theirs)
+    weights = torch.randn(theirs.shape, generator=torch.Generator().manual_seed(2))
+    parameters = list(model.conv1.parameters())
+    for a, b in zip(*(torch.autograd.grad((x * weights).sum(), parameters) for x in (ours, theirs)), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
+
+
+def test_in_bfloat16_the_compiled_first_layer_rounds_its_result_alone(digits: torch.Tensor) -> None:
+    model = build(CNN, 10, seed=3)
+    precise, _ = first_layers(model, digits)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = _first_layer(digits, model.conv1)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded, precise.bfloat16(), rtol=0, atol=0)
+    parameters = list(model.conv1.parameters())
+    for a, b in zip(*(torch.autograd.grad(x.float().sum(), parameters) for x in (rounded, precise)), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
+
+
+def test_the_number_of_threads_changes_nothing_in_the_first_layer(
+    digits: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build(CNN, 10, seed=3)
+    found = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(blocks, "num_cores", lambda threads=threads: threads)
+        output = _first_layer(digits, model.conv1)
+        found.append((output.detach(), *torch.autograd.grad(output.square().sum(), model.conv1.parameters())))
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            assert torch.equal(a, b)
+
+
+def test_weights_that_are_no_numbers_show_in_the_logits(images: torch.Tensor) -> None:
+    model = CNN()
+    torch.nn.init.constant_(model.conv1.weight, float("nan"))
+    assert model(images).isnan().all()
+
+
+def test_the_gradient_of_the_image_is_there_for_who_asks_for_it(images: torch.Tensor) -> None:
+    model = build(CNN, 10, seed=3)
+    asked = images.clone().requires_grad_()
+    model(asked).logsumexp(dim=1).sum().backward()
+    shifted = images.double() + 1e-6 * torch.eye(28, dtype=torch.float64)
+    exact = model.double()
+    risen = (exact(shifted).logsumexp(dim=1) - exact(images.double()).logsumexp(dim=1)) / 1e-6
+    torch.testing.assert_close(asked.grad.diagonal(dim1=1, dim2=2).sum(dim=1).double(), risen, rtol=1e-3, atol=1e-4)
 
 
 def test_the_perceptron_is_two_affine_maps_with_a_rectifier_between(images: torch.Tensor) -> None:

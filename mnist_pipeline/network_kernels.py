@@ -1,0 +1,174 @@
+"""The compiled first layer of the convolutional network: convolution, pooling and rectifying in one pass, and back.
+
+Imported only when such a network runs. Each function works on one thread and without the interpreter lock, an image at
+a time: what is computed of an image does not depend on how many threads share the images.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
+from numba import types
+
+from mnist_pipeline.compiled import BYTE, FLOAT32, INT16, INT32, INT64, Emitter, compiled, intrinsic
+
+SIDE = 5
+"""Rows and columns of a kernel."""
+
+CHANNELS = 32
+"""Kernels."""
+
+_WIDTH = 16  # float32 in a vector: 512 bits
+_VECTORS = range(0, CHANNELS, _WIDTH)
+_TAPS = [(row, column) for row in range(SIDE) for column in range(SIDE)]
+_WINDOW = [(row, column) for row in range(2) for column in range(2)]
+
+
+class _Window(Emitter):
+    """A window of 2×2 places of the convolution, with all channels of each; ``arguments`` 0 to 3 name its corner."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        super().__init__(context, builder, signature, arguments, FLOAT32, _WIDTH)
+        self.columns = self.size(0, 2)
+        first = builder.mul(builder.mul(arguments[1], self.size(0, 1)), self.columns)
+        self.corner = self.at(self.data(0), first, builder.mul(arguments[2], self.columns), arguments[3])
+        self.zero = ir.Constant(self.vector, None)
+        self.whole = ir.VectorType(INT32, _WIDTH)
+
+    def pixel(self, tap: tuple[int, int], place: tuple[int, int]) -> Any:
+        """What a tap of the kernel meets at a place of the window, in every lane."""
+        line = self.at(self.corner, self.builder.mul(self.columns, INT64(tap[0] + place[0])))
+        return self.broadcast(self.builder.load(self.at(line, tap[1] + place[1])))
+
+    def everywhere(self, value: int) -> Any:
+        return ir.Constant(self.whole, [value] * _WIDTH)
+
+    def channels(self, i: int, place: Any, first: int) -> Any:
+        """Pointer to the first of some channels at a place in an array argument of shape (…, CHANNELS)."""
+        return self.at(self.data(i), self.builder.mul(place, INT64(CHANNELS)), first)
+
+    def is_half(self, i: int) -> bool:
+        """Whether an array argument holds bfloat16, the upper halves of float32, as uint16."""
+        return bool(self.signature.args[i].dtype == types.uint16)
+
+    def load_as(self, pointer: Any, *, is_half: bool) -> Any:
+        """Read float32 or bfloat16."""
+        if not is_half:
+            return self.load(pointer)
+        halves = self._narrow(pointer, INT16)
+        bits = self.builder.zext(self.builder.load(halves, align=2), self.whole)
+        return self.builder.bitcast(self.builder.shl(bits, self.everywhere(16)), self.vector)
+
+    def store_as(self, vector: Any, pointer: Any, *, is_half: bool) -> None:
+        """Write float32, or bfloat16 rounded to the nearest, ties to even."""
+        if not is_half:
+            self.store(vector, pointer)
+            return
+        bits = self.builder.bitcast(vector, self.whole)
+        upper = self.builder.lshr(bits, self.everywhere(16))
+        odd = self.builder.and_(upper, self.everywhere(1))
+        rounded = self.builder.add(bits, self.builder.add(odd, self.everywhere(0x7FFF)))
+        self.store_narrow(self.builder.lshr(rounded, self.everywhere(16)), pointer, INT16)
+
+    def store_narrow(self, integers: Any, pointer: Any, element: Any) -> None:
+        """Write the lower bits of 32-bit integers."""
+        narrow = self.builder.trunc(integers, ir.VectorType(element, _WIDTH))
+        self.builder.store(narrow, self._narrow(pointer, element), align=element.width // 8)
+
+    def load_bytes(self, pointer: Any) -> Any:
+        """Read bytes as 32-bit integers."""
+        return self.builder.zext(self.builder.load(self._narrow(pointer, BYTE), align=1), self.whole)
+
+    def _narrow(self, pointer: Any, element: Any) -> Any:
+        return self.builder.bitcast(pointer, ir.VectorType(element, _WIDTH).as_pointer())
+
+
+@intrinsic
+def _forward(typingctx, images, image, row, column, kernels, bias, output, places, place):  # type: ignore[no-untyped-def]  # Numba types
+    """Convolve at the places of a window; write the rectified maximum of each channel, and which place has it."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        e = _Window(context, builder, signature, arguments)
+        weights, offsets = e.data(4), e.data(5)
+        sums = {(at, first): e.zero for at in _WINDOW for first in _VECTORS}
+        for number, tap in enumerate(_TAPS):
+            vectors = {first: e.load(e.at(weights, number * CHANNELS + first)) for first in _VECTORS}
+            for at in _WINDOW:
+                pixel = e.pixel(tap, at)
+                for first in _VECTORS:
+                    sums[at, first] = e.multiply_add(pixel, vectors[first], sums[at, first])
+        for first in _VECTORS:
+            largest, where = sums[_WINDOW[0], first], e.everywhere(0)
+            for number, at in enumerate(_WINDOW[1:], 1):
+                is_larger = builder.fcmp_ordered(">", sums[at, first], largest)
+                largest = builder.select(is_larger, sums[at, first], largest)
+                where = builder.select(is_larger, e.everywhere(number), where)
+            rectified = e.maximum(e.zero, builder.fadd(largest, e.load(e.at(offsets, first))))
+            e.store_as(rectified, e.channels(6, arguments[8], first), is_half=e.is_half(6))
+            e.store_narrow(where, e.channels(7, arguments[8], first), BYTE)
+        return e.nothing()
+
+    signature = types.void(
+        images, types.int64, types.int64, types.int64, kernels, bias, output, places, types.int64
+    )  # fmt: skip
+    return signature, emit
+
+
+@intrinsic
+def _backward(typingctx, images, image, row, column, gradient, output, places, place, sums):  # type: ignore[no-untyped-def]  # Numba types
+    """Add to the gradients of the kernels, and of the biases in the last row, what comes through a window."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        e = _Window(context, builder, signature, arguments)
+        totals = e.data(8)
+        for first in _VECTORS:
+            given = e.load_as(e.channels(4, arguments[7], first), is_half=e.is_half(4))
+            found = e.load_as(e.channels(5, arguments[7], first), is_half=e.is_half(5))
+            given = builder.select(builder.fcmp_ordered(">", found, e.zero), given, e.zero)
+            where = e.load_bytes(e.channels(6, arguments[7], first))
+            parts = [
+                builder.select(builder.icmp_unsigned("==", where, e.everywhere(number)), given, e.zero)
+                for number in range(len(_WINDOW))
+            ]
+            for number, tap in enumerate(_TAPS):
+                pointer = e.at(totals, number * CHANNELS + first)
+                total = e.load(pointer)
+                for at, part in zip(_WINDOW, parts):
+                    total = e.multiply_add(e.pixel(tap, at), part, total)
+                e.store(total, pointer)
+            pointer = e.at(totals, len(_TAPS) * CHANNELS + first)
+            e.store(builder.fadd(e.load(pointer), given), pointer)
+        return e.nothing()
+
+    signature = types.void(
+        images, types.int64, types.int64, types.int64, gradient, output, places, types.int64, sums
+    )  # fmt: skip
+    return signature, emit
+
+
+@compiled(cache=True, nogil=True)
+def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, places: Any) -> None:
+    """Convolve, take the maximum of each window of 2×2, and rectify.
+
+    `images` are (n, rows, columns), float32; `kernels` (25, 32), a row a place in the kernel; `output` and `places`
+    (n, (rows − 4) / 2, (columns − 4) / 2, 32): what is found, float32 or, as uint16, bfloat16; and which place of the
+    window, 0 to 3 row by row, has the maximum, uint8.
+    """
+    rows, columns = output.shape[1:3]
+    for i in range(images.shape[0]):
+        for row in range(rows):
+            for column in range(columns):
+                place = (i * rows + row) * columns + column
+                _forward(images, i, 2 * row, 2 * column, kernels, bias, output, places, place)
+
+
+@compiled(cache=True, nogil=True)
+def add_gradients(images: Any, gradient: Any, output: Any, places: Any, sums: Any) -> None:
+    """Add up the gradients of the kernels, (25, 32), and in one row more of the biases, by that of the output."""
+    rows, columns = output.shape[1:3]
+    for i in range(images.shape[0]):
+        for row in range(rows):
+            for column in range(columns):
+                place = (i * rows + row) * columns + column
+                _backward(images, i, 2 * row, 2 * column, gradient, output, places, place, sums)
