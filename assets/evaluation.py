@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import Any
@@ -352,12 +352,23 @@ def _curves(model: SoftmaxModel | Network) -> dict[str, list[float]]:
 def provenance(instance: dg.DagsterInstance, located: data_sets.Located) -> dict[str, dict[str, Any]]:
     """What the report was made from: run, data version, code version and seconds of each asset."""
     (spec,) = evaluation_report.specs
-    return {key: origin(instance, located.key(key)) for key in sorted(dep.asset_key.path[-1] for dep in spec.deps)}
+    found = origins(instance, [located.key(dep.asset_key.path[-1]) for dep in spec.deps])
+    return {key.path[-1]: told for key, told in sorted(found.items(), key=lambda item: item[0].path[-1])}
 
 
 def origin(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, Any]:
     """Where the stored value of an asset comes from; None throughout before it is materialized."""
-    event = instance.get_latest_materialization_event(key)
+    return origins(instance, [key])[key]
+
+
+def origins(instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, dict[str, Any]]:
+    """The same of several assets, asked for together."""
+    entries = [record.asset_entry for record in instance.get_asset_records(keys)]
+    latest = {entry.asset_key: entry.last_materialization for entry in entries}
+    return {key: _told(latest.get(key)) for key in keys}
+
+
+def _told(event: dg.EventLogEntry | None) -> dict[str, Any]:
     if event is None or event.asset_materialization is None:
         return dict.fromkeys(("run_id", "data_version", "code_version", SECONDS, "config", "seed"))
     tags = event.asset_materialization.tags or {}

@@ -18,7 +18,7 @@ from assets.console import console_logger, log_path, quiet_logger
 from assets.data_sets import operation_name
 from assets.definitions import defs
 from assets.digits import observe_data_directories
-from assets.evaluation import MODELS, model_seconds, origin
+from assets.evaluation import MODELS, model_seconds, origins
 from assets.serving import PICTURES, inbox_predictions
 from assets.shards import FOLDS
 from assets.shards import GROUP as EXPANDED
@@ -358,11 +358,11 @@ def model_rows(instance: dg.DagsterInstance, located: data_sets.Located) -> list
         comparison: Comparison = storage.current(located.prefix).read("model_comparison")
     except storage.StorageError:
         return []
-    steps = [step for pair in MODELS.values() for step in pair]
-    origins = {step: origin(instance, located.key(step)) for step in steps}
+    steps = origins(instance, [located.key(step) for pair in MODELS.values() for step in pair])
+    found = {key.path[-1]: told for key, told in steps.items()}
     rows = []
     for model, figures in comparison.models.items():
-        seconds = model_seconds(origins, model)
+        seconds = model_seconds(found, model)
         rows.append(
             (
                 model,

@@ -8,7 +8,7 @@ from assets import io_manager, publication, storage
 from assets.automation import runs_of_pictures
 from assets.console import log_path
 from assets.definitions import defs
-from assets.evaluation import origin
+from assets.evaluation import origins
 from assets.launch import EXPANDED_JOB, PARTITIONED, LaunchError, asset_names, job_of, select_assets
 from assets.shards import FOLDS, digest
 from assets.staleness import partition_faults, storage_fault
@@ -50,14 +50,13 @@ def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str
         raise LaunchError(f"{name!r} is not an asset; there are {asset_names(graph)}")
     selected = select_assets(f'+key:"{name}"') | {dg.AssetKey.from_user_string(name)}
     rows = []
-    for key in graph.toposorted_asset_keys:
-        if key in selected and key in graph.materializable_asset_keys:
-            found = origin(instance, key)
-            if graph.get(key).partitions_def == FOLDS:
-                folds = FOLDS.get_partition_keys()
-                found["data_version"] = digest(io_manager.versions_of_partitions(instance, key, folds))
-            data, code, run = (str(found[name] or "–") for name in ("data_version", "code_version", "run_id"))
-            rows.append((key.to_user_string(), data, code, run))
+    keys = [key for key in graph.toposorted_asset_keys if key in selected and key in graph.materializable_asset_keys]
+    for key, found in origins(instance, keys).items():
+        if graph.get(key).partitions_def == FOLDS:
+            folds = FOLDS.get_partition_keys()
+            found["data_version"] = digest(io_manager.versions_of_partitions(instance, key, folds))
+        data, code, run = (str(found[name] or "–") for name in ("data_version", "code_version", "run_id"))
+        rows.append((key.to_user_string(), data, code, run))
     return rows
 
 
@@ -68,8 +67,7 @@ def prune(instance: dg.DagsterInstance, keep: int) -> int:
     missing. So does the latest run of a partition that has none: it tells that the picture was tried.
     """
     graph = defs.resolve_asset_graph()
-    origins = (origin(instance, key) for key in graph.materializable_asset_keys)
-    needed = {found["run_id"] for found in origins}
+    needed = {found["run_id"] for found in origins(instance, [*graph.materializable_asset_keys]).values()}
     tried = {picture: runs[0].run_id for picture, runs in runs_of_pictures(instance).items() if runs}
     for key in graph.materializable_asset_keys:
         if graph.get(key).is_partitioned:

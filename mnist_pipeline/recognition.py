@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mnist_pipeline import images, inference, pca
+from mnist_pipeline.bisection import crossing
 from mnist_pipeline.datasets import IMAGE_SIDE, NUM_CLASSES
 from mnist_pipeline.evaluation import MODEL_TITLES
 from mnist_pipeline.knn import KNNClassifier, vote
@@ -23,6 +24,7 @@ MODELS = tuple(MODEL_TITLES)
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
+SMOOTHINGS = (1e-4, 10.0)
 NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibrate the vote
 
 
@@ -317,13 +319,14 @@ def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray) -> float:
     labels : ndarray of shape (n,)
         Their true labels.
     """
-    from scipy.optimize import minimize_scalar  # takes long to import, and answering needs it not
+    num_votes = neighbor_labels.shape[1]
+    right = (neighbor_labels == labels[:, np.newaxis]).sum(axis=1)
 
-    def cross_entropy(logarithm: float) -> float:
-        given = vote_probabilities(neighbor_labels, np.exp(logarithm))
-        return float(-np.log(given[np.arange(len(labels)), labels]).mean())
+    def slope(smoothing: float) -> float:
+        # d/ds of the mean of log (v_y + s) − log (k + C s)
+        return float(np.mean(1 / (right + smoothing)) - NUM_CLASSES / (num_votes + NUM_CLASSES * smoothing))
 
-    return float(np.exp(minimize_scalar(cross_entropy, bounds=(np.log(1e-4), np.log(10)), method="bounded").x))
+    return crossing(slope, *SMOOTHINGS)
 
 
 def held_out_neighbors(knn: dict[str, np.ndarray], num_neighbors: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

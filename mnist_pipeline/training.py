@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.adam import adam
 
+from mnist_pipeline.bisection import crossing
 from mnist_pipeline.deformations import Variation, vary
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -588,10 +589,7 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     low, high = TEMPERATURES
     if not slope(high) < 0 < slope(low):
         return 1.0
-    while high > low * (1 + 1e-9):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
-    return math.sqrt(low * high)
+    return crossing(slope, low, high)
 
 
 def predict_probabilities(
