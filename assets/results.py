@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from assets import data_sets, storage
 from assets.checks import Measured, check_results
 from assets.seed import Seed
+from mnist_pipeline.blocks import Rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +82,7 @@ def result(
     -------
     MaterializeResult
         In a run, with value and figures ready to be stored together, and the SHA-256 of the stored value as data
-        version. Called outside of one, as a test does, with the value itself.
+        version. Called outside of one, as a test does, with the value as what is downstream would read it.
     """
     context = data_sets.step_context()
     stored, key = _place(context) if context else (None, "")
@@ -100,7 +102,7 @@ def result(
         metadata["seed"] = seed.value
     prepared = storage.prepare(key, value, pictures) if context else None
     return dg.MaterializeResult(
-        value=prepared or value,
+        value=prepared or (np.asarray(value) if isinstance(value, Rows) else value),
         metadata=metadata,
         data_version=dg.DataVersion(prepared.data_version) if prepared else None,
         check_results=list(check_results(checks or {})),

@@ -79,7 +79,7 @@ def test_the_mean_is_the_average_grey_level_of_each_pixel(digits: DigitSet) -> N
 def test_centered_data_and_mean_give_the_images_back(digits: DigitSet, mean: np.ndarray) -> None:
     result = pca.centered_data(digits, mean)
     assert (result.value.shape, result.value.dtype) == ((1_000, 784), np.float32)
-    np.testing.assert_array_equal(np.rint(np.asarray(result.value) + mean), digits.images.reshape(-1, 784))
+    np.testing.assert_array_equal(np.rint(result.value + mean), digits.images.reshape(-1, 784))
     assert result.metadata["largest_mean"] < 1e-3
 
 
