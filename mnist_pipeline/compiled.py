@@ -4,7 +4,7 @@ Numba leaves it to LLVM to form vectors from loops. It forms none from short loo
 be on processors whose 512 bits it deems slow. Vectors that an intrinsic spells out stay as they are; where registers
 are narrower, LLVM splits them.
 
-Numba's cache looks at the file of the cached function alone: after a change here, remove `__pycache__/*.nbi`.
+Numba's cache looks at the file of the cached function alone: after a change here, touch the kernels' files as well.
 """
 
 from __future__ import annotations

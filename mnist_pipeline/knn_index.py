@@ -15,7 +15,10 @@ LANES = 32
 """Points in a tile: one bit each in a 32-bit mask, and two full vector registers of 16 float32."""
 
 DEPTHS = (12, 24, 40, 64, 112)
-"""The numbers of leading dimensions after which a tile is tested against the bound."""
+"""The numbers of leading dimensions after which a tile is tested against the bound.
+
+They are compiled into :mod:`mnist_pipeline.knn_kernels`, whose cache does not look here: touch that file as well.
+"""
 
 CENTROID_DIMENSIONS = 16
 """Leading dimensions in which the tiles nearest to a query are found."""

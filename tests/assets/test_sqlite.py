@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from sqlalchemy import text
 
 from assets import sqlite
 
@@ -71,6 +72,20 @@ def test_another_instance_writes_to_a_database_that_is_kept_open(instance: dg.Da
         with dg.DagsterInstance.local_temp(str(tmp_path)) as other:
             other.event_log_storage.store_event(entry)
         assert len(instance.all_logs(run_id)) == before + 2
+
+
+def test_the_index_waits_for_the_disk_at_each_commit_and_the_log_of_a_run_does_not(
+    instance: dg.DagsterInstance,
+) -> None:
+    run_id = steps.execute_in_process(instance=instance).run_id
+    stored = instance.event_log_storage
+    assert isinstance(stored, SqliteEventLogStorage)
+    levels = {}
+    with sqlite.kept_open(instance):
+        for shard in (INDEX_SHARD_NAME, run_id):
+            with stored.run_connection(shard) as connection:
+                levels[shard] = connection.execute(text("PRAGMA synchronous")).scalar()
+    assert levels == {INDEX_SHARD_NAME: 2, run_id: 1}  # FULL and NORMAL
 
 
 def test_another_storage_of_events_is_left_alone() -> None:
