@@ -70,11 +70,7 @@ SUFFIXES = (".npy", ".safetensors", ".csv", ".json")
 # What the safetensors format calls the types of numbers that are stored.
 _DTYPES = {
     "BOOL": np.dtype(np.bool_),
-    **{
-        f"{kind}{8 * size}": np.dtype(f"{code}{size}")
-        for kind, code in (("U", "u"), ("I", "i"))
-        for size in (1, 2, 4, 8)
-    },
+    **{f"{kind.upper()}{8 * size}": np.dtype(f"{kind}{size}") for kind in "ui" for size in (1, 2, 4, 8)},
     **{f"F{8 * size}": np.dtype(f"f{size}") for size in (2, 4, 8)},
 }
 _DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}

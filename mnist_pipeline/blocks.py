@@ -20,12 +20,12 @@ def slices(count: int, size: int) -> list[slice]:
     return [slice(first, first + size) for first in range(0, count, size)]
 
 
-def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
-    """Do something to each block of rows, on as many threads as there are cores, which compiled code can use.
+def in_blocks(work: Callable[[slice], object], count: int, size: int, num_threads: int | None = None) -> None:
+    """Do something to each block of rows, on as many threads as there are cores by default; compiled code can use them.
 
     The threads stay for the next call; `work` must not call this in its turn.
     """
-    list(_pool(os.getpid(), num_cores()).map(work, slices(count, size)))
+    list(_pool(os.getpid(), num_threads or num_cores()).map(work, slices(count, size)))
 
 
 @functools.cache

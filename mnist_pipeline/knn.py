@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnist_pipeline.blocks import read_only
+from mnist_pipeline.blocks import in_blocks, read_only
 from mnist_pipeline.knn_index import PrincipalComponentIndex
 from mnist_pipeline.machine import num_cores
 
@@ -287,9 +286,7 @@ class KNNClassifier:
         """Run the search on blocks of queries, each on one thread."""
         num_threads = self.num_threads or num_cores()
         size = max(1, min(_QUERIES_PER_BLOCK, -(-num_queries // num_threads)))
-        blocks = [slice(i, min(i + size, num_queries)) for i in range(0, num_queries, size)]
-        with ThreadPoolExecutor(num_threads) as pool:
-            list(pool.map(search, blocks))
+        in_blocks(search, num_queries, size, num_threads)
 
 
 def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:

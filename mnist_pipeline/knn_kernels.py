@@ -236,20 +236,22 @@ def _sieve(level: int) -> Any:
             all_cuts, all_sums, all_survivors, all_masks = (e.data(i) for i in (3, 4, 5, 6))
             points = e.tile(_NUM_ROWS)
             loaded = {row: e.row(points, row) for row in rows} if fits else {}
+
+            def row_of_tile(row: int) -> list[Any]:
+                return loaded[row] if fits else e.row(points, row)
+
             kept = alloca(builder, INT64(0))
             with e.entries(INT64(0), arguments[7]) as (i, _):
                 index = i if is_first else builder.load(e.at(all_survivors, i))
                 to = builder.load(kept)
                 query = e.query(index)
-                values = e.row(points, _NORM_ROW) if is_first else [e.load(p) for p in e.lanes(all_sums, i)]
+                values = row_of_tile(_NORM_ROW) if is_first else [e.load(p) for p in e.lanes(all_sums, i)]
                 for p in dimensions:
-                    row = loaded.get(_COORDINATE_ROW + p) or e.row(points, _COORDINATE_ROW + p)
-                    values = e.add_product(query, _FIRST_COORDINATE + p, row, values)
+                    values = e.add_product(query, _FIRST_COORDINATE + p, row_of_tile(_COORDINATE_ROW + p), values)
                 if not is_last:
                     for vector, pointer in zip(values, e.lanes(all_sums, to)):
                         e.store(vector, pointer)
-                residuals = loaded.get(_RESIDUAL_ROW + level) or e.row(points, _RESIDUAL_ROW + level)
-                values = e.add_product(query, level, residuals, values)
+                values = e.add_product(query, level, row_of_tile(_RESIDUAL_ROW + level), values)
                 mask = e.mask(values, builder.load(e.at(all_cuts, index)))
                 builder.store(index, e.at(all_survivors, to))
                 builder.store(mask, e.at(all_masks, to))

@@ -26,13 +26,20 @@ _WINDOW = [(row, column) for row in range(2) for column in range(2)]
 
 
 class _Window(Emitter):
-    """A window of 2×2 places of the convolution, with all channels of each; ``arguments`` 0 to 3 name its corner."""
+    """A window of 2×2 places of the convolution, with all channels of each.
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+    The arguments begin with the images, the number of one, and the row and column of what the window becomes in it;
+    that of the number `output` is the array of all that windows become.
+    """
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, output: int) -> None:
         super().__init__(context, builder, signature, arguments, FLOAT32, _WIDTH)
+        image, row, column = arguments[1:4]
         self.columns = self.size(0, 2)
-        first = builder.mul(builder.mul(arguments[1], self.size(0, 1)), self.columns)
-        self.corner = self.at(self.data(0), first, builder.mul(arguments[2], self.columns), arguments[3])
+        line = builder.add(builder.mul(image, self.size(0, 1)), builder.mul(row, INT64(2)))
+        self.corner = self.at(self.data(0), builder.mul(line, self.columns), builder.mul(column, INT64(2)))
+        line = builder.add(builder.mul(image, self.size(output, 1)), row)
+        self.place = builder.add(builder.mul(line, self.size(output, 2)), column)
         self.zero = ir.Constant(self.vector, None)
         self.whole = ir.VectorType(INT32, _WIDTH)
 
@@ -44,9 +51,9 @@ class _Window(Emitter):
     def everywhere(self, value: int) -> Any:
         return ir.Constant(self.whole, [value] * _WIDTH)
 
-    def channels(self, i: int, place: Any, first: int) -> Any:
-        """Pointer to the first of some channels at a place in an array argument of shape (…, CHANNELS)."""
-        return self.at(self.data(i), self.builder.mul(place, INT64(CHANNELS)), first)
+    def channels(self, i: int, first: int) -> Any:
+        """Pointer to the first of some channels of what the window becomes, in an array argument like the output."""
+        return self.at(self.data(i), self.builder.mul(self.place, INT64(CHANNELS)), first)
 
     def is_half(self, i: int) -> bool:
         """Whether an array argument holds bfloat16, the upper halves of float32, as uint16."""
@@ -85,11 +92,11 @@ class _Window(Emitter):
 
 
 @intrinsic
-def _forward(typingctx, images, image, row, column, kernels, bias, output, places, place):  # type: ignore[no-untyped-def]  # Numba types
+def _forward(typingctx, images, image, row, column, kernels, bias, output, places):  # type: ignore[no-untyped-def]  # Numba types
     """Convolve at the places of a window; write the rectified maximum of each channel, and which place has it."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = _Window(context, builder, signature, arguments)
+        e = _Window(context, builder, signature, arguments, output=6)
         weights, offsets = e.data(4), e.data(5)
         sums = {(at, first): e.zero for at in _WINDOW for first in _VECTORS}
         for number, tap in enumerate(_TAPS):
@@ -105,28 +112,25 @@ def _forward(typingctx, images, image, row, column, kernels, bias, output, place
                 largest = builder.select(is_larger, sums[at, first], largest)
                 where = builder.select(is_larger, e.everywhere(number), where)
             rectified = e.maximum(e.zero, builder.fadd(largest, e.load(e.at(offsets, first))))
-            e.store_as(rectified, e.channels(6, arguments[8], first), is_half=e.is_half(6))
-            e.store_narrow(where, e.channels(7, arguments[8], first), BYTE)
+            e.store_as(rectified, e.channels(6, first), is_half=e.is_half(6))
+            e.store_narrow(where, e.channels(7, first), BYTE)
         return e.nothing()
 
-    signature = types.void(
-        images, types.int64, types.int64, types.int64, kernels, bias, output, places, types.int64
-    )  # fmt: skip
-    return signature, emit
+    return types.void(images, types.int64, types.int64, types.int64, kernels, bias, output, places), emit
 
 
 @intrinsic
-def _backward(typingctx, images, image, row, column, gradient, output, places, place, sums):  # type: ignore[no-untyped-def]  # Numba types
+def _backward(typingctx, images, image, row, column, gradient, output, places, sums):  # type: ignore[no-untyped-def]  # Numba types
     """Add to the gradients of the kernels, and of the biases in the last row, what comes through a window."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = _Window(context, builder, signature, arguments)
-        totals = e.data(8)
+        e = _Window(context, builder, signature, arguments, output=5)
+        totals = e.data(7)
         for first in _VECTORS:
-            given = e.load_as(e.channels(4, arguments[7], first), is_half=e.is_half(4))
-            found = e.load_as(e.channels(5, arguments[7], first), is_half=e.is_half(5))
+            given = e.load_as(e.channels(4, first), is_half=e.is_half(4))
+            found = e.load_as(e.channels(5, first), is_half=e.is_half(5))
             given = builder.select(builder.fcmp_ordered(">", found, e.zero), given, e.zero)
-            where = e.load_bytes(e.channels(6, arguments[7], first))
+            where = e.load_bytes(e.channels(6, first))
             parts = [
                 builder.select(builder.icmp_unsigned("==", where, e.everywhere(number)), given, e.zero)
                 for number in range(len(_WINDOW))
@@ -141,10 +145,7 @@ def _backward(typingctx, images, image, row, column, gradient, output, places, p
             e.store(builder.fadd(e.load(pointer), given), pointer)
         return e.nothing()
 
-    signature = types.void(
-        images, types.int64, types.int64, types.int64, gradient, output, places, types.int64, sums
-    )  # fmt: skip
-    return signature, emit
+    return types.void(images, types.int64, types.int64, types.int64, gradient, output, places, sums), emit
 
 
 @compiled(cache=True, nogil=True)
@@ -155,20 +156,16 @@ def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, places:
     (n, (rows − 4) / 2, (columns − 4) / 2, 32): what is found, float32 or, as uint16, bfloat16; and which place of the
     window, 0 to 3 row by row, has the maximum, uint8.
     """
-    rows, columns = output.shape[1:3]
-    for i in range(images.shape[0]):
-        for row in range(rows):
-            for column in range(columns):
-                place = (i * rows + row) * columns + column
-                _forward(images, i, 2 * row, 2 * column, kernels, bias, output, places, place)
+    for i in range(output.shape[0]):
+        for row in range(output.shape[1]):
+            for column in range(output.shape[2]):
+                _forward(images, i, row, column, kernels, bias, output, places)
 
 
 @compiled(cache=True, nogil=True)
 def add_gradients(images: Any, gradient: Any, output: Any, places: Any, sums: Any) -> None:
     """Add up the gradients of the kernels, (25, 32), and in one row more of the biases, by that of the output."""
-    rows, columns = output.shape[1:3]
-    for i in range(images.shape[0]):
-        for row in range(rows):
-            for column in range(columns):
-                place = (i * rows + row) * columns + column
-                _backward(images, i, 2 * row, 2 * column, gradient, output, places, place, sums)
+    for i in range(output.shape[0]):
+        for row in range(output.shape[1]):
+            for column in range(output.shape[2]):
+                _backward(images, i, row, column, gradient, output, places, sums)

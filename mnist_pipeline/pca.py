@@ -39,10 +39,10 @@ def mean(images: np.ndarray | Rows) -> np.ndarray:
     ndarray of shape (n_features,), float64
         In the unit of the images. Sums of integers are exact.
     """
-    pixels = images if isinstance(images, Rows) else flatten(images)
+    pixels = images if isinstance(images, Rows) else _as_rows(flatten(images))
     exact = np.issubdtype(pixels.dtype, np.integer)
     total = np.zeros(pixels.shape[1], np.int64 if exact else np.float64)
-    for block in pixels if isinstance(pixels, Rows) else (pixels[rows] for rows in _blocks(len(pixels))):
+    for block in pixels:
         # 4096 bytes add up to less than 2³²; a narrow accumulator keeps the sum in vector registers.
         total += block.sum(axis=0, dtype=np.uint32 if pixels.dtype == np.uint8 else total.dtype)
     return total / len(pixels)
@@ -290,6 +290,11 @@ def flatten(images: np.ndarray) -> np.ndarray:
     if images.ndim < 2 or len(images) == 0:
         raise ValueError(f"images has shape {images.shape}; it must be (n_samples, 784) or (n_samples, 28, 28)")
     return images.reshape(len(images), -1)
+
+
+def _as_rows(pixels: np.ndarray) -> Rows:
+    """A matrix that lies in memory, or in a mapped file, a block at a time."""
+    return Rows((len(pixels), pixels.shape[1]), pixels.dtype, lambda: (pixels[rows] for rows in _blocks(len(pixels))))
 
 
 def _blocks(num_rows: int) -> Iterator[slice]:

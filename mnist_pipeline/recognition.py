@@ -24,7 +24,7 @@ MODELS = tuple(MODEL_TITLES)
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
-SMOOTHINGS = (1e-4, 10.0)
+SMOOTHINGS = (1e-4, 10.0)  # between which that of the vote is sought
 NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibrate the vote
 
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 
-from mnist_pipeline.compiled import FLOAT64, INT64, Emitter, alloca, intrinsic
+from mnist_pipeline.compiled import FLOAT64, INT64, Emitter, alloca, compiled, intrinsic
 
 WIDTH = 4  # float64 in a vector: the width of AVX2; others split or join it
 NUM_VECTORS = 3
@@ -92,8 +91,8 @@ def _update(typingctx, rows, columns, values, steps, start, stop):  # type: igno
     return types.void(rows, columns, values, steps, types.int64, types.int64), emit
 
 
-@numba.njit(cache=True)
-def compress(samples):  # type: ignore[no-untyped-def]  # Numba types
+@compiled(cache=True)
+def compress(samples: Any) -> Any:
     """Keep the nonzero entries of each row: where the row starts, and each entry's column and value."""
     num_samples, num_features = samples.shape
     starts = np.zeros(num_samples + 1, np.int64)
@@ -114,8 +113,10 @@ def compress(samples):  # type: ignore[no-untyped-def]  # Numba types
     return starts, columns, values
 
 
-@numba.njit(cache=True)
-def run_epoch(starts, columns, values, scale, labels, blocks, b, learning_rate):  # type: ignore[no-untyped-def]
+@compiled(cache=True)
+def run_epoch(
+    starts: Any, columns: Any, values: Any, scale: Any, labels: Any, blocks: Any, b: Any, learning_rate: Any
+) -> Any:
     """Update the weights in place, one sample after another; return the summed loss and the hits.
 
     Parameters
