@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
 import subprocess
 import sys
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -54,6 +56,36 @@ def test_an_accelerator_has_its_name(available: bool, told: str | None, monkeypa
 def test_a_system_that_does_not_tell_its_memory_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sysconf_names", {})
     assert machine.memory_bytes() == 0
+
+
+class Ring:
+    """Refers to itself: only a search for garbage finds that it is not needed."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+def test_garbage_is_found_after_an_import_of_what_was_there_already() -> None:
+    ring = weakref.ref(Ring())
+    with machine.importing():
+        assert not gc.isenabled()
+        import json  # noqa: F401
+    assert gc.isenabled()
+    gc.collect()
+    assert ring() is None
+
+
+def test_modules_that_an_import_brought_are_not_searched_again() -> None:
+    code = """
+import gc
+from mnist_pipeline import machine
+before = gc.get_freeze_count()
+with machine.importing():
+    import wave
+print(before, gc.get_freeze_count() > before)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout.split() == ["0", "True"]
 
 
 def test_memory_that_is_kept_needs_no_new_pages_for_the_next_arrays() -> None:
