@@ -24,7 +24,7 @@ from assets.addresses import DRAW, LOCALHOST, AddressError, Served
 from mnist_pipeline import machine
 from mnist_pipeline.printable import printable
 
-GC_THRESHOLDS = (20_000, 20, 50)
+GC_THRESHOLDS = (100_000, 50, 1_000)
 STOP_SECONDS = 10  # what servers get to end by themselves
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
 NAME_WIDTH = 22

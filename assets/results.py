@@ -126,8 +126,9 @@ def _drawn(stored: storage.Storage | None, key: str, name: str, figure: Figure |
     """A figure as PNG, and the metadata that shows it."""
     from mnist_pipeline import figures
 
-    picture = figure if isinstance(figure, bytes) else figures.png(figure)
-    encoded = base64.b64encode(figures.preview(picture)).decode()
+    image = figure if isinstance(figure, bytes) else figures.rendered(figure)
+    picture = image if isinstance(image, bytes) else figures.encoded(image)
+    encoded = base64.b64encode(figures.preview(image)).decode()
     shown: dict[str, Any] = {name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{encoded})")}
     if stored:
         shown[f"{name}_file"] = dg.MetadataValue.path(str(stored.figure_path(key, name)))

@@ -14,7 +14,6 @@ import functools
 import hashlib
 import inspect
 import sys
-import textwrap
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +43,7 @@ LEFT_OUT = {
 PAGE_SUFFIXES = (".j2", ".css", ".js")
 VERSION_LENGTH = 16
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # fields of a syntax tree that hold statements
+DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
@@ -71,19 +71,20 @@ def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
 
 def _collect(used: object, parts: dict[str, str]) -> None:
     """Add what an object of the asset modules consists of, and what it uses in turn."""
-    qualified = f"{used.__module__}.{used.__qualname__}"  # type: ignore[attr-defined]
+    name: str = used.__qualname__  # type: ignore[attr-defined]
+    qualified = f"{used.__module__}.{name}"
     if qualified in parts:
         return
-    tree = _without_docstrings(ast.parse(textwrap.dedent(inspect.getsource(used))))  # type: ignore[arg-type]
-    parts[qualified] = ast.dump(tree)
-    closed_over = inspect.getclosurevars(used).nonlocals if inspect.isfunction(used) else {}
-    for name, value in closed_over.items():
-        _add(f"{qualified}.{name}", value, parts)
     namespace = vars(sys.modules[used.__module__])
-    for name in sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}):
-        if name in namespace:
-            _add(f"{used.__module__}.{name}", namespace[name], parts)
-    for module in _imported(tree):
+    defined = _defined(name, Path(namespace["__file__"]))
+    parts[qualified] = defined.tree
+    closed_over = inspect.getclosurevars(used).nonlocals if inspect.isfunction(used) else {}
+    for variable, value in closed_over.items():
+        _add(f"{qualified}.{variable}", value, parts)
+    for variable in defined.names:
+        if variable in namespace:
+            _add(f"{used.__module__}.{variable}", namespace[variable], parts)
+    for module in defined.imports:
         if module not in LEFT_OUT:
             _add_module(module, parts)
 
@@ -115,6 +116,32 @@ def _add_module(module: str, parts: dict[str, str]) -> None:
         _add_module(imported, parts)
 
 
+class _Defined(NamedTuple):
+    """A function or a class: its syntax tree, the names in it, the modules of the methods it imports."""
+
+    tree: str
+    names: tuple[str, ...]
+    imports: tuple[str, ...]
+
+
+@functools.cache
+def _defined(qualified: str, source: Path) -> _Defined:
+    tree = _definition(qualified, _tree(source))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return _Defined(ast.dump(tree), tuple(sorted(names)), tuple(_imported(tree)))
+
+
+def _definition(qualified: str, file: ast.Module) -> ast.Module:
+    """The statement that defines a function or a class; the whole file if none does, as for a lambda."""
+    found: Any = file
+    for name in qualified.replace(".<locals>", "").split("."):
+        inner = [node for node in _statements(found) if isinstance(node, DEFINITIONS) and node.name == name]
+        if not inner:
+            return file
+        found = inner[-1]
+    return ast.Module([found], [])
+
+
 class _Parsed(NamedTuple):
     """A module: its syntax tree, the texts of the page's files beside it, the modules of the methods it imports."""
 
@@ -126,10 +153,15 @@ class _Parsed(NamedTuple):
 @functools.cache
 def _parsed(module: str) -> _Parsed:
     source = _source(module)
-    tree = _without_docstrings(ast.parse(source.read_text(encoding="utf-8")))
+    tree = _tree(source)
     files = sorted(source.parent.rglob("*")) if source.name == "__init__.py" else []
     texts = {file.name: file.read_text(encoding="utf-8") for file in files if file.suffix in PAGE_SUFFIXES}
     return _Parsed(ast.dump(tree), texts, tuple(_imported(tree)))
+
+
+@functools.cache
+def _tree(source: Path) -> ast.Module:
+    return _without_docstrings(ast.parse(source.read_text(encoding="utf-8")))
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
@@ -152,7 +184,7 @@ def _source(module: str) -> Path:
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
     for node in [tree, *_statements(tree)]:
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, (ast.Module, *DEFINITIONS)):
             first = node.body[0] if node.body else None
             if (
                 isinstance(first, ast.Expr)

@@ -43,6 +43,8 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PANEL = (4.4, 3.1)  # inches: readable on a phone, and two side by side on a page
 NAMES_WIDTH = 1.75  # inches, for the names of models beside their axis
 LEFT, RIGHT, TOP, BOTTOM = 0.92, 0.12, 0.34, 0.54  # margins of a panel, in inches
+LABEL = 0.26  # inches, for the label of an axis at the outer end of its margin
+MAX_INTERVALS = 5  # between the ticks of an axis: a tick takes a millisecond
 INK = "#24292f"
 GRID = "#d0d7de"
 STYLE: Any = {
@@ -58,6 +60,10 @@ STYLE: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
     "text.color": INK,
+    "xtick.bottom": False,  # the grid's lines are marks enough
+    "xtick.major.size": 0,
+    "ytick.left": False,
+    "ytick.major.size": 0,
     "grid.color": GRID,
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
@@ -94,6 +100,7 @@ def side_by_side(
     size: tuple[float, float] = PANEL,
     left: float = LEFT,
     bottom: float = BOTTOM,
+    below: float = 0.0,
     columns: int | None = None,
 ) -> Figure:
     """One figure of several panels, each a function that draws into its axes.
@@ -105,6 +112,8 @@ def side_by_side(
         Width and height of each panel, in inches.
     left, bottom : float
         Room for labels, in inches. Fixed margins align the axes of panels, and cost half of what fitting them does.
+    below : float
+        Room for a legend below the labels, in inches.
     columns : int, optional
         Panels in a row; all by default.
     """
@@ -113,11 +122,15 @@ def side_by_side(
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(width * columns, height * rows))
     figure.set_layout_engine("none")
-    inner = (width - left - RIGHT) / (width * columns), (height - bottom - TOP) / (height * rows)
+    across, upwards = width - left - RIGHT, height - below - bottom - TOP  # inches, of the axes of each
     for place, panel in enumerate(panels):
         row, column = divmod(place, columns)
-        corner = (column + left / width) / columns, (rows - 1 - row + bottom / height) / rows
-        panel(figure.add_axes((*corner, *inner)))
+        corner = (column + left / width) / columns, (rows - 1 - row + (below + bottom) / height) / rows
+        axes = figure.add_axes((*corner, across / (width * columns), upwards / (height * rows)))
+        panel(axes)
+        axes.xaxis.set_label_coords(0.5, (LABEL - bottom) / upwards)
+        axes.yaxis.set_label_coords((LABEL - left) / across, 0.5)
+        _with_few_ticks(axes)
     return figure
 
 
@@ -151,16 +164,28 @@ def svg(figure: Figure, name: str) -> str:
 
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file."""
+    return encoded(rendered(figure))
+
+
+def rendered(figure: Figure) -> Image.Image:
+    """The figure as pixels."""
     canvas: Any = FigureCanvasAgg(figure)
-    canvas.draw()  # not savefig, which draws everything once more beforehand
+    with mpl.rc_context({"text.hinting": "none"}):
+        canvas.draw()  # not savefig, which draws everything once more beforehand
+    size = canvas.get_width_height()
+    return Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+
+
+def encoded(image: Image.Image) -> bytes:
+    """Pixels as a PNG file."""
     buffer = io.BytesIO()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(buffer, format="png", compress_level=PNG_EFFORT)
+    image.save(buffer, format="png", compress_level=PNG_EFFORT)
     return buffer.getvalue()
 
 
-def preview(picture: bytes) -> bytes:
-    """A PNG cut down to at most 480 pixels of width and 48 colours, narrower until it has at most 16 kB."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
+def preview(picture: Image.Image | bytes) -> bytes:
+    """Pixels, or a PNG file, cut down to at most 480 pixels of width and 48 colours, narrower until 16 kB hold it."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB") if isinstance(picture, bytes) else picture
     for width in PREVIEW_WIDTHS:
         width = min(width, image.width)
         small = image.resize((width, round(image.height * width / image.width)), Image.Resampling.BOX)
@@ -382,7 +407,6 @@ def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: S
     axes.set_yticks(
         [height * (row + 0.5) for row in range(num_rows)], ["original", *(f"k = {k}" for k in num_components)]
     )
-    axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return figure
 
@@ -617,7 +641,6 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
         axes.set_yticks(range(len(names)), names)
         axes.set(title=title, xlabel="predicted class", ylabel="true class")
         axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
 
     margin = 1.2 if long else BOTTOM
     side = 5.2 + margin - BOTTOM
@@ -664,7 +687,7 @@ def across(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Fi
         Shares in 0–1.
     """
     size = (5.2, 0.75 * len(scores) + 1.5)
-    return side_by_side(across_panel(scores), size=size, left=1.35, bottom=1.05)
+    return side_by_side(across_panel(scores), size=size, left=1.35, below=0.51)
 
 
 def across_panel(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Panel:
@@ -753,6 +776,14 @@ def _single(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     axes = figure.add_subplot()
     axes.set_title(title)
     return figure, axes
+
+
+def _with_few_ticks(axes: Axes) -> None:
+    """Few ticks, where their places are left to Matplotlib."""
+    for axis in (axes.xaxis, axes.yaxis):
+        locator = axis.get_major_locator()
+        if isinstance(locator, MaxNLocator):
+            locator.set_params(nbins=MAX_INTERVALS)
 
 
 def _logarithmic(axes: Axes) -> None:

@@ -187,7 +187,7 @@ def layers(model: nn.Module, input_shape: tuple[int, ...] = (SIDE, SIDE)) -> lis
     def record(name: str, module: nn.Module, output: Tensor) -> None:
         rows.append(Layer(name, type(module).__name__, tuple(output.shape[1:]), num_parameters(module)))
 
-    shapes = copy.deepcopy(model).to("meta")  # where nothing is computed, and no layer is passed over
+    shapes = copy.deepcopy(model).to("cpu", torch.float64)  # in which no layer is passed over
     for name, module in shapes.named_modules():
         if not list(module.children()):
             module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))

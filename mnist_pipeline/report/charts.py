@@ -48,7 +48,7 @@ def _pca(document: Mapping[str, Any], images: Images) -> dict[str, Figure]:
         "eigenvalues_linear": figures.side_by_side(figures.eigenvalue_panel(values)),
         "eigenvalues_logarithmic": figures.side_by_side(figures.eigenvalue_panel(values, logarithmic=True)),
         "share": figures.side_by_side(figures.share_panel(pca.explained_share(values))),
-        "scatter": figures.side_by_side(panel, size=(width, height + more), bottom=1.1 + more),
+        "scatter": figures.side_by_side(panel, size=(width, height + more), below=0.56 + more),
     }
 
 
