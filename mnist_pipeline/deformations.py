@@ -76,18 +76,28 @@ def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) ->
     -------
     ndarray of shape (n, rows, columns), uint8
     """
+    from mnist_pipeline.deformation_kernels import sample, widen
+
     generator = np.random.default_rng(seed)
 
     def drawn(limit: float, *shape: int) -> NDArray[np.float64]:
         return generator.uniform(-limit, limit, (len(images), *shape))
 
-    varied = affine(
-        thicken(images, drawn(variation.stroke)),
+    images, amounts = _checked_images(images), drawn(variation.stroke)
+    maps = _maps(
+        images.shape,
         rotation=drawn(variation.rotation),
         scale=1 + drawn(variation.scale, 2),
         shear=drawn(variation.shear),
         shift=drawn(variation.shift, 2),
     )
+
+    def deform(block: slice, output: Images) -> None:
+        widened = np.empty_like(output)
+        widen(images[block], amounts[block], widened)
+        sample(read_only(widened), maps[block], output)
+
+    varied = _in_blocks(deform, images)
     noisy = np.flatnonzero((generator.random(len(images)) < NOISY_SHARE) & (variation.noise > 0))
     varied[noisy] = add_noise(varied[noisy], generator.uniform(0, variation.noise, len(noisy)), generator)
     return varied
@@ -130,10 +140,19 @@ def affine(
     from mnist_pipeline.deformation_kernels import sample
 
     images = _checked_images(images)
-    angle = np.radians(_for_each("rotation", rotation, len(images)))
-    heights, widths = _for_each("scale", scale, len(images), 2).T
-    slant = _for_each("shear", shear, len(images))
-    down, right = _for_each("shift", shift, len(images), 2).T
+    maps = _maps(images.shape, rotation=rotation, scale=scale, shear=shear, shift=shift)
+    return _in_blocks(lambda block, output: sample(images[block], maps[block], output), images)
+
+
+def _maps(
+    shape: tuple[int, ...], *, rotation: ArrayLike, scale: ArrayLike, shear: ArrayLike, shift: ArrayLike
+) -> NDArray[np.float64]:
+    """From where each pixel of each image is read: the rows (a, b, c, d, e, f) of `sample`, as `affine` deforms."""
+    count, *sides = shape
+    angle = np.radians(_for_each("rotation", rotation, count))
+    heights, widths = _for_each("scale", scale, count, 2).T
+    slant = _for_each("shear", shear, count)
+    down, right = _for_each("shift", shift, count, 2).T
     if not (heights > 0).all() or not (widths > 0).all():
         raise ValueError(f"scale holds {min(heights.min(), widths.min())}; expected positive numbers.")
     # Where a pixel is read is the inverse: with p = (row, column) from the centre, p = R S D q + t and
@@ -141,11 +160,10 @@ def affine(
     cos, sin = np.cos(angle), np.sin(angle)
     a, b = cos / heights, sin / heights
     d, e = (slant * cos - sin) / widths, (slant * sin + cos) / widths
-    middle_row, middle_column = ((side - 1) / 2 for side in images.shape[1:])
+    middle_row, middle_column = ((side - 1) / 2 for side in sides)
     from_row, from_column = middle_row + down, middle_column + right
     c, f = middle_row - a * from_row - b * from_column, middle_column - d * from_row - e * from_column
-    maps = np.stack([a, b, c, d, e, f], axis=1)
-    return _in_blocks(lambda block, output: sample(images[block], maps[block], output), images)
+    return np.stack([a, b, c, d, e, f], axis=1)
 
 
 def thicken(images: Images, amount: ArrayLike) -> Images:

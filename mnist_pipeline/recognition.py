@@ -14,6 +14,7 @@ import numpy as np
 
 from mnist_pipeline import images, inference, pca
 from mnist_pipeline.bisection import crossing
+from mnist_pipeline.blocks import slices
 from mnist_pipeline.datasets import IMAGE_SIDE, NUM_CLASSES
 from mnist_pipeline.evaluation import MODEL_TITLES
 from mnist_pipeline.knn import KNNClassifier, vote
@@ -22,6 +23,7 @@ from mnist_pipeline.softmax import predict_probabilities, softmax
 
 MODELS = tuple(MODEL_TITLES)
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
+REFERENCE_ROWS = 512  # images reconstructed at a time
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
 SMOOTHINGS = (1e-4, 10.0)  # between which that of the vote is sought
@@ -286,8 +288,9 @@ def assemble(
         errors=np.empty(0),
         novelty=Novelty.fit(training, knn["labels"], reference)._asdict(),
     )
-    errors = reconstruction_errors(reference, recognizer.reconstruct(reference))
-    return recognizer._replace(errors=np.sort(errors))
+    blocks = [reference[rows] for rows in slices(len(reference), REFERENCE_ROWS)]
+    errors = [reconstruction_errors(block, recognizer.reconstruct(block)) for block in blocks]
+    return recognizer._replace(errors=np.sort(np.concatenate(errors)))
 
 
 def vote_probabilities(neighbor_labels: np.ndarray, smoothing: float) -> np.ndarray:

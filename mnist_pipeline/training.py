@@ -320,14 +320,17 @@ def train(
     History
         One record a pass.
     """
-    pixels, targets = _tensors(images, labels)
-    _require_variable(pixels, recipe)
+    images, labels = _checked_images(images), _checked_labels(labels, len(images))
+    _require_variable(images, recipe)
+    training, validation = split(len(images), validation_size, seed)
+    # Bytes in a mapped file are copied once, as they are chosen.
+    pixels, targets = _tensors(images[training], labels[training]) if validation_size else _tensors(images, labels)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     precision = _resolve(recipe.precision, place)
-    training, validation = (torch.from_numpy(part) for part in split(len(pixels), validation_size, seed))
-    held_out = (pixels[validation].to(place), targets[validation].to(place)) if validation_size else None
+    held_out = None
     if validation_size:
-        pixels, targets = pixels[training], targets[training]
+        first, second = _tensors(images[validation], labels[validation])
+        held_out = first.to(place), second.to(place)
     records: list[EpochRecord] = []
     logits = torch.empty(0)
     with _placed(model, place, recipe.channels_last), _seeded(seed, place):
@@ -443,6 +446,7 @@ class _Run:
         """Go once through the images in a random order; return the mean loss and the accuracy on the way."""
         num_samples = len(self.pixels)
         if self.recipe.variation:
+            self.pixels = self.originals  # which leaves the memory of those before to the next
             deformed = vary(self.originals.numpy(), self.recipe.variation, (self.seed, self.step))
             self.pixels = torch.from_numpy(deformed).to(self.targets.device)
         order = torch.randperm(num_samples, generator=self.generator).to(self.pixels.device)
@@ -758,22 +762,38 @@ def _pixel_tensor(images: NDArray[Any]) -> Tensor:
 
     torch wants arrays that it could write to, so a read-only memory map is read into memory here.
     """
+    array = _checked_images(images)
+    kind = np.uint8 if array.dtype == np.uint8 else np.float32
+    return torch.from_numpy(np.require(array, dtype=kind, requirements=("C", "W")))
+
+
+def _checked_images(images: NDArray[Any]) -> NDArray[Any]:
     array = np.asarray(images)
     if array.ndim < 2 or array.size == 0:
         raise ValueError(f"images has shape {array.shape}; expected (N, rows, columns) or (N, features), N at least 1.")
-    if array.dtype == np.uint8:
-        return torch.from_numpy(np.require(array, requirements=("C", "W")))
-    if array.dtype.kind != "f":
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise ValueError(f"images has type {array.dtype}; expected uint8, or floating pixels in [0, 1].")
-    if not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError("images holds NaN or infinite values; remove or replace them first.")
-    return torch.from_numpy(np.require(array, dtype=np.float32, requirements=("C", "W")))
+    return array
 
 
-def _require_variable(pixels: Tensor, recipe: Recipe) -> None:
+def _checked_labels(labels: NDArray[Any], count: int) -> NDArray[Any]:
+    """Labels, one for each of so many images."""
+    array = np.asarray(labels)
+    if array.shape != (count,):
+        raise ValueError(f"labels has shape {array.shape}; expected ({count},), one for each image.")
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"labels has type {array.dtype}; expected integers.")
+    if array.min() < 0:
+        raise ValueError(f"labels holds {array.min()}; expected classes from 0.")
+    return array
+
+
+def _require_variable(pixels: Tensor | NDArray[Any], recipe: Recipe) -> None:
     """Refuse images that a recipe with variation can't deform."""
-    if recipe.variation and (pixels.ndim != 3 or pixels.dtype != torch.uint8):
-        kind = str(pixels.dtype).removeprefix("torch.")
+    kind = str(pixels.dtype).removeprefix("torch.")
+    if recipe.variation and (pixels.ndim != 3 or kind != "uint8"):
         raise ValueError(
             f"images has shape {tuple(pixels.shape)} and type {kind}; "
             "a recipe with variation needs (N, rows, columns), uint8."
@@ -782,11 +802,5 @@ def _require_variable(pixels: Tensor, recipe: Recipe) -> None:
 
 def _tensors(images: NDArray[Any], labels: NDArray[Any]) -> tuple[Tensor, Tensor]:
     """Check images and labels and hand them to torch."""
-    pixels, targets = _pixel_tensor(images), np.asarray(labels)
-    if targets.shape != (len(pixels),):
-        raise ValueError(f"labels has shape {targets.shape}; expected ({len(pixels)},), one for each image.")
-    if targets.dtype.kind not in "iu":
-        raise ValueError(f"labels has type {targets.dtype}; expected integers.")
-    if targets.min() < 0:
-        raise ValueError(f"labels holds {targets.min()}; expected classes from 0.")
-    return pixels, torch.from_numpy(targets.astype(np.int64))
+    pixels = _pixel_tensor(images)
+    return pixels, torch.from_numpy(_checked_labels(labels, len(pixels)).astype(np.int64))
