@@ -90,10 +90,12 @@ class Runs:
 def measure(bench: Bench) -> Section:
     section = Section("Training the networks")
     waiting = os.environ.get("OMP_WAIT_POLICY", "unset")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    automatic = [f"{training.precision_on(device, _construct(name))} ({name.upper()})" for name in FASTEST]
     section.notes = [
         "accuracies of the whole test set (correct ÷ total); the recipes were chosen on training images held out",
         f"both sides with OMP_WAIT_POLICY {waiting} and {torch.get_num_threads()} threads; ours in "
-        f"{'bfloat16' if training.native_bfloat16() else 'float32'} where the recipe says auto, theirs in float32; "
+        f"{' and '.join(automatic)} where the recipe says auto, theirs in float32; "
         "the pipeline itself shortens the spin (GOMP_SPINCOUNT) where it is unset",
         "the notebook's time is one epoch × 5 a round; accuracy of the notebook's is after "
         f"{bench.pick(notebook.EPOCHS, 1)} epoch(s), one seed",

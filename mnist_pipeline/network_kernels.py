@@ -6,6 +6,7 @@ a time: what is computed of an image does not depend on how many threads share t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
@@ -19,13 +20,61 @@ SIDE = 5
 CHANNELS = 32
 """Kernels."""
 
-_WIDTH = 16  # float32 in a vector: 512 bits
-_VECTORS = range(0, CHANNELS, _WIDTH)
+WIDTH = 16
+"""Numbers of float32 in a vector: 512 bits."""
+
+WINDOW = [(row, column) for row in range(2) for column in range(2)]
+"""The places that are pooled into one."""
+
+_VECTORS = range(0, CHANNELS, WIDTH)
 _TAPS = [(row, column) for row in range(SIDE) for column in range(SIDE)]
-_WINDOW = [(row, column) for row in range(2) for column in range(2)]
 
 
-class _Window(Emitter):
+class Channels(Emitter):
+    """Vectors of float32, each some channels of a place; places are pooled by windows of 2×2."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        super().__init__(context, builder, signature, arguments, FLOAT32, WIDTH)
+        self.zero = ir.Constant(self.vector, None)
+        self.whole = ir.VectorType(INT32, WIDTH)
+
+    def everywhere(self, value: int) -> Any:
+        """The same integer in every lane."""
+        return ir.Constant(self.whole, [value] * WIDTH)
+
+    def largest(self, values: Sequence[Any]) -> tuple[Any, Any]:
+        """The largest of a window's values, and the number of the place that has it, the first of several."""
+        largest, where = values[0], self.everywhere(0)
+        for number, value in enumerate(values[1:], 1):
+            is_larger = self.builder.fcmp_ordered(">", value, largest)
+            largest = self.builder.select(is_larger, value, largest)
+            where = self.builder.select(is_larger, self.everywhere(number), where)
+        return largest, where
+
+    def rectified_part(self, given: Any, found: Any) -> Any:
+        """Of a gradient, what passes the rectifier: where it found more than zero."""
+        return self.builder.select(self.builder.fcmp_ordered(">", found, self.zero), given, self.zero)
+
+    def parts(self, given: Any, where: Any) -> list[Any]:
+        """A gradient at each place of a window: all of it where the maximum is, nothing elsewhere."""
+        places = [self.builder.icmp_unsigned("==", where, self.everywhere(number)) for number in range(len(WINDOW))]
+        return [self.builder.select(place, given, self.zero) for place in places]
+
+    def store_narrow(self, integers: Any, pointer: Any, element: Any) -> None:
+        """Write the lower bits of 32-bit integers."""
+        narrow = self.builder.trunc(integers, ir.VectorType(element, WIDTH))
+        self.builder.store(narrow, self.narrow(pointer, element), align=element.width // 8)
+
+    def load_bytes(self, pointer: Any) -> Any:
+        """Read bytes as 32-bit integers."""
+        return self.builder.zext(self.builder.load(self.narrow(pointer, BYTE), align=1), self.whole)
+
+    def narrow(self, pointer: Any, element: Any) -> Any:
+        """A pointer to as many small integers as a vector has lanes."""
+        return self.builder.bitcast(pointer, ir.VectorType(element, WIDTH).as_pointer())
+
+
+class _Window(Channels):
     """A window of 2×2 places of the convolution, with all channels of each.
 
     The arguments begin with the images, the number of one, and the row and column of what the window becomes in it;
@@ -33,23 +82,18 @@ class _Window(Emitter):
     """
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, output: int) -> None:
-        super().__init__(context, builder, signature, arguments, FLOAT32, _WIDTH)
+        super().__init__(context, builder, signature, arguments)
         image, row, column = arguments[1:4]
         self.columns = self.size(0, 2)
         line = builder.add(builder.mul(image, self.size(0, 1)), builder.mul(row, INT64(2)))
         self.corner = self.at(self.data(0), builder.mul(line, self.columns), builder.mul(column, INT64(2)))
         line = builder.add(builder.mul(image, self.size(output, 1)), row)
         self.place = builder.add(builder.mul(line, self.size(output, 2)), column)
-        self.zero = ir.Constant(self.vector, None)
-        self.whole = ir.VectorType(INT32, _WIDTH)
 
     def pixel(self, tap: tuple[int, int], place: tuple[int, int]) -> Any:
         """What a tap of the kernel meets at a place of the window, in every lane."""
         line = self.at(self.corner, self.builder.mul(self.columns, INT64(tap[0] + place[0])))
         return self.broadcast(self.builder.load(self.at(line, tap[1] + place[1])))
-
-    def everywhere(self, value: int) -> Any:
-        return ir.Constant(self.whole, [value] * _WIDTH)
 
     def channels(self, i: int, first: int) -> Any:
         """Pointer to the first of some channels of what the window becomes, in an array argument like the output."""
@@ -63,8 +107,7 @@ class _Window(Emitter):
         """Read float32 or bfloat16."""
         if not is_half:
             return self.load(pointer)
-        halves = self._narrow(pointer, INT16)
-        bits = self.builder.zext(self.builder.load(halves, align=2), self.whole)
+        bits = self.builder.zext(self.builder.load(self.narrow(pointer, INT16), align=2), self.whole)
         return self.builder.bitcast(self.builder.shl(bits, self.everywhere(16)), self.vector)
 
     def store_as(self, vector: Any, pointer: Any, *, is_half: bool) -> None:
@@ -78,18 +121,6 @@ class _Window(Emitter):
         rounded = self.builder.add(bits, self.builder.add(odd, self.everywhere(0x7FFF)))
         self.store_narrow(self.builder.lshr(rounded, self.everywhere(16)), pointer, INT16)
 
-    def store_narrow(self, integers: Any, pointer: Any, element: Any) -> None:
-        """Write the lower bits of 32-bit integers."""
-        narrow = self.builder.trunc(integers, ir.VectorType(element, _WIDTH))
-        self.builder.store(narrow, self._narrow(pointer, element), align=element.width // 8)
-
-    def load_bytes(self, pointer: Any) -> Any:
-        """Read bytes as 32-bit integers."""
-        return self.builder.zext(self.builder.load(self._narrow(pointer, BYTE), align=1), self.whole)
-
-    def _narrow(self, pointer: Any, element: Any) -> Any:
-        return self.builder.bitcast(pointer, ir.VectorType(element, _WIDTH).as_pointer())
-
 
 @intrinsic
 def _forward(typingctx, images, image, row, column, kernels, bias, output, places):  # type: ignore[no-untyped-def]  # Numba types
@@ -98,19 +129,15 @@ def _forward(typingctx, images, image, row, column, kernels, bias, output, place
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Window(context, builder, signature, arguments, output=6)
         weights, offsets = e.data(4), e.data(5)
-        sums = {(at, first): e.zero for at in _WINDOW for first in _VECTORS}
+        sums = {(at, first): e.zero for at in WINDOW for first in _VECTORS}
         for number, tap in enumerate(_TAPS):
             vectors = {first: e.load(e.at(weights, number * CHANNELS + first)) for first in _VECTORS}
-            for at in _WINDOW:
+            for at in WINDOW:
                 pixel = e.pixel(tap, at)
                 for first in _VECTORS:
                     sums[at, first] = e.multiply_add(pixel, vectors[first], sums[at, first])
         for first in _VECTORS:
-            largest, where = sums[_WINDOW[0], first], e.everywhere(0)
-            for number, at in enumerate(_WINDOW[1:], 1):
-                is_larger = builder.fcmp_ordered(">", sums[at, first], largest)
-                largest = builder.select(is_larger, sums[at, first], largest)
-                where = builder.select(is_larger, e.everywhere(number), where)
+            largest, where = e.largest([sums[at, first] for at in WINDOW])
             rectified = e.maximum(e.zero, builder.fadd(largest, e.load(e.at(offsets, first))))
             e.store_as(rectified, e.channels(6, first), is_half=e.is_half(6))
             e.store_narrow(where, e.channels(7, first), BYTE)
@@ -129,16 +156,12 @@ def _backward(typingctx, images, image, row, column, gradient, output, places, s
         for first in _VECTORS:
             given = e.load_as(e.channels(4, first), is_half=e.is_half(4))
             found = e.load_as(e.channels(5, first), is_half=e.is_half(5))
-            given = builder.select(builder.fcmp_ordered(">", found, e.zero), given, e.zero)
-            where = e.load_bytes(e.channels(6, first))
-            parts = [
-                builder.select(builder.icmp_unsigned("==", where, e.everywhere(number)), given, e.zero)
-                for number in range(len(_WINDOW))
-            ]
+            given = e.rectified_part(given, found)
+            parts = e.parts(given, e.load_bytes(e.channels(6, first)))
             for number, tap in enumerate(_TAPS):
                 pointer = e.at(totals, number * CHANNELS + first)
                 total = e.load(pointer)
-                for at, part in zip(_WINDOW, parts):
+                for at, part in zip(WINDOW, parts):
                     total = e.multiply_add(e.pixel(tap, at), part, total)
                 e.store(total, pointer)
             pointer = e.at(totals, len(_TAPS) * CHANNELS + first)

@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mnist_pipeline.blocks import in_blocks, slices
 
 SIDE = 28  # a digit is 28×28 pixels
 IMAGES_PER_GROUP = 32  # that a thread takes at a time, and whose gradients are added up together
+_NO_KERNELS = np.empty((0, 0, 0), np.float32)
+IMAGES_PER_BLOCK = 16  # of a group, that the second layer takes at a time
 
 
 class MLP(nn.Module):
@@ -58,7 +61,8 @@ class CNN(nn.Module):
     """Two convolutions, each rectified and pooled, and a linear classifier.
 
     The maximum commutes with any increasing function, so ``relu(pool(x))`` is ``pool(relu(x))``,
-    with a quarter of the values to rectify. On a CPU the first layer is one pass of compiled code.
+    with a quarter of the values to rectify. On a CPU each convolution, with what follows it, is compiled code: the
+    first one pass over the image, the second Winograd's, except in bfloat16.
 
     Parameters
     ----------
@@ -84,15 +88,37 @@ class CNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits of shape (N, num_classes) for images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
         x = _as_rows(x, SIDE * SIDE).view(-1, 1, SIDE, SIDE)  # (N, 1, 28, 28)
-        if _is_compiled(x, self.conv1):
+        is_compiled = _is_compiled(x, self.conv1)
+        if is_compiled:
             x = _first_layer(x, self.conv1)  # (N, 32, 12, 12)
         else:
             x = self.conv1(x)  # (N, 32, 24, 24)
             x = self.relu(self.pool(x))  # (N, 32, 12, 12)
-        x = self.conv2(x)  # (N, 64, 8, 8)
-        x = self.relu(self.pool(x))  # (N, 64, 4, 4)
+        if is_compiled and x.dtype == torch.float32:
+            x = _second_layer(x, self.conv2)  # (N, 64, 4, 4)
+        else:
+            x = self.conv2(x)  # (N, 64, 8, 8)
+            x = self.relu(self.pool(x))  # (N, 64, 4, 4)
         logits: Tensor = self.linear(self.flatten(x))  # (N, 10)
         return logits
+
+    def gains_from_bfloat16(self, device: torch.device) -> bool:
+        """Whether a device that multiplies bfloat16 is faster so than by the compiled layers in float32.
+
+        Of processors, those with AMX are.
+        """
+        return device.type != "cpu" or has_amx()
+
+    def has_own_threads(self, device: torch.device, precision: str) -> bool:
+        """Whether compiled code, which brings its threads, does all that takes long."""
+        return device.type == "cpu" and precision == "float32"
+
+
+def has_amx() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 in tiles."""
+    if not hasattr(torch.cpu, "get_capabilities"):  # torch before 2.10
+        return bool(torch.cpu._is_amx_tile_supported())
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def _is_compiled(x: Tensor, layer: nn.Conv2d) -> bool:
@@ -150,6 +176,79 @@ class _FirstLayer(torch.autograd.Function):
         in_blocks(add, len(gradient), IMAGES_PER_GROUP)
         total = torch.from_numpy(sums.sum(axis=0))
         return None, total[:-1].t().reshape(ctx.weight_shape), total[-1]
+
+
+def _second_layer(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    apply: Any = _SecondLayer.apply  # torch gives it no type
+    found: Tensor = apply(x, layer.weight, layer.bias)
+    return found
+
+
+class _SecondLayer(torch.autograd.Function):
+    """``relu(pool(conv(x)))`` for what the first layer gives, (N, 32, 12, 12), in float32.
+
+    Lies, and adds up gradients, as the first layer does.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        from mnist_pipeline.winograd_kernels import CHANNELS_IN, CHANNELS_OUT, PLACES, STEP, convolve_and_pool
+
+        images, offsets = x.detach().permute(0, 2, 3, 1).contiguous().numpy(), bias.detach().numpy()
+        kernels = _kernel_factors(weight.detach().permute(2, 3, 1, 0))
+        num_blocks = math.ceil(len(images) / IMAGES_PER_BLOCK)
+        factors = np.empty((num_blocks, PLACES, 4 * IMAGES_PER_BLOCK + 1, CHANNELS_IN), np.float32)
+        output = np.empty((len(images), STEP, STEP, CHANNELS_OUT), np.float32)
+        places = np.empty(output.shape, np.uint8)
+
+        def convolve(group: slice) -> None:
+            blocks = _blocks(group)
+            convolve_and_pool(images[group], kernels, offsets, factors[blocks], output[group], places[group])
+
+        in_blocks(convolve, len(images), IMAGES_PER_GROUP)
+        ctx.weight, ctx.factors, ctx.output, ctx.places = weight.detach(), factors, output, places
+        return torch.from_numpy(output).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        from mnist_pipeline.winograd_kernels import KERNEL_FACTORS, add_gradients
+
+        gradient = gradients[0].permute(0, 2, 3, 1).contiguous().numpy()
+        num_kernels, num_channels, *taps = ctx.weight.shape
+        kernels = _kernel_factors(ctx.weight.permute(2, 3, 0, 1)) if ctx.needs_input_grad[0] else _NO_KERNELS
+        groups = slices(len(gradient), IMAGES_PER_GROUP)
+        kernel_sums = np.zeros((len(groups), len(KERNEL_FACTORS), num_channels, num_kernels), np.float32)
+        bias_sums = np.zeros((len(groups), num_kernels), np.float32)
+        num_asked = len(gradient) if ctx.needs_input_grad[0] else 0
+        image_gradient = np.empty((num_asked, 12, 12, num_channels), np.float32)
+
+        def add(group: slice) -> None:
+            number = group.start // IMAGES_PER_GROUP
+            add_gradients(
+                gradient[group], ctx.output[group], ctx.places[group], ctx.factors[_blocks(group)], kernels,
+                kernel_sums[number], bias_sums[number], image_gradient[group],
+            )  # fmt: skip
+
+        in_blocks(add, len(gradient), IMAGES_PER_GROUP)
+        of_factors = torch.from_numpy(kernel_sums.sum(axis=0)).flatten(1)
+        of_taps = torch.from_numpy(KERNEL_FACTORS).t() @ of_factors
+        of_weight = of_taps.reshape(*taps, num_channels, num_kernels).permute(3, 2, 0, 1)
+        of_images = torch.from_numpy(image_gradient).permute(0, 3, 1, 2) if num_asked else None
+        return of_images, of_weight, torch.from_numpy(bias_sums.sum(axis=0))
+
+
+def _kernel_factors(taps: Tensor) -> NDArray[np.float32]:
+    """The factors of kernels whose rows and columns come first: (64, channels, channels)."""
+    from mnist_pipeline.winograd_kernels import KERNEL_FACTORS
+
+    factors = torch.from_numpy(KERNEL_FACTORS) @ taps.flatten(0, 1).flatten(1)
+    found: NDArray[np.float32] = factors.reshape(-1, *taps.shape[2:]).numpy()
+    return found
+
+
+def _blocks(group: slice) -> slice:
+    """The blocks that a group of images is made of."""
+    return slice(group.start // IMAGES_PER_BLOCK, group.stop // IMAGES_PER_BLOCK)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Training a network on digits: recipes, the loop, prediction, and weights as arrays.
 
-The loop knows nothing of the network: it takes any module from pixels in [0, 1] to logits.
+The loop knows nothing of the network: it takes any module from pixels in [0, 1] to logits. One that is faster in
+float32 than in bfloat16, or whose layers bring their own threads, says so by `gains_from_bfloat16` and
+`has_own_threads`, as `mnist_pipeline.networks.CNN` does.
 The images are one uint8 tensor in memory, and a batch is an index into it.
 """
 
@@ -71,7 +73,7 @@ class Recipe:
         its gradients an update of the CNN takes two thirds of the time; 1 trains it to the end [1]_.
     precision : {"auto", "float32", "bfloat16"}
         Arithmetic of the products; the weights are float32 always. "auto" takes bfloat16 where
-        the processor multiplies it natively, and float32 elsewhere.
+        the processor multiplies it natively and the network gains from it, and float32 elsewhere.
     channels_last : bool
         Lay images out with channels innermost, which the CPU's convolutions are written for.
 
@@ -326,14 +328,14 @@ def train(
     # Bytes in a mapped file are copied once, as they are chosen.
     pixels, targets = _tensors(images[training], labels[training]) if validation_size else _tensors(images, labels)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    precision = _resolve(recipe.precision, place)
+    precision = precision_on(place, model, recipe.precision)
     held_out = None
     if validation_size:
         first, second = _tensors(images[validation], labels[validation])
         held_out = first.to(place), second.to(place)
     records: list[EpochRecord] = []
     logits = torch.empty(0)
-    with _placed(model, place, recipe.channels_last), _seeded(seed, place):
+    with _placed(model, place, recipe.channels_last), _threads_for(model, place, precision), _seeded(seed, place):
         run = _Run(model, pixels, targets.to(place), recipe, precision, seed)
         for epoch in range(1, recipe.epochs + 1):
             start = time.perf_counter()
@@ -386,10 +388,10 @@ def train_on_shards(
     if not len(shards):
         raise ValueError("shards is empty; give at least one shard of images and labels")
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    precision = _resolve(recipe.precision, place)
+    precision = precision_on(place, model, recipe.precision)
     records: list[EpochRecord] = []
     run: _Run | None = None
-    with _placed(model, place, recipe.channels_last), _seeded(seed, place):
+    with _placed(model, place, recipe.channels_last), _threads_for(model, place, precision), _seeded(seed, place):
         for epoch in range(1, recipe.epochs + 1):
             start = time.perf_counter()
             measured = []
@@ -466,7 +468,7 @@ class _Run:
         """Make one step of Adam on a batch, given by its indices; return the logits before the step."""
         self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
         with _arithmetic(self.pixels.device, self.precision):
-            logits: Tensor = self.model(_scaled(self.pixels[batch])).float()
+            logits: Tensor = self.model(_scaled(self.pixels.index_select(0, batch))).float()
         if self.highest_label >= logits.shape[1]:
             raise ValueError(
                 f"labels holds {self.highest_label}; the model has {logits.shape[1]} outputs. "
@@ -634,8 +636,9 @@ def predict_probabilities(
     pixels = _pixel_tensor(images)
     parameter = next(model.parameters(), torch.zeros(()))
     place = torch.device(device) if device else parameter.device
-    with _placed(model, place, channels_last=True):
-        logits = _logits(model, pixels.to(place), _resolve(precision, place), batch_size)
+    resolved = precision_on(place, model, precision)
+    with _placed(model, place, channels_last=True), _threads_for(model, place, resolved):
+        logits = _logits(model, pixels.to(place), resolved, batch_size)
     probabilities: NDArray[np.float32] = (logits / temperature).softmax(dim=1).cpu().numpy()
     return probabilities
 
@@ -704,11 +707,46 @@ def native_bfloat16(device: str = "cpu") -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def _resolve(precision: str, device: torch.device) -> str:
-    """Choose what "auto" means on a device."""
+def precision_on(device: torch.device, model: nn.Module, precision: str = "auto") -> str:
+    """What a network's products are computed in on a device.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where.
+    model : Module
+        The network.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        What is asked for.
+
+    Returns
+    -------
+    {"float32", "bfloat16"}
+        What is asked for; of "auto", the faster: see `Recipe`.
+    """
     if precision != "auto":
         return precision
-    return "bfloat16" if native_bfloat16(device.type) else "float32"
+    gains = getattr(model, "gains_from_bfloat16", None)
+    return "bfloat16" if native_bfloat16(device.type) and (gains is None or gains(device)) else "float32"
+
+
+@contextmanager
+def _threads_for(model: nn.Module, device: torch.device, precision: str) -> Iterator[None]:
+    """Keep torch to one thread where a network's layers bring their own.
+
+    Torch's wait for more work in a loop, on the cores that the layers' threads would run on; what is left to torch
+    takes one thread little longer.
+    """
+    has_own = getattr(model, "has_own_threads", None)
+    before = torch.get_num_threads()
+    if has_own is None or not has_own(device, precision):
+        yield
+        return
+    try:
+        torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

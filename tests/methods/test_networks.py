@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_pipeline import blocks
-from mnist_pipeline.networks import CNN, MLP, _first_layer, layers, num_parameters
+from mnist_pipeline import blocks, networks
+from mnist_pipeline.networks import CNN, MLP, _first_layer, _second_layer, layers, num_parameters
 from mnist_pipeline.training import build
 
 
@@ -77,14 +77,45 @@ def first_layers(model: CNN, images: torch.Tensor) -> tuple[torch.Tensor, torch.
     return _first_layer(images, model.conv1), model.relu(model.pool(model.conv1(images[:, None])))
 
 
-def test_the_compiled_first_layer_has_the_values_and_gradients_of_torchs(digits: torch.Tensor) -> None:
+def second_layers(model: CNN, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The compiled one, and torch's own, of what torch's first one gives."""
+    x = model.relu(model.pool(model.conv1(images[:, None])))
+    return _second_layer(x, model.conv2), torchs_second_layer(model, x)
+
+
+def torchs_second_layer(model: CNN, x: torch.Tensor) -> torch.Tensor:
+    return model.relu(model.pool(model.conv2(x)))
+
+
+@pytest.mark.parametrize("layers_of", [first_layers, second_layers])
+def test_a_compiled_layer_has_the_values_and_gradients_of_torchs(layers_of, digits: torch.Tensor) -> None:
     model = build(CNN, 10, seed=3)
-    ours, theirs = first_layers(model, digits)
-    torch.testing.assert_close(ours, theirs)
+    ours, theirs = layers_of(model, digits)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
     weights = torch.randn(theirs.shape, generator=torch.Generator().manual_seed(2))
-    parameters = list(model.conv1.parameters())
-    for a, b in zip(*(torch.autograd.grad((x * weights).sum(), parameters) for x in (ours, theirs)), strict=True):
+    parameters = [*model.conv1.parameters(), *(model.conv2.parameters() if layers_of is second_layers else ())]
+    gradients = [torch.autograd.grad((x * weights).sum(), parameters, retain_graph=True) for x in (ours, theirs)]
+    for a, b in zip(*gradients, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
+
+
+def test_the_compiled_second_layer_leaves_out_the_gradient_that_nobody_asks_for(digits: torch.Tensor) -> None:
+    model = build(CNN, 10, seed=3)
+    expected = torch.autograd.grad(second_layers(model, digits)[0].sum(), model.conv2.parameters())
+    model.conv1.requires_grad_(False)
+    ours, _ = second_layers(model, digits)
+    assert [each is None for each, _ in ours.grad_fn.next_functions] == [True, False, False]
+    for a, b in zip(torch.autograd.grad(ours.sum(), model.conv2.parameters()), expected, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_in_float32_the_compiled_second_layer_is_hundreds_of_times_nearer_than_bfloat16(digits: torch.Tensor) -> None:
+    model, exact = build(CNN, 10, seed=3), build(CNN, 10, seed=3).double()
+    x = _first_layer(digits, model.conv1).detach()
+    precise = torchs_second_layer(exact, x.double())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = torchs_second_layer(model, x)
+    assert 100 * (_second_layer(x, model.conv2) - precise).abs().max() < (rounded - precise).abs().max()
 
 
 def test_in_bfloat16_the_compiled_first_layer_rounds_its_result_alone(digits: torch.Tensor) -> None:
@@ -99,23 +130,32 @@ def test_in_bfloat16_the_compiled_first_layer_rounds_its_result_alone(digits: to
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
 
 
-def test_the_number_of_threads_changes_nothing_in_the_first_layer(
+def test_the_number_of_threads_changes_nothing_in_the_compiled_layers(
     digits: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = build(CNN, 10, seed=3)
+    parameters = [*model.conv1.parameters(), *model.conv2.parameters()]
     found = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(blocks, "num_cores", lambda threads=threads: threads)
-        output = _first_layer(digits, model.conv1)
-        found.append((output.detach(), *torch.autograd.grad(output.square().sum(), model.conv1.parameters())))
+        output = _second_layer(_first_layer(digits, model.conv1), model.conv2)
+        found.append((output.detach(), *torch.autograd.grad(output.square().sum(), parameters)))
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=True):
             assert torch.equal(a, b)
 
 
-def test_weights_that_are_no_numbers_show_in_the_logits(images: torch.Tensor) -> None:
+@pytest.mark.parametrize("amx", [True, False])
+def test_on_a_processor_only_amx_makes_bfloat16_faster_than_the_compiled_layers(amx: bool, monkeypatch) -> None:
+    monkeypatch.setattr(networks, "has_amx", lambda: amx)
+    assert CNN().gains_from_bfloat16(torch.device("cpu")) == amx
+    assert CNN().gains_from_bfloat16(torch.device("cuda"))
+
+
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_weights_that_are_no_numbers_show_in_the_logits(layer: str, images: torch.Tensor) -> None:
     model = CNN()
-    torch.nn.init.constant_(model.conv1.weight, float("nan"))
+    torch.nn.init.constant_(model.get_submodule(layer).weight, float("nan"))
     assert model(images).isnan().all()
 
 

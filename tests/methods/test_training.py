@@ -417,6 +417,25 @@ def test_auto_takes_bfloat16_where_the_processor_multiplies_it(few, monkeypatch)
         assert train(build(MLP, 784, 8, 10), *few, recipe).precision == precision
 
 
+@pytest.mark.parametrize("gains", [True, False])
+def test_auto_asks_the_network_whether_it_gains_from_bfloat16(few, gains: bool, monkeypatch) -> None:
+    monkeypatch.setattr(training, "native_bfloat16", lambda device: True)
+    monkeypatch.setattr(CNN, "gains_from_bfloat16", lambda self, device: gains)
+    history = train(build(CNN), few[0][:20], few[1][:20], replace(SHORT, epochs=1, precision="auto"))
+    assert history.precision == ("bfloat16" if gains else "float32")
+
+
+@pytest.mark.parametrize(("precision", "own"), [("float32", 1), ("bfloat16", 2)])
+def test_torch_keeps_to_one_thread_while_layers_bring_their_own(few, precision: str, own: int) -> None:
+    torch.set_num_threads(2)
+    model, seen = build(CNN), []
+    model.linear.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    train(model, few[0][:20], few[1][:20], replace(SHORT, epochs=1, precision=precision))
+    training.predict_probabilities(model, few[0][:20], precision=precision)
+    assert set(seen) == {own}
+    assert torch.get_num_threads() == 2
+
+
 @pytest.mark.parametrize("network", ["cnn", "mlp"])
 def test_every_network_has_the_same_choice_of_recipes(network: str) -> None:
     assert set(RECIPES[network]) == {"notebook", "fast", "default"}
