@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +24,31 @@ def slices(count: int, size: int) -> list[slice]:
 def in_blocks(work: Callable[[slice], object], count: int, size: int, num_threads: int | None = None) -> None:
     """Do something to each block of rows, on as many threads as there are cores by default; compiled code can use them.
 
-    The threads stay for the next call; `work` must not call this in its turn.
+    This thread is one of them, the others stay for the next call. `work` must not call this in its turn.
     """
-    list(_pool(os.getpid(), num_threads or num_cores()).map(work, slices(count, size)))
+    left = deque(slices(count, size))
+    num_others = min(num_threads or num_cores(), len(left)) - 1
+    others = [_pool(os.getpid(), num_others).submit(_work_off, work, left) for _ in range(num_others)]
+    try:
+        _work_off(work, left)
+    finally:
+        wait(others)
+    for other in others:
+        other.result()
+
+
+def _work_off(work: Callable[[slice], object], left: deque[slice]) -> None:
+    """Take blocks, one after another, until none are left; if one fails, leave none to the other threads."""
+    try:
+        while True:
+            try:
+                block = left.popleft()
+            except IndexError:
+                return
+            work(block)
+    except BaseException:
+        left.clear()
+        raise
 
 
 @functools.cache

@@ -21,7 +21,6 @@ from mnist_pipeline.blocks import in_blocks, slices
 SIDE = 28  # a digit is 28×28 pixels
 IMAGES_PER_GROUP = 32  # that a thread takes at a time, and whose gradients are added up together
 _NO_KERNELS = np.empty((0, 0, 0), np.float32)
-IMAGES_PER_BLOCK = 16  # of a group, that the second layer takes at a time
 
 
 class MLP(nn.Module):
@@ -192,21 +191,18 @@ class _SecondLayer(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        from mnist_pipeline.winograd_kernels import CHANNELS_IN, CHANNELS_OUT, PLACES, STEP, convolve_and_pool
+        from mnist_pipeline.winograd_kernels import CHANNELS_OUT, STEP, convolve_and_pool
 
         images, offsets = x.detach().permute(0, 2, 3, 1).contiguous().numpy(), bias.detach().numpy()
         kernels = _kernel_factors(weight.detach().permute(2, 3, 1, 0))
-        num_blocks = math.ceil(len(images) / IMAGES_PER_BLOCK)
-        factors = np.empty((num_blocks, PLACES, 4 * IMAGES_PER_BLOCK + 1, CHANNELS_IN), np.float32)
         output = np.empty((len(images), STEP, STEP, CHANNELS_OUT), np.float32)
         places = np.empty(output.shape, np.uint8)
 
         def convolve(group: slice) -> None:
-            blocks = _blocks(group)
-            convolve_and_pool(images[group], kernels, offsets, factors[blocks], output[group], places[group])
+            convolve_and_pool(images[group], kernels, offsets, output[group], places[group])
 
         in_blocks(convolve, len(images), IMAGES_PER_GROUP)
-        ctx.weight, ctx.factors, ctx.output, ctx.places = weight.detach(), factors, output, places
+        ctx.images, ctx.weight, ctx.output, ctx.places = images, weight.detach(), output, places
         return torch.from_numpy(output).permute(0, 3, 1, 2)
 
     @staticmethod
@@ -225,14 +221,15 @@ class _SecondLayer(torch.autograd.Function):
         def add(group: slice) -> None:
             number = group.start // IMAGES_PER_GROUP
             add_gradients(
-                gradient[group], ctx.output[group], ctx.places[group], ctx.factors[_blocks(group)], kernels,
+                gradient[group], ctx.images[group], ctx.output[group], ctx.places[group], kernels,
                 kernel_sums[number], bias_sums[number], image_gradient[group],
             )  # fmt: skip
 
         in_blocks(add, len(gradient), IMAGES_PER_GROUP)
         of_factors = torch.from_numpy(kernel_sums.sum(axis=0)).flatten(1)
         of_taps = torch.from_numpy(KERNEL_FACTORS).t() @ of_factors
-        of_weight = of_taps.reshape(*taps, num_channels, num_kernels).permute(3, 2, 0, 1)
+        by_kernel = of_taps.reshape(-1, num_kernels).t().contiguous()  # as weights lie that have channels innermost
+        of_weight = by_kernel.reshape(num_kernels, *taps, num_channels).permute(0, 3, 1, 2)
         of_images = torch.from_numpy(image_gradient).permute(0, 3, 1, 2) if num_asked else None
         return of_images, of_weight, torch.from_numpy(bias_sums.sum(axis=0))
 
@@ -244,11 +241,6 @@ def _kernel_factors(taps: Tensor) -> NDArray[np.float32]:
     factors = torch.from_numpy(KERNEL_FACTORS) @ taps.flatten(0, 1).flatten(1)
     found: NDArray[np.float32] = factors.reshape(-1, *taps.shape[2:]).numpy()
     return found
-
-
-def _blocks(group: slice) -> slice:
-    """The blocks that a group of images is made of."""
-    return slice(group.start // IMAGES_PER_BLOCK, group.stop // IMAGES_PER_BLOCK)
 
 
 @dataclass(frozen=True)

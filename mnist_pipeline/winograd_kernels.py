@@ -34,6 +34,9 @@ TILE = STEP + SIDE - 1
 
 PLACES = TILE * TILE
 
+BLOCK = 16
+"""Images at a time."""
+
 _MATRICES = winograd(STEP, SIDE)
 _ROWS = 4  # of a product at a time
 _HALF = STEP // 2  # rows and columns of a tile after pooling
@@ -216,26 +219,31 @@ _multiply_back = _multiplying(CHANNELS_IN, columnwise=False)
 _add_kernel_gradients = _multiplying(CHANNELS_OUT, columnwise=True)
 
 
+@compiled(nogil=True)
+def _enter_block(images: Any, start: int, count: int, factors: Any) -> None:
+    """Write the factors of some images."""
+    for i in range(count):
+        for t in range(4):
+            for channel in range(0, CHANNELS_IN, WIDTH):
+                _enter(images, start + i, t // 2 * STEP, t % 2 * STEP, channel, factors, 4 * i + t)
+
+
 @compiled(cache=True, nogil=True)
-def convolve_and_pool(images: Any, kernels: Any, bias: Any, factors: Any, output: Any, places: Any) -> None:
+def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, places: Any) -> None:
     """Convolve, take the maximum of each window of 2×2, and rectify.
 
-    `images` are (n, 12, 12, 32), `kernels` the factors of the kernels, (64, 32, 64); `factors` becomes those of the
-    images, a block of them at a time: (blocks, 64, 4 · images + 1, 32). `output` and `places`, (n, 4, 4, 64), become
-    what is found, and which place of the window, 0 to 3 row by row, has the maximum. All float32, places uint8.
+    `images` are (n, 12, 12, 32), `kernels` the factors of the kernels, (64, 32, 64). `output` and `places`,
+    (n, 4, 4, 64), become what is found, and which place of the window, 0 to 3 row by row, has the maximum. All float32,
+    places uint8.
     """
-    block_size = factors.shape[2] // 4
-    products = np.empty((PLACES, factors.shape[2], CHANNELS_OUT), np.float32)
-    for block in range(factors.shape[0]):
-        start = block * block_size
-        count = min(block_size, images.shape[0] - start)
-        for i in range(count):
-            for t in range(4):
-                for channel in range(0, CHANNELS_IN, WIDTH):
-                    _enter(images, start + i, t // 2 * STEP, t % 2 * STEP, channel, factors[block], 4 * i + t)
+    factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
+    products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
+    for start in range(0, len(images), BLOCK):
+        count = min(BLOCK, len(images) - start)
+        _enter_block(images, start, count, factors)
         for place in range(PLACES):
             for row in range(0, 4 * count, _ROWS):
-                _multiply(factors[block], kernels, products, place, row, CHANNELS_IN)
+                _multiply(factors, kernels, products, place, row, CHANNELS_IN)
         for i in range(count):
             for t in range(4):
                 for channel in range(0, CHANNELS_OUT, WIDTH):
@@ -245,9 +253,9 @@ def convolve_and_pool(images: Any, kernels: Any, bias: Any, factors: Any, output
 @compiled(cache=True, nogil=True)
 def add_gradients(
     gradient: Any,
+    images: Any,
     output: Any,
     places: Any,
-    factors: Any,
     kernels: Any,
     kernel_sums: Any,
     bias_sums: Any,
@@ -258,13 +266,12 @@ def add_gradients(
     `kernels` are the factors of the kernels transposed, (64, 64, 32). `image_gradient`, (n, 12, 12, 32), becomes the
     gradient of the images; if it is empty, that is left out.
     """
-    block_size = factors.shape[2] // 4
-    products = np.empty((PLACES, factors.shape[2], CHANNELS_OUT), np.float32)
-    factor_gradient = np.empty((PLACES, factors.shape[2], CHANNELS_IN), np.float32)
+    factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
+    products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
     image_gradient[:] = 0
-    for block in range(factors.shape[0]):
-        start = block * block_size
-        count = min(block_size, output.shape[0] - start)
+    for start in range(0, len(output), BLOCK):
+        count = min(BLOCK, len(output) - start)
+        _enter_block(images, start, count, factors)
         for i in range(count):
             for t in range(4):
                 for channel in range(0, CHANNELS_OUT, WIDTH):
@@ -274,14 +281,14 @@ def add_gradients(
                     )
         for place in range(PLACES):
             for row in range(0, CHANNELS_IN, _ROWS):
-                _add_kernel_gradients(factors[block], products, kernel_sums, place, row, 4 * count)
+                _add_kernel_gradients(factors, products, kernel_sums, place, row, 4 * count)
         if len(image_gradient) == 0:
             continue
         for place in range(PLACES):
             for row in range(0, 4 * count, _ROWS):
-                _multiply_back(products, kernels, factor_gradient, place, row, CHANNELS_OUT)
+                _multiply_back(products, kernels, factors, place, row, CHANNELS_OUT)
         for i in range(count):
             for t in range(4):
                 for channel in range(0, CHANNELS_IN, WIDTH):
                     row, column = t // 2 * STEP, t % 2 * STEP
-                    _leave_gradient(factor_gradient, 4 * i + t, image_gradient, start + i, row, column, channel)
+                    _leave_gradient(factors, 4 * i + t, image_gradient, start + i, row, column, channel)
