@@ -59,7 +59,7 @@ def _command_row(bench: Bench) -> Row:
     environment = {**os.environ, "MNIST_PIPELINE_STORAGE": str(bench.storage)}
     walls = []
     for _ in range(bench.pick(5, 3)):
-        wall, _, _ = wait([*PREDICT, *files], environment, directory / "output.txt")
+        wall, _, _ = wait([*PREDICT, *files], environment, directory)
         walls.append(wall)
     taken = Ratio.of(walls)
     return Row(

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +24,6 @@ from benchmarks.timing import Ratio
 COMMAND = (str(Path(sys.executable).with_name("mnist-pipeline")), "run")
 NOT_PASSED_ON = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "MNIST_PIPELINE_EXECUTOR", "DAGSTER_HOME")
 NOTEBOOK_METHODS = ("knn", "softmax", "pca", "cnn", "mlp")
-TIMEOUT = 600
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,7 @@ def _run(bench: Bench, title: str, *, is_sampled: bool = False, is_first: bool =
         if is_first:
             environment["NUMBA_CACHE_DIR"] = str(Path(directory, "numba"))
         sampled = (sys.executable, "-m", "benchmarks.sampled_run", str(samples), "run")
-        wall, processor, peak = wait(sampled if is_sampled else COMMAND, environment, Path(directory, "output.txt"))
+        wall, processor, peak = wait(sampled if is_sampled else COMMAND, environment, Path(directory))
         run = Run(wall, processor, peak, _method_seconds(storage), _read_json(samples))
         if not bench.storage.exists():
             storage.rename(bench.storage)
@@ -154,23 +151,17 @@ def _run(bench: Bench, title: str, *, is_sampled: bool = False, is_first: bool =
     return run
 
 
-def wait(command: Sequence[str], environment: dict[str, str], output: Path) -> tuple[float, float, int]:
-    """Wall seconds, processor seconds and peak memory of a command."""
+def wait(command: Sequence[str], environment: dict[str, str], directory: Path) -> tuple[float, float, int]:
+    """Wall seconds, processor seconds and peak memory of a command; a directory takes its output."""
+    output, taken = directory / "output.txt", directory / "taken.json"
+    child = [sys.executable, "-m", "benchmarks.child", str(taken), *command]
     with output.open("wb") as file:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT)
-        # wait4 alone tells the peak of this child; it has no time limit of its own.
-        signal.signal(signal.SIGALRM, lambda *_: process.kill())
-        signal.alarm(TIMEOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-        signal.alarm(0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+        code = subprocess.run(child, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT).returncode
+    if code:
         last = output.read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise BenchmarkError(f"{' '.join(command)} ended with {process.returncode}:\n{last}")
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return wall, usage.ru_utime + usage.ru_stime, peak
+        raise BenchmarkError(f"{' '.join(command)} ended with {code}:\n{last}")
+    measured = _read_json(taken)
+    return measured["wall"], measured["processor"], measured["peak"]
 
 
 def _method_seconds(storage: Path) -> dict[str, float]:
