@@ -78,25 +78,27 @@ class _Tile(Channels):
         return self.at(self.data(i), self.builder.mul(line, self.size(i, 2)), channel)
 
     def _product(self, matrix: Matrix, vectors: Any) -> list[Any]:
-        """Of a matrix known beforehand with vectors; each row has a 1 or -1 first, if anywhere."""
+        """Of a matrix known beforehand with vectors: additions where a factor is 1 or -1, nothing where it is 0."""
         found = []
         for row in matrix:
-            terms = sorted(((factor, vector) for factor, vector in zip(row, vectors) if factor), key=_is_no_one)
-            total = self.zero
-            for number, (factor, vector) in enumerate(terms):
-                if number == 0 and factor == 1:
-                    total = vector
-                elif abs(factor) == 1:
-                    total = (self.builder.fadd if factor > 0 else self.builder.fsub)(total, vector)
+            terms = sorted(((factor, vector) for factor, vector in zip(row, vectors) if factor), key=_ones_first)
+            total = None
+            for factor, vector in terms:
+                if abs(factor) != 1:
+                    total = self.multiply_add(
+                        ir.Constant(self.vector, [float(factor)] * WIDTH), vector, total or self.zero
+                    )
+                elif factor < 0:
+                    total = self.builder.fsub(total or self.zero, vector)
                 else:
-                    total = self.multiply_add(ir.Constant(self.vector, [float(factor)] * WIDTH), vector, total)
+                    total = self.builder.fadd(total, vector) if total else vector
             found.append(total)
         return found
 
 
-def _is_no_one(term: tuple[Any, Any]) -> tuple[bool, bool]:
-    """Sort key: factors of 1 first, of -1 next."""
-    return term[0] != 1, term[0] != -1
+def _ones_first(term: tuple[Any, Any]) -> int:
+    """Sort key of factors with vectors: 1, then -1, then the others."""
+    return {1: 0, -1: 1}.get(term[0], 2)
 
 
 @intrinsic
