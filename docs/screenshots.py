@@ -1,7 +1,8 @@
 """Take the pictures of the README from a finished run: `python docs/screenshots.py http://127.0.0.1:3000`.
 
 Start `mnist-pipeline ui` first, or leave the address away for those of the report alone; needs Chromium and the
-test extra.
+test extra. Pages show where the results lie: run into a directory with a name to be seen, as
+MNIST_PIPELINE_STORAGE=/srv/mnist.
 """
 
 import shutil
