@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of mallopt(3)
 
 
 def describe() -> dict[str, str | int | float | None]:
@@ -34,12 +34,14 @@ def keep_freed_memory() -> None:
     """Let the allocator keep what arrays leave for the next ones, where it is that of glibc.
 
     It gives large blocks back to the system as they are freed, and each page of the next array is then made anew,
-    zeroed, at a fault of its own. Blocks of up to 32 MB, glibc's limit, come from a heap that keeps 128 MB.
+    zeroed, at a fault of its own. Blocks of up to 32 MB, glibc's limit, come from a heap that keeps 128 MB. Threads
+    share two heaps: each of their own would reserve 64 MB of address space.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, 32 << 20)
         mallopt(M_TRIM_THRESHOLD, 128 << 20)
+        mallopt(M_ARENA_MAX, 2)
 
 
 @contextlib.contextmanager
