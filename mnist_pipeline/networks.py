@@ -127,9 +127,7 @@ def _is_compiled(x: Tensor, layer: nn.Conv2d) -> bool:
 
 
 def _first_layer(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    apply: Any = _FirstLayer.apply  # torch gives it no type
-    found: Tensor = apply(x.detach().reshape(-1, SIDE, SIDE).contiguous(), layer.weight, layer.bias)
-    return found
+    return _applied(_FirstLayer, x.detach().reshape(-1, SIDE, SIDE).contiguous(), layer)
 
 
 class _FirstLayer(torch.autograd.Function):
@@ -178,8 +176,12 @@ class _FirstLayer(torch.autograd.Function):
 
 
 def _second_layer(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    apply: Any = _SecondLayer.apply  # torch gives it no type
-    found: Tensor = apply(x, layer.weight, layer.bias)
+    return _applied(_SecondLayer, x, layer)
+
+
+def _applied(function: Any, x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """What a function gives, with the layer's weights; torch gives `apply` no type."""
+    found: Tensor = function.apply(x, layer.weight, layer.bias)
     return found
 
 
@@ -211,12 +213,12 @@ class _SecondLayer(torch.autograd.Function):
 
         gradient = gradients[0].permute(0, 2, 3, 1).contiguous().numpy()
         num_kernels, num_channels, *taps = ctx.weight.shape
-        kernels = _kernel_factors(ctx.weight.permute(2, 3, 0, 1)) if ctx.needs_input_grad[0] else _NO_KERNELS
+        is_asked = ctx.needs_input_grad[0]
+        kernels = _kernel_factors(ctx.weight.permute(2, 3, 0, 1)) if is_asked else _NO_KERNELS
         groups = slices(len(gradient), IMAGES_PER_GROUP)
         kernel_sums = np.zeros((len(groups), len(KERNEL_FACTORS), num_channels, num_kernels), np.float32)
         bias_sums = np.zeros((len(groups), num_kernels), np.float32)
-        num_asked = len(gradient) if ctx.needs_input_grad[0] else 0
-        image_gradient = np.empty((num_asked, 12, 12, num_channels), np.float32)
+        image_gradient = np.empty_like(ctx.images if is_asked else ctx.images[:0])
 
         def add(group: slice) -> None:
             number = group.start // IMAGES_PER_GROUP
@@ -230,7 +232,7 @@ class _SecondLayer(torch.autograd.Function):
         of_taps = torch.from_numpy(KERNEL_FACTORS).t() @ of_factors
         by_kernel = of_taps.reshape(-1, num_kernels).t().contiguous()  # as weights lie that have channels innermost
         of_weight = by_kernel.reshape(num_kernels, *taps, num_channels).permute(0, 3, 1, 2)
-        of_images = torch.from_numpy(image_gradient).permute(0, 3, 1, 2) if num_asked else None
+        of_images = torch.from_numpy(image_gradient).permute(0, 3, 1, 2) if is_asked else None
         return of_images, of_weight, torch.from_numpy(bias_sums.sum(axis=0))
 
 
