@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Say = Callable[[str], None]
+SETTLING = 0.2  # seconds
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,12 @@ class Rounds:
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Wall seconds of a call, and what it returned."""
+    """Wall seconds of a call, and what it returned, after the threads of the one before have stopped waiting for work.
+
+    OpenBLAS's keep a core busy for up to a tenth of a second, which would be this call's loss.
+    """
     gc.collect()
+    time.sleep(SETTLING)
     start = time.perf_counter()
     returned = function()
     return time.perf_counter() - start, returned

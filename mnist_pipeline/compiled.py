@@ -41,7 +41,7 @@ class Emitter:
     context, builder, signature, arguments
         What Numba passes to an intrinsic's code generator.
     element : llvmlite type
-        `FLOAT32` or `FLOAT64`.
+        `FLOAT32`, `FLOAT64` or `INT32`.
     width : int
         Numbers in a vector.
     """
@@ -108,4 +108,4 @@ class Emitter:
 
     def _alignment(self) -> int:
         """Bytes of an element."""
-        return 4 if self.element == FLOAT32 else 8
+        return 8 if self.element == FLOAT64 else 4

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.blocks import Rows, slices
+from mnist_pipeline.blocks import Rows, in_blocks, slices
 
+NUM_DIRECTIONS = 8  # along which a covariance is verified
 ERROR_ROWS = 512  # 3 MB of float64, which stay in the cache
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the working set of a pass, whatever N is
 
@@ -40,13 +42,30 @@ def mean(images: np.ndarray | Rows) -> np.ndarray:
     ndarray of shape (n_features,), float64
         In the unit of the images. Sums of integers are exact.
     """
-    pixels = images if isinstance(images, Rows) else _as_rows(flatten(images))
-    exact = np.issubdtype(pixels.dtype, np.integer)
-    total = np.zeros(pixels.shape[1], np.int64 if exact else np.float64)
-    for block in pixels:
+    if not isinstance(images, Rows):
+        pixels = flatten(images)
+        if pixels.dtype == np.uint8:
+            return _sum_of_bytes(pixels) / len(pixels)
+        images = Rows(pixels.shape, pixels.dtype, lambda: (pixels[rows] for rows in _blocks(len(pixels))))
+    total = np.zeros(images.shape[1], np.int64 if np.issubdtype(images.dtype, np.integer) else np.float64)
+    for block in images:
+        total += block.sum(axis=0, dtype=total.dtype)
+    return total / len(images)
+
+
+def _sum_of_bytes(pixels: np.ndarray) -> np.ndarray:
+    """The sum of each column, int64; threads share the rows."""
+    total = np.zeros(pixels.shape[1], np.int64)
+    lock = threading.Lock()
+
+    def add(rows: slice) -> None:
         # 4096 bytes add up to less than 2³²; a narrow accumulator keeps the sum in vector registers.
-        total += block.sum(axis=0, dtype=np.uint32 if pixels.dtype == np.uint8 else total.dtype)
-    return total / len(pixels)
+        found = pixels[rows].sum(axis=0, dtype=np.uint32)
+        with lock:
+            np.add(total, found, out=total)
+
+    in_blocks(add, len(pixels), BLOCK_ROWS)
+    return total
 
 
 def center(images: np.ndarray, mean: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -66,8 +85,7 @@ def center(images: np.ndarray, mean: np.ndarray, out: np.ndarray | None = None) 
     pixels = flatten(images)
     centered = np.empty(pixels.shape, np.float32) if out is None else out
     mean = mean.astype(np.float32)
-    for rows in _blocks(len(pixels)):
-        np.subtract(pixels[rows], mean, out=centered[rows])
+    in_blocks(lambda rows: np.subtract(pixels[rows], mean, out=centered[rows]), len(pixels), BLOCK_ROWS)
     return centered
 
 
@@ -224,6 +242,29 @@ def score_variance_error(projections: np.ndarray, eigenvalues: np.ndarray) -> fl
     return float(np.abs(variances - eigenvalues[: len(variances)]).max() / eigenvalues[0])
 
 
+def direction_variance_error(centered: np.ndarray, covariance: np.ndarray) -> float:
+    """Largest difference between the variance of centred data along a direction, and vᵀ C v, relative to the largest.
+
+    The directions are random ones: a covariance of other data would have to agree on them by chance.
+
+    Parameters
+    ----------
+    centered : ndarray of shape (n_samples, n_features)
+    covariance : ndarray of shape (n_features, n_features)
+
+    References
+    ----------
+    R. Freivalds, "Probabilistic machines can use less running time", IFIP Congress, 1977: a product of matrices is
+    verified by multiplying vectors with it.
+    """
+    directions = np.random.default_rng(0).normal(size=(len(covariance), NUM_DIRECTIONS)).astype(np.float32)
+    directions /= np.linalg.norm(directions, axis=0)
+    along = project(centered, None, directions)
+    variances = np.einsum("ij,ij->j", along, along, dtype=np.float64) / (len(along) - 1)
+    expected = np.einsum("ij,ik,kj->j", directions, covariance, directions, optimize=True)
+    return float(np.abs(variances - expected).max() / variances.max())
+
+
 def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: np.ndarray) -> float:
     """How far the error of the training reconstruction is from the sum of the eigenvalues left out.
 
@@ -291,11 +332,6 @@ def flatten(images: np.ndarray) -> np.ndarray:
     if images.ndim < 2 or len(images) == 0:
         raise ValueError(f"images has shape {images.shape}; it must be (n_samples, 784) or (n_samples, 28, 28)")
     return images.reshape(len(images), -1)
-
-
-def _as_rows(pixels: np.ndarray) -> Rows:
-    """A matrix that lies in memory, or in a mapped file, a block at a time."""
-    return Rows((len(pixels), pixels.shape[1]), pixels.dtype, lambda: (pixels[rows] for rows in _blocks(len(pixels))))
 
 
 def _blocks(num_rows: int) -> Iterator[slice]:

@@ -204,14 +204,19 @@ def _a_mean_of_other_images(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Re
 
 @fails("covariance", "symmetric")
 def _one_triangle_alone(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
-    _changed(patch, pca, "covariance", np.triu)
+    _changed(patch, moments, "covariance", np.triu)
     return pipeline.call("covariance")
 
 
 @fails("covariance", "positive_semidefinite")
 def _a_direction_of_negative_variance(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
-    _changed(patch, pca, "covariance", lambda matrix: matrix - 1e-3 * np.trace(matrix) * np.eye(len(matrix)))
+    _changed(patch, moments, "covariance", lambda matrix: matrix - 1e-3 * np.trace(matrix) * np.eye(len(matrix)))
     return pipeline.call("covariance")
+
+
+@fails("covariance", "of_centered_data")
+def _centred_data_of_other_images(pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+    return pipeline.call("covariance", centered_data=pipeline.value("centered_data")[::2])
 
 
 def _stretches(asset: str, part: str) -> Failure:
@@ -566,7 +571,7 @@ def test_a_covariance_without_any_positive_variance_is_not_positive_semidefinite
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.result("covariance")
-    _changed(monkeypatch, pca, "covariance", lambda matrix: -matrix - np.eye(len(matrix)))
+    _changed(monkeypatch, moments, "covariance", lambda matrix: -matrix - np.eye(len(matrix)))
     assert not _check(pipeline.call("covariance"), "positive_semidefinite").passed
 
 

@@ -117,6 +117,14 @@ def test_the_covariance_is_that_of_numpy(small: Analysis) -> None:
     np.testing.assert_allclose(small.covariance, expected, rtol=0, atol=SUM_FLOAT32 * expected.max())
 
 
+def test_random_directions_tell_the_covariance_of_the_data_from_that_of_other_data(full: Analysis) -> None:
+    assert pca.direction_variance_error(full.centered, full.covariance) < 1e-5
+    assert pca.direction_variance_error(full.centered[:-6_000], full.covariance) > 1e-3
+    changed = full.covariance.copy()
+    changed[400, 401] = changed[401, 400] = changed[400, 400]  # two pixels taken for equal
+    assert pca.direction_variance_error(full.centered, changed) > 1e-4
+
+
 def test_the_covariance_is_symmetric_and_no_direction_varies_less_than_not_at_all(full: Analysis) -> None:
     np.testing.assert_array_equal(full.covariance, full.covariance.T)
     assert full.eigenvalues[-1] > -1e-6 * full.eigenvalues[0]
