@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.rcsetup import cycler
@@ -66,13 +67,13 @@ STYLE: Any = {
     "ytick.major.size": 0,
     "grid.color": GRID,
     "legend.frameon": False,
-    "figure.constrained_layout.use": True,
 }
 SHORT_NAME = 3  # characters of a class that fit in the place of a digit
 NUM_LAYERS = 12
 MATRIX_PIXELS = 400  # about as many as a matrix has in its figure
 PNG_EFFORT = 3  # of 9: a tenth larger files in half the time
 TIE_RULES = {"nearest": "ties to the nearest", "smallest": "ties to the smallest label"}
+ENLARGED = 3 / 110  # inches of a pixel of an image that is three pixels of the figure
 SQUARE = (3.2, 3.2)  # inches, of a panel with equal axes
 PREVIEW_WIDTHS = (480, 400, 320, 240, 160)
 PREVIEW_BYTES = 16_000  # Dagster keeps several copies of what the metadata holds
@@ -121,7 +122,6 @@ def side_by_side(
     columns = columns or len(panels)
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(width * columns, height * rows))
-    figure.set_layout_engine("none")
     across, upwards = width - left - RIGHT, height - below - bottom - TOP  # inches, of the axes of each
     for place, panel in enumerate(panels):
         row, column = divmod(place, columns)
@@ -245,7 +245,6 @@ def image_grid(
     inches = min(11.0, max(5.0, 1.0 * columns))
     picture, room = inches * mosaic.shape[0] / mosaic.shape[1], TOP if title else 0.0
     figure = Figure(figsize=(inches, picture + room))
-    figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, picture / (picture + room)))
     axes.imshow(mosaic, cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
     axes.set_axis_off()
@@ -261,22 +260,23 @@ def image_grid(
 @_styled
 def mean_image(mean: np.ndarray, side: int) -> Figure:
     """The mean of all images, as an image."""
-    figure, axes = _single(3.6, 3.4, "Mean of the training images")
+    figure, axes = _single((2.5, 2.5), "Mean of the training images", left=0.1, right=1.0, bottom=0.1)
     drawn = axes.imshow(mean.reshape(side, side), cmap="gray_r", vmin=0)
     axes.set_axis_off()
-    figure.colorbar(drawn, ax=axes, label="grey level (0–255)", shrink=0.85)
+    _add_color_scale(figure, drawn, "grey level (0–255)")
     return figure
 
 
 @_styled
 def matrix(values: np.ndarray, title: str, label: str) -> Figure:
     """A symmetric matrix as an image, zero in the middle of the colour scale."""
-    figure, axes = _single(5.6, 4.8, title)
+    figure, axes = _single((3.8, 3.8), title, left=0.78, right=1.15)
     limit = np.abs(values).max() or 1.0
     extent = (-0.5, len(values) - 0.5, len(values) - 0.5, -0.5)
     drawn = axes.imshow(_coarse(values), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", extent=extent)
     axes.set(xlabel="pixel (row by row)", ylabel="pixel (row by row)")
-    figure.colorbar(drawn, ax=axes, label=label, shrink=0.85)
+    _with_few_ticks(axes)
+    _add_color_scale(figure, drawn, label)
     return figure
 
 
@@ -335,7 +335,8 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], 
     seed : int
         Of the order of drawing, so that no class covers the others.
     """
-    figure, axes = _single(6.6, 5.4, f"{len(points):,} images on the first two principal components")
+    title = f"{len(points):,} images on the first two principal components"
+    figure, axes = _single((4.8, 4.5), title, left=LEFT, right=0.4 + 0.1 * max(map(len, [*names, "class"])))
     size = np.sqrt(14 if len(points) < 5_000 else 3)  # points across
     order = np.random.default_rng(seed).permutation(len(points))
     # In layers of all classes, so that none covers the others; markers of one colour at once are drawn fast.
@@ -346,6 +347,7 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], 
     axes.legend(handles=_class_handles(names), title="class", loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
     axes.grid(alpha=0.4)
+    _with_few_ticks(axes)
     return figure
 
 
@@ -401,8 +403,9 @@ def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: S
     rows = np.concatenate([originals[None].astype(float), np.clip(images, 0, 255)])
     num_rows, num_digits, height, width = rows.shape
     mosaic = rows.transpose(0, 2, 1, 3).reshape(num_rows * height, num_digits * width)
-    figure, axes = _single(7.6, 0.72 * num_rows + 0.5, "Ten digits from their first k components")
-    axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
+    size = (mosaic.shape[1] * ENLARGED, mosaic.shape[0] * ENLARGED)
+    figure, axes = _single(size, "Ten digits from their first k components", left=0.8, bottom=0.1)
+    axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks(
         [height * (row + 0.5) for row in range(num_rows)], ["original", *(f"k = {k}" for k in num_components)]
@@ -421,8 +424,10 @@ def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarra
     corners : ndarray of shape (n_digits, height, width), bool
     """
     height, width = images.shape[1:]
-    figure = Figure(figsize=(10, 2.9))
-    top, bottom = figure.subplots(2, 1)
+    across, upwards = 10.0, 10.0 * height / (width * len(images))  # inches, of a row
+    figure = Figure(figsize=(across, 2 * (upwards + TOP)))
+    share = upwards / (2 * (upwards + TOP))
+    top, bottom = figure.add_axes((0, 0.5, 1, share)), figure.add_axes((0, 0, 1, share))
     top.imshow(images.transpose(1, 0, 2).reshape(height, -1), cmap="gray_r")
     digit, y, x = np.nonzero(corners)
     top.plot(x + digit * width, y, "o", color=COLORS[2], markersize=4, fillstyle="none")
@@ -771,11 +776,23 @@ def _class_handles(names: Sequence[str], marks: Sequence[str] = "o") -> list[Lin
     ]
 
 
-def _single(width: float, height: float, title: str) -> tuple[Figure, Axes]:
+def _single(
+    size: tuple[float, float], title: str, *, left: float, right: float = RIGHT, bottom: float = BOTTOM
+) -> tuple[Figure, Axes]:
+    """A figure of axes of so many inches, with margins in inches."""
+    width, height = left + size[0] + right, bottom + size[1] + TOP
     figure = Figure(figsize=(width, height))
-    axes = figure.add_subplot()
+    axes = figure.add_axes((left / width, bottom / height, size[0] / width, size[1] / height))
     axes.set_title(title)
     return figure, axes
+
+
+def _add_color_scale(figure: Figure, drawn: ScalarMappable, label: str) -> None:
+    """A scale of the colours in the margin right of the axes, a little lower than they are."""
+    box, width = figure.axes[0].get_position(), figure.get_figwidth()
+    scale = figure.add_axes((box.x1 + 0.14 / width, box.y0 + 0.08 * box.height, 0.12 / width, 0.84 * box.height))
+    figure.colorbar(drawn, cax=scale, label=label)
+    _with_few_ticks(scale)
 
 
 def _with_few_ticks(axes: Axes) -> None:
