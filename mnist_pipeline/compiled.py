@@ -9,13 +9,14 @@ Numba's cache looks at the file of the cached function alone: after a change her
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import extending
-from numba.core import cgutils
+from numba.core import cgutils, event
 
 BOOLEAN, BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
@@ -26,6 +27,29 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 intrinsic: Any = extending.intrinsic
 ir_function: Any = cgutils.get_or_insert_function
 alloca: Any = cgutils.alloca_once_value
+
+
+class _Leftovers(event.Listener):
+    """Drop what compiling leaves, as it ends: errors that Numba meets and keeps hold the frames of all who called.
+
+    And with them the arrays that these worked on, until Python searches for garbage that has long been there.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0  # what is compiled has what it calls compiled; one thread at a time does
+
+    def on_start(self, event: Any) -> None:
+        """Compiling begins."""
+        self.depth += 1
+
+    def on_end(self, event: Any) -> None:
+        """Compiling ends."""
+        self.depth -= 1
+        if self.depth == 0:
+            gc.collect(1)  # in a run, what is older is older than the code
+
+
+event.register("numba:compile", _Leftovers())  # type: ignore[no-untyped-call]  # Numba ships no types
 
 
 def compiled(**options: Any) -> Callable[[_Function], _Function]:
