@@ -25,7 +25,7 @@ def write(path: Path, sections: Sequence[Section]) -> None:
     bars = [bar for section in sections for row in section.rows if (bar := _bar(row))]
     curves = next((section.details["curves"] for section in sections if "curves" in section.details), None)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(13, 6.2) if curves else (7.5, 6.2))
+        figure = Figure(figsize=(13, 6.2) if curves else (7.5, 6.2), layout="constrained")
         grid = figure.add_gridspec(1, 2 if curves else 1, width_ratios=(1.15, 1) if curves else None)
         _bars(figure.add_subfigure(grid[0]).subplots(), bars)
         if curves:
