@@ -22,7 +22,6 @@ MAX_BYTE = 255
 EXACT_BITS = 24  # integers up to 2²⁴ are float32 numbers
 FLOAT64_BITS = 53  # and up to 2⁵³ float64 numbers
 BLOCK_ROWS = (1 << EXACT_BITS) // MAX_BYTE**2  # 258: the most rows whose sums of products stay exact
-BYTES_AT_ONCE = 16  # what the number of pixels must be a multiple of for them to be multiplied as bytes
 MAX_COUNT = np.iinfo(np.int64).max // MAX_BYTE**2  # 1.4·10¹⁴ images: beyond it, sums of products leave int64
 
 
@@ -68,16 +67,16 @@ def moments(images: np.ndarray, num_threads: int | None = None) -> Moments:
     pixels = flatten(images)
     if pixels.dtype != np.uint8:
         raise ValueError(f"images has type {pixels.dtype}; exact sums need uint8")
-    if pixels.shape[1] % BYTES_AT_ONCE == 0 and _multiplies_bytes():
+    if _multiplies_bytes(pixels.shape[1]):
         return _of_bytes(pixels, num_threads or num_cores())
     return Moments(np.array(len(pixels)), pixels.sum(axis=0, dtype=np.int64), _products_in_float32(pixels))
 
 
-def _multiplies_bytes() -> bool:
-    """Whether the processor has an instruction for products of bytes."""
+def _multiplies_bytes(num_features: int) -> bool:
+    """Whether the processor has an instruction for products of bytes, whose registers so many pixels fill."""
     from mnist_pipeline import moments_kernels
 
-    return moments_kernels.IS_AVAILABLE
+    return moments_kernels.IS_AVAILABLE and num_features % moments_kernels.WIDTH == 0
 
 
 def _of_bytes(pixels: np.ndarray, num_threads: int) -> Moments:

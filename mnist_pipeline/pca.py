@@ -238,7 +238,7 @@ def score_variance_error(projections: np.ndarray, eigenvalues: np.ndarray) -> fl
         Of centred data.
     eigenvalues : ndarray of shape (n_features,)
     """
-    variances = np.einsum("ij,ij->j", projections, projections, dtype=np.float64) / (len(projections) - 1)
+    variances = _variances(projections)
     return float(np.abs(variances - eigenvalues[: len(variances)]).max() / eigenvalues[0])
 
 
@@ -260,7 +260,7 @@ def direction_variance_error(centered: np.ndarray, covariance: np.ndarray) -> fl
     directions = np.random.default_rng(0).normal(size=(len(covariance), NUM_DIRECTIONS)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=0)
     along = project(centered, None, directions)
-    variances = np.einsum("ij,ij->j", along, along, dtype=np.float64) / (len(along) - 1)
+    variances = _variances(along)
     expected = np.einsum("ij,ik,kj->j", directions, covariance, directions, optimize=True)
     return float(np.abs(variances - expected).max() / variances.max())
 
@@ -332,6 +332,11 @@ def flatten(images: np.ndarray) -> np.ndarray:
     if images.ndim < 2 or len(images) == 0:
         raise ValueError(f"images has shape {images.shape}; it must be (n_samples, 784) or (n_samples, 28, 28)")
     return images.reshape(len(images), -1)
+
+
+def _variances(projections: np.ndarray) -> np.ndarray:
+    """Variance along each direction that centred data was projected on, float64."""
+    return np.asarray(np.einsum("ij,ij->j", projections, projections, dtype=np.float64) / (len(projections) - 1))
 
 
 def _blocks(num_rows: int) -> Iterator[slice]:

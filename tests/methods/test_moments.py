@@ -53,7 +53,7 @@ def test_a_processor_without_products_of_bytes_gives_the_same(
     images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = moments(images)
-    monkeypatch.setattr(methods, "_multiplies_bytes", lambda: False)
+    monkeypatch.setattr(methods, "_multiplies_bytes", lambda num_features: False)
     assert all(np.array_equal(a, b) for a, b in zip(usual, moments(images), strict=True))
 
 
