@@ -26,7 +26,7 @@ test-scale: $(VENV)/installed-scale  ## Run the graph on Ray, Dask, PostgreSQL a
 	@$(BIN)/python -m pytest -s tests/scale $(ARGS)
 
 fuzz: $(VENV)/installed-test  ## Try the reader on 100,000 malformed data sets (5 minutes)
-	@$(BIN)/python -m pytest tests/methods/test_datasets_fuzz.py --fuzz-cases 100000
+	@$(BIN)/python -m pytest tests/data/test_datasets_fuzz.py --fuzz-cases 100000
 
 lint: $(VENV)/installed-test  ## Lint, check formatting and types
 	@$(BIN)/ruff check .

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import dagster as dg
 import pandas as pd
 
-from assets import data_sets, storage
-from assets.checks import at_most, checks
 from assets.evaluation import ACROSS, GROUP, MODELS, origin
-from assets.results import result, stopwatch
 from mnist_pipeline.evaluation import Evaluation
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.checks import at_most, checks
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.storage import storage
 
 COLUMNS = ["data_set", "title", "model", "accuracy", "interval_low", "interval_high", "errors", "total"]
 CHECKS = {

@@ -6,12 +6,14 @@ from datetime import timedelta
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from assets import data_sets, digits, exclusive, expanded, settings
+from assets import digits, expanded
 from assets.evaluation import MODELS
-from assets.inbox import Inbox, Look
 from assets.serving import PICTURES, inbox_predictions
-from assets.shards import GROUP as EXPANDED
-from mnist_pipeline.datasets import DatasetError
+from mnist_pipeline.data.datasets import DatasetError
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph import data_sets, run_lock
+from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
+from mnist_pipeline.runtime.inbox import Inbox, Look
 
 GROUPS = ("digits", "pca", "harris", "knn", "softmax", "networks", "evaluation", "serving", EXPANDED)
 DAY_SECONDS = 24 * 60 * 60
@@ -56,7 +58,7 @@ every_data_set = dg.define_asset_job(
 expanded_shards = dg.define_asset_job(
     "expanded_shards",
     of_a_fold,
-    executor_def=exclusive.one_at_a_time(dg.in_process_executor),
+    executor_def=run_lock.one_at_a_time(dg.in_process_executor),
     description="Materialize what is said of a fold of the expanded set.",
 )
 inbox_job = dg.define_asset_job(
@@ -182,7 +184,7 @@ def _due(instance: dg.DagsterInstance, accepted: Sequence[str]) -> list[tuple[st
     A run counts once it is asked for, unless its process was killed: that says nothing against the picture, up to a
     number of times.
     """
-    exclusive.end_leftovers(instance)
+    run_lock.end_leftovers(instance)
     done = instance.get_materialized_partitions(inbox_predictions.key)
     runs = runs_of_pictures(instance, [key for key in accepted if key not in done])
     return [

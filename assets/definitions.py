@@ -12,7 +12,6 @@ import dagster as dg
 from assets import (
     across,
     automation,
-    data_sets,
     digits,
     evaluation,
     expanded,
@@ -22,14 +21,15 @@ from assets import (
     pca,
     robustness,
     serving,
-    settings,
     softmax,
-    steps,
 )
-from assets.exclusive import one_at_a_time
-from assets.io_manager import StorageIOManager
-from assets.seed import Seed
-from assets.versions import with_code_versions
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.executors import steps
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.code_versions import with_code_versions
+from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
+from mnist_pipeline.runtime.graph.run_lock import one_at_a_time
+from mnist_pipeline.runtime.graph.seed import Seed
 
 MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, robustness, serving)
 REPORT = dg.AssetKey("evaluation_report")

@@ -10,11 +10,19 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from assets import data_sets
-from assets.checks import at_least, between, checks, exactly
-from assets.results import result, stopwatch
-from mnist_pipeline import datasets
-from mnist_pipeline.datasets import MNIST_LAYOUT, NUM_CLASSES, DatasetError, DigitSet, Layout, Split, UnreadableError
+from mnist_pipeline.data import datasets
+from mnist_pipeline.data.datasets import (
+    MNIST_LAYOUT,
+    NUM_CLASSES,
+    DatasetError,
+    DigitSet,
+    Layout,
+    Split,
+    UnreadableError,
+)
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.checks import at_least, between, checks, exactly
+from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 GROUP = "digits"
 LOADED = {
@@ -62,7 +70,7 @@ def raw_mnist():
 
 
 def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[Any]:
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     located = data_sets.current()
     directory, layout, names = located.directory, located.known.layout, located.known.class_names
@@ -110,7 +118,7 @@ def test_digits(raw_mnist: pd.DataFrame):
 @dg.asset(group_name=GROUP, kinds={"numpy"})
 def digit_images(train_digits: DigitSet):
     """The first training image of each class, uint8 (10, 28, 28)."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     names = data_sets.current().known.class_names
     with stopwatch() as watch:

@@ -11,17 +11,20 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from assets import data_sets, storage
-from assets.checks import Measured, at_least, at_most, checks, exactly
 from assets.harris import clearest_places
 from assets.knn import accuracy_by_k
 from assets.networks import build, layer_rows
-from assets.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
-from assets.results import SECONDS, result, stopwatch
-from mnist_pipeline import datasets, evaluation, machine, softmax
-from mnist_pipeline.datasets import NUM_CLASSES, DigitSet
+from mnist_pipeline import evaluation, softmax
+from mnist_pipeline.data import datasets
+from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.evaluation import MODEL_TITLES, Champion, Comparison, Evaluation
 from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly
+from mnist_pipeline.runtime.graph.results import SECONDS, result, stopwatch
+from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.utils import machine
 
 GROUP = "evaluation"
 MODELS = {
@@ -62,7 +65,7 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
         check_specs=checks(f"{model}_evaluation", EVALUATED),
     )
     def evaluated(predictions: Any, test_digits: DigitSet):
-        from mnist_pipeline import figures
+        from mnist_pipeline.report import figures
 
         names = data_sets.current().known.class_names
         with stopwatch() as watch:
@@ -137,7 +140,7 @@ def model_comparison(
     test_digits: DigitSet,
 ):
     """The models side by side, the exact McNemar test for each pair, and the test digits that all miss."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     evaluations = dict(zip(MODELS, (knn_evaluation, softmax_evaluation, mlp_evaluation, cnn_evaluation), strict=True))
     labels = (

@@ -9,21 +9,23 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.checks import at_least, at_most, checks, exactly
 from assets.knn import TieBreak
 from assets.networks import TRAINED, TrainingConfig, build, report_epoch, resolve_recipe, trained
 from assets.pca import CHECKS as DECOMPOSED
 from assets.pca import drawn, held, positive_semidefinite
-from assets.records import Neighbors, Network, SoftmaxModel
-from assets.results import result, stopwatch
-from assets.seed import Seed
-from assets.shards import FOLDS, GROUP, MADE_FROM, Shards, number_of
 from assets.softmax import CHECKS as FITTED
 from assets.softmax import described, measured, passes
-from mnist_pipeline import counts, evaluation, expansion, moments, neighbor_shards, pca, softmax
-from mnist_pipeline.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
-from mnist_pipeline.neighbor_shards import ShardNeighbors
+from mnist_pipeline import counts, evaluation, moments, pca, softmax
+from mnist_pipeline.data import expansion
+from mnist_pipeline.data.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
+from mnist_pipeline.knn import shards as neighbor_shards
+from mnist_pipeline.knn.shards import ShardNeighbors
 from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.records import Neighbors, Network, SoftmaxModel
+from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.runtime.graph.shards import FOLDS, GROUP, MADE_FROM, Shards, number_of
 
 CHECKS = {
     "expanded_digits": {
@@ -150,7 +152,7 @@ def expanded_moments(expanded_digits: DigitSet):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_mean", CHECKS["expanded_mean"]))
 def expanded_mean(expanded_moments: Shards, train_digits: DigitSet):
     """Mean of each pixel over the whole expanded set, float64 (784,), each correctly rounded."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     with stopwatch() as watch:
         whole = moments.total(expanded_moments)
@@ -168,7 +170,7 @@ def expanded_mean(expanded_moments: Shards, train_digits: DigitSet):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_covariance", CHECKS["expanded_covariance"]))
 def expanded_covariance(expanded_moments: Shards):
     """Sample covariance of the pixels over the whole expanded set, float64 (784, 784), each entry correctly rounded."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     with stopwatch() as watch:
         matrix = moments.covariance(moments.total(expanded_moments))
@@ -293,7 +295,7 @@ def expanded_knn(expanded_neighbors: Shards, test_digits: DigitSet, config: Expa
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_softmax", CHECKS["expanded_softmax"]))
 def expanded_softmax(expanded_digits: Shards, test_digits: DigitSet, config: ExpandedSoftmaxConfig, seed: Seed):
     """Softmax regression by SGD, one image an update, on the whole expanded set, fold after fold."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     records, on_epoch = passes(config.epochs)
     with stopwatch() as watch:

@@ -4,10 +4,10 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from assets.checks import at_least, at_most, checks
-from assets.records import Corners
-from assets.results import result, stopwatch
 from mnist_pipeline import harris
+from mnist_pipeline.records import Corners
+from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
+from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 GROUP = "harris"
 CHECKS = {
@@ -37,7 +37,7 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     The nine rows of G are the gradients around a pixel, so the eigenvectors of M are their principal
     components: two large eigenvalues mean variation in two directions, a corner.
     """
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     with stopwatch() as watch:
         found = _find(digit_images, config)

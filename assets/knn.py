@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets import data_sets
-from assets.checks import checks, exactly
-from assets.records import Neighbors
-from assets.results import result, stopwatch
-from assets.seed import Seed
 from mnist_pipeline import evaluation, knn
-from mnist_pipeline.datasets import DigitSet
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.records import Neighbors
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.checks import checks, exactly
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.seed import Seed
 
 GROUP = "knn"
 NUM_CHECKED = 100
@@ -80,7 +80,7 @@ def knn_predictions(
     knn_index: dict[str, np.ndarray], test_digits: DigitSet, train_digits: DigitSet, config: KNNConfig, seed: Seed
 ):
     """The nearest training images of each test image, their exact squared distances, and the majority label."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     kept = max(min(NUM_KEPT, len(train_digits.labels)), config.num_neighbors)
     with stopwatch() as watch:
@@ -144,7 +144,7 @@ def _shown(
     found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet
 ) -> tuple[np.ndarray, list[str], np.ndarray, list[list[str]]]:
     """Wrongly read test images, and their nearest training images, with captions."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     names = data_sets.current().known.class_names
     wrong = wrong[:NUM_ERRORS_SHOWN]

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets import data_sets
-from assets.checks import Measured, at_least, at_most, checks, exactly, loss_falls
-from assets.records import Network, Predictions
-from assets.results import progress, result, stopwatch
-from assets.seed import Seed
-from mnist_pipeline import machine
-from mnist_pipeline.datasets import IMAGE_SIDE, NUM_CLASSES, DigitSet
+from mnist_pipeline.data.datasets import IMAGE_SIDE, NUM_CLASSES, DigitSet
+from mnist_pipeline.records import Network, Predictions
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, loss_falls
+from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
+from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.utils import machine
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,7 +122,8 @@ def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition
 
 def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed: Seed) -> dg.MaterializeResult[Any]:
     with machine.importing():
-        from mnist_pipeline import figures, networks, training
+        from mnist_pipeline import networks, training
+        from mnist_pipeline.report import figures
 
     recipe = resolve_recipe(name, config)
     model = training.build(build, name, seed=seed.value)
@@ -247,7 +248,7 @@ cnn_predictions = _predictions_asset(
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("cnn_kernels", CHECKS["cnn_kernels"]))
 def cnn_kernels(cnn_model: Network):
     """The 32 first-layer kernels of the convolutional network, float32 (32, 5, 5)."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     with stopwatch() as watch:
         kernels = next(array for array in cnn_model.weights.values() if array.ndim == 4)[:, 0]
@@ -282,7 +283,7 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet):
 
 def _drawn(errors: pd.DataFrame, images: np.ndarray) -> "Figure":
     """The worst errors as a grid of images, captioned."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     shown, names = errors.head(NUM_ERRORS_SHOWN), data_sets.current().known.class_names
     return figures.image_grid(

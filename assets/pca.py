@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from assets import data_sets
-from assets.checks import Measured, at_least, at_most, checks, exactly
-from assets.records import Reconstructions
-from assets.results import result, stopwatch
 from mnist_pipeline import moments, pca
-from mnist_pipeline.datasets import IMAGE_SIDE, DigitSet
+from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.records import Reconstructions
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly
+from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +68,7 @@ class ReconstructionsConfig(dg.Config):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("data_mean", CHECKS["data_mean"]))
 def data_mean(train_digits: DigitSet):
     """Mean of each pixel over the training images, m = Σ xᵢ / N, float64 (784,)."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     with stopwatch() as watch:
         mean = pca.mean(train_digits.images)
@@ -103,7 +103,7 @@ def covariance(train_digits: DigitSet, centered_data: np.ndarray):
 
     Computed from exact sums over the bytes themselves, each entry rounded once; the centred data verifies it.
     """
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     with stopwatch() as watch:
         matrix = moments.covariance(moments.moments(train_digits.images))
@@ -152,7 +152,7 @@ def eigendecomposition(covariance: np.ndarray):
 
 def drawn(decomposition: Eigendecomposition) -> "dict[str, Figure]":
     """The eigenvalues with the cumulative share of variance, and the leading eigenvectors."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     values, vectors = decomposition
     shown = min(NUM_EIGENVECTORS_SHOWN, len(values))
@@ -179,7 +179,7 @@ def projections(
     config: ProjectionsConfig,
 ):
     """Training data on the leading components, P = (X − m) V_k, float32 (N, k)."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     values, vectors = eigendecomposition
     with stopwatch() as watch:
@@ -212,7 +212,7 @@ def reconstructions(
     config: ReconstructionsConfig,
 ):
     """The ten digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the error on the test images."""
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     values, vectors = eigendecomposition
     ks = sorted(set(config.num_components))

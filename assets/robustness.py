@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.checks import Measured, at_most, checks
 from assets.evaluation import GROUP, MODELS, held_to_floor
 from assets.knn import tie_break_of
 from assets.networks import build
-from assets.records import Neighbors, Network, Predictions, SoftmaxModel
-from assets.results import result, stopwatch
 from mnist_pipeline import evaluation
-from mnist_pipeline.datasets import DigitSet
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.records import Neighbors, Network, Predictions, SoftmaxModel
+from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks
+from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 if TYPE_CHECKING:
     from mnist_pipeline.robustness import Reader
@@ -50,7 +50,8 @@ def robustness(
     config: RobustnessConfig,
 ):
     """Accuracy of each model on test images that were moved, turned, resized, rewritten and badly photographed."""
-    from mnist_pipeline import figures, robustness
+    from mnist_pipeline import robustness
+    from mnist_pipeline.report import figures
 
     digits = DigitSet(*(array[: config.num_images] for array in test_digits))
     predictions = (knn_predictions, softmax_predictions, mlp_predictions, cnn_predictions)

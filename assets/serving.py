@@ -8,19 +8,23 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets import data_sets, settings, storage
-from assets.checks import at_least, checks
 from assets.evaluation import MODELS, above_floor
-from assets.inbox import Inbox
-from assets.records import Neighbors, Network, Predictions, SoftmaxModel
-from assets.results import result, stopwatch
-from assets.seed import Seed
-from assets.storage import StorageError
-from mnist_pipeline import contact_sheet, evaluation, recognition
-from mnist_pipeline.datasets import DigitSet
+from mnist_pipeline import evaluation
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Champion, Evaluation
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.recognition import NUM_NEIGHBORS_SHOWN, Reading, Recognizer
+from mnist_pipeline.recognition import contact_sheet
+from mnist_pipeline.recognition import recognizer as recognition
+from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading, Recognizer
+from mnist_pipeline.records import Neighbors, Network, Predictions, SoftmaxModel
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.checks import at_least, checks
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.runtime.inbox import Inbox
+from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.runtime.storage.storage import StorageError
 
 GROUP = "serving"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")

@@ -4,13 +4,13 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from assets import data_sets
-from assets.checks import Measured, at_most, checks, loss_falls
-from assets.records import Predictions, SoftmaxModel
-from assets.results import progress, result, stopwatch
-from assets.seed import Seed
 from mnist_pipeline import softmax
-from mnist_pipeline.datasets import IMAGE_SIDE, DigitSet
+from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
+from mnist_pipeline.records import Predictions, SoftmaxModel
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks, loss_falls
+from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
+from mnist_pipeline.runtime.graph.seed import Seed
 
 GROUP = "softmax"
 NUM_CHECKED = 10
@@ -36,7 +36,7 @@ def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed):
 
     The gradient of the cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
     """
-    from mnist_pipeline import figures
+    from mnist_pipeline.report import figures
 
     records, on_epoch = passes(config.epochs)
     with stopwatch() as watch:

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import environment, plot, table
 from benchmarks.bench import FASHION, Bench
-from mnist_pipeline.datasets import DatasetError
+from mnist_pipeline.data.datasets import DatasetError
 
 # In this order: the pipeline is compared with what the others measured, and torch's threads are loaded late.
 SECTIONS = ("knn", "softmax", "pca", "growth", "training", "pipeline", "answering")

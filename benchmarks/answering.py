@@ -16,18 +16,17 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from assets import storage
 from benchmarks.bench import ROOT, Bench
 from benchmarks.pipeline import COMMAND, fill, wait
 from benchmarks.table import Row, Section, at_least, at_most, seconds
 from benchmarks.timing import Ratio
 from mnist_pipeline.evaluation import wilson_interval
-from mnist_pipeline.recognition import Recognizer
+from mnist_pipeline.recognition.recognizer import Recognizer
+from mnist_pipeline.runtime.storage import storage
 
 sys.path.append(str(ROOT / "tests"))
-import handwriting
-import nondigits
-import reading
+from generators import handwriting, nondigits
+from support import reading
 
 SEED = 2_026
 NUM_PICTURES = 10

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mnist_pipeline.datasets import DigitSet, load_digits
+from mnist_pipeline.data.datasets import DigitSet, load_digits
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mnist_pipeline import machine
+from mnist_pipeline.utils import machine
 
 LIBRARIES = (
     "dagster", "faiss-cpu", "matplotlib", "numba", "numpy", "scikit-learn", "scipy", "threadpoolctl", "torch",

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from assets.settings import EXECUTORS, PROJECT
+from mnist_pipeline.runtime.settings import EXECUTORS, PROJECT
 
 HEADER = f"{'executor':<14}{'wall s':>8}{'start s':>9}{'steps':>7}{'idle s a step':>15}   identical"
 REPORT = "evaluation_report"  # holds times and the run's id
@@ -45,7 +45,7 @@ class Run(NamedTuple):
 def run(executor: str, directory: Path) -> Run:
     own = {name: value for name, value in os.environ.items() if not name.startswith("MNIST_PIPELINE_")}
     places = {"MNIST_PIPELINE_STORAGE": str(directory), "DAGSTER_HOME": str(directory / "dagster")}
-    command = [sys.executable, "-m", "assets", "run"]
+    command = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
     begun = time.time()
     subprocess.run(
         command,

@@ -16,7 +16,7 @@ from benchmarks import one_size
 from benchmarks.bench import Bench
 from benchmarks.table import Row, Section, at_least, at_most, seconds
 from benchmarks.timing import Ratio, Rounds, take_turns, timed
-from mnist_pipeline.datasets import DigitSet, load_digits
+from mnist_pipeline.data.datasets import DigitSet, load_digits
 from mnist_pipeline.knn import KNNClassifier
 
 K = 3

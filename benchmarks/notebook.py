@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
-from mnist_pipeline.datasets import DigitSet
+from mnist_pipeline.data.datasets import DigitSet
 
 EPOCHS = 5
 BATCH_SIZE = 64

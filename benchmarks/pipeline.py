@@ -168,7 +168,7 @@ def _method_seconds(storage: Path) -> dict[str, float]:
     """What each asset recorded with its materialization."""
     import dagster as dg
 
-    from assets.results import SECONDS
+    from mnist_pipeline.runtime.graph.results import SECONDS
 
     found = {}
     with dg.DagsterInstance.from_config(str(storage / "dagster")) as instance:

@@ -20,9 +20,11 @@ INTERVAL = 0.005
 IMPORTING = "<frozen importlib"
 COMPILING = "/numba/"
 KINDS = (
-    ("/mnist_pipeline/figures.py", "figures"),
+    ("/report/figures.py", "figures"),
     ("/matplotlib/", "figures"),
-    ("/assets/storage.py", "storage"),
+    ("/runtime/storage/", "storage"),
+    ("/mnist_pipeline/runtime/", "assets' own code"),
+    ("/mnist_pipeline/cli/", "assets' own code"),
     ("/mnist_pipeline/", "methods"),
     ("/assets/", "assets' own code"),
     ("/dagster", "orchestration"),
@@ -69,7 +71,7 @@ def main() -> None:
     sampler = Sampler()
     sampler.start()
     try:
-        from assets.cli import main as pipeline
+        from mnist_pipeline.cli.main import main as pipeline
 
         pipeline()
     finally:

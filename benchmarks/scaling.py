@@ -90,14 +90,17 @@ def one_size() -> dict[str, Any]:
     """In the process of its own: each phase's seconds, in all and fold by fold, and the peak of memory."""
     with contextlib.redirect_stdout(sys.stderr):
         start = time.perf_counter()
-        from assets import cli, exclusive, launch, settings
+        from mnist_pipeline.cli import launch
+        from mnist_pipeline.cli import main as cli
+        from mnist_pipeline.runtime import settings
+        from mnist_pipeline.runtime.graph import run_lock
 
         cli._prepare()
         import dagster as dg
 
         folds = settings.load().folds
         measured: dict[str, Any] = {"folds": folds, "images": folds * FOLD_SIZE}
-        with exclusive.turn(print), dg.DagsterInstance.get() as instance:
+        with run_lock.turn(print), dg.DagsterInstance.get() as instance:
             list(_stages(instance, launch.select_assets(DIGITS)))
             measured["start_seconds"] = time.perf_counter() - start
             for name, selection in PHASES.items():
@@ -123,7 +126,7 @@ def _phase(instance: Any, selected: Any) -> dict[str, Any]:
 
 def _stages(instance: Any, selected: Any) -> Iterator[tuple[list[float], float]]:
     """Carry out each stage as the command line does, and say how long each of its folds, or the stage, took."""
-    from assets import configuration, launch
+    from mnist_pipeline.cli import configuration, launch
 
     config = configuration.load_run_config(None, selected)
     for runs in launch.waves(instance, selected, changed=False):
@@ -224,7 +227,7 @@ def draw(path: Path, measured: Measured) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter
 
-    from mnist_pipeline.figures import COLORS, GRID, INK, STYLE
+    from mnist_pipeline.report.figures import COLORS, GRID, INK, STYLE
 
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.6), layout="constrained")

@@ -60,12 +60,12 @@ def main() -> int:
 def _store_in(storage: Path) -> None:
     """Have what follows store there, where any command prepares a Dagster instance."""
     os.environ |= {"MNIST_PIPELINE_STORAGE": str(storage), "DAGSTER_HOME": str(storage / "dagster")}
-    subprocess.run([sys.executable, "-m", "assets.cli", "prune"], cwd=ROOT, capture_output=True, check=True)
+    subprocess.run([sys.executable, "-m", "mnist_pipeline.cli", "prune"], cwd=ROOT, capture_output=True, check=True)
 
 
 def _write_slice(directory: Path) -> Path:
     """The first digits of each set as IDX files."""
-    from mnist_pipeline.datasets import load_digits
+    from mnist_pipeline.data.datasets import load_digits
 
     directory.mkdir()
     for split, name, size in (("train", "train", 2_000), ("test", "t10k", 500)):
@@ -78,7 +78,7 @@ def _write_slice(directory: Path) -> Path:
 
 def _limited() -> list[str]:
     """One run as a command, its address space limited: the first of all, which compiles and needs the most."""
-    command = [sys.executable, "-m", "assets.cli", "run"]
+    command = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
     limits = (ADDRESS_SPACE, ADDRESS_SPACE)
     with tempfile.TemporaryDirectory() as compiled:
         outcome = subprocess.run(
@@ -104,7 +104,7 @@ def _soak(num_runs: int, storage: Path) -> list[State]:
     """Whole runs in a row in this process."""
     import dagster as dg
 
-    from assets import configuration, launch
+    from mnist_pipeline.cli import configuration, launch
 
     print(f"\n{num_runs} runs in a row in one process")
     print(HEADER.format("run", "resident", "threads", "open", "stored files", "stored", "instance"))

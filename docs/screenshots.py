@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from assets import storage
-from mnist_pipeline import contact_sheet
+from mnist_pipeline.recognition import contact_sheet
+from mnist_pipeline.runtime.storage import storage
 
 HERE = Path(__file__).parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]

@@ -1,1 +1,27 @@
-"""The methods: plain functions and small classes over arrays, free of Dagster."""
+"""MNIST from raw files to an evaluation report: the methods, and the machinery under the graph in `assets`."""
+
+from typing import Any
+
+
+def read(key: str, partition: str | None = None) -> Any:
+    """The stored value of an asset, of the type that it was written with; arrays are memory-mapped.
+
+    Parameters
+    ----------
+    key : str
+        Of another data set than MNIST with its prefix: `fashion_mnist/eigendecomposition`.
+    partition : str, optional
+
+    Raises
+    ------
+    StorageError
+        If nothing is stored for it, or it is damaged.
+
+    Examples
+    --------
+    >>> from mnist_pipeline import read
+    >>> eigenvalues, eigenvectors = read("eigendecomposition")  # doctest: +SKIP
+    """
+    from mnist_pipeline.runtime.storage import storage
+
+    return storage.read(key, partition)

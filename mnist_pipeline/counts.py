@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.datasets import NUM_CLASSES, DigitSet
+from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.evaluation import confusion_matrix, wilson_interval
 
 BLOCK = 5_000  # images that a model is asked about at a time: 31 MB in double precision

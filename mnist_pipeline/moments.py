@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.blocks import in_blocks, read_only
-from mnist_pipeline.machine import num_cores
 from mnist_pipeline.pca import flatten
+from mnist_pipeline.utils.blocks import in_blocks, read_only
+from mnist_pipeline.utils.machine import num_cores
 
 MAX_BYTE = 255
 EXACT_BITS = 24  # integers up to 2²⁴ are float32 numbers
@@ -74,14 +74,14 @@ def moments(images: np.ndarray, num_threads: int | None = None) -> Moments:
 
 def _multiplies_bytes(num_features: int) -> bool:
     """Whether the processor has an instruction for products of bytes, whose registers so many pixels fill."""
-    from mnist_pipeline import moments_kernels
+    from mnist_pipeline.kernels import moments as moments_kernels
 
     return moments_kernels.IS_AVAILABLE and num_features % moments_kernels.WIDTH == 0
 
 
 def _of_bytes(pixels: np.ndarray, num_threads: int) -> Moments:
     """The moments by integer products of bytes; threads share the images."""
-    from mnist_pipeline import moments_kernels
+    from mnist_pipeline.kernels import moments as moments_kernels
 
     num_features = pixels.shape[1]
     sums, products = np.zeros(num_features, np.int64), np.zeros((num_features, num_features), np.int64)

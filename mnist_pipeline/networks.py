@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mnist_pipeline.blocks import in_blocks, slices
+from mnist_pipeline.utils.blocks import in_blocks, slices
 
 SIDE = 28  # a digit is 28×28 pixels
 IMAGES_PER_GROUP = 32  # that a thread takes at a time, and whose gradients are added up together
@@ -139,7 +139,7 @@ class _FirstLayer(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        from mnist_pipeline.network_kernels import convolve_and_pool
+        from mnist_pipeline.kernels.convolution import convolve_and_pool
 
         half = torch.is_autocast_enabled("cpu")
         rows, columns = ((length - kernel + 1) // 2 for length, kernel in zip(images.shape[1:], weight.shape[2:]))
@@ -158,7 +158,7 @@ class _FirstLayer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, Tensor]:
-        from mnist_pipeline.network_kernels import add_gradients
+        from mnist_pipeline.kernels.convolution import add_gradients
 
         given = gradients[0].permute(0, 2, 3, 1).contiguous()
         gradient = given.view(torch.uint16).numpy() if given.dtype == torch.bfloat16 else given.numpy()
@@ -193,7 +193,7 @@ class _SecondLayer(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        from mnist_pipeline.winograd_kernels import CHANNELS_OUT, STEP, convolve_and_pool
+        from mnist_pipeline.kernels.winograd import CHANNELS_OUT, STEP, convolve_and_pool
 
         images, offsets = x.detach().permute(0, 2, 3, 1).contiguous().numpy(), bias.detach().numpy()
         kernels = _kernel_factors(weight.detach().permute(2, 3, 1, 0))
@@ -209,7 +209,7 @@ class _SecondLayer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        from mnist_pipeline.winograd_kernels import KERNEL_FACTORS, add_gradients
+        from mnist_pipeline.kernels.winograd import KERNEL_FACTORS, add_gradients
 
         gradient = gradients[0].permute(0, 2, 3, 1).contiguous().numpy()
         num_kernels, num_channels, *taps = ctx.weight.shape
@@ -238,7 +238,7 @@ class _SecondLayer(torch.autograd.Function):
 
 def _kernel_factors(taps: Tensor) -> NDArray[np.float32]:
     """The factors of kernels whose rows and columns come first: (64, channels, channels)."""
-    from mnist_pipeline.winograd_kernels import KERNEL_FACTORS
+    from mnist_pipeline.kernels.winograd import KERNEL_FACTORS
 
     factors = torch.from_numpy(KERNEL_FACTORS) @ taps.flatten(0, 1).flatten(1)
     found: NDArray[np.float32] = factors.reshape(-1, *taps.shape[2:]).numpy()

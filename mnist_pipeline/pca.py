@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.blocks import Rows, in_blocks, slices
+from mnist_pipeline.utils.blocks import Rows, in_blocks, slices
 
 NUM_DIRECTIONS = 8  # along which a covariance is verified
 ERROR_ROWS = 512  # 3 MB of float64, which stay in the cache

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.deformations import Images, add_noise, affine, contrast, low_resolution, thicken
+from mnist_pipeline.data.deformations import Images, add_noise, affine, contrast, low_resolution, thicken
 
 Reader = Callable[[Images], NDArray[Any]]
 SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])  # down, up, right, left

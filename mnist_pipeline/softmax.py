@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.blocks import slices
+from mnist_pipeline.utils.blocks import slices
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
@@ -273,7 +273,9 @@ def sgd(
     One thread, so that nothing depends on how many there are.
     """
     samples, labels, W, b = _prepare(X, y, num_classes, learning_rate, epochs, seed, initial)
-    from mnist_pipeline import softmax_kernel  # here, so that importing this module does not import Numba
+    from mnist_pipeline.kernels import (
+        softmax as softmax_kernel,  # here, so that importing this module does not import Numba
+    )
 
     starts, columns, values = softmax_kernel.compress(samples)
     scale = 1 / 255 if samples.dtype == np.uint8 else 1.0

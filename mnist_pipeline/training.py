@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.adam import adam
 
-from mnist_pipeline.bisection import crossing
-from mnist_pipeline.deformations import Variation, vary
+from mnist_pipeline.data.deformations import Variation, vary
+from mnist_pipeline.utils.bisection import crossing
 
 Model = TypeVar("Model", bound=nn.Module)
 

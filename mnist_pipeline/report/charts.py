@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from mnist_pipeline import figures, pca
+from mnist_pipeline import pca
 from mnist_pipeline.evaluation import MODEL_TITLES, Calibration, Evaluation
 from mnist_pipeline.harris import Place
+from mnist_pipeline.report import figures
 from mnist_pipeline.report.document import Images
 from mnist_pipeline.robustness import Curves
 

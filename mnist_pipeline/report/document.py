@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mnist_pipeline import pca, robustness
-from mnist_pipeline.data_sets import MNIST, DataSet
+from mnist_pipeline.data.catalogue import MNIST, DataSet
 from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
 from mnist_pipeline.harris import Place
 from mnist_pipeline.report.words import comparison_in_words, disturbance_in_words, robustness_in_words

@@ -13,9 +13,9 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from mnist_pipeline.evaluation import MODEL_TITLES
-from mnist_pipeline.figures import are_long
 from mnist_pipeline.report import charts, pictures, words
 from mnist_pipeline.report.document import Images
+from mnist_pipeline.report.figures import are_long
 
 NUM_MISLED_SHOWN = 12
 NUM_EIGENVECTORS_SHOWN = 20

@@ -9,8 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets import automation, digits, settings
+from assets import automation, digits
 from assets.definitions import defs
+from mnist_pipeline.runtime import settings
 
 
 @pytest.fixture

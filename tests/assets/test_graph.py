@@ -10,8 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets import settings
 from assets.definitions import defs
+from mnist_pipeline.runtime import settings
 
 MODELS = ("knn", "softmax", "mlp", "cnn")
 GRAPH = {

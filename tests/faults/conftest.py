@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from idx import write_idx
+from support.idx import write_idx
 
-from assets.settings import PROJECT
-from mnist_pipeline.datasets import DigitSet
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.runtime.settings import PROJECT
 
 NURSERY = Path(__file__).with_name("nursery.py")
 VARIABLES = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}

@@ -46,8 +46,11 @@ def _preload() -> None:
     import scipy.stats  # noqa: F401
     import torch
 
-    from assets import configuration, launch, upkeep  # noqa: F401
-    from mnist_pipeline import figures, knn, networks, pca, softmax, training  # noqa: F401
+    from mnist_pipeline.cli import (
+        launch,
+        upkeep,  # noqa: F401
+    )
+    from mnist_pipeline.report import figures  # noqa: F401
 
     torch.set_num_threads(2)
     launch.console_job()
@@ -69,7 +72,7 @@ def _fork(request: dict[str, Any]) -> int:
         os.environ.update(request["environment"])
         if request.get("fault"):
             Fault(**request["fault"]).install()
-        from assets import cli
+        from mnist_pipeline.cli import main as cli
 
         cli.main(request["arguments"], prog_name="mnist-pipeline")
     except SystemExit as end:
@@ -156,8 +159,8 @@ class Fault:
     def install(self) -> None:
         from dagster._core.storage.event_log import SqliteEventLogStorage
 
-        from assets import files, publication
-        from assets.io_manager import StorageIOManager
+        from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
+        from mnist_pipeline.runtime.storage import files, publication
 
         def what(path: Path) -> str:
             return "manifest" if path.parent.name == publication.MANIFESTS else "file"

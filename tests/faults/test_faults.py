@@ -20,10 +20,10 @@ from typing import Any, TypeVar
 import dagster as dg
 import pytest
 
-from assets import publication
-from assets.launch import select_assets
-from assets.publication import Manifest
-from assets.storage import Storage
+from mnist_pipeline.cli.launch import select_assets
+from mnist_pipeline.runtime.storage import publication
+from mnist_pipeline.runtime.storage.publication import Manifest
+from mnist_pipeline.runtime.storage.storage import Storage
 
 from .conftest import COUNTED, Ended, Nursery
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from assets import publication
-from assets.settings import PROJECT
-from assets.storage import Storage
+from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.storage import publication
+from mnist_pipeline.runtime.storage.storage import Storage
 
 from .conftest import COUNTED, Nursery
 from .test_faults import KEYS, manifests
@@ -111,7 +111,7 @@ def test_the_steps_of_a_run_in_many_processes_end_with_it(
     variables = {"MNIST_PIPELINE_DATA": str(slices[0]), "MNIST_PIPELINE_STORAGE": str(storage)}
     variables |= {"MNIST_PIPELINE_EXECUTOR": "multiprocess", "DAGSTER_HOME": str(storage / "dagster")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "assets", "run"],
+        [sys.executable, "-m", "mnist_pipeline.cli", "run"],
         cwd=PROJECT,
         env={**os.environ, **variables},
         stdout=subprocess.PIPE,

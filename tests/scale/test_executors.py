@@ -13,9 +13,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import Server, command, data_versions, free_port, missing, started, variables
+from support.servers import Server, command, data_versions, free_port, missing, started, variables
 
-from assets import settings, workers
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.executors import workers
 
 MODULES = {"ray": "ray", "dask": "distributed"}
 REPORT = "evaluation_report"  # holds times and the run's id

@@ -30,18 +30,22 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner, Result
-from idx import write_idx
-from values import ARRAYS, EVERY_KIND, NAMED, PLAIN, REPORT, TABLE, assert_same_arrays
+from support.idx import write_idx
+from support.values import ARRAYS, EVERY_KIND, NAMED, PLAIN, REPORT, TABLE, assert_same_arrays
 
 boto3 = pytest.importorskip("boto3", reason="pip install 'mnist-pipeline[test-scale]'")
 moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-pipeline[test-scale]'")
 
 from moto.s3.models import s3_backends  # noqa: E402
 
-from assets import cli, draw, exclusive, launch, lease, objects, places, publication, storage  # noqa: E402
-from assets.settings import PROJECT  # noqa: E402
-from assets.storage import Storage, StorageError  # noqa: E402
-from mnist_pipeline.datasets import DigitSet  # noqa: E402
+from mnist_pipeline.cli import launch  # noqa: E402
+from mnist_pipeline.cli import main as cli  # noqa: E402
+from mnist_pipeline.data.datasets import DigitSet  # noqa: E402
+from mnist_pipeline.runtime.graph import run_lock  # noqa: E402
+from mnist_pipeline.runtime.settings import PROJECT  # noqa: E402
+from mnist_pipeline.runtime.storage import contents, lease, objects, publication, storage  # noqa: E402
+from mnist_pipeline.runtime.storage.storage import Storage, StorageError  # noqa: E402
+from mnist_pipeline.runtime.ui import draw  # noqa: E402
 
 BUCKET = "results"
 ACCOUNT = "123456789012"
@@ -328,7 +332,7 @@ class Fault:
                 if self.when == "after":
                     real(*arguments, **named)
                 self.dead = self.how == "killed"
-                raise Killed if self.dead else places.UnavailableError("no answer")
+                raise Killed if self.dead else contents.UnavailableError("no answer")
             return real(*arguments, **named)
 
         return asked
@@ -356,7 +360,7 @@ def test_a_fault_at_any_request_leaves_the_whole_old_or_the_whole_new_value(
             fault.install(monkeypatch)
             try:
                 stored.write(key, new, pictures["new"])
-            except (Killed, places.UnavailableError):
+            except (Killed, contents.UnavailableError):
                 assert fault.happened
         happened = fault.happened
         outcomes.append(_whole(address, key, {"old": old, "new": new}, pictures, elsewhere))
@@ -489,7 +493,7 @@ def test_who_has_lost_the_lease_writes_nothing_any_more(
         store.put(address, ".lock", json.dumps(other).encode())
         lease._held[os.getpid(), address]._thread.join(30)  # which ends as it finds another holder
         with pytest.raises(
-            places.UnavailableError, match=r"lost its turn at s3://.*: it was taken over by process 7 on"
+            contents.UnavailableError, match=r"lost its turn at s3://.*: it was taken over by process 7 on"
         ):
             stored.write("data_mean", np.ones(784))
     after = store.objects(address)
@@ -502,7 +506,7 @@ def test_who_could_not_renew_in_time_writes_nothing_any_more(address: str, monke
     with stored.turn(pytest.fail):
         now = lease._clock()
         monkeypatch.setattr(lease, "_clock", lambda: now + lease.SECONDS)
-        with pytest.raises(places.UnavailableError, match="for 45 seconds it could not be renewed"):
+        with pytest.raises(contents.UnavailableError, match="for 45 seconds it could not be renewed"):
             stored.write("data_mean", np.ones(784))
 
 
@@ -590,7 +594,7 @@ def own(runs: tuple[Run, Run], store: Store, tmp_path: Path, monkeypatch: pytest
 
 def _start(variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "assets", *arguments],
+        [sys.executable, "-m", "mnist_pipeline.cli", *arguments],
         cwd=PROJECT,
         env={**os.environ, **variables, "PYTHONPATH": str(PROJECT), "OMP_WAIT_POLICY": "PASSIVE"},
         stdout=subprocess.PIPE,
@@ -806,11 +810,11 @@ def test_a_store_that_goes_away_during_a_run_is_told_as_such_and_not_as_damage(
     finished: Run, monkeypatch: pytest.MonkeyPatch, elsewhere: Callable[[object], Storage]
 ) -> None:
     def gone(*_: Any, **__: Any) -> Any:
-        raise places.UnavailableError("s3://results/finished can't be used: the store does not answer")
+        raise contents.UnavailableError("s3://results/finished can't be used: the store does not answer")
 
     monkeypatch.setattr(objects.Objects, "head", gone)
     monkeypatch.setattr(objects.Objects, "download", gone)
     result = CliRunner().invoke(cli.main, ["run", "--changed"])
     assert result.exit_code == 1
     assert result.output == "Error: s3://results/finished can't be used: the store does not answer\n"
-    assert exclusive.storage.current().holder() is None
+    assert run_lock.storage.current().holder() is None

@@ -12,10 +12,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from conftest import PASSWORD, Server, command, data_versions, free_port, started, variables
+from support.servers import PASSWORD, Server, command, data_versions, free_port, started, variables
 
-from assets import database, exclusive, settings
-from assets.settings import PROJECT
+from mnist_pipeline.runtime import database, settings
+from mnist_pipeline.runtime.graph import run_lock
+from mnist_pipeline.runtime.settings import PROJECT
 
 NUM_RUNS = 3
 QUICK = ["run", "--select", "+key:data_mean"]
@@ -77,7 +78,7 @@ def test_a_run_of_another_machine_is_seen_to_live_and_then_to_be_gone(
     _configured(address, home, monkeypatch)
     code = (
         "import sys; from assets import exclusive\n"
-        "with exclusive.alive() as tags: print(tags[exclusive.PROCESS_TAG], flush=True); sys.stdin.read()"
+        "with run_lock.alive() as tags: print(tags[run_lock.PROCESS_TAG], flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -91,14 +92,14 @@ def test_a_run_of_another_machine_is_seen_to_live_and_then_to_be_gone(
     token = other.stdout.readline().strip()
     with dg.DagsterInstance.from_config(str(home)) as instance:
         run = dg.DagsterRun(
-            "everything", str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED, tags={exclusive.PROCESS_TAG: token}
+            "everything", str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED, tags={run_lock.PROCESS_TAG: token}
         )
         instance.add_run(run)
-        assert exclusive.end_leftovers(instance) == 0
+        assert run_lock.end_leftovers(instance) == 0
         other.kill()
         other.communicate()
         deadline = time.monotonic() + 10  # the server sees the connection end in its own time
-        while not (ended := exclusive.end_leftovers(instance)):
+        while not (ended := run_lock.end_leftovers(instance)):
             assert time.monotonic() < deadline
         assert ended == 1
         stored = instance.get_run_by_id(run.run_id)

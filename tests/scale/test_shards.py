@@ -11,9 +11,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import command, data_versions, started, variables
+from support.servers import command, data_versions, started, variables
 
-from assets.exclusive import PROCESS_TAG
+from mnist_pipeline.runtime.graph.run_lock import PROCESS_TAG
 
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
 EXPANDED = "group:expanded"

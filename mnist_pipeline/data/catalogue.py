@@ -1,0 +1,149 @@
+"""The data sets that are known by name: what their classes are called, how their files lie, who publishes them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_pipeline.data import datasets
+from mnist_pipeline.data.datasets import (
+    CLASS_NAMES,
+    EMNIST_DIGITS_LAYOUT,
+    MNIST_LAYOUT,
+    NUM_CLASSES,
+    QMNIST_LAYOUT,
+    DatasetError,
+    Layout,
+    Split,
+    UnreadableError,
+)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What is known of a data set of 28×28 images in ten classes.
+
+    Attributes
+    ----------
+    name : str
+        As in settings and commands: lower case, digits and hyphens.
+    title : str
+        As in sentences.
+    class_names : tuple of 10 str
+        In letters that Matplotlib's own font has.
+    layout : Layout
+        How its files are named, and what lies in them.
+    noun, nouns : str
+        What an image shows, one and several.
+    heading : str
+        Of the page on it.
+    handwritten : bool
+        Whether its images are strokes of a pen.
+    publisher : str or None
+        The class of torchvision that fetches it.
+    """
+
+    name: str
+    title: str
+    class_names: tuple[str, ...] = CLASS_NAMES
+    layout: Layout = MNIST_LAYOUT
+    noun: str = "digit"
+    nouns: str = "digits"
+    heading: str = "Reading handwritten digits"
+    handwritten: bool = True
+    publisher: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.class_names) != NUM_CLASSES:
+            raise ValueError(f"{self.name} has {len(self.class_names)} class names; there must be {NUM_CLASSES}")
+
+
+MNIST = DataSet("mnist", "MNIST", publisher="MNIST")
+# H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
+# algorithms", 2017.
+FASHION_MNIST = DataSet(
+    "fashion-mnist",
+    "Fashion-MNIST",
+    ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    noun="item",
+    nouns="items",
+    heading="Recognizing articles of clothing",
+    handwritten=False,
+    publisher="FashionMNIST",
+)
+# T. Clanuwat et al., "Deep learning for classical Japanese literature", 2018. Its hiragana are romanised: the font
+# of the figures has none.
+KMNIST = DataSet(
+    "kmnist",
+    "Kuzushiji-MNIST",
+    ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    noun="character",
+    nouns="characters",
+    heading="Reading cursive hiragana",
+    publisher="KMNIST",
+)
+# G. Cohen et al., "EMNIST: an extension of MNIST to handwritten letters", 2017. Its images are stored column by column.
+EMNIST_DIGITS = DataSet("emnist-digits", "EMNIST digits", layout=EMNIST_DIGITS_LAYOUT, publisher="EMNIST")
+# C. Yadav, L. Bottou, "Cold case: the lost MNIST digits", 2019. All 60,000 test digits are used, of which the first
+# 10,000 are those of MNIST.
+QMNIST = DataSet("qmnist", "QMNIST", layout=QMNIST_LAYOUT, publisher="QMNIST")
+KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST, EMNIST_DIGITS, QMNIST)}
+
+
+def fetch(known: DataSet, directory: Path) -> None:
+    """Download the four files of a data set by torchvision, which holds them to its checksums.
+
+    Parameters
+    ----------
+    known : DataSet
+    directory : Path
+        Where they go; it is there only once all four are, and were read.
+
+    Raises
+    ------
+    DatasetError
+        If the publisher can't be reached, what it sends is not the data set, or something is in the way.
+    """
+    if os.path.lexists(directory):
+        raise DatasetError(f"{directory} is there already; remove it to fetch {known.name} again")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{known.name}-", dir=directory.parent) as scratch:
+            whole = Path(scratch, "whole")
+            whole.mkdir()
+            for split in known.layout.prefixes:
+                raw = _downloaded(known, split, Path(scratch))
+                for name in (known.layout.images_name(split), known.layout.labels_name(split)):
+                    file = datasets.find_file(raw, name)
+                    shutil.move(file, whole / file.name)
+            datasets.validate(whole, layout=known.layout)
+            whole.rename(directory)
+    except OSError as error:
+        raise UnreadableError(
+            f"{directory} can't be written ({error.strerror}); free some space there, or check its permissions"
+        ) from error
+
+
+def _downloaded(known: DataSet, split: Split, scratch: Path) -> Path:
+    """The directory into which torchvision puts the files of a split."""
+    from torchvision import datasets as published
+
+    kind = getattr(published, str(known.publisher))
+    options = {"split": "digits"} if known.publisher == "EMNIST" else {}
+    try:
+        return Path(kind(scratch, train=split == "train", download=True, **options).raw_folder)
+    except (OSError, RuntimeError) as error:
+        names = ", ".join(known.layout.file_names)
+        raise UnreadableError(
+            f"{known.name} can't be fetched: torchvision's host for it does not answer "
+            f"({_brief(error)}); copy {names} (plain or .gz) into a directory, and name that: "
+            f"MNIST_PIPELINE_DATA_SETS={known.name}=DIRECTORY"
+        ) from error
+
+
+def _brief(error: Exception) -> str:
+    """What went wrong, in a line."""
+    return " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__

@@ -1,0 +1,482 @@
+"""Reading and validating the four IDX files of an MNIST-like data set."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import math
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple, Protocol
+
+import numpy as np
+
+from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.printable import printable
+
+Split = Literal["train", "test"]
+
+IMAGE_SIDE = 28
+NUM_CLASSES = 10
+CLASS_NAMES = tuple(str(label) for label in range(NUM_CLASSES))
+IMAGES_MAGIC = 0x00000803  # unsigned bytes, three dimensions
+LABELS_MAGIC = 0x00000801  # unsigned bytes, one dimension
+LABEL_ROWS_MAGIC = 0x00000C02  # big-endian integers of four bytes, two dimensions
+LABEL_COLUMNS = 8  # of QMNIST's labels, of which the first is the digit
+ITEM_BYTES = {0x08: 1, 0x0C: 4}  # by the third byte of the magic number
+MAX_IMAGES = 1_000_000  # a header that claims more is refused before anything is allocated
+MAX_FILE_BYTES = MAX_IMAGES * IMAGE_SIDE**2 + (1 << 20)
+CHUNK_BYTES = 1 << 20
+BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which stay in the cache
+GZIP_START = b"\x1f\x8b"
+GZIP_PIECE = 1 << 16
+# Images compress up to ten times, blank ones a thousand: what expands further, and to more than a whole blank MNIST
+# (47 MB), is taken for a bomb.
+MAX_EXPANSION = 100
+UNSUSPICIOUS_BYTES = 1 << 26
+REMEDIES = {
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.ELOOP: "its links lead back to themselves; put the file itself in its place",
+    errno.ENAMETOOLONG: "move it to a shorter path",
+}
+
+PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
+
+
+class Layout(NamedTuple):
+    """How the four files of a data set are named, and how images and labels lie in them.
+
+    Attributes
+    ----------
+    prefixes : mapping from split to str
+        What the names of its two files begin with.
+    labels : str
+        What the name of a file of labels ends with.
+    labels_magic : int
+        Its magic number: a byte a label, or a row of integers whose first is the label.
+    transposed : bool
+        Whether the pixels of an image are stored column by column.
+    """
+
+    prefixes: Mapping[Split, str]
+    labels: str = "labels-idx1-ubyte"
+    labels_magic: int = LABELS_MAGIC
+    transposed: bool = False
+
+    def images_name(self, split: Split) -> str:
+        """The file of images of a split, without `.gz`."""
+        return f"{self.prefixes[split]}-images-idx3-ubyte"
+
+    def labels_name(self, split: Split) -> str:
+        """The file of labels of a split, without `.gz`."""
+        return f"{self.prefixes[split]}-{self.labels}"
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """All four files."""
+        return tuple(name(split) for split in self.prefixes for name in (self.images_name, self.labels_name))
+
+
+MNIST_LAYOUT = Layout(PREFIXES)
+EMNIST_DIGITS_LAYOUT = Layout({"train": "emnist-digits-train", "test": "emnist-digits-test"}, transposed=True)
+QMNIST_LAYOUT = Layout({"train": "qmnist-train", "test": "qmnist-test"}, "labels-idx2-int", LABEL_ROWS_MAGIC)
+FILE_NAMES = MNIST_LAYOUT.file_names
+# MD5 sums of the compressed files of MNIST, as torchvision publishes them.
+MNIST_SUMS = {
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
+
+
+class DatasetError(ValueError):
+    """A data file is not what it should be; the message names it, what is wrong and what to do.
+
+    The message is one printable line whatever the name of the file: other characters are escaped.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+class UnreadableError(DatasetError):
+    """A data file can't be read now, whatever it holds; it may be readable a moment later."""
+
+
+class DigitSet(NamedTuple):
+    """Images with their labels.
+
+    Attributes
+    ----------
+    images : ndarray of shape (n_samples, 28, 28), uint8
+        Grey levels, 0 (paper) to 255 (ink).
+    labels : ndarray of shape (n_samples,), uint8
+        The class of each image, 0 to 9.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class Readable(Protocol):
+    """What is read from start to end."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end."""
+
+
+class RawFile(NamedTuple):
+    """One file as it lies on disk: its name, its size in bytes and its checksum in hexadecimal."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+def find_file(root: Path, name: str) -> Path:
+    """Path of one of the four files under `root`, with `.gz` or plain; with it where both are there.
+
+    Raises
+    ------
+    DatasetError
+        If the directory or the file is missing, can't be read or is something else.
+    """
+    try:
+        mode = root.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatasetError(
+            f"data directory {root} does not exist; point MNIST_PIPELINE_DATA at a directory that holds "
+            f"{', '.join(FILE_NAMES)} (plain or .gz)"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(root, error) from error
+    if not stat.S_ISDIR(mode):
+        raise DatasetError(f"{root} is not a directory; MNIST_PIPELINE_DATA must name one")
+    for candidate in (root / f"{name}.gz", root / name):
+        if _is_there(candidate):
+            return candidate
+    raise DatasetError(f"{root} holds neither {name} nor {name}.gz; copy the file there")
+
+
+def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
+    """Name, size and SHA-256 of each of the four files under `root`.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing or can't be read.
+    """
+    paths = [find_file(Path(root), name) for name in layout.file_names]
+    return [RawFile(path.name, *_digest(path, "sha256")) for path in paths]
+
+
+def verify_checksums(root: str | Path) -> None:
+    """Hold the files under `root` to the MD5 sums of MNIST's.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing, can't be read, or its sum differs.
+    """
+    for name, md5 in MNIST_SUMS.items():
+        path = find_file(Path(root), name.removesuffix(".gz"))
+        if _digest(path, "md5")[1] != md5:
+            raise DatasetError(
+                f"{path} is not the MNIST file of that name (its MD5 sum is not {md5}); restore it with "
+                f"'git checkout -- {name}' in {path.parent}, or point MNIST_PIPELINE_DATA at your own files"
+            )
+
+
+def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> None:
+    """Read both splits to the end, or for the canonical files compare their checksums.
+
+    Raises
+    ------
+    DatasetError
+        As `load_digits` does.
+    """
+    if canonical:
+        verify_checksums(root)
+    else:
+        for split in layout.prefixes:
+            load_digits(root, split, layout=layout)
+
+
+def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
+    """How many of the second set's images are, byte for byte, among the first's."""
+    known = {image.tobytes() for image in first}
+    return sum(image.tobytes() in known for image in second)
+
+
+def first_of_each_class(digits: DigitSet) -> np.ndarray:
+    """The first image of each class, shape (10, 28, 28), uint8.
+
+    Raises
+    ------
+    DatasetError
+        If a class has none.
+    """
+    missing = sorted(set(range(NUM_CLASSES)) - set(np.unique(digits.labels).tolist()))
+    if missing:
+        raise DatasetError(
+            f"the training set has no image of class {', '.join(map(str, missing))}; "
+            f"it needs at least one of each of the {NUM_CLASSES} classes"
+        )
+    _, first = np.unique(digits.labels, return_index=True)
+    return digits.images[first]
+
+
+def class_means(digits: DigitSet) -> np.ndarray:
+    """Mean image of each class, float64 (NUM_CLASSES, 28, 28); zero for a class without images."""
+    pixels = digits.images.reshape(len(digits.images), -1)
+    classes = np.arange(NUM_CLASSES)[:, np.newaxis]
+    totals = np.zeros((NUM_CLASSES, pixels.shape[1]))
+    for rows in slices(len(pixels), BLOCK_ROWS):
+        members = (digits.labels[rows] == classes).astype(np.float32)
+        totals += members @ pixels[rows].astype(np.float32)  # sums of integers below 2²⁴: exact
+    counts = np.bincount(digits.labels, minlength=NUM_CLASSES)[:, np.newaxis]
+    return (totals / np.maximum(1, counts)).reshape(NUM_CLASSES, *digits.images.shape[1:])
+
+
+def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of all pixels of bytes, in grey levels."""
+    total = squares = 0.0
+    for rows in slices(len(images), BLOCK_ROWS):
+        levels = images[rows].reshape(-1).astype(np.float64)
+        total += float(levels.sum())  # of integers below 2⁵³: exact, as that of the squares is
+        squares += float(levels @ levels)
+    mean = total / images.size
+    return float(mean), math.sqrt(max(0.0, squares / images.size - mean**2))
+
+
+def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> DigitSet:
+    """Read and validate the images and labels of one split.
+
+    Parameters
+    ----------
+    root : path
+        Directory of the four IDX files, plain or compressed with gzip [1]_.
+    split : {"train", "test"}
+        Which two of them.
+    canonical : bool, default=False
+        Hold the files to the checksums of MNIST.
+    layout : Layout, default=MNIST_LAYOUT
+        How the files are named, and what lies in them.
+
+    Returns
+    -------
+    DigitSet
+        `images` (n_samples, 28, 28) and `labels` (n_samples,), both uint8.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing, unreadable, truncated, too long, of another format or shape, if the counts
+        disagree, or if a label lies outside 0–9.
+
+    References
+    ----------
+    .. [1] Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", file formats.
+
+    Examples
+    --------
+    >>> images, labels = load_digits("data", "test")
+    >>> images.shape, int(labels[0])
+    ((10000, 28, 28), 7)
+    """
+    if split not in PREFIXES:
+        raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, PREFIXES))}")
+    root = Path(root)
+    image_path = find_file(root, layout.images_name(split))
+    label_path = find_file(root, layout.labels_name(split))
+    images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, layout.labels_magic)
+    images = np.ascontiguousarray(images.swapaxes(1, 2)) if layout.transposed else images
+    labels = labels[:, 0] if labels.ndim == 2 else labels
+    if canonical:
+        verify_checksums(root)  # after reading, so that what changed meanwhile is refused
+    if len(images) != len(labels):
+        raise DatasetError(
+            f"{image_path} holds {len(images):,} images and {label_path} {len(labels):,} labels; "
+            "the two must come from the same data set"
+        )
+    outside = (labels < 0) | (labels >= NUM_CLASSES)
+    if outside.any():
+        where = int(np.argmax(outside))
+        raise DatasetError(f"{label_path}: label {where:,} is {labels[where]}; labels must lie in 0–{NUM_CLASSES - 1}")
+    return DigitSet(images, labels.astype(np.uint8, copy=False))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file of that name; what is there and is none is told."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise DatasetError(f"{path} is a link to what does not exist; put the IDX file in its place") from error
+        return False
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    _require_regular(path, mode)
+    return True
+
+
+def _require_regular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise DatasetError(f"{path} is not a file; put the IDX file of that name in its place")
+
+
+def _digest(path: Path, algorithm: str) -> tuple[int, str]:
+    """Size in bytes, and checksum in hexadecimal."""
+    digest, size = hashlib.new(algorithm, usedforsecurity=False), 0
+    with _opened(path) as (file, _):
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def _read_idx(path: Path, magic: int) -> np.ndarray:
+    """Array held by an IDX file of images or labels: bytes, or big-endian integers."""
+    item_bytes = ITEM_BYTES[magic >> 8]
+    with _opened(path) as (file, size):
+        stream = _Gunzip(path, file) if path.suffix == ".gz" else file
+        shape = _read_header(path, stream, magic)
+        expected = math.prod(shape) * item_bytes
+        if path.suffix == ".gz":
+            _require_credible(path, shape[0], expected, size)
+        else:
+            _require_length(path, shape[0], expected, size - 4 * (1 + len(shape)))
+        data = _read_at_most(stream, expected + 1)
+    _require_length(path, shape[0], expected, len(data))
+    return np.frombuffer(data, np.uint8 if item_bytes == 1 else ">i4").reshape(shape)
+
+
+def _read_header(path: Path, stream: Readable, magic: int) -> tuple[int, ...]:
+    dimensions = magic & 0xFF
+    length = 4 * (1 + dimensions)
+    header = bytes(_read_at_most(stream, length))
+    if len(header) < length:
+        raise DatasetError(f"{path} is truncated: {len(header)} bytes of a {length}-byte header; fetch the file again")
+    found, *shape = struct.unpack(f">{1 + dimensions}I", header)
+    if found != magic:
+        raise DatasetError(
+            f"{path} is not an IDX file of {'images' if dimensions == 3 else 'labels'}: it begins with "
+            f"{header[:8]!r}, magic number 0x{found:08x} instead of 0x{magic:08x}; fetch the file again"
+        )
+    if shape[0] == 0:
+        raise DatasetError(f"{path} holds no items; a data set needs at least one")
+    if shape[0] > MAX_IMAGES:
+        raise DatasetError(f"{path} announces {shape[0]:,} items; at most {MAX_IMAGES:,} are read from one file")
+    if dimensions == 3 and shape[1:] != [IMAGE_SIDE, IMAGE_SIDE]:
+        raise DatasetError(
+            f"{path} holds images of {shape[1]}×{shape[2]} pixels; they must be {IMAGE_SIDE}×{IMAGE_SIDE}"
+        )
+    if dimensions == 2 and shape[1] != LABEL_COLUMNS:
+        raise DatasetError(f"{path} holds labels of {shape[1]:,} columns; they must have {LABEL_COLUMNS}")
+    return tuple(shape)
+
+
+def _require_length(path: Path, items: int, expected: int, length: int) -> None:
+    """Hold the bytes behind a header to what it announces."""
+    if length < expected:
+        raise DatasetError(
+            f"{path} is truncated: its header announces {items:,} items, {expected:,} bytes, "
+            f"and only {max(length, 0):,} are there; fetch the file again"
+        )
+    if length > expected:
+        raise DatasetError(
+            f"{path} holds more bytes than the {items:,} items its header announces; fetch the file again"
+        )
+
+
+def _require_credible(path: Path, items: int, expected: int, size: int) -> None:
+    """Refuse a gzip file too short or too long for what its header announces, before it is expanded."""
+    if expected > max(UNSUSPICIOUS_BYTES, MAX_EXPANSION * size):
+        raise DatasetError(
+            f"{path} is truncated, or made to fill the memory: its header announces {items:,} items, "
+            f"{expected:,} bytes, and only {size:,} are there, compressed; fetch the file again"
+        )
+    # Deflate adds less than a hundredth to what it can't compress.
+    if size > expected + expected // 100 + GZIP_PIECE:
+        raise DatasetError(
+            f"{path} holds more bytes than the {items:,} items its header announces; fetch the file again"
+        )
+
+
+def _read_at_most(stream: Readable, limit: int) -> bytearray:
+    data = bytearray()
+    while len(data) < limit and (chunk := stream.read(min(CHUNK_BYTES, limit - len(data)))):
+        data += chunk
+    return data
+
+
+class _Gunzip:
+    """The uncompressed bytes of a gzip file, in pieces no larger than asked for.
+
+    The module gzip skips names and padding byte by byte, which takes minutes where there are many megabytes of
+    them; zlib skips the names, and padding is refused.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._file = path, file
+        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self._pending = file.read(GZIP_PIECE)
+        if not self._pending.startswith(GZIP_START):
+            raise DatasetError(f"{path} is not gzip data: it begins with {self._pending[:16]!r}; fetch the file again")
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end of the last member."""
+        while True:
+            if not self._pending:
+                self._pending = self._file.read(GZIP_PIECE)
+            ended = not self._pending
+            if self._member.eof:
+                if ended:
+                    return b""
+                self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            try:
+                data = self._member.decompress(self._pending, size)
+            except zlib.error as error:
+                raise DatasetError(f"{self._path} is damaged: {error}; fetch the file again") from error
+            self._pending = self._member.unconsumed_tail or self._member.unused_data
+            if data:
+                return data
+            if ended and not self._member.eof:
+                raise DatasetError(f"{self._path} is truncated: its gzip stream ends early; fetch the file again")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A data file and its size in bytes, with what goes wrong told as DatasetError."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:  # Path.open takes no opener
+            status = os.fstat(file.fileno())
+            _require_regular(path, status.st_mode)
+            if status.st_size > MAX_FILE_BYTES:
+                raise DatasetError(
+                    f"{path} is {status.st_size:,} bytes long, and none of more than {MAX_FILE_BYTES:,} is read; "
+                    "put the IDX file of that name in its place"
+                )
+            yield file, status.st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except MemoryError as error:
+        raise UnreadableError(f"{path} does not fit in memory; free some, or use fewer images") from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; should a pipe have taken its place, don't wait for a writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> UnreadableError:
+    reason = error.strerror or error if isinstance(error, OSError) else error
+    remedy = REMEDIES.get(getattr(error, "errno", None) or 0, "check its name, and the disk it lies on")
+    return UnreadableError(f"{path} can't be read: {reason}; {remedy}")

@@ -1,0 +1,307 @@
+"""Deformations of digit images: what another hand, pen, paper or camera would have made of them.
+
+Images are uint8, shape (n, rows, columns), 0 the paper and 255 full ink; so are the results. Angles are in degrees,
+lengths in pixels. A parameter is one number for all images, or one for each. No result depends on the number of
+threads; what is random depends on the seed alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
+
+Images = NDArray[np.uint8]
+
+MAX_INK = 255
+NOISY_SHARE = 0.2
+_IMAGES_PER_BLOCK = 1_024
+_NOISY_IMAGES_PER_BLOCK = 128  # whose float values stay in the cache
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How far one hand may differ from another: the limits between which each image draws its own deformation.
+
+    Attributes
+    ----------
+    rotation : float
+        Up to so many degrees in either direction.
+    scale : float
+        Each side longer or shorter by up to this share, drawn apart for rows and columns.
+    shear : float
+        A slant to either side by up to so many pixels a row.
+    shift : float
+        Up to so many pixels in each direction.
+    stroke : float
+        Strokes wider or narrower by up to so many pixels on each side.
+    noise : float
+        On one image in five, noise of a deviation of up to this share of full ink. Interpolation smooths, and
+        a network that has seen smooth images alone reads noisy ones worse than before.
+    """
+
+    rotation: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    shift: float = 0.0
+    stroke: float = 0.0
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{field.name} is {value!r}; expected a finite number from 0.")
+        if self.scale >= 1:
+            raise ValueError(f"scale is {self.scale!r}; expected a share below 1.")
+
+
+def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) -> Images:
+    """Deform each image in its own way, within limits.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, columns), uint8
+    variation : Variation
+        The limits. Between them all deformations are equally likely.
+    seed : int or sequence of int, default=0
+
+    Returns
+    -------
+    ndarray of shape (n, rows, columns), uint8
+    """
+    from mnist_pipeline.kernels.deformations import sample, widen
+
+    generator = np.random.default_rng(seed)
+
+    def drawn(limit: float, *shape: int) -> NDArray[np.float64]:
+        return generator.uniform(-limit, limit, (len(images), *shape))
+
+    images, amounts = _checked_images(images), drawn(variation.stroke)
+    maps = _maps(
+        images.shape,
+        rotation=drawn(variation.rotation),
+        scale=1 + drawn(variation.scale, 2),
+        shear=drawn(variation.shear),
+        shift=drawn(variation.shift, 2),
+    )
+
+    def deform(block: slice, output: Images) -> None:
+        widened = np.empty_like(output)
+        widen(images[block], amounts[block], widened)
+        sample(read_only(widened), maps[block], output)
+
+    varied = _in_blocks(deform, images)
+    noisy = np.flatnonzero((generator.random(len(images)) < NOISY_SHARE) & (variation.noise > 0))
+    varied[noisy] = add_noise(varied[noisy], generator.uniform(0, variation.noise, len(noisy)), generator)
+    return varied
+
+
+def affine(
+    images: Images,
+    *,
+    rotation: ArrayLike = 0.0,
+    scale: ArrayLike = 1.0,
+    shear: ArrayLike = 0.0,
+    shift: ArrayLike = 0.0,
+) -> Images:
+    """Scale, slant, rotate and move images, in this order, about their centre.
+
+    Pixels are interpolated bilinearly; what comes in from outside is paper.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, columns), uint8
+    rotation : float or array of shape (n,), default=0
+        Degrees, counter-clockwise as seen.
+    scale : float or array of shape (2,) or (n, 2), default=1
+        Factors of heights and of widths, positive.
+    shear : float or array of shape (n,), default=0
+        Pixels to the right for each pixel up, as italics lean.
+    shift : float or array of shape (2,) or (n, 2), default=0
+        Pixels down and to the right.
+
+    Returns
+    -------
+    ndarray of shape (n, rows, columns), uint8
+
+    Examples
+    --------
+    >>> images = np.zeros((1, 28, 28), np.uint8)
+    >>> affine(images, rotation=10, shift=(0, 2)).shape
+    (1, 28, 28)
+    """
+    from mnist_pipeline.kernels.deformations import sample
+
+    images = _checked_images(images)
+    maps = _maps(images.shape, rotation=rotation, scale=scale, shear=shear, shift=shift)
+    return _in_blocks(lambda block, output: sample(images[block], maps[block], output), images)
+
+
+def _maps(
+    shape: tuple[int, ...], *, rotation: ArrayLike, scale: ArrayLike, shear: ArrayLike, shift: ArrayLike
+) -> NDArray[np.float64]:
+    """From where each pixel of each image is read: the rows (a, b, c, d, e, f) of `sample`, as `affine` deforms."""
+    count, *sides = shape
+    angle = np.radians(_for_each("rotation", rotation, count))
+    heights, widths = _for_each("scale", scale, count, 2).T
+    slant = _for_each("shear", shear, count)
+    down, right = _for_each("shift", shift, count, 2).T
+    if not (heights > 0).all() or not (widths > 0).all():
+        raise ValueError(f"scale holds {min(heights.min(), widths.min())}; expected positive numbers.")
+    # Where a pixel is read is the inverse: with p = (row, column) from the centre, p = R S D q + t and
+    # D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on (row, column).
+    cos, sin = np.cos(angle), np.sin(angle)
+    a, b = cos / heights, sin / heights
+    d, e = (slant * cos - sin) / widths, (slant * sin + cos) / widths
+    middle_row, middle_column = ((side - 1) / 2 for side in sides)
+    from_row, from_column = middle_row + down, middle_column + right
+    c, f = middle_row - a * from_row - b * from_column, middle_column - d * from_row - e * from_column
+    return np.stack([a, b, c, d, e, f], axis=1)
+
+
+def thicken(images: Images, amount: ArrayLike) -> Images:
+    """Widen strokes, or thin them.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, columns), uint8
+    amount : float or array of shape (n,)
+        Pixels on each side of a stroke; negative amounts thin it. A fraction of a pixel is a blend.
+
+    Returns
+    -------
+    ndarray of shape (n, rows, columns), uint8
+    """
+    from mnist_pipeline.kernels.deformations import widen
+
+    images = _checked_images(images)
+    amounts = _for_each("amount", amount, len(images))
+    return _in_blocks(lambda block, output: widen(images[block], amounts[block], output), images)
+
+
+def thin(images: Images, amount: ArrayLike) -> Images:
+    """Thin strokes by so many pixels on each side: `thicken` by the opposite amount."""
+    return thicken(images, -np.asarray(amount, np.float64))
+
+
+def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
+    """Add normally distributed noise to each pixel.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, columns), uint8
+    deviation : float or array of shape (n,)
+        Standard deviation, as a share of full ink.
+    seed : int or Generator, default=0
+
+    Returns
+    -------
+    ndarray of shape (n, rows, columns), uint8
+        Clipped to 0–255.
+    """
+    images = _checked_images(images)
+    deviations = _for_each("deviation", deviation, len(images))
+    if not (deviations >= 0).all():
+        raise ValueError(f"deviation holds {deviations.min()}; expected numbers from 0.")
+    factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
+    generator, output = np.random.default_rng(seed), np.empty_like(images)
+    for block in slices(len(images), _NOISY_IMAGES_PER_BLOCK):
+        noise = generator.standard_normal(images[block].shape, np.float32)
+        noise *= factors[block]
+        noise += images[block]
+        output[block] = _as_bytes(noise)
+    return output
+
+
+def contrast(images: Images, factor: float) -> Images:
+    """Make ink fainter, as of a pencil, or stronger; the paper stays white.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, columns), uint8
+    factor : float
+        What ink is multiplied by, from 0.
+
+    Returns
+    -------
+    ndarray of shape (n, rows, columns), uint8
+        Clipped to 0–255.
+    """
+    images = _checked_images(images)
+    if not (math.isfinite(factor) and factor >= 0):
+        raise ValueError(f"factor is {factor!r}; expected a finite number from 0.")
+    return _as_bytes(np.arange(MAX_INK + 1) * factor)[images]
+
+
+def low_resolution(images: Images, side: int = 8) -> Images:
+    """Reduce images to `side` × `side` pixels, by the mean over each one's area, and enlarge them again, bilinearly.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, columns), uint8
+    side : int, default=8
+        At least 1, at most the rows and columns of an image.
+
+    Returns
+    -------
+    ndarray of shape (n, rows, columns), uint8
+    """
+    images = _checked_images(images)
+    if not 1 <= side <= min(images.shape[1:]):
+        raise ValueError(f"side is {side}; expected 1 to {min(images.shape[1:])}, the pixels of an image.")
+    down, across = (_enlarging(length, side) @ _averaging(length, side) for length in images.shape[1:])
+    return _as_bytes(down @ images.astype(np.float64) @ across.T)
+
+
+def _averaging(length: int, side: int) -> NDArray[np.float64]:
+    """Matrix (side, length) that takes the mean over equal parts of a line of pixels."""
+    ends = np.linspace(0, length, side + 1)
+    pixels = np.arange(length)
+    covered = np.minimum(ends[1:, None], pixels + 1) - np.maximum(ends[:-1, None], pixels)
+    return np.clip(covered, 0, None) * side / length
+
+
+def _enlarging(length: int, side: int) -> NDArray[np.float64]:
+    """Matrix (length, side) that interpolates linearly between the middles of the parts, constant beyond the ends."""
+    places = np.clip((np.arange(length) + 0.5) * side / length - 0.5, 0, side - 1)
+    return np.clip(1 - np.abs(places[:, None] - np.arange(side)), 0, None)
+
+
+def _in_blocks(deform: Callable[[slice, Images], None], images: Images) -> Images:
+    """Deform images a block at a time, the blocks shared between threads."""
+    output = np.empty_like(images)
+    in_blocks(lambda block: deform(block, output[block]), len(images), _IMAGES_PER_BLOCK)
+    return output
+
+
+def _as_bytes(values: NDArray[Any]) -> Images:
+    return np.rint(np.clip(values, 0, MAX_INK)).astype(np.uint8)
+
+
+def _checked_images(images: Images) -> Images:
+    """The images as the compiled code takes them."""
+    array = np.asarray(images)
+    if array.ndim != 3 or not all(array.shape[1:]):
+        raise ValueError(f"images has shape {array.shape}; expected (n, rows, columns).")
+    if array.dtype != np.uint8:
+        raise ValueError(f"images has type {array.dtype}; expected uint8, 0 the paper and 255 full ink.")
+    return read_only(array)
+
+
+def _for_each(name: str, values: ArrayLike, count: int, *shape: int) -> NDArray[np.float64]:
+    """A finite number (or row of numbers) for each image."""
+    array = np.asarray(values, np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinite values; expected finite numbers.")
+    try:
+        return np.array(np.broadcast_to(array, (count, *shape)))
+    except ValueError:
+        expected = " × ".join(map(str, (count, *shape)))
+        raise ValueError(f"{name} has shape {array.shape}; expected one number, or {expected} of them.") from None

@@ -1,0 +1,194 @@
+"""The compiled first layer of the convolutional network: convolution, pooling and rectifying in one pass, and back.
+
+Imported only when such a network runs. Each function works on one thread and without the interpreter lock, an image at
+a time: what is computed of an image does not depend on how many threads share the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
+from numba import types
+
+from mnist_pipeline.kernels.compiled import BYTE, FLOAT32, INT16, INT32, INT64, Emitter, compiled, intrinsic
+
+SIDE = 5
+"""Rows and columns of a kernel."""
+
+CHANNELS = 32
+"""Kernels."""
+
+WIDTH = 16
+"""Numbers of float32 in a vector: 512 bits."""
+
+WINDOW = [(row, column) for row in range(2) for column in range(2)]
+"""The places that are pooled into one."""
+
+_VECTORS = range(0, CHANNELS, WIDTH)
+_TAPS = [(row, column) for row in range(SIDE) for column in range(SIDE)]
+
+
+class Channels(Emitter):
+    """Vectors of float32, each some channels of a place; places are pooled by windows of 2×2."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        super().__init__(context, builder, signature, arguments, FLOAT32, WIDTH)
+        self.zero = ir.Constant(self.vector, None)
+        self.whole = ir.VectorType(INT32, WIDTH)
+
+    def everywhere(self, value: int) -> Any:
+        """The same integer in every lane."""
+        return ir.Constant(self.whole, [value] * WIDTH)
+
+    def largest(self, values: Sequence[Any]) -> tuple[Any, Any]:
+        """The largest of a window's values, and the number of the place that has it, the first of several."""
+        largest, where = values[0], self.everywhere(0)
+        for number, value in enumerate(values[1:], 1):
+            is_larger = self.builder.fcmp_ordered(">", value, largest)
+            largest = self.builder.select(is_larger, value, largest)
+            where = self.builder.select(is_larger, self.everywhere(number), where)
+        return largest, where
+
+    def rectified_part(self, given: Any, found: Any) -> Any:
+        """Of a gradient, what passes the rectifier: where it found more than zero."""
+        return self.builder.select(self.builder.fcmp_ordered(">", found, self.zero), given, self.zero)
+
+    def parts(self, given: Any, where: Any) -> list[Any]:
+        """A gradient at each place of a window: all of it where the maximum is, nothing elsewhere."""
+        places = [self.builder.icmp_unsigned("==", where, self.everywhere(number)) for number in range(len(WINDOW))]
+        return [self.builder.select(place, given, self.zero) for place in places]
+
+    def store_narrow(self, integers: Any, pointer: Any, element: Any) -> None:
+        """Write the lower bits of 32-bit integers."""
+        narrow = self.builder.trunc(integers, ir.VectorType(element, WIDTH))
+        self.builder.store(narrow, self.narrow(pointer, element), align=element.width // 8)
+
+    def load_bytes(self, pointer: Any) -> Any:
+        """Read bytes as 32-bit integers."""
+        return self.builder.zext(self.builder.load(self.narrow(pointer, BYTE), align=1), self.whole)
+
+    def narrow(self, pointer: Any, element: Any) -> Any:
+        """A pointer to as many small integers as a vector has lanes."""
+        return self.builder.bitcast(pointer, ir.VectorType(element, WIDTH).as_pointer())
+
+
+class _Window(Channels):
+    """A window of 2×2 places of the convolution, with all channels of each.
+
+    The arguments begin with the images, the number of one, and the row and column of what the window becomes in it;
+    that of the number `output` is the array of all that windows become.
+    """
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, output: int) -> None:
+        super().__init__(context, builder, signature, arguments)
+        image, row, column = arguments[1:4]
+        self.columns = self.size(0, 2)
+        line = builder.add(builder.mul(image, self.size(0, 1)), builder.mul(row, INT64(2)))
+        self.corner = self.at(self.data(0), builder.mul(line, self.columns), builder.mul(column, INT64(2)))
+        line = builder.add(builder.mul(image, self.size(output, 1)), row)
+        self.place = builder.add(builder.mul(line, self.size(output, 2)), column)
+
+    def pixel(self, tap: tuple[int, int], place: tuple[int, int]) -> Any:
+        """What a tap of the kernel meets at a place of the window, in every lane."""
+        line = self.at(self.corner, self.builder.mul(self.columns, INT64(tap[0] + place[0])))
+        return self.broadcast(self.builder.load(self.at(line, tap[1] + place[1])))
+
+    def channels(self, i: int, first: int) -> Any:
+        """Pointer to the first of some channels of what the window becomes, in an array argument like the output."""
+        return self.at(self.data(i), self.builder.mul(self.place, INT64(CHANNELS)), first)
+
+    def is_half(self, i: int) -> bool:
+        """Whether an array argument holds bfloat16, the upper halves of float32, as uint16."""
+        return bool(self.signature.args[i].dtype == types.uint16)
+
+    def load_as(self, pointer: Any, *, is_half: bool) -> Any:
+        """Read float32 or bfloat16."""
+        if not is_half:
+            return self.load(pointer)
+        bits = self.builder.zext(self.builder.load(self.narrow(pointer, INT16), align=2), self.whole)
+        return self.builder.bitcast(self.builder.shl(bits, self.everywhere(16)), self.vector)
+
+    def store_as(self, vector: Any, pointer: Any, *, is_half: bool) -> None:
+        """Write float32, or bfloat16 rounded to the nearest, ties to even."""
+        if not is_half:
+            self.store(vector, pointer)
+            return
+        bits = self.builder.bitcast(vector, self.whole)
+        upper = self.builder.lshr(bits, self.everywhere(16))
+        odd = self.builder.and_(upper, self.everywhere(1))
+        rounded = self.builder.add(bits, self.builder.add(odd, self.everywhere(0x7FFF)))
+        self.store_narrow(self.builder.lshr(rounded, self.everywhere(16)), pointer, INT16)
+
+
+@intrinsic
+def _forward(typingctx, images, image, row, column, kernels, bias, output, places):  # type: ignore[no-untyped-def]  # Numba types
+    """Convolve at the places of a window; write the rectified maximum of each channel, and which place has it."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        e = _Window(context, builder, signature, arguments, output=6)
+        weights, offsets = e.data(4), e.data(5)
+        sums = {(at, first): e.zero for at in WINDOW for first in _VECTORS}
+        for number, tap in enumerate(_TAPS):
+            vectors = {first: e.load(e.at(weights, number * CHANNELS + first)) for first in _VECTORS}
+            for at in WINDOW:
+                pixel = e.pixel(tap, at)
+                for first in _VECTORS:
+                    sums[at, first] = e.multiply_add(pixel, vectors[first], sums[at, first])
+        for first in _VECTORS:
+            largest, where = e.largest([sums[at, first] for at in WINDOW])
+            rectified = e.maximum(e.zero, builder.fadd(largest, e.load(e.at(offsets, first))))
+            e.store_as(rectified, e.channels(6, first), is_half=e.is_half(6))
+            e.store_narrow(where, e.channels(7, first), BYTE)
+        return e.nothing()
+
+    return types.void(images, types.int64, types.int64, types.int64, kernels, bias, output, places), emit
+
+
+@intrinsic
+def _backward(typingctx, images, image, row, column, gradient, output, places, sums):  # type: ignore[no-untyped-def]  # Numba types
+    """Add to the gradients of the kernels, and of the biases in the last row, what comes through a window."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        e = _Window(context, builder, signature, arguments, output=5)
+        totals = e.data(7)
+        for first in _VECTORS:
+            given = e.load_as(e.channels(4, first), is_half=e.is_half(4))
+            found = e.load_as(e.channels(5, first), is_half=e.is_half(5))
+            given = e.rectified_part(given, found)
+            parts = e.parts(given, e.load_bytes(e.channels(6, first)))
+            for number, tap in enumerate(_TAPS):
+                pointer = e.at(totals, number * CHANNELS + first)
+                total = e.load(pointer)
+                for at, part in zip(WINDOW, parts):
+                    total = e.multiply_add(e.pixel(tap, at), part, total)
+                e.store(total, pointer)
+            pointer = e.at(totals, len(_TAPS) * CHANNELS + first)
+            e.store(builder.fadd(e.load(pointer), given), pointer)
+        return e.nothing()
+
+    return types.void(images, types.int64, types.int64, types.int64, gradient, output, places, sums), emit
+
+
+@compiled(cache=True, nogil=True)
+def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, places: Any) -> None:
+    """Convolve, take the maximum of each window of 2×2, and rectify.
+
+    `images` are (n, rows, columns), float32; `kernels` (25, 32), a row a place in the kernel; `output` and `places`
+    (n, (rows − 4) / 2, (columns − 4) / 2, 32): what is found, float32 or, as uint16, bfloat16; and which place of the
+    window, 0 to 3 row by row, has the maximum, uint8.
+    """
+    for i in range(output.shape[0]):
+        for row in range(output.shape[1]):
+            for column in range(output.shape[2]):
+                _forward(images, i, row, column, kernels, bias, output, places)
+
+
+@compiled(cache=True, nogil=True)
+def add_gradients(images: Any, gradient: Any, output: Any, places: Any, sums: Any) -> None:
+    """Add up the gradients of the kernels, (25, 32), and in one row more of the biases, by that of the output."""
+    for i in range(output.shape[0]):
+        for row in range(output.shape[1]):
+            for column in range(output.shape[2]):
+                _backward(images, i, row, column, gradient, output, places, sums)

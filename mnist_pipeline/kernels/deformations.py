@@ -1,0 +1,86 @@
+"""The compiled inner loops of the deformations of images.
+
+Imported only when images are deformed, so that importing :mod:`mnist_pipeline.deformations` does not load Numba.
+Both work on one thread and without the interpreter lock, an image at a time: no result depends on how many
+threads share the images.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.kernels.compiled import compiled
+
+
+@compiled(cache=True, nogil=True)
+def sample(images: Any, maps: Any, output: Any) -> None:
+    """Fill each output pixel from where its map says, bilinearly between the four pixels around it.
+
+    A map is (a, b, c, d, e, f): the pixel (row, column) is read at (a·row + b·column + c, d·row + e·column + f).
+    Outside the image all is background.
+    """
+    rows, columns = images.shape[1:]
+    # One pixel of background all around: a place that is clamped to it reads background alone.
+    padded = np.zeros((rows + 2) * (columns + 2), np.float32)
+    stride = columns + 2
+    last_row, last_column = np.float32(rows + 1), np.float32(columns + 1)
+    for i in range(images.shape[0]):
+        for row in range(rows):
+            for column in range(columns):
+                padded[(row + 1) * stride + column + 1] = images[i, row, column]
+        a, b, c, d, e, f = maps[i]
+        for row in range(rows):
+            first_y, first_x = a * row + c + 1, d * row + f + 1
+            for column in range(columns):
+                y = min(max(np.float32(first_y + b * column), np.float32(0)), last_row)
+                x = min(max(np.float32(first_x + e * column), np.float32(0)), last_column)
+                top, left = min(np.int32(y), np.int32(rows)), min(np.int32(x), np.int32(columns))
+                below, right = y - np.float32(top), x - np.float32(left)
+                place = top * stride + left
+                upper = padded[place] + right * (padded[place + 1] - padded[place])
+                place += stride
+                lower = padded[place] + right * (padded[place + 1] - padded[place])
+                output[i, row, column] = np.uint8(np.int32(upper + below * (lower - upper) + np.float32(0.5)))
+
+
+@compiled()
+def _widen_row(above: Any, row: Any, below: Any, turn: Any, fraction: Any, output: Any) -> None:
+    """Blend a row of pixels, given with one more at each end, with the extremes of their neighbourhoods."""
+    for column in range(output.size):
+        extreme = np.uint8(row[column + 1] ^ turn)
+        extreme = max(extreme, np.uint8(row[column] ^ turn))
+        extreme = max(extreme, np.uint8(row[column + 2] ^ turn))
+        extreme = max(extreme, np.uint8(above[column + 1] ^ turn))
+        extreme = max(extreme, np.uint8(below[column + 1] ^ turn))
+        value = np.float32(row[column + 1])
+        value += fraction * (np.float32(np.uint8(extreme ^ turn)) - value) + np.float32(0.5)
+        output[column] = np.uint8(np.int32(value))
+
+
+@compiled(cache=True, nogil=True)
+def widen(images: Any, amounts: Any, output: Any) -> None:
+    """Grow (amount > 0) or shrink (amount < 0) the ink of each image by so many pixels on each side.
+
+    A pixel becomes the largest, or smallest, of itself and its four neighbours. The fraction of a pixel is a blend:
+    x + fraction · (extreme − x).
+    """
+    rows, columns = images.shape[1:]
+    current, blended = np.zeros((rows + 2, columns + 2), np.uint8), np.zeros((rows + 2, columns + 2), np.uint8)
+    for i in range(images.shape[0]):
+        for row in range(rows):
+            for column in range(columns):
+                current[row + 1, column + 1] = images[i, row, column]
+        # The smallest of x is the largest of 255 − x, turned round again.
+        turn = np.uint8(255 if amounts[i] < 0 else 0)
+        left = abs(amounts[i])
+        while left > 0:
+            fraction = np.float32(min(left, 1.0))
+            for row in range(1, rows + 1):
+                _widen_row(current[row - 1], current[row], current[row + 1], turn, fraction, blended[row, 1:-1])
+            current, blended = blended, current
+            left -= 1.0
+        for row in range(rows):
+            for column in range(columns):
+                output[i, row, column] = current[row + 1, column + 1]

@@ -1,0 +1,539 @@
+"""The compiled inner loops of exact nearest-neighbour search.
+
+Imported only when an index is built or searched, so that importing :mod:`mnist_pipeline.knn` does not load Numba.
+Every function here works on one thread and without the interpreter lock: :mod:`mnist_pipeline.knn`
+hands blocks of queries to a pool of threads, and no result depends on how many there are.
+
+Two loops decide how long a search takes, and spell out their vectors: the bound of a tile's 32 points for one query
+after another, with the tile in registers, and the projection of rows. What follows waits for memory: rows that are to
+be compared are fetched ahead, while others are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numba
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
+from numba import types
+from numba.extending import overload
+
+from mnist_pipeline.kernels.compiled import (
+    BOOLEAN,
+    BYTE,
+    FLOAT32,
+    FLOAT64,
+    INT32,
+    INT64,
+    Emitter,
+    alloca,
+    compiled,
+    intrinsic,
+    ir_function,
+)
+from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES
+
+_NORM_ROW = 0
+_RESIDUAL_ROW = 1
+_COORDINATE_ROW = 1 + len(DEPTHS)
+_NUM_ROWS = _COORDINATE_ROW + DEPTHS[-1]
+_FIRST_COORDINATE = len(DEPTHS)  # of a query, whose residual norms come before
+_NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
+_WIDTH = 16  # float32 in a vector: 512 bits
+_NUM_VECTORS = LANES // _WIDTH
+_SEED_TILES = 4
+_FETCHED = 32  # rows that are under way before they are compared
+_CACHE_LINE = 64
+_PROJECTED_ROWS = 4  # rows that share what is read of the components
+_PROJECTED_COLUMNS = 16
+
+
+def squared_distance(a: Any, i: int, b: Any, j: int) -> Any:
+    """Squared Euclidean distance between the rows ``a[i]`` and ``b[j]``; see the overload below."""
+    raise NotImplementedError("only compiled code calls this")
+
+
+@cast("Callable[..., Any]", overload(squared_distance))
+def _squared_distance(a: Any, i: Any, b: Any, j: Any) -> Callable[..., Any]:
+    """Choose the arithmetic by the types of the two arrays: bytes, integers, or floating point."""
+    if a.dtype == numba.uint8 and b.dtype == numba.uint8:
+        return _squared_distance_of_bytes
+    if isinstance(a.dtype, numba.types.Integer) and isinstance(b.dtype, numba.types.Integer):
+        return _squared_distance_of_integers
+    return _squared_distance_of_floats
+
+
+def _squared_distance_of_bytes(a: Any, i: Any, b: Any, j: Any) -> Any:
+    # The casts keep Numba from widening to int64: int16 differences become one multiply-add instruction.
+    # At most 32768 features: 32768 · 255² < 2³¹.
+    total = np.int32(0)
+    for f in range(a.shape[1]):
+        difference = np.int16(np.int16(a[i, f]) - np.int16(b[j, f]))
+        total = np.int32(total + np.int32(np.int32(difference) * np.int32(difference)))
+    return np.int64(total)
+
+
+def _squared_distance_of_integers(a: Any, i: Any, b: Any, j: Any) -> Any:
+    total = np.int64(0)
+    for f in range(a.shape[1]):
+        difference = np.int64(a[i, f]) - np.int64(b[j, f])
+        total += difference * difference
+    return total
+
+
+def _squared_distance_of_floats(a: Any, i: Any, b: Any, j: Any) -> Any:
+    # Four running sums in a fixed order: fast without leave to reorder, hence the same everywhere.
+    s0 = s1 = s2 = s3 = 0.0
+    whole = a.shape[1] - a.shape[1] % 4
+    for f in range(0, whole, 4):
+        d0 = np.float64(a[i, f]) - np.float64(b[j, f])
+        d1 = np.float64(a[i, f + 1]) - np.float64(b[j, f + 1])
+        d2 = np.float64(a[i, f + 2]) - np.float64(b[j, f + 2])
+        d3 = np.float64(a[i, f + 3]) - np.float64(b[j, f + 3])
+        s0 += d0 * d0
+        s1 += d1 * d1
+        s2 += d2 * d2
+        s3 += d3 * d3
+    for f in range(whole, a.shape[1]):
+        d0 = np.float64(a[i, f]) - np.float64(b[j, f])
+        s0 += d0 * d0
+    return (s0 + s1) + (s2 + s3)
+
+
+@compiled()
+def _after(distance: Any, index: Any, other_distance: Any, other_index: Any) -> Any:
+    """Whether a neighbour comes after another in the order (distance, index)."""
+    return distance > other_distance or (distance == other_distance and index > other_index)
+
+
+@compiled()
+def _sift_down(distances: Any, indices: Any, size: Any, distance: Any, index: Any) -> None:
+    """Put a neighbour at the root of a heap whose root is the last in order, and let it sink."""
+    parent = 0
+    while True:
+        child = 2 * parent + 1
+        if child >= size:
+            break
+        if child + 1 < size and _after(distances[child + 1], indices[child + 1], distances[child], indices[child]):
+            child += 1
+        if not _after(distances[child], indices[child], distance, index):
+            break
+        distances[parent] = distances[child]
+        indices[parent] = indices[child]
+        parent = child
+    distances[parent] = distance
+    indices[parent] = index
+
+
+@compiled()
+def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
+    """Keep a neighbour if it comes before the last of the heap; return whether it was kept."""
+    if not _after(distances[0], indices[0], distance, index):
+        return False
+    _sift_down(distances, indices, distances.size, distance, index)
+    return True
+
+
+@compiled()
+def _sort_heap(distances: Any, indices: Any) -> None:
+    """Turn the heap into ascending order, in place."""
+    for last in range(distances.size - 1, 0, -1):
+        distance, index = distances[last], indices[last]
+        distances[last], indices[last] = distances[0], indices[0]
+        _sift_down(distances, indices, last, distance, index)
+
+
+@compiled(cache=True, nogil=True)
+def scan_all(queries: Any, train: Any, distances: Any, indices: Any) -> None:
+    """Compare every query of a block with every training row (``algorithm="brute"``).
+
+    ``distances`` must hold the largest value of its type and ``indices`` the largest integer.
+    """
+    rows = 256  # training rows that stay in cache while all queries of the block pass over them
+    for start in range(0, train.shape[0], rows):
+        for query in range(queries.shape[0]):
+            for row in range(start, min(start + rows, train.shape[0])):
+                _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row)
+    for query in range(queries.shape[0]):
+        _sort_heap(distances[query], indices[query])
+
+
+@compiled(cache=True, nogil=True)
+def scan_candidates(queries: Any, query: Any, train: Any, candidates: Any, distances: Any, indices: Any) -> None:
+    """Compare one query with the training rows named in ``candidates``."""
+    for candidate in candidates:
+        _offer(distances, indices, squared_distance(queries, query, train, candidate), candidate)
+    _sort_heap(distances, indices)
+
+
+@compiled()
+def _cut(half_norm: Any, worst: Any, limits: Any) -> Any:
+    """The value below which a point is farther than the k-th neighbour found so far.
+
+    With τ the k-th distance in scaled units, c = ((1 − μ)|q|² − τ)/2, lowered by more than float32 can
+    round (see :class:`mnist_pipeline.knn_index.PrincipalComponentIndex`).
+    """
+    inverse_scale, growth, underflow = limits[0], limits[1], limits[2]
+    threshold = worst * inverse_scale * inverse_scale * growth + underflow
+    if not threshold < np.inf or half_norm < 0.0:
+        return np.float32(-np.inf)
+    return np.float32(half_norm - 0.5 * threshold - (half_norm + threshold) * 2.0**-22 - 2.0**-110)
+
+
+class _Bound(Emitter):
+    """Vectors of the bounds of a tile's points: −(1 − μ)|t|²/2 + Σ p_q p_t + ρ_q ρ_t, a lane a point."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        super().__init__(context, builder, signature, arguments, FLOAT32, _WIDTH)
+
+    def tile(self, num_rows: int) -> Any:
+        """Pointer to the tile that the arguments 0 and 1 name."""
+        return self.at(self.data(0), self.builder.mul(self.arguments[1], INT64(num_rows * LANES)))
+
+    def query(self, index: Any) -> Any:
+        """Pointer to the residual norms and coordinates of a query in argument 2."""
+        return self.at(self.data(2), self.builder.mul(index, INT64(_NUM_COLUMNS)))
+
+    def row(self, tile: Any, row: int) -> list[Any]:
+        return [self.load(self.at(tile, row * LANES + j * _WIDTH)) for j in range(_NUM_VECTORS)]
+
+    def lanes(self, data: Any, index: Any) -> list[Any]:
+        """Pointers to the vectors of the row `index` of an array of shape (n, LANES)."""
+        first = self.builder.mul(index, INT64(LANES))
+        return [self.at(data, first, j * _WIDTH) for j in range(_NUM_VECTORS)]
+
+    def add_product(self, query: Any, column: int, row: list[Any], sums: list[Any]) -> list[Any]:
+        """Add the product of a number of the query and a row of the tile; fused, it rounds less."""
+        factor = self.broadcast(self.builder.load(self.at(query, column)))
+        return [self.multiply_add(factor, vector, total) for vector, total in zip(row, sums)]
+
+    def mask(self, sums: list[Any], cut: Any) -> Any:
+        """Bit j is set unless lane j is below the cut."""
+        mask, least = INT32(0), self.broadcast(cut)
+        for j, vector in enumerate(sums):
+            bits = self.builder.bitcast(self.builder.fcmp_ordered(">=", vector, least), ir.IntType(_WIDTH))
+            mask = self.builder.or_(mask, self.builder.shl(self.builder.zext(bits, INT32), INT32(j * _WIDTH)))
+        return mask
+
+
+def _sieve(level: int) -> Any:
+    """Compile the loop that keeps, of the surviving queries, those whom a tile still concerns.
+
+    It goes on from the sums that the level before left in `sums`, and leaves its own there. Queries, masks and sums are
+    written to the front of their arrays without a branch; their number is returned.
+    """
+    is_first, is_last = level == 0, level == len(DEPTHS) - 1
+    dimensions = range(0 if is_first else DEPTHS[level - 1], DEPTHS[level])
+    rows = [_RESIDUAL_ROW + level, *(_COORDINATE_ROW + p for p in dimensions)] + [_NORM_ROW] * is_first
+    fits = len(rows) * _NUM_VECTORS < 30  # of 32 registers
+
+    @intrinsic
+    def sieve(typingctx, tiles, tile, coordinates, cuts, sums, survivors, masks, count):  # type: ignore[no-untyped-def]  # Numba types
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            e = _Bound(context, builder, signature, arguments)
+            all_cuts, all_sums, all_survivors, all_masks = (e.data(i) for i in (3, 4, 5, 6))
+            points = e.tile(_NUM_ROWS)
+            loaded = {row: e.row(points, row) for row in rows} if fits else {}
+
+            def row_of_tile(row: int) -> list[Any]:
+                return loaded[row] if fits else e.row(points, row)
+
+            kept = alloca(builder, INT64(0))
+            with e.entries(INT64(0), arguments[7]) as (i, _):
+                index = i if is_first else builder.load(e.at(all_survivors, i))
+                to = builder.load(kept)
+                query = e.query(index)
+                values = row_of_tile(_NORM_ROW) if is_first else [e.load(p) for p in e.lanes(all_sums, i)]
+                for p in dimensions:
+                    values = e.add_product(query, _FIRST_COORDINATE + p, row_of_tile(_COORDINATE_ROW + p), values)
+                if not is_last:
+                    for vector, pointer in zip(values, e.lanes(all_sums, to)):
+                        e.store(vector, pointer)
+                values = e.add_product(query, level, row_of_tile(_RESIDUAL_ROW + level), values)
+                mask = e.mask(values, builder.load(e.at(all_cuts, index)))
+                builder.store(index, e.at(all_survivors, to))
+                builder.store(mask, e.at(all_masks, to))
+                is_kept = builder.icmp_unsigned("!=", mask, INT32(0))
+                builder.store(builder.add(to, builder.zext(is_kept, INT64)), kept)
+            return builder.load(kept)
+
+        signature = types.int64(tiles, types.int64, coordinates, cuts, sums, survivors, masks, types.int64)
+        return signature, emit
+
+    return sieve
+
+
+_sieve_0, _sieve_1, _sieve_2, _sieve_3, _sieve_4 = (_sieve(level) for level in range(len(DEPTHS)))
+
+
+def _tile_values(num_rows: int, terms: list[tuple[int, int]]) -> Any:
+    """Compile the sum of the first row of one tile and some (row, column of the query) products.
+
+    The values are written to ``values[slot]``, and a mask of those that are no less than the cut is returned.
+    """
+
+    @intrinsic
+    def tile_values(typingctx, tiles, tile, coordinates, query, cut, values, slot):  # type: ignore[no-untyped-def]  # Numba types
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            e = _Bound(context, builder, signature, arguments)
+            points, place = e.tile(num_rows), e.query(arguments[3])
+            sums = e.row(points, _NORM_ROW)
+            for row, column in terms:
+                sums = e.add_product(place, column, e.row(points, row), sums)
+            for vector, pointer in zip(sums, e.lanes(e.data(5), arguments[6])):
+                e.store(vector, pointer)
+            return e.mask(sums, arguments[4])
+
+        signature = types.uint32(tiles, types.int64, coordinates, types.int64, types.float32, values, types.int64)
+        return signature, emit
+
+    return tile_values
+
+
+_bounds = _tile_values(
+    _NUM_ROWS,
+    [(_RESIDUAL_ROW + len(DEPTHS) - 1, len(DEPTHS) - 1)]
+    + [(_COORDINATE_ROW + p, _FIRST_COORDINATE + p) for p in range(DEPTHS[-1])],
+)
+_nearness = _tile_values(1 + CENTROID_DIMENSIONS, [(1 + p, _FIRST_COORDINATE + p) for p in range(CENTROID_DIMENSIONS)])
+
+
+@intrinsic
+def _lowest(typingctx, mask):  # type: ignore[no-untyped-def]  # Numba types
+    """The number of the lowest bit that is set."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.zext(builder.cttz(arguments[0], BOOLEAN(0)), INT64)
+
+    return types.int64(types.uint32), emit
+
+
+@intrinsic
+def _fetch(typingctx, points, row):  # type: ignore[no-untyped-def]  # Numba types
+    """Have a row brought into the cache; nothing waits for it."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        e = Emitter(context, builder, signature, arguments, FLOAT32, _WIDTH)
+        pointer = BYTE.as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, INT32, INT32, INT32])
+        prefetch = ir_function(builder.module, kind, "llvm.prefetch.p0")
+        item = context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype))
+        length = builder.mul(e.size(0, 1), INT64(item))
+        start = e.at(builder.bitcast(e.data(0), pointer), builder.mul(arguments[1], length))
+        with e.entries(INT64(0), length, _CACHE_LINE) as (k, _):
+            builder.call(prefetch, [e.at(start, k), INT32(0), INT32(3), INT32(1)])  # to read, to keep, data
+        return e.nothing()
+
+    return types.void(points, types.int64), emit
+
+
+@intrinsic
+def _multiply(typingctx, rows, matrix, products):  # type: ignore[no-untyped-def]  # Numba types
+    """products = rows · matrix, for `_PROJECTED_ROWS` rows and a matrix of as many columns as there are dimensions."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        e = Emitter(context, builder, signature, arguments, FLOAT64, _WIDTH // 2)
+        inputs, factors, outputs = (e.data(i) for i in range(3))
+        length, zero = e.size(0, 1), ir.Constant(e.vector, None)
+        starts = [e.at(inputs, builder.mul(length, INT64(r))) for r in range(_PROJECTED_ROWS)]
+        for first in range(0, DEPTHS[-1], _PROJECTED_COLUMNS):
+            columns = range(first, first + _PROJECTED_COLUMNS, e.width)
+            sums = [[alloca(builder, zero) for _ in columns] for _ in starts]
+            with e.entries(INT64(0), length) as (k, _):
+                row = e.at(factors, builder.mul(k, INT64(DEPTHS[-1])))
+                vectors = [e.load(e.at(row, column)) for column in columns]
+                for start, totals in zip(starts, sums):
+                    value = e.broadcast(builder.load(e.at(start, k)))
+                    for vector, total in zip(vectors, totals):
+                        builder.store(e.multiply_add(value, vector, builder.load(total)), total)
+            for r, totals in enumerate(sums):
+                for column, total in zip(columns, totals):
+                    e.store(builder.load(total), e.at(outputs, r * DEPTHS[-1] + column))
+        return e.nothing()
+
+    return types.void(rows, matrix, products), emit
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def _center(row: Any, mean: Any, factor: Any, centered: Any) -> Any:
+    """Centre and scale a row; return its squared norm."""
+    squared_norm = 0.0
+    for f in range(row.size):
+        value = (row[f] - mean[f]) * factor
+        centered[f] = value
+        squared_norm += value * value
+    return squared_norm
+
+
+@compiled(cache=True, nogil=True)
+def project(
+    X: Any, mean: Any, components: Any, factor: Any, margins: Any, farthest: Any, coordinates: Any, half_norms: Any
+) -> None:
+    """Fill the residual norms and coordinates of rows, and (1 − μ)/2 of their squared norms.
+
+    `factor` scales the centred rows, `margins` are η and μ. A row whose squared norm exceeds `farthest` has zeros and a
+    negative half norm. `components` have as many columns as there are dimensions, some of which may be zero.
+    """
+    eta, mu = margins[0], margins[1]
+    centered = np.zeros((_PROJECTED_ROWS, X.shape[1]))
+    products = np.empty((_PROJECTED_ROWS, DEPTHS[-1]))
+    squared_norms = np.empty(_PROJECTED_ROWS)
+    for start in range(0, X.shape[0], _PROJECTED_ROWS):
+        here = min(_PROJECTED_ROWS, X.shape[0] - start)
+        for r in range(here):
+            squared_norms[r] = _center(X[start + r], mean, factor, centered[r])
+            half_norms[start + r] = 0.5 * (1.0 - mu) * squared_norms[r]
+            if not squared_norms[r] <= farthest:
+                centered[r] = 0.0
+                squared_norms[r], half_norms[start + r] = 0.0, -1.0
+        _multiply(centered, components, products)
+        for r in range(here):
+            captured, first = 0.0, 0
+            for level in range(len(DEPTHS)):
+                for p in range(first, DEPTHS[level]):
+                    coordinate = np.float32(products[r, p])
+                    coordinates[start + r, _FIRST_COORDINATE + p] = coordinate
+                    captured += np.float64(coordinate) * np.float64(coordinate)
+                first = DEPTHS[level]
+                remaining = max(squared_norms[r] - captured, 0.0)
+                coordinates[start + r, level] = np.sqrt(remaining + 5.0 * eta * squared_norms[r])
+
+
+@compiled()
+def _nearest_tiles(
+    centroids: Any, num_tiles: Any, coordinates: Any, query: Any, values: Any, farness: Any, seeds: Any
+) -> None:
+    """Find the tiles whose centroids are nearest, where the true neighbours are likely to be."""
+    farness[:] = np.inf
+    for group in range(centroids.shape[0]):
+        mask = _nearness(centroids, group, coordinates, query, -farness[0], values, 0)
+        while mask:
+            lane = _lowest(mask)
+            mask &= mask - np.uint32(1)
+            if group * LANES + lane < num_tiles:
+                _offer(farness, seeds, -values[0, lane], group * LANES + lane)
+
+
+@compiled()
+def _note(point: Any, seeds: Any, order: Any, train: Any, rows: Any, count: Any) -> Any:
+    """Put the training row of a point of the seed tiles on the list of those to compare; return its new length."""
+    place = seeds[point // LANES] * LANES + point % LANES
+    if place >= order.size:
+        return count
+    rows[count] = order[place]
+    _fetch(train, rows[count])
+    return count + 1
+
+
+@compiled()
+def _compare(queries: Any, query: Any, train: Any, rows: Any, distances: Any, indices: Any) -> None:
+    """Offer the exact distances of some training rows."""
+    for row in rows:
+        _offer(distances, indices, squared_distance(queries, query, train, row), row)
+
+
+@compiled()
+def _search_seeds(
+    seeds: Any,
+    bounds: Any,
+    rows: Any,
+    order: Any,
+    queries: Any,
+    query: Any,
+    train: Any,
+    distances: Any,
+    indices: Any,
+    half_norm: Any,
+    limits: Any,
+) -> Any:
+    """Compare a query with the points of its seed tiles, whose bounds are given, and return its cut.
+
+    As many as there are to be neighbours come first, by their bounds; then, of the others, what these do not exclude.
+    """
+    flat, count = bounds.reshape(-1), 0
+    for _ in range(min(distances.size, flat.size)):
+        best = np.argmax(flat)
+        count = _note(best, seeds, order, train, rows, count)
+        flat[best] = -np.inf
+    _compare(queries, query, train, rows[:count], distances, indices)
+    cut, count = _cut(half_norm, distances[0], limits), 0
+    for point in range(flat.size):
+        if flat[point] >= cut and flat[point] > -np.inf:
+            count = _note(point, seeds, order, train, rows, count)
+    _compare(queries, query, train, rows[:count], distances, indices)
+    return _cut(half_norm, distances[0], limits)
+
+
+@compiled()
+def _is_seed(seeds: Any, tile: Any) -> Any:
+    found = False
+    for seed in seeds:
+        found |= seed == tile
+    return found
+
+
+@compiled(cache=True, nogil=True)
+def scan_tiles(
+    queries: Any,
+    coordinates: Any,
+    half_norms: Any,
+    train: Any,
+    tiles: Any,
+    centroids: Any,
+    order: Any,
+    limits: Any,
+    distances: Any,
+    indices: Any,
+) -> None:
+    """Search a block of queries through the tiles of a principal component index.
+
+    Each query first meets the tiles nearest to it, for a tight k-th distance early; then every tile passes by
+    all queries of the block while it is in registers or in cache. A pair goes on to more dimensions only while the
+    bound does not exclude it, and what no bound excludes is compared exactly.
+    """
+    num_queries, num_tiles = queries.shape[0], tiles.shape[0]
+    seeds = np.empty((num_queries, min(_SEED_TILES, num_tiles)), np.int64)
+    farness = np.empty(seeds.shape[1], np.float32)
+    bounds = np.empty((seeds.shape[1], LANES), np.float32)
+    cuts = np.empty(num_queries, np.float32)
+    survivors, masks = np.empty(num_queries, np.int64), np.empty(num_queries, np.uint32)
+    sums = np.empty((num_queries, LANES), np.float32)
+    # Pairs to compare: at most all of a tile's, beside those that did not fill a batch.
+    whose = np.empty(num_queries * LANES + _FETCHED, np.int64)
+    rows = np.empty(max(whose.size, bounds.size), np.int64)
+    for query in range(num_queries):
+        _nearest_tiles(centroids, num_tiles, coordinates, query, bounds, farness, seeds[query])
+        for slot in range(seeds.shape[1]):
+            _bounds(tiles, seeds[query, slot], coordinates, query, np.float32(0), bounds, slot)
+        cuts[query] = _search_seeds(
+            seeds[query], bounds, rows, order, queries, query, train, distances[query], indices[query],
+            half_norms[query], limits,
+        )  # fmt: skip
+    pending = 0
+    for tile in range(num_tiles):
+        count = _sieve_0(tiles, tile, coordinates, cuts, sums, survivors, masks, num_queries)
+        count = _sieve_1(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
+        count = _sieve_2(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
+        count = _sieve_3(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
+        count = _sieve_4(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
+        for i in range(count):
+            query, mask = survivors[i], masks[i]
+            if _is_seed(seeds[query], tile):
+                continue
+            while mask:
+                place = tile * LANES + _lowest(mask)
+                mask &= mask - np.uint32(1)
+                if place < order.size:
+                    whose[pending], rows[pending] = query, order[place]
+                    _fetch(train, order[place])
+                    pending += 1
+        if pending >= _FETCHED or tile == num_tiles - 1:
+            for i in range(pending):
+                query, row = whose[i], rows[i]
+                if _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row):
+                    cuts[query] = _cut(half_norms[query], distances[query, 0], limits)
+            pending = 0
+    for query in range(num_queries):
+        _sort_heap(distances[query], indices[query])

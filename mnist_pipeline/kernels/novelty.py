@@ -1,0 +1,121 @@
+"""The compiled inner loops of how an image's strokes run, and of its pieces and holes.
+
+Imported only when images are scored, so that importing :mod:`mnist_pipeline.novelty` does not load Numba.
+All work on one thread and without the interpreter lock, an image at a time, whose values stay in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.kernels.compiled import compiled
+
+LANES = 32  # images side by side
+
+
+@compiled()
+def _product(left: Any, right: Any, output: Any) -> None:
+    """output = left · right, where much of `left` is zero: each row of the result is a sum of rows."""
+    for row in range(left.shape[0]):
+        to = output[row]
+        to[:] = 0
+        for k in range(left.shape[1]):
+            factor = left[row, k]
+            if factor != 0:
+                add = right[k]
+                for column in range(to.size):
+                    to[column] += factor * add[column]
+
+
+@compiled()
+def _turned(matrices: Any, output: Any) -> None:
+    """Transpose matrices that lie side by side: output[column, matrix, row] = matrices[row, matrix, column]."""
+    for matrix in range(matrices.shape[1]):
+        for row in range(matrices.shape[0]):
+            for column in range(matrices.shape[2]):
+                output[column, matrix, row] = matrices[row, matrix, column]
+
+
+@compiled(cache=True, nogil=True)
+def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: Any, shares: Any) -> None:
+    """Fill square roots of the shares of each image's edges, by direction and by cell.
+
+    `smooth` and `difference`, (side, side), and `pooling`, (cells, side), act along both sides of an image. `axes` are
+    half of the directions as (cosine, sine); the other half are their opposites. Images lie side by side, so that what
+    acts on rows of pixels acts on long rows; what acts on columns does so on their transposes.
+    """
+    count, side, cells, half = LANES, smooth.shape[0], pooling.shape[0], axes.shape[0]
+    pixels, passed = np.zeros((side, count, side), np.float32), np.empty((side, count, side), np.float32)
+    turned = np.empty((side, count, side), np.float32)
+    along_x, along_y = np.empty((side, count, side), np.float32), np.empty((side, count, side), np.float32)
+    forward, backward = np.empty((side, count * side), np.float32), np.empty((side, count * side), np.float32)
+    pooled, upright = np.empty((cells, count, side), np.float32), np.empty((side, count, cells), np.float32)
+    found = np.empty((2 * half, cells, count, cells), np.float32)
+    width = count * side
+    for start in range(0, images.shape[0], count):
+        here = min(count, images.shape[0] - start)
+        for i in range(here):
+            for row in range(side):
+                for column in range(side):
+                    pixels[row, i, column] = images[start + i, row, column]
+        # All that follows is of the transposed image: its rows are the columns.
+        _product(smooth, pixels.reshape(side, width), passed.reshape(side, width))
+        _turned(passed, turned)
+        _product(difference, turned.reshape(side, width), along_x.reshape(side, width))
+        _product(difference, pixels.reshape(side, width), passed.reshape(side, width))
+        _turned(passed, turned)
+        _product(smooth, turned.reshape(side, width), along_y.reshape(side, width))
+        x, y = along_x.reshape(-1), along_y.reshape(-1)
+        up, down = forward.reshape(-1), backward.reshape(-1)
+        for axis in range(half):
+            cosine, sine = axes[axis]
+            for k in range(x.size):
+                value = cosine * x[k] + sine * y[k]
+                up[k] = max(value, np.float32(0))
+                down[k] = max(-value, np.float32(0))
+            for direction, rising in ((axis, forward), (axis + half, backward)):
+                _product(pooling, rising, pooled.reshape(cells, width))
+                _turned(pooled, upright)
+                _product(pooling, upright.reshape(side, count * cells), found[direction].reshape(cells, count * cells))
+        for i in range(here):
+            total = np.float32(0)
+            for direction in range(2 * half):
+                for row in range(cells):
+                    for column in range(cells):
+                        total += found[direction, row, i, column]
+            total = max(total, np.float32(1))
+            k = 0
+            for direction in range(2 * half):
+                for row in range(cells):
+                    for column in range(cells):
+                        shares[start + i, k] = np.sqrt(found[direction, row, i, column] / total)
+                        k += 1
+
+
+@compiled(cache=True, nogil=True)
+def quads(images: Any, least: Any, counts: Any) -> None:
+    """Count each image's squares of 2×2 pixels with one pixel of ink, with three, and with two across.
+
+    Ink is a grey level from `least` on; around the image all is paper.
+    """
+    rows, columns = images.shape[1:]
+    above, below = np.zeros(columns + 2, np.uint8), np.zeros(columns + 2, np.uint8)
+    for i in range(images.shape[0]):
+        above[:] = 0
+        one, three, across = 0, 0, 0
+        for row in range(rows + 1):
+            if row < rows:
+                for column in range(columns):
+                    below[column + 1] = images[i, row, column] >= least
+            else:
+                below[:] = 0
+            for column in range(columns + 1):
+                a, b, c, d = above[column], above[column + 1], below[column], below[column + 1]
+                inked = a + b + c + d
+                one += inked == 1
+                three += inked == 3
+                across += (inked == 2) & (a == d)
+            above, below = below, above
+        counts[i, 0], counts[i, 1], counts[i, 2] = one, three, across

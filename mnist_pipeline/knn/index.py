@@ -1,0 +1,283 @@
+"""The principal component index: a lower bound of the distance that is cheap, tight and rigorous."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES, in_lanes, pack
+from mnist_pipeline.utils.blocks import in_blocks, read_only
+
+_BLOCK = 1024  # rows converted to float64 at a time
+_COVARIANCE_ROWS = 10_000  # rows that the components are computed from when none are given
+_SPLIT_DIMENSIONS = 24  # leading dimensions among which the ordering looks for its splits
+_MAX_DEFECT = 1e-3
+_MAX_SCALED_NORM = 2.0**40  # queries that are farther out are compared exactly, so that float32 suffices
+
+
+@dataclass(frozen=True)
+class PrincipalComponentIndex:
+    r"""Training points in a few principal components, ordered so that neighbours share a tile.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,), float64
+        Subtracted from every point. Any finite vector is correct; the mean prunes best.
+    components : ndarray of shape (n_features, n_components), float64
+        Nearly orthonormal columns. Any are correct; leading principal components prune best.
+    scale : float
+        A power of two that brings the largest centred norm of the training points to at most one.
+    order : ndarray of shape (n_samples,), int64
+        The training row of each lane of each tile.
+    tiles : ndarray of shape (n_tiles, 1 + 5 + 112, 32), float32
+        For each tile of 32 points: the negative half squared norms, the residual norms beyond 12, 24, 40, 64
+        and 112 dimensions, and the coordinates.
+
+    Notes
+    -----
+    **The bound.** Let a and b be a query and a training point, centred and scaled; A = \|a\|² and B = \|b\|²;
+    W a matrix with orthonormal columns; ρ² = \|x\|² − \|Wᵀx\|² the squared norm outside their span.
+    Cauchy–Schwarz on the part outside the span gives
+
+        ⟨a, b⟩ ≤ ⟨Wᵀa, Wᵀb⟩ + ρ_a ρ_b =: S,   \|a − b\|² = A + B − 2⟨a, b⟩ ≥ A + B − 2S.
+
+    This is the distance in the leading components plus (ρ_a − ρ_b)², written so that one sum of products
+    computes it, with the residual norm as one more coordinate.
+
+    **The margin** makes it hold for the numbers the computer has, in float32, whatever components it was
+    given. Write u = 2⁻²⁴.
+
+    1. *Components.* With ε = ‖VᵀV − I‖ (Frobenius), all singular values of V lie within ε of one, so V is within
+       ε of the orthonormal W of its polar decomposition. A stored coordinate vector p is Vᵀx, computed in
+       float64 and rounded to float32, hence \|p − Wᵀx\| ≤ η\|x\| with η = ε + 2u + √112·2⁻⁵²·n_features.
+       Centring is one rounding of each difference, and η has room for it.
+    2. *Residuals.* \|Wᵀx\| ≥ \|p\| − η\|x\| gives ρ² ≤ \|x\|² − \|p\|² + 3η\|x\|². The stored residual norm is the
+       square root of max(0, \|x\|² − \|p\|²) + 5η\|x\|², which is above ρ after rounding to float32.
+    3. *Products.* Hence S ≤ Ŝ + 3η\|a\|\|b\|, where Ŝ uses the stored numbers, and \|a\|\|b\| ≤ (A + B)/2.
+    4. *Summation.* A float32 sum of m = 112 + 2 terms, in any order, fused or not, is off by at most
+       γ = mu/(1 − mu) times the sum of their magnitudes, which is at most 1.1 (A + B)/2 + B/2.
+
+    Together \|a − b\|² ≥ (1 − μ)(A + B) − 2Ŝ with μ = 4η + 3γ + 4u, about 2·10⁻⁵: the margin is a share of A
+    and of B, so it splits in a constant of the query and a constant of the point, and an outlier among the
+    points loosens no other point's bound. A point is excluded when
+
+        −(1 − μ)B/2 + Ŝ < ((1 − μ)A − τ)/2,
+
+    τ being the k-th exact distance so far, times 1 + (n_features + 4)·2⁻⁵¹ because a distance of floating-point
+    data is itself a rounded sum, plus what may underflow. The inequality is strict, so a point at the same
+    distance is compared and the order by index decides.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    scale: float
+    order: np.ndarray
+    tiles: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, X: np.ndarray, mean: np.ndarray | None = None, components: np.ndarray | None = None
+    ) -> PrincipalComponentIndex:
+        """Project the training points and sort them into tiles.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+        mean : ndarray of shape (n_features,), optional
+            By default the mean of `X`.
+        components : ndarray of shape (n_features, at least 1), optional
+            Eigenvectors of the covariance as columns, largest eigenvalue first. By default they are computed
+            from at most 10,000 rows of `X`, evenly spread.
+        """
+        if mean is None:
+            mean = X.mean(axis=0, dtype=np.float64)
+        mean = _checked_mean(mean, X.shape[1])
+        scale = _scale(X, mean)
+        if components is None:
+            components = _leading_components(X, mean, scale)
+        components = _checked_components(components, X.shape[1])
+        projection = _Projection.on(mean, components, scale)
+        coordinates, half_norms = projection.empty(len(X))
+
+        def project(rows: slice) -> None:
+            projection.fill(X[rows], coordinates[rows], half_norms[rows])
+
+        in_blocks(project, len(X), _BLOCK)
+        order = _order_by_splits(coordinates[:, len(DEPTHS) :][:, :_SPLIT_DIMENSIONS])
+        return cls(mean, components, scale, order, pack(coordinates, half_norms, order))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> PrincipalComponentIndex:
+        """Restore an index of training points of the given shape from its named arrays."""
+        n_samples, n_features = shape
+        missing = {"mean", "components", "scale", "order", "tiles"} - set(arrays)
+        if missing:
+            raise ValueError(
+                f"arrays lacks {sorted(missing)}: they were stored by a classifier without an index; "
+                'fit with algorithm="pca", or restore with algorithm="brute"'
+            )
+        order, tiles = np.asarray(arrays["order"]), np.asarray(arrays["tiles"])
+        expected = (-(-n_samples // LANES), 1 + len(DEPTHS) + DEPTHS[-1], LANES)
+        if order.shape != (n_samples,) or tiles.shape != expected:
+            raise ValueError(
+                f"arrays has order {order.shape} and tiles {tiles.shape}, but {n_samples} images need "
+                f"({n_samples},) and {expected}: pass arrays that were stored together"
+            )
+        return cls(
+            _checked_mean(arrays["mean"], n_features),
+            _checked_components(arrays["components"], n_features),
+            float(np.asarray(arrays["scale"]).reshape(-1)[0]),
+            np.ascontiguousarray(order, dtype=np.int64),
+            np.ascontiguousarray(tiles, dtype=np.float32),
+        )
+
+    def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the coordinates of queries, and (1 − μ)A/2 of each, negative where it is out of range."""
+        found = self._projection.empty(len(X))
+        self._projection.fill(X, *found)
+        return found
+
+    @cached_property
+    def _projection(self) -> _Projection:
+        return _Projection.on(self.mean, self.components, self.scale)
+
+    def centroids(self) -> np.ndarray:
+        """Lay the means of the tiles out as tiles are: half squared norms, negative, and leading coordinates.
+
+        Returns
+        -------
+        centroids : ndarray of shape (n_groups, 1 + 16, 32), float32
+            A lane is a tile; the value of its bound, without a residual, is largest for the nearest.
+        """
+        first = 1 + len(DEPTHS)
+        means = self.tiles[:, first : first + CENTROID_DIMENSIONS].mean(axis=2)
+        rows = np.concatenate([np.square(means).sum(axis=1, keepdims=True) * np.float32(-0.5), means], axis=1)
+        return in_lanes(rows)
+
+    def limits(self) -> np.ndarray:
+        """Give what turns a k-th distance into τ: the inverse scale, the growth, and the underflow."""
+        n_features = self.components.shape[0]
+        inverse = 1.0 / self.scale
+        with np.errstate(over="ignore"):
+            underflow = n_features * 2.0**-1022 * inverse * inverse
+        return np.array([inverse, 1.0 + (n_features + 4) * 2.0**-51, underflow])
+
+
+def _checked_mean(mean: np.ndarray, n_features: int) -> np.ndarray:
+    mean = np.ascontiguousarray(mean, dtype=np.float64)
+    if mean.shape != (n_features,):
+        raise ValueError(f"mean has shape {mean.shape}, but X has {n_features} features: pass ({n_features},)")
+    if not np.isfinite(mean).all():
+        raise ValueError("mean has values that are not finite: pass the mean of the training data")
+    return mean
+
+
+def _checked_components(components: np.ndarray, n_features: int) -> np.ndarray:
+    components = np.asarray(components)
+    if components.ndim != 2 or components.shape[0] != n_features or components.shape[1] < 1:
+        raise ValueError(
+            f"components has shape {components.shape}, but X has {n_features} features: "
+            f"pass eigenvectors as columns, ({n_features}, at least 1)"
+        )
+    components = np.ascontiguousarray(components[:, : DEPTHS[-1]], dtype=np.float64)
+    if not np.isfinite(components).all():
+        raise ValueError("components has values that are not finite: pass eigenvectors of the covariance")
+    defect = _orthonormality_defect(components)
+    if defect > _MAX_DEFECT:
+        raise ValueError(
+            f"the columns of components are not orthonormal: the norm of VᵀV − I is {defect:.2g}, "
+            f"allowed is {_MAX_DEFECT:g}; pass unit eigenvectors as columns, not as rows"
+        )
+    return components
+
+
+def _orthonormality_defect(components: np.ndarray) -> float:
+    """ε = ‖VᵀV − I‖ in the Frobenius norm, with room for the rounding of VᵀV itself."""
+    n_features, n_components = components.shape
+    gram = components.T @ components
+    return float(np.linalg.norm(gram - np.eye(n_components)) + n_features * n_components * 2.0**-51)
+
+
+def _scale(X: np.ndarray, mean: np.ndarray) -> float:
+    """The power of two at or above the largest centred norm, so that scaling rounds nothing."""
+    deviations = np.maximum(X.max(axis=0) - mean, mean - X.min(axis=0))
+    largest = float(deviations.max())
+    bound = largest * math.sqrt(X.shape[1])
+    return math.ldexp(1.0, min(max(math.ceil(math.log2(bound)), -500), 600)) if bound > 0 else 1.0
+
+
+def _leading_components(X: np.ndarray, mean: np.ndarray, scale: float) -> np.ndarray:
+    """Eigenvectors of the covariance of some rows, float64 (n_features, at most 112)."""
+    from scipy.linalg import eigh
+
+    rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), _COVARIANCE_ROWS)).astype(np.int64))
+    n_features = X.shape[1]
+    covariance = np.zeros((n_features, n_features))
+    for start in range(0, len(rows), _BLOCK):
+        centered = (X[rows[start : start + _BLOCK]] - mean) / scale
+        covariance += centered.T @ centered
+    first = max(0, n_features - DEPTHS[-1])
+    _, eigenvectors = eigh(covariance, subset_by_index=[first, n_features - 1], driver="evr")
+    return np.ascontiguousarray(eigenvectors[:, ::-1])
+
+
+@dataclass(frozen=True)
+class _Projection:
+    """What takes points to residual norms and coordinates: components with as many columns as there are dimensions."""
+
+    mean: np.ndarray
+    components: np.ndarray
+    factor: float
+    margins: np.ndarray
+
+    @classmethod
+    def on(cls, mean: np.ndarray, components: np.ndarray, scale: float) -> _Projection:
+        columns = np.zeros((len(mean), DEPTHS[-1]))
+        columns[:, : components.shape[1]] = components
+        margins = np.array(_margins(_orthonormality_defect(components), len(mean)))
+        return cls(mean, columns, 1.0 / scale, margins)
+
+    @staticmethod
+    def empty(count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Arrays for the residual norms and coordinates of so many points, and for (1 − μ)/2 of their squared norms."""
+        return np.empty((count, len(DEPTHS) + DEPTHS[-1]), np.float32), np.empty(count)
+
+    def fill(self, X: np.ndarray, coordinates: np.ndarray, half_norms: np.ndarray) -> None:
+        from mnist_pipeline.kernels.knn import project
+
+        farthest = _MAX_SCALED_NORM**2
+        fixed = read_only(self.mean), read_only(self.components), self.factor, self.margins, farthest
+        project(read_only(X), *fixed, coordinates, half_norms)
+
+
+def _margins(defect: float, n_features: int) -> tuple[float, float]:
+    """η and μ of the notes of :class:`PrincipalComponentIndex`."""
+    unit = 2.0**-24
+    terms = DEPTHS[-1] + 2
+    eta = defect + 2.0 * unit + math.sqrt(DEPTHS[-1]) * n_features * 2.0**-52
+    gamma = terms * unit / (1.0 - terms * unit)
+    return eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit
+
+
+def _order_by_splits(coordinates: np.ndarray) -> np.ndarray:
+    """Order points so that each run of 32 is close together: split at the median of the widest coordinate.
+
+    Halves are rounded to whole tiles, so that only the last tile may be short.
+    """
+    order = np.arange(len(coordinates))
+    pending = [(0, len(order))]
+    while pending:
+        start, stop = pending.pop()
+        if stop - start <= LANES:
+            continue
+        rows = order[start:stop]
+        points = coordinates[rows]
+        widest = int(points.var(axis=0).argmax())
+        half = -(-((stop - start) // 2) // LANES) * LANES
+        order[start:stop] = rows[np.argpartition(points[:, widest], min(half, stop - start - 1))]
+        pending += [(start, start + half), (start + half, stop)]
+    return order

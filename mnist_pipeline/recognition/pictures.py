@@ -1,0 +1,562 @@
+"""From a person's own picture to digits as MNIST's: what NIST and LeCun et al. did to make MNIST, done to any picture.
+
+`read` gives the upright grey picture; `find_digits` separates ink from paper, gathers strokes into digits in reading
+order, and brings each to 28×28. Nothing heavy is imported, so that a command that reads pictures starts at once.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import threading
+import warnings
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from scipy import ndimage
+
+from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.utils.printable import printable
+
+Grey = NDArray[np.floating[Any]]
+Mask = NDArray[np.bool_]
+
+# Pillow imports all of its forty readers, unless those asked for are there.
+FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format, "BMP", "GIF")
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"GIF8")
+MAX_PIXELS = 50_000_000
+MAX_FINDINGS = 256
+WORKING_PIXELS = 2_000_000  # strokes are looked for in a picture of at most so many pixels
+FAINTEST_INK = 0.1  # share of the paper's light that the faintest stroke takes
+DARKEST_PAPER = 0.35  # share of the brightest possible; in less light, differences are not magnified further
+COARSE_SIDE = 256  # the paper is looked for in a picture of at most so many pixels a side
+
+DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
+CENTRE = 14.5  # where MNIST has the centre of mass, from the edge: the middle of pixel 14
+STROKE_WIDTHS = (2.2, 3.4)  # pixels; four fifths of MNIST's training digits lie between 1.8 and 3.6
+CONTOUR_SIDE = 64  # the larger side of a digit when its outline is drawn
+
+
+class ImageError(ValueError):
+    """A file is not a picture that can be read; the message names it, what is wrong and what to do.
+
+    The message is one printable line whatever the name of the file: other characters are escaped.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+class Found(NamedTuple):
+    """A digit found in a picture.
+
+    Attributes
+    ----------
+    box : tuple of int
+        x, y, width and height of its ink, in pixels of the upright picture.
+    image : ndarray of shape (28, 28), uint8
+        The digit as MNIST has it: light ink on 0, within 20×20, its centre of mass in the middle.
+    """
+
+    box: tuple[int, int, int, int]
+    image: NDArray[np.uint8]
+
+
+def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
+    """Read a picture as upright grey levels.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file, or its content: PNG, JPEG, WebP, TIFF, BMP or GIF, the first picture of it. Transparency is taken for
+        paper.
+
+    Returns
+    -------
+    ndarray of shape (rows, columns)
+        uint8, or float32 in [0, 255] where the file has more than eight bits a pixel.
+
+    Raises
+    ------
+    ImageError
+        If there is no such file, or it is not such a picture, damaged, or larger than 50 megapixels.
+    """
+    if isinstance(source, bytes):
+        return _decoded(io.BytesIO(source), "the picture", len(source))
+    with _opened(source) as file:
+        return _decoded(file, str(source), os.fstat(file.fileno()).st_size)
+
+
+def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
+    """Find the digits of a picture in reading order, each brought to the form of MNIST's.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (rows, columns), uint8 or floating in [0, 255]
+        Grey levels, dark ink on light paper or light ink on dark paper.
+
+    Returns
+    -------
+    list of Found
+        Lines from top to bottom, each from left to right; empty for blank paper. At most 256, the largest.
+
+    Notes
+    -----
+    As MNIST was made [1]_, a digit is scaled by its aspect into 20×20 pixels, anti-aliased, and placed in 28×28 by its
+    centre of mass. Ink is told from paper by Otsu's threshold [2]_ with hysteresis [3]_, after the paper, as a grey
+    closing of the picture gives it, is divided out. Pens thinner or thicker than those that wrote MNIST are brought to
+    the nearest of its usual widths, by moving the outline.
+
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition",
+       Proceedings of the IEEE 86(11), 1998.
+    .. [2] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems, Man, and
+       Cybernetics 9(1), 1979.
+    .. [3] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
+       Intelligence 8(6), 1986.
+    """
+    if picture.ndim != 2 or picture.dtype.kind not in "uf":
+        raise ValueError(
+            f"picture has shape {picture.shape}, type {picture.dtype}; expected grey levels (rows, columns)."
+        )
+    if (found := _already_mnist(picture)) is not None:
+        return [found]
+    factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
+    ink, paper = _ink(_reduced(picture, factor))
+    ink = _without_ruling(ink)
+    strokes = _strokes(ink, paper)
+    glyphs = _reading_order(_glyphs(strokes))
+    return [Found(_box(glyph, factor, picture.shape), _normalized(glyph, ink, strokes)) for glyph in glyphs]
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a regular file; anything else is refused without waiting for it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: does not exist; check the name") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{path}: can't be opened ({reason}); check the name and the permissions") from error
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise ImageError(f"{path}: is a directory; name the pictures in it")
+    raise ImageError(f"{path}: is not a regular file; save the picture as one")
+
+
+_pillow = threading.Lock()  # the filters of warnings belong to all threads
+
+
+def _decoded(file: BinaryIO, name: str, size: int) -> NDArray[np.uint8] | Grey:
+    """Decode a picture; whatever goes wrong in the decoders of malformed files is an ImageError."""
+    if size == 0:
+        raise ImageError(f"{name}: is empty; save or copy the picture again")
+    with _pillow, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(file, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                image.draft("L", None)  # a JPEG then decodes its brightness alone
+                image.load()
+                return _grey(_upright(image))
+        except Exception as error:  # decoders raise anything from IndexError to struct.error
+            raise ImageError(f"{name}: {_complaint(error, file)}") from error
+
+
+def _complaint(error: Exception, file: BinaryIO) -> str:
+    """What is wrong with a file that did not decode, and what to do."""
+    if isinstance(error, Image.DecompressionBombError):
+        return f"has more than {MAX_PIXELS // 1_000_000} megapixels; reduce the picture, or cut out the digits"
+    file.seek(0)
+    if not file.read(16).startswith(SIGNATURES):
+        return "is not a PNG, JPEG, WebP, TIFF, BMP or GIF picture; convert it to one of these"
+    reason = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+    return f"is damaged or cut off{reason}; save or copy the picture again"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says; one that can't be read says nothing."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # malformed EXIF raises anything
+        return image
+
+
+def _grey(image: Image.Image) -> NDArray[np.uint8] | Grey:
+    """Grey levels of a decoded picture, in [0, 255]."""
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.float32) / 257
+    if image.mode in ("I", "F"):
+        return _stretched(np.asarray(image, np.float64))
+    if image.mode in ("RGBa", "La") or image.has_transparency_data:
+        return _on_paper(image.convert("RGBA"))
+    if image.mode == "LAB":
+        return np.asarray(image.getchannel(0))
+    return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
+
+
+def _stretched(levels: NDArray[np.float64]) -> Grey:
+    """Bring levels without a nominal range to [0, 255]; what is not a number is taken for the middle one."""
+    finite = np.isfinite(levels)
+    if not finite.any():
+        return np.zeros(levels.shape, np.float32)
+    low, high = levels[finite].min(), levels[finite].max()
+    levels = np.where(finite, levels, np.median(levels[finite]))
+    return (255 * (levels - low) / max(high - low, 1e-300)).astype(np.float32)
+
+
+def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
+    """Put a picture with transparency on paper of the kind that its opaque part calls for.
+
+    Strokes on nothing get paper unlike them. A card with round corners is paper already, and goes on.
+    """
+    grey, opacity = np.asarray(image.convert("RGB").convert("L")), np.asarray(image.getchannel("A"))
+    opaque = opacity > 127
+    if not opaque.any():
+        return np.full(grey.shape, 255, np.uint8)
+    levels = grey[opaque]
+    rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
+    area = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
+    low, middle, high = np.percentile(levels, (1, 50, 99))
+    is_card = levels.size > 0.6 * area and high - low > 50
+    paper = middle if is_card else 255.0 if levels.mean() < 128 else 0.0
+    share = opacity.astype(np.float32) / 255
+    blended: Grey = grey * share + np.float32(paper) * (1 - share)
+    return np.rint(blended).astype(np.uint8)
+
+
+def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
+    """A 28×28 picture that has been brought to MNIST's form before is left as it is."""
+    if picture.shape != (IMAGE_SIDE, IMAGE_SIDE):
+        return None
+    levels = np.rint(picture).astype(np.uint8)
+    levels = levels if np.median(levels) < 128 else 255 - levels
+    if np.median(levels) != 0 or not levels.any():
+        return None
+    box = _extent(levels > 0)
+    centre = np.array(ndimage.center_of_mass(levels)) + 0.5
+    if max(box[2:]) == DIGIT_SIDE and np.abs(centre - CENTRE).max() <= 1:
+        return Found(box, levels)
+    return None
+
+
+def _reduced(picture: NDArray[np.uint8] | Grey, factor: int) -> Grey:
+    """Average blocks of pixels."""
+    image = Image.fromarray(picture if picture.dtype == np.uint8 else picture.astype(np.float32))
+    return np.asarray(image.reduce(factor) if factor > 1 else image, np.float32)
+
+
+def _resized(picture: Grey, shape: tuple[int, ...], kernel: Image.Resampling = Image.Resampling.BILINEAR) -> Grey:
+    return np.asarray(Image.fromarray(picture).resize((shape[1], shape[0]), kernel))
+
+
+def _ink(grey: Grey) -> tuple[Grey, Grey]:
+    """How much darker than the paper around it each pixel is, as a share of the paper's light; and that light.
+
+    On dark paper, how much lighter.
+    """
+    light = grey / 255
+    coarse = _reduced(light, max(1, round(max(grey.shape) / COARSE_SIDE)))
+    if not _ink_is_dark(coarse):
+        light, coarse = 1 - light, 1 - coarse
+    # The window of the closing must hold the widest stroke, and no more of a shadow than it has to.
+    window = max(3, round(0.3 * min(coarse.shape)))
+    first = _contrast(_closing(coarse, window), coarse)
+    strokes = np.pad(first > _otsu(first[first > 0.05]), 1)
+    if strokes.any():
+        width = _stroke_width(ndimage.distance_transform_edt(strokes)[strokes])
+        window = min(window, max(5, round(4 * width) + 3))
+    paper = _resized(_paper(coarse, window), grey.shape)
+    ink = _contrast(paper, light)
+    return ink - np.median(ink[::4, ::4]), paper
+
+
+def _paper(grey: Grey, window: int) -> Grey:
+    """Light of the paper: the mean of what a closing, which is too light where there is noise, tells from ink."""
+    closed = _closing(grey, window)
+    contrast = _contrast(closed, grey)
+    middle = np.median(contrast)
+    blank = contrast <= middle + 0.02 + 3 * np.median(np.abs(contrast - middle))
+    share = ndimage.gaussian_filter(blank.astype(np.float32), 1.5)
+    light = ndimage.gaussian_filter(np.where(blank, grey, 0), 1.5)
+    return np.where(share > 0.05, light / np.maximum(share, 0.05), closed * (1 - middle))
+
+
+def _ink_is_dark(grey: Grey) -> bool:
+    """Ink covers less than half of its surroundings, so deviations from their mean are skewed to its side.
+
+    Surroundings of the size at which this shows most: small ones for thin strokes, on a sheet that is not all there is
+    to see, large ones for a digit that fills the picture.
+    """
+    skews = []
+    for share in (24, 12, 6, 3):
+        deviation = grey - ndimage.uniform_filter(grey, 1 + 2 * (max(grey.shape) // (2 * share)), mode="nearest")
+        square = deviation * deviation
+        skews.append(float((square * deviation).mean() / max(float(square.mean()), 1e-12) ** 1.5))
+    return max(skews, key=abs) <= 0
+
+
+def _closing(grey: Grey, window: int) -> Grey:
+    """Grey closing: dark strokes narrower than the window take the level around them."""
+    extended = np.pad(grey, window, mode="edge")
+    closed = ndimage.minimum_filter(ndimage.maximum_filter(extended, window), window)
+    return closed[window:-window, window:-window]
+
+
+def _contrast(paper: Grey, grey: Grey) -> Grey:
+    """Share of the paper's light that is missing: light multiplies what it falls on."""
+    return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
+
+
+def _otsu(values: Grey) -> float:
+    """Threshold that leaves two classes of the smallest variance within them; 1 without any values."""
+    if values.size == 0:
+        return 1.0
+    counts, edges = np.histogram(values, 128, (0, 1))
+    centres = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    total = np.cumsum(counts * centres)
+    between = np.divide((total[-1] * below - total * below[-1]) ** 2, below * above, where=below * above > 0,
+                        out=np.zeros(len(counts)))  # fmt: skip
+    # Several thresholds are as good where nothing lies between the classes.
+    return float(edges[1:][between >= between.max() * (1 - 1e-9)].mean())
+
+
+def _stroke_width(depths: Grey) -> float:
+    """Mean width of strokes from the depths of their pixels: across a strip of width w their mean is (w + 2) / 4."""
+    return max(1.0, 4 * float(depths.mean()) - 2)
+
+
+def _without_ruling(ink: Grey) -> Grey:
+    """Take printed lines off the paper, horizontal and vertical ones, and leave what is written over them."""
+    noise = max(0.025, _noise(ink))
+    thickest = 3 + max(ink.shape) // 100
+    limits = [_line_limit(ink, noise, thickest), _line_limit(ink.T, noise, thickest).T]
+    lines = [ink < limit for limit in limits]
+    kept = np.where(lines[0] | lines[1], np.minimum(ink, 0), ink)
+    result = kept
+    for line, window in zip(lines, ((thickest + 4, 1), (1, thickest + 4))):
+        if line.any():  # a stroke on both sides of a line goes on under it
+            under = ndimage.grey_closing(kept, window, mode="nearest")
+            result = np.where(line, np.maximum(result, np.minimum(ink, under)), result)
+    return result
+
+
+def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
+    """Ink that is a line's at most, at each pixel of a thin line from the left edge to the right, elsewhere none.
+
+    Lines turn by less than 1 in 16.
+    """
+    piece = 4 if max(ink.shape) > 200 else 2
+    rows, blocks = len(ink), ink.shape[1] // (4 * piece)
+    first = ink.shape[1] % (4 * piece) // 2
+    none = np.full(ink.shape, -np.inf, ink.dtype)
+    if not blocks:
+        return none
+    # Of the four pieces of a block the second weakest: a line fills them all, a stroke across it one or two.
+    pieces = ink[:, first : first + blocks * 4 * piece].reshape(rows, -1, piece).mean(axis=2)
+    pieces = ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, blocks, 4)
+    strength = _line_strength(np.sort(pieces, axis=2)[:, :, 1], 1.2 * noise, thickest)
+    if not strength.any():
+        return none
+    block = np.clip((np.arange(ink.shape[1]) - first) // (4 * piece), 0, blocks - 1)
+    strength = ndimage.maximum_filter(strength, (5, 1))[:, block]
+    return np.where(strength > 0, 1.5 * strength + 2.5 * noise, none)
+
+
+def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
+    """Median level of the line through each cell, 0 where there is none.
+
+    A line is a path from the first column to the last, one cell a column, nearly all of them above the faintest level.
+    It may come in and leave over the first and the last row.
+    """
+    level = np.pad(level, ((1, 1), (0, 0)))
+    rows, columns = level.shape
+    present = level > faintest
+    present[[0, -1]] = True
+    paths = _paths(present, present + np.minimum(level, 0.99) / columns)
+    inside = (paths > 0) & (paths < rows - 1)
+    along = level[paths, np.arange(columns)]
+    hits = ((along > faintest) & inside).sum(axis=1)
+    whole = (hits >= 4) & (hits >= 0.8 * inside.sum(axis=1))
+    strength = np.zeros((rows, columns), level.dtype)
+    for path, value in zip(paths[whole], np.nanmedian(np.where(inside, along, np.nan)[whole], axis=1)):
+        strength[path, np.arange(columns)] = np.maximum(strength[path, np.arange(columns)], value)
+    strength[ndimage.binary_opening(strength > 0, np.ones((thickest + 1, 1), bool))] = 0
+    return strength[1:-1]
+
+
+def _paths(present: Mask, gain: Grey) -> NDArray[np.intp]:
+    """Rows of the best paths to each row of the last column, (n, columns), of those nearly all of which is present."""
+    rows, columns = present.shape
+    best, came = np.where(present[:, 0], gain[:, 0], -columns), np.zeros((columns, rows), np.intp)
+    for j in range(1, columns):
+        before = np.pad(best, 1, constant_values=-columns)
+        choices = np.stack([before[1:-1], before[:-2], before[2:]])
+        step = choices.argmax(axis=0)
+        came[j] = np.arange(rows) + np.array([0, -1, 1])[step]
+        best = gain[:, j] + choices.max(axis=0)
+    at = np.flatnonzero(present[:, -1] & (best >= 0.8 * columns))
+    paths = np.zeros((columns, len(at)), np.intp)
+    for j in range(columns - 1, -1, -1):
+        paths[j] = at
+        at = came[j][at]
+    return paths.T
+
+
+def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
+    """Label connected strokes, 0 elsewhere: weak ink counts where it belongs to strong ink."""
+    light = np.maximum(paper, DARKEST_PAPER)
+    for blur in (0.7, 1.5):  # as little as the noise allows
+        smooth = ndimage.gaussian_filter(ink, blur)
+        # The camera's noise is as strong in a shadow as in the light.
+        noise = 6 * _noise(smooth * light) / light
+        if noise.max() < 1.5 * FAINTEST_INK:
+            break
+    floor = np.maximum(FAINTEST_INK, noise)
+    high = np.maximum(floor, 0.8 * _otsu(smooth[smooth > floor]))
+    labels, count = ndimage.label(smooth > 0.5 * high, np.ones((3, 3)))
+    strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
+    # What covers three corners of the picture is the table around the paper.
+    corners = np.bincount(labels[[0, 0, -1, -1], [0, -1, 0, -1]], minlength=count + 1)
+    strong[(np.arange(count + 1) == 0) | (corners >= 3)] = False
+    return np.where(strong, np.cumsum(strong), 0).astype(np.int32)[labels]
+
+
+def _noise(ink: Grey) -> float:
+    """Standard deviation of the noise: ink is above the paper's level, 0, so what is below is noise."""
+    below, far_below = np.percentile(ink[::2, ::2], (16, 2))
+    return -float(min(below, far_below / 2))
+
+
+class Glyph(NamedTuple):
+    """Strokes that belong together, by their labels, and their bounding box in pixels of the working picture."""
+
+    labels: NDArray[np.intp]
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
+    """Gather strokes into digits, and drop specks."""
+    slices = ndimage.find_objects(strokes)
+    boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.intp).reshape(-1, 4)
+    sizes = _sizes(boxes)
+    largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
+    # Half of all the length of strokes is in strokes of at least this size: specks don't pull it down.
+    typical = (
+        float(sizes[largest][np.searchsorted(np.cumsum(sizes[largest]), sizes[largest].sum() / 2)])
+        if len(sizes)
+        else 0.0
+    )
+    glyphs, owners = np.zeros((0, 4), np.intp), np.full(len(largest), -1)
+    for i, box in enumerate(boxes[largest]):
+        hosts = np.flatnonzero(_belongs(box, glyphs, typical))
+        if len(hosts):
+            owners[i] = hosts[0]
+            glyphs[hosts[0]] = *np.minimum(glyphs[hosts[0], :2], box[:2]), *np.maximum(glyphs[hosts[0], 2:], box[2:])
+        else:
+            owners[i] = len(glyphs)
+            glyphs = np.vstack([glyphs, box])
+    width, height = (glyphs[:, 2:] - glyphs[:, :2]).T
+    smallest = max(6.0, 0.3 * typical, 0.012 * max(strokes.shape))
+    kept = np.flatnonzero((np.maximum(width, height) >= smallest) & (width < 6 * height))  # a dash is no digit
+    kept = kept[np.argsort(-_sizes(glyphs)[kept], kind="stable")][:MAX_FINDINGS]
+    return [
+        Glyph(largest[owners == i] + 1, int(left), int(top), int(right - left), int(bottom - top))
+        for i, (left, top, right, bottom) in zip(kept, glyphs[kept])
+    ]
+
+
+def _sizes(boxes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Larger sides of boxes, given as left, top, right, bottom."""
+    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+
+
+def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) -> Mask:
+    """To which digits a smaller stroke belongs: as a fragment beside, above or below, or as a second stroke."""
+    width, height = box[2:] - box[:2]
+    widths = glyphs[:, 2] - glyphs[:, 0]
+    overlap = np.minimum(box[2], glyphs[:, 2]) - np.maximum(box[0], glyphs[:, 0])
+    gap = np.maximum(box[1], glyphs[:, 1]) - np.minimum(box[3], glyphs[:, 3])
+    joined = np.maximum(box[3], glyphs[:, 3]) - np.minimum(box[1], glyphs[:, 1])
+    above = (gap < 0.2 * typical) & (overlap > 0.4 * np.minimum(width, widths)) & (joined < 1.6 * typical)
+    if max(width, height) > 0.6 * typical:
+        return above
+    return above | ((gap < 0) & (overlap > -0.1 * typical))
+
+
+def _reading_order(glyphs: list[Glyph]) -> list[Glyph]:
+    """Lines from top to bottom, each from left to right. A line goes on where heights overlap."""
+    lines: list[list[Glyph]] = []
+    for glyph in sorted(glyphs, key=lambda glyph: glyph.x):
+        overlaps = [
+            (min(last.y + last.height, glyph.y + glyph.height) - max(last.y, glyph.y)) / min(last.height, glyph.height)
+            for *_, last in lines
+        ]
+        if overlaps and max(overlaps) > 0.4:
+            lines[int(np.argmax(overlaps))].append(glyph)
+        else:
+            lines.append([glyph])
+    lines.sort(key=lambda line: float(np.mean([glyph.y + glyph.height / 2 for glyph in line])))
+    return [glyph for line in lines for glyph in line]
+
+
+def _box(glyph: Glyph, factor: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """A box in pixels of the picture before it was reduced."""
+    x, y = factor * glyph.x, factor * glyph.y
+    return x, y, min(factor * glyph.width, shape[1] - x), min(factor * glyph.height, shape[0] - y)
+
+
+def _extent(mask: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1)
+
+
+def _normalized(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Scale a digit by its aspect into 20×20, and place it in 28×28 by its centre of mass."""
+    outline = _outline(glyph, ink, strokes)
+    inside = outline < 0
+    side, stroke = max(_extent(inside)[2:]), _stroke_width(0.5 - outline[inside])
+    # Moved outwards by d, the outline has a stroke of (stroke + 2 d) · 20 / (side + 2 d) pixels of 28×28.
+    wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
+    moved = max((wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE)), -stroke / 4)
+    levels = np.clip(0.5 + moved - outline, 0, 1)
+    scale = (side + 2 * moved) / DIGIT_SIDE
+    mass = levels.sum()
+    row = levels.sum(axis=1) @ (np.arange(len(levels)) + 0.5) / mass
+    column = levels.sum(axis=0) @ (np.arange(levels.shape[1]) + 0.5) / mass
+    margin = int(np.ceil(CENTRE * scale))
+    left, top = column + margin - CENTRE * scale, row + margin - CENTRE * scale
+    field = (left, top, left + IMAGE_SIDE * scale, top + IMAGE_SIDE * scale)
+    canvas = Image.fromarray(np.pad(levels, margin).astype(np.float32))
+    placed = np.asarray(canvas.resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BOX, field))
+    return np.rint(255 * np.clip(placed, 0, 1)).astype(np.uint8)
+
+
+def _outline(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> Grey:
+    """Signed distance to the outline of a digit in pixels, negative in the ink, its larger side about 64 pixels."""
+    margin = 2
+    rows = slice(max(0, glyph.y - margin), glyph.y + glyph.height + margin)
+    columns = slice(max(0, glyph.x - margin), glyph.x + glyph.width + margin)
+    own = np.isin(strokes[rows, columns], glyph.labels)
+    strength = np.where(ndimage.maximum_filter(own, 2 * margin + 1), ink[rows, columns], 0)
+    strength = np.pad(np.clip(strength / np.quantile(strength[own], 0.8), 0, 1), margin).astype(np.float32)
+    zoom = CONTOUR_SIDE / max(glyph.width, glyph.height)
+    shape = tuple(int(np.ceil(side * zoom)) for side in strength.shape)
+    drawn = ndimage.gaussian_filter(_resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
+    inside = np.pad(drawn > 0.5 * min(1.0, float(drawn.max())), 4)
+    outer, inner = ndimage.distance_transform_edt(~inside), ndimage.distance_transform_edt(inside)
+    return np.where(inside, 0.5 - inner, outer - 0.5)

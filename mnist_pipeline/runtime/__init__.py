@@ -1,0 +1,1 @@
+"""The machinery under the graph, which knows no asset by name."""

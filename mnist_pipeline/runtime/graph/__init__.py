@@ -1,0 +1,1 @@
+"""What assets share: IO manager, results, checks, code versions, staleness, run lock."""

@@ -1,0 +1,1 @@
+"""Where values are stored: formats, the commit protocol, a directory, a bucket."""

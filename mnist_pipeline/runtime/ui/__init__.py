@@ -1,0 +1,1 @@
+"""The web server, its access control, and the drawing page."""

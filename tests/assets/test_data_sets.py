@@ -1,0 +1,432 @@
+"""Data sets side by side: one graph of each, apart in storage, and what tells them together."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dagster as dg
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support.graph_fixtures import environment
+from support.idx import write_idx
+
+from assets import across
+from mnist_pipeline import evaluation
+from mnist_pipeline.cli import main as cli
+from mnist_pipeline.data.catalogue import FASHION_MNIST, KMNIST, MNIST, DataSet
+from mnist_pipeline.data.datasets import DigitSet, load_digits
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.data_sets import Located
+from mnist_pipeline.runtime.storage.storage import Storage, read
+
+MODELS = ("knn", "softmax", "mlp", "cnn")
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+MNIST_ONLY = {"recognizer", "inbox_predictions"}
+TOGETHER = "data_set_comparison"
+DESCRIBE = """
+import json
+from assets.definitions import assets, defs
+from assets.automation import every_data_set
+graph = defs.resolve_asset_graph()
+specs = [graph.get(key).to_asset_spec() for key in graph.get_all_asset_keys()]
+print(json.dumps({
+    "assets": {
+        spec.key.to_user_string(): {
+            "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+            "group": spec.group_name, "code": spec.code_version, "description": spec.description,
+            "owners": list(spec.owners), "tags": dict(spec.tags), "kinds": sorted(spec.kinds),
+            "fresh": spec.freshness_policy is not None, "follows": spec.automation_condition is not None,
+            "links": "dagster/code_references" in spec.metadata,
+        }
+        for spec in specs
+    },
+    "checks": sorted(f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys),
+    "jobs": {
+        job.name: sorted(node.name for node in job.nodes) for job in defs.resolve_all_job_defs()
+        if not job.name.startswith("__")
+    },
+    "sensors": sorted(sensor.name for sensor in defs.sensors),
+    "schedules": sorted(schedule.name for schedule in defs.schedules),
+}))
+"""
+
+
+class SideBySide(NamedTuple):
+    """A storage with two data sets in it, the environment that names both, and what their run printed."""
+
+    storage: Path
+    environment: dict[str, str]
+    output: str
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What `mnist-pipeline` says in a process of its own: what the definitions are follows from the environment."""
+        return python("-m", "mnist_pipeline.cli", *arguments, environment=self.environment)
+
+    def document(self, prefix: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.storage / prefix / "report" / "report.json").read_text())
+        return found
+
+
+def python(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=settings.PROJECT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def other_directory(train: DigitSet, test: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A slice of Fashion-MNIST where Debian's package is there, else further digits: 2,000 and 500 images."""
+    own, asked = (load_digits(DEBIAN, "train"), load_digits(DEBIAN, "test")) if DEBIAN.is_dir() else (train, test)
+    slices = (DigitSet(*(array[2_000:4_000] for array in own)), DigitSet(*(array[500:1_000] for array in asked)))
+    return write_idx(tmp_path_factory.mktemp("other"), *slices)
+
+
+@pytest.fixture(scope="session")
+def two_directories(slice_directory: Path, other_directory: Path) -> dict[str, str]:
+    """Settings for the slice of MNIST, and Fashion-MNIST beside it."""
+    return {
+        "MNIST_PIPELINE_DATA": str(slice_directory),
+        "MNIST_PIPELINE_DATA_SETS": f"fashion-mnist={other_directory}",
+    }
+
+
+@pytest.fixture(scope="session")
+def side_by_side(two_directories: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> SideBySide:
+    """One run over both; not to be written to."""
+    storage = tmp_path_factory.mktemp("side_by_side")
+    variables = {**environment(Path(two_directories["MNIST_PIPELINE_DATA"]), storage), **two_directories}
+    done = python("-m", "mnist_pipeline.cli", "run", environment=variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return SideBySide(storage, variables, done.stdout)
+
+
+@pytest.fixture
+def own_side_by_side(side_by_side: SideBySide, tmp_path: Path) -> SideBySide:
+    """A copy of it, to be damaged."""
+    shutil.copytree(side_by_side.storage, tmp_path / "storage")
+    data = Path(side_by_side.environment["MNIST_PIPELINE_DATA"])
+    return SideBySide(tmp_path / "storage", {**side_by_side.environment, **environment(data, tmp_path / "storage")}, "")
+
+
+@pytest.fixture(scope="session")
+def described(two_directories: dict[str, str]) -> dict[str, Any]:
+    """The definitions with a data set beside MNIST."""
+    return _described({**two_directories})
+
+
+def _described(variables: dict[str, str]) -> dict[str, Any]:
+    done = python("-c", DESCRIBE, environment=variables)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+# The graph
+
+
+def test_another_data_set_has_the_graph_of_mnist_under_its_prefix_but_for_what_answers_people(
+    described: dict[str, Any],
+) -> None:
+    expanded = {key for key, spec in described["assets"].items() if spec["group"] == "expanded"}
+    plain = {
+        key: spec for key, spec in described["assets"].items() if "/" not in key and key not in expanded | {TOGETHER}
+    }
+    other = {key: spec for key, spec in described["assets"].items() if "/" in key}
+    assert other.keys() == {f"fashion_mnist/{key}" for key in plain.keys() - MNIST_ONLY}
+    for key, spec in other.items():
+        model = plain[key.removeprefix("fashion_mnist/")]
+        deps = [dep for dep in model["deps"] if dep != TOGETHER]
+        assert spec == {
+            **model,
+            "deps": [f"fashion_mnist/{dep}" for dep in deps],
+            "group": f"fashion_mnist_{model['group']}",
+        }
+    left_out = MNIST_ONLY | expanded | {TOGETHER}
+    checks = [check for check in described["checks"] if check.split(":")[0] not in left_out]
+    assert sorted(f"fashion_mnist/{check}" for check in checks if "/" not in check) == [
+        check for check in checks if "/" in check
+    ]
+
+
+def test_with_a_data_set_beside_it_mnist_keeps_keys_groups_code_versions_jobs_and_operations(
+    described: dict[str, Any],
+) -> None:
+    alone = _described({"MNIST_PIPELINE_DATA_SETS": ""})
+    report = "evaluation_report"
+    plain = {key: spec for key, spec in described["assets"].items() if "/" not in key and key != TOGETHER}
+    assert plain[report].pop("deps") == sorted([*alone["assets"][report].pop("deps"), TOGETHER])
+    assert plain == alone["assets"]
+    for name, operations in alone["jobs"].items():
+        more = {TOGETHER} if name in ("everything", "evaluation_group") else set()
+        assert set(described["jobs"][name]) == {*operations, *more}
+    assert set(alone["sensors"]) < set(described["sensors"])
+    assert set(alone["schedules"]) < set(described["schedules"])
+
+
+def test_each_data_set_has_jobs_a_schedule_and_a_sensor_and_its_operations_have_its_prefix(
+    described: dict[str, Any],
+) -> None:
+    jobs = described["jobs"]
+    whole = jobs["fashion_mnist_everything"]
+    assert whole
+    assert all(name.startswith("fashion_mnist__") for name in whole)
+    assert {f"fashion_mnist_{name}" for name in jobs if name.endswith("_group") and "fashion" not in name} <= set(jobs)
+    assert set(jobs["every_data_set"]) == {*jobs["everything"], *whole}
+    assert "fashion_mnist_changed_raw_files" in described["sensors"]
+    assert "fashion_mnist_weekly_retraining" in described["schedules"]
+
+
+def test_what_compares_data_sets_comes_after_the_evaluations_of_each(described: dict[str, Any]) -> None:
+    evaluations = [f"{model}_evaluation" for model in MODELS]
+    assert described["assets"][TOGETHER]["deps"] == sorted([*evaluations, *(f"fashion_mnist/{e}" for e in evaluations)])
+
+
+# A run over two
+
+
+def test_one_run_fills_both_storages_and_tells_both_tables(side_by_side: SideBySide) -> None:
+    assert side_by_side.output.count("95% interval") == 2
+    assert "\nFashion-MNIST\n  model" in side_by_side.output
+    for prefix in ("", "fashion_mnist"):
+        assert (side_by_side.storage / prefix / "report" / "index.html").exists()
+        assert f"Report: {side_by_side.storage / prefix / 'report' / 'index.html'}" in side_by_side.output
+    assert "check failed" not in side_by_side.output
+
+
+def test_what_is_stored_of_mnist_is_what_is_stored_where_it_is_alone(side_by_side: SideBySide, finished: Path) -> None:
+    alone, beside = Storage(str(finished)), Storage(str(side_by_side.storage))
+    keys = set(alone.shelf.keys()) - {"evaluation_report"}
+    assert set(beside.shelf.keys()) == {*keys, "evaluation_report", TOGETHER}
+    assert {key: beside.shelf.manifest(key) for key in keys} == {key: alone.shelf.manifest(key) for key in keys}
+
+
+def test_any_result_is_read_by_its_key(side_by_side: SideBySide, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(side_by_side.storage))
+    mean, other = read("data_mean"), read("fashion_mnist/data_mean")
+    assert mean.shape == other.shape == (784,)
+    assert not np.array_equal(mean, other)
+
+
+@pytest.mark.parametrize("key", ["../other/data_mean", "/data_mean", "a/b/data_mean", "fashion_mnist/../data_mean"])
+def test_a_key_leads_out_of_no_storage(key: str, side_by_side: SideBySide, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(side_by_side.storage))
+    with pytest.raises(RuntimeError, match="names nothing that is stored"):
+        read(key)
+
+
+def test_the_report_of_a_data_set_tells_its_own_title_and_classes_and_nothing_of_the_notebook(
+    side_by_side: SideBySide,
+) -> None:
+    document = side_by_side.document("fashion_mnist")
+    page = (side_by_side.storage / "fashion_mnist" / "report" / "index.html").read_text()
+    assert document["data"]["class_names"] == list(FASHION_MNIST.class_names)
+    assert document["run"]["source"] == "Fashion-MNIST"
+    assert document["notebook"] == document["across"] == {}
+    assert "Across data sets" not in page
+    assert "notebook" not in page
+    assert "T-shirt/<wbr>top" in page
+    told = page[page.index("</style>") : page.index('<script type="application/json"')]
+    told = re.sub(r"<code>.*?</code>", "", told, flags=re.DOTALL)  # names of assets
+    told = re.sub(r"width of strokes", "", told, flags=re.IGNORECASE)  # a disturbance
+    assert not re.findall(r".{30}(?:digit|strokes|handwrit|writer).{30}", told)
+
+
+def test_the_report_of_mnist_compares_data_sets_as_their_evaluations_say(side_by_side: SideBySide) -> None:
+    document = side_by_side.document()
+    assert list(document["across"]) == ["mnist", "fashion-mnist"]
+    for name, prefix in (("mnist", ""), ("fashion-mnist", "fashion_mnist")):
+        own = Storage(str(side_by_side.storage / prefix))
+        for model, score in document["across"][name]["models"].items():
+            found = own.read(f"{model}_evaluation")
+            assert score == {
+                "accuracy": found.accuracy,
+                "interval": found.interval,
+                "errors": found.errors,
+                "total": found.total,
+            }
+    assert document["assets"][TOGETHER]["data_version"] == Storage(str(side_by_side.storage)).data_version(TOGETHER)
+    page = (side_by_side.storage / "report" / "index.html").read_text()
+    assert '<h2 id="across">' in page
+
+
+def test_after_a_run_nothing_has_changed_and_all_is_whole(side_by_side: SideBySide) -> None:
+    changed = side_by_side.command("run", "--changed")
+    assert changed.returncode == 0, changed.stdout + changed.stderr
+    assert "Materializing" not in changed.stdout
+    verified = side_by_side.command("verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "fashion_mnist/covariance" in verified.stdout
+    assert "read" not in verified.stdout  # no file is of no asset
+
+
+def test_what_is_damaged_in_one_data_set_is_told_by_its_key_and_rebuilt_alone(own_side_by_side: SideBySide) -> None:
+    damaged = own_side_by_side.storage / "fashion_mnist" / "assets" / "data_mean.npy"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    verified = own_side_by_side.command("verify")
+    assert verified.returncode == 1
+    assert any(line.split()[:2] == ["fashion_mnist/data_mean", "damaged:"] for line in verified.stdout.splitlines()), (
+        verified.stdout
+    )
+    failed = own_side_by_side.command("run", "--data-set", "fashion-mnist", "--select", "key:centered_data")
+    assert failed.returncode == 1
+    assert "rebuild it with mnist-pipeline run --select fashion_mnist/data_mean" in failed.stderr
+    rebuilt = own_side_by_side.command("run", "--changed")
+    assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
+    assert "fashion_mnist__data_mean" in rebuilt.stdout
+    assert "\n  data_mean" not in rebuilt.stdout
+
+
+def test_the_lineage_of_an_asset_stays_within_its_data_set(side_by_side: SideBySide) -> None:
+    told = side_by_side.command("lineage", "fashion_mnist/data_mean")
+    assert told.returncode == 0, told.stderr
+    names = [line.split()[0] for line in told.stdout.splitlines()[1:4]]
+    assert names == [f"fashion_mnist/{name}" for name in ("raw_mnist", "train_digits", "data_mean")]
+    assert read_raw(side_by_side)["sha256"][0] in told.stdout
+
+
+def read_raw(found: SideBySide) -> Any:
+    return Storage(str(found.storage / "fashion_mnist")).read("raw_mnist")
+
+
+def test_a_run_of_one_data_set_takes_plain_selections_and_a_configuration_by_operation(
+    own_side_by_side: SideBySide, tmp_path: Path
+) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("ops: {fashion_mnist__softmax_model: {config: {epochs: 2}}}\n")
+    done = own_side_by_side.command(
+        "run", "--data-set", "fashion-mnist", "--select", "group:softmax", "--config", str(config)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Materializing 2 assets" in done.stdout
+    assert "loss" in done.stdout
+    assert len(Storage(str(own_side_by_side.storage / "fashion_mnist")).read("softmax_model").loss) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--data-set", "kmnist"), "--data-set 'kmnist' is not there: there is mnist, fashion-mnist"),
+        (("--data-set", "fashion-mnist", "--select", "key:recognizer"), "matches no asset of fashion-mnist"),
+        (("--data-set", "fashion-mnist", "--select", "key:fashion_mnist/covariance"), "write plain keys"),
+    ],
+)
+def test_what_a_data_set_does_not_have_is_refused_in_a_line(
+    arguments: tuple[str, ...], told: str, side_by_side: SideBySide
+) -> None:
+    done = side_by_side.command("run", *arguments)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+# The comparison, where not all is there
+
+
+KNOWN = (MNIST, FASHION_MNIST, KMNIST, DataSet("mine", "mine"), DataSet("yours", "yours"))
+
+
+def _located(count: int) -> list[Located]:
+    return [
+        Located(known, Path("/nowhere"), prefix=known.name.replace("-", "_") if place else None)
+        for place, known in enumerate(KNOWN[:count])
+    ]
+
+
+def _evaluated(instance: dg.DagsterInstance, root: Path, located: Located, models: tuple[str, ...] = MODELS) -> None:
+    """Store evaluations with errors that grow from model to model, and record them."""
+    labels = np.arange(100) % 10
+    stored = Storage(str(root / (located.prefix or "")))
+    for place, model in enumerate(models, start=1):
+        predicted = np.where(np.arange(100) < 3 * place, (labels + 1) % 10, labels)
+        stored.write(f"{model}_evaluation", evaluation.evaluate(labels, predicted, 10))
+        version = stored.data_version(f"{model}_evaluation")
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(located.key(f"{model}_evaluation"), tags={"dagster/data_version": version})
+        )
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_each_data_set_that_is_evaluated_has_a_row_a_model_the_best_first(count: int, storage: Path) -> None:
+    located = _located(count)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for each in located:
+            _evaluated(instance, storage, each)
+        table = across.compare(instance, located)
+    assert list(table["data_set"].unique()) == [each.known.name for each in located]
+    assert list(table["model"]) == list(MODELS) * count
+    assert list(table["errors"]) == [3, 6, 9, 12] * count
+    for row in table.itertuples():
+        assert (row.interval_low, row.interval_high) == evaluation.wilson_interval(100 - int(row.errors), 100)
+    again = Storage(str(storage))
+    again.write(TOGETHER, table)
+    assert again.read(TOGETHER).equals(table)
+
+
+def test_a_data_set_that_is_not_materialized_or_only_in_part_is_left_out(storage: Path) -> None:
+    located = _located(3)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert across.compare(instance, located).empty
+        _evaluated(instance, storage, located[0])
+        _evaluated(instance, storage, located[1], ("knn", "cnn"))
+        assert set(across.compare(instance, located)["data_set"]) == {"mnist"}
+
+
+def test_what_a_killed_run_stored_and_nobody_recorded_is_not_compared(storage: Path) -> None:
+    (plain,) = _located(1)
+    with dg.DagsterInstance.ephemeral() as instance:
+        _evaluated(instance, storage, plain)
+        other = evaluation.evaluate(np.arange(10), np.arange(10), 10)
+        Storage(str(storage)).write("cnn_evaluation", other)
+        with pytest.raises(RuntimeError, match="cnn_evaluation was stored by a run that ended before it was recorded"):
+            across.compare(instance, [plain])
+
+
+def test_a_data_set_that_is_added_and_not_materialized_yet_changes_nothing_but_what_compares(
+    finished: Path, two_directories: dict[str, str], tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "storage")
+    data = Path(two_directories["MNIST_PIPELINE_DATA"])
+    found = SideBySide(tmp_path / "storage", {**environment(data, tmp_path / "storage"), **two_directories}, "")
+    alone = found.command("run", "--data-set", "mnist", "--changed")
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    done = [line.split()[0] for line in alone.stdout.splitlines() if re.search(r"\d s   ", line)]
+    assert done == [TOGETHER, "evaluation_report"]
+    assert "1 of 2 data sets: slice" in alone.stdout
+    assert found.document()["across"] == {}
+    assert not (tmp_path / "storage" / "fashion_mnist").exists()
+    again = found.command("run", "--data-set", "mnist", "--changed")
+    assert "Materializing" not in again.stdout
+
+
+# Which data set a step is about
+
+
+def test_a_function_called_directly_is_about_the_data_set_of_plain_keys(storage: Path, slice_directory: Path) -> None:
+    located = data_sets.current()
+    assert (located.directory, located.prefix, located.canonical) == (slice_directory.resolve(), None, False)
+
+
+def test_a_prefix_that_the_environment_does_not_name_is_told() -> None:
+    with pytest.raises(settings.SettingsError, match="names no data set whose keys begin with kmnist/; add it there"):
+        data_sets.of_prefix("kmnist")
+
+
+def test_fetching_an_unknown_data_set_is_refused_with_those_that_are_known() -> None:
+    result = CliRunner().invoke(cli.main, ["fetch", "cifar"])
+    assert result.exit_code == 1
+    assert "'cifar' is not known by name; there are fashion-mnist, kmnist, emnist-digits, qmnist" in result.output

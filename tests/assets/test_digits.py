@@ -1,0 +1,186 @@
+"""The assets of the digits, called as functions."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.idx import encode_idx, write_file, write_idx
+
+from assets import digits
+from mnist_pipeline.data.datasets import DatasetError, DigitSet
+from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
+from mnist_pipeline.runtime.storage.storage import Storage
+
+READERS = {"train": digits.train_digits, "test": digits.test_digits}
+
+
+@pytest.fixture
+def files(storage: Path) -> pd.DataFrame:
+    """What raw_mnist says of the slice."""
+    return digits.raw_mnist().value
+
+
+@pytest.fixture
+def own(
+    small_train: DigitSet, small_test: DigitSet, storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A small data directory that a test may spoil, which the environment names."""
+    directory = tmp_path / "own"
+    write_idx(directory, _first(small_train, 60), _first(small_test, 40), compress=False)
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(directory))
+    return directory
+
+
+def _first(digit_set: DigitSet, count: int) -> DigitSet:
+    return DigitSet(digit_set.images[:count], digit_set.labels[:count])
+
+
+def test_raw_mnist_holds_name_size_and_sha_256_of_the_four_files(files: pd.DataFrame, slice_directory: Path) -> None:
+    assert sorted(files["name"]) == sorted(path.name for path in slice_directory.iterdir())
+    for name, size, sha256 in files.itertuples(index=False):
+        content = (slice_directory / name).read_bytes()
+        assert (size, sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_raw_mnist_tells_the_directory_and_lists_the_files(storage: Path, slice_directory: Path) -> None:
+    metadata = digits.raw_mnist().metadata
+    assert Path(metadata["directory"].value) == slice_directory.resolve()
+    assert metadata["canonical"] is False
+    assert len(metadata["files"].records) == 4
+    assert "4 files" in metadata[HEADLINE]
+
+
+def test_the_embedded_files_are_recognized_as_mnist(
+    storage: Path, data_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MNIST_PIPELINE_DATA")
+    metadata = digits.raw_mnist().metadata
+    assert metadata["canonical"] is True
+    assert Path(metadata["directory"].value) == data_directory
+
+
+def test_the_same_files_are_described_alike_and_another_byte_otherwise(own: Path) -> None:
+    before = digits.raw_mnist().value
+    pd.testing.assert_frame_equal(digits.raw_mnist().value, before)
+    labels = own / "train-labels-idx1-ubyte"
+    content = bytearray(labels.read_bytes())
+    content[-1] = (content[-1] + 1) % 10
+    labels.write_bytes(content)
+    changed = digits.raw_mnist().value["sha256"] != before["sha256"]
+    assert changed.sum() == 1
+
+
+@pytest.mark.parametrize("split", READERS)
+def test_digits_are_those_of_the_files(
+    split: str, files: pd.DataFrame, small_train: DigitSet, small_test: DigitSet
+) -> None:
+    found = READERS[split](files).value
+    expected = {"train": small_train, "test": small_test}[split]
+    np.testing.assert_array_equal(found.images, expected.images, strict=True)
+    np.testing.assert_array_equal(found.labels, expected.labels, strict=True)
+
+
+@pytest.mark.parametrize("split", READERS)
+def test_digits_are_read_after_raw_mnist_has_been_through_storage(
+    split: str, files: pd.DataFrame, storage: Path
+) -> None:
+    Storage(storage).write("raw_mnist", files)
+    assert len(READERS[split](Storage(storage).read("raw_mnist")).value.labels) > 0
+
+
+@pytest.mark.parametrize("split", READERS)
+def test_digits_are_counted_by_class(split: str, files: pd.DataFrame) -> None:
+    result = READERS[split](files)
+    counts = [record.data["count"] for record in result.metadata["classes"].records]
+    assert counts == np.bincount(result.value.labels, minlength=10).tolist()
+    assert result.metadata["count"] == sum(counts)
+    assert result.metadata["pixel_mean"] == pytest.approx(np.mean(result.value.images, dtype=np.float64))
+
+
+@pytest.mark.parametrize("split", READERS)
+def test_digits_are_refused_where_the_files_changed_after_raw_mnist(
+    split: str, own: Path, small_train: DigitSet, small_test: DigitSet
+) -> None:
+    recorded = digits.raw_mnist().value
+    assert READERS[split](recorded).value.images.shape[1:] == (28, 28)
+    write_idx(own, _first(small_train, 61), _first(small_test, 41), compress=False)
+    with pytest.raises(DatasetError, match=r"own .* materialize raw_mnist again"):
+        READERS[split](recorded)
+    assert len(READERS[split](digits.raw_mnist().value).value.labels) in (61, 41)
+
+
+def _remove(directory: Path) -> str:
+    (directory / "t10k-labels-idx1-ubyte").unlink()
+    return "t10k-labels-idx1-ubyte"
+
+
+def _truncate(directory: Path) -> str:
+    path = directory / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-1])
+    return path.name
+
+
+def _relabel(directory: Path) -> str:
+    write_file(directory / "t10k-labels-idx1-ubyte", encode_idx(np.full(40, 10, np.uint8)), compress=False)
+    return "t10k-labels-idx1-ubyte"
+
+
+def _replace_by_text(directory: Path) -> str:
+    (directory / "train-labels-idx1-ubyte").write_text("<!doctype html><title>404 Not Found</title>")
+    return "train-labels-idx1-ubyte"
+
+
+def _miscount(directory: Path) -> str:
+    write_file(directory / "train-labels-idx1-ubyte", encode_idx(np.zeros(59, np.uint8)), compress=False)
+    return "train-labels-idx1-ubyte"
+
+
+@pytest.mark.parametrize("spoil", [_remove, _truncate, _relabel, _replace_by_text, _miscount])
+def test_raw_mnist_refuses_a_malformed_directory_and_names_the_file(spoil: object, own: Path) -> None:
+    name = spoil(own)
+    with pytest.raises(DatasetError, match=name):
+        digits.raw_mnist()
+
+
+def test_raw_mnist_refuses_a_directory_that_does_not_exist(
+    storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(DatasetError, match="nowhere does not exist; point MNIST_PIPELINE_DATA at"):
+        digits.raw_mnist()
+
+
+def test_digit_images_are_the_first_of_each_class(small_train: DigitSet) -> None:
+    images = digits.digit_images(small_train).value
+    assert (images.shape, images.dtype) == ((10, 28, 28), np.uint8)
+    for label, image in enumerate(images):
+        first = small_train.labels.tolist().index(label)
+        np.testing.assert_array_equal(image, small_train.images[first])
+
+
+def test_digit_images_refuse_a_training_set_without_some_class(small_train: DigitSet) -> None:
+    kept = ~np.isin(small_train.labels, [3, 8])
+    with pytest.raises(DatasetError, match="no image of class 3, 8"):
+        digits.digit_images(DigitSet(small_train.images[kept], small_train.labels[kept]))
+
+
+def test_called_as_functions_the_assets_show_figures_and_write_nothing(
+    files: pd.DataFrame, storage: Path, small_train: DigitSet
+) -> None:
+    called = {
+        "sample": (digits.train_digits(files), digits.test_digits(files)),
+        "digits": (digits.digit_images(small_train),),
+    }
+    for figure, results in called.items():
+        for result in results:
+            preview = result.metadata[figure].value
+            assert preview.startswith(f"![{figure}](data:image/png;base64,")
+            assert len(preview) < 30_000
+            assert result.metadata[HEADLINE]
+            assert result.metadata[SECONDS] >= 0
+            assert result.data_version is None
+    assert not storage.exists()

@@ -1,0 +1,133 @@
+"""The assets of softmax regression, called as functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pydantic
+import pytest
+
+from assets import softmax
+from assets.softmax import SoftmaxConfig
+from mnist_pipeline import softmax as methods
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.records import SoftmaxModel
+from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
+from mnist_pipeline.runtime.graph.seed import Seed
+
+
+@pytest.fixture(scope="module")
+def digits(small_train: DigitSet) -> DigitSet:
+    return DigitSet(small_train.images[:300], small_train.labels[:300])
+
+
+@pytest.fixture(scope="module")
+def held_out(small_test: DigitSet) -> DigitSet:
+    return DigitSet(small_test.images[:100], small_test.labels[:100])
+
+
+def fit(digits: DigitSet, seed: int = 0, **config: float) -> dg.MaterializeResult[SoftmaxModel]:
+    return softmax.softmax_model(digits, config=SoftmaxConfig(**config), seed=Seed(value=seed))
+
+
+@pytest.fixture(scope="module")
+def fitted(digits: DigitSet) -> dg.MaterializeResult[SoftmaxModel]:
+    return fit(digits, epochs=4)
+
+
+def test_the_model_is_what_sgd_gives_from_the_same_seed(digits: DigitSet) -> None:
+    model = fit(digits, seed=7, epochs=3, learning_rate=2e-3).value
+    weights, bias = methods.sgd(digits.images, digits.labels, epochs=3, learning_rate=2e-3, seed=7)
+    np.testing.assert_array_equal(model.weights, weights)
+    np.testing.assert_array_equal(model.bias, bias)
+    assert (model.weights.shape, model.bias.shape) == ((10, 784), (10,))
+
+
+def test_the_default_configuration_is_the_defaults_of_sgd(digits: DigitSet) -> None:
+    few = DigitSet(digits.images[:50], digits.labels[:50])
+    np.testing.assert_array_equal(fit(few).value.weights, methods.sgd(few.images, few.labels)[0])
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
+    digits: DigitSet, fitted: dg.MaterializeResult[SoftmaxModel]
+) -> None:
+    for first, second in zip(fitted.value, fit(digits, epochs=4).value, strict=True):
+        assert first.tobytes() == second.tobytes()
+    assert not np.array_equal(fitted.value.weights, fit(digits, seed=1, epochs=4).value.weights)
+
+
+def test_training_only_reads_the_digits(small_train: DigitSet) -> None:
+    images, labels = small_train.images[:50].copy(), small_train.labels[:50].copy()
+    fit(DigitSet(images, labels), epochs=1)
+    np.testing.assert_array_equal(images, small_train.images[:50])
+    np.testing.assert_array_equal(labels, small_train.labels[:50])
+
+
+def test_the_loss_falls_epoch_by_epoch_and_the_last_is_told(fitted: dg.MaterializeResult[SoftmaxModel]) -> None:
+    model = fitted.value
+    assert len(model.loss) == len(model.accuracy) == 4
+    assert (np.diff(model.loss) < 0).all()
+    assert fitted.metadata["loss"] == model.loss[-1]
+    assert fitted.metadata["training_accuracy"] == model.accuracy[-1]
+    assert f"{model.loss[-1]:.4f}" in fitted.metadata[HEADLINE]
+
+
+def test_learning_beats_the_initial_weights_on_digits_that_it_has_not_seen(
+    held_out: DigitSet, small_train: DigitSet
+) -> None:
+    first, last = (fit(small_train, epochs=1, learning_rate=rate).value for rate in (1e-12, 2e-2))
+    correct = [
+        np.mean(softmax.softmax_predictions(model, held_out).value.labels == held_out.labels) for model in (first, last)
+    ]
+    assert correct[1] > correct[0] + 0.3
+
+
+def test_the_configuration_is_recorded(digits: DigitSet) -> None:
+    assert fit(digits, epochs=1, learning_rate=0.01).metadata["config"].data == {"epochs": 1, "learning_rate": 0.01}
+
+
+def test_predictions_are_the_probabilities_of_the_method_and_the_most_probable_class(
+    fitted: dg.MaterializeResult[SoftmaxModel], held_out: DigitSet
+) -> None:
+    model = fitted.value
+    found = softmax.softmax_predictions(model, held_out)
+    labels, probabilities = found.value
+    assert (probabilities.shape, probabilities.dtype, labels.dtype) == ((100, 10), np.float32, np.uint8)
+    scores = held_out.images.reshape(100, 784) / 255 @ model.weights.T + model.bias
+    np.testing.assert_allclose(probabilities, methods.softmax(scores), atol=1e-6)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(labels, scores.argmax(axis=1))
+    assert found.metadata["count"] == 100
+    assert found.metadata["mean_confidence"] == pytest.approx(probabilities.max(axis=1).mean())
+
+
+@pytest.mark.parametrize(
+    ("field", "outside"),
+    [("learning_rate", 0), ("learning_rate", 11), ("epochs", 0), ("epochs", 10_001), ("epochs", 1.5)],
+)
+def test_the_configuration_is_kept_within_bounds(field: str, outside: float) -> None:
+    with pytest.raises(pydantic.ValidationError, match=field):
+        SoftmaxConfig(**{field: outside})
+
+
+@pytest.mark.parametrize("outside", [-1, 2**32])
+def test_the_seed_is_kept_within_bounds(outside: int) -> None:
+    with pytest.raises(pydantic.ValidationError, match="value"):
+        Seed(value=outside)
+
+
+def test_called_as_functions_the_assets_show_figures_and_write_nothing(
+    storage: Path, digits: DigitSet, held_out: DigitSet
+) -> None:
+    model = fit(digits, epochs=1)
+    for figure in ("templates", "learning"):
+        preview = model.metadata[figure].value
+        assert preview.startswith(f"![{figure}](data:image/png;base64,")
+        assert len(preview) < 30_000
+    for result in (model, softmax.softmax_predictions(model.value, held_out)):
+        assert result.metadata[HEADLINE]
+        assert result.metadata[SECONDS] >= 0
+        assert result.data_version is None
+    assert not storage.exists()

@@ -1,0 +1,594 @@
+"""What goes wrong is told in a line, ends with a non-zero exit, and changes nothing that is stored."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from hypothesis import given
+from support.idx import encode_idx
+
+from mnist_pipeline.cli import configuration, launch
+from mnist_pipeline.cli import main as cli
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.ui import passwords
+from mnist_pipeline.runtime.ui.addresses import LOCALHOST
+
+NOBODY = 65_534
+IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+
+
+def _replace(directory: Path, name: str, content: bytes) -> None:
+    (directory / name).write_bytes(content)
+
+
+def _empty(directory: Path) -> None:
+    for file in directory.iterdir():
+        file.unlink()
+
+
+def _truncate(directory: Path) -> None:
+    content = (directory / IMAGES).read_bytes()
+    _replace(directory, IMAGES, content[: len(content) // 2])
+
+
+def _wrong_magic(directory: Path) -> None:
+    content = bytearray(gzip.decompress((directory / IMAGES).read_bytes()))
+    content[3] = 9
+    _replace(directory, IMAGES, gzip.compress(bytes(content), 1))
+
+
+def _pipe(directory: Path) -> None:
+    (directory / LABELS).unlink()
+    os.mkfifo(directory / LABELS)
+
+
+def _bomb(directory: Path) -> None:
+    content = (directory / IMAGES).read_bytes()
+    _replace(directory, IMAGES, content + gzip.compress(bytes(1 << 24)) * 640)
+
+
+def _array(name: str, array: np.ndarray) -> Callable[[Path], None]:
+    return lambda directory: _replace(directory, name, gzip.compress(encode_idx(array), 1))
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
+    "directory missing": (shutil.rmtree, ("does not exist", "MNIST_PIPELINE_DATA")),
+    "directory empty": (_empty, ("neither train-images-idx3-ubyte nor", "copy the file there")),
+    "one file missing": (lambda d: (d / LABELS).unlink(), ("neither train-labels-idx1-ubyte nor",)),
+    "truncated gzip": (_truncate, (IMAGES, "truncated", "fetch the file again")),
+    "wrong magic": (_wrong_magic, (IMAGES, "magic number 0x00000809 instead of 0x00000803")),
+    "counts differ": (_array(LABELS, np.zeros(1_999)), ("2,000 images", "1,999 labels")),
+    "label of 10": (_array(LABELS, np.full(2_000, 10)), (LABELS, "label 0 is 10", "0–9")),
+    "images of 32×32": (_array(IMAGES, np.zeros((2_000, 32, 32))), (IMAGES, "32×32", "must be 28×28")),
+    "pipe in place of a file": (_pipe, (LABELS, "is not a file", "put the IDX file of that name in its place")),
+    "gzip bomb of ten gigabytes": (_bomb, (IMAGES, "more bytes than the 2,000 items", "fetch the file again")),
+    "HTML page": (lambda d: _replace(d, IMAGES, b"<!DOCTYPE html><html>"), (IMAGES, "not gzip data", "<!DOCTYPE")),
+}
+
+
+@pytest.fixture
+def data(own_copy: tuple[Path, Path]) -> Path:
+    """A copy of the slice, to be damaged."""
+    return own_copy[0]
+
+
+@pytest.fixture
+def filled(own_copy: tuple[Path, Path]) -> Path:
+    """A storage in which the whole graph of that data is materialized."""
+    return own_copy[1]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_bad_data_set_is_told_in_a_line_and_leaves_what_is_stored(damage: str, data: Path, filled: Path) -> None:
+    spoil, told = DAMAGES[damage]
+    spoil(data)
+    before = _stored(filled)
+    result = _run()
+    assert result.exit_code == 1
+    error, log = _error_lines(result)
+    assert error.startswith("Error: raw_mnist failed: ")
+    for words in (str(data), *told):
+        assert words in error
+    assert Path(log.removeprefix("Full log: ")).read_text()
+    assert _stored(filled) == before
+
+
+def test_a_file_without_permission_is_told_in_a_line(data: Path, filled: Path) -> None:
+    (data / IMAGES).chmod(0)
+    before = _stored(filled)
+    shutil.rmtree(filled / "dagster")
+    for path in (filled, *filled.rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o666)
+    with _unprivileged(data, filled):
+        result = _run()
+    assert result.exit_code == 1
+    assert "raw_mnist failed" in result.output
+    assert f"{data / IMAGES} can't be read: Permission denied; check its permissions" in result.output
+    assert _stored(filled) == before
+
+
+def test_a_storage_that_cannot_be_written_is_told_before_anything_runs(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / "file" / "storage"))
+    result = _run()
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: storage {tmp_path / 'file' / 'storage'} can't be written")
+    assert "MNIST_PIPELINE_STORAGE" in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+def test_a_read_only_storage_is_told_before_anything_runs(data: Path, filled: Path) -> None:
+    filled.chmod(0o555)
+    (filled / "dagster").chmod(0o555)
+    before = _stored(filled)
+    with _unprivileged(data, filled):
+        result = _run()
+    assert result.exit_code == 1
+    assert f"storage {filled} can't be written (Permission denied)" in result.output
+    assert _stored(filled) == before
+
+
+@pytest.mark.parametrize("selection", ["no_such_asset", "key:no_such_asset", "group:no_such_group", "a or (b"])
+def test_a_selection_of_what_does_not_exist_is_told(selection: str, storage: Path) -> None:
+    result = _run("--select", selection)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: --select {selection!r}")
+    assert len(result.output.splitlines()) == 1
+    assert _stored(storage) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("ops: [", "expected the node content"),
+        ("- a list", "must be a mapping"),
+        ("ops: {no_such_asset: {}}", "no_such_asset"),
+        ("ops: {softmax_model: {config: {epochs: many}}}", "epochs"),
+        ("ops: {softmax_model: {config: {epoch: 3}}}", "epoch"),
+        ("ops: {softmax_model: {config: {epochs: 0}}}", "ops.softmax_model.config.epochs is 0"),
+        ("ops: {harris_corners: {config: {kappa: 0.3}}}", "ops.harris_corners.config.kappa is 0.3"),
+        ("ops: {cnn_model: {config: {recipe: SLOW}}}", "recipe"),
+        ("ops: {cnn_model: {config: {recipe: FAST, validation_share: 1}}}", "ops.cnn_model.config.validation_share is"),
+        (
+            "ops: {reconstructions: {config: {num_components: [2, 785]}}}",
+            "ops.reconstructions.config.num_components is [2, 785]",
+        ),
+        ("resources: {seed: {config: {value: -1}}}", "resources.seed.config.value is -1"),
+    ],
+)
+def test_a_bad_run_configuration_is_told_before_anything_runs(
+    content: str, told: str, storage: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text(content)
+    result = _run("--config", str(config))
+    assert result.exit_code == 1
+    assert f"Error: --config {config}: " in result.output
+    assert told in result.output
+    assert len(result.output.splitlines()) <= 2
+    assert _stored(storage) == {}
+
+
+def _softmax(values: str) -> str:
+    return f"ops: {{softmax_model: {{config: {{{values}}}}}}}"
+
+
+def _reconstructions(values: str) -> str:
+    return f"ops: {{reconstructions: {{config: {{num_components: {values}}}}}}}"
+
+
+def _laughs(levels: int, entry: str, more: str) -> str:
+    """Lines of which each stands for ten of the one before."""
+    lines = [f"a0: &a0 {entry}", *(f"a{i}: &a{i} {more % ', '.join([f'*a{i - 1}'] * 10)}" for i in range(1, levels))]
+    return "\n".join(lines)
+
+
+NUMBER = ("is not valid for expected type", "write for instance 'ops:")
+BOUNDED = ("counting what aliases stand for", "write the values out")
+NOT_YAML = ("it is not YAML", "correct that line")
+# Contents of a file, and what the error must say: the place, what is wrong, what to do.
+BAD_CONFIGURATIONS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
+    "text": ("hello", ("it must be a mapping such as 'ops: …', not a str",)),
+    "number": ("5", ("not a int",)),
+    "zero": ("0", ("not a int",)),
+    "no": ("no", ("not a bool",)),
+    "empty list": ("[]", ("not a list",)),
+    "empty text": ("''", ("not a str",)),
+    "set": ("!!set {ops}", ("not a set",)),
+    "unknown part": ("opps: {}", ('unexpected config entry "opps"', "write for instance 'ops:")),
+    "no operations": ("ops:", ("path root:ops must not be None", "write for instance 'ops:")),
+    "list of operations": ("ops: [a]", ("path root:ops must be dict", "write for instance 'ops:")),
+    "operation without content": ("ops: {softmax_model: }", ("root:ops:softmax_model must not be None",)),
+    "operation a number": ("ops: {softmax_model: 5}", ("root:ops:softmax_model must be dict",)),
+    "no configuration": ("ops: {softmax_model: {config: }}", ("softmax_model:config must not be None",)),
+    "values beside configuration": ("ops: {softmax_model: {epochs: 3}}", ('entry "epochs"', "root:ops:softmax_model")),
+    "unknown operation": ("ops: {softmax: {}}", ('entry "softmax"', "path root:ops")),
+    "unknown value": (_softmax("epoch: 3"), ('entry "epoch"', "Expected")),
+    "value that nothing reads": (
+        "ops: {data_mean: {config: {center: 1}}}",
+        ("ops.data_mean.config is {'center': 1}", "nothing reads it; leave it out"),
+    ),
+    "configuration of the storage": (
+        "resources: {io_manager: {config: {root: /}}}",
+        ("resources.io_manager.config is {'root': '/'}", "leave it out"),
+    ),
+    "number as a key": ("ops: {1: {}}", ("line 1, column 7: a key must be a name", "in quotes")),
+    "nothing as a key": ("{~: 2}", ("line 1, column 2: a key must be a name",)),
+    "list as a key": ("? [1]\n: 2", ("line 1, column 3: a key must be a name",)),
+    "keys of several kinds": ("ops: {1: {}, a: {}}", ("a key must be a name",)),
+    "letters for a number": (_softmax("epochs: many"), ("softmax_model:config:epochs", '"many"', *NUMBER)),
+    "number in quotes": (_softmax("epochs: '3'"), ('"3"', *NUMBER)),
+    "fraction": (_softmax("epochs: 1.5"), ('"1.5"', *NUMBER)),
+    "boolean for an integer": (_softmax("epochs: true"), ('"True"', *NUMBER)),
+    "boolean for a fraction": (_softmax("learning_rate: yes"), ("learning_rate is True", "must be a number")),
+    "list for a number": (_softmax("epochs: [1]"), ("config:epochs must be a dict",)),
+    "mapping for a number": (_softmax("epochs: {a: 1}"), ('entry "a"', "config:epochs")),
+    "nothing for a number": (_softmax("epochs: ~"), ("epochs is None", "valid integer")),
+    "date": (_softmax("epochs: 2020-01-01"), ("2020-01-01", *NUMBER)),
+    "bytes": (_softmax("epochs: !!binary aGVsbG8="), ("b'hello'", *NUMBER)),
+    "variable that is not set": (_softmax("epochs: {env: NO_SUCH_VARIABLE}"), ("NO_SUCH_VARIABLE", "not set")),
+    "time of day": (_softmax("epochs: 1:30"), ("line 1, column 40: '1:30' is not a plain number", "decimal digits")),
+    "octal number": (_softmax("epochs: 010"), ("'010' is not a plain number", "decimal digits")),
+    "not a number": (_softmax("learning_rate: .nan"), ("learning_rate is nan", "less than or equal to 10")),
+    "infinite": (_softmax("learning_rate: .inf"), ("learning_rate is inf", "less than or equal to 10")),
+    "minus infinite": (_softmax("learning_rate: -.inf"), ("learning_rate is -inf", "greater than 0")),
+    "zero rate": (_softmax("learning_rate: 0"), ("learning_rate is 0.0", "greater than 0")),
+    "zero epochs": (_softmax("epochs: 0"), ("epochs is 0", "greater than or equal to 1")),
+    "million epochs": (_softmax("epochs: 1_000_000"), ("epochs is 1000000", "less than or equal to 10000")),
+    "twenty digits": (_softmax(f"epochs: {'9' * 20}"), ("epochs is 99999999999999999999",)),
+    "four hundred digits": (_softmax(f"learning_rate: {'9' * 400}"), ("a value of 400 characters", "at most 256")),
+    "ten thousand digits": (_softmax(f"epochs: {'9' * 10_000}"), ("a value of 10,000 characters",)),
+    "no components": (_reconstructions("[]"), ("num_components is []", "at least 1 item")),
+    "zero components": (_reconstructions("[5, 0]"), ("num_components is [5, 0]", "k = 0; each k must lie in 1–784")),
+    "letters for components": (_reconstructions("[5, a]"), ("num_components[1]", '"a"')),
+    "boolean for components": (_reconstructions("[yes]"), ("num_components[0]", '"True"')),
+    "one number for a list": (_reconstructions("5"), ("num_components must be list",)),
+    "one component too many to project on": (
+        "ops: {projections: {config: {num_components: 785}}}",
+        ("ops.projections.config.num_components is 785", "less than or equal to 784"),
+    ),
+    "unknown recipe": (
+        "ops: {cnn_model: {config: {recipe: fast}}}",
+        ("cnn_model:config:recipe", "got fast", "there are DEFAULT, FAST, NOTEBOOK"),
+    ),
+    "no recipe": ("ops: {cnn_model: {config: {recipe: ~}}}", ("cnn_model.config.recipe is None",)),
+    "number for a recipe": ("ops: {mlp_model: {config: {recipe: 1}}}", ("recipe", "must be a string", "FAST")),
+    "batch of none": ("ops: {mlp_model: {config: {batch_size: 0}}}", ("ops.mlp_model.config.batch_size is 0",)),
+    "unknown algorithm": ("ops: {knn_predictions: {config: {algorithm: BALL}}}", ("got BALL", "there are AUTO, PCA")),
+    "zero neighbours": ("ops: {knn_predictions: {config: {num_neighbors: 0}}}", ("num_neighbors is 0",)),
+    "certainty": ("ops: {champion: {config: {significance: 1}}}", ("champion.config.significance is 1", "less than 1")),
+    "negative seed": ("resources: {seed: {config: {value: -1}}}", ("resources.seed.config.value is -1",)),
+    "seed of 33 bits": ("resources: {seed: {config: {value: 4294967296}}}", ("less than 4294967296",)),
+    "text for a seed": ("resources: {seed: {config: {value: x}}}", ("resources:seed:config:value", '"x"')),
+    "seed without its name": ("resources: {seed: 1}", ("root:resources:seed must be dict",)),
+    "unknown resource": ("resources: {sead: {}}", ('entry "sead"', "root:resources")),
+    "unknown way to execute": ("execution: {config: {threads: 8}}", ('entry "threads"', "root:execution:config")),
+    "unknown logger": ("loggers: {syslog: {}}", ('entry "syslog"', "root:loggers")),
+    "name twice": (_softmax("epochs: 1, epochs: 2"), ("line 1, column 43: 'epochs' stands twice", "keep one")),
+    "part twice": ("ops: {}\nops: {}", ("line 2, column 1: 'ops' stands twice",)),
+    "tab": ("ops:\n\tsoftmax_model: {}", ("cannot start any token", "line 2, column 1", *NOT_YAML)),
+    "bracket left open": ("ops: [", ("line 1, column 7", *NOT_YAML)),
+    "quote left open": ("ops: {'a", NOT_YAML),
+    "colon too many": ("ops: a: b", ("mapping values are not allowed", *NOT_YAML)),
+    "two documents": ("ops: {}\n---\nops: {}", ("expected a single document", *NOT_YAML)),
+    "unknown alias": ("ops: *a", ("undefined alias 'a'", *NOT_YAML)),
+    "unknown tag": ("ops: !path {}", ("'!path'", *NOT_YAML)),
+    "date that is none": (_softmax("epochs: 2020-99-99"), ("not of its type", "put it in quotes")),
+    **{
+        f"nothing tagged as {tag}": (_softmax(f"epochs: !!{tag} ''"), ("not of its type", "put it in quotes"))
+        for tag in ("float", "bool", "timestamp")
+    },
+    "nothing tagged as int": (_softmax("epochs: !!int ''"), ("column 40: '' is not a plain number", "decimal digits")),
+    "text tagged as a list": ("ops: !!seq a", ("expected a sequence node", *NOT_YAML)),
+    "YAML of the future": ("%YAML 9.9\n---\nops: {}", ("incompatible YAML document", *NOT_YAML)),
+    "call of a function": ("!!python/object/apply:os.abort []", ("could not determine a constructor", *NOT_YAML)),
+    "name of a function": ("ops: !!python/name:os.abort", ("could not determine a constructor", *NOT_YAML)),
+    "billion laughs": (_laughs(10, "[x, x, x]", "[%s]"), BOUNDED),
+    "billion merged laughs": (_laughs(10, "{k: 1}", "{<<: [%s]}"), BOUNDED),
+    "list in itself": ("&a [*a]", BOUNDED),
+    "mapping in itself": ("ops: &a {softmax_model: *a}", BOUNDED),
+    "deep": ("ops: " + "{a: " * 100 + "}" * 100, BOUNDED),
+    "too deep to parse": ("[" * 5_000, ("nested deeper than 20 levels",)),
+    "many values": (_reconstructions(str([5] * 12_000)), BOUNDED),
+    "too long": ("# " + "x" * 100_000, ("longer than 65,536 bytes", "only what departs from the defaults")),
+    "Latin-1": ("ops: {é: 1}".encode("latin-1"), ("invalid continuation byte", *NOT_YAML)),
+    "binary": (bytes(range(256)), NOT_YAML),
+    "null byte": (b"ops: \0", ("#x0000", *NOT_YAML)),
+    "gzip": (gzip.compress(b"ops: {}"), NOT_YAML),
+    "half a character": (b'ops: {"\\ud800": {}}', ("\\ud800", "root:ops")),
+    "colours of a terminal": (b'ops: {"\\e[31m": {}}', ("\\x1b[31m", "root:ops")),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CONFIGURATIONS)
+def test_a_bad_run_configuration_is_one_launch_error_that_says_where_what_and_what_to_do(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, told = BAD_CONFIGURATIONS[name]
+    monkeypatch.delenv("NO_SUCH_VARIABLE", raising=False)
+    file = tmp_path / "run.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = time.process_time()
+    with pytest.raises(launch.LaunchError) as caught:
+        configuration.load_run_config(file, launch.select_assets("*"))
+    assert time.process_time() - before < 10
+    message = str(caught.value)
+    assert message.startswith(f"--config {file}: ")
+    for words in told:
+        assert words in message
+    assert message.isprintable()
+    assert len(message) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", {}),
+        ("# nothing yet", {}),
+        ("ops: {}", {"ops": {}}),
+        (
+            '{"ops": {"softmax_model": {"config": {"epochs": 2}}}}',
+            {"ops": {"softmax_model": {"config": {"epochs": 2}}}},
+        ),
+        ("\ufeffops:\r\n  softmax_model: {}\r\n", {"ops": {"softmax_model": {}}}),
+        (_softmax("learning_rate: 1.0e-3"), {"ops": {"softmax_model": {"config": {"learning_rate": 0.001}}}}),
+        (
+            _softmax("epochs: {env: SOME_EPOCHS}"),
+            {"ops": {"softmax_model": {"config": {"epochs": {"env": "SOME_EPOCHS"}}}}},
+        ),
+        (
+            "ops:\n  mlp_model: &fast {config: {recipe: FAST}}\n  cnn_model: *fast",
+            {"ops": {name: {"config": {"recipe": "FAST"}} for name in ("mlp_model", "cnn_model")}},
+        ),
+    ],
+)
+def test_a_good_run_configuration_comes_back_as_it_was_written(
+    content: str, expected: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_EPOCHS", "3")
+    file = tmp_path / "run.yaml"
+    file.write_bytes(content.encode())
+    assert configuration.load_run_config(file, launch.select_assets("*")) == {"loggers": {"console": {}}, **expected}
+
+
+def test_a_variable_that_a_configuration_names_is_held_to_the_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_EPOCHS", "0")
+    file = tmp_path / "run.yaml"
+    file.write_text(_softmax("epochs: {env: SOME_EPOCHS}"))
+    with pytest.raises(launch.LaunchError, match=r"softmax_model\.config\.epochs is 0: "):
+        configuration.load_run_config(file, launch.select_assets("*"))
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda path: path.symlink_to("n" * 300), "it can't be read: .*File name too long"),
+        (lambda path: None, "it is not a file; name a YAML file"),
+        (Path.mkdir, "it is not a file"),
+        (os.mkfifo, "it is not a file"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is not a file"),
+        (lambda path: path.symlink_to(path), "it is not a file"),
+        (lambda path: path.symlink_to("/proc/self/mem"), "it can't be read: .*Input/output error"),
+    ],
+    ids=["name too long", "missing", "directory", "pipe", "device", "circle", "unreadable medium"],
+)
+def test_what_is_no_readable_file_is_told_at_once(make: Callable[[Path], None], told: str, tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    make(file)
+    with pytest.raises(launch.LaunchError, match=f"--config {file}: ({told})"):
+        configuration.load_run_config(file, launch.select_assets("*"))
+
+
+_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+_names = st.sampled_from(["ops", "resources", "execution", "loggers", "config", "softmax_model", "cnn_model", "seed"])
+_fields = st.sampled_from(["epochs", "learning_rate", "recipe", "value", "num_components", "kappa", "env", "console"])
+_values = st.recursive(
+    _scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names | _fields | _scalars, inner, max_size=3),
+    max_leaves=8,
+)
+_configured = st.tuples(
+    st.sampled_from(["softmax_model", "cnn_model", "knn_predictions", "reconstructions", "harris_corners"]),
+    st.dictionaries(_fields, _values, max_size=2),
+).map(lambda drawn: {"ops": {drawn[0]: {"config": drawn[1]}}})
+_documents = (_values | _configured).map(lambda value: yaml.safe_dump(value, allow_unicode=True).encode())
+
+
+@given(
+    _documents
+    | st.tuples(_documents, st.integers(0, 60), st.binary(max_size=4)).map(lambda d: d[0][: d[1]] + d[2] + d[0][d[1] :])
+    | st.tuples(
+        st.sampled_from(
+            ["int", "float", "bool", "null", "timestamp", "binary", "set", "omap", "pairs", "map", "merge"]
+        ),
+        st.text("0123456789-:.eExb_aT ~[]{},'", max_size=12),
+    ).map(lambda d: f"ops: !!{d[0]} {d[1]}".encode())
+    | st.text("ops: {}[]&a*<|>-?!%@`'\"#,\n\t0.", max_size=60).map(str.encode)
+    | st.binary(max_size=40)
+)
+@hypothesis.settings(
+    derandomize=True, deadline=None, database=None, max_examples=600, suppress_health_check=list(hypothesis.HealthCheck)
+)
+def test_any_run_configuration_is_accepted_or_one_launch_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "run.yaml"
+    file.write_bytes(content)
+    selected = launch.select_assets("*")
+    try:
+        config = configuration.load_run_config(file, selected)
+    except launch.LaunchError as error:
+        message = str(error)
+        assert message.startswith(f"--config {file}: ")
+        assert message.isprintable()
+    else:
+        launch.within(config, selected)
+
+
+@pytest.mark.parametrize(
+    "content", ["nonsense: 1", "- a list", "[", "telemetry: {enabled: maybe}", b"\xff\xfe\xfd", "run_queue: &a [*a]"]
+)
+def test_a_dagster_instance_that_is_configured_wrongly_is_named(content: str | bytes, storage: Path) -> None:
+    file = storage / "dagster" / "dagster.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    result = _run()
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {file} is not a configuration of Dagster: ")
+    assert "delete it to get the default back" in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("variable", ["MNIST_PIPELINE_STORAGE", "DAGSTER_HOME"])
+def test_a_file_in_place_of_a_directory_is_told_with_its_variable(
+    variable: str, storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv(variable, str(tmp_path / "file"))
+    result = _run()
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'file'} can't be written (File exists); point {variable} at a directory" in result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MNIST_PIPELINE_EXECUTOR", "celery"),
+        ("MNIST_PIPELINE_STORAGE", "s3://BUCKET/results"),
+        ("MNIST_PIPELINE_DATA", "~/digits"),
+        ("DAGSTER_HOME", "\n"),
+    ],
+)
+def test_a_bad_setting_is_told_before_anything_is_made(
+    variable: str, value: str, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = _run()
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {variable} is {value!a}")
+    assert not storage.exists()
+
+
+def test_a_port_in_use_is_told(storage: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((LOCALHOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(cli.main, ["ui", "--port", str(port)])
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: port {port} can't be listened on")
+    assert "--port" in result.output
+
+
+def test_a_failure_in_the_middle_names_the_asset_and_keeps_what_came_before(data: Path, filled: Path) -> None:
+    before = _stored(filled)
+    (filled / "assets" / "train_digits.safetensors").write_bytes(b"not what was stored")
+    result = _run("--select", "data_mean")
+    assert result.exit_code == 1
+    error, _ = _error_lines(result)
+    assert error.startswith("Error: data_mean failed: train_digits is damaged: ")
+    assert "--select train_digits" in error
+    changed = {name for name, content in _stored(filled).items() if before.get(name) != content}
+    assert changed == {"assets/train_digits.safetensors"}
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.main, ["run", *arguments])
+
+
+def _error_lines(result: Result) -> tuple[str, str]:
+    error, log = result.output.splitlines()[-2:]
+    return error, log
+
+
+def _stored(storage: Path) -> dict[str, bytes]:
+    """Every stored value and figure by its path; the Dagster instance, which records the failure, apart."""
+    return {
+        str(path.relative_to(storage)): path.read_bytes()
+        for path in storage.rglob("*")
+        if path.is_file() and path.relative_to(storage).parts[0] != "dagster"
+    }
+
+
+@contextmanager
+def _unprivileged(*directories: Path) -> Iterator[None]:
+    """As a user for whom permissions count; root has them all, and gives them up for the while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    closed = {
+        ancestor
+        for directory in (settings.PROJECT, *directories)  # the user reads the program too
+        for ancestor in (directory, *directory.parents)
+        if not ancestor.stat().st_mode & 0o001
+    }
+    modes = {parent: parent.stat().st_mode for parent in closed}
+    for parent, mode in modes.items():
+        parent.chmod(mode | 0o055)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for parent, mode in modes.items():
+            parent.chmod(mode)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "2001:db8::7"])
+def test_an_address_that_others_reach_is_refused_without_a_password(host: str, storage: Path) -> None:
+    result = CliRunner().invoke(cli.main, ["ui", "--host", host])
+    assert result.exit_code != 0
+    for told in (f"--host {host}", "password", "MNIST_PIPELINE_PASSWORD_HASH", "mnist-pipeline hash-password"):
+        assert told in result.output
+    assert "Dagster UI:" not in result.output
+
+
+def test_an_address_that_others_reach_is_served_with_a_password(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[list[str]] = []
+    monkeypatch.setattr(cli, "_serve", lambda command: served.append(command) or 0)
+    hashed = CliRunner().invoke(cli.main, ["hash-password"], input="three pixels and a half\n" * 2).stdout.strip()
+    monkeypatch.setenv("MNIST_PIPELINE_PASSWORD_HASH", hashed)
+    result = CliRunner().invoke(cli.main, ["ui", "--host", "0.0.0.0", "--allowed-host", "digits.example.org"])
+    assert result.exit_code == 0, result.output
+    assert '"host": "0.0.0.0"' in served[0][-1]
+    assert hashed not in " ".join(served[0]), "others see a process's arguments"
+
+
+def test_a_password_is_asked_for_twice_and_only_its_hash_is_printed_for_a_variable() -> None:
+    result = CliRunner().invoke(cli.main, ["hash-password"], input="three pixels and a half\n" * 2)
+    assert result.exit_code == 0
+    assert passwords.verify("three pixels and a half", result.stdout.strip())
+    assert "three pixels" not in result.output
+
+
+def test_a_short_password_is_refused_with_how_long_it_must_be() -> None:
+    result = CliRunner().invoke(cli.main, ["hash-password"], input="short\nshort\n")
+    assert result.exit_code != 0
+    assert "take 12 or more" in result.output
+
+
+def test_a_damaged_password_hash_is_named_before_anything_is_served(
+    storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_PASSWORD_HASH", "three pixels and a half")
+    result = CliRunner().invoke(cli.main, ["ui"])
+    assert result.exit_code != 0
+    assert "MNIST_PIPELINE_PASSWORD_HASH" in result.output
+    assert "three pixels" not in result.output

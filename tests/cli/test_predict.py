@@ -1,0 +1,121 @@
+"""`mnist-pipeline predict` on picture files: what it says, how it says it, and what it refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from click.testing import CliRunner, Result
+
+from mnist_pipeline.cli import main as cli
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.recognition.contact_sheet import percent
+
+KEYS = ["digit", "probability", "box", "looks_like_digit", "novelty", "unusual", "champion", "models", "neighbors"]
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli.main, ["predict", *map(str, arguments)])
+
+
+@pytest.fixture
+def line(small_train: DigitSet, tmp_path: Path) -> Path:
+    """Three training digits of which the neighbours are sure, side by side on paper."""
+    row = np.pad(np.concatenate([np.pad(small_train.images[i], 8) for i in (5, 7, 1)], axis=1), 20)
+    path = tmp_path / "line.png"
+    PIL.Image.fromarray(255 - np.kron(row, np.ones((4, 4), np.uint8))).save(path)
+    return path
+
+
+def test_a_picture_of_digits_is_read_in_order(finished: Path, line: Path, small_train: DigitSet) -> None:
+    result = invoke(line, "--json")
+    assert result.exit_code == 0, result.output
+    (found,) = json.loads(result.stdout)
+    assert found["file"] == str(line)
+    assert [list(digit) for digit in found["digits"]] == [KEYS] * 3
+    assert [digit["models"]["knn"]["digit"] for digit in found["digits"]] == small_train.labels[[5, 7, 1]].tolist()
+    lefts = [digit["box"][0] for digit in found["digits"]]
+    assert lefts == sorted(lefts)
+
+
+def test_a_person_is_told_the_same_as_a_program(finished: Path, line: Path) -> None:
+    told = invoke(line).output.splitlines()
+    digits = json.loads(invoke(line, "--json").stdout)[0]["digits"]
+    assert told[1] == str(line)
+    for row, digit in zip(told[2:], digits, strict=True):
+        x, y, width, height = digit["box"]
+        assert row.split()[:2] == [str(digit["digit"]), percent(digit["probability"])]
+        assert f"{width}×{height} at {x}, {y}" in row
+        assert ("does not look like a digit" in row) != digit["looks_like_digit"]
+
+
+def test_blank_paper_holds_no_digit(finished: Path, tmp_path: Path) -> None:
+    blank = tmp_path / "blank.png"
+    PIL.Image.new("L", (200, 100), 250).save(blank)
+    assert f"{blank}: no digit found" in invoke(blank).output
+    assert json.loads(invoke(blank, "--json").stdout) == [{"file": str(blank), "digits": []}]
+
+
+def bad_files(directory: Path, good: Path) -> list[Path]:
+    """Files that are no pictures, of every kind that a person hands over by mistake."""
+    (directory / "empty.png").touch()
+    (directory / "text.png").write_text("I am a picture, believe me.\n" * 10)
+    (directory / "a\nb.png").write_text("a name of two lines")
+    picture = io.BytesIO()
+    PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)).save(picture, "JPEG")
+    (directory / "truncated.jpg").write_bytes(picture.getvalue()[:2_000])
+    PIL.Image.new("1", (30_000, 30_000)).save(directory / "huge.png")
+    (directory / "dangling.png").symlink_to(directory / "nowhere")
+    (directory / "directory.png").mkdir()
+    return [*sorted(path for path in directory.iterdir() if path != good), directory / "absent.png"]
+
+
+def test_each_bad_file_gets_a_line_and_the_rest_goes_on(finished: Path, line: Path) -> None:
+    bad = bad_files(line.parent, line)
+    result = invoke(*bad, line)
+    assert result.exit_code == 1
+    errors = result.stderr.splitlines()
+    assert len(errors) == len(bad) == 8
+    for path, error in zip(bad, errors, strict=True):
+        assert error.startswith("Error: ")
+        assert path.name.replace("\n", r"\n") in error
+    assert str(line) in result.stdout
+
+
+def test_each_bad_file_is_an_object_with_its_error(finished: Path, line: Path) -> None:
+    bad = bad_files(line.parent, line)
+    found = json.loads(invoke(*bad, line, "--json").stdout)
+    assert [each["file"] for each in found] == [str(path) for path in (*bad, line)]
+    assert all("\n" not in each["error"] for each in found[:-1])
+    assert len(found[-1]["digits"]) == 3
+
+
+def test_a_sheet_is_drawn_beside_the_answer(finished: Path, line: Path, tmp_path: Path) -> None:
+    assert invoke(line, "--sheet", tmp_path / "sheet.png").exit_code == 0
+    with PIL.Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.format == "PNG"
+        assert min(sheet.size) > 100
+
+
+def test_without_a_recognizer_it_says_how_to_get_one(storage: Path, line: Path) -> None:
+    result = invoke(line)
+    assert result.exit_code == 1
+    assert "mnist-pipeline run --select '+recognizer'" in result.output
+
+
+def test_answering_imports_neither_dagster_nor_torch(finished: Path, line: Path) -> None:
+    program = f"""
+import contextlib, sys
+from assets import cli
+with contextlib.suppress(SystemExit):
+    cli.main(["predict", {str(line)!r}])
+assert not {{"dagster", "torch", "matplotlib"}} & set(sys.modules), sorted(sys.modules)
+"""
+    answered = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert str(line) in answered.stdout

@@ -1,0 +1,144 @@
+"""`mnist-pipeline run` over a slice of the real data: the whole graph, once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner, Result
+
+from mnist_pipeline.cli import launch
+from mnist_pipeline.cli import main as cli
+from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
+
+KEYS = sorted(key.to_user_string() for key in launch.select_assets("*"))
+SHOWS_FIGURE = {
+    "digit_images": "digits",
+    "covariance": "covariance",
+    "eigendecomposition": "eigenvalues",
+    "projections": "scatter",
+    "reconstructions": "reconstructions",
+    "harris_corners": "corners",
+    "softmax_model": "templates",
+    "cnn_kernels": "kernels",
+    "cnn_errors": "errors",
+    "knn_evaluation": "confusion",
+    "softmax_evaluation": "confusion",
+    "mlp_evaluation": "confusion",
+    "cnn_evaluation": "confusion",
+}
+
+
+@pytest.fixture
+def materializations(finished: Path) -> dict[str, dg.AssetMaterialization]:
+    with dg.DagsterInstance.get() as instance:
+        events = {key: instance.get_latest_materialization_event(dg.AssetKey(key)) for key in KEYS}
+    return {key: event.asset_materialization for key, event in events.items() if event and event.asset_materialization}
+
+
+@pytest.fixture
+def report(finished: Path) -> dict[str, object]:
+    return json.loads((finished / "report" / "report.json").read_text())
+
+
+def test_every_asset_is_materialized_and_named_as_it_finishes(
+    finished_run: tuple[Result, Path], materializations: dict[str, dg.AssetMaterialization]
+) -> None:
+    assert sorted(materializations) == KEYS
+    lines = finished_run[0].output.splitlines()
+    for key, materialization in materializations.items():
+        headline = str(materialization.metadata[HEADLINE].value)
+        assert any(line.split()[:1] == [key] and line.endswith(headline) for line in lines), key
+
+
+def test_epochs_are_reported_while_a_model_trains(finished_run: tuple[Result, Path]) -> None:
+    output = finished_run[0].output
+    for model in ("softmax_model", "mlp_model", "cnn_model"):
+        assert any(line.split()[:2] == [model, "epoch"] for line in output.splitlines())
+
+
+def test_the_run_ends_with_the_table_of_models_and_the_report(
+    finished_run: tuple[Result, Path], report: dict[str, dict[str, dict[str, object]]]
+) -> None:
+    result, directory = finished_run
+    lines = result.output.splitlines()
+    for model, figures in report["models"].items():
+        row = next(line for line in lines if line.split()[:2] == [model, f"{figures['accuracy']:.2%}"])
+        assert str(figures["errors"]) in row.split()
+    assert lines[-1] == f"Report: {directory}/report/index.html"
+
+
+def test_every_asset_tells_its_seconds_its_place_and_a_checksum_of_what_is_stored(
+    materializations: dict[str, dg.AssetMaterialization],
+) -> None:
+    for key, materialization in materializations.items():
+        assert float(materialization.metadata[SECONDS].value) >= 0, key
+        path = Path(str(materialization.metadata["path"].value))
+        assert path.stat().st_size == materialization.metadata["bytes"].value, key
+        assert len(materialization.tags["dagster/data_version"]) == 64, key
+
+
+@pytest.mark.parametrize(("key", "figure"), SHOWS_FIGURE.items())
+def test_figures_are_small_in_the_metadata_and_whole_in_a_file(
+    key: str, figure: str, materializations: dict[str, dg.AssetMaterialization]
+) -> None:
+    metadata = materializations[key].metadata
+    preview = str(metadata[figure].value)
+    assert preview.startswith(f"![{figure}](data:image/png;base64,")
+    assert len(preview) < 30_000
+    assert Path(str(metadata[f"{figure}_file"].value)).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_report_holds_the_promised_numbers(report: dict) -> None:
+    for model in ("knn", "softmax", "mlp", "cnn"):
+        figures = report["models"][model]
+        low, high = figures["interval"]
+        assert low <= figures["accuracy"] <= high
+        assert figures["errors"] == round((1 - figures["accuracy"]) * report["data"]["test"])
+        assert figures["seconds"] > 0
+    assert len(report["pca"]["eigenvalues"]) == 784
+    for k in ("2", "3", "5", "10", "20", "50", "100"):
+        assert 0 < report["pca"]["explained_share"][k] < 1
+        assert report["pca"]["test_rmse"][k] > 0
+    assert report["harris"]["max_relative_difference"] <= 1e-10
+    assert (report["data"]["train"], report["data"]["test"]) == (2_000, 500)
+
+
+def test_the_page_is_self_contained(finished: Path) -> None:
+    page = (finished / "report" / "index.html").read_text()
+    assert page.count("data:image/png;base64,") >= len(SHOWS_FIGURE)
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_a_selection_with_configuration_materializes_just_that(storage: Path, tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("ops: {softmax_model: {config: {epochs: 2}}}\nresources: {seed: {config: {value: 5}}}\n")
+    result = CliRunner().invoke(cli.main, ["run", "--select", "+key:softmax_model", "--config", str(config)])
+    assert result.exit_code == 0, result.output
+    stored = sorted(path.stem for path in (storage / "assets").iterdir())
+    assert stored == ["raw_mnist", "softmax_model", "train_digits"]
+    assert "after 2 epochs" in result.output
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
+    finished: Path, slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [_models(finished)]
+    for seed in (0, 1):
+        config = tmp_path / f"{seed}.yaml"
+        config.write_text(f"resources: {{seed: {{config: {{value: {seed}}}}}}}\n")
+        monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / str(seed)))
+        monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / str(seed) / "dagster"))
+        selection = "+key:softmax_model or +key:mlp_model or +key:cnn_model"
+        result = CliRunner().invoke(cli.main, ["run", "--select", selection, "--config", str(config)])
+        assert result.exit_code == 0, result.output
+        versions.append(_models(tmp_path / str(seed)))
+    assert versions[0] == versions[1]
+    assert all(first != second for first, second in zip(versions[1], versions[2], strict=True))
+
+
+def _models(directory: Path) -> list[bytes]:
+    return [(directory / "assets" / f"{model}_model.safetensors").read_bytes() for model in ("softmax", "mlp", "cnn")]

@@ -1,0 +1,251 @@
+"""Fuzzing the reader: whatever the files hold, it gives exactly the digits that are there, or a DatasetError.
+
+`--fuzz-cases N` sets how many cases are tried in all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import signal
+import struct
+import tracemalloc
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, load_digits
+
+NAMES = FILE_NAMES[:2]
+HANG_SECONDS = 30
+# What one piece of a file and one of its content may take, whatever a header claims.
+CONSTANT_BYTES = 3 << 20
+PIXELS = 28 * 28
+GOOD = tuple(
+    (
+        struct.pack(">IIII", 0x803, count, 28, 28) + bytes(i * 7 % 256 for i in range(count * PIXELS)),
+        struct.pack(">II", 0x801, count) + bytes(i % 10 for i in range(count)),
+    )
+    for count in (1, 3)
+)
+
+Edit = Callable[[bytes], bytes]
+Files = tuple[tuple[bytes, bool], ...]
+
+
+def compressed(data: bytes, level: int = 1) -> bytes:
+    """Gzip data without the time, so that the same case is the same bytes."""
+    return gzip.compress(data, level, mtime=0)
+
+
+def edit_of_a_place(make: Callable[[bytes, int], bytes]) -> st.SearchStrategy[Edit]:
+    """An edit somewhere, most often at one of the ends, where formats keep their fields."""
+    places = st.integers(0, 24) | st.integers(-12, -1) | st.integers(0, 3_000)
+    return places.map(lambda place: lambda data: make(data, place % (len(data) + 1)))
+
+
+small_bytes = st.binary(max_size=24)
+sizes = st.sampled_from([0, 1, 2, 3, 27, 28, 29, 255, 256, 60_000, 10**6, 10**6 + 1, 2**31, 2**32 - 1]) | st.integers(
+    0, 2**32 - 1
+)
+headers = st.tuples(
+    st.sampled_from([0x803, 0x801, 0x802, 0x903, 0xD03, 0x08030000]) | st.integers(0, 2**32 - 1),
+    st.lists(sizes, max_size=4) | sizes.map(lambda size: [size, 28, 28]),
+).map(lambda fields: struct.pack(f">{1 + len(fields[1])}I", fields[0], *fields[1]))
+
+edits: st.SearchStrategy[Edit] = st.one_of(
+    st.integers(1, 255).flatmap(
+        lambda bits: edit_of_a_place(lambda d, at: d[:at] + bytes(b ^ bits for b in d[at : at + 1]) + d[at + 1 :])
+    ),
+    edit_of_a_place(lambda d, at: d[:at]),
+    edit_of_a_place(lambda d, at: d[at:]),
+    edit_of_a_place(lambda d, at: d[:at] + d[at + 5 :]),
+    edit_of_a_place(lambda d, at: d[:at] + d),
+    small_bytes.flatmap(lambda new: edit_of_a_place(lambda d, at: d[:at] + new + d[at:])),
+    small_bytes.flatmap(lambda new: edit_of_a_place(lambda d, at: d[:at] + new + d[at + len(new) :])),
+    small_bytes.map(lambda new: lambda d: d + new),
+    headers.map(lambda header: lambda d: header + d[len(header) :]),
+    st.integers(0, 300).map(lambda count: lambda d: d + bytes(count)),
+)
+packings: st.SearchStrategy[Edit] = st.one_of(
+    st.integers(0, 9).map(lambda level: lambda d: compressed(d, level)),
+    st.integers(0, 40).map(lambda at: lambda d: compressed(d[:at]) + compressed(d[at:])),
+    st.binary(max_size=9).map(lambda name: lambda d: with_name(d, name)),
+    st.just(zlib.compress),
+    st.just(lambda d: compressed(compressed(d))),
+)
+
+
+def with_name(content: bytes, name: bytes) -> bytes:
+    """Gzip data that names its original."""
+    packed = compressed(content)
+    return packed[:3] + bytes([packed[3] | 8]) + packed[4:10] + name.replace(b"\0", b"") + b"\0" + packed[10:]
+
+
+def edited(data: bytes, changes: list[Edit]) -> bytes:
+    """The data after all the changes."""
+    for change in changes:
+        data = change(data)
+    return data
+
+
+few_edits = st.lists(edits, min_size=0, max_size=3)
+plain_files = few_edits.map(lambda changes: lambda data: (edited(data, changes), False))
+gzip_files = st.tuples(few_edits, packings, st.just([]) | few_edits).map(
+    lambda parts: lambda data: (edited(parts[1](edited(data, parts[0])), parts[2]), True)
+)
+any_file = plain_files | gzip_files
+good_file = st.booleans().map(lambda packed: lambda data: (compressed(data) if packed else data, packed))
+mutated = st.tuples(
+    st.sampled_from(GOOD),
+    st.tuples(any_file, good_file) | st.tuples(good_file, any_file) | st.tuples(any_file, any_file),
+).map(lambda drawn: tuple(make(content) for content, make in zip(*drawn, strict=True)))
+
+starts = st.sampled_from([b"", b"\x1f\x8b", b"\x1f\x8b\x08\0\0\0\0\0\0\xff", GOOD[0][0][:16], GOOD[0][1][:8]])
+noise = st.tuples(starts, st.binary(max_size=200), st.booleans()).map(lambda parts: (parts[0] + parts[1], parts[2]))
+random_files = st.tuples(noise, noise)
+
+credible = (sizes | st.integers(1, 80_000)).map(lambda count: struct.pack(">IIII", 0x803, count, 28, 28))
+claims = st.tuples(headers | credible, headers, st.binary(max_size=40), st.booleans(), st.booleans()).map(
+    lambda parts: tuple(
+        (compressed(head + parts[2] * 50) if packed else head + parts[2] * 50, packed)
+        for head, packed in zip(parts[:2], parts[3:], strict=True)
+    )
+)
+
+
+PROPERTIES = {
+    "good files after a few edits, before and after compression": (mutated, 0.7),
+    "random bytes": (random_files, 0.15),
+    "headers that claim anything": (claims, 0.15),
+}
+
+
+@pytest.mark.parametrize("kind", PROPERTIES)
+def test_the_reader_gives_what_is_there_or_a_dataset_error_within_bounded_memory_and_time(
+    kind: str, pytestconfig: pytest.Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strategy, share = PROPERTIES[kind]
+    cases = round(share * pytestconfig.getoption("fuzz_cases"))
+    outcomes: Counter[str] = Counter()
+
+    @settings(
+        max_examples=cases,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def holds(files: Files) -> None:
+        outcomes[hold(files, tmp_path)] += 1
+
+    holds()
+    with capsys.disabled():
+        print(f"\n{outcomes.total():,} cases of {kind}: {outcomes['read']:,} read, {outcomes['refused']:,} refused")
+    assert outcomes.total() >= cases
+    assert outcomes["refused"] > cases / 4
+    if kind.startswith("good"):
+        assert outcomes["read"] > cases / 50
+
+
+def hold(files: Files, directory: Path) -> str:
+    """Read the images and labels that these bytes make, and hold the outcome to what they truly hold."""
+    for name, (content, packed) in zip(NAMES, files, strict=True):
+        (directory / name).unlink(missing_ok=True)
+        (directory / f"{name}.gz").unlink(missing_ok=True)
+        (directory / (f"{name}.gz" if packed else name)).write_bytes(content)
+    contents = [unpacked(content) if packed else content for content, packed in files]
+    truth = decoded(contents)
+    with bounded_time():
+        read = read_within(CONSTANT_BYTES + 3 * sum(len(content or b"") for content in contents), directory)
+    if truth is None:
+        assert read is None
+        return "refused"
+    assert read is not None
+    for array, expected in zip(read, truth, strict=True):
+        assert array.dtype == np.uint8
+        np.testing.assert_array_equal(array, expected)
+    return "read"
+
+
+def unpacked(content: bytes) -> bytes | None:
+    """What gzip data of one or more members hold; nothing if they are not that, or more follows."""
+    members = []
+    try:
+        while content or not members:
+            member = zlib.decompressobj(wbits=31)
+            members.append(member.decompress(content))
+            if not member.eof:
+                return None
+            content = member.unused_data
+    except zlib.error:
+        return None
+    return b"".join(members)
+
+
+def decoded(contents: list[bytes | None]) -> DigitSet | None:
+    """The digits that two IDX files hold by the letter of the format, if they are any."""
+    images, labels = contents
+    if images is None or labels is None or len(labels) <= 8:
+        return None
+    count = len(labels) - 8
+    if images[:16] != struct.pack(">IIII", 0x803, count, 28, 28) or labels[:8] != struct.pack(">II", 0x801, count):
+        return None
+    if len(images) != 16 + count * PIXELS or max(labels[8:]) > 9:
+        return None
+    return DigitSet(
+        np.frombuffer(images[16:], np.uint8).reshape(count, 28, 28),
+        np.frombuffer(labels[8:], np.uint8),
+    )
+
+
+def read_within(limit: int, directory: Path) -> DigitSet | None:
+    """What is read, if anything, with the most memory that is taken at a time held to a limit.
+
+    A peak counts if it recurs: in a long run, tables of Python's own (of interned names, for one) grow at some point.
+    """
+    for _ in range(2):
+        tracemalloc.start()
+        try:
+            read = outcome(directory)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        if peak < limit:
+            return read
+    raise AssertionError(f"{peak:,} bytes were taken; {limit:,} are allowed")
+
+
+def outcome(directory: Path) -> DigitSet | None:
+    """What is read, or nothing where that is refused as it should be."""
+    try:
+        return load_digits(directory, "train")
+    except DatasetError as error:
+        message = str(error)
+    assert str(directory) in message
+    assert message.isprintable()
+    return None
+
+
+@contextlib.contextmanager
+def bounded_time() -> Iterator[None]:
+    """End what hangs."""
+
+    def refuse(*_: object) -> None:
+        raise TimeoutError(f"no outcome after {HANG_SECONDS} s")
+
+    previous = signal.signal(signal.SIGALRM, refuse)
+    signal.alarm(HANG_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)

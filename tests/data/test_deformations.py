@@ -1,0 +1,244 @@
+"""Deformations: each does to an image what its name says, and nothing that depends on threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.data import deformations
+from mnist_pipeline.data.deformations import Variation, add_noise, affine, contrast, low_resolution, thicken, thin, vary
+from mnist_pipeline.utils import blocks
+
+HANDS = Variation(rotation=20, scale=0.2, shear=0.2, shift=2, stroke=0.8, noise=0.2)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """Smooth blobs that fade out towards the border, and noise where it doesn't matter."""
+    generator = np.random.default_rng(0)
+    rows, columns = np.mgrid[:28, :28]
+    blobs = np.zeros((60, 28, 28))
+    for blob in blobs:
+        for row, column in generator.uniform(8, 19, (4, 2)):
+            blob += np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 6)
+    return np.rint(255 * np.clip(blobs, 0, 1)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (40, 28, 28), np.uint8)
+
+
+UNCHANGED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "affine": affine,
+    "thicken": lambda images: thicken(images, 0),
+    "thin": lambda images: thin(images, 0),
+    "add_noise": lambda images: add_noise(images, 0),
+    "contrast": lambda images: contrast(images, 1),
+    "low_resolution": lambda images: low_resolution(images, 28),
+    "vary": lambda images: vary(images, Variation(), seed=3),
+}
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_a_deformation_by_nothing_leaves_every_byte_alone(name: str, noise: np.ndarray) -> None:
+    before = noise.copy()
+    np.testing.assert_array_equal(UNCHANGED[name](noise), before)
+    np.testing.assert_array_equal(noise, before)
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (3, 0), (0, -2), (-4, 5), (28, 0), (0, -40)])
+def test_a_shift_by_whole_pixels_moves_bytes_and_brings_in_paper(noise: np.ndarray, down: int, right: int) -> None:
+    padded = np.pad(noise, ((0, 0), (40, 40), (40, 40)))
+    expected = np.roll(padded, (down, right), (1, 2))[:, 40:-40, 40:-40]
+    np.testing.assert_array_equal(affine(noise, shift=(down, right)), expected)
+
+
+def test_a_shift_by_half_a_pixel_is_the_mean_of_two(noise: np.ndarray) -> None:
+    moved = affine(noise, shift=(0, 0.5)).astype(float)
+    np.testing.assert_allclose(moved[..., 1:], (noise[..., 1:] / 2 + noise[..., :-1] / 2), atol=0.51)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 4])
+def test_quarter_turns_move_bytes_counter_clockwise(noise: np.ndarray, turns: int) -> None:
+    np.testing.assert_array_equal(affine(noise, rotation=90 * turns), np.rot90(noise, turns, axes=(1, 2)))
+
+
+@pytest.mark.parametrize("rows", [5, 12, 28])
+def test_images_need_not_be_square(noise: np.ndarray, rows: int) -> None:
+    np.testing.assert_array_equal(affine(noise[:, :rows], rotation=180), noise[:, :rows][:, ::-1, ::-1])
+
+
+def spread(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre of mass, and covariance of the ink, (row, column), of each image."""
+    ink = images / images.sum(axis=(1, 2), keepdims=True)
+    places = np.mgrid[:28, :28] - 13.5
+    middle = np.einsum("nij,aij->na", ink, places)
+    second = np.einsum("nij,aij,bij->nab", ink, places, places)
+    return middle, second - middle[:, :, None] * middle[:, None, :]
+
+
+@pytest.mark.parametrize(
+    ("options", "matrix"),
+    [
+        ({"rotation": 25}, [[math.cos(0.4363), -math.sin(0.4363)], [math.sin(0.4363), math.cos(0.4363)]]),
+        ({"scale": 0.7}, [[0.7, 0], [0, 0.7]]),
+        ({"scale": (1.1, 0.8)}, [[1.1, 0], [0, 0.8]]),
+        ({"shear": 0.3}, [[1, 0], [-0.3, 1]]),
+    ],
+)
+def test_ink_is_mapped_linearly_about_the_centre(
+    images: np.ndarray, options: dict[str, float], matrix: list[list[float]]
+) -> None:
+    (middle, covariance), (mapped, mapped_covariance) = spread(images), spread(affine(images, **options))
+    np.testing.assert_allclose(mapped, middle @ np.transpose(matrix), atol=0.1)
+    # Bilinear interpolation blurs a little: the variance grows by less than that of a pixel.
+    grown = mapped_covariance - matrix @ covariance @ np.transpose(matrix)
+    assert np.abs(grown).max() < 0.6
+
+
+def test_a_digit_is_scaled_slanted_rotated_and_then_moved(images: np.ndarray) -> None:
+    at_once = affine(images, scale=(0.8, 0.9), shear=0.2, rotation=30, shift=(2, -1))
+    steps = affine(affine(affine(affine(images, scale=(0.8, 0.9)), shear=0.2), rotation=30), shift=(2, -1))
+    assert np.abs(at_once.astype(float) - steps).mean() < 1.5
+
+
+def test_each_image_takes_its_own_parameters(images: np.ndarray) -> None:
+    few = images[:3]
+    rotation, shear = np.array([0, 10, -30]), np.array([0.1, 0, -0.2])
+    scale, shift = np.array([[1, 1.2], [0.9, 1], [1, 1]]), np.array([[0, 1], [1.5, 0], [-2, 0.25]])
+    amount = np.array([0.5, -0.5, 1.7])
+    together = affine(few, rotation=rotation, shear=shear, scale=scale, shift=shift)
+    thickened = thicken(few, amount)
+    for i in range(3):
+        alone = affine(few[i : i + 1], rotation=rotation[i], shear=shear[i], scale=scale[i], shift=shift[i])
+        np.testing.assert_array_equal(together[i], alone[0])
+        np.testing.assert_array_equal(thickened[i], thicken(few[i : i + 1], amount[i])[0])
+
+
+def test_ink_grows_with_the_width_of_the_stroke(images: np.ndarray) -> None:
+    amounts = np.array([-2.5, -1, -0.6, -0.2, 0, 0.3, 0.9, 1.4, 3])
+    ink = np.array([thicken(images, amount).sum(axis=(1, 2), dtype=int) for amount in amounts])
+    assert (np.diff(ink, axis=0) > 0).all()
+
+
+def test_a_pixel_on_each_side_is_the_largest_or_smallest_of_five(noise: np.ndarray) -> None:
+    padded = np.pad(noise, ((0, 0), (1, 1), (1, 1)))
+    five = [padded[:, 1 + i : 29 + i, 1 + j : 29 + j] for i, j in ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))]
+    np.testing.assert_array_equal(thicken(noise, 1), np.max(five, axis=0))
+    np.testing.assert_array_equal(thin(noise, 1), np.min(five, axis=0))
+    half = (noise.astype(float) + np.max(five, axis=0)) / 2
+    np.testing.assert_allclose(thicken(noise, 0.5), half, atol=0.5)
+    np.testing.assert_array_equal(thicken(noise, 2), thicken(thicken(noise, 1), 1))
+
+
+def test_noise_has_its_deviation_and_its_seed() -> None:
+    grey = np.full((50, 28, 28), 128, np.uint8)
+    noisy = add_noise(grey, 0.1, seed=4)
+    assert noisy.std(dtype=float) == pytest.approx(25.5, rel=0.02)
+    assert noisy.mean() == pytest.approx(128, abs=0.5)
+    np.testing.assert_array_equal(noisy, add_noise(grey, 0.1, seed=4))
+    assert (noisy != add_noise(grey, 0.1, seed=5)).mean() > 0.9
+
+
+def test_noise_comes_to_one_image_in_five_and_up_to_its_deviation() -> None:
+    grey = np.full((2_000, 28, 28), 128, np.uint8)
+    deviations = vary(grey, Variation(noise=0.2), seed=1).std(axis=(1, 2), dtype=float) / 255
+    noisy = deviations[deviations > 0]
+    assert len(noisy) / len(grey) == pytest.approx(0.2, abs=0.03)
+    assert noisy.max() == pytest.approx(0.2, abs=0.02)
+    assert noisy.mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_contrast_multiplies_ink_and_leaves_paper_white(noise: np.ndarray) -> None:
+    np.testing.assert_array_equal(contrast(noise, 0.3), np.rint(noise * 0.3))
+    np.testing.assert_array_equal(contrast(noise, 2), np.minimum(2 * noise.astype(int), 255))
+
+
+def test_low_resolution_keeps_what_is_large_and_loses_what_is_small(images: np.ndarray) -> None:
+    flat, fine = np.full((1, 28, 28), 77, np.uint8), np.zeros((1, 28, 28), np.uint8)
+    fine[:, :, ::2] = 255
+    np.testing.assert_array_equal(low_resolution(flat), flat)
+    assert low_resolution(fine, 7).std() < 8
+    lost = [np.abs(low_resolution(images, side).astype(float) - images).mean() for side in (4, 8, 14, 28)]
+    assert lost == sorted(lost, reverse=True)
+    for kept in (low_resolution(images), low_resolution(images, 14)):
+        np.testing.assert_allclose(kept.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=0.02)
+
+
+def test_two_halves_of_an_image_become_two_pixels() -> None:
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[:, :, 14:] = 200
+    reduced = low_resolution(image, 2)
+    assert (reduced[..., :7] == 0).all()
+    assert (reduced[..., 21:] == 200).all()
+    assert (np.diff(reduced[0, 0, 6:22].astype(int)) > 0).all()
+
+
+def test_a_seed_decides_how_each_image_varies(images: np.ndarray) -> None:
+    varied = vary(images, HANDS, seed=3)
+    np.testing.assert_array_equal(varied, vary(images, HANDS, seed=3))
+    other = vary(images, HANDS, seed=4)
+    assert all((a != b).any() for a, b in zip(varied, other))
+    same = np.broadcast_to(images[0], images.shape)
+    assert len({image.tobytes() for image in vary(same, HANDS)}) == len(images)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_and_blocks_changes_nothing(
+    images: np.ndarray, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = vary(images, HANDS, seed=3)
+    monkeypatch.setattr(blocks, "num_cores", lambda: threads)
+    monkeypatch.setattr(deformations, "_IMAGES_PER_BLOCK", 7)
+    np.testing.assert_array_equal(vary(images, HANDS, seed=3), expected)
+
+
+@pytest.mark.parametrize("name", ["rotation", "scale", "shear", "shift", "stroke"])
+def test_images_vary_within_their_limits(images: np.ndarray, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, np.ndarray] = {}
+    monkeypatch.setattr(deformations, "affine", lambda images, **options: drawn.update(options) or images)
+    monkeypatch.setattr(deformations, "thicken", lambda images, amount: drawn.update(stroke=amount) or images)
+    vary(np.tile(images, (20, 1, 1)), Variation(**{name: 0.5}))
+    for parameter, values in drawn.items():
+        offsets = values - 1 if parameter == "scale" else values
+        assert len(values) == 1_200
+        assert np.abs(offsets).max() == (pytest.approx(0.5, abs=0.01) if parameter == name else 0)
+        assert abs(offsets.mean()) < 0.05
+
+
+def test_no_images_are_no_trouble() -> None:
+    assert vary(np.zeros((0, 28, 28), np.uint8), HANDS).shape == (0, 28, 28)
+
+
+IMAGES = np.zeros((3, 28, 28), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: affine(IMAGES[0]), r"images has shape \(28, 28\)"),
+        (lambda: affine(IMAGES.astype(float)), "images has type float64"),
+        (lambda: affine(IMAGES, rotation=math.nan), "rotation holds NaN"),
+        (lambda: affine(IMAGES, scale=0), r"scale holds 0.0; expected positive"),
+        (lambda: affine(IMAGES, scale=(1, -1)), r"scale holds -1.0; expected positive"),
+        (lambda: affine(IMAGES, shear=[1, 2]), r"shear has shape \(2,\); expected one number, or 3 of them"),
+        (lambda: affine(IMAGES, shift=[1, 2, 3]), r"shift has shape \(3,\); expected one number, or 3 × 2 of them"),
+        (lambda: thicken(IMAGES, math.inf), "amount holds NaN or infinite"),
+        (lambda: thin(IMAGES, [1, 1]), r"amount has shape \(2,\)"),
+        (lambda: add_noise(IMAGES, -0.1), "deviation holds -0.1"),
+        (lambda: add_noise(IMAGES, [0, math.nan, 1]), "deviation holds NaN"),
+        (lambda: contrast(IMAGES, math.nan), "factor is nan"),
+        (lambda: low_resolution(IMAGES, 0), "side is 0; expected 1 to 28"),
+        (lambda: low_resolution(IMAGES, 29), "side is 29; expected 1 to 28"),
+        (lambda: Variation(rotation=-1), "rotation is -1"),
+        (lambda: Variation(shift=math.inf), "shift is inf"),
+        (lambda: Variation(scale=1.0), "scale is 1.0; expected a share below 1"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,172 @@
+"""The training set grown N-fold, and what is computed over it shard by shard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mnist_pipeline import counts, softmax, training
+from mnist_pipeline.data import expansion
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation import confusion_matrix
+from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.knn import shards as neighbor_shards
+from mnist_pipeline.training import Recipe
+from mnist_pipeline.utils import blocks
+
+
+@pytest.fixture(scope="module")
+def digits(small_train: DigitSet) -> DigitSet:
+    return DigitSet(small_train.images[:600], small_train.labels[:600])
+
+
+@pytest.fixture(scope="module")
+def folds(digits: DigitSet) -> list[DigitSet]:
+    return [expansion.fold(digits, number) for number in range(3)]
+
+
+@pytest.fixture(scope="module")
+def whole(folds: list[DigitSet]) -> DigitSet:
+    return DigitSet(*(np.concatenate(arrays) for arrays in zip(*folds, strict=True)))
+
+
+def test_the_first_fold_is_the_set_itself_and_each_other_one_new(digits: DigitSet, folds: list[DigitSet]) -> None:
+    assert np.array_equal(folds[0].images, digits.images)
+    for first in range(3):
+        assert np.array_equal(folds[first].labels, digits.labels)
+        for second in range(first):
+            assert expansion.changed_share(folds[first], folds[second]) > 0.99
+
+
+def test_a_fold_is_the_same_whoever_makes_it(
+    digits: DigitSet, folds: list[DigitSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "num_cores", lambda: 7)
+    assert np.array_equal(expansion.fold(digits, 2).images, folds[2].images)
+    assert not np.array_equal(expansion.fold(digits, 2, seed=1).images, folds[2].images)
+
+
+def test_deformed_digits_stay_near_their_originals(digits: DigitSet, folds: list[DigitSet]) -> None:
+    nearest = KNNClassifier(1).fit(digits.images, digits.labels)
+    assert np.mean(nearest.predict(folds[1].images) == digits.labels) > 0.9
+    assert folds[1].images.mean() == pytest.approx(digits.images.mean(), rel=0.1)
+
+
+def test_folds_are_counted_from_zero(digits: DigitSet) -> None:
+    with pytest.raises(ValueError, match="number is -1"):
+        expansion.fold(digits, -1)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_the_nearest_of_the_shards_are_those_of_the_whole_set(
+    order: tuple[int, ...], folds: list[DigitSet], whole: DigitSet, small_test: DigitSet
+) -> None:
+    queries = small_test.images[:50]
+    expected = KNNClassifier(7, "brute").fit(whole.images, whole.labels).kneighbors(queries)
+    shards = [neighbor_shards.search(folds[i], 600 * i, queries, 7) for i in order]
+    found = neighbor_shards.nearest(shards, 7)
+    assert np.array_equal(found.squared_distances, expected[0])
+    assert np.array_equal(found.indices, expected[1])
+    assert np.array_equal(found.labels, whole.labels[expected[1]])
+    assert neighbor_shards.num_out_of_order(found) == 0
+
+
+def test_equal_distances_are_merged_by_index() -> None:
+    same = DigitSet(np.zeros((4, 28, 28), np.uint8), np.arange(4, dtype=np.uint8))
+    query = np.zeros((1, 28, 28), np.uint8)
+    shards = [neighbor_shards.search(same, first, query, 3, algorithm="brute") for first in (4, 0)]
+    assert neighbor_shards.nearest(shards, 3).indices.tolist() == [[0, 1, 2]]
+
+
+def test_a_shard_with_fewer_images_than_are_kept_gives_all_of_them() -> None:
+    few = DigitSet(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.uint8))
+    shards = [neighbor_shards.search(few, first, few.images[:1], 3, algorithm="brute") for first in (0, 2)]
+    assert neighbor_shards.nearest(shards, 3).indices.tolist() == [[0, 1, 2]]
+
+
+def test_rows_out_of_order_are_counted() -> None:
+    shard = neighbor_shards.ShardNeighbors(
+        np.array([[1, 2], [2, 1], [3, 3], [1, 2]]),
+        np.array([[5, 6], [5, 5], [7, 7], [6, 5]]),
+        np.zeros((4, 2), np.uint8),
+    )
+    assert neighbor_shards.num_out_of_order(shard) == 3
+
+
+def test_counts_of_shards_add_up_to_those_of_the_whole_set(folds: list[DigitSet], whole: DigitSet) -> None:
+    weights = np.random.default_rng(0).uniform(-1, 1, (10, 784))
+    models = {"linear": lambda images: images.reshape(len(images), -1) @ weights.T}
+    summed = counts.total(counts.confusions(fold, models) for fold in folds)
+    predicted = models["linear"](whole.images).argmax(axis=1)
+    assert np.array_equal(summed["linear"], confusion_matrix(whole.labels, predicted))
+    assert counts.num_images(summed) == len(whole.labels)
+    (row,) = counts.rows("all", summed)
+    assert row["errors"] == np.count_nonzero(predicted != whole.labels)
+    assert row["lowest"] < row["accuracy"] < row["highest"]
+
+
+def test_softmax_over_shards_is_that_over_the_whole_set_to_the_bit(folds: list[DigitSet], whole: DigitSet) -> None:
+    records: list[softmax.EpochRecord] = []
+    expected: list[softmax.EpochRecord] = []
+    streamed = softmax.sgd_on_shards(folds, epochs=2, seed=3, on_epoch=records.append)
+    at_once = softmax.sgd(whole.images, whole.labels, epochs=2, seed=3, on_epoch=expected.append)
+    assert all(np.array_equal(a, b) for a, b in zip(streamed, at_once, strict=True))
+    assert [r.epoch for r in records] == [1, 2]
+    for record, other in zip(records, expected, strict=True):
+        assert record.loss == pytest.approx(other.loss, rel=1e-12)
+        assert record.accuracy == pytest.approx(other.accuracy, rel=1e-12)
+
+
+def test_a_network_trained_on_one_shard_is_that_trained_on_the_set(digits: DigitSet) -> None:
+    recipe = Recipe(epochs=2, batch_size=64, learning_rate=1e-3, schedule="one-cycle", freeze=0.5)
+    streamed, at_once = _linear(), _linear()
+    history = training.train_on_shards(streamed, [digits], recipe, seed=5)
+    expected = training.train(at_once, *digits, recipe, seed=5)
+    assert _equal(streamed, at_once)
+    assert [r.loss for r in history.epochs] == [r.loss for r in expected.epochs]
+    assert history.num_training == 600
+
+
+def test_a_network_trained_on_shards_learns_and_depends_on_the_seed_alone(folds: list[DigitSet]) -> None:
+    recipe = Recipe(epochs=2, batch_size=50, learning_rate=3e-3, schedule="one-cycle")
+    models = [_linear() for _ in range(3)]
+    histories = [training.train_on_shards(m, folds, recipe, seed=s) for m, s in zip(models, (1, 1, 2), strict=True)]
+    assert _equal(models[0], models[1])
+    assert not _equal(models[0], models[2])
+    assert histories[0].epochs[1].loss < histories[0].epochs[0].loss
+    assert histories[0].num_training == 1_800
+
+
+def test_one_shard_is_asked_for_at_a_time_each_once_a_pass(folds: list[DigitSet]) -> None:
+    asked: list[int] = []
+
+    class Recorded(list[DigitSet]):
+        def __getitem__(self, index):  # type: ignore[no-untyped-def]
+            asked.append(index)
+            return super().__getitem__(index)
+
+    training.train_on_shards(_linear(), Recorded(folds), Recipe(epochs=2, batch_size=200, learning_rate=1e-3))
+    assert sorted(asked[:3]) == sorted(asked[3:]) == [0, 1, 2]
+
+
+def test_shards_of_different_sizes_and_no_shards_are_refused(folds: list[DigitSet]) -> None:
+    recipe = Recipe(epochs=1, batch_size=50, learning_rate=1e-3)
+    shorter = DigitSet(folds[1].images[:500], folds[1].labels[:500])
+    with pytest.raises(ValueError, match="shards must be of one size"):
+        training.train_on_shards(_linear(), [folds[0], shorter], recipe)
+    with pytest.raises(ValueError, match="shards is empty"):
+        training.train_on_shards(_linear(), [], recipe)
+    with pytest.raises(ValueError, match="shards is empty"):
+        softmax.sgd_on_shards([])
+    with pytest.raises(ValueError, match="epochs is 0"):
+        softmax.sgd_on_shards(folds, epochs=0)
+
+
+def _linear() -> nn.Module:
+    return training.build(lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, 10)), seed=1)
+
+
+def _equal(first: nn.Module, second: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))

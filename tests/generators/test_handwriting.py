@@ -1,0 +1,74 @@
+"""A recognizer trained on all of MNIST, before handwriting from elsewhere and pictures that hold no digit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.reading import Score, holds_no_digit, scores
+
+from generators.handwriting import LETTERS, evaluation_set, letter_picture
+from generators.nondigits import nondigit_pictures
+from mnist_pipeline import pca, training
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.networks import CNN, MLP
+from mnist_pipeline.recognition import recognizer as recognition
+from mnist_pipeline.recognition.novelty import Novelty
+from mnist_pipeline.recognition.recognizer import Recognizer
+
+SEED = 7
+NUM_PASTED = 200
+pytestmark = pytest.mark.full
+
+
+@pytest.fixture(scope="module")
+def recognizer(train: DigitSet, test: DigitSet) -> Recognizer:
+    """The convolutional network of the default recipe as champion, beside two models that have learned nothing."""
+    cnn = training.build(CNN, seed=0)
+    history = training.train(cnn, train.images, train.labels, training.recipe_named("cnn"), validation_size=5_000)
+    mean = pca.mean(train.images)
+    vectors = pca.eigendecomposition(pca.covariance(pca.center(train.images, mean))).eigenvectors
+    return recognition.assemble(
+        "cnn",
+        knn=KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays(),
+        num_neighbors=3,
+        softmax={"weights": np.zeros((10, 784)), "bias": np.zeros(10)},
+        mlp=training.weights(training.build(MLP, seed=0)),
+        cnn=training.weights(cnn),
+        temperatures={"mlp": np.array(1.0), "cnn": np.array(history.temperature)},
+        mean=mean,
+        eigenvectors=vectors,
+        reference=test.images,
+    )
+
+
+@pytest.fixture(scope="module")
+def read(recognizer: Recognizer, test: DigitSet) -> dict[str, Score]:
+    pasted = (test.images[:NUM_PASTED], test.labels[:NUM_PASTED])
+    return scores(recognizer, evaluation_set(20, SEED, pasted))
+
+
+@pytest.mark.parametrize(("kind", "least"), [("single", 0.97), ("pasted", 0.97), ("line", 0.95), ("page", 0.95)])
+def test_digits_in_pictures_from_elsewhere_are_read(read: dict[str, Score], kind: str, least: float) -> None:
+    assert read[kind].digits >= 200
+    assert read[kind].accuracy >= least
+
+
+@pytest.mark.parametrize("kind", ["line", "page"])
+def test_digits_come_in_reading_order(read: dict[str, Score], kind: str) -> None:
+    assert read[kind].in_order == read[kind].pictures
+
+
+def test_pictures_that_hold_no_digit_are_flagged(recognizer: Recognizer) -> None:
+    flagged = [holds_no_digit(recognizer, picture) for _, picture in nondigit_pictures(10, SEED)]
+    assert np.mean(flagged) >= 0.95
+
+
+def test_most_letters_unlike_any_digit_are_flagged(recognizer: Recognizer) -> None:
+    rng = np.random.default_rng(SEED)
+    flagged = [holds_no_digit(recognizer, letter_picture(letter, rng)) for letter in LETTERS for _ in range(10)]
+    assert np.mean(flagged) >= 0.7
+
+
+def test_few_test_digits_are_flagged(recognizer: Recognizer, test: DigitSet) -> None:
+    assert np.mean(~Novelty(**recognizer.novelty).looks_like_digit(test.images)) <= 0.02

@@ -1,0 +1,31 @@
+"""What the compiled loops share."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+
+from mnist_pipeline.kernels.compiled import compiled
+
+
+def test_compiling_keeps_no_array_of_those_who_called_alive() -> None:
+    @compiled()
+    def last_rows(values):  # type: ignore[no-untyped-def]
+        num_rows, num_columns = values.shape
+        found = np.zeros((4, num_columns), np.uint8)
+        for i in range(num_rows % 4):  # at whose assignment Numba meets an error, which it keeps
+            found[i] = values[num_rows - num_rows % 4 + i]
+        return found
+
+    def work() -> weakref.ref[np.ndarray]:
+        values = np.ones((6, 3), np.uint8)
+        assert last_rows(values).sum() == 6
+        return weakref.ref(values)
+
+    gc.disable()  # only what compiling itself sees to
+    try:
+        assert work()() is None
+    finally:
+        gc.enable()

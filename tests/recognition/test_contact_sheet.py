@@ -1,0 +1,177 @@
+"""The contact sheet: everything that is said can be seen on it, and nothing makes it large, slow or ugly."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.recognition import contact_sheet
+from mnist_pipeline.recognition.contact_sheet import (
+    MAX_DIGITS,
+    MAX_PICTURES,
+    WARNING_CARD,
+    Page,
+    draw,
+    one_line,
+    percent,
+    share,
+)
+from mnist_pipeline.recognition.recognizer import Neighbor, Reading, Recognition, Recognizer
+
+
+def recognition(image: np.ndarray, *, looks_like_digit: bool = True) -> Recognition:
+    """Of an image, made up."""
+    probabilities = np.full(10, 0.1)
+    return Recognition(
+        digit=7,
+        probability=0.5,
+        champion="cnn",
+        digits={"knn": 7, "softmax": 2, "mlp": 7, "cnn": 7},
+        probabilities=dict.fromkeys(("knn", "softmax", "mlp", "cnn"), probabilities),
+        neighbors=[Neighbor(3, 7, 1000.0), Neighbor(15, 9, 1200.0), Neighbor(1, 7, 1300.0)],
+        unusual=50.0,
+        novelty=50.0 if looks_like_digit else 99.5,
+        looks_like_digit=looks_like_digit,
+        reconstruction=image * np.float32(1.3) - 20,
+    )
+
+
+@pytest.fixture(scope="module")
+def recognizer(small_train: DigitSet) -> Recognizer:
+    """One that has training images only."""
+    knn = KNNClassifier(3).fit(*small_train).to_arrays()
+    nothing: dict[str, Any] = dict.fromkeys(Recognizer._fields)
+    return Recognizer(**{**nothing, "knn": knn})
+
+
+@pytest.fixture(scope="module")
+def readings(small_test: DigitSet) -> list[Reading]:
+    return [Reading((4, 4, 20, 20), image, recognition(image)) for image in small_test.images[:12]]
+
+
+def opened(picture: bytes) -> PIL.Image.Image:
+    image = PIL.Image.open(io.BytesIO(picture))
+    image.load()
+    assert image.format == "PNG"
+    return image
+
+
+def test_each_digit_and_each_picture_makes_the_sheet_taller(recognizer: Recognizer, readings: list[Reading]) -> None:
+    picture = np.full((28, 28), 255, np.uint8)
+    heights = [opened(draw([Page("a.png", picture, readings[:n])], recognizer)).height for n in (5, 6)]
+    assert heights[1] - heights[0] == contact_sheet.ROW
+    twice = opened(draw([Page("a.png", picture, readings[:5])] * 2, recognizer))
+    assert twice.height > heights[0]
+    assert twice.width == contact_sheet.WIDTH
+
+
+def test_the_picture_the_digit_its_neighbours_and_its_reconstruction_are_on_the_sheet(
+    recognizer: Recognizer, readings: list[Reading]
+) -> None:
+    reading = readings[0]
+    sheet = np.asarray(opened(draw([Page("a.png", reading.image, [reading])], recognizer)).convert("L"))
+    expected = {contact_sheet.SEEN: reading.image, contact_sheet.REBUILT: reading.recognition.reconstruction}
+    for i, near in enumerate(reading.recognition.neighbors):
+        expected[contact_sheet.NEAR + i * contact_sheet.NEAR_STEP] = recognizer.training_image(near.index)
+    top = contact_sheet.HEAD + contact_sheet.TITLE + 8
+    for left, image in expected.items():
+        drawn = sheet[top : top + contact_sheet.SIDE : 2, left : left + contact_sheet.SIDE : 2]
+        np.testing.assert_array_equal(255 - drawn[:20], np.clip(np.rint(image), 0, 255).astype(np.uint8)[:20])
+
+
+def test_what_does_not_look_like_a_digit_stands_on_a_ground_of_its_own(
+    recognizer: Recognizer, readings: list[Reading]
+) -> None:
+    warning = PIL.Image.new("RGB", (1, 1), WARNING_CARD).getpixel((0, 0))
+    seen = {}
+    for looks in (True, False):
+        image = readings[0].image
+        page = Page("a.png", image, [Reading((4, 4, 20, 20), image, recognition(image, looks_like_digit=looks))])
+        colors = opened(draw([page], recognizer)).getcolors(1 << 24) or []
+        seen[looks] = warning in {color for _, color in colors}
+    assert seen == {True: False, False: True}
+
+
+def test_the_same_pictures_give_the_same_bytes(recognizer: Recognizer, readings: list[Reading]) -> None:
+    pages = [Page("a.png", readings[0].image, readings)]
+    assert draw(pages, recognizer) == draw(pages, recognizer)
+
+
+def test_no_picture_and_no_digit_are_drawn_too(recognizer: Recognizer) -> None:
+    nothing = opened(draw([], recognizer))
+    blank = opened(draw([Page("blank.png", np.full((300, 400), 255, np.uint8), [])], recognizer))
+    assert nothing.height < blank.height
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50_000), (50_000, 1), (3_000, 4_000)])
+def test_a_picture_of_any_shape_fits(shape: tuple[int, int], recognizer: Recognizer, readings: list[Reading]) -> None:
+    box = (0, 0, shape[1], shape[0])
+    page = Page("a.png", np.zeros(shape, np.uint8), [readings[0]._replace(box=box)])
+    sheet = opened(draw([page], recognizer))
+    assert sheet.height < contact_sheet.HEAD + contact_sheet.PICTURE_HEIGHT + 100
+
+
+def test_a_picture_of_more_than_eight_bits_is_drawn_as_one_of_eight(
+    recognizer: Recognizer, readings: list[Reading]
+) -> None:
+    picture = np.linspace(0, 255, 100 * 100).reshape(100, 100)
+    coarse = np.rint(picture).astype(np.uint8)
+    sheets = {draw([Page("a.png", each, readings[:1])], recognizer) for each in (picture.astype(np.float32), coarse)}
+    assert len(sheets) == 1
+
+
+def test_a_sheet_is_bounded_whatever_is_put_on_it(recognizer: Recognizer, readings: list[Reading]) -> None:
+    picture = np.zeros((200, 200), np.uint8)
+    sheet = opened(draw([Page("a.png", picture, readings * 100)] * (MAX_PICTURES + 5), recognizer))
+    per_picture = contact_sheet.PICTURE_HEIGHT + 2 * contact_sheet.TITLE + contact_sheet.GAP
+    assert sheet.height < MAX_DIGITS * contact_sheet.ROW + MAX_PICTURES * per_picture + 200
+
+
+def test_ten_pictures_take_no_time(recognizer: Recognizer, readings: list[Reading]) -> None:
+    pages = [Page("a.png", np.zeros((1_000, 1_500), np.uint8), readings[:1])] * 10
+    draw(pages, recognizer)
+    taken = []
+    for _ in range(3):
+        start = time.process_time()
+        draw(pages, recognizer)
+        taken.append(time.process_time() - start)
+    assert min(taken) < 0.3
+
+
+def test_few_digits_are_all_shown_before_many_are() -> None:
+    assert share([1, 500, 10, 0], 120) == [1, 109, 10, 0]
+    assert share([500, 500, 500], 120) == [40, 40, 40]
+    assert share([], 120) == []
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("seven.png", "seven.png"),
+        ("a\nb\x1b[31m.png", "a\\nb\\x1b[31m.png"),
+        ("sieben-\u00fc.png", "sieben-\\xfc.png"),
+        ("not-utf8-\udcff.png", "not-utf8-\\udcff.png"),
+        ("right-to-left \u202egnp.exe", "right-to-left \\u202egnp.exe"),
+        ("", ""),
+    ],
+)
+def test_a_title_is_one_plain_line(title: str, shown: str, recognizer: Recognizer) -> None:
+    assert one_line(title) == shown
+    draw([Page(title, np.zeros((9, 9), np.uint8), [])], recognizer)
+
+
+@pytest.mark.parametrize("title", ["x" * 91, "\n" * 60, "\U0001f600" * 255, "x" * 100_000])
+def test_a_long_title_is_cut(title: str) -> None:
+    assert len(one_line(title)) == contact_sheet.TITLE_LENGTH
+    assert one_line(title).endswith("…")
+
+
+def test_a_probability_is_not_rounded_up_to_certainty() -> None:
+    assert [percent(share) for share in (0.5, 0.9994, 0.9996, 1.0)] == ["50.0%", "99.9%", ">99.9%", ">99.9%"]

@@ -1,0 +1,414 @@
+"""From a picture to digits as MNIST's: formats don't matter, what is no picture is told in a line, ink is found."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import struct
+import subprocess
+import sys
+import tracemalloc
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generators.handwriting import (
+    Hand,
+    Pen,
+    Scene,
+    Setting,
+    blank_picture,
+    digit_picture,
+    line_picture,
+    noise_picture,
+    page_picture,
+    texture_picture,
+)
+from PIL import Image
+from scipy import ndimage
+
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.recognition import pictures as images
+from mnist_pipeline.recognition.pictures import Found, ImageError, find_digits, read
+
+ORIENTATION = 0x0112  # the EXIF tag
+LOSSLESS = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "BMP": {}, "GIF": {}, "WEBP": {"lossless": True}}
+ALL = {**LOSSLESS, "JPEG": {"quality": 95}}
+PLAIN = Setting(Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), Scene("white", "even", "clean"))
+CHALK = PLAIN._replace(pen=Pen("chalk", 0.09, "round", (1, 1, 1), 1.0), scene=Scene("blackboard", "even", "clean"))
+
+
+def grey(picture: np.ndarray) -> np.ndarray:
+    return picture if picture.ndim == 2 else np.asarray(Image.fromarray(picture).convert("L"))
+
+
+@pytest.fixture(scope="module")
+def written() -> np.ndarray:
+    """3, 5 and 8 in black on white, without noise, as grey levels."""
+    return grey(line_picture([3, 5, 8], np.random.default_rng(0), PLAIN)[0])
+
+
+@pytest.fixture(scope="module")
+def expected(written: np.ndarray) -> list[Found]:
+    found = find_digits(written)
+    assert len(found) == 3
+    return found
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def difference(found: list[Found], expected: list[Found]) -> float:
+    """Largest mean difference between two digits, in grey levels."""
+    assert len(found) == len(expected)
+    return max(float(np.abs(a.image.astype(float) - b.image).mean()) for a, b in zip(found, expected))
+
+
+def refusal(source: Path | bytes) -> str:
+    with pytest.raises(ImageError) as error:
+        read(source)
+    message = str(error.value)
+    assert message.isprintable()
+    return message
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds next to nothing."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+# Reading
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "RGBA", "LA", "PA", "CMYK", "YCbCr"])
+def test_every_format_and_mode_reads_as_the_same_levels(kind: str, mode: str, written: np.ndarray) -> None:
+    try:
+        content = encode(Image.fromarray(written).convert(mode), kind, **LOSSLESS[kind])
+    except (OSError, ValueError, KeyError):
+        pytest.skip(f"{kind} has no {mode}")
+    levels = read(content)
+    assert levels.dtype == np.uint8
+    np.testing.assert_array_equal(levels, written)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_lossy_formats_give_the_same_digits(kind: str, mode: str, written: np.ndarray, expected: list[Found]) -> None:
+    found = find_digits(read(encode(Image.fromarray(written).convert(mode), kind, quality=90)))
+    assert difference(found, expected) < 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels"),
+    [("PNG", np.uint16), ("TIFF", np.uint16), ("TIFF", np.int32), ("TIFF", np.float32)],
+    ids=["PNG 16", "TIFF 16", "TIFF 32", "TIFF float"],
+)
+def test_deep_pictures_give_the_same_digits(
+    kind: str, levels: type, written: np.ndarray, expected: list[Found]
+) -> None:
+    scaled = {np.uint16: written * 257.0, np.int32: written * 70_000.0 - 5e6, np.float32: written / 255}[levels]
+    picture = read(encode(Image.fromarray(scaled.astype(levels)), kind))
+    assert picture.dtype == np.float32
+    assert difference(find_digits(picture), expected) < 0.5
+
+
+def test_one_bit_is_enough(written: np.ndarray, expected: list[Found]) -> None:
+    picture = Image.fromarray(written).point(lambda level: 255 * (level > 127), mode="1")
+    assert difference(find_digits(read(encode(picture, "PNG"))), expected) < 8
+
+
+def test_floats_that_are_no_numbers_are_blank(written: np.ndarray, expected: list[Found]) -> None:
+    levels = written.astype(np.float32)
+    levels[:5, :5] = np.nan
+    levels[-5:, -5:] = np.inf
+    assert difference(find_digits(read(encode(Image.fromarray(levels), "TIFF"))), expected) < 0.5
+    assert find_digits(read(encode(Image.fromarray(np.full_like(levels, np.nan)), "TIFF"))) == []
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparency_is_paper_under_dark_and_light_ink(
+    ink: int, mode: str, written: np.ndarray, expected: list[Found]
+) -> None:
+    picture = Image.new("RGBA", written.T.shape, (ink, ink, ink))
+    picture.putalpha(Image.fromarray(255 - written))
+    assert difference(find_digits(read(encode(picture.convert(mode), "PNG"))), expected) < 1
+
+
+def test_a_card_with_transparent_corners_keeps_its_paper(written: np.ndarray, expected: list[Found]) -> None:
+    picture = Image.fromarray(written).convert("RGBA")
+    opacity = np.full(written.shape, 255, np.uint8)
+    opacity[:8, :8] = opacity[-8:, -8:] = 0
+    picture.putalpha(Image.fromarray(opacity))
+    assert difference(find_digits(read(encode(picture, "PNG"))), expected) < 1
+
+
+def test_a_wholly_transparent_picture_is_blank() -> None:
+    assert find_digits(read(encode(Image.new("RGBA", (90, 60)), "PNG"))) == []
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_picture_is_read_upright(kind: str, orientation: int, written: np.ndarray) -> None:
+    turns = Image.Transpose
+    stored = {
+        2: turns.FLIP_LEFT_RIGHT,
+        3: turns.ROTATE_180,
+        4: turns.FLIP_TOP_BOTTOM,
+        5: turns.TRANSPOSE,
+        6: turns.ROTATE_90,
+        7: turns.TRANSVERSE,
+        8: turns.ROTATE_270,
+    }
+    picture, exif = Image.fromarray(written), Image.Exif()
+    exif[ORIENTATION] = orientation
+    if orientation in stored:
+        picture = picture.transpose(stored[orientation])
+    upright = read(encode(picture, kind, exif=exif, **{**ALL[kind], **({"quality": 100} if kind == "JPEG" else {})}))
+    np.testing.assert_allclose(upright.astype(float), written, atol=2)
+
+
+def test_malformed_exif_leaves_a_picture_as_it_is(written: np.ndarray) -> None:
+    content = encode(Image.fromarray(written), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09\x01\x12\0\x03\xff\xff")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(content).shape == written.shape
+
+
+def test_of_an_animation_the_first_picture_is_read(written: np.ndarray) -> None:
+    first, second = Image.fromarray(written), Image.fromarray(255 - written)
+    for kind in ("GIF", "WEBP", "TIFF", "PNG"):
+        content = encode(first, kind, save_all=True, append_images=[second], **LOSSLESS[kind])
+        np.testing.assert_array_equal(read(content), written)
+
+
+def test_a_file_and_its_content_read_the_same(tmp_path: Path, written: np.ndarray) -> None:
+    path = tmp_path / "digits.jpg"
+    path.write_bytes(content := encode(Image.fromarray(written), "PNG"))
+    np.testing.assert_array_equal(read(path), read(content))
+
+
+# Refusing
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_picture_cut_off_is_refused(kind: str, written: np.ndarray) -> None:
+    content = encode(Image.fromarray(written), kind, **ALL[kind])
+    for share in (0.3, 0.8):
+        assert "is damaged or cut off" in refusal(content[: int(share * len(content))])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"seven\n", "is not a PNG, JPEG, WebP, TIFF, BMP or GIF picture"),
+        (b"P5 2 2 255\n0000", "is not a PNG"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a PNG"),
+        (png_of_size(0, 5), "is damaged"),
+        (png_of_size(30_000, 30_000), "has more than 50 megapixels"),
+        (png_of_size(7_500, 7_500), "has more than 50 megapixels"),
+    ],
+    ids=["empty", "text", "another format", "svg", "no pixels", "a bomb", "too many pixels"],
+)
+def test_what_is_no_picture_is_told_in_a_line(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "seven.png"
+    path.write_bytes(content)
+    message = refusal(path)
+    assert message.startswith(f"{path}: {reason}")
+    assert "; " in message  # and what to do
+    assert refusal(content).startswith(f"the picture: {reason}")
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
+    tracemalloc.start()
+    refusal(png_of_size(30_000, 30_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    reasons = {
+        ".": "is a directory",
+        "fifo.png": "is not a regular file",
+        "/dev/zero": "is not a regular file",
+        "missing.png": "does not exist",
+        "loop.png": "can't be opened",
+        "a\0b": "can't be opened",
+        "x" * 300: "can't be opened",
+    }
+    for name, reason in reasons.items():
+        assert reason in refusal(tmp_path / name)
+
+
+def test_a_name_over_several_lines_is_told_in_one(tmp_path: Path) -> None:
+    path = tmp_path / "seven\nis \x1b[31mred.png"
+    path.write_bytes(b"")
+    assert "seven\\nis \\x1b[31mred.png: is empty" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_damaged_file_is_read_or_refused(kind: str, written: np.ndarray, capfd: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    content = np.frombuffer(encode(Image.fromarray(written), kind, **ALL[kind]), np.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(60):
+            damaged = content.copy()
+            places = rng.integers(min(len(content), rng.choice([40, 400, 100_000])), size=rng.integers(1, 6))
+            damaged[places] = rng.integers(256, size=len(places))
+            with contextlib.suppress(ImageError):
+                assert read(damaged.tobytes()).ndim == 2
+    if kind != "TIFF":  # libtiff has its own say
+        assert capfd.readouterr() == ("", "")
+
+
+def test_reading_pictures_starts_at_once() -> None:
+    program = (
+        "import sys, mnist_pipeline.images; print(*{'torch', 'matplotlib', 'pandas', 'dagster'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
+# Finding
+
+
+def test_digits_come_in_reading_order_with_their_boxes() -> None:
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        lines = [rng.integers(10, size=rng.integers(1, 7)).tolist() for _ in range(3)]
+        picture, boxes = page_picture(lines, rng, PLAIN if seed % 2 else CHALK)
+        found = find_digits(grey(picture))
+        np.testing.assert_allclose([digit.box for digit in found], boxes, atol=3)
+
+
+def test_a_digit_is_as_mnist_has_it(test: DigitSet) -> None:
+    rng = np.random.default_rng(0)
+    for digit in np.repeat(np.arange(10), 4):
+        (found,) = find_digits(grey(digit_picture(int(digit), rng)))
+        image = found.image
+        assert image.shape == (28, 28)
+        assert image.dtype == np.uint8
+        assert image.max() == 255
+        rows, columns = np.nonzero(image > 64)
+        assert 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 21
+        np.testing.assert_allclose(ndimage.center_of_mass(image), 14, atol=0.5)
+        usual = np.quantile(test.images[:1_000].mean(axis=(1, 2)), (0.0, 1.0))
+        assert usual[0] <= image.mean() <= usual[1]
+
+
+def test_an_mnist_image_is_left_as_it_is(test: DigitSet) -> None:
+    for image in test.images[:200]:
+        for picture in (image, 255 - image):
+            (found,) = find_digits(picture)
+            np.testing.assert_array_equal(found.image, image)
+
+
+def test_an_enlarged_mnist_image_comes_back(test: DigitSet) -> None:
+    differences = []
+    for image in test.images[:50]:
+        enlarged = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC))
+        differences.append(np.abs(find_digits(enlarged)[0].image.astype(float) - image).mean())
+    assert np.median(differences) < 10
+
+
+def test_polarity_scale_place_and_light_change_nothing(written: np.ndarray, expected: list[Found]) -> None:
+    tall, wide = written.shape
+    changed = {
+        "inverted": 255 - written,
+        "darker": np.uint8(written * 0.6),
+        "fainter": np.uint8(110 + written * 0.5),
+        "shifted": np.pad(written, ((7, 60), (90, 3)), constant_values=written[0, 0]),
+        "unevenly lit": np.uint8(written * np.linspace(1, 0.5, wide)),
+        "larger": np.asarray(Image.fromarray(written).resize((4 * wide, 4 * tall), Image.Resampling.BICUBIC)),
+        "a large photo": np.asarray(Image.fromarray(written).resize((14 * wide, 14 * tall), Image.Resampling.BICUBIC)),
+        "smaller": np.asarray(Image.fromarray(written).resize((wide * 2 // 3, tall * 2 // 3), Image.Resampling.BOX)),
+    }
+    for name, picture in changed.items():
+        assert difference(find_digits(picture), expected) < 8, name
+
+
+def test_thin_and_thick_pens_write_the_same_digit() -> None:
+    means = []
+    for width in (0.025, 0.06, 0.14):
+        pen = PLAIN.pen._replace(width=width)
+        (found,) = find_digits(grey(digit_picture(2, np.random.default_rng(3), PLAIN._replace(pen=pen))))
+        means.append(found.image.mean())
+    assert max(means) < 1.5 * min(means)
+
+
+def test_boxes_are_in_pixels_of_the_large_picture(written: np.ndarray, expected: list[Found]) -> None:
+    large = Image.fromarray(written).resize((written.shape[1] * 12, written.shape[0] * 12), Image.Resampling.BICUBIC)
+    boxes = [found.box for found in find_digits(np.asarray(large))]
+    np.testing.assert_allclose(boxes, 12 * np.array([found.box for found in expected]), atol=24)
+
+
+def test_a_bar_apart_from_its_digit_belongs_to_it() -> None:
+    five = np.full((90, 80), 255, np.uint8)
+    five[10:15, 34:62] = 0  # the bar
+    five[20:45, 24:29] = 0
+    five[42:47, 24:50] = 0
+    five[42:72, 47:52] = 0
+    five[68:73, 22:52] = 0
+    (found,) = find_digits(five)
+    np.testing.assert_allclose(found.box, (22, 10, 40, 63), atol=2)
+
+
+def test_specks_are_dropped(written: np.ndarray, expected: list[Found]) -> None:
+    dusty = written.copy()
+    dusty[4:7, 5:8] = dusty[-6:-4, 80:83] = 0
+    assert difference(find_digits(dusty), expected) < 0.5
+
+
+def test_the_table_around_the_paper_is_no_ink(written: np.ndarray, expected: list[Found]) -> None:
+    assert difference(find_digits(np.pad(written, 50, constant_values=90)), expected) < 4
+
+
+def test_printed_lines_are_taken_off(written: np.ndarray, expected: list[Found]) -> None:
+    squared = written.astype(float)
+    squared[12::25] *= 0.8
+    squared[:, 9::25] *= 0.8
+    assert difference(find_digits(squared.astype(np.uint8)), expected) < 6
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2), (7, 9), (28, 28), (200, 300)])
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_plain_paper_holds_nothing(shape: tuple[int, int], level: int) -> None:
+    assert find_digits(np.full(shape, level, np.uint8)) == []
+
+
+def test_photographed_paper_holds_nothing() -> None:
+    rng = np.random.default_rng(0)
+    found = [bool(find_digits(grey(blank_picture(rng)))) for _ in range(60)]
+    assert np.mean(found) <= 0.05
+
+
+def test_what_is_found_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_FINDINGS", 5)
+    rng = np.random.default_rng(0)
+    pictures = [page_picture([[1, 2, 3, 4], [5, 6, 7, 8]], rng, PLAIN)[0]]
+    pictures += [noise_picture(rng) for _ in range(10)] + [texture_picture(rng) for _ in range(10)]
+    counts = [len(find_digits(grey(picture))) for picture in pictures]
+    assert counts[0] == max(counts) == 5
+
+
+def test_only_grey_levels_are_searched() -> None:
+    for picture in (np.zeros((5, 5, 3), np.uint8), np.zeros((5, 5), np.int64)):
+        with pytest.raises(ValueError, match="expected grey levels"):
+            find_digits(picture)

@@ -1,0 +1,149 @@
+"""Local copies by content: verified, whole, shared between processes, and bounded."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mnist_pipeline.runtime.storage import cache as cache_module
+from mnist_pipeline.runtime.storage.cache import ABANDONED_SECONDS, Cache
+from mnist_pipeline.runtime.storage.contents import Entry, UnavailableError
+
+LIMIT = 1_000
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache", LIMIT)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was opened a moment ago need not stay."""
+    monkeypatch.setattr(cache_module, "RECENT_SECONDS", 0.0)
+
+
+def content(number: int, size: int = 400) -> bytes:
+    return bytes([number]) * size
+
+
+def entry(data: bytes) -> Entry:
+    return Entry(len(data), hashlib.sha256(data).hexdigest())
+
+
+def fill(cache: Cache, data: bytes) -> None:
+    with cache.filling(entry(data)) as file:
+        file.write(data)
+
+
+def read(cache: Cache, data: bytes) -> bytes | None:
+    file = cache.open(entry(data))
+    if file is None:
+        return None
+    with file:
+        return file.read()
+
+
+def test_a_copy_is_found_by_its_content(cache: Cache) -> None:
+    assert read(cache, content(1)) is None
+    fill(cache, content(1))
+    assert read(cache, content(1)) == content(1)
+    assert read(cache, content(2)) is None
+    assert [path.name for path in cache.directory.iterdir()] == [entry(content(1)).sha256]
+
+
+def test_a_copy_that_fails_on_the_way_leaves_nothing(cache: Cache) -> None:
+    def fail() -> None:
+        with cache.filling(entry(content(1))) as file:
+            file.write(content(1)[:7])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(cache.directory.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [b"", content(2), content(1)[:-1]], ids=["emptied", "another", "cut short"])
+def test_a_damaged_copy_is_removed_and_not_used(damage: bytes, cache: Cache) -> None:
+    fill(cache, content(1))
+    (copy,) = cache.directory.iterdir()
+    copy.write_bytes(damage)
+    assert read(cache, content(1)) is None
+    assert not copy.exists()
+
+
+def test_a_link_in_the_place_of_a_copy_is_not_followed(cache: Cache, tmp_path: Path) -> None:
+    fill(cache, content(1))
+    (copy,) = cache.directory.iterdir()
+    copy.rename(tmp_path / "elsewhere")
+    copy.symlink_to(tmp_path / "elsewhere")
+    assert read(cache, content(1)) is None
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_copies_that_were_opened_longest_ago_make_room(cache: Cache) -> None:
+    fill(cache, content(1))
+    fill(cache, content(2))
+    read(cache, content(1))
+    fill(cache, content(3))
+    assert {number for number in (1, 2, 3) if read(cache, content(number))} == {1, 3}
+
+
+def test_what_was_opened_within_a_minute_stays_even_beyond_the_limit(cache: Cache) -> None:
+    fill(cache, content(1))
+    fill(cache, content(2))
+    for path in cache.directory.iterdir():
+        os.utime(path, (0, path.stat().st_mtime))
+    read(cache, content(1))
+    fill(cache, content(3, 10 * LIMIT))
+    assert {number for number, size in ((1, 400), (2, 400), (3, 10 * LIMIT)) if read(cache, content(number, size))} == {
+        1,
+        3,
+    }
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_mapped_stays_readable_when_its_copy_makes_room(cache: Cache) -> None:
+    fill(cache, content(1))
+    file = cache.open(entry(content(1)))
+    assert file is not None
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    for number in (2, 3, 4):
+        fill(cache, content(number))
+    assert read(cache, content(1)) is None
+    assert mapped[:] == content(1)
+    file.close()
+
+
+def test_what_a_killed_process_left_is_removed_once_it_is_old(cache: Cache) -> None:
+    fill(cache, content(1))
+    old, new = cache.directory / ".old.tmp", cache.directory / ".new.tmp"
+    old.write_bytes(b"half")
+    new.write_bytes(b"half")
+    os.utime(old, (0, old.stat().st_mtime - ABANDONED_SECONDS - 1))
+    fill(cache, content(2))
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_many_may_fill_and_read_it_at_once(cache: Cache) -> None:
+    def use(number: int) -> None:
+        data = content(number % 5)
+        found = read(cache, data)
+        assert found in (None, data)
+        fill(cache, data)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(use, range(200)))
+    assert len(list(cache.directory.iterdir())) == 5
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UnavailableError, match=r"can't be written \(.*\); point MNIST_PIPELINE_CACHE at a directory"):
+        fill(Cache(tmp_path / "file" / "cache", LIMIT), content(1))

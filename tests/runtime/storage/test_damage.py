@@ -1,0 +1,279 @@
+"""Damage at rest: every stored file, damaged in every way, is told and never computed with, and is rebuilt alone."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import pickletools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from mnist_pipeline.cli import main as cli
+from mnist_pipeline.cli.launch import select_assets
+from mnist_pipeline.runtime.storage import publication
+from mnist_pipeline.runtime.storage.publication import Entry, Manifest
+from mnist_pipeline.runtime.storage.storage import Storage, StorageError
+
+KEYS = sorted(key.to_user_string() for key in select_assets("*"))
+
+
+def _flip(path: Path, other: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _link(path: Path, other: Path) -> None:
+    elsewhere = path.with_name("elsewhere")
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def _directory(path: Path, other: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "something").write_text("in the way")
+
+
+DAMAGES: dict[str, Callable[[Path, Path], object]] = {
+    "one bit flipped": _flip,
+    "cut short": lambda path, other: path.write_bytes(path.read_bytes()[:-1]),
+    "longer": lambda path, other: path.write_bytes(path.read_bytes() + b"\n"),
+    "emptied": lambda path, other: path.write_bytes(b""),
+    "that of another asset": lambda path, other: shutil.copyfile(other, path),
+    "a directory": _directory,
+    "a link to the same content": _link,
+    "a pipe": lambda path, other: (path.unlink(), os.mkfifo(path)),
+    "a pickle": lambda path, other: path.write_bytes(pickle.dumps(np.zeros(3))),
+    "deleted": lambda path, other: path.unlink(),
+}
+
+
+@pytest.fixture(scope="module")
+def copy(finished_run: tuple[Result, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished run's values, of which one file at a time is damaged and put back."""
+    directory = tmp_path_factory.mktemp("damaged") / "storage"
+    shutil.copytree(finished_run[1], directory, ignore=shutil.ignore_patterns("dagster"))
+    return directory
+
+
+def files_of(storage: Path) -> Iterator[tuple[str, Path, Path]]:
+    """Every stored file with its asset, and a file of the same kind that belongs to another."""
+    shelf = Storage(storage).shelf
+    found = []
+    for key in KEYS:
+        manifest = shelf.manifest(key)
+        assert manifest is not None
+        found += [(key, storage / name) for name in manifest.files]
+        found.append((key, storage / "manifests" / f"{key}.json"))
+    for key, path in found:
+        others = [other for owner, other in found if owner != key and other.suffix == path.suffix]
+        yield key, path, (others or [storage / "manifests" / "data_mean.json"])[0]
+
+
+def read(stored: Storage, key: str, path: Path) -> object:
+    """What a reader of that file does."""
+    if path.suffix == ".png":
+        return stored.read_figure(key, path.stem)
+    return stored.read(key)
+
+
+def test_there_are_files_of_every_kind(copy: Path) -> None:
+    suffixes = {path.suffix for _, path, _ in files_of(copy)}
+    assert suffixes == {".npy", ".safetensors", ".csv", ".json", ".png", ".html"}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_each_damaged_file_is_refused_with_its_asset_and_the_command_that_rebuilds_it(damage: str, copy: Path) -> None:
+    stored, kept = Storage(copy), copy.parent / "kept"
+    for key, path, other in list(files_of(copy)):
+        shutil.copy2(path, kept)
+        DAMAGES[damage](path, other)
+        try:
+            with pytest.raises(StorageError) as caught:
+                read(stored, key, path)
+            told = str(caught.value)
+            assert f"{key} is damaged: " in told, path
+            assert str(path) in told or path.parent.name == "manifests", path
+            assert told.endswith(f"; rebuild it with mnist-pipeline run --select {key}"), path
+            assert (stored.fault(key, None) or "").startswith("damaged: "), path
+        finally:
+            _put_back(kept, path)
+        read(stored, key, path)
+
+
+def _put_back(kept: Path, path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.with_name("elsewhere").unlink(missing_ok=True)
+    shutil.copy2(kept, path)
+
+
+def test_a_change_that_keeps_the_time_is_found_by_a_reader_that_has_not_verified_the_file(copy: Path) -> None:
+    stored, path, kept = Storage(copy), copy / "assets" / "covariance.npy", copy.parent / "kept"
+    stored.read("covariance")
+    before = path.stat()
+    shutil.copy2(path, kept)
+    _flip(path, path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    publication.forget()  # what another process is like
+    with pytest.raises(StorageError, match="covariance is damaged"):
+        stored.read("covariance")
+    _put_back(kept, path)
+
+
+def test_a_directory_of_figures_that_became_a_link_is_not_followed(copy: Path, tmp_path: Path) -> None:
+    directory = copy / "figures" / "covariance"
+    directory.rename(tmp_path / "elsewhere")
+    directory.symlink_to(tmp_path / "elsewhere")
+    stored = Storage(copy)
+    with pytest.raises(StorageError, match="figure covariance of covariance is damaged"):
+        stored.read_figure("covariance", "covariance")
+    picture = (tmp_path / "elsewhere" / "covariance.png").read_bytes()
+    stored.write_figure("covariance", "covariance", picture)
+    assert not directory.is_symlink()
+    assert stored.read_figure("covariance", "covariance") == picture
+    assert (tmp_path / "elsewhere" / "covariance.png").read_bytes() == picture
+
+
+@pytest.mark.parametrize("name", ["../covariance", "/etc/passwd", "a/b", "..", "", ".hidden", "covariance.npy", "a\n"])
+def test_a_name_that_leaves_its_directory_is_refused(name: str, copy: Path) -> None:
+    stored = Storage(copy)
+    for attempt in (
+        lambda: stored.read(name),
+        lambda: stored.path(name),
+        lambda: stored.write(name, np.zeros(3)),
+        lambda: stored.read_figure("covariance", name),
+        lambda: stored.write_figure("covariance", name, b""),
+    ):
+        with pytest.raises(StorageError, match="names nothing that is stored"):
+            attempt()
+
+
+@pytest.mark.parametrize("name", ["../outside.npy", "assets/../../outside.npy", "/etc/passwd", "assets/data_mean.npy"])
+def test_a_record_that_names_a_file_of_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
+    stored = Storage(tmp_path / "storage")
+    stored.write("covariance", np.zeros(3))
+    record = Manifest("covariance", "0" * 64, {name: Entry(3, "0" * 64)})
+    (tmp_path / "storage" / "manifests" / "covariance.json").write_bytes(publication.encode(record))
+    with pytest.raises(StorageError, match=r"covariance is damaged: .* which is no file of covariance"):
+        stored.read("covariance")
+
+
+def test_nothing_that_a_run_stores_is_a_pickle(finished: Path) -> None:
+    for path in finished.rglob("*"):
+        if path.is_file():
+            assert not _is_pickle(path.read_bytes()), path
+
+
+def test_nothing_that_is_read_goes_through_pickle(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.delattr(pickle, name)
+    for key in KEYS:
+        Storage(finished).read(key)
+
+
+def _is_pickle(content: bytes) -> bool:
+    try:
+        return len(list(pickletools.genops(content))) > 0
+    except Exception:
+        return False
+
+
+def test_everything_is_whole_after_a_run(finished: Path) -> None:
+    result = CliRunner().invoke(cli.main, ["verify"])
+    assert result.exit_code == 0, result.output
+    states = dict(line.split(maxsplit=1) for line in result.output.splitlines()[:-1])
+    assert states == dict.fromkeys(KEYS, "ok")
+    assert result.output.endswith(f"All that is stored in {finished} is whole.\n")
+
+
+def test_what_was_never_materialized_is_not_wrong(storage: Path) -> None:
+    result = CliRunner().invoke(cli.main, ["verify"])
+    assert result.exit_code == 0, result.output
+    assert result.output.count("not materialized\n") == len(KEYS)
+
+
+def test_damage_is_verified_and_just_what_is_damaged_is_rebuilt(own_copy: tuple[Path, Path]) -> None:
+    _, storage = own_copy
+    before = _manifests(storage)
+    other = storage / "assets" / "data_mean.npy"
+    damaged = {
+        "digit_images": ("assets/digit_images.npy", "one bit flipped"),
+        "covariance": ("figures/covariance/covariance.png", "cut short"),
+        "softmax_evaluation": ("manifests/softmax_evaluation.json", "emptied"),
+        "cnn_errors": ("assets/cnn_errors.csv", "a directory"),
+        "champion": ("assets/champion.json", "a link to the same content"),
+        "cnn_kernels": ("assets/cnn_kernels.npy", "that of another asset"),
+        "knn_index": ("manifests/knn_index.json", "deleted"),
+        "projections": ("assets/projections.npy", "deleted"),
+        "evaluation_report": ("report/report.json", "one bit flipped"),
+    }
+    for name, damage in damaged.values():
+        DAMAGES[damage](storage / name, other)
+    (storage / "assets" / ".covariance.npy.0123.tmp").write_bytes(b"half of a value")
+    (storage / "assets" / "unknown.pkl").write_bytes(pickle.dumps([]))
+    publication.forget()
+    result = CliRunner().invoke(cli.main, ["verify"])
+    assert result.exit_code == 1
+    rows = [line.split(maxsplit=1) for line in result.output.splitlines()]
+    assert {row[0] for row in rows if len(row) == 2 and row[1].startswith("damaged: ")} == set(damaged)
+    assert "assets/.covariance.npy.0123.tmp: unfinished, of a killed run" in result.output
+    assert "assets/unknown.pkl: of no asset, never read" in result.output
+    assert "mend them with mnist-pipeline run --changed" in result.output.splitlines()[-1]
+
+    result = CliRunner().invoke(cli.main, ["run", "--changed"])
+    assert result.exit_code == 0, result.output
+    assert _materialized(result) == set(damaged)
+    after = _manifests(storage)
+    assert {k: v for k, v in after.items() if k != "evaluation_report"} == {
+        k: v for k, v in before.items() if k != "evaluation_report"
+    }
+    assert not (storage / "assets" / ".covariance.npy.0123.tmp").exists()
+    publication.forget()
+    assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
+
+
+def test_a_damaged_figure_is_told_and_does_not_reach_the_report(own_copy: tuple[Path, Path]) -> None:
+    _, storage = own_copy
+    _flip(storage / "figures" / "covariance" / "covariance.png", storage)
+    result = CliRunner().invoke(cli.main, ["run", "--select", "key:evaluation_report"])
+    assert result.exit_code == 0, result.output
+    assert "check failed" not in result.output
+    verified = CliRunner().invoke(cli.main, ["verify"])
+    assert verified.exit_code == 1
+    assert "covariance             damaged: " in verified.output
+
+
+def test_a_value_that_was_stored_and_not_recorded_is_not_computed_with(own_copy: tuple[Path, Path]) -> None:
+    _, storage = own_copy
+    before = _manifests(storage)
+    stored = Storage(storage)
+    stored.write("digit_images", stored.read("digit_images")[::-1])
+    result = CliRunner().invoke(cli.main, ["verify"])
+    assert result.exit_code == 1
+    assert "digit_images           not recorded: " in result.output
+    result = CliRunner().invoke(cli.main, ["run", "--select", "key:harris_corners"])
+    assert result.exit_code == 1
+    assert "harris_corners failed: digit_images was stored by a run that ended before it was recorded" in result.output
+    result = CliRunner().invoke(cli.main, ["run", "--changed"])
+    assert result.exit_code == 0, result.output
+    assert "digit_images" in _materialized(result)
+    assert _manifests(storage)["digit_images"] == before["digit_images"]
+    assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
+
+
+def _manifests(storage: Path) -> dict[str, Manifest | None]:
+    shelf = Storage(storage).shelf
+    return {key: shelf.manifest(key) for key in KEYS}
+
+
+def _materialized(result: Result) -> set[str]:
+    rows = (line.split() for line in result.output.splitlines())
+    return {row[0] for row in rows if len(row) > 2 and row[2] == "s" and row[1].replace(".", "").isdigit()}

@@ -1,0 +1,245 @@
+"""What answers the page to draw on, behind the door."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import Response
+from support.drawing import MIDDLE, SHEET, Instance, encoded, picture, serving, uri
+from support.served import Answer
+
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.recognition.recognizer import MODELS
+from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.ui import draw
+from mnist_pipeline.runtime.ui.addresses import DRAW
+from mnist_pipeline.runtime.ui.door import MAX_BODY
+
+LINE = [(0.03, 0.25, 0.28, 0.5), (0.36, 0.25, 0.28, 0.5), (0.69, 0.25, 0.28, 0.5)]
+PNG = picture(("1", MIDDLE))
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Instance]:
+    with serving() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Instance]:
+    with serving(password="three pixels and a half") as instance:
+        yield instance
+
+
+@pytest.fixture
+def own(able_storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the storage of the able recognizer, which the environment names, to be changed."""
+    shutil.copytree(able_storage, tmp_path / "storage")
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / "storage"))
+    return tmp_path / "storage"
+
+
+def test_a_picture_of_a_digit_is_read_with_all_that_the_page_shows(
+    instance: Instance, able: Path, train: DigitSet
+) -> None:
+    (digit,) = instance.digits(picture(("3", MIDDLE)))
+    assert digit["digit"] == digit["models"][digit["champion"]]["digit"] == 3
+    assert set(digit["models"]) == {"knn", "softmax", "mlp", "cnn"}
+    for said in digit["models"].values():
+        assert sum(said["probabilities"]) == pytest.approx(1, abs=1e-4)
+        assert said["probabilities"][said["digit"]] == said["probability"]
+    assert len(digit["neighbors"]) == 3
+    for near in digit["neighbors"]:
+        assert near["digit"] == train.labels[near["index"]]
+        np.testing.assert_array_equal(_pixels(near["picture"]), 255 - train.images[near["index"]])
+    assert _pixels(digit["seen"]).shape == _pixels(digit["reconstruction"]).shape == (28, 28)
+    x, y, width, height = digit["box"]
+    assert x >= 0
+    assert y >= 0
+    assert x + width <= SHEET[0]
+    assert y + height <= SHEET[1]
+
+
+def test_several_digits_are_in_reading_order(instance: Instance, able: Path) -> None:
+    found = instance.digits(picture(*zip("203", LINE, strict=True)))
+    assert [digit["digit"] for digit in found] == [2, 0, 3]
+
+
+def test_paper_without_a_stroke_has_no_digits(instance: Instance, able: Path) -> None:
+    assert instance.digits(encoded(Image.new("L", SHEET, 255))) == []
+
+
+def test_of_many_digits_the_first_ones_are_read(
+    instance: Instance, able: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draw, "MAX_DIGITS", 2)
+    assert len(instance.digits(picture(*zip("203", LINE, strict=True)))) == 2
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_whatever_a_canvas_is_written_as_is_read(kind: str, instance: Instance, able: Path) -> None:
+    image = Image.open(io.BytesIO(picture(("3", MIDDLE)))).convert("RGB")
+    assert [digit["digit"] for digit in instance.digits(encoded(image, kind))] == [3]
+
+
+BAD_PICTURES = {
+    "none": (400, None, "It has no picture"),
+    "a number": (400, 7, "It has no picture"),
+    "not base64": (400, "data:image/png;base64,?", "not in base64"),
+    "not ASCII": (400, "data:image/png;base64,é", "not in base64"),
+    "nothing": (400, "data:image/png;base64,", "is empty"),
+    "text": (400, uri(b"seven"), "is not PNG, JPEG or WEBP"),
+    "a head alone": (400, uri(PNG[:20]), "picture"),
+    "half a picture": (400, uri(PNG[: len(PNG) // 2]), "can't be read"),
+    "another format": (400, uri(encoded(Image.new("L", SHEET), "TIFF")), "is not PNG, JPEG or WEBP"),
+    "too many pixels": (413, uri(encoded(Image.new("1", (3_000, 2_000)))), "3,000 × 2,000 pixels; reduce it"),
+    "far too many pixels": (413, uri(encoded(Image.new("1", (20_000, 20_000)))), "too many pixels; reduce it"),
+}
+
+
+@pytest.mark.parametrize(("status", "sent", "told"), BAD_PICTURES.values(), ids=BAD_PICTURES.keys())
+def test_what_is_no_picture_is_told_in_a_line(
+    status: int, sent: object, told: str, instance: Instance, able: Path
+) -> None:
+    answer = instance.read(sent)
+    assert answer.status == status
+    assert told in _message(answer)
+    assert "\n" not in _message(answer)
+
+
+@pytest.mark.parametrize("body", [b"", b"seven", b"[]", b'"7"', b"\xff"])
+def test_a_body_that_is_no_json_object_is_refused(body: bytes, instance: Instance, able: Path) -> None:
+    assert instance.send("POST", draw.READ, body).status == 400
+
+
+def test_the_door_keeps_others_out(instance: Instance, guarded: Instance, able: Path) -> None:
+    sent = uri(PNG)
+    assert instance.read(sent, Origin="https://evil.example").status == 403
+    assert instance.read(sent, Origin=None).status == 403
+    assert instance.read(sent, Content_Type="text/plain").status == 415
+    assert instance.read(sent + "A" * MAX_BODY).status == 413
+    assert instance.read(sent, Host="evil.example").status == 421
+    assert guarded.read(sent).status == 200
+    assert guarded.read(sent, Cookie=None).status == 401
+    assert guarded.send("GET", DRAW, Cookie=None).status == 401
+    shown = guarded.send("GET", DRAW, Cookie=None, Accept="text/html")
+    assert shown.status == 401
+    assert b'value="/draw"' in shown.body
+
+
+def test_who_may_only_read_may_draw_and_nothing_else(able: Path) -> None:
+    with serving(read_only=True) as read_only:
+        assert len(read_only.digits(PNG)) == 1
+        for target in (f"{draw.READ}/", f"{draw.READ}x", DRAW, "/"):
+            assert read_only.send("POST", target, b"{}").status == 403
+
+
+def test_the_page_can_ask_nothing_of_another_host(guarded: Instance) -> None:
+    answer = guarded.send("GET", DRAW)
+    policy = answer.headers["Content-Security-Policy"]
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert policy.startswith("default-src 'none'; ")
+    assert policy.endswith("; frame-ancestors 'none'")
+    allowed = {source for directive in policy.split("; ") for source in directive.split(" ")[1:]}
+    (nonce,) = {source for source in allowed if source.startswith("'nonce-")}
+    assert allowed == {"'none'", "'self'", "data:", nonce}
+    assert nonce not in guarded.send("GET", DRAW).headers["Content-Security-Policy"]
+
+
+def test_without_a_recognizer_it_says_how_to_make_one(instance: Instance, storage: Path) -> None:
+    answer = instance.read(uri(PNG))
+    assert answer.status == 503
+    assert "recognizer is not stored" in _message(answer)
+    assert "mnist-pipeline run" in _message(answer)
+
+
+def test_a_damaged_recognizer_is_not_used(own: Path) -> None:
+    stored = own / "assets" / "recognizer.safetensors"
+    content = bytearray(stored.read_bytes())
+    content[len(content) // 2] ^= 1
+    stored.write_bytes(content)
+    with serving() as instance:
+        answer = instance.read(uri(PNG))
+    assert answer.status == 503
+    assert "damaged" in _message(answer)
+    assert "mnist-pipeline run" in _message(answer)
+
+
+def test_the_recognizer_is_loaded_once_and_again_when_another_is_stored(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = Storage(str(own))
+    loaded: list[str] = []
+    read = Storage.read
+    monkeypatch.setattr(Storage, "read", lambda self, key, *more: (loaded.append(key), read(self, key, *more))[1])
+    with serving() as instance:
+        assert [digit["champion"] for _ in range(3) for digit in instance.digits(PNG)] == ["knn"] * 3
+        assert loaded == ["recognizer"]
+        stored.write("recognizer", read(stored, "recognizer")._replace(champion=np.array(MODELS.index("softmax"))))
+        assert [digit["champion"] for _ in range(2) for digit in instance.digits(PNG)] == ["softmax"] * 2
+        assert loaded == ["recognizer"] * 2
+        (own / "manifests" / "recognizer.json").unlink()
+        assert instance.read(uri(PNG)).status == 503
+
+
+def test_few_pictures_are_read_at_once_few_wait_and_the_others_are_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    all_begun, running, most = threading.Barrier(draw.MAX_AT_ONCE), threading.Semaphore(0), []
+
+    def read(self: draw.Reader, data: bytes) -> dict[str, Any]:
+        running.release()
+        most.append(running._value)
+        all_begun.wait(60)
+        running.acquire()
+        return {"digits": []}
+
+    async def ask(reader: draw.Reader) -> Response:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": json.dumps({"picture": uri(PNG)}).encode()}
+
+        return await reader.answer(Request({"type": "http", "method": "POST", "headers": []}, receive))
+
+    async def ask_at_once(count: int) -> list[Response]:
+        reader = draw.Reader()
+        return await asyncio.gather(*(ask(reader) for _ in range(count)))
+
+    monkeypatch.setattr(draw.Reader, "read", read)
+    answers = asyncio.run(ask_at_once(draw.MAX_AT_ONCE + draw.MAX_WAITING + 3))
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert len(refused) == 3
+    assert all(answer.headers["Retry-After"] for answer in refused)
+    assert max(most) <= draw.MAX_AT_ONCE
+
+
+def test_answering_imports_neither_torch_nor_matplotlib(able: Path) -> None:
+    code = (
+        "import sys, mnist_pipeline.runtime.ui.server; from mnist_pipeline.runtime.ui.draw import Reader\n"
+        "assert len(Reader().read(sys.stdin.buffer.read())['digits']) == 1\n"
+        "print(sorted({'torch', 'matplotlib'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], input=PNG, capture_output=True, check=True, cwd=PROJECT)
+    assert told.stdout.decode().strip() == "[]"
+
+
+def _message(answer: Answer) -> str:
+    (error,) = json.loads(answer.body)["errors"]
+    return str(error["message"])
+
+
+def _pixels(shown: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))))

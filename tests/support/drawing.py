@@ -1,0 +1,122 @@
+"""Digits drawn by script, and the page to draw on served in this process."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import math
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import uvicorn
+from PIL import Image, ImageDraw
+from starlette.applications import Starlette
+
+from mnist_pipeline.runtime.ui import draw, passwords
+from mnist_pipeline.runtime.ui import server as ui
+from mnist_pipeline.runtime.ui.addresses import LOCALHOST, Served
+from mnist_pipeline.runtime.ui.door import Door
+from mnist_pipeline.runtime.ui.login import Login
+from support.served import Answer, exchange
+
+SHEET = (640, 480)
+PEN = 32
+
+Point = tuple[float, float]
+Stroke = list[Point]
+
+
+def arc(x: float, y: float, radii: tuple[float, float], degrees: tuple[float, float]) -> Stroke:
+    angles = np.radians(np.linspace(*degrees, 20))
+    return [(x + radii[0] * math.cos(angle), y + radii[1] * math.sin(angle)) for angle in angles]
+
+
+# Within the unit square, from the top left.
+STROKES: dict[str, list[Stroke]] = {
+    "0": [arc(0.5, 0.5, (0.3, 0.42), (-90, 270))],
+    "1": [[(0.5, 0.05), (0.5, 0.95)]],
+    "2": [[*arc(0.5, 0.3, (0.28, 0.22), (-170, 40)), (0.2, 0.92), (0.8, 0.92)]],
+    "3": [arc(0.45, 0.28, (0.25, 0.2), (-150, 80)) + arc(0.45, 0.7, (0.3, 0.22), (-80, 150))],
+    "scribble": [[(x / 9, (x * 7 % 10) / 9) for x in (0, 9, 1, 8, 2, 7, 3, 6, 9, 0, 5, 4)]],
+}
+MIDDLE = (0.3, 0.2, 0.4, 0.6)  # of the sheet: left, top, width, height
+
+
+def placed(name: str, box: tuple[float, float, float, float]) -> list[Stroke]:
+    """Strokes of a digit in a box, all as shares of the sheet."""
+    left, top, width, height = box
+    return [[(left + width * x, top + height * y) for x, y in stroke] for stroke in STROKES[name]]
+
+
+def picture(*digits: tuple[str, tuple[float, float, float, float]], size: tuple[int, int] = SHEET) -> bytes:
+    """A PNG of digits written with a round pen."""
+    image = Image.new("L", size, 255)
+    pencil = ImageDraw.Draw(image)
+    radius = PEN / 2 * size[0] / SHEET[0]
+    for name, box in digits:
+        for stroke in placed(name, box):
+            points = [(size[0] * x, size[1] * y) for x, y in stroke]
+            pencil.line(points, fill=0, width=round(2 * radius))
+            for x, y in points:
+                pencil.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
+    return encoded(image)
+
+
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def uri(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+class Instance(NamedTuple):
+    """The page served behind its door, and the cookie of a session where there is a password."""
+
+    port: int
+    cookie: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"http://{LOCALHOST}:{self.port}"
+
+    def send(self, method: str, target: str, body: bytes = b"", **changes: str | None) -> Answer:
+        headers: dict[str, str | None] = {"Host": f"{LOCALHOST}:{self.port}", "Connection": "close"}
+        headers |= {"Origin": self.address, "Content-Type": "application/json", "Cookie": self.cookie or None}
+        headers |= {"Content-Length": str(len(body)) if body else None}
+        headers |= {name.replace("_", "-"): value for name, value in changes.items()}
+        lines = [(name, value) for name, value in headers.items() if value is not None]
+        return exchange(self.port, f"{method} {target} HTTP/1.1", lines, body)
+
+    def read(self, picture: object, **changes: str | None) -> Answer:
+        return self.send("POST", draw.READ, json.dumps({"picture": picture}).encode(), **changes)
+
+    def digits(self, data: bytes) -> list[dict[str, Any]]:
+        answer = self.read(uri(data))
+        assert answer.status == 200, answer.body
+        digits: list[dict[str, Any]] = json.loads(answer.body)["digits"]
+        return digits
+
+
+@contextlib.contextmanager
+def serving(*, read_only: bool = False, password: str = "") -> Iterator[Instance]:
+    """Serve the page in this process, which reads the storage that the environment names."""
+    with socket.create_server((LOCALHOST, 0)) as listening:
+        port = listening.getsockname()[1]
+        login = Login(passwords.hash_password(password), port) if password else None
+        app = Door(Starlette(routes=draw.routes()), Served(port=port, read_only=read_only), login, ui.HARMLESS)
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", http="h11"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield Instance(port, f"mnist-pipeline-{port}={login.sessions.open()}" if login else "")
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,0 +1,38 @@
+"""Writing data sets as IDX files, so that a test can have any directory it needs."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from mnist_pipeline.data.datasets import DigitSet
+
+IMAGES_NAME = "{prefix}-images-idx3-ubyte"
+LABELS_NAME = "{prefix}-labels-idx1-ubyte"
+
+
+def encode_idx(array: np.ndarray) -> bytes:
+    """An array of unsigned bytes in the IDX format: 0, 0, type 8, number of dimensions, sizes, data."""
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    return header + array.astype(np.uint8).tobytes()
+
+
+def write_idx(directory: Path, train: DigitSet, test: DigitSet, compress: bool = True) -> Path:
+    """Four IDX files in `directory`, which is made where missing and returned."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for prefix, digits in (("train", train), ("t10k", test)):
+        for name, array in ((IMAGES_NAME, digits.images), (LABELS_NAME, digits.labels)):
+            write_file(directory / name.format(prefix=prefix), encode_idx(array), compress)
+    return directory
+
+
+def write_file(path: Path, content: bytes, compress: bool = True) -> Path:
+    """`content` as `path`, or compressed as `path` with `.gz`; returns where it went."""
+    if compress:
+        path = path.with_name(f"{path.name}.gz")
+        content = gzip.compress(content, compresslevel=1)
+    path.write_bytes(content)
+    return path

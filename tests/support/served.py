@@ -1,0 +1,104 @@
+"""`mnist-pipeline ui` as a process of its own, and raw HTTP to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from http.client import HTTPMessage, HTTPResponse
+from pathlib import Path
+from typing import NamedTuple
+
+from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.ui.addresses import LOCALHOST
+
+ATTEMPTS = 240
+SECONDS = 0.5
+STOP_SECONDS = 30
+
+
+class Answer(NamedTuple):
+    """What came back over HTTP."""
+
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOCALHOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def served_ui(data: Path, storage: Path, *options: str, password_hash: str = "") -> Iterator[int]:
+    """Serve the UI over a storage directory until the context ends; yields the port."""
+    port = free_port()
+    environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
+    environment |= {
+        "MNIST_PIPELINE_DATA": str(data),
+        "MNIST_PIPELINE_STORAGE": str(storage),
+        "MNIST_PIPELINE_PASSWORD_HASH": password_hash,
+    }
+    command = [sys.executable, "-m", "mnist_pipeline.cli", "ui", "--port", str(port), *options]
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
+    try:
+        _wait_until_served(process, port)
+        yield port
+    finally:
+        group = _group_of_servers(process.pid)
+        process.send_signal(signal.SIGTERM)
+        process.wait(STOP_SECONDS)
+    assert process.returncode == 0
+    assert _has_ended(group), "mnist-pipeline ui left servers behind"
+
+
+def exchange(port: int, head: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> Answer:
+    """Send a request exactly as it stands, and read the answer to it."""
+    lines = [head, *(f"{name}: {value}" for name, value in headers), "", ""]
+    with socket.create_connection((LOCALHOST, port), timeout=60) as connection:
+        # A server that refuses a long body stops reading it.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall("\r\n".join(lines).encode("latin-1") + body)
+        response = HTTPResponse(connection, method=head.split(" ")[0])
+        response.begin()
+        content = b""
+        with contextlib.suppress(ConnectionResetError):
+            content = response.read()
+        return Answer(response.status, response.headers, content)
+
+
+def _wait_until_served(process: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(ATTEMPTS):
+        assert process.poll() is None, "mnist-pipeline ui ended early"
+        try:
+            urllib.request.urlopen(f"http://{LOCALHOST}:{port}/server_info", timeout=1).close()
+            return
+        except urllib.error.HTTPError:
+            return  # it asks for a password
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS)
+    raise AssertionError(f"nothing is served at port {port}")
+
+
+def _group_of_servers(pid: int) -> int:
+    """The process group that the command started for its servers."""
+    return int(subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=True).stdout)
+
+
+def _has_ended(group: int) -> bool:
+    for _ in range(ATTEMPTS):
+        listed = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+        states = [state for each, state in (line.split() for line in listed.splitlines()) if int(each) == group]
+        if all(state.startswith("Z") for state in states):
+            return True
+    return False

@@ -1,0 +1,121 @@
+"""A value of every kind that is stored, and how two of them are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnist_pipeline import evaluation, records
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.knn.shards import ShardNeighbors
+from mnist_pipeline.moments import Moments
+from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.recognition.recognizer import Recognizer
+from mnist_pipeline.report.document import Report
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 10, 40).astype(np.uint8)
+GUESSES = np.where(RNG.random(40) < 0.3, RNG.integers(0, 10, 40), LABELS).astype(np.uint8)
+PROBABILITIES = RNG.dirichlet(np.ones(10), 40).astype(np.float32)
+EVALUATIONS = {
+    "knn": evaluation.evaluate(LABELS, GUESSES),
+    "cnn": evaluation.evaluate(LABELS, LABELS, probabilities=PROBABILITIES),
+}
+COMPARISON = evaluation.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS)
+
+ARRAYS = {
+    "bytes": RNG.integers(0, 256, (3, 28, 28)).astype(np.uint8),
+    "float32": RNG.standard_normal((5, 7)).astype(np.float32),
+    "float64": RNG.standard_normal(784),
+    "booleans": RNG.random((4, 4)) < 0.5,
+    "columns first": np.asfortranarray(RNG.standard_normal((6, 4))),
+    "a strided view": RNG.standard_normal((6, 8))[::2, ::-3],
+    "no rows": np.zeros((0, 784), np.float32),
+    "a scalar": np.array(2.5),
+}
+NAMED = {
+    "DigitSet": DigitSet(ARRAYS["bytes"], LABELS[:3]),
+    "Eigendecomposition": Eigendecomposition(RNG.random(6), RNG.random((6, 6))),
+    "Reconstructions": records.Reconstructions(
+        np.array([2, 5]), RNG.random((2, 10, 28, 28)).astype(np.float32), RNG.random(2), RNG.random(2)
+    ),
+    "Corners": records.Corners(
+        RNG.random((2, 28, 28, 2, 2)),
+        RNG.random((2, 28, 28, 2)),
+        RNG.random((2, 28, 28)),
+        RNG.random((2, 28, 28)) < 0.1,
+        RNG.random(2),
+        RNG.random(2),
+    ),
+    "Neighbors": records.Neighbors(
+        LABELS[:4], np.array(3), RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10))
+    ),
+    "SoftmaxModel": records.SoftmaxModel(
+        RNG.random((10, 784)), RNG.random(10), RNG.random(2), RNG.random(2), np.array(4.7e-10)
+    ),
+    "Network": records.Network(
+        {
+            "conv1.weight": RNG.random((32, 1, 5, 5)).astype(np.float32),
+            "conv1.bias": RNG.random(32).astype(np.float32),
+        },
+        RNG.random(2),
+        RNG.random(2),
+        np.array([np.nan, 0.5]),
+        np.array(0.6),
+    ),
+    "Predictions": records.Predictions(LABELS[:4], RNG.random((4, 10)).astype(np.float32)),
+    "Recognizer": Recognizer(
+        champion=np.array(3),
+        knn={"images": ARRAYS["bytes"], "labels": LABELS[:3]},
+        num_neighbors=np.array(3),
+        smoothing=np.array(0.1),
+        softmax={"weights": RNG.random((10, 784)), "bias": RNG.random(10)},
+        mlp={"hidden.weight": RNG.random((8, 784)).astype(np.float32)},
+        cnn={"conv1.weight": RNG.random((32, 1, 5, 5)).astype(np.float32)},
+        temperatures={"mlp": np.array(0.9), "cnn": np.array(0.8)},
+        mean=RNG.random(784),
+        components=RNG.random((784, 50)).astype(np.float32),
+        errors=RNG.random(9),
+        novelty={"means": RNG.random((10, 200)).astype(np.float32)},
+    ),
+    "Moments": Moments(np.array(60_000), RNG.integers(0, 1 << 40, 784), RNG.integers(0, 1 << 40, (784, 784))),
+    "ShardNeighbors": ShardNeighbors(
+        RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10)), RNG.integers(0, 10, (4, 10)).astype(np.uint8)
+    ),
+    "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},
+}
+TABLE = pd.DataFrame(
+    {
+        "index": [3, 1],
+        "probability": [1 / 3, 0.1 + 0.2],
+        "name": ["train-images-idx3-ubyte.gz", 'a "quoted", name'],
+    }
+)
+PLAIN = {
+    "Evaluation": EVALUATIONS["knn"],
+    "Evaluation with calibration": EVALUATIONS["cnn"],
+    "Comparison": COMPARISON,
+    "Champion": evaluation.Champion("cnn", 1.0, 0, LABELS.tolist()),
+}
+REPORT = Report("<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}})
+EVERY_KIND: dict[str, Any] = {**ARRAYS, **NAMED, "DataFrame": TABLE, **PLAIN}
+
+
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """Every array in a value of named arrays, by name."""
+    if isinstance(value, np.ndarray):
+        yield name, value
+        return
+    for field, content in (value if isinstance(value, dict) else value._asdict()).items():
+        yield from leaves(content, f"{name}/{field}")
+
+
+def assert_same_arrays(found: Any, expected: Any) -> None:
+    found_leaves, expected_leaves = dict(leaves(found)), dict(leaves(expected))
+    assert set(found_leaves) == set(expected_leaves)
+    for name, array in expected_leaves.items():
+        assert found_leaves[name].dtype == array.dtype, name
+        np.testing.assert_array_equal(found_leaves[name], array, err_msg=name, strict=True)

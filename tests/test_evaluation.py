@@ -1,0 +1,331 @@
+"""The figures of a classifier, held to their definitions and to SciPy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnist_pipeline import evaluation
+from mnist_pipeline.data.datasets import DigitSet
+
+NUM_CLASSES = 10
+LABEL_PAIRS = st.lists(
+    st.tuples(st.integers(0, NUM_CLASSES - 1), st.integers(0, NUM_CLASSES - 1)), min_size=1, max_size=80
+)
+
+
+@pytest.fixture(scope="module")
+def true_labels(test: DigitSet) -> np.ndarray:
+    return test.labels
+
+
+def _with_errors(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """The labels, a share of them replaced by other ones."""
+    generator = np.random.default_rng(seed)
+    wrong = generator.random(len(labels)) < share
+    other = (labels + generator.integers(1, NUM_CLASSES, len(labels))) % NUM_CLASSES
+    return np.where(wrong, other, labels).astype(np.uint8)
+
+
+# One model
+
+
+def test_all_counts_add_up(true_labels: np.ndarray) -> None:
+    predicted = _with_errors(true_labels, 0.1, seed=0)
+    found = evaluation.evaluate(true_labels, predicted)
+    matrix = np.array(found.confusion_matrix)
+    assert found.total == len(true_labels) == matrix.sum()
+    assert found.errors == np.count_nonzero(true_labels != predicted) == matrix.sum() - np.trace(matrix)
+    assert found.accuracy == (found.total - found.errors) / found.total
+    assert found.accuracy == evaluation.accuracy(true_labels, predicted)
+    assert found.interval[0] < found.accuracy < found.interval[1]
+    np.testing.assert_array_equal(matrix.sum(axis=1), np.bincount(true_labels, minlength=NUM_CLASSES))
+    np.testing.assert_array_equal(matrix.sum(axis=0), np.bincount(predicted, minlength=NUM_CLASSES))
+
+
+def test_rows_of_the_confusion_matrix_are_true_classes_and_columns_predicted_ones() -> None:
+    matrix = evaluation.confusion_matrix(np.array([2, 2, 0]), np.array([1, 1, 0]), num_classes=3)
+    np.testing.assert_array_equal(matrix, [[1, 0, 0], [0, 0, 0], [0, 2, 0]])
+
+
+def test_narrow_labels_do_not_wrap_around() -> None:
+    labels = np.full(3, 199, np.uint8)
+    matrix = evaluation.confusion_matrix(labels, labels, num_classes=200)
+    assert matrix[199, 199] == matrix.sum() == 3
+
+
+@given(LABEL_PAIRS)
+@settings(deadline=None, max_examples=100)
+def test_figures_per_class_are_those_of_their_definitions(pairs: list[tuple[int, int]]) -> None:
+    true, predicted = (np.array(column, np.uint8) for column in zip(*pairs))
+    found = evaluation.evaluate(true, predicted)
+    for k in range(NUM_CLASSES):
+        hits = sum(t == p == k for t, p in pairs)
+        occurring, claimed = sum(t == k for t, _ in pairs), sum(p == k for _, p in pairs)
+        precision = hits / claimed if claimed else 0.0
+        recall = hits / occurring if occurring else 0.0
+        assert found.precision[k] == pytest.approx(precision)
+        assert found.recall[k] == pytest.approx(recall)
+        assert found.f1[k] == pytest.approx(2 * hits / (occurring + claimed) if occurring + claimed else 0.0)
+        assert [row[k] for row in found.confusion_matrix] == [
+            sum((t, p) == (other, k) for t, p in pairs) for other in range(NUM_CLASSES)
+        ]
+
+
+def test_a_perfect_classifier_has_ones_everywhere_and_an_interval_that_ends_at_one(
+    true_labels: np.ndarray,
+) -> None:
+    found = evaluation.evaluate(true_labels, true_labels)
+    assert (found.errors, found.accuracy) == (0, 1.0)
+    assert found.precision == found.recall == found.f1 == [1.0] * NUM_CLASSES
+    assert found.interval[1] == pytest.approx(1)
+    assert found.interval[0] < 1
+
+
+def test_a_classifier_that_is_always_wrong_has_zeros_everywhere(true_labels: np.ndarray) -> None:
+    found = evaluation.evaluate(true_labels, (true_labels + 1) % NUM_CLASSES)
+    assert (found.errors, found.accuracy) == (len(true_labels), 0.0)
+    assert found.precision == found.recall == found.f1 == [0.0] * NUM_CLASSES
+    assert found.interval[0] == pytest.approx(0, abs=1e-12)
+    assert found.interval[1] > 0
+
+
+def test_the_order_of_the_images_does_not_matter(true_labels: np.ndarray) -> None:
+    predicted = _with_errors(true_labels, 0.1, seed=1)
+    order = np.random.default_rng(0).permutation(len(true_labels))
+    assert evaluation.evaluate(true_labels[order], predicted[order]) == evaluation.evaluate(true_labels, predicted)
+
+
+@pytest.mark.parametrize("counts", [(2, 3), (3, 2), (0, 0), (1, 0), (1, 2)])
+def test_labels_that_do_not_pair_up_are_refused_with_their_numbers(counts: tuple[int, int]) -> None:
+    true, predicted = (np.zeros(count, np.uint8) for count in counts)
+    with pytest.raises(ValueError, match=f"{counts[0]} true and {counts[1]} predicted"):
+        evaluation.evaluate(true, predicted)
+
+
+@pytest.mark.parametrize(("true", "predicted"), [(10, 3), (3, 10), (0, 255), (-1, 3), (3, -1)])
+def test_a_label_outside_the_classes_is_refused(true: int, predicted: int) -> None:
+    with pytest.raises(ValueError, match=r"holds label (10|255|-1); labels must lie in 0–9"):
+        evaluation.evaluate(np.array([5, true]), np.array([5, predicted]))
+
+
+# Its uncertainty
+
+
+@pytest.mark.parametrize("total", [1, 7, 100, 10_000])
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 0.97, 1.0])
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
+def test_the_interval_is_that_of_wilson(total: int, share: float, confidence: float) -> None:
+    successes = round(share * total)
+    expected = scipy.stats.binomtest(successes, total).proportion_ci(confidence, method="wilson")
+    found = evaluation.wilson_interval(successes, total, confidence)
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert 0 <= found[0] <= found[1] <= 1
+
+
+def test_the_interval_of_the_errors_mirrors_that_of_the_successes() -> None:
+    low, high = evaluation.wilson_interval(9_717, 10_000)
+    assert evaluation.wilson_interval(283, 10_000) == pytest.approx((1 - high, 1 - low))
+
+
+# Two models
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 1), (3, 9), (10, 10), (0, 20), (120, 80)])
+def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> None:
+    discordant = first + second
+    tail = sum(math.comb(discordant, k) for k in range(min(first, second) + 1)) / 2**discordant
+    p_value = evaluation.mcnemar_p_value(first, second)
+    assert p_value == pytest.approx(min(1.0, 2 * tail))
+    assert p_value == evaluation.mcnemar_p_value(second, first)
+
+
+def test_models_that_never_disagree_cannot_be_told_apart() -> None:
+    assert evaluation.mcnemar_p_value(0, 0) == 1
+
+
+# All models
+
+
+@pytest.fixture(scope="module")
+def predictions(true_labels: np.ndarray) -> dict[str, np.ndarray]:
+    shares = {"fair": 0.3, "best": 0.01, "worst": 0.6, "good": 0.1}
+    return {model: _with_errors(true_labels, share, seed) for seed, (model, share) in enumerate(shares.items())}
+
+
+@pytest.fixture(scope="module")
+def comparison(true_labels: np.ndarray, predictions: dict[str, np.ndarray]) -> evaluation.Comparison:
+    evaluations = {model: evaluation.evaluate(true_labels, labels) for model, labels in predictions.items()}
+    return evaluation.compare(true_labels, predictions, evaluations)
+
+
+def test_models_are_ranked_best_first_with_their_own_figures(
+    comparison: evaluation.Comparison, true_labels: np.ndarray, predictions: dict[str, np.ndarray]
+) -> None:
+    assert list(comparison.models) == ["best", "good", "fair", "worst"]
+    for model, score in comparison.models.items():
+        found = evaluation.evaluate(true_labels, predictions[model])
+        assert (score.accuracy, score.errors, score.interval) == (found.accuracy, found.errors, found.interval)
+
+
+def test_every_pair_is_tested_once_the_better_model_first(
+    comparison: evaluation.Comparison, true_labels: np.ndarray, predictions: dict[str, np.ndarray]
+) -> None:
+    assert {frozenset((pair.first, pair.second)) for pair in comparison.pairs} == {
+        frozenset((first, second)) for first in predictions for second in predictions if first != second
+    }
+    assert len(comparison.pairs) == 6
+    for pair in comparison.pairs:
+        first, second = (predictions[model].tolist() for model in (pair.first, pair.second))
+        outcomes = [(a == t, b == t) for a, b, t in zip(first, second, true_labels.tolist())]
+        assert pair.only_first_correct == outcomes.count((True, False))
+        assert pair.only_second_correct == outcomes.count((False, True))
+        assert pair.only_first_correct >= pair.only_second_correct
+        assert pair.p_value == evaluation.mcnemar_p_value(pair.only_first_correct, pair.only_second_correct)
+
+
+def test_missed_by_all_are_the_images_that_no_model_reads(
+    comparison: evaluation.Comparison, true_labels: np.ndarray, predictions: dict[str, np.ndarray]
+) -> None:
+    expected = [
+        index
+        for index, label in enumerate(true_labels)
+        if all(labels[index] != label for labels in predictions.values())
+    ]
+    assert comparison.missed_by_all == expected
+    assert expected, "the example must have such images"
+
+
+def test_nothing_is_missed_by_all_where_one_model_is_perfect(
+    true_labels: np.ndarray, predictions: dict[str, np.ndarray]
+) -> None:
+    everyone = {**predictions, "perfect": true_labels}
+    evaluations = {model: evaluation.evaluate(true_labels, labels) for model, labels in everyone.items()}
+    found = evaluation.compare(true_labels, everyone, evaluations)
+    assert next(iter(found.models)) == "perfect"
+    assert found.missed_by_all == []
+
+
+# The errors themselves
+
+
+def test_misclassified_are_all_errors_and_only_these_most_confident_first(true_labels: np.ndarray) -> None:
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(NUM_CLASSES), len(true_labels))
+    predicted = probabilities.argmax(axis=1).astype(np.uint8)
+    found = evaluation.misclassified(true_labels, predicted, probabilities)
+    assert sorted(found["index"].tolist()) == np.flatnonzero(true_labels != predicted).tolist()
+    assert (np.diff(found["probability"]) <= 0).all()
+    assert (found["probability"] >= found["true_probability"]).all()
+    for row, index in enumerate(found["index"]):
+        assert found["true_label"][row] == true_labels[index]
+        assert found["predicted_label"][row] == predicted[index] != true_labels[index]
+        assert found["probability"][row] == probabilities[index, predicted[index]]
+        assert found["true_probability"][row] == probabilities[index, true_labels[index]]
+
+
+def test_errors_of_equal_confidence_keep_the_order_of_the_images() -> None:
+    true, predicted = np.zeros(50, np.uint8), np.ones(50, np.uint8)
+    found = evaluation.misclassified(true, predicted, np.full((50, 2), 0.5))
+    assert found["index"].tolist() == list(range(50))
+
+
+def test_a_perfect_classifier_has_nothing_misclassified(true_labels: np.ndarray) -> None:
+    found = evaluation.misclassified(true_labels, true_labels, np.eye(NUM_CLASSES)[true_labels])
+    assert [len(column) for column in found.values()] == [0] * 5
+
+
+# Calibration
+
+
+def _sure(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and probabilities of two classes of which the more probable one has that confidence (above a half)."""
+    labels = np.arange(len(confidence)) % 2
+    predicted = np.where(correct, labels, 1 - labels)
+    probabilities = np.empty((len(labels), 2))
+    probabilities[np.arange(len(labels)), predicted] = confidence
+    probabilities[np.arange(len(labels)), 1 - predicted] = 1 - confidence
+    return labels, probabilities
+
+
+def test_a_model_that_is_as_sure_as_it_is_right_has_a_small_calibration_error() -> None:
+    generator = np.random.default_rng(0)
+    confidence = generator.uniform(0.51, 1, 100_000)
+    found = evaluation.calibrate(*_sure(confidence, generator.random(100_000) < confidence))
+    assert found.expected_error < 0.01
+    np.testing.assert_allclose(found.confidence[8:], (np.arange(8, 15) + 0.5) / 15, atol=0.005)
+
+
+def test_a_model_that_is_too_sure_has_the_difference_as_its_calibration_error() -> None:
+    confidence = np.full(1_000, 0.95)
+    found = evaluation.calibrate(*_sure(confidence, np.arange(1_000) % 4 > 0))  # right in three of four cases
+    assert found.expected_error == pytest.approx(0.95 - 0.75)
+    assert found.accuracy[14] == 0.75
+
+
+@pytest.mark.parametrize(("shift", "error"), [(0, 0), (1, 1)], ids=["right", "wrong"])
+def test_a_model_that_is_always_sure_has_an_error_of_how_often_it_is_wrong(shift: int, error: float) -> None:
+    labels = np.arange(50) % 10
+    found = evaluation.calibrate(labels, np.eye(10)[(labels + shift) % 10])
+    assert found.expected_error == error
+    assert found.counts == [0] * 14 + [50]
+    assert found.confidence[14] == 1
+    assert found.accuracy[14] == 1 - error
+
+
+@pytest.mark.parametrize("num_bins", [1, 5, 10, 15, 20])
+def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_the_next(num_bins: int) -> None:
+    for place in range(num_bins // 2 + 1, num_bins):
+        end = place / num_bins
+        if end <= 0.5:
+            continue
+        confidence = np.array([end - 1e-12, end, end + 1e-12])
+        found = evaluation.calibrate(*_sure(confidence, np.ones(3, bool)), num_bins)
+        expected = np.zeros(num_bins, int)
+        expected[place - 1 : place + 1] = 2, 1
+        assert found.counts == expected.tolist()
+    last = evaluation.calibrate(*_sure(np.ones(1), np.ones(1, bool)), num_bins)
+    assert last.counts == [0] * (num_bins - 1) + [1]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 200), st.integers(2, 10), st.integers(1, 30), st.integers(0, 2**32 - 1))
+def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(
+    samples: int, classes: int, num_bins: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, classes, samples)
+    probabilities = generator.dirichlet(np.full(classes, 0.3), samples).astype(np.float32)
+    found = evaluation.calibrate(labels, probabilities, num_bins)
+    counts = np.array(found.counts)
+    assert len(found.confidence) == len(found.accuracy) == len(counts) == num_bins
+    assert counts.sum() == samples
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    assert counts @ found.confidence / samples == pytest.approx(confidence.mean(dtype=float))
+    assert counts @ found.accuracy / samples == pytest.approx(correct.mean())
+    gaps = np.abs(np.array(found.accuracy) - found.confidence)
+    assert found.expected_error == pytest.approx(counts @ gaps / samples)
+    # By the triangle inequality no less than the difference of the means over all, and at most the largest gap.
+    assert abs(correct.mean() - confidence.mean(dtype=float)) - 1e-6 <= found.expected_error <= gaps.max() + 1e-9
+    for place in np.flatnonzero(counts):
+        assert place / num_bins - 1e-6 <= found.confidence[place] <= (place + 1) / num_bins + 1e-6
+
+
+def test_an_empty_bin_counts_nothing_and_holds_no_nan() -> None:
+    found = evaluation.calibrate(np.zeros(3, int), np.array([[0.9, 0.1]] * 3))
+    assert [share for share, count in zip(found.confidence, found.counts) if not count] == [0] * 14
+    assert all(math.isfinite(value) for value in (*found.confidence, *found.accuracy, found.expected_error))
+
+
+def test_calibration_is_measured_just_where_there_are_probabilities(true_labels: np.ndarray) -> None:
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(10), len(true_labels))
+    with_them = evaluation.evaluate(true_labels, probabilities.argmax(axis=1), 10, probabilities)
+    assert with_them.calibration == evaluation.calibrate(true_labels, probabilities)
+    without = evaluation.evaluate(true_labels, probabilities.argmax(axis=1))
+    assert without.calibration is None
+    assert without.accuracy == with_them.accuracy

@@ -1,0 +1,316 @@
+"""Harris corners: the structure tensor is a Gram matrix of gradients, and the response behaves as its name says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.ndimage
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mnist_pipeline import harris
+from mnist_pipeline.data.datasets import DigitSet
+
+IMAGES = hnp.arrays(
+    np.float64,
+    hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
+    elements=st.floats(-1e3, 1e3, allow_subnormal=False, width=32),
+)
+
+
+@pytest.fixture(scope="module")
+def digits(small_test: DigitSet) -> np.ndarray:
+    """Fifty real digits."""
+    return small_test.images[:50]
+
+
+@pytest.fixture
+def square() -> np.ndarray:
+    """White, 12 by 12, in the middle of 28 by 28: four corners, four edges, and flat elsewhere."""
+    image = np.zeros((28, 28), np.uint8)
+    image[8:20, 8:20] = 255
+    return image
+
+
+def _relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-300))
+
+
+# Gradients, and the tensor made of them
+
+
+def test_gradients_of_a_ramp_are_its_slopes() -> None:
+    y, x = np.mgrid[:6, :9]
+    horizontal, vertical = harris.gradients(3.0 * x - 2.0 * y)
+    np.testing.assert_array_equal(horizontal[:, 1:-1], 3)
+    np.testing.assert_array_equal(vertical[1:-1], -2)
+    np.testing.assert_array_equal(horizontal[:, [0, -1]], 1.5)  # the border is replicated
+    np.testing.assert_array_equal(vertical[[0, -1]], -1)
+
+
+def test_differences_of_bytes_do_not_wrap_around() -> None:
+    horizontal, vertical = harris.gradients(np.array([[5, 5, 3]] * 3, np.uint8))
+    np.testing.assert_array_equal(horizontal[1], [0, -1, -1])
+    assert not vertical.any()
+
+
+def test_the_structure_tensor_is_the_gram_matrix_of_the_gradients_on_real_digits(digits: np.ndarray) -> None:
+    for image in digits:
+        tensor = harris.structure_tensor(image)
+        windows = harris.window_gradients(image)
+        assert tensor.shape == (28, 28, 2, 2)
+        assert windows.shape == (28, 28, 9, 2)
+        gram = np.einsum("yxwi,yxwj->yxij", windows, windows)
+        assert _relative_difference(tensor, gram) < 1e-10
+        assert _relative_difference(harris.gram_matrices(windows), gram) < 1e-10
+        assert harris.gram_difference(image) < 1e-10
+
+
+@given(IMAGES)
+@settings(deadline=None, max_examples=50)
+def test_the_structure_tensor_is_the_gram_matrix_of_the_gradients_on_any_image(image: np.ndarray) -> None:
+    windows = harris.window_gradients(image)
+    gram = np.einsum("yxwi,yxwj->yxij", windows, windows)
+    assert _relative_difference(harris.structure_tensor(image), gram) < 1e-10
+    assert harris.gram_difference(image) < 1e-10
+
+
+def test_the_tensor_and_the_gradients_are_those_of_scipy_borders_included(digits: np.ndarray) -> None:
+    generator = np.random.default_rng(0)
+    for image in (*digits[:10], generator.normal(size=(17, 5)), generator.uniform(0, 255, (1, 8))):
+        values = image.astype(np.float64)
+        vertical, horizontal = (
+            scipy.ndimage.correlate1d(values, [-0.5, 0, 0.5], axis=axis, mode="nearest") for axis in (0, 1)
+        )
+        for found, expected in zip(harris.gradients(image), (horizontal, vertical), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(values).max())
+        tensor = harris.structure_tensor(image)
+        for (i, j), product in {
+            (0, 0): horizontal**2,
+            (0, 1): horizontal * vertical,
+            (1, 0): horizontal * vertical,
+            (1, 1): vertical**2,
+        }.items():
+            expected = 9 * scipy.ndimage.uniform_filter(product, size=3, mode="constant")
+            assert np.abs(tensor[..., i, j] - expected).max() < 1e-12 * np.abs(tensor).max()
+
+
+def test_eigenvalues_of_the_tensor_are_the_squared_singular_values_of_the_gradients(digits: np.ndarray) -> None:
+    for image in digits[:10]:
+        values, vectors = np.linalg.eigh(harris.structure_tensor(image))
+        _, singular, directions = np.linalg.svd(harris.window_gradients(image))
+        largest = values.max()
+        np.testing.assert_allclose(values[..., ::-1], singular**2, rtol=0, atol=1e-12 * largest)
+        apart = values[..., 1] - values[..., 0] > 1e-3 * largest
+        cosines = np.abs(np.sum(vectors[apart][..., 1] * directions[apart][..., 0, :], axis=-1))
+        np.testing.assert_allclose(cosines, 1, atol=1e-9)
+
+
+def test_centred_gram_matrices_are_the_covariance_of_the_nine_gradients(digits: np.ndarray) -> None:
+    windows = harris.window_gradients(digits[0])
+    found = harris.gram_matrices(windows, centered=True)
+    for place in np.ndindex(28, 28):
+        expected = 8 * np.cov(windows[place], rowvar=False)
+        np.testing.assert_allclose(found[place], expected, rtol=0, atol=1e-12 * np.abs(windows).max() ** 2)
+
+
+# The response
+
+
+@pytest.mark.parametrize("kappa", [0.04, 0.05, 0.2])
+def test_the_response_weighs_the_product_of_the_eigenvalues_against_their_sum(kappa: float, digits: np.ndarray) -> None:
+    for image in digits[:10]:
+        small, large = np.moveaxis(np.linalg.eigvalsh(harris.structure_tensor(image)), -1, 0)
+        expected = small * large - kappa * (small + large) ** 2
+        assert _relative_difference(harris.corner_response(image, kappa), expected) < 1e-10
+
+
+def test_a_quarter_is_where_nothing_is_a_corner_any_more(digits: np.ndarray) -> None:
+    # det M ≤ (tr M)² / 4, with equality where both eigenvalues are the same.
+    for image in digits[:10]:
+        response = harris.corner_response(image, 0.25)
+        assert response.max() <= 1e-12 * np.abs(response).max()
+
+
+def test_a_corner_is_positive_an_edge_negative_and_a_flat_patch_zero(square: np.ndarray) -> None:
+    response = harris.corner_response(square)
+    largest = response.max()
+    assert largest > 0
+    for y in (8, 19):
+        for x in (8, 19):
+            assert response[y, x] > 0.5 * largest
+    for y, x in ((8, 14), (19, 14), (14, 8), (14, 19), (7, 13)):
+        assert response[y, x] < -0.01 * largest
+    for y, x in ((14, 14), (2, 2), (25, 14)):
+        assert response[y, x] == 0
+
+
+def test_a_square_has_its_four_corners_and_no_other(square: np.ndarray) -> None:
+    places = np.argwhere(harris.corners(harris.corner_response(square)))
+    true_corners = np.array([[8, 8], [8, 19], [19, 8], [19, 19]])
+    distances = np.abs(places[:, None] - true_corners).max(axis=2)
+    assert (distances.min(axis=1) <= 1).all()
+    assert (distances.min(axis=0) <= 1).all()
+
+
+@pytest.mark.parametrize("level", [0, 7, 255])
+def test_an_image_of_one_grey_level_has_no_response_and_no_corners(level: int) -> None:
+    image = np.full((28, 28), level, np.uint8)
+    response = harris.corner_response(image)
+    corners = harris.corners(response)
+    assert not response.any()
+    assert not corners.any()
+    assert harris.gram_difference(image) == 0
+    assert harris.centering_change(image, corners) == 0
+
+
+def test_a_straight_edge_has_no_corners() -> None:
+    image = np.zeros((28, 28), np.uint8)
+    image[:, 14:] = 200
+    assert not harris.corners(harris.corner_response(image)).any()
+
+
+@pytest.mark.parametrize(
+    "turn", [np.rot90, np.transpose, np.fliplr, np.flipud], ids=["quarter turn", "diagonal", "left-right", "up-down"]
+)
+def test_turning_the_image_turns_the_response(turn, digits: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    for image in digits[:10]:
+        response = harris.corner_response(image)
+        assert _relative_difference(harris.corner_response(turn(image)), turn(response)) < 1e-12
+
+
+@pytest.mark.parametrize("scale", [0.001, 0.5, 3.0, 1e4])
+def test_the_response_grows_with_the_fourth_power_of_the_contrast(scale: float, digits: np.ndarray) -> None:
+    for image in digits[:10].astype(np.float64):
+        response = harris.corner_response(image)
+        assert _relative_difference(harris.corner_response(scale * image), scale**4 * response) < 1e-12
+        np.testing.assert_array_equal(harris.corner_response(image + 100), response)
+        np.testing.assert_array_equal(harris.corner_response(255 - image), response)
+
+
+# The corners
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.05, 0.5])
+def test_corners_are_local_maxima_above_the_threshold_and_every_such_place_is_one(
+    threshold: float, digits: np.ndarray
+) -> None:
+    for image in digits:
+        response = harris.corner_response(image)
+        neighborhood = scipy.ndimage.maximum_filter(response, size=3, mode="constant", cval=-np.inf)
+        expected = (response == neighborhood) & (response > threshold * response.max()) & (response > 0)
+        found = harris.corners(response, threshold)
+        assert found.dtype == bool
+        np.testing.assert_array_equal(found, expected)
+        assert found[np.unravel_index(response.argmax(), response.shape)]
+
+
+def test_a_corner_at_the_border_of_the_image_is_found() -> None:
+    response = np.zeros((5, 5))
+    response[0, 4] = 1.0
+    np.testing.assert_array_equal(np.argwhere(harris.corners(response)), [[0, 4]])
+
+
+def test_a_response_that_is_nowhere_positive_has_no_corners() -> None:
+    assert not harris.corners(-np.ones((4, 4))).any()
+    assert not harris.corners(np.zeros((4, 4))).any()
+
+
+def test_centring_takes_away_nine_times_the_square_of_the_mean_gradient(digits: np.ndarray) -> None:
+    for image in digits[:10]:
+        corners = harris.corners(harris.corner_response(image))
+        windows = harris.window_gradients(image)[corners]
+        expected = [9 * np.sum(w.mean(axis=0) ** 2) / np.sum(w**2) for w in windows]
+        change = harris.centering_change(image, corners)
+        np.testing.assert_allclose(change, np.median(expected), atol=1e-12)
+        assert 0 <= change <= 1
+
+
+@pytest.mark.parametrize("shape", [(5,), (0, 5), (5, 0), (2, 5, 5)])
+def test_what_is_no_image_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"shape \(.*must be \(height, width\)"):
+        harris.structure_tensor(np.zeros(shape))
+
+
+# Places
+
+
+def _places(image: np.ndarray) -> dict[str, harris.Place]:
+    return harris.places(image, harris.corner_response(image))
+
+
+@pytest.fixture
+def right_angle() -> np.ndarray:
+    """A quadrant of ink: one corner at (9, 15), straight edges down and to the left of it, flat elsewhere."""
+    image = np.zeros((28, 28))
+    image[10:, :15] = 200
+    return image
+
+
+def test_a_right_angle_has_its_corner_at_the_bend_and_its_edge_along_a_side(right_angle: np.ndarray) -> None:
+    found = _places(right_angle)
+    assert list(found) == ["corner", "edge", "flat"]
+    corner, edge = found["corner"], found["edge"]
+    assert abs(corner.row - 9.5) < 1
+    assert abs(corner.column - 14.5) < 1
+    assert corner.eigenvalues[1] > 0.2 * corner.eigenvalues[0]
+    assert edge.eigenvalues[1] == pytest.approx(0, abs=1e-9 * edge.eigenvalues[0])
+    along = {"down": abs(edge.column - 14.5) < 2, "across": abs(edge.row - 9.5) < 2}
+    assert sum(along.values()) == 1
+    across = edge.eigenvectors[:, 0]  # (x, y): at right angles to the edge
+    np.testing.assert_allclose(np.abs(across), [1, 0] if along["down"] else [0, 1], atol=1e-12)
+    assert corner.response > 0 > edge.response
+
+
+def test_the_flat_place_is_without_gradients_and_nearest_to_the_middle(right_angle: np.ndarray) -> None:
+    flat = _places(right_angle)["flat"]
+    assert not flat.gradients.any()
+    assert flat.eigenvalues.tolist() == [0, 0]
+    trace = np.trace(harris.structure_tensor(right_angle), axis1=-2, axis2=-1)
+    rows, columns = np.nonzero(trace == 0)
+    distances = np.hypot(rows - 13.5, columns - 13.5)
+    assert np.hypot(flat.row - 13.5, flat.column - 13.5) == distances.min()
+
+
+def test_a_place_holds_the_principal_components_of_the_gradients_around_it(digits: np.ndarray) -> None:
+    for image in digits[:10]:
+        response = harris.corner_response(image)
+        windows = harris.window_gradients(image)
+        tensor = harris.structure_tensor(image)
+        for place in harris.places(image, response).values():
+            np.testing.assert_array_equal(place.gradients, windows[place.row, place.column])
+            gram = place.gradients.T @ place.gradients
+            np.testing.assert_allclose(gram, tensor[place.row, place.column], rtol=1e-12, atol=1e-9)
+            rebuilt = place.eigenvectors @ np.diag(place.eigenvalues) @ place.eigenvectors.T
+            np.testing.assert_allclose(rebuilt, gram, atol=1e-9 * max(1, gram.max()))
+            np.testing.assert_allclose(place.eigenvectors.T @ place.eigenvectors, np.eye(2), atol=1e-12)
+            larger, smaller = place.eigenvalues
+            assert larger >= smaller >= 0
+            expected = larger * smaller - harris.KAPPA * (larger + smaller) ** 2
+            assert place.response == response[place.row, place.column]
+            np.testing.assert_allclose(place.response, expected, rtol=1e-9, atol=1e-6)
+
+
+def test_the_corner_has_the_largest_response_and_the_edge_the_smallest(digits: np.ndarray) -> None:
+    for image in digits[:10]:
+        response = harris.corner_response(image)
+        found = harris.places(image, response)
+        assert found["corner"].response == response.max()
+        assert found["edge"].response == response.min()
+
+
+def test_a_blank_image_is_flat_and_has_all_its_places_without_a_gradient() -> None:
+    found = _places(np.full((28, 28), 7))
+    assert (found["flat"].row, found["flat"].column) in {(13, 13), (13, 14), (14, 13), (14, 14)}
+    for place in found.values():
+        assert not place.gradients.any()
+        assert place.response == 0
+
+
+def test_an_image_that_is_nowhere_flat_still_has_a_flattest_place() -> None:
+    rows, columns = np.mgrid[:20, :20]
+    image = 3.0 * columns + 0.1 * (rows - 6) ** 2
+    flat = _places(image)["flat"]
+    trace = np.trace(harris.structure_tensor(image), axis1=-2, axis2=-1)
+    assert trace[flat.row, flat.column] == trace.min()

@@ -1,0 +1,142 @@
+"""Exact sums over images: mean and covariance that don't depend on how the images were shared out."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnist_pipeline import moments as methods
+from mnist_pipeline import pca
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.kernels import moments as moments_kernels
+from mnist_pipeline.moments import BLOCK_ROWS, MAX_COUNT, Moments, add, covariance, mean, moments, total
+
+
+@pytest.fixture(scope="module")
+def images(small_train: DigitSet) -> np.ndarray:
+    return small_train.images.reshape(len(small_train.images), -1)
+
+
+def test_the_sums_are_those_of_integer_arithmetic(images: np.ndarray) -> None:
+    wide = images.astype(np.int64)
+    found = moments(images)
+    assert found.num_images == len(images)
+    assert np.array_equal(found.sums, wide.sum(axis=0))
+    assert np.array_equal(found.products, wide.T @ wide)
+    assert found.sums.dtype == found.products.dtype == np.int64
+
+
+@pytest.mark.parametrize("count", [1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
+def test_full_ink_throughout_is_still_exact(count: int) -> None:
+    found = moments(np.full((count, 5), 255, np.uint8))
+    assert (found.sums == 255 * count).all()
+    assert (found.products == 255**2 * count).all()
+
+
+def test_a_row_more_in_a_block_would_not_be_exact() -> None:
+    assert BLOCK_ROWS * 255**2 <= 2**24 < (BLOCK_ROWS + 1) * 255**2
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 3, 4, 511, 514, 1_999])
+def test_products_of_bytes_are_those_of_integer_arithmetic(count: int, num_threads: int, images: np.ndarray) -> None:
+    wide = images[:count].astype(np.int64)
+    found = moments(images[:count], num_threads)
+    assert np.array_equal(found.sums, wide.sum(axis=0))
+    assert np.array_equal(found.products, wide.T @ wide)
+
+
+def test_a_processor_without_products_of_bytes_gives_the_same(
+    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = moments(images)
+    monkeypatch.setattr(methods, "_multiplies_bytes", lambda num_features: False)
+    assert all(np.array_equal(a, b) for a, b in zip(usual, moments(images), strict=True))
+
+
+@pytest.mark.parametrize("value", [0, 1, 127, 128, 255])
+@pytest.mark.parametrize("count", [moments_kernels.MAX_ROWS, moments_kernels.MAX_ROWS + 1])
+def test_sums_of_products_of_bytes_overflow_nothing(count: int, value: int) -> None:
+    found = moments(np.full((count, 32), value, np.uint8), num_threads=1)
+    assert (found.sums == value * count).all()
+    assert (found.products == value**2 * count).all()
+
+
+def test_a_row_more_could_overflow() -> None:
+    assert moments_kernels.MAX_ROWS * 255 * 128 < 2**31 <= (moments_kernels.MAX_ROWS + 1) * 255 * 128
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts=st.lists(st.integers(1, 1_999), min_size=1, max_size=6, unique=True), seed=st.integers(0, 99))
+def test_mean_and_covariance_are_the_same_to_the_bit_however_the_images_are_shared_out(
+    cuts: list[int], seed: int, small_train: DigitSet
+) -> None:
+    images = small_train.images[:, ::4, ::4]
+    parts = [moments(part) for part in np.split(images, sorted(cuts))]
+    shuffled = [parts[i] for i in np.random.default_rng(seed).permutation(len(parts))]
+    whole, summed = moments(images), total(shuffled)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, summed, strict=True))
+    assert mean(whole).tobytes() == mean(summed).tobytes()
+    assert covariance(whole).tobytes() == covariance(summed).tobytes()
+
+
+def test_each_entry_is_the_rational_number_rounded_once() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (37, 6)).astype(np.uint8)
+    found = moments(images)
+    rows = [[Fraction(int(x)) for x in row] for row in images]
+    means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    assert mean(found).tolist() == [float(each) for each in means]
+    for i in range(6):
+        for j in range(6):
+            exact = sum((row[i] - means[i]) * (row[j] - means[j]) for row in rows) / (len(rows) - 1)
+            assert covariance(found)[i, j] == float(exact)
+
+
+def test_division_as_float64_is_that_of_integers(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = moments(images)
+    times = (1 << 26) // 255 // len(images)  # as many images as it is done for, and twice as many
+    few, many = (Moments(*(part * by for part in found)) for by in (times, 2 * times))
+    quick = [covariance(each) for each in (few, many)]
+    monkeypatch.setattr(methods, "FLOAT64_BITS", 0)
+    assert [each.tobytes() for each in quick] == [covariance(each).tobytes() for each in (few, many)]
+
+
+def test_they_agree_with_the_covariance_of_centred_data(images: np.ndarray) -> None:
+    found = moments(images)
+    assert np.array_equal(mean(found), pca.mean(images))
+    expected = pca.covariance(images - pca.mean(images))
+    np.testing.assert_allclose(covariance(found), expected, rtol=0, atol=1e-11 * np.abs(expected).max())
+    np.testing.assert_allclose(covariance(found), np.cov(images.T), rtol=0, atol=1e-11 * np.abs(expected).max())
+
+
+def test_a_billion_images_overflow_nothing(images: np.ndarray) -> None:
+    few = moments(images[:100])
+    times = 10_000_000
+    many = Moments(few.num_images * times, few.sums * times, few.products * times)
+    assert np.array_equal(mean(many), mean(few))
+    # The sum of squares grows with N, and the divisor is N − 1.
+    expected = covariance(few) * (99 / 100) / (1 - 1 / (100 * times))
+    np.testing.assert_allclose(covariance(many), expected, rtol=1e-12, atol=1e-9)
+
+
+def test_the_covariance_is_symmetric_to_the_bit_and_semidefinite(images: np.ndarray) -> None:
+    matrix = covariance(moments(images))
+    assert np.array_equal(matrix, matrix.T)
+    spectrum = np.linalg.eigvalsh(matrix)
+    assert spectrum[0] >= -1e-9 * spectrum[-1]
+
+
+def test_what_can_not_be_summed_is_refused() -> None:
+    few = moments(np.zeros((2, 4), np.uint8))
+    with pytest.raises(ValueError, match="type float64; exact sums need uint8"):
+        moments(np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="images of 4 and of 5 pixels"):
+        add(few, moments(np.zeros((2, 5), np.uint8)))
+    with pytest.raises(ValueError, match=f"leave int64 beyond {MAX_COUNT}"):
+        add(few, few._replace(num_images=np.array(MAX_COUNT)))
+    with pytest.raises(ValueError, match="at least 2"):
+        covariance(moments(np.zeros((1, 4), np.uint8)))

@@ -1,0 +1,340 @@
+"""Principal component analysis: what must hold of any covariance, its eigenvectors, and the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+from mnist_pipeline import pca
+from mnist_pipeline.data.datasets import DigitSet
+
+NUM_PIXELS = 784
+FLOAT32 = 2.0**-23  # its resolution
+SUM_FLOAT32 = 1e-5  # relative rounding of sums of thousands of its products
+
+
+class Analysis(NamedTuple):
+    """Every step on the same images."""
+
+    images: np.ndarray
+    mean: np.ndarray
+    centered: np.ndarray
+    covariance: np.ndarray
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
+
+
+def _analyse(images: np.ndarray) -> Analysis:
+    mean = pca.mean(images)
+    centered = pca.center(images, mean)
+    covariance = pca.covariance(centered)
+    return Analysis(images, mean, centered, covariance, *pca.eigendecomposition(covariance))
+
+
+@pytest.fixture(scope="module")
+def small(small_train: DigitSet) -> Analysis:
+    return _analyse(small_train.images)
+
+
+@pytest.fixture(scope="module")
+def window(small_train: DigitSet) -> Analysis:
+    """The 16 by 16 pixels in the middle of 300 digits."""
+    return _analyse(small_train.images[:300, 6:22, 6:22])
+
+
+@pytest.fixture(scope="module")
+def full(train: DigitSet) -> Analysis:
+    return _analyse(train.images)
+
+
+@pytest.fixture(scope="module")
+def exact_covariance(train: DigitSet) -> np.ndarray:
+    """(Σ x xᵀ − N m mᵀ) / (N − 1) of all training images: sums of integers below 2⁵³, exact in float64."""
+    pixels = train.images.reshape(-1, NUM_PIXELS).astype(np.float64)
+    mean = pixels.mean(axis=0)
+    return (pixels.T @ pixels - len(pixels) * np.outer(mean, mean)) / (len(pixels) - 1)
+
+
+# The mean, and centring
+
+
+def test_the_mean_is_that_of_the_exact_sums(train: DigitSet) -> None:
+    pixels = train.images.reshape(-1, NUM_PIXELS)
+    mean = pca.mean(train.images)
+    assert mean.dtype == np.float64
+    np.testing.assert_array_equal(mean, pixels.sum(axis=0, dtype=np.int64) / len(pixels))
+    np.testing.assert_allclose(mean, pixels.mean(axis=0, dtype=np.float64), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.int64, np.float32, np.float64])
+def test_the_mean_depends_on_the_values_and_not_on_their_type(dtype: type, small: Analysis) -> None:
+    np.testing.assert_allclose(pca.mean(small.images.astype(dtype)), small.mean, rtol=1e-12)
+
+
+def test_sums_of_the_largest_byte_do_not_wrap_around() -> None:
+    white = np.full((70_000, 9), 255, np.uint8)
+    np.testing.assert_array_equal(pca.mean(white), np.full(9, 255.0))
+    assert not pca.center(white, pca.mean(white)).any()
+
+
+def test_centred_data_have_mean_zero(full: Analysis) -> None:
+    assert full.centered.dtype == np.float32
+    assert full.centered.shape == (60_000, NUM_PIXELS)
+    assert np.abs(pca.mean(full.centered)).max() < 255 * FLOAT32
+
+
+def test_centring_writes_where_it_is_told_to(small: Analysis, tmp_path: Path) -> None:
+    target = np.lib.format.open_memmap(tmp_path / "centered.npy", "w+", np.float32, small.centered.shape)
+    assert pca.center(small.images, small.mean, out=target) is target
+    target.flush()
+    np.testing.assert_array_equal(np.load(tmp_path / "centered.npy"), small.centered)
+
+
+# The covariance
+
+
+def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
+    full: Analysis, exact_covariance: np.ndarray
+) -> None:
+    assert full.covariance.dtype == np.float64
+    error = np.abs(full.covariance - exact_covariance).max()
+    assert error < SUM_FLOAT32 * np.abs(exact_covariance).max()
+
+
+def test_the_eigenvalues_of_all_training_images_agree_to_a_millionth_of_the_largest(
+    full: Analysis, exact_covariance: np.ndarray
+) -> None:
+    reference = np.linalg.eigvalsh(exact_covariance)[::-1]
+    assert np.abs(full.eigenvalues - reference).max() < 1e-6 * reference[0]
+
+
+def test_the_covariance_is_that_of_numpy(small: Analysis) -> None:
+    expected = np.cov(small.images.reshape(-1, NUM_PIXELS), rowvar=False)
+    np.testing.assert_allclose(small.covariance, expected, rtol=0, atol=SUM_FLOAT32 * expected.max())
+
+
+def test_random_directions_tell_the_covariance_of_the_data_from_that_of_other_data(full: Analysis) -> None:
+    assert pca.direction_variance_error(full.centered, full.covariance) < 1e-5
+    assert pca.direction_variance_error(full.centered[:-6_000], full.covariance) > 1e-3
+    changed = full.covariance.copy()
+    changed[400, 401] = changed[401, 400] = changed[400, 400]  # two pixels taken for equal
+    assert pca.direction_variance_error(full.centered, changed) > 1e-4
+
+
+def test_the_covariance_is_symmetric_and_no_direction_varies_less_than_not_at_all(full: Analysis) -> None:
+    np.testing.assert_array_equal(full.covariance, full.covariance.T)
+    assert full.eigenvalues[-1] > -1e-6 * full.eigenvalues[0]
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 299, 300, 10**6])
+def test_the_size_of_a_block_changes_nothing(
+    block_rows: int, window: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, mean, centered, covariance, _, vectors = window
+    expected = pca.project(images, mean, vectors)
+    errors = pca.reconstruction_rmse(images, mean, vectors, [1, 20])
+    monkeypatch.setattr(pca, "BLOCK_ROWS", block_rows)
+    np.testing.assert_array_equal(pca.mean(images), mean)
+    np.testing.assert_array_equal(pca.center(images, mean), centered)
+    np.testing.assert_allclose(
+        pca.covariance(centered), covariance, rtol=0, atol=SUM_FLOAT32 * np.abs(covariance).max()
+    )
+    np.testing.assert_allclose(pca.project(images, mean, vectors), expected, rtol=0, atol=1e-2)
+    np.testing.assert_allclose(pca.reconstruction_rmse(images, mean, vectors, [1, 20]), errors, rtol=1e-9)
+
+
+def test_rows_that_are_left_over_after_the_last_whole_block_count() -> None:
+    values = np.random.default_rng(0).normal(size=(pca.BLOCK_ROWS + 3, 5))
+    values[-3:] *= 1_000
+    centered = values - pca.mean(values)
+    np.testing.assert_allclose(pca.covariance(centered), np.cov(values, rowvar=False), rtol=1e-10)
+
+
+def test_a_shift_of_the_data_changes_nothing_but_the_mean(small: Analysis) -> None:
+    shift = np.random.default_rng(0).uniform(-50, 50, NUM_PIXELS)
+    shifted = small.images.reshape(-1, NUM_PIXELS) + shift
+    mean = pca.mean(shifted)
+    np.testing.assert_allclose(mean, small.mean + shift, atol=1e-10)
+    moved = pca.center(shifted, mean)
+    np.testing.assert_allclose(moved, small.centered, atol=300 * FLOAT32)
+    largest = np.abs(small.covariance).max()
+    np.testing.assert_allclose(pca.covariance(moved), small.covariance, rtol=0, atol=SUM_FLOAT32 * largest)
+    np.testing.assert_allclose(
+        pca.reconstruction_rmse(shifted, mean, small.eigenvectors, [5]),
+        pca.reconstruction_rmse(small.images, small.mean, small.eigenvectors, [5]),
+        rtol=1e-9,
+    )
+
+
+def test_memory_maps_give_what_arrays_give(small: Analysis, tmp_path: Path) -> None:
+    for name, array in (("images", small.images), ("centered", small.centered)):
+        np.save(tmp_path / f"{name}.npy", array)
+    images, centered = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("images", "centered"))
+    vectors = small.eigenvectors[:, :9]
+    np.testing.assert_array_equal(pca.mean(images), small.mean)
+    np.testing.assert_array_equal(pca.center(images, small.mean), small.centered)
+    np.testing.assert_array_equal(pca.covariance(centered), small.covariance)
+    np.testing.assert_array_equal(pca.project(centered, None, vectors), pca.project(small.images, small.mean, vectors))
+
+
+# Eigenvalues and eigenvectors
+
+
+def test_eigenvectors_are_orthonormal(full: Analysis) -> None:
+    np.testing.assert_allclose(full.eigenvectors.T @ full.eigenvectors, np.eye(NUM_PIXELS), atol=1e-12)
+
+
+def test_the_covariance_only_scales_its_eigenvectors(full: Analysis) -> None:
+    scaled = full.eigenvectors * full.eigenvalues
+    np.testing.assert_allclose(full.covariance @ full.eigenvectors, scaled, rtol=0, atol=1e-11 * full.eigenvalues[0])
+
+
+def test_eigenvalues_come_largest_first_and_add_up_to_the_variance_of_all_pixels(full: Analysis) -> None:
+    assert (np.diff(full.eigenvalues) <= 0).all()
+    variance = full.images.reshape(-1, NUM_PIXELS).var(axis=0, ddof=1, dtype=np.float64).sum()
+    np.testing.assert_allclose(full.eigenvalues.sum(), np.trace(full.covariance), rtol=1e-12)
+    np.testing.assert_allclose(full.eigenvalues.sum(), variance, rtol=1e-6)
+
+
+def test_the_largest_loading_of_every_eigenvector_is_positive(full: Analysis) -> None:
+    columns = np.arange(NUM_PIXELS)
+    assert (full.eigenvectors[np.abs(full.eigenvectors).argmax(axis=0), columns] > 0).all()
+
+
+def test_the_sign_does_not_depend_on_how_the_pixels_are_ordered(window: Analysis) -> None:
+    order = np.random.default_rng(0).permutation(len(window.mean))
+    values, vectors = pca.eigendecomposition(window.covariance[np.ix_(order, order)])
+    np.testing.assert_allclose(values, window.eigenvalues, rtol=0, atol=1e-11 * values[0])
+    np.testing.assert_allclose(vectors[:, :10], window.eigenvectors[order, :10], atol=1e-8)
+
+
+def test_principal_components_are_the_right_singular_vectors_of_the_centred_data(window: Analysis) -> None:
+    _, singular, rows = scipy.linalg.svd(window.centered.astype(np.float64), full_matrices=False)
+    np.testing.assert_allclose(
+        window.eigenvalues, singular**2 / (len(window.images) - 1), rtol=0, atol=1e-6 * window.eigenvalues[0]
+    )
+    # A component is known up to its sign, and the better, the farther its eigenvalue lies from the next.
+    agreement = np.abs(np.sum(window.eigenvectors[:, :20] * rows[:20].T, axis=0))
+    np.testing.assert_allclose(agreement, 1, atol=1e-6)
+
+
+def test_fewer_images_than_pixels_leave_the_other_directions_without_variance(window: Analysis) -> None:
+    few = _analyse(window.images[:50])
+    largest = few.eigenvalues[0]
+    assert few.eigenvalues[48] > 1e-4 * largest
+    assert np.abs(few.eigenvalues[49:]).max() < 1e-6 * largest
+
+
+# There and back
+
+
+def test_projections_are_uncorrelated_and_their_variances_are_the_eigenvalues(full: Analysis) -> None:
+    projections = pca.project(full.centered, None, full.eigenvectors[:, :50])
+    assert projections.shape == (60_000, 50)
+    covariance = np.cov(projections, rowvar=False, dtype=np.float64)
+    expected = np.diag(full.eigenvalues[:50])
+    np.testing.assert_allclose(covariance, expected, rtol=0, atol=1e-6 * full.eigenvalues[0])
+
+
+def test_images_project_the_same_whether_they_are_centred_before_or_meanwhile(small: Analysis) -> None:
+    vectors = small.eigenvectors[:, :30]
+    np.testing.assert_array_equal(
+        pca.project(small.images, small.mean, vectors), pca.project(small.centered, None, vectors)
+    )
+    np.testing.assert_array_equal(
+        pca.project(small.images.reshape(-1, NUM_PIXELS), small.mean, vectors),
+        pca.project(small.images, small.mean, vectors),
+    )
+
+
+def test_all_components_give_the_images_back(small: Analysis) -> None:
+    projections = pca.project(small.images, small.mean, small.eigenvectors)
+    back = pca.reconstruct(projections, small.mean, small.eigenvectors)
+    assert back.dtype == np.float64
+    assert np.abs(back - small.images.reshape(-1, NUM_PIXELS)).max() < 0.01  # grey levels
+
+
+def test_no_component_at_all_gives_the_mean_back(small: Analysis) -> None:
+    none = small.eigenvectors[:, :0]
+    back = pca.reconstruct(pca.project(small.images[:3], small.mean, none), small.mean, none)
+    np.testing.assert_array_equal(back, np.tile(small.mean, (3, 1)))
+
+
+@pytest.mark.parametrize("k", [1, 10, 300])
+def test_what_reconstruction_loses_is_the_sum_of_the_eigenvalues_left_out(k: int, small: Analysis) -> None:
+    components = small.eigenvectors[:, :k]
+    back = pca.reconstruct(pca.project(small.images, small.mean, components), small.mean, components)
+    lost = np.square(back - small.images.reshape(-1, NUM_PIXELS)).sum() / (len(back) - 1)
+    np.testing.assert_allclose(lost, small.eigenvalues[k:].sum(), rtol=1e-5)
+
+
+def test_no_other_plane_comes_closer_to_the_images(small: Analysis) -> None:
+    k = 10
+    best = pca.reconstruction_rmse(small.images, small.mean, small.eigenvectors, [k])[0]
+    generator = np.random.default_rng(0)
+    for size in (1e-3, 1e-1, 10):
+        tilted = small.eigenvectors[:, :k] + size * generator.normal(size=(NUM_PIXELS, k))
+        basis, _ = np.linalg.qr(tilted)
+        assert pca.reconstruction_rmse(small.images, small.mean, basis, [k])[0] > best
+
+
+def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(small: Analysis, small_test: DigitSet) -> None:
+    ks = [100, 2, 784, 20]  # in any order
+    errors = pca.reconstruction_rmse(small_test.images, small.mean, small.eigenvectors, ks)
+    pixels = small_test.images.reshape(-1, NUM_PIXELS)
+    for k, error in zip(ks, errors, strict=True):
+        components = small.eigenvectors[:, :k]
+        back = pca.reconstruct(pca.project(pixels, small.mean, components), small.mean, components)
+        np.testing.assert_allclose(error, np.sqrt(np.mean(np.square(back - pixels))), rtol=1e-4, atol=1e-3)
+
+
+def test_more_components_never_lose_more(small: Analysis, small_test: DigitSet) -> None:
+    errors = pca.reconstruction_rmse(small_test.images, small.mean, small.eigenvectors, range(1, 785))
+    assert (np.diff(errors) <= 1e-6).all()
+
+
+@pytest.mark.parametrize("ks", [[0], [0, 5], [785], [-1, 3]])
+def test_a_number_of_components_that_there_is_not_is_refused(ks: list[int], small: Analysis) -> None:
+    with pytest.raises(ValueError, match="784"):
+        pca.reconstruction_rmse(small.images[:5], small.mean, small.eigenvectors, ks)
+
+
+# Shares of the variance
+
+
+def test_shares_grow_from_the_first_component_to_all_of_the_variance(full: Analysis) -> None:
+    shares = pca.explained_share(full.eigenvalues)
+    assert shares.shape == (NUM_PIXELS,)
+    np.testing.assert_allclose(shares[0], full.eigenvalues[0] / np.trace(full.covariance), rtol=1e-12)
+    np.testing.assert_allclose(shares[-1], 1, rtol=1e-12)
+    assert (np.diff(shares) > -1e-9).all()
+
+
+@pytest.mark.parametrize("share", [1e-9, 0.5, 0.8, 0.9, 0.95, 0.999])
+def test_components_for_a_share_are_just_enough(share: float, full: Analysis) -> None:
+    count = pca.components_for_share(full.eigenvalues, share)
+    shares = np.concatenate([[0], pca.explained_share(full.eigenvalues)])
+    assert shares[count - 1] < share <= shares[count]
+
+
+@pytest.mark.parametrize("eigenvalues", [np.full(10, 0.1), np.full(7, 1 / 3), np.array([2.0, 1.0, 0.0])])
+def test_the_whole_variance_never_takes_more_components_than_there_are(eigenvalues: np.ndarray) -> None:
+    assert pca.components_for_share(eigenvalues, 1.0) <= len(eigenvalues)
+
+
+# What is refused
+
+
+def test_a_single_sample_has_no_covariance() -> None:
+    with pytest.raises(ValueError, match=r"holds 1 sample; .* at least 2"):
+        pca.covariance(np.zeros((1, 4), np.float32))
+
+
+@pytest.mark.parametrize("shape", [(784,), (), (0, 784), (0, 28, 28)])
+def test_images_of_an_impossible_shape_are_refused_with_their_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"shape \(" + ", ".join(map(str, shape))):
+        pca.mean(np.zeros(shape, np.uint8))

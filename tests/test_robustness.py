@@ -1,0 +1,123 @@
+"""Robustness: which disturbances there are, and that each model's answers to them are counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_pipeline import robustness
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.robustness import DISTURBANCES
+
+
+@pytest.fixture(scope="module")
+def digits(small_test: DigitSet) -> DigitSet:
+    return DigitSet(small_test.images[:60], small_test.labels[:60])
+
+
+def ink(images: np.ndarray) -> np.ndarray:
+    """A reader that answers with the ink of an image, in bytes modulo 251."""
+    return images.reshape(len(images), -1).sum(axis=1, dtype=np.int64) % 251
+
+
+@pytest.fixture(scope="module")
+def measured(digits: DigitSet) -> dict[str, list[Any]]:
+    """Two readers of which the first is right just where nothing changed the ink, and the second always wrong."""
+    return robustness.measure({"cnn": ink, "knn": lambda images: ink(images) + 1}, digits.images, ink(digits.images))
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+def test_a_disturbance_changes_images_except_at_its_neutral_amount(name: str, digits: DigitSet) -> None:
+    found = DISTURBANCES[name]
+    assert sorted(found.amounts) == list(found.amounts)
+    for amount in found.amounts:
+        changed = (found.apply(digits.images, amount) != digits.images).any(axis=(1, 2))
+        assert changed.mean() == (0 if amount == found.neutral else 1)
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+def test_the_further_from_neutral_the_more_an_image_changes(name: str, digits: DigitSet) -> None:
+    found = DISTURBANCES[name]
+    changes = [np.abs(found.apply(digits.images, each) - digits.images.astype(float)).mean() for each in found.amounts]
+    neutral = found.amounts.index(found.neutral)
+    assert changes[: neutral + 1] == sorted(changes[: neutral + 1], reverse=True)
+    assert changes[neutral:] == sorted(changes[neutral:])
+
+
+def test_images_move_in_all_four_directions_and_turn_either_way() -> None:
+    image = np.zeros((4, 28, 28), np.uint8)
+    image[:, 10, 10] = 255
+    moved = DISTURBANCES["shift"].apply(image, 2)
+    assert [tuple(place.tolist()) for place in np.argwhere(moved)[:, 1:]] == [(12, 10), (8, 10), (10, 12), (10, 8)]
+    turned = DISTURBANCES["rotation"].apply(image, 90)
+    assert [tuple(place.tolist()) for place in np.argwhere(turned)[:, 1:]] == [(17, 10), (10, 17)] * 2
+
+
+def test_accuracies_are_counted_for_each_model_amount_and_disturbance(measured: dict[str, list[Any]]) -> None:
+    rows = list(zip(*measured.values(), strict=True))
+    expected = [
+        (model, name, amount)
+        for model in ("cnn", "knn")
+        for name, found in DISTURBANCES.items()
+        for amount in found.amounts
+    ]
+    assert [(model, name, amount) for name, amount, model, _, _ in rows] == expected
+    for name, amount, model, accuracy, count in rows:
+        assert count == 60
+        if amount == DISTURBANCES[name].neutral:
+            assert accuracy == (model == "cnn")
+        elif model == "cnn":
+            assert accuracy < 0.2 or name == "shift"  # which keeps the ink, as long as it stays in the image
+
+
+def test_a_reader_is_asked_about_the_images_as_they_are_disturbed(digits: DigitSet) -> None:
+    seen: list[np.ndarray] = []
+    robustness.measure({"mlp": lambda images: seen.append(images) or ink(images)}, digits.images, digits.labels)
+    (asked,) = seen
+    parts = asked.reshape(-1, 60, 28, 28)
+    assert len(parts) == 29
+    np.testing.assert_array_equal(parts[0], digits.images)
+    for name, amount in (("shift", 3), ("noise", 0.3), ("resolution", 8)):
+        expected = DISTURBANCES[name].apply(digits.images, amount)
+        assert any(np.array_equal(part, expected) for part in parts)
+
+
+def test_curves_group_what_was_measured_by_disturbance(measured: dict[str, list[Any]]) -> None:
+    curves = robustness.curves(measured)
+    assert list(curves) == list(DISTURBANCES)
+    rows = {row[:3]: row[3] for row in zip(*measured.values(), strict=True)}
+    for name, curve in curves.items():
+        assert (curve.title, curve.neutral) == (DISTURBANCES[name].title, DISTURBANCES[name].neutral)
+        assert curve.amounts == list(DISTURBANCES[name].amounts)
+        for model, shares in curve.accuracies.items():
+            assert shares == [rows[name, amount, model] for amount in curve.amounts]
+
+
+@pytest.mark.parametrize(
+    ("name", "amount", "small"),
+    [
+        ("shift", 0, False),
+        ("shift", 1, True),
+        ("shift", 2, False),
+        ("rotation", 10, True),
+        ("rotation", 15, False),
+        ("scale", 0.9, True),
+        ("scale", 1, False),
+        ("scale", 1.2, False),
+        ("stroke", -0.5, True),
+        ("noise", 0.1, False),
+        ("contrast", 0.75, False),
+        ("resolution", 14, False),
+    ],
+)
+def test_small_is_what_no_hand_avoids(name: str, amount: float, small: bool) -> None:
+    assert robustness.is_small(name, amount) is small
+
+
+def test_without_images_or_their_labels_nothing_is_measured(digits: DigitSet) -> None:
+    with pytest.raises(ValueError, match="0 images and 0 labels"):
+        robustness.measure({"cnn": ink}, digits.images[:0], digits.labels[:0])
+    with pytest.raises(ValueError, match="60 images and 59 labels"):
+        robustness.measure({"cnn": ink}, digits.images, digits.labels[:-1])

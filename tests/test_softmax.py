@@ -1,0 +1,335 @@
+"""Softmax regression: the function, its gradient, and the compiled descent beside the plain one."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mnist_pipeline import softmax
+from mnist_pipeline.data.datasets import DigitSet
+
+DATA = Path(__file__).parents[2] / "data"
+TOLERANCE = 1e-9
+
+
+def idx(name: str, header: int, count: int, *shape: int) -> np.ndarray:
+    with gzip.open(DATA / name) as file:
+        file.read(header)
+        return np.frombuffer(file.read(count * int(np.prod(shape))), np.uint8).reshape(count, *shape)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    return (
+        idx("train-images-idx3-ubyte.gz", 16, 2_000, 28, 28),
+        idx("train-labels-idx1-ubyte.gz", 8, 2_000),
+    )
+
+
+@pytest.fixture
+def parameters() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(1)
+    return generator.normal(size=(4, 6)), generator.normal(size=4)
+
+
+def assert_same(ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray]) -> None:
+    for a, b in zip(ours, theirs):
+        np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE)
+
+
+scores = hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=3), elements=st.floats(-700, 700))
+
+
+@given(scores)
+def test_softmax_gives_probabilities(x: np.ndarray) -> None:
+    y = softmax.softmax(x)
+    assert y.shape == x.shape
+    assert (y >= 0).all()
+    np.testing.assert_allclose(y.sum(axis=-1), 1)
+
+
+@given(scores, st.floats(-100, 100))
+def test_softmax_is_unchanged_by_a_shift(x: np.ndarray, shift: float) -> None:
+    np.testing.assert_allclose(softmax.softmax(x + shift), softmax.softmax(x), atol=1e-12)
+
+
+@given(scores)
+def test_softmax_leaves_its_argument_alone(x: np.ndarray) -> None:
+    before = x.copy()
+    softmax.softmax(x)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_softmax_takes_scores_whose_exponential_overflows() -> None:
+    np.testing.assert_array_equal(softmax.softmax([1e4, 1e4, -1e4]), [0.5, 0.5, 0.0])
+
+
+def test_softmax_takes_integers() -> None:
+    np.testing.assert_allclose(softmax.softmax(np.array([0, 1, 2])), softmax.softmax([0.0, 1.0, 2.0]))
+
+
+def test_softmax_refuses_an_empty_axis() -> None:
+    with pytest.raises(ValueError, match="last axis"):
+        softmax.softmax(np.empty((3, 0)))
+
+
+def test_loss_of_equal_scores_is_the_logarithm_of_the_number_of_classes() -> None:
+    assert softmax.loss(np.zeros((10, 784)), np.zeros(10), 3, np.ones(784)) == pytest.approx(np.log(10))
+
+
+def test_loss_stays_finite_where_the_probability_of_the_label_rounds_to_zero() -> None:
+    W = np.array([[2000.0], [0.0]])
+    assert softmax.loss(W, np.zeros(2), 1, np.ones(1)) == pytest.approx(2000)
+
+
+def test_loss_and_gradient_of_a_batch_are_the_means_over_its_samples(parameters) -> None:
+    W, b = parameters
+    X, y = np.random.default_rng(2).normal(size=(5, 6)), np.array([0, 1, 2, 3, 0])
+    losses = [softmax.loss(W, b, label, x) for x, label in zip(X, y)]
+    assert softmax.loss(W, b, y, X) == pytest.approx(np.mean(losses))
+    singles = [softmax.gradient(W, b, label, x) for x, label in zip(X, y)]
+    dW, db = softmax.gradient(W, b, y, X)
+    np.testing.assert_allclose(dW, np.mean([single[0] for single in singles], axis=0))
+    np.testing.assert_allclose(db, np.mean([single[1] for single in singles], axis=0))
+
+
+def test_labels_may_be_integers_or_one_hot(parameters) -> None:
+    W, b = parameters
+    X, y = np.random.default_rng(2).normal(size=(3, 6)), np.array([3, 1, 0])
+    assert softmax.loss(W, b, y, X) == softmax.loss(W, b, np.eye(4)[y], X)
+    assert softmax.loss(W, b, 2, X[0]) == softmax.loss(W, b, np.eye(4)[2], X[0])
+
+
+def test_an_image_and_its_row_of_pixels_have_the_same_loss(digits) -> None:
+    generator = np.random.default_rng(0)
+    W, b = generator.normal(size=(10, 784)), generator.normal(size=10)
+    image = digits[0][0]
+    assert softmax.loss(W, b, 5, image) == softmax.loss(W, b, 5, image.ravel() / 255)
+    assert softmax.loss(W, b, [5], image[None]) == softmax.loss(W, b, 5, image)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 5), st.integers(1, 6), st.integers(1, 4), st.integers(0, 1000))
+def test_the_gradient_is_that_of_finite_differences(classes: int, features: int, samples: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    W, b = generator.normal(size=(classes, features)), generator.normal(size=classes)
+    X, y = generator.normal(size=(samples, features)), generator.integers(classes, size=samples)
+    assert softmax.gradient_error(W, b, y, X) < 1e-6
+
+
+def test_the_gradient_check_notices_a_wrong_gradient(parameters, monkeypatch) -> None:
+    W, b = parameters
+    right = softmax.gradient
+    monkeypatch.setattr(softmax, "gradient", lambda *given: (right(*given)[0] * 1.01, right(*given)[1]))
+    assert softmax.gradient_error(W, b, 1, np.ones(6)) > 1e-3
+
+
+def test_the_gradient_is_the_outer_product_of_error_and_sample(parameters) -> None:
+    W, b = parameters
+    x = np.arange(6.0)
+    error = softmax.softmax(W @ x + b) - np.eye(4)[2]
+    dW, db = softmax.gradient(W, b, 2, x)
+    np.testing.assert_allclose(dW, np.outer(error, x))
+    np.testing.assert_allclose(db, error)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        pytest.param(lambda X: X, id="bytes"),
+        pytest.param(lambda X: (X / 255).astype(np.float32), id="float32"),
+        pytest.param(lambda X: X / 255, id="float64"),
+        pytest.param(lambda X: X.reshape(len(X), -1), id="rows"),
+        pytest.param(lambda X: X.transpose(0, 2, 1), id="not contiguous"),
+        pytest.param(lambda X: (X - 127.5) / 255, id="dense and negative"),
+    ],
+)
+def test_the_compiled_descent_gives_the_weights_of_the_plain_one(digits, convert) -> None:
+    X, y = convert(digits[0]), digits[1]
+    fast, slow = [], []
+    ours = softmax.sgd(X, y, epochs=3, seed=5, on_epoch=fast.append)
+    theirs = softmax.sgd_reference(X, y, epochs=3, seed=5, on_epoch=slow.append)
+    assert_same(ours, theirs)
+    for a, b in zip(fast, slow):
+        assert (a.epoch, a.accuracy) == (b.epoch, b.accuracy)
+        assert a.loss == pytest.approx(b.loss, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 12, 13, 26])
+def test_any_number_of_classes_is_fitted_alike(num_classes: int) -> None:
+    generator = np.random.default_rng(num_classes)
+    X, y = generator.normal(size=(200, 7)), generator.integers(num_classes, size=200)
+    settings_ = {"num_classes": num_classes, "learning_rate": 0.05, "epochs": 2}
+    assert_same(softmax.sgd(X, y, **settings_), softmax.sgd_reference(X, y, **settings_))
+
+
+@pytest.mark.parametrize("features", [1, 2, 3, 4, 5])
+def test_rows_of_any_number_of_entries_are_fitted_alike(features: int) -> None:
+    generator = np.random.default_rng(features)
+    X = generator.normal(size=(64, features)) * (generator.random((64, features)) < 0.6)
+    X[0] = 0
+    y = generator.integers(3, size=64)
+    settings_ = {"num_classes": 3, "learning_rate": 0.1, "epochs": 4}
+    assert_same(softmax.sgd(X, y, **settings_), softmax.sgd_reference(X, y, **settings_))
+
+
+def test_one_update_is_one_step_against_the_gradient(digits) -> None:
+    x, label = digits[0][:1], digits[1][:1]
+    generator = np.random.default_rng(3)
+    W, b = generator.normal(size=(10, 784)), generator.normal(size=10)
+    dW, db = softmax.gradient(W, b, label, x)
+    assert_same(softmax.sgd(x, label, epochs=1, learning_rate=0.1, initial=(W, b)), (W - 0.1 * dW, b - 0.1 * db))
+
+
+def test_samples_are_visited_in_the_order_of_the_data(digits) -> None:
+    X, y = digits
+    forward = softmax.sgd(X, y, epochs=1)
+    backward = softmax.sgd(X[::-1], y[::-1], epochs=1)
+    assert np.abs(forward[0] - backward[0]).max() > 1e-6
+
+
+def test_training_may_stop_and_go_on(digits) -> None:
+    X, y = digits
+    once = softmax.sgd(X, y, epochs=3)
+    twice = softmax.sgd(X, y, epochs=2, initial=softmax.sgd(X, y, epochs=1))
+    assert_same(twice, once)
+
+
+def test_initial_parameters_are_left_alone(digits) -> None:
+    W, b = np.zeros((10, 784)), np.zeros(10)
+    softmax.sgd(*digits, epochs=1, initial=(W, b))
+    assert not W.any()
+    assert not b.any()
+
+
+def test_initial_parameters_are_uniform_around_zero(digits) -> None:
+    W, b = softmax.sgd(np.zeros((1, 784)), [0], epochs=1, learning_rate=1e-12)
+    assert -0.5 <= W.min() < -0.49
+    assert 0.49 < W.max() < 0.5
+    assert b.any()
+
+
+def test_a_seed_gives_the_same_bytes_and_another_seed_others(digits) -> None:
+    first, again, other = (softmax.sgd(*digits, epochs=1, seed=seed) for seed in (7, 7, 8))
+    assert [a.tobytes() for a in first] == [a.tobytes() for a in again]
+    assert first[0].tobytes() != other[0].tobytes()
+
+
+def test_the_global_generator_is_left_alone(digits) -> None:
+    np.random.seed(4)  # noqa: NPY002  # the legacy generator is what must not be touched
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    softmax.sgd(*digits, epochs=1)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_loss_falls_and_the_digits_are_learned(digits) -> None:
+    X, y = digits
+    records = []
+    W, b = softmax.sgd(X[:1500], y[:1500], epochs=20, learning_rate=1e-2, on_epoch=records.append)
+    losses = [record.loss for record in records]
+    assert losses == sorted(losses, reverse=True)
+    assert [record.epoch for record in records] == list(range(1, 21))
+    probabilities = softmax.predict_probabilities(W, b, X[1500:])
+    assert probabilities.shape == (500, 10)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert np.mean(probabilities.argmax(axis=1) == y[1500:]) > 0.8
+
+
+def test_the_recorded_loss_is_that_before_each_update(digits) -> None:
+    records = []
+    initial = np.zeros((10, 784)), np.zeros(10)
+    softmax.sgd(digits[0][:1], digits[1][:1], epochs=1, initial=initial, on_epoch=records.append)
+    assert records[0].loss == pytest.approx(np.log(10))
+
+
+def test_bytes_are_scaled_and_floats_are_not(digits) -> None:
+    X, y = digits
+    assert_same(softmax.sgd(X, y, epochs=1), softmax.sgd(X / 255, y, epochs=1))
+    W, b = softmax.sgd(X, y, epochs=1)
+    np.testing.assert_allclose(softmax.predict_probabilities(W, b, X), softmax.predict_probabilities(W, b, X / 255))
+
+
+def test_importing_the_module_imports_neither_numba_nor_torch() -> None:
+    code = "import sys, mnist_pipeline.softmax; print({'numba', 'torch', 'dagster'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+ONES = np.ones((3, 4))
+
+
+@pytest.mark.parametrize("descend", [softmax.sgd, softmax.sgd_reference])
+@pytest.mark.parametrize(
+    ("X", "y", "options", "message"),
+    [
+        (np.ones(4), [0], {}, "X has shape"),
+        (np.empty((0, 4)), [], {}, "X has shape"),
+        (np.full((3, 4), np.nan), [0, 1, 2], {}, "X holds NaN"),
+        (np.ones((3, 4), np.int64), [0, 1, 2], {}, "X has type int64"),
+        (ONES, [0, 1], {}, "y has shape"),
+        (ONES, [0.0, 1.0, 2.0], {}, "y has type"),
+        (ONES, [0, 1, 10], {}, "labels from 0 to 10"),
+        (ONES, [-1, 1, 2], {}, "labels from -1 to 2"),
+        (ONES, [0, 1, 2], {"num_classes": 1}, "num_classes is 1"),
+        (ONES, [0, 1, 2], {"learning_rate": 0.0}, "learning_rate is 0.0"),
+        (ONES, [0, 1, 2], {"learning_rate": np.inf}, "learning_rate is inf"),
+        (ONES, [0, 1, 2], {"epochs": 0}, "epochs is 0"),
+        (ONES, [0, 1, 2], {"initial": (np.zeros((10, 5)), np.zeros(10))}, "initial has shapes"),
+        (ONES, [0, 1, 2], {"initial": (np.full((10, 4), np.nan), np.zeros(10))}, "initial holds NaN"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_by_name(descend, X, y, options, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        descend(X, y, **options)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the overflow that is the point of the test
+@pytest.mark.parametrize("descend", [softmax.sgd, softmax.sgd_reference])
+def test_a_run_that_diverges_says_so(descend) -> None:
+    X, y = np.full((20, 3), 1e200), np.arange(20) % 2
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        descend(X, y, num_classes=2, learning_rate=1e200, epochs=3)
+
+
+def test_mismatched_shapes_are_refused_by_name(parameters) -> None:
+    W, b = parameters
+    with pytest.raises(ValueError, match="x has shape"):
+        softmax.loss(W, b, [0, 1], np.ones((2, 5)))
+    with pytest.raises(ValueError, match="y_true has shape"):
+        softmax.gradient(W, b, [0, 1, 2], np.ones((2, 6)))
+    with pytest.raises(ValueError, match="labels from 4 to 4"):
+        softmax.loss(W, b, 4, np.ones(6))
+    with pytest.raises(ValueError, match="W and b have shapes"):
+        softmax.loss(W, b[:3], 0, np.ones(6))
+    with pytest.raises(ValueError, match="X has 5 features"):
+        softmax.predict_probabilities(W, b, np.ones((2, 5)))
+
+
+@pytest.mark.parametrize("num_images", [1, 2, 300, 2_000])
+def test_the_deviations_of_the_pixels_are_those_of_numpy(num_images: int, small_train: DigitSet) -> None:
+    images = small_train.images[:num_images]
+    found = softmax.pixel_deviations(images)
+    assert (found.shape, found.dtype) == ((784,), np.float64)
+    np.testing.assert_allclose(found, images.reshape(num_images, -1).std(axis=0, dtype=np.float64), atol=1e-9)
+    assert not found[images.reshape(num_images, -1).max(axis=0) == 0].any()
+
+
+def test_the_deviations_do_not_depend_on_the_blocks_that_they_are_summed_in(
+    small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = softmax.pixel_deviations(small_train.images)
+    for rows in (7, 999, 10_000):
+        monkeypatch.setattr(softmax, "BLOCK_ROWS", rows)
+        np.testing.assert_array_equal(softmax.pixel_deviations(small_train.images), found)
+
+
+def test_pixels_that_are_alike_in_every_image_have_no_deviation() -> None:
+    assert softmax.pixel_deviations(np.full((5_000, 2, 3), 255, np.uint8)).tolist() == [0] * 6

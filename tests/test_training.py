@@ -1,0 +1,512 @@
+"""Training: what a recipe means, that a seed decides everything, and that networks learn."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mnist_pipeline import training
+from mnist_pipeline.data import deformations
+from mnist_pipeline.data.deformations import Variation
+from mnist_pipeline.networks import CNN, MLP
+from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, recipe_named, train
+
+DATA = Path(__file__).parents[2] / "data"
+SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
+HANDS = Variation(rotation=10, scale=0.1, shift=1, stroke=0.5, noise=0.2)
+
+
+def idx(name: str, header: int, count: int, *shape: int) -> np.ndarray:
+    with gzip.open(DATA / name) as file:
+        file.read(header)
+        return np.frombuffer(file.read(count * int(np.prod(shape))), np.uint8).reshape(count, *shape)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Keep to one thread: these batches are too small to share, and two wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    return (
+        idx("train-images-idx3-ubyte.gz", 16, 7_000, 28, 28),
+        idx("train-labels-idx1-ubyte.gz", 8, 7_000),
+    )
+
+
+@pytest.fixture(scope="module")
+def few(digits) -> tuple[np.ndarray, np.ndarray]:
+    return digits[0][:200], digits[1][:200]
+
+
+def fitted(digits, recipe: Recipe = SHORT, construct=lambda: MLP(784, 32, 10), **options) -> dict[str, np.ndarray]:
+    model = build(construct, seed=options.get("seed", 0))
+    train(model, *digits, recipe, **options)
+    return training.weights(model)
+
+
+def same_bytes(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+@pytest.mark.parametrize("construct", [CNN, lambda: MLP(784, 64, 10)])
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_seed_decides_the_weights_to_the_byte(few, construct, precision: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    digits = few[0][:120], few[1][:120]
+    recipe = replace(SHORT, epochs=1, precision=precision, channels_last=True, variation=HANDS)
+    first = fitted(digits, recipe, construct, seed=3, validation_size=20)
+    assert same_bytes(first, fitted(digits, recipe, construct, seed=3, validation_size=20))
+    assert not same_bytes(first, fitted(digits, recipe, construct, seed=4, validation_size=20))
+
+
+def test_a_seed_decides_what_a_network_drops(few) -> None:
+    def construct() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(784, 10))
+
+    first = fitted(few, construct=construct)
+    torch.rand(1)
+    assert same_bytes(first, fitted(few, construct=construct))
+
+
+def test_the_global_generator_is_left_alone(few) -> None:
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    model = build(CNN, 10, seed=5)
+    train(model, *few, SHORT, validation_size=20)
+    training.predict_probabilities(model, few[0])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_initial_weights_depend_on_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    first = training.weights(build(CNN, 10, seed=5))
+    torch.manual_seed(2)
+    assert same_bytes(first, training.weights(build(CNN, 10, seed=5)))
+    assert not same_bytes(first, training.weights(build(CNN, 10, seed=6)))
+
+
+def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few) -> None:
+    images, labels = few
+    ours = build(MLP, 784, 32, 10, seed=0)
+    train(ours, images, labels, SHORT, seed=9)
+    theirs = build(MLP, 784, 32, 10, seed=0)
+    optimizer = torch.optim.Adam(theirs.parameters(), lr=SHORT.learning_rate)
+    pixels, targets = (
+        torch.from_numpy(images.astype(np.float32) / 255),
+        torch.from_numpy(labels.astype(np.int64)),
+    )
+    generator = torch.Generator().manual_seed(9)
+    for _ in range(SHORT.epochs):
+        for batch in torch.randperm(len(images), generator=generator).split(SHORT.batch_size):
+            optimizer.zero_grad()
+            nn.CrossEntropyLoss()(theirs(pixels[batch]), targets[batch]).backward()
+            optimizer.step()
+    for a, b in zip(ours.parameters(), theirs.parameters()):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("construct", [CNN, MLP])
+def test_a_network_learns_a_small_batch_by_heart(few, construct) -> None:
+    images, labels = few[0][:64], few[1][:64]
+    model = build(construct, seed=0)
+    history = train(model, images, labels, Recipe(epochs=40, batch_size=64, learning_rate=2e-3))
+    assert history.epochs[-1].loss < 0.1 * history.epochs[0].loss
+    assert (training.predict_probabilities(model, images).argmax(axis=1) == labels).all()
+
+
+def test_the_perceptron_learns_digits_that_it_has_not_seen(digits) -> None:
+    model = build(MLP, seed=0)
+    history = train(model, *digits, recipe_named("mlp", "fast"), validation_size=1_000)
+    losses = [record.loss for record in history.epochs]
+    assert losses == sorted(losses, reverse=True)
+    assert history.epochs[-1].validation_accuracy > 0.92
+
+
+def test_the_convolutional_network_learns_digits_that_it_has_not_seen(digits) -> None:
+    model = build(CNN, seed=0)
+    images, labels = digits[0][:4_000], digits[1][:4_000]
+    history = train(model, images, labels, recipe_named("cnn", "default"), validation_size=1_000)
+    assert history.epochs[-1].validation_accuracy > 0.93
+
+
+def test_history_counts_every_image_and_tells_each_epoch_as_it_ends(few) -> None:
+    told = []
+    model = build(MLP, 784, 32, 10, seed=0)
+    history = train(model, *few, replace(SHORT, batch_size=64), validation_size=30, on_epoch=told.append)
+    assert list(history.epochs) == told
+    assert [record.epoch for record in told] == [1, 2]
+    assert (history.num_training, history.num_validation) == (170, 30)
+    assert (history.precision, history.device) == ("float32", "cpu")
+    assert history.seconds == pytest.approx(sum(record.seconds for record in told))
+    assert all(record.accuracy * 170 == pytest.approx(round(record.accuracy * 170)) for record in told)
+
+
+def test_without_held_out_images_there_is_no_validation_accuracy(few) -> None:
+    assert train(build(MLP), *few, SHORT).epochs[0].validation_accuracy is None
+
+
+def test_the_validation_accuracy_is_that_of_the_held_out_images(few) -> None:
+    images, labels = few
+    model = build(MLP, 784, 32, 10, seed=2)
+    history = train(model, images, labels, SHORT, seed=2, validation_size=40)
+    _, held_out = training.split(200, 40, seed=2)
+    predicted = training.predict_probabilities(model, images[held_out]).argmax(axis=1)
+    assert history.epochs[-1].validation_accuracy == np.mean(predicted == labels[held_out])
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float) -> float:
+    scores = logits / temperature
+    return float((np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(len(scores)), labels]).mean())
+
+
+@pytest.fixture(scope="module")
+def spoken() -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and labels drawn from the very distributions that they stand for."""
+    generator = np.random.default_rng(0)
+    logits = 3 * generator.normal(size=(20_000, 10))
+    return logits, (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+@pytest.mark.parametrize("factor", [0.2, 1.0, 7.0])
+def test_the_temperature_undoes_what_the_logits_were_multiplied_by(spoken, factor: float) -> None:
+    logits, labels = spoken
+    assert training.fit_temperature(logits, labels) == pytest.approx(1, abs=0.03)
+    found = training.fit_temperature(factor * logits, labels)
+    assert found == pytest.approx(factor * training.fit_temperature(logits, labels), rel=1e-6)
+
+
+def test_no_other_temperature_has_a_lower_cross_entropy(spoken) -> None:
+    logits, labels = spoken[0][:50], spoken[1][:50]
+    found = training.fit_temperature(logits, labels)
+    least = cross_entropy(logits, labels, found)
+    assert all(cross_entropy(logits, labels, t) >= least for t in (found * np.geomspace(0.1, 10, 201)).tolist())
+
+
+def test_where_images_do_not_tell_the_temperature_is_one(spoken) -> None:
+    logits, _ = spoken
+    assert training.fit_temperature(logits, logits.argmax(axis=1)) == 1  # all right: the colder the better
+    assert training.fit_temperature(logits, logits.argmin(axis=1)) == 1  # all wrong: the hotter the better
+    assert training.fit_temperature(np.zeros((4, 10)), np.arange(4)) == 1
+
+
+def test_training_fits_the_temperature_on_the_held_out_images(few) -> None:
+    images, labels = few
+    model = build(MLP, 784, 32, 10, seed=2)
+    history = train(model, images, labels, SHORT, seed=2, validation_size=40)
+    _, held_out = training.split(200, 40, seed=2)
+    logits = np.log(training.predict_probabilities(model, images[held_out]))
+    assert history.temperature == pytest.approx(training.fit_temperature(logits, labels[held_out]), rel=1e-4)
+    assert history.temperature != 1
+
+
+def test_without_held_out_images_the_temperature_is_one(few) -> None:
+    assert train(build(MLP, 784, 8, 10), *few, SHORT).temperature == 1
+
+
+def test_labels_that_were_smoothed_no_longer_make_a_network_too_modest(digits) -> None:
+    images, labels = digits
+    model = build(MLP, seed=0)
+    history = train(model, images[:5_000], labels[:5_000], recipe_named("mlp", "default"), validation_size=1_000)
+    gaps = []
+    for temperature in (1.0, history.temperature):
+        probabilities = training.predict_probabilities(model, images[5_000:], temperature=temperature)
+        right = probabilities.argmax(axis=1) == labels[5_000:]
+        gaps.append(right.mean() - probabilities.max(axis=1).mean())
+    assert gaps[0] > 0.08
+    assert abs(gaps[1]) < 0.02
+
+
+def test_held_out_images_teach_nothing(few) -> None:
+    images, labels = few
+    _, held_out = training.split(200, 40, seed=0)
+    spoiled = labels.copy()
+    spoiled[held_out] = (spoiled[held_out] + 1) % 10
+    assert same_bytes(fitted((images, labels), validation_size=40), fitted((images, spoiled), validation_size=40))
+
+
+def test_the_recorded_loss_of_one_batch_is_that_before_its_update(few) -> None:
+    images, labels = few
+    model = build(MLP, seed=0)
+    probabilities = training.predict_probabilities(model, images)
+    recipe = Recipe(epochs=1, batch_size=200, learning_rate=1e-3, label_smoothing=0.3)
+    record = train(model, images, labels, recipe).epochs[0]
+    assert record.loss == pytest.approx(-np.mean(np.log(probabilities[range(200), labels])), rel=1e-5)
+    assert record.accuracy == np.mean(probabilities.argmax(axis=1) == labels)
+
+
+def test_the_split_is_a_seeded_partition() -> None:
+    training_part, held_out = training.split(100, 30, seed=1)
+    assert sorted([*training_part, *held_out]) == list(range(100))
+    assert len(held_out) == 30
+    np.testing.assert_array_equal(held_out, training.split(100, 30, seed=1)[1])
+    assert set(held_out) != set(training.split(100, 30, seed=2)[1])
+
+
+def test_the_constant_schedule_is_constant() -> None:
+    assert {training.learning_rate_at(step, 9, SHORT) for step in range(9)} == {SHORT.learning_rate}
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.25, 0.5])
+def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero(warmup: float) -> None:
+    recipe = replace(SHORT, schedule="one-cycle", warmup=warmup)
+    rates = [training.learning_rate_at(step, 1000, recipe) for step in range(1000)]
+    peak = int(np.argmax(rates))
+    assert peak == pytest.approx(1000 * warmup, abs=1)
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert max(rates) == pytest.approx(recipe.learning_rate, rel=0.01)
+    assert 0 < rates[-1] < 0.01 * recipe.learning_rate
+
+
+def test_each_pass_deforms_the_images_anew_and_the_held_out_ones_never(few, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, deformed = [], []
+
+    def vary(images: np.ndarray, variation: Variation, seed: tuple[int, ...]) -> np.ndarray:
+        shown.append(images.copy())
+        deformed.append(deformations.vary(images, variation, seed))
+        return deformed[-1]
+
+    monkeypatch.setattr(training, "vary", vary)
+    images, labels = few
+    model = build(MLP, 784, 8, 10, seed=0)
+    train(model, images, labels, replace(SHORT, variation=HANDS), seed=1, validation_size=40)
+    kept, _ = training.split(200, 40, seed=1)
+    assert len(shown) == SHORT.epochs
+    assert all(np.array_equal(each, images[kept]) for each in shown)
+    assert (deformed[0] != deformed[1]).any()
+
+
+def test_a_network_learns_from_the_deformed_images(few) -> None:
+    images, labels = few
+    once = replace(SHORT, epochs=1)
+    first = fitted((images, labels), replace(once, variation=HANDS), seed=5)
+    assert same_bytes(first, fitted((deformations.vary(images, HANDS, (5, 0)), labels), once, seed=5))
+
+
+@pytest.mark.parametrize("unfit", [lambda images: images.reshape(200, 784), lambda images: images / 255])
+def test_a_variation_needs_rows_and_columns_of_bytes(few, unfit) -> None:
+    with pytest.raises(ValueError, match=r"a recipe with variation needs \(N, rows, columns\), uint8"):
+        train(build(MLP), unfit(few[0]), few[1], replace(SHORT, variation=HANDS))
+
+
+def test_bfloat16_learns_what_float32_learns(digits) -> None:
+    images, labels = digits[0][:1_500], digits[1][:1_500]
+    recipe = Recipe(epochs=4, batch_size=50, learning_rate=2e-3, channels_last=True)
+    probabilities = []
+    for precision in ("float32", "bfloat16"):
+        model = build(lambda: MLP(784, 64, 10), seed=0)
+        history = train(model, images, labels, replace(recipe, precision=precision))
+        assert history.precision == precision
+        assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+        probabilities.append(training.predict_probabilities(model, images))
+    assert np.abs(probabilities[0] - probabilities[1]).mean() < 0.02
+    assert np.mean(probabilities[0].argmax(axis=1) == probabilities[1].argmax(axis=1)) > 0.97
+
+
+def test_channels_last_learns_the_same(few) -> None:
+    plain = fitted(few, SHORT, CNN)
+    last = fitted(few, replace(SHORT, channels_last=True), CNN)
+    for name, weight in plain.items():
+        np.testing.assert_allclose(last[name], weight, atol=2e-3)
+
+
+def test_a_network_comes_back_in_evaluation_mode_and_in_the_usual_layout(few) -> None:
+    model = build(CNN, seed=0)
+    train(model, *few, replace(SHORT, channels_last=True))
+    assert not model.training
+    assert all(parameter.is_contiguous() for parameter in model.parameters())
+
+
+def test_a_read_only_memory_map_is_as_good_as_an_array(few, tmp_path) -> None:
+    np.save(tmp_path / "images.npy", few[0])
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        weights = fitted((mapped, few[1]))
+    assert same_bytes(weights, fitted(few))
+
+
+def test_images_may_be_bytes_or_floating_and_squares_or_rows(few) -> None:
+    images, labels = few
+    bytes_ = fitted((images, labels))
+    for others in (
+        images / 255,
+        images.reshape(200, 784),
+        images.transpose(0, 2, 1).copy().transpose(0, 2, 1),
+    ):
+        for name, weight in fitted((others, labels)).items():
+            np.testing.assert_allclose(weight, bytes_[name], atol=1e-4)
+
+
+def test_probabilities_do_not_depend_on_the_size_of_a_batch(few) -> None:
+    model = build(CNN, seed=0)
+    whole = training.predict_probabilities(model, few[0])
+    assert (whole.shape, whole.dtype) == ((200, 10), np.float32)
+    np.testing.assert_allclose(whole.sum(axis=1), 1, rtol=1e-5)
+    for batch_size in (1, 7, 1000):
+        parts = training.predict_probabilities(model, few[0], batch_size=batch_size)
+        np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+def test_a_temperature_divides_the_logits(few, temperature: float) -> None:
+    model = build(MLP, 784, 32, 10, seed=0)
+    plain = training.predict_probabilities(model, few[0]).astype(float)
+    expected = plain ** (1 / temperature)
+    found = training.predict_probabilities(model, few[0], temperature=temperature)
+    np.testing.assert_allclose(found, expected / expected.sum(axis=1, keepdims=True), rtol=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
+def test_a_temperature_that_cannot_be_is_refused(temperature: float) -> None:
+    with pytest.raises(ValueError, match=r"^temperature is"):
+        training.predict_probabilities(MLP(), IMAGES, temperature=temperature)
+
+
+def test_prediction_leaves_the_images_and_the_weights_alone(few) -> None:
+    model = build(CNN, seed=0)
+    before, images = training.weights(model), few[0] / np.float32(255)
+    pixels = images.copy()
+    training.predict_probabilities(model, images, precision="bfloat16")
+    assert same_bytes(before, training.weights(model))
+    np.testing.assert_array_equal(images, pixels)
+
+
+@pytest.mark.parametrize("construct", [CNN, MLP])
+def test_weights_survive_the_way_to_arrays_and_back(few, construct) -> None:
+    model = build(construct, seed=1)
+    arrays = training.weights(model)
+    assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays.values())
+    restored = training.load_weights(build(construct, seed=2), arrays)
+    assert same_bytes(arrays, training.weights(restored))
+    np.testing.assert_array_equal(
+        training.predict_probabilities(restored, few[0]), training.predict_probabilities(model, few[0])
+    )
+
+
+def test_weights_are_copies() -> None:
+    model = build(MLP, seed=1)
+    training.weights(model)["output.bias"][:] = 7
+    assert not (model.output.bias == 7).any()
+
+
+def test_weights_of_another_architecture_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"arrays hold .* the model MLP needs"):
+        training.load_weights(MLP(784, 16, 10), training.weights(MLP(784, 32, 10)))
+
+
+def test_auto_takes_bfloat16_where_the_processor_multiplies_it(few, monkeypatch) -> None:
+    for native, precision in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(training, "native_bfloat16", lambda device, native=native: native)
+        recipe = replace(SHORT, epochs=1, precision="auto")
+        assert train(build(MLP, 784, 8, 10), *few, recipe).precision == precision
+
+
+@pytest.mark.parametrize("gains", [True, False])
+def test_auto_asks_the_network_whether_it_gains_from_bfloat16(few, gains: bool, monkeypatch) -> None:
+    monkeypatch.setattr(training, "native_bfloat16", lambda device: True)
+    monkeypatch.setattr(CNN, "gains_from_bfloat16", lambda self, device: gains)
+    history = train(build(CNN), few[0][:20], few[1][:20], replace(SHORT, epochs=1, precision="auto"))
+    assert history.precision == ("bfloat16" if gains else "float32")
+
+
+@pytest.mark.parametrize(("precision", "own"), [("float32", 1), ("bfloat16", 2)])
+def test_torch_keeps_to_one_thread_while_layers_bring_their_own(few, precision: str, own: int) -> None:
+    torch.set_num_threads(2)
+    model, seen = build(CNN), []
+    model.linear.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    train(model, few[0][:20], few[1][:20], replace(SHORT, epochs=1, precision=precision))
+    training.predict_probabilities(model, few[0][:20], precision=precision)
+    assert set(seen) == {own}
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("network", ["cnn", "mlp"])
+def test_every_network_has_the_same_choice_of_recipes(network: str) -> None:
+    assert set(RECIPES[network]) == {"notebook", "fast", "default"}
+    notebook = recipe_named(network, "notebook")
+    assert (notebook.epochs, notebook.batch_size, notebook.schedule) == (5, 64, "constant")
+    assert (notebook.precision, notebook.label_smoothing) == ("float32", 0)
+
+
+def test_a_recipe_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        SHORT.epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", math.nan),
+        ("betas", (0.9, 1.0)),
+        ("warmup", 1.0),
+        ("label_smoothing", 1.0),
+        ("schedule", "cosine"),
+        ("precision", "float16"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_by_name(setting: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"^{setting} is"):
+        replace(SHORT, **{setting: value})
+
+
+def test_an_unknown_recipe_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match=r"name is 'slow'.*notebook"):
+        recipe_named("cnn", "slow")
+    with pytest.raises(ValueError, match=r"network is 'rnn'.*mlp"):
+        recipe_named("rnn", "fast")
+
+
+IMAGES, LABELS = np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "options", "message"),
+    [
+        (IMAGES[0, 0], LABELS, {}, "images has shape"),
+        (IMAGES[:0], LABELS[:0], {}, "images has shape"),
+        (IMAGES.astype(np.int64), LABELS, {}, "images has type int64"),
+        (np.full((4, 28, 28), np.nan), LABELS, {}, "images holds NaN"),
+        (IMAGES, LABELS[:3], {}, "labels has shape"),
+        (IMAGES, LABELS * 1.0, {}, "labels has type"),
+        (IMAGES, LABELS - 1, {}, "labels holds -1"),
+        (IMAGES, LABELS + 7, {}, "labels holds 10"),
+        (IMAGES[:, 1:], LABELS, {}, "x has shape"),
+        (IMAGES, LABELS, {"validation_size": 4}, "validation_size is 4"),
+        (IMAGES, LABELS, {"validation_size": -1}, "validation_size is -1"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_by_name(images, labels, options, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(build(MLP, 784, 8, 10), images, labels, SHORT, **options)
+
+
+def test_a_batch_size_or_precision_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        training.predict_probabilities(MLP(), IMAGES, batch_size=0)
+    with pytest.raises(ValueError, match="precision is 'half'"):
+        training.predict_probabilities(MLP(), IMAGES, precision="half")
+
+
+def test_a_run_that_diverges_says_so(few) -> None:
+    with pytest.raises(DivergenceError, match="learning_rate"):
+        train(build(MLP), *few, replace(SHORT, learning_rate=1e30, epochs=3))
