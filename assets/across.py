@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import dagster as dg
 import pandas as pd
 
-from assets.evaluation import ACROSS, GROUP, MODELS, origin
+from assets.evaluation import ACROSS, GROUP
 from mnist_pipeline.evaluation import Evaluation
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_most, checks
+from mnist_pipeline.runtime.graph.records import origin
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.storage import storage
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from assets import digits, expanded
-from assets.evaluation import MODELS
+from assets import expanded
 from assets.serving import PICTURES, inbox_predictions
 from mnist_pipeline.data.datasets import DatasetError
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets, run_lock
+from mnist_pipeline.runtime.graph.records import runs_of_partitions
 from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
 from mnist_pipeline.runtime.inbox import Inbox, Look
 
@@ -82,7 +83,6 @@ def retraining(name: str, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefin
 
 weekly_retraining = retraining("weekly_retraining", everything)
 
-PARTITION_TAG = "dagster/partition"
 # What depends on a changed asset follows, but only where its version really changed.
 FOLLOW = (
     (
@@ -133,15 +133,15 @@ def watching(name: str, job: UnresolvedAssetJobDefinition, prefix: str | None) -
         """Compare the checksum of the data directory with that of the last look, and of the last run before it."""
         try:
             located = data_sets.of_prefix(prefix)
-            version = digits.data_version(located.directory, located.known.layout)
+            version = data_sets.data_version(located.directory, located.known.layout)
         except (DatasetError, settings.SettingsError) as error:
             return dg.SkipReason(f"the raw files can't be read: {error}")
-        known = context.cursor or digits.observed_version(context.instance, located)
+        known = context.cursor or data_sets.observed_version(context.instance, located)
         if version == known:
             return dg.SensorResult(skip_reason=f"the raw files are unchanged ({version[:12]})", cursor=version)
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=version)],
-            asset_events=[digits.sighting(located, version)],
+            asset_events=[data_sets.sighting(located, version)],
             cursor=version,
         )
 
@@ -186,25 +186,12 @@ def _due(instance: dg.DagsterInstance, accepted: Sequence[str]) -> list[tuple[st
     """
     run_lock.end_leftovers(instance)
     done = instance.get_materialized_partitions(inbox_predictions.key)
-    runs = runs_of_pictures(instance, [key for key in accepted if key not in done])
+    runs = runs_of_partitions(instance, [key for key in accepted if key not in done])
     return [
         (key, len(had))
         for key, had in runs.items()
         if len(had) < MAX_ATTEMPTS and all(_was_killed(instance, run) for run in had)
     ]
-
-
-def runs_of_pictures(
-    instance: dg.DagsterInstance, pictures: Sequence[str] | None = None
-) -> dict[str, list[dg.DagsterRun]]:
-    """The runs that each picture has had, the latest first; of all pictures by default."""
-    if pictures is None:
-        pictures = instance.get_dynamic_partitions(str(PICTURES.name))
-    runs: dict[str, list[dg.DagsterRun]] = {picture: [] for picture in pictures}
-    if runs:
-        for run in instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: list(runs)})):
-            runs[run.tags[PARTITION_TAG]].append(run)
-    return runs
 
 
 def _was_killed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

@@ -19,6 +19,7 @@ from assets import (
     knn,
     networks,
     pca,
+    report,
     robustness,
     serving,
     softmax,
@@ -31,7 +32,7 @@ from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.run_lock import one_at_a_time
 from mnist_pipeline.runtime.graph.seed import Seed
 
-MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, robustness, serving)
+MODULES = (digits, pca, harris, knn, softmax, networks, evaluation, report, robustness, serving)
 REPORT = dg.AssetKey("evaluation_report")
 
 

@@ -1,9 +1,7 @@
 """Raw files, and the digits read from them."""
 
-import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -12,11 +10,9 @@ import pandas as pd
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import (
-    MNIST_LAYOUT,
     NUM_CLASSES,
     DatasetError,
     DigitSet,
-    Layout,
     Split,
     UnreadableError,
 )
@@ -33,7 +29,6 @@ LOADED = {
     "pixel_mean": "Inverted images (ink on 0, paper on 255) or an empty set show in the mean grey level.",
     "pixel_deviation": "Images without contrast show in the deviation of the grey levels.",
 }
-DATA_VERSION_TAG = "dagster/data_version"
 BLOCKING = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
 data_directory = dg.AssetSpec(
     "data_directory",
@@ -162,36 +157,3 @@ def data_directory_of(located: data_sets.Located) -> dg.AssetSpec:
     return data_directory.replace_attributes(
         key=located.key("data_directory"), group_name=located.named(str(data_directory.group_name))
     )
-
-
-def observe_data_directories(instance: dg.DagsterInstance) -> None:
-    """Record the version of the directory of each data set where it is another than the last one, and can be read."""
-    for located in data_sets.configured():
-        with suppress(DatasetError):  # a run tells what is wrong with the files
-            version = data_version(located.directory, located.known.layout)
-            if version != observed_version(instance, located):
-                instance.report_runless_asset_event(sighting(located, version))
-
-
-def observed_version(instance: dg.DagsterInstance, located: data_sets.Located) -> str | None:
-    """The version of the directory of a data set that was recorded last."""
-    event = instance.get_latest_materialization_event(located.key("data_directory"))
-    recorded = event.asset_materialization if event else None
-    return (recorded.tags or {}).get(DATA_VERSION_TAG) if recorded else None
-
-
-def sighting(located: data_sets.Located, version: str) -> dg.AssetMaterialization:
-    """The event that records a version of the directory of a data set, which others materialize."""
-    metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(located.directory)), "sha256": version}
-    return dg.AssetMaterialization(located.key("data_directory"), tags={DATA_VERSION_TAG: version}, metadata=metadata)
-
-
-def data_version(root: Path, layout: Layout = MNIST_LAYOUT) -> str:
-    """SHA-256 over the checksums of the four files.
-
-    Raises
-    ------
-    DatasetError
-        If one can't be read.
-    """
-    return hashlib.sha256("".join(file.sha256 for file in datasets.raw_files(root, layout)).encode()).hexdigest()

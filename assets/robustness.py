@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.evaluation import GROUP, MODELS, held_to_floor
+from assets.evaluation import GROUP, held_to_floor
 from assets.knn import tie_break_of
 from assets.networks import build
 from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.records import Neighbors, Network, Predictions, SoftmaxModel
 from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks
 from mnist_pipeline.runtime.graph.results import result, stopwatch

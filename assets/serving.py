@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.evaluation import MODELS, above_floor
+from assets.evaluation import above_floor
 from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Champion, Evaluation
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition import recognizer as recognition

@@ -13,10 +13,9 @@ import dagster as dg
 from dagster._config.errors import EvaluationError
 from pydantic import ValidationError
 
-from assets.automation import inbox_job
-from assets.definitions import assets
 from mnist_pipeline.cli import run_config
 from mnist_pipeline.cli.launch import JOBS, LaunchError, job_of, one_line, within
+from mnist_pipeline.cli.project import INBOX_JOB, definitions_of_assets
 from mnist_pipeline.runtime.graph.code_versions import function_of
 from mnist_pipeline.runtime.graph.seed import Seed
 
@@ -58,7 +57,7 @@ def _validated(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> Ma
 
 def _by_job(selected: AbstractSet[dg.AssetKey]) -> list[set[dg.AssetKey]]:
     """Selected assets apart by the job that materializes them, pictures left out where there is anything else."""
-    parts = [{key for key in selected if job_of(key) == name} for name in JOBS if name != inbox_job.name]
+    parts = [{key for key in selected if job_of(key) == name} for name in JOBS if name != INBOX_JOB]
     return [part for part in parts if part] or [set(selected)]
 
 
@@ -79,7 +78,7 @@ def _require_no_booleans(config: Mapping[str, Any]) -> None:
 
 def _require_within_bounds(resolved: Mapping[str, Any]) -> None:
     """Hold the values of a run configuration to the bounds of its fields, which Dagster does as a step begins."""
-    classes = {asset.op.name: config_class(function_of(asset)) for asset in assets}
+    classes = {asset.op.name: config_class(function_of(asset)) for asset in definitions_of_assets()}
     for name, entry in resolved["ops"].items():
         _construct(f"ops.{name}.config", classes.get(name), entry["config"])
     for name, entry in resolved["resources"].items():

@@ -12,25 +12,35 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster_shared.error import SerializableErrorInfo
 
-from assets.automation import PARTITION_TAG, data_sets_beside, every_data_set, everything, expanded_shards, inbox_job
-from assets.definitions import defs
-from assets.digits import observe_data_directories
-from assets.evaluation import MODELS, model_seconds, origins
-from assets.serving import PICTURES, inbox_predictions
 from mnist_pipeline.cli import interruption
+from mnist_pipeline.cli.project import (
+    EVERY_DATA_SET,
+    EVERYTHING,
+    EXPANDED,
+    EXPANDED_JOB,
+    FOLDS_JOB,
+    INBOX_JOB,
+    definitions_of_assets,
+    defs,
+    job,
+)
 from mnist_pipeline.evaluation import Comparison
+from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime import console, settings
 from mnist_pipeline.runtime.console import console_logger, log_path, quiet_logger
 from mnist_pipeline.runtime.executors import workers
 from mnist_pipeline.runtime.graph import data_sets, run_lock, sqlite
 from mnist_pipeline.runtime.graph.data_sets import operation_name
+from mnist_pipeline.runtime.graph.records import PARTITION_TAG, origins
 from mnist_pipeline.runtime.graph.shards import FOLDS
-from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
 from mnist_pipeline.runtime.graph.staleness import lost_partitions, out_of_sync, ready, stale_folds
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import printable
 
-PARTITIONED = {inbox_predictions.key}
+# The assets that come picture by picture: their partitions come as pictures come.
+PARTITIONED = {
+    asset.key for asset in definitions_of_assets() if isinstance(asset.partitions_def, dg.DynamicPartitionsDefinition)
+}
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 
 
@@ -62,42 +72,49 @@ class Done(NamedTuple):
 
 def console_job() -> dg.JobDefinition:
     """The job of the whole graph, of all data sets, told on the terminal."""
-    whole = every_data_set if data_sets_beside else everything
-    return defs.resolve_job_def(whole.name).with_logger_defs({"console": console_logger})
+    return job(EVERY_DATA_SET if settings.load().data_sets else EVERYTHING).with_logger_defs(
+        {"console": console_logger}
+    )
 
 
 def console_expanded_job() -> dg.JobDefinition:
     """The job of what is said of the whole expanded set, told on the terminal."""
-    return defs.resolve_job_def(EXPANDED_JOB).with_logger_defs({"console": console_logger})
+    return job(EXPANDED_JOB).with_logger_defs({"console": console_logger})
 
 
 def console_inbox_job() -> dg.JobDefinition:
     """The job of a picture from the inbox, told on the terminal."""
-    return defs.resolve_job_def(inbox_job.name).with_logger_defs({"console": console_logger})
+    return job(INBOX_JOB).with_logger_defs({"console": console_logger})
 
 
 def shard_job() -> dg.JobDefinition:
     """The job of a fold of the expanded set; who shares out the folds tells of them."""
-    return defs.resolve_job_def(expanded_shards.name).with_logger_defs({"console": quiet_logger})
+    return job(FOLDS_JOB).with_logger_defs({"console": quiet_logger})
 
 
-EXPANDED_JOB = f"{EXPANDED}_group"
 JOBS: dict[str, Callable[[], dg.JobDefinition]] = {
-    everything.name: console_job,
+    EVERYTHING: console_job,
     EXPANDED_JOB: console_expanded_job,
-    inbox_job.name: console_inbox_job,
-    expanded_shards.name: shard_job,
+    INBOX_JOB: console_inbox_job,
+    FOLDS_JOB: shard_job,
 }
+
+
+def pictures_of(key: dg.AssetKey) -> str:
+    """The name of the dynamic partitions of an asset."""
+    partitions = defs.resolve_asset_graph().get(key).partitions_def
+    assert isinstance(partitions, dg.DynamicPartitionsDefinition)
+    return str(partitions.name)
 
 
 def job_of(key: dg.AssetKey) -> str:
     """The name of the job that materializes an asset; no run has assets of two."""
     if key in PARTITIONED:
-        return str(inbox_job.name)
+        return INBOX_JOB
     node = defs.resolve_asset_graph().get(key)
     if node.partitions_def == FOLDS:
-        return str(expanded_shards.name)
-    return EXPANDED_JOB if node.group_name == EXPANDED else str(everything.name)
+        return FOLDS_JOB
+    return EXPANDED_JOB if node.group_name == EXPANDED else EVERYTHING
 
 
 def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
@@ -156,7 +173,7 @@ def directories(selected: AbstractSet[dg.AssetKey]) -> str:
 def _selected(selection: str) -> AbstractSet[dg.AssetKey]:
     graph = defs.resolve_asset_graph()
     if selection == "*":
-        return {key for key in graph.materializable_asset_keys if job_of(key) == everything.name}
+        return {key for key in graph.materializable_asset_keys if job_of(key) == EVERYTHING}
     try:
         with warnings.catch_warnings():
             # Dagster's own parser of selections calls what Dagster marks as beta.
@@ -188,7 +205,7 @@ def waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, c
         If only pictures are selected, which have nothing that could be made all at once; or an asset stays
         out of sync.
     """
-    observe_data_directories(instance)
+    data_sets.observe_data_directories(instance)
     if not changed:
         if selected <= PARTITIONED:
             raise LaunchError(
@@ -205,7 +222,7 @@ def waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey], *, c
         if doing & done:
             names = ", ".join(sorted(_told_unit(*unit) for unit in doing & done))
             raise LaunchError(f"{names} is out of sync right after its run; see its page in the UI")
-        done = doing if job_of(next(iter(stage))) == everything.name else done | doing
+        done = doing if job_of(next(iter(stage))) == EVERYTHING else done | doing
         yield _runs({key: stale[key] for key in stage})
     for key in PARTITIONED:
         if key in selected or defs.resolve_asset_graph().get(key).parent_keys <= selected:
@@ -238,7 +255,7 @@ def _runs(stage: Mapping[dg.AssetKey, Iterable[str | None]]) -> list[Wave]:
 
 
 def _folds_of(key: dg.AssetKey) -> list[str | None]:
-    return [*FOLDS.get_partition_keys()] if job_of(key) == expanded_shards.name else [None]
+    return [*FOLDS.get_partition_keys()] if job_of(key) == FOLDS_JOB else [None]
 
 
 def _stale(
@@ -248,7 +265,7 @@ def _stale(
     stale: dict[dg.AssetKey, AbstractSet[str | None]] = {}
     stale |= {key: {None} for key in out_of_sync(instance, defs).keys() & selected}
     for key in selected - PARTITIONED:
-        if job_of(key) == expanded_shards.name and (folds := stale_folds(instance, defs, key)):
+        if job_of(key) == FOLDS_JOB and (folds := stale_folds(instance, defs, key)):
             stale[key] = set(folds)
     return stale
 
@@ -277,17 +294,17 @@ def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[s
     """The part of a run configuration that a run of these assets, of one job, accepts."""
     names = {operation_name(key) for key in selected}
     ops = {"ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
-    job = job_of(next(iter(selected)))
-    if job == inbox_job.name:
+    name = job_of(next(iter(selected)))
+    if name == INBOX_JOB:
         return {"loggers": config["loggers"]}
-    if job == expanded_shards.name:
+    if name == FOLDS_JOB:
         return {"loggers": {"console": {}}, **ops}
     return {**config, **ops}
 
 
 def carry_out(instance: dg.DagsterInstance, runs: list[Wave], config: dict[str, Any]) -> list[str]:
     """Carry out runs that don't depend on one another, folds on the workers; return the failures, in lines."""
-    if job_of(next(iter(runs[0].assets))) != expanded_shards.name:
+    if job_of(next(iter(runs[0].assets))) != FOLDS_JOB:
         outcomes = [materialize(instance, run.assets, within(config, run.assets), run.partition) for run in runs]
         return [line for outcome in outcomes for line in _failures_of(outcome)]
     lines: list[str] = []
@@ -325,12 +342,12 @@ def materialize(
     partition: str | None = None,
 ) -> dg.JobExecutionResult:
     """Run selected assets of one job; a run that is interrupted counts as canceled."""
-    job = job_of(next(iter(selected)))
-    if job == inbox_job.name and partition is not None:  # a new Dagster instance doesn't know it
-        instance.add_dynamic_partitions(str(PICTURES.name), [partition])
+    name = job_of(next(iter(selected)))
+    if name == INBOX_JOB and partition is not None:  # a new Dagster instance doesn't know it
+        instance.add_dynamic_partitions(pictures_of(next(iter(selected))), [partition])
     with run_lock.alive() as tags, sqlite.kept_open(instance):
         outcome = dg.execute_job(
-            dg.reconstructable(JOBS[job]),
+            dg.reconstructable(JOBS[name]),
             instance,
             run_config=config,
             asset_selection=sorted(selected),

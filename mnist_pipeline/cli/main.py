@@ -20,10 +20,9 @@ from typing import Any, NoReturn
 import click
 
 from mnist_pipeline.cli import interruption
-from mnist_pipeline.runtime import database, settings
+from mnist_pipeline.runtime import database, passwords, settings
 from mnist_pipeline.runtime.executors import workers
 from mnist_pipeline.runtime.storage import contents, files, locate
-from mnist_pipeline.runtime.ui import passwords
 from mnist_pipeline.runtime.ui.addresses import DRAW, LOCALHOST, AddressError, Served
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.printable import printable

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.automation import runs_of_pictures
-from assets.definitions import defs
-from assets.evaluation import origins
-from mnist_pipeline.cli.launch import EXPANDED_JOB, PARTITIONED, LaunchError, asset_names, job_of, select_assets
+from mnist_pipeline.cli.launch import PARTITIONED, LaunchError, asset_names, job_of, pictures_of, select_assets
+from mnist_pipeline.cli.project import EXPANDED_JOB, defs
 from mnist_pipeline.runtime.console import log_path
-from mnist_pipeline.runtime.graph import io_manager
+from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.shards import FOLDS, digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
 from mnist_pipeline.runtime.storage import publication, storage
@@ -21,7 +19,7 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     """Every asset and partition with its state: "ok", "not materialized", or what is wrong with what is stored."""
     publication.forget()
     graph = defs.resolve_asset_graph()
-    recorded = io_manager.recorded_versions(instance)
+    recorded = records.recorded_versions(instance)
     rows = []
     for key in graph.toposorted_asset_keys:
         name = key.to_user_string()
@@ -52,10 +50,10 @@ def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str
     selected = select_assets(f'+key:"{name}"') | {dg.AssetKey.from_user_string(name)}
     rows = []
     keys = [key for key in graph.toposorted_asset_keys if key in selected and key in graph.materializable_asset_keys]
-    for key, found in origins(instance, keys).items():
+    for key, found in records.origins(instance, keys).items():
         if graph.get(key).partitions_def == FOLDS:
             folds = FOLDS.get_partition_keys()
-            found["data_version"] = digest(io_manager.versions_of_partitions(instance, key, folds))
+            found["data_version"] = digest(records.versions_of_partitions(instance, key, folds))
         data, code, run = (str(found[name] or "–") for name in ("data_version", "code_version", "run_id"))
         rows.append((key.to_user_string(), data, code, run))
     return rows
@@ -68,11 +66,13 @@ def prune(instance: dg.DagsterInstance, keep: int) -> int:
     missing. So does the latest run of a partition that has none: it tells that the picture was tried.
     """
     graph = defs.resolve_asset_graph()
-    needed = {found["run_id"] for found in origins(instance, [*graph.materializable_asset_keys]).values()}
-    tried = {picture: runs[0].run_id for picture, runs in runs_of_pictures(instance).items() if runs}
+    needed = {found["run_id"] for found in records.origins(instance, [*graph.materializable_asset_keys]).values()}
+    pictures = {picture for key in PARTITIONED for picture in instance.get_dynamic_partitions(pictures_of(key))}
+    had = records.runs_of_partitions(instance, sorted(pictures))
+    tried = {picture: runs[0].run_id for picture, runs in had.items() if runs}
     for key in graph.materializable_asset_keys:
         if graph.get(key).is_partitioned:
-            made = {name: event.run_id for name, event in io_manager.latest_of_partitions(instance, key).items()}
+            made = {name: event.run_id for name, event in records.latest_of_partitions(instance, key).items()}
             needed |= {*(tried | made if key in PARTITIONED else made).values()}
     old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id not in needed]
     for run_id in old:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from mnist_pipeline.runtime.ui import passwords
+from mnist_pipeline.runtime import passwords
 from mnist_pipeline.utils.machine import num_cores
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets import automation, digits
+from assets import automation
 from assets.definitions import defs
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph import data_sets
 
 
 @pytest.fixture
@@ -44,13 +45,13 @@ def test_the_weekly_schedule_asks_for_one_run_of_everything() -> None:
 def test_the_sensor_asks_for_a_run_when_the_raw_files_changed(data: Path, instance: dg.DagsterInstance) -> None:
     result = _look(instance, cursor="another version")
     assert len(result.run_requests or []) == 1
-    assert result.cursor == digits.data_version(data)
+    assert result.cursor == data_sets.data_version(data)
     (event,) = result.asset_events
-    assert (event.tags or {})[digits.DATA_VERSION_TAG] == result.cursor
+    assert (event.tags or {})[data_sets.DATA_VERSION_TAG] == result.cursor
 
 
 def test_the_sensor_asks_for_nothing_when_they_did_not(data: Path, instance: dg.DagsterInstance) -> None:
-    result = _look(instance, cursor=digits.data_version(data))
+    result = _look(instance, cursor=data_sets.data_version(data))
     assert not result.run_requests
     assert result.skip_message is not None
     assert "unchanged" in result.skip_message
@@ -58,7 +59,7 @@ def test_the_sensor_asks_for_nothing_when_they_did_not(data: Path, instance: dg.
 
 def test_the_first_look_compares_with_what_was_recorded_by_a_run(data: Path, instance: dg.DagsterInstance) -> None:
     assert _look(instance).run_requests
-    digits.observe_data_directories(instance)
+    data_sets.observe_data_directories(instance)
     assert not _look(instance).run_requests
 
 
@@ -105,4 +106,4 @@ def _look(instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorE
 
 
 def _report(instance: dg.DagsterInstance, key: dg.AssetKey, version: str) -> None:
-    instance.report_runless_asset_event(dg.AssetMaterialization(key, tags={digits.DATA_VERSION_TAG: version}))
+    instance.report_runless_asset_event(dg.AssetMaterialization(key, tags={data_sets.DATA_VERSION_TAG: version}))

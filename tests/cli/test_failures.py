@@ -22,8 +22,7 @@ from support.idx import encode_idx
 
 from mnist_pipeline.cli import configuration, launch
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.ui import passwords
+from mnist_pipeline.runtime import passwords, settings
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
 
 NOBODY = 65_534

@@ -112,7 +112,7 @@ def test_without_a_recognizer_it_says_how_to_get_one(storage: Path, line: Path) 
 def test_answering_imports_neither_dagster_nor_torch(finished: Path, line: Path) -> None:
     program = f"""
 import contextlib, sys
-from assets import cli
+from mnist_pipeline.cli import main as cli
 with contextlib.suppress(SystemExit):
     cli.main(["predict", {str(line)!r}])
 assert not {{"dagster", "torch", "matplotlib"}} & set(sys.modules), sorted(sys.modules)

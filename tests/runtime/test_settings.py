@@ -11,8 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.ui import passwords
+from mnist_pipeline.runtime import passwords, settings
 
 
 def test_without_variables_the_embedded_data_are_read_and_everything_is_kept_in_the_project() -> None:

@@ -77,7 +77,7 @@ def test_a_run_of_another_machine_is_seen_to_live_and_then_to_be_gone(
     (home / "dagster.yaml").write_text(database.STORAGE)
     _configured(address, home, monkeypatch)
     code = (
-        "import sys; from assets import exclusive\n"
+        "import sys; from mnist_pipeline.runtime.graph import run_lock\n"
         "with run_lock.alive() as tags: print(tags[run_lock.PROCESS_TAG], flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen(

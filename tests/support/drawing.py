@@ -17,7 +17,8 @@ import uvicorn
 from PIL import Image, ImageDraw
 from starlette.applications import Starlette
 
-from mnist_pipeline.runtime.ui import draw, passwords
+from mnist_pipeline.runtime import passwords
+from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.runtime.ui import server as ui
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST, Served
 from mnist_pipeline.runtime.ui.door import Door

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
 
+from mnist_pipeline.data import datasets
 from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet
+from mnist_pipeline.data.datasets import MNIST_LAYOUT, DatasetError, Layout
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
 
 # No data set but MNIST answers to people: their pictures are of digits, and one recognizer answers.
+DATA_DIRECTORY = "data_directory"  # the asset that stands for the files of a data set
 MNIST_ONLY = ("recognizer", "inbox_predictions")
 
 
@@ -154,3 +160,36 @@ def _with_operation(
 def operation_name(key: dg.AssetKey) -> str:
     """The name of the operation behind an asset, as a run configuration and a step have it."""
     return "__".join(key.path)
+
+
+def observe_data_directories(instance: dg.DagsterInstance) -> None:
+    """Record the version of the directory of each data set where it is another than the last one, and can be read."""
+    for located in configured():
+        with suppress(DatasetError):  # a run tells what is wrong with the files
+            version = data_version(located.directory, located.known.layout)
+            if version != observed_version(instance, located):
+                instance.report_runless_asset_event(sighting(located, version))
+
+
+def observed_version(instance: dg.DagsterInstance, located: Located) -> str | None:
+    """The version of the directory of a data set that was recorded last."""
+    event = instance.get_latest_materialization_event(located.key(DATA_DIRECTORY))
+    recorded = event.asset_materialization if event else None
+    return (recorded.tags or {}).get(DATA_VERSION_TAG) if recorded else None
+
+
+def sighting(located: Located, version: str) -> dg.AssetMaterialization:
+    """The event that records a version of the directory of a data set, which others materialize."""
+    metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(located.directory)), "sha256": version}
+    return dg.AssetMaterialization(located.key(DATA_DIRECTORY), tags={DATA_VERSION_TAG: version}, metadata=metadata)
+
+
+def data_version(root: Path, layout: Layout = MNIST_LAYOUT) -> str:
+    """SHA-256 over the checksums of the four files.
+
+    Raises
+    ------
+    DatasetError
+        If one can't be read.
+    """
+    return hashlib.sha256("".join(file.sha256 for file in datasets.raw_files(root, layout)).encode()).hexdigest()

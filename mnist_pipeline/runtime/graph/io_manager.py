@@ -1,18 +1,15 @@
-"""Dagster's door to the storage, and what Dagster has recorded of it."""
+"""Dagster's door to the storage."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
+from mnist_pipeline.runtime.graph.records import recorded_versions, versions_of_partitions
 from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import Prepared
-
-DATA_VERSION_TAG = "dagster/data_version"
-PAGE = 1_000  # of Dagster's records, read at once
 
 # The run for which the records were read, and the data version that was recorded last of each asset.
 _known: set[str] = set()
@@ -60,50 +57,3 @@ def forget() -> None:
     """Have Dagster's records read anew: of a run's steps on several workers, each stores what the others read."""
     _known.clear()
     _recorded.clear()
-
-
-def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
-    """The data version that Dagster recorded last of each asset."""
-    versions = {}
-    for record in instance.get_asset_records():
-        if version := data_version(record.asset_entry.last_materialization):
-            versions[record.asset_entry.asset_key.to_user_string()] = version
-    return versions
-
-
-def versions_of_partitions(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Sequence[str] | None = None
-) -> dict[str, str | None]:
-    """The data version that Dagster recorded last of each of these partitions of an asset, in their order.
-
-    By default, of all that it has a record of. One query, whatever their number.
-    """
-    tags = instance.event_log_storage.get_latest_tags_by_partition(
-        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG], asset_partitions=partitions
-    )
-    names = sorted(tags) if partitions is None else partitions
-    return {partition: tags.get(partition, {}).get(DATA_VERSION_TAG) for partition in names}
-
-
-def latest_of_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.EventLogEntry]:
-    """What Dagster recorded last of each partition of an asset."""
-    latest: dict[str, dg.EventLogEntry] = {}
-    cursor, more = None, True
-    while more:
-        page = instance.fetch_materializations(asset, limit=PAGE, cursor=cursor)  # the latest first
-        for record in page.records:
-            if record.partition_key is not None:
-                latest.setdefault(record.partition_key, record.event_log_entry)
-        cursor, more = page.cursor, page.has_more
-    return latest
-
-
-def data_version(event: dg.EventLogEntry | None) -> str | None:
-    """The data version that a materialization was recorded with."""
-    return tags_of(event).get(DATA_VERSION_TAG)
-
-
-def tags_of(event: dg.EventLogEntry | None) -> Mapping[str, str]:
-    """The tags that a materialization was recorded with: versions of its data, its code and what it was made from."""
-    materialization = event.asset_materialization if event else None
-    return (materialization.tags or {}) if materialization else {}

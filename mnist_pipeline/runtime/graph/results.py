@@ -17,6 +17,7 @@ import pandas as pd
 
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, check_results
+from mnist_pipeline.runtime.graph.records import SECONDS
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.blocks import Rows
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEADLINE = "headline"
-SECONDS = "seconds"
 MAX_TABLE_ROWS = 20
 
 

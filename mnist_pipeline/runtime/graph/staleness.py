@@ -13,12 +13,11 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContext
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from mnist_pipeline.runtime.graph import io_manager
-from mnist_pipeline.runtime.graph.io_manager import DATA_VERSION_TAG
+from mnist_pipeline.runtime.graph import records
+from mnist_pipeline.runtime.graph.records import CODE_VERSION_TAG, DATA_VERSION_TAG
 from mnist_pipeline.runtime.graph.shards import FOLDS, MADE_FROM, digest
 from mnist_pipeline.runtime.storage import storage
 
-CODE_VERSION_TAG = "dagster/code_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 FAILED = {AssetCheckExecutionRecordStatus.FAILED}
 
@@ -53,7 +52,7 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     graph = definitions.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
     resolver.instance_queryer.prefetch_asset_records(graph.get_all_asset_keys())
-    recorded = io_manager.recorded_versions(instance)
+    recorded = records.recorded_versions(instance)
     reasons = {}
     for key in graph.toposorted_asset_keys:
         if key not in graph.materializable_asset_keys or graph.get(key).is_partitioned:
@@ -90,7 +89,7 @@ def _failed_checks(instance: dg.DagsterInstance, graph: AssetGraph, asset: dg.As
     for key in graph.get(asset).check_keys:
         cursor, more = None, graph.get_check_spec(key).blocking
         while more:
-            page = instance.event_log_storage.get_asset_check_execution_history(key, io_manager.PAGE, cursor, FAILED)
+            page = instance.event_log_storage.get_asset_check_execution_history(key, records.PAGE, cursor, FAILED)
             failed |= {record.run_id: key.name for record in page}
             cursor, more = (page[-1].id, True) if page else (None, False)
     return failed
@@ -111,7 +110,7 @@ def _other_shards(instance: dg.DagsterInstance, graph: BaseAssetGraph[Any], key:
     sharded = [parent for parent in graph.get(key).parent_keys if graph.get(parent).partitions_def == FOLDS]
     event = instance.get_latest_materialization_event(key) if sharded else None
     for parent in sharded:
-        versions = io_manager.versions_of_partitions(instance, parent, FOLDS.get_partition_keys())
+        versions = records.versions_of_partitions(instance, parent, FOLDS.get_partition_keys())
         metadata = event.asset_materialization.metadata if event and event.asset_materialization else {}
         if MADE_FROM not in metadata or metadata[MADE_FROM].value != digest(versions):
             return parent.to_user_string()
@@ -126,19 +125,19 @@ def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, asset
     graph = definitions.resolve_asset_graph()
     parents = sorted(graph.get(asset).parent_keys)
     folds = FOLDS.get_partition_keys()
-    whole = io_manager.recorded_versions(instance)
+    whole = records.recorded_versions(instance)
     versions = {
-        parent: io_manager.versions_of_partitions(instance, parent, folds)
+        parent: records.versions_of_partitions(instance, parent, folds)
         if graph.get(parent).is_partitioned
         else dict.fromkeys(folds, whole.get(parent.to_user_string()))
         for parent in parents
     }
-    recorded = io_manager.latest_of_partitions(instance, asset)
+    recorded = records.latest_of_partitions(instance, asset)
     failed = _failed_checks(instance, graph, asset)
     reasons = {}
     for fold in folds:
         event = recorded.get(fold)
-        tags = io_manager.tags_of(event) if event else {}
+        tags = records.tags_of(event) if event else {}
         of_fold = {parent.to_user_string(): versions[parent][fold] for parent in parents}
         reason = (
             "not materialized yet"
@@ -173,7 +172,7 @@ def partition_faults(
     """What is wrong with each partition of an asset that was materialized or is stored; None if nothing is."""
     stored, prefix = storage.current(), storage.stored_key(asset.to_user_string(), "")
     partitions = {key.removeprefix(prefix) for key in stored.shelf.keys() if key.startswith(prefix)}  # noqa: SIM118
-    recorded = io_manager.versions_of_partitions(instance, asset)
+    recorded = records.versions_of_partitions(instance, asset)
     return {
         partition: stored.fault(prefix + partition, recorded.get(partition), thorough=thorough)
         for partition in partitions | recorded.keys()

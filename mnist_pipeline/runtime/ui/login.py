@@ -22,7 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from mnist_pipeline.runtime.ui import passwords
+from mnist_pipeline.runtime import passwords
 
 LOGIN, LOGOUT = "/login", "/logout"
 SESSION_SECONDS = 12 * 3600

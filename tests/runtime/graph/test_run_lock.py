@@ -25,14 +25,14 @@ from mnist_pipeline.runtime.storage.storage import Storage
 HOLD = """
 import sys
 from pathlib import Path
-from assets import files
+from mnist_pipeline.runtime.storage import files
 with files.locked(Path(sys.argv[1]), print):
     print("held", flush=True)
     sys.stdin.read()
 """
 STUBBORN = """
 import time
-from assets.interruption import bounded
+from mnist_pipeline.cli.interruption import bounded
 with bounded():
     print("ready", flush=True)
     while True:

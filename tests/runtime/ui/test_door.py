@@ -18,11 +18,11 @@ from support.served import Answer, exchange, served_ui
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from mnist_pipeline.runtime.passwords import hash_password
 from mnist_pipeline.runtime.ui.addresses import DRAW
 from mnist_pipeline.runtime.ui.door import MAX_BODY, MAX_FORM, MAX_QUERY
 from mnist_pipeline.runtime.ui.draw import READ
 from mnist_pipeline.runtime.ui.login import FAILURES_PER_CLIENT, Sessions
-from mnist_pipeline.runtime.ui.passwords import hash_password
 from mnist_pipeline.runtime.ui.server import MAX_HEAD
 
 PASSWORD = "three pixels and a half"

@@ -15,7 +15,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message, Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mnist_pipeline.runtime.ui import door, login, passwords
+from mnist_pipeline.runtime import passwords
+from mnist_pipeline.runtime.ui import door, login
 from mnist_pipeline.runtime.ui.addresses import Served
 
 PASSWORD = "three pixels and a half"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mnist_pipeline.runtime.ui import passwords
+from mnist_pipeline.runtime import passwords
 
 PASSWORD = "zwölf oder mehr Zeichen"
 
