@@ -284,7 +284,7 @@ def test_a_picture_narrower_than_the_preview_keeps_its_size() -> None:
 
 def test_drawing_does_not_import_pyplot() -> None:
     program = (
-        "import sys; import numpy as np; from mnist_pipeline import figures\n"
+        "import sys; import numpy as np; from mnist_pipeline.report import figures\n"
         "figures.png(figures.confusion_matrix(np.eye(2, dtype=int), 'title', ['a', 'b']))\n"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
