@@ -90,22 +90,21 @@ def one_size() -> dict[str, Any]:
     """In the process of its own: each phase's seconds, in all and fold by fold, and the peak of memory."""
     with contextlib.redirect_stdout(sys.stderr):
         start = time.perf_counter()
-        from mnist_pipeline.cli import launch
-        from mnist_pipeline.cli import main as cli
+        from mnist_pipeline.cli import preparation, selection
         from mnist_pipeline.runtime import settings
         from mnist_pipeline.runtime.graph import run_lock
 
-        cli._prepare()
+        preparation.prepare()
         import dagster as dg
 
         folds = settings.load().folds
         measured: dict[str, Any] = {"folds": folds, "images": folds * FOLD_SIZE}
         with run_lock.turn(print), dg.DagsterInstance.get() as instance:
-            list(_stages(instance, launch.select_assets(DIGITS)))
+            list(_stages(instance, selection.select_assets(DIGITS)))
             measured["start_seconds"] = time.perf_counter() - start
             for name, selection in PHASES.items():
                 if name == "pca" or folds <= MAX_SEARCHED:
-                    measured[name] = _phase(instance, launch.select_assets(selection))
+                    measured[name] = _phase(instance, selection.select_assets(selection))
     measured["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     return measured
 
@@ -126,15 +125,15 @@ def _phase(instance: Any, selected: Any) -> dict[str, Any]:
 
 def _stages(instance: Any, selected: Any) -> Iterator[tuple[list[float], float]]:
     """Carry out each stage as the command line does, and say how long each of its folds, or the stage, took."""
-    from mnist_pipeline.cli import configuration, launch
+    from mnist_pipeline.cli import configuration, execution, waves
 
     config = configuration.load_run_config(None, selected)
-    for runs in launch.waves(instance, selected, changed=False):
+    for runs in waves.waves(instance, selected, changed=False):
         start = time.perf_counter()
         if runs[0].partition is None:
-            failures, by_fold = launch.carry_out(instance, runs, config), []
+            failures, by_fold = execution.carry_out(instance, runs, config), []
         else:
-            done = [launch.make_shard(shard) for shard in launch.shards_of(runs, config)]
+            done = [execution.make_shard(shard) for shard in execution.shards_of(runs, config)]
             failures, by_fold = [line for each in done for line in each.failures], [each.seconds for each in done]
         if failures:
             raise SystemExit("\n".join(failures))

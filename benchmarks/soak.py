@@ -104,19 +104,19 @@ def _soak(num_runs: int, storage: Path) -> list[State]:
     """Whole runs in a row in this process."""
     import dagster as dg
 
-    from mnist_pipeline.cli import configuration, launch
+    from mnist_pipeline.cli import configuration, execution, selection
 
     print(f"\n{num_runs} runs in a row in one process")
     print(HEADER.format("run", "resident", "threads", "open", "stored files", "stored", "instance"))
     states = []
     with dg.DagsterInstance.get() as instance:
-        selected = launch.select_assets("*")
+        selected = selection.select_assets("*")
         config = configuration.load_run_config(None, selected)
         for number in range(1, num_runs + 1):
             with open(os.devnull, "w") as sink:  # noqa: PTH123  # the console's lines are not looked at
-                outcome = _quietly(sink.fileno(), lambda: launch.materialize(instance, selected, config))
+                outcome = _quietly(sink.fileno(), lambda: execution.materialize(instance, selected, config))
             if not outcome.success:
-                raise SystemExit("\n".join(launch.failures(outcome)))
+                raise SystemExit("\n".join(execution.failures(outcome)))
             del outcome
             state = _state(storage)
             states.append(state)

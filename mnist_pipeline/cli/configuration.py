@@ -14,10 +14,13 @@ from dagster._config.errors import EvaluationError
 from pydantic import ValidationError
 
 from mnist_pipeline.cli import run_config
-from mnist_pipeline.cli.launch import JOBS, LaunchError, job_of, one_line, within
+from mnist_pipeline.cli.errors import LaunchError
+from mnist_pipeline.cli.execution import JOBS, within
 from mnist_pipeline.cli.project import INBOX_JOB, definitions_of_assets
+from mnist_pipeline.cli.selection import job_of
 from mnist_pipeline.runtime.graph.code_versions import function_of
 from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.utils.printable import one_line
 
 EXAMPLE = "write for instance 'ops: {softmax_model: {config: {epochs: 40}}}'"
 MESSAGE_LENGTH = 600

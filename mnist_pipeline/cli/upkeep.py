@@ -1,81 +1,98 @@
-"""Upkeep of what is stored: whether it is whole, what it was made from, and which old runs may go."""
+"""`mnist-pipeline verify`, `lineage`, `prune` and `fetch`."""
 
 from __future__ import annotations
 
-import dagster as dg
+import contextlib
 
-from mnist_pipeline.cli.launch import PARTITIONED, LaunchError, asset_names, job_of, pictures_of, select_assets
-from mnist_pipeline.cli.project import EXPANDED_JOB, defs
-from mnist_pipeline.runtime.console import log_path
-from mnist_pipeline.runtime.graph import records
-from mnist_pipeline.runtime.graph.shards import FOLDS, digest
-from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
-from mnist_pipeline.runtime.storage import publication, storage
+import click
 
-NOT_MATERIALIZED = "not materialized"
+from mnist_pipeline.cli.errors import LaunchError, fail, fail_on
+from mnist_pipeline.cli.preparation import prepare
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.utils import machine
 
-
-def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
-    """Every asset and partition with its state: "ok", "not materialized", or what is wrong with what is stored."""
-    publication.forget()
-    graph = defs.resolve_asset_graph()
-    recorded = records.recorded_versions(instance)
-    rows = []
-    for key in graph.toposorted_asset_keys:
-        name = key.to_user_string()
-        if graph.get(key).is_partitioned:
-            faults = partition_faults(instance, key, thorough=True)
-            rows += [(storage.stored_key(name, each), fault or "ok") for each, fault in sorted(faults.items())]
-        elif key in graph.materializable_asset_keys:
-            state = storage_fault(key, recorded, thorough=True) or "ok"
-            if state == "missing" and name not in recorded:
-                if job_of(key) == EXPANDED_JOB:  # like partitions, told of once they are asked for
-                    continue
-                state = NOT_MATERIALIZED
-            rows.append((name, state))
-    return rows
+NAME_WIDTH = 22
+VERIFIED = "  {:<{width}} {}"
+LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
 
 
-def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str, str]]:
-    """Asset, data version, code version and run of an asset and all above it, raw files first.
+@click.command()
+def verify() -> None:
+    """Verify all that is stored against its checksums and Dagster's records; exit code 1 if anything is wrong."""
+    with machine.importing():
+        configured = prepare()
+        import dagster as dg
 
-    Raises
-    ------
-    LaunchError
-        If there is no such asset.
-    """
-    graph = defs.resolve_asset_graph()
-    if dg.AssetKey.from_user_string(name) not in graph.materializable_asset_keys:
-        raise LaunchError(f"{name!r} is not an asset; there are {asset_names(graph)}")
-    selected = select_assets(f'+key:"{name}"') | {dg.AssetKey.from_user_string(name)}
-    rows = []
-    keys = [key for key in graph.toposorted_asset_keys if key in selected and key in graph.materializable_asset_keys]
-    for key, found in records.origins(instance, keys).items():
-        if graph.get(key).partitions_def == FOLDS:
-            folds = FOLDS.get_partition_keys()
-            found["data_version"] = digest(records.versions_of_partitions(instance, key, folds))
-        data, code, run = (str(found[name] or "–") for name in ("data_version", "code_version", "run_id"))
-        rows.append((key.to_user_string(), data, code, run))
-    return rows
+        from mnist_pipeline.cli import inspection
+        from mnist_pipeline.runtime.storage import storage
+
+    stored = storage.current()
+    if holder := stored.holder():
+        click.echo(f"A run ({holder}) is writing here: what it writes may look unfinished.")
+    with dg.DagsterInstance.get() as instance:
+        rows = inspection.verify(instance)
+    width = max([NAME_WIDTH, *(len(name) for name, _ in rows)])
+    click.echo("\n".join(VERIFIED.format(name, state, width=width) for name, state in rows))
+    storages = storage.all_of_them()
+    leftovers = [] if holder else [each.prefix + name for each in storages for name in each.shelf.leftovers()]
+    for told, names in (
+        ("unfinished, of a killed run", leftovers),
+        ("of no asset, never read", [each.prefix + name for each in storages for name in each.shelf.strangers()]),
+    ):
+        click.echo("".join(f"  {name}: {told}\n" for name in names), nl=False)
+    wrong = [name for name, state in rows if state not in ("ok", inspection.NOT_MATERIALIZED)]
+    if wrong or leftovers:
+        count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"
+        fail(f"{count}; mend them with mnist-pipeline run --changed")
+    click.echo(f"All that is stored in {configured.storage} is whole.")
 
 
-def prune(instance: dg.DagsterInstance, keep: int) -> int:
-    """Delete all but the latest runs, and their logs; say how many went.
+@click.command()
+@click.argument("asset")
+def lineage(asset: str) -> None:
+    """Say what ASSET was made from: data and code versions up to the raw files' checksums."""
+    with machine.importing():
+        prepare()
+        import dagster as dg
 
-    A run that holds the latest materialization of an asset, or of a partition, stays: without it that would be
-    missing. So does the latest run of a partition that has none: it tells that the picture was tried.
-    """
-    graph = defs.resolve_asset_graph()
-    needed = {found["run_id"] for found in records.origins(instance, [*graph.materializable_asset_keys]).values()}
-    pictures = {picture for key in PARTITIONED for picture in instance.get_dynamic_partitions(pictures_of(key))}
-    had = records.runs_of_partitions(instance, sorted(pictures))
-    tried = {picture: runs[0].run_id for picture, runs in had.items() if runs}
-    for key in graph.materializable_asset_keys:
-        if graph.get(key).is_partitioned:
-            made = {name: event.run_id for name, event in records.latest_of_partitions(instance, key).items()}
-            needed |= {*(tried | made if key in PARTITIONED else made).values()}
-    old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id not in needed]
-    for run_id in old:
-        instance.delete_run(run_id)
-        log_path(run_id).unlink(missing_ok=True)
-    return len(old)
+        from mnist_pipeline.cli import inspection
+        from mnist_pipeline.runtime.storage import storage
+
+    with dg.DagsterInstance.get() as instance, fail_on(LaunchError):
+        rows = inspection.lineage(instance, asset)
+    width = max([NAME_WIDTH, *(len(name) for name, *_ in rows)])
+    click.echo(LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run", width=width))
+    for name, data_version, code_version, run_id in rows:
+        click.echo(LINEAGE_TABLE.format(name, data_version[:16], code_version, run_id[:8], width=width))
+    with contextlib.suppress(storage.StorageError):
+        prefix, separator, _ = asset.rpartition("/")
+        files = storage.read(f"{prefix}{separator}raw_mnist")
+        click.echo("\n".join(["", *(f"  {file['sha256']}  {file['name']}" for file in files.to_dict("records"))]))
+
+
+@click.command()
+@click.option("--keep", default=20, show_default=True, type=click.IntRange(min=0), help="Latest runs to keep.")
+def prune(keep: int) -> None:
+    """Delete old runs and their logs; results, and the runs that made them, stay."""
+    with machine.importing():
+        prepare()
+        import dagster as dg
+
+        from mnist_pipeline.cli import inspection
+
+    with dg.DagsterInstance.get() as instance:
+        click.echo(f"{inspection.prune(instance, keep)} runs deleted")
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+def fetch(name: str) -> None:
+    """Download the data set NAME by torchvision (fashion-mnist, kmnist, emnist-digits or qmnist); no run ever does."""
+    from mnist_pipeline.data import catalogue as data_sets
+    from mnist_pipeline.data.datasets import DatasetError
+
+    if name not in data_sets.KNOWN:
+        fail(f"{name!a} is not known by name; there are {', '.join(data_sets.KNOWN)}")
+    with fail_on(DatasetError):
+        data_sets.fetch(data_sets.KNOWN[name], settings.fetched(name))
+    click.echo(f"{data_sets.KNOWN[name].title} is in {settings.fetched(name)}: MNIST_PIPELINE_DATA_SETS={name}")

@@ -12,3 +12,8 @@ def printable(text: str) -> str:
     'two\\nlines, \\x1b[31mred'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(message: object) -> str:
+    """A message as a terminal can show it in one line, whatever it quotes."""
+    return printable(" ".join(str(message).split()))

@@ -20,8 +20,9 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from support.idx import encode_idx
 
-from mnist_pipeline.cli import configuration, launch
+from mnist_pipeline.cli import configuration, execution, selection, ui
 from mnist_pipeline.cli import main as cli
+from mnist_pipeline.cli.errors import LaunchError
 from mnist_pipeline.runtime import passwords, settings
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
 
@@ -323,8 +324,8 @@ def test_a_bad_run_configuration_is_one_launch_error_that_says_where_what_and_wh
     file = tmp_path / "run.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     before = time.process_time()
-    with pytest.raises(launch.LaunchError) as caught:
-        configuration.load_run_config(file, launch.select_assets("*"))
+    with pytest.raises(LaunchError) as caught:
+        configuration.load_run_config(file, selection.select_assets("*"))
     assert time.process_time() - before < 10
     message = str(caught.value)
     assert message.startswith(f"--config {file}: ")
@@ -362,7 +363,7 @@ def test_a_good_run_configuration_comes_back_as_it_was_written(
     monkeypatch.setenv("SOME_EPOCHS", "3")
     file = tmp_path / "run.yaml"
     file.write_bytes(content.encode())
-    assert configuration.load_run_config(file, launch.select_assets("*")) == {"loggers": {"console": {}}, **expected}
+    assert configuration.load_run_config(file, selection.select_assets("*")) == {"loggers": {"console": {}}, **expected}
 
 
 def test_a_variable_that_a_configuration_names_is_held_to_the_bounds(
@@ -371,8 +372,8 @@ def test_a_variable_that_a_configuration_names_is_held_to_the_bounds(
     monkeypatch.setenv("SOME_EPOCHS", "0")
     file = tmp_path / "run.yaml"
     file.write_text(_softmax("epochs: {env: SOME_EPOCHS}"))
-    with pytest.raises(launch.LaunchError, match=r"softmax_model\.config\.epochs is 0: "):
-        configuration.load_run_config(file, launch.select_assets("*"))
+    with pytest.raises(LaunchError, match=r"softmax_model\.config\.epochs is 0: "):
+        configuration.load_run_config(file, selection.select_assets("*"))
 
 
 @pytest.mark.parametrize(
@@ -391,8 +392,8 @@ def test_a_variable_that_a_configuration_names_is_held_to_the_bounds(
 def test_what_is_no_readable_file_is_told_at_once(make: Callable[[Path], None], told: str, tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     make(file)
-    with pytest.raises(launch.LaunchError, match=f"--config {file}: ({told})"):
-        configuration.load_run_config(file, launch.select_assets("*"))
+    with pytest.raises(LaunchError, match=f"--config {file}: ({told})"):
+        configuration.load_run_config(file, selection.select_assets("*"))
 
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -430,15 +431,15 @@ def test_any_run_configuration_is_accepted_or_one_launch_error(
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "run.yaml"
     file.write_bytes(content)
-    selected = launch.select_assets("*")
+    selected = selection.select_assets("*")
     try:
         config = configuration.load_run_config(file, selected)
-    except launch.LaunchError as error:
+    except LaunchError as error:
         message = str(error)
         assert message.startswith(f"--config {file}: ")
         assert message.isprintable()
     else:
-        launch.within(config, selected)
+        execution.within(config, selected)
 
 
 @pytest.mark.parametrize(
@@ -561,7 +562,7 @@ def test_an_address_that_others_reach_is_refused_without_a_password(host: str, s
 
 def test_an_address_that_others_reach_is_served_with_a_password(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[list[str]] = []
-    monkeypatch.setattr(cli, "_serve", lambda command: served.append(command) or 0)
+    monkeypatch.setattr(ui, "_serve", lambda command: served.append(command) or 0)
     hashed = CliRunner().invoke(cli.main, ["hash-password"], input="three pixels and a half\n" * 2).stdout.strip()
     monkeypatch.setenv("MNIST_PIPELINE_PASSWORD_HASH", hashed)
     result = CliRunner().invoke(cli.main, ["ui", "--host", "0.0.0.0", "--allowed-host", "digits.example.org"])

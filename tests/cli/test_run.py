@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
-from mnist_pipeline.cli import launch
 from mnist_pipeline.cli import main as cli
+from mnist_pipeline.cli import selection
 from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
 
-KEYS = sorted(key.to_user_string() for key in launch.select_assets("*"))
+KEYS = sorted(key.to_user_string() for key in selection.select_assets("*"))
 SHOWS_FIGURE = {
     "digit_images": "digits",
     "covariance": "covariance",

@@ -47,14 +47,15 @@ def _preload() -> None:
     import torch
 
     from mnist_pipeline.cli import (
-        launch,
-        upkeep,  # noqa: F401
+        execution,
+        inspection,  # noqa: F401
+        selection,
     )
     from mnist_pipeline.report import figures  # noqa: F401
 
     torch.set_num_threads(2)
-    launch.console_job()
-    launch.select_assets("*")
+    execution.console_job()
+    selection.select_assets("*")
     gc.collect()
     gc.freeze()
 

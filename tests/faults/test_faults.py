@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import dagster as dg
 import pytest
 
-from mnist_pipeline.cli.launch import select_assets
+from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.runtime.storage import publication
 from mnist_pipeline.runtime.storage.publication import Manifest
 from mnist_pipeline.runtime.storage.storage import Storage

@@ -23,7 +23,7 @@ from assets import automation
 from assets.automation import MAX_ATTEMPTS, MAX_RUNS, PARTITION_TAG, inbox_job, inbox_sensor
 from assets.definitions import defs
 from assets.serving import PICTURES, inbox_predictions
-from mnist_pipeline.cli import launch, upkeep
+from mnist_pipeline.cli import execution, inspection
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.recognition.pictures import ImageError
@@ -561,7 +561,7 @@ def test_what_is_said_of_a_picture_is_stored_with_its_contact_sheet_and_shown(
     with dg.DagsterInstance.get() as instance:
         assert execute(instance, key).success
         event = instance.get_latest_materialization_event(inbox_predictions.key)
-        rows = dict(upkeep.verify(instance))
+        rows = dict(inspection.verify(instance))
     table = storage.read("inbox_predictions", key)
     assert list(table["number"]) == [1]
     ((said,),) = storage.read("recognizer").read([Inbox(directory).read(key)])
@@ -599,7 +599,7 @@ def test_a_picture_that_fails_in_its_step_fails_alone_with_one_line_and_is_not_a
     Inbox(directory).accepted()[bad].write_bytes(b"changed")
     with dg.DagsterInstance.get() as instance:
         failed, succeeded = execute(instance, bad), execute(instance, good)
-        (line,) = launch.failures(failed)  # type: ignore[arg-type]
+        (line,) = execution.failures(failed)  # type: ignore[arg-type]
         assert tick(instance)[0] == []
     assert succeeded.success
     assert line.startswith(f"inbox_predictions failed: {Inbox(directory).accepted()[bad]} is not what was accepted")

@@ -38,8 +38,8 @@ moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-pipe
 
 from moto.s3.models import s3_backends  # noqa: E402
 
-from mnist_pipeline.cli import launch  # noqa: E402
 from mnist_pipeline.cli import main as cli  # noqa: E402
+from mnist_pipeline.cli import selection  # noqa: E402
 from mnist_pipeline.data.datasets import DigitSet  # noqa: E402
 from mnist_pipeline.runtime.graph import run_lock  # noqa: E402
 from mnist_pipeline.runtime.settings import PROJECT  # noqa: E402
@@ -49,7 +49,7 @@ from mnist_pipeline.runtime.ui import draw  # noqa: E402
 
 BUCKET = "results"
 ACCOUNT = "123456789012"
-KEYS = sorted(key.to_user_string() for key in launch.select_assets("*"))
+KEYS = sorted(key.to_user_string() for key in selection.select_assets("*"))
 PICTURES = {"matrix": b"\x89PNG a picture", "curve": b"\x89PNG another picture"}
 SECRET = "wJalrXUtnFEMI-not-a-real-secret"
 # What tells two runs over the same data apart: when and how fast they ran, and under which names.

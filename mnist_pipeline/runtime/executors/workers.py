@@ -30,7 +30,7 @@ R = TypeVar("R")
 MAX_ATTEMPTS = 3
 MIN_WORKERS = 2
 # What the server that workers are forked from has imported by then; none of it has threads that a fork would lose.
-PRELOADED = ["mnist_pipeline.cli.launch", "matplotlib.figure", "numba", "torch"]
+PRELOADED = ["mnist_pipeline.cli.execution", "matplotlib.figure", "numba", "torch"]
 END_SECONDS = 5
 REACH_SECONDS = 5
 LOCALHOST = "127.0.0.1"

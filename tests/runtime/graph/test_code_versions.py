@@ -17,8 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from assets import evaluation
-from mnist_pipeline.cli import launch
 from mnist_pipeline.cli import main as cli
+from mnist_pipeline.cli import project, selection
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.runtime.graph import code_versions
@@ -51,7 +51,7 @@ def versions(copy: Path) -> dict[str, str]:
 
 def test_every_asset_has_a_code_version(versions: dict[str, str]) -> None:
     assert all(len(version) == 16 for version in versions.values())
-    assert len(versions) == len(launch.defs.resolve_asset_graph().materializable_asset_keys)
+    assert len(versions) == len(project.defs.resolve_asset_graph().materializable_asset_keys)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_nothing_is_built_on_what_failed_a_check_that_stops_what_is_downstream(
 def test_a_rerun_with_equal_results_leaves_what_is_downstream_in_sync(own_copy: tuple[Path, Path]) -> None:
     assert _run("--select", "key:data_mean").exit_code == 0
     with dg.DagsterInstance.get() as instance:
-        assert not out_of_sync(instance, launch.defs).keys() & launch.select_assets("*")
+        assert not out_of_sync(instance, project.defs).keys() & selection.select_assets("*")
 
 
 def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tuple[Path, Path], tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_the_staleness_that_we_read_is_the_one_that_dagster_shows(own_copy: tupl
         instance.report_runless_asset_event(
             dg.AssetMaterialization("digit_images", tags={"dagster/data_version": "another"})
         )
-        stale = out_of_sync(instance, launch.defs)
+        stale = out_of_sync(instance, project.defs)
     named = {key.to_user_string(): reason for key, reason in stale.items()}
     assert set(named) >= {"harris_corners", "reconstructions"}
     assert "digit_images has a new version" in named["harris_corners"]

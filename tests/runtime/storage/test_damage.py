@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.cli.launch import select_assets
+from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.runtime.storage import publication
 from mnist_pipeline.runtime.storage.publication import Entry, Manifest
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError

@@ -1,0 +1,27 @@
+"""Errors that a command reports in one line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import NoReturn
+
+import click
+
+
+class LaunchError(ValueError):
+    """A run can't start as asked; the message names the argument, what is wrong and what to do."""
+
+
+@contextlib.contextmanager
+def fail_on(error: type[Exception]) -> Iterator[None]:
+    """End the command with the message of an error of that class."""
+    try:
+        yield
+    except error as caught:
+        fail(str(caught))
+
+
+def fail(message: str) -> NoReturn:
+    """End the command with a message and exit code 1."""
+    raise click.ClickException(message)

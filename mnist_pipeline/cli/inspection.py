@@ -1,0 +1,82 @@
+"""Upkeep of what is stored: whether it is whole, what it was made from, and which old runs may go."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from mnist_pipeline.cli.errors import LaunchError
+from mnist_pipeline.cli.project import EXPANDED_JOB, defs
+from mnist_pipeline.cli.selection import PARTITIONED, asset_names, job_of, pictures_of, select_assets
+from mnist_pipeline.runtime.console import log_path
+from mnist_pipeline.runtime.graph import records
+from mnist_pipeline.runtime.graph.shards import FOLDS, digest
+from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
+from mnist_pipeline.runtime.storage import publication, storage
+
+NOT_MATERIALIZED = "not materialized"
+
+
+def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    """Every asset and partition with its state: "ok", "not materialized", or what is wrong with what is stored."""
+    publication.forget()
+    graph = defs.resolve_asset_graph()
+    recorded = records.recorded_versions(instance)
+    rows = []
+    for key in graph.toposorted_asset_keys:
+        name = key.to_user_string()
+        if graph.get(key).is_partitioned:
+            faults = partition_faults(instance, key, thorough=True)
+            rows += [(storage.stored_key(name, each), fault or "ok") for each, fault in sorted(faults.items())]
+        elif key in graph.materializable_asset_keys:
+            state = storage_fault(key, recorded, thorough=True) or "ok"
+            if state == "missing" and name not in recorded:
+                if job_of(key) == EXPANDED_JOB:  # like partitions, told of once they are asked for
+                    continue
+                state = NOT_MATERIALIZED
+            rows.append((name, state))
+    return rows
+
+
+def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str, str]]:
+    """Asset, data version, code version and run of an asset and all above it, raw files first.
+
+    Raises
+    ------
+    LaunchError
+        If there is no such asset.
+    """
+    graph = defs.resolve_asset_graph()
+    if dg.AssetKey.from_user_string(name) not in graph.materializable_asset_keys:
+        raise LaunchError(f"{name!r} is not an asset; there are {asset_names(graph)}")
+    selected = select_assets(f'+key:"{name}"') | {dg.AssetKey.from_user_string(name)}
+    rows = []
+    keys = [key for key in graph.toposorted_asset_keys if key in selected and key in graph.materializable_asset_keys]
+    for key, found in records.origins(instance, keys).items():
+        if graph.get(key).partitions_def == FOLDS:
+            folds = FOLDS.get_partition_keys()
+            found["data_version"] = digest(records.versions_of_partitions(instance, key, folds))
+        data, code, run = (str(found[name] or "–") for name in ("data_version", "code_version", "run_id"))
+        rows.append((key.to_user_string(), data, code, run))
+    return rows
+
+
+def prune(instance: dg.DagsterInstance, keep: int) -> int:
+    """Delete all but the latest runs, and their logs; say how many went.
+
+    A run that holds the latest materialization of an asset, or of a partition, stays: without it that would be
+    missing. So does the latest run of a partition that has none: it tells that the picture was tried.
+    """
+    graph = defs.resolve_asset_graph()
+    needed = {found["run_id"] for found in records.origins(instance, [*graph.materializable_asset_keys]).values()}
+    pictures = {picture for key in PARTITIONED for picture in instance.get_dynamic_partitions(pictures_of(key))}
+    had = records.runs_of_partitions(instance, sorted(pictures))
+    tried = {picture: runs[0].run_id for picture, runs in had.items() if runs}
+    for key in graph.materializable_asset_keys:
+        if graph.get(key).is_partitioned:
+            made = {name: event.run_id for name, event in records.latest_of_partitions(instance, key).items()}
+            needed |= {*(tried | made if key in PARTITIONED else made).values()}
+    old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id not in needed]
+    for run_id in old:
+        instance.delete_run(run_id)
+        log_path(run_id).unlink(missing_ok=True)
+    return len(old)

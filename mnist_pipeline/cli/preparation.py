@@ -1,0 +1,75 @@
+"""What a command needs before it starts: valid settings, a writable storage and a Dagster instance."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from textwrap import shorten
+
+from mnist_pipeline.cli.errors import fail, fail_on
+from mnist_pipeline.runtime import database, settings
+from mnist_pipeline.runtime.storage import contents, files, locate
+
+INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
+
+
+def prepare() -> settings.Settings:
+    """Settings from the environment, with a storage that can be written and a Dagster instance."""
+    with fail_on(settings.SettingsError):
+        configured = settings.load()
+    for variable, root in (("MNIST_PIPELINE_STORAGE", configured.storage), ("DAGSTER_HOME", configured.dagster_home)):
+        try:
+            locate.at(str(root)).probe()
+        except OSError as error:
+            fail(f"storage {root} can't be written ({error.strerror}); point {variable} at a directory that can")
+        except contents.UnavailableError as error:
+            fail(f"{variable}: {error}")
+    with fail_on(database.DatabaseError):
+        database.require(configured)
+    _require_instance(_instance_file(configured))
+    os.environ["DAGSTER_HOME"] = str(configured.dagster_home)
+    settings.share_processors()
+    if configured.database:
+        os.environ[database.VARIABLE] = configured.database
+        database.make_tables(configured)
+    return configured
+
+
+def _instance_file(configured: settings.Settings) -> Path:
+    """The configuration of the Dagster instance, as the settings have it; one that was edited is held to them."""
+    file = configured.dagster_home / INSTANCE_FILE.name
+    default = INSTANCE_FILE.read_text(encoding="utf-8")
+    on_postgres = default.replace("SQLite under this directory", "PostgreSQL") + database.STORAGE
+    wanted, other = (on_postgres, default) if configured.database else (default, on_postgres)
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else other
+    except (OSError, ValueError):  # told as what is no configuration
+        return file
+    if text == other:
+        files.write(file, lambda opened: files.write_bytes(opened, wanted.encode()))
+    elif wrong := _contradiction(configured, text):
+        fail(f"{file}: {wrong}")
+    return file
+
+
+def _contradiction(configured: settings.Settings, text: str) -> str | None:
+    import yaml
+
+    try:
+        return database.contradiction(configured, text)
+    except (yaml.YAMLError, RecursionError, ValueError):  # told as what is no configuration
+        return None
+
+
+def _require_instance(file: Path) -> None:
+    """Hold the configuration of the Dagster instance, which users may edit, to what Dagster accepts."""
+    import yaml
+    from dagster import DagsterError
+    from dagster._check import CheckError
+    from dagster._core.instance.config import dagster_instance_config
+
+    try:
+        dagster_instance_config(str(file.parent))
+    except (CheckError, DagsterError, OSError, RecursionError, ValueError, yaml.YAMLError) as error:
+        told = shorten(str(error), 600)
+        fail(f"{file} is not a configuration of Dagster: {told}; correct it, or delete it to get the default back")

@@ -1,0 +1,84 @@
+"""`mnist-pipeline run`."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from pathlib import Path
+
+import click
+
+from mnist_pipeline.cli.errors import LaunchError, fail, fail_on
+from mnist_pipeline.cli.preparation import prepare
+from mnist_pipeline.runtime.executors import workers
+from mnist_pipeline.utils import machine
+from mnist_pipeline.utils.printable import printable
+
+GC_THRESHOLDS = (100_000, 50, 1_000)
+MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
+
+
+@click.command()
+@click.option(
+    "--select",
+    default="*",
+    metavar="SELECTION",
+    help="Assets to materialize, in Dagster's syntax: 'covariance', 'group:pca', '+key:cnn_model'; all by default.",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Run configuration, YAML, as in the launchpad of the UI.",
+)
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="Of these, only what is missing or out of sync (another code or upstream version), until nothing is.",
+)
+@click.option(
+    "--data-set",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only of this data set: 'mnist', or one that MNIST_PIPELINE_DATA_SETS names; may be repeated. "
+    "SELECTION is then written in plain keys. All data sets by default.",
+)
+def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...]) -> None:
+    """Materialize assets, and say where the report lies."""
+    with machine.importing():
+        configured = prepare()
+        with fail_on(workers.WorkerError):
+            workers.require(configured)
+        import dagster as dg
+
+        from mnist_pipeline.cli import configuration, execution, selection, summary, waves
+        from mnist_pipeline.runtime.graph import run_lock
+        from mnist_pipeline.runtime.storage import storage
+
+    machine.keep_freed_memory()
+    gc.set_threshold(*GC_THRESHOLDS)
+    with fail_on(LaunchError):
+        located = selection.select_data_sets(names)
+        selected = selection.select_assets(select, names)
+        run_config = configuration.load_run_config(config, selected)
+    with run_lock.turn(click.echo), dg.DagsterInstance.get() as instance, fail_on(LaunchError):
+        run_lock.end_leftovers(instance)
+        failures: list[str] = []
+        for runs in waves.waves(instance, selected, changed=changed):
+            click.echo(f"Materializing {waves.told(runs)} into {configured.storage}\n")
+            failures += execution.carry_out(instance, runs, run_config)
+            if failures and not waves.of_pictures(runs):  # nothing hangs on a picture
+                break
+        if failures:
+            fail("\n".join(failures))
+        if changed:
+            click.echo("Everything is in sync.")
+        tables = [(each, summary.model_rows(instance, each)) for each in located]
+    for each, rows in tables:
+        if rows:
+            heading = f"\n{printable(each.known.title)}" if len(tables) > 1 else ""
+            click.echo(f"{heading}\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"))
+            click.echo("\n".join(MODEL_TABLE.format(*row) for row in rows))
+        with contextlib.suppress(storage.StorageError):
+            click.echo(f"\nReport: {storage.current(each.prefix).path('evaluation_report')}")
