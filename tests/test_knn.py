@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mnist_pipeline.knn import KNNClassifier, vote
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[1] / "data"
 SEARCHES = ("pca", "brute", "kdtree")
 
 

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import DigitSet
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[1] / "data"
 TOLERANCE = 1e-9
 
 

@@ -20,7 +20,7 @@ from mnist_pipeline.data.deformations import Variation
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, recipe_named, train
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[1] / "data"
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
 HANDS = Variation(rotation=10, scale=0.1, shift=1, stroke=0.5, noise=0.2)
 

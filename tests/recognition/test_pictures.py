@@ -280,7 +280,9 @@ def test_a_damaged_file_is_read_or_refused(kind: str, written: np.ndarray, capfd
 
 def test_reading_pictures_starts_at_once() -> None:
     program = (
-        "import sys, mnist_pipeline.images; print(*{'torch', 'matplotlib', 'pandas', 'dagster'} & set(sys.modules))"
+        "import sys, mnist_pipeline.recognition.pictures
+"
+        "print(*{'torch', 'matplotlib', 'pandas', 'dagster'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
