@@ -280,8 +280,7 @@ def test_a_damaged_file_is_read_or_refused(kind: str, written: np.ndarray, capfd
 
 def test_reading_pictures_starts_at_once() -> None:
     program = (
-        "import sys, mnist_pipeline.recognition.pictures
-"
+        "import sys, mnist_pipeline.recognition.pictures\n"
         "print(*{'torch', 'matplotlib', 'pandas', 'dagster'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
