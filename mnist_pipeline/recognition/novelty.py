@@ -1,4 +1,4 @@
-"""Whether an image looks like a digit at all, whatever digit the models take it for."""
+"""Novelty detection: whether an image looks like any digit, independently of what the models read."""
 
 from __future__ import annotations
 
@@ -11,50 +11,51 @@ from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 
-POINT = 98.0  # percentile of the reference beyond which an image does not look like a digit
-ORDINARY = 50.0  # percentile up to which an image among others that are no digits still does
+POINT = 98.0  # above this percentile of the reference digits, an image does not look like a digit
+ORDINARY = 50.0  # the stricter percentile for images in a picture where most findings are not digits
 
 DIRECTIONS = 8
-CELLS = 5  # a side
+CELLS = 5  # per side
 SMOOTHING = 0.7  # standard deviation in pixels, before differences are taken
 NUM_COMPONENTS = 25  # of the subspace of a class
-IMAGES_PER_COMPONENT = 4  # at least, of the smallest class
-INK = 96  # grey level from which a pixel is ink, where holes and pieces are counted
+IMAGES_PER_COMPONENT = 4  # the minimum, in the smallest class
+INK = 96  # from this grey level on, a pixel counts as ink for pieces and holes
 EULER_WEIGHT = 0.1
-EULER_SPREAD = 0.4  # at least: digits of some classes nearly all have the same number
-NEGLIGIBLE = 1e-7  # weight of a pixel in another's surroundings, which are of weight 1
-BLOCK_ROWS = 1_024  # images that a thread takes at a time
+EULER_SPREAD = 0.4  # the minimum, because nearly all digits of some classes have the same Euler number
+NEGLIGIBLE = 1e-7  # smaller entries of the smoothing matrix, whose rows sum to 1, become 0
+BLOCK_ROWS = 1_024  # images per block of a thread
 
 
 class Novelty(NamedTuple):
-    """How far images are from the training digits of the nearest class, held against reference digits.
+    """Distance of images from the training digits of the nearest class, ranked among reference digits.
 
     Attributes
     ----------
     means : ndarray of shape (n_classes, 200), float32
-        Mean edges of the digits of a class.
+        Mean edge histogram of each class.
     components : ndarray of shape (n_classes, 200, n_components), float32
-        Leading principal components of its edges, as columns.
+        Leading principal components of the edge histograms of each class, as columns.
     residuals : ndarray of shape (n_classes, 2), float64
-        Mean and standard deviation of the logarithm of what those components leave of its digits.
+        Mean and standard deviation of the logarithm of the squared residual of the digits of each class.
     euler : ndarray of shape (n_classes, 2), float64
-        Mean and standard deviation of their number of pieces less holes.
+        Mean and standard deviation of the Euler number (pieces minus holes) of the digits of each class.
     reference : ndarray of shape (n_reference,), float64
         Scores of the reference digits, ascending.
 
     Notes
     -----
-    The reconstruction error of an image on the principal components of all digits says how much ink lies where ink
-    seldom is. Letters and scribbles have theirs where digits have it. What tells them apart is where strokes run in
-    which direction, so edges are compared instead of pixels: histograms of gradients [1]_, in eight directions and
-    5×5 overlapping cells, relative to all edges of the image, square roots taken, which makes Euclidean distances
-    Hellinger's [2]_. They change little with the pen and the contrast. The digits of a class lie near a subspace
-    of 25 dimensions [3]_; the score of an image for it is the logarithm of the squared distance from it, in standard
-    deviations from the mean of the class's own digits, plus a tenth of how far its Euler number (pieces less holes,
-    counted on 2×2 pixels [4]_) is from theirs: tangles have many holes, specks many pieces. The least score counts.
+    The PCA reconstruction error of an image measures how much ink lies where digits rarely have ink. Letters and
+    scribbles have their ink in the same places as digits; they differ in the direction of their strokes. Therefore the
+    score compares edges instead of pixels: histograms of gradients [1]_ in eight directions and 5×5 overlapping cells,
+    normalised by all edges of the image. The square roots of these shares turn Euclidean distances into Hellinger
+    distances [2]_, which depend little on the pen and the contrast. The digits of a class lie near a subspace of 25
+    dimensions [3]_. The score of an image for a class has two terms. The first is the logarithm of the squared distance
+    from the subspace, in standard deviations from the mean over the class's own digits. The second is a tenth of the
+    deviation of the Euler number (pieces minus holes, counted on 2×2 pixels [4]_): tangles have many holes, specks
+    many pieces. The score of an image is its lowest score over the classes.
 
-    Nothing here has seen what is no digit. The point is a percentile of reference digits, so the share of
-    them beyond it is known.
+    The method is fitted without any example of a non-digit. The threshold is a percentile of reference digits, so the
+    share of digits above it is known.
 
     References
     ----------
@@ -74,7 +75,7 @@ class Novelty(NamedTuple):
 
     @classmethod
     def fit(cls, train_images: np.ndarray, train_labels: np.ndarray, reference_images: np.ndarray) -> Novelty:
-        """Learn the classes from training digits, and the usual scores from digits that were not trained on.
+        """Fit the classes on training digits, and the usual scores on digits outside the training set.
 
         Parameters
         ----------
@@ -110,12 +111,12 @@ class Novelty(NamedTuple):
         return fitted._replace(reference=np.sort(fitted.score(reference_images)))
 
     def score(self, images: np.ndarray) -> np.ndarray:
-        """How unlike every class each image is, float64 (n,); about 0 for a usual digit of its class.
+        """Distance of each image from its nearest class, float64 (n,); about 0 for a typical digit of the class.
 
         Parameters
         ----------
         images : ndarray of shape (n, 28, 28), uint8
-            Light ink on 0, as `images.find_digits` gives them.
+            Light ink on 0, as `pictures.find_digits` returns them.
         """
         found, numbers = edges(images), euler_numbers(images)
         scores = np.full(len(images), np.inf)
@@ -130,12 +131,12 @@ class Novelty(NamedTuple):
         return percentile(self.score(images), self.reference)
 
     def looks_like_digit(self, images: np.ndarray) -> np.ndarray:
-        """Whether each image, seen by itself, looks like a digit, bool (n,)."""
+        """Whether each image looks like a digit, judged on its own, bool (n,)."""
         return np.asarray(self.percentile(images) <= POINT)
 
 
 def percentile(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The share of a reference, ascending, that lies below each value, 0–100, float64."""
+    """The percentage of an ascending reference below each value, 0–100, float64."""
     return np.asarray(100 * np.searchsorted(reference, values) / len(reference))
 
 
@@ -144,13 +145,14 @@ def looks_like_digit_in_picture(
 ) -> np.ndarray:
     """Whether each of the images found in one picture looks like a digit, bool (n,).
 
-    Noise and textures give many shapes, a few of which resemble a 1 or a 7, and stripes at the edge of a picture.
-    What the edge cuts is taken for no digit; and where most of what was found is none, the rest must be ordinary.
+    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7; they also produce stripes at the edge
+    of a picture. Therefore shapes that the edge cuts do not count as digits. If most shapes of a picture are not digits,
+    the others must reach the stricter percentile.
 
     Parameters
     ----------
     percentiles : ndarray of shape (n,)
-        As `Novelty.percentile` gives them.
+        As `Novelty.percentile` returns them.
     boxes : sequence of n tuples
         x, y, width and height of each in the picture.
     shape : tuple of int
@@ -163,7 +165,7 @@ def looks_like_digit_in_picture(
 
 
 def edges(images: np.ndarray) -> np.ndarray:
-    """Square roots of the shares of an image's edges by place and direction, float32 (n, 200).
+    """Square roots of the shares of an image's edges by cell and direction, float32 (n, 200).
 
     Parameters
     ----------
@@ -189,7 +191,7 @@ def edges(images: np.ndarray) -> np.ndarray:
 
 
 def euler_numbers(images: np.ndarray) -> np.ndarray:
-    """Pieces less holes of each image's ink, float64 (n,); pixels that touch at a corner belong together.
+    """Euler number, pieces minus holes, of each image's ink, float64 (n,), with 8-connected pixels.
 
     Parameters
     ----------
@@ -199,20 +201,20 @@ def euler_numbers(images: np.ndarray) -> np.ndarray:
 
     pixels, counts = read_only(images), np.empty((len(images), 3), np.int64)
     in_blocks(lambda block: quads(pixels[block], np.uint8(INK), counts[block]), len(images), BLOCK_ROWS)
-    # Gray: a quad with one pixel is an outer corner, with three an inner one, with two across a bridge.
+    # Gray: E = (Q1 − Q3 − 2 Qd) / 4, with quads of one pixel, of three pixels, and of two diagonal pixels.
     one, three, across = counts.T
     return np.asarray((one - three - 2 * across) / 4)
 
 
 def is_cut(boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]) -> np.ndarray:
-    """Whether the edge of a picture cuts what is in each box, bool (n,); not where the picture is cut to the box."""
+    """Whether the edge of the picture cuts each box, bool (n,); False if the box fills the whole picture."""
     x, y, width, height = np.array(boxes, np.intp).reshape(-1, 4).T
     near = np.array([x, y, shape[1] - x - width, shape[0] - y - height]) <= 1
     return np.asarray(near.any(axis=0) & ~near.all(axis=0))
 
 
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Smoothing S and difference D, (28, 28), and sums over overlapping cells, (5, 28), each applied from the left."""
+    """Smoothing S (28, 28), difference D (28, 28) and pooling into overlapping cells (5, 28), applied from the left."""
     places = np.arange(IMAGE_SIDE)
     smooth = np.exp(-0.5 * ((places - places[:, None]) / SMOOTHING) ** 2)
     smooth /= smooth.sum(axis=1).max()

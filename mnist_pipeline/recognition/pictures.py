@@ -1,7 +1,7 @@
-"""From a person's own picture to digits as MNIST's: what NIST and LeCun et al. did to make MNIST, done to any picture.
+"""From any picture to digits in MNIST's form, by the steps with which NIST and LeCun et al. made MNIST.
 
-`read` gives the upright grey picture; `find_digits` separates ink from paper, gathers strokes into digits in reading
-order, and brings each to 28×28. Nothing heavy is imported, so that a command that reads pictures starts at once.
+`read` returns the upright grey picture. `find_digits` separates ink from paper, groups strokes into digits in reading
+order, and scales each digit to 28×28. This module imports nothing heavy, so reading pictures starts fast.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from mnist_pipeline.utils.printable import printable
 Grey = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
-# Pillow imports all of its forty readers, unless those asked for are there.
+# Pillow imports all of its forty readers unless the requested ones are loaded already.
 FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format, "BMP", "GIF")
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"GIF8")
 MAX_PIXELS = 50_000_000
 MAX_FINDINGS = 256
-WORKING_PIXELS = 2_000_000  # strokes are looked for in a picture of at most so many pixels
-FAINTEST_INK = 0.1  # share of the paper's light that the faintest stroke takes
-DARKEST_PAPER = 0.35  # share of the brightest possible; in less light, differences are not magnified further
-COARSE_SIDE = 256  # the paper is looked for in a picture of at most so many pixels a side
+WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
+FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's light
+DARKEST_PAPER = 0.35  # share of full brightness; below it, contrast is not amplified further
+COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
 
 DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
-CENTRE = 14.5  # where MNIST has the centre of mass, from the edge: the middle of pixel 14
-STROKE_WIDTHS = (2.2, 3.4)  # pixels; four fifths of MNIST's training digits lie between 1.8 and 3.6
-CONTOUR_SIDE = 64  # the larger side of a digit when its outline is drawn
+CENTRE = 14.5  # distance of the centre of mass from the edge in MNIST: the middle of pixel 14
+STROKE_WIDTHS = (2.2, 3.4)  # pixels; in MNIST's training set, 80% of the digits are between 1.8 and 3.6
+CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 
 
 class ImageError(ValueError):
-    """A file is not a picture that can be read; the message names it, what is wrong and what to do.
+    """A file is not a readable picture; the message names the file, the problem and the remedy.
 
-    The message is one printable line whatever the name of the file: other characters are escaped.
+    The message is one printable line. Other characters, for example in the file name, are escaped.
     """
 
     def __init__(self, message: str) -> None:
@@ -59,7 +59,7 @@ class Found(NamedTuple):
     box : tuple of int
         x, y, width and height of its ink, in pixels of the upright picture.
     image : ndarray of shape (28, 28), uint8
-        The digit as MNIST has it: light ink on 0, within 20×20, its centre of mass in the middle.
+        The digit in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle.
     """
 
     box: tuple[int, int, int, int]
@@ -72,18 +72,18 @@ def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
     Parameters
     ----------
     source : Path or bytes
-        A file, or its content: PNG, JPEG, WebP, TIFF, BMP or GIF, the first picture of it. Transparency is taken for
-        paper.
+        A file, or its content: PNG, JPEG, WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read.
+        Transparent areas count as paper.
 
     Returns
     -------
     ndarray of shape (rows, columns)
-        uint8, or float32 in [0, 255] where the file has more than eight bits a pixel.
+        uint8, or float32 in [0, 255] if the file has more than eight bits per pixel.
 
     Raises
     ------
     ImageError
-        If there is no such file, or it is not such a picture, damaged, or larger than 50 megapixels.
+        If the file does not exist, is not a picture in one of these formats, is damaged, or exceeds 50 megapixels.
     """
     if isinstance(source, bytes):
         return _decoded(io.BytesIO(source), "the picture", len(source))
@@ -92,7 +92,7 @@ def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
 
 
 def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
-    """Find the digits of a picture in reading order, each brought to the form of MNIST's.
+    """Find the digits of a picture in reading order, and convert each to MNIST's form.
 
     Parameters
     ----------
@@ -102,14 +102,14 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     Returns
     -------
     list of Found
-        Lines from top to bottom, each from left to right; empty for blank paper. At most 256, the largest.
+        Lines from top to bottom, each line from left to right; empty for blank paper. At most the 256 largest.
 
     Notes
     -----
-    As MNIST was made [1]_, a digit is scaled by its aspect into 20×20 pixels, anti-aliased, and placed in 28×28 by its
-    centre of mass. Ink is told from paper by Otsu's threshold [2]_ with hysteresis [3]_, after the paper, as a grey
-    closing of the picture gives it, is divided out. Pens thinner or thicker than those that wrote MNIST are brought to
-    the nearest of its usual widths, by moving the outline.
+    As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and its centre of
+    mass is placed in the middle of 28×28. The brightness of the paper is estimated by a grey closing and divided out. Ink is then separated
+    from paper by Otsu's threshold [2]_ with hysteresis [3]_. Strokes thinner or thicker than MNIST's are brought to the
+    nearest of its usual widths by moving their outline.
 
     References
     ----------
@@ -135,7 +135,7 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Open a regular file; anything else is refused without waiting for it."""
+    """Open a regular file; refuse anything else without blocking."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError as error:
@@ -152,11 +152,11 @@ def _opened(path: Path) -> BinaryIO:
     raise ImageError(f"{path}: is not a regular file; save the picture as one")
 
 
-_pillow = threading.Lock()  # the filters of warnings belong to all threads
+_pillow = threading.Lock()  # warning filters are shared by all threads
 
 
 def _decoded(file: BinaryIO, name: str, size: int) -> NDArray[np.uint8] | Grey:
-    """Decode a picture; whatever goes wrong in the decoders of malformed files is an ImageError."""
+    """Decode a picture; every error of the decoders becomes an ImageError."""
     if size == 0:
         raise ImageError(f"{name}: is empty; save or copy the picture again")
     with _pillow, warnings.catch_warnings():
@@ -165,7 +165,7 @@ def _decoded(file: BinaryIO, name: str, size: int) -> NDArray[np.uint8] | Grey:
             with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
-                image.draft("L", None)  # a JPEG then decodes its brightness alone
+                image.draft("L", None)  # a JPEG then decodes its brightness only
                 image.load()
                 return _grey(_upright(image))
         except Exception as error:  # decoders raise anything from IndexError to struct.error
@@ -173,7 +173,7 @@ def _decoded(file: BinaryIO, name: str, size: int) -> NDArray[np.uint8] | Grey:
 
 
 def _complaint(error: Exception, file: BinaryIO) -> str:
-    """What is wrong with a file that did not decode, and what to do."""
+    """The problem with a file that did not decode, and the remedy."""
     if isinstance(error, Image.DecompressionBombError):
         return f"has more than {MAX_PIXELS // 1_000_000} megapixels; reduce the picture, or cut out the digits"
     file.seek(0)
@@ -184,10 +184,10 @@ def _complaint(error: Exception, file: BinaryIO) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF orientation says; one that can't be read says nothing."""
+    """Apply the EXIF orientation; ignore malformed EXIF data."""
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # malformed EXIF raises anything
+    except Exception:  # malformed EXIF data raises arbitrary errors
         return image
 
 
@@ -205,7 +205,7 @@ def _grey(image: Image.Image) -> NDArray[np.uint8] | Grey:
 
 
 def _stretched(levels: NDArray[np.float64]) -> Grey:
-    """Bring levels without a nominal range to [0, 255]; what is not a number is taken for the middle one."""
+    """Scale levels without a nominal range to [0, 255]; replace values that are not finite by the median."""
     finite = np.isfinite(levels)
     if not finite.any():
         return np.zeros(levels.shape, np.float32)
@@ -215,9 +215,10 @@ def _stretched(levels: NDArray[np.float64]) -> Grey:
 
 
 def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
-    """Put a picture with transparency on paper of the kind that its opaque part calls for.
+    """Blend a picture with transparency onto paper that suits its opaque part.
 
-    Strokes on nothing get paper unlike them. A card with round corners is paper already, and goes on.
+    Strokes on a transparent background get paper of the opposite brightness. An opaque card, for example one with round
+    corners, is paper already; its own colour continues.
     """
     grey, opacity = np.asarray(image.convert("RGB").convert("L")), np.asarray(image.getchannel("A"))
     opaque = opacity > 127
@@ -235,7 +236,7 @@ def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
-    """A 28×28 picture that has been brought to MNIST's form before is left as it is."""
+    """Return a 28×28 picture that is in MNIST's form already, unchanged; None for any other picture."""
     if picture.shape != (IMAGE_SIDE, IMAGE_SIDE):
         return None
     levels = np.rint(picture).astype(np.uint8)
@@ -260,15 +261,15 @@ def _resized(picture: Grey, shape: tuple[int, ...], kernel: Image.Resampling = I
 
 
 def _ink(grey: Grey) -> tuple[Grey, Grey]:
-    """How much darker than the paper around it each pixel is, as a share of the paper's light; and that light.
+    """Ink at each pixel, as the share of the paper's light that is missing, and the light of the paper.
 
-    On dark paper, how much lighter.
+    On dark paper, ink is the excess of light instead.
     """
     light = grey / 255
     coarse = _reduced(light, max(1, round(max(grey.shape) / COARSE_SIDE)))
     if not _ink_is_dark(coarse):
         light, coarse = 1 - light, 1 - coarse
-    # The window of the closing must hold the widest stroke, and no more of a shadow than it has to.
+    # The window must be wider than the widest stroke, and no wider than necessary, so that it follows shadows.
     window = max(3, round(0.3 * min(coarse.shape)))
     first = _contrast(_closing(coarse, window), coarse)
     strokes = np.pad(first > _otsu(first[first > 0.05]), 1)
@@ -281,7 +282,10 @@ def _ink(grey: Grey) -> tuple[Grey, Grey]:
 
 
 def _paper(grey: Grey, window: int) -> Grey:
-    """Light of the paper: the mean of what a closing, which is too light where there is noise, tells from ink."""
+    """Light of the paper: the local mean of the pixels that a grey closing classifies as blank.
+
+    The closing itself is too light where there is noise.
+    """
     closed = _closing(grey, window)
     contrast = _contrast(closed, grey)
     middle = np.median(contrast)
@@ -292,10 +296,11 @@ def _paper(grey: Grey, window: int) -> Grey:
 
 
 def _ink_is_dark(grey: Grey) -> bool:
-    """Ink covers less than half of its surroundings, so deviations from their mean are skewed to its side.
+    """Whether ink is darker than paper.
 
-    Surroundings of the size at which this shows most: small ones for thin strokes, on a sheet that is not all there is
-    to see, large ones for a digit that fills the picture.
+    Ink covers less than half of its surroundings, so the deviations from the local mean are skewed towards the ink. Of
+    several window sizes, the one with the largest skew decides: small windows for thin strokes, large windows for a
+    digit that fills the picture.
     """
     skews = []
     for share in (24, 12, 6, 3):
@@ -306,19 +311,19 @@ def _ink_is_dark(grey: Grey) -> bool:
 
 
 def _closing(grey: Grey, window: int) -> Grey:
-    """Grey closing: dark strokes narrower than the window take the level around them."""
+    """Grey closing: dark strokes narrower than the window take the level of their surroundings."""
     extended = np.pad(grey, window, mode="edge")
     closed = ndimage.minimum_filter(ndimage.maximum_filter(extended, window), window)
     return closed[window:-window, window:-window]
 
 
 def _contrast(paper: Grey, grey: Grey) -> Grey:
-    """Share of the paper's light that is missing: light multiplies what it falls on."""
+    """Share of the paper's light that is missing; a share, because illumination is multiplicative."""
     return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 
 
 def _otsu(values: Grey) -> float:
-    """Threshold that leaves two classes of the smallest variance within them; 1 without any values."""
+    """Threshold with the smallest variance within the two classes; 1 if there are no values."""
     if values.size == 0:
         return 1.0
     counts, edges = np.histogram(values, 128, (0, 1))
@@ -328,17 +333,17 @@ def _otsu(values: Grey) -> float:
     total = np.cumsum(counts * centres)
     between = np.divide((total[-1] * below - total * below[-1]) ** 2, below * above, where=below * above > 0,
                         out=np.zeros(len(counts)))  # fmt: skip
-    # Several thresholds are as good where nothing lies between the classes.
+    # If no value lies between the classes, several thresholds are equally good.
     return float(edges[1:][between >= between.max() * (1 - 1e-9)].mean())
 
 
 def _stroke_width(depths: Grey) -> float:
-    """Mean width of strokes from the depths of their pixels: across a strip of width w their mean is (w + 2) / 4."""
+    """Mean stroke width from the depths of the pixels: a strip of width w has a mean depth of (w + 2) / 4."""
     return max(1.0, 4 * float(depths.mean()) - 2)
 
 
 def _without_ruling(ink: Grey) -> Grey:
-    """Take printed lines off the paper, horizontal and vertical ones, and leave what is written over them."""
+    """Remove printed horizontal and vertical lines, and keep the strokes written over them."""
     noise = max(0.025, _noise(ink))
     thickest = 3 + max(ink.shape) // 100
     limits = [_line_limit(ink, noise, thickest), _line_limit(ink.T, noise, thickest).T]
@@ -346,16 +351,16 @@ def _without_ruling(ink: Grey) -> Grey:
     kept = np.where(lines[0] | lines[1], np.minimum(ink, 0), ink)
     result = kept
     for line, window in zip(lines, ((thickest + 4, 1), (1, thickest + 4))):
-        if line.any():  # a stroke on both sides of a line goes on under it
+        if line.any():  # a stroke on both sides of a line continues under it
             under = ndimage.grey_closing(kept, window, mode="nearest")
             result = np.where(line, np.maximum(result, np.minimum(ink, under)), result)
     return result
 
 
 def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
-    """Ink that is a line's at most, at each pixel of a thin line from the left edge to the right, elsewhere none.
+    """The most ink that a printed line explains, at each pixel of a thin line across the whole width; −∞ elsewhere.
 
-    Lines turn by less than 1 in 16.
+    Lines have a slope of less than 1 in 16.
     """
     piece = 4 if max(ink.shape) > 200 else 2
     rows, blocks = len(ink), ink.shape[1] // (4 * piece)
@@ -363,7 +368,7 @@ def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
     none = np.full(ink.shape, -np.inf, ink.dtype)
     if not blocks:
         return none
-    # Of the four pieces of a block the second weakest: a line fills them all, a stroke across it one or two.
+    # The second weakest of the four pieces of a block: a line fills all four, a crossing stroke one or two.
     pieces = ink[:, first : first + blocks * 4 * piece].reshape(rows, -1, piece).mean(axis=2)
     pieces = ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, blocks, 4)
     strength = _line_strength(np.sort(pieces, axis=2)[:, :, 1], 1.2 * noise, thickest)
@@ -375,10 +380,10 @@ def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
 
 
 def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
-    """Median level of the line through each cell, 0 where there is none.
+    """Median level of the line through each cell, 0 where there is no line.
 
-    A line is a path from the first column to the last, one cell a column, nearly all of them above the faintest level.
-    It may come in and leave over the first and the last row.
+    A line is a path from the first column to the last, one cell per column, with nearly all cells above the faintest
+    level. It may enter and leave through the first and the last row.
     """
     level = np.pad(level, ((1, 1), (0, 0)))
     rows, columns = level.shape
@@ -397,7 +402,7 @@ def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
 
 
 def _paths(present: Mask, gain: Grey) -> NDArray[np.intp]:
-    """Rows of the best paths to each row of the last column, (n, columns), of those nearly all of which is present."""
+    """Rows of the best path to each row of the last column, (n, columns), if 80% of its cells are present."""
     rows, columns = present.shape
     best, came = np.where(present[:, 0], gain[:, 0], -columns), np.zeros((columns, rows), np.intp)
     for j in range(1, columns):
@@ -415,11 +420,11 @@ def _paths(present: Mask, gain: Grey) -> NDArray[np.intp]:
 
 
 def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
-    """Label connected strokes, 0 elsewhere: weak ink counts where it belongs to strong ink."""
+    """Label connected strokes, 0 elsewhere; weak ink counts where it is connected to strong ink."""
     light = np.maximum(paper, DARKEST_PAPER)
-    for blur in (0.7, 1.5):  # as little as the noise allows
+    for blur in (0.7, 1.5):  # as little blur as the noise allows
         smooth = ndimage.gaussian_filter(ink, blur)
-        # The camera's noise is as strong in a shadow as in the light.
+        # The camera's noise is equally strong in shadow and in light.
         noise = 6 * _noise(smooth * light) / light
         if noise.max() < 1.5 * FAINTEST_INK:
             break
@@ -427,20 +432,20 @@ def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
     high = np.maximum(floor, 0.8 * _otsu(smooth[smooth > floor]))
     labels, count = ndimage.label(smooth > 0.5 * high, np.ones((3, 3)))
     strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
-    # What covers three corners of the picture is the table around the paper.
+    # A region in three corners of the picture is the table around the paper.
     corners = np.bincount(labels[[0, 0, -1, -1], [0, -1, 0, -1]], minlength=count + 1)
     strong[(np.arange(count + 1) == 0) | (corners >= 3)] = False
     return np.where(strong, np.cumsum(strong), 0).astype(np.int32)[labels]
 
 
 def _noise(ink: Grey) -> float:
-    """Standard deviation of the noise: ink is above the paper's level, 0, so what is below is noise."""
+    """Standard deviation of the noise, from the pixels below the paper's level of 0, which hold no ink."""
     below, far_below = np.percentile(ink[::2, ::2], (16, 2))
     return -float(min(below, far_below / 2))
 
 
 class Glyph(NamedTuple):
-    """Strokes that belong together, by their labels, and their bounding box in pixels of the working picture."""
+    """The labels of strokes that belong together, and their bounding box in pixels of the working picture."""
 
     labels: NDArray[np.intp]
     x: int
@@ -450,12 +455,12 @@ class Glyph(NamedTuple):
 
 
 def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
-    """Gather strokes into digits, and drop specks."""
+    """Group strokes into digits, and drop specks."""
     slices = ndimage.find_objects(strokes)
     boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.intp).reshape(-1, 4)
     sizes = _sizes(boxes)
     largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
-    # Half of all the length of strokes is in strokes of at least this size: specks don't pull it down.
+    # Strokes of at least this size make up half of the total length, so specks do not lower it.
     typical = (
         float(sizes[largest][np.searchsorted(np.cumsum(sizes[largest]), sizes[largest].sum() / 2)])
         if len(sizes)
@@ -472,7 +477,7 @@ def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
             glyphs = np.vstack([glyphs, box])
     width, height = (glyphs[:, 2:] - glyphs[:, :2]).T
     smallest = max(6.0, 0.3 * typical, 0.012 * max(strokes.shape))
-    kept = np.flatnonzero((np.maximum(width, height) >= smallest) & (width < 6 * height))  # a dash is no digit
+    kept = np.flatnonzero((np.maximum(width, height) >= smallest) & (width < 6 * height))  # dashes are not digits
     kept = kept[np.argsort(-_sizes(glyphs)[kept], kind="stable")][:MAX_FINDINGS]
     return [
         Glyph(largest[owners == i] + 1, int(left), int(top), int(right - left), int(bottom - top))
@@ -486,7 +491,7 @@ def _sizes(boxes: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) -> Mask:
-    """To which digits a smaller stroke belongs: as a fragment beside, above or below, or as a second stroke."""
+    """Which digits a smaller stroke belongs to, as a fragment next to, above or below them, or as a second stroke."""
     width, height = box[2:] - box[:2]
     widths = glyphs[:, 2] - glyphs[:, 0]
     overlap = np.minimum(box[2], glyphs[:, 2]) - np.maximum(box[0], glyphs[:, 0])
@@ -499,7 +504,7 @@ def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) ->
 
 
 def _reading_order(glyphs: list[Glyph]) -> list[Glyph]:
-    """Lines from top to bottom, each from left to right. A line goes on where heights overlap."""
+    """Sort digits by lines from top to bottom, and from left to right; digits of a line overlap in height."""
     lines: list[list[Glyph]] = []
     for glyph in sorted(glyphs, key=lambda glyph: glyph.x):
         overlaps = [
@@ -515,7 +520,7 @@ def _reading_order(glyphs: list[Glyph]) -> list[Glyph]:
 
 
 def _box(glyph: Glyph, factor: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """A box in pixels of the picture before it was reduced."""
+    """Bounding box in pixels of the original picture."""
     x, y = factor * glyph.x, factor * glyph.y
     return x, y, min(factor * glyph.width, shape[1] - x), min(factor * glyph.height, shape[0] - y)
 
@@ -526,11 +531,11 @@ def _extent(mask: Mask) -> tuple[int, int, int, int]:
 
 
 def _normalized(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """Scale a digit by its aspect into 20×20, and place it in 28×28 by its centre of mass."""
+    """Scale a digit into 20×20 with its aspect kept, and centre it in 28×28 by its centre of mass."""
     outline = _outline(glyph, ink, strokes)
     inside = outline < 0
     side, stroke = max(_extent(inside)[2:]), _stroke_width(0.5 - outline[inside])
-    # Moved outwards by d, the outline has a stroke of (stroke + 2 d) · 20 / (side + 2 d) pixels of 28×28.
+    # With the outline moved outwards by d, the stroke has (stroke + 2 d) · 20 / (side + 2 d) pixels of the 28×28.
     wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
     moved = max((wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE)), -stroke / 4)
     levels = np.clip(0.5 + moved - outline, 0, 1)
@@ -547,7 +552,7 @@ def _normalized(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[
 
 
 def _outline(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> Grey:
-    """Signed distance to the outline of a digit in pixels, negative in the ink, its larger side about 64 pixels."""
+    """Signed distance to the outline of a digit, negative inside the ink; the larger side has about 64 pixels."""
     margin = 2
     rows = slice(max(0, glyph.y - margin), glyph.y + glyph.height + margin)
     columns = slice(max(0, glyph.x - margin), glyph.x + glyph.width + margin)
