@@ -8,7 +8,7 @@ import pandas as pd
 
 from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
-from mnist_pipeline.evaluation import MODEL_TITLES, Comparison, Evaluation
+from mnist_pipeline.evaluation import Comparison, Evaluation
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.records import Neighbors, Predictions
 from mnist_pipeline.runtime.graph import data_sets
@@ -16,9 +16,6 @@ from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exac
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 GROUP = "evaluation"
-# What each model has reached on MNIST with every seed tried, with room for the spread between seeds. Another
-# data set has no such history: there a model must be surely better than naming the most frequent class.
-MNIST_FLOORS = {"knn": 0.97, "softmax": 0.915, "mlp": 0.9775, "cnn": 0.99}
 EVALUATED = {
     "counts_add_up": "Each test image is in one cell of the confusion matrix; a difference means lost or doubled ones.",
     "accuracy_above_floor": "A model below its floor is broken or mistrained, and is not promoted.",
@@ -30,7 +27,7 @@ ACROSS = "data_set_comparison"
 
 
 def _evaluation_asset(model: str) -> dg.AssetsDefinition:
-    title = MODEL_TITLES[model]
+    title = MODELS[model].title
 
     @dg.asset(
         name=f"{model}_evaluation",
@@ -85,7 +82,7 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
 def above_floor(model: str, found: Evaluation) -> Measured:
     """Hold a model to its floor."""
     frequent = max(sum(row) for row in found.confusion_matrix) / found.total
-    return held_to_floor(found.accuracy, found.interval[0], MNIST_FLOORS[model], frequent)
+    return held_to_floor(found.accuracy, found.interval[0], MODELS[model].mnist_floor, frequent)
 
 
 def held_to_floor(accuracy: float, low: float, known: float, frequent: float) -> Measured:
@@ -134,7 +131,7 @@ def model_comparison(
         )
     best = next(iter(comparison.models))
     below = sum(not above_floor(model, found).passed for model, found in evaluations.items())
-    titled = {MODEL_TITLES[model]: found for model, found in evaluations.items()}
+    titled = {MODELS[model].title: found for model, found in evaluations.items()}
     return result(
         comparison,
         f"best is {best}; {len(comparison.missed_by_all)} digits missed by all",

@@ -11,12 +11,6 @@ from scipy.special import bdtr, ndtri
 
 CONFIDENCE = 0.95
 NUM_BINS = 15
-MODEL_TITLES = {
-    "knn": "k-nearest neighbours",
-    "softmax": "Softmax regression",
-    "mlp": "Multi-layer perceptron",
-    "cnn": "Convolutional network",
-}
 
 
 @dataclass(frozen=True)

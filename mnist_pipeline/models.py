@@ -1,17 +1,268 @@
-"""The table of models."""
+"""The table of models: one entry per model, and everything else iterates over it.
 
-from collections.abc import Mapping
-from typing import Any
+An entry names modules instead of importing them, so that reading the table stays quick and a command that answers
+one picture imports only what answering takes. `docs/add-a-model.md` adds an entry step by step.
+"""
 
-MODELS = {
-    "knn": ("knn_index", "knn_predictions"),
-    "softmax": ("softmax_model", "softmax_predictions"),
-    "mlp": ("mlp_model", "mlp_predictions"),
-    "cnn": ("cnn_model", "cnn_predictions"),
-}
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+
+State = Mapping[str, np.ndarray]
 
 
-def model_seconds(origins: Mapping[str, Mapping[str, Any]], model: str) -> float | None:
-    """Seconds that training and prediction of a model took, None where a step left none."""
-    parts = [origins[asset]["seconds"] for asset in MODELS[model]]
+class Answer(NamedTuple):
+    """What a model says of some images.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_images,), integers
+    probabilities : ndarray of shape (n_images, n_classes)
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A keyword argument of a model's `fit` that a run can configure: its default, its range, and what it does."""
+
+    default: float
+    low: float
+    high: float
+    description: str
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """What the course notebook of 2019 printed for the model, None if no figure is on record, and how it trained."""
+
+    accuracy: float | None
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """An entry of the table.
+
+    Attributes
+    ----------
+    name : str
+        Begins the names of the model's assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`.
+    title, phrase, short_title : str
+        As a heading ("Convolutional network"), within a sentence ("the convolutional network"), and where there is
+        little room ("CNN").
+    color, marker : str
+        Of the model in every figure: a hue of `report.figures.style.COLORS`, a marker of Matplotlib.
+    mnist_floor : float
+        The accuracy that the model has reached on MNIST with every seed tried, with room for the spread between
+        seeds. Below it, its check fails and it is not promoted.
+    method : str
+        The module that implements the model, see Notes.
+    reader : str, default=method
+        The module whose `reader(model, predictions)` returns a function from images to labels for many images at
+        once. Without one, `answer` reads them.
+    training_asset : str, default="train_digits"
+        The asset with the images and labels that the model is fitted on.
+    model_asset : str, default="NAME_model"
+        The asset that stores the fitted model.
+    group : str, default=name
+        The asset group of the model and its predictions.
+    summary : str
+        A sentence on the model for the descriptions of its assets.
+    settings : mapping from name to Setting
+        The configuration of `NAME_model`, passed to `fit` by keyword.
+    has_own_assets : bool
+        Whether a module of `assets` defines `NAME_model` and `NAME_predictions`. If not, they are made from the entry.
+    has_learning_curves : bool
+        Whether the stored model records loss and accuracy per epoch, which the report draws.
+    section, section_title : str, default=name, title
+        The section of the report: its template is `SECTION.html.j2`, or `model.html.j2` if there is no such file.
+        Models of the same section share it.
+    notebook : Notebook, optional
+        What the report compares the model with.
+
+    Notes
+    -----
+    The method module has these functions, of which only the first two are needed for a model without assets of its
+    own:
+
+    - `fit(images, labels, **settings)`: the fitted model as a dict of arrays. If it has a parameter `seed`, it gets
+      the seed of the run.
+    - `predict_probabilities(state, images)`: class probabilities, shape (n_images, n_classes).
+    - `answer(state, images)`: an `Answer`, where the label is not simply the most probable class.
+    - `state(model, predictions, seed)`: the arrays to answer from, where they are not the stored model itself.
+
+    `predict` runs `answer` or `predict_probabilities`: neither they nor the module may import Dagster, torch or
+    Matplotlib.
+    """
+
+    name: str
+    title: str
+    phrase: str
+    short_title: str
+    color: str
+    marker: str
+    mnist_floor: float
+    method: str
+    reader: str = ""
+    training_asset: str = "train_digits"
+    model_asset: str = ""
+    group: str = ""
+    summary: str = ""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    has_own_assets: bool = False
+    has_learning_curves: bool = False
+    section: str = ""
+    section_title: str = ""
+    notebook: Notebook | None = None
+
+    def __post_init__(self) -> None:
+        defaults = {
+            "reader": self.method,
+            "model_asset": f"{self.name}_model",
+            "group": self.name,
+            "section": self.name,
+            "section_title": self.title,
+        }
+        for name, default in defaults.items():
+            object.__setattr__(self, name, getattr(self, name) or default)
+
+    @property
+    def predictions_asset(self) -> str:
+        """The asset that stores the predictions of the test images."""
+        return f"{self.name}_predictions"
+
+    @property
+    def evaluation_asset(self) -> str:
+        """The asset that stores the evaluation of those predictions."""
+        return f"{self.name}_evaluation"
+
+    def state(self, model: Any, predictions: Any, seed: int = 0) -> dict[str, np.ndarray]:
+        """The arrays that the model answers from.
+
+        Parameters
+        ----------
+        model, predictions
+            The values of the model's two assets.
+        seed : int, default=0
+            Of whatever is drawn at random.
+        """
+        make = getattr(import_module(self.method), "state", None)
+        return dict(model if make is None else make(model, predictions, seed))
+
+    def answer(self, state: State, images: np.ndarray) -> Answer:
+        """What the model says of some images.
+
+        Parameters
+        ----------
+        state : mapping from name to ndarray
+            As `state` returns it.
+        images : ndarray of shape (n_images, 28, 28), uint8
+        """
+        method = import_module(self.method)
+        if hasattr(method, "answer"):
+            return Answer(*method.answer(state, images))
+        probabilities = method.predict_probabilities(state, images)
+        return Answer(probabilities.argmax(axis=1), probabilities)
+
+    def label_reader(self, model: Any, predictions: Any) -> Callable[[np.ndarray], np.ndarray]:
+        """A function from many images to their labels, read exactly as the predictions were.
+
+        Parameters
+        ----------
+        model, predictions
+            The values of the model's two assets.
+        """
+        make = getattr(import_module(self.reader), "reader", None)
+        if make is not None:
+            reader: Callable[[np.ndarray], np.ndarray] = make(model, predictions)
+            return reader
+        state = self.state(model, predictions)
+        return lambda images: self.answer(state, images).labels
+
+
+# Hues: M. A. Petroff, "Accessible color sequences for data visualization", 2021.
+_ENTRIES = (
+    Model(
+        name="knn",
+        title="k-nearest neighbours",
+        phrase="k-nearest neighbours",
+        short_title="k-NN",
+        color="#3f90da",
+        marker="o",
+        mnist_floor=0.97,
+        method="mnist_pipeline.knn",
+        model_asset="knn_index",
+        has_own_assets=True,
+        section_title="Nearest neighbours",
+        notebook=Notebook(0.5543, "k = 3, a k-d tree over unsigned bytes"),
+    ),
+    Model(
+        name="softmax",
+        title="Softmax regression",
+        phrase="softmax regression",
+        short_title="softmax",
+        color="#ffa90e",
+        marker="s",
+        mnist_floor=0.915,
+        method="mnist_pipeline.softmax",
+        has_own_assets=True,
+        has_learning_curves=True,
+        notebook=Notebook(0.9198, "20 epochs of SGD, one image an update, learning rate 0.001"),
+    ),
+    Model(
+        name="mlp",
+        title="Multi-layer perceptron",
+        phrase="the multi-layer perceptron",
+        short_title="MLP",
+        color="#bd1f01",
+        marker="v",
+        mnist_floor=0.9775,
+        method="mnist_pipeline.inference",
+        reader="mnist_pipeline.training",
+        group="networks",
+        has_own_assets=True,
+        has_learning_curves=True,
+        section="networks",
+        section_title="The networks",
+        notebook=Notebook(None, "5 epochs of Adam, batches of 64, learning rate 0.0005"),
+    ),
+    Model(
+        name="cnn",
+        title="Convolutional network",
+        phrase="the convolutional network",
+        short_title="CNN",
+        color="#94a4a2",
+        marker="^",
+        mnist_floor=0.99,
+        method="mnist_pipeline.inference",
+        reader="mnist_pipeline.training",
+        group="networks",
+        has_own_assets=True,
+        has_learning_curves=True,
+        section="networks",
+        section_title="The networks",
+        notebook=Notebook(0.9912, "5 epochs of Adam, batches of 64, learning rate 0.001"),
+    ),
+)
+MODELS: Mapping[str, Model] = {model.name: model for model in _ENTRIES}
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def number_in_words(count: int) -> str:
+    """A small number as a word, a larger one in digits."""
+    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
+
+
+def model_seconds(origins: Mapping[str, Mapping[str, Any]], name: str) -> float | None:
+    """Seconds that fitting and prediction of a model took, None if one of the two is not recorded."""
+    model = MODELS[name]
+    parts = [origins[asset]["seconds"] for asset in (model.model_asset, model.predictions_asset)]
     return None if None in parts else round(sum(parts), 3)

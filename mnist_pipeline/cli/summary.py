@@ -17,7 +17,8 @@ def model_rows(instance: dg.DagsterInstance, located: data_sets.Located) -> list
         comparison: Comparison = storage.current(located.prefix).read("model_comparison")
     except storage.StorageError:
         return []
-    steps = origins(instance, [located.key(step) for pair in MODELS.values() for step in pair])
+    timed = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
+    steps = origins(instance, [located.key(asset) for asset in timed])
     found = {key.path[-1]: told for key, told in steps.items()}
     rows = []
     for model, figures in comparison.models.items():

@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer
 
 MAX_PICTURES = 20  # on a sheet; further ones are counted
 MAX_DIGITS = 120  # on a sheet, shared among its pictures; further ones are counted
-SHORT_NAMES = {"knn": "k-NN", "softmax": "softmax", "mlp": "MLP", "cnn": "CNN"}
 
 # The light palette of the report.
 INK, SOFT, PAPER, CARD, LINE, ACCENT = "#24292f", "#57606a", "#ffffff", "#f6f8fa", "#d0d7de", "#0a58ca"
@@ -172,7 +172,7 @@ def _draw_row(
     pen.text((NUMBER, middle), str(number), ACCENT if said.looks_like_digit else WARNING, _font(NORMAL), anchor="lm")
     _paste(sheet, reading.image, (SEEN, inner))
     pen.text((ANSWER, middle), str(said.digit), color, _font(LARGE), anchor="lm")
-    pen.text((ANSWER + 36, middle - 9), SHORT_NAMES[said.champion], SOFT, _font(SMALL), anchor="lm")
+    pen.text((ANSWER + 36, middle - 9), MODELS[said.champion].short_title, SOFT, _font(SMALL), anchor="lm")
     pen.text((ANSWER + 36, middle + 9), percent(said.probability), INK, _font(NORMAL), anchor="lm")
     _draw_others(pen, inner, said)
     for i, near in enumerate(said.neighbors):
@@ -186,7 +186,7 @@ def _draw_others(pen: ImageDraw.ImageDraw, top: int, said: Recognition) -> None:
     others = [(model, digit) for model, digit in said.digits.items() if model != said.champion]
     for i, (model, digit) in enumerate(others):
         y = top + SIDE * (2 * i + 1) // (2 * len(others))
-        pen.text((OTHERS, y), SHORT_NAMES[model], SOFT, _font(SMALL), anchor="lm")
+        pen.text((OTHERS, y), MODELS[model].short_title, SOFT, _font(SMALL), anchor="lm")
         told = f"{digit}   {percent(float(said.probabilities[model][digit]))}"
         pen.text((OTHERS + 54, y), told, INK if digit == said.digit else WARNING, _font(SMALL), anchor="lm")
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import inference, pca
+from mnist_pipeline import inference, models, pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE, NUM_CLASSES
-from mnist_pipeline.evaluation import MODEL_TITLES
 from mnist_pipeline.knn import KNNClassifier, vote
 from mnist_pipeline.recognition import pictures as images
 from mnist_pipeline.recognition.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
@@ -22,7 +21,7 @@ from mnist_pipeline.softmax import predict_probabilities, softmax
 from mnist_pipeline.utils.bisection import crossing
 from mnist_pipeline.utils.blocks import slices
 
-MODELS = tuple(MODEL_TITLES)
+MODELS = tuple(models.MODELS)
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 REFERENCE_ROWS = 512  # images reconstructed at a time
 NUM_COMPONENTS = 50  # of the reconstruction

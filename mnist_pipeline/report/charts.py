@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mnist_pipeline import pca
-from mnist_pipeline.evaluation import MODEL_TITLES, Calibration, Evaluation
+from mnist_pipeline.evaluation import Calibration, Evaluation
 from mnist_pipeline.harris import Place
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.document import Images
 from mnist_pipeline.robustness import Curves
@@ -18,7 +19,6 @@ from mnist_pipeline.robustness import Curves
 SCATTER = (5.6, 5.4)
 LONG_LEGEND = 0.5  # inches, for the further lines of a legend of long names
 COMPACT = (5.2, 2.6)
-NETWORK_TITLES = {"mlp": "MLP", "cnn": "CNN"}
 
 
 def draw(document: Mapping[str, Any], images: Images) -> dict[str, str]:
@@ -29,7 +29,8 @@ def draw(document: Mapping[str, Any], images: Images) -> dict[str, str]:
 
 
 def _overview(document: Mapping[str, Any]) -> dict[str, Figure]:
-    scores = {MODEL_TITLES[model]: _evaluation(document["models"][model]) for model in document["comparison"]["models"]}
+    ranked = document["comparison"]["models"]
+    scores = {MODELS[model].title: _evaluation(document["models"][model]) for model in ranked}
     return {
         "accuracies": figures.side_by_side(figures.accuracies_panel(scores), size=COMPACT, left=figures.NAMES_WIDTH)
     }
@@ -68,10 +69,10 @@ def _models(document: Mapping[str, Any]) -> dict[str, Figure]:
     for name, network in document["networks"].items():
         drawn |= _learning(name, network)
     reliability = {}
-    for model in MODEL_TITLES:
+    for model in document["models"]:
         measured = document["models"][model]["calibration"]
         if measured:
-            figure = figures.reliability(Calibration(**measured), MODEL_TITLES[model])
+            figure = figures.reliability(Calibration(**measured), MODELS[model].title)
             reliability[f"reliability_{model}"] = figure
     return {name: figures.side_by_side(panel) for name, panel in drawn.items()} | reliability
 
@@ -96,7 +97,8 @@ def _across(document: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def _learning(name: str, curves: Mapping[str, Any]) -> dict[str, figures.Panel]:
-    title = NETWORK_TITLES.get(name, MODEL_TITLES[name])
+    model = MODELS[name]
+    title = model.title if model.section == model.name else model.short_title
     accuracies = {
         told: np.array(curves[key])
         for key, told in (("accuracy", "training"), ("held_out_accuracy", "held-out"))

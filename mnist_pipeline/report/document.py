@@ -12,19 +12,13 @@ from mnist_pipeline import pca, robustness
 from mnist_pipeline.data.catalogue import MNIST, DataSet
 from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
 from mnist_pipeline.harris import Place
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.words import comparison_in_words, disturbance_in_words, robustness_in_words
 
 SHARES = (0.8, 0.9, 0.95)
 NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
 NUM_SCATTERED = 150  # of each class: more would cover each other
-# What the course notebook of 2019 printed, and how it trained; None where no figure is on record.
-NOTEBOOK: Mapping[str, Mapping[str, Any]] = {
-    "knn": {"accuracy": 0.5543, "how": "k = 3, a k-d tree over unsigned bytes"},
-    "softmax": {"accuracy": 0.9198, "how": "20 epochs of SGD, one image an update, learning rate 0.001"},
-    "mlp": {"accuracy": None, "how": "5 epochs of Adam, batches of 64, learning rate 0.0005"},
-    "cnn": {"accuracy": 0.9912, "how": "5 epochs of Adam, batches of 64, learning rate 0.001"},
-}
 
 
 class Report(NamedTuple):
@@ -190,7 +184,7 @@ def compose(facts: Facts) -> dict[str, Any]:
             "errors": facts.champion.errors,
         },
         "across": _across(facts.across),
-        "notebook": {model: dict(printed) for model, printed in NOTEBOOK.items()} if _about_digits(facts) else {},
+        "notebook": _notebook() if _about_digits(facts) else {},
         "assets": dict(facts.assets),
         "versions": dict(facts.versions),
         "machine": dict(facts.machine),
@@ -339,6 +333,11 @@ def _across(columns: Mapping[str, Sequence[Any]] | None) -> dict[str, Any]:
 def _about_digits(facts: Facts) -> bool:
     """Whether the report is the one that the course notebook on MNIST grew into."""
     return facts.data_set.name == MNIST.name
+
+
+def _notebook() -> dict[str, Any]:
+    """What the course notebook of 2019 printed for the models that it had."""
+    return {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}
 
 
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:

@@ -12,11 +12,12 @@ import jinja2
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
-from mnist_pipeline.evaluation import MODEL_TITLES
+from mnist_pipeline.models import MODELS, number_in_words
 from mnist_pipeline.report import charts, pictures, words
 from mnist_pipeline.report.document import Images
 from mnist_pipeline.report.figures import are_long
 
+TITLES = {model.name: model.title for model in MODELS.values()}
 NUM_MISLED_SHOWN = 12
 NUM_EIGENVECTORS_SHOWN = 20
 # A page needs no namespace. A matrix gets its brackets from the style, since not every font has tall ones.
@@ -29,6 +30,7 @@ MATHML = {
 FILTERS = {
     "percent": words.percent,
     "count": words.count,
+    "in_words": number_in_words,
     "seconds": words.seconds,
     "power": words.power,
     "probability": words.probability,
@@ -47,7 +49,7 @@ def render(document: Mapping[str, Any], images: Images) -> str:
         .get_template("page.html.j2")
         .render(
             **document,
-            titles=MODEL_TITLES,
+            titles=TITLES,
             best=next(iter(document["comparison"]["models"])),
             long_names=are_long(document["data"]["class_names"]),
             charts={name: Markup(svg) for name, svg in charts.draw(document, images).items()},
@@ -139,7 +141,7 @@ def _script_data(document: Mapping[str, Any], test: pictures.Atlas, train: pictu
             ]
             for model, errors in document["errors"].items()
         },
-        "titles": MODEL_TITLES,
+        "titles": TITLES,
         "names": document["data"]["class_names"],
         "scatter": {name: document["pca"]["scatter"][name] for name in ("index", "label")},
         "atlases": {

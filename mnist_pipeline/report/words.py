@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mnist_pipeline.evaluation import Comparison, PairComparison
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.robustness import Curves
 
 SIGNIFICANCE = 0.05
-NAMES = {  # within a sentence
-    "knn": "k-nearest neighbours",
-    "softmax": "softmax regression",
-    "mlp": "the multi-layer perceptron",
-    "cnn": "the convolutional network",
-}
 DIGITS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -36,8 +31,8 @@ def disturbance_in_words(curves: Curves, nouns: str = "digits") -> str:
     if shares[best] == shares[worst]:
         return f"{hardest}every model reads {percent(shares[best], 1)} of the {nouns}."
     return (
-        f"{hardest}{NAMES[best]} still reads {percent(shares[best], 1)} of the {nouns}, "
-        f"{NAMES[worst]} {percent(shares[worst], 1)}."
+        f"{hardest}{MODELS[best].phrase} still reads {percent(shares[best], 1)} of the {nouns}, "
+        f"{MODELS[worst].phrase} {percent(shares[worst], 1)}."
     )
 
 
@@ -48,8 +43,8 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
         model: f"{percent(found['undisturbed'], 1)} to {percent(found['mean'], 1)}" for model, found in models.items()
     }
     return (
-        f"{_sentence(NAMES[best])} bears them best: on average over all disturbances its accuracy goes from "
-        f"{fall[best]}; that of {NAMES[worst]} goes from {fall[worst]}."
+        f"{_sentence(MODELS[best].phrase)} bears them best: on average over all disturbances its accuracy goes from "
+        f"{fall[best]}; that of {MODELS[worst].phrase} goes from {fall[worst]}."
     )
 
 
@@ -89,7 +84,7 @@ def probability(value: float) -> str:
 
 
 def _pair_in_words(pair: PairComparison, level: float) -> str:
-    better, worse = named = NAMES[pair.first], NAMES[pair.second]
+    better, worse = named = MODELS[pair.first].phrase, MODELS[pair.second].phrase
     only_better, only_worse = pair.only_first_correct, pair.only_second_correct
     if only_worse > only_better:
         better, worse, only_better, only_worse = worse, better, only_worse, only_better

@@ -19,14 +19,14 @@ import pytest
 from markupsafe import Markup, escape
 from PIL import Image
 
-from mnist_pipeline import evaluation, harris, pca, robustness
+from mnist_pipeline import evaluation, harris, models, pca, robustness
 from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet
 from mnist_pipeline.data.datasets import CLASS_NAMES, DigitSet, class_means, first_of_each_class
-from mnist_pipeline.evaluation import MODEL_TITLES
 from mnist_pipeline.report import charts, document, page, words
 from mnist_pipeline.report.document import Facts, Images
 
 MODELS = ("knn", "softmax", "mlp", "cnn")
+MODEL_TITLES = {model: models.MODELS[model].title for model in MODELS}
 KS = [2, 3, 5, 10, 20, 50, 100]
 NUM_TRAIN, NUM_TEST = 2_000, 500
 VOID_ELEMENTS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_pipeline.evaluation import MODEL_TITLES, Comparison, PairComparison, mcnemar_p_value
+from mnist_pipeline.evaluation import Comparison, PairComparison, mcnemar_p_value
 from mnist_pipeline.report import words
 from mnist_pipeline.robustness import Curves
 
@@ -108,10 +108,6 @@ def test_a_comparison_is_told_in_whole_sentences_without_an_unreadable_number(
     assert not re.search(r"\de[-+]?\d|nan|inf\b|\d{4,}", told)
     if first != second and "is better than" in told:
         assert told.startswith("The convolutional" if first > second else "Softmax")
-
-
-def test_every_model_has_a_name_within_a_sentence() -> None:
-    assert words.NAMES.keys() == MODEL_TITLES.keys()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnist_pipeline.evaluation import MODEL_TITLES, Calibration, Evaluation, wilson_interval
+from mnist_pipeline.evaluation import Calibration, Evaluation, wilson_interval
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures.style import (
     BOTTOM,
     COLORS,
@@ -120,14 +121,14 @@ def across_panel(scores: Mapping[str, Mapping[str, tuple[float, float, float]]])
 
     def draw(axes: Axes) -> None:
         titles = list(scores)
-        step = 0.6 / max(1, len(MODEL_TITLES) - 1)  # of the rows of models within that of a data set
-        for place, (model, title) in enumerate(MODEL_TITLES.items()):
-            style: dict[str, Any] = {"color": COLORS[place], "marker": MARKERS[place], "markersize": 5}
-            axes.plot([], [], linestyle="", label=title, **style)
+        step = 0.6 / max(1, len(MODELS) - 1)  # of the rows of models within that of a data set
+        for place, model in enumerate(MODELS.values()):
+            style: dict[str, Any] = {"color": model.color, "marker": model.marker, "markersize": 5}
+            axes.plot([], [], linestyle="", label=model.title, **style)
             for row, found in enumerate(scores.values()):
-                accuracy, low, high = (100 * share for share in found[model])
+                accuracy, low, high = (100 * share for share in found[model.name])
                 y = row - 0.3 + place * step
-                axes.plot([low, high], [y, y], color=COLORS[place], linewidth=2, solid_capstyle="butt")
+                axes.plot([low, high], [y, y], color=model.color, linewidth=2, solid_capstyle="butt")
                 axes.plot([accuracy], [y], **style)
         axes.set_yticks(range(len(titles)), titles)
         axes.set_ylim(len(titles) - 0.5, -0.5)
@@ -174,9 +175,10 @@ def robustness_panel(curves: Curves) -> Panel:
 
     def draw(axes: Axes) -> None:
         axes.axvline(curves.neutral, color=GRID, linestyle="--")
-        for (model, shares), color, marker in zip(curves.accuracies.items(), COLORS, MARKERS):
-            percents = [100 * share for share in shares]
-            axes.plot(curves.amounts, percents, color=color, marker=marker, markersize=4, label=MODEL_TITLES[model])
+        for name, shares in curves.accuracies.items():
+            model, percents = MODELS[name], [100 * share for share in shares]
+            style: dict[str, Any] = {"color": model.color, "marker": model.marker, "markersize": 4}
+            axes.plot(curves.amounts, percents, label=model.title, **style)
         # In the corner below the undisturbed accuracy, where no line ends.
         corners: dict[float, Any] = {curves.amounts[0]: "lower left", curves.amounts[-1]: "lower right"}
         axes.legend(loc=corners.get(curves.neutral, "lower center"), fontsize=8)

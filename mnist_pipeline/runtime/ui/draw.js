@@ -347,7 +347,7 @@
   const sentence = (text) => (text.startsWith("k-") ? text : text[0].toUpperCase() + text.slice(1));
   const agreement = ({ digit, models }) => {
     const others = Object.entries(models).filter(([, said]) => said.digit !== digit);
-    if (!others.length) return "All four models agree.";
+    if (!others.length) return "All models agree.";
     return sentence(`${others.map(([model, said]) => `${data.names[model]} says ${said.digit}`).join(", ")}.`);
   };
   const unusual = ({ unusual: percentile, looks_like_digit: looksLikeDigit }) => {

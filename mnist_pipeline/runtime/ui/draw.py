@@ -173,16 +173,21 @@ def _template() -> Template:
 
 def _content(nonce: str) -> str:
     from mnist_pipeline.data.datasets import NUM_CLASSES
-    from mnist_pipeline.evaluation import MODEL_TITLES
+    from mnist_pipeline.models import MODELS, number_in_words
     from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS
-    from mnist_pipeline.report.words import NAMES
 
     return _template().render(
         nonce=nonce,
         style=Markup(REPORT_PALETTE.read_text(encoding="utf-8") + _text("draw.css")),
         script=Markup(_text("draw.js")),
-        script_data={"read": READ, "names": NAMES, "numComponents": NUM_COMPONENTS, "maxDigits": MAX_DIGITS},
-        titles=MODEL_TITLES,
+        script_data={
+            "read": READ,
+            "names": {name: model.phrase for name, model in MODELS.items()},
+            "numComponents": NUM_COMPONENTS,
+            "maxDigits": MAX_DIGITS,
+        },
+        titles={name: model.title for name, model in MODELS.items()},
+        num_models=number_in_words(len(MODELS)),
         num_classes=NUM_CLASSES,
         num_components=NUM_COMPONENTS,
     )

@@ -1,0 +1,44 @@
+"""The table of models: what every entry must have."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from mnist_pipeline.models import MODELS, Model, number_in_words
+from mnist_pipeline.report.figures import COLORS
+from mnist_pipeline.report.figures.style import MARKERS
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+def test_the_modules_of_an_entry_exist(model: Model) -> None:
+    assert find_spec(model.method)
+    assert find_spec(model.reader)
+
+
+@pytest.mark.parametrize("attribute", ["title", "phrase", "short_title", "color", "marker", "model_asset"])
+def test_no_two_models_share_a_name_or_a_look(attribute: str) -> None:
+    values = [getattr(model, attribute) for model in MODELS.values()]
+    assert len(set(values)) == len(values)
+    assert all(values)
+
+
+def test_colours_and_markers_are_those_of_the_figures() -> None:
+    for model in MODELS.values():
+        assert model.color in COLORS
+        assert model.marker in MARKERS
+
+
+def test_the_table_imports_nothing_heavy() -> None:
+    heavy = {"dagster", "torch", "numba", "matplotlib", "scipy"}
+    code = f"import sys, mnist_pipeline.models; print(sorted(set(sys.modules) & {heavy!r}))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "no"), (4, "four"), (12, "12"), (1_200, "1,200")])
+def test_small_numbers_are_words(count: int, words: str) -> None:
+    assert number_in_words(count) == words
