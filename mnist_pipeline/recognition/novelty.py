@@ -145,9 +145,9 @@ def looks_like_digit_in_picture(
 ) -> np.ndarray:
     """Whether each of the images found in one picture looks like a digit, bool (n,).
 
-    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7; they also produce stripes at the edge
-    of a picture. Therefore shapes that the edge cuts do not count as digits. If most shapes of a picture are not digits,
-    the others must reach the stricter percentile.
+    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7; they also produce stripes at the
+    edge of a picture. Therefore shapes that the edge cuts do not count as digits. If most shapes of a picture are not
+    digits, the others must reach the stricter percentile.
 
     Parameters
     ----------

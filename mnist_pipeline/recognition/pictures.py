@@ -106,10 +106,10 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
 
     Notes
     -----
-    As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and its centre of
-    mass is placed in the middle of 28×28. The brightness of the paper is estimated by a grey closing and divided out. Ink is then separated
-    from paper by Otsu's threshold [2]_ with hysteresis [3]_. Strokes thinner or thicker than MNIST's are brought to the
-    nearest of its usual widths by moving their outline.
+    As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and its centre of mass is
+    placed in the middle of 28×28. The brightness of the paper is estimated by a grey closing and divided out. Ink is
+    then separated from paper by Otsu's threshold [2]_ with hysteresis [3]_. Strokes thinner or thicker than MNIST's are
+    brought to the nearest of its usual widths by moving their outline.
 
     References
     ----------

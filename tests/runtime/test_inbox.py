@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from assets import automation
-from assets.automation import MAX_ATTEMPTS, MAX_RUNS, PARTITION_TAG, inbox_job, inbox_sensor
+from assets.automation import MAX_ATTEMPTS, MAX_RUNS, inbox_job, inbox_sensor
 from assets.definitions import defs
 from assets.serving import PICTURES, inbox_predictions
 from mnist_pipeline.cli import execution, inspection
@@ -28,6 +28,7 @@ from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.runtime import inbox
+from mnist_pipeline.runtime.graph.records import PARTITION_TAG
 from mnist_pipeline.runtime.inbox import ACCEPTED, KEY, MAX_FILES, REJECTED, Inbox, InboxError, Look, key_of
 from mnist_pipeline.runtime.storage import files, storage
 
