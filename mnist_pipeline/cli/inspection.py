@@ -11,14 +11,15 @@ from mnist_pipeline.runtime.console import log_path
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.shards import FOLDS, digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
-from mnist_pipeline.runtime.storage import publication, storage
+from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.runtime.storage.directory import forget_verified
 
 NOT_MATERIALIZED = "not materialized"
 
 
 def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     """Every asset and partition with its state: "ok", "not materialized", or what is wrong with what is stored."""
-    publication.forget()
+    forget_verified()
     graph = defs.resolve_asset_graph()
     recorded = records.recorded_versions(instance)
     rows = []

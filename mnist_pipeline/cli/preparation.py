@@ -19,7 +19,7 @@ def prepare() -> settings.Settings:
         configured = settings.load()
     for variable, root in (("MNIST_PIPELINE_STORAGE", configured.storage), ("DAGSTER_HOME", configured.dagster_home)):
         try:
-            locate.at(str(root)).probe()
+            locate.file_store(str(root)).probe()
         except OSError as error:
             fail(f"storage {root} can't be written ({error.strerror}); point {variable} at a directory that can")
         except contents.UnavailableError as error:

@@ -27,17 +27,22 @@ def verify() -> None:
         from mnist_pipeline.runtime.storage import storage
 
     stored = storage.current()
-    if holder := stored.holder():
+    if holder := stored.lock_holder():
         click.echo(f"A run ({holder}) is writing here: what it writes may look unfinished.")
     with dg.DagsterInstance.get() as instance:
         rows = inspection.verify(instance)
     width = max([NAME_WIDTH, *(len(name) for name, _ in rows)])
     click.echo("\n".join(VERIFIED.format(name, state, width=width) for name, state in rows))
-    storages = storage.all_of_them()
-    leftovers = [] if holder else [each.prefix + name for each in storages for name in each.shelf.leftovers()]
+    storages = storage.all_storages()
+    leftovers = (
+        [] if holder else [each.prefix + name for each in storages for name in each.published.unfinished_files()]
+    )
     for told, names in (
         ("unfinished, of a killed run", leftovers),
-        ("of no asset, never read", [each.prefix + name for each in storages for name in each.shelf.strangers()]),
+        (
+            "of no asset, never read",
+            [each.prefix + name for each in storages for name in each.published.unknown_files()],
+        ),
     ):
         click.echo("".join(f"  {name}: {told}\n" for name in names), nl=False)
     wrong = [name for name, state in rows if state not in ("ok", inspection.NOT_MATERIALIZED)]

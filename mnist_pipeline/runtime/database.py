@@ -101,14 +101,14 @@ def connected(configured: Settings) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def held(configured: Settings, token: str) -> Iterator[None]:
+def lock(configured: Settings, token: str) -> Iterator[None]:
     """Hold a lock for as long as this process lives; any machine sees it."""
     with connected(configured) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (_number(token),))
         yield
 
 
-def is_held(configured: Settings, token: str) -> bool:
+def is_locked(configured: Settings, token: str) -> bool:
     """Whether some process, anywhere, holds a lock."""
     with connected(configured) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (_number(token),))

@@ -210,9 +210,9 @@ def test_one_run_fills_both_storages_and_tells_both_tables(side_by_side: SideByS
 
 def test_what_is_stored_of_mnist_is_what_is_stored_where_it_is_alone(side_by_side: SideBySide, finished: Path) -> None:
     alone, beside = Storage(str(finished)), Storage(str(side_by_side.storage))
-    keys = set(alone.shelf.keys()) - {"evaluation_report"}
-    assert set(beside.shelf.keys()) == {*keys, "evaluation_report", TOGETHER}
-    assert {key: beside.shelf.manifest(key) for key in keys} == {key: alone.shelf.manifest(key) for key in keys}
+    keys = set(alone.published.keys()) - {"evaluation_report"}
+    assert set(beside.published.keys()) == {*keys, "evaluation_report", TOGETHER}
+    assert {key: beside.published.manifest(key) for key in keys} == {key: alone.published.manifest(key) for key in keys}
 
 
 def test_any_result_is_read_by_its_key(side_by_side: SideBySide, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,7 +192,7 @@ def test_a_failed_fold_is_named_the_others_are_made_and_changed_goes_on(
     assert result.exit_code == 1
     assert "fold-0002: expanded_digits failed: ValueError: no fold today" in result.output
     stored = Storage(str(tmp_path))
-    assert [key for key in stored.shelf.keys() if key.startswith("expanded_moments")] == [  # noqa: SIM118
+    assert [key for key in stored.published.keys() if key.startswith("expanded_moments")] == [  # noqa: SIM118
         f"expanded_moments-fold-000{number}" for number in (0, 1, 3)
     ]
     again = _run("--select", selection, "--changed")

@@ -21,7 +21,7 @@ import dagster as dg
 import pytest
 
 from mnist_pipeline.cli.selection import select_assets
-from mnist_pipeline.runtime.storage import publication
+from mnist_pipeline.runtime.storage.directory import forget_verified
 from mnist_pipeline.runtime.storage.publication import Manifest
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -94,7 +94,7 @@ class Trial:
 
     def require_nothing_lost(self, *changing: str) -> None:
         """Every value reads back, bit for bit the old or the new one; the new one only where it was being made."""
-        publication.forget()
+        forget_verified()
         found = manifests(self.storage)
         assert sorted(found) == KEYS
         for key, manifest in found.items():
@@ -102,7 +102,7 @@ class Trial:
                 key == REPORT and key in changing
             ), key
             stored = Storage(self.storage)
-            stored.shelf.reading(key, stored.shelf.verify)
+            stored.published.read_consistently(key, stored.published.verify)
             stored.read(key)
             assert stored.path(key).suffix in (".npy", ".safetensors", ".csv", ".json", ".html")
 
@@ -111,15 +111,15 @@ class Trial:
         ended = self.nursery.run(self.storage, self.slices[1], "--changed")
         assert ended.code == 0, ended.output
         assert "Everything is in sync." in ended.output
-        publication.forget()
+        forget_verified()
         found = manifests(self.storage)
         assert {k: m for k, m in found.items() if k != REPORT} == {k: m for k, m in self.new.items() if k != REPORT}
         stored = Storage(self.storage)
         for key, manifest in found.items():
             assert all((self.storage / name).is_file() for name in manifest.files), key
-            stored.shelf.verify(manifest)
-        assert stored.shelf.leftovers() == []
-        assert stored.shelf.strangers() == []
+            stored.published.verify(manifest)
+        assert stored.published.unfinished_files() == []
+        assert stored.published.unknown_files() == []
         assert _told(self.storage) == _told(self.undisturbed[1])
         with _instance(self.storage) as instance:
             assert {run.status for run in instance.get_runs()} <= SETTLED
@@ -302,8 +302,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def manifests(directory: Path) -> dict[str, Manifest]:
-    shelf = Storage(directory).shelf
-    found = {key: shelf.manifest(key) for key in shelf.keys()}  # noqa: SIM118  # not a mapping
+    published = Storage(directory).published
+    found = {key: published.manifest(key) for key in published.keys()}  # noqa: SIM118  # not a mapping
     return {key: manifest for key, manifest in found.items() if manifest}
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mnist_pipeline.runtime.settings import PROJECT
-from mnist_pipeline.runtime.storage import publication
+from mnist_pipeline.runtime.storage.directory import forget_verified
 from mnist_pipeline.runtime.storage.storage import Storage
 
 from .conftest import COUNTED, Nursery
@@ -67,17 +67,17 @@ def test_two_runs_started_together_both_end_and_every_value_is_of_one_of_them(
     assert "database is locked" not in outputs
     assert len(re.findall("Another run .* is writing into", outputs)) == 1, outputs
 
-    publication.forget()
+    forget_verified()
     stored, found = Storage(storage), manifests(storage)
     assert sorted(found) == KEYS
     for manifest in found.values():
-        stored.shelf.verify(manifest)
+        stored.published.verify(manifest)
     first, second = (manifests(directory) for directory in undisturbed)
     partial_was_last = found["raw_mnist"] == second["raw_mnist"]
     for key in set(KEYS) - UNCOMPARED:
         expected = second if partial_was_last and key in DIGITS_AND_PCA else first
         assert found[key] == expected[key], key
-    assert stored.shelf.leftovers() == []
+    assert stored.published.unfinished_files() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -98,9 +98,9 @@ def test_a_signal_at_any_time_ends_a_run_within_seconds(
             COUNTED["signals at random"] = COUNTED.get("signals at random", 0) + 1
         _require_nobody_left(child)
         first, second = (manifests(directory) for directory in undisturbed)
-        publication.forget()
+        forget_verified()
         for key, manifest in manifests(storage).items():
-            Storage(storage).shelf.verify(manifest)
+            Storage(storage).published.verify(manifest)
             assert manifest in (first[key], second[key]) or key in UNCOMPARED, key
 
 

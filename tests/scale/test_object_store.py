@@ -43,7 +43,8 @@ from mnist_pipeline.cli import selection  # noqa: E402
 from mnist_pipeline.data.datasets import DigitSet  # noqa: E402
 from mnist_pipeline.runtime.graph import run_lock  # noqa: E402
 from mnist_pipeline.runtime.settings import PROJECT  # noqa: E402
-from mnist_pipeline.runtime.storage import contents, lease, objects, publication, storage  # noqa: E402
+from mnist_pipeline.runtime.storage import contents, lease, objects, storage  # noqa: E402
+from mnist_pipeline.runtime.storage.directory import forget_verified  # noqa: E402
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError  # noqa: E402
 from mnist_pipeline.runtime.ui import draw  # noqa: E402
 
@@ -131,7 +132,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[obje
     """A storage as a process on another machine sees it, which has verified nothing, and whose cache is empty."""
 
     def opened(root: object) -> Storage:
-        publication.forget()
+        forget_verified()
         monkeypatch.setenv("MNIST_PIPELINE_CACHE", str(tmp_path / uuid.uuid4().hex))
         return Storage(str(root))
 
@@ -182,9 +183,9 @@ def test_a_report_and_figures_come_back_and_what_is_missing_is_told(stored: Stor
 def test_a_value_of_another_kind_replaces_the_old_files_and_leaves_nothing_over(stored: Storage) -> None:
     stored.write("cnn_kernels", ARRAYS["float32"], PICTURES)
     stored.write("cnn_kernels", NAMED["a dict"], {"matrix": b"\x89PNG"})
-    listed = sorted(stored.shelf.place.listed(("assets", "figures/*", "manifests")))
+    listed = sorted(stored.published.store.listed(("assets", "figures/*", "manifests")))
     assert listed == ["assets/cnn_kernels.safetensors", "figures/cnn_kernels/matrix.png", "manifests/cnn_kernels.json"]
-    assert stored.shelf.leftovers() == stored.shelf.strangers() == []
+    assert stored.published.unfinished_files() == stored.published.unknown_files() == []
 
 
 def test_readers_always_see_one_whole_value_while_it_is_replaced(
@@ -274,14 +275,14 @@ def test_a_copy_in_the_cache_that_was_changed_is_downloaded_again(address: str, 
     stored.write("covariance", ARRAYS["float64"])
     (copy,) = (Path(os.environ["MNIST_PIPELINE_CACHE"]) / storage.digest("x", ARRAYS["float64"]),)
     copy.write_bytes(b"\0" * copy.stat().st_size)
-    publication.forget()
+    forget_verified()
     np.testing.assert_array_equal(stored.read("covariance"), ARRAYS["float64"])
 
 
 def test_what_this_machine_wrote_or_read_is_not_downloaded(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = Storage(address)
     stored.write("covariance", ARRAYS["float64"])
-    monkeypatch.setattr(objects.Objects, "download", lambda *_: pytest.fail("it was downloaded"))
+    monkeypatch.setattr(objects.ObjectStore, "download", lambda *_: pytest.fail("it was downloaded"))
     np.testing.assert_array_equal(stored.read("covariance"), ARRAYS["float64"])
 
 
@@ -293,9 +294,9 @@ def test_what_is_copied_from_a_bucket_into_a_directory_is_a_storage(address: str
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
     directory = Storage(tmp_path)
-    assert directory.shelf.keys() == bucket.shelf.keys()
-    assert len(directory.shelf.keys()) == len(EVERY_KIND)
-    for key in directory.shelf.keys():  # noqa: SIM118  # not a mapping
+    assert directory.published.keys() == bucket.published.keys()
+    assert len(directory.published.keys()) == len(EVERY_KIND)
+    for key in directory.published.keys():  # noqa: SIM118  # not a mapping
         assert directory.fault(key, bucket.data_version(key)) is None
 
 
@@ -321,7 +322,7 @@ class Fault:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in (*self.CHANGES, "get", "head", "listed", "download"):
-            monkeypatch.setattr(objects.Objects, name, self._wrapped(name, getattr(objects.Objects, name)))
+            monkeypatch.setattr(objects.ObjectStore, name, self._wrapped(name, getattr(objects.ObjectStore, name)))
 
     def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def asked(*arguments: Any, **named: Any) -> Any:
@@ -364,12 +365,14 @@ def test_a_fault_at_any_request_leaves_the_whole_old_or_the_whole_new_value(
                 assert fault.happened
         happened = fault.happened
         outcomes.append(_whole(address, key, {"old": old, "new": new}, pictures, elsewhere))
-        with Storage(address).turn(pytest.fail) as taken:
+        with Storage(address).lock(pytest.fail) as taken:
             assert taken
             Storage(address).recover()
         assert _whole(address, key, {"old": old, "new": new}, pictures, elsewhere) == outcomes[-1]
-        assert stored.shelf.leftovers() == []
-        assert set(stored.shelf.strangers()) <= {f"figures/{key}/curve.png"}  # of the old value, and not removed yet
+        assert stored.published.unfinished_files() == []
+        assert set(stored.published.unknown_files()) <= {
+            f"figures/{key}/curve.png"
+        }  # of the old value, and not removed yet
         stored.write(key, new, pictures["new"])
         assert _whole(address, key, {"old": old, "new": new}, pictures, elsewhere) == "new"
     assert outcomes == sorted(outcomes, reverse=True)  # from one of them on it is the new one
@@ -390,7 +393,7 @@ def _whole(
     (which,) = (name for name, value in values.items() if storage.digest(key, value) == version)
     found = stored.read(key)
     assert found == values[which] if isinstance(found, tuple) else np.array_equal(found, values[which])
-    manifest = stored.shelf.manifest(key)
+    manifest = stored.published.manifest(key)
     assert manifest is not None
     drawn = {Path(name).stem for name in manifest.files if name.startswith("figures/")}
     assert {name: stored.read_figure(key, name) for name in drawn} == pictures[which]
@@ -410,22 +413,24 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_who_comes_second_waits_and_says_for_whom(address: str) -> None:
     told: list[str] = []
-    first = lease.Lease(objects.Objects(address))
-    first.take(pytest.fail)
+    first = lease.Lease(objects.ObjectStore(address))
+    first.acquire(pytest.fail)
 
     def tell(holder: str) -> None:
         told.append(holder)
         first.release()
 
     stored = Storage(address)
-    with stored.turn(tell) as taken:
+    with stored.lock(tell) as taken:
         assert taken
-        assert stored.holder() == told[0].replace(told[0].rpartition(", since ")[2], (stored.holder() or "")[-8:])
-        with stored.turn(pytest.fail) as again:
+        assert stored.lock_holder() == told[0].replace(
+            told[0].rpartition(", since ")[2], (stored.lock_holder() or "")[-8:]
+        )
+        with stored.lock(pytest.fail) as again:
             assert not again
     assert re.fullmatch(rf"process {os.getpid()} on \S+, since \d\d:\d\d:\d\d", told[0])
     assert len(told) == 1
-    assert stored.holder() is None
+    assert stored.lock_holder() is None
 
 
 @pytest.mark.usefixtures("quick")
@@ -434,12 +439,12 @@ def test_at_most_one_of_many_holds_the_lease(address: str) -> None:
 
     def take() -> None:
         for _ in range(4):
-            held = lease.Lease(objects.Objects(address))
-            held.take(lambda _: None)
+            held = lease.Lease(objects.ObjectStore(address))
+            held.acquire(lambda _: None)
             inside[0] += 1
             most[0] = max(most[0], inside[0])
             turns[0] += 1
-            held.require()
+            held.require_held()
             inside[0] -= 1
             held.release()
 
@@ -451,8 +456,8 @@ def test_at_most_one_of_many_holds_the_lease(address: str) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_the_lease_of_a_dead_process_runs_out(address: str, store: Store) -> None:
-    dead = lease.Lease(objects.Objects(address))
-    dead.take(pytest.fail)
+    dead = lease.Lease(objects.ObjectStore(address))
+    dead.acquire(pytest.fail)
     dead._ended.set()
     told: list[str] = []
 
@@ -460,7 +465,7 @@ def test_the_lease_of_a_dead_process_runs_out(address: str, store: Store) -> Non
         told.append(holder)
         store.age(address, ".lock")
 
-    with Storage(address).turn(tell):
+    with Storage(address).lock(tell):
         assert len(told) == 1
 
 
@@ -475,10 +480,10 @@ def test_a_lease_that_is_renewed_does_not_run_out(address: str, store: Store, mo
 
     monkeypatch.setattr(lease.Lease, "_sign", signing)
     monkeypatch.setattr(lease, "RENEWALS", 1_000)
-    with Storage(address).turn(pytest.fail):
+    with Storage(address).lock(pytest.fail):
         store.age(address, ".lock")
         assert renewed.wait(30)
-        assert Storage(address).holder() is not None
+        assert Storage(address).lock_holder() is not None
 
 
 def test_who_has_lost_the_lease_writes_nothing_any_more(
@@ -489,7 +494,7 @@ def test_who_has_lost_the_lease_writes_nothing_any_more(
     stored.write("data_mean", np.zeros(784))
     before = store.objects(address)
     other = {"holder": "process 7 on another", "since": 0.0, "seconds": 90.0, "token": "another", "renewal": 1}
-    with stored.turn(pytest.fail):
+    with stored.lock(pytest.fail):
         store.put(address, ".lock", json.dumps(other).encode())
         lease._held[os.getpid(), address]._thread.join(30)  # which ends as it finds another holder
         with pytest.raises(
@@ -503,7 +508,7 @@ def test_who_has_lost_the_lease_writes_nothing_any_more(
 
 def test_who_could_not_renew_in_time_writes_nothing_any_more(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = Storage(address)
-    with stored.turn(pytest.fail):
+    with stored.lock(pytest.fail):
         now = lease._clock()
         monkeypatch.setattr(lease, "_clock", lambda: now + lease.SECONDS)
         with pytest.raises(contents.UnavailableError, match="for 45 seconds it could not be renewed"):
@@ -511,8 +516,8 @@ def test_who_could_not_renew_in_time_writes_nothing_any_more(address: str, monke
 
 
 def test_a_run_that_waits_for_another_ends_on_ctrl_c(address: str, own: dict[str, str]) -> None:
-    first = lease.Lease(objects.Objects(address))
-    first.take(pytest.fail)
+    first = lease.Lease(objects.ObjectStore(address))
+    first.acquire(pytest.fail)
     process = _start(own | {"MNIST_PIPELINE_STORAGE": address}, "run", "--select", "raw_mnist")
     try:
         assert process.stdout is not None
@@ -605,8 +610,8 @@ def _start(variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
 
 def test_a_run_into_a_bucket_gives_the_bytes_of_a_run_into_a_directory(runs: tuple[Run, Run]) -> None:
     directory, bucket = (run.stored for run in runs)
-    assert directory.shelf.keys() == bucket.shelf.keys() == KEYS
-    found = {key: (directory.shelf.manifest(key), bucket.shelf.manifest(key)) for key in KEYS}
+    assert directory.published.keys() == bucket.published.keys() == KEYS
+    found = {key: (directory.published.manifest(key), bucket.published.manifest(key)) for key in KEYS}
     identical = [key for key, (one, other) in found.items() if one == other]
     assert set(KEYS) - set(identical) <= {"evaluation_report"}
     reports = [_of_any_run(stored.read("evaluation_report").document) for stored in (directory, bucket)]
@@ -634,7 +639,7 @@ def test_a_second_run_does_nothing_and_everything_is_whole(finished: Run) -> Non
     assert verified.exit_code == 0, verified.output
     assert verified.output.count(" ok\n") == len(KEYS)
     assert verified.output.endswith("All that is stored in s3://results/finished is whole.\n")
-    assert finished.stored.holder() is None
+    assert finished.stored.lock_holder() is None
 
 
 def test_the_page_of_the_report_can_be_downloaded_and_needs_nothing_else(finished: Run, store: Store) -> None:
@@ -670,7 +675,7 @@ def test_lineage_goes_up_to_the_raw_files(finished: Run) -> None:
 
 def test_damage_is_verified_and_just_what_is_damaged_is_rebuilt(own: dict[str, str], store: Store) -> None:
     address = own["MNIST_PIPELINE_STORAGE"]
-    before = {key: Storage(address).shelf.manifest(key) for key in KEYS}
+    before = {key: Storage(address).published.manifest(key) for key in KEYS}
     held = store.objects(address)
     store.put(address, "assets/digit_images.npy", b"\0" + held["assets/digit_images.npy"][1:])
     store.put(address, "figures/covariance/covariance.png", held["figures/covariance/covariance.png"][:-1])
@@ -694,7 +699,7 @@ def test_damage_is_verified_and_just_what_is_damaged_is_rebuilt(own: dict[str, s
     assert changed.exit_code == 0, changed.output
     rows = [line.split() for line in changed.output.splitlines()]
     assert {row[0] for row in rows if len(row) > 2 and row[2] == "s"} - {"not_in_training"} >= damaged
-    after = {key: Storage(address).shelf.manifest(key) for key in KEYS}
+    after = {key: Storage(address).published.manifest(key) for key in KEYS}
     assert {k: m for k, m in after.items() if k != "evaluation_report"} == {
         k: m for k, m in before.items() if k != "evaluation_report"
     }
@@ -720,16 +725,18 @@ def test_a_run_that_is_killed_leaves_whole_values_and_the_next_one_completes(
     process.kill()
     process.communicate()
     stored = Storage(address)
-    assert 0 < len(stored.shelf.keys()) < len(KEYS)
-    for key in stored.shelf.keys():  # noqa: SIM118  # not a mapping
+    assert 0 < len(stored.published.keys()) < len(KEYS)
+    for key in stored.published.keys():  # noqa: SIM118  # not a mapping
         assert (stored.fault(key, None, thorough=True) or "").startswith("not recorded: ")
-    assert stored.holder() is not None
+    assert stored.lock_holder() is not None
     store.age(address, ".lock")  # rather than wait for its lease to run out
     completed = _run(variables, "run", "--changed")
     assert completed.exit_code == 0, completed.output
-    assert stored.shelf.leftovers() == stored.shelf.strangers() == []
+    assert stored.published.unfinished_files() == stored.published.unknown_files() == []
     others = [key for key in KEYS if key != "evaluation_report"]
-    assert [stored.shelf.manifest(key) for key in others] == [runs[0].stored.shelf.manifest(key) for key in others]
+    assert [stored.published.manifest(key) for key in others] == [
+        runs[0].stored.published.manifest(key) for key in others
+    ]
     with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
         assert {run.status.value for run in instance.get_runs()} <= {"SUCCESS", "FAILURE"}
 
@@ -798,8 +805,10 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(
 def test_a_store_that_ignores_conditions_is_refused(
     store: Store, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = objects.Objects.put
-    monkeypatch.setattr(objects.Objects, "put", lambda self, name, body, condition=None, **named: put(self, name, body))
+    put = objects.ObjectStore.put
+    monkeypatch.setattr(
+        objects.ObjectStore, "put", lambda self, name, body, condition=None, **named: put(self, name, body)
+    )
     result = _run(_variables(data, f"s3://{BUCKET}/x", tmp_path / "home"), "run")
     assert result.exit_code == 1
     assert "its store ignores If-None-Match and If-Match" in result.output
@@ -812,9 +821,9 @@ def test_a_store_that_goes_away_during_a_run_is_told_as_such_and_not_as_damage(
     def gone(*_: Any, **__: Any) -> Any:
         raise contents.UnavailableError("s3://results/finished can't be used: the store does not answer")
 
-    monkeypatch.setattr(objects.Objects, "head", gone)
-    monkeypatch.setattr(objects.Objects, "download", gone)
+    monkeypatch.setattr(objects.ObjectStore, "head", gone)
+    monkeypatch.setattr(objects.ObjectStore, "download", gone)
     result = CliRunner().invoke(cli.main, ["run", "--changed"])
     assert result.exit_code == 1
     assert result.output == "Error: s3://results/finished can't be used: the store does not answer\n"
-    assert run_lock.storage.current().holder() is None
+    assert run_lock.storage.current().lock_holder() is None

@@ -61,9 +61,9 @@ def turn(told: Callable[[str], object]) -> Iterator[None]:
         yield
         return
     stored = storage.current()
-    with stored.turn(lambda holder: told(WAITING.format(holder=holder, root=stored.root))) as taken:
+    with stored.lock(lambda holder: told(WAITING.format(holder=holder, root=stored.root))) as taken:
         if taken:
-            for each in storage.all_of_them():
+            for each in storage.all_storages():
                 each.recover()
         yield
 
@@ -86,7 +86,7 @@ def alive() -> Iterator[dict[str, str]]:
     """The tags that a run of this process carries while it lives."""
     token = f"{os.getpid()}-{uuid.uuid4().hex}"
     configured = settings.load()
-    with database.held(configured, token) if configured.database else _held_file(token):
+    with database.lock(configured, token) if configured.database else _held_file(token):
         _own.add(token)
         try:
             yield {PROCESS_TAG: token}
@@ -100,7 +100,7 @@ def _held_file(token: str) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / token
     try:
-        with files.locked(path, lambda _: None):
+        with files.lock(path, lambda _: None):
             yield
     finally:
         path.unlink(missing_ok=True)
@@ -124,8 +124,8 @@ def _is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
         return False  # a run executed again has the tags of the first one, until it has its own
     configured = settings.load()
     if configured.database:
-        return not database.is_held(configured, name)
-    return files.holder(_directory() / name) is None
+        return not database.is_locked(configured, name)
+    return files.lock_holder(_directory() / name) is None
 
 
 def _directory() -> Path:

@@ -171,7 +171,7 @@ def partition_faults(
 ) -> dict[str, str | None]:
     """What is wrong with each partition of an asset that was materialized or is stored; None if nothing is."""
     stored, prefix = storage.current(), storage.stored_key(asset.to_user_string(), "")
-    partitions = {key.removeprefix(prefix) for key in stored.shelf.keys() if key.startswith(prefix)}  # noqa: SIM118
+    partitions = {key.removeprefix(prefix) for key in stored.published.keys() if key.startswith(prefix)}  # noqa: SIM118
     recorded = records.versions_of_partitions(instance, asset)
     return {
         partition: stored.fault(prefix + partition, recorded.get(partition), thorough=thorough)

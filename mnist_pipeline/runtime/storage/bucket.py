@@ -18,12 +18,12 @@ from mnist_pipeline.runtime.storage import files, lease
 from mnist_pipeline.runtime.storage.cache import Cache
 from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry, HashingFile, UnavailableError
 from mnist_pipeline.runtime.storage.directory import another_checksum, another_size
-from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, Objects
-from mnist_pipeline.runtime.storage.place import MANIFESTS
+from mnist_pipeline.runtime.storage.file_store import MANIFESTS
+from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, ObjectStore
 
 
 class Bucket:
-    """Files in a bucket; see `place.Place`.
+    """Files in a bucket; see `file_store.FileStore`.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Bucket:
     def __init__(self, address: str) -> None:
         configured = settings.load()
         self.root = UPath(address)
-        self._objects = Objects(address)
+        self._objects = ObjectStore(address)
         self._cache = Cache(configured.cache, configured.cache_bytes)
 
     def probe(self) -> None:
@@ -111,13 +111,13 @@ class Bucket:
         """Every object is."""
         return True
 
-    def turn(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
+    def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
         """Hold the lease of the storage."""
-        return lease.held(self._objects, on_wait)
+        return lease.lock(self._objects, on_wait)
 
-    def holder(self) -> str | None:
+    def lock_holder(self) -> str | None:
         """Who holds the lease."""
-        return lease.holder(self._objects)
+        return lease.lock_holder(self._objects)
 
     def _download(self, name: str, entry: Entry, copy: BinaryIO | None) -> None:
         """Download an object that is as recorded, into a file or for its checksum only."""

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from mnist_pipeline.runtime.storage import files
 from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry
-from mnist_pipeline.runtime.storage.place import LOCK_NAME
+from mnist_pipeline.runtime.storage.file_store import LOCK_NAME
 
 BLOCK = 1 << 20
 # A file changed twice within a tick of the file system's clock has one time of change.
@@ -24,7 +24,7 @@ verified: dict[tuple[int, int, int, int], str] = {}
 
 
 class Directory:
-    """Files under a local directory; see `place.Place`.
+    """Files under a local directory; see `file_store.FileStore`.
 
     Parameters
     ----------
@@ -94,13 +94,13 @@ class Directory:
         """Whether it is no directory."""
         return not (self.root / name).is_dir()
 
-    def turn(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
+    def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
         """Hold the lock file, which the kernel releases when the process ends."""
-        return files.locked(self.root / LOCK_NAME, on_wait)
+        return files.lock(self.root / LOCK_NAME, on_wait)
 
-    def holder(self) -> str | None:
+    def lock_holder(self) -> str | None:
         """Who holds the lock file."""
-        return files.holder(self.root / LOCK_NAME)
+        return files.lock_holder(self.root / LOCK_NAME)
 
     def _clear_way(self, path: Path) -> None:
         """Remove a link, or a file, in the place of the directory of figures of an asset."""
@@ -110,6 +110,11 @@ class Directory:
 
     def _is_below_first_level(self, directory: Path) -> bool:
         return directory.parent != self.root
+
+
+def forget_verified() -> None:
+    """Verify every file again that this process has verified before."""
+    verified.clear()
 
 
 def difference(file: BinaryIO, entry: Entry) -> str | None:

@@ -86,7 +86,7 @@ def _open_plain(path: str, flags: int) -> int:
 
 
 @contextlib.contextmanager
-def locked(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
+def lock(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
     """Hold a lock file; the kernel releases it when the process ends, however it ends.
 
     Parameters
@@ -102,7 +102,7 @@ def locked(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
         Whether it was taken here; False within a process that holds it already.
     """
     key = (os.getpid(), path)
-    if is_held(path):
+    if holds_lock(path):
         yield False
         return
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -122,12 +122,12 @@ def locked(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def is_held(path: Path) -> bool:
+def holds_lock(path: Path) -> bool:
     """Whether this process holds a lock file."""
     return (os.getpid(), path) in _held
 
 
-def holder(path: Path) -> str | None:
+def lock_holder(path: Path) -> str | None:
     """Who holds a lock file, None if nobody does."""
     if not path.exists():
         return None

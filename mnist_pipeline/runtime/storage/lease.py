@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mnist_pipeline.runtime.storage.contents import UnavailableError
-from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, Found, Objects
-from mnist_pipeline.runtime.storage.place import LOCK_NAME
+from mnist_pipeline.runtime.storage.file_store import LOCK_NAME
+from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, Found, ObjectStore
 
 SECONDS = 90.0  # that a lease lasts
 RENEWALS = 6  # within that time
@@ -32,12 +32,12 @@ _held: dict[tuple[int, str], Lease] = {}
 
 
 @contextlib.contextmanager
-def held(objects: Objects, on_wait: Callable[[str], object]) -> Iterator[bool]:
+def lock(objects: ObjectStore, on_wait: Callable[[str], object]) -> Iterator[bool]:
     """Hold the lease; yields whether it was taken here, False within a process that holds it already.
 
     Parameters
     ----------
-    objects : Objects
+    objects : ObjectStore
     on_wait : callable
         Told once who holds it, if another process does.
     """
@@ -46,7 +46,7 @@ def held(objects: Objects, on_wait: Callable[[str], object]) -> Iterator[bool]:
         yield False
         return
     lease = Lease(objects)
-    lease.take(on_wait)
+    lease.acquire(on_wait)
     _held[key] = lease
     try:
         yield True
@@ -65,10 +65,10 @@ def require(address: str) -> None:
     """
     for (process, leased), lease in _held.items():
         if process == os.getpid() and f"{address}/".startswith(f"{leased}/"):
-            lease.require()
+            lease.require_held()
 
 
-def holder(objects: Objects) -> str | None:
+def lock_holder(objects: ObjectStore) -> str | None:
     """Who holds the lease, None if nobody does."""
     found = objects.get(LOCK_NAME)
     return None if found is None or _is_free(found) else _holder(found)
@@ -79,10 +79,10 @@ class Lease:
 
     Parameters
     ----------
-    objects : Objects
+    objects : ObjectStore
     """
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
         self._token = uuid.uuid4().hex
         self._since = time.time()
@@ -94,7 +94,7 @@ class Lease:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, daemon=True)
 
-    def take(self, on_wait: Callable[[str], object]) -> None:
+    def acquire(self, on_wait: Callable[[str], object]) -> None:
         """Wait until nobody holds it, and hold it from then on."""
         told = False
         while True:
@@ -109,7 +109,7 @@ class Lease:
             time.sleep(WAIT_SECONDS if told else 0)
         self._thread.start()
 
-    def require(self) -> None:
+    def require_held(self) -> None:
         """Require it to be held still, for longer than a request takes."""
         if self._taken_by is not None:
             reason = f"it was taken over by {self._taken_by}"

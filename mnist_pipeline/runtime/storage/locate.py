@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mnist_pipeline.runtime.settings import SCHEME
-from mnist_pipeline.runtime.storage.place import Place
+from mnist_pipeline.runtime.storage.file_store import FileStore
 
 
-def at(root: str) -> Place:
+def file_store(root: str) -> FileStore:
     """The place that a directory or an address names."""
     if root.startswith(SCHEME):
         from mnist_pipeline.runtime.storage.bucket import Bucket
@@ -17,10 +17,3 @@ def at(root: str) -> Place:
     from mnist_pipeline.runtime.storage.directory import Directory
 
     return Directory(Path(root))
-
-
-def forget() -> None:
-    """Verify again what this process has verified."""
-    from mnist_pipeline.runtime.storage import directory
-
-    directory.verified.clear()

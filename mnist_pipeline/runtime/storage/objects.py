@@ -55,7 +55,7 @@ class Found:
     age: float
 
 
-class Objects:
+class ObjectStore:
     """The objects under a prefix of a bucket, by names relative to it.
 
     Parameters

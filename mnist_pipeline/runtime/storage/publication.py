@@ -36,9 +36,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from mnist_pipeline.runtime.storage import files, locate
+from mnist_pipeline.runtime.storage import files
 from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry, UnavailableError
-from mnist_pipeline.runtime.storage.place import MANIFESTS, Place
+from mnist_pipeline.runtime.storage.file_store import MANIFESTS, FileStore
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -48,7 +48,6 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 LISTED = ("assets", "report", "figures/*")
 
 T = TypeVar("T")
-forget = locate.forget
 
 
 @dataclass(frozen=True)
@@ -60,60 +59,60 @@ class Manifest:
     files: dict[str, Entry]
 
 
-class Shelf:
+class PublishedFiles:
     """Published files in one place.
 
     Parameters
     ----------
-    place : Place
+    place : FileStore
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, store: FileStore) -> None:
+        self.store = store
 
     @property
     def root(self) -> Path | UPath:
         """Where the files lie."""
-        return self.place.root
+        return self.store.root
 
     def publish(self, key: str, data_version: str | None, contents: Mapping[str, Content]) -> None:
         """Replace all that is stored of an asset, at once; a failure leaves what was."""
         manifest = Manifest(key, data_version, {name: content.entry for name, content in contents.items()})
         self._commit(manifest, contents)
 
-    def add(self, key: str, name: str, content: Content) -> None:
+    def add_file(self, key: str, name: str, content: Content) -> None:
         """Add or replace one file of an asset."""
         before = self.manifest(key) or Manifest(key, None, {})
         self._commit(Manifest(key, before.data_version, {**before.files, name: content.entry}), {name: content})
 
     def _commit(self, manifest: Manifest, contents: Mapping[str, Content]) -> None:
         before = self._manifest_or_none(manifest.asset)
-        staged = {_staged(name, content.entry): content for name, content in contents.items()}
+        staged = {_staged_name(name, content.entry): content for name, content in contents.items()}
         committing = False
         try:
             for name, content in staged.items():
-                self.place.write(name, content)
+                self.store.write(name, content)
             text = encode(manifest)
             committing = True
-            self.place.write(_manifest_name(manifest.asset), Content.of(lambda file: files.write_bytes(file, text)))
+            self.store.write(_manifest_name(manifest.asset), Content.of(lambda file: files.write_bytes(file, text)))
         except BaseException as error:
             # A commit whose answer is lost may have been carried out, or be carried out yet.
             if not (committing and isinstance(error, UnavailableError)):
-                self._withdraw(contents, manifest.asset)
+                self._discard_staged(contents, manifest.asset)
             raise
-        self.place.flush(MANIFESTS)
-        self._settle(manifest, staged)
+        self.store.flush(MANIFESTS)
+        self._move_into_place(manifest, staged)
         for name in before.files.keys() - manifest.files.keys() if before else ():
             with contextlib.suppress(OSError):  # a directory in its place: it is not ours to remove
-                self.place.remove(name)
+                self.store.remove(name)
 
-    def _withdraw(self, contents: Mapping[str, Content], key: str) -> None:
+    def _discard_staged(self, contents: Mapping[str, Content], key: str) -> None:
         """Remove what was staged for a publication that failed, except what the valid manifest names too."""
         with contextlib.suppress(UnavailableError):  # what is left is removed by the next run
             valid = self._manifest_or_none(key)
             for name, content in contents.items():
                 if valid is None or valid.files.get(name) != content.entry:
-                    self.place.remove(_staged(name, content.entry))
+                    self.store.remove(_staged_name(name, content.entry))
 
     def manifest(self, key: str) -> Manifest | None:
         """What is stored of an asset, None if nothing is.
@@ -125,7 +124,7 @@ class Shelf:
         """
         name = _manifest_name(key)
         try:
-            return _decode(key, self.place.read(name))
+            return _decode(key, self.store.read(name))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -133,7 +132,7 @@ class Shelf:
                 f"its record {self.root / name} can't be read ({getattr(error, 'strerror', None) or error})"
             ) from error
 
-    def reading(self, key: str, action: Callable[[Manifest], T]) -> T | None:
+    def read_consistently(self, key: str, action: Callable[[Manifest], T]) -> T | None:
         """What `action` makes of the manifest of an asset and its files; None if nothing is stored.
 
         It is done again where a writer has replaced the manifest, or the files, in between.
@@ -163,7 +162,7 @@ class Shelf:
         DamageError
             If neither has the recorded checksum.
         """
-        return _in_place_or_staged(self.place.open, manifest, name)
+        return _try_both_names(self.store.open, manifest, name)
 
     def verify(self, manifest: Manifest, *, thorough: bool = True) -> None:
         """Verify every file; `thorough`, by its content alone, else by what the place vouches for.
@@ -174,44 +173,44 @@ class Shelf:
             If one is damaged.
         """
         for name in manifest.files:
-            _in_place_or_staged(functools.partial(self.place.verify, thorough=thorough), manifest, name)
+            _try_both_names(functools.partial(self.store.verify, thorough=thorough), manifest, name)
 
     def recover(self) -> None:
         """Finish what a killed process had committed, and remove what it had not; for the holder of the lock."""
-        leftovers = self.leftovers()
+        leftovers = self.unfinished_files()
         for key in self.keys() if leftovers else ():
             if manifest := self._manifest_or_none(key):
-                self._settle(manifest, leftovers)
-        for name in self.leftovers() if leftovers else ():
-            self.place.remove(name)
+                self._move_into_place(manifest, leftovers)
+        for name in self.unfinished_files() if leftovers else ():
+            self.store.remove(name)
 
     def keys(self) -> list[str]:
         """The assets of which something is stored."""
-        names = (name.removeprefix(f"{MANIFESTS}/") for name in self.place.listed((MANIFESTS,)))
+        names = (name.removeprefix(f"{MANIFESTS}/") for name in self.store.listed((MANIFESTS,)))
         stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
         return sorted(stem for stem in stems if NAME.fullmatch(stem))
 
-    def leftovers(self) -> list[str]:
+    def unfinished_files(self) -> list[str]:
         """Names of files that a killed process, or one that is writing, has not finished."""
         return sorted(
             name
-            for name in self.place.listed((MANIFESTS, *LISTED))
-            if _is_unfinished(name) and self.place.is_file(name)
+            for name in self.store.listed((MANIFESTS, *LISTED))
+            if _is_unfinished(name) and self.store.is_file(name)
         )
 
-    def strangers(self) -> list[str]:
+    def unknown_files(self) -> list[str]:
         """Names of what lies where values lie and no manifest names; it is never read."""
-        known = set(self.leftovers())
+        known = set(self.unfinished_files())
         for key in self.keys():
             if manifest := self._manifest_or_none(key):
                 known |= manifest.files.keys()
-        return sorted(name for name in self.place.listed(LISTED) if name not in known)
+        return sorted(name for name in self.store.listed(LISTED) if name not in known)
 
-    def _settle(self, manifest: Manifest, staged: Collection[str]) -> None:
+    def _move_into_place(self, manifest: Manifest, staged: Collection[str]) -> None:
         """Put in place what is staged."""
         for name, entry in manifest.files.items():
-            if _staged(name, entry) in staged:
-                self.place.move(_staged(name, entry), name)
+            if _staged_name(name, entry) in staged:
+                self.store.move(_staged_name(name, entry), name)
 
     def _manifest_or_none(self, key: str) -> Manifest | None:
         """The manifest of an asset where there is one that can be read."""
@@ -220,14 +219,14 @@ class Shelf:
         return None
 
 
-def _in_place_or_staged(action: Callable[[str, Entry], T], manifest: Manifest, name: str) -> T:
+def _try_both_names(action: Callable[[str, Entry], T], manifest: Manifest, name: str) -> T:
     """What an action makes of a file in its place, or else of the one beside it; if of neither, the first reason."""
     entry = manifest.files[name]
     try:
         return action(name, entry)
     except DamageError as damage:
         try:
-            return action(_staged(name, entry), entry)
+            return action(_staged_name(name, entry), entry)
         except DamageError:
             raise damage from damage.__cause__
 
@@ -236,7 +235,7 @@ def _manifest_name(key: str) -> str:
     return f"{MANIFESTS}/{key}.json"
 
 
-def _staged(name: str, entry: Entry) -> str:
+def _staged_name(name: str, entry: Entry) -> str:
     directory, _, file = name.rpartition("/")
     return f"{directory}/.{file}.{entry.sha256[:16]}{STAGED}"
 

@@ -46,7 +46,7 @@ from mnist_pipeline.runtime import settings as settings_module
 from mnist_pipeline.runtime.storage import locate
 from mnist_pipeline.runtime.storage.contents import Content, DamageError
 from mnist_pipeline.runtime.storage.files import Writer, write_bytes
-from mnist_pipeline.runtime.storage.publication import NAME, Manifest, Shelf
+from mnist_pipeline.runtime.storage.publication import NAME, Manifest, PublishedFiles
 from mnist_pipeline.utils.blocks import Rows
 
 NAMED_ARRAYS = {
@@ -116,15 +116,15 @@ class Storage:
     def __init__(self, root: str | UPath, prefix: str = "") -> None:
         self.root = UPath(root)
         self.prefix = prefix
-        self.shelf = Shelf(locate.at(str(self.root)))
+        self.published = PublishedFiles(locate.file_store(str(self.root)))
 
-    def turn(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
-        """Have the storage to oneself, as whoever runs the graph into it does; see `place.Place`."""
-        return self.shelf.place.turn(on_wait)
+    def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
+        """Have the storage to oneself, as whoever runs the graph into it does; see `file_store.FileStore`."""
+        return self.published.store.lock(on_wait)
 
-    def holder(self) -> str | None:
+    def lock_holder(self) -> str | None:
         """Which process has the storage to itself, None if none has."""
-        return self.shelf.place.holder()
+        return self.published.store.lock_holder()
 
     def path(self, key: str) -> UPath:
         """Where the value of an asset lies.
@@ -152,7 +152,7 @@ class Storage:
 
     def publish(self, prepared: Prepared) -> UPath:
         """Store what was prepared in the place of all that is stored of the asset; return where the value lies."""
-        self.shelf.publish(prepared.key, prepared.data_version, prepared.contents)
+        self.published.publish(prepared.key, prepared.data_version, prepared.contents)
         return self.root / _main(prepared.contents)
 
     def read(self, key: str, data_version: str | None = None) -> Any:
@@ -178,7 +178,7 @@ class Storage:
             return self._load(manifest)
 
         try:
-            found = self.shelf.reading(_checked(key), load)
+            found = self.published.read_consistently(_checked(key), load)
         except DamageError as damage:
             raise _damaged(self.prefix + key, damage) from damage
         if found is None:
@@ -191,7 +191,7 @@ class Storage:
 
     def write_figure(self, key: str, name: str, picture: bytes) -> UPath:
         """Store a PNG beside what is stored of the asset; return its path."""
-        self.shelf.add(_checked(key), _figure_name(key, name), _content(picture))
+        self.published.add_file(_checked(key), _figure_name(key, name), _content(picture))
         return self.figure_path(key, name)
 
     def read_figure(self, key: str, name: str) -> bytes:
@@ -207,11 +207,11 @@ class Storage:
         def load(manifest: Manifest) -> bytes | None:
             if path not in manifest.files:
                 return None
-            with self.shelf.open(manifest, path) as file:
+            with self.published.open(manifest, path) as file:
                 return file.read()
 
         try:
-            picture = self.shelf.reading(key, load)
+            picture = self.published.read_consistently(key, load)
         except DamageError as damage:
             raise _damaged(f"figure {name} of {self.prefix + key}", damage, self.prefix + key) from damage
         if picture is None:
@@ -237,10 +237,10 @@ class Storage:
             "missing", "damaged: " or "not recorded: " and the reason; None if every file is what it should be.
         """
         try:
-            manifest = self.shelf.manifest(_checked(key))
+            manifest = self.published.manifest(_checked(key))
             if manifest is None or manifest.data_version is None:
                 return "damaged: it has no record of its checksum" if self._unrecorded(key) else "missing"
-            self.shelf.reading(key, lambda manifest: self.shelf.verify(manifest, thorough=thorough))
+            self.published.read_consistently(key, lambda manifest: self.published.verify(manifest, thorough=thorough))
         except DamageError as damage:
             return f"damaged: {damage}"
         if data_version != manifest.data_version:
@@ -249,12 +249,12 @@ class Storage:
 
     def recover(self) -> None:
         """Bring what a killed run left to an end; for who holds the lock."""
-        self.shelf.recover()
+        self.published.recover()
 
     def _manifest(self, key: str) -> Manifest:
         """The manifest of an asset that has a value."""
         try:
-            manifest = self.shelf.manifest(_checked(key))
+            manifest = self.published.manifest(_checked(key))
         except DamageError as damage:
             raise _damaged(self.prefix + key, damage) from damage
         if manifest is None or manifest.data_version is None:
@@ -264,9 +264,12 @@ class Storage:
     def _load(self, manifest: Manifest) -> Any:
         name = _main(manifest.files)
         if name.startswith("report/"):
-            with self.shelf.open(manifest, "report/report.json") as document, self.shelf.open(manifest, name) as page:
+            with (
+                self.published.open(manifest, "report/report.json") as document,
+                self.published.open(manifest, name) as page,
+            ):
                 return _load_report(page, document)
-        with self.shelf.open(manifest, name) as file:
+        with self.published.open(manifest, name) as file:
             try:
                 return _load(file, name)
             except (ValueError, KeyError, TypeError, OSError, EOFError, safetensors.SafetensorError) as error:
@@ -284,7 +287,7 @@ class Storage:
     def _unrecorded(self, key: str) -> UPath | None:
         """A file where the value of an asset would lie."""
         candidates = {f"assets/{key}{suffix}" for suffix in SUFFIXES} | ({PAGE} if key == REPORT else set())
-        found = candidates.intersection(self.shelf.place.listed(("assets", "report")))
+        found = candidates.intersection(self.published.store.listed(("assets", "report")))
         return self.root / min(found) if found else None
 
 
@@ -294,7 +297,7 @@ def current(prefix: str | None = None) -> Storage:
     return Storage(root) if prefix is None else Storage(f"{root}/{_checked(prefix)}", f"{prefix}/")
 
 
-def all_of_them() -> list[Storage]:
+def all_storages() -> list[Storage]:
     """The storage that the environment names, and those of the data sets beside MNIST in it."""
     return [current(), *(current(placed.prefix) for placed in settings_module.load().data_sets)]
 

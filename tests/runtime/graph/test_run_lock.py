@@ -26,7 +26,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from mnist_pipeline.runtime.storage import files
-with files.locked(Path(sys.argv[1]), print):
+with files.lock(Path(sys.argv[1]), print):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -68,7 +68,7 @@ def test_a_run_waits_for_another_and_says_for_which(storage: Path) -> None:
             other.kill()
 
         with run_lock.turn(tell):
-            assert files.holder(storage / ".lock") == files.holder(storage / ".lock") is not None
+            assert files.lock_holder(storage / ".lock") == files.lock_holder(storage / ".lock") is not None
     (message,) = told
     assert message.startswith(f"Another run (process {other.pid}, since ")
     assert str(storage) in message
@@ -77,25 +77,25 @@ def test_a_run_waits_for_another_and_says_for_which(storage: Path) -> None:
 def test_within_a_run_nobody_waits_and_afterwards_nobody_holds(storage: Path) -> None:
     storage.mkdir()
     with run_lock.turn(pytest.fail), run_lock.turn(pytest.fail):
-        assert files.is_held(storage / ".lock")
-    assert files.holder(storage / ".lock") is None
+        assert files.holds_lock(storage / ".lock")
+    assert files.lock_holder(storage / ".lock") is None
     assert (storage / ".lock").read_bytes() == b""
 
 
 def test_a_lock_ends_with_its_process(storage: Path) -> None:
     storage.mkdir()
     with held(storage / ".lock") as other:
-        assert f"process {other.pid}, since " in (files.holder(storage / ".lock") or "")
+        assert f"process {other.pid}, since " in (files.lock_holder(storage / ".lock") or "")
         other.kill()
         other.wait()
-        assert files.holder(storage / ".lock") is None
+        assert files.lock_holder(storage / ".lock") is None
 
 
 def test_a_run_removes_what_a_killed_one_left_and_finishes_what_it_had_committed(storage: Path) -> None:
     stored = Storage(storage)
     stored.write("data_mean", np.zeros(784))
     place = storage / "assets" / "data_mean.npy"
-    manifest = stored.shelf.manifest("data_mean")
+    manifest = stored.published.manifest("data_mean")
     assert manifest is not None
     place.rename(place.with_name(f".data_mean.npy.{manifest.files['assets/data_mean.npy'].sha256[:16]}.staged"))
     (storage / "assets" / ".data_mean.npy.0123.tmp").write_bytes(b"half")

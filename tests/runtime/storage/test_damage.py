@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.runtime.storage import publication
+from mnist_pipeline.runtime.storage.directory import forget_verified
 from mnist_pipeline.runtime.storage.publication import Entry, Manifest
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
@@ -64,10 +65,10 @@ def copy(finished_run: tuple[Result, Path], tmp_path_factory: pytest.TempPathFac
 
 def files_of(storage: Path) -> Iterator[tuple[str, Path, Path]]:
     """Every stored file with its asset, and a file of the same kind that belongs to another."""
-    shelf = Storage(storage).shelf
+    published = Storage(storage).published
     found = []
     for key in KEYS:
-        manifest = shelf.manifest(key)
+        manifest = published.manifest(key)
         assert manifest is not None
         found += [(key, storage / name) for name in manifest.files]
         found.append((key, storage / "manifests" / f"{key}.json"))
@@ -122,7 +123,7 @@ def test_a_change_that_keeps_the_time_is_found_by_a_reader_that_has_not_verified
     shutil.copy2(path, kept)
     _flip(path, path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    publication.forget()  # what another process is like
+    forget_verified()  # what another process is like
     with pytest.raises(StorageError, match="covariance is damaged"):
         stored.read("covariance")
     _put_back(kept, path)
@@ -219,7 +220,7 @@ def test_damage_is_verified_and_just_what_is_damaged_is_rebuilt(own_copy: tuple[
         DAMAGES[damage](storage / name, other)
     (storage / "assets" / ".covariance.npy.0123.tmp").write_bytes(b"half of a value")
     (storage / "assets" / "unknown.pkl").write_bytes(pickle.dumps([]))
-    publication.forget()
+    forget_verified()
     result = CliRunner().invoke(cli.main, ["verify"])
     assert result.exit_code == 1
     rows = [line.split(maxsplit=1) for line in result.output.splitlines()]
@@ -236,7 +237,7 @@ def test_damage_is_verified_and_just_what_is_damaged_is_rebuilt(own_copy: tuple[
         k: v for k, v in before.items() if k != "evaluation_report"
     }
     assert not (storage / "assets" / ".covariance.npy.0123.tmp").exists()
-    publication.forget()
+    forget_verified()
     assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
 
 
@@ -270,8 +271,8 @@ def test_a_value_that_was_stored_and_not_recorded_is_not_computed_with(own_copy:
 
 
 def _manifests(storage: Path) -> dict[str, Manifest | None]:
-    shelf = Storage(storage).shelf
-    return {key: shelf.manifest(key) for key in KEYS}
+    published = Storage(storage).published
+    return {key: published.manifest(key) for key in KEYS}
 
 
 def _materialized(result: Result) -> set[str]:

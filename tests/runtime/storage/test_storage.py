@@ -39,8 +39,8 @@ def values_under(directory: Path) -> dict[str, bytes]:
 def plant(stored: Storage, name: str, content: bytes) -> Path:
     """Publish a file that no writer of ours has written, with a manifest to match."""
     key = Path(name).stem
-    stored.shelf.publish(key, "0" * 64, {name: Content.of(lambda file: files.write_bytes(file, content))})
-    return stored.shelf.root / name
+    stored.published.publish(key, "0" * 64, {name: Content.of(lambda file: files.write_bytes(file, content))})
+    return stored.published.root / name
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -253,7 +253,7 @@ def test_a_reader_whom_a_writer_overtakes_twice_reads_again(stored: Storage) -> 
             raise DamageError("it was replaced")
         return manifest.data_version
 
-    assert stored.shelf.reading("covariance", overtaken) == digest("covariance", np.zeros(784))
+    assert stored.published.read_consistently("covariance", overtaken) == digest("covariance", np.zeros(784))
 
 
 def test_an_array_of_objects_is_not_written(stored: Storage, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ MANIFESTS = "manifests"
 LOCK_NAME = ".lock"  # of who has the place to himself
 
 
-class Place(Protocol):
+class FileStore(Protocol):
     """Where files lie."""
 
     @property
@@ -83,11 +83,11 @@ class Place(Protocol):
     def is_file(self, name: str) -> bool:
         """Whether something listed can be removed as a file."""
 
-    def turn(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
+    def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
         """Have the place to oneself; `on_wait` is told once who has it, if another process does.
 
         The context is whether it was taken here, False within a process that has it already.
         """
 
-    def holder(self) -> str | None:
+    def lock_holder(self) -> str | None:
         """Which process has the place to itself, None if none has."""
