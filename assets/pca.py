@@ -85,9 +85,9 @@ def data_mean(train_digits: DigitSet):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("centered_data", CHECKS["centered_data"]))
 def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
     """Training images minus the mean, xᵢ − m, float32 (N, 784)."""
-    centered = pca.centered_rows(train_digits.images, data_mean)
-    with stopwatch() as watch:  # storing them passes over the images again: no memory has to hold the result
-        largest = float(np.abs(pca.mean(centered)).max())
+    with stopwatch() as watch:
+        centered = pca.center(train_digits.images, data_mean)
+    largest = float(np.abs(pca.mean(centered)).max())
     return result(
         centered,
         f"largest mean left {largest:.1e}",

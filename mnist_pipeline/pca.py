@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.utils.blocks import Rows, in_blocks, slices
+from mnist_pipeline.utils.blocks import in_blocks, slices
 
 NUM_DIRECTIONS = 8  # along which a covariance is verified
 ERROR_ROWS = 512  # 3 MB of float64, which stay in the cache
@@ -30,27 +30,25 @@ class Eigendecomposition(NamedTuple):
     eigenvectors: np.ndarray
 
 
-def mean(images: np.ndarray | Rows) -> np.ndarray:
+def mean(images: np.ndarray) -> np.ndarray:
     """Mean of each pixel.
 
     Parameters
     ----------
-    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28), or Rows
+    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28)
 
     Returns
     -------
     ndarray of shape (n_features,), float64
         In the unit of the images. Sums of integers are exact.
     """
-    if not isinstance(images, Rows):
-        pixels = flatten(images)
-        if pixels.dtype == np.uint8:
-            return _sum_of_bytes(pixels) / len(pixels)
-        images = Rows(pixels.shape, pixels.dtype, lambda: (pixels[rows] for rows in _blocks(len(pixels))))
-    total = np.zeros(images.shape[1], np.int64 if np.issubdtype(images.dtype, np.integer) else np.float64)
-    for block in images:
-        total += block.sum(axis=0, dtype=total.dtype)
-    return total / len(images)
+    pixels = flatten(images)
+    if pixels.dtype == np.uint8:
+        return _sum_of_bytes(pixels) / len(pixels)
+    total = np.zeros(pixels.shape[1], np.int64 if np.issubdtype(pixels.dtype, np.integer) else np.float64)
+    for rows in _blocks(len(pixels)):
+        total += pixels[rows].sum(axis=0, dtype=total.dtype)
+    return total / len(pixels)
 
 
 def _sum_of_bytes(pixels: np.ndarray) -> np.ndarray:
@@ -87,29 +85,6 @@ def center(images: np.ndarray, mean: np.ndarray, out: np.ndarray | None = None) 
     mean = mean.astype(np.float32)
     in_blocks(lambda rows: np.subtract(pixels[rows], mean, out=centered[rows]), len(pixels), BLOCK_ROWS)
     return centered
-
-
-def centered_rows(images: np.ndarray, mean: np.ndarray) -> Rows:
-    """Images minus the mean, as `center` gives them, of which no more than a block is in memory.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28)
-    mean : ndarray of shape (n_features,)
-
-    Returns
-    -------
-    Rows of shape (n_samples, n_features), float32
-    """
-    pixels = flatten(images)
-
-    def compute() -> Iterator[np.ndarray]:
-        buffer = np.empty((min(BLOCK_ROWS, len(pixels)), pixels.shape[1]), np.float32)
-        for rows in _blocks(len(pixels)):
-            block = pixels[rows]
-            yield center(block, mean, buffer[: len(block)])
-
-    return Rows((len(pixels), pixels.shape[1]), np.dtype(np.float32), compute)
 
 
 def covariance(centered: np.ndarray) -> np.ndarray:

@@ -84,8 +84,9 @@ def _require_within_bounds(resolved: Mapping[str, Any]) -> None:
     classes = {asset.op.name: config_class(function_of(asset)) for asset in definitions_of_assets()}
     for name, entry in resolved["ops"].items():
         _construct(f"ops.{name}.config", classes.get(name), entry["config"])
-    for name, entry in resolved["resources"].items():
-        _construct(f"resources.{name}.config", Seed if name == "seed" else None, entry["config"])
+    for name, entry in resolved["resources"].items():  # of the resources, only the seed may differ from the settings
+        given = {field: value for field, value in (entry["config"] or {}).items() if value is not None}
+        _construct(f"resources.{name}.config", Seed if name == "seed" else None, given)
 
 
 def config_class(function: Callable[..., Any]) -> type[dg.Config] | None:

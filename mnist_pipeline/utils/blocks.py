@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,30 +64,3 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A matrix that is never whole in memory: its rows are computed a block at a time, anew for each pass.
-
-    Attributes
-    ----------
-    shape : tuple of int
-    dtype : dtype
-    compute : callable
-        Begins a pass: yields blocks of rows in their order, each of which the next one may overwrite.
-    """
-
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-    compute: Callable[[], Iterator[NDArray[Any]]]
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        return self.compute()
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """The whole matrix, for who has room for it."""
-        return np.concatenate([block.copy() for block in self]).astype(dtype or self.dtype, copy=False)

@@ -31,7 +31,6 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 
 from mnist_pipeline.runtime import console, settings
 from mnist_pipeline.runtime.executors import needs, workers
-from mnist_pipeline.runtime.graph import io_manager
 
 ON_THIS_TERMINAL = ("multiprocess",)  # the executors whose workers print where the driver does
 
@@ -145,7 +144,6 @@ class StepExecutor(dg.Executor):
 
 def carry_out(order: Order) -> list[dg.DagsterEvent]:
     """In a worker: carry out a step, record it, and say what happened."""
-    io_manager.forget()
     with console.silent(not order.told_here):
         plan = create_execution_plan(
             order.job, run_config=order.run_config, step_keys_to_execute=[order.step], known_state=order.known_state

@@ -1,59 +1,82 @@
-"""Dagster's door to the storage."""
+"""The IO manager: it stores what assets return, and loads what they read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import dagster as dg
+from pydantic import Field, PrivateAttr
 
 from mnist_pipeline.runtime.graph.records import recorded_versions, versions_of_partitions
 from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import Prepared
 
-# The run for which the records were read, and the data version that was recorded last of each asset.
-_known: set[str] = set()
-_recorded: dict[str, str] = {}
+# The value that an asset of this process returned last, encoded together with its figures. Dagster passes only the
+# value from an asset to an IO manager; the figures, and the encoding, which is computed once, wait here. An IO manager
+# of another kind leaves them, until the next asset returns.
+_returned: ContextVar[tuple[object, Prepared] | None] = ContextVar("returned", default=None)
 
 
-class StorageIOManager(dg.IOManager):
-    """Dagster's door to the storage that the environment names: one value an asset, or a partition of it."""
+def encode(
+    context: dg.AssetExecutionContext | dg.OutputContext, value: object, figures: Mapping[str, bytes] | None = None
+) -> Prepared:
+    """Encode the value of an asset and its figures, and keep them until the IO manager stores that value."""
+    _, key = storage.of_asset(context.asset_key.to_user_string())
+    partition = context.partition_key if context.has_partition_key else None
+    prepared = storage.prepare(storage.stored_key(key, partition), value, figures)
+    _returned.set((value, prepared))
+    return prepared
+
+
+class StorageIOManager(dg.ConfigurableIOManager):
+    """Stores one value per asset, or per partition of an asset, with its figures."""
+
+    root: str | None = Field(
+        default=None,
+        description="Directory, or s3://BUCKET/PREFIX; by default the one that MNIST_PIPELINE_STORAGE names.",
+    )
+    # The data version that Dagster recorded last of each asset. Read once per run: no other run writes meanwhile.
+    _recorded: dict[str, str] | None = PrivateAttr(default=None)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Store the value of an asset, and say where and how large."""
-        partition = context.partition_key if context.has_partition_key else None
+        """Store the value of an asset, and record the path and the size."""
+        returned = _returned.get()
+        prepared = returned[1] if returned and returned[0] is obj else encode(context, obj)
+        _returned.set(None)
         asset = context.asset_key.to_user_string()
-        stored, name = storage.of_asset(asset)
-        prepared = obj if isinstance(obj, Prepared) else storage.prepare(storage.stored_key(name, partition), obj)
+        stored, _ = storage.of_asset(asset, self.root)
         path = stored.publish(prepared)
-        _recorded.pop(asset, None)  # stored by this very run
+        if self._recorded is not None:
+            self._recorded.pop(asset, None)
+        figures = {f"{name}_file": dg.MetadataValue.path(str(stored.root / file)) for name, file in prepared.figures}
         context.add_output_metadata(
-            {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(prepared.size)}
+            {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(prepared.size), **figures}
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read the value of an upstream asset; not one that is other than Dagster's record of it says.
+        """Load the value of an asset; raise an error if it has another data version than Dagster recorded.
 
-        Of one that comes in partitions an asset with the same ones is given its own, and any other a way to read
-        them all, one at a time.
+        An asset with the same partitions gets the matching partition. Any other asset gets `Shards`, which load one
+        partition at a time.
         """
-        run_id = context.step_context.run_id
-        if run_id not in _known:  # the records are read once a run: nobody else writes while it goes on
-            forget()
-            _known.add(run_id)
-            _recorded.update(recorded_versions(context.instance))
         asset = context.asset_key.to_user_string()
-        stored, name = storage.of_asset(asset)
+        stored, name = storage.of_asset(asset, self.root)
         if not context.has_asset_partitions:
-            return stored.read(name, _recorded.get(asset))
+            return stored.read(name, self._recorded_versions(context).get(asset))
         versions = versions_of_partitions(context.instance, context.asset_key, context.asset_partition_keys)
-        if context.step_context.has_partition_key:
+        if context.has_partition_key:
             ((partition, version),) = versions.items()
             return stored.read(storage.stored_key(name, partition), version)
         return Shards(versions, lambda partition: stored.read(storage.stored_key(name, partition), versions[partition]))
 
-
-def forget() -> None:
-    """Have Dagster's records read anew: of a run's steps on several workers, each stores what the others read."""
-    _known.clear()
-    _recorded.clear()
+    def _recorded_versions(self, context: dg.InputContext) -> dict[str, str]:
+        """The data version of each asset; empty outside a run where no Dagster instance is configured."""
+        if self._recorded is None:
+            try:
+                self._recorded = recorded_versions(context.instance)
+            except dg.DagsterInvariantViolationError:
+                self._recorded = {}
+        return self._recorded

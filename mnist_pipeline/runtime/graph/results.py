@@ -12,15 +12,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, check_results
+from mnist_pipeline.runtime.graph.io_manager import encode
 from mnist_pipeline.runtime.graph.records import SECONDS
 from mnist_pipeline.runtime.graph.seed import Seed
-from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.utils.blocks import Rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,16 +80,14 @@ def result(
     Returns
     -------
     MaterializeResult
-        In a run, with value and figures ready to be stored together, and the SHA-256 of the stored value as data
-        version. Called outside of one, as a test does, with the value as what is downstream would read it.
+        With the value itself, which any IO manager can store. In a run the data version is the SHA-256 of the stored
+        form of the value, and `StorageIOManager` stores the figures with it.
     """
     context = data_sets.step_context()
-    stored, key = _place(context) if context else (None, "")
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
-        pictures[name], shown = _drawn(stored, key, name, figure)
-        metadata |= shown
+        pictures[name], metadata[name] = _drawn(name, figure)
     metadata |= {SECONDS: round(seconds, 4), **(numbers or {})}
     for name, table in (tables or {}).items():
         metadata[name] = _table(table)
@@ -101,11 +97,10 @@ def result(
         metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
     if seed is not None:
         metadata["seed"] = seed.value
-    prepared = storage.prepare(key, value, pictures) if context else None
     return dg.MaterializeResult(
-        value=prepared or (np.asarray(value) if isinstance(value, Rows) else value),
+        value=value,
         metadata=metadata,
-        data_version=dg.DataVersion(prepared.data_version) if prepared else None,
+        data_version=dg.DataVersion(encode(context, value, pictures).data_version) if context else None,
         check_results=list(check_results(checks or {})),
     )
 
@@ -116,24 +111,14 @@ def progress(epoch: int, epochs: int, **figures: float) -> None:
     dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {told}")
 
 
-def _place(context: dg.AssetExecutionContext) -> tuple[storage.Storage, str]:
-    """The storage of the asset that a step makes, and the key there."""
-    partition = context.partition_key if context.has_partition_key else None
-    stored, name = storage.of_asset(context.asset_key.to_user_string())
-    return stored, storage.stored_key(name, partition)
-
-
-def _drawn(stored: storage.Storage | None, key: str, name: str, figure: Figure | bytes) -> tuple[bytes, dict[str, Any]]:
-    """A figure as PNG, and the metadata that shows it."""
+def _drawn(name: str, figure: Figure | bytes) -> tuple[bytes, dg.MarkdownMetadataValue]:
+    """A figure as PNG, and the metadata that shows a small preview."""
     from mnist_pipeline.report import figures
 
     image = figure if isinstance(figure, bytes) else figures.rendered(figure)
     picture = image if isinstance(image, bytes) else figures.encoded(image)
-    encoded = base64.b64encode(figures.preview(image)).decode()
-    shown: dict[str, Any] = {name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{encoded})")}
-    if stored:
-        shown[f"{name}_file"] = dg.MetadataValue.path(str(stored.figure_path(key, name)))
-    return picture, shown
+    preview = base64.b64encode(figures.preview(image)).decode()
+    return picture, dg.MetadataValue.md(f"![{name}](data:image/png;base64,{preview})")
 
 
 def _table(table: pd.DataFrame) -> dg.TableMetadataValue:

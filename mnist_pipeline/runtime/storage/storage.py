@@ -9,7 +9,7 @@ of its own, `PREFIX/`, for the assets whose keys are `PREFIX/KEY`. The suffix fo
 =================================  ==============  ============================================
 value                              suffix          read back as
 =================================  ==============  ============================================
-ndarray, Rows                      `.npy`          memory-mapped ndarray
+ndarray                            `.npy`          memory-mapped ndarray
 NamedTuple of arrays, dict         `.safetensors`  the same NamedTuple, or dict, memory-mapped
 DataFrame                          `.csv`          DataFrame
 Evaluation, Comparison             `.json`         the same dataclass
@@ -47,7 +47,6 @@ from mnist_pipeline.runtime.storage import locate
 from mnist_pipeline.runtime.storage.contents import Content, DamageError
 from mnist_pipeline.runtime.storage.files import Writer, write_bytes
 from mnist_pipeline.runtime.storage.publication import NAME, Manifest, PublishedFiles
-from mnist_pipeline.utils.blocks import Rows
 
 NAMED_ARRAYS = {
     kind.__name__: kind
@@ -100,6 +99,12 @@ class Prepared:
     def size(self) -> int:
         """Bytes of the file to open."""
         return self.contents[_main(self.contents)].size
+
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """Name and path of each figure."""
+        paths = [path for path in self.contents if path.startswith("figures/")]
+        return [(path.rpartition("/")[2].removesuffix(".png"), path) for path in paths]
 
 
 class Storage:
@@ -291,9 +296,9 @@ class Storage:
         return self.root / min(found) if found else None
 
 
-def current(prefix: str | None = None) -> Storage:
-    """The storage that the environment names; with a prefix that of the data set whose keys begin with it."""
-    root = settings_module.load().storage
+def current(prefix: str | None = None, root: str | None = None) -> Storage:
+    """The storage of a data set: of MNIST without a prefix; in the directory that the environment names by default."""
+    root = root or settings_module.load().storage
     return Storage(root) if prefix is None else Storage(f"{root}/{_checked(prefix)}", f"{prefix}/")
 
 
@@ -302,10 +307,10 @@ def all_storages() -> list[Storage]:
     return [current(), *(current(placed.prefix) for placed in settings_module.load().data_sets)]
 
 
-def of_asset(asset: str) -> tuple[Storage, str]:
-    """The storage of an asset, by its key as Dagster writes it, and its key in there."""
+def of_asset(asset: str, root: str | None = None) -> tuple[Storage, str]:
+    """The storage of an asset, by its key as Dagster writes it, and its key in that storage."""
     prefix, separator, key = asset.rpartition("/")
-    return current(prefix if separator else None), key
+    return current(prefix if separator else None, root), key
 
 
 def read(key: str, partition: str | None = None) -> Any:
@@ -402,7 +407,7 @@ def _files(key: str, value: object) -> dict[str, Writer]:
             "report/report.json": lambda file: write_bytes(file, document),
             PAGE: lambda file: write_bytes(file, page),
         }
-    if isinstance(value, np.ndarray | Rows):
+    if isinstance(value, np.ndarray):
         array = value
         return {f"assets/{key}.npy": lambda file: _write_array(file, array)}
     if isinstance(value, pd.DataFrame):
@@ -450,15 +455,14 @@ def _write_each(file: BinaryIO, writers: Mapping[str, Writer]) -> None:
         writer(file)
 
 
-def _write_array(file: BinaryIO, array: np.ndarray | Rows) -> None:
+def _write_array(file: BinaryIO, array: np.ndarray) -> None:
     header = {
         "descr": np.lib.format.dtype_to_descr(array.dtype),
         "fortran_order": False,
         "shape": array.shape,
     }
     np.lib.format.write_array_header_1_0(file, header)
-    for block in array if isinstance(array, Rows) else (array,):
-        file.write(_bytes_of(block))
+    file.write(_bytes_of(array))
 
 
 def _bytes_of(array: np.ndarray) -> memoryview:

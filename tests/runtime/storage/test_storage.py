@@ -19,7 +19,6 @@ from support.values import ARRAYS, EVALUATIONS, EVERY_KIND, NAMED, PLAIN, REPORT
 from mnist_pipeline.runtime.storage import files
 from mnist_pipeline.runtime.storage.publication import Content, DamageError, Manifest
 from mnist_pipeline.runtime.storage.storage import NAMED_ARRAYS, Storage, StorageError, current, digest, read
-from mnist_pipeline.utils.blocks import Rows
 
 
 @pytest.fixture
@@ -105,14 +104,6 @@ def test_named_arrays_are_mapped_into_memory_and_cannot_be_changed_by_their_read
 def test_numbers_that_the_format_does_not_know_are_refused_by_name(stored: Storage) -> None:
     with pytest.raises(TypeError, match="spectrum is of type complex128"):
         stored.write("cnn_kernels", {"spectrum": np.zeros(3, complex)})
-
-
-def test_rows_that_are_computed_as_they_are_written_are_stored_as_the_array_that_they_make(stored: Storage) -> None:
-    whole = np.arange(60, dtype=np.float32).reshape(12, 5)
-    rows = Rows((12, 5), whole.dtype, lambda: iter(np.split(whole, [5, 10])))
-    assert digest("centered_data", rows) == digest("centered_data", whole)
-    stored.write("centered_data", rows)
-    assert_same_arrays(np.asarray(stored.read("centered_data")), whole)
 
 
 def test_a_table_comes_back_to_the_last_digit(stored: Storage) -> None:
