@@ -10,7 +10,6 @@ from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.evaluation import Comparison, Evaluation
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.records import Neighbors, Predictions
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly
 from mnist_pipeline.runtime.graph.results import result, stopwatch
@@ -98,37 +97,28 @@ def held_to_floor(accuracy: float, low: float, known: float, frequent: float) ->
     return at_least(accuracy, known) if data_sets.current().canonical else at_least(low, frequent)
 
 
-knn_evaluation, softmax_evaluation, mlp_evaluation, cnn_evaluation = map(_evaluation_asset, MODELS)
+evaluation_assets = [_evaluation_asset(model) for model in MODELS]
 
 
-@dg.asset(group_name=GROUP, kinds={"scipy"}, check_specs=checks("model_comparison", CHECKS["model_comparison"]))
-def model_comparison(
-    knn_evaluation: Evaluation,
-    softmax_evaluation: Evaluation,
-    mlp_evaluation: Evaluation,
-    cnn_evaluation: Evaluation,
-    knn_predictions: Neighbors,
-    softmax_predictions: Predictions,
-    mlp_predictions: Predictions,
-    cnn_predictions: Predictions,
-    test_digits: DigitSet,
-):
+def inputs(*attributes: str) -> dict[str, dg.AssetIn]:
+    """Inputs of an asset over all models: of each model the assets that these attributes of its entry name."""
+    return {getattr(model, name): dg.AssetIn() for model in MODELS.values() for name in attributes}
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"scipy"},
+    ins=inputs("evaluation_asset", "predictions_asset"),
+    check_specs=checks("model_comparison", CHECKS["model_comparison"]),
+)
+def model_comparison(test_digits: DigitSet, **of_models: Any):
     """The models side by side, the exact McNemar test for each pair, and the test digits that all miss."""
     from mnist_pipeline.report import figures
 
-    evaluations = dict(zip(MODELS, (knn_evaluation, softmax_evaluation, mlp_evaluation, cnn_evaluation), strict=True))
-    labels = (
-        knn_predictions.labels,
-        softmax_predictions.labels,
-        mlp_predictions.labels,
-        cnn_predictions.labels,
-    )
+    evaluations = {name: of_models[model.evaluation_asset] for name, model in MODELS.items()}
+    labels = {name: of_models[model.predictions_asset].labels for name, model in MODELS.items()}
     with stopwatch() as watch:
-        comparison = evaluation.compare(
-            test_digits.labels,
-            dict(zip(MODELS, labels, strict=True)),
-            evaluations,
-        )
+        comparison = evaluation.compare(test_digits.labels, labels, evaluations)
     best = next(iter(comparison.models))
     below = sum(not above_floor(model, found).passed for model, found in evaluations.items())
     titled = {MODELS[model].title: found for model, found in evaluations.items()}

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from assets.knn import TieBreak
-from assets.networks import TRAINED, TrainingConfig, build, report_epoch, resolve_recipe, trained
+from assets.networks import TRAINED, TrainingConfig, report_epoch, resolve_recipe, trained
 from assets.pca import CHECKS as DECOMPOSED
 from assets.pca import drawn, held, positive_semidefinite
 from assets.softmax import CHECKS as FITTED
@@ -333,10 +333,10 @@ def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed)
     """The convolutional network, trained on the whole expanded set, folds and images in a random order."""
     from dataclasses import replace
 
-    from mnist_pipeline import training
+    from mnist_pipeline import networks, training
 
     recipe = replace(resolve_recipe("cnn", config), variation=None)
-    model = training.build(build, "cnn", seed=seed.value)
+    model = training.build(networks.build, "cnn", seed=seed.value)
     with stopwatch() as watch:
         history = training.train_on_shards(
             model,
@@ -400,9 +400,9 @@ def expanded_evaluation(
 
 
 def _confusions(digits: DigitSet, softmax_model: SoftmaxModel, network: Network) -> dict[str, np.ndarray]:
-    from mnist_pipeline import training
+    from mnist_pipeline import networks, training
 
-    cnn = training.load_weights(build("cnn"), network.weights)
+    cnn = training.load_weights(networks.build("cnn"), network.weights)
     return counts.confusions(
         digits,
         {

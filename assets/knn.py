@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mnist_pipeline import evaluation, knn
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.knn import model
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors
 from mnist_pipeline.runtime.graph import data_sets
@@ -89,7 +90,7 @@ def knn_predictions(
         labels = knn.vote(train_digits.labels[indices[:, : config.num_neighbors]], config.tie_break.value)
     found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)
     wrong = np.flatnonzero(labels != test_digits.labels)
-    accuracies = pd.DataFrame(accuracy_by_k(found, train_digits.labels, test_digits.labels))
+    accuracies = pd.DataFrame(model.accuracy_by_k(found, train_digits.labels, test_digits.labels))
     rules = {told: accuracies[rule].tolist() for rule, told in figures.TIE_RULES.items()}
     return result(
         found,
@@ -118,26 +119,6 @@ def _agreement(found: Neighbors, train: DigitSet, test: DigitSet, seed: int) -> 
     exhaustive = knn.KNNClassifier(found.indices.shape[1], "brute").fit(train.images, train.labels)
     _, indices = exhaustive.kneighbors(test.images[sample])
     return float(np.mean((indices == found.indices[sample]).all(axis=1)))
-
-
-def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:
-    """Accuracy of the vote of the k nearest under both tie rules, for each k that the one search covers."""
-    near = train_labels[neighbors.indices]
-    ks = range(1, near.shape[1] + 1)
-    return {
-        "k": list(ks),
-        **{
-            rule.value: [evaluation.accuracy(test_labels, knn.vote(near[:, :k], rule.value)) for k in ks]
-            for rule in TieBreak
-        },
-    }
-
-
-def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> TieBreak:
-    """The rule for ties that a vote of these neighbours followed; the nearest's where none gives these labels."""
-    near = train_labels[found.indices[:, : int(found.num_neighbors)]]
-    followed = (rule for rule in TieBreak if np.array_equal(knn.vote(near, rule.value), found.labels))
-    return next(followed, TieBreak.NEAREST)
 
 
 def _shown(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline.data.datasets import IMAGE_SIDE, NUM_CLASSES, DigitSet
+from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.records import Network, Predictions
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, loss_falls
@@ -37,7 +37,6 @@ CHECKS = {
     "cnn_kernels": {"finite": "A kernel that is not finite can't be drawn, nor used; count of such weights."},
     "cnn_errors": {"all_wrong": "Each row is an error: no predicted label equals the true one. Count that do."},
 }
-HIDDEN_SIZE = 1024
 NUM_ERRORS_SHOWN = 60
 
 
@@ -83,29 +82,6 @@ def resolve_recipe(name: str, config: TrainingConfig) -> "Recipe":
     return dataclasses.replace(training.recipe_named(name, config.recipe.value), **departures)
 
 
-def build(name: str) -> "nn.Module":
-    """The network of that name, freshly initialised."""
-    from mnist_pipeline import networks
-
-    if name == "mlp":
-        return networks.MLP(IMAGE_SIDE * IMAGE_SIDE, HIDDEN_SIZE, NUM_CLASSES)
-    return networks.CNN(NUM_CLASSES)
-
-
-def layer_rows(model: "nn.Module") -> list[dict[str, Any]]:
-    """What each layer is, what it gives for one image, and how many numbers it learns."""
-    from mnist_pipeline import networks
-
-    return [
-        {
-            "layer": layer.kind,
-            "output": " × ".join(map(str, layer.output_shape)),
-            "parameters": layer.num_parameters,
-        }
-        for layer in networks.layers(model)
-    ]
-
-
 def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=f"{name}_model",
@@ -126,7 +102,7 @@ def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed:
         from mnist_pipeline.report import figures
 
     recipe = resolve_recipe(name, config)
-    model = training.build(build, name, seed=seed.value)
+    model = training.build(networks.build, name, seed=seed.value)
     with stopwatch() as watch:
         history = training.train(
             model,
@@ -142,7 +118,7 @@ def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed:
     if history.num_validation:
         curves["held-out"] = network.validation_accuracy
     scored = list(curves)[-1]
-    layers = pd.DataFrame(layer_rows(model))
+    layers = pd.DataFrame(networks.layer_rows(model))
     return result(
         network,
         f"{scored} accuracy {curves[scored][-1]:.2%} after {recipe.epochs} epochs",
@@ -167,13 +143,7 @@ def trained(
     """A trained network as it is stored, numbers of its training, and what its checks measured."""
     from mnist_pipeline import training
 
-    network = Network(
-        training.weights(model),
-        np.array([record.loss for record in history.epochs]),
-        np.array([record.accuracy for record in history.epochs]),
-        np.array([_or_nan(record.validation_accuracy) for record in history.epochs]),
-        np.array(history.temperature),
-    )
+    network = training.stored(model, history)
     numbers = {
         "loss": float(network.loss[-1]),
         "training_accuracy": float(network.accuracy[-1]),
@@ -194,10 +164,6 @@ def report_epoch(record: "EpochRecord", epochs: int) -> None:
     progress(record.epoch, epochs, loss=record.loss, accuracy=record.accuracy, **held_out)
 
 
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value
-
-
 def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=f"{name}_predictions",
@@ -208,10 +174,10 @@ def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
         check_specs=checks(f"{name}_predictions", PREDICTED),
     )
     def predictions(model: Network, test_digits: DigitSet):
-        from mnist_pipeline import training
+        from mnist_pipeline import networks, training
 
         with stopwatch() as watch:
-            network = training.load_weights(build(name), model.weights)
+            network = training.load_weights(networks.build(name), model.weights)
             probabilities = training.predict_probabilities(
                 network, test_digits.images, temperature=float(model.temperature)
             )
@@ -231,7 +197,7 @@ def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
 mlp_model = _model_asset(
     "mlp",
     "MLP",
-    f"Multi-layer perceptron 784–{HIDDEN_SIZE}–10 with ReLU, trained with Adam on the cross-entropy.",
+    "Multi-layer perceptron 784–1024–10 with ReLU, trained with Adam on the cross-entropy.",
 )
 mlp_predictions = _predictions_asset("mlp", "The perceptron's calibrated class probabilities of each test image.")
 cnn_model = _model_asset(

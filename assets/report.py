@@ -10,17 +10,15 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from assets.evaluation import ACROSS, GROUP
+from assets.evaluation import ACROSS, GROUP, inputs
 from assets.harris import clearest_places
-from assets.knn import accuracy_by_k
-from assets.networks import build, layer_rows
 from mnist_pipeline import softmax
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
+from mnist_pipeline.evaluation import Champion, Comparison
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
+from mnist_pipeline.records import Corners, Network, Predictions, Reconstructions, SoftmaxModel
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.records import origin, origins
@@ -35,6 +33,7 @@ CHECKS = {
     },
 }
 MAX_REPORT_BYTES = 4_000_000
+LEARNING = [model for model in MODELS.values() if model.has_learning_curves]
 LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")
 
 
@@ -42,7 +41,8 @@ LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torc
     group_name=GROUP,
     kinds={"html"},
     check_specs=checks("evaluation_report", CHECKS["evaluation_report"]),
-    deps=["centered_data", "knn_index", "cnn_errors"],
+    ins=inputs("predictions_asset", "evaluation_asset") | {model.model_asset: dg.AssetIn() for model in LEARNING},
+    deps=["centered_data", "cnn_errors", *(model.model_asset for model in MODELS.values() if model not in LEARNING)],
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -56,25 +56,20 @@ def evaluation_report(
     projections: np.ndarray,
     reconstructions: Reconstructions,
     harris_corners: Corners,
-    knn_predictions: Neighbors,
-    softmax_model: SoftmaxModel,
-    softmax_predictions: Predictions,
-    mlp_model: Network,
-    mlp_predictions: Predictions,
-    cnn_model: Network,
     cnn_kernels: np.ndarray,
-    cnn_predictions: Predictions,
-    knn_evaluation: Evaluation,
-    softmax_evaluation: Evaluation,
-    mlp_evaluation: Evaluation,
-    cnn_evaluation: Evaluation,
     model_comparison: Comparison,
     robustness: pd.DataFrame,
     champion: Champion,
+    **of_models: Any,
 ):
     """One self-contained HTML page that tells what all assets found, and every number of it as JSON."""
+    from mnist_pipeline import networks
+    from mnist_pipeline.knn.model import accuracy_by_k
     from mnist_pipeline.report import document, page
 
+    predictions = {name: of_models[model.predictions_asset] for name, model in MODELS.items()}
+    learned = {model.name: of_models[model.model_asset] for model in LEARNING}
+    neighbors, softmax_model = predictions["knn"], learned["softmax"]
     located = data_sets.current()
     across = _across(context.instance, located)
     assets = provenance(context.instance, located) | (
@@ -110,35 +105,25 @@ def evaluation_report(
                 },
                 places=places,
                 place_digit=place_digit,
-                num_neighbors=int(knn_predictions.num_neighbors),
-                neighbors=knn_predictions.indices,
-                neighbor_labels=train_digits.labels[knn_predictions.indices],
-                squared_distances=knn_predictions.squared_distances,
-                accuracy_by_k=accuracy_by_k(knn_predictions, train_digits.labels, test_digits.labels),
-                curves={
-                    "softmax": _curves(softmax_model),
-                    "mlp": _curves(mlp_model),
-                    "cnn": _curves(cnn_model),
-                },
+                num_neighbors=int(neighbors.num_neighbors),
+                neighbors=neighbors.indices,
+                neighbor_labels=train_digits.labels[neighbors.indices],
+                squared_distances=neighbors.squared_distances,
+                accuracy_by_k=accuracy_by_k(neighbors, train_digits.labels, test_digits.labels),
+                curves={name: _curves(model) for name, model in learned.items()},
                 gradient_error=float(softmax_model.gradient_error),
-                layers={name: layer_rows(build(name)) for name in ("mlp", "cnn")},
-                predictions={
-                    "knn": knn_predictions.labels,
-                    "softmax": softmax_predictions.labels,
-                    "mlp": mlp_predictions.labels,
-                    "cnn": cnn_predictions.labels,
+                layers={
+                    name: networks.layer_rows(networks.build(name))
+                    for name, model in learned.items()
+                    if isinstance(model, Network)
                 },
+                predictions={name: predicted.labels for name, predicted in predictions.items()},
                 probabilities={
-                    "softmax": softmax_predictions.probabilities,
-                    "mlp": mlp_predictions.probabilities,
-                    "cnn": cnn_predictions.probabilities,
+                    name: predicted.probabilities
+                    for name, predicted in predictions.items()
+                    if isinstance(predicted, Predictions)
                 },
-                evaluations={
-                    "knn": knn_evaluation,
-                    "softmax": softmax_evaluation,
-                    "mlp": mlp_evaluation,
-                    "cnn": cnn_evaluation,
-                },
+                evaluations={name: of_models[model.evaluation_asset] for name, model in MODELS.items()},
                 comparison=model_comparison,
                 robustness={str(name): column.tolist() for name, column in robustness.items()},
                 champion=champion,

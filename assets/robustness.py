@@ -1,25 +1,21 @@
 """How well the models read digits that were disturbed."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.evaluation import GROUP, held_to_floor
-from assets.knn import tie_break_of
-from assets.networks import build
+from assets.evaluation import GROUP, held_to_floor, inputs
 from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.records import Neighbors, Network, Predictions, SoftmaxModel
+from mnist_pipeline.records import Neighbors, Predictions
 from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks
+from mnist_pipeline.runtime.graph.code_versions import uses
 from mnist_pipeline.runtime.graph.results import result, stopwatch
-
-if TYPE_CHECKING:
-    from mnist_pipeline.robustness import Reader
 
 CHECKS = {
     "undisturbed_as_evaluated": "Undisturbed, each model reads as many of the images correctly as its evaluation says; "
@@ -37,31 +33,23 @@ class RobustnessConfig(dg.Config):
     num_images: int = Field(400, ge=1, le=10_000, description="Disturbed are the first so many test images.")
 
 
-@dg.asset(group_name=GROUP, kinds={"numba"}, check_specs=checks("robustness", CHECKS))
-def robustness(
-    test_digits: DigitSet,
-    knn_index: dict[str, np.ndarray],
-    softmax_model: SoftmaxModel,
-    mlp_model: Network,
-    cnn_model: Network,
-    knn_predictions: Neighbors,
-    softmax_predictions: Predictions,
-    mlp_predictions: Predictions,
-    cnn_predictions: Predictions,
-    config: RobustnessConfig,
-):
+@dg.asset(
+    group_name=GROUP,
+    kinds={"numba"},
+    ins=inputs("model_asset", "predictions_asset"),
+    check_specs=checks("robustness", CHECKS),
+)
+@uses(*(module for model in MODELS.values() for module in (model.method, model.reader)))
+def robustness(test_digits: DigitSet, config: RobustnessConfig, **of_models: Any):
     """Accuracy of each model on test images that were moved, turned, resized, rewritten and badly photographed."""
     from mnist_pipeline import robustness
     from mnist_pipeline.report import figures
 
     digits = DigitSet(*(array[: config.num_images] for array in test_digits))
-    predictions = (knn_predictions, softmax_predictions, mlp_predictions, cnn_predictions)
+    predictions = {name: of_models[model.predictions_asset] for name, model in MODELS.items()}
     with stopwatch() as watch:
         readers = {
-            "knn": _nearest_neighbors(knn_index, knn_predictions),
-            "softmax": _softmax(softmax_model),
-            "mlp": _network("mlp", mlp_model),
-            "cnn": _network("cnn", cnn_model),
+            name: model.label_reader(of_models[model.model_asset], predictions[name]) for name, model in MODELS.items()
         }
         measured = robustness.measure(readers, digits.images, digits.labels)
     found = pd.DataFrame(measured)
@@ -77,31 +65,10 @@ def robustness(
         figures={"robustness": figures.robustness(list(robustness.curves(measured).values()))},
         config=config,
         checks={
-            "undisturbed_as_evaluated": at_most(_largest_difference(found, dict(zip(MODELS, predictions)), digits), 0),
+            "undisturbed_as_evaluated": at_most(_largest_difference(found, predictions, digits), 0),
             "small_disturbances": above_floor(least, digits),
         },
     )
-
-
-def _nearest_neighbors(index: dict[str, np.ndarray], predictions: Neighbors) -> "Reader":
-    """The classifier that made the predictions."""
-    from mnist_pipeline import knn
-
-    rule = tie_break_of(predictions, index["labels"])
-    return knn.KNNClassifier.from_arrays(index, int(predictions.num_neighbors), tie_break=rule.value).predict
-
-
-def _softmax(model: SoftmaxModel) -> "Reader":
-    from mnist_pipeline import softmax
-
-    return lambda images: softmax.predict_probabilities(model.weights, model.bias, images).argmax(axis=1)
-
-
-def _network(name: str, model: Network) -> "Reader":
-    from mnist_pipeline import training
-
-    network = training.load_weights(build(name), model.weights)
-    return lambda images: training.predict_probabilities(network, images).argmax(axis=1)
 
 
 def _largest_difference(

@@ -1,5 +1,6 @@
 """The model in service, and all that answering a person takes."""
 
+from collections.abc import Sequence
 from textwrap import shorten
 from typing import Any
 
@@ -8,19 +9,19 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.evaluation import above_floor
+from assets.evaluation import above_floor, inputs
 from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Champion, Evaluation
+from mnist_pipeline.evaluation import Champion
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition import recognizer as recognition
 from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading, Recognizer
-from mnist_pipeline.records import Neighbors, Network, Predictions, SoftmaxModel
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_least, checks
+from mnist_pipeline.runtime.graph.code_versions import uses
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.inbox import Inbox
@@ -47,27 +48,19 @@ class ChampionConfig(dg.Config):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"scipy"}, check_specs=checks("champion", CHECKS["champion"], ("candidates",)))
-def champion(
-    knn_evaluation: Evaluation,
-    softmax_evaluation: Evaluation,
-    mlp_evaluation: Evaluation,
-    cnn_evaluation: Evaluation,
-    knn_predictions: Neighbors,
-    softmax_predictions: Predictions,
-    mlp_predictions: Predictions,
-    cnn_predictions: Predictions,
-    test_digits: DigitSet,
-    config: ChampionConfig,
-):
+@dg.asset(
+    group_name=GROUP,
+    kinds={"scipy"},
+    ins=inputs("evaluation_asset", "predictions_asset"),
+    check_specs=checks("champion", CHECKS["champion"], ("candidates",)),
+)
+def champion(test_digits: DigitSet, config: ChampionConfig, **of_models: Any):
     """The best model that is above its floor and not significantly worse than the present champion."""
-    evaluations = (knn_evaluation, softmax_evaluation, mlp_evaluation, cnn_evaluation)
-    predictions: tuple[Any, ...] = (knn_predictions, softmax_predictions, mlp_predictions, cnn_predictions)
     with stopwatch() as watch:
         candidates = {
-            model: np.asarray(predicted.labels)
-            for model, found, predicted in zip(MODELS, evaluations, predictions, strict=True)
-            if above_floor(model, found).passed
+            name: np.asarray(of_models[model.predictions_asset].labels)
+            for name, model in MODELS.items()
+            if above_floor(name, of_models[model.evaluation_asset]).passed
         }
         chosen, reason = evaluation.promote(
             test_digits.labels, candidates, _present(data_sets.current().key("champion")), config.significance
@@ -90,45 +83,40 @@ def champion(
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("recognizer", CHECKS["recognizer"]))
+@dg.asset(
+    group_name=GROUP,
+    kinds={"numpy"},
+    ins=inputs("model_asset", "predictions_asset"),
+    check_specs=checks("recognizer", CHECKS["recognizer"]),
+)
+@uses(*(model.method for model in MODELS.values()))
 def recognizer(
     champion: Champion,
-    knn_index: dict[str, np.ndarray],
-    softmax_model: SoftmaxModel,
-    mlp_model: Network,
-    cnn_model: Network,
-    knn_predictions: Neighbors,
-    softmax_predictions: Predictions,
-    mlp_predictions: Predictions,
-    cnn_predictions: Predictions,
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
     test_digits: DigitSet,
     seed: Seed,
+    **of_models: Any,
 ):
-    """The four models with their calibration, as they answer to a person's own digits.
+    """All models with their calibration, as they answer to a person's own digits.
 
     It changes with the champion only: where the present one stays, because its challengers are worse, so do the
     models that are stored here, which retraining has replaced elsewhere.
     """
-    predictions: tuple[Any, ...] = (knn_predictions, softmax_predictions, mlp_predictions, cnn_predictions)
-    labels = dict(zip(MODELS, (np.asarray(predicted.labels) for predicted in predictions), strict=True))
+    labels = {name: np.asarray(of_models[model.predictions_asset].labels) for name, model in MODELS.items()}
     with stopwatch() as watch:
         present = (
             None if np.array_equal(champion.labels, labels[champion.model]) else _present(dg.AssetKey("recognizer"))
         )
         found: Recognizer = present or recognition.assemble(
             champion.model,
-            knn=knn_index,
-            num_neighbors=int(knn_predictions.num_neighbors),
-            softmax={"weights": softmax_model.weights, "bias": softmax_model.bias},
-            mlp=mlp_model.weights,
-            cnn=cnn_model.weights,
-            temperatures={"mlp": mlp_model.temperature, "cnn": cnn_model.temperature},
+            {
+                name: model.state(of_models[model.model_asset], of_models[model.predictions_asset], seed.value)
+                for name, model in MODELS.items()
+            },
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
             reference=test_digits.images,
-            seed=seed.value,
         )
     sample = slice(0, NUM_CHECKED)
     answers = [recognized.digit for recognized in found.recognize(test_digits.images[sample])]
@@ -136,7 +124,11 @@ def recognizer(
         found,
         f"{champion.model} answers" + (", as before" if present else ""),
         seconds=watch.seconds,
-        numbers={"champion": champion.model, "kept": present is not None, "smoothing": float(found.smoothing)},
+        numbers={
+            "champion": champion.model,
+            "kept": present is not None,
+            "smoothing": float(found.states["knn.smoothing"]),
+        },
         seed=seed,
         checks={"agrees_with_predictions": at_least(np.mean(np.array(answers) == champion.labels[sample]), 0.995)},
     )
@@ -154,7 +146,7 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer)
         picture = Inbox(settings.load().inbox).read(key)
         (readings,) = recognizer.read([picture])
         sheet = contact_sheet.draw([contact_sheet.Page(key, picture, readings)], recognizer)
-    table = _digit_table(readings)
+    table = _digit_table(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     told = shorten(" ".join(map(str, table["digit"])), MAX_TOLD, placeholder=" …") or "no digit"
     return result(
@@ -167,9 +159,9 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer)
     )
 
 
-def _digit_table(readings: list[Reading]) -> pd.DataFrame:
+def _digit_table(readings: list[Reading], models: Sequence[str]) -> pd.DataFrame:
     """One row a digit, in reading order."""
-    columns = ["number", "digit", "probability", "x", "y", "width", "height", *MODELS]
+    columns = ["number", "digit", "probability", "x", "y", "width", "height", *models]
     columns += [f"nearest_{i}" for i in range(1, NUM_NEIGHBORS_SHOWN + 1)] + ["unusual", "looks_like_digit"]
     rows = [
         (
@@ -177,7 +169,7 @@ def _digit_table(readings: list[Reading]) -> pd.DataFrame:
             said.digit,
             said.probability,
             *box,
-            *(said.digits[model] for model in MODELS),
+            *(said.digits[model] for model in models),
             *(near.index for near in said.neighbors),
             said.unusual,
             said.looks_like_digit,

@@ -10,7 +10,30 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from mnist_pipeline.records import Network
+from mnist_pipeline.softmax import softmax
+
 Weights = Mapping[str, np.ndarray]
+TEMPERATURE = "temperature"
+
+
+def state(network: Network, predictions: object, seed: int) -> dict[str, np.ndarray]:
+    """The weights of a network and the temperature of its probabilities."""
+    return {**network.weights, TEMPERATURE: network.temperature}
+
+
+def predict_probabilities(state: Weights, images: np.ndarray) -> np.ndarray:
+    """Calibrated class probabilities of a network, float64 (n, n_classes).
+
+    Parameters
+    ----------
+    state : mapping from name to ndarray
+        As `state` returns it; the network is convolutional if it has a convolution's weights.
+    images : ndarray of shape (n, 28, 28), uint8
+    """
+    is_convolutional = any(array.ndim == 4 for array in state.values())
+    logits = (cnn_logits if is_convolutional else mlp_logits)(state, images)
+    return np.asarray(softmax(logits.astype(np.float64) / float(state[TEMPERATURE])))
 
 
 def mlp_logits(weights: Weights, images: np.ndarray) -> np.ndarray:

@@ -9,24 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from mnist_pipeline.records import Answer
+
 State = Mapping[str, np.ndarray]
-
-
-class Answer(NamedTuple):
-    """What a model says of some images.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (n_images,), integers
-    probabilities : ndarray of shape (n_images, n_classes)
-    """
-
-    labels: np.ndarray
-    probabilities: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -96,7 +85,7 @@ class Model:
     - `fit(images, labels, **settings)`: the fitted model as a dict of arrays. If it has a parameter `seed`, it gets
       the seed of the run.
     - `predict_probabilities(state, images)`: class probabilities, shape (n_images, n_classes).
-    - `answer(state, images)`: an `Answer`, where the label is not simply the most probable class.
+    - `answer(state, images)`: a `records.Answer`, where the label is not simply the most probable class.
     - `state(model, predictions, seed)`: the arrays to answer from, where they are not the stored model itself.
 
     `predict` runs `answer` or `predict_probabilities`: neither they nor the module may import Dagster, torch or
@@ -158,7 +147,7 @@ class Model:
         return dict(model if make is None else make(model, predictions, seed))
 
     def answer(self, state: State, images: np.ndarray) -> Answer:
-        """What the model says of some images.
+        """What the model answers to some images.
 
         Parameters
         ----------
@@ -168,7 +157,8 @@ class Model:
         """
         method = import_module(self.method)
         if hasattr(method, "answer"):
-            return Answer(*method.answer(state, images))
+            answer: Answer = method.answer(state, images)
+            return answer
         probabilities = method.predict_probabilities(state, images)
         return Answer(probabilities.argmax(axis=1), probabilities)
 
@@ -198,7 +188,7 @@ _ENTRIES = (
         color="#3f90da",
         marker="o",
         mnist_floor=0.97,
-        method="mnist_pipeline.knn",
+        method="mnist_pipeline.knn.model",
         model_asset="knn_index",
         has_own_assets=True,
         section_title="Nearest neighbours",

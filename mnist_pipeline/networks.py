@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -288,6 +289,28 @@ def layers(model: nn.Module, input_shape: tuple[int, ...] = (SIDE, SIDE)) -> lis
     with torch.inference_mode():
         shapes(torch.zeros(1, *input_shape, dtype=parameter.dtype, device=parameter.device))
     return rows
+
+
+def build(name: str) -> nn.Module:
+    """The network of that name, "mlp" or "cnn", with fresh parameters."""
+    return MLP() if name == "mlp" else CNN()
+
+
+def of_weights(weights: Mapping[str, NDArray[Any]]) -> nn.Module:
+    """A network with fresh parameters, of the kind that has parameters of these shapes."""
+    return build("cnn" if any(array.ndim == 4 for array in weights.values()) else "mlp")
+
+
+def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
+    """Rows of a table of the layers: `layer`, its `output` for one image, and how many `parameters` it learns."""
+    return [
+        {
+            "layer": layer.kind,
+            "output": " × ".join(map(str, layer.output_shape)),
+            "parameters": layer.num_parameters,
+        }
+        for layer in layers(model)
+    ]
 
 
 def num_parameters(model: nn.Module) -> int:

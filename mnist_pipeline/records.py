@@ -114,6 +114,39 @@ class Network(NamedTuple):
     temperature: np.ndarray
 
 
+class Nearest(NamedTuple):
+    """The training images nearest to some images, nearest first.
+
+    Attributes
+    ----------
+    indices : ndarray of shape (n_images, n_kept), int64
+        Into the training images.
+    labels : ndarray of shape (n_images, n_kept), uint8
+    squared_distances : ndarray of shape (n_images, n_kept)
+        In grey levels squared.
+    """
+
+    indices: np.ndarray
+    labels: np.ndarray
+    squared_distances: np.ndarray
+
+
+class Answer(NamedTuple):
+    """What a model answers to some images.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_images,), integers
+    probabilities : ndarray of shape (n_images, n_classes), float64
+    nearest : Nearest or None
+        The training images that the answer rests on, for a model that compares images.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    nearest: Nearest | None = None
+
+
 class Predictions(NamedTuple):
     """What a probabilistic model says of each test image.
 

@@ -11,13 +11,14 @@ compiled, on the nonzero pixels only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mnist_pipeline.records import Answer, SoftmaxModel
 from mnist_pipeline.utils.blocks import slices
 
 FloatArray = NDArray[np.float64]
@@ -224,6 +225,20 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     for block in slices(len(samples), BLOCK_ROWS):
         probabilities[block] = softmax(_pixels(samples[block]) @ W.T + b)
     return probabilities
+
+
+def state(model: SoftmaxModel, predictions: object, seed: int) -> dict[str, NDArray[Any]]:
+    """The weights and the bias of a fitted model.
+
+    They need no temperature: training maximises the likelihood itself, without smoothing.
+    """
+    return {"weights": model.weights, "bias": model.bias}
+
+
+def answer(state: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answer:
+    """The most probable class of each image, and the class probabilities."""
+    probabilities = predict_probabilities(state["weights"], state["bias"], images)
+    return Answer(probabilities.argmax(axis=1), probabilities)
 
 
 def sgd(

@@ -23,6 +23,8 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 
 from mnist_pipeline.data.deformations import Variation, vary
+from mnist_pipeline.networks import of_weights
+from mnist_pipeline.records import Network
 from mnist_pipeline.utils.bisection import crossing
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -683,6 +685,24 @@ def load_weights(model: Model, arrays: Mapping[str, NDArray[Any]]) -> Model:
         raise ValueError(f"arrays hold {given}; the model {type(model).__name__} needs {expected}.")
     model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
     return model.eval()
+
+
+def stored(model: nn.Module, history: History) -> Network:
+    """A trained network as it is stored, with what its training measured per epoch."""
+    held_out = [record.validation_accuracy for record in history.epochs]
+    return Network(
+        weights(model),
+        np.array([record.loss for record in history.epochs]),
+        np.array([record.accuracy for record in history.epochs]),
+        np.array([np.nan if accuracy is None else accuracy for accuracy in held_out]),
+        np.array(history.temperature),
+    )
+
+
+def reader(network: Network, predictions: object) -> Callable[[NDArray[Any]], NDArray[np.int64]]:
+    """A function from many images to labels, by a stored network."""
+    model = load_weights(of_weights(network.weights), network.weights)
+    return lambda images: predict_probabilities(model, images).argmax(axis=1)
 
 
 def native_bfloat16(device: str = "cpu") -> bool:

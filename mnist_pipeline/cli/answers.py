@@ -10,11 +10,10 @@ import numpy as np
 
 from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition import pictures as images
-from mnist_pipeline.recognition.recognizer import MODELS, Reading, Recognizer
+from mnist_pipeline.recognition.recognizer import Reading, Recognizer
 from mnist_pipeline.utils.printable import printable
 
-TABLE = "  {:<7}{:>11}{:>10}   {:<21}{:<35}{}"
-HEADER = TABLE.format("digit", "probability", "unusual", " ".join(MODELS), "nearest training digits", "box")
+TABLE = "  {:<7}{:>11}{:>10}   {}  {:<35}{}"
 BATCH = 16  # pictures in memory at a time; their digits are recognized together
 NOT_A_DIGIT = "this does not look like a digit"
 
@@ -38,6 +37,13 @@ class Outcome(NamedTuple):
         yield printable(self.file) + ("" if self.readings else ": no digit found")
         for reading in self.readings:
             yield _line(reading)
+
+
+def header(recognizer: Recognizer) -> str:
+    """The header of the table, with a column for each model that answers."""
+    return TABLE.format(
+        "digit", "probability", "unusual", " ".join(recognizer.model_names), "nearest training digits", "box"
+    )
 
 
 def read_files(files: Sequence[Path], recognizer: Recognizer, *, keep: bool = False) -> Iterator[Outcome]:
@@ -71,7 +77,7 @@ def _line(reading: Reading) -> str:
         said.digit,
         contact_sheet.percent(said.probability),
         f"{said.unusual:.1f}%",
-        " ".join(f"{said.digits[model]:<{len(model)}}" for model in MODELS),
+        " ".join(f"{digit:<{len(model)}}" for model, digit in said.digits.items()),
         ", ".join(f"{near.digit} (#{near.index})" for near in said.neighbors),
         f"{width}×{height} at {x}, {y}" + ("" if said.looks_like_digit else f"   {NOT_A_DIGIT}"),
     )

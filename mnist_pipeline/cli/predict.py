@@ -35,7 +35,7 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
     if as_json:
         click.echo(json.dumps([outcome.document() for outcome in outcomes], indent=1))
     else:
-        click.echo(answers.HEADER)
+        click.echo(answers.header(recognizer))
         for outcome in outcomes:
             if outcome.error is None:
                 click.echo("\n".join(outcome.lines()))

@@ -6,28 +6,24 @@ answer at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import inference, models, pca
-from mnist_pipeline.data.datasets import IMAGE_SIDE, NUM_CLASSES
-from mnist_pipeline.knn import KNNClassifier, vote
+from mnist_pipeline import pca
+from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition import pictures as images
 from mnist_pipeline.recognition.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
-from mnist_pipeline.softmax import predict_probabilities, softmax
-from mnist_pipeline.utils.bisection import crossing
 from mnist_pipeline.utils.blocks import slices
 
-MODELS = tuple(models.MODELS)
+INDEX = "knn"  # the model whose state holds the training digits
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 REFERENCE_ROWS = 512  # images reconstructed at a time
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
-SMOOTHINGS = (1e-4, 10.0)  # between which that of the vote is sought
-NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibrate the vote
 
 
 @dataclass(frozen=True)
@@ -123,23 +119,14 @@ class Reading(NamedTuple):
 
 
 class Recognizer(NamedTuple):
-    """The models in service, and what their answers are held against.
+    """The models in service, and what their answers are compared with.
 
     Attributes
     ----------
-    champion : ndarray of shape (), int64
-        The place in `MODELS` of the one whose answer counts.
-    knn : dict from name to ndarray
-        As `KNNClassifier.to_arrays` gives them.
-    num_neighbors : ndarray of shape (), int64
-        How many of them vote.
-    smoothing : ndarray of shape (), float64
-        Added to the votes of each class, see `vote_probabilities`.
-    softmax : dict from "weights", "bias" to ndarray
-        Of softmax regression, which needs no temperature: it maximises the likelihood itself, without smoothing.
-    mlp, cnn : dict from parameter name to ndarray
-    temperatures : dict from "mlp", "cnn" to ndarray of shape ()
-        What the logits are divided by.
+    champion : ndarray of shape (length,), uint8
+        The name of the model whose answer counts, in UTF-8.
+    states : dict from "MODEL.ARRAY" to ndarray
+        What each model answers from, see `models.Model.state`.
     mean : ndarray of shape (784,), float64
     components : ndarray of shape (784, 50), float32
         The leading eigenvectors of the covariance, as columns.
@@ -150,17 +137,51 @@ class Recognizer(NamedTuple):
     """
 
     champion: np.ndarray
-    knn: dict[str, np.ndarray]
-    num_neighbors: np.ndarray
-    smoothing: np.ndarray
-    softmax: dict[str, np.ndarray]
-    mlp: dict[str, np.ndarray]
-    cnn: dict[str, np.ndarray]
-    temperatures: dict[str, np.ndarray]
+    states: dict[str, np.ndarray]
     mean: np.ndarray
     components: np.ndarray
     errors: np.ndarray
     novelty: dict[str, np.ndarray]
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Recognizer:
+        """A recognizer from its stored fields; those of versions before 2026-11-26 had a field for each model."""
+        if set(fields) == set(cls._fields):
+            return cls(**fields)
+        temperatures = fields["temperatures"]
+        states = {
+            "knn": {**fields["knn"], "num_neighbors": fields["num_neighbors"], "smoothing": fields["smoothing"]},
+            "softmax": fields["softmax"],
+            **{name: {**fields[name], "temperature": temperatures[name]} for name in ("mlp", "cnn")},
+        }
+        champion = list(states)[int(fields["champion"])]
+        kept = {name: fields[name] for name in ("mean", "components", "errors", "novelty")}
+        return cls(_encoded(champion), _flat(states), **kept)
+
+    @property
+    def champion_name(self) -> str:
+        """The name of the model whose answer counts."""
+        return bytes(self.champion).decode()
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The models that answer, in the order of the table."""
+        stored = {name.partition(".")[0] for name in self.states}
+        return tuple(name for name in MODELS if name in stored)
+
+    def state(self, model: str) -> dict[str, np.ndarray]:
+        """What a model answers from."""
+        prefix = f"{model}."
+        return {name[len(prefix) :]: array for name, array in self.states.items() if name.startswith(prefix)}
+
+    def with_champion(self, model: str) -> Recognizer:
+        """The same models with another champion."""
+        return self._replace(champion=_encoded(model))
+
+    def with_state(self, model: str, state: Mapping[str, np.ndarray]) -> Recognizer:
+        """The same recognizer with another state of a model."""
+        others = {name: array for name, array in self.states.items() if not name.startswith(f"{model}.")}
+        return self._replace(states={**others, **_flat({model: state})})
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """The digits of each picture in reading order, with what is said of them.
@@ -190,31 +211,22 @@ class Recognizer(NamedTuple):
         digits = _checked(digits)
         if not len(digits):
             return []
-        distances, indices, voted = self._neighbors(digits)
-        near_labels = self.knn["labels"][indices]
-        probabilities = {
-            "knn": vote_probabilities(near_labels[:, : int(self.num_neighbors)], float(self.smoothing)),
-            "softmax": predict_probabilities(self.softmax["weights"], self.softmax["bias"], digits),
-            "mlp": self._calibrated("mlp", inference.mlp_logits(self.mlp, digits)),
-            "cnn": self._calibrated("cnn", inference.cnn_logits(self.cnn, digits)),
-        }
-        answers = {model: given.argmax(axis=1) for model, given in probabilities.items()} | {"knn": voted}
+        answers = {name: MODELS[name].answer(self.state(name), digits) for name in self.model_names}
+        champion, nearest = self.champion_name, answers[INDEX].nearest
+        assert nearest is not None
         reconstructions = self.reconstruct(digits)
         unusual = percentile(reconstruction_errors(digits, reconstructions), self.errors)
         novelty = Novelty(**self.novelty).percentile(digits)
-        champion = MODELS[int(self.champion)]
         return [
             Recognition(
-                digit=int(answers[champion][i]),
-                probability=float(probabilities[champion][i, answers[champion][i]]),
+                digit=int(answers[champion].labels[i]),
+                probability=float(answers[champion].probabilities[i, answers[champion].labels[i]]),
                 champion=champion,
-                digits={model: int(answer[i]) for model, answer in answers.items()},
-                probabilities={model: given[i] for model, given in probabilities.items()},
+                digits={name: int(answer.labels[i]) for name, answer in answers.items()},
+                probabilities={name: answer.probabilities[i] for name, answer in answers.items()},
                 neighbors=[
                     Neighbor(int(index), int(label), float(np.sqrt(distance)))
-                    for index, label, distance in zip(
-                        indices[i, :NUM_NEIGHBORS_SHOWN], near_labels[i], distances[i], strict=False
-                    )
+                    for index, label, distance in zip(*(each[i, :NUM_NEIGHBORS_SHOWN] for each in nearest), strict=True)
                 ],
                 unusual=float(unusual[i]),
                 novelty=float(novelty[i]),
@@ -231,130 +243,51 @@ class Recognizer(NamedTuple):
 
     def training_image(self, index: int) -> np.ndarray:
         """A training image, uint8 (28, 28)."""
-        return np.asarray(self.knn["images"][index].reshape(SHAPE))
-
-    def _neighbors(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Squared distances and indices of the nearest training digits, and the label that they vote for."""
-        voting = int(self.num_neighbors)
-        kept = min(max(voting, NUM_NEIGHBORS_SHOWN), len(self.knn["labels"]))
-        distances, indices = KNNClassifier.from_arrays(self.knn, kept).kneighbors(images)
-        return distances, indices, vote(self.knn["labels"][indices[:, :voting]])
-
-    def _calibrated(self, model: str, logits: np.ndarray) -> np.ndarray:
-        return softmax(logits.astype(np.float64) / float(self.temperatures[model]))
+        return np.asarray(self.states[f"{INDEX}.images"][index].reshape(SHAPE))
 
 
 def assemble(
     champion: str,
+    states: Mapping[str, Mapping[str, np.ndarray]],
     *,
-    knn: dict[str, np.ndarray],
-    num_neighbors: int,
-    softmax: dict[str, np.ndarray],
-    mlp: dict[str, np.ndarray],
-    cnn: dict[str, np.ndarray],
-    temperatures: dict[str, np.ndarray],
     mean: np.ndarray,
     eigenvectors: np.ndarray,
     reference: np.ndarray,
-    seed: int = 0,
 ) -> Recognizer:
-    """A recognizer from what the models are, its vote calibrated.
+    """A recognizer from what the models answer from.
 
     Parameters
     ----------
     champion : str
-        Which of `MODELS` it is.
-    knn, num_neighbors, softmax, mlp, cnn, temperatures, mean
-        As `Recognizer` holds them.
+        The model whose answer counts.
+    states : mapping from model to mapping from name to ndarray
+        As `models.Model.state` returns them; that of k-nearest neighbours holds the training digits.
+    mean : ndarray of shape (784,), float64
     eigenvectors : ndarray of shape (784, n), float64
         Of the covariance, as columns, the largest eigenvalue's first.
     reference : ndarray of shape (n_test, 28, 28), uint8
-        The digits that others are held against.
-    seed : int, default=0
-        Of the sample that calibrates the vote.
+        The digits that others are compared with.
     """
-    training = knn["images"].reshape(-1, *SHAPE)
+    index = states[INDEX]
     recognizer = Recognizer(
-        champion=np.array(MODELS.index(champion)),
-        knn=knn,
-        num_neighbors=np.array(num_neighbors),
-        smoothing=np.array(fit_smoothing(*held_out_neighbors(knn, num_neighbors, seed))),
-        softmax=softmax,
-        mlp=mlp,
-        cnn=cnn,
-        temperatures=temperatures,
+        champion=_encoded(champion),
+        states=_flat(states),
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
         errors=np.empty(0),
-        novelty=Novelty.fit(training, knn["labels"], reference)._asdict(),
+        novelty=Novelty.fit(index["images"].reshape(-1, *SHAPE), index["labels"], reference)._asdict(),
     )
     blocks = [reference[rows] for rows in slices(len(reference), REFERENCE_ROWS)]
     errors = [reconstruction_errors(block, recognizer.reconstruct(block)) for block in blocks]
     return recognizer._replace(errors=np.sort(np.concatenate(errors)))
 
 
-def vote_probabilities(neighbor_labels: np.ndarray, smoothing: float) -> np.ndarray:
-    """Class probabilities of a vote, (v_c + s) ÷ (k + C s) for v_c of k votes and C classes.
-
-    Lidstone's smoothing: the share of votes alone would call certain what k votes can't show to be.
-
-    Parameters
-    ----------
-    neighbor_labels : ndarray of shape (n, k)
-    smoothing : float
-        s, at least 0.
-
-    Returns
-    -------
-    ndarray of shape (n, n_classes), float64
-    """
-    votes = (neighbor_labels[:, :, np.newaxis] == np.arange(NUM_CLASSES)).sum(axis=1)
-    return np.asarray((votes + smoothing) / (neighbor_labels.shape[1] + NUM_CLASSES * smoothing))
+def _encoded(name: str) -> np.ndarray:
+    return np.frombuffer(name.encode(), np.uint8)
 
 
-def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray) -> float:
-    """The smoothing of a vote that makes the labels most probable.
-
-    Parameters
-    ----------
-    neighbor_labels : ndarray of shape (n, k)
-        Of samples that are not their own neighbours.
-    labels : ndarray of shape (n,)
-        Their true labels.
-    """
-    num_votes = neighbor_labels.shape[1]
-    right = (neighbor_labels == labels[:, np.newaxis]).sum(axis=1)
-
-    def slope(smoothing: float) -> float:
-        # d/ds of the mean of log (v_y + s) − log (k + C s)
-        return float(np.mean(1 / (right + smoothing)) - NUM_CLASSES / (num_votes + NUM_CLASSES * smoothing))
-
-    return crossing(slope, *SMOOTHINGS)
-
-
-def held_out_neighbors(knn: dict[str, np.ndarray], num_neighbors: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of the neighbours of some training digits among all the others, and their own labels.
-
-    Parameters
-    ----------
-    knn : dict from name to ndarray
-        As `KNNClassifier.to_arrays` gives them.
-    num_neighbors : int
-    seed : int, default=0
-        Of the sample.
-
-    Returns
-    -------
-    neighbor_labels : ndarray of shape (n, num_neighbors), fewer where there are fewer digits
-    labels : ndarray of shape (n,)
-    """
-    labels = knn["labels"]
-    sample = np.random.default_rng(seed).choice(len(labels), min(NUM_HELD_OUT, len(labels)), replace=False)
-    voting = min(num_neighbors, len(labels) - 1)
-    _, indices = KNNClassifier.from_arrays(knn, voting + 1).kneighbors(knn["images"][sample])
-    own = indices == sample[:, np.newaxis]
-    own[~own.any(axis=1), -1] = True  # it has as many copies before it
-    return labels[indices[~own].reshape(len(sample), voting)], labels[sample]
+def _flat(states: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {f"{model}.{name}": array for model, state in states.items() for name, array in state.items()}
 
 
 def reconstruction_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

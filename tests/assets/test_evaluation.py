@@ -13,25 +13,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assets import evaluation, harris, networks
+from assets import evaluation, harris, networks, report
 from assets.harris import HarrisConfig
-from assets.networks import build
 from mnist_pipeline import evaluation as methods
 from mnist_pipeline import robustness
 from mnist_pipeline.data.datasets import DigitSet, first_of_each_class
 from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.networks import build
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from mnist_pipeline.report.document import Report
 from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
 from mnist_pipeline.runtime.storage.storage import Storage
 
-EVALUATIONS = {
-    "knn": evaluation.knn_evaluation,
-    "softmax": evaluation.softmax_evaluation,
-    "mlp": evaluation.mlp_evaluation,
-    "cnn": evaluation.cnn_evaluation,
-}
+EVALUATIONS = dict(zip(MODELS, evaluation.evaluation_assets, strict=True))
 WRONG = {"knn": 13, "softmax": 40, "mlp": 13, "cnn": 5}
 Predicted = dict[str, Neighbors | Predictions]
 Evaluated = dict[str, dg.MaterializeResult[Evaluation]]
@@ -153,7 +149,7 @@ def reported(inputs: dict[str, Any], untouched: Path) -> dg.MaterializeResult[Re
 def report_on(inputs: dict[str, Any], instance: dg.DagsterInstance | None = None) -> dg.MaterializeResult[Report]:
     read = {name: value for name, value in inputs.items() if name != "cnn_errors"}  # which is compared with only
     with dg.DagsterInstance.ephemeral() as ephemeral:
-        return evaluation.evaluation_report(dg.build_asset_context(instance=instance or ephemeral), **read)
+        return report.evaluation_report(dg.build_asset_context(instance=instance or ephemeral), **read)
 
 
 @pytest.mark.parametrize("model", EVALUATIONS)
@@ -195,7 +191,7 @@ def test_the_classes_are_told_by_precision_recall_and_f1(
 def test_an_evaluation_refuses_predictions_of_other_digits(digits: DigitSet, predicted: Predicted) -> None:
     fewer = DigitSet(digits.images[:399], digits.labels[:399])
     with pytest.raises(ValueError, match="399 true and 400 predicted"):
-        evaluation.cnn_evaluation(predictions=predicted["cnn"], test_digits=fewer)
+        EVALUATIONS["cnn"](predictions=predicted["cnn"], test_digits=fewer)
 
 
 def test_the_models_are_compared_best_first(compared: dg.MaterializeResult[Comparison]) -> None:
@@ -317,7 +313,7 @@ def test_a_network_for_which_nothing_was_held_out_is_reported_on(storage: Path, 
 def test_a_page_that_is_too_large_fails_its_check_by_its_bytes(
     storage: Path, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "MAX_REPORT_BYTES", 10_000)
+    monkeypatch.setattr(report, "MAX_REPORT_BYTES", 10_000)
     result = report_on(inputs)
     (check,) = (check for check in result.check_results if check.check_name == "size")
     assert not check.passed

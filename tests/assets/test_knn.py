@@ -12,6 +12,7 @@ from assets import knn
 from assets.knn import KNNConfig
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors
 from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
@@ -142,7 +143,7 @@ def test_accuracy_by_k_comes_from_one_search_and_has_the_predictions_in_it(
     tie_break: str, index: dict[str, np.ndarray], digits: DigitSet, queries: DigitSet
 ) -> None:
     result = knn.knn_predictions(index, queries, digits, config=KNNConfig(tie_break=tie_break), seed=SEED)
-    table = knn.accuracy_by_k(result.value, digits.labels, queries.labels)
+    table = accuracy_by_k(result.value, digits.labels, queries.labels)
     assert table["k"] == list(range(1, 11))
     assert {len(column) for column in table.values()} == {10}
     assert table[tie_break][2] == np.mean(result.value.labels == queries.labels)

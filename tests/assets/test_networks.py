@@ -12,6 +12,7 @@ import pytest
 
 from assets import networks
 from assets.networks import NetworkConfig
+from mnist_pipeline import networks as methods
 from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.records import Network, Predictions
@@ -75,7 +76,7 @@ def test_overrides_take_effect_in_training(name: str, digits: DigitSet, trained:
 def test_training_starts_from_the_weights_of_the_seed_and_goes_as_far_as_the_learning_rate(
     name: str, digits: DigitSet
 ) -> None:
-    start = training.weights(training.build(networks.build, name, seed=3))
+    start = training.weights(training.build(methods.build, name, seed=3))
     still, moved = (fit(name, digits, seed=3, learning_rate=rate).value.weights for rate in (1e-9, 1e-3))
     for layer, array in start.items():
         np.testing.assert_allclose(still[layer], array, atol=1e-6)

@@ -18,6 +18,7 @@ from assets.robustness import RobustnessConfig
 from assets.softmax import SoftmaxConfig
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.knn.model import tie_break_of
 from mnist_pipeline.robustness import DISTURBANCES
 from mnist_pipeline.runtime.graph.results import HEADLINE
 from mnist_pipeline.runtime.graph.seed import Seed
@@ -120,7 +121,7 @@ def test_the_rule_for_ties_is_found_again_from_the_votes(rule: TieBreak, inputs:
     found = knn.knn_predictions(
         inputs["knn_index"], inputs["test_digits"], few, config=voting, seed=Seed(value=0)
     ).value
-    assert knn.tie_break_of(found, few.labels) is rule
+    assert tie_break_of(found, few.labels) == rule.value
 
 
 def test_on_mnist_the_floor_is_a_known_one(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:

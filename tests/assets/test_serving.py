@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from assets.serving import recognizer
-from mnist_pipeline.recognition.recognizer import MODELS, Recognizer
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.storage.storage import read
 
@@ -54,16 +55,20 @@ def test_the_stored_recognizer_answers_as_the_models_did_when_they_were_evaluate
 
 def test_it_has_the_temperatures_of_the_networks(upstream: dict[str, Any]) -> None:
     for model in ("mlp", "cnn"):
-        assert served(upstream).temperatures[model] == upstream[f"{model}_model"].temperature
+        assert served(upstream).state(model)["temperature"] == upstream[f"{model}_model"].temperature
 
 
 def test_with_a_new_champion_come_the_models_that_it_was_chosen_from(upstream: dict[str, Any]) -> None:
     changed = retrained(upstream)
-    np.testing.assert_array_equal(served(changed).cnn["conv1.bias"], changed["cnn_model"].weights["conv1.bias"])
+    np.testing.assert_array_equal(
+        served(changed).state("cnn")["conv1.bias"], changed["cnn_model"].weights["conv1.bias"]
+    )
 
 
 def test_where_the_present_champion_stays_so_do_its_models(upstream: dict[str, Any]) -> None:
     present = upstream["champion"]
     others = [(label + 1) % 10 for label in present.labels]  # what the champion said when it was chosen
     changed = retrained(upstream) | {"champion": dataclasses.replace(present, labels=others)}
-    np.testing.assert_array_equal(served(changed).cnn["conv1.bias"], upstream["cnn_model"].weights["conv1.bias"])
+    np.testing.assert_array_equal(
+        served(changed).state("cnn")["conv1.bias"], upstream["cnn_model"].weights["conv1.bias"]
+    )

@@ -28,14 +28,15 @@ def recognizer(train: DigitSet, test: DigitSet) -> Recognizer:
     history = training.train(cnn, train.images, train.labels, training.recipe_named("cnn"), validation_size=5_000)
     mean = pca.mean(train.images)
     vectors = pca.eigendecomposition(pca.covariance(pca.center(train.images, mean))).eigenvectors
+    index = KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays()
     return recognition.assemble(
         "cnn",
-        knn=KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays(),
-        num_neighbors=3,
-        softmax={"weights": np.zeros((10, 784)), "bias": np.zeros(10)},
-        mlp=training.weights(training.build(MLP, seed=0)),
-        cnn=training.weights(cnn),
-        temperatures={"mlp": np.array(1.0), "cnn": np.array(history.temperature)},
+        {
+            "knn": {**index, "num_neighbors": np.array(3), "smoothing": np.array(0.1)},
+            "softmax": {"weights": np.zeros((10, 784)), "bias": np.zeros(10)},
+            "mlp": {**training.weights(training.build(MLP, seed=0)), "temperature": np.array(1.0)},
+            "cnn": {**training.weights(cnn), "temperature": np.array(history.temperature)},
+        },
         mean=mean,
         eigenvectors=vectors,
         reference=test.images,

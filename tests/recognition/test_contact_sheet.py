@@ -48,7 +48,7 @@ def recognizer(small_train: DigitSet) -> Recognizer:
     """One that has training images only."""
     knn = KNNClassifier(3).fit(*small_train).to_arrays()
     nothing: dict[str, Any] = dict.fromkeys(Recognizer._fields)
-    return Recognizer(**{**nothing, "knn": knn})
+    return Recognizer(**{**nothing, "states": {f"knn.{name}": array for name, array in knn.items()}})
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 
 from mnist_pipeline import pca, training
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import calibrate
 from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.recognition import recognizer as recognition
-from mnist_pipeline.recognition.recognizer import MODELS, Recognizer
+from mnist_pipeline.recognition.recognizer import Recognizer
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,12 @@ def recognizer(knn: dict[str, np.ndarray], small_train: DigitSet, small_test: Di
     vectors = pca.eigendecomposition(pca.covariance(pca.center(small_train.images, mean))).eigenvectors
     return recognition.assemble(
         "knn",
-        knn=knn,
-        num_neighbors=3,
-        softmax={"weights": np.zeros((10, 784)), "bias": np.arange(10.0)},
-        mlp=training.weights(training.build(MLP, seed=0)),
-        cnn=training.weights(training.build(CNN, seed=0)),
-        temperatures={"mlp": np.array(1.0), "cnn": np.array(0.5)},
+        {
+            "knn": {**knn, "num_neighbors": np.array(3), "smoothing": np.array(0.1)},
+            "softmax": {"weights": np.zeros((10, 784)), "bias": np.arange(10.0)},
+            "mlp": {**training.weights(training.build(MLP, seed=0)), "temperature": np.array(1.0)},
+            "cnn": {**training.weights(training.build(CNN, seed=0)), "temperature": np.array(0.5)},
+        },
         mean=mean,
         eigenvectors=vectors,
         reference=small_test.images,
@@ -45,7 +45,7 @@ def test_each_model_gives_a_distribution_and_answers_with_its_most_probable_digi
     recognizer: Recognizer, small_test: DigitSet
 ) -> None:
     for said in recognizer.recognize(small_test.images[:50]):
-        assert tuple(said.digits) == tuple(said.probabilities) == MODELS
+        assert tuple(said.digits) == tuple(said.probabilities) == tuple(MODELS)
         for model, given in said.probabilities.items():
             assert math.isclose(given.sum(), 1)
             assert given[said.digits[model]] == given.max()
@@ -53,7 +53,7 @@ def test_each_model_gives_a_distribution_and_answers_with_its_most_probable_digi
 
 def test_the_answer_is_that_of_the_champion(recognizer: Recognizer, small_test: DigitSet) -> None:
     for model in MODELS:
-        served = recognizer._replace(champion=np.array(MODELS.index(model)))
+        served = recognizer.with_champion(model)
         for said in served.recognize(small_test.images[:20]):
             assert (said.champion, said.digit) == (model, said.digits[model])
             assert said.probability == said.probabilities[model][said.digit]
@@ -80,7 +80,7 @@ def test_a_training_digit_is_its_own_nearest_neighbour_and_is_given_back(
 
 
 def test_a_lower_temperature_makes_the_same_answer_surer(recognizer: Recognizer, small_test: DigitSet) -> None:
-    warmer = recognizer._replace(temperatures={**recognizer.temperatures, "cnn": np.array(2.0)})
+    warmer = recognizer.with_state("cnn", {**recognizer.state("cnn"), "temperature": np.array(2.0)})
     for cold, warm in zip(
         recognizer.recognize(small_test.images[:20]), warmer.recognize(small_test.images[:20]), strict=True
     ):
@@ -93,40 +93,6 @@ def test_the_reconstruction_is_the_best_of_its_rank(recognizer: Recognizer, smal
     digits = small_test.images[:20]
     left = (digits - recognizer.reconstruct(digits)).reshape(20, -1)
     np.testing.assert_allclose(left @ recognizer.components, 0, atol=0.1)
-
-
-def test_the_smoothed_vote_keeps_the_order_of_the_votes() -> None:
-    labels = np.array([[1, 1, 7], [3, 3, 3]])
-    mixed, sure = recognition.vote_probabilities(labels, 0.1)
-    assert mixed[1] > mixed[7] > mixed[0]
-    assert sure[3] > mixed[1]
-    assert sure[3] < 1
-
-
-def test_a_vote_without_smoothing_is_the_share_of_votes() -> None:
-    assert recognition.vote_probabilities(np.array([[1, 1, 7]]), 0.0)[0, [1, 7, 0]].tolist() == [2 / 3, 1 / 3, 0]
-
-
-def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(train: DigitSet, test: DigitSet) -> None:
-    part = DigitSet(train.images[:10_000], train.labels[:10_000])
-    classifier = KNNClassifier(3, "pca").fit(part.images, part.labels)
-    smoothing = recognition.fit_smoothing(*recognition.held_out_neighbors(classifier.to_arrays(), 3))
-    _, indices = classifier.kneighbors(test.images)
-    near = part.labels[indices]
-    fitted, shares = (recognition.vote_probabilities(near, s) for s in (smoothing, 0.0))
-    assert calibrate(test.labels, fitted).expected_error < calibrate(test.labels, shares).expected_error < 0.05
-
-
-def test_no_held_out_digit_is_its_own_neighbour() -> None:
-    """Four copies of each of three images: an image among its neighbours would show as four of a label."""
-    images = np.repeat(np.array([[0, 0], [0, 90], [90, 0]], np.uint8), 4, axis=0)
-    labels = np.arange(12)
-    knn = KNNClassifier(3, "brute").fit(images, labels).to_arrays()
-    near, own = recognition.held_out_neighbors(knn, 3)
-    assert sorted(own.tolist()) == labels.tolist()
-    for neighbors, label in zip(near, own, strict=True):
-        assert label not in neighbors
-        assert set(neighbors // 4) == {label // 4}
 
 
 def test_no_digits_are_answered_with_nothing(recognizer: Recognizer) -> None:
@@ -144,3 +110,22 @@ def test_the_document_is_plain_json(recognizer: Recognizer, small_test: DigitSet
     document = json.loads(json.dumps(said.document(), allow_nan=False))
     assert document["digit"] == said.digit
     assert document["models"]["cnn"]["probabilities"] == pytest.approx(said.probabilities["cnn"], abs=1e-6)
+
+
+def test_the_recognizer_of_an_earlier_version_answers_the_same(recognizer: Recognizer, small_test: DigitSet) -> None:
+    knn, mlp, cnn = (recognizer.state(name) for name in ("knn", "mlp", "cnn"))
+    earlier = {
+        "champion": np.array(3),
+        "num_neighbors": knn.pop("num_neighbors"),
+        "smoothing": knn.pop("smoothing"),
+        "knn": knn,
+        "softmax": recognizer.state("softmax"),
+        "temperatures": {"mlp": mlp.pop("temperature"), "cnn": cnn.pop("temperature")},
+        "mlp": mlp,
+        "cnn": cnn,
+        **{name: getattr(recognizer, name) for name in ("mean", "components", "errors", "novelty")},
+    }
+    read = Recognizer.from_fields(earlier)
+    assert read.champion_name == "cnn"
+    expected = recognizer.with_champion("cnn").recognize(small_test.images[:5])
+    assert [said.document() for said in read.recognize(small_test.images[:5])] == [said.document() for said in expected]

@@ -7,14 +7,12 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier
-from mnist_pipeline.recognition.recognizer import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
 
@@ -70,7 +68,8 @@ def able_storage(finished_run: tuple[Result, Path], train: DigitSet, tmp_path_fa
     recognizer = Storage(str(finished_run[1])).read("recognizer")
     knn = KNNClassifier().fit(train.images, train.labels).to_arrays()
     directory = tmp_path_factory.mktemp("able")
-    Storage(str(directory)).write("recognizer", recognizer._replace(champion=np.array(MODELS.index("knn")), knn=knn))
+    able = recognizer.with_champion("knn").with_state("knn", {**recognizer.state("knn"), **knn})
+    Storage(str(directory)).write("recognizer", able)
     return directory
 
 

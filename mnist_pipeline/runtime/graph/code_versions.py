@@ -16,7 +16,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import dagster as dg
 
@@ -32,6 +32,9 @@ LEFT_OUT = (  # modules, and packages with all that is in them
 )
 PAGE_SUFFIXES = (".j2", ".css", ".js")
 VERSION_LENGTH = 16
+USED_MODULES = "used_modules"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
@@ -41,10 +44,25 @@ def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefin
     return versioned
 
 
+def uses(*modules: str) -> Callable[[Function], Function]:
+    """Decorate the function of an asset with the modules that it calls by name, as those of a table.
+
+    Their code is part of the asset's code version.
+    """
+
+    def mark(function: Function) -> Function:
+        setattr(function, USED_MODULES, modules)
+        return function
+
+    return mark
+
+
 def code_version(function: Callable[..., Any]) -> str:
     """Checksum of the source that a function uses, 16 hexadecimal digits."""
     parts: dict[str, str] = {}
     _collect(function, parts)
+    for module in getattr(function, USED_MODULES, ()):
+        _add_module(module, parts)
     listed = "\n".join(f"{name}\t{tree}" for name, tree in sorted(parts.items()))
     return hashlib.sha256(listed.encode()).hexdigest()[:VERSION_LENGTH]
 

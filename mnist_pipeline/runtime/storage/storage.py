@@ -540,6 +540,9 @@ def _unpack(file: BinaryIO) -> Any:
             nested.setdefault(field, {})[name] = array
         else:
             nested[field] = array
+    from_fields = getattr(NAMED_ARRAYS[kind], "from_fields", None)
+    if from_fields is not None:  # it reads earlier layouts too
+        return from_fields(nested)
     if set(nested) != set(fields):
         raise ValueError(f"it holds {', '.join(sorted(nested))} instead of {', '.join(fields)}")
     return NAMED_ARRAYS[kind](**nested)

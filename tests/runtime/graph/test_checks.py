@@ -84,12 +84,12 @@ class Pipeline:
         asset = ASSETS[key]
         parameters = inspect.signature(asset.op.compute_fn.decorated_fn).parameters
         inputs: dict[str, Any] = {}
-        for name, parameter in parameters.items():
-            upstream = asset.keys_by_input_name.get(name)
-            if upstream:
+        for name, upstream in asset.keys_by_input_name.items():
+            if not asset.op.input_dict[name].dagster_type.is_nothing:
                 source = upstream.to_user_string()
                 inputs[name] = spoiled.pop(source) if source in spoiled else self._input(source, key, fold)
-            elif name == "config":
+        for name, parameter in parameters.items():
+            if name == "config":
                 inputs[name] = spoiled.pop(name, None) or QUICK.get(key) or parameter.annotation()
             elif name == "seed":
                 inputs[name] = Seed(value=0)

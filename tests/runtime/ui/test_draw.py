@@ -23,7 +23,6 @@ from support.drawing import MIDDLE, SHEET, Instance, encoded, picture, serving, 
 from support.served import Answer
 
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.recognition.recognizer import MODELS
 from mnist_pipeline.runtime.settings import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.ui import draw
@@ -191,7 +190,7 @@ def test_the_recognizer_is_loaded_once_and_again_when_another_is_stored(
     with serving() as instance:
         assert [digit["champion"] for _ in range(3) for digit in instance.digits(PNG)] == ["knn"] * 3
         assert loaded == ["recognizer"]
-        stored.write("recognizer", read(stored, "recognizer")._replace(champion=np.array(MODELS.index("softmax"))))
+        stored.write("recognizer", read(stored, "recognizer").with_champion("softmax"))
         assert [digit["champion"] for _ in range(2) for digit in instance.digits(PNG)] == ["softmax"] * 2
         assert loaded == ["recognizer"] * 2
         (own / "manifests" / "recognizer.json").unlink()

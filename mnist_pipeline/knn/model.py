@@ -1,0 +1,129 @@
+"""k-nearest neighbours as a model of the table: what it answers from, and how sure a vote is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from mnist_pipeline.data.datasets import NUM_CLASSES
+from mnist_pipeline.evaluation import accuracy
+from mnist_pipeline.knn.classifier import TIE_BREAKS, KNNClassifier, vote
+from mnist_pipeline.records import Answer, Nearest, Neighbors
+from mnist_pipeline.utils.bisection import crossing
+
+NUM_NEAREST = 3  # nearest training images that an answer has at least
+SMOOTHINGS = (1e-4, 10.0)  # range in which the smoothing of the vote is searched
+NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibrate the vote
+
+
+def state(index: Mapping[str, np.ndarray], predictions: Neighbors, seed: int) -> dict[str, np.ndarray]:
+    """The index with the number of voting neighbours and the smoothing of their vote."""
+    num_neighbors = int(predictions.num_neighbors)
+    smoothing = fit_smoothing(*held_out_neighbors(index, num_neighbors, seed))
+    return {**index, "num_neighbors": np.array(num_neighbors), "smoothing": np.array(smoothing)}
+
+
+def answer(state: Mapping[str, np.ndarray], images: np.ndarray) -> Answer:
+    """The vote of the nearest training images, its calibrated probabilities, and those images."""
+    voting = int(state["num_neighbors"])
+    kept = min(max(voting, NUM_NEAREST), len(state["labels"]))
+    squared_distances, indices = KNNClassifier.from_arrays(state, kept).kneighbors(images)
+    labels = state["labels"][indices]
+    probabilities = vote_probabilities(labels[:, :voting], float(state["smoothing"]))
+    return Answer(vote(labels[:, :voting]), probabilities, Nearest(indices, labels, squared_distances))
+
+
+def reader(index: Mapping[str, np.ndarray], predictions: Neighbors) -> Callable[[np.ndarray], np.ndarray]:
+    """The classifier that made the predictions, with its rule for ties."""
+    rule = tie_break_of(predictions, index["labels"])
+    return KNNClassifier.from_arrays(index, int(predictions.num_neighbors), tie_break=rule).predict
+
+
+def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:
+    """Accuracy of the vote of the k nearest under both rules for ties, for each k up to the neighbours kept.
+
+    Returns
+    -------
+    dict of columns of equal length
+        `k`, and the accuracy under each of `TIE_BREAKS`.
+    """
+    near = train_labels[neighbors.indices]
+    ks = range(1, near.shape[1] + 1)
+    return {
+        "k": list(ks),
+        **{rule: [accuracy(test_labels, vote(near[:, :k], rule)) for k in ks] for rule in TIE_BREAKS},
+    }
+
+
+def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> str:
+    """The rule for ties that gives the stored labels; "nearest" if no rule does."""
+    near = train_labels[found.indices[:, : int(found.num_neighbors)]]
+    followed = (rule for rule in TIE_BREAKS if np.array_equal(vote(near, rule), found.labels))
+    return next(followed, "nearest")
+
+
+def vote_probabilities(neighbor_labels: np.ndarray, smoothing: float) -> np.ndarray:
+    """Class probabilities of a vote, (v_c + s) ÷ (k + C s) for v_c of k votes and C classes.
+
+    Lidstone's smoothing: the share of votes alone would be certain where k votes cannot show it.
+
+    Parameters
+    ----------
+    neighbor_labels : ndarray of shape (n, k)
+    smoothing : float
+        s, at least 0.
+
+    Returns
+    -------
+    ndarray of shape (n, n_classes), float64
+    """
+    votes = (neighbor_labels[:, :, np.newaxis] == np.arange(NUM_CLASSES)).sum(axis=1)
+    return np.asarray((votes + smoothing) / (neighbor_labels.shape[1] + NUM_CLASSES * smoothing))
+
+
+def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray) -> float:
+    """The smoothing of a vote that maximises the likelihood of the labels.
+
+    Parameters
+    ----------
+    neighbor_labels : ndarray of shape (n, k)
+        Of samples that are not their own neighbours.
+    labels : ndarray of shape (n,)
+        Their true labels.
+    """
+    num_votes = neighbor_labels.shape[1]
+    right = (neighbor_labels == labels[:, np.newaxis]).sum(axis=1)
+
+    def slope(smoothing: float) -> float:
+        # d/ds of the mean of log (v_y + s) − log (k + C s)
+        return float(np.mean(1 / (right + smoothing)) - NUM_CLASSES / (num_votes + NUM_CLASSES * smoothing))
+
+    return crossing(slope, *SMOOTHINGS)
+
+
+def held_out_neighbors(
+    index: Mapping[str, np.ndarray], num_neighbors: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of the neighbours of some training images among all the others, and their own labels.
+
+    Parameters
+    ----------
+    index : mapping from name to ndarray
+        As `KNNClassifier.to_arrays` returns it.
+    num_neighbors : int
+    seed : int, default=0
+        Of the sample.
+
+    Returns
+    -------
+    neighbor_labels : ndarray of shape (n, num_neighbors), fewer where there are fewer images
+    labels : ndarray of shape (n,)
+    """
+    labels = index["labels"]
+    sample = np.random.default_rng(seed).choice(len(labels), min(NUM_HELD_OUT, len(labels)), replace=False)
+    voting = min(num_neighbors, len(labels) - 1)
+    _, indices = KNNClassifier.from_arrays(index, voting + 1).kneighbors(index["images"][sample])
+    own = indices == sample[:, np.newaxis]
+    own[~own.any(axis=1), -1] = True  # copies of the image fill all places before it
+    return labels[indices[~own].reshape(len(sample), voting)], labels[sample]

@@ -1,0 +1,43 @@
+"""How sure a vote of neighbours is, and which rule decided its ties."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation import calibrate
+from mnist_pipeline.knn import KNNClassifier, model
+
+
+def test_the_smoothed_vote_keeps_the_order_of_the_votes() -> None:
+    labels = np.array([[1, 1, 7], [3, 3, 3]])
+    mixed, sure = model.vote_probabilities(labels, 0.1)
+    assert mixed[1] > mixed[7] > mixed[0]
+    assert sure[3] > mixed[1]
+    assert sure[3] < 1
+
+
+def test_a_vote_without_smoothing_is_the_share_of_votes() -> None:
+    assert model.vote_probabilities(np.array([[1, 1, 7]]), 0.0)[0, [1, 7, 0]].tolist() == [2 / 3, 1 / 3, 0]
+
+
+def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(train: DigitSet, test: DigitSet) -> None:
+    part = DigitSet(train.images[:10_000], train.labels[:10_000])
+    classifier = KNNClassifier(3, "pca").fit(part.images, part.labels)
+    smoothing = model.fit_smoothing(*model.held_out_neighbors(classifier.to_arrays(), 3))
+    _, indices = classifier.kneighbors(test.images)
+    near = part.labels[indices]
+    fitted, shares = (model.vote_probabilities(near, s) for s in (smoothing, 0.0))
+    assert calibrate(test.labels, fitted).expected_error < calibrate(test.labels, shares).expected_error < 0.05
+
+
+def test_no_held_out_digit_is_its_own_neighbour() -> None:
+    """Four copies of each of three images: an image among its neighbours would show as four of a label."""
+    images = np.repeat(np.array([[0, 0], [0, 90], [90, 0]], np.uint8), 4, axis=0)
+    labels = np.arange(12)
+    knn = KNNClassifier(3, "brute").fit(images, labels).to_arrays()
+    near, own = model.held_out_neighbors(knn, 3)
+    assert sorted(own.tolist()) == labels.tolist()
+    for neighbors, label in zip(near, own, strict=True):
+        assert label not in neighbors
+        assert set(neighbors // 4) == {label // 4}
