@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator
 from typing import NoReturn
 
 import click
+
+PREFIX = "Error: "  # of click
 
 
 class LaunchError(ValueError):
@@ -23,5 +28,10 @@ def fail_on(error: type[Exception]) -> Iterator[None]:
 
 
 def fail(message: str) -> NoReturn:
-    """End the command with a message and exit code 1."""
+    """End the command with a message and exit code 1; on a terminal, lines break between words."""
+    if sys.stderr.isatty():
+        columns = shutil.get_terminal_size().columns
+        lines = f"{PREFIX}{message}".splitlines()
+        wrapped = [textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False) for line in lines]
+        message = "\n".join(wrapped).removeprefix(PREFIX)
     raise click.ClickException(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
@@ -11,11 +12,12 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from mnist_pipeline.cli import interruption
+from mnist_pipeline.cli.console import console_logger, log_path, quiet_logger, shown_on
+from mnist_pipeline.cli.display import Display
 from mnist_pipeline.cli.project import EVERY_DATA_SET, EVERYTHING, EXPANDED_JOB, FOLDS_JOB, INBOX_JOB, job
 from mnist_pipeline.cli.selection import job_of, pictures_of
 from mnist_pipeline.cli.waves import Wave
-from mnist_pipeline.runtime import console, settings
-from mnist_pipeline.runtime.console import console_logger, log_path, quiet_logger
+from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors import workers
 from mnist_pipeline.runtime.graph import run_lock, sqlite
 from mnist_pipeline.runtime.graph.data_sets import operation_name
@@ -83,17 +85,28 @@ def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[s
     return {**config, **ops}
 
 
-def carry_out(instance: dg.DagsterInstance, runs: list[Wave], config: dict[str, Any]) -> list[str]:
-    """Carry out runs that don't depend on one another, folds on the workers; return the failures, in lines."""
+def carry_out(
+    instance: dg.DagsterInstance, runs: list[Wave], config: dict[str, Any], display: Display | None = None
+) -> list[str]:
+    """Carry out runs that do not depend on one another, folds on the workers; return the failures, in lines."""
     if job_of(next(iter(runs[0].assets))) != FOLDS_JOB:
-        outcomes = [materialize(instance, run.assets, within(config, run.assets), run.partition) for run in runs]
+        outcomes = [
+            materialize(instance, run.assets, within(config, run.assets), run.partition, display) for run in runs
+        ]
         return [line for outcome in outcomes for line in _failures_of(outcome)]
     lines: list[str] = []
+    shards = shards_of(runs, config)
+    display = display or Display(io.StringIO())
+    display.begin([shard.fold for shard in shards])
     try:
-        for shard, done in workers.each(settings.load(), make_shard, shards_of(runs, config)):
-            console.tell_shard(shard.fold, done.seconds, ", ".join(shard.assets), failed=bool(done.failures))
+        for shard, done in workers.each(settings.load(), make_shard, shards):
+            if done.failures:
+                display.fail_step(shard.fold)
+            else:
+                display.finish_step(shard.fold, done.seconds, ", ".join(shard.assets))
             lines += done.failures
     finally:  # of a worker that was killed
+        display.end()
         run_lock.end_leftovers(instance)
         storage.current().recover()
     return lines
@@ -121,12 +134,13 @@ def materialize(
     selected: AbstractSet[dg.AssetKey],
     config: dict[str, Any],
     partition: str | None = None,
+    display: Display | None = None,
 ) -> dg.JobExecutionResult:
-    """Run selected assets of one job; a run that is interrupted counts as canceled."""
+    """Run selected assets of one job, and show the progress on a display; an interrupted run counts as canceled."""
     name = job_of(next(iter(selected)))
     if name == INBOX_JOB and partition is not None:  # a new Dagster instance doesn't know it
         instance.add_dynamic_partitions(pictures_of(next(iter(selected))), [partition])
-    with run_lock.alive() as tags, sqlite.kept_open(instance):
+    with run_lock.alive() as tags, sqlite.kept_open(instance), shown_on(display):
         outcome = dg.execute_job(
             dg.reconstructable(JOBS[name]),
             instance,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 
+from mnist_pipeline.cli.console import log_path
 from mnist_pipeline.cli.errors import LaunchError
 from mnist_pipeline.cli.project import EXPANDED_JOB, defs
 from mnist_pipeline.cli.selection import PARTITIONED, asset_names, job_of, pictures_of, select_assets
-from mnist_pipeline.runtime.console import log_path
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.shards import FOLDS, digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault

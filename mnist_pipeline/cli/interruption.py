@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -20,15 +20,22 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STEPS_SECONDS = 1.0  # what step processes get to end by themselves
 GRACE_SECONDS = 1.0  # what this process gets after that
 EXIT_CODE = 130
-MESSAGE = "\nInterrupted. Results that were stored stay; mnist-pipeline run --changed goes on from here.\n"
+MESSAGE = "\nInterrupted. Stored results are kept. Continue with: mnist-pipeline run --changed\n"
+
 
 _state = {"bounded": False, "received": False}
+_before_end: list[Callable[[], None]] = []
 _terminal = [2]  # standard error as it was at first: within a step, Dagster has its own in its place
 
 
 def received() -> bool:
     """Whether this command has been told to end."""
     return _state["received"]
+
+
+def before_end(action: Callable[[], None] | None) -> None:
+    """Call this before the process ends by force; None for no action. It may be called from another thread."""
+    _before_end[:] = [action] if action else []
 
 
 def release() -> None:
@@ -112,6 +119,9 @@ def _end() -> NoReturn:
         _end_steps()
         _end_children()
         sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        for action in _before_end:
+            action()
     with contextlib.suppress(OSError):
         os.write(_terminal[-1], MESSAGE.encode())
     os._exit(EXIT_CODE)

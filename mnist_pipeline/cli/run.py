@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 from pathlib import Path
 
 import click
 
+from mnist_pipeline.cli.display import open_display
 from mnist_pipeline.cli.errors import LaunchError, fail, fail_on
 from mnist_pipeline.cli.preparation import prepare
 from mnist_pipeline.runtime.executors import workers
 from mnist_pipeline.utils import machine
-from mnist_pipeline.utils.printable import printable
 
 GC_THRESHOLDS = (100_000, 50, 1_000)
-MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 
 
 @click.command()
@@ -54,7 +52,6 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
 
         from mnist_pipeline.cli import configuration, execution, selection, summary, waves
         from mnist_pipeline.runtime.graph import run_lock
-        from mnist_pipeline.runtime.storage import storage
 
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -62,23 +59,26 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
         located = selection.select_data_sets(names)
         selected = selection.select_assets(select, names)
         run_config = configuration.load_run_config(config, selected)
-    with run_lock.turn(click.echo), dg.DagsterInstance.get() as instance, fail_on(LaunchError):
+    with (
+        open_display() as display,
+        run_lock.turn(display.print),
+        dg.DagsterInstance.get() as instance,
+        fail_on(LaunchError),
+    ):
         run_lock.end_leftovers(instance)
         failures: list[str] = []
-        for runs in waves.waves(instance, selected, changed=changed):
-            click.echo(f"Materializing {waves.told(runs)} into {configured.storage}\n")
-            failures += execution.carry_out(instance, runs, run_config)
-            if failures and not waves.of_pictures(runs):  # nothing hangs on a picture
+        for number, runs in enumerate(waves.waves(instance, selected, changed=changed)):
+            if number == 0:
+                display.print(f"Data:    {selection.directories(selected)}", whole=True)
+                display.print(f"Storage: {configured.storage}", whole=True)
+            display.print(f"\nMaterializing {waves.describe(runs)}")
+            failures += execution.carry_out(instance, runs, run_config, display)
+            if failures and not waves.of_pictures(runs):  # no asset depends on a picture
                 break
+        if changed and not failures:
+            display.print("Everything is in sync.")
+        if not failures:
+            summary.show_results(display, instance, located)
+        summary.show_checks(display)
         if failures:
             fail("\n".join(failures))
-        if changed:
-            click.echo("Everything is in sync.")
-        tables = [(each, summary.model_rows(instance, each)) for each in located]
-    for each, rows in tables:
-        if rows:
-            heading = f"\n{printable(each.known.title)}" if len(tables) > 1 else ""
-            click.echo(f"{heading}\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"))
-            click.echo("\n".join(MODEL_TABLE.format(*row) for row in rows))
-        with contextlib.suppress(storage.StorageError):
-            click.echo(f"\nReport: {storage.current(each.prefix).path('evaluation_report')}")

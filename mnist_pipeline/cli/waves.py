@@ -10,7 +10,7 @@ import dagster as dg
 
 from mnist_pipeline.cli.errors import LaunchError
 from mnist_pipeline.cli.project import EVERYTHING, FOLDS_JOB, defs
-from mnist_pipeline.cli.selection import PARTITIONED, directories, job_of
+from mnist_pipeline.cli.selection import PARTITIONED, job_of
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.shards import FOLDS
@@ -116,11 +116,11 @@ def of_pictures(runs: list[Wave]) -> bool:
     return runs[0].assets <= PARTITIONED
 
 
-def told(runs: list[Wave]) -> str:
-    """What runs that don't depend on one another materialize, in a few words."""
+def describe(runs: list[Wave]) -> str:
+    """What the runs of a wave materialize, in a few words."""
     first = runs[0]
     if first.partition is None:
-        return f"{len(first.assets)} assets of {directories(first.assets)}"
+        return "1 asset" if len(first.assets) == 1 else f"{len(first.assets)} assets"
     if of_pictures(runs):
         return first.partition
     names = sorted({key.to_user_string() for run in runs for key in run.assets})

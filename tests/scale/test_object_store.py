@@ -634,7 +634,7 @@ def test_a_second_run_does_nothing_and_everything_is_whole(finished: Run) -> Non
     assert changed.exit_code == 0, changed.output
     assert "Materializing" not in changed.output
     assert "Everything is in sync." in changed.output
-    assert changed.output.endswith("\nReport: s3://results/finished/report/index.html\n")
+    assert "Report: s3://results/finished/report/index.html" in changed.output.splitlines()
     verified = CliRunner().invoke(cli.main, ["verify"])
     assert verified.exit_code == 0, verified.output
     assert verified.output.count(" ok\n") == len(KEYS)

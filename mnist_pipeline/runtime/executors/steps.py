@@ -32,7 +32,7 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from mnist_pipeline.runtime import console, settings
 from mnist_pipeline.runtime.executors import needs, workers
 
-ON_THIS_TERMINAL = ("multiprocess",)  # the executors whose workers print where the driver does
+ON_THIS_TERMINAL: tuple[str, ...] = ()  # the executors whose workers print where the driver does
 
 
 class Order(NamedTuple):

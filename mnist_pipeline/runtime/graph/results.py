@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEADLINE = "headline"
+EPOCH = "mnist_pipeline_epoch"  # the attribute of a log record: number of the epoch, number of epochs, figures
 MAX_TABLE_ROWS = 20
 
 
@@ -106,9 +107,9 @@ def result(
 
 
 def progress(epoch: int, epochs: int, **figures: float) -> None:
-    """Log one line an epoch."""
-    told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-    dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {told}")
+    """Log what a training measured in an epoch."""
+    text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {text}", extra={EPOCH: (epoch, epochs, text)})
 
 
 def _drawn(name: str, figure: Figure | bytes) -> tuple[bytes, dg.MarkdownMetadataValue]:
