@@ -6,13 +6,11 @@ import dagster as dg
 import pandas as pd
 
 from assets.evaluation import ACROSS, GROUP
-from mnist_pipeline.evaluation import Evaluation
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_most, checks
-from mnist_pipeline.runtime.graph.records import origin
+from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
-from mnist_pipeline.runtime.storage import storage
 
 COLUMNS = ["data_set", "title", "model", "accuracy", "interval_low", "interval_high", "errors", "total"]
 CHECKS = {
@@ -34,10 +32,10 @@ def data_set_comparison_of(located: Sequence[data_sets.Located]) -> dg.AssetsDef
         deps=[each.key(f"{model}_evaluation") for each in located for model in MODELS],
         check_specs=checks(ACROSS, CHECKS),
     )
-    def data_set_comparison(context: dg.AssetExecutionContext):
+    def data_set_comparison(context: dg.AssetExecutionContext, stored_results: StoredResults):
         """Accuracy of each model, with its 95% Wilson interval, on each data set that is evaluated: a row each."""
         with stopwatch() as watch:
-            table = compare(context.instance, located)
+            table = compare(context.instance, stored_results, located)
         outside = ~table["accuracy"].between(table["interval_low"], table["interval_high"])
         titles = table["title"].unique()
         return result(
@@ -51,23 +49,16 @@ def data_set_comparison_of(located: Sequence[data_sets.Located]) -> dg.AssetsDef
     return data_set_comparison
 
 
-def compare(instance: dg.DagsterInstance, located: Sequence[data_sets.Located]) -> pd.DataFrame:
+def compare(
+    instance: dg.DagsterInstance, stored_results: StoredResults, located: Sequence[data_sets.Located]
+) -> pd.DataFrame:
     """A row a model for each data set of which all models are evaluated, the best model first."""
     rows = []
     for each in located:
-        found = {model: _evaluation(instance, each.key(f"{model}_evaluation")) for model in MODELS}
+        found = {model: stored_results.recorded(instance, each.key(f"{model}_evaluation")) for model in MODELS}
         known = {model: evaluation for model, evaluation in found.items() if evaluation is not None}
         if len(known) == len(MODELS):
             for model, evaluation in sorted(known.items(), key=lambda item: item[1].errors):
                 figures = (evaluation.accuracy, *evaluation.interval, evaluation.errors, evaluation.total)
                 rows.append((each.known.name, each.known.title, model, *figures))
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _evaluation(instance: dg.DagsterInstance, key: dg.AssetKey) -> Evaluation | None:
-    """What is stored of an evaluation, as Dagster recorded it last; None if it was never materialized."""
-    recorded = origin(instance, key)["data_version"]
-    if recorded is None:
-        return None
-    stored, name = storage.of_asset(key.to_user_string())
-    return stored.read(name, recorded)

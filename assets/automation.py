@@ -33,7 +33,7 @@ of_a_fold = dg.AssetSelection.assets(
     )
 )
 by_themselves = of_a_picture | dg.AssetSelection.groups(EXPANDED)
-data_sets_beside = [placed.prefix for placed in settings.load().data_sets]
+data_sets_beside = [placed.prefix for placed in settings.of_definitions().data_sets]
 of_another_data_set = dg.AssetSelection.key_prefixes(*([prefix] for prefix in data_sets_beside))
 everything = dg.define_asset_job(
     "everything",

@@ -29,6 +29,7 @@ from mnist_pipeline.runtime.executors import steps
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.code_versions import with_code_versions
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
+from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, StoredResults
 from mnist_pipeline.runtime.graph.run_lock import one_at_a_time
 from mnist_pipeline.runtime.graph.seed import Seed
 
@@ -52,7 +53,7 @@ def side_by_side(plain: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The graph of plain keys, that of each data set beside MNIST, and the comparison that the plain report tells."""
     if not beside:
         return plain
-    (compared,) = finished([across.data_set_comparison_of(data_sets.configured())])
+    (compared,) = finished([across.data_set_comparison_of(data_sets.configured(settings.of_definitions()))])
     reported = [data_sets.following(asset, [compared.key]) if asset.key == REPORT else asset for asset in plain]
     return [*reported, compared, *(asset for each in beside for asset in data_sets.beside(plain, each))]
 
@@ -61,8 +62,7 @@ def _of(modules: Iterable[ModuleType]) -> Iterator[dg.AssetsDefinition]:
     return (asset for asset in dg.load_assets_from_modules(modules) if isinstance(asset, dg.AssetsDefinition))
 
 
-settings.share_processors()
-_, *beside = data_sets.configured()
+_, *beside = data_sets.configured(settings.of_definitions())
 assets = [*side_by_side(finished(list(_of(MODULES)))), *finished(list(_of([expanded])))]
 defs = dg.Definitions(
     assets=[digits.data_directory, *(digits.data_directory_of(each) for each in beside), *assets],
@@ -71,5 +71,11 @@ defs = dg.Definitions(
     schedules=automation.schedules,
     sensors=automation.sensors,
     executor=one_at_a_time(steps.chosen),
-    resources={"io_manager": StorageIOManager(), "seed": Seed(value=0)},
+    resources={
+        "io_manager": StorageIOManager(),
+        "stored_results": StoredResults(),
+        "data_set": DataSetResource(),
+        "inbox": InboxResource(),
+        "seed": Seed(value=0),
+    },
 )

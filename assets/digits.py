@@ -18,6 +18,7 @@ from mnist_pipeline.data.datasets import (
 )
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_least, between, checks, exactly
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 GROUP = "digits"
@@ -48,9 +49,9 @@ def retried() -> Iterator[None]:
 
 
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
-def raw_mnist():
+def raw_mnist(data_set: DataSetResource):
     """The four IDX files as they lie in the data directory: names, sizes and SHA-256 checksums, verified."""
-    located = data_sets.current()
+    located = data_set.located
     layout = located.known.layout
     with stopwatch() as watch, retried():
         datasets.validate(located.directory, canonical=located.canonical, layout=layout)
@@ -64,10 +65,10 @@ def raw_mnist():
     )
 
 
-def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[Any]:
+def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
     from mnist_pipeline.report import figures
 
-    located = data_sets.current()
+    located = data_set.located
     directory, layout, names = located.directory, located.known.layout, located.known.class_names
     with stopwatch() as watch, retried():
         if not pd.DataFrame(datasets.raw_files(directory, layout)).equals(raw_mnist):
@@ -99,23 +100,23 @@ def _read(split: Split, raw_mnist: pd.DataFrame) -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("train_digits", LOADED, BLOCKING))
-def train_digits(raw_mnist: pd.DataFrame):
+def train_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
     """Training images, uint8 (N, 28, 28), and their labels, uint8 (N,)."""
-    return _read("train", raw_mnist)
+    return _read("train", raw_mnist, data_set)
 
 
 @dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("test_digits", LOADED, BLOCKING))
-def test_digits(raw_mnist: pd.DataFrame):
+def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
     """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,); they train and tune nothing."""
-    return _read("test", raw_mnist)
+    return _read("test", raw_mnist, data_set)
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"})
-def digit_images(train_digits: DigitSet):
+def digit_images(train_digits: DigitSet, data_set: DataSetResource):
     """The first training image of each class, uint8 (10, 28, 28)."""
     from mnist_pipeline.report import figures
 
-    names = data_sets.current().known.class_names
+    names = data_set.class_names
     with stopwatch() as watch:
         images, means = datasets.first_of_each_class(train_digits), datasets.class_means(train_digits)
     return result(

@@ -10,8 +10,8 @@ from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.evaluation import Comparison, Evaluation
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 GROUP = "evaluation"
@@ -37,10 +37,10 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
         ins={"predictions": dg.AssetIn(f"{model}_predictions")},
         check_specs=checks(f"{model}_evaluation", EVALUATED),
     )
-    def evaluated(predictions: Any, test_digits: DigitSet):
+    def evaluated(predictions: Any, test_digits: DigitSet, data_set: DataSetResource):
         from mnist_pipeline.report import figures
 
-        names = data_sets.current().known.class_names
+        names = data_set.class_names
         with stopwatch() as watch:
             probabilities = getattr(predictions, "probabilities", None)
             found = evaluation.evaluate(test_digits.labels, predictions.labels, NUM_CLASSES, probabilities)
@@ -71,20 +71,20 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
             },
             checks={
                 "counts_add_up": exactly(counts.sum(), len(test_digits.labels)),
-                "accuracy_above_floor": above_floor(model, found),
+                "accuracy_above_floor": above_floor(model, found, data_set),
             },
         )
 
     return evaluated
 
 
-def above_floor(model: str, found: Evaluation) -> Measured:
+def above_floor(model: str, found: Evaluation, data_set: DataSetResource) -> Measured:
     """Hold a model to its floor."""
     frequent = max(sum(row) for row in found.confusion_matrix) / found.total
-    return held_to_floor(found.accuracy, found.interval[0], MODELS[model].mnist_floor, frequent)
+    return held_to_floor(found.accuracy, found.interval[0], MODELS[model].mnist_floor, frequent, data_set)
 
 
-def held_to_floor(accuracy: float, low: float, known: float, frequent: float) -> Measured:
+def held_to_floor(accuracy: float, low: float, known: float, frequent: float, data_set: DataSetResource) -> Measured:
     """Hold an accuracy to a floor: a known one on MNIST, elsewhere the share of the most frequent class.
 
     Parameters
@@ -94,7 +94,7 @@ def held_to_floor(accuracy: float, low: float, known: float, frequent: float) ->
     known, frequent : float
         Both floors; above the second lies what is surely better than naming the most frequent class.
     """
-    return at_least(accuracy, known) if data_sets.current().canonical else at_least(low, frequent)
+    return at_least(accuracy, known) if data_set.canonical else at_least(low, frequent)
 
 
 evaluation_assets = [_evaluation_asset(model) for model in MODELS]
@@ -111,7 +111,7 @@ def inputs(*attributes: str) -> dict[str, dg.AssetIn]:
     ins=inputs("evaluation_asset", "predictions_asset"),
     check_specs=checks("model_comparison", CHECKS["model_comparison"]),
 )
-def model_comparison(test_digits: DigitSet, **of_models: Any):
+def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_models: Any):
     """The models side by side, the exact McNemar test for each pair, and the test digits that all miss."""
     from mnist_pipeline.report import figures
 
@@ -120,7 +120,7 @@ def model_comparison(test_digits: DigitSet, **of_models: Any):
     with stopwatch() as watch:
         comparison = evaluation.compare(test_digits.labels, labels, evaluations)
     best = next(iter(comparison.models))
-    below = sum(not above_floor(model, found).passed for model, found in evaluations.items())
+    below = sum(not above_floor(model, found, data_set).passed for model, found in evaluations.items())
     titled = {MODELS[model].title: found for model, found in evaluations.items()}
     return result(
         comparison,

@@ -1,5 +1,6 @@
 """k-nearest neighbours: what the search needs, and the neighbours of the test images."""
 
+from collections.abc import Sequence
 from enum import Enum
 
 import dagster as dg
@@ -12,8 +13,8 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import model
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import checks, exactly
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 
@@ -78,7 +79,12 @@ def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition:
 
 @dg.asset(group_name=GROUP, kinds={"numba"}, check_specs=checks("knn_predictions", CHECKS["knn_predictions"]))
 def knn_predictions(
-    knn_index: dict[str, np.ndarray], test_digits: DigitSet, train_digits: DigitSet, config: KNNConfig, seed: Seed
+    knn_index: dict[str, np.ndarray],
+    test_digits: DigitSet,
+    train_digits: DigitSet,
+    data_set: DataSetResource,
+    config: KNNConfig,
+    seed: Seed,
 ):
     """The nearest training images of each test image, their exact squared distances, and the majority label."""
     from mnist_pipeline.report import figures
@@ -90,6 +96,7 @@ def knn_predictions(
         labels = knn.vote(train_digits.labels[indices[:, : config.num_neighbors]], config.tie_break.value)
     found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)
     wrong = np.flatnonzero(labels != test_digits.labels)
+    shown = _shown(found, wrong, train_digits, test_digits, data_set.class_names)
     accuracies = pd.DataFrame(model.accuracy_by_k(found, train_digits.labels, test_digits.labels))
     rules = {told: accuracies[rule].tolist() for rule, told in figures.TIE_RULES.items()}
     return result(
@@ -100,11 +107,7 @@ def knn_predictions(
         tables={"accuracy_by_k": accuracies},
         figures={
             "accuracy_by_k": figures.side_by_side(figures.votes_panel(accuracies["k"].tolist(), rules)),
-            **(
-                {"errors": figures.neighbor_errors(*_shown(found, wrong, train_digits, test_digits))}
-                if len(wrong)
-                else {}
-            ),
+            **({"errors": figures.neighbor_errors(*shown)} if len(wrong) else {}),
         },
         config=config,
         seed=seed,
@@ -122,12 +125,11 @@ def _agreement(found: Neighbors, train: DigitSet, test: DigitSet, seed: int) -> 
 
 
 def _shown(
-    found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet
+    found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet, names: Sequence[str]
 ) -> tuple[np.ndarray, list[str], np.ndarray, list[list[str]]]:
     """Wrongly read test images, and their nearest training images, with captions."""
     from mnist_pipeline.report import figures
 
-    names = data_sets.current().known.class_names
     wrong = wrong[:NUM_ERRORS_SHOWN]
     near = found.indices[wrong, :NUM_NEIGHBORS_SHOWN]
     captions = [figures.misread(names, int(test.labels[i]), int(found.labels[i])) for i in wrong]

@@ -4,6 +4,7 @@ Torch is imported where it is used, so that loading the definitions stays quick.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ from pydantic import Field
 
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.records import Network, Predictions
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, loss_falls
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.utils import machine
@@ -228,7 +229,7 @@ def cnn_kernels(cnn_model: Network):
 
 
 @dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("cnn_errors", CHECKS["cnn_errors"]))
-def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet):
+def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: DataSetResource):
     """Every test digit that the convolutional network gets wrong, the most confident error first."""
     from mnist_pipeline import evaluation
 
@@ -242,16 +243,16 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet):
         seconds=watch.seconds,
         numbers={"count": len(errors)},
         tables={"worst": errors},
-        figures={"errors": _drawn(errors, test_digits.images)} if len(errors) else {},
+        figures={"errors": _drawn(errors, test_digits.images, data_set.class_names)} if len(errors) else {},
         checks={"all_wrong": exactly((errors["true_label"] == errors["predicted_label"]).sum(), 0)},
     )
 
 
-def _drawn(errors: pd.DataFrame, images: np.ndarray) -> "Figure":
+def _drawn(errors: pd.DataFrame, images: np.ndarray, names: Sequence[str]) -> "Figure":
     """The worst errors as a grid of images, captioned."""
     from mnist_pipeline.report import figures
 
-    shown, names = errors.head(NUM_ERRORS_SHOWN), data_sets.current().known.class_names
+    shown = errors.head(NUM_ERRORS_SHOWN)
     return figures.image_grid(
         images[shown["index"].to_numpy(dtype=np.int64)],
         columns=10,

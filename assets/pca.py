@@ -11,8 +11,8 @@ from mnist_pipeline import moments, pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Reconstructions
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ def projections(
     centered_data: np.ndarray,
     eigendecomposition: Eigendecomposition,
     train_digits: DigitSet,
+    data_set: DataSetResource,
     config: ProjectionsConfig,
 ):
     """Training data on the leading components, P = (X − m) V_k, float32 (N, k)."""
@@ -190,11 +191,7 @@ def projections(
         f"{share:.1%} of the variance on {config.num_components} components",
         seconds=watch.seconds,
         numbers={"explained_share": float(share)},
-        figures={
-            "scatter": figures.class_scatter(
-                coordinates[:, :2], train_digits.labels, data_sets.current().known.class_names
-            )
-        },
+        figures={"scatter": figures.class_scatter(coordinates[:, :2], train_digits.labels, data_set.class_names)},
         config=config,
         checks={
             "variance_is_eigenvalue": at_most(pca.score_variance_error(coordinates, values), 1e-4),

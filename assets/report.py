@@ -19,11 +19,10 @@ from mnist_pipeline.evaluation import Champion, Comparison
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Corners, Network, Predictions, Reconstructions, SoftmaxModel
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.records import origin, origins
+from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
-from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
 
 CHECKS = {
@@ -60,6 +59,8 @@ def evaluation_report(
     model_comparison: Comparison,
     robustness: pd.DataFrame,
     champion: Champion,
+    data_set: DataSetResource,
+    stored_results: StoredResults,
     **of_models: Any,
 ):
     """One self-contained HTML page that tells what all assets found, and every number of it as JSON."""
@@ -70,9 +71,8 @@ def evaluation_report(
     predictions = {name: of_models[model.predictions_asset] for name, model in MODELS.items()}
     learned = {model.name: of_models[model.model_asset] for model in LEARNING}
     neighbors, softmax_model = predictions["knn"], learned["softmax"]
-    located = data_sets.current()
-    across = _across(context.instance, located)
-    assets = provenance(context.instance, located) | (
+    across = _across(context, stored_results)
+    assets = provenance(context.instance, data_set) | (
         {} if across is None else {ACROSS: origin(context.instance, dg.AssetKey(ACROSS))}
     )
     place_digit, places = clearest_places(digit_images, harris_corners)
@@ -80,8 +80,8 @@ def evaluation_report(
     with stopwatch() as watch:
         composed = document.compose(
             document.Facts(
-                run=_run(context, located),
-                data_set=located.known,
+                run=_run(context, data_set),
+                data_set=data_set.located.known,
                 files=[{str(name): value for name, value in file.items()} for file in raw_mnist.to_dict("records")],
                 train_labels=train_digits.labels,
                 test_labels=test_digits.labels,
@@ -162,23 +162,22 @@ def evaluation_report(
     )
 
 
-def _across(instance: dg.DagsterInstance, located: data_sets.Located) -> pd.DataFrame | None:
-    """The comparison of the data sets, as recorded; None in the report of one beside MNIST, or if there is none yet."""
-    recorded = origin(instance, dg.AssetKey(ACROSS))["data_version"]
-    if located.prefix is not None or len(data_sets.configured()) == 1 or recorded is None:
-        return None
-    return storage.current().read(ACROSS, recorded)
+def _across(context: dg.AssetExecutionContext, stored_results: StoredResults) -> pd.DataFrame | None:
+    """The comparison of the data sets, where the report depends on it and it has been materialized."""
+    key = dg.AssetKey(ACROSS)
+    is_named = any(dep.asset_key == key for spec in context.assets_def.specs for dep in spec.deps)
+    return stored_results.recorded(context.instance, key) if is_named else None
 
 
-def _run(context: dg.AssetExecutionContext, located: data_sets.Located) -> dict[str, Any]:
+def _run(context: dg.AssetExecutionContext, data_set: DataSetResource) -> dict[str, Any]:
     """Which run made the report, when it began, and over which data."""
     record = context.instance.get_run_record_by_id(context.op_execution_context.run_id)
     started = record.start_time if record and record.start_time else time.time()
     return {
         "id": context.op_execution_context.run_id,
         "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
-        "source": located.known.title,
-        "canonical": located.canonical,
+        "source": data_set.title,
+        "canonical": data_set.canonical,
     }
 
 
@@ -190,8 +189,8 @@ def _curves(model: SoftmaxModel | Network) -> dict[str, list[float]]:
     return curves
 
 
-def provenance(instance: dg.DagsterInstance, located: data_sets.Located) -> dict[str, dict[str, Any]]:
+def provenance(instance: dg.DagsterInstance, data_set: DataSetResource) -> dict[str, dict[str, Any]]:
     """What the report was made from: run, data version, code version and seconds of each asset."""
     (spec,) = evaluation_report.specs
-    found = origins(instance, [located.key(dep.asset_key.path[-1]) for dep in spec.deps])
+    found = origins(instance, [data_set.key(dep.asset_key.path[-1]) for dep in spec.deps])
     return {key.path[-1]: told for key, told in sorted(found.items(), key=lambda item: item[0].path[-1])}

@@ -15,6 +15,7 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.records import Neighbors, Predictions
 from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks
 from mnist_pipeline.runtime.graph.code_versions import uses
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 CHECKS = {
@@ -40,7 +41,7 @@ class RobustnessConfig(dg.Config):
     check_specs=checks("robustness", CHECKS),
 )
 @uses(*(module for model in MODELS.values() for module in (model.method, model.reader)))
-def robustness(test_digits: DigitSet, config: RobustnessConfig, **of_models: Any):
+def robustness(test_digits: DigitSet, data_set: DataSetResource, config: RobustnessConfig, **of_models: Any):
     """Accuracy of each model on test images that were moved, turned, resized, rewritten and badly photographed."""
     from mnist_pipeline import robustness
     from mnist_pipeline.report import figures
@@ -66,7 +67,7 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **of_models: Any
         config=config,
         checks={
             "undisturbed_as_evaluated": at_most(_largest_difference(found, predictions, digits), 0),
-            "small_disturbances": above_floor(least, digits),
+            "small_disturbances": above_floor(least, digits, data_set),
         },
     )
 
@@ -85,8 +86,8 @@ def _largest_difference(
     return float((found["accuracy"] - found["model"].map(expected))[neutral].abs().max())
 
 
-def above_floor(accuracy: float, digits: DigitSet) -> Measured:
+def above_floor(accuracy: float, digits: DigitSet, data_set: DataSetResource) -> Measured:
     """Hold the least accuracy to a floor."""
     total = len(digits.labels)
     low, _ = evaluation.wilson_interval(round(accuracy * total), total)
-    return held_to_floor(accuracy, low, MNIST_FLOOR, np.bincount(digits.labels).max() / total)
+    return held_to_floor(accuracy, low, MNIST_FLOOR, np.bincount(digits.labels).max() / total, data_set)

@@ -18,15 +18,11 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition import recognizer as recognition
 from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading, Recognizer
-from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_least, checks
 from mnist_pipeline.runtime.graph.code_versions import uses
+from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
-from mnist_pipeline.runtime.inbox import Inbox
-from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.runtime.storage.storage import StorageError
 
 GROUP = "serving"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
@@ -54,16 +50,22 @@ class ChampionConfig(dg.Config):
     ins=inputs("evaluation_asset", "predictions_asset"),
     check_specs=checks("champion", CHECKS["champion"], ("candidates",)),
 )
-def champion(test_digits: DigitSet, config: ChampionConfig, **of_models: Any):
+def champion(
+    test_digits: DigitSet,
+    data_set: DataSetResource,
+    stored_results: StoredResults,
+    config: ChampionConfig,
+    **of_models: Any,
+):
     """The best model that is above its floor and not significantly worse than the present champion."""
     with stopwatch() as watch:
         candidates = {
             name: np.asarray(of_models[model.predictions_asset].labels)
             for name, model in MODELS.items()
-            if above_floor(name, of_models[model.evaluation_asset]).passed
+            if above_floor(name, of_models[model.evaluation_asset], data_set).passed
         }
         chosen, reason = evaluation.promote(
-            test_digits.labels, candidates, _present(data_sets.current().key("champion")), config.significance
+            test_digits.labels, candidates, stored_results.previous(data_set.key("champion")), config.significance
         )
     if chosen is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
@@ -95,6 +97,7 @@ def recognizer(
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
     test_digits: DigitSet,
+    stored_results: StoredResults,
     seed: Seed,
     **of_models: Any,
 ):
@@ -105,9 +108,8 @@ def recognizer(
     """
     labels = {name: np.asarray(of_models[model.predictions_asset].labels) for name, model in MODELS.items()}
     with stopwatch() as watch:
-        present = (
-            None if np.array_equal(champion.labels, labels[champion.model]) else _present(dg.AssetKey("recognizer"))
-        )
+        is_new = np.array_equal(champion.labels, labels[champion.model])
+        present = None if is_new else stored_results.previous(dg.AssetKey("recognizer"))
         found: Recognizer = present or recognition.assemble(
             champion.model,
             {
@@ -135,7 +137,7 @@ def recognizer(
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, partitions_def=PICTURES)
-def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer):
+def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
     """What is said of a picture from the inbox: a row for each digit, and the contact sheet.
 
     Each picture is a partition, which the sensor `inbox` adds. It tells what the models in service said at the time:
@@ -143,7 +145,7 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer)
     """
     key = context.partition_key
     with stopwatch() as watch:
-        picture = Inbox(settings.load().inbox).read(key)
+        picture = inbox.read(key)
         (readings,) = recognizer.read([picture])
         sheet = contact_sheet.draw([contact_sheet.Page(key, picture, readings)], recognizer)
     table = _digit_table(readings, recognizer.model_names)
@@ -177,11 +179,3 @@ def _digit_table(readings: list[Reading], models: Sequence[str]) -> pd.DataFrame
         for number, (box, _, said) in enumerate(readings, 1)
     ]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _present(key: dg.AssetKey) -> Any:
-    """What is stored of an asset now, None if nothing is."""
-    try:
-        return storage.read(key.to_user_string())
-    except StorageError:
-        return None

@@ -7,8 +7,8 @@ from pydantic import Field
 from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.records import Predictions, SoftmaxModel
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks, loss_falls
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 
@@ -31,7 +31,7 @@ class SoftmaxConfig(dg.Config):
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_model", CHECKS["softmax_model"]))
-def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed):
+def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: SoftmaxConfig, seed: Seed):
     """Weights W (10, 784) and bias b (10,) of y = softmax(W x + b), by SGD, one image an update.
 
     The gradient of the cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
@@ -50,14 +50,13 @@ def softmax_model(train_digits: DigitSet, config: SoftmaxConfig, seed: Seed):
         )
     model = described(parameters, records, train_digits)
     deviations = softmax.pixel_deviations(train_digits.images)
-    names = data_sets.current().known.class_names
     return result(
         model,
         f"loss {model.loss[-1]:.4f} after {len(records)} epochs",
         seconds=watch.seconds,
         numbers={"loss": float(model.loss[-1]), "training_accuracy": float(model.accuracy[-1])},
         figures={
-            "templates": figures.templates(model.weights, deviations, IMAGE_SIDE, names),
+            "templates": figures.templates(model.weights, deviations, IMAGE_SIDE, data_set.class_names),
             "learning": figures.learning_curves(model.loss, {"training": model.accuracy}, "Softmax regression"),
         },
         config=config,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import unicodedata
@@ -143,6 +144,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     )
     _require_inbox_apart(loaded)
     return loaded
+
+
+@functools.cache
+def of_definitions() -> Settings:
+    """The settings with which the definitions of this process were loaded, read once."""
+    return load()
 
 
 def _folds(environ: Mapping[str, str]) -> int:

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from support.graph_fixtures import environment
 from support.idx import write_idx
+from support.resources import DATA_SET, STORED_RESULTS
 
 from assets import across
 from mnist_pipeline import evaluation
@@ -366,7 +367,7 @@ def test_each_data_set_that_is_evaluated_has_a_row_a_model_the_best_first(count:
     with dg.DagsterInstance.ephemeral() as instance:
         for each in located:
             _evaluated(instance, storage, each)
-        table = across.compare(instance, located)
+        table = across.compare(instance, STORED_RESULTS, located)
     assert list(table["data_set"].unique()) == [each.known.name for each in located]
     assert list(table["model"]) == list(MODELS) * count
     assert list(table["errors"]) == [3, 6, 9, 12] * count
@@ -380,10 +381,10 @@ def test_each_data_set_that_is_evaluated_has_a_row_a_model_the_best_first(count:
 def test_a_data_set_that_is_not_materialized_or_only_in_part_is_left_out(storage: Path) -> None:
     located = _located(3)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert across.compare(instance, located).empty
+        assert across.compare(instance, STORED_RESULTS, located).empty
         _evaluated(instance, storage, located[0])
         _evaluated(instance, storage, located[1], ("knn", "cnn"))
-        assert set(across.compare(instance, located)["data_set"]) == {"mnist"}
+        assert set(across.compare(instance, STORED_RESULTS, located)["data_set"]) == {"mnist"}
 
 
 def test_what_a_killed_run_stored_and_nobody_recorded_is_not_compared(storage: Path) -> None:
@@ -393,7 +394,7 @@ def test_what_a_killed_run_stored_and_nobody_recorded_is_not_compared(storage: P
         other = evaluation.evaluate(np.arange(10), np.arange(10), 10)
         Storage(str(storage)).write("cnn_evaluation", other)
         with pytest.raises(RuntimeError, match="cnn_evaluation was stored by a run that ended before it was recorded"):
-            across.compare(instance, [plain])
+            across.compare(instance, STORED_RESULTS, [plain])
 
 
 def test_a_data_set_that_is_added_and_not_materialized_yet_changes_nothing_but_what_compares(
@@ -417,7 +418,7 @@ def test_a_data_set_that_is_added_and_not_materialized_yet_changes_nothing_but_w
 
 
 def test_a_function_called_directly_is_about_the_data_set_of_plain_keys(storage: Path, slice_directory: Path) -> None:
-    located = data_sets.current()
+    located = DATA_SET.located
     assert (located.directory, located.prefix, located.canonical) == (slice_directory.resolve(), None, False)
 
 

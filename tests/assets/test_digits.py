@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.idx import encode_idx, write_file, write_idx
+from support.resources import DATA_SET
 
 from assets import digits
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
@@ -21,7 +22,7 @@ READERS = {"train": digits.train_digits, "test": digits.test_digits}
 @pytest.fixture
 def files(storage: Path) -> pd.DataFrame:
     """What raw_mnist says of the slice."""
-    return digits.raw_mnist().value
+    return digits.raw_mnist(data_set=DATA_SET).value
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_raw_mnist_holds_name_size_and_sha_256_of_the_four_files(files: pd.DataF
 
 
 def test_raw_mnist_tells_the_directory_and_lists_the_files(storage: Path, slice_directory: Path) -> None:
-    metadata = digits.raw_mnist().metadata
+    metadata = digits.raw_mnist(data_set=DATA_SET).metadata
     assert Path(metadata["directory"].value) == slice_directory.resolve()
     assert metadata["canonical"] is False
     assert len(metadata["files"].records) == 4
@@ -58,19 +59,19 @@ def test_the_embedded_files_are_recognized_as_mnist(
     storage: Path, data_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MNIST_PIPELINE_DATA")
-    metadata = digits.raw_mnist().metadata
+    metadata = digits.raw_mnist(data_set=DATA_SET).metadata
     assert metadata["canonical"] is True
     assert Path(metadata["directory"].value) == data_directory
 
 
 def test_the_same_files_are_described_alike_and_another_byte_otherwise(own: Path) -> None:
-    before = digits.raw_mnist().value
-    pd.testing.assert_frame_equal(digits.raw_mnist().value, before)
+    before = digits.raw_mnist(data_set=DATA_SET).value
+    pd.testing.assert_frame_equal(digits.raw_mnist(data_set=DATA_SET).value, before)
     labels = own / "train-labels-idx1-ubyte"
     content = bytearray(labels.read_bytes())
     content[-1] = (content[-1] + 1) % 10
     labels.write_bytes(content)
-    changed = digits.raw_mnist().value["sha256"] != before["sha256"]
+    changed = digits.raw_mnist(data_set=DATA_SET).value["sha256"] != before["sha256"]
     assert changed.sum() == 1
 
 
@@ -78,7 +79,7 @@ def test_the_same_files_are_described_alike_and_another_byte_otherwise(own: Path
 def test_digits_are_those_of_the_files(
     split: str, files: pd.DataFrame, small_train: DigitSet, small_test: DigitSet
 ) -> None:
-    found = READERS[split](files).value
+    found = READERS[split](files, data_set=DATA_SET).value
     expected = {"train": small_train, "test": small_test}[split]
     np.testing.assert_array_equal(found.images, expected.images, strict=True)
     np.testing.assert_array_equal(found.labels, expected.labels, strict=True)
@@ -89,12 +90,12 @@ def test_digits_are_read_after_raw_mnist_has_been_through_storage(
     split: str, files: pd.DataFrame, storage: Path
 ) -> None:
     Storage(storage).write("raw_mnist", files)
-    assert len(READERS[split](Storage(storage).read("raw_mnist")).value.labels) > 0
+    assert len(READERS[split](Storage(storage).read("raw_mnist"), data_set=DATA_SET).value.labels) > 0
 
 
 @pytest.mark.parametrize("split", READERS)
 def test_digits_are_counted_by_class(split: str, files: pd.DataFrame) -> None:
-    result = READERS[split](files)
+    result = READERS[split](files, data_set=DATA_SET)
     counts = [record.data["count"] for record in result.metadata["classes"].records]
     assert counts == np.bincount(result.value.labels, minlength=10).tolist()
     assert result.metadata["count"] == sum(counts)
@@ -105,12 +106,12 @@ def test_digits_are_counted_by_class(split: str, files: pd.DataFrame) -> None:
 def test_digits_are_refused_where_the_files_changed_after_raw_mnist(
     split: str, own: Path, small_train: DigitSet, small_test: DigitSet
 ) -> None:
-    recorded = digits.raw_mnist().value
-    assert READERS[split](recorded).value.images.shape[1:] == (28, 28)
+    recorded = digits.raw_mnist(data_set=DATA_SET).value
+    assert READERS[split](recorded, data_set=DATA_SET).value.images.shape[1:] == (28, 28)
     write_idx(own, _first(small_train, 61), _first(small_test, 41), compress=False)
     with pytest.raises(DatasetError, match=r"own .* materialize raw_mnist again"):
-        READERS[split](recorded)
-    assert len(READERS[split](digits.raw_mnist().value).value.labels) in (61, 41)
+        READERS[split](recorded, data_set=DATA_SET)
+    assert len(READERS[split](digits.raw_mnist(data_set=DATA_SET).value, data_set=DATA_SET).value.labels) in (61, 41)
 
 
 def _remove(directory: Path) -> str:
@@ -143,7 +144,7 @@ def _miscount(directory: Path) -> str:
 def test_raw_mnist_refuses_a_malformed_directory_and_names_the_file(spoil: object, own: Path) -> None:
     name = spoil(own)
     with pytest.raises(DatasetError, match=name):
-        digits.raw_mnist()
+        digits.raw_mnist(data_set=DATA_SET)
 
 
 def test_raw_mnist_refuses_a_directory_that_does_not_exist(
@@ -151,11 +152,11 @@ def test_raw_mnist_refuses_a_directory_that_does_not_exist(
 ) -> None:
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(DatasetError, match="nowhere does not exist; point MNIST_PIPELINE_DATA at"):
-        digits.raw_mnist()
+        digits.raw_mnist(data_set=DATA_SET)
 
 
 def test_digit_images_are_the_first_of_each_class(small_train: DigitSet) -> None:
-    images = digits.digit_images(small_train).value
+    images = digits.digit_images(small_train, data_set=DATA_SET).value
     assert (images.shape, images.dtype) == ((10, 28, 28), np.uint8)
     for label, image in enumerate(images):
         first = small_train.labels.tolist().index(label)
@@ -165,15 +166,18 @@ def test_digit_images_are_the_first_of_each_class(small_train: DigitSet) -> None
 def test_digit_images_refuse_a_training_set_without_some_class(small_train: DigitSet) -> None:
     kept = ~np.isin(small_train.labels, [3, 8])
     with pytest.raises(DatasetError, match="no image of class 3, 8"):
-        digits.digit_images(DigitSet(small_train.images[kept], small_train.labels[kept]))
+        digits.digit_images(DigitSet(small_train.images[kept], small_train.labels[kept]), data_set=DATA_SET)
 
 
 def test_called_as_functions_the_assets_show_figures_and_write_nothing(
     files: pd.DataFrame, storage: Path, small_train: DigitSet
 ) -> None:
     called = {
-        "sample": (digits.train_digits(files), digits.test_digits(files)),
-        "digits": (digits.digit_images(small_train),),
+        "sample": (
+            digits.train_digits(files, data_set=DATA_SET),
+            digits.test_digits(files, data_set=DATA_SET),
+        ),
+        "digits": (digits.digit_images(small_train, data_set=DATA_SET),),
     }
     for figure, results in called.items():
         for result in results:

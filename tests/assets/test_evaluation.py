@@ -12,6 +12,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+from support.resources import DATA_SET, STORED_RESULTS
 
 from assets import evaluation, harris, networks, report
 from assets.harris import HarrisConfig
@@ -67,7 +68,10 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def evaluated(digits: DigitSet, predicted: Predicted, untouched: Path) -> Evaluated:
-    return {model: asset(predictions=predicted[model], test_digits=digits) for model, asset in EVALUATIONS.items()}
+    return {
+        model: asset(predictions=predicted[model], test_digits=digits, data_set=DATA_SET)
+        for model, asset in EVALUATIONS.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +93,7 @@ def compare(
         **{f"{model}_evaluation": found for model, found in evaluations.items()},
         **{f"{model}_predictions": found for model, found in predicted.items()},
         test_digits=digits,
+        data_set=DATA_SET,
     )
 
 
@@ -126,7 +131,7 @@ def inputs(
             for name in ("mlp", "cnn")
         },
         "cnn_kernels": generator.normal(size=(32, 5, 5)),
-        "cnn_errors": networks.cnn_errors(predicted["cnn"], digits).value,
+        "cnn_errors": networks.cnn_errors(predicted["cnn"], digits, data_set=DATA_SET).value,
         **{f"{model}_evaluation": found for model, found in evaluations.items()},
         "model_comparison": compared.value,
         "robustness": pd.DataFrame(
@@ -149,7 +154,8 @@ def reported(inputs: dict[str, Any], untouched: Path) -> dg.MaterializeResult[Re
 def report_on(inputs: dict[str, Any], instance: dg.DagsterInstance | None = None) -> dg.MaterializeResult[Report]:
     read = {name: value for name, value in inputs.items() if name != "cnn_errors"}  # which is compared with only
     with dg.DagsterInstance.ephemeral() as ephemeral:
-        return report.evaluation_report(dg.build_asset_context(instance=instance or ephemeral), **read)
+        context = dg.build_asset_context(instance=instance or ephemeral)
+        return report.evaluation_report(context, **read, data_set=DATA_SET, stored_results=STORED_RESULTS)
 
 
 @pytest.mark.parametrize("model", EVALUATIONS)
@@ -191,7 +197,7 @@ def test_the_classes_are_told_by_precision_recall_and_f1(
 def test_an_evaluation_refuses_predictions_of_other_digits(digits: DigitSet, predicted: Predicted) -> None:
     fewer = DigitSet(digits.images[:399], digits.labels[:399])
     with pytest.raises(ValueError, match="399 true and 400 predicted"):
-        EVALUATIONS["cnn"](predictions=predicted["cnn"], test_digits=fewer)
+        EVALUATIONS["cnn"](predictions=predicted["cnn"], test_digits=fewer, data_set=DATA_SET)
 
 
 def test_the_models_are_compared_best_first(compared: dg.MaterializeResult[Comparison]) -> None:

@@ -126,6 +126,19 @@ def test_loading_the_definitions_imports_no_heavy_library() -> None:
     assert _run([sys.executable, "-W", "error::DeprecationWarning:assets", "-c", code]).strip() == "[]"
 
 
+def test_loading_the_definitions_changes_no_environment_variable_and_reads_the_settings_once() -> None:
+    code = """
+import os
+from mnist_pipeline.runtime import settings
+calls, load = [], settings.load
+settings.load = lambda *arguments: calls.append(arguments) or load(*arguments)
+before = dict(os.environ)
+import assets.definitions
+print(dict(os.environ) == before, len(calls))
+"""
+    assert _run([sys.executable, "-c", code]).split() == ["True", "1"]
+
+
 def test_dg_finds_the_definitions() -> None:
     assert "loaded successfully" in _run([_script("dg"), "check", "defs"])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydantic
 import pytest
+from support.resources import DATA_SET
 
 from assets import knn
 from assets.knn import KNNConfig
@@ -83,7 +84,9 @@ def test_every_algorithm_finds_the_neighbours_of_exhaustive_search(
     queries: DigitSet,
     nearest: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    found = knn.knn_predictions(index, queries, digits, config=KNNConfig(algorithm=algorithm), seed=SEED).value
+    found = knn.knn_predictions(
+        index, queries, digits, data_set=DATA_SET, config=KNNConfig(algorithm=algorithm), seed=SEED
+    ).value
     distances, indices = nearest
     np.testing.assert_array_equal(found.squared_distances, distances, strict=True)
     np.testing.assert_array_equal(found.indices, indices, strict=True)
@@ -103,8 +106,8 @@ def test_predictions_from_a_stored_index_are_the_same(
     stored = Storage(tmp_path).read("knn_index")
     config = KNNConfig(algorithm="pca")
     for fresh, reread in zip(
-        knn.knn_predictions(index, queries, digits, config=config, seed=SEED).value,
-        knn.knn_predictions(stored, queries, digits, config=config, seed=SEED).value,
+        knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=config, seed=SEED).value,
+        knn.knn_predictions(stored, queries, digits, data_set=DATA_SET, config=config, seed=SEED).value,
         strict=True,
     ):
         np.testing.assert_array_equal(fresh, reread)
@@ -115,7 +118,7 @@ def test_the_label_is_one_that_most_of_the_nearest_have(
     num_neighbors: int, index: dict[str, np.ndarray], digits: DigitSet, queries: DigitSet
 ) -> None:
     config = KNNConfig(num_neighbors=num_neighbors)
-    found = knn.knn_predictions(index, queries, digits, config=config, seed=SEED).value
+    found = knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=config, seed=SEED).value
     assert found.num_neighbors == num_neighbors
     assert found.labels.dtype == np.uint8
     for label, row in zip(found.labels, digits.labels[found.indices[:, :num_neighbors]], strict=True):
@@ -128,7 +131,7 @@ def test_a_tied_vote_goes_to_the_class_of_the_nearest_or_to_the_smallest_label(
 ) -> None:
     found = {
         rule: knn.knn_predictions(
-            index, queries, digits, config=KNNConfig(num_neighbors=2, tie_break=rule), seed=SEED
+            index, queries, digits, data_set=DATA_SET, config=KNNConfig(num_neighbors=2, tie_break=rule), seed=SEED
         ).value
         for rule in ("nearest", "smallest")
     }
@@ -142,7 +145,8 @@ def test_a_tied_vote_goes_to_the_class_of_the_nearest_or_to_the_smallest_label(
 def test_accuracy_by_k_comes_from_one_search_and_has_the_predictions_in_it(
     tie_break: str, index: dict[str, np.ndarray], digits: DigitSet, queries: DigitSet
 ) -> None:
-    result = knn.knn_predictions(index, queries, digits, config=KNNConfig(tie_break=tie_break), seed=SEED)
+    config = KNNConfig(tie_break=tie_break)
+    result = knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=config, seed=SEED)
     table = accuracy_by_k(result.value, digits.labels, queries.labels)
     assert table["k"] == list(range(1, 11))
     assert {len(column) for column in table.values()} == {10}
@@ -156,7 +160,9 @@ def test_accuracy_by_k_comes_from_one_search_and_has_the_predictions_in_it(
 def test_more_than_ten_neighbours_are_kept_where_more_vote(
     index: dict[str, np.ndarray], digits: DigitSet, queries: DigitSet
 ) -> None:
-    found = knn.knn_predictions(index, queries, digits, config=KNNConfig(num_neighbors=12), seed=SEED).value
+    found = knn.knn_predictions(
+        index, queries, digits, data_set=DATA_SET, config=KNNConfig(num_neighbors=12), seed=SEED
+    ).value
     assert found.indices.shape == found.squared_distances.shape == (100, 12)
 
 
@@ -165,7 +171,7 @@ def test_fewer_than_ten_training_digits_are_all_kept(
 ) -> None:
     few = DigitSet(digits.images[:6], digits.labels[:6])
     index = knn.knn_index(few, mean, decomposition).value
-    found = knn.knn_predictions(index, queries, few, config=KNNConfig(), seed=SEED).value
+    found = knn.knn_predictions(index, queries, few, data_set=DATA_SET, config=KNNConfig(), seed=SEED).value
     assert found.indices.shape == (100, 6)
     assert (np.sort(found.indices, axis=1) == np.arange(6)).all()
 
@@ -174,14 +180,14 @@ def test_more_voters_than_training_digits_are_refused(
     index: dict[str, np.ndarray], digits: DigitSet, queries: DigitSet
 ) -> None:
     with pytest.raises(ValueError, match="num_neighbors is 801, but there are only 800 training points"):
-        knn.knn_predictions(index, queries, digits, config=KNNConfig(num_neighbors=801), seed=SEED)
+        knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=KNNConfig(num_neighbors=801), seed=SEED)
 
 
 def test_training_digits_find_themselves_and_leave_no_error_to_draw(
     index: dict[str, np.ndarray], digits: DigitSet
 ) -> None:
     same = DigitSet(digits.images[:50], digits.labels[:50])
-    result = knn.knn_predictions(index, same, digits, config=KNNConfig(num_neighbors=1), seed=SEED)
+    result = knn.knn_predictions(index, same, digits, data_set=DATA_SET, config=KNNConfig(num_neighbors=1), seed=SEED)
     np.testing.assert_array_equal(result.value.indices[:, 0], np.arange(50))
     assert not result.value.squared_distances[:, 0].any()
     np.testing.assert_array_equal(result.value.labels, same.labels)
@@ -192,7 +198,7 @@ def test_the_configuration_is_recorded_as_it_was_given(
     index: dict[str, np.ndarray], digits: DigitSet, queries: DigitSet
 ) -> None:
     config = KNNConfig(algorithm="brute", num_neighbors=5, tie_break="smallest")
-    metadata = knn.knn_predictions(index, queries, digits, config=config, seed=SEED).metadata
+    metadata = knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=config, seed=SEED).metadata
     assert metadata["config"].data == {"algorithm": "brute", "num_neighbors": 5, "tie_break": "smallest"}
     assert "k = 5" in metadata[HEADLINE]
 
@@ -220,7 +226,7 @@ def test_called_as_functions_the_assets_show_figures_and_write_nothing(
     decomposition: Eigendecomposition,
     index: dict[str, np.ndarray],
 ) -> None:
-    predictions = knn.knn_predictions(index, queries, digits, config=KNNConfig(), seed=SEED)
+    predictions = knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=KNNConfig(), seed=SEED)
     assert isinstance(predictions.value, Neighbors)
     assert (predictions.value.labels != queries.labels).any()
     preview = predictions.metadata["errors"].value

@@ -9,6 +9,7 @@ import dagster as dg
 import numpy as np
 import pydantic
 import pytest
+from support.resources import DATA_SET
 
 from assets import networks
 from assets.networks import NetworkConfig
@@ -192,7 +193,7 @@ def test_the_kernels_are_the_first_weights_of_the_convolutional_network(trained:
 def test_the_errors_are_every_wrong_prediction_with_the_worst_first(
     predictions: Predictions, held_out: DigitSet
 ) -> None:
-    result = networks.cnn_errors(predictions, held_out)
+    result = networks.cnn_errors(predictions, held_out, data_set=DATA_SET)
     errors = result.value
     wrong = np.flatnonzero(predictions.labels != held_out.labels)
     assert 1 < len(wrong) < 150
@@ -206,14 +207,14 @@ def test_the_errors_are_every_wrong_prediction_with_the_worst_first(
 
 
 def test_the_worst_errors_are_listed_and_shown(predictions: Predictions, held_out: DigitSet) -> None:
-    result = networks.cnn_errors(predictions, held_out)
+    result = networks.cnn_errors(predictions, held_out, data_set=DATA_SET)
     listed = [record.data["index"] for record in result.metadata["worst"].records]
     assert listed == result.value["index"].head(20).tolist()
     assert result.metadata["errors"].value.startswith("![errors](data:image/png;base64,")
 
 
 def test_a_faultless_network_has_no_errors_and_no_figure(predictions: Predictions, held_out: DigitSet) -> None:
-    result = networks.cnn_errors(predictions._replace(labels=held_out.labels), held_out)
+    result = networks.cnn_errors(predictions._replace(labels=held_out.labels), held_out, data_set=DATA_SET)
     assert len(result.value) == result.metadata["count"] == 0
     assert "true_label" in result.value.columns
     assert result.metadata["worst"].records == []
@@ -247,7 +248,7 @@ def test_called_as_functions_the_assets_show_figures_and_write_nothing(
         predicted = predictions(model=model.value, test_digits=held_out)
         called += [(model, {"learning"}), (predicted, set())]
     called.append((networks.cnn_kernels(model.value), {"kernels"}))
-    called.append((networks.cnn_errors(predicted.value, held_out), {"errors"}))
+    called.append((networks.cnn_errors(predicted.value, held_out, data_set=DATA_SET), {"errors"}))
     for result, figures in called:
         for figure in figures:
             preview = result.metadata[figure].value

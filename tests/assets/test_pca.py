@@ -9,6 +9,7 @@ import dagster as dg
 import numpy as np
 import pydantic
 import pytest
+from support.resources import DATA_SET
 
 from assets import pca
 from assets.pca import ProjectionsConfig, ReconstructionsConfig
@@ -123,7 +124,9 @@ def test_the_components_for_a_share_of_the_variance_are_the_fewest(
 def test_projections_are_those_of_the_method_on_the_uncentred_images(
     digits: DigitSet, mean: np.ndarray, centered: np.ndarray, decomposition: Eigendecomposition
 ) -> None:
-    result = pca.projections(centered, decomposition, digits, config=ProjectionsConfig(num_components=30))
+    result = pca.projections(
+        centered, decomposition, digits, data_set=DATA_SET, config=ProjectionsConfig(num_components=30)
+    )
     expected = methods.project(digits.images, mean, decomposition.eigenvectors[:, :30])
     assert (result.value.shape, result.value.dtype) == ((1_000, 30), np.float32)
     np.testing.assert_allclose(result.value, expected, atol=1e-2)
@@ -132,7 +135,9 @@ def test_projections_are_those_of_the_method_on_the_uncentred_images(
 def test_projections_are_uncorrelated_and_their_variances_are_the_eigenvalues(
     digits: DigitSet, centered: np.ndarray, decomposition: Eigendecomposition
 ) -> None:
-    scores = pca.projections(centered, decomposition, digits, config=ProjectionsConfig(num_components=20)).value
+    scores = pca.projections(
+        centered, decomposition, digits, data_set=DATA_SET, config=ProjectionsConfig(num_components=20)
+    ).value
     values = decomposition.eigenvalues
     np.testing.assert_allclose(
         np.cov(scores.astype(np.float64), rowvar=False), np.diag(values[:20]), atol=1e-4 * values[0]
@@ -144,7 +149,7 @@ def test_projections_tell_their_share_of_the_variance_and_their_configuration(
     num_components: int, digits: DigitSet, centered: np.ndarray, decomposition: Eigendecomposition
 ) -> None:
     config = ProjectionsConfig(num_components=num_components)
-    result = pca.projections(centered, decomposition, digits, config=config)
+    result = pca.projections(centered, decomposition, digits, data_set=DATA_SET, config=config)
     values = decomposition.eigenvalues
     assert result.value.shape == (1_000, num_components)
     assert result.metadata["explained_share"] == pytest.approx(values[:num_components].sum() / values.sum())
@@ -245,7 +250,10 @@ def test_called_as_functions_the_assets_show_figures_and_write_nothing(
         (pca.centered_data(digits, mean), set()),
         (pca.covariance(digits, centered), {"covariance"}),
         (decomposed, {"eigenvalues", "eigenvectors"}),
-        (pca.projections(centered, decomposition, digits, config=ProjectionsConfig()), {"scatter"}),
+        (
+            pca.projections(centered, decomposition, digits, data_set=DATA_SET, config=ProjectionsConfig()),
+            {"scatter"},
+        ),
         (
             pca.reconstructions(digit_images, held_out, mean, decomposition, config=ReconstructionsConfig()),
             {"reconstructions"},

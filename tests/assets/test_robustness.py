@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pydantic
 import pytest
+from support.resources import DATA_SET
 
 from assets import knn, networks, robustness, softmax
 from assets.knn import KNNConfig, TieBreak
@@ -39,12 +40,14 @@ def inputs(small_train: DigitSet, small_test: DigitSet) -> Inputs:
     found: Inputs = {
         "test_digits": test,
         "knn_index": knn.knn_index(few, mean, decomposition).value,
-        "softmax_model": softmax.softmax_model(few, config=SoftmaxConfig(epochs=3), seed=seed).value,
+        "softmax_model": softmax.softmax_model(few, data_set=DATA_SET, config=SoftmaxConfig(epochs=3), seed=seed).value,
         "mlp_model": networks.mlp_model(few, config=quick, seed=seed).value,
         "cnn_model": networks.cnn_model(few, config=quick, seed=seed).value,
     }
     voting = KNNConfig(num_neighbors=4, tie_break=TieBreak.SMALLEST)
-    found["knn_predictions"] = knn.knn_predictions(found["knn_index"], test, few, config=voting, seed=seed).value
+    found["knn_predictions"] = knn.knn_predictions(
+        found["knn_index"], test, few, data_set=DATA_SET, config=voting, seed=seed
+    ).value
     found["softmax_predictions"] = softmax.softmax_predictions(found["softmax_model"], test).value
     for name, asset in (("mlp", networks.mlp_predictions), ("cnn", networks.cnn_predictions)):
         found[f"{name}_predictions"] = asset(model=found[f"{name}_model"], test_digits=test).value
@@ -53,7 +56,7 @@ def inputs(small_train: DigitSet, small_test: DigitSet) -> Inputs:
 
 @pytest.fixture(scope="module")
 def measured(inputs: Inputs) -> dg.MaterializeResult[pd.DataFrame]:
-    return robustness.robustness(**inputs, config=RobustnessConfig(num_images=100))
+    return robustness.robustness(**inputs, data_set=DATA_SET, config=RobustnessConfig(num_images=100))
 
 
 def checked(result: dg.MaterializeResult[Any], name: str) -> dg.AssetCheckResult:
@@ -110,7 +113,7 @@ def test_the_least_accuracy_under_small_disturbances_is_told(measured: dg.Materi
 
 
 def test_no_more_images_are_disturbed_than_there_are(inputs: Inputs) -> None:
-    found = robustness.robustness(**inputs, config=RobustnessConfig(num_images=5_000))
+    found = robustness.robustness(**inputs, data_set=DATA_SET, config=RobustnessConfig(num_images=5_000))
     assert set(found.value["count"]) == {300}
 
 
@@ -119,18 +122,18 @@ def test_the_rule_for_ties_is_found_again_from_the_votes(rule: TieBreak, inputs:
     few = DigitSet(small_train.images[:1_000], small_train.labels[:1_000])
     voting = KNNConfig(num_neighbors=4, tie_break=rule)
     found = knn.knn_predictions(
-        inputs["knn_index"], inputs["test_digits"], few, config=voting, seed=Seed(value=0)
+        inputs["knn_index"], inputs["test_digits"], few, data_set=DATA_SET, config=voting, seed=Seed(value=0)
     ).value
     assert tie_break_of(found, few.labels) == rule.value
 
 
 def test_on_mnist_the_floor_is_a_known_one(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digits = DigitSet(np.zeros((200, 28, 28), np.uint8), np.arange(200, dtype=np.uint8) % 10)
-    assert robustness.above_floor(0.9, digits).passed  # another data set: better than one in ten
-    assert not robustness.above_floor(0.11, digits).passed
+    assert robustness.above_floor(0.9, digits, DATA_SET).passed  # another data set: better than one in ten
+    assert not robustness.above_floor(0.11, digits, DATA_SET).passed
     monkeypatch.delenv("MNIST_PIPELINE_DATA")
-    assert not robustness.above_floor(0.9, digits).passed
-    assert robustness.above_floor(0.99, digits).passed
+    assert not robustness.above_floor(0.9, digits, DATA_SET).passed
+    assert robustness.above_floor(0.99, digits, DATA_SET).passed
 
 
 @pytest.mark.parametrize("outside", [0, 10_001])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.resources import STORED_RESULTS
 
 from assets.serving import recognizer
 from mnist_pipeline.models import MODELS
@@ -35,7 +36,7 @@ def upstream(finished: Path) -> dict[str, Any]:
 
 
 def served(upstream: dict[str, Any]) -> Recognizer:
-    found = recognizer(**upstream, seed=Seed(value=0)).value
+    found = recognizer(**upstream, stored_results=STORED_RESULTS, seed=Seed(value=0)).value
     assert isinstance(found, Recognizer)
     return found
 

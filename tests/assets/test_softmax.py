@@ -8,6 +8,7 @@ import dagster as dg
 import numpy as np
 import pydantic
 import pytest
+from support.resources import DATA_SET
 
 from assets import softmax
 from assets.softmax import SoftmaxConfig
@@ -29,7 +30,7 @@ def held_out(small_test: DigitSet) -> DigitSet:
 
 
 def fit(digits: DigitSet, seed: int = 0, **config: float) -> dg.MaterializeResult[SoftmaxModel]:
-    return softmax.softmax_model(digits, config=SoftmaxConfig(**config), seed=Seed(value=seed))
+    return softmax.softmax_model(digits, data_set=DATA_SET, config=SoftmaxConfig(**config), seed=Seed(value=seed))
 
 
 @pytest.fixture(scope="module")

@@ -48,15 +48,15 @@ class Located(NamedTuple):
         return name if self.prefix is None else f"{self.prefix}_{name}"
 
 
-def configured() -> list[Located]:
-    """All data sets that the environment names, the one of plain keys first.
+def configured(loaded: settings.Settings | None = None) -> list[Located]:
+    """All data sets that the settings name, the one with plain keys first; by default those of the environment.
 
     Raises
     ------
     SettingsError
         If the environment is not what it should be.
     """
-    loaded = settings.load()
+    loaded = loaded or settings.load()
     plain = MNIST if loaded.canonical else DataSet(settings.PLAIN, loaded.data.name)
     return [
         Located(plain, loaded.data, loaded.canonical),
@@ -65,12 +65,6 @@ def configured() -> list[Located]:
             for placed in loaded.data_sets
         ),
     ]
-
-
-def current() -> Located:
-    """The data set of the step that runs; that of plain keys in a function called directly."""
-    context = step_context()
-    return of_prefix(prefix_of(context.asset_key) if context else None)
 
 
 def step_context() -> dg.AssetExecutionContext | None:
@@ -82,7 +76,7 @@ def step_context() -> dg.AssetExecutionContext | None:
     return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
-def of_prefix(prefix: str | None) -> Located:
+def of_prefix(prefix: str | None, loaded: settings.Settings | None = None) -> Located:
     """The data set whose keys begin with a prefix.
 
     Raises
@@ -90,7 +84,7 @@ def of_prefix(prefix: str | None) -> Located:
     SettingsError
         If the environment names none.
     """
-    found = next((each for each in configured() if each.prefix == prefix), None)
+    found = next((each for each in configured(loaded) if each.prefix == prefix), None)
     if found is None:
         raise settings.SettingsError(
             f"MNIST_PIPELINE_DATA_SETS names no data set whose keys begin with {prefix}/; add it there"

@@ -164,6 +164,7 @@ class _Waiting(dg.Executor):
                 plan_context.instance.add_run_tags(plan_context.run_id, stack.enter_context(alive()))
             with dg.raise_execution_interrupts():  # a run that waits can be terminated
                 stack.enter_context(turn(plan_context.log.info))
+            settings.share_processors()  # before a step imports the libraries that read these variables
             stack.enter_context(sqlite.kept_open(plan_context.instance))
             yield from self._executor.execute(plan_context, execution_plan)
 

@@ -25,7 +25,7 @@ def number_of(fold: str) -> int:
     return int(fold.rpartition("-")[2])
 
 
-FOLDS = dg.StaticPartitionsDefinition(fold_names(settings.load().folds))
+FOLDS = dg.StaticPartitionsDefinition(fold_names(settings.of_definitions().folds))
 
 
 class Shards(Sequence[Any]):

@@ -1,0 +1,107 @@
+"""What assets read beside their inputs: the files of a data set, the inbox, and results that are already stored."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+from pydantic import Field
+
+from mnist_pipeline.data.datasets import Layout
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.records import origin
+from mnist_pipeline.runtime.inbox import Inbox
+from mnist_pipeline.runtime.storage import storage
+
+
+class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
+    """The data set of the asset that is computed: the one whose prefix the key of the asset has.
+
+    An asset that is called directly, as in a test, gets the data set with plain keys.
+    """
+
+    directory: str | None = Field(
+        default=None,
+        description="Directory of the data set with plain keys; by default the one that MNIST_PIPELINE_DATA names.",
+    )
+
+    @property
+    def located(self) -> data_sets.Located:
+        """The data set with its directory and its prefix."""
+        loaded = settings.load()
+        if self.directory is not None:
+            loaded = dataclasses.replace(loaded, data=Path(os.path.realpath(self.directory)))
+        context = data_sets.step_context()
+        return data_sets.of_prefix(data_sets.prefix_of(context.asset_key) if context else None, loaded)
+
+    @property
+    def title(self) -> str:
+        """The name that people read."""
+        return self.located.known.title
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class, in the order of the labels."""
+        return self.located.known.class_names
+
+    @property
+    def layout(self) -> Layout:
+        """How the files are named and laid out."""
+        return self.located.known.layout
+
+    @property
+    def canonical(self) -> bool:
+        """Whether the files are the embedded MNIST, whose checksums are known."""
+        return self.located.canonical
+
+    def key(self, name: str) -> dg.AssetKey:
+        """The key of an asset of this data set."""
+        return self.located.key(name)
+
+
+class InboxResource(dg.ConfigurableResource["InboxResource"]):
+    """The pictures that people have put into the inbox."""
+
+    directory: str | None = Field(
+        default=None, description="Directory of the inbox; by default the one that MNIST_PIPELINE_INBOX names."
+    )
+
+    def read(self, picture: str) -> np.ndarray:
+        """The pixels of an accepted picture."""
+        return Inbox(Path(self.directory) if self.directory else settings.load().inbox).read(picture)
+
+
+class StoredResults(dg.ConfigurableResource["StoredResults"]):
+    """Results of earlier runs that an asset reads although they are no inputs: they may not exist yet."""
+
+    root: str | None = Field(
+        default=None,
+        description="Directory, or s3://BUCKET/PREFIX; by default the one that MNIST_PIPELINE_STORAGE names.",
+    )
+
+    def previous(self, key: dg.AssetKey) -> Any | None:
+        """The value of an asset that the present run is about to replace; None if nothing is stored."""
+        try:
+            return self._read(key)
+        except storage.StorageError:
+            return None
+
+    def recorded(self, instance: dg.DagsterInstance, key: dg.AssetKey) -> Any | None:
+        """The value of an asset with the data version that Dagster recorded last; None if there is no record.
+
+        Raises
+        ------
+        StorageError
+            If another version is stored, or none.
+        """
+        version = origin(instance, key)["data_version"]
+        return None if version is None else self._read(key, version)
+
+    def _read(self, key: dg.AssetKey, data_version: str | None = None) -> Any:
+        stored, name = storage.of_asset(key.to_user_string(), self.root)
+        return stored.read(name, data_version)
