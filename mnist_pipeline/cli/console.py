@@ -63,7 +63,9 @@ class Progress(logging.Handler):
         self._follower: threading.Thread | None = None
 
     def begin(self, run_id: str, names: list[str]) -> None:
-        """Begin a run of these steps."""
+        """Begin a run of these steps; Dagster creates the loggers of a run more than once."""
+        if self._follower:
+            return
         self._display.begin(names)
         self._follower = threading.Thread(target=self._follow, args=(run_id,), daemon=True)
         self._follower.start()

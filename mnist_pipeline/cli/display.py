@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import NamedTuple, TextIO
 
 from mnist_pipeline.utils.printable import printable
@@ -32,7 +29,7 @@ class Display:
         self.num_passed = 0
         self.failed_checks: list[str] = []
         self._start = time.perf_counter()
-        self._width = 0
+        self._num_steps = self._width = 0
         self._finished: set[str] = set()
 
     @property
@@ -42,6 +39,7 @@ class Display:
 
     def begin(self, names: Collection[str]) -> None:
         """Begin a run of these steps."""
+        self._num_steps = len(names)
         self._width = max(map(len, names), default=0)
         self._finished = set()
 
@@ -91,22 +89,3 @@ class Display:
             return False
         self._finished.add(name)
         return True
-
-
-@contextmanager
-def open_display() -> Iterator[Display]:
-    """A live view where standard output is a terminal, plain lines elsewhere."""
-    try:
-        # While Dagster captures the output of steps, standard output is a file.
-        stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors="replace")
-    except io.UnsupportedOperation:  # an object in memory, as in a test
-        yield Display(sys.stdout)
-        return
-    with stream:
-        if not stream.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
-            yield Display(stream)
-            return
-        from mnist_pipeline.cli.live import LiveDisplay  # rich takes time to import
-
-        with LiveDisplay(stream) as display:
-            yield display

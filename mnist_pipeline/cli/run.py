@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from mnist_pipeline.cli.display import open_display
 from mnist_pipeline.cli.errors import LaunchError, fail, fail_on
+from mnist_pipeline.cli.output import open_display
 from mnist_pipeline.cli.preparation import prepare
 from mnist_pipeline.runtime.executors import workers
 from mnist_pipeline.utils import machine

@@ -1,0 +1,189 @@
+"""What runs show: plain lines, a live view on a terminal, events of this process and of others."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mnist_pipeline.cli.console import console_logger, log_path, shown_on
+from mnist_pipeline.cli.display import Display, Epoch
+from mnist_pipeline.cli.live import LiveDisplay
+from mnist_pipeline.cli.summary import show_checks
+from mnist_pipeline.runtime.graph.results import HEADLINE, progress
+
+COLUMNS = 80
+LONG_NAME = "a_data_set_of_many_digits__test_digits_not_in_training"
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("small", asset="trained"), dg.AssetCheckSpec("whole", asset="trained")])
+def trained() -> dg.MaterializeResult:
+    for epoch in (1, 2):
+        progress(epoch, 2, loss=1 / epoch)
+    return dg.MaterializeResult(
+        metadata={HEADLINE: "loss 0.5 [of one]"},
+        check_results=[
+            dg.AssetCheckResult(check_name="small", passed=True),
+            dg.AssetCheckResult(check_name="whole", passed=False, metadata={"measured": 0.5}),
+        ],
+    )
+
+
+@dg.asset
+def broken() -> None:
+    raise ValueError("as intended")
+
+
+def run(instance: dg.DagsterInstance, *assets: dg.AssetsDefinition) -> dg.ExecuteInProcessResult:
+    job = dg.define_asset_job("job").resolve(asset_graph=dg.Definitions(assets=assets).resolve_asset_graph())
+    return job.with_logger_defs({"console": console_logger}).execute_in_process(
+        run_config={"loggers": {"console": {}}}, instance=instance, raise_on_error=False
+    )
+
+
+@pytest.fixture
+def instance(storage: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance of the environment."""
+    (storage / "dagster").mkdir(parents=True)
+    with dg.DagsterInstance.get() as opened:
+        yield opened
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[io.TextIOWrapper, int]]:
+    """A terminal of 80 columns: the stream to write to, and the descriptor of what it shows."""
+    shown, written = os.openpty()
+    fcntl.ioctl(written, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    with os.fdopen(written, "w", encoding="utf-8") as stream:
+        yield stream, shown
+    os.close(shown)
+
+
+def read(shown: int) -> str:
+    return os.read(shown, 1 << 20).decode()
+
+
+def test_an_output_that_is_no_terminal_gets_a_line_per_epoch_and_per_step(instance: dg.DagsterInstance) -> None:
+    stream = io.StringIO()
+    with shown_on(Display(stream)):
+        run(instance, trained)
+    epoch, other, check, finished = stream.getvalue().splitlines()
+    assert (epoch.split()[:3], other.split()[:3]) == (["trained", "epoch", "1/2:"], ["trained", "epoch", "2/2:"])
+    assert "trained: whole (measured 0.5)" in check
+    assert finished.split()[0] == "trained"
+    assert finished.endswith("loss 0.5 [of one]")
+
+
+def test_the_log_of_a_run_has_each_event_whether_or_not_the_run_is_shown(instance: dg.DagsterInstance) -> None:
+    for display in (Display(io.StringIO()), None):
+        with shown_on(display):
+            outcome = run(instance, trained)
+        assert "STEP_SUCCESS" in log_path(outcome.run_id).read_text()
+
+
+def test_checks_are_counted_and_failed_checks_are_named_at_the_end(instance: dg.DagsterInstance) -> None:
+    display = Display(io.StringIO())
+    with shown_on(display):
+        run(instance, trained)
+    assert (display.num_passed, display.failed_checks) == (1, ["trained: whole"])
+    show_checks(display)
+    assert "trained: whole" in display.stream.getvalue().splitlines()[-2]
+
+
+def test_steps_of_other_processes_are_shown_from_the_event_log(instance: dg.DagsterInstance) -> None:
+    elsewhere = run(instance, trained, broken)
+    display = Display(stream := io.StringIO())
+    with shown_on(display):
+        from mnist_pipeline.cli import console
+
+        assert console._progress
+        console._progress.begin(elsewhere.run_id, ["trained", "broken"])
+    assert {line.split()[0] for line in stream.getvalue().splitlines()} >= {"trained", "broken"}
+    assert display.num_passed == 1
+
+
+def test_the_live_view_shows_running_steps_epochs_and_how_many_are_finished(
+    terminal: tuple[io.TextIOWrapper, int],
+) -> None:
+    stream, shown = terminal
+    display = LiveDisplay(stream)
+    display.begin(["first", "second"])
+    display.start_step("second")
+    display.show_epoch("second", Epoch(3, 20, "loss 0.25"))
+    display.finish_step("first", 1.5, "one [bold]headline[/bold]")
+    display.finish_step("first", 1.5, "only once")
+    display._view.refresh()
+    display.end()
+    text = ESCAPES.sub("", read(shown))
+    for words in ("epoch 3/20", "1 of 2", "one [bold]headline[/bold]"):
+        assert words in text
+    assert "only once" not in text
+
+
+def test_no_line_on_a_terminal_is_wider_than_the_terminal(terminal: tuple[io.TextIOWrapper, int]) -> None:
+    stream, shown = terminal
+    display = LiveDisplay(stream)
+    display.begin([LONG_NAME])
+    display.start_step(LONG_NAME)
+    display.show_epoch(LONG_NAME, Epoch(3, 20, "loss 0.25, " * 20))
+    display._view.refresh()
+    display.finish_step(LONG_NAME, 1.5, "a headline " * 20)
+    display.count_check(f"{LONG_NAME}: some_check", "measured 0.25, " * 20, passed=False)
+    display.end()
+    lines = ESCAPES.sub("", read(shown)).replace("\r", "\n").splitlines()
+    assert max(map(len, lines)) <= COLUMNS
+    assert sum("…" in line for line in lines) >= 3
+    assert any(line.rstrip().endswith("…") and "test_digits_not_in_training"[-20:] in line for line in lines)
+
+
+def test_the_cursor_is_visible_after_a_run_that_fails(
+    terminal: tuple[io.TextIOWrapper, int], instance: dg.DagsterInstance
+) -> None:
+    stream, shown = terminal
+    with shown_on(LiveDisplay(stream)):
+        run(instance, broken)
+    text = read(shown)
+    assert "✗" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_no_color_is_honoured(terminal: tuple[io.TextIOWrapper, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream, shown = terminal
+    display = LiveDisplay(stream)
+    display.begin(["step"])
+    display.finish_step("step", 1.0, "headline")
+    display.end()
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", read(shown))
+
+
+def test_a_run_continues_after_nobody_reads_its_output() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        display = Display(stream)
+        display.print("lost")
+        display.print("lost, too")
+
+
+def test_neither_help_nor_predict_imports_rich() -> None:
+    program = """
+import contextlib, sys
+from mnist_pipeline.cli import main as cli
+for arguments in (["--help"], ["predict", "no_such_picture.png"]):
+    with contextlib.suppress(SystemExit):
+        cli.main(arguments)
+assert "rich" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
