@@ -336,7 +336,7 @@ def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed)
     from mnist_pipeline import networks, training
 
     recipe = replace(resolve_recipe("cnn", config), variation=None)
-    model = training.build(networks.build, "cnn", seed=seed.value)
+    model = training.build(networks.CNN, seed=seed.value)
     with stopwatch() as watch:
         history = training.train_on_shards(
             model,
@@ -402,7 +402,7 @@ def expanded_evaluation(
 def _confusions(digits: DigitSet, softmax_model: SoftmaxModel, network: Network) -> dict[str, np.ndarray]:
     from mnist_pipeline import networks, training
 
-    cnn = training.load_weights(networks.build("cnn"), network.weights)
+    cnn = training.load_weights(networks.CNN(), network.weights)
     return counts.confusions(
         digits,
         {

@@ -4,7 +4,7 @@ Torch is imported where it is used, so that loading the definitions stays quick.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,27 @@ def resolve_recipe(name: str, config: TrainingConfig) -> "Recipe":
     return dataclasses.replace(training.recipe_named(name, config.recipe.value), **departures)
 
 
+def build_mlp() -> "nn.Module":
+    """A multi-layer perceptron with fresh parameters."""
+    from mnist_pipeline import networks
+
+    return networks.MLP()
+
+
+def build_cnn() -> "nn.Module":
+    """A convolutional network with fresh parameters."""
+    from mnist_pipeline import networks
+
+    return networks.CNN()
+
+
+# An asset closes over its own builder, so that its code version covers no other network.
+BUILDERS: dict[str, Callable[[], "nn.Module"]] = {"mlp": build_mlp, "cnn": build_cnn}
+
+
 def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition:
+    build = BUILDERS[name]
+
     @dg.asset(
         name=f"{name}_model",
         group_name=GROUP,
@@ -92,18 +112,25 @@ def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition
         check_specs=checks(f"{name}_model", TRAINED, blocking=("finite_weights", "held_out_accuracy")),
     )
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
-        return _train(name, title, train_digits, config, seed)
+        return _train(name, title, build, train_digits, config, seed)
 
     return model
 
 
-def _train(name: str, title: str, digits: DigitSet, config: NetworkConfig, seed: Seed) -> dg.MaterializeResult[Any]:
+def _train(
+    name: str,
+    title: str,
+    build: Callable[[], "nn.Module"],
+    digits: DigitSet,
+    config: NetworkConfig,
+    seed: Seed,
+) -> dg.MaterializeResult[Any]:
     with machine.importing():
         from mnist_pipeline import networks, training
         from mnist_pipeline.report import figures
 
     recipe = resolve_recipe(name, config)
-    model = training.build(networks.build, name, seed=seed.value)
+    model = training.build(build, seed=seed.value)
     with stopwatch() as watch:
         history = training.train(
             model,
@@ -166,6 +193,8 @@ def report_epoch(record: "EpochRecord", epochs: int) -> None:
 
 
 def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
+    build = BUILDERS[name]
+
     @dg.asset(
         name=f"{name}_predictions",
         group_name=GROUP,
@@ -175,10 +204,10 @@ def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
         check_specs=checks(f"{name}_predictions", PREDICTED),
     )
     def predictions(model: Network, test_digits: DigitSet):
-        from mnist_pipeline import networks, training
+        from mnist_pipeline import training
 
         with stopwatch() as watch:
-            network = training.load_weights(networks.build(name), model.weights)
+            network = training.load_weights(build(), model.weights)
             probabilities = training.predict_probabilities(
                 network, test_digits.images, temperature=float(model.temperature)
             )

@@ -1,74 +1,52 @@
-"""The code version of an asset, from the source that computes what it stores.
+"""The code version of an asset: a checksum of the definitions that compute its value.
 
-It is a checksum of the syntax tree of the asset's function and of all that it uses: helpers, constants and
-configuration beside it, and modules of `mnist_pipeline` with the modules that those import. Comments, docstrings
-and layout are not part of a syntax tree, so rewriting them changes no version. Left out is what does not reach the
-stored value: the figures that an asset draws for its page, metadata, storage, settings. The report's
-charts do reach it.
+The search begins with the asset's function and follows each name to the function, class or constant that it stands
+for, and so on. A class counts whole, with its methods and bases. A module counts whole where it is used as a value.
+What the function of a factory closes over counts by its value.
+
+Left out is what does not reach the stored value: figures that an asset draws for its page in the UI, storage,
+settings, checks, commands. The figures of the report do reach its value.
 """
 
 from __future__ import annotations
 
+import builtins
+import dataclasses
+import enum
 import functools
 import hashlib
 import inspect
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import dagster as dg
 
-from mnist_pipeline.runtime.graph import sources
-from mnist_pipeline.runtime.graph.sources import METHODS
+from mnist_pipeline.runtime.graph.syntax import Code, Dotted, Module
 
-WIRING = "assets"
-LEFT_OUT = (  # modules, and packages with all that is in them
-    "mnist_pipeline.cli",
-    "mnist_pipeline.recognition.contact_sheet",
-    "mnist_pipeline.report.figures",
-    "mnist_pipeline.runtime",
-)
-PAGE_SUFFIXES = (".j2", ".css", ".js")
+METHODS = __name__.partition(".")[0]
+LEFT_OUT = {(METHODS, *name.split(".")) for name in ("cli", "runtime", "recognition.contact_sheet")}
+REPORT, FIGURES = (METHODS, "report"), (METHODS, "report", "figures")
+PAGE_FILES = "templates/*"  # what the modules of a package render
+EFFECTS = ""  # stands for the statements of a module that define no name
+ITSELF = ""
+PLAIN = (str, bytes, int, float, complex, types.NoneType, types.EllipsisType)
 VERSION_LENGTH = 16
-USED_MODULES = "used_modules"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The same assets, each with the version of its code."""
-    versioned = [asset.map_asset_specs(_setter(code_version(function_of(asset)))) for asset in assets]
-    sources.memory.keep()
-    return versioned
+    project = shared_project()
+    return [asset.map_asset_specs(_set_version(project.version(function_of(asset)))) for asset in assets]
 
 
 def uses(*modules: str) -> Callable[[Function], Function]:
-    """Decorate the function of an asset with the modules that it calls by name, as those of a table.
-
-    Their code is part of the asset's code version.
-    """
-
-    def mark(function: Function) -> Function:
-        setattr(function, USED_MODULES, modules)
-        return function
-
-    return mark
-
-
-def code_version(function: Callable[..., Any]) -> str:
-    """Checksum of the source that a function uses, 16 hexadecimal digits."""
-    parts: dict[str, str] = {}
-    _collect(function, parts)
-    for module in getattr(function, USED_MODULES, ()):
-        _add_module(module, parts)
-    listed = "\n".join(f"{name}\t{tree}" for name, tree in sorted(parts.items()))
-    return hashlib.sha256(listed.encode()).hexdigest()[:VERSION_LENGTH]
-
-
-def _setter(version: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
-    return lambda spec: spec.replace_attributes(code_version=version)
+    """Decorate nothing: modules that are imported by name are found."""
+    return lambda function: function
 
 
 def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
@@ -77,81 +55,262 @@ def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
     return inspect.unwrap(compute.decorated_fn)
 
 
-def _collect(used: object, parts: dict[str, str]) -> None:
-    """Add what an object of the asset modules consists of, and what it uses in turn."""
-    name: str = used.__qualname__  # type: ignore[attr-defined]
-    qualified = f"{used.__module__}.{name}"
-    if qualified in parts:
-        return
-    namespace = vars(sys.modules[used.__module__])
-    defined = sources.memory.facts(Path(namespace["__file__"]), name)
-    parts[qualified] = defined.tree
-    closed_over = inspect.getclosurevars(used).nonlocals if inspect.isfunction(used) else {}
-    for variable, value in closed_over.items():
-        _add(f"{qualified}.{variable}", value, parts)
-    for variable in defined.names:
-        if variable in namespace:
-            _add(f"{used.__module__}.{variable}", namespace[variable], parts)
-    for module in _modules(defined.imports):
-        if not _left_out(module):
-            _add_module(module, parts)
+def _set_version(version: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
+    return lambda spec: spec.replace_attributes(code_version=version)
 
 
-def _add(name: str, value: object, parts: dict[str, str]) -> None:
-    """Add one thing that a piece of source refers to, by what it is."""
-    if isinstance(value, types.ModuleType):
-        if value.__name__.startswith(f"{METHODS}.") and not _left_out(value.__name__):
-            _add_module(value.__name__, parts)
-        return
-    if isinstance(value, str | int | float | bool | tuple | frozenset) or value is None:
-        parts[name] = repr(value)
-        return
-    module = getattr(value, "__module__", None) or ""
-    if module.startswith(f"{METHODS}.") and not _left_out(module):
-        _add_module(module, parts)
-    elif module.startswith(f"{WIRING}.") and hasattr(value, "__qualname__"):
-        _collect(value, parts)
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A definition.
+
+    Attributes
+    ----------
+    code : Code
+    checksum : str
+        Of the code, and of what the names in it stand for.
+    uses : set of dotted names
+        The definitions that it uses.
+    importers : mapping from str to Code
+        The methods of a class that import modules by names in strings, and the methods that call these. For a
+        function that does, its code under the name `ITSELF`.
+    """
+
+    code: Code
+    checksum: str
+    uses: Set[Dotted]
+    importers: Mapping[str, Code]
 
 
-def _left_out(module: str) -> bool:
-    return module.startswith(LEFT_OUT)
+class Project:
+    """The definitions in the project's source. A module is parsed when something first uses it."""
 
+    def __init__(self) -> None:
+        self.packages = {METHODS}
+        self._modules: dict[Dotted, Module | None] = {}
+        self._nodes: dict[Dotted, Node] = {}
+        self._page_files: dict[Path, str] = {}
 
-def _add_module(module: str, parts: dict[str, str]) -> None:
-    """Add a module of the methods, those that it imports, and the page's files in a package."""
-    if module in parts:
-        return
-    found = _module(module)
-    parts[module] = found.tree
-    parts.update(found.files)
-    for imported in found.imports:
-        _add_module(imported, parts)
+    def version(self, function: Callable[..., Any]) -> str:
+        """The version of a function that computes an asset, 16 hexadecimal digits."""
+        return _checksum(*map(repr, sorted(self.parts(function).items())))[:VERSION_LENGTH]
 
+    def parts(self, function: Callable[..., Any]) -> dict[str, str]:
+        """What a function computes with: definitions by their dotted names, and values that it closes over."""
+        self.packages.add(function.__module__.partition(".")[0])
+        parts = _Parts(self, tuple(function.__module__.split(".")))
+        parts.add_function(function, is_asset=True)
+        parts.add_modules_imported_by_name()
+        return parts.found
 
-class _Module(NamedTuple):
-    """A module: the checksum of its syntax tree, the texts of the page's files beside it, the modules it imports."""
+    def module(self, path: Dotted) -> Module | None:
+        """The module of a dotted name, None if the project has none of that name."""
+        if path not in self._modules:
+            self._modules[path] = Module(path, file) if (file := self._file(path)) and file.exists() else None
+        return self._modules[path]
 
-    tree: str
-    files: dict[str, str]
-    imports: tuple[str, ...]
+    def _file(self, path: Dotted) -> Path | None:
+        """The file of a module of that name in the package around it, None without such a package."""
+        if len(path) > 1:
+            package = self.module(path[:-1])
+            if package is None or not package.is_package:
+                return None
+            file = package.file.parent / path[-1]
+            return file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+        package_file = getattr(sys.modules.get(path[0]), "__file__", None) if path[0] in self.packages else None
+        return Path(package_file) if package_file else None
+
+    def node(self, path: Dotted) -> Node:
+        """The definition of a dotted name that `find` returned."""
+        if path not in self._nodes:
+            module = self.module(path[:-1])
+            assert module is not None
+            statements = module.effects if path[-1] == EFFECTS else module.statements[path[-1]]
+            self._nodes[path] = self.resolve(module, module.code(statements), path[-1])
+        return self._nodes[path]
+
+    def resolve(self, module: Module, code: Code, name: str = "") -> Node:
+        """The definition that some code of a module is, with what it uses."""
+        uses = {found for path in code.uses for found in self.find(path, module.name)}
+        if module.effects:
+            uses.add((*module.name, EFFECTS))
+        names = sorted(map(".".join, code.uses | uses))
+        checksum = _checksum(code.text, *names, self._texts_of_pages(module))
+        return Node(code, checksum, uses, _importers(module, code, name))
+
+    def find(self, path: Dotted, user: Dotted) -> Iterator[Dotted]:
+        """The definitions that a dotted name stands for in the module `user`.
+
+        There are none for a name of another package, a built-in name, or a name that is left out. A module that is
+        used as a value, or by an attribute that its source does not define, stands for all of its definitions.
+        """
+        module = None if _is_left_out(path, user) else self.module(path[:1])
+        for end, name in enumerate(path[1:], 2):
+            if module is None:
+                return
+            target = module.imports.get(name, path[:end])
+            is_imported, is_defined = target != path[:end], name in module.statements
+            if is_defined:
+                yield (*module.name, name)
+            if is_imported:
+                yield from self.find(target + path[end:], user)
+            inner = self.module(path[:end])
+            if is_defined or is_imported or (inner is None and (hasattr(builtins, name) or name.startswith("__"))):
+                return
+            if inner is None:
+                break
+            module = inner
+        if module is not None:
+            yield from ((*module.name, name) for name in module.statements)
+            for target in module.imports.values() if module.is_package else ():
+                yield from self.find(target, user)
+
+    def parts_of_object(self, value: Any) -> Mapping[str, Any]:
+        """What an object consists of, by name. Objects of other packages have no parts."""
+        if isinstance(value, Mapping):
+            return {repr(key): each for key, each in value.items()}
+        if isinstance(value, (tuple, list)):
+            return dict(zip(getattr(value, "_fields", map(str, range(len(value)))), value))
+        if isinstance(value, functools.partial):
+            return {"func": value.func, "args": value.args, "keywords": value.keywords}
+        if isinstance(value, types.MethodType):
+            return {"self": value.__self__}
+        if isinstance(value, enum.Enum):
+            return {"name": value.name}
+        is_instance = type(value).__module__.partition(".")[0] in self.packages
+        return getattr(value, "__dict__", {}) if is_instance else {}
+
+    def _texts_of_pages(self, module: Module) -> str:
+        """The checksum of the templates, styles and scripts beside a module."""
+        folder = module.file.parent
+        if folder not in self._page_files:
+            self._page_files[folder] = _checksum(*(file.read_text("utf-8") for file in sorted(folder.glob(PAGE_FILES))))
+        return self._page_files[folder]
 
 
 @functools.cache
-def _module(name: str) -> _Module:
-    source = _source(name)
-    facts = sources.memory.facts(source)
-    beside = sorted(source.parent.rglob("*")) if source.name == "__init__.py" else []
-    texts = {file.name: file.read_text(encoding="utf-8") for file in beside if file.suffix in PAGE_SUFFIXES}
-    return _Module(facts.tree, texts, tuple(_modules(facts.imports)))
+def shared_project() -> Project:
+    """The project, parsed once for all assets."""
+    return Project()
 
 
-def _modules(imported: Iterable[str]) -> Iterator[str]:
-    """Of what is imported, what is a module."""
-    return (name for name in imported if _source(name).exists())
+class _Parts:
+    """Collects what a function computes with.
+
+    Parameters
+    ----------
+    project : Project
+    user : tuple of str
+        The module of the function.
+
+    Attributes
+    ----------
+    found : dict from str to str
+        The checksum of each definition, and each value closed over, by name.
+    """
+
+    def __init__(self, project: Project, user: Dotted) -> None:
+        self.project, self.user = project, user
+        self.found: dict[str, str] = {}
+        self._nodes: list[Node] = []
+        self._strings: set[str] = set()
+        self._objects: set[int] = set()
+
+    def add_function(self, function: Callable[..., Any], *, is_asset: bool = False) -> None:
+        """Add a function, with what it uses and what it closes over."""
+        name = tuple(function.__module__.split("."))
+        module = self.project.module(name)
+        if module is None or _is_left_out(name, self.user):
+            return
+        code = module.code(module.find(function.__qualname__, function.__code__.co_firstlineno), is_asset=is_asset)
+        cells = zip(function.__code__.co_freevars, function.__closure__ or ())
+        closed_over = {(*name, variable): cell.cell_contents for variable, cell in cells}
+        paths = {path for path in code.uses if path[: len(name) + 1] in closed_over}
+        node = self.project.resolve(module, code._replace(uses=code.uses - paths))
+        qualified = f"{function.__module__}.{function.__qualname__}"
+        self.found[f"{qualified} {node.checksum}"] = node.checksum
+        self._nodes.append(node)
+        self.add_definitions(node.uses)
+        for path in paths:
+            start, attributes = path[: len(name) + 1], path[len(name) + 1 :]
+            self.add_value(f"{qualified}.{start[-1]}", closed_over[start], attributes)
+
+    def add_definitions(self, paths: Iterable[Dotted]) -> None:
+        """Add definitions, with what they use, directly or not."""
+        waiting = list(paths)
+        while waiting:
+            path = waiting.pop()
+            name = ".".join(path)
+            if name not in self.found:
+                node = self.project.node(path)
+                self.found[name] = node.checksum
+                self._nodes.append(node)
+                waiting += node.uses
+
+    def add_value(self, name: str, value: Any, attributes: Dotted = ()) -> None:
+        """Add a value that a function closes over, or only the attributes of it that the function reads."""
+        parts = self.project.parts_of_object(value)
+        if attributes and attributes[0] in parts:
+            self.add_value(f"{name}.{attributes[0]}", parts[attributes[0]], attributes[1:])
+        elif isinstance(value, PLAIN):
+            self.found[name] = repr(value)
+            self._strings |= {value} if isinstance(value, str) else set()
+        elif isinstance(value, Set):
+            self.found[name] = repr(sorted(map(repr, value)))
+        elif isinstance(value, types.ModuleType):
+            path = tuple(value.__name__.split("."))
+            self.add_definitions(self.project.find(path + attributes, self.user))
+        elif id(value) not in self._objects:
+            self._objects.add(id(value))
+            function = inspect.unwrap(value) if callable(value) else None
+            if inspect.isfunction(function):
+                self.add_function(function)
+            for part, each in parts.items():
+                self.add_value(f"{name}.{part}", each)
+            kind = value if isinstance(value, type) else type(value)
+            path = (*kind.__module__.split("."), *kind.__qualname__.split("."))
+            self.add_definitions(self.project.find(path, self.user))
+
+    def add_modules_imported_by_name(self) -> None:
+        """Add what is used of modules that are imported by a name in a string.
+
+        A function that calls `import_module` could import any module that a string names. Such a module counts with
+        those of its definitions that the function mentions.
+        """
+        size, read = -1, {ITSELF}
+        while len(self.found) + len(read) != size:
+            size = len(self.found) + len(read)
+            read = read.union(*(node.code.attributes for node in self._nodes if not node.importers))
+            called = [code for node in self._nodes for name, code in node.importers.items() if name in read]
+            read = read.union(*(code.attributes for code in called))
+            mentioned = {name for code in called if _imports_by_name(code) for name in code.attributes | code.strings}
+            strings = self._strings.union(*(node.code.strings for node in self._nodes)) if called else set()
+            paths = (tuple(text.split(".")) for text in strings)
+            named = (self.project.module(path) for path in paths if path[0] in self.project.packages)
+            for module in filter(None, named):
+                for name in mentioned & (module.statements.keys() | module.imports.keys()):
+                    self.add_definitions(self.project.find((*module.name, name), self.user))
 
 
-@functools.cache
-def _source(module: str) -> Path:
-    package = Path(str(sys.modules[METHODS].__file__)).parent
-    path = package.joinpath(*module.split(".")[1:])
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+def _importers(module: Module, code: Code, name: str) -> Mapping[str, Code]:
+    """The importers of a definition, see `Node`."""
+    if not _imports_by_name(code):
+        return {}
+    methods = module.methods(name)
+    importing = {method for method, each in methods.items() if _imports_by_name(each)}
+    found = {method: each for method, each in methods.items() if method in importing or each.attributes & importing}
+    return found or {ITSELF: code}
+
+
+def _imports_by_name(code: Code) -> bool:
+    return any("import_module" in path for path in code.uses)
+
+
+def _is_left_out(path: Dotted, user: Dotted) -> bool:
+    """Whether what a module uses by a dotted name is not part of a version."""
+    if path[:3] == FIGURES:
+        return user[:2] != REPORT
+    return path[:2] in LEFT_OUT or path[:3] in LEFT_OUT
+
+
+def _checksum(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()

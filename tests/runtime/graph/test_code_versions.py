@@ -1,203 +1,267 @@
-"""Nothing is rerun that did not change: code versions, data versions, and `run --changed`."""
+"""A code version covers the definitions that compute an asset's value, and nothing else.
+
+The first tests edit definitions in a copy of the project; the others use small packages.
+"""
 
 from __future__ import annotations
 
-import gzip
+import ast
+import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
-import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
-from assets import evaluation
-from mnist_pipeline.cli import main as cli
-from mnist_pipeline.cli import project, selection
-from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.runtime.graph import code_versions
-from mnist_pipeline.runtime.graph.staleness import out_of_sync
+from assets.definitions import assets
+from mnist_pipeline.runtime.graph.code_versions import Project
 from mnist_pipeline.runtime.settings import PROJECT
 
-NETWORKS = {f"{model}_{kind}" for model in ("mlp", "cnn") for kind in ("model", "predictions")}
+PACKAGES = ("assets", "mnist_pipeline")
+KEYS = {asset.key.to_user_string() for asset in assets}
 REPORT = {"evaluation_report"}
-ANSWERS = {"recognizer", "inbox_predictions"}
-STREAMED = {"expanded_softmax", "expanded_confusions", "expanded_evaluation"}
-VERSIONS = (
-    "import json; from assets.definitions import defs; graph = defs.resolve_asset_graph(); "
-    "print(json.dumps({k.to_user_string(): graph.get(k).code_version for k in graph.materializable_asset_keys}))"
-)
+MLP = {"mlp_model", "mlp_predictions"}
+CNN = {"cnn_model", "cnn_predictions", "expanded_cnn"}
+ALL_NETWORKS = {"robustness", "expanded_confusions", "expanded_evaluation"}  # they run the CNN beside other models
+SEARCHES = {"knn_index", "knn_predictions", "expanded_neighbors", "robustness", "recognizer", "inbox_predictions"}
+EDITED = {  # the definition in a file that is edited, and the assets that become stale
+    ("mnist_pipeline/utils/printable.py", "printable"): set(),  # no value contains printed text
+    ("mnist_pipeline/kernels/winograd.py", "convolve_and_pool"): CNN | ALL_NETWORKS | REPORT,
+    ("mnist_pipeline/report/figures/evaluation.py", "reliability"): REPORT,
+    ("mnist_pipeline/training.py", "fit_temperature"): {"mlp_model", "cnn_model"},
+    ("mnist_pipeline/training.py", "fit_temperature.slope"): {"mlp_model", "cnn_model"},
+    ("mnist_pipeline/training.py", "TEMPERATURES"): {"mlp_model", "cnn_model"},
+    ("mnist_pipeline/harris.py", "KAPPA"): {"harris_corners"},
+    ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model", "expanded_softmax"},
+    ("mnist_pipeline/knn/classifier.py", "KNNClassifier.kneighbors"): SEARCHES,
+    ("mnist_pipeline/networks.py", "MLP.forward"): MLP | {"robustness"} | REPORT,
+    ("mnist_pipeline/recognition/contact_sheet.py", "draw"): set(),
+    ("mnist_pipeline/report/charts.py", "draw"): REPORT,
+    ("mnist_pipeline/report/templates/page.html.j2", ""): REPORT,
+    ("mnist_pipeline/report/templates/script.js", ""): REPORT,
+    ("mnist_pipeline/runtime/graph/results.py", "result"): set(),
+    ("assets/knn.py", "NUM_KEPT"): {"knn_predictions"},
+}
+MEASURE = """
+import json, sys
+from pathlib import Path
+from assets.definitions import assets, defs
+from mnist_pipeline.runtime.graph.code_versions import Project, function_of
+
+def versions():
+    project = Project()
+    return {asset.key.to_user_string(): project.version(function_of(asset)) for asset in assets}
+
+before = versions()
+graph = defs.resolve_asset_graph()
+assert before == {key.to_user_string(): graph.get(key).code_version for key in graph.materializable_asset_keys}
+stale = []
+for edit in json.load(sys.stdin):
+    original = {file: Path(file).read_text() for file in edit}
+    for file, text in edit.items():
+        Path(file).write_text(text)
+    stale.append([key for key, version in versions().items() if version != before[key]])
+    for file, text in original.items():
+        Path(file).write_text(text)
+print(json.dumps(stale))
+"""
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the source, to be edited."""
-    directory = tmp_path_factory.mktemp("source")
-    for package in ("assets", "mnist_pipeline"):
-        shutil.copytree(PROJECT / package, directory / package, ignore=shutil.ignore_patterns("__pycache__"))
-    return directory
-
-
-@pytest.fixture(scope="module")
-def versions(copy: Path) -> dict[str, str]:
-    return _versions(copy)
-
-
-def test_every_asset_has_a_code_version(versions: dict[str, str]) -> None:
-    assert all(len(version) == 16 for version in versions.values())
-    assert len(versions) == len(project.defs.resolve_asset_graph().materializable_asset_keys)
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new", "marked"),
-    [
-        ("mnist_pipeline/figures.py", '"""', '"""Rewritten. ', set()),
-        ("mnist_pipeline/figures.py", "PREVIEW_COLORS = 48", "PREVIEW_COLORS = 47", REPORT),
-        ("mnist_pipeline/training.py", "import math\n", "import math\n# A comment.\n", set()),
-        ("mnist_pipeline/training.py", "label_smoothing=0.1", "label_smoothing=0.2",
-         NETWORKS | {"robustness", "expanded_cnn", "expanded_confusions", "expanded_evaluation"}),
-        ("mnist_pipeline/harris.py", "KAPPA = 0.05", "KAPPA = 0.06", {"harris_corners"} | REPORT),
-        ("mnist_pipeline/softmax.py", "learning_rate: float = 1e-3", "learning_rate: float = 2e-3",
-         {"softmax_model", "softmax_predictions", "robustness"} | STREAMED | ANSWERS | REPORT),
-        ("mnist_pipeline/report/charts.py", "COMPACT = (5.2, 2.6)", "COMPACT = (5.3, 2.6)", REPORT),
-        ("mnist_pipeline/report/words.py", "SIGNIFICANCE = 0.05", "SIGNIFICANCE = 0.06", REPORT),
-        ("mnist_pipeline/report/templates/page.html.j2", "<main>", "<main >", REPORT),
-        ("mnist_pipeline/report/templates/script.js", '"use strict"', '"use strict" ', REPORT),
-        ("mnist_pipeline/report/words.py", '"""', '"""Rewritten. ', set()),
-        ("assets/results.py", "HEADLINE = ", "HEADLINE: str = ", set()),
-        ("assets/knn.py", "NUM_KEPT = 10", "NUM_KEPT = 11", {"knn_predictions"}),
-    ],
-)  # fmt: skip
-def test_an_edit_marks_the_assets_that_use_what_was_edited(
-    file: str, old: str, new: str, marked: set[str], copy: Path, versions: dict[str, str]
-) -> None:
-    original = (copy / file).read_text()
-    assert old in original
-    (copy / file).write_text(original.replace(old, new, 1))
-    try:
-        after = _versions(copy)
-    finally:
-        (copy / file).write_text(original)
-    assert {key for key, version in after.items() if version != versions[key]} == marked
-
-
-def test_the_version_of_the_report_covers_every_file_of_its_package() -> None:
-    parts: dict[str, str] = {}
-    code_versions._collect(code_versions.function_of(evaluation.evaluation_report), parts)
-    package = PROJECT / "mnist_pipeline" / "report"
-    modules = {f"mnist_pipeline.report.{file.stem}" for file in package.glob("*.py") if file.stem != "__init__"}
-    files = {file.name for file in (package / "templates").iterdir()}
-    assert len(files) > 10
-    assert modules | files | {"mnist_pipeline.report", "mnist_pipeline.figures", "mnist_pipeline.machine"} <= set(parts)
-
-
-def test_after_a_run_everything_is_in_sync_and_changed_runs_nothing(finished: Path) -> None:
-    before = {
-        path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file() and "assets" in path.parts
+def stale(tmp_path_factory: pytest.TempPathFactory) -> dict[object, set[str]]:
+    """The assets that each edit makes stale, in a copy of the project."""
+    copy = tmp_path_factory.mktemp("copy")
+    for package in PACKAGES:
+        shutil.copytree(PROJECT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    edits: dict[object, dict[str, str]] = {
+        (file, name): {file: _edited((PROJECT / file).read_text(), name)} for file, name in EDITED
     }
-    result = _run("--changed")
-    assert result.exit_code == 0, result.output
-    assert "Materializing" not in result.output
-    assert "Everything is in sync." in result.output
-    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
-
-
-def test_nothing_is_built_on_what_failed_a_check_that_stops_what_is_downstream(
-    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = datasets.load_digits
-
-    def without_sevens(*args: Any, **kwargs: Any) -> DigitSet:
-        images, labels = read(*args, **kwargs)
-        return DigitSet(images, np.where(labels == 7, 1, labels).astype(np.uint8))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(datasets, "load_digits", without_sevens)
-        assert _run("--select", "key:train_digits").exit_code == 1
-        refused = _run("--changed")
-        assert refused.exit_code == 1
-        assert "train_digits failed" in refused.output
-        assert "data_mean" not in refused.output
-    healed = _run("--changed")
-    assert healed.exit_code == 0, healed.output
-    assert "Everything is in sync." in healed.output
-
-
-def test_a_rerun_with_equal_results_leaves_what_is_downstream_in_sync(own_copy: tuple[Path, Path]) -> None:
-    assert _run("--select", "key:data_mean").exit_code == 0
-    with dg.DagsterInstance.get() as instance:
-        assert not out_of_sync(instance, project.defs).keys() & selection.select_assets("*")
-
-
-def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tuple[Path, Path], tmp_path: Path) -> None:
-    config = tmp_path / "run.yaml"
-    config.write_text("ops: {softmax_model: {config: {epochs: 3}}}")
-    assert _run("--select", "key:softmax_model", "--config", str(config)).exit_code == 0
-    result = _run("--changed")
-    assert result.exit_code == 0, result.output
-    assert _materialized(result) == {
-        "softmax_predictions",
-        "softmax_evaluation",
-        "model_comparison",
-        "champion",
-        "recognizer",
-        "robustness",
-        "evaluation_report",
-    }
-    assert "Materializing" not in _run("--changed").output
-
-
-def test_changed_raw_files_are_noticed(own_copy: tuple[Path, Path]) -> None:
-    labels = own_copy[0] / "t10k-labels-idx1-ubyte.gz"
-    content = bytearray(gzip.decompress(labels.read_bytes()))
-    content[8:10] = content[9:7:-1]  # two labels change places
-    labels.write_bytes(gzip.compress(bytes(content), 1))
-    result = _run("--changed")
-    assert result.exit_code == 0, result.output
-    assert {"raw_mnist", "test_digits", "knn_evaluation", "evaluation_report"} <= _materialized(result)
-    assert not {"data_mean", "softmax_model", "cnn_model"} & _materialized(result)
-
-
-def test_after_a_failure_changed_goes_on_where_it_stopped(own_copy: tuple[Path, Path]) -> None:
-    _, storage = own_copy
-    (storage / "assets" / "digit_images.npy").write_bytes(b"damaged")
-    assert _run("--select", "key:harris_corners").exit_code == 1
-    assert _run("--select", "key:digit_images").exit_code == 0
-    result = _run("--changed")
-    assert result.exit_code == 0, result.output
-    assert "Everything is in sync." in result.output
-
-
-def test_the_staleness_that_we_read_is_the_one_that_dagster_shows(own_copy: tuple[Path, Path]) -> None:
-    with dg.DagsterInstance.get() as instance:
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization("digit_images", tags={"dagster/data_version": "another"})
-        )
-        stale = out_of_sync(instance, project.defs)
-    named = {key.to_user_string(): reason for key, reason in stale.items()}
-    assert set(named) >= {"harris_corners", "reconstructions"}
-    assert "digit_images has a new version" in named["harris_corners"]
-
-
-def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, ["run", *arguments])
-
-
-def _materialized(result: Result) -> set[str]:
-    """The assets that a run told as finished."""
-    rows = (line.split() for line in result.output.splitlines())
-    return {row[0] for row in rows if len(row) > 2 and row[2] == "s" and row[1].replace(".", "").isdigit()}
-
-
-def _versions(source: Path) -> dict[str, str]:
-    environment = {**os.environ, "PYTHONPATH": str(source)}
+    sources = [path for package in PACKAGES for path in (PROJECT / package).rglob("*.py")]
+    edits["words"] = {str(path.relative_to(PROJECT)): _reworded(path.read_text()) for path in sources}
     done = subprocess.run(
-        [sys.executable, "-c", VERSIONS], cwd=source, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", MEASURE],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        input=json.dumps(list(edits.values())),
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    return json.loads(done.stdout)
+    return dict(zip(edits, map(set, json.loads(done.stdout)), strict=True))
+
+
+def _edited(text: str, name: str) -> str:
+    """A file in which a definition has one more statement: a function at its end, a constant after it."""
+    if not name:
+        return f"{text} "
+    nodes: list[Any] = [ast.parse(text)]
+    for part in name.split("."):
+        nodes = [inner for node in nodes for inner in node.body if part in _names(inner)]
+    (node,) = nodes
+    is_function = isinstance(node, ast.FunctionDef)
+    last = node.body[-1] if is_function else node
+    lines = text.splitlines()
+    lines.insert(last.end_lineno, " " * last.col_offset + ("assert True" if is_function else f"{name} = {name}"))
+    return "\n".join(lines) + "\n"
+
+
+def _names(node: Any) -> list[str]:
+    targets = getattr(node, "targets", [])
+    return [getattr(node, "name", ""), *(target.id for target in targets if isinstance(target, ast.Name))]
+
+
+def _reworded(text: str) -> str:
+    """A file without comments, in another layout, with other docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            node.body[0] = ast.Expr(ast.Constant("Reworded."))
+        elif isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            node.body.insert(0, ast.Expr(ast.Constant("Added.")))
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+@pytest.mark.parametrize(("file", "name"), EDITED, ids=lambda part: part or "text")
+def test_editing_a_definition_makes_stale_what_is_computed_with_it(
+    file: str, name: str, stale: dict[object, set[str]]
+) -> None:
+    assert stale[file, name] == EDITED[file, name]
+
+
+def test_comments_docstrings_and_layout_make_nothing_stale(stale: dict[object, set[str]]) -> None:
+    assert stale["words"] == set()
+
+
+def test_every_asset_has_a_code_version() -> None:
+    versions = {asset.key.to_user_string(): spec.code_version for asset in assets for spec in asset.specs}
+    assert versions.keys() == KEYS
+    assert all(len(version or "") == 16 for version in versions.values())
+
+
+B = """
+import dataclasses
+from importlib import import_module
+
+LIMIT = 3
+
+def f(): return LIMIT
+def g(): return 1
+
+class Base:
+    def method(self): return g()
+
+class Child(Base):
+    field: int = LIMIT
+
+class Failed(Exception):
+    def __init__(self): super().__init__(g())
+
+@dataclasses.dataclass
+class Entry:
+    title: str
+    module: str
+    function: object = None
+    def run(self): return import_module(self.module).f()
+    def runs(self): return [self.run()]
+
+TABLE = (Entry("B", "small.b"),)
+"""
+EVERYTHING = {f"b.{name}" for name in ("LIMIT", "f", "g", "Base", "Child", "Failed", "Entry", "TABLE")}
+TABLE = {"b.TABLE", "b.Entry"}
+CHILD = {"b.Child", "b.Base", "b.LIMIT", "b.g"}
+USED = {  # what a module `a` defines, what its function `compute` does, and the definitions that this uses
+    "an imported name": ("from small.b import g", "return g()", {"b.g"}),
+    "an attribute of a module": ("from small import b", "return b.f()", {"b.f", "b.LIMIT"}),
+    "a dotted import": ("import small.b", "return small.b.g()", {"b.g"}),
+    "a relative import": ("from . import b as c", "return c.g()", {"b.g"}),
+    "a lazy import": ("", "from small.b import g; return g()", {"b.g"}),
+    "a name that a package imports": ("from small import sub", "return sub.renamed()", {"b.f", "b.LIMIT"}),
+    "a module as a value": ("from small import b", "return vars(b)", EVERYTHING),
+    "an attribute that the source does not show": ("from small import b", "return b.unknown", EVERYTHING),
+    "a class with bases, fields and methods": ("from small.b import Child", "return Child", CHILD),
+    "a constant": ("from small.b import g\nX = [g()]", "return X", {"a.X", "b.g"}),
+    "a constant that is changed": ("from small.b import g\nX = {}\nX[1] = g()", "return X", {"a.X", "b.g"}),
+    "a conditional constant": ("from small.b import g\nif g(): X = 1", "return X", {"a.X", "b.g"}),
+    "a decorator": ("from small.b import g\nd = lambda f: g() and f\n@d\ndef h(): pass", "h()", {"a.h", "a.d", "b.g"}),
+    "a default": ("from small.b import LIMIT\ndef h(x=LIMIT): pass", "h()", {"a.h", "b.LIMIT"}),
+    "a name in a nested function": ("from small.b import g", "return lambda: g()", {"b.g"}),
+    "a name before a comprehension hides it": ("from small.b import g", "return [g for g in [g()]]", {"b.g"}),
+    "a statement at import": ("from small.b import g\ng()", "pass", {"a.", "b.g"}),
+    "a local name": ("from small.b import g", "g = 1; return g", set()),
+    "an argument": ("from small.b import g", "return (lambda g: g)(1)", set()),
+    "an attribute of an object": ("from small.b import g", "return 'text'.g", set()),
+    "a type annotation": ("from small.b import g", "x: g = 1; return x", set()),
+    "an error": ("from small.b import Failed", "raise Failed", set()),
+    "an error that is caught": ("from small.b import Failed", "try: pass\n    except Failed: pass", set()),
+    "a built-in name": ("", "return len(__name__)", set()),
+    "an entry of a table": ("from small.b import TABLE", "return TABLE[0].title", TABLE),
+    "a module that an entry imports": ("from small.b import TABLE", "TABLE[0].run()", TABLE | {"b.f", "b.LIMIT"}),
+    "the same through another method": ("from small.b import TABLE", "TABLE[0].runs()", TABLE | {"b.f", "b.LIMIT"}),
+}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package with a module `b` and a package `sub`, which re-exports a function."""
+    package = tmp_path / "small"
+    (package / "sub").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "sub" / "__init__.py").write_text("from small.b import f as renamed")
+    (package / "b.py").write_text(B)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two texts of a module may have the same time and size
+    yield package
+    for name in [name for name in sys.modules if name.partition(".")[0] == "small"]:
+        del sys.modules[name]
+
+
+def _used(package: Path, source: str) -> set[str]:
+    """What the function `compute` of a module computes with, besides itself."""
+    (package / "a.py").write_text(source)
+    parts = Project().parts(importlib.import_module("small.a").compute)
+    names = {name.partition(" ")[0].removeprefix("small.") for name in parts}
+    return {name for name in names if "compute" not in name.split(".")}
+
+
+@pytest.mark.parametrize(("definitions", "body", "used"), USED.values(), ids=USED)
+def test_a_version_covers_the_definitions_that_are_used(
+    definitions: str, body: str, used: set[str], package: Path
+) -> None:
+    assert _used(package, f"{definitions}\ndef compute():\n    {body}\n") == used
+
+
+CLOSED_OVER = {  # a value that `compute` closes over, how it uses the value, and what counts
+    "a function": ("b.g", "value()", {"b.g"}),
+    "a class": ("b.Child", "value()", CHILD),
+    "a module": ("b", "value.g()", {"b.g"}),
+    "a partial function": ("functools.partial(b.g, b.Child)", "value()", CHILD),
+    "a lambda": ("lambda: b.g()", "value()", {"a.<lambda>", "b.g"}),
+    "values in containers": ("{'x': [(b.g,)]}", "value['x']", {"b.g"}),
+    "an entry": ("b.Entry('B', 'small.b', b.g)", "str(value)", {"b.Entry", "b.g"}),
+    "an attribute of an entry": ("b.Entry('B', 'small.b', b.g)", "value.title", set()),
+    "an entry that imports a module": ("b.Entry('B', 'small.b')", "value.run()", {"b.Entry", "b.f", "b.LIMIT"}),
+}
+
+
+@pytest.mark.parametrize(("value", "body", "used"), CLOSED_OVER.values(), ids=CLOSED_OVER)
+def test_a_version_covers_what_the_values_closed_over_refer_to(
+    value: str, body: str, used: set[str], package: Path
+) -> None:
+    source = f"import functools\nfrom small import b\ndef make(value):\n  def compute(): {body}\n  return compute\n"
+    assert _used(package, f"{source}compute = make({value})\n") == used
+
+
+@pytest.mark.parametrize(("one", "other"), [("1", "2"), ("'a'", "'b'"), ("(1, 2)", "[1, 3]"), ("{1}", "{2}")])
+def test_a_version_depends_on_the_values_closed_over(one: str, other: str, package: Path) -> None:
+    def version(value: str) -> str:
+        (package / "a.py").write_text(f"def make(value):\n  return lambda: value\ncompute = make({value})\n")
+        sys.modules.pop("small.a", None)
+        importlib.invalidate_caches()
+        return Project().version(importlib.import_module("small.a").compute)
+
+    assert version(one) == version(one) != version(other)

@@ -1,0 +1,117 @@
+"""Nothing is rerun that did not change: code versions, data versions, and `run --changed`."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from mnist_pipeline.cli import main as cli
+from mnist_pipeline.cli import project, selection
+from mnist_pipeline.data import datasets
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.runtime.graph.staleness import out_of_sync
+
+
+def test_after_a_run_everything_is_in_sync_and_changed_runs_nothing(finished: Path) -> None:
+    before = {
+        path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file() and "assets" in path.parts
+    }
+    result = _run("--changed")
+    assert result.exit_code == 0, result.output
+    assert "Materializing" not in result.output
+    assert "Everything is in sync." in result.output
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+def test_nothing_is_built_on_what_failed_a_check_that_stops_what_is_downstream(
+    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = datasets.load_digits
+
+    def without_sevens(*args: Any, **kwargs: Any) -> DigitSet:
+        images, labels = read(*args, **kwargs)
+        return DigitSet(images, np.where(labels == 7, 1, labels).astype(np.uint8))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "load_digits", without_sevens)
+        assert _run("--select", "key:train_digits").exit_code == 1
+        refused = _run("--changed")
+        assert refused.exit_code == 1
+        assert "train_digits failed" in refused.output
+        assert "data_mean" not in refused.output
+    healed = _run("--changed")
+    assert healed.exit_code == 0, healed.output
+    assert "Everything is in sync." in healed.output
+
+
+def test_a_rerun_with_equal_results_leaves_what_is_downstream_in_sync(own_copy: tuple[Path, Path]) -> None:
+    assert _run("--select", "key:data_mean").exit_code == 0
+    with dg.DagsterInstance.get() as instance:
+        assert not out_of_sync(instance, project.defs).keys() & selection.select_assets("*")
+
+
+def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tuple[Path, Path], tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("ops: {softmax_model: {config: {epochs: 3}}}")
+    assert _run("--select", "key:softmax_model", "--config", str(config)).exit_code == 0
+    result = _run("--changed")
+    assert result.exit_code == 0, result.output
+    assert _materialized(result) == {
+        "softmax_predictions",
+        "softmax_evaluation",
+        "model_comparison",
+        "champion",
+        "recognizer",
+        "robustness",
+        "evaluation_report",
+    }
+    assert "Materializing" not in _run("--changed").output
+
+
+def test_changed_raw_files_are_noticed(own_copy: tuple[Path, Path]) -> None:
+    labels = own_copy[0] / "t10k-labels-idx1-ubyte.gz"
+    content = bytearray(gzip.decompress(labels.read_bytes()))
+    content[8:10] = content[9:7:-1]  # two labels change places
+    labels.write_bytes(gzip.compress(bytes(content), 1))
+    result = _run("--changed")
+    assert result.exit_code == 0, result.output
+    assert {"raw_mnist", "test_digits", "knn_evaluation", "evaluation_report"} <= _materialized(result)
+    assert not {"data_mean", "softmax_model", "cnn_model"} & _materialized(result)
+
+
+def test_after_a_failure_changed_goes_on_where_it_stopped(own_copy: tuple[Path, Path]) -> None:
+    _, storage = own_copy
+    (storage / "assets" / "digit_images.npy").write_bytes(b"damaged")
+    assert _run("--select", "key:harris_corners").exit_code == 1
+    assert _run("--select", "key:digit_images").exit_code == 0
+    result = _run("--changed")
+    assert result.exit_code == 0, result.output
+    assert "Everything is in sync." in result.output
+
+
+def test_the_staleness_that_we_read_is_the_one_that_dagster_shows(own_copy: tuple[Path, Path]) -> None:
+    with dg.DagsterInstance.get() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization("digit_images", tags={"dagster/data_version": "another"})
+        )
+        stale = out_of_sync(instance, project.defs)
+    named = {key.to_user_string(): reason for key, reason in stale.items()}
+    assert set(named) >= {"harris_corners", "reconstructions"}
+    assert "digit_images has a new version" in named["harris_corners"]
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.main, ["run", *arguments])
+
+
+def _materialized(result: Result) -> set[str]:
+    """The assets in the lines that report a time in seconds."""
+    keys = {key.to_user_string() for key in project.defs.resolve_asset_graph().materializable_asset_keys}
+    rows = (line.split() for line in result.output.splitlines())
+    return {row[0] for row in rows if row and row[0] in keys and "s" in row}
