@@ -25,7 +25,7 @@ from assets import (
     softmax,
 )
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.executors import steps
+from mnist_pipeline.runtime.executors.step_executor import step_executor
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.code_versions import with_code_versions
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
@@ -70,7 +70,7 @@ defs = dg.Definitions(
     jobs=automation.jobs,
     schedules=automation.schedules,
     sensors=automation.sensors,
-    executor=one_at_a_time(steps.chosen),
+    executor=one_at_a_time(step_executor(settings.of_definitions(), preload=[__name__])),
     resources={
         "io_manager": StorageIOManager(),
         "stored_results": StoredResults(),

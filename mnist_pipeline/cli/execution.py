@@ -18,13 +18,14 @@ from mnist_pipeline.cli.project import EVERY_DATA_SET, EVERYTHING, EXPANDED_JOB,
 from mnist_pipeline.cli.selection import job_of, pictures_of
 from mnist_pipeline.cli.waves import Wave
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.executors import workers
-from mnist_pipeline.runtime.graph import run_lock, sqlite
+from mnist_pipeline.runtime.executors import futures
+from mnist_pipeline.runtime.graph import run_lock
 from mnist_pipeline.runtime.graph.data_sets import operation_name
 from mnist_pipeline.runtime.graph.records import PARTITION_TAG
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import one_line
 
+MAKE_SHARD = f"{__name__}:make_shard"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 
 
@@ -99,7 +100,7 @@ def carry_out(
     display = display or Display(io.StringIO())
     display.begin([shard.fold for shard in shards])
     try:
-        for shard, done in workers.each(settings.load(), make_shard, shards):
+        for shard, done in futures.compute(settings.load(), MAKE_SHARD, shards):
             if done.failures:
                 display.fail_step(shard.fold)
             else:
@@ -140,7 +141,7 @@ def materialize(
     name = job_of(next(iter(selected)))
     if name == INBOX_JOB and partition is not None:  # a new Dagster instance doesn't know it
         instance.add_dynamic_partitions(pictures_of(next(iter(selected))), [partition])
-    with run_lock.alive() as tags, sqlite.kept_open(instance), shown_on(display):
+    with run_lock.alive() as tags, shown_on(display):
         outcome = dg.execute_job(
             dg.reconstructable(JOBS[name]),
             instance,

@@ -10,7 +10,8 @@ import click
 from mnist_pipeline.cli.errors import LaunchError, fail, fail_on
 from mnist_pipeline.cli.output import open_display
 from mnist_pipeline.cli.preparation import prepare
-from mnist_pipeline.runtime.executors import workers
+from mnist_pipeline.runtime.executors.errors import ExecutorError
+from mnist_pipeline.runtime.executors.requirements import require
 from mnist_pipeline.utils import machine
 
 GC_THRESHOLDS = (100_000, 50, 1_000)
@@ -46,8 +47,8 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
     """Materialize assets, and say where the report lies."""
     with machine.importing():
         configured = prepare()
-        with fail_on(workers.WorkerError):
-            workers.require(configured)
+        with fail_on(ExecutorError):
+            require(configured)
         import dagster as dg
 
         from mnist_pipeline.cli import configuration, execution, selection, summary, waves

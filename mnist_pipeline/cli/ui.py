@@ -16,7 +16,8 @@ import click
 from mnist_pipeline.cli.errors import fail, fail_on
 from mnist_pipeline.cli.preparation import prepare
 from mnist_pipeline.runtime import passwords, settings
-from mnist_pipeline.runtime.executors import workers
+from mnist_pipeline.runtime.executors.errors import ExecutorError
+from mnist_pipeline.runtime.executors.requirements import require
 from mnist_pipeline.runtime.ui.addresses import DRAW, LOCALHOST, AddressError, Served
 
 STOP_SECONDS = 10  # what servers get to end by themselves
@@ -42,8 +43,8 @@ def ui(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) ->
     with fail_on(AddressError):
         served = Served(host, port, allowed_hosts, read_only)
     configured = prepare()
-    with fail_on(workers.WorkerError):
-        workers.require(configured)
+    with fail_on(ExecutorError):
+        require(configured)
     if not served.loopback and not configured.password_hash:
         fail(
             f"--host {host}: whoever reaches that address could run the pipeline; set a password first: "

@@ -19,6 +19,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 EMBEDDED_DATA = PROJECT / "data"
 SPIN_COUNT = "5000"
 EXECUTORS = ("in_process", "multiprocess", "ray", "dask")
+EXECUTOR_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*")
 ON_CLUSTERS = ("ray", "dask")
 MAX_THREADS = 1_024
 # What the libraries read as they are imported: how many threads each may use.
@@ -64,8 +65,9 @@ class Settings:
     storage : str
         Directory of the results, or `s3://BUCKET/PREFIX` (`MNIST_PIPELINE_STORAGE`; `storage` in the project by
         default).
-    executor : {"in_process", "multiprocess", "ray", "dask"}
-        Where steps run (`MNIST_PIPELINE_EXECUTOR`).
+    executor : str
+        Where work runs: "in_process", "multiprocess", "ray", "dask", or `package.module:name` of another
+        `dagster.ExecutorDefinition` (`MNIST_PIPELINE_EXECUTOR`).
     cluster : str or None
         Address of a running Ray or Dask cluster (`MNIST_PIPELINE_CLUSTER`); without it a local one is started.
     threads : int
@@ -119,8 +121,11 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     storage, local = _storage(environ)
     executor = environ.get("MNIST_PIPELINE_EXECUTOR") or "in_process"
-    if executor not in EXECUTORS:
-        raise SettingsError(f"MNIST_PIPELINE_EXECUTOR is {executor!a}; it must be one of {', '.join(EXECUTORS)}")
+    if executor not in EXECUTORS and not EXECUTOR_NAME.fullmatch(executor):
+        raise SettingsError(
+            f"MNIST_PIPELINE_EXECUTOR is {executor!a}; it must be one of {', '.join(EXECUTORS)}, or the name of an "
+            "ExecutorDefinition: package.module:name"
+        )
     password_hash = environ.get("MNIST_PIPELINE_PASSWORD_HASH") or None
     if password_hash:
         try:

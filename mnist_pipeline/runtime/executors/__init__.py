@@ -1,1 +1,1 @@
-"""Where steps and shards run."""
+"""Where work runs: the steps of a run, whole runs, and data-parallel work such as folds."""

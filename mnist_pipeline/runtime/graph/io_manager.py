@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from mnist_pipeline.runtime.graph.records import recorded_versions, versions_of_partitions
+from mnist_pipeline.runtime.graph.run_lock import end_with_parent
 from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import Prepared
@@ -40,6 +41,10 @@ class StorageIOManager(dg.ConfigurableIOManager):
     )
     # The data version that Dagster recorded last of each asset. Read once per run: no other run writes meanwhile.
     _recorded: dict[str, str] | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """In a process of the multiprocess executor: end with the run, whose process holds the storage lock."""
+        end_with_parent()
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store the value of an asset, and record the path and the size."""

@@ -16,24 +16,21 @@ import multiprocessing
 import os
 import re
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
 from mnist_pipeline.runtime import database, settings
-from mnist_pipeline.runtime.graph import sqlite
 from mnist_pipeline.runtime.storage import files, storage
 
-if TYPE_CHECKING:
-    from dagster._core.execution.context.system import PlanOrchestrationContext
-    from dagster._core.execution.plan.plan import ExecutionPlan
-
 PROCESS_TAG = "mnist-pipeline/process"
+POLL_SECONDS = 0.1
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -156,26 +153,26 @@ class _Waiting(dg.Executor):
     def step_dependency_config(self) -> Any:
         return self._executor.step_dependency_config
 
-    def execute(
-        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
-    ) -> Iterator[dg.DagsterEvent]:
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         with contextlib.ExitStack() as stack:
             if plan_context.dagster_run.tags.get(PROCESS_TAG) not in _own:
                 plan_context.instance.add_run_tags(plan_context.run_id, stack.enter_context(alive()))
             with dg.raise_execution_interrupts():  # a run that waits can be terminated
                 stack.enter_context(turn(plan_context.log.info))
             settings.share_processors()  # before a step imports the libraries that read these variables
-            stack.enter_context(sqlite.kept_open(plan_context.instance))
             yield from self._executor.execute(plan_context, execution_plan)
 
 
 def end_with_parent() -> None:
-    """In a child that works for a run: don't outlive it."""
+    """End this process when the run that started it ends, so that nothing writes without the lock."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_end_after, args=(parent.sentinel, parent.pid), daemon=True).start()
 
 
-def _end_after(sentinel: int) -> None:
-    wait([sentinel])
+def _end_after(sentinel: int | None, parent: int | None) -> None:
+    if sentinel is not None:
+        wait([sentinel])
+    while sentinel is None and os.getppid() == parent:  # loky's processes have no sentinel
+        time.sleep(POLL_SECONDS)
     os._exit(1)

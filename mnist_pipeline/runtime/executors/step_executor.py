@@ -1,0 +1,60 @@
+"""The executor of a run's steps: Dagster's in-process or multiprocess executor, or any other one."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from mnist_pipeline.runtime.executors.errors import ExecutorError
+from mnist_pipeline.runtime.settings import Settings
+
+# Steps import these modules late. A process that is forked after the import starts at once, and none of them starts
+# a thread, which a fork would lose.
+PRELOADED = ("matplotlib.figure", "numba", "torch")
+
+
+def step_executor(configured: Settings, preload: Sequence[str] = ()) -> dg.ExecutorDefinition:
+    """Return the executor that `MNIST_PIPELINE_EXECUTOR` names.
+
+    Parameters
+    ----------
+    configured : Settings
+        `executor` is the default of the run configuration, in which a run may choose otherwise:
+        `execution: {config: {multiprocess: {max_concurrent: 4}}}`.
+    preload : sequence of str
+        Modules that the server of the multiprocess executor imports before it forks a process per step.
+
+    Raises
+    ------
+    ExecutorError
+        If it names an executor of another package that cannot be imported.
+    """
+    if ":" in configured.executor:
+        return _import_executor(configured.executor)
+    default = "multiprocess" if configured.executor == "multiprocess" else "in_process"
+    concurrency = dg.Field(dg.Noneable(int), default_value=None, description="Steps at a time; the cores by default.")
+    choices = dg.Selector({"in_process": {}, "multiprocess": {"max_concurrent": concurrency}})
+
+    def configure(chosen: Any) -> dict[str, Any]:
+        if "in_process" in chosen:
+            return {"in_process": {}}
+        server = {"forkserver": {"preload_modules": [*preload, *PRELOADED]}}
+        return {"multiprocess": {**chosen["multiprocess"], "start_method": server}}
+
+    return dg.multi_or_in_process_executor.configured(
+        configure, name="step_executor", config_schema=dg.Field(choices, default_value={default: {}})
+    )
+
+
+def _import_executor(name: str) -> dg.ExecutorDefinition:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ExecutorError(f"MNIST_PIPELINE_EXECUTOR is {name!a}, which cannot be imported: {error}") from error
+    if not isinstance(found, dg.ExecutorDefinition):
+        raise ExecutorError(f"MNIST_PIPELINE_EXECUTOR is {name!a}: {type(found).__name__}, not an ExecutorDefinition")
+    return found
