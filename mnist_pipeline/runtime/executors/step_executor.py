@@ -36,7 +36,8 @@ def step_executor(configured: Settings, preload: Sequence[str] = ()) -> dg.Execu
         return _import_executor(configured.executor)
     default = "multiprocess" if configured.executor == "multiprocess" else "in_process"
     concurrency = dg.Field(dg.Noneable(int), default_value=None, description="Steps at a time; the cores by default.")
-    choices = dg.Selector({"in_process": {}, "multiprocess": {"max_concurrent": concurrency}})
+    selector: Any = dg.Selector  # has no types
+    choices = selector({"in_process": {}, "multiprocess": {"max_concurrent": concurrency}})
 
     def configure(chosen: Any) -> dict[str, Any]:
         if "in_process" in chosen:
