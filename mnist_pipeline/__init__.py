@@ -2,6 +2,13 @@
 
 from typing import Any
 
+from mnist_pipeline.utils import stored_types
+
+stored_types.search_in(
+    *(f"{__name__}.{module}" for module in ("data.datasets", "evaluation", "knn.shards", "moments", "pca", "records")),
+    *(f"{__name__}.{module}" for module in ("recognition.recognizer", "report.document")),
+)
+
 
 def read(key: str, partition: str | None = None) -> Any:
     """The stored value of an asset, of the type that it was written with; arrays are memory-mapped.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import bdtr, ndtri
 
+from mnist_pipeline.utils.stored_types import stored_type
+
 CONFIDENCE = 0.95
 NUM_BINS = 15
 
@@ -33,6 +35,7 @@ class Calibration:
     expected_error: float
 
 
+@stored_type
 @dataclass(frozen=True)
 class Evaluation:
     """The figures of one model over the whole test set.
@@ -84,6 +87,7 @@ class PairComparison:
     p_value: float
 
 
+@stored_type
 @dataclass(frozen=True)
 class Comparison:
     """All models side by side.
@@ -103,6 +107,7 @@ class Comparison:
     missed_by_all: list[int]
 
 
+@stored_type
 @dataclass(frozen=True)
 class Champion:
     """The model in service, and what it said of the test images when it was chosen.

@@ -17,6 +17,7 @@ import numpy as np
 from mnist_pipeline.pca import flatten
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 from mnist_pipeline.utils.machine import num_cores
+from mnist_pipeline.utils.stored_types import stored_type
 
 MAX_BYTE = 255
 EXACT_BITS = 24  # integers up to 2²⁴ are float32 numbers
@@ -25,6 +26,7 @@ BLOCK_ROWS = (1 << EXACT_BITS) // MAX_BYTE**2  # 258: the most rows whose sums o
 MAX_COUNT = np.iinfo(np.int64).max // MAX_BYTE**2  # 1.4·10¹⁴ images: beyond it, sums of products leave int64
 
 
+@stored_type
 class Moments(NamedTuple):
     """Sums over a set of images, from which its mean and covariance follow.
 

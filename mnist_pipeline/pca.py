@@ -9,12 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_pipeline.utils.blocks import in_blocks, slices
+from mnist_pipeline.utils.stored_types import stored_type
 
 NUM_DIRECTIONS = 8  # along which a covariance is verified
 ERROR_ROWS = 512  # 3 MB of float64, which stay in the cache
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the working set of a pass, whatever N is
 
 
+@stored_type
 class Eigendecomposition(NamedTuple):
     """C = V diag(λ) Vᵀ.
 

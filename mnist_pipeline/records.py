@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.utils.stored_types import stored_type
 
+
+@stored_type
 class Reconstructions(NamedTuple):
     """The ten digit images from k components, and the error of such reconstructions on the test images.
 
@@ -28,6 +31,7 @@ class Reconstructions(NamedTuple):
     test_rmse: np.ndarray
 
 
+@stored_type
 class Corners(NamedTuple):
     """Harris corners of some images, with what shows them to be PCA of the gradients.
 
@@ -52,6 +56,7 @@ class Corners(NamedTuple):
     centering_change: np.ndarray
 
 
+@stored_type
 class Neighbors(NamedTuple):
     """The nearest training images of each test image, nearest first, and the label they vote for.
 
@@ -72,6 +77,7 @@ class Neighbors(NamedTuple):
     squared_distances: np.ndarray
 
 
+@stored_type
 class SoftmaxModel(NamedTuple):
     """Weights and bias of softmax regression, and what each epoch measured.
 
@@ -92,6 +98,7 @@ class SoftmaxModel(NamedTuple):
     gradient_error: np.ndarray
 
 
+@stored_type
 class Network(NamedTuple):
     """A trained network.
 
@@ -147,6 +154,7 @@ class Answer(NamedTuple):
     nearest: Nearest | None = None
 
 
+@stored_type
 class Predictions(NamedTuple):
     """What a probabilistic model says of each test image.
 

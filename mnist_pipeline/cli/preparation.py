@@ -46,7 +46,7 @@ def _instance_file(configured: settings.Settings) -> Path:
     except (OSError, ValueError):  # told as what is no configuration
         return file
     if text == other:
-        files.write(file, lambda opened: files.write_bytes(opened, wanted.encode()))
+        files.write(file, lambda opened: opened.write(wanted.encode()))
     elif wrong := _contradiction(configured, text):
         fail(f"{file}: {wrong}")
     return file

@@ -18,6 +18,7 @@ import numpy as np
 
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.stored_types import stored_type
 
 Split = Literal["train", "test"]
 
@@ -110,6 +111,7 @@ class UnreadableError(DatasetError):
     """A data file can't be read now, whatever it holds; it may be readable a moment later."""
 
 
+@stored_type
 class DigitSet(NamedTuple):
     """Images with their labels.
 

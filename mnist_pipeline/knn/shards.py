@@ -15,8 +15,10 @@ import numpy as np
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.utils.stored_types import stored_type
 
 
+@stored_type
 class ShardNeighbors(NamedTuple):
     """The nearest images of a shard to each query, nearest first.
 

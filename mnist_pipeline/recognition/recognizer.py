@@ -18,6 +18,7 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition import pictures as images
 from mnist_pipeline.recognition.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
 from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.stored_types import stored_type
 
 INDEX = "knn"  # the model whose state holds the training digits
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
@@ -118,6 +119,7 @@ class Reading(NamedTuple):
         return dict([digit, probability, ("box", list(self.box)), *rest])
 
 
+@stored_type
 class Recognizer(NamedTuple):
     """The models in service, and what their answers are compared with.
 

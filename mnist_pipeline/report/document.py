@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,18 +17,33 @@ from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
 from mnist_pipeline.harris import Place
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.words import comparison_in_words, disturbance_in_words, robustness_in_words
+from mnist_pipeline.utils.stored_types import stored_as_files
 
 SHARES = (0.8, 0.9, 0.95)
 NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
+PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
+PAGE_END_PATTERN = re.compile(r"\n<!-- report\.json: SHA-256 [0-9a-f]{64} -->\n\Z")
 NUM_SCATTERED = 150  # of each class: more would cover each other
 
 
+@stored_as_files("report.json", "index.html")
 class Report(NamedTuple):
     """The page, and the JSON document of every number on it."""
 
     html: str
     document: dict[str, Any]
+
+    def to_files(self) -> dict[str, bytes]:
+        """Both as files; the last line of the page names the checksum of the document that belongs to it."""
+        document = (json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        page = (self.html + PAGE_END.format(hashlib.sha256(document).hexdigest())).encode()
+        return {"report.json": document, "index.html": page}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> Report:
+        """The report that `to_files` was called on."""
+        return cls(PAGE_END_PATTERN.sub("", files["index.html"].decode()), json.loads(files["report.json"]))
 
 
 class Images(NamedTuple):

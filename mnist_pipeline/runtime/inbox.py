@@ -221,7 +221,7 @@ class Inbox:
         target = _free(self.directory / REJECTED, path.name)
         told = target.with_name(f"{target.name}.txt")
         text = f"{reason}\n".encode()
-        files.write(told, lambda file: files.write_bytes(file, text))
+        files.write(told, lambda file: file.write(text))
         try:
             path.rename(target)
         except OSError:
@@ -254,7 +254,7 @@ def _fingerprint(state: os.stat_result) -> str:
 def _content(path: Path, fingerprint: str | None = None) -> bytes:
     """The bytes of a plain file, with that fingerprint before and after."""
     try:
-        with files.open_plain(path) as file:
+        with files.open_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
             found = _fingerprint(os.fstat(file.fileno()))
     except FileNotFoundError:

@@ -228,7 +228,7 @@ def test_a_file_that_may_not_be_read_is_set_aside(directory: Path, draw: Draw, m
             raise PermissionError(13, "Permission denied", path)
         return os.open(path, flags)
 
-    monkeypatch.setattr(files, "_open_plain", opened)
+    monkeypatch.setattr(files, "_open_without_following", opened)
     look = look_twice(directory)
     assert len(look.accepted) == 1
     assert "can't be read (Permission denied)" in reason(directory, "bad.png")

@@ -56,9 +56,11 @@ class StorageIOManager(dg.ConfigurableIOManager):
         path = stored.publish(prepared)
         if self._recorded is not None:
             self._recorded.pop(asset, None)
-        figures = {f"{name}_file": dg.MetadataValue.path(str(stored.root / file)) for name, file in prepared.figures}
+        figures = {
+            f"{name}_file": dg.MetadataValue.path(stored.figure_path(prepared.key, name)) for name in prepared.figures
+        }
         context.add_output_metadata(
-            {"path": dg.MetadataValue.path(str(path)), "bytes": dg.MetadataValue.int(prepared.size), **figures}
+            {"path": dg.MetadataValue.path(path), "bytes": dg.MetadataValue.int(prepared.size), **figures}
         )
 
     def load_input(self, context: dg.InputContext) -> Any:

@@ -1,8 +1,8 @@
-"""Local copies of what lies elsewhere, by the SHA-256 of their content, so that an array can be mapped into memory.
+"""Local copies of files from a bucket, named by the SHA-256 of their content, so that arrays can be memory-mapped.
 
-A copy is written under a name of its own and renamed when whole; several processes may do so at once. Beyond a size,
-the copies that were opened longest ago are removed, none of the last minute: who has just asked for one may not have
-opened it yet. Who has one open or mapped keeps it until he lets go of it.
+A copy is written under a temporary name and renamed when it is complete; several processes may do so at once. When the
+copies exceed the size limit, those that were opened longest ago are removed. Copies of the last minute always stay: the
+process that asked for one may not have opened it yet. A copy that is open or mapped stays readable after its removal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mnist_pipeline.runtime.storage.contents import Entry, UnavailableError
 from mnist_pipeline.runtime.storage.directory import difference
 
 RECENT_SECONDS = 60.0
-ABANDONED_SECONDS = 86_400  # after which an unfinished copy is that of a killed process
+ABANDONED_SECONDS = 86_400  # after which an unfinished copy must belong to a killed process
 
 
 class Cache:
@@ -29,9 +29,9 @@ class Cache:
     Parameters
     ----------
     directory : Path
-        Made where missing.
+        Created if missing.
     limit : int
-        Bytes that the copies may take together, those of the last minute aside.
+        Total size of the copies in bytes, without those of the last minute.
     """
 
     def __init__(self, directory: Path, limit: int) -> None:
@@ -39,28 +39,28 @@ class Cache:
         self.limit = limit
 
     def open(self, entry: Entry) -> BinaryIO | None:
-        """Open the copy of a content, verified; None if there is none."""
+        """Open the verified copy of a content, None if there is none."""
         path = self._path(entry)
         try:
-            file = files.open_plain(path)
+            file = files.open_regular(path)
         except OSError:
             return None
         if difference(file, entry) is not None:
             file.close()
             path.unlink(missing_ok=True)
             return None
-        with contextlib.suppress(OSError):  # the time of change stays: it tells that the copy has been verified
+        with contextlib.suppress(OSError):  # the modification time stays: it shows that the copy has been verified
             os.utime(path, ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))
         return file
 
     @contextlib.contextmanager
-    def filling(self, entry: Entry) -> Iterator[BinaryIO]:
-        """A file to write a content into, which is kept as its copy if nothing is raised.
+    def add(self, entry: Entry) -> Iterator[BinaryIO]:
+        """A file to write a content into; it becomes the copy when the context ends without an exception.
 
         Raises
         ------
         UnavailableError
-            If it can't be written.
+            If the cache can't be written.
         """
         temporary = self.directory / f".{uuid.uuid4().hex}{files.TEMPORARY}"
         try:
@@ -68,18 +68,18 @@ class Cache:
             with temporary.open("w+b") as file:
                 yield file
             temporary.replace(self._path(entry))
-            self._shrink()
+            self._remove_oldest()
         except OSError as error:
             raise UnavailableError(
-                f"the cache {self.directory} can't be written ({error.strerror}); point MNIST_PIPELINE_CACHE at a "
-                "directory that can, with room for the largest value"
+                f"the cache {self.directory} can't be written ({error.strerror}); set MNIST_PIPELINE_CACHE to a "
+                "directory that can be written, with room for the largest value"
             ) from error
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
-    def _shrink(self) -> None:
-        """Remove the copies that were opened longest ago until the others fit, and what killed processes left."""
+    def _remove_oldest(self) -> None:
+        """Remove the copies that were opened longest ago until the others fit, and the files of killed processes."""
         copies = []
         for path in self.directory.iterdir():
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The files of a storage as they are recorded: content, size, SHA-256; and the errors of reading them."""
+"""The content of a stored file with its size and SHA-256, and the errors of reading and writing files."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mnist_pipeline.runtime.storage.files import Writer
 
 
 class DamageError(Exception):
-    """A stored file is not what was stored; the message says which and how."""
+    """A stored file differs from what was stored; the message names the file and the difference."""
 
 
 class UnavailableError(RuntimeError):
-    """Where the results lie does not answer, or refuses; the message says where, what is wrong and what to do."""
+    """The storage does not answer, or refuses; the message names the storage, the problem and a remedy."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file as recorded: size in bytes and SHA-256."""
+    """What a manifest records of a file: its size in bytes and its SHA-256."""
 
     size: int
     sha256: str
@@ -28,7 +28,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file is to hold, with size in bytes and SHA-256."""
+    """The content of a file that is about to be written, with its size in bytes and its SHA-256."""
 
     writer: Writer
     size: int
@@ -36,19 +36,24 @@ class Content:
 
     @classmethod
     def of(cls, writer: Writer) -> Content:
-        """The content that a writer writes, which is run once for its checksum."""
+        """The content that a writer produces; the writer runs once to compute size and checksum."""
         sink = HashingFile()
         writer(cast(BinaryIO, sink))
         return cls(writer, sink.size, sink.sha256.hexdigest())
 
+    @classmethod
+    def of_bytes(cls, data: bytes) -> Content:
+        """The content that consists of these bytes."""
+        return cls(lambda file: file.write(data), len(data), hashlib.sha256(data).hexdigest())
+
     @property
     def entry(self) -> Entry:
-        """What is recorded of it."""
+        """What the manifest records."""
         return Entry(self.size, self.sha256)
 
 
 class HashingFile(io.RawIOBase):
-    """Takes what is written, keeps its size and checksum, and passes it on to another file, if there is one."""
+    """Computes size and SHA-256 of everything written to it, and passes it on to another file, if there is one."""
 
     def __init__(self, file: BinaryIO | None = None) -> None:
         self._file = file
@@ -56,7 +61,7 @@ class HashingFile(io.RawIOBase):
         self.size = 0
 
     def write(self, data: Any) -> int:
-        """Take a piece."""
+        """Add a piece."""
         self.sha256.update(data)
         self.size += len(data)
         if self._file is not None:

@@ -1,34 +1,33 @@
-"""What storage asks of where its files lie: a directory, or the objects under a prefix of a bucket.
+"""Where a storage keeps its files: in a local directory, or as objects under a prefix of a bucket.
 
-Files have names, paths relative to the root with `/`, the same in a directory and in a bucket: what is copied from one
-to the other is a storage again.
+The name of a file is its path relative to the root, with `/`. Names are the same in a directory and in a bucket, so a
+storage stays valid when it is copied from one to the other.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from mnist_pipeline.runtime.storage.contents import Content, Entry
 
-if TYPE_CHECKING:
-    from upath import UPath
-
 MANIFESTS = "manifests"
-LOCK_NAME = ".lock"  # of who has the place to himself
+LOCK_NAME = ".lock"
 
 
 class FileStore(Protocol):
-    """Where files lie."""
+    """A set of files by name."""
 
     @property
-    def root(self) -> Path | UPath:
-        """The whole of it; a file's own path is `root / name`."""
+    def address(self) -> str:
+        """The directory, or the `s3://` address of the prefix."""
+
+    def path(self, name: str) -> str:
+        """The path, or the `s3://` address, of a file."""
 
     def probe(self) -> None:
-        """Try to write there.
+        """Check that files can be written.
 
         Raises
         ------
@@ -39,55 +38,63 @@ class FileStore(Protocol):
         """
 
     def write(self, name: str, content: Content) -> None:
-        """Write a file, whole or not at all, in the place of another one."""
+        """Write a file completely or not at all; it replaces an existing one."""
 
     def flush(self, directory: str) -> None:
-        """Make sure that a power loss does not take back the names that were written in a directory."""
+        """Make the names of the files in a directory survive a power loss."""
 
     def move(self, source: str, target: str) -> None:
-        """Give a file another name, in the place of another one."""
+        """Rename a file; it replaces an existing one."""
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
 
     def read(self, name: str) -> bytes:
-        """A small file.
+        """The content of a small file.
 
         Raises
         ------
         OSError
-            If there is none, or it is not a file.
+            If it does not exist, or is not a regular file.
         """
 
     def open(self, name: str, entry: Entry) -> BinaryIO:
-        """Open a file to read, a local one that has a path, and only one that is as recorded.
+        """Open a file for reading, after its size and checksum were verified; the file object has a local path.
 
         Raises
         ------
         DamageError
-            If it is missing, or another one.
+            If the file is missing, or differs from its entry.
         """
 
     def verify(self, name: str, entry: Entry, *, thorough: bool) -> None:
-        """Require a file to be as recorded; `thorough`, read it whole where it lies.
+        """Compare a file with its entry; if `thorough`, read all of it where it is stored.
 
         Raises
         ------
         DamageError
-            If it is missing, or another one.
+            If the file is missing, or differs from its entry.
         """
 
-    def listed(self, directories: Iterable[str]) -> Iterator[str]:
-        """The names of what lies in directories; the last part of one may be `*`."""
+    def list_names(self, directories: Iterable[str]) -> Iterator[str]:
+        """The names of everything in the directories; the last part of a directory may be `*`."""
 
     def is_file(self, name: str) -> bool:
-        """Whether something listed can be removed as a file."""
+        """Whether something that was listed can be removed as a file."""
 
     def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
-        """Have the place to oneself; `on_wait` is told once who has it, if another process does.
+        """Lock the store for this process.
 
-        The context is whether it was taken here, False within a process that has it already.
+        Parameters
+        ----------
+        on_wait : callable
+            Called once with a description of the lock's holder, if that is another process.
+
+        Returns
+        -------
+        context manager
+            Its value is False if this process held the lock already, and True otherwise.
         """
 
     def lock_holder(self) -> str | None:
-        """Which process has the place to itself, None if none has."""
+        """A description of the process that holds the lock, None if no process does."""

@@ -1,4 +1,4 @@
-"""What is asked of a local file system: durable writes, plain files only, and a lock that dies with its process."""
+"""Local files: durable writes, reading of regular files only, and a lock that ends with its process."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import Any, BinaryIO
 
 TEMPORARY = ".tmp"
 
-Writer = Callable[[BinaryIO], None]
+Writer = Callable[[BinaryIO], object]
 
-# Locks held by this process: a run takes that of its storage once, in whatever depth it is asked for.
-_held: set[tuple[int, Path]] = set()
+# The locks of this process, as pairs of process id and path: a forked process holds none of its parent's.
+_locked: set[tuple[int, Path]] = set()
 
 
 def write(path: Path, writer: Writer) -> None:
-    """Write a file under a temporary name beside it, to the disk, and rename it when complete."""
+    """Write a file under a temporary name beside its place, flush it to disk, and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}"
     try:
@@ -38,13 +38,8 @@ def write(path: Path, writer: Writer) -> None:
         raise
 
 
-def write_bytes(file: BinaryIO, data: bytes) -> None:
-    """The writer of bytes at hand."""
-    file.write(data)
-
-
 def move(source: Path, target: Path) -> None:
-    """Rename a file, in one step over an existing one; a directory in the way is removed first."""
+    """Rename a file in one step; it replaces an existing file, and a directory is removed first."""
     try:
         source.replace(target)
     except IsADirectoryError:
@@ -53,7 +48,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def flush_directory(directory: Path) -> None:
-    """Bring the names in a directory to the disk."""
+    """Flush the names of the files in a directory to disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -61,16 +56,16 @@ def flush_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def open_plain(path: Path) -> BinaryIO:
-    """Open a file to read, and nothing else: no link is followed, no pipe waited for.
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; never follow a link or wait for a pipe.
 
     Raises
     ------
     OSError
-        If there is none, or it is a link, a directory, or another special file.
+        If the file does not exist, or is a link, a directory or another special file.
     """
     try:
-        file = open(path, "rb", opener=_open_plain)  # noqa: SIM115  # Path.open takes no opener
+        file = open(path, "rb", opener=_open_without_following)  # noqa: SIM115  # Path.open takes no opener
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "it is a link", str(path)) from error
@@ -81,73 +76,73 @@ def open_plain(path: Path) -> BinaryIO:
     return file
 
 
-def _open_plain(path: str, flags: int) -> int:
+def _open_without_following(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 @contextlib.contextmanager
 def lock(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
-    """Hold a lock file; the kernel releases it when the process ends, however it ends.
+    """Lock a file for this process; the kernel releases the lock when the process ends, for whatever reason.
 
     Parameters
     ----------
     path : Path
-        Made where missing, never removed.
+        Created if missing, and never removed.
     on_wait : callable
-        Told once who holds it, if another process does.
+        Called once with a description of the lock's holder, if that is another process.
 
     Yields
     ------
     bool
-        Whether it was taken here; False within a process that holds it already.
+        False if this process held the lock already, and True otherwise.
     """
-    key = (os.getpid(), path)
     if holds_lock(path):
         yield False
         return
+    key = (os.getpid(), path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            on_wait(_holder(descriptor))
+            on_wait(_describe_holder(descriptor))
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        _held.add(key)
-        _sign(descriptor, json.dumps({"process": os.getpid(), "since": time.time()}))
+        _locked.add(key)
+        _replace_content(descriptor, json.dumps({"process": os.getpid(), "since": time.time()}))
         yield True
     finally:
-        if key in _held:
-            _held.remove(key)
-            _sign(descriptor, "")
+        if key in _locked:
+            _locked.remove(key)
+            _replace_content(descriptor, "")
         os.close(descriptor)
 
 
 def holds_lock(path: Path) -> bool:
-    """Whether this process holds a lock file."""
-    return (os.getpid(), path) in _held
+    """Whether this process holds the lock of a file."""
+    return (os.getpid(), path) in _locked
 
 
 def lock_holder(path: Path) -> str | None:
-    """Who holds a lock file, None if nobody does."""
+    """A description of the process that holds the lock of a file, None if no process does."""
     if not path.exists():
         return None
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _holder(file.fileno())
+            return _describe_holder(file.fileno())
     return None
 
 
-def _sign(descriptor: int, signature: str) -> None:
-    """Say in a lock file who holds it, for whoever waits; on a full disk it goes unsaid."""
+def _replace_content(descriptor: int, text: str) -> None:
+    """Write the holder's process into a lock file; on a full disk the file stays empty, and the lock is held anyway."""
     with contextlib.suppress(OSError):
         os.truncate(descriptor, 0)
-        os.pwrite(descriptor, signature.encode(), 0)
+        os.pwrite(descriptor, text.encode(), 0)
 
 
-def _holder(descriptor: int) -> str:
-    """The process that wrote into a lock file, and since when; it may be about to write."""
+def _describe_holder(descriptor: int) -> str:
+    """The process that the lock file names, and since when; the holder may not have written its name yet."""
     try:
         holder: dict[str, Any] = json.loads(os.pread(descriptor, 200, 0))
         since = time.strftime("%H:%M:%S", time.localtime(holder["since"]))

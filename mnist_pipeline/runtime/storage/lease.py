@@ -1,9 +1,10 @@
-"""One process at a time at an object store: a lease that runs out unless it is renewed.
+"""The lock of an object store: a lease that expires unless its holder renews it.
 
-The object `.lock` says who holds the lease. It is put only under the condition that it is what its writer saw, so of
-two that want it one succeeds. Its age is the store's: the difference between two times that the store tells in one
-answer, so that clocks need not agree. The holder renews it from a thread. One that could not, for longer than the lease
-lasts, has lost it to the next who asks; well before that, by longer than a request takes, it writes nothing any more.
+The object `.lock` names the holder. A process writes it only on the condition that it has not changed since the process
+read it, so only one of two competitors succeeds. Its age is computed from two times in the same answer of the store, so
+the clocks of the machines need not agree. A thread of the holder renews the lease. A holder that can't renew it for
+longer than the lease lasts loses it to the next process that asks. The holder stops writing well before that: the time
+that is left is longer than a request takes.
 """
 
 from __future__ import annotations
@@ -20,62 +21,62 @@ from typing import Any
 
 from mnist_pipeline.runtime.storage.contents import UnavailableError
 from mnist_pipeline.runtime.storage.file_store import LOCK_NAME
-from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, Found, ObjectStore
+from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, ObjectStore, SmallObject
 
-SECONDS = 90.0  # that a lease lasts
-RENEWALS = 6  # within that time
-SAFETY = 0.5  # of it, at the end, in which nothing is written any more
-WAIT_SECONDS = 1.0  # between two looks at who holds it
+SECONDS = 90.0  # how long a lease lasts
+RENEWALS = 6  # per lease
+SAFETY = 0.5  # the last share of a lease, in which nothing is written any more
+WAIT_SECONDS = 1.0  # between two attempts to acquire a lease
 
-# Held by this process: a run takes that of its storage once, in whatever depth it is asked for.
-_held: dict[tuple[int, str], Lease] = {}
+# The leases of this process, by process id and address.
+_leases: dict[tuple[int, str], Lease] = {}
 
 
 @contextlib.contextmanager
 def lock(objects: ObjectStore, on_wait: Callable[[str], object]) -> Iterator[bool]:
-    """Hold the lease; yields whether it was taken here, False within a process that holds it already.
+    """Hold the lease; yields False if this process held it already, and True otherwise.
 
     Parameters
     ----------
     objects : ObjectStore
     on_wait : callable
-        Told once who holds it, if another process does.
+        Called once with a description of the holder, if that is another process.
     """
     key = (os.getpid(), objects.address)
-    if key in _held:
+    if key in _leases:
         yield False
         return
     lease = Lease(objects)
     lease.acquire(on_wait)
-    _held[key] = lease
+    _leases[key] = lease
     try:
         yield True
     finally:
-        del _held[key]
+        del _leases[key]
         lease.release()
 
 
-def require(address: str) -> None:
-    """Write no more at an address once the lease of it, or of what it lies in, is lost, where this process held it.
+def require_not_lost(address: str) -> None:
+    """Refuse to write at an address if this process has lost the lease of it, or of a prefix that contains it.
 
     Raises
     ------
     UnavailableError
-        If it is.
+        If the lease is lost. A process that never had one, such as a worker, may write.
     """
-    for (process, leased), lease in _held.items():
+    for (process, leased), lease in _leases.items():
         if process == os.getpid() and f"{address}/".startswith(f"{leased}/"):
             lease.require_held()
 
 
 def lock_holder(objects: ObjectStore) -> str | None:
-    """Who holds the lease, None if nobody does."""
+    """A description of the process that holds the lease, None if no process does."""
     found = objects.get(LOCK_NAME)
-    return None if found is None or _is_free(found) else _holder(found)
+    return None if found is None or _is_free(found) else _describe_holder(found)
 
 
 class Lease:
-    """The lease of a storage, for one process.
+    """The lease of an object store, for one process.
 
     Parameters
     ----------
@@ -87,88 +88,93 @@ class Lease:
         self._token = uuid.uuid4().hex
         self._since = time.time()
         self._seconds = SECONDS
-        self._renewal = 0
+        self._num_renewals = 0
         self._tag = ABSENT
-        self._until = 0.0
-        self._taken_by: str | None = None
-        self._ended = threading.Event()
+        self._write_until = 0.0
+        self._new_holder: str | None = None
+        self._released = threading.Event()
         self._thread = threading.Thread(target=self._renew, daemon=True)
 
     def acquire(self, on_wait: Callable[[str], object]) -> None:
-        """Wait until nobody holds it, and hold it from then on."""
-        told = False
+        """Wait until the lease is free, take it, and keep it."""
+        waiting = False
         while True:
             found = self._objects.get(LOCK_NAME)
             if found is None or _is_free(found) or self._is_own(found):
-                with contextlib.suppress(ConflictError):  # another one was quicker
-                    self._sign(ABSENT if found is None else found.tag)
+                with contextlib.suppress(ConflictError):  # another process was faster
+                    self._write(ABSENT if found is None else found.tag)
                     break
-            elif not told:
-                on_wait(_holder(found))
-                told = True
-            time.sleep(WAIT_SECONDS if told else 0)
+            elif not waiting:
+                on_wait(_describe_holder(found))
+                waiting = True
+            time.sleep(WAIT_SECONDS if waiting else 0)
         self._thread.start()
 
     def require_held(self) -> None:
-        """Require it to be held still, for longer than a request takes."""
-        if self._taken_by is not None:
-            reason = f"it was taken over by {self._taken_by}"
-        elif _clock() > self._until:
-            reason = f"for {self._seconds * (1 - SAFETY):.0f} seconds it could not be renewed"
+        """Refuse to go on if the lease is lost, or could be lost before a request ends.
+
+        Raises
+        ------
+        UnavailableError
+        """
+        if self._new_holder is not None:
+            reason = f"{self._new_holder} has taken the lock"
+        elif _clock() > self._write_until:
+            reason = f"it could not be renewed for {self._seconds * (1 - SAFETY):.0f} seconds"
         else:
             return
         raise UnavailableError(
-            f"this run has lost its turn at {self._objects.address}: {reason}; what was stored stays, "
-            "mnist-pipeline run --changed goes on from there"
+            f"this run has lost the lock of {self._objects.address}: {reason}; results that were stored stay, "
+            "continue with mnist-pipeline run --changed"
         )
 
     def release(self) -> None:
-        """Hold it no more; where the store does not hear of it, it runs out by itself."""
-        self._ended.set()
+        """Free the lease; if the store can't be reached, it expires by itself."""
+        self._released.set()
         self._thread.join()
-        if self._taken_by is None:
+        if self._new_holder is None:
             with contextlib.suppress(ConflictError, UnavailableError):
                 self._objects.put(LOCK_NAME, b"", condition=self._tag)
 
     def _renew(self) -> None:
-        while not self._ended.wait(self._seconds / RENEWALS):
+        while not self._released.wait(self._seconds / RENEWALS):
             try:
-                self._sign(self._tag)
+                self._write(self._tag)
             except ConflictError:
                 with contextlib.suppress(UnavailableError):
                     found = self._objects.get(LOCK_NAME)
                     if found is None or not self._is_own(found):
-                        self._taken_by = _holder(found) if found else "nobody that is known: its object was deleted"
+                        self._new_holder = _describe_holder(found) if found else "an unknown process"
                         return
-                    self._tag = found.tag  # our own, put by a request whose answer was lost
+                    self._tag = found.tag  # written by a renewal of ours whose answer was lost
             except UnavailableError:
-                pass  # tried again until the time runs out
+                pass  # try again until the time is up
 
-    def _sign(self, condition: str) -> None:
-        """Put it, with a content like none before, so that its tag tells that it was renewed."""
-        self._renewal += 1
+    def _write(self, condition: str) -> None:
+        """Write the lease; its content differs each time, so its tag changes with each renewal."""
+        self._num_renewals += 1
         document = {
             "holder": f"process {os.getpid()} on {socket.gethostname()}",
             "since": self._since,
             "seconds": self._seconds,
             "token": self._token,
-            "renewal": self._renewal,
+            "renewal": self._num_renewals,
         }
-        begun = _clock()
+        sent = _clock()
         self._tag = self._objects.put(LOCK_NAME, json.dumps(document).encode(), condition=condition)
-        self._until = begun + self._seconds * (1 - SAFETY)
+        self._write_until = sent + self._seconds * (1 - SAFETY)
 
-    def _is_own(self, found: Found) -> bool:
-        return _document(found).get("token") == self._token
-
-
-def _is_free(found: Found) -> bool:
-    """Whether a lease was released, or has run out."""
-    return not found.data or found.age > float(_document(found).get("seconds", SECONDS))
+    def _is_own(self, found: SmallObject) -> bool:
+        return _parse(found).get("token") == self._token
 
 
-def _holder(found: Found) -> str:
-    document = _document(found)
+def _is_free(found: SmallObject) -> bool:
+    """Whether a lease was released or has expired."""
+    return not found.data or found.age > float(_parse(found).get("seconds", SECONDS))
+
+
+def _describe_holder(found: SmallObject) -> str:
+    document = _parse(found)
     try:
         since = time.strftime("%H:%M:%S", time.localtime(document["since"]))
         return f"{document['holder']}, since {since}"
@@ -176,8 +182,8 @@ def _holder(found: Found) -> str:
         return "another process"
 
 
-def _document(found: Found) -> dict[str, Any]:
-    """What stands in a lease; nothing if it can't be read."""
+def _parse(found: SmallObject) -> dict[str, Any]:
+    """The content of a lease; empty if it is not valid."""
     with contextlib.suppress(ValueError):
         document = json.loads(found.data)
         if isinstance(document, dict) and isinstance(document.get("seconds"), int | float):
@@ -186,5 +192,5 @@ def _document(found: Found) -> dict[str, Any]:
 
 
 def _clock() -> float:
-    """Seconds that go on while the machine sleeps."""
+    """Seconds on a clock that goes on while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

@@ -1,4 +1,4 @@
-"""From the address of a storage to the place behind it."""
+"""From the root of a storage, a directory or an `s3://` address, to its file store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mnist_pipeline.runtime.storage.file_store import FileStore
 
 
 def file_store(root: str) -> FileStore:
-    """The place that a directory or an address names."""
+    """The file store at a directory or an address."""
     if root.startswith(SCHEME):
         from mnist_pipeline.runtime.storage.bucket import Bucket
 

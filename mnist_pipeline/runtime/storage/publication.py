@@ -1,27 +1,28 @@
-"""The files of an asset published as one, each with its checksum, so that what is read is whole and what it should be.
+"""Publish all files of an asset at once, each with its checksum, so that readers see a complete and unchanged value.
 
-Beside the files lies one manifest an asset, `manifests/KEY.json`: the data version, and size and SHA-256 of each
-file (the value, its figures). It alone says what the stored value is:
+Each asset has one manifest, `manifests/KEY.json`. It records the data version, and the size and SHA-256 of each file
+(the value and its figures). The manifest alone decides what the stored value is. Publishing takes three steps:
 
-1. each new file is written beside its place under a name of its own, to the disk (`.NAME.CHECKSUM.staged`);
-2. the new manifest replaces the old one, in one rename: the commit;
-3. each staged file is renamed to its place; what the asset had before and has no more is removed.
+1. Write each new file beside its final place under a temporary name, `.NAME.CHECKSUM.staged`, and flush it to disk.
+2. Replace the old manifest by the new one with a single rename. This is the commit.
+3. Rename each staged file to its final name, and remove the files that only the old value had.
 
-A process killed before the commit leaves the whole old value: no file of it was touched. Killed after it, the whole
-new one: a reader takes each file from its place, or from beside it, whichever has the checksum in the manifest. In
-neither case is anything damaged, and the next run puts in place what is staged, and removes what was never committed.
-A file that has another checksum in both places is damaged, and is not read. DamageError to a manifest shows too: it
-holds its own checksum, and the key of its asset.
+A process that is killed before the commit leaves the complete old value: none of its files was touched. A process that
+is killed after the commit leaves the complete new value: a reader looks for each file under its final and its staged
+name, and takes the one with the checksum in the manifest. Nothing is damaged in either case. The next run renames the
+staged files that belong to a manifest, and removes those that were never committed. A file is damaged, and is not read,
+if neither name has the right checksum. Damage to a manifest is detected as well: it contains its own checksum and the
+key of its asset.
 
-A bucket has no rename: there one request puts a whole object, the manifest's is the commit, and a staged file gets its
-place by a copy (see `places`).
+A bucket has no rename. One PUT request writes a whole object there, so the PUT of the manifest is the commit; a staged
+object is moved by a copy and a delete.
 
-Dagster records the data version of an asset after it is stored. A process killed in between leaves a manifest with
-another data version than Dagster's: the value is whole, yet nobody says what it was made from. It counts as out of
-sync, and no step reads it, until the asset is materialized again.
+Dagster records the data version of an asset after the asset is stored. A process that is killed in between leaves a
+manifest whose data version Dagster does not know. The value is complete, but nothing records what it was computed from.
+It counts as out of sync, and no step reads it until the asset is materialized again.
 
-A checksum is computed once before writing, and once a process while reading: as long as a file that the process has
-written or verified has the same inode, size and time of change, it isn't read to be verified.
+A checksum is computed once before writing, and once per process while reading: a file that this process has written or
+verified is not read again as long as its inode, size and modification time stay the same.
 """
 
 from __future__ import annotations
@@ -33,26 +34,24 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from mnist_pipeline.runtime.storage import files
 from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry, UnavailableError
 from mnist_pipeline.runtime.storage.file_store import MANIFESTS, FileStore
 
-if TYPE_CHECKING:
-    from upath import UPath
-
 STAGED = ".staged"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-LISTED = ("assets", "report", "figures/*")
+# Where the files of assets are: one file per value, the files of a report, and the figures of an asset.
+ASSETS, REPORT, FIGURES = "assets", "report", "figures"
+DIRECTORIES = (ASSETS, REPORT, f"{FIGURES}/*")
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is stored of an asset: the data version of its value (None without one), and its files by path."""
+    """What is stored of an asset: the data version of its value (None if there is no value), and its files by name."""
 
     asset: str
     data_version: str | None
@@ -60,67 +59,61 @@ class Manifest:
 
 
 class PublishedFiles:
-    """Published files in one place.
+    """The published files of all assets in one file store.
 
     Parameters
     ----------
-    place : FileStore
+    store : FileStore
     """
 
     def __init__(self, store: FileStore) -> None:
         self.store = store
 
-    @property
-    def root(self) -> Path | UPath:
-        """Where the files lie."""
-        return self.store.root
-
     def publish(self, key: str, data_version: str | None, contents: Mapping[str, Content]) -> None:
-        """Replace all that is stored of an asset, at once; a failure leaves what was."""
+        """Replace everything that is stored of an asset at once; a failure leaves the old value."""
         manifest = Manifest(key, data_version, {name: content.entry for name, content in contents.items()})
         self._commit(manifest, contents)
 
     def add_file(self, key: str, name: str, content: Content) -> None:
-        """Add or replace one file of an asset."""
-        before = self.manifest(key) or Manifest(key, None, {})
-        self._commit(Manifest(key, before.data_version, {**before.files, name: content.entry}), {name: content})
+        """Add one file to an asset, or replace it."""
+        old = self.manifest(key) or Manifest(key, None, {})
+        self._commit(Manifest(key, old.data_version, {**old.files, name: content.entry}), {name: content})
 
     def _commit(self, manifest: Manifest, contents: Mapping[str, Content]) -> None:
-        before = self._manifest_or_none(manifest.asset)
+        old = self._readable_manifest(manifest.asset)
         staged = {_staged_name(name, content.entry): content for name, content in contents.items()}
         committing = False
         try:
             for name, content in staged.items():
                 self.store.write(name, content)
-            text = encode(manifest)
             committing = True
-            self.store.write(_manifest_name(manifest.asset), Content.of(lambda file: files.write_bytes(file, text)))
+            self.store.write(_manifest_name(manifest.asset), Content.of_bytes(encode(manifest)))
         except BaseException as error:
-            # A commit whose answer is lost may have been carried out, or be carried out yet.
+            # If the answer to a commit is lost, the store may have carried it out, or may still do so.
             if not (committing and isinstance(error, UnavailableError)):
                 self._discard_staged(contents, manifest.asset)
             raise
         self.store.flush(MANIFESTS)
         self._move_into_place(manifest, staged)
-        for name in before.files.keys() - manifest.files.keys() if before else ():
-            with contextlib.suppress(OSError):  # a directory in its place: it is not ours to remove
+        for name in old.files.keys() - manifest.files.keys() if old else ():
+            with contextlib.suppress(OSError):  # a directory has this name: no writer of ours created it
                 self.store.remove(name)
 
     def _discard_staged(self, contents: Mapping[str, Content], key: str) -> None:
-        """Remove what was staged for a publication that failed, except what the valid manifest names too."""
-        with contextlib.suppress(UnavailableError):  # what is left is removed by the next run
-            valid = self._manifest_or_none(key)
+        """Remove the staged files of a failed publication, except those that the valid manifest names."""
+        with contextlib.suppress(UnavailableError):  # the next run removes what is left
+            valid = self._readable_manifest(key)
             for name, content in contents.items():
                 if valid is None or valid.files.get(name) != content.entry:
                     self.store.remove(_staged_name(name, content.entry))
 
     def manifest(self, key: str) -> Manifest | None:
-        """What is stored of an asset, None if nothing is.
+        """The manifest of an asset, None if nothing is stored of it.
 
         Raises
         ------
         DamageError
-            If its manifest can't be read.
+            If the manifest can't be read.
         """
         name = _manifest_name(key)
         try:
@@ -129,33 +122,33 @@ class PublishedFiles:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamageError(
-                f"its record {self.root / name} can't be read ({getattr(error, 'strerror', None) or error})"
+                f"its record {self.store.path(name)} can't be read ({getattr(error, 'strerror', None) or error})"
             ) from error
 
     def read_consistently(self, key: str, action: Callable[[Manifest], T]) -> T | None:
-        """What `action` makes of the manifest of an asset and its files; None if nothing is stored.
+        """Call `action` with the manifest of an asset to read files of it; None if nothing is stored.
 
-        It is done again where a writer has replaced the manifest, or the files, in between.
+        If a writer replaces the manifest or the files in the meantime, `action` is called again.
 
         Raises
         ------
         DamageError
-            If a manifest or a file is damaged, and no writer is the reason.
+            If the manifest or a file is damaged, and no writer is the reason.
         """
-        before: Manifest | None = None
+        previous: Manifest | None = None
         manifest = self.manifest(key)
         while manifest is not None:
             try:
                 return action(manifest)
             except DamageError:
-                after = self.manifest(key)
-                if before == manifest == after:  # it was tried twice, and is valid still
+                current = self.manifest(key)
+                if previous == manifest == current:  # it failed twice with the same manifest
                     raise
-                before, manifest = manifest, after
+                previous, manifest = manifest, current
         return None
 
     def open(self, manifest: Manifest, name: str) -> BinaryIO:
-        """Open a file, verified, from its place or from beside it.
+        """Open a verified file under its final or its staged name.
 
         Raises
         ------
@@ -165,62 +158,65 @@ class PublishedFiles:
         return _try_both_names(self.store.open, manifest, name)
 
     def verify(self, manifest: Manifest, *, thorough: bool = True) -> None:
-        """Verify every file; `thorough`, by its content alone, else by what the place vouches for.
+        """Verify every file; if not `thorough`, trust checksums that the store itself keeps.
 
         Raises
         ------
         DamageError
-            If one is damaged.
+            If a file is damaged.
         """
         for name in manifest.files:
             _try_both_names(functools.partial(self.store.verify, thorough=thorough), manifest, name)
 
     def recover(self) -> None:
-        """Finish what a killed process had committed, and remove what it had not; for the holder of the lock."""
-        leftovers = self.unfinished_files()
-        for key in self.keys() if leftovers else ():
-            if manifest := self._manifest_or_none(key):
-                self._move_into_place(manifest, leftovers)
-        for name in self.unfinished_files() if leftovers else ():
+        """Complete the publications that a killed process had committed, and remove the others' staged files.
+
+        Only the holder of the lock may call this.
+        """
+        unfinished = self.unfinished_files()
+        for key in self.keys() if unfinished else ():
+            if manifest := self._readable_manifest(key):
+                self._move_into_place(manifest, unfinished)
+        for name in self.unfinished_files() if unfinished else ():
             self.store.remove(name)
 
     def keys(self) -> list[str]:
-        """The assets of which something is stored."""
-        names = (name.removeprefix(f"{MANIFESTS}/") for name in self.store.listed((MANIFESTS,)))
+        """The keys of the assets that have a manifest."""
+        names = (name.removeprefix(f"{MANIFESTS}/") for name in self.store.list_names((MANIFESTS,)))
         stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
         return sorted(stem for stem in stems if NAME.fullmatch(stem))
 
     def unfinished_files(self) -> list[str]:
-        """Names of files that a killed process, or one that is writing, has not finished."""
+        """Names of the temporary files of killed processes, and of processes that are writing now."""
         return sorted(
             name
-            for name in self.store.listed((MANIFESTS, *LISTED))
-            if _is_unfinished(name) and self.store.is_file(name)
+            for name in self.store.list_names((MANIFESTS, *DIRECTORIES))
+            if is_unfinished(name) and self.store.is_file(name)
         )
 
     def unknown_files(self) -> list[str]:
-        """Names of what lies where values lie and no manifest names; it is never read."""
+        """Names of everything in the directories of assets that no manifest names; it is never read."""
         known = set(self.unfinished_files())
         for key in self.keys():
-            if manifest := self._manifest_or_none(key):
+            if manifest := self._readable_manifest(key):
                 known |= manifest.files.keys()
-        return sorted(name for name in self.store.listed(LISTED) if name not in known)
+        return sorted(name for name in self.store.list_names(DIRECTORIES) if name not in known)
 
     def _move_into_place(self, manifest: Manifest, staged: Collection[str]) -> None:
-        """Put in place what is staged."""
+        """Rename the staged files of a manifest to their final names."""
         for name, entry in manifest.files.items():
             if _staged_name(name, entry) in staged:
                 self.store.move(_staged_name(name, entry), name)
 
-    def _manifest_or_none(self, key: str) -> Manifest | None:
-        """The manifest of an asset where there is one that can be read."""
+    def _readable_manifest(self, key: str) -> Manifest | None:
+        """The manifest of an asset, None if it is missing or damaged."""
         with contextlib.suppress(DamageError):
             return self.manifest(key)
         return None
 
 
 def _try_both_names(action: Callable[[str, Entry], T], manifest: Manifest, name: str) -> T:
-    """What an action makes of a file in its place, or else of the one beside it; if of neither, the first reason."""
+    """Call `action` with the final name of a file, then with its staged name; if both fail, raise the first error."""
     entry = manifest.files[name]
     try:
         return action(name, entry)
@@ -240,13 +236,14 @@ def _staged_name(name: str, entry: Entry) -> str:
     return f"{directory}/.{file}.{entry.sha256[:16]}{STAGED}"
 
 
-def _is_unfinished(name: str) -> bool:
+def is_unfinished(name: str) -> bool:
+    """Whether a file has a temporary name."""
     file = name.rpartition("/")[2]
     return file.startswith(".") and file.endswith((files.TEMPORARY, STAGED))
 
 
 def encode(manifest: Manifest) -> bytes:
-    """A manifest as it lies in its file, with its own checksum."""
+    """The content of a manifest's file, with its own checksum."""
     document = {
         "asset": manifest.asset,
         "data_version": manifest.data_version,
@@ -262,19 +259,19 @@ def _decode(key: str, text: bytes) -> Manifest:
     entries = {name: Entry(entry["bytes"], entry["sha256"]) for name, entry in document["files"].items()}
     manifest = Manifest(document["asset"], document["data_version"], entries)
     if encode(manifest) != text:
-        raise ValueError("its checksum is another")
+        raise ValueError("its checksum does not match")
     if manifest.asset != key:
-        raise ValueError(f"it is that of {manifest.asset}")
+        raise ValueError(f"it is the record of {manifest.asset}")
     for name in manifest.files:
         if not _belongs(name, key):
-            raise ValueError(f"it names {name!r}, which is no file of {key}")
+            raise ValueError(f"it names {name!r}, which is not a file of {key}")
     return manifest
 
 
 def _belongs(name: str, key: str) -> bool:
-    """Whether a path is one at which a file of an asset may lie."""
+    """Whether a file of an asset may have this name."""
     directory, _, file = name.rpartition("/")
     stem, _, suffix = file.partition(".")
     if not (NAME.fullmatch(stem) and NAME.fullmatch(suffix)):
         return False
-    return directory in ("report", f"figures/{key}") or (directory == "assets" and stem == key)
+    return directory in (REPORT, f"{FIGURES}/{key}") or (directory == ASSETS and stem == key)

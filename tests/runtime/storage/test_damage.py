@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import pickletools
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,8 +154,9 @@ def test_a_name_that_leaves_its_directory_is_refused(name: str, copy: Path) -> N
         lambda: stored.read_figure("covariance", name),
         lambda: stored.write_figure("covariance", name, b""),
     ):
-        with pytest.raises(StorageError, match="names nothing that is stored"):
+        with pytest.raises(StorageError) as caught:
             attempt()
+        assert repr(name) in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["../outside.npy", "assets/../../outside.npy", "/etc/passwd", "assets/data_mean.npy"])
@@ -163,7 +165,7 @@ def test_a_record_that_names_a_file_of_elsewhere_is_refused(name: str, tmp_path:
     stored.write("covariance", np.zeros(3))
     record = Manifest("covariance", "0" * 64, {name: Entry(3, "0" * 64)})
     (tmp_path / "storage" / "manifests" / "covariance.json").write_bytes(publication.encode(record))
-    with pytest.raises(StorageError, match=r"covariance is damaged: .* which is no file of covariance"):
+    with pytest.raises(StorageError, match=re.escape(repr(name))):
         stored.read("covariance")
 
 
@@ -262,7 +264,7 @@ def test_a_value_that_was_stored_and_not_recorded_is_not_computed_with(own_copy:
     assert "digit_images           not recorded: " in result.output
     result = CliRunner().invoke(cli.main, ["run", "--select", "key:harris_corners"])
     assert result.exit_code == 1
-    assert "harris_corners failed: digit_images was stored by a run that ended before it was recorded" in result.output
+    assert re.search("harris_corners failed: digit_images .*mnist-pipeline run --changed", result.output)
     result = CliRunner().invoke(cli.main, ["run", "--changed"])
     assert result.exit_code == 0, result.output
     assert "digit_images" in _materialized(result)
@@ -277,4 +279,8 @@ def _manifests(storage: Path) -> dict[str, Manifest | None]:
 
 def _materialized(result: Result) -> set[str]:
     rows = (line.split() for line in result.output.splitlines())
-    return {row[0] for row in rows if len(row) > 2 and row[2] == "s" and row[1].replace(".", "").isdigit()}
+    return {
+        row[0]
+        for row in rows
+        if len(row) > 2 and row[2] == "s" and row[0] != "Time:" and row[1].replace(".", "").isdigit()
+    }
