@@ -13,7 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from mnist_pipeline.data.datasets import DigitSet, load_digits
 
-pytest_plugins = ["support.graph_fixtures", "support.servers"]
+pytest_plugins = ["support.graph_fixtures", "support.servers", "support.attacks"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -18,9 +18,9 @@ from mnist_pipeline.cli.preparation import prepare
 from mnist_pipeline.runtime import passwords, settings
 from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.executors.requirements import require
-from mnist_pipeline.runtime.ui.addresses import DRAW, LOCALHOST, AddressError, Served
+from mnist_pipeline.runtime.ui.addresses import DRAW, LOCALHOST, Address, AddressError
 
-STOP_SECONDS = 10  # what servers get to end by themselves
+STOP_SECONDS = 10  # for the servers to stop by themselves
 
 
 @click.command()
@@ -31,28 +31,29 @@ STOP_SECONDS = 10  # what servers get to end by themselves
     "allowed_hosts",
     multiple=True,
     metavar="NAME[:PORT]",
-    help="A further name under which it is reached; may be repeated.",
+    help="Another host name of the UI; may be repeated.",
 )
-@click.option("--read-only", is_flag=True, help="Refuse whatever changes something, and run no daemon.")
+@click.option("--read-only", is_flag=True, help="Refuse all changes, and run no daemon.")
 def ui(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) -> None:
     """Serve the Dagster UI, with the daemon that schedules and sensors need.
 
-    It listens on 127.0.0.1. On another address it asks for a password, whose hash is in MNIST_PIPELINE_PASSWORD_HASH
-    (see hash-password); there is no TLS, so put a TLS terminator in front or go through an ssh tunnel.
+    It listens on 127.0.0.1. Another address needs a password, whose hash is in MNIST_PIPELINE_PASSWORD_HASH (see
+    hash-password). There is no TLS: use a TLS terminator or an ssh tunnel.
     """
     with fail_on(AddressError):
-        served = Served(host, port, allowed_hosts, read_only)
+        address = Address(host, port, allowed_hosts)
     configured = prepare()
     with fail_on(ExecutorError):
         require(configured)
-    if not served.loopback and not configured.password_hash:
+    if not address.is_loopback and not configured.password_hash:
         fail(
-            f"--host {host}: whoever reaches that address could run the pipeline; set a password first: "
+            f"--host {host}: anyone who can reach this address could run the pipeline; set a password first: "
             'export MNIST_PIPELINE_PASSWORD_HASH="$(mnist-pipeline hash-password)"'
         )
-    _require_free(served)
-    click.echo(f"Dagster UI: {served.url}\nDraw a digit: {served.url}{DRAW}")
-    raise SystemExit(_serve([sys.executable, "-m", "mnist_pipeline.runtime.ui.server", json.dumps(asdict(served))]))
+    _require_free(address)
+    click.echo(f"Dagster UI: {address.url}\nDraw a digit: {address.url}{DRAW}")
+    arguments = json.dumps({**asdict(address), "read_only": read_only})
+    raise SystemExit(_serve([sys.executable, "-m", "mnist_pipeline.cli.server", arguments]))
 
 
 @click.command()
@@ -63,19 +64,19 @@ def hash_password() -> None:
         click.echo(passwords.hash_password(password))
 
 
-def _require_free(served: Served) -> None:
-    family = socket.AF_INET6 if ":" in served.host else socket.AF_INET
+def _require_free(address: Address) -> None:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((served.host, served.port))
+            probe.bind((address.host, address.port))
         except OSError as error:
-            where = f"port {served.port}" if served.loopback else f"{served.host}, port {served.port},"
-            fail(f"{where} can't be listened on ({error.strerror}); choose another with --port")
+            where = f"port {address.port}" if address.is_loopback else f"{address.host}, port {address.port}"
+            fail(f"cannot listen on {where} ({error.strerror}); choose another port with --port")
 
 
 def _serve(command: list[str]) -> int:
-    """Run servers until they end or this process is told to; leave none of them behind."""
+    """Run servers until they end or a signal arrives; leave no process behind."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     process = subprocess.Popen(command, cwd=settings.PROJECT, start_new_session=True)
     try:

@@ -24,7 +24,7 @@ ON_CLUSTERS = ("ray", "dask")
 MAX_THREADS = 1_024
 # What the libraries read as they are imported: how many threads each may use.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-# Of no use to a worker: the door's password, and where the work of its own is carried out.
+# A worker does not need these: the password of the UI, and the executor of the run.
 NOT_PASSED_ON = ("MNIST_PIPELINE_PASSWORD_HASH", "MNIST_PIPELINE_CLUSTER")
 SCHEME = "s3://"
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -129,7 +129,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     password_hash = environ.get("MNIST_PIPELINE_PASSWORD_HASH") or None
     if password_hash:
         try:
-            passwords.parse(password_hash)
+            passwords.check_hash(password_hash)
         except passwords.PasswordError as error:
             raise SettingsError(f"MNIST_PIPELINE_PASSWORD_HASH: {error}") from error
     loaded = Settings(

@@ -1,6 +1,8 @@
-"""Passwords, kept as hashes."""
+"""Passwords, stored as hashes."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
@@ -14,27 +16,27 @@ def hashed() -> str:
     return passwords.hash_password(PASSWORD)
 
 
-def test_a_hash_knows_its_password_and_no_other(hashed: str) -> None:
+def test_only_the_right_password_is_accepted(hashed: str) -> None:
     assert passwords.verify(PASSWORD, hashed)
     for other in ("", PASSWORD[:-1], f"{PASSWORD} ", PASSWORD.upper(), hashed, "\ud800"):
         assert not passwords.verify(other, hashed)
 
 
-def test_a_password_is_the_same_however_its_letters_are_composed(hashed: str) -> None:
+def test_composed_and_decomposed_letters_are_the_same(hashed: str) -> None:
     assert passwords.verify(PASSWORD.replace("ö", "o\u0308"), hashed)
 
 
-def test_the_same_password_has_another_hash_each_time(hashed: str) -> None:
+def test_hashes_have_a_random_salt(hashed: str) -> None:
     assert passwords.hash_password(PASSWORD) != hashed
 
 
-def test_a_hash_needs_no_quotes_in_a_shell_and_does_not_hold_the_password(hashed: str) -> None:
+def test_a_hash_needs_no_quotes_in_a_shell(hashed: str) -> None:
     assert set(hashed) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_=")
     assert hashed.startswith("scrypt:16384:8:5:")
 
 
-def test_a_short_password_is_refused_with_its_length_and_the_one_needed() -> None:
-    with pytest.raises(passwords.PasswordError, match="has 11 characters; take 12 or more"):
+def test_a_short_password_is_refused() -> None:
+    with pytest.raises(passwords.PasswordError):
         passwords.hash_password("x" * 11)
 
 
@@ -54,7 +56,6 @@ def test_a_short_password_is_refused_with_its_length_and_the_one_needed() -> Non
         lambda hashed: hashed + ":x",
     ],
 )
-def test_what_is_no_hash_is_refused_with_how_to_make_one(damaged: object, hashed: str) -> None:
-    assert callable(damaged)
-    with pytest.raises(passwords.PasswordError, match="mnist-pipeline hash-password"):
-        passwords.parse(damaged(hashed))
+def test_a_malformed_hash_is_refused(damaged: Callable[[str], str], hashed: str) -> None:
+    with pytest.raises(passwords.PasswordError):
+        passwords.check_hash(damaged(hashed))

@@ -666,7 +666,10 @@ def test_a_picture_is_read_by_the_recognizer_in_the_bucket(
     (tmp_path / "digit.png").write_bytes(encoded.getvalue())
     told = CliRunner().invoke(cli.main, ["predict", "--json", str(tmp_path / "digit.png")])
     assert told.exit_code == 0, told.output
-    ((one,), (other,)) = json.loads(told.stdout)[0]["digits"], draw.Reader().read(encoded.getvalue())["digits"]
+    ((one,), (other,)) = (
+        json.loads(told.stdout)[0]["digits"],
+        draw.Reader("recognizer").read(encoded.getvalue())["digits"],
+    )
     assert one["digit"] == other["digit"] == int(small_train.labels[5])
 
 

@@ -1,4 +1,4 @@
-"""Digits drawn by script, and the page to draw on served in this process."""
+"""Digits drawn by script, and the drawing page served in this process."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ import math
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import uvicorn
 from PIL import Image, ImageDraw
-from starlette.applications import Starlette
 
 from mnist_pipeline.runtime import passwords
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.runtime.ui import server as ui
-from mnist_pipeline.runtime.ui.addresses import LOCALHOST, Served
-from mnist_pipeline.runtime.ui.door import Door
-from mnist_pipeline.runtime.ui.login import Login
-from support.served import Answer, exchange
+from mnist_pipeline.runtime.ui.addresses import LOCALHOST, Address
+from support.served import Answer, Client
 
 SHEET = (640, 480)
 PEN = 32
@@ -78,26 +75,12 @@ def uri(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-class Instance(NamedTuple):
-    """The page served behind its door, and the cookie of a session where there is a password."""
-
-    port: int
-    cookie: str = ""
-
-    @property
-    def address(self) -> str:
-        return f"http://{LOCALHOST}:{self.port}"
-
-    def send(self, method: str, target: str, body: bytes = b"", **changes: str | None) -> Answer:
-        headers: dict[str, str | None] = {"Host": f"{LOCALHOST}:{self.port}", "Connection": "close"}
-        headers |= {"Origin": self.address, "Content-Type": "application/json", "Cookie": self.cookie or None}
-        headers |= {"Content-Length": str(len(body)) if body else None}
-        headers |= {name.replace("_", "-"): value for name, value in changes.items()}
-        lines = [(name, value) for name, value in headers.items() if value is not None]
-        return exchange(self.port, f"{method} {target} HTTP/1.1", lines, body)
+class DrawingClient(Client):
+    """A client of the drawing page."""
 
     def read(self, picture: object, **changes: str | None) -> Answer:
-        return self.send("POST", draw.READ, json.dumps({"picture": picture}).encode(), **changes)
+        headers = {name.replace("_", "-"): value for name, value in changes.items()}
+        return self.send("POST", draw.READ, headers, json.dumps({"picture": picture}).encode())
 
     def digits(self, data: bytes) -> list[dict[str, Any]]:
         answer = self.read(uri(data))
@@ -107,17 +90,20 @@ class Instance(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(*, read_only: bool = False, password: str = "") -> Iterator[Instance]:
-    """Serve the page in this process, which reads the storage that the environment names."""
+def serving(*, read_only: bool = False, password: str = "") -> Iterator[DrawingClient]:
+    """Serve the page in this process, over the storage that the environment names."""
     with socket.create_server((LOCALHOST, 0)) as listening:
-        port = listening.getsockname()[1]
-        login = Login(passwords.hash_password(password), port) if password else None
-        app = Door(Starlette(routes=draw.routes()), Served(port=port, read_only=read_only), login, ui.HARMLESS)
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", http="h11"))
+        address = Address(port=listening.getsockname()[1])
+        password_hash = passwords.hash_password(password) if password else None
+        app = ui.application(draw.routes("recognizer"), address, password_hash, read_only, [draw.READ])
+        configuration = ui.configuration(app, address)
+        configuration.log_config = None
+        server = uvicorn.Server(configuration)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            yield Instance(port, f"mnist-pipeline-{port}={login.sessions.open()}" if login else "")
+            client = DrawingClient(address.port)
+            yield client.logged_in(password) if password else client
         finally:
             server.should_exit = True
             thread.join()

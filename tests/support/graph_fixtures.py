@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
-
-ATTACKS = pytest.StashKey[dict[str, int]]()
 
 
 @pytest.fixture(scope="session")
@@ -92,23 +89,3 @@ def environment(data: Path, storage: Path) -> dict[str, str]:
 def _set(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def attacks(pytestconfig: pytest.Config) -> Callable[[], contextlib.AbstractContextManager[None]]:
-    """Counts an attack on the UI; it was refused if nothing in the context fails."""
-    counts = pytestconfig.stash.setdefault(ATTACKS, {"tried": 0, "refused": 0})
-
-    @contextlib.contextmanager
-    def attack() -> Iterator[None]:
-        counts["tried"] += 1
-        yield
-        counts["refused"] += 1
-
-    return attack
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    counts = config.stash.get(ATTACKS, None)
-    if counts:
-        terminalreporter.write_line(f"attacks on the UI: {counts['tried']} tried, {counts['refused']} refused")

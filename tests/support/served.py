@@ -1,8 +1,9 @@
-"""`mnist-pipeline ui` as a process of its own, and raw HTTP to it."""
+"""`mnist-pipeline ui` as a process of its own, and a client that sends raw HTTP to it."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -11,24 +12,95 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from http.client import HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlencode
+
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 from mnist_pipeline.runtime.settings import PROJECT
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
 
+Headers = dict[str, str | list[str] | None]
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+HTML = "text/html,application/xhtml+xml"
 ATTEMPTS = 240
 SECONDS = 0.5
 STOP_SECONDS = 30
 
 
 class Answer(NamedTuple):
-    """What came back over HTTP."""
+    """A response."""
 
     status: int
     headers: HTTPMessage
     body: bytes
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client of a UI on this machine, with the cookie of a session."""
+
+    port: int
+    cookie: str = ""
+
+    @property
+    def host(self) -> str:
+        return f"{LOCALHOST}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.host}"
+
+    def send(
+        self, method: str, target: str, changes: Headers | None = None, body: bytes = b"", version: str = "1.1"
+    ) -> Answer:
+        """Send what a page of the UI would, with some headers changed: None omits a header, a list repeats it."""
+        headers: Headers = {"Host": self.host, "Connection": "close", "Cookie": self.cookie or None}
+        if method not in ("GET", "HEAD"):
+            headers |= {"Origin": self.origin, "Content-Type": JSON}
+        if body:
+            headers["Content-Length"] = str(len(body))
+        lines: list[tuple[str, str]] = []
+        for name, value in (headers | (changes or {})).items():
+            values = value if isinstance(value, list) else [value]
+            lines += [(name, each.replace("PORT", str(self.port))) for each in values if each is not None]
+        return exchange(self.port, f"{method} {target} HTTP/{version}", lines, body)
+
+    def query(self, document: str) -> Answer:
+        """Send a GraphQL document as a page of the UI does."""
+        return self.send("POST", "/graphql", body=json.dumps({"query": document}).encode())
+
+    def enter(self, password: str, next_page: str = "/runs", changes: Headers | None = None) -> Answer:
+        """Fill in the form to log in."""
+        body = urlencode({"password": password, "next": next_page}).encode()
+        return self.send("POST", "/login", {"Content-Type": FORM, "Cookie": None} | (changes or {}), body)
+
+    def logged_in(self, password: str) -> Client:
+        """The same client with a session."""
+        answer = self.enter(password)
+        assert answer.status == 303, answer.body
+        return replace(self, cookie=answer.headers["Set-Cookie"].split(";")[0])
+
+
+@contextlib.contextmanager
+def open_websocket(client: Client) -> Iterator[ClientConnection]:
+    """Open a WebSocket to GraphQL as a page of the UI does."""
+    with connect(
+        f"ws://{client.host}/graphql",
+        origin=Origin(client.origin),
+        additional_headers={"Cookie": client.cookie},
+        subprotocols=[Subprotocol("graphql-ws")],
+        proxy=None,
+    ) as websocket:
+        websocket.send('{"type": "connection_init"}')
+        assert json.loads(websocket.recv(60)) == {"type": "connection_ack"}
+        yield websocket
 
 
 def free_port() -> int:
@@ -62,7 +134,7 @@ def served_ui(data: Path, storage: Path, *options: str, password_hash: str = "")
 
 
 def exchange(port: int, head: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> Answer:
-    """Send a request exactly as it stands, and read the answer to it."""
+    """Send a request exactly as it is, and read the response."""
     lines = [head, *(f"{name}: {value}" for name, value in headers), "", ""]
     with socket.create_connection((LOCALHOST, port), timeout=60) as connection:
         # A server that refuses a long body stops reading it.
@@ -83,7 +155,7 @@ def _wait_until_served(process: subprocess.Popen[bytes], port: int) -> None:
             urllib.request.urlopen(f"http://{LOCALHOST}:{port}/server_info", timeout=1).close()
             return
         except urllib.error.HTTPError:
-            return  # it asks for a password
+            return  # it requires a password
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(SECONDS)

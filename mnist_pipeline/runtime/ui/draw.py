@@ -1,4 +1,4 @@
-"""The page to draw digits on, and what answers it: the stored recognizer, kept in memory."""
+"""The drawing page: people draw digits, and the stored recognizer reads them."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from mnist_pipeline.runtime.ui.addresses import DRAW
-from mnist_pipeline.runtime.ui.door import RefusedError, json_object
 
-# What answers takes long to import, and is not needed before the first question.
+# The recognizer takes long to import, and nothing needs it before the first picture.
 if TYPE_CHECKING:
     import numpy as np
 
     from mnist_pipeline.recognition.recognizer import Reading, Recognizer
 
 READ = f"{DRAW}/read"
-ASSET = "recognizer"
 REPORT_PALETTE = files("mnist_pipeline.report") / "templates" / "palette.css"
-FORMATS = ("PNG", "JPEG", "WEBP")  # what a browser's canvas is written as
+FORMATS = ("PNG", "JPEG", "WEBP")  # in which browsers save a canvas
 MAX_PIXELS = 4_000_000
 MAX_DIGITS = 100
-MAX_AT_ONCE = 2  # pictures; each search for neighbours uses every processor by itself
+MAX_AT_ONCE = 2  # pictures; the search for neighbours of each uses all processors
 MAX_WAITING = 16
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
@@ -43,56 +42,58 @@ POLICY = (
 
 
 class Reader:
-    """Reads pictures with the recognizer that is stored, which it loads once, and again when another is stored."""
+    """Reads pictures with the stored recognizer; loads it once, and again when another one is stored.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    key : str
+        The asset key of the recognizer.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
         self._lock = threading.Lock()
         self._data_version = ""
         self._recognizer: Recognizer | None = None
-        self._turns = asyncio.Semaphore(MAX_AT_ONCE)
-        self._asked = 0
+        self._running = asyncio.Semaphore(MAX_AT_ONCE)
+        self._pending = 0
 
     async def answer(self, request: Request) -> Response:
-        """The digits of the picture in the body of a request, or one line on why there are none."""
+        """Respond with the digits of the posted picture."""
+        data = _posted_picture(request.state.content)
+        if self._pending >= MAX_AT_ONCE + MAX_WAITING:
+            raise HTTPException(503, "Too many pictures are being read; try again", {"Retry-After": "1"})
+        self._pending += 1
         try:
-            data = _posted(await request.body())
-            return JSONResponse(await self._read_in_turn(data), headers={"Cache-Control": "no-store"})
-        except RefusedError as refusal:
-            return refusal.response()
-
-    async def _read_in_turn(self, data: bytes) -> dict[str, Any]:
-        if self._asked >= MAX_AT_ONCE + MAX_WAITING:
-            raise RefusedError(503, "Too many pictures are being read; try again", {"Retry-After": "1"})
-        self._asked += 1
-        try:
-            async with self._turns:
-                return await run_in_threadpool(self.read, data)
+            async with self._running:
+                digits = await run_in_threadpool(self.read, data)
         finally:
-            self._asked -= 1
+            self._pending -= 1
+        return JSONResponse(digits, headers={"Cache-Control": "no-store"})
 
     def read(self, data: bytes) -> dict[str, Any]:
-        """The digits of a picture in reading order, as the page shows them.
+        """The digits of a picture in reading order, with what the page shows of each.
 
         Parameters
         ----------
         data : bytes
-            Of a file in one of `FORMATS`.
+            Content of a file in one of `FORMATS`.
 
         Raises
         ------
-        RefusedError
-            If there is no recognizer, or it can't be read (503), or the picture can't be (400) or is too large (413).
+        HTTPException
+            If there is no readable recognizer (503), or the picture can't be read (400) or is too large (413).
         """
         from mnist_pipeline.recognition import pictures as images
 
-        _require_modest(data)
+        _check_size(data)
         recognizer = self._current()
         try:
             picture = images.read(data)
         except images.ImageError as error:
-            raise RefusedError(400, f"The picture can't be read: {error}") from error
+            raise HTTPException(400, f"The picture can't be read: {error}") from error
         (readings,) = recognizer.read([picture])
-        return {"digits": [_shown(recognizer, reading) for reading in readings[:MAX_DIGITS]]}
+        return {"digits": [_document(recognizer, reading) for reading in readings[:MAX_DIGITS]]}
 
     def _current(self) -> Recognizer:
         from mnist_pipeline.runtime.storage import contents, storage
@@ -100,22 +101,22 @@ class Reader:
         stored = storage.current()
         with self._lock:
             try:
-                data_version = stored.data_version(ASSET)
+                data_version = stored.data_version(self._key)
                 if self._recognizer is None or data_version != self._data_version:
-                    self._recognizer = _warmed(stored.read(ASSET))
+                    self._recognizer = _warm_up(stored.read(self._key))
                     self._data_version = data_version
             except (storage.StorageError, contents.UnavailableError) as error:
-                raise RefusedError(503, f"There is nothing to read with: {error}") from error
+                raise HTTPException(503, f"There is no recognizer: {error}") from error
             return self._recognizer
 
 
-def _warmed(recognizer: Recognizer) -> Recognizer:
-    """A recognizer whose compiled parts are loaded, so that its first answer comes as fast as the others."""
+def _warm_up(recognizer: Recognizer) -> Recognizer:
+    """Load the compiled parts of a recognizer, so that its first answer is as fast as the others."""
     recognizer.recognize(recognizer.training_image(0)[None])
     return recognizer
 
 
-def _require_modest(data: bytes) -> None:
+def _check_size(data: bytes) -> None:
     """Refuse a picture by its header, before its pixels take memory."""
     import PIL.Image
 
@@ -123,22 +124,18 @@ def _require_modest(data: bytes) -> None:
         with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
     except PIL.Image.DecompressionBombError as error:
-        raise RefusedError(413, _too_many_pixels("too many")) from error
-    except Exception as error:  # whatever the parsers of malformed files raise
-        raise RefusedError(400, f"The picture is not {', '.join(FORMATS[:-1])} or {FORMATS[-1]}") from error
+        raise HTTPException(413, f"The picture has more than {MAX_PIXELS:,} pixels; reduce it") from error
+    except Exception as error:  # parsers of malformed files raise anything
+        raise HTTPException(400, f"The picture is not {', '.join(FORMATS[:-1])} or {FORMATS[-1]}") from error
     if width * height > MAX_PIXELS:
-        raise RefusedError(413, _too_many_pixels(f"{width:,} × {height:,}"))
+        raise HTTPException(413, f"The picture has {width:,} × {height:,} pixels; reduce it to at most {MAX_PIXELS:,}")
 
 
-def _too_many_pixels(told: str) -> str:
-    return f"The picture has {told} pixels; reduce it to at most {MAX_PIXELS:,}"
-
-
-def _shown(recognizer: Recognizer, reading: Reading) -> dict[str, Any]:
-    """What is said of a digit, with the pictures that belong to it as data URIs."""
-    shown = reading.document()
-    neighbors = [near | {"picture": _grey(recognizer.training_image(near["index"]))} for near in shown["neighbors"]]
-    return shown | {
+def _document(recognizer: Recognizer, reading: Reading) -> dict[str, Any]:
+    """The results for one digit, with pictures as data URIs."""
+    document = reading.document()
+    neighbors = [near | {"picture": _grey(recognizer.training_image(near["index"]))} for near in document["neighbors"]]
+    return document | {
         "neighbors": neighbors,
         "seen": _grey(reading.image),
         "reconstruction": _grey(reading.recognition.reconstruction),
@@ -151,17 +148,17 @@ def _grey(image: np.ndarray) -> str:
     return pictures.grey(image)
 
 
-def _posted(body: bytes) -> bytes:
-    """The picture in the body of a request, `{"picture": "data:image/png;base64,…"}`."""
-    encoded = json_object(body).get("picture")
+def _posted_picture(content: dict[str, Any]) -> bytes:
+    """The picture in `{"picture": "data:image/png;base64,…"}`."""
+    encoded = content.get("picture")
     if not isinstance(encoded, str):
-        raise RefusedError(400, 'It has no picture; send {"picture": "data:image/png;base64,…"}')
+        raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}')
     try:
         data = base64.b64decode(encoded.rpartition(",")[2], validate=True)
     except ValueError:
-        raise RefusedError(400, "The picture is not in base64") from None
+        raise HTTPException(400, "The picture is not in base64") from None
     if not data:
-        raise RefusedError(400, "The picture is empty")
+        raise HTTPException(400, "The picture is empty")
     return data
 
 
@@ -198,13 +195,13 @@ def _text(name: str) -> str:
 
 
 async def page(request: Request) -> Response:
-    """The page; it can ask nothing of another host."""
+    """The page. Its policy forbids requests to other hosts."""
     nonce = secrets.token_urlsafe(16)
     content = await run_in_threadpool(_content, nonce)
     headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
     return HTMLResponse(content, headers=headers)
 
 
-def routes() -> tuple[Route, ...]:
-    """The page, and the reader that answers it."""
-    return Route(DRAW, page), Route(READ, Reader().answer, methods=["POST"])
+def routes(recognizer_key: str) -> list[Route]:
+    """The page, and the reader of its pictures."""
+    return [Route(DRAW, page), Route(READ, Reader(recognizer_key).answer, methods=["POST"])]

@@ -1,79 +1,106 @@
-"""Serve the Dagster UI behind the door, with the code location and the daemon that it needs."""
+"""Serve the Dagster UI with access control, and run the code server and the daemon that it needs."""
 
 from __future__ import annotations
 
 import contextlib
-import json
+import logging
 import os
-import signal
+import shutil
 import subprocess
-import sys
+import sysconfig
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
+import dagster as dg
 import uvicorn
 import yaml
-from dagster import DagsterInstance
-from dagster._cli.proxy_server_manager import ProxyServerManager
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import WorkspaceFileTarget
-from dagster._utils.log import configure_loggers
-from dagster_webserver.app import create_app_from_workspace_process_context
-from dagster_webserver.version import __version__
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount
 
-from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.ui import draw
-from mnist_pipeline.runtime.ui.addresses import Served
-from mnist_pipeline.runtime.ui.door import MAX_BODY, Door
-from mnist_pipeline.runtime.ui.login import Login
+from mnist_pipeline.runtime import dagster_internals, settings
+from mnist_pipeline.runtime.ui.addresses import Address
+from mnist_pipeline.runtime.ui.middleware.headers import HeadersMiddleware
+from mnist_pipeline.runtime.ui.middleware.hosts import HostsMiddleware
+from mnist_pipeline.runtime.ui.middleware.login import LoginMiddleware
+from mnist_pipeline.runtime.ui.middleware.methods import MAX_BODY, MethodsMiddleware
+from mnist_pipeline.runtime.ui.middleware.origins import OriginsMiddleware
+from mnist_pipeline.runtime.ui.middleware.read_only import ReadOnlyMiddleware
 
 LOG_LEVEL = "warning"
-POLL_MILLISECONDS = 2_000  # how often pages ask for what no subscription tells
-GRACE_SECONDS = 2  # what open connections get when the UI is stopped
-DAEMON_SECONDS = 5  # what the daemon gets
+POLL_MILLISECONDS = 2_000  # between requests of a page for what no subscription delivers
+GRACE_SECONDS = 2  # for open connections when the UI stops
+DAEMON_SECONDS = 5  # for the daemon to stop
 MAX_HEAD = 2**16  # bytes of a request's line and headers
 
-# What is served besides Dagster's UI, behind the same door: further routes and mounts are added here.
-ROUTES: tuple[BaseRoute, ...] = draw.routes()
-# Of these, paths a POST to which changes nothing: who may only read may send it.
-HARMLESS = (draw.READ,)
+
+def application(
+    routes: Sequence[BaseRoute], address: Address, password_hash: str | None, read_only: bool, harmless: Collection[str]
+) -> Starlette:
+    """Serve routes behind the access control: a request passes the middleware in this order."""
+    middleware = [
+        Middleware(HostsMiddleware, address),
+        Middleware(OriginsMiddleware, address),
+        *([Middleware(LoginMiddleware, password_hash, address.port)] if password_hash else []),
+        Middleware(MethodsMiddleware),
+        *([Middleware(ReadOnlyMiddleware, harmless)] if read_only else []),
+    ]
+    return Starlette(
+        routes=[Mount("/", routes=routes, middleware=middleware)],
+        middleware=[Middleware(HeadersMiddleware)],  # outside of the handler, for refusals too
+        exception_handlers={HTTPException: refuse},
+    )
 
 
-def application(context: WorkspaceProcessContext, served: Served, password_hash: str | None) -> Door:
-    """Everything that is served, behind the door."""
-    dagster_ui = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MILLISECONDS)
-    login = Login(password_hash, served.port) if password_hash else None
-    return Door(Starlette(routes=[*ROUTES, Mount("/", app=dagster_ui)]), served, login, HARMLESS)
+async def refuse(connection: HTTPConnection, error: Exception) -> Response:
+    """Refuse a request or a WebSocket in the shape of a GraphQL error, which the UI shows."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"errors": [{"message": error.detail}]}, error.status_code, error.headers)
 
 
-def serve(served: Served) -> int:
-    """Serve until told to stop; 0, or 1 if the daemon ended by itself."""
-    configure_loggers(log_level=LOG_LEVEL.upper())
+def serve(address: Address, read_only: bool, routes: Sequence[BaseRoute], harmless: Collection[str]) -> int:
+    """Serve the UI and further routes until a signal arrives.
+
+    Parameters
+    ----------
+    address : Address
+        Where to listen, and the host names to answer to.
+    read_only : bool
+        Refuse changes, except for a POST to a path in `harmless`; run no daemon.
+    routes : sequence of routes
+        Pages beside Dagster's.
+    harmless : collection of str
+        Paths where a POST changes nothing.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 1 if the daemon ended by itself.
+    """
+    logging.basicConfig(level=LOG_LEVEL.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with contextlib.ExitStack() as stack:
-        instance = stack.enter_context(DagsterInstance.get())
-        workspace = stack.enter_context(_code_location(instance))
-        context = stack.enter_context(
-            WorkspaceProcessContext(
-                instance,
-                WorkspaceFileTarget([workspace]),
-                version=__version__,
-                read_only=served.read_only,
-                code_server_log_level=LOG_LEVEL,
+        instance = stack.enter_context(dg.DagsterInstance.get())
+        workspace = stack.enter_context(_code_servers(instance))
+        dagster_ui = stack.enter_context(
+            dagster_internals.web_application(
+                instance, workspace, read_only=read_only, poll_milliseconds=POLL_MILLISECONDS
             )
         )
-        server = uvicorn.Server(_configuration(application(context, served, settings.load().password_hash), served))
+        password_hash = settings.load().password_hash
+        app = application([*routes, Mount("/", dagster_ui)], address, password_hash, read_only, harmless)
+        server = uvicorn.Server(configuration(app, address))
 
         def stop() -> None:
             server.should_exit = True
 
-        # A reader starts nothing; and one daemon an instance is enough, so that both ways can be served together.
-        daemon = None if served.read_only else stack.enter_context(_daemon(workspace, stop))
+        # One daemon per instance is enough, so a read-only UI can run beside another one.
+        daemon = None if read_only else stack.enter_context(_daemon(workspace, stop))
         with contextlib.suppress(KeyboardInterrupt):
             server.run()
         if daemon and daemon.poll() is not None:
@@ -82,16 +109,17 @@ def serve(served: Served) -> int:
     return 0
 
 
-def _configuration(app: Door, served: Served) -> uvicorn.Config:
+def configuration(app: Starlette, address: Address) -> uvicorn.Config:
+    """Settings of the web server."""
     return uvicorn.Config(
         app,
-        host=served.host,
-        port=served.port,
+        host=address.host,
+        port=address.port,
         http="h11",
         h11_max_incomplete_event_size=MAX_HEAD,
         ws_max_size=MAX_BODY,
         log_level=LOG_LEVEL,
-        # Any client could name another's address there.
+        # Any client could send the address of another one in a header.
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
@@ -99,20 +127,24 @@ def _configuration(app: Door, served: Served) -> uvicorn.Config:
 
 
 @contextlib.contextmanager
-def _code_location(instance: DagsterInstance) -> Iterator[str]:
-    """Load the definitions in a server of their own, as `dagster dev` does; yields a workspace file that names it."""
-    target = WorkspaceFileTarget([str(settings.PROJECT / "workspace.yaml")])
-    with ProxyServerManager(instance, target, LOG_LEVEL) as servers, tempfile.TemporaryDirectory() as directory:
+def _code_servers(instance: dg.DagsterInstance) -> Iterator[str]:
+    """Load the definitions in a process of their own; yield the path of a workspace file that names it."""
+    project = str(settings.PROJECT / "workspace.yaml")
+    with (
+        dagster_internals.code_servers(instance, project, LOG_LEVEL) as servers,
+        tempfile.TemporaryDirectory() as directory,
+    ):
         file = Path(directory) / "workspace.yaml"
-        file.write_text(yaml.dump({"load_from": servers.get_code_server_specs()}), encoding="utf-8")
+        file.write_text(yaml.dump({"load_from": servers}), encoding="utf-8")
         yield str(file)
 
 
 @contextlib.contextmanager
 def _daemon(workspace: str, on_end: Callable[[], None]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the daemon that schedules and sensors need; tell if it ends before it is told to."""
-    arguments = ["run", "--workspace", workspace, "--log-level", LOG_LEVEL]
-    process = subprocess.Popen([sys.executable, "-m", "dagster._daemon", *arguments])
+    """Run the daemon that schedules and sensors need; call `on_end` when it ends."""
+    command = shutil.which("dagster-daemon", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
+    assert command is not None, "dagster installs this command"
+    process = subprocess.Popen([command, "run", "--workspace", workspace, "--log-level", LOG_LEVEL])
 
     def watch() -> None:
         process.wait()
@@ -127,21 +159,3 @@ def _daemon(workspace: str, on_end: Callable[[], None]) -> Iterator[subprocess.P
             process.wait(DAEMON_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def main(arguments: str) -> int:
-    """Serve as the fields of `Served`, written as JSON, say."""
-    # A shell starts what runs in the background with SIGINT ignored, which the daemon would inherit.
-    for told in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(told, signal.default_int_handler)
-    fields: dict[str, Any] = json.loads(arguments)
-    os.chdir(settings.PROJECT)
-    # As in `dagster dev`, the code server tells what is wrong with the definitions, once and without Dagster's frames.
-    os.environ["DAGSTER_IS_DEV_CLI"] = "1"
-    with contextlib.suppress(KeyboardInterrupt):
-        return serve(Served(**fields | {"allowed_hosts": tuple(fields["allowed_hosts"])}))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))

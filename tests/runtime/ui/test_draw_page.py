@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 from support.browser import ARGUMENTS, CHROMIUM, needs_axe, serious_findings
-from support.drawing import MIDDLE, Instance, encoded, picture, placed, serving
+from support.drawing import MIDDLE, DrawingClient, encoded, picture, placed, serving
 
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.runtime.ui.addresses import DRAW
-from mnist_pipeline.runtime.ui.door import MAX_BODY
+from mnist_pipeline.runtime.ui.middleware.methods import MAX_BODY
 
 PATIENCE = 60_000  # milliseconds, on a machine that is busy
 DEVICES: dict[str, dict[str, Any]] = {
@@ -67,7 +67,7 @@ class View(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[Instance]:
+def instance() -> Iterator[DrawingClient]:
     with serving() as instance:
         yield instance
 
@@ -99,18 +99,18 @@ def viewing(browser: Browser, address: str, device: str, scheme: Any = "light") 
 
 
 @pytest.fixture(params=VIEWS.values(), ids=VIEWS.keys())
-def view(request: pytest.FixtureRequest, browser: Browser, instance: Instance, able: Path) -> Iterator[View]:
-    with viewing(browser, instance.address, *request.param) as view:
+def view(request: pytest.FixtureRequest, browser: Browser, instance: DrawingClient, able: Path) -> Iterator[View]:
+    with viewing(browser, instance.origin, *request.param) as view:
         yield view
 
 
 @pytest.fixture
-def desk(browser: Browser, instance: Instance, able: Path) -> Iterator[View]:
-    with viewing(browser, instance.address, "desktop") as view:
+def desk(browser: Browser, instance: DrawingClient, able: Path) -> Iterator[View]:
+    with viewing(browser, instance.origin, "desktop") as view:
         yield view
 
 
-def test_a_digit_that_is_drawn_is_recognised_with_all_that_is_said_of_it(view: View, instance: Instance) -> None:
+def test_a_digit_that_is_drawn_is_recognised_with_all_that_is_said_of_it(view: View, instance: DrawingClient) -> None:
     page = view.page
     view.draw("3")
     expect(view.digit).to_have_text("3")
@@ -125,7 +125,7 @@ def test_a_digit_that_is_drawn_is_recognised_with_all_that_is_said_of_it(view: V
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert view.messages == []
     assert len(view.requests) > 2
-    assert [url for url in view.requests if not url.startswith((f"{instance.address}/draw", "data:"))] == []
+    assert [url for url in view.requests if not url.startswith((f"{instance.origin}/draw", "data:"))] == []
 
 
 @needs_axe
@@ -317,10 +317,10 @@ def test_an_answer_that_comes_too_late_is_dropped(desk: View) -> None:
 
 
 def test_without_a_recognizer_it_says_how_to_make_one_and_goes_on_once_there_is(
-    browser: Browser, instance: Instance, able: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, instance: DrawingClient, able: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path))
-    with viewing(browser, instance.address, "desktop") as view:
+    with viewing(browser, instance.origin, "desktop") as view:
         expect(view.page.get_by_role("alert")).to_contain_text("mnist-pipeline run")
         monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(able))
         view.draw("3")

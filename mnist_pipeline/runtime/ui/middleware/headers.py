@@ -1,0 +1,34 @@
+"""The headers of every response."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+FRAMING = "frame-ancestors 'none'"
+HEADERS = {
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class HeadersMiddleware:
+    """Send responses that other sites can't frame, sniff or read, and that shared caches don't store."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                policies = headers.getlist("Content-Security-Policy")
+                headers["Content-Security-Policy"] = "; ".join([*policies, FRAMING])
+                headers.setdefault("Cache-Control", "private")
+                headers.update(HEADERS)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
