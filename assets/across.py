@@ -6,12 +6,16 @@ import dagster as dg
 import pandas as pd
 
 from assets.evaluation import ACROSS, GROUP
+from assets.report import evaluation_report
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_most, checks
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
 
+# Only MNIST answers people, whose pictures are of digits; and only MNIST is expanded.
+MNIST_ONLY = dg.AssetSelection.assets("recognizer", "inbox_predictions") | dg.AssetSelection.groups(EXPANDED)
 COLUMNS = ["data_set", "title", "model", "accuracy", "interval_low", "interval_high", "errors", "total"]
 CHECKS = {
     "within_interval": "An accuracy lies in its interval; how many lie outside of it.",
@@ -47,6 +51,22 @@ def data_set_comparison_of(located: Sequence[data_sets.Located]) -> dg.AssetsDef
         )
 
     return data_set_comparison
+
+
+def of_each_data_set(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The assets that are computed for each data set."""
+    left_out = MNIST_ONLY.resolve(assets)
+    return [asset for asset in assets if asset.key not in left_out]
+
+
+def with_comparison(
+    assets: Sequence[dg.AssetsDefinition], comparison: dg.AssetsDefinition
+) -> list[dg.AssetsDefinition]:
+    """The same assets, with a report that also depends on the comparison of the data sets."""
+    return [
+        data_sets.following(asset, [comparison.key]) if asset.key == evaluation_report.key else asset
+        for asset in assets
+    ]
 
 
 def compare(

@@ -16,9 +16,7 @@ from mnist_pipeline.data.datasets import MNIST_LAYOUT, DatasetError, Layout
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
 
-# No data set but MNIST answers to people: their pictures are of digits, and one recognizer answers.
 DATA_DIRECTORY = "data_directory"  # the asset that stands for the files of a data set
-MNIST_ONLY = ("recognizer", "inbox_predictions")
 
 
 class Located(NamedTuple):
@@ -104,7 +102,7 @@ def prefix_of(key: dg.AssetKey) -> str | None:
 
 def beside(assets: Iterable[dg.AssetsDefinition], located: Located) -> list[dg.AssetsDefinition]:
     """The graph of plain keys once more, over another data set: the same functions, settings and versions of code."""
-    kept = [asset for asset in assets if asset.key.path[-1] not in MNIST_ONLY]
+    kept = list(assets)
     keys = {asset.key for asset in kept} | {dep.asset_key for asset in kept for dep in next(iter(asset.specs)).deps}
     replacements = {key: located.key(key.path[-1]) for key in keys}
     return [_moved(asset, replacements, located) for asset in kept]

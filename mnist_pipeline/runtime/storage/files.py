@@ -100,6 +100,7 @@ def lock(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
         yield False
         return
     key = (os.getpid(), path)
+    path.parent.mkdir(parents=True, exist_ok=True)  # in a new storage, `dg launch` comes here first
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
