@@ -19,7 +19,7 @@ from mnist_pipeline.data.datasets import (
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_least, between, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 
 GROUP = "digits"
 LOADED = {
@@ -82,7 +82,7 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
         f"{len(digits.labels):,} images",
         seconds=watch.seconds,
         numbers={
-            "count": len(digits.labels),
+            ROW_COUNT: len(digits.labels),
             "pixel_mean": mean,
             "pixel_deviation": deviation,
         },

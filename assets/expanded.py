@@ -23,7 +23,7 @@ from mnist_pipeline.knn.shards import ShardNeighbors
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors, Network, SoftmaxModel
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
-from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.graph.shards import FOLDS, GROUP, MADE_FROM, Shards, number_of
 
@@ -117,7 +117,7 @@ def expanded_digits(context: dg.AssetExecutionContext, train_digits: DigitSet, c
         digits,
         f"{len(digits.labels):,} images",
         seconds=watch.seconds,
-        numbers={"count": len(digits.labels), "changed": changed},
+        numbers={ROW_COUNT: len(digits.labels), "changed": changed},
         config=config,
         checks={
             "labels_kept": exactly(evaluation.accuracy(train_digits.labels, digits.labels), 1),
@@ -141,7 +141,7 @@ def expanded_moments(expanded_digits: DigitSet):
         found,
         f"{int(found.num_images):,} images",
         seconds=watch.seconds,
-        numbers={"count": int(found.num_images)},
+        numbers={"images": int(found.num_images)},
         checks={
             "ink": exactly(int(found.sums.sum()) - ink, 0),
             "symmetric": exactly(np.count_nonzero(found.products != found.products.T), 0),
@@ -161,7 +161,7 @@ def expanded_mean(expanded_moments: Shards, train_digits: DigitSet):
         mean,
         f"{int(whole.num_images):,} images, grey level {mean.mean():.2f} on average",
         seconds=watch.seconds,
-        numbers={"count": int(whole.num_images), MADE_FROM: expanded_moments.digest},
+        numbers={"images": int(whole.num_images), MADE_FROM: expanded_moments.digest},
         figures={"mean": figures.mean_image(mean, IMAGE_SIDE)},
         checks={"counted": exactly(int(whole.num_images) - len(expanded_moments) * len(train_digits.labels), 0)},
     )
@@ -229,7 +229,7 @@ def expanded_projections(
         coordinates,
         f"{len(coordinates):,} images on {config.num_components} components",
         seconds=watch.seconds,
-        numbers={"count": len(coordinates)},
+        numbers={ROW_COUNT: len(coordinates)},
         config=config,
         checks={"equals_double_precision": at_most(error, 1e-5)},
     )
@@ -263,7 +263,7 @@ def expanded_neighbors(
         found,
         f"{len(queries):,} queries in {watch.seconds:.2f} s",
         seconds=watch.seconds,
-        numbers={"count": len(queries)},
+        numbers={ROW_COUNT: len(queries)},
         config=config,
         checks={"equals_brute_force": exactly(np.mean(same.all(axis=1)), 1)},
     )
@@ -283,7 +283,7 @@ def expanded_knn(expanded_neighbors: Shards, test_digits: DigitSet, config: Expa
         Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), near.indices, near.squared_distances),
         f"k = {config.num_neighbors}: {accuracy:.2%} of {len(labels):,}",
         seconds=watch.seconds,
-        numbers={"accuracy": accuracy, "count": len(labels), MADE_FROM: expanded_neighbors.digest},
+        numbers={"accuracy": accuracy, ROW_COUNT: len(labels), MADE_FROM: expanded_neighbors.digest},
         config=config,
         checks={
             "ordered": exactly(neighbor_shards.num_out_of_order(near), 0),
@@ -373,7 +373,7 @@ def expanded_confusions(expanded_digits: DigitSet, expanded_softmax: SoftmaxMode
         found,
         ", ".join(f"{model} {np.trace(matrix) / total:.2%}" for model, matrix in found.items()),
         seconds=watch.seconds,
-        numbers={"count": total},
+        numbers={"images": total},
         checks={"counted": exactly(sum(abs(int(matrix.sum()) - total) for matrix in found.values()), 0)},
     )
 

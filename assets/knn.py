@@ -15,7 +15,7 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors
 from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 
 GROUP = "knn"
@@ -72,7 +72,7 @@ def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition:
         arrays,
         f"{len(train_digits.labels):,} images, {size / 1e6:.0f} MB",
         seconds=watch.seconds,
-        numbers={"count": len(train_digits.labels)},
+        numbers={ROW_COUNT: len(train_digits.labels)},
         checks={"labels_kept": exactly(evaluation.accuracy(train_digits.labels, arrays["labels"]), 1)},
     )
 
@@ -103,7 +103,7 @@ def knn_predictions(
         found,
         f"k = {config.num_neighbors}: {len(labels) / watch.seconds:,.0f} images a second",
         seconds=watch.seconds,
-        numbers={"count": len(labels)},
+        numbers={ROW_COUNT: len(labels)},
         tables={"accuracy_by_k": accuracies},
         figures={
             "accuracy_by_k": figures.side_by_side(figures.votes_panel(accuracies["k"].tolist(), rules)),

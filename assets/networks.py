@@ -17,7 +17,7 @@ from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.records import Network, Predictions
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
+from mnist_pipeline.runtime.graph.results import ROW_COUNT, progress, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.utils import machine
 
@@ -217,7 +217,7 @@ def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
             Predictions(labels, probabilities),
             f"mean confidence {confidence:.1%}",
             seconds=watch.seconds,
-            numbers={"count": len(labels), "mean_confidence": confidence},
+            numbers={ROW_COUNT: len(labels), "mean_confidence": confidence},
             checks={"probabilities_sum_to_one": at_most(np.abs(probabilities.sum(axis=1) - 1).max(), 1e-5)},
         )
 
@@ -270,7 +270,6 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: Da
         errors,
         f"{len(errors)} errors of {len(test_digits.labels):,}",
         seconds=watch.seconds,
-        numbers={"count": len(errors)},
         tables={"worst": errors},
         figures={"errors": _drawn(errors, test_digits.images, data_set.class_names)} if len(errors) else {},
         checks={"all_wrong": exactly((errors["true_label"] == errors["predicted_label"]).sum(), 0)},

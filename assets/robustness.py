@@ -61,7 +61,7 @@ def robustness(test_digits: DigitSet, data_set: DataSetResource, config: Robustn
         found,
         f"CNN at least {least:.1%} under small disturbances of {len(digits.labels)} images",
         seconds=watch.seconds,
-        numbers={"count": len(digits.labels), "small_disturbances": least},
+        numbers={"images": len(digits.labels), "small_disturbances": least},
         tables={"models": summary.reset_index()},
         figures={"robustness": figures.robustness(list(robustness.curves(measured).values()))},
         config=config,

@@ -9,7 +9,7 @@ from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.records import Predictions, SoftmaxModel
 from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
+from mnist_pipeline.runtime.graph.results import ROW_COUNT, progress, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 
 GROUP = "softmax"
@@ -100,6 +100,6 @@ def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet):
         Predictions(labels, probabilities.astype(np.float32)),
         f"mean confidence {probabilities.max(axis=1).mean():.1%}",
         seconds=watch.seconds,
-        numbers={"count": len(labels), "mean_confidence": float(probabilities.max(axis=1).mean())},
+        numbers={ROW_COUNT: len(labels), "mean_confidence": float(probabilities.max(axis=1).mean())},
         checks={"probabilities_sum_to_one": at_most(np.abs(probabilities.sum(axis=1) - 1).max(), 1e-5)},
     )

@@ -13,7 +13,7 @@ from support.resources import DATA_SET
 
 from assets import digits
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
-from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
+from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT, SECONDS
 from mnist_pipeline.runtime.storage.storage import Storage
 
 READERS = {"train": digits.train_digits, "test": digits.test_digits}
@@ -98,7 +98,7 @@ def test_digits_are_counted_by_class(split: str, files: pd.DataFrame) -> None:
     result = READERS[split](files, data_set=DATA_SET)
     counts = [record.data["count"] for record in result.metadata["classes"].records]
     assert counts == np.bincount(result.value.labels, minlength=10).tolist()
-    assert result.metadata["count"] == sum(counts)
+    assert result.metadata[ROW_COUNT] == sum(counts)
     assert result.metadata["pixel_mean"] == pytest.approx(np.mean(result.value.images, dtype=np.float64))
 
 

@@ -16,7 +16,7 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors
-from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
+from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT, SECONDS
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -235,6 +235,6 @@ def test_called_as_functions_the_assets_show_figures_and_write_nothing(
     for result in (knn.knn_index(digits, mean, decomposition), predictions):
         assert result.metadata[HEADLINE]
         assert result.metadata[SECONDS] >= 0
-        assert result.metadata["count"] > 0
+        assert result.metadata[ROW_COUNT] > 0
         assert result.data_version is None
     assert not storage.exists()

@@ -17,7 +17,7 @@ from mnist_pipeline import networks as methods
 from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.records import Network, Predictions
-from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
+from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT, SECONDS
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -153,7 +153,7 @@ def test_predictions_are_probabilities_and_the_most_probable_class(
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(labels, probabilities.argmax(axis=1))
     assert result.metadata["mean_confidence"] == pytest.approx(probabilities.max(axis=1).mean())
-    assert result.metadata["count"] == 150
+    assert result.metadata[ROW_COUNT] == 150
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -202,7 +202,7 @@ def test_the_errors_are_every_wrong_prediction_with_the_worst_first(
     for row in errors.itertuples():
         assert row.true_label == held_out.labels[row.index] != row.predicted_label == predictions.labels[row.index]
         assert row.probability == predictions.probabilities[row.index].max() >= row.true_probability
-    assert result.metadata["count"] == len(wrong)
+    assert result.metadata[ROW_COUNT] == len(wrong)
     assert f"{len(wrong)} errors of 150" in result.metadata[HEADLINE]
 
 
@@ -215,7 +215,7 @@ def test_the_worst_errors_are_listed_and_shown(predictions: Predictions, held_ou
 
 def test_a_faultless_network_has_no_errors_and_no_figure(predictions: Predictions, held_out: DigitSet) -> None:
     result = networks.cnn_errors(predictions._replace(labels=held_out.labels), held_out, data_set=DATA_SET)
-    assert len(result.value) == result.metadata["count"] == 0
+    assert len(result.value) == result.metadata[ROW_COUNT] == 0
     assert "true_label" in result.value.columns
     assert result.metadata["worst"].records == []
     assert "errors" not in result.metadata

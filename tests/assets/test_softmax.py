@@ -15,7 +15,7 @@ from assets.softmax import SoftmaxConfig
 from mnist_pipeline import softmax as methods
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.records import SoftmaxModel
-from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
+from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT, SECONDS
 from mnist_pipeline.runtime.graph.seed import Seed
 
 
@@ -100,7 +100,7 @@ def test_predictions_are_the_probabilities_of_the_method_and_the_most_probable_c
     np.testing.assert_allclose(probabilities, methods.softmax(scores), atol=1e-6)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(labels, scores.argmax(axis=1))
-    assert found.metadata["count"] == 100
+    assert found.metadata[ROW_COUNT] == 100
     assert found.metadata["mean_confidence"] == pytest.approx(probabilities.max(axis=1).mean())
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEADLINE = "headline"
+ROW_COUNT = "dagster/row_count"  # the rows of a value, which Dagster draws over time
 EPOCH = "mnist_pipeline_epoch"  # the attribute of a log record: number of the epoch, number of epochs, figures
 MAX_TABLE_ROWS = 20
 
@@ -93,7 +94,7 @@ def result(
     for name, table in (tables or {}).items():
         metadata[name] = _table(table)
     if isinstance(value, pd.DataFrame):
-        metadata["dagster/column_schema"] = _schema(value)
+        metadata |= {"dagster/column_schema": _schema(value), ROW_COUNT: len(value)}
     if config is not None:
         metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
     if seed is not None:
