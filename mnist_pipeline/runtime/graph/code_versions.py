@@ -31,7 +31,7 @@ LEFT_OUT = {(METHODS, *name.split(".")) for name in ("cli", "runtime", "recognit
 REPORT, FIGURES = (METHODS, "report"), (METHODS, "report", "figures")
 PAGE_FILES = "templates/*"  # what the modules of a package render
 EFFECTS = ""  # stands for the statements of a module that define no name
-ITSELF = ""
+ITSELF = ""  # stands for a function among the methods of a class
 PLAIN = (str, bytes, int, float, complex, types.NoneType, types.EllipsisType)
 VERSION_LENGTH = 16
 
