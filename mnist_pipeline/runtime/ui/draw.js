@@ -1,29 +1,29 @@
 "use strict";
 {
   const data = JSON.parse(document.getElementById("page-data").textContent);
-  const WIDTH = 640, HEIGHT = 480; // of the sheet, in units that strokes are measured in
-  const MARGIN = 8; // sent around the sheet: what its edge cuts is taken for no digit
-  const STEP = 10, FINE_STEP = 3; // of the arrow keys
-  const PAUSE = 60; // milliseconds before the next question while a stroke goes on
-  const SILENCE = 700; // milliseconds without a change before the answer is announced
+  const WIDTH = 640, HEIGHT = 480; // size of the sheet, in the units of the strokes
+  const MARGIN = 8; // white margin of the picture that is sent: ink that touches its edge is not taken for a digit
+  const STEP = 10, FINE_STEP = 3; // per arrow key, in units of the sheet
+  const PAUSE = 60; // milliseconds between requests during a stroke
+  const SILENCE = 700; // milliseconds without a change before the answer is announced to screen readers
   const PATIENCE = 60_000;
-  const MAX_SIDE = 1600, MAX_LENGTH = 1_000_000; // of a picture that is sent: pixels, and characters of its data URI
+  const MAX_SIDE = 1600, MAX_LENGTH = 1_000_000; // limits of a picture that is sent: pixels, and characters of its data URI
   const find = (selector) => document.querySelector(selector);
   const canvas = find("canvas"), context = canvas.getContext("2d");
-  const status = find("#status"), alert = find("#alert"), told = find("#told"), waiting = find("#waiting");
+  const status = find("#status"), alert = find("#alert"), result = find("#result"), waiting = find("#waiting");
   const pen = find("#pen"), undoButton = find("#undo"), clearButton = find("#clear"), file = find("#file");
 
-  // The drawing: a list of states, the last one present, which undoing takes away.
+  // The drawing is a list of states. The last one is current; undo removes it.
   const states = [{ picture: null, strokes: [] }];
   const present = () => states[states.length - 1];
   const isEmpty = () => !present().picture && !present().strokes.length;
-  let stroke = null; // that is being drawn
-  let drawn = 0, asked = -1, epoch = 0; // changes so far; which of them was sent; drawings so far that are no continuation
+  let stroke = null; // the stroke that is being drawn
+  let version = 0, sentVersion = -1, epoch = 0; // number of changes; the last change that was sent; number of new drawings
   let found = [], chosen = 0, hasChosen = false, isReady = false, hasFailed = false;
   const cursor = { x: WIDTH / 2, y: HEIGHT / 5, shown: false };
 
   // Drawing.
-  const inked = (target, strokes, color) => {
+  const drawStrokes = (target, strokes, color) => {
     target.strokeStyle = target.fillStyle = color;
     target.lineCap = target.lineJoin = "round";
     for (const { points } of strokes) {
@@ -33,7 +33,7 @@
       target.fill();
       let from = first;
       points.forEach((point, i) => {
-        // A curve through the midpoints of the segments, with the points between them to steer it.
+        // A curve through the midpoints of the segments, with the points as its control points.
         const next = points[i + 1] ?? point;
         const to = { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
         target.lineWidth = point.width;
@@ -45,13 +45,13 @@
       });
     }
   };
-  // Where a picture lies on the sheet: as large as fits, in the middle.
+  // Position of a picture on the sheet: as large as fits, centred.
   const placed = ({ width, height }) => {
     const scale = Math.min(WIDTH / width, HEIGHT / height);
     return { scale, left: (WIDTH - scale * width) / 2, top: (HEIGHT - scale * height) / 2 };
   };
   const place = () => (present().picture ? placed(present().picture.image) : { scale: 1, left: -MARGIN, top: -MARGIN });
-  const outlined = (color, width, [x, y, boxWidth, boxHeight]) => {
+  const drawBox = (color, width, [x, y, boxWidth, boxHeight]) => {
     const { scale, left, top } = place();
     context.strokeStyle = color;
     context.lineWidth = width;
@@ -72,10 +72,10 @@
         context.imageSmoothingEnabled = scale * canvas.width / WIDTH < 2;
         context.drawImage(picture.image, left, top, scale * picture.image.width, scale * picture.image.height);
       }
-      inked(context, strokes, color("--ink"));
+      drawStrokes(context, strokes, color("--ink"));
       if (picture || found.length > 1) {
-        found.forEach(({ box }, i) => { if (i !== chosen) outlined(color("--soft"), 1.5, box); });
-        if (found[chosen]) outlined(color("--accent"), 4, found[chosen].box);
+        found.forEach(({ box }, i) => { if (i !== chosen) drawBox(color("--soft"), 1.5, box); });
+        if (found[chosen]) drawBox(color("--accent"), 4, found[chosen].box);
       }
       if (cursor.shown) {
         context.strokeStyle = color("--accent");
@@ -90,8 +90,8 @@
       }
     });
   };
-  const changed = ({ continues }) => {
-    drawn += 1;
+  const registerChange = ({ continues }) => {
+    version += 1;
     hasChosen = false;
     if (!continues) {
       epoch += 1;
@@ -102,46 +102,46 @@
     undoButton.disabled = states.length < 2;
     clearButton.disabled = isEmpty();
     redraw();
-    ask(stroke ? PAUSE : 0);
+    schedule(stroke ? PAUSE : 0);
   };
-  const begin = (point) => {
-    end();
+  const beginStroke = (point) => {
+    endStroke();
     if (!hasFailed) alert.textContent = ""; // on a file
     stroke = { points: [point] };
     const { picture, strokes } = present();
     states.push({ picture: null, strokes: [...strokes, stroke] });
-    changed({ continues: !picture });
+    registerChange({ continues: !picture });
   };
-  const extend = (points) => {
+  const extendStroke = (points) => {
     stroke.points.push(...points);
-    changed({ continues: true });
+    registerChange({ continues: true });
   };
-  const end = () => {
+  const endStroke = () => {
     if (!stroke) return;
     stroke = null;
     redraw();
-    ask();
+    schedule();
     announce();
   };
   const undo = () => {
-    end();
+    endStroke();
     if (states.length < 2) return;
     states.pop();
-    changed({ continues: false });
+    registerChange({ continues: false });
   };
   const clear = () => {
-    end();
+    endStroke();
     if (isEmpty()) return;
     states.push({ picture: null, strokes: [] });
-    changed({ continues: false });
+    registerChange({ continues: false });
     status.textContent = "The sheet is empty.";
   };
 
-  // By mouse, finger and pen.
+  // Drawing by mouse, finger and pen.
   let pointer = null;
   const pointAt = (event) => {
     const bounds = canvas.getBoundingClientRect();
-    // Mice and fingers report a pressure of 0.5 or 0, whatever they do.
+    // Mice and fingers always report a pressure of 0.5 or 0.
     const pressure = event.pointerType === "pen" && event.pressure > 0 ? 0.4 + 1.2 * event.pressure : 1;
     return {
       x: ((event.clientX - bounds.left) * WIDTH) / bounds.width,
@@ -154,53 +154,53 @@
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer);
     cursor.shown = false;
-    begin(pointAt(event));
+    beginStroke(pointAt(event));
   });
   canvas.addEventListener("pointermove", (event) => {
     if (event.pointerId !== pointer || !stroke) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    extend((events.length ? events : [event]).map(pointAt));
+    extendStroke((events.length ? events : [event]).map(pointAt));
   });
   for (const name of ["pointerup", "pointercancel"]) {
     canvas.addEventListener(name, (event) => {
       if (event.pointerId !== pointer) return;
       pointer = null;
-      end();
+      endStroke();
     });
   }
 
-  // By keyboard.
+  // Drawing by keyboard.
   const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const held = new Set();
+  const pressedKeys = new Set();
   const within = (value, limit) => Math.min(Math.max(value, 0), limit);
   const atCursor = () => ({ x: cursor.x, y: cursor.y, width: Number(pen.value) });
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in DIRECTIONS) {
-      held.add(event.key);
+      pressedKeys.add(event.key);
       const step = event.shiftKey ? FINE_STEP : STEP;
-      const along = (axis) => [...held].reduce((sum, key) => sum + step * DIRECTIONS[key][axis], 0);
+      const along = (axis) => [...pressedKeys].reduce((sum, key) => sum + step * DIRECTIONS[key][axis], 0);
       cursor.x = within(cursor.x + along(0), WIDTH);
       cursor.y = within(cursor.y + along(1), HEIGHT);
-      if (stroke) extend([atCursor()]);
+      if (stroke) extendStroke([atCursor()]);
     } else if (event.key === " ") {
       if (event.repeat) return event.preventDefault();
       status.textContent = stroke ? "Pen lifted." : "Pen down.";
-      stroke ? end() : begin(atCursor());
+      stroke ? endStroke() : beginStroke(atCursor());
     } else return;
     event.preventDefault();
     cursor.shown = true;
     redraw();
   });
-  canvas.addEventListener("keyup", (event) => held.delete(event.key));
+  canvas.addEventListener("keyup", (event) => pressedKeys.delete(event.key));
   canvas.addEventListener("focus", () => {
     cursor.shown = canvas.matches(":focus-visible");
     redraw();
   });
   canvas.addEventListener("blur", () => {
-    held.clear();
+    pressedKeys.clear();
     cursor.shown = false;
-    if (pointer === null) end();
+    if (pointer === null) endStroke();
     redraw();
   });
   document.addEventListener("keydown", (event) => {
@@ -214,23 +214,23 @@
   clearButton.addEventListener("click", clear);
   pen.addEventListener("input", redraw);
 
-  // Pictures: chosen, dropped, pasted.
-  const drawnOn = (width, height, paint) => {
+  // Pictures that are chosen, dropped or pasted.
+  const paintSheet = (width, height, paint) => {
     const sheet = document.createElement("canvas");
     [sheet.width, sheet.height] = [width, height];
     const target = sheet.getContext("2d");
-    target.fillStyle = "#fff"; // what is transparent is paper
+    target.fillStyle = "#fff"; // transparent pixels become paper
     target.fillRect(0, 0, width, height);
     target.imageSmoothingQuality = "high";
     paint(target);
     return sheet;
   };
-  // The picture as it is sent: lossless where that is short enough, smaller where it must be.
+  // Encode a picture for sending: lossless if that is short enough, else smaller.
   const encoded = (bitmap) => {
     let scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
     for (;;) {
       const size = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(scale * side)));
-      const image = drawnOn(...size, (target) => target.drawImage(bitmap, 0, 0, ...size));
+      const image = paintSheet(...size, (target) => target.drawImage(bitmap, 0, 0, ...size));
       for (const format of ["image/png", "image/jpeg"]) {
         const uri = image.toDataURL(format, 0.92);
         if (uri.length <= MAX_LENGTH) return { image, uri };
@@ -249,10 +249,10 @@
       return;
     }
     alert.textContent = "";
-    end();
+    endStroke();
     states.push({ picture: encoded(bitmap), strokes: [] });
     bitmap.close();
-    changed({ continues: false });
+    registerChange({ continues: false });
     announce();
   };
   find("#choose").addEventListener("click", () => file.click());
@@ -273,25 +273,25 @@
     else alert.textContent = "Only a picture file can be dropped here.";
   });
 
-  // Asking: one question at a time, always on what is drawn now; while a stroke goes on, with pauses.
+  // Requests: one at a time, always for the current drawing; with pauses during a stroke.
   let controller = null, timer = 0;
-  const ask = (pause = 0) => {
+  const schedule = (pause = 0) => {
     if (timer && pause) return;
     clearTimeout(timer);
-    timer = setTimeout(question, pause);
+    timer = setTimeout(sendDrawing, pause);
   };
-  const sent = () => {
+  const currentPicture = () => {
     const { picture, strokes } = present();
-    return picture?.uri ?? drawnOn(WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN, (target) => {
+    return picture?.uri ?? paintSheet(WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN, (target) => {
       target.translate(MARGIN, MARGIN);
-      inked(target, strokes, "#000");
+      drawStrokes(target, strokes, "#000");
     }).toDataURL("image/png");
   };
-  const posted = async (signal) => {
+  const postPicture = async (signal) => {
     const response = await fetch(data.read, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ picture: sent() }),
+      body: JSON.stringify({ picture: currentPicture() }),
       signal,
     });
     if (response.status === 401) throw new Error("Your session has ended; reload the page to log in again.");
@@ -299,34 +299,34 @@
     if (!response.ok) throw new Error(content.errors?.[0].message ?? `The server failed (${response.status}).`);
     return content.digits;
   };
-  const question = async () => {
+  const sendDrawing = async () => {
     timer = 0;
-    if (controller || asked === drawn) return;
-    // An empty sheet is read once, for the models to be loaded before the first stroke.
+    if (controller || sentVersion === version) return;
+    // An empty sheet is sent once, so that the models are loaded before the first stroke.
     if (isReady && isEmpty()) {
-      asked = drawn;
-      tell([]);
+      sentVersion = version;
+      showDigits([]);
       return;
     }
-    asked = drawn;
-    const answered = epoch;
+    sentVersion = version;
+    const requestEpoch = epoch;
     controller = new AbortController();
-    const patience = setTimeout(() => controller.abort(new Error("The server takes too long to answer.")), PATIENCE);
+    const patience = setTimeout(() => controller.abort(new Error("The server did not answer in time.")), PATIENCE);
     try {
-      const digits = await posted(controller.signal);
+      const digits = await postPicture(controller.signal);
       isReady = true;
-      if (answered === epoch) tell(digits);
+      if (requestEpoch === epoch) showDigits(digits);
     } catch (error) {
-      if (answered === epoch) fail(error);
+      if (requestEpoch === epoch) showError(error);
     }
     clearTimeout(patience);
     controller = null;
-    if (asked !== drawn) ask(stroke ? PAUSE : 0);
+    if (sentVersion !== version) schedule(stroke ? PAUSE : 0);
   };
-  const fail = (error) => {
+  const showError = (error) => {
     hasFailed = true;
     found = [];
-    told.hidden = true;
+    result.hidden = true;
     waiting.hidden = false;
     waiting.textContent = "There is no answer.";
     alert.textContent = error instanceof TypeError ? "The server can't be reached; is mnist-pipeline ui running?" : error.message;
@@ -334,11 +334,11 @@
   };
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !hasFailed || controller) return;
-    asked = -1;
-    ask();
+    sentVersion = -1;
+    schedule();
   });
 
-  // Telling.
+  // Showing the answer.
   const percent = (share) => {
     if (share > 0.9995) return ">99.9%";
     return share < 0.0005 ? "<0.1%" : `${(100 * share).toFixed(1)}%`;
@@ -346,9 +346,9 @@
   const inWords = (share) => percent(share).replace(">", "more than ").replace("<", "less than ");
   const sentence = (text) => (text.startsWith("k-") ? text : text[0].toUpperCase() + text.slice(1));
   const agreement = ({ digit, models }) => {
-    const others = Object.entries(models).filter(([, said]) => said.digit !== digit);
+    const others = Object.entries(models).filter(([, prediction]) => prediction.digit !== digit);
     if (!others.length) return "All models agree.";
-    return sentence(`${others.map(([model, said]) => `${data.names[model]} says ${said.digit}`).join(", ")}.`);
+    return `Other answers: ${others.map(([model, { digit: other }]) => `${data.names[model]} ${other}`).join(", ")}.`;
   };
   const unusual = ({ unusual: percentile, looks_like_digit: looksLikeDigit }) => {
     const share = percentile < 99 || percentile === 100 ? Math.round(percentile) : percentile.toFixed(1);
@@ -370,7 +370,7 @@
     button.addEventListener("click", () => {
       [chosen, hasChosen] = [i, true];
       for (const [place, other] of document.querySelectorAll(".chips button").entries()) other.setAttribute("aria-pressed", String(place === i));
-      detail();
+      showDigit();
       redraw();
     });
     return button;
@@ -381,34 +381,34 @@
     element("img", { src: picture, className: "ink", alt: `Training digit № ${index}`, title: `Training digit № ${index}` }),
     element("figcaption", {}, `${RANKS[rank]}: `, element("strong", {}, digit)),
   );
-  const detail = () => {
+  const showDigit = () => {
     const reading = found[chosen];
     find(".verdict").classList.toggle("doubtful", !reading.looks_like_digit);
     find(".digit").textContent = reading.digit;
     find(".flag").hidden = reading.looks_like_digit;
-    const doubt = reading.looks_like_digit ? "" : "If it were one: ";
-    find(".sure").textContent = sentence(`${doubt}${inWords(reading.probability)} probable, says ${data.names[reading.champion]}.`);
+    const doubt = reading.looks_like_digit ? "" : "If it is one: ";
+    find(".sure").textContent = sentence(`${doubt}${inWords(reading.probability)} probable, according to ${data.names[reading.champion]}.`);
     find(".agreement").textContent = agreement(reading);
     find(".unusual").textContent = unusual(reading);
     find(".seen img").src = reading.seen;
     find(".rebuilt img").src = reading.reconstruction;
     find(".near").replaceChildren(...reading.neighbors.map(neighbor));
-    for (const [model, said] of Object.entries(reading.models)) {
+    for (const [model, prediction] of Object.entries(reading.models)) {
       const isChampion = model === reading.champion;
       find(`thead [data-model="${model}"]`).classList.toggle("champion", isChampion);
       const answer = find(`.answers [data-model="${model}"]`);
-      answer.textContent = said.digit;
+      answer.textContent = prediction.digit;
       answer.classList.toggle("champion", isChampion);
       document.querySelectorAll(`.probabilities [data-model="${model}"]`).forEach((cell, digit) => {
-        const share = said.probabilities[digit];
+        const share = prediction.probabilities[digit];
         cell.textContent = percent(share);
         cell.style.setProperty("--share", share);
-        cell.classList.toggle("said", digit === said.digit);
+        cell.classList.toggle("predicted", digit === prediction.digit);
         cell.classList.toggle("slight", share < 0.0005);
       });
     }
   };
-  // Of several digits the one that was drawn last.
+  // The digit that was drawn last.
   const latest = (digits) => {
     const last = present().strokes.at(-1)?.points.at(-1);
     const { scale, left, top } = place();
@@ -417,13 +417,13 @@
       last && within(last.x, left + scale * x, scale * width) && within(last.y, top + scale * y, scale * height);
     return Math.max(0, digits.findIndex(isIn));
   };
-  const tell = (digits) => {
+  const showDigits = (digits) => {
     if (hasFailed) alert.textContent = "";
     hasFailed = false;
     found = digits;
-    // An answer to the last stroke may come after a choice, which stands.
+    // The answer to the last stroke may arrive after the user chose a digit; the choice stays.
     if (!hasChosen || chosen >= digits.length) chosen = latest(digits);
-    told.hidden = !digits.length;
+    result.hidden = !digits.length;
     waiting.hidden = Boolean(digits.length);
     waiting.textContent = isEmpty()
       ? "Draw a digit with mouse, finger or pen; the answer comes while you draw. Several digits are read in their order."
@@ -432,7 +432,7 @@
     chips.hidden = digits.length < 2;
     chips.replaceChildren(...(digits.length < 2 ? [] : digits.map(chip)));
     if (digits.length === data.maxDigits) chips.append(element("p", {}, `The first ${data.maxDigits} are shown.`));
-    if (digits.length) detail();
+    if (digits.length) showDigit();
     redraw();
   };
   let announcement = 0;
@@ -440,11 +440,11 @@
     clearTimeout(announcement);
     announcement = setTimeout(() => {
       if (stroke || isEmpty()) return;
-      if (controller || asked !== drawn) return announce();
-      const said = found.map(({ digit, looks_like_digit: looksLikeDigit }) => (looksLikeDigit ? `${digit}` : `${digit}, which does not look like a digit`));
+      if (controller || sentVersion !== version) return announce();
+      const answers = found.map(({ digit, looks_like_digit: looksLikeDigit }) => (looksLikeDigit ? `${digit}` : `${digit}, which does not look like a digit`));
       if (!found.length) status.textContent = waiting.textContent;
-      else if (found.length > 1) status.textContent = `${found.length} digits: ${said.join("; ")}.`;
-      else status.textContent = `${said[0]}. ${find(".sure").textContent} ${find(".agreement").textContent}`;
+      else if (found.length > 1) status.textContent = `${found.length} digits: ${answers.join("; ")}.`;
+      else status.textContent = `${answers[0]}. ${find(".sure").textContent} ${find(".agreement").textContent}`;
     }, SILENCE);
   };
 
@@ -454,5 +454,5 @@
     redraw();
   }).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  ask();
+  schedule();
 }

@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import dagster as dg
@@ -23,6 +24,7 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount
+from starlette.websockets import WebSocket
 
 from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.ui.addresses import Address
@@ -51,16 +53,20 @@ def application(
         Middleware(MethodsMiddleware),
         *([Middleware(ReadOnlyMiddleware, harmless)] if read_only else []),
     ]
+    handlers: dict[Any, Any] = {HTTPException: refuse}
     return Starlette(
         routes=[Mount("/", routes=routes, middleware=middleware)],
         middleware=[Middleware(HeadersMiddleware)],  # outside of the handler, for refusals too
-        exception_handlers={HTTPException: refuse},
+        exception_handlers=handlers,
     )
 
 
-async def refuse(connection: HTTPConnection, error: Exception) -> Response:
-    """Refuse a request or a WebSocket in the shape of a GraphQL error, which the UI shows."""
+async def refuse(connection: HTTPConnection, error: Exception) -> Response | None:
+    """Refuse a request in the shape of a GraphQL error, which the UI shows; close a WebSocket."""
     assert isinstance(error, HTTPException)
+    if isinstance(connection, WebSocket):
+        await connection.close(1008, error.detail)
+        return None
     return JSONResponse({"errors": [{"message": error.detail}]}, error.status_code, error.headers)
 
 

@@ -1,4 +1,4 @@
-"""The page to draw on as a person uses it, in headless Chromium: by mouse, finger, pen and keyboard, with pictures."""
+"""The drawing page in headless Chromium: mouse, finger, pen, keyboard and pictures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pytestmark = [
 
 
 class View(NamedTuple):
-    """The page on one device in one colour scheme, and what the browser said and asked for."""
+    """The page on one device in one colour scheme, with its console messages and requests."""
 
     page: Page
     by_finger: bool
@@ -58,7 +58,7 @@ class View(NamedTuple):
 
     @property
     def status(self) -> Locator:
-        """What is announced: once a stroke has ended, the answer to it."""
+        """What a screen reader announces: the answer after a stroke."""
         return self.page.get_by_role("status")
 
     @property
@@ -110,12 +110,12 @@ def desk(browser: Browser, instance: DrawingClient, able: Path) -> Iterator[View
         yield view
 
 
-def test_a_digit_that_is_drawn_is_recognised_with_all_that_is_said_of_it(view: View, instance: DrawingClient) -> None:
+def test_a_drawn_digit_is_recognised(view: View, instance: DrawingClient) -> None:
     page = view.page
     view.draw("3")
     expect(view.digit).to_have_text("3")
     expect(page.locator('.answers [data-model="knn"]')).to_have_text("3")
-    expect(page.locator(".sure")).to_have_text(_ending("probable, says k-nearest neighbours."))
+    expect(page.locator(".sure")).to_have_text(_ending("probable, according to k-nearest neighbours."))
     expect(page.locator(".unusual")).to_have_text(_ending("of the test digits."))
     shares = page.locator(".probabilities td")
     assert shares.count() == 40
@@ -151,13 +151,13 @@ def test_several_digits_are_shown_in_reading_order_to_choose_one(view: View) -> 
     view.page.wait_for_function("before => document.querySelector('canvas').toDataURL() !== before", arg=before)
 
 
-def test_a_scribble_is_said_not_to_look_like_a_digit(desk: View) -> None:
+def test_a_scribble_does_not_look_like_a_digit(desk: View) -> None:
     desk.draw("scribble", (0.1, 0.1, 0.8, 0.8))
     expect(desk.page.get_by_text("This does not look like a digit.", exact=True)).to_be_visible()
     assert needs_axe.args[0] or serious_findings(desk.page) == []
 
 
-def test_undoing_takes_back_strokes_and_clearing_can_be_undone(desk: View) -> None:
+def test_strokes_and_clearing_can_be_undone(desk: View) -> None:
     page = desk.page
     undo, clear = page.get_by_role("button", name="Undo"), page.get_by_role("button", name="Clear")
     expect(undo).to_be_disabled()
@@ -196,7 +196,7 @@ def test_a_digit_is_drawn_by_keyboard_and_announced(desk: View) -> None:
     expect(status).to_have_text("The sheet is empty.")
 
 
-def test_two_arrow_keys_together_draw_aslant(desk: View) -> None:
+def test_two_arrow_keys_draw_diagonally(desk: View) -> None:
     page = desk.page
     page.locator("canvas").focus()
     page.keyboard.press("Space")
@@ -279,7 +279,7 @@ def test_a_picture_is_chosen_or_pasted(desk: View, tmp_path: Path) -> None:
     expect(desk.digit).to_have_text("3")
 
 
-def test_a_large_picture_is_made_smaller_before_it_is_sent(desk: View) -> None:
+def test_a_large_picture_is_reduced_before_it_is_sent(desk: View) -> None:
     noise = np.random.default_rng(0).integers(0, 40, (2_400, 3_200), np.uint8)
     digit = np.asarray(Image.open(io.BytesIO(picture(("3", MIDDLE), size=(3_200, 2_400)))))
     with desk.page.expect_request(lambda request: "image/jpeg" in (request.post_data or "")) as sent:
@@ -290,7 +290,7 @@ def test_a_large_picture_is_made_smaller_before_it_is_sent(desk: View) -> None:
     assert response.status == 200
 
 
-def test_a_file_that_is_no_picture_is_told_and_the_drawing_stays(desk: View) -> None:
+def test_a_file_that_is_no_picture_shows_an_error_and_keeps_the_drawing(desk: View) -> None:
     desk.draw("3")
     expect(desk.status).to_contain_text("probable")
     _drop(desk.page, "letter.png", "image/png", b"Dear reader")
@@ -298,7 +298,7 @@ def test_a_file_that_is_no_picture_is_told_and_the_drawing_stays(desk: View) -> 
     expect(desk.digit).to_have_text("3")
 
 
-def test_an_answer_that_comes_too_late_is_dropped(desk: View) -> None:
+def test_a_late_answer_is_ignored(desk: View) -> None:
     expect(desk.page.get_by_text("Draw a digit with mouse")).to_be_visible()
     held: list[Route] = []
     desk.page.route(f"**{draw.READ}", lambda route: held.append(route))
@@ -316,7 +316,7 @@ def test_an_answer_that_comes_too_late_is_dropped(desk: View) -> None:
     assert desk.messages == []
 
 
-def test_without_a_recognizer_it_says_how_to_make_one_and_goes_on_once_there_is(
+def test_the_page_recovers_once_a_recognizer_is_stored(
     browser: Browser, instance: DrawingClient, able: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path))
@@ -328,7 +328,7 @@ def test_without_a_recognizer_it_says_how_to_make_one_and_goes_on_once_there_is(
         expect(view.page.locator("#alert")).to_be_empty()
 
 
-def test_a_session_that_has_ended_is_told(desk: View) -> None:
+def test_the_end_of_the_session_shows_an_error(desk: View) -> None:
     desk.page.route(f"**{draw.READ}", lambda route: route.fulfill(status=401, json={"errors": []}))
     desk.draw("3")
     expect(desk.page.get_by_role("alert")).to_contain_text("reload the page to log in")

@@ -28,7 +28,7 @@ pytestmark = [
 def served(
     finished_run: tuple[Result, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Path]]:
-    """Where `mnist-pipeline ui` serves a copy of the finished run, and the storage that holds it."""
+    """The address where `mnist-pipeline ui` serves a copy of the finished run, and its storage."""
     storage = tmp_path_factory.mktemp("ui") / "storage"
     shutil.copytree(finished_run[1], storage)
     with served_ui(slice_directory, storage) as port:
@@ -62,7 +62,7 @@ def test_the_lineage_page_shows_the_groups_of_the_graph(address: str, page: Page
         expect(page.get_by_text(group, exact=True).first).to_be_visible()
 
 
-def test_the_page_to_draw_on_is_beside_it_and_leads_back(address: str, page: Page) -> None:
+def test_the_drawing_page_links_to_the_ui(address: str, page: Page) -> None:
     page.goto(f"{address}/draw")
     expect(page.get_by_text("Draw a digit with mouse")).to_be_visible()  # the recognizer is loaded
     page.get_by_role("link", name="The pipeline in Dagster").click()
@@ -80,20 +80,20 @@ def test_the_page_of_a_materialized_asset_shows_its_figure(address: str, page: P
     page.keyboard.press("Escape")
 
 
-def test_the_checks_of_an_asset_are_shown_with_what_they_measured(address: str, page: Page) -> None:
+def test_the_checks_of_an_asset_are_shown(address: str, page: Page) -> None:
     page.goto(f"{address}/assets/covariance?view=checks")
     expect(page.get_by_text("positive_semidefinite").first).to_be_visible()
     expect(page.get_by_text("symmetric", exact=True).first).to_be_visible()
 
 
-def test_the_schedule_and_the_sensor_are_there_and_off(address: str, page: Page) -> None:
+def test_the_schedule_and_the_sensor_are_off(address: str, page: Page) -> None:
     page.goto(f"{address}/automation")
     for name in ("weekly_retraining", "changed_raw_files"):
         expect(page.get_by_text(name).first).to_be_visible()
     assert page.locator('input[type="checkbox"]:checked').count() == 0
 
 
-def test_the_run_made_on_the_command_line_is_there(address: str, page: Page) -> None:
+def test_the_run_of_the_command_line_is_shown(address: str, page: Page) -> None:
     page.goto(f"{address}/runs")
     expect(page.get_by_text("Success").first).to_be_visible()
     expect(page.get_by_text("everything").first).to_be_visible()
@@ -106,17 +106,17 @@ def test_the_daemon_that_schedules_need_is_running(address: str, page: Page) -> 
     expect(page.get_by_text("Running", exact=True).first).to_be_visible()
 
 
-def test_a_run_that_goes_on_elsewhere_shows_up_live(address: str, served_storage: Path, page: Page) -> None:
+def test_a_run_of_another_process_is_shown_live(address: str, served_storage: Path, page: Page) -> None:
     frames: list[str] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
     with dg.DagsterInstance.from_config(str(served_storage / "dagster")) as instance:
         run = dg.DagsterRun(job_name="everything", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED)
         instance.add_run(run)
         page.goto(f"{address}/runs/{run.run_id}")
-        instance.report_engine_event("first word from elsewhere", run)
-        expect(page.get_by_text("first word from elsewhere").first).to_be_visible()
-        assert not page.get_by_text("second word from elsewhere").count()
-        instance.report_engine_event("second word from elsewhere", run)
-        expect(page.get_by_text("second word from elsewhere").first).to_be_visible()
+        instance.report_engine_event("first message of another process", run)
+        expect(page.get_by_text("first message of another process").first).to_be_visible()
+        assert not page.get_by_text("second message of another process").count()
+        instance.report_engine_event("second message of another process", run)
+        expect(page.get_by_text("second message of another process").first).to_be_visible()
         instance.report_run_canceled(run)
-    assert any("second word from elsewhere" in frame for frame in frames), "it came over the WebSocket"
+    assert any("second message of another process" in frame for frame in frames), "it came over the WebSocket"

@@ -58,19 +58,19 @@ REQUESTS = [
 ]
 
 WEBSOCKETS = [
-    Attack(f"a WebSocket {name}", status, target="/graphql", changes=UPGRADE | changes)
-    for name, status, changes in [
-        ("from another site", 403, {"Origin": EVIL}),
-        ("from a sandboxed frame", 403, {"Origin": "null"}),
-        ("from another port of this host", 403, {"Origin": "http://127.0.0.1:8888"}),
-        ("from another name of this host", 403, {"Origin": "http://localhost:PORT"}),
-        ("without an origin", 403, {"Origin": None}),
-        ("of a cross-site page by its metadata", 403, OWN | CROSS_SITE),
-        ("of a same-site page by its metadata", 403, OWN | {"Sec-Fetch-Site": "same-site"}),
-        ("under a rebound name", 421, {"Host": "evil.example:PORT", "Origin": "http://evil.example:PORT"}),
-        ("without a session", 401, OWN | {"Cookie": None}),
-        ("with a forged session", 401, OWN | {"Cookie": "mnist-pipeline-PORT=9999999999.a.b"}),
-    ]
+    Attack(f"a WebSocket {name}", 403, target="/graphql", changes=UPGRADE | changes)
+    for name, changes in {
+        "from another site": {"Origin": EVIL},
+        "from a sandboxed frame": {"Origin": "null"},
+        "from another port of this host": {"Origin": "http://127.0.0.1:8888"},
+        "from another name of this host": {"Origin": "http://localhost:PORT"},
+        "without an origin": {"Origin": None},
+        "of a cross-site page by its metadata": OWN | CROSS_SITE,
+        "of a same-site page by its metadata": OWN | {"Sec-Fetch-Site": "same-site"},
+        "under a rebound name": {"Host": "evil.example:PORT", "Origin": "http://evil.example:PORT"},
+        "without a session": OWN | {"Cookie": None},
+        "with a forged session": OWN | {"Cookie": "mnist-pipeline-PORT=9999999999.a.b"},
+    }.items()
 ]
 
 
