@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks import growth
 from benchmarks.table import Row, Section, number
-from mnist_pipeline.report.figures import COLORS, GRID, INK, STYLE
+from mnist_pipeline.report.figures.style import COLORS, GRID, INK, STYLE
 
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
 RATIOS = ("× faster", "× the time")

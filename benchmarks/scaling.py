@@ -226,7 +226,7 @@ def draw(path: Path, measured: Measured) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter
 
-    from mnist_pipeline.report.figures import COLORS, GRID, INK, STYLE
+    from mnist_pipeline.report.figures.style import COLORS, GRID, INK, STYLE
 
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.6), layout="constrained")

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_pipeline import moments as methods
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.kernels import moments as moments_kernels
 from mnist_pipeline.moments import BLOCK_ROWS, MAX_COUNT, Moments, add, covariance, mean, moments, total
 
 
@@ -31,43 +29,15 @@ def test_the_sums_are_those_of_integer_arithmetic(images: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("count", [1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
-def test_full_ink_throughout_is_still_exact(count: int) -> None:
-    found = moments(np.full((count, 5), 255, np.uint8))
-    assert (found.sums == 255 * count).all()
-    assert (found.products == 255**2 * count).all()
-
-
-def test_a_row_more_in_a_block_would_not_be_exact() -> None:
-    assert BLOCK_ROWS * 255**2 <= 2**24 < (BLOCK_ROWS + 1) * 255**2
-
-
-@pytest.mark.parametrize("num_threads", [1, 2, 3])
-@pytest.mark.parametrize("count", [1, 3, 4, 511, 514, 1_999])
-def test_products_of_bytes_are_those_of_integer_arithmetic(count: int, num_threads: int, images: np.ndarray) -> None:
-    wide = images[:count].astype(np.int64)
-    found = moments(images[:count], num_threads)
-    assert np.array_equal(found.sums, wide.sum(axis=0))
-    assert np.array_equal(found.products, wide.T @ wide)
-
-
-def test_a_processor_without_products_of_bytes_gives_the_same(
-    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usual = moments(images)
-    monkeypatch.setattr(methods, "_multiplies_bytes", lambda num_features: False)
-    assert all(np.array_equal(a, b) for a, b in zip(usual, moments(images), strict=True))
-
-
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 255])
-@pytest.mark.parametrize("count", [moments_kernels.MAX_ROWS, moments_kernels.MAX_ROWS + 1])
-def test_sums_of_products_of_bytes_overflow_nothing(count: int, value: int) -> None:
-    found = moments(np.full((count, 32), value, np.uint8), num_threads=1)
+def test_images_of_one_grey_level_are_summed_exactly(count: int, value: int) -> None:
+    found = moments(np.full((count, 5), value, np.uint8))
     assert (found.sums == value * count).all()
     assert (found.products == value**2 * count).all()
 
 
-def test_a_row_more_could_overflow() -> None:
-    assert moments_kernels.MAX_ROWS * 255 * 128 < 2**31 <= (moments_kernels.MAX_ROWS + 1) * 255 * 128
+def test_a_larger_block_would_not_be_exact() -> None:
+    assert BLOCK_ROWS * 128**2 <= 2**24 < (BLOCK_ROWS + 1) * 128**2
 
 
 @settings(max_examples=25, deadline=None)
@@ -94,15 +64,6 @@ def test_each_entry_is_the_rational_number_rounded_once() -> None:
         for j in range(6):
             exact = sum((row[i] - means[i]) * (row[j] - means[j]) for row in rows) / (len(rows) - 1)
             assert covariance(found)[i, j] == float(exact)
-
-
-def test_division_as_float64_is_that_of_integers(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = moments(images)
-    times = (1 << 26) // 255 // len(images)  # as many images as it is done for, and twice as many
-    few, many = (Moments(*(part * by for part in found)) for by in (times, 2 * times))
-    quick = [covariance(each) for each in (few, many)]
-    monkeypatch.setattr(methods, "FLOAT64_BITS", 0)
-    assert [each.tobytes() for each in quick] == [covariance(each).tobytes() for each in (few, many)]
 
 
 def test_they_agree_with_the_covariance_of_centred_data(images: np.ndarray) -> None:
@@ -132,11 +93,11 @@ def test_the_covariance_is_symmetric_to_the_bit_and_semidefinite(images: np.ndar
 
 def test_what_can_not_be_summed_is_refused() -> None:
     few = moments(np.zeros((2, 4), np.uint8))
-    with pytest.raises(ValueError, match="type float64; exact sums need uint8"):
+    with pytest.raises(ValueError, match="images has type float64"):
         moments(np.zeros((2, 4)))
-    with pytest.raises(ValueError, match="images of 4 and of 5 pixels"):
+    with pytest.raises(ValueError, match="4 and of 5"):
         add(few, moments(np.zeros((2, 5), np.uint8)))
-    with pytest.raises(ValueError, match=f"leave int64 beyond {MAX_COUNT}"):
+    with pytest.raises(ValueError, match=str(MAX_COUNT)):
         add(few, few._replace(num_images=np.array(MAX_COUNT)))
-    with pytest.raises(ValueError, match="at least 2"):
+    with pytest.raises(ValueError, match="num_images = 1"):
         covariance(moments(np.zeros((1, 4), np.uint8)))

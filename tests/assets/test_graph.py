@@ -25,7 +25,7 @@ GRAPH = {
     "pca": {
         "data_mean": {"train_digits"},
         "centered_data": {"train_digits", "data_mean"},
-        "covariance": {"train_digits", "centered_data"},
+        "covariance": {"centered_data"},
         "eigendecomposition": {"covariance"},
         "projections": {"centered_data", "eigendecomposition", "train_digits"},
         "reconstructions": {"digit_images", "test_digits", "data_mean", "eigendecomposition"},

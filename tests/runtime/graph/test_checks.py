@@ -300,11 +300,11 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("centered_data", "mean_zero"): reads(
         lambda pipeline: {"data_mean": pca.mean(pipeline.value("test_digits").images)}
     ),
-    ("covariance", "symmetric"): returns(moments, "covariance", np.triu),
+    ("covariance", "symmetric"): returns(pca, "covariance", np.triu),
     ("covariance", "positive_semidefinite"): returns(
-        moments, "covariance", lambda matrix: matrix - 1e-3 * np.trace(matrix) * np.eye(len(matrix))
+        pca, "covariance", lambda matrix: matrix - 1e-3 * np.trace(matrix) * np.eye(len(matrix))
     ),
-    ("covariance", "of_centered_data"): reads(_replaced("centered_data", lambda centered: centered[::2])),
+    ("covariance", "diagonal"): returns(pca, "covariance", lambda matrix: matrix * 2),
     ("projections", "variance_is_eigenvalue"): reads(
         _replaced(
             "eigendecomposition",
@@ -428,7 +428,7 @@ def test_a_covariance_without_any_positive_variance_is_not_positive_semidefinite
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.result("covariance")
-    _change(monkeypatch, moments, "covariance", lambda matrix: -matrix - np.eye(len(matrix)))
+    _change(monkeypatch, pca, "covariance", lambda matrix: -matrix - np.eye(len(matrix)))
     assert not _check(pipeline.call("covariance"), "positive_semidefinite").passed
 
 
