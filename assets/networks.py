@@ -233,8 +233,8 @@ mlp_predictions = _predictions_asset("mlp", "The perceptron's calibrated class p
 cnn_model = _model_asset(
     "cnn",
     "CNN",
-    "Convolutional network: convolution 5×5 to 32 channels, max-pooling 2, ReLU, convolution 5×5 to 64, "
-    "max-pooling 2, ReLU, linear to 10; trained with Adam on the cross-entropy.",
+    "Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64, ReLU, "
+    "max-pooling 2, linear to 10; trained with Adam on the cross-entropy.",
 )
 cnn_predictions = _predictions_asset(
     "cnn", "The convolutional network's calibrated class probabilities of each test image."

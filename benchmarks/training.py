@@ -20,6 +20,7 @@ from benchmarks.bench import Bench
 from benchmarks.table import Row, Section, at_least, seconds
 from benchmarks.timing import Ratio, take_turns, timed
 from mnist_pipeline import networks, training
+from mnist_pipeline.training.hardware import choose_precision
 
 WARM_UP_IMAGES = 1_024
 
@@ -91,7 +92,7 @@ def measure(bench: Bench) -> Section:
     section = Section("Training the networks")
     waiting = os.environ.get("OMP_WAIT_POLICY", "unset")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    automatic = [f"{training.precision_on(device, _construct(name))} ({name.upper()})" for name in FASTEST]
+    automatic = [f"{choose_precision(_construct(name), device)} ({name.upper()})" for name in FASTEST]
     section.notes = [
         "accuracies of the whole test set (correct ÷ total); the recipes were chosen on training images held out",
         f"both sides with OMP_WAIT_POLICY {waiting} and {torch.get_num_threads()} threads; ours in "

@@ -18,7 +18,7 @@ from mnist_pipeline import training
 from mnist_pipeline.data import deformations
 from mnist_pipeline.data.deformations import Variation
 from mnist_pipeline.networks import CNN, MLP
-from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, recipe_named, train
+from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, hardware, loop, recipe_named, train
 
 DATA = Path(__file__).parents[1] / "data"
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
@@ -282,7 +282,7 @@ def test_each_pass_deforms_the_images_anew_and_the_held_out_ones_never(few, monk
         deformed.append(deformations.vary(images, variation, seed))
         return deformed[-1]
 
-    monkeypatch.setattr(training, "vary", vary)
+    monkeypatch.setattr(loop, "vary", vary)
     images, labels = few
     model = build(MLP, 784, 8, 10, seed=0)
     train(model, images, labels, replace(SHORT, variation=HANDS), seed=1, validation_size=40)
@@ -411,19 +411,26 @@ def test_weights_of_another_architecture_are_refused() -> None:
         training.load_weights(MLP(784, 16, 10), training.weights(MLP(784, 32, 10)))
 
 
-def test_auto_takes_bfloat16_where_the_processor_multiplies_it(few, monkeypatch) -> None:
+def test_auto_is_bfloat16_where_the_processor_multiplies_it_natively(few, monkeypatch) -> None:
     for native, precision in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(training, "native_bfloat16", lambda device, native=native: native)
+        monkeypatch.setattr(hardware, "has_native_bfloat16", lambda device, native=native: native)
         recipe = replace(SHORT, epochs=1, precision="auto")
         assert train(build(MLP, 784, 8, 10), *few, recipe).precision == precision
 
 
-@pytest.mark.parametrize("gains", [True, False])
-def test_auto_asks_the_network_whether_it_gains_from_bfloat16(few, gains: bool, monkeypatch) -> None:
-    monkeypatch.setattr(training, "native_bfloat16", lambda device: True)
-    monkeypatch.setattr(CNN, "gains_from_bfloat16", lambda self, device: gains)
-    history = train(build(CNN), few[0][:20], few[1][:20], replace(SHORT, epochs=1, precision="auto"))
-    assert history.precision == ("bfloat16" if gains else "float32")
+@pytest.mark.parametrize("amx", [True, False])
+def test_for_the_compiled_network_auto_is_bfloat16_only_with_amx(amx: bool, monkeypatch) -> None:
+    monkeypatch.setattr(hardware, "has_native_bfloat16", lambda device: True)
+    monkeypatch.setattr(hardware, "has_amx", lambda: amx)
+    assert hardware.choose_precision(CNN(), torch.device("cpu")) == ("bfloat16" if amx else "float32")
+    assert hardware.choose_precision(CNN(), torch.device("cuda")) == "bfloat16"
+
+
+def test_training_and_prediction_run_the_compiled_network(few) -> None:
+    with hardware.placed(CNN(), torch.device("cpu"), "float32", channels_last=True) as network:
+        assert type(network).__name__ == "CompiledCNN"
+    with hardware.placed(CNN().double(), torch.device("cpu"), "float32", channels_last=True) as network:
+        assert isinstance(network, CNN)
 
 
 @pytest.mark.parametrize(("precision", "own"), [("float32", 1), ("bfloat16", 2)])

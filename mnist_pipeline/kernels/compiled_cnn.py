@@ -1,0 +1,161 @@
+"""The convolutional network with compiled convolutions, for training and prediction on a CPU.
+
+`CompiledCNN` computes the function of `mnist_pipeline.networks.CNN`, which is its plain reference, with the same
+parameters. The first convolution, with pooling and rectifying, is one pass over the image (`kernels.convolution`). The
+second is Winograd's (`kernels.winograd`), except in bfloat16, where it is torch's.
+
+The maximum commutes with any increasing function, so relu(pool(x)) equals pool(relu(x)), with a quarter of the values
+to rectify. Gradients are summed per group of 32 images, and then over the groups, so results do not depend on the
+number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mnist_pipeline.kernels import convolution, winograd
+from mnist_pipeline.utils.blocks import in_blocks, slices
+
+SIDE = 28
+IMAGES_PER_GROUP = 32
+_NO_KERNELS = np.empty((0, 0, 0), np.float32)
+
+
+class CompiledCNN(nn.Module):
+    """The network of `networks.CNN` with compiled convolutions; it shares the layers, so training changes both.
+
+    Parameters
+    ----------
+    conv1, conv2 : Conv2d
+        The convolutions, 5×5, to 32 and to 64 channels.
+    linear : Linear
+        The classifier.
+
+    Notes
+    -----
+    Parameters and images are float32, on the CPU. Images get no gradient.
+    """
+
+    def __init__(self, conv1: nn.Conv2d, conv2: nn.Conv2d, linear: nn.Linear) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.linear = conv1, conv2, linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
+        if x.shape[1:].numel() != SIDE * SIDE:
+            raise ValueError(f"x has shape {tuple(x.shape)}; expected a batch of images (N, {SIDE}, {SIDE}).")
+        x = x.reshape(-1, SIDE, SIDE)  # (N, 28, 28)
+        x = first_layer(x, self.conv1)  # (N, 32, 12, 12)
+        if x.dtype == torch.float32:
+            x = second_layer(x, self.conv2)  # (N, 64, 4, 4)
+        else:
+            x = self.conv2(x)  # (N, 64, 8, 8)
+            x = torch.relu(torch.max_pool2d(x, 2))  # (N, 64, 4, 4)
+        logits: Tensor = self.linear(x.flatten(1))  # (N, 10)
+        return logits
+
+
+def first_layer(images: Tensor, layer: nn.Conv2d) -> Tensor:
+    """relu(pool(conv(images))) of images (N, 28, 28), as (N, 32, 12, 12) with channels innermost.
+
+    The result is bfloat16 under autocast, else float32.
+    """
+    result: Tensor = _FirstLayer.apply(images.detach().contiguous(), layer.weight, layer.bias)  # type: ignore[no-untyped-call]
+    return result
+
+
+def second_layer(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """relu(pool(conv(x))) of what `first_layer` returns in float32, as (N, 64, 4, 4) with channels innermost."""
+    result: Tensor = _SecondLayer.apply(x, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _FirstLayer(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        is_half = torch.is_autocast_enabled("cpu")
+        rows, columns = ((length - kernel + 1) // 2 for length, kernel in zip(images.shape[1:], weight.shape[2:]))
+        output = np.empty((len(images), rows, columns, len(weight)), np.uint16 if is_half else np.float32)
+        argmax = np.empty(output.shape, np.uint8)
+        pixels, offsets = images.numpy(), bias.detach().numpy()
+        taps = weight.detach().reshape(len(weight), -1).t().contiguous().numpy()  # (25, 32)
+
+        def convolve(group: slice) -> None:
+            convolution.convolve_and_pool(pixels[group], taps, offsets, output[group], argmax[group])
+
+        in_blocks(convolve, len(images), IMAGES_PER_GROUP)
+        ctx.images, ctx.output, ctx.argmax, ctx.weight_shape = pixels, output, argmax, weight.shape
+        result = torch.from_numpy(output).permute(0, 3, 1, 2)
+        return result.view(torch.bfloat16) if is_half else result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, Tensor]:
+        given = gradients[0].permute(0, 2, 3, 1).contiguous()
+        gradient = given.view(torch.uint16).numpy() if given.dtype == torch.bfloat16 else given.numpy()
+        num_kernels, num_taps = ctx.weight_shape[0], ctx.weight_shape[1:].numel()
+        groups = slices(len(gradient), IMAGES_PER_GROUP)
+        sums = np.zeros((len(groups), num_taps + 1, num_kernels), np.float32)
+
+        def add(group: slice) -> None:
+            group_sums = sums[group.start // IMAGES_PER_GROUP]
+            convolution.add_gradients(
+                ctx.images[group], gradient[group], ctx.output[group], ctx.argmax[group], group_sums
+            )
+
+        in_blocks(add, len(gradient), IMAGES_PER_GROUP)
+        total = torch.from_numpy(sums.sum(axis=0))
+        return None, total[:-1].t().reshape(ctx.weight_shape), total[-1]
+
+
+class _SecondLayer(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        images, offsets = x.detach().permute(0, 2, 3, 1).contiguous().numpy(), bias.detach().numpy()
+        kernels = _kernel_factors(weight.detach().permute(2, 3, 1, 0))
+        output = np.empty((len(images), winograd.STEP, winograd.STEP, winograd.CHANNELS_OUT), np.float32)
+        argmax = np.empty(output.shape, np.uint8)
+
+        def convolve(group: slice) -> None:
+            winograd.convolve_and_pool(images[group], kernels, offsets, output[group], argmax[group])
+
+        in_blocks(convolve, len(images), IMAGES_PER_GROUP)
+        ctx.images, ctx.weight, ctx.output, ctx.argmax = images, weight.detach(), output, argmax
+        return torch.from_numpy(output).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        gradient = gradients[0].permute(0, 2, 3, 1).contiguous().numpy()
+        num_kernels, num_channels, *taps = ctx.weight.shape
+        needs_images = ctx.needs_input_grad[0]
+        kernels = _kernel_factors(ctx.weight.permute(2, 3, 0, 1)) if needs_images else _NO_KERNELS
+        groups = slices(len(gradient), IMAGES_PER_GROUP)
+        factor_sums = np.zeros((len(groups), winograd.PLACES, num_channels, num_kernels), np.float32)
+        bias_sums = np.zeros((len(groups), num_kernels), np.float32)
+        image_gradient = np.empty_like(ctx.images if needs_images else ctx.images[:0])
+
+        def add(group: slice) -> None:
+            number = group.start // IMAGES_PER_GROUP
+            winograd.add_gradients(
+                gradient[group], ctx.images[group], ctx.output[group], ctx.argmax[group], kernels,
+                factor_sums[number], bias_sums[number], image_gradient[group],
+            )  # fmt: skip
+
+        in_blocks(add, len(gradient), IMAGES_PER_GROUP)
+        of_factors = torch.from_numpy(factor_sums.sum(axis=0)).flatten(1)
+        of_taps = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ of_factors
+        by_kernel = of_taps.reshape(-1, num_kernels).t().contiguous()  # the layout of weights with channels innermost
+        of_weight = by_kernel.reshape(num_kernels, *taps, num_channels).permute(0, 3, 1, 2)
+        of_images = torch.from_numpy(image_gradient).permute(0, 3, 1, 2) if needs_images else None
+        return of_images, of_weight, torch.from_numpy(bias_sums.sum(axis=0))
+
+
+def _kernel_factors(taps: Tensor) -> NDArray[np.float32]:
+    """Winograd's factors (64, channels, channels) of kernels whose rows and columns come first."""
+    factors = torch.from_numpy(winograd.KERNEL_FACTORS) @ taps.flatten(0, 1).flatten(1)
+    result: NDArray[np.float32] = factors.reshape(-1, *taps.shape[2:]).numpy()
+    return result

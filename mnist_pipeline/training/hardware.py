@@ -1,0 +1,113 @@
+"""How a network is computed on this machine: its device, its precision, its compiled form, its threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def default_device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the parameters of a network are."""
+    return next(model.parameters(), torch.zeros(())).device
+
+
+def choose_precision(model: nn.Module, device: torch.device, precision: str = "auto") -> str:
+    """The arithmetic of a network's matrix products on a device.
+
+    Parameters
+    ----------
+    model : Module
+    device : torch.device
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+
+    Returns
+    -------
+    {"float32", "bfloat16"}
+        `precision`, or for "auto" the faster of the two: bfloat16 where the device multiplies it natively. Compared
+        with compiled layers in float32, bfloat16 is faster only with AMX.
+    """
+    if precision != "auto":
+        return precision
+    is_faster = has_amx() if has_compiled_form(model, device) else has_native_bfloat16(device)
+    return "bfloat16" if is_faster else "float32"
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether a device has instructions that multiply bfloat16: AVX512-BF16 or AMX on a CPU."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return _cpu_supports("avx512_bf16") or has_amx()
+
+
+def has_amx() -> bool:
+    """Whether the CPU multiplies matrices of bfloat16 in tiles."""
+    return _cpu_supports("amx_bf16")
+
+
+def _cpu_supports(instructions: str) -> bool:
+    if hasattr(torch.cpu, "get_capabilities"):
+        return bool(torch.cpu.get_capabilities().get(instructions))
+    # torch before 2.10
+    older = {"avx512_bf16": torch.cpu._is_avx512_bf16_supported, "amx_bf16": torch.cpu._is_amx_tile_supported}
+    return bool(older[instructions]())
+
+
+def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
+    """Whether `accelerated` has a compiled form of a network: of float32, on a CPU, with a method `compiled`."""
+    parameter = next(model.parameters(), torch.zeros(()))
+    return hasattr(model, "compiled") and device.type == "cpu" and parameter.dtype == torch.float32
+
+
+def accelerated(model: nn.Module, device: torch.device) -> nn.Module:
+    """The fastest form of a network on a device. It computes the same function with the same parameters."""
+    if not has_compiled_form(model, device):
+        return model
+    fast: nn.Module = model.compiled()  # type: ignore[operator]  # torch types attributes as modules
+    return fast.train(model.training)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Context in which matrix products are computed in a precision."""
+    return nullcontext() if precision == "float32" else torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+@contextmanager
+def placed(model: nn.Module, device: torch.device, precision: str, channels_last: bool) -> Iterator[nn.Module]:
+    """Move a network to a device and a memory layout, and return it afterwards, in evaluation mode.
+
+    Yields the form of the network to run. While that is the compiled form in float32, torch uses one thread: what is
+    left to torch is small, and its waiting threads would take the cores from the compiled layers.
+    """
+    original = device_of(model)
+    num_threads = torch.get_num_threads()
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    try:
+        if precision == "float32" and has_compiled_form(model, device):
+            torch.set_num_threads(1)
+        model.to(device)
+        model.to(memory_format=layout)  # type: ignore[call-overload]  # torch types only the tensors' `to`
+        yield accelerated(model, device)
+    finally:
+        torch.set_num_threads(num_threads)
+        model.to(original)
+        model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators, which dropout uses, and restore them afterwards."""
+    cuda = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            torch.cuda.manual_seed(seed)
+        yield

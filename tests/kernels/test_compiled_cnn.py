@@ -1,0 +1,131 @@
+"""The compiled convolutional network computes what the plain one does, and has its gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mnist_pipeline.kernels.compiled_cnn import CompiledCNN, first_layer, second_layer
+from mnist_pipeline.networks import CNN
+from mnist_pipeline.training import build
+from mnist_pipeline.utils import blocks
+
+
+@pytest.fixture
+def digits() -> torch.Tensor:
+    """Images of several groups, the last of which is not full, with blank borders as digits have."""
+    images = torch.rand(70, 28, 28, generator=torch.Generator().manual_seed(1))
+    images[:, :5] = images[:, :, 22:] = 0
+    return images
+
+
+@pytest.fixture
+def plain() -> CNN:
+    return build(CNN, 10, seed=3)
+
+
+def compiled(model: CNN) -> CompiledCNN:
+    return CompiledCNN(model.conv1, model.conv2, model.linear)
+
+
+def plain_first_layer(model: CNN, images: torch.Tensor) -> torch.Tensor:
+    return model.pool(model.relu(model.conv1(images[:, None])))
+
+
+def plain_second_layer(model: CNN, x: torch.Tensor) -> torch.Tensor:
+    return model.pool(model.relu(model.conv2(x)))
+
+
+def test_the_compiled_network_has_the_logits_and_gradients_of_the_plain_one(plain: CNN, digits: torch.Tensor) -> None:
+    parameters = list(plain.parameters())
+    both = [model(digits) for model in (compiled(plain), plain)]
+    torch.testing.assert_close(*both)
+    gradients = [torch.autograd.grad(logits.logsumexp(dim=1).sum(), parameters) for logits in both]
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(784,), (28, 28), (1, 28, 28)])
+def test_images_rows_and_channels_are_the_same_input(plain: CNN, digits: torch.Tensor, shape: tuple[int, ...]) -> None:
+    model = compiled(plain)
+    torch.testing.assert_close(model(digits.reshape(-1, *shape)), model(digits))
+
+
+def test_an_empty_batch_gives_no_logits(plain: CNN) -> None:
+    assert compiled(plain)(torch.zeros(0, 28, 28)).shape == (0, 10)
+
+
+def test_what_is_not_a_batch_of_images_is_refused(plain: CNN) -> None:
+    with pytest.raises(ValueError, match="x has shape"):
+        compiled(plain)(torch.zeros(4, 27, 28))
+
+
+@pytest.mark.parametrize("is_second", [False, True])
+def test_a_compiled_layer_has_the_values_and_gradients_of_the_plain_one(
+    is_second: bool, plain: CNN, digits: torch.Tensor
+) -> None:
+    expected = x = plain_first_layer(plain, digits)
+    parameters = list(plain.conv1.parameters())
+    if is_second:
+        expected = plain_second_layer(plain, x)
+        parameters += plain.conv2.parameters()
+    found = second_layer(x, plain.conv2) if is_second else first_layer(digits, plain.conv1)
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(2))
+    gradients = [torch.autograd.grad((y * weights).sum(), parameters, retain_graph=True) for y in (found, expected)]
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+
+
+def test_a_frozen_first_layer_gets_no_gradient_from_the_second(plain: CNN, digits: torch.Tensor) -> None:
+    output = second_layer(plain_first_layer(plain, digits), plain.conv2)
+    expected = torch.autograd.grad(output.sum(), plain.conv2.parameters())
+    plain.conv1.requires_grad_(False)
+    output = second_layer(plain_first_layer(plain, digits), plain.conv2)
+    assert [function is None for function, _ in output.grad_fn.next_functions] == [True, False, False]
+    for ours, theirs in zip(torch.autograd.grad(output.sum(), plain.conv2.parameters()), expected, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_the_second_layer_is_hundreds_of_times_more_precise_than_bfloat16(plain: CNN, digits: torch.Tensor) -> None:
+    x = first_layer(digits, plain.conv1).detach()
+    exact = plain_second_layer(build(CNN, 10, seed=3).double(), x.double())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = plain_second_layer(plain, x)
+    assert 100 * (second_layer(x, plain.conv2) - exact).abs().max() < (rounded - exact).abs().max()
+
+
+def test_in_bfloat16_only_the_result_of_the_first_layer_is_rounded(plain: CNN, digits: torch.Tensor) -> None:
+    precise = first_layer(digits, plain.conv1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = first_layer(digits, plain.conv1)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded, precise.bfloat16(), rtol=0, atol=0)
+    parameters = list(plain.conv1.parameters())
+    for a, b in zip(*(torch.autograd.grad(x.float().sum(), parameters) for x in (rounded, precise)), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
+
+
+def test_in_bfloat16_the_logits_are_close_to_the_plain_ones(plain: CNN, digits: torch.Tensor) -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = compiled(plain)(digits).float()
+    torch.testing.assert_close(logits, plain(digits), rtol=0, atol=0.02)
+
+
+def test_results_do_not_depend_on_the_number_of_threads(
+    plain: CNN, digits: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, results = compiled(plain), []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(blocks, "num_cores", lambda threads=threads: threads)
+        output = model(digits)
+        results.append((output.detach(), *torch.autograd.grad(output.square().sum(), list(plain.parameters()))))
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_nan_weights_show_in_the_logits(layer: str, plain: CNN, digits: torch.Tensor) -> None:
+    torch.nn.init.constant_(plain.get_submodule(layer).weight, float("nan"))
+    assert compiled(plain)(digits).isnan().all()
