@@ -115,8 +115,10 @@ class LoginMiddleware(AuthenticationBackend):
             with anyio.CancelScope() as running:
                 if scope["type"] == "websocket":
                     websockets.add(running)
-                await self.app(scope, receive, send)
-            websockets.discard(running)
+                try:
+                    await self.app(scope, receive, send)
+                finally:
+                    websockets.discard(running)
             if running.cancelled_caught:
                 await send({"type": "websocket.close", "code": 1008, "reason": "The session has ended"})
         elif "text/html" in Headers(scope=scope).get("accept", ""):
