@@ -62,8 +62,8 @@ class Progress(logging.Handler):
         self._ended, self._steps_are_here = threading.Event(), threading.Event()
         self._follower: threading.Thread | None = None
 
-    def begin(self, run_id: str, names: list[str]) -> None:
-        """Begin a run of these steps; Dagster creates the loggers of a run more than once."""
+    def begin(self, run_id: str, names: list[str], *, here: bool = True) -> None:
+        """Begin a run of these steps, in this process or not; Dagster creates the loggers of a run more than once."""
         if self._follower:
             return
         self._display.begin(names)
@@ -71,7 +71,7 @@ class Progress(logging.Handler):
         self._follower.start()
         # Dagster now starts processes that copy the output of steps. They end with the run, not with a traceback at
         # Ctrl-C, which reaches each process of the terminal but those that inherit that the signal is blocked.
-        _block_interrupts(True)
+        _block_interrupts(here)
 
     def end(self) -> None:
         """End the run, after the last of its events."""
@@ -155,6 +155,12 @@ def _block_interrupts(block: bool) -> None:
 
 # Where a run of this process shows its progress; nowhere in a process that works for another.
 _progress: Progress | None = None
+
+
+def follow_run(run_id: str, names: list[str]) -> None:
+    """Show the progress of a run that was launched elsewhere."""
+    if _progress:
+        _progress.begin(run_id, names, here=False)
 
 
 @contextmanager

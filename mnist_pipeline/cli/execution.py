@@ -14,6 +14,7 @@ from dagster_shared.error import SerializableErrorInfo
 from mnist_pipeline.cli import interruption
 from mnist_pipeline.cli.console import console_logger, log_path, quiet_logger, shown_on
 from mnist_pipeline.cli.display import Display
+from mnist_pipeline.cli.launching import LaunchedRun, launch_and_wait, launches_runs
 from mnist_pipeline.cli.project import EVERY_DATA_SET, EVERYTHING, EXPANDED_JOB, FOLDS_JOB, INBOX_JOB, job
 from mnist_pipeline.cli.selection import job_of, pictures_of
 from mnist_pipeline.cli.waves import Wave
@@ -95,9 +96,12 @@ def carry_out(
             materialize(instance, run.assets, within(config, run.assets), run.partition, display) for run in runs
         ]
         return [line for outcome in outcomes for line in _failures_of(outcome)]
+    with run_lock.turn(display.print if display else print):
+        return _carry_out_folds(instance, shards_of(runs, config), display or Display(io.StringIO()))
+
+
+def _carry_out_folds(instance: dg.DagsterInstance, shards: list[Shard], display: Display) -> list[str]:
     lines: list[str] = []
-    shards = shards_of(runs, config)
-    display = display or Display(io.StringIO())
     display.begin([shard.fold for shard in shards])
     try:
         for shard, done in futures.compute(settings.load(), MAKE_SHARD, shards):
@@ -136,18 +140,22 @@ def materialize(
     config: dict[str, Any],
     partition: str | None = None,
     display: Display | None = None,
-) -> dg.JobExecutionResult:
+) -> dg.JobExecutionResult | LaunchedRun:
     """Run selected assets of one job, and show the progress on a display; an interrupted run counts as canceled."""
     name = job_of(next(iter(selected)))
     if name == INBOX_JOB and partition is not None:  # a new Dagster instance doesn't know it
         instance.add_dynamic_partitions(pictures_of(next(iter(selected))), [partition])
+    partition_tags = {} if partition is None else {PARTITION_TAG: partition}
+    if name != FOLDS_JOB and launches_runs(instance):
+        with shown_on(display):
+            return launch_and_wait(instance, JOBS[name], selected, config, partition_tags)
     with run_lock.alive() as tags, shown_on(display):
         outcome = dg.execute_job(
             dg.reconstructable(JOBS[name]),
             instance,
             run_config=config,
             asset_selection=sorted(selected),
-            tags=tags if partition is None else {**tags, PARTITION_TAG: partition},
+            tags={**tags, **partition_tags},
         )
     if interruption.received():
         instance.report_run_canceled(outcome.dagster_run, "It was interrupted on the command line.")
@@ -155,12 +163,12 @@ def materialize(
     return outcome
 
 
-def _failures_of(outcome: dg.JobExecutionResult) -> list[str]:
+def _failures_of(outcome: dg.JobExecutionResult | LaunchedRun) -> list[str]:
     """Why a run failed, and where its log is; nothing if it did not."""
     return [] if outcome.success else [*failures(outcome), f"Full log: {log_path(outcome.run_id)}"]
 
 
-def failures(outcome: dg.JobExecutionResult) -> list[str]:
+def failures(outcome: dg.JobExecutionResult | LaunchedRun) -> list[str]:
     """Which assets failed, and why, a line each."""
     return [
         f"{event.step_key} failed: {_reason(event.step_failure_data.error)}"

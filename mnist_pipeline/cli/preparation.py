@@ -8,6 +8,7 @@ from textwrap import shorten
 
 from mnist_pipeline.cli.errors import fail, fail_on
 from mnist_pipeline.runtime import database, settings
+from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.storage import contents, files, locate
 
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
@@ -38,24 +39,32 @@ def prepare() -> settings.Settings:
 def _instance_file(configured: settings.Settings) -> Path:
     """The configuration of the Dagster instance, as the settings have it; one that was edited is held to them."""
     file = configured.dagster_home / INSTANCE_FILE.name
-    default = INSTANCE_FILE.read_text(encoding="utf-8")
-    on_postgres = default.replace("SQLite under this directory", "PostgreSQL") + database.STORAGE
-    wanted, other = (on_postgres, default) if configured.database else (default, on_postgres)
+    wanted = _instance_text(on_postgres=bool(configured.database), on_ray=configured.executor == "ray")
+    others = {_instance_text(on_postgres=i, on_ray=j) for i in (False, True) for j in (False, True)} - {wanted}
     try:
-        text = file.read_text(encoding="utf-8") if file.exists() else other
+        text = file.read_text(encoding="utf-8") if file.exists() else None
     except (OSError, ValueError):  # told as what is no configuration
         return file
-    if text == other:
+    if text is None or text in others:
         files.write(file, lambda opened: opened.write(wanted.encode()))
     elif wrong := _contradiction(configured, text):
         fail(f"{file}: {wrong}")
     return file
 
 
+def _instance_text(*, on_postgres: bool, on_ray: bool) -> str:
+    text = INSTANCE_FILE.read_text(encoding="utf-8")
+    if on_postgres:
+        text = text.replace("SQLite under this directory", "PostgreSQL") + database.STORAGE
+    return text + ray_cluster.RUN_LAUNCHER if on_ray else text
+
+
 def _contradiction(configured: settings.Settings, text: str) -> str | None:
     import yaml
 
     try:
+        if configured.executor == "ray" and "run_launcher" not in (yaml.safe_load(text) or {}):
+            return f"MNIST_PIPELINE_EXECUTOR is 'ray', but there is no run_launcher; add\n{ray_cluster.RUN_LAUNCHER}"
         return database.contradiction(configured, text)
     except (yaml.YAMLError, RecursionError, ValueError):  # told as what is no configuration
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from mnist_pipeline.cli.errors import LaunchError, fail, fail_on
 from mnist_pipeline.cli.output import open_display
 from mnist_pipeline.cli.preparation import prepare
+from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.executors.requirements import require
 from mnist_pipeline.utils import machine
@@ -51,7 +53,7 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
             require(configured)
         import dagster as dg
 
-        from mnist_pipeline.cli import configuration, execution, selection, summary, waves
+        from mnist_pipeline.cli import configuration, execution, launching, selection, summary, waves
         from mnist_pipeline.runtime.graph import run_lock
 
     machine.keep_freed_memory()
@@ -62,8 +64,10 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
         run_config = configuration.load_run_config(config, selected)
     with (
         open_display() as display,
-        run_lock.turn(display.print),
+        ray_cluster.connected(configured, jobs=True) if configured.executor == "ray" else nullcontext(),
         dg.DagsterInstance.get() as instance,
+        # The process of a launched run acquires the lock itself.
+        nullcontext() if launching.launches_runs(instance) else run_lock.turn(display.print),
         fail_on(LaunchError),
     ):
         run_lock.end_leftovers(instance)

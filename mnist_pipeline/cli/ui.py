@@ -16,6 +16,7 @@ import click
 from mnist_pipeline.cli.errors import fail, fail_on
 from mnist_pipeline.cli.preparation import prepare
 from mnist_pipeline.runtime import passwords, settings
+from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.executors.requirements import require
 from mnist_pipeline.runtime.ui.addresses import DRAW, LOCALHOST, Address, AddressError
@@ -53,7 +54,9 @@ def ui(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) ->
     _require_free(address)
     click.echo(f"Dagster UI: {address.url}\nDraw a digit: {address.url}{DRAW}")
     arguments = json.dumps({**asdict(address), "read_only": read_only})
-    raise SystemExit(_serve([sys.executable, "-m", "mnist_pipeline.cli.server", arguments]))
+    with ray_cluster.connected(configured, jobs=True) if configured.executor == "ray" else contextlib.nullcontext():
+        status = _serve([sys.executable, "-m", "mnist_pipeline.cli.server", arguments])
+    raise SystemExit(status)
 
 
 @click.command()

@@ -6,8 +6,10 @@ import importlib
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from mnist_pipeline.runtime import settings
@@ -19,6 +21,21 @@ OBJECT_STORE_BYTES = 100 * 2**20  # arguments and results are small
 MIN_CORES = 2
 # A local cluster sends no statistics, and accepts only clients that know its token.
 LOCAL_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_DEDUP_LOGS": "0"}
+# The variables that a run takes along; Ray sets limits of threads of its own.
+PASSED_ON = (
+    "DAGSTER_HOME",
+    *(f"MNIST_PIPELINE_{name}" for name in ("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB")),
+    *(f"MNIST_PIPELINE_{name}" for name in ("DATABASE", "THREADS", "FOLDS")),
+    *settings.THREAD_VARIABLES,
+)
+RUN_LAUNCHER = f"""run_launcher:
+  module: dagster_ray
+  class: RayRunLauncher
+  config:
+    ray:
+      address: auto
+      env_vars: [{", ".join(PASSED_ON)}]
+"""
 API_SERVER = "RAY_API_SERVER_ADDRESS"  # where Ray's own clients submit jobs
 
 
@@ -35,6 +52,11 @@ def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
     if not configured.cluster:
         os.environ.update({name: os.environ.get(name, value) for name, value in LOCAL_CLUSTER.items()})
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        # A job starts the command `dagster`, which may be in a virtual environment that is not activated.
+        os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    if jobs:
+        passed_on = settings.for_workers(configured)
+        os.environ.update({name: value for name, value in passed_on.items() if name in PASSED_ON})
     ray: Any = importlib.import_module("ray")
     if ray.is_initialized():
         yield
