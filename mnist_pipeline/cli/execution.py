@@ -141,7 +141,10 @@ def materialize(
     partition: str | None = None,
     display: Display | None = None,
 ) -> dg.JobExecutionResult | LaunchedRun:
-    """Run selected assets of one job, and show the progress on a display; an interrupted run counts as canceled."""
+    """Run selected assets of one job, and show the progress on a display; an interrupted run counts as canceled.
+
+    If the process of a step is killed, a second run continues after the steps that succeeded.
+    """
     name = job_of(next(iter(selected)))
     if name == INBOX_JOB and partition is not None:  # a new Dagster instance doesn't know it
         instance.add_dynamic_partitions(pictures_of(next(iter(selected))), [partition])
@@ -149,18 +152,30 @@ def materialize(
     if name != FOLDS_JOB and launches_runs(instance):
         with shown_on(display):
             return launch_and_wait(instance, JOBS[name], selected, config, partition_tags)
-    with run_lock.alive() as tags, shown_on(display):
-        outcome = dg.execute_job(
-            dg.reconstructable(JOBS[name]),
-            instance,
-            run_config=config,
-            asset_selection=sorted(selected),
-            tags={**tags, **partition_tags},
-        )
-    if interruption.received():
-        instance.report_run_canceled(outcome.dagster_run, "It was interrupted on the command line.")
-        raise KeyboardInterrupt
+    outcome = None
+    for _ in range(futures.MAX_ATTEMPTS):
+        with run_lock.alive() as tags, shown_on(display):
+            outcome = dg.execute_job(
+                dg.reconstructable(JOBS[name]),
+                instance,
+                run_config=config,
+                asset_selection=sorted(selected),
+                tags={**tags, **partition_tags},
+                reexecution_options=dg.ReexecutionOptions.from_failure(outcome.run_id, instance) if outcome else None,
+            )
+        if interruption.received():
+            instance.report_run_canceled(outcome.dagster_run, "It was interrupted on the command line.")
+            raise KeyboardInterrupt
+        if not _was_killed(outcome):
+            break
+    assert outcome is not None
     return outcome
+
+
+def _was_killed(outcome: dg.JobExecutionResult) -> bool:
+    """Whether the process of a step ended before the step, as when the system runs out of memory."""
+    errors = [event.step_failure_data.error for event in outcome.all_events if event.is_step_failure]
+    return any(error is not None and error.cls_name == "ChildProcessCrashException" for error in errors)
 
 
 def _failures_of(outcome: dg.JobExecutionResult | LaunchedRun) -> list[str]:
