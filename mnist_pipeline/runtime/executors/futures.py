@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.errors import ExecutorError
-from mnist_pipeline.runtime.executors.requirements import LOCALHOST, REACH_SECONDS, require
+from mnist_pipeline.runtime.executors.ray_cluster import LOCALHOST
+from mnist_pipeline.runtime.executors.requirements import REACH_SECONDS, require
 from mnist_pipeline.runtime.graph.run_lock import end_with_parent
 from mnist_pipeline.runtime.settings import Settings
 from mnist_pipeline.utils.machine import num_cores

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.executors.requirements import LOCALHOST
 from mnist_pipeline.runtime.settings import Settings
 from mnist_pipeline.utils.machine import num_cores
 
 OBJECT_STORE_BYTES = 100 * 2**20  # arguments and results are small
 MIN_CORES = 2
+LOCALHOST = "127.0.0.1"
 # A local cluster sends no statistics, and accepts only clients that know its token.
 LOCAL_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_DEDUP_LOGS": "0"}
 # The variables that a run takes along; Ray sets limits of threads of its own.

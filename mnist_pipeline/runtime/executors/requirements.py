@@ -6,10 +6,8 @@ import importlib.util
 import socket
 
 from mnist_pipeline.runtime.executors.errors import ExecutorError
-from mnist_pipeline.runtime.executors.step_executor import step_executor
 from mnist_pipeline.runtime.settings import Settings
 
-LOCALHOST = "127.0.0.1"
 REACH_SECONDS = 5
 MODULES = {"ray": ["ray", "dagster_ray"], "dask": ["distributed"]}
 
@@ -30,7 +28,10 @@ def require(configured: Settings) -> None:
                 f"MNIST_PIPELINE_EXECUTOR is {executor!r}, but {module} is not installed: "
                 f"pip install 'mnist-pipeline[{executor}]'"
             )
-    step_executor(configured)
+    if ":" in executor:
+        from mnist_pipeline.runtime.executors.step_executor import step_executor  # imports Dagster
+
+        step_executor(configured)
     if configured.cluster and not configured.database:
         raise ExecutorError(
             f"MNIST_PIPELINE_CLUSTER is {configured.cluster!a}, but the Dagster instance is SQLite files in "
