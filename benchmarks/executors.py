@@ -1,8 +1,8 @@
-"""What each executor costs: the full graph, from the shell prompt into an empty storage, once each.
+"""The cost of each executor: the full graph, from the shell prompt into an empty storage, once per executor.
 
-`python -m benchmarks.executors [EXECUTOR…]` prints a row an executor: wall seconds; seconds until the first step
-begins; seconds a step after that in which none is carried out; how many assets but the report, which holds times,
-have the bytes of the first run.
+`python -m benchmarks.executors [EXECUTOR…]` prints a row per executor: wall seconds; seconds until the first step begins;
+seconds per step in which no step runs after that; how many assets have the bytes of the first run. The report is left
+out, because it holds times.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from mnist_pipeline.runtime.settings import EXECUTORS, PROJECT
+from mnist_pipeline.runtime.settings import PROJECT
 
 HEADER = f"{'executor':<14}{'wall s':>8}{'start s':>9}{'steps':>7}{'idle s a step':>15}   identical"
+EXECUTORS = ("in_process", "multiprocess", "ray")  # with dask, steps run in process
 REPORT = "evaluation_report"  # holds times and the run's id
 
 
