@@ -1,8 +1,8 @@
 """The cost of each executor: the full graph, from the shell prompt into an empty storage, once per executor.
 
-`python -m benchmarks.executors [EXECUTOR…]` prints a row per executor: wall seconds; seconds until the first step begins;
-seconds per step in which no step runs after that; how many assets have the bytes of the first run. The report is left
-out, because it holds times.
+`python -m benchmarks.executors [EXECUTOR…]` prints a row per executor: wall seconds; seconds until the first step
+begins; seconds per step in which no step runs after that; how many assets have the bytes of the first run. The report
+is left out, because it holds times.
 """
 
 from __future__ import annotations

@@ -32,15 +32,7 @@ Variables = dict[str, str]
 
 
 class Pool(NamedTuple):
-    """Workers of one kind.
-
-    Attributes
-    ----------
-    submit : callable
-        Takes a function and its arguments, and returns a `concurrent.futures.Future`.
-    lost : tuple of exception classes
-        Raised by the future of a task whose worker ended `MAX_ATTEMPTS` times.
-    """
+    """Workers of one kind: how to submit a task, and what its future raises if its worker ended each time."""
 
     submit: Callable[..., Future[Any]]
     lost: tuple[type[Exception], ...]
@@ -192,11 +184,9 @@ def _ray(stack: ExitStack, configured: Settings, variables: Variables) -> Pool:
     stack.enter_context(ray_cluster.connected(configured))
     ray: Any = importlib.import_module("ray")
     task = ray.remote(call).options(num_cpus=1, max_retries=MAX_ATTEMPTS - 1)
-    ended = ("WorkerCrashedError", "OutOfMemoryError", "NodeDiedError", "LocalRayletDiedError")
-    # Every task is a `call`.
-    return Pool(
-        lambda _, *arguments: task.remote(*arguments).future(), tuple(getattr(ray.exceptions, name) for name in ended)
-    )
+    names = ("WorkerCrashedError", "OutOfMemoryError", "NodeDiedError", "LocalRayletDiedError")
+    lost = tuple(getattr(ray.exceptions, name) for name in names)
+    return Pool(lambda _, *arguments: task.remote(*arguments).future(), lost)  # every task is a `call`
 
 
 POOLS: dict[str, Callable[[ExitStack, Settings, Variables], Pool]] = {
