@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from mnist_pipeline.cli.errors import fail, fail_on
-from mnist_pipeline.runtime import database, settings
+from mnist_pipeline.runtime import database, settings, threads
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.storage import contents, files, locate
 
@@ -29,7 +29,7 @@ def prepare() -> settings.Settings:
         database.require(configured)
     _require_instance(_instance_file(configured))
     os.environ["DAGSTER_HOME"] = str(configured.dagster_home)
-    settings.share_processors()
+    threads.share_processors()
     if configured.database:
         os.environ[database.VARIABLE] = configured.database
         database.make_tables(configured)

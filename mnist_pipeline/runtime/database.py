@@ -6,10 +6,12 @@ import contextlib
 import importlib
 import importlib.util
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mnist_pipeline.runtime.settings import Settings
+if TYPE_CHECKING:
+    from mnist_pipeline.runtime.environment import Settings
+
 
 VARIABLE = "MNIST_PIPELINE_DATABASE"
 CONNECT_SECONDS = 5

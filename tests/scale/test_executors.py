@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from support.servers import Server, command, data_versions, free_port, started, variables
+from support.settings import load_from
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors import futures
@@ -172,7 +173,7 @@ def test_items_on_a_cluster_are_run_again_raised_and_named_as_on_this_machine(
     places = (Path(__file__).parent, settings.PROJECT / "tests", settings.PROJECT)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
     own = {"STORAGE": str(tmp_path), "EXECUTOR": executor, "THREADS": "3"}
-    configured = settings.load({f"MNIST_PIPELINE_{name}": value for name, value in own.items()})
+    configured = load_from({f"MNIST_PIPELINE_{name}": value for name, value in own.items()})
 
     def compute(function: Callable[[Any], object], item: str) -> list[Any]:
         return list(futures.compute(configured, f"{Path(__file__).stem}:{function.__name__}", [item]))

@@ -13,8 +13,10 @@ import dagster as dg
 import pytest
 import yaml
 from support.servers import PASSWORD, Server, command, data_versions, free_port, started, variables
+from support.settings import load_from
 
 from mnist_pipeline.runtime import database, settings
+from mnist_pipeline.runtime.environment import Settings
 from mnist_pipeline.runtime.graph import run_lock
 from mnist_pipeline.runtime.settings import PROJECT
 
@@ -61,7 +63,7 @@ def test_the_commands_work_on_it(address: str, slice_directory: Path, tmp_path: 
         assert told in done.stdout
 
 
-def _configured(address: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> settings.Settings:
+def _configured(address: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("MNIST_PIPELINE_DATABASE", address)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     loaded = settings.load()
@@ -174,6 +176,6 @@ def test_an_edited_configuration_is_never_overwritten_and_a_contradiction_is_tol
 
 def test_a_server_that_is_too_old_is_refused(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "MIN_VERSION", 99)
-    configured = settings.load({"MNIST_PIPELINE_DATABASE": address})
+    configured = load_from({"MNIST_PIPELINE_DATABASE": address})
     with pytest.raises(database.DatabaseError, match=r"the server is PostgreSQL [0-9]+; it must be 99 or newer"):
         database.require(configured)

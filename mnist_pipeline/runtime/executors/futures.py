@@ -13,16 +13,18 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime import threads
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.executors.ray_cluster import LOCALHOST
 from mnist_pipeline.runtime.executors.requirements import REACH_SECONDS, require
 from mnist_pipeline.runtime.graph.run_lock import end_with_parent
-from mnist_pipeline.runtime.settings import Settings
 from mnist_pipeline.utils.machine import num_cores
+
+if TYPE_CHECKING:
+    from mnist_pipeline.runtime.environment import Settings
 
 T = TypeVar("T")
 MAX_ATTEMPTS = 3
@@ -72,7 +74,7 @@ def compute(configured: Settings, function: str, items: Sequence[T]) -> Iterator
             yield item, import_function(function)(item)
         return
     require(configured)
-    variables = settings.for_workers(configured)
+    variables = threads.for_workers(configured)
     with ExitStack() as stack:
         pool = open_pool(stack, configured, variables)
         positions = {pool.submit(call, variables, function, item): i for i, item in enumerate(items)}
@@ -104,7 +106,7 @@ def call(variables: Variables, function: str, item: Any) -> Any:
         # The graph is loaded once per process, and its folds and data sets depend on the settings.
         if _adopted and _adopted != variables:
             raise ExecutorError("this worker has loaded the graph with other settings; restart the workers")
-        settings.adopt(variables)
+        threads.adopt(variables)
         _adopted.update(variables)
         return import_function(function)(item)
 
@@ -137,15 +139,15 @@ def _local(stack: ExitStack, configured: Settings, variables: Variables) -> Pool
         raise AssertionError("unreachable")
 
     def close() -> None:
-        threads.shutdown(wait=False, cancel_futures=True)
+        submitters.shutdown(wait=False, cancel_futures=True)
         for executor in list(executors.values()):
             executor.shutdown(kill_workers=True)
 
     for worker in range(num_local_workers()):
         idle.put(worker)
-    threads = ThreadPoolExecutor(num_local_workers())
+    submitters = ThreadPoolExecutor(num_local_workers())
     stack.callback(close)
-    return Pool(lambda *task: threads.submit(run, *task), (lost,))
+    return Pool(lambda *task: submitters.submit(run, *task), (lost,))
 
 
 def _dask(stack: ExitStack, configured: Settings, variables: Variables) -> Pool:
@@ -157,7 +159,7 @@ def _dask(stack: ExitStack, configured: Settings, variables: Variables) -> Pool:
         options = {
             "distributed.scheduler.allowed-failures": MAX_ATTEMPTS - 1,
             # By default, Dask has each worker compute with one thread.
-            "distributed.nanny.pre-spawn-environ": {name: variables[name] for name in settings.THREAD_VARIABLES},
+            "distributed.nanny.pre-spawn-environ": {name: variables[name] for name in threads.THREAD_VARIABLES},
         }
         stack.enter_context(dask.config.set(options))
         address = stack.enter_context(

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.settings import Settings
+from mnist_pipeline.runtime import threads
 from mnist_pipeline.utils.machine import num_cores
+
+if TYPE_CHECKING:
+    from mnist_pipeline.runtime.environment import Settings
 
 OBJECT_STORE_BYTES = 100 * 2**20  # arguments and results are small
 MIN_CORES = 2
@@ -26,7 +28,7 @@ PASSED_ON = (
     "DAGSTER_HOME",
     *(f"MNIST_PIPELINE_{name}" for name in ("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB")),
     *(f"MNIST_PIPELINE_{name}" for name in ("DATABASE", "THREADS", "FOLDS")),
-    *settings.THREAD_VARIABLES,
+    *threads.THREAD_VARIABLES,
 )
 RUN_LAUNCHER = f"""run_launcher:
   module: dagster_ray
@@ -55,13 +57,13 @@ def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
         # A job starts the command `dagster`, which may be in a virtual environment that is not activated.
         os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     if jobs:
-        passed_on = settings.for_workers(configured)
+        passed_on = threads.for_workers(configured)
         os.environ.update({name: value for name, value in passed_on.items() if name in PASSED_ON})
     ray: Any = importlib.import_module("ray")
     if ray.is_initialized():
         yield
         return
-    limits = settings.thread_limits(configured)
+    limits = threads.thread_limits(configured)
     common = {"runtime_env": {"env_vars": limits}, "log_to_driver": False, "logging_level": logging.ERROR}
     if configured.cluster:
         context = ray.init(address=configured.cluster, **common)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import socket
+from typing import TYPE_CHECKING
 
 from mnist_pipeline.runtime.executors.errors import ExecutorError
-from mnist_pipeline.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from mnist_pipeline.runtime.environment import Settings
 
 REACH_SECONDS = 5
 MODULES = {"ray": ["ray", "dagster_ray"], "dask": ["distributed"]}

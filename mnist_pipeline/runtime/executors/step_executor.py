@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from mnist_pipeline.runtime.executors.errors import ExecutorError
-from mnist_pipeline.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from mnist_pipeline.runtime.environment import Settings
 
 # Steps import these modules late. A process that is forked after the import starts at once, and none of them starts
 # a thread, which a fork would lose.

@@ -26,7 +26,7 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.runtime import database, settings
+from mnist_pipeline.runtime import database, settings, threads
 from mnist_pipeline.runtime.storage import files, storage
 
 PROCESS_TAG = "mnist-pipeline/process"
@@ -159,7 +159,7 @@ class _Waiting(dg.Executor):
                 plan_context.instance.add_run_tags(plan_context.run_id, stack.enter_context(alive()))
             with dg.raise_execution_interrupts():  # a run that waits can be terminated
                 stack.enter_context(turn(plan_context.log.info))
-            settings.share_processors()  # before a step imports the libraries that read these variables
+            threads.share_processors()  # before a step imports the libraries that read these variables
             yield from self._executor.execute(plan_context, execution_plan)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_pipeline.runtime.settings import SCHEME
+from mnist_pipeline.runtime.project import SCHEME
 from mnist_pipeline.runtime.storage.file_store import FileStore
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
-from mnist_pipeline.runtime.settings import SCHEME
+from mnist_pipeline.runtime.project import SCHEME
 from mnist_pipeline.runtime.storage.contents import UnavailableError
 
 CONNECT_SECONDS = 3

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.settings import load_from
 
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.environment import Settings
 from mnist_pipeline.runtime.executors import futures
 from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.graph import run_lock
-from mnist_pipeline.runtime.settings import Settings
 
 
 def _configured(storage: Path, executor: str) -> Settings:
     values = {"STORAGE": str(storage), "EXECUTOR": executor, "THREADS": "1"}
-    return settings.load({f"MNIST_PIPELINE_{name}": value for name, value in values.items()})
+    return load_from({f"MNIST_PIPELINE_{name}": value for name, value in values.items()})
 
 
 @pytest.fixture(params=["in_process", "multiprocess"])

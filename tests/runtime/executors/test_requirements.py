@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.settings import load_from
 
-from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.executors.requirements import require
 
@@ -18,7 +18,7 @@ NOWHERE = "127.0.0.1:1"  # nothing listens there
 
 def _require(storage: Path, executor: str, **more: str) -> None:
     own = {"STORAGE": str(storage), "EXECUTOR": executor, **more}
-    require(settings.load({f"MNIST_PIPELINE_{name}": value for name, value in own.items()}))
+    require(load_from({f"MNIST_PIPELINE_{name}": value for name, value in own.items()}))
 
 
 @pytest.mark.parametrize("executor", ["ray", "dask"])
