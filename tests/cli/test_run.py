@@ -7,7 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from support.graph_fixtures import Outcome
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli import selection
@@ -44,7 +45,7 @@ def report(finished: Path) -> dict[str, object]:
 
 
 def test_every_asset_is_materialized_and_named_as_it_finishes(
-    finished_run: tuple[Result, Path], materializations: dict[str, dg.AssetMaterialization]
+    finished_run: tuple[Outcome, Path], materializations: dict[str, dg.AssetMaterialization]
 ) -> None:
     assert sorted(materializations) == KEYS
     lines = finished_run[0].output.splitlines()
@@ -53,14 +54,14 @@ def test_every_asset_is_materialized_and_named_as_it_finishes(
         assert any(line.split()[:1] == [key] and line.endswith(headline) for line in lines), key
 
 
-def test_epochs_are_reported_while_a_model_trains(finished_run: tuple[Result, Path]) -> None:
+def test_epochs_are_reported_while_a_model_trains(finished_run: tuple[Outcome, Path]) -> None:
     output = finished_run[0].output
     for model in ("softmax_model", "mlp_model", "cnn_model"):
         assert any(line.split()[:2] == [model, "epoch"] for line in output.splitlines())
 
 
 def test_the_run_ends_with_the_table_of_models_and_the_report(
-    finished_run: tuple[Result, Path], report: dict[str, dict[str, dict[str, object]]]
+    finished_run: tuple[Outcome, Path], report: dict[str, dict[str, dict[str, object]]]
 ) -> None:
     result, directory = finished_run
     lines = result.output.splitlines()

@@ -1,13 +1,20 @@
-"""What the tests of the graph share: a slice of the real data, and one run of the whole graph over it."""
+"""Fixtures for tests of the graph: a slice of the real data, and one run of the whole graph over it.
+
+With pytest-xdist, the first worker that needs the run makes it, and the others use the same directory.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from filelock import FileLock
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.datasets import DigitSet
@@ -16,10 +23,29 @@ from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
 
 
+class Outcome(NamedTuple):
+    """Exit code and output of a command."""
+
+    exit_code: int
+    output: str
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> tuple[Path, Any]:
+    """A directory that one worker of pytest-xdist fills, and what `make` returned, which must be JSON."""
+    base = factory.getbasetemp()
+    root = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    directory, record = root / name, root / f"{name}.json"
+    with FileLock(root / f"{name}.lock"):
+        if not record.exists():
+            directory.mkdir()
+            record.write_text(json.dumps(make(directory)))
+    return directory, json.loads(record.read_text())
+
+
 @pytest.fixture(scope="session")
 def slice_directory(small_train: DigitSet, small_test: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first 2,000 training and 500 test digits as a data directory."""
-    return write_idx(tmp_path_factory.mktemp("slice"), small_train, small_test)
+    return made_once(tmp_path_factory, "slice", lambda path: str(write_idx(path, small_train, small_test)))[0]
 
 
 @pytest.fixture
@@ -30,17 +56,22 @@ def storage(slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(scope="session")
-def finished_run(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
-    """What `mnist-pipeline run` over the slice printed, and the storage it filled; not to be written to."""
-    directory = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        _set(monkeypatch, environment(slice_directory, directory))
-        return CliRunner().invoke(cli.main, ["run"]), directory
+def finished_run(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
+    """Outcome of `mnist-pipeline run` over the slice, and its storage, which tests must not write to."""
+
+    def make(directory: Path) -> Outcome:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            _set(monkeypatch, environment(slice_directory, directory))
+            result = CliRunner().invoke(cli.main, ["run"])
+            return Outcome(result.exit_code, result.output)
+
+    directory, (exit_code, output) = made_once(tmp_path_factory, "finished", make)
+    return Outcome(exit_code, output), directory
 
 
 @pytest.fixture
 def own_copy(
-    finished_run: tuple[Result, Path], slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_run: tuple[Outcome, Path], slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Path, Path]:
     """Copies of the slice and of the storage of the finished run, which the environment names, to be damaged."""
     data, storage = tmp_path / "data", tmp_path / "storage"
@@ -51,7 +82,7 @@ def own_copy(
 
 
 @pytest.fixture
-def finished(finished_run: tuple[Result, Path], slice_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def finished(finished_run: tuple[Outcome, Path], slice_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The storage of the finished run, which the environment names."""
     result, directory = finished_run
     assert result.exit_code == 0, result.output
@@ -60,14 +91,16 @@ def finished(finished_run: tuple[Result, Path], slice_directory: Path, monkeypat
 
 
 @pytest.fixture(scope="session")
-def able_storage(finished_run: tuple[Result, Path], train: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A storage that holds but a recognizer: that of the finished run, except that k-NN over all digits answers."""
-    recognizer = Storage(str(finished_run[1])).read("recognizer")
-    knn = KNNClassifier().fit(train.images, train.labels).to_arrays()
-    directory = tmp_path_factory.mktemp("able")
-    able = recognizer.with_champion("knn").with_state("knn", {**recognizer.state("knn"), **knn})
-    Storage(str(directory)).write("recognizer", able)
-    return directory
+def able_storage(finished_run: tuple[Outcome, Path], train: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage with the recognizer of the finished run, in which k-NN over all digits is the champion."""
+
+    def make(directory: Path) -> None:
+        recognizer = Storage(str(finished_run[1])).read("recognizer")
+        knn = KNNClassifier().fit(train.images, train.labels).to_arrays()
+        able = recognizer.with_champion("knn").with_state("knn", {**recognizer.state("knn"), **knn})
+        Storage(str(directory)).write("recognizer", able)
+
+    return made_once(tmp_path_factory, "able", make)[0]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from support.graph_fixtures import Outcome
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli.selection import select_assets
@@ -57,7 +58,7 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
 
 
 @pytest.fixture(scope="module")
-def copy(finished_run: tuple[Result, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def copy(finished_run: tuple[Outcome, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the finished run's values, of which one file at a time is damaged and put back."""
     directory = tmp_path_factory.mktemp("damaged") / "storage"
     shutil.copytree(finished_run[1], directory, ignore=shutil.ignore_patterns("dagster"))

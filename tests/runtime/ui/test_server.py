@@ -9,9 +9,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from click.testing import Result
 from playwright.sync_api import Page, expect, sync_playwright
 from support.browser import ARGUMENTS, CHROMIUM
+from support.graph_fixtures import Outcome
 from support.served import served_ui
 
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
@@ -26,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def served(
-    finished_run: tuple[Result, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
+    finished_run: tuple[Outcome, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Path]]:
     """The address where `mnist-pipeline ui` serves a copy of the finished run, and its storage."""
     storage = tmp_path_factory.mktemp("ui") / "storage"
