@@ -180,6 +180,10 @@ def _with_one_nan(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return spoiled
 
 
+def _network_with_nan(network: Network) -> Network:
+    return network._replace(weights=_with_one_nan(network.weights))
+
+
 def _without_weights(network: Network) -> Network:
     return network._replace(weights={name: np.zeros_like(array) for name, array in network.weights.items()})
 
@@ -288,7 +292,7 @@ SPOILED_DIGITS: dict[str, Callable[[DigitSet], DigitSet]] = {
     "pixel_deviation": lambda read: DigitSet(np.full_like(read.images, 128), read.labels),
 }
 SPOILED_TRAINING: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "finite_weights": ("weights", _with_one_nan),
+    "finite_weights": ("stored", _network_with_nan),
     "loss_falls": ("train", _in_each_epoch(lambda record: {"loss": float(record.epoch)})),
     "held_out_accuracy": ("train", _in_each_epoch(lambda record: {"validation_accuracy": 0.1})),
 }
@@ -326,9 +330,7 @@ FAILURES: dict[tuple[str, str], Failure] = {
         _replaced("knn_index", lambda index: {**index, "images": np.roll(index["images"], 1, axis=0)})
     ),
     ("softmax_predictions", "probabilities_sum_to_one"): returns(softmax, "predict_probabilities", _doubled),
-    ("cnn_kernels", "finite"): reads(
-        _replaced("cnn_model", lambda network: network._replace(weights=_with_one_nan(network.weights)))
-    ),
+    ("cnn_kernels", "finite"): reads(_replaced("cnn_model", _network_with_nan)),
     ("cnn_errors", "all_wrong"): returns(
         evaluation,
         "misclassified",
@@ -374,7 +376,7 @@ FAILURES: dict[tuple[str, str], Failure] = {
         lambda pipeline: {"expanded_neighbors": Shards.at_hand([pipeline.value("expanded_neighbors")] * 2)}
     ),
     ("expanded_knn", "no_farther"): calls(neighbor_shards, "merge", lambda first, second, num_kept: second),
-    ("expanded_cnn", "finite_weights"): returns(training, "weights", _with_one_nan, _few_expanded_digits(1)),
+    ("expanded_cnn", "finite_weights"): returns(training, "stored", _network_with_nan, _few_expanded_digits(1)),
     ("expanded_cnn", "loss_falls"): returns(
         training,
         "train_on_shards",
