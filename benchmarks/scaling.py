@@ -128,12 +128,12 @@ def _stages(instance: Any, selected: Any) -> Iterator[tuple[list[float], float]]
     from mnist_pipeline.cli import configuration, execution, waves
 
     config = configuration.load_run_config(None, selected)
-    for runs in waves.waves(instance, selected, changed=False):
+    for wave in waves.all_waves(instance, selected):
         start = time.perf_counter()
-        if runs[0].partition is None:
-            failures, by_fold = execution.carry_out(instance, runs, config), []
+        if wave[0].partition is None:
+            failures, by_fold = execution.run_wave(instance, wave, config), []
         else:
-            done = [execution.make_shard(shard) for shard in execution.shards_of(runs, config)]
+            done = [execution.run_fold(task) for task in execution.fold_tasks(wave, config)]
             failures, by_fold = [line for each in done for line in each.failures], [each.seconds for each in done]
         if failures:
             raise SystemExit("\n".join(failures))

@@ -15,9 +15,8 @@ from pydantic import ValidationError
 
 from mnist_pipeline.cli import run_config
 from mnist_pipeline.cli.errors import LaunchError
-from mnist_pipeline.cli.execution import JOBS, within
-from mnist_pipeline.cli.project import INBOX_JOB, definitions_of_assets
-from mnist_pipeline.cli.selection import job_of
+from mnist_pipeline.cli.execution import JOBS, config_of
+from mnist_pipeline.cli.project import INBOX_JOB, definitions_of_assets, job_of
 from mnist_pipeline.runtime.graph.code_versions import function_of
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.utils.printable import one_line
@@ -40,7 +39,10 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
         beside = {key.to_user_string() for part in others for key in part}
         ops = config.get("ops", {})
         own = {"ops": {name: value for name, value in ops.items() if name not in beside}} if beside else {}
-        resolved = [_validated(first, {**config, **own}), *(_validated(part, within(config, part)) for part in others)]
+        resolved = [
+            _validated(first, {**config, **own}),
+            *(_validated(part, config_of(part, config)) for part in others),
+        ]
         _require_no_booleans(config)
         for each in resolved:
             _require_within_bounds(each)
@@ -92,8 +94,9 @@ def _require_within_bounds(resolved: Mapping[str, Any]) -> None:
 def config_class(function: Callable[..., Any]) -> type[dg.Config] | None:
     """The class of the configuration that an asset takes."""
     for parameter in inspect.signature(function).parameters.values():
-        if inspect.isclass(parameter.annotation) and issubclass(parameter.annotation, dg.Config):
-            return parameter.annotation
+        kind = parameter.annotation
+        if inspect.isclass(kind) and issubclass(kind, dg.Config) and not issubclass(kind, dg.ConfigurableResource):
+            return kind
     return None
 
 

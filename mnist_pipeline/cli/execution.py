@@ -1,22 +1,29 @@
-"""Carrying out the runs of a wave, and the reasons why assets failed."""
+"""Execute the runs of a wave, and collect the reasons why assets failed."""
 
 from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 import dagster as dg
-from dagster_shared.error import SerializableErrorInfo
 
 from mnist_pipeline.cli import interruption
 from mnist_pipeline.cli.console import console_logger, log_path, quiet_logger, shown_on
 from mnist_pipeline.cli.display import Display
 from mnist_pipeline.cli.launching import LaunchedRun, launch_and_wait, launches_runs
-from mnist_pipeline.cli.project import EVERY_DATA_SET, EVERYTHING, EXPANDED_JOB, FOLDS_JOB, INBOX_JOB, job
-from mnist_pipeline.cli.selection import job_of, pictures_of
+from mnist_pipeline.cli.project import (
+    EVERY_DATA_SET,
+    EVERYTHING,
+    EXPANDED_JOB,
+    FOLDS_JOB,
+    INBOX_JOB,
+    job,
+    job_of,
+    picture_assets,
+)
 from mnist_pipeline.cli.waves import Wave
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors import futures
@@ -26,57 +33,58 @@ from mnist_pipeline.runtime.graph.records import PARTITION_TAG
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import one_line
 
-MAKE_SHARD = f"{__name__}:make_shard"
+RUN_FOLD = f"{__name__}:run_fold"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 
 
-class Shard(NamedTuple):
-    """A fold to be run by a worker, in what can be sent to one: its name, its assets, and the run configuration."""
+class FoldTask(NamedTuple):
+    """The run of a fold, as plain data that can be sent to a worker."""
 
     fold: str
     assets: tuple[str, ...]
     config: dict[str, Any]
 
 
-class Done(NamedTuple):
-    """What became of a shard: seconds of its run, and why it failed, in lines; none if it did not."""
+class FoldOutcome(NamedTuple):
+    """Seconds of the run of a fold, and a line per reason why it failed."""
 
     seconds: float
     failures: tuple[str, ...]
 
 
 def console_job() -> dg.JobDefinition:
-    """The job of the whole graph, of all data sets, told on the terminal."""
+    """Return the job of the whole graph, of all data sets."""
     return job(EVERY_DATA_SET if settings.load().data_sets else EVERYTHING).with_logger_defs(
         {"console": console_logger}
     )
 
 
 def console_expanded_job() -> dg.JobDefinition:
-    """The job of what is said of the whole expanded set, told on the terminal."""
+    """Return the job of the assets that use the whole expanded set."""
     return job(EXPANDED_JOB).with_logger_defs({"console": console_logger})
 
 
 def console_inbox_job() -> dg.JobDefinition:
-    """The job of a picture from the inbox, told on the terminal."""
+    """Return the job of a picture from the inbox."""
     return job(INBOX_JOB).with_logger_defs({"console": console_logger})
 
 
-def shard_job() -> dg.JobDefinition:
-    """The job of a fold of the expanded set; who shares out the folds tells of them."""
+def quiet_fold_job() -> dg.JobDefinition:
+    """Return the job of a fold of the expanded set; the process that shares out the folds shows their progress."""
     return job(FOLDS_JOB).with_logger_defs({"console": quiet_logger})
 
 
+# Functions, because another process loads a job by the name of its function.
 JOBS: dict[str, Callable[[], dg.JobDefinition]] = {
     EVERYTHING: console_job,
     EXPANDED_JOB: console_expanded_job,
     INBOX_JOB: console_inbox_job,
-    FOLDS_JOB: shard_job,
+    FOLDS_JOB: quiet_fold_job,
 }
 
 
-def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[str, Any]:
-    """The part of a run configuration that a run of these assets, of one job, accepts."""
+def config_of(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a run configuration that a run of these assets, all of one job, accepts."""
     names = {operation_name(key) for key in selected}
     ops = {"ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
     name = job_of(next(iter(selected)))
@@ -87,51 +95,54 @@ def within(config: dict[str, Any], selected: AbstractSet[dg.AssetKey]) -> dict[s
     return {**config, **ops}
 
 
-def carry_out(
-    instance: dg.DagsterInstance, runs: list[Wave], config: dict[str, Any], display: Display | None = None
+def run_wave(
+    instance: dg.DagsterInstance, wave: Wave, config: dict[str, Any], display: Display | None = None
 ) -> list[str]:
-    """Carry out runs that do not depend on one another, folds on the workers; return the failures, in lines."""
-    if job_of(next(iter(runs[0].assets))) != FOLDS_JOB:
-        outcomes = [
-            materialize(instance, run.assets, within(config, run.assets), run.partition, display) for run in runs
-        ]
-        return [line for outcome in outcomes for line in _failures_of(outcome)]
-    with run_lock.turn(display.print if display else print):
-        return _carry_out_folds(instance, shards_of(runs, config), display or Display(io.StringIO()))
+    """Execute the runs of a wave, folds on the workers, and return a line per failure."""
+    if job_of(next(iter(wave[0].assets))) == FOLDS_JOB:
+        with run_lock.turn(display.print if display else print):
+            return _run_folds(instance, fold_tasks(wave, config), display or Display(io.StringIO()))
+    lines = []
+    for run in wave:
+        outcome = materialize(instance, run.assets, config_of(run.assets, config), run.partition, display)
+        lines += _failures_with_log(outcome)
+    return lines
 
 
-def _carry_out_folds(instance: dg.DagsterInstance, shards: list[Shard], display: Display) -> list[str]:
+def fold_tasks(wave: Wave, config: dict[str, Any]) -> list[FoldTask]:
+    """Return the runs of a wave of folds as tasks for workers."""
+    return [
+        FoldTask(str(run.partition), tuple(sorted(map(_name, run.assets))), config_of(run.assets, config))
+        for run in wave
+    ]
+
+
+def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Display) -> list[str]:
     lines: list[str] = []
-    display.begin([shard.fold for shard in shards])
+    display.begin([task.fold for task in tasks])
     try:
-        for shard, done in futures.compute(settings.load(), MAKE_SHARD, shards):
-            if done.failures:
-                display.fail_step(shard.fold)
+        for task, outcome in futures.compute(settings.load(), RUN_FOLD, tasks):
+            if outcome.failures:
+                display.fail_step(task.fold)
             else:
-                display.finish_step(shard.fold, done.seconds, ", ".join(shard.assets))
-            lines += done.failures
-    finally:  # of a worker that was killed
+                display.finish_step(task.fold, outcome.seconds, ", ".join(task.assets))
+            lines += outcome.failures
+    finally:
         display.end()
+        # If a worker was killed, its run is unfinished.
         run_lock.end_leftovers(instance)
         storage.current().recover()
     return lines
 
 
-def shards_of(runs: list[Wave], config: dict[str, Any]) -> list[Shard]:
-    """Runs of folds as they are given to workers."""
-    return [
-        Shard(str(run.partition), tuple(sorted(key.to_user_string() for key in run.assets)), within(config, run.assets))
-        for run in runs
-    ]
-
-
-def make_shard(shard: Shard) -> Done:
-    """Carry out the run of a fold, for a driver that has the storage to itself."""
+def run_fold(task: FoldTask) -> FoldOutcome:
+    """Execute the run of a fold, in a worker of a process that holds the storage lock."""
     start = time.perf_counter()
     with run_lock.lent(), dg.DagsterInstance.get() as instance:
-        outcome = materialize(instance, {dg.AssetKey(name) for name in shard.assets}, shard.config, shard.fold)
-        failed = [f"{shard.fold}: {line}" for line in _failures_of(outcome)]
-    return Done(time.perf_counter() - start, tuple(failed))
+        selected = {dg.AssetKey.from_user_string(name) for name in task.assets}
+        outcome = materialize(instance, selected, task.config, task.fold)
+        failed = [f"{task.fold}: {line}" for line in _failures_with_log(outcome)]
+    return FoldOutcome(time.perf_counter() - start, tuple(failed))
 
 
 def materialize(
@@ -141,13 +152,13 @@ def materialize(
     partition: str | None = None,
     display: Display | None = None,
 ) -> dg.JobExecutionResult | LaunchedRun:
-    """Run selected assets of one job, and show the progress on a display; an interrupted run counts as canceled.
+    """Run selected assets of one job. A run that is interrupted counts as canceled.
 
     If the process of a step is killed, a second run continues after the steps that succeeded.
     """
     name = job_of(next(iter(selected)))
-    if name == INBOX_JOB and partition is not None:  # a new Dagster instance doesn't know it
-        instance.add_dynamic_partitions(pictures_of(next(iter(selected))), [partition])
+    if name == INBOX_JOB and partition is not None:  # a new Dagster instance does not know it
+        instance.add_dynamic_partitions(picture_assets()[next(iter(selected))], [partition])
     partition_tags = {} if partition is None else {PARTITION_TAG: partition}
     if name != FOLDS_JOB and launches_runs(instance):
         with shown_on(display):
@@ -178,13 +189,8 @@ def _was_killed(outcome: dg.JobExecutionResult) -> bool:
     return any(error is not None and error.cls_name == "ChildProcessCrashException" for error in errors)
 
 
-def _failures_of(outcome: dg.JobExecutionResult | LaunchedRun) -> list[str]:
-    """Why a run failed, and where its log is; nothing if it did not."""
-    return [] if outcome.success else [*failures(outcome), f"Full log: {log_path(outcome.run_id)}"]
-
-
 def failures(outcome: dg.JobExecutionResult | LaunchedRun) -> list[str]:
-    """Which assets failed, and why, a line each."""
+    """Return a line per asset that failed, with the reason."""
     return [
         f"{event.step_key} failed: {_reason(event.step_failure_data.error)}"
         for event in outcome.all_events
@@ -192,16 +198,21 @@ def failures(outcome: dg.JobExecutionResult | LaunchedRun) -> list[str]:
     ] or ["the run failed before any asset began"]
 
 
-def _reason(error: SerializableErrorInfo | None) -> str:
-    """The message of the first of the project's own errors in a chain of causes, else of the root cause."""
-    chain = list(_causes(error))
-    for cause in chain:
-        if cause.message.startswith(OWN_PACKAGES):
-            return one_line(cause.message.partition(": ")[2])
-    return one_line(chain[-1].message) if chain else "no reason was recorded"
+def _failures_with_log(outcome: dg.JobExecutionResult | LaunchedRun) -> list[str]:
+    return [] if outcome.success else [*failures(outcome), f"Full log: {log_path(outcome.run_id)}"]
 
 
-def _causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
+def _reason(error: Any) -> str:
+    """Return the message of the first of the project's own errors in a chain of causes, else of the root cause."""
+    messages: list[str] = []
     while error is not None:
-        yield error
+        messages.append(error.message)
         error = error.cause
+    for message in messages:
+        if message.startswith(OWN_PACKAGES):
+            return one_line(message.partition(": ")[2])
+    return one_line(messages[-1]) if messages else "no reason was recorded"
+
+
+def _name(key: dg.AssetKey) -> str:
+    return key.to_user_string()

@@ -6,8 +6,8 @@ import dagster as dg
 
 from mnist_pipeline.cli.console import log_path
 from mnist_pipeline.cli.errors import LaunchError
-from mnist_pipeline.cli.project import EXPANDED_JOB, defs
-from mnist_pipeline.cli.selection import PARTITIONED, asset_names, job_of, pictures_of, select_assets
+from mnist_pipeline.cli.project import EXPANDED_JOB, definitions, job_of, picture_assets
+from mnist_pipeline.cli.selection import asset_names, select_assets
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.shards import FOLDS, digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
@@ -20,7 +20,7 @@ NOT_MATERIALIZED = "not materialized"
 def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     """Every asset and partition with its state: "ok", "not materialized", or what is wrong with what is stored."""
     forget_verified()
-    graph = defs.resolve_asset_graph()
+    graph = definitions().resolve_asset_graph()
     recorded = records.recorded_versions(instance)
     rows = []
     for key in graph.toposorted_asset_keys:
@@ -46,9 +46,9 @@ def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str
     LaunchError
         If there is no such asset.
     """
-    graph = defs.resolve_asset_graph()
+    graph = definitions().resolve_asset_graph()
     if dg.AssetKey.from_user_string(name) not in graph.materializable_asset_keys:
-        raise LaunchError(f"{name!r} is not an asset; there are {asset_names(graph)}")
+        raise LaunchError(f"{name!r} is not an asset; there are {asset_names()}")
     selected = select_assets(f'+key:"{name}"') | {dg.AssetKey.from_user_string(name)}
     rows = []
     keys = [key for key in graph.toposorted_asset_keys if key in selected and key in graph.materializable_asset_keys]
@@ -67,15 +67,15 @@ def prune(instance: dg.DagsterInstance, keep: int) -> int:
     A run that holds the latest materialization of an asset, or of a partition, stays: without it that would be
     missing. So does the latest run of a partition that has none: it tells that the picture was tried.
     """
-    graph = defs.resolve_asset_graph()
+    graph = definitions().resolve_asset_graph()
     needed = {found["run_id"] for found in records.origins(instance, [*graph.materializable_asset_keys]).values()}
-    pictures = {picture for key in PARTITIONED for picture in instance.get_dynamic_partitions(pictures_of(key))}
+    pictures = {picture for name in picture_assets().values() for picture in instance.get_dynamic_partitions(name)}
     had = records.runs_of_partitions(instance, sorted(pictures))
     tried = {picture: runs[0].run_id for picture, runs in had.items() if runs}
     for key in graph.materializable_asset_keys:
         if graph.get(key).is_partitioned:
             made = {name: event.run_id for name, event in records.latest_of_partitions(instance, key).items()}
-            needed |= {*(tried | made if key in PARTITIONED else made).values()}
+            needed |= {*(tried | made if key in picture_assets() else made).values()}
     old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id not in needed]
     for run_id in old:
         instance.delete_run(run_id)

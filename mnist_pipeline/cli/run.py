@@ -72,13 +72,14 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
     ):
         run_lock.end_leftovers(instance)
         failures: list[str] = []
-        for number, runs in enumerate(waves.waves(instance, selected, changed=changed)):
+        all_waves = waves.changed_waves if changed else waves.all_waves
+        for number, wave in enumerate(all_waves(instance, selected)):
             if number == 0:
-                display.print(f"Data:    {selection.directories(selected)}", whole=True)
+                display.print(f"Data:    {selection.data_directories(selected)}", whole=True)
                 display.print(f"Storage: {configured.storage}", whole=True)
-            display.print(f"\nMaterializing {waves.describe(runs)}")
-            failures += execution.carry_out(instance, runs, run_config, display)
-            if failures and not waves.of_pictures(runs):  # no asset depends on a picture
+            display.print(f"\nMaterializing {waves.describe(wave)}")
+            failures += execution.run_wave(instance, wave, run_config, display)
+            if failures and not waves.is_of_pictures(wave):  # no asset depends on a picture
                 break
         if changed and not failures:
             display.print("Everything is in sync.")

@@ -15,8 +15,9 @@ from support.graph_fixtures import environment
 
 from assets import expanded
 from mnist_pipeline import moments, softmax
-from mnist_pipeline.cli import inspection, project, selection
+from mnist_pipeline.cli import inspection, selection
 from mnist_pipeline.cli import main as cli
+from mnist_pipeline.cli.project import definitions
 from mnist_pipeline.data import expansion
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier
@@ -72,7 +73,7 @@ def test_the_group_is_made_in_stages_and_by_default_not_at_all(made: tuple[Resul
     ]
     names = {key.to_user_string() for key in selection.select_assets("*")}
     assert not any(name.startswith("expanded") for name in names)
-    everything = project.defs.resolve_job_def("everything").asset_layer.executable_asset_keys
+    everything = definitions().resolve_job_def("everything").asset_layer.executable_asset_keys
     assert {key.to_user_string() for key in everything} == names
 
 
@@ -153,22 +154,22 @@ def test_a_damaged_fold_alone_is_made_again_and_what_it_was_part_of_stands(stora
 
 def test_a_whole_is_out_of_sync_once_a_fold_has_another_version(storage: Storage) -> None:
     with dg.DagsterInstance.get() as instance:
-        assert not {str(key) for key in staleness.out_of_sync(instance, project.defs) if "expanded" in str(key)}
+        assert not {str(key) for key in staleness.out_of_sync(instance, definitions()) if "expanded" in str(key)}
         tags = {"dagster/data_version": "another"}
         instance.report_runless_asset_event(
             dg.AssetMaterialization("expanded_moments", partition="fold-0001", tags=tags)
         )
-        reasons = staleness.out_of_sync(instance, project.defs)
+        reasons = staleness.out_of_sync(instance, definitions())
         named = {key.to_user_string() for key in reasons if key.to_user_string().startswith("expanded")}
         assert named == {"expanded_mean", "expanded_covariance"}
-        assert staleness.stale_folds(instance, project.defs, dg.AssetKey("expanded_moments")).keys() == {"fold-0001"}
+        assert staleness.stale_folds(instance, definitions(), dg.AssetKey("expanded_moments")).keys() == {"fold-0001"}
 
 
 def test_a_new_training_set_makes_every_fold_stale(storage: Storage) -> None:
     with dg.DagsterInstance.get() as instance:
         tags = {"dagster/data_version": "another"}
         instance.report_runless_asset_event(dg.AssetMaterialization("train_digits", tags=tags))
-        stale = staleness.stale_folds(instance, project.defs, dg.AssetKey("expanded_digits"))
+        stale = staleness.stale_folds(instance, definitions(), dg.AssetKey("expanded_digits"))
     assert stale == dict.fromkeys(FOLDS.get_partition_keys(), "train_digits has a new version")
 
 
@@ -216,18 +217,18 @@ def test_nothing_is_built_on_a_fold_that_failed_its_checks(storage: Storage, mon
         assert "fold-0002: expanded_digits failed" in refused.output
         assert "expanded_covariance" not in refused.output
     with dg.DagsterInstance.get() as instance:
-        stale = staleness.stale_folds(instance, project.defs, dg.AssetKey("expanded_digits"))
+        stale = staleness.stale_folds(instance, definitions(), dg.AssetKey("expanded_digits"))
     assert stale == {"fold-0002": "its check changed failed"}
     assert _run("--select", "group:expanded", "--changed").exit_code == 0
 
 
 def test_a_fold_can_be_made_from_the_ui(storage: Storage) -> None:
     version = storage.data_version("expanded_digits-fold-0003")
-    job = project.defs.resolve_job_def("expanded_shards")
+    job = definitions().resolve_job_def("expanded_shards")
     with dg.DagsterInstance.get() as instance:
         outcome = job.execute_in_process(partition_key="fold-0003", instance=instance)
         assert outcome.success
-        assert not staleness.stale_folds(instance, project.defs, dg.AssetKey("expanded_neighbors"))
+        assert not staleness.stale_folds(instance, definitions(), dg.AssetKey("expanded_neighbors"))
     assert storage.data_version("expanded_digits-fold-0003") == version
 
 

@@ -439,7 +439,7 @@ def test_any_run_configuration_is_accepted_or_one_launch_error(
         assert message.startswith(f"--config {file}: ")
         assert message.isprintable()
     else:
-        execution.within(config, selected)
+        execution.config_of(selected, config)
 
 
 @pytest.mark.parametrize(

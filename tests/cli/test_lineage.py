@@ -10,7 +10,8 @@ import dagster as dg
 from click.testing import CliRunner
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.cli import project, selection
+from mnist_pipeline.cli import selection
+from mnist_pipeline.cli.project import definitions
 from mnist_pipeline.runtime.graph.staleness import out_of_sync
 from mnist_pipeline.runtime.storage import storage
 
@@ -57,7 +58,7 @@ def test_pruning_deletes_old_runs_and_their_logs_and_nothing_that_is_needed(own_
     assert result.output == "2 runs deleted\n"
     with dg.DagsterInstance.get() as instance:
         after = instance.get_run_ids()
-        assert not out_of_sync(instance, project.defs).keys() & selection.select_assets("*")
+        assert not out_of_sync(instance, definitions()).keys() & selection.select_assets("*")
     assert set(after) == {before[0], before[-1]}
     logs = {path.stem for path in (own_copy[1] / "dagster" / "logs").iterdir()}
     assert logs == set(after)

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.cli import project, selection
+from mnist_pipeline.cli import selection
+from mnist_pipeline.cli.project import definitions
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.runtime.graph.staleness import out_of_sync
@@ -53,7 +54,7 @@ def test_nothing_is_built_on_what_failed_a_check_that_stops_what_is_downstream(
 def test_a_rerun_with_equal_results_leaves_what_is_downstream_in_sync(own_copy: tuple[Path, Path]) -> None:
     assert _run("--select", "key:data_mean").exit_code == 0
     with dg.DagsterInstance.get() as instance:
-        assert not out_of_sync(instance, project.defs).keys() & selection.select_assets("*")
+        assert not out_of_sync(instance, definitions()).keys() & selection.select_assets("*")
 
 
 def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tuple[Path, Path], tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_the_staleness_that_we_read_is_the_one_that_dagster_shows(own_copy: tupl
         instance.report_runless_asset_event(
             dg.AssetMaterialization("digit_images", tags={"dagster/data_version": "another"})
         )
-        stale = out_of_sync(instance, project.defs)
+        stale = out_of_sync(instance, definitions())
     named = {key.to_user_string(): reason for key, reason in stale.items()}
     assert set(named) >= {"harris_corners", "reconstructions"}
     assert "digit_images has a new version" in named["harris_corners"]
@@ -112,6 +113,6 @@ def _run(*arguments: str) -> Result:
 
 def _materialized(result: Result) -> set[str]:
     """The assets in the lines that report a time in seconds."""
-    keys = {key.to_user_string() for key in project.defs.resolve_asset_graph().materializable_asset_keys}
+    keys = {key.to_user_string() for key in definitions().resolve_asset_graph().materializable_asset_keys}
     rows = (line.split() for line in result.output.splitlines())
     return {row[0] for row in rows if row and row[0] in keys and "s" in row}
