@@ -26,6 +26,7 @@ from mnist_pipeline.runtime.graph.seed import Seed
 
 GROUP = "serving"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
+METHODS = tuple(model.method for model in MODELS.values())
 NUM_CHECKED = 200
 MAX_TOLD = 60  # characters of the digits of a picture, in its headline
 CHECKS = {
@@ -91,7 +92,7 @@ def champion(
     ins=inputs("model_asset", "predictions_asset"),
     check_specs=checks("recognizer", CHECKS["recognizer"]),
 )
-@uses(*(model.method for model in MODELS.values()))
+@uses(*METHODS)
 def recognizer(
     champion: Champion,
     data_mean: np.ndarray,
@@ -137,6 +138,7 @@ def recognizer(
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, partitions_def=PICTURES)
+@uses(*METHODS)
 def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
     """What is said of a picture from the inbox: a row for each digit, and the contact sheet.
 
