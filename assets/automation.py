@@ -16,7 +16,8 @@ from mnist_pipeline.runtime.graph.records import runs_of_partitions
 from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
 from mnist_pipeline.runtime.inbox import Inbox, Look
 
-GROUPS = ("digits", "pca", "harris", "knn", "softmax", "networks", "evaluation", "serving", EXPANDED)
+MODEL_GROUPS = dict.fromkeys(model.group for model in MODELS.values())
+GROUPS = ("digits", "pca", "harris", *MODEL_GROUPS, "evaluation", "serving", EXPANDED)
 DAY_SECONDS = 24 * 60 * 60
 INBOX_SECONDS = 30
 MAX_RUNS = 5  # that one look into the inbox asks for: they take turns, and each has a process that waits

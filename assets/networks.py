@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from assets.models import PREDICTED, predicted
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.records import Network, Predictions
-from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, loss_falls
+from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.results import ROW_COUNT, progress, result, stopwatch
+from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.utils import machine
 
@@ -33,7 +34,6 @@ TRAINED = {
     "loss_falls": "A training whose loss does not fall has not learned.",
     "held_out_accuracy": "A network that reads held-out images no better than guessing must not be evaluated further.",
 }
-PREDICTED = {"probabilities_sum_to_one": "Softmax gives a distribution; largest departure from 1."}
 CHECKS = {
     "cnn_kernels": {"finite": "A kernel that is not finite can't be drawn, nor used; count of such weights."},
     "cnn_errors": {"all_wrong": "Each row is an error: no predicted label equals the true one. Count that do."},
@@ -211,15 +211,7 @@ def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
             probabilities = training.predict_probabilities(
                 network, test_digits.images, temperature=float(model.temperature)
             )
-        labels = probabilities.argmax(axis=1).astype(np.uint8)
-        confidence = float(probabilities.max(axis=1).mean())
-        return result(
-            Predictions(labels, probabilities),
-            f"mean confidence {confidence:.1%}",
-            seconds=watch.seconds,
-            numbers={ROW_COUNT: len(labels), "mean_confidence": confidence},
-            checks={"probabilities_sum_to_one": at_most(np.abs(probabilities.sum(axis=1) - 1).max(), 1e-5)},
-        )
+        return predicted(probabilities, watch.seconds)
 
     return predictions
 

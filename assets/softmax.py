@@ -4,12 +4,13 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
+from assets.models import PREDICTED, predicted
 from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
-from mnist_pipeline.records import Predictions, SoftmaxModel
+from mnist_pipeline.records import SoftmaxModel
 from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.results import ROW_COUNT, progress, result, stopwatch
+from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 
 GROUP = "softmax"
@@ -19,7 +20,7 @@ CHECKS = {
         "gradient": "The derivation, held to finite differences at the fitted weights; largest relative difference.",
         "loss_falls": "Descent that does not descend has too large a step, or a wrong sign.",
     },
-    "softmax_predictions": {"probabilities_sum_to_one": "Softmax gives a distribution; largest departure from 1."},
+    "softmax_predictions": PREDICTED,
 }
 
 
@@ -95,11 +96,4 @@ def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet):
     """Class probabilities y = softmax(W x + b) of each test image, and the most probable class."""
     with stopwatch() as watch:
         probabilities = softmax.predict_probabilities(softmax_model.weights, softmax_model.bias, test_digits.images)
-    labels = probabilities.argmax(axis=1).astype(np.uint8)
-    return result(
-        Predictions(labels, probabilities.astype(np.float32)),
-        f"mean confidence {probabilities.max(axis=1).mean():.1%}",
-        seconds=watch.seconds,
-        numbers={ROW_COUNT: len(labels), "mean_confidence": float(probabilities.max(axis=1).mean())},
-        checks={"probabilities_sum_to_one": at_most(np.abs(probabilities.sum(axis=1) - 1).max(), 1e-5)},
-    )
+    return predicted(probabilities, watch.seconds)

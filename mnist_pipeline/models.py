@@ -179,7 +179,7 @@ class Model:
 
 
 # Hues: M. A. Petroff, "Accessible color sequences for data visualization", 2021.
-_ENTRIES = (
+_TABLE = (
     Model(
         name="knn",
         title="k-nearest neighbours",
@@ -241,8 +241,9 @@ _ENTRIES = (
         section_title="The networks",
         notebook=Notebook(0.9912, "5 epochs of Adam, batches of 64, learning rate 0.001"),
     ),
+    # Add a model here; see docs/add-a-model.md.
 )
-MODELS: Mapping[str, Model] = {model.name: model for model in _ENTRIES}
+MODELS: Mapping[str, Model] = {model.name: model for model in _TABLE}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 

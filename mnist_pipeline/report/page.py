@@ -50,6 +50,7 @@ def render(document: Mapping[str, Any], images: Images) -> str:
         .render(
             **document,
             titles=TITLES,
+            sections=_sections(document),
             best=next(iter(document["comparison"]["models"])),
             long_names=are_long(document["data"]["class_names"]),
             charts={name: Markup(svg) for name, svg in charts.draw(document, images).items()},
@@ -58,6 +59,16 @@ def render(document: Mapping[str, Any], images: Images) -> str:
             script_data=_script_data(document, test_atlas, train_atlas),
         )
     )
+
+
+def _sections(document: Mapping[str, Any]) -> dict[str, str]:
+    """The sections of the page in their order, with their titles; each has a template of its name."""
+    found = {"data": "The data", "pca": "Principal components", "harris": "Harris corners"}
+    found |= {model.section: model.section_title for model in MODELS.values()}
+    found["comparison"] = "Comparison"
+    if document["across"]:
+        found["across"] = "Across data sets"
+    return {**found, "lineage": "Where it comes from"}
 
 
 def num_outside_references(page: str) -> int:
