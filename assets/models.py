@@ -12,7 +12,6 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.records import Predictions
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
-from mnist_pipeline.runtime.graph.code_versions import uses
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 
@@ -32,7 +31,6 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         ins={"digits": dg.AssetIn(model.training_asset)},
         check_specs=checks(model.model_asset, FITTED),
     )
-    @uses(method)
     def fitted(digits: DigitSet, config: Config, seed: Seed):  # type: ignore[valid-type]  # made from the entry
         fit = import_module(method).fit
         is_random = "seed" in signature(fit).parameters
@@ -64,7 +62,6 @@ def predictions_asset(model: Model) -> dg.AssetsDefinition:
         ins={"fitted": dg.AssetIn(model.model_asset)},
         check_specs=checks(model.predictions_asset, PREDICTED),
     )
-    @uses(model.method)
     def predictions(fitted: dict[str, np.ndarray], test_digits: DigitSet):
         with stopwatch() as watch:
             answer = MODELS[name].answer(fitted, test_digits.images)

@@ -14,7 +14,6 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.records import Neighbors, Predictions
 from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks
-from mnist_pipeline.runtime.graph.code_versions import uses
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
@@ -40,7 +39,6 @@ class RobustnessConfig(dg.Config):
     ins=inputs("model_asset", "predictions_asset"),
     check_specs=checks("robustness", CHECKS),
 )
-@uses(*(module for model in MODELS.values() for module in (model.method, model.reader)))
 def robustness(test_digits: DigitSet, data_set: DataSetResource, config: RobustnessConfig, **of_models: Any):
     """Accuracy of each model on test images that were moved, turned, resized, rewritten and badly photographed."""
     from mnist_pipeline import robustness

@@ -19,14 +19,12 @@ from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition import recognizer as recognition
 from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading, Recognizer
 from mnist_pipeline.runtime.graph.checks import at_least, checks
-from mnist_pipeline.runtime.graph.code_versions import uses
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 
 GROUP = "serving"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
-METHODS = tuple(model.method for model in MODELS.values())
 NUM_CHECKED = 200
 MAX_TOLD = 60  # characters of the digits of a picture, in its headline
 CHECKS = {
@@ -92,7 +90,6 @@ def champion(
     ins=inputs("model_asset", "predictions_asset"),
     check_specs=checks("recognizer", CHECKS["recognizer"]),
 )
-@uses(*METHODS)
 def recognizer(
     champion: Champion,
     data_mean: np.ndarray,
@@ -138,7 +135,6 @@ def recognizer(
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, partitions_def=PICTURES)
-@uses(*METHODS)
 def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
     """What is said of a picture from the inbox: a row for each digit, and the contact sheet.
 

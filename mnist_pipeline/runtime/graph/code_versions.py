@@ -20,7 +20,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 
@@ -35,18 +35,11 @@ ITSELF = ""  # stands for a function among the methods of a class
 PLAIN = (str, bytes, int, float, complex, types.NoneType, types.EllipsisType)
 VERSION_LENGTH = 16
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 
 def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The same assets, each with the version of its code."""
     project = shared_project()
     return [asset.map_asset_specs(_set_version(project.version(function_of(asset)))) for asset in assets]
-
-
-def uses(*modules: str) -> Callable[[Function], Function]:
-    """Decorate nothing: modules that are imported by name are found."""
-    return lambda function: function
 
 
 def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
