@@ -64,7 +64,7 @@ print(json.dumps({
     "recognizer": list(read("recognizer").model_names),
     "legend": {line.get_label(): line.get_color() for line in across.axes[0].lines},
     "page": draw._content("nonce"),
-    "answer": draw.Reader().read(Path(sys.argv[1]).read_bytes()),
+    "answer": draw.Reader("recognizer").read(Path(sys.argv[1]).read_bytes()),
 }))
 """
 
