@@ -60,7 +60,7 @@ every_data_set = dg.define_asset_job(
 expanded_shards = dg.define_asset_job(
     "expanded_shards",
     of_a_fold,
-    executor_def=run_lock.one_at_a_time(dg.in_process_executor),
+    executor_def=run_lock.with_storage_lock(dg.in_process_executor),
     description="Materialize what is said of a fold of the expanded set.",
 )
 inbox_job = dg.define_asset_job(
@@ -185,7 +185,7 @@ def _due(instance: dg.DagsterInstance, accepted: Sequence[str]) -> list[tuple[st
     A run counts once it is asked for, unless its process was killed: that says nothing against the picture, up to a
     number of times.
     """
-    run_lock.end_leftovers(instance)
+    run_lock.fail_abandoned_runs(instance)
     done = instance.get_materialized_partitions(inbox_predictions.key)
     runs = runs_of_partitions(instance, [key for key in accepted if key not in done])
     return [

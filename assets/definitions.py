@@ -14,7 +14,7 @@ from mnist_pipeline.runtime.graph import assembly, data_sets
 from mnist_pipeline.runtime.graph.code_versions import with_code_versions
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, StoredResults
-from mnist_pipeline.runtime.graph.run_lock import one_at_a_time
+from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
 from mnist_pipeline.runtime.graph.seed import Seed
 
 
@@ -36,7 +36,7 @@ defs = dg.Definitions(
     jobs=automation.jobs,
     schedules=automation.schedules,
     sensors=automation.sensors,
-    executor=one_at_a_time(step_executor(settings.of_definitions(), preload=[__name__])),
+    executor=with_storage_lock(step_executor(settings.of_definitions(), preload=[__name__])),
     resources={
         "io_manager": StorageIOManager(),
         "stored_results": StoredResults(),

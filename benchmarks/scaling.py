@@ -99,7 +99,7 @@ def one_size() -> dict[str, Any]:
 
         folds = settings.load().folds
         measured: dict[str, Any] = {"folds": folds, "images": folds * FOLD_SIZE}
-        with run_lock.turn(print), dg.DagsterInstance.get() as instance:
+        with run_lock.storage_lock(print), dg.DagsterInstance.get() as instance:
             list(_stages(instance, selection.select_assets(DIGITS)))
             measured["start_seconds"] = time.perf_counter() - start
             for name, selection in PHASES.items():

@@ -100,7 +100,7 @@ def run_wave(
 ) -> list[str]:
     """Execute the runs of a wave, folds on the workers, and return a line per failure."""
     if job_of(next(iter(wave[0].assets))) == FOLDS_JOB:
-        with run_lock.turn(display.print if display else print):
+        with run_lock.storage_lock(display.print if display else print):
             return _run_folds(instance, fold_tasks(wave, config), display or Display(io.StringIO()))
     lines = []
     for run in wave:
@@ -130,7 +130,7 @@ def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Dis
     finally:
         display.end()
         # If a worker was killed, its run is unfinished.
-        run_lock.end_leftovers(instance)
+        run_lock.fail_abandoned_runs(instance)
         storage.current().recover()
     return lines
 
@@ -138,7 +138,7 @@ def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Dis
 def run_fold(task: FoldTask) -> FoldOutcome:
     """Execute the run of a fold, in a worker of a process that holds the storage lock."""
     start = time.perf_counter()
-    with run_lock.lent(), dg.DagsterInstance.get() as instance:
+    with run_lock.under_driver_lock(), dg.DagsterInstance.get() as instance:
         selected = {dg.AssetKey.from_user_string(name) for name in task.assets}
         outcome = materialize(instance, selected, task.config, task.fold)
         failed = [f"{task.fold}: {line}" for line in _failures_with_log(outcome)]

@@ -67,10 +67,10 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
         ray_cluster.connected(configured, jobs=True) if configured.executor == "ray" else nullcontext(),
         dg.DagsterInstance.get() as instance,
         # The process of a launched run acquires the lock itself.
-        nullcontext() if launching.launches_runs(instance) else run_lock.turn(display.print),
+        nullcontext() if launching.launches_runs(instance) else run_lock.storage_lock(display.print),
         fail_on(LaunchError),
     ):
-        run_lock.end_leftovers(instance)
+        run_lock.fail_abandoned_runs(instance)
         failures: list[str] = []
         all_waves = waves.changed_waves if changed else waves.all_waves
         for number, wave in enumerate(all_waves(instance, selected)):

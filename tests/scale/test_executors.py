@@ -172,6 +172,7 @@ def test_items_on_a_cluster_are_run_again_raised_and_named_as_on_this_machine(
     # Workers import the functions of this module by its name.
     places = (Path(__file__).parent, settings.PROJECT / "tests", settings.PROJECT)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
+    monkeypatch.syspath_prepend(places[0])
     own = {"STORAGE": str(tmp_path), "EXECUTOR": executor, "THREADS": "3"}
     configured = load_from({f"MNIST_PIPELINE_{name}": value for name, value in own.items()})
 

@@ -97,11 +97,11 @@ def test_a_run_of_another_machine_is_seen_to_live_and_then_to_be_gone(
             "everything", str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED, tags={run_lock.PROCESS_TAG: token}
         )
         instance.add_run(run)
-        assert run_lock.end_leftovers(instance) == 0
+        assert run_lock.fail_abandoned_runs(instance) == 0
         other.kill()
         other.communicate()
         deadline = time.monotonic() + 10  # the server sees the connection end in its own time
-        while not (ended := run_lock.end_leftovers(instance)):
+        while not (ended := run_lock.fail_abandoned_runs(instance)):
             assert time.monotonic() < deadline
         assert ended == 1
         stored = instance.get_run_by_id(run.run_id)

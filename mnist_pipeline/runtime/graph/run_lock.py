@@ -1,12 +1,12 @@
-"""One run at a time into a storage, and an end to the runs whose process is gone.
+"""One run at a time writes into a storage, and runs whose process is gone are marked as failed.
 
-Whoever carries out a run holds the lock of the storage: the command line for all that it materializes, else the
-process in which the run's executor is (the UI's and the daemon's runs have one each). The workers to which it gives
-steps take no turn of their own: they write one asset at a time, and end with it.
+The process that carries out a run holds the lock of the storage: the command line while it materializes, otherwise the
+process of the run's executor (each run of the UI and of the daemon has one). Processes that work for it, on steps or
+folds, do not acquire the lock: each writes one asset at a time, and ends with that process.
 
-A run names in a tag a lock that its process holds for as long as it lives: a file, or where the instance is on
-PostgreSQL a lock of the server, which other machines see too. A run that Dagster believes to go on while nobody holds
-its lock has lost its process.
+While a run lives, its process holds a second lock, which a tag of the run names: a file, or a lock of the PostgreSQL
+server if the Dagster instance is there, so that other machines see it too. If Dagster records a run as started and
+nobody holds its lock, the process of the run is gone.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-ENDED = "Its process ended without a word (killed, or the machine went down); mnist-pipeline run --changed goes on."
-# The tokens by which this process is known to live.
+ENDED = "The process of the run was killed, or its machine failed; mnist-pipeline run --changed continues."
+# The names of the locks that the runs of this process hold.
 _own: set[str] = set()
-# Whether this process works for another one that has the storage's turn.
-_lent: ContextVar[bool] = ContextVar("lent", default=False)
-WAITING = "Another run ({holder}) is writing into {root}; waiting for it to end …"
+# Whether this process works for a driver that holds the storage lock.
+_under_driver_lock: ContextVar[bool] = ContextVar("under_driver_lock", default=False)
+WAITING = "Another run ({holder}) is writing into {root}; waiting until it ends …"
 
 
 @contextlib.contextmanager
-def turn(told: Callable[[str], object]) -> Iterator[None]:
-    """Have the storage to oneself, in order: what a killed run left there is brought to an end first.
+def storage_lock(notify: Callable[[str], object]) -> Iterator[None]:
+    """Acquire the storage lock, and recover from interrupted runs.
 
     Parameters
     ----------
-    told : callable
-        Told who is being waited for.
+    notify : callable
+        Called with a message if another run holds the lock.
     """
-    if _lent.get():
+    if _under_driver_lock.get():
         yield
         return
     stored = storage.current()
-    with stored.lock(lambda holder: told(WAITING.format(holder=holder, root=stored.root))) as taken:
+    with stored.lock(lambda holder: notify(WAITING.format(holder=holder, root=stored.root))) as taken:
         if taken:
             for each in storage.all_storages():
                 each.recover()
@@ -66,21 +66,18 @@ def turn(told: Callable[[str], object]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def lent() -> Iterator[None]:
-    """Within, a run takes no turn: a worker carries it out for a driver, which has the storage to itself.
-
-    To be used by what a driver that is within `turn` has its workers do, and by nobody else.
-    """
-    token = _lent.set(True)
+def under_driver_lock() -> Iterator[None]:
+    """Carry out runs without the storage lock; only for workers whose driver already holds it."""
+    token = _under_driver_lock.set(True)
     try:
         yield
     finally:
-        _lent.reset(token)
+        _under_driver_lock.reset(token)
 
 
 @contextlib.contextmanager
 def alive() -> Iterator[dict[str, str]]:
-    """The tags that a run of this process carries while it lives."""
+    """Hold a lock that shows that a run is alive; yield the tag that names it."""
     token = f"{os.getpid()}-{uuid.uuid4().hex}"
     configured = settings.load()
     with database.lock(configured, token) if configured.database else _held_file(token):
@@ -103,8 +100,8 @@ def _held_file(token: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def end_leftovers(instance: dg.DagsterInstance) -> int:
-    """Mark as failed the runs whose process is gone; say how many."""
+def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
+    """Mark runs whose process is gone as failed; return their number."""
     gone = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_gone(instance, run)]
     for run in gone:
         instance.report_run_failed(run, ENDED)
@@ -118,7 +115,7 @@ def _is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
         return False
     parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
     if parent and parent.tags.get(PROCESS_TAG) == name:
-        return False  # a run executed again has the tags of the first one, until it has its own
+        return False  # a re-executed run has the tags of the first run, until it gets its own
     configured = settings.load()
     if configured.database:
         return not database.is_locked(configured, name)
@@ -129,19 +126,18 @@ def _directory() -> Path:
     return settings.load().dagster_home / "alive"
 
 
-def one_at_a_time(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
-    """The same executor, which waits for its turn at the storage before the first step."""
-
+def with_storage_lock(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
+    """Return the same executor, which acquires the storage lock before the first step."""
     source: Any = definition
     return dg.ExecutorDefinition(
         definition.name,
         config_schema=source.config_schema,
         requirements=source.get_requirements,
-        executor_creation_fn=lambda context: _Waiting(source.executor_creation_fn(context)),
+        executor_creation_fn=lambda context: _LockingExecutor(source.executor_creation_fn(context)),
     )
 
 
-class _Waiting(dg.Executor):
+class _LockingExecutor(dg.Executor):
     def __init__(self, executor: dg.Executor) -> None:
         self._executor = executor
 
@@ -157,8 +153,8 @@ class _Waiting(dg.Executor):
         with contextlib.ExitStack() as stack:
             if plan_context.dagster_run.tags.get(PROCESS_TAG) not in _own:
                 plan_context.instance.add_run_tags(plan_context.run_id, stack.enter_context(alive()))
-            with dg.raise_execution_interrupts():  # a run that waits can be terminated
-                stack.enter_context(turn(plan_context.log.info))
+            with dg.raise_execution_interrupts():  # so that a waiting run can be terminated
+                stack.enter_context(storage_lock(plan_context.log.info))
             threads.share_processors()  # before a step imports the libraries that read these variables
             yield from self._executor.execute(plan_context, execution_plan)
 

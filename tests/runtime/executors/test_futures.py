@@ -97,7 +97,7 @@ def refuse(directory: str) -> None:
 
 
 def enter_lock(storage: str) -> bool:
-    with run_lock.lent(), run_lock.turn(pytest.fail):
+    with run_lock.under_driver_lock(), run_lock.storage_lock(pytest.fail):
         return True
 
 
@@ -164,5 +164,5 @@ def test_a_worker_does_not_wait_for_the_lock_that_its_driver_holds(
 ) -> None:
     storage.mkdir()
     monkeypatch.setenv("MNIST_PIPELINE_EXECUTOR", "multiprocess")
-    with run_lock.turn(pytest.fail):
+    with run_lock.storage_lock(pytest.fail):
         assert dict(futures.compute(settings.load(), _name(enter_lock), [str(storage)])) == {str(storage): True}

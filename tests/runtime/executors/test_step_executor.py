@@ -10,12 +10,12 @@ import pytest
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors.step_executor import step_executor
-from mnist_pipeline.runtime.graph.run_lock import one_at_a_time
+from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
 
 
 def _choice(run_config: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
     """The executor of a run on the executor that the environment names, and its configuration."""
-    executor = one_at_a_time(step_executor(settings.load(), ["preloaded"]))
+    executor = with_storage_lock(step_executor(settings.load(), ["preloaded"]))
     job = dg.JobDefinition(name="job", graph_def=dg.GraphDefinition("graph"), executor_def=executor)
     ((choice,),) = (each.items() for each in dg.validate_run_config(job, run_config)["execution"].values())
     return choice

@@ -67,7 +67,7 @@ def test_a_run_waits_for_another_and_says_for_which(storage: Path) -> None:
             told.append(message)
             other.kill()
 
-        with run_lock.turn(tell):
+        with run_lock.storage_lock(tell):
             assert files.lock_holder(storage / ".lock") == files.lock_holder(storage / ".lock") is not None
     (message,) = told
     assert message.startswith(f"Another run (process {other.pid}, since ")
@@ -76,7 +76,7 @@ def test_a_run_waits_for_another_and_says_for_which(storage: Path) -> None:
 
 def test_within_a_run_nobody_waits_and_afterwards_nobody_holds(storage: Path) -> None:
     storage.mkdir()
-    with run_lock.turn(pytest.fail), run_lock.turn(pytest.fail):
+    with run_lock.storage_lock(pytest.fail), run_lock.storage_lock(pytest.fail):
         assert files.holds_lock(storage / ".lock")
     assert files.lock_holder(storage / ".lock") is None
     assert (storage / ".lock").read_bytes() == b""
@@ -101,7 +101,7 @@ def test_a_run_removes_what_a_killed_one_left_and_finishes_what_it_had_committed
     (storage / "assets" / ".data_mean.npy.0123.tmp").write_bytes(b"half")
     (storage / "assets" / ".data_mean.npy.0123456789abcdef.staged").write_bytes(b"never committed")
     np.testing.assert_array_equal(stored.read("data_mean"), np.zeros(784))
-    with run_lock.turn(pytest.fail):
+    with run_lock.storage_lock(pytest.fail):
         assert [path.name for path in (storage / "assets").iterdir()] == ["data_mean.npy"]
     np.testing.assert_array_equal(stored.read("data_mean"), np.zeros(784))
 
@@ -138,7 +138,7 @@ def test_a_run_whose_process_is_gone_is_marked_as_failed_and_no_other(
             "dead": (first := _started(instance, dead)),
             "executed again": _started(instance, dead, parent=first),
         }
-        assert run_lock.end_leftovers(instance) == 1
+        assert run_lock.fail_abandoned_runs(instance) == 1
     statuses = {name: instance.get_run_by_id(run).status.value for name, run in runs.items()}  # type: ignore[union-attr]
     assert statuses == dict.fromkeys(runs, "STARTED") | {"dead": "FAILURE"}
     assert not (storage / "dagster" / "alive" / dead).exists()
