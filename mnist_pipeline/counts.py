@@ -1,4 +1,4 @@
-"""What models read correctly, as counts that add up: those of shards make those of the whole, exactly."""
+"""Confusion matrices as exact counts: the counts of the shards add up to the counts of the whole set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.evaluation import confusion_matrix, wilson_interval
 
-BLOCK = 5_000  # images that a model is asked about at a time: 31 MB in double precision
+BLOCK = 5_000  # images per call of a model: 31 MB in double precision
 
 Counts = dict[str, np.ndarray]
 Scores = Callable[[np.ndarray], np.ndarray]  # images (n, 28, 28) → scores (n, n_classes)
@@ -30,7 +30,7 @@ def confusions(digits: DigitSet, models: Mapping[str, Scores]) -> Counts:
 
 
 def total(parts: Iterable[Counts]) -> Counts:
-    """The counts of all parts together; one part is in memory at a time."""
+    """Add the counts of all parts; only one part is in memory at a time."""
     whole: Counts = {}
     for part in parts:
         whole = {model: matrix + whole.get(model, 0) for model, matrix in part.items()}
@@ -38,12 +38,12 @@ def total(parts: Iterable[Counts]) -> Counts:
 
 
 def num_images(counts: Counts) -> int:
-    """How many images were counted for each model."""
+    """Number of images counted for each model."""
     return int(next(iter(counts.values())).sum())
 
 
 def rows(digits: str, counts: Counts) -> list[dict[str, Any]]:
-    """A row a model: which digits, how many, how many errors, accuracy and its 95% Wilson interval."""
+    """One row per model: the digits, their number, the errors, the accuracy and its 95% Wilson interval."""
     table = []
     for model, matrix in counts.items():
         size, correct = int(matrix.sum()), int(np.trace(matrix))

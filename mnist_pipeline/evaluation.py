@@ -38,12 +38,12 @@ class Calibration:
 @stored_type
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of one model over the whole test set.
+    """The measurements of one model over the whole test set.
 
     Attributes
     ----------
     total, errors : int
-        Test images, and how many of them are classified wrongly.
+        Number of test images, and of those classified wrongly.
     accuracy : float
         1 − errors ÷ total.
     interval : list of two floats
@@ -53,7 +53,7 @@ class Evaluation:
     confusion_matrix : list of n_classes lists of n_classes ints
         Rows are true classes, columns predicted ones.
     calibration : Calibration or None
-        Of a model that gives probabilities.
+        None for a model without probabilities.
     """
 
     total: int
@@ -69,7 +69,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Score:
-    """What ranks a model: its accuracy, errors and 95% interval."""
+    """The accuracy, errors and 95% interval of a model in a ranking."""
 
     accuracy: float
     errors: int
@@ -78,7 +78,7 @@ class Score:
 
 @dataclass(frozen=True)
 class PairComparison:
-    """Two models on the same test images: what only one of them gets right, and the exact McNemar test."""
+    """Two models on the same test images: the images that only one classifies correctly, and the exact McNemar test."""
 
     first: str
     second: str
@@ -90,7 +90,7 @@ class PairComparison:
 @stored_type
 @dataclass(frozen=True)
 class Comparison:
-    """All models side by side.
+    """The comparison of all models.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Comparison:
     pairs : list of PairComparison
         Every pair once.
     missed_by_all : list of int
-        Indices of the test images that every model gets wrong.
+        Indices of the test images that every model misclassifies.
     """
 
     models: dict[str, Score]
@@ -110,7 +110,7 @@ class Comparison:
 @stored_type
 @dataclass(frozen=True)
 class Champion:
-    """The model in service, and what it said of the test images when it was chosen.
+    """The model in service, with its predictions of the test images from when it was chosen.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Champion:
     accuracy : float
     errors : int
     labels : list of int
-        Predicted label of each test image, for the test against its challengers.
+        Predicted label of each test image, to compare it with later candidates.
     """
 
     model: str
@@ -138,14 +138,14 @@ def promote(
     candidates : mapping from model to ndarray of shape (n_samples,)
         Predicted labels of the models that may be promoted.
     present : Champion or None
-        None, or one chosen on other test images, makes way for any candidate.
+        Any candidate replaces None, or a champion chosen on other test images.
     significance : float, default=0.05
-        Of the exact McNemar test.
+        Level of the exact McNemar test.
 
     Returns
     -------
     (Champion or None, str)
-        None if there is neither a candidate nor a present champion; and why.
+        The champion, None if there is neither a candidate nor a present champion; and the reason.
     """
     comparable = present is not None and len(present.labels) == len(true_labels)
     if not candidates:
@@ -159,10 +159,10 @@ def promote(
         return challenger, f"{best} is the best that passes, with {errors} errors; there was no champion to compare"
     before = np.array(present.labels) == true_labels
     pair = _compare_pair(best, present.model, correct, before)
-    told = f"{errors} errors against {int(np.count_nonzero(~before))}, p = {pair.p_value:.2g}"
+    counts = f"{errors} errors against {int(np.count_nonzero(~before))}, p = {pair.p_value:.2g}"
     if pair.only_second_correct > pair.only_first_correct and pair.p_value < significance:
-        return present, f"the present {present.model} stays: {best} is significantly worse ({told})"
-    return challenger, f"{best} is not significantly worse than the present {present.model} ({told})"
+        return present, f"the present {present.model} stays: {best} is significantly worse ({counts})"
+    return challenger, f"{best} is not significantly worse than the present {present.model} ({counts})"
 
 
 def evaluate(
@@ -178,12 +178,12 @@ def evaluate(
     true_labels, predicted_labels : ndarrays of shape (n_samples,), integers in 0 … num_classes − 1
     num_classes : int, default=10
     probabilities : ndarray of shape (n_samples, num_classes), optional
-        Of a model that gives them: its calibration is measured too.
+        With probabilities, the calibration is measured too.
 
     Raises
     ------
     ValueError
-        If the two differ in length, are empty, or hold a label outside the classes.
+        If the two differ in length, are empty, or contain a label outside the classes.
     """
     matrix = confusion_matrix(true_labels, predicted_labels, num_classes)
     total, correct = int(matrix.sum()), int(np.trace(matrix))
@@ -217,7 +217,7 @@ def calibrate(true_labels: np.ndarray, probabilities: np.ndarray, num_bins: int 
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == true_labels
-    # The bin of a confidence c holds its upper end, (j/n, (j + 1)/n], so that c = 1 falls in the last.
+    # Bins include their upper end, (j/n, (j + 1)/n], so that c = 1 falls into the last.
     bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
     counts = np.bincount(bins, minlength=num_bins)
     mean_confidence = _ratio(np.bincount(bins, confidence, num_bins), counts)
@@ -270,7 +270,9 @@ def wilson_interval(successes: int, total: int, confidence: float = CONFIDENCE) 
 
 
 def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
-    """Two-sided exact McNemar test: could a fair coin split the images that just one model gets right so?
+    """Two-sided exact McNemar test.
+
+    The null hypothesis is that an image classified correctly by exactly one model is equally likely to be either's.
 
     References
     ----------
@@ -285,7 +287,7 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
 def compare(
     true_labels: np.ndarray, predictions: Mapping[str, np.ndarray], evaluations: Mapping[str, Evaluation]
 ) -> Comparison:
-    """Models side by side: best first, each pair tested, and the images that all of them miss.
+    """Compare models: rank them, test each pair, and find the images that all of them misclassify.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ WINDOW = 3
 
 
 class Place(NamedTuple):
-    """A pixel, and the principal components of the gradients around it.
+    """A pixel with the principal components of the gradients around it.
 
     Attributes
     ----------
@@ -20,11 +20,11 @@ class Place(NamedTuple):
     gradients : ndarray of shape (9, 2)
         (I_x, I_y) of the nine pixels around, in grey levels per pixel.
     eigenvalues : ndarray of shape (2,)
-        Of GᵀG, the larger first.
+        Eigenvalues of GᵀG, the larger first.
     eigenvectors : ndarray of shape (2, 2)
         As columns.
     response : float
-        Harris's, det M − κ (tr M)².
+        Harris response, det M − κ (tr M)².
     """
 
     row: int
@@ -86,7 +86,7 @@ def structure_tensor(image: np.ndarray) -> np.ndarray:
 
 
 def window_gradients(image: np.ndarray) -> np.ndarray:
-    """G(p): the gradients of the nine pixels around p, one row each; the data points of its PCA.
+    """G(p): the gradients of the nine pixels around p, one per row. They are the data points of the PCA.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (height, width, 9, 2), float64
-        So that the structure tensor at p is the Gram matrix GᵀG.
+        The structure tensor at p is the Gram matrix GᵀG.
     """
     field = np.stack(gradients(image), axis=-1)  # (H, W, 2)
     padded = np.pad(field, ((1, 1), (1, 1), (0, 0)))
@@ -149,7 +149,7 @@ def gram_difference(image: np.ndarray) -> float:
 
 
 def gram_matrices(windows: np.ndarray, *, centered: bool = False) -> np.ndarray:
-    """GᵀG for each window; with `centered`, after taking the window's mean gradient away, as PCA does.
+    """GᵀG of each window; if `centered`, after subtracting the window's mean gradient, as PCA does.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def gram_matrices(windows: np.ndarray, *, centered: bool = False) -> np.ndarray:
 
 
 def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
-    """How much centring the gradients, as PCA does and Harris doesn't, changes at the corners.
+    """How much the corners would change if the gradients were centred, as PCA does and Harris does not.
 
     Parameters
     ----------
@@ -176,8 +176,7 @@ def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
     Returns
     -------
     float
-        Median over the corners of the share of tr M that the window's mean gradient makes up; 0 without
-        corners.
+        Share of tr M that the window's mean gradient accounts for, median over the corners; 0 without corners.
     """
     if not corners.any():
         return 0.0
@@ -190,13 +189,13 @@ def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
 def places(image: np.ndarray, response: np.ndarray) -> dict[str, Place]:
     """The clearest corner and edge of an image, and a flat place.
 
-    Where the response is largest and smallest; and, among the pixels with the least gradients around them, the
-    one nearest to the middle.
+    The corner is where the response is largest, the edge where it is smallest. The flat place is the pixel nearest to
+    the middle among those with the smallest gradients around them.
 
     Parameters
     ----------
     image, response : ndarrays of shape (height, width)
-        The response as `corner_response` gives it.
+        The response is what `corner_response` returns.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The two networks' logits in NumPy: for a few images sooner done than torch is imported.
+"""The logits of the two networks in NumPy: for a few images, this takes less time than importing torch.
 
 The architectures are those of `mnist_pipeline.networks`, the arithmetic is float32.
 """
@@ -42,7 +42,7 @@ def mlp_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     weights : mapping from parameter name to ndarray
-        As `training.weights` gives them.
+        As `training.weights` returns them.
     images : ndarray of shape (n, 28, 28), uint8
 
     Returns
@@ -60,7 +60,7 @@ def cnn_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     weights : mapping from parameter name to ndarray
-        As `training.weights` gives them.
+        As `training.weights` returns them.
     images : ndarray of shape (n, 28, 28), uint8
 
     Returns
@@ -87,6 +87,6 @@ def _convolved(x: np.ndarray, kernels: np.ndarray, bias: np.ndarray) -> np.ndarr
 
 
 def _pooled(x: np.ndarray) -> np.ndarray:
-    """Maximum over blocks of 2×2, rectified."""
+    """ReLU of the maximum over blocks of 2×2."""
     n, channels, rows, columns = x.shape
     return np.maximum(x.reshape(n, channels, rows // 2, 2, columns // 2, 2).max(axis=(3, 5)), 0)

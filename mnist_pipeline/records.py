@@ -1,4 +1,4 @@
-"""The named arrays that assets hold: what each field is, and its shape."""
+"""The named arrays that assets return: the meaning and the shape of each field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mnist_pipeline.utils.stored_types import stored_type
 
 @stored_type
 class Reconstructions(NamedTuple):
-    """The ten digit images from k components, and the error of such reconstructions on the test images.
+    """The ten digit images reconstructed from k components, and the reconstruction error on the test images.
 
     Attributes
     ----------
@@ -33,19 +33,19 @@ class Reconstructions(NamedTuple):
 
 @stored_type
 class Corners(NamedTuple):
-    """Harris corners of some images, with what shows them to be PCA of the gradients.
+    """Harris corners of some images, and the numbers that show that they are a PCA of the gradients.
 
     Attributes
     ----------
     structure_tensor : ndarray of shape (n_digits, 28, 28, 2, 2), float64
     eigenvalues : ndarray of shape (n_digits, 28, 28, 2), float64
-        Of the structure tensor, in ascending order.
+        Eigenvalues of the structure tensor, in ascending order.
     response : ndarray of shape (n_digits, 28, 28), float64
     corners : ndarray of shape (n_digits, 28, 28), bool
     gram_difference : ndarray of shape (n_digits,), float64
         Largest difference between the structure tensor and GᵀG, relative to the largest entry.
     centering_change : ndarray of shape (n_digits,), float64
-        Median over the corners of the share of tr M that centring the gradients takes away.
+        Share of tr M that centring the gradients would remove, median over the corners.
     """
 
     structure_tensor: np.ndarray
@@ -64,9 +64,9 @@ class Neighbors(NamedTuple):
     ----------
     labels : ndarray of shape (n_test,), uint8
     num_neighbors : ndarray of shape (), int64
-        How many of the neighbours vote; more may be kept.
+        Number of neighbours that vote; more may be stored.
     indices : ndarray of shape (n_test, n_kept), int64
-        Into the training images; equal distances by index.
+        Indices of training images; equal distances are ordered by index.
     squared_distances : ndarray of shape (n_test, n_kept), int64
         Exact.
     """
@@ -79,16 +79,16 @@ class Neighbors(NamedTuple):
 
 @stored_type
 class SoftmaxModel(NamedTuple):
-    """Weights and bias of softmax regression, and what each epoch measured.
+    """Weights and bias of softmax regression, and the loss and accuracy of each epoch.
 
     Attributes
     ----------
     weights : ndarray of shape (n_classes, 784), float64
     bias : ndarray of shape (n_classes,), float64
     loss, accuracy : ndarrays of shape (n_epochs,), float64
-        Mean over the training images, each seen just before its update.
+        Means over the training images, each scored just before its update.
     gradient_error : ndarray of shape (), float64
-        Largest difference of the gradient from finite differences at the fitted weights, relative.
+        Largest relative difference between the gradient and finite differences, at the fitted weights.
     """
 
     weights: np.ndarray
@@ -106,12 +106,11 @@ class Network(NamedTuple):
     ----------
     weights : dict from parameter name to ndarray, float32
     loss, accuracy : ndarrays of shape (n_epochs,), float64
-        Mean over the training images, each scored just before its batch's update.
+        Means over the training images, each scored just before its batch's update.
     validation_accuracy : ndarray of shape (n_epochs,), float64
         On held-out training images; NaN if none were held out.
     temperature : ndarray of shape (), float64
-        What the logits are divided by, fitted on the held-out images so that probabilities are calibrated;
-        1 if none were held out.
+        Divisor of the logits that calibrates the probabilities, fitted on the held-out images; 1 without them.
     """
 
     weights: dict[str, np.ndarray]
@@ -156,7 +155,7 @@ class Answer(NamedTuple):
 
 @stored_type
 class Predictions(NamedTuple):
-    """What a probabilistic model says of each test image.
+    """The predictions of a probabilistic model for the test images.
 
     Attributes
     ----------

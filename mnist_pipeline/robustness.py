@@ -1,4 +1,4 @@
-"""How well models read digits that were moved, turned, resized, written with another pen, or badly photographed."""
+"""Accuracy of models on digits that are shifted, rotated, scaled, written with another pen, or badly photographed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])  # down, up, right, left
 
 
 class Disturbance(NamedTuple):
-    """Something that happens to a digit, in several amounts.
+    """A disturbance of digits, in several amounts.
 
     Attributes
     ----------
     title, unit : str
     neutral : float
-        The amount that changes nothing, one of `amounts`.
+        The amount without effect, one of `amounts`.
     amounts : tuple of float
-        In the order of an axis.
+        In ascending order.
     small : tuple of float
-        The least and the greatest amount that a person would hardly notice, and no hand avoids; equal to
-        `neutral` where it is no matter of the hand.
+        The smallest and largest amount within the variation of ordinary handwriting; both `neutral` for a disturbance
+        that handwriting does not cause.
     apply : callable
-        Images of shape (n, rows, columns) and an amount to disturbed images.
+        From images of shape (n, rows, columns) and an amount to disturbed images.
     """
 
     title: str
@@ -39,19 +39,19 @@ class Disturbance(NamedTuple):
     apply: Callable[[Images, float], Images]
 
 
-def _moved(images: Images, pixels: float) -> Images:
-    """Every fourth image down, up, to the right, to the left."""
+def _shifted(images: Images, pixels: float) -> Images:
+    """Shift every fourth image down, up, to the right, to the left."""
     return affine(images, shift=pixels * SIDES[np.arange(len(images)) % len(SIDES)])
 
 
-def _turned(images: Images, degrees: float) -> Images:
-    """Every other image counter-clockwise, the others clockwise."""
+def _rotated(images: Images, degrees: float) -> Images:
+    """Rotate every other image counter-clockwise, the others clockwise."""
     return affine(images, rotation=np.where(np.arange(len(images)) % 2, -degrees, degrees))
 
 
 DISTURBANCES: Mapping[str, Disturbance] = {
-    "shift": Disturbance("Shift", "pixels", 0, (0, 1, 2, 3, 4), (0, 1), _moved),
-    "rotation": Disturbance("Rotation", "degrees either way", 0, (0, 5, 10, 15, 20, 30), (0, 10), _turned),
+    "shift": Disturbance("Shift", "pixels", 0, (0, 1, 2, 3, 4), (0, 1), _shifted),
+    "rotation": Disturbance("Rotation", "degrees either way", 0, (0, 5, 10, 15, 20, 30), (0, 10), _rotated),
     "scale": Disturbance(
         "Scale",
         "factor",
@@ -90,15 +90,15 @@ def measure(readers: Mapping[str, Reader], images: Images, labels: NDArray[Any])
     Returns
     -------
     dict of columns of equal length
-        `disturbance`, `amount`, `model`, `accuracy`, and `count`, the number of images. The undisturbed accuracy
-        stands at the neutral amount of each disturbance.
+        `disturbance`, `amount`, `model`, `accuracy`, and `count`, the number of images. The row of each neutral amount
+        has the accuracy without disturbance.
     """
     if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(f"{len(images)} images and {len(labels)} labels; there must be as many, and at least one.")
+        raise ValueError(f"{len(images)} images and {len(labels)} labels; expected equally many, and at least one.")
     conditions = [(name, amount) for name, found in DISTURBANCES.items() for amount in found.amounts]
     disturbed = [DISTURBANCES[name] for name, _ in conditions]
     changed = [place for place, (_, amount) in enumerate(conditions) if amount != disturbed[place].neutral]
-    # All at once, so that each model pays once for what it costs to begin.
+    # All images in one call, because a call has a fixed cost.
     stacked = np.concatenate([images, *(disturbed[place].apply(images, conditions[place][1]) for place in changed)])
     rows = []
     for model, read in readers.items():
@@ -111,16 +111,16 @@ def measure(readers: Mapping[str, Reader], images: Images, labels: NDArray[Any])
 
 
 class Curves(NamedTuple):
-    """What was measured under one disturbance.
+    """The accuracy of each model under one disturbance.
 
     Attributes
     ----------
     title, unit : str
     neutral : float
-        The amount that changes nothing.
+        The amount without effect.
     amounts : list of float
     accuracies : dict from model to list of float
-        By amount.
+        One accuracy per amount.
     """
 
     title: str
@@ -131,12 +131,12 @@ class Curves(NamedTuple):
 
 
 def curves(measured: Mapping[str, Any]) -> dict[str, Curves]:
-    """The columns that `measure` gave, or a table of them, by disturbance."""
+    """The result of `measure`, or a table of it, by disturbance."""
     columns = (measured[column] for column in ("disturbance", "amount", "model", "accuracy"))
     found: dict[str, Curves] = {}
     for name, amount, model, accuracy in zip(*columns, strict=True):
-        told = DISTURBANCES[name]
-        curve = found.setdefault(name, Curves(told.title, told.unit, told.neutral, [], {}))
+        kind = DISTURBANCES[name]
+        curve = found.setdefault(name, Curves(kind.title, kind.unit, kind.neutral, [], {}))
         if amount not in curve.amounts:
             curve.amounts.append(float(amount))
         curve.accuracies.setdefault(model, []).append(float(accuracy))
@@ -144,6 +144,6 @@ def curves(measured: Mapping[str, Any]) -> dict[str, Curves]:
 
 
 def is_small(disturbance: str, amount: float) -> bool:
-    """Whether a disturbance is one that no hand avoids, such as a shift by a pixel."""
+    """Whether a disturbance is within the variation of ordinary handwriting, such as a shift by a pixel."""
     low, high = DISTURBANCES[disturbance].small
     return amount != DISTURBANCES[disturbance].neutral and low <= amount <= high

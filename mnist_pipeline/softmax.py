@@ -5,8 +5,8 @@ one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradien
 
     ∂L/∂W = (y − y') xᵀ,        ∂L/∂b = y − y'.
 
-`sgd_reference` is that in a dozen lines of NumPy; `sgd` makes the same sequence of updates,
-compiled, on the nonzero pixels only.
+`sgd_reference` implements them in a dozen lines of NumPy. `sgd` makes the same sequence of updates in compiled code, on
+the nonzero pixels only.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from mnist_pipeline.utils.blocks import slices
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
-BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which stay in the cache
-MOVED_SCORES = 200_000  # in memory at a time where slopes are measured
+BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which fit the cache
+MOVED_SCORES = 200_000  # scores in memory at a time while slopes are measured
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one pass over the data measured, each sample scored just before its own update.
+    """The measurements of one epoch. Each sample is scored just before its own update.
 
     Attributes
     ----------
     epoch : int
-        Number of the pass, from 1.
+        Number of the epoch, from 1.
     loss : float
         Mean cross-entropy over the samples, in nats.
     accuracy : float
-        Share of the samples whose most probable class was right.
+        Share of the samples whose most probable class is the true one.
     """
 
     epoch: int
@@ -150,7 +150,7 @@ def numerical_gradient(
 
 
 def _moved_loss(scores: FloatArray, targets: FloatArray, number: int, moves: FloatArray) -> FloatArray:
-    """Mean cross-entropy after each of the moves, (num_moves, num_samples), of the scores of one class."""
+    """Mean cross-entropy after each move (num_moves, num_samples) of the scores of one class."""
     moved = np.repeat(scores[np.newaxis], len(moves), axis=0)
     moved[:, :, number] += moves
     return np.asarray(_cross_entropy(moved, targets).mean(axis=1))
@@ -180,7 +180,8 @@ def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
 def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
     """Standard deviation of each pixel over the images.
 
-    A weight counts by it: a pixel that is never lit keeps its initial weight, and decides nothing.
+    The influence of a weight is proportional to it: a pixel that is always blank keeps its initial weight and has no
+    influence.
 
     Parameters
     ----------
@@ -252,7 +253,7 @@ def sgd(
     initial: Parameters | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
-    """Fit softmax regression by stochastic gradient descent, one sample an update, in the data's order.
+    """Fit softmax regression by stochastic gradient descent, one sample per update, in the data's order.
 
     Parameters
     ----------
@@ -271,7 +272,7 @@ def sgd(
     initial : tuple of ndarray, optional
         Weights and biases to start from instead; not modified.
     on_epoch : callable, optional
-        Called with an `EpochRecord` after each pass.
+        Called with an `EpochRecord` after each epoch.
 
     Returns
     -------
@@ -282,10 +283,9 @@ def sgd(
 
     Notes
     -----
-    The updates are those of `sgd_reference`, one after another; sums are associated differently,
-    so weights agree to rounding (1e-9), not to the last bit. A pixel that is zero contributes
-    nothing to z = W x + b and nothing to (y − y') xᵀ, so only the others are visited.
-    One thread, so that nothing depends on how many there are.
+    The updates are those of `sgd_reference`, in the same order. Sums are associated differently, so the weights agree
+    up to rounding (1e-9), not to the last bit. A zero pixel contributes nothing to z = W x + b or to (y − y') xᵀ, so
+    only the nonzero pixels are visited. `sgd` uses one thread, so the result does not depend on the number of threads.
     """
     samples, labels, W, b = _prepare(X, y, num_classes, learning_rate, epochs, seed, initial)
     from mnist_pipeline.kernels import (
@@ -310,14 +310,14 @@ def sgd_on_shards(
     seed: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
-    """Fit softmax regression as `sgd` does, on a set that comes in shards, one of which is in memory at a time.
+    """Fit softmax regression as `sgd` does, on a set in shards, with one shard in memory at a time.
 
-    The updates are those of `sgd` on the shards one after another, to the bit.
+    The updates are exactly those of `sgd` on the concatenated shards.
 
     Parameters
     ----------
     shards : sequence of (X, y)
-        Each as in `sgd`; asked for by its index as its turn comes, and let go after it.
+        As in `sgd`. A shard is read by its index when it is needed, and released afterwards.
     num_classes, learning_rate, epochs, seed, on_epoch
         As in `sgd`.
 
@@ -327,7 +327,7 @@ def sgd_on_shards(
         As in `sgd`.
     """
     if not len(shards):
-        raise ValueError("shards is empty; give at least one shard of samples and labels.")
+        raise ValueError("shards is empty; pass at least one shard of samples and labels.")
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}; expected at least 1.")
     parameters: Parameters | None = None
@@ -361,7 +361,7 @@ def sgd_reference(
     initial: Parameters | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
-    """Fit softmax regression as `sgd` does, in plain NumPy: the definition that `sgd` is held to.
+    """Fit softmax regression as `sgd` does, in plain NumPy: the reference that `sgd` is tested against.
 
     Parameters
     ----------
@@ -388,7 +388,7 @@ def sgd_reference(
 
 
 def _mean_loss(W: FloatArray, b: FloatArray, rows: FloatArray, targets: FloatArray) -> float:
-    """Mean cross-entropy of samples, one a row, with one-hot targets."""
+    """Mean cross-entropy of samples, one per row, with one-hot targets."""
     return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
 
 
@@ -422,7 +422,7 @@ def _prepare(
     seed: int,
     initial: Parameters | None,
 ) -> tuple[NDArray[Any], NDArray[np.int64], FloatArray, FloatArray]:
-    """Check what `sgd` was given, and return the samples, the labels and the parameters to start from."""
+    """Check the arguments of `sgd`; return the samples, the labels and the initial parameters."""
     if num_classes < 2:
         raise ValueError(f"num_classes is {num_classes}; expected at least 2.")
     if not (np.isfinite(learning_rate) and learning_rate > 0):
@@ -439,7 +439,7 @@ def _prepare(
 
 
 def _initial(num_classes: int, num_features: int, seed: int, initial: Parameters | None) -> Parameters:
-    """Parameters to start from: those given, copied, or uniform in [−0.5, 0.5) from the seed."""
+    """Initial parameters: a copy of `initial`, or uniform in [−0.5, 0.5) from the seed."""
     if initial is None:
         generator = np.random.default_rng(seed)
         return (
@@ -453,7 +453,7 @@ def _initial(num_classes: int, num_features: int, seed: int, initial: Parameters
             f"expected weights ({num_classes}, {num_features}) and biases ({num_classes},)."
         )
     if not (np.isfinite(W).all() and np.isfinite(b).all()):
-        raise ValueError("initial holds NaN or infinite values; give finite weights and biases.")
+        raise ValueError("initial holds NaN or infinite values; pass finite weights and biases.")
     return W, b
 
 

@@ -1,4 +1,4 @@
-"""The data sets that are known by name: what their classes are called, how their files lie, who publishes them."""
+"""The data sets known by name: their class names, the layout of their files, their publishers."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from mnist_pipeline.data.datasets import (
 
 @dataclass(frozen=True)
 class DataSet:
-    """What is known of a data set of 28×28 images in ten classes.
+    """A data set of 28×28 images in ten classes.
 
     Attributes
     ----------
     name : str
-        As in settings and commands: lower case, digits and hyphens.
+        Used in settings and commands: lower case, digits and hyphens.
     title : str
-        As in sentences.
+        Used in sentences.
     class_names : tuple of 10 str
-        In letters that Matplotlib's own font has.
+        In letters that Matplotlib's default font has.
     layout : Layout
-        How its files are named, and what lies in them.
+        Names and contents of its files.
     noun, nouns : str
-        What an image shows, one and several.
+        What an image shows, in the singular and the plural.
     heading : str
-        Of the page on it.
+        Heading of its report.
     handwritten : bool
-        Whether its images are strokes of a pen.
+        Whether its images are handwriting.
     publisher : str or None
-        The class of torchvision that fetches it.
+        The class of torchvision that downloads it.
     """
 
     name: str
@@ -94,18 +94,18 @@ KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST, EMNIST_DIGITS, Q
 
 
 def fetch(known: DataSet, directory: Path) -> None:
-    """Download the four files of a data set by torchvision, which holds them to its checksums.
+    """Download the four files of a data set with torchvision, which verifies their checksums.
 
     Parameters
     ----------
     known : DataSet
     directory : Path
-        Where they go; it is there only once all four are, and were read.
+        The target. It is created only after all four files are downloaded and validated.
 
     Raises
     ------
     DatasetError
-        If the publisher can't be reached, what it sends is not the data set, or something is in the way.
+        If the publisher can't be reached, if the files are not the data set, or if the directory exists.
     """
     if os.path.lexists(directory):
         raise DatasetError(f"{directory} is there already; remove it to fetch {known.name} again")
@@ -128,7 +128,7 @@ def fetch(known: DataSet, directory: Path) -> None:
 
 
 def _downloaded(known: DataSet, split: Split, scratch: Path) -> Path:
-    """The directory into which torchvision puts the files of a split."""
+    """Download a split with torchvision; return the directory of its files."""
     from torchvision import datasets as published
 
     kind = getattr(published, str(known.publisher))
@@ -145,5 +145,5 @@ def _downloaded(known: DataSet, split: Split, scratch: Path) -> Path:
 
 
 def _brief(error: Exception) -> str:
-    """What went wrong, in a line."""
+    """The reason of an error, in one line."""
     return " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__

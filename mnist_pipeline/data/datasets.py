@@ -28,16 +28,16 @@ CLASS_NAMES = tuple(str(label) for label in range(NUM_CLASSES))
 IMAGES_MAGIC = 0x00000803  # unsigned bytes, three dimensions
 LABELS_MAGIC = 0x00000801  # unsigned bytes, one dimension
 LABEL_ROWS_MAGIC = 0x00000C02  # big-endian integers of four bytes, two dimensions
-LABEL_COLUMNS = 8  # of QMNIST's labels, of which the first is the digit
+LABEL_COLUMNS = 8  # of QMNIST's labels; the first column is the digit
 ITEM_BYTES = {0x08: 1, 0x0C: 4}  # by the third byte of the magic number
-MAX_IMAGES = 1_000_000  # a header that claims more is refused before anything is allocated
+MAX_IMAGES = 1_000_000  # a header with more is refused before memory is allocated
 MAX_FILE_BYTES = MAX_IMAGES * IMAGE_SIDE**2 + (1 << 20)
 CHUNK_BYTES = 1 << 20
-BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which stay in the cache
+BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which fit the cache
 GZIP_START = b"\x1f\x8b"
 GZIP_PIECE = 1 << 16
-# Images compress up to ten times, blank ones a thousand: what expands further, and to more than a whole blank MNIST
-# (47 MB), is taken for a bomb.
+# Images compress up to 10 times, blank images 1,000 times. A file that expands more than 100 times, and to more than a
+# blank MNIST (47 MB), is refused as a decompression bomb.
 MAX_EXPANSION = 100
 UNSUSPICIOUS_BYTES = 1 << 26
 REMEDIES = {
@@ -51,16 +51,16 @@ PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
 
 
 class Layout(NamedTuple):
-    """How the four files of a data set are named, and how images and labels lie in them.
+    """Names and contents of the four files of a data set.
 
     Attributes
     ----------
     prefixes : mapping from split to str
-        What the names of its two files begin with.
+        Prefix of the names of its two files.
     labels : str
-        What the name of a file of labels ends with.
+        Suffix of the names of the label files.
     labels_magic : int
-        Its magic number: a byte a label, or a row of integers whose first is the label.
+        Magic number of the label files: one byte per label, or a row of integers that begins with the label.
     transposed : bool
         Whether the pixels of an image are stored column by column.
     """
@@ -71,16 +71,16 @@ class Layout(NamedTuple):
     transposed: bool = False
 
     def images_name(self, split: Split) -> str:
-        """The file of images of a split, without `.gz`."""
+        """Name of the image file of a split, without `.gz`."""
         return f"{self.prefixes[split]}-images-idx3-ubyte"
 
     def labels_name(self, split: Split) -> str:
-        """The file of labels of a split, without `.gz`."""
+        """Name of the label file of a split, without `.gz`."""
         return f"{self.prefixes[split]}-{self.labels}"
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """All four files."""
+        """Names of all four files."""
         return tuple(name(split) for split in self.prefixes for name in (self.images_name, self.labels_name))
 
 
@@ -98,9 +98,9 @@ MNIST_SUMS = {
 
 
 class DatasetError(ValueError):
-    """A data file is not what it should be; the message names it, what is wrong and what to do.
+    """A data file is invalid. The message names the file, the problem and the remedy.
 
-    The message is one printable line whatever the name of the file: other characters are escaped.
+    The message is one printable line: other characters, for example in the name of the file, are escaped.
     """
 
     def __init__(self, message: str) -> None:
@@ -108,7 +108,7 @@ class DatasetError(ValueError):
 
 
 class UnreadableError(DatasetError):
-    """A data file can't be read now, whatever it holds; it may be readable a moment later."""
+    """A data file can't be read at the moment. It may be readable later."""
 
 
 @stored_type
@@ -128,14 +128,14 @@ class DigitSet(NamedTuple):
 
 
 class Readable(Protocol):
-    """What is read from start to end."""
+    """A stream of bytes."""
 
     def read(self, size: int, /) -> bytes:
         """The next bytes, at most `size`; none at the end."""
 
 
 class RawFile(NamedTuple):
-    """One file as it lies on disk: its name, its size in bytes and its checksum in hexadecimal."""
+    """A file on disk: its name, its size in bytes and its checksum in hexadecimal."""
 
     name: str
     size: int
@@ -143,12 +143,12 @@ class RawFile(NamedTuple):
 
 
 def find_file(root: Path, name: str) -> Path:
-    """Path of one of the four files under `root`, with `.gz` or plain; with it where both are there.
+    """Path of one of the four files under `root`, with `.gz` or plain. If both exist, the file with `.gz`.
 
     Raises
     ------
     DatasetError
-        If the directory or the file is missing, can't be read or is something else.
+        If the directory or the file is missing, can't be read, or is of another kind.
     """
     try:
         mode = root.stat().st_mode
@@ -180,7 +180,7 @@ def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
 
 
 def verify_checksums(root: str | Path) -> None:
-    """Hold the files under `root` to the MD5 sums of MNIST's.
+    """Compare the files under `root` with the MD5 sums of MNIST.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def verify_checksums(root: str | Path) -> None:
 
 
 def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> None:
-    """Read both splits to the end, or for the canonical files compare their checksums.
+    """Read and validate both splits; for the canonical files, only compare their checksums.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIS
 
 
 def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
-    """How many of the second set's images are, byte for byte, among the first's."""
+    """Number of images of the second set that are also in the first, byte for byte."""
     known = {image.tobytes() for image in first}
     return sum(image.tobytes() in known for image in second)
 
@@ -223,7 +223,7 @@ def first_of_each_class(digits: DigitSet) -> np.ndarray:
     Raises
     ------
     DatasetError
-        If a class has none.
+        If a class has no image.
     """
     missing = sorted(set(range(NUM_CLASSES)) - set(np.unique(digits.labels).tolist()))
     if missing:
@@ -266,11 +266,11 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     root : path
         Directory of the four IDX files, plain or compressed with gzip [1]_.
     split : {"train", "test"}
-        Which two of them.
+        Which two of the files.
     canonical : bool, default=False
-        Hold the files to the checksums of MNIST.
+        Whether to compare the files with the checksums of MNIST.
     layout : Layout, default=MNIST_LAYOUT
-        How the files are named, and what lies in them.
+        Names and contents of the files.
 
     Returns
     -------
@@ -302,7 +302,7 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     images = np.ascontiguousarray(images.swapaxes(1, 2)) if layout.transposed else images
     labels = labels[:, 0] if labels.ndim == 2 else labels
     if canonical:
-        verify_checksums(root)  # after reading, so that what changed meanwhile is refused
+        verify_checksums(root)  # after reading, to detect a file that changed in the meantime
     if len(images) != len(labels):
         raise DatasetError(
             f"{image_path} holds {len(images):,} images and {label_path} {len(labels):,} labels; "
@@ -316,7 +316,7 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is a file of that name; what is there and is none is told."""
+    """Whether a file of that name exists; raise a DatasetError if it is not a regular file."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
@@ -345,7 +345,7 @@ def _digest(path: Path, algorithm: str) -> tuple[int, str]:
 
 
 def _read_idx(path: Path, magic: int) -> np.ndarray:
-    """Array held by an IDX file of images or labels: bytes, or big-endian integers."""
+    """The array in an IDX file of images or labels, of bytes or of big-endian integers."""
     item_bytes = ITEM_BYTES[magic >> 8]
     with _opened(path) as (file, size):
         stream = _Gunzip(path, file) if path.suffix == ".gz" else file
@@ -386,7 +386,7 @@ def _read_header(path: Path, stream: Readable, magic: int) -> tuple[int, ...]:
 
 
 def _require_length(path: Path, items: int, expected: int, length: int) -> None:
-    """Hold the bytes behind a header to what it announces."""
+    """Compare the number of bytes after a header with the number in the header."""
     if length < expected:
         raise DatasetError(
             f"{path} is truncated: its header announces {items:,} items, {expected:,} bytes, "
@@ -399,13 +399,13 @@ def _require_length(path: Path, items: int, expected: int, length: int) -> None:
 
 
 def _require_credible(path: Path, items: int, expected: int, size: int) -> None:
-    """Refuse a gzip file too short or too long for what its header announces, before it is expanded."""
+    """Refuse a gzip file that is too short or too long for its header, before it is expanded."""
     if expected > max(UNSUSPICIOUS_BYTES, MAX_EXPANSION * size):
         raise DatasetError(
             f"{path} is truncated, or made to fill the memory: its header announces {items:,} items, "
             f"{expected:,} bytes, and only {size:,} are there, compressed; fetch the file again"
         )
-    # Deflate adds less than a hundredth to what it can't compress.
+    # Deflate adds less than 1% to incompressible data.
     if size > expected + expected // 100 + GZIP_PIECE:
         raise DatasetError(
             f"{path} holds more bytes than the {items:,} items its header announces; fetch the file again"
@@ -420,10 +420,10 @@ def _read_at_most(stream: Readable, limit: int) -> bytearray:
 
 
 class _Gunzip:
-    """The uncompressed bytes of a gzip file, in pieces no larger than asked for.
+    """A stream of the uncompressed bytes of a gzip file.
 
-    The module gzip skips names and padding byte by byte, which takes minutes where there are many megabytes of
-    them; zlib skips the names, and padding is refused.
+    Python's gzip module skips names and padding byte by byte, which takes minutes if a file contains many megabytes of
+    them. zlib skips names quickly, and padding is refused.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
@@ -434,7 +434,7 @@ class _Gunzip:
             raise DatasetError(f"{path} is not gzip data: it begins with {self._pending[:16]!r}; fetch the file again")
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes, at most `size`; none at the end of the last member."""
+        """The next bytes, at most `size`; empty at the end of the last member."""
         while True:
             if not self._pending:
                 self._pending = self._file.read(GZIP_PIECE)
@@ -456,14 +456,14 @@ class _Gunzip:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """A data file and its size in bytes, with what goes wrong told as DatasetError."""
+    """Open a data file; yield it and its size in bytes. Errors become a DatasetError."""
     try:
         with open(path, "rb", opener=_without_waiting) as file:  # Path.open takes no opener
             status = os.fstat(file.fileno())
             _require_regular(path, status.st_mode)
             if status.st_size > MAX_FILE_BYTES:
                 raise DatasetError(
-                    f"{path} is {status.st_size:,} bytes long, and none of more than {MAX_FILE_BYTES:,} is read; "
+                    f"{path} is {status.st_size:,} bytes long; at most {MAX_FILE_BYTES:,} bytes are read; "
                     "put the IDX file of that name in its place"
                 )
             yield file, status.st_size
@@ -474,7 +474,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; should a pipe have taken its place, don't wait for a writer."""
+    """Open a file without blocking: if it is a pipe, do not wait for a writer."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -1,8 +1,8 @@
-"""Deformations of digit images: what another hand, pen, paper or camera would have made of them.
+"""Deformations of digit images, as by another hand, pen, paper or camera.
 
-Images are uint8, shape (n, rows, columns), 0 the paper and 255 full ink; so are the results. Angles are in degrees,
-lengths in pixels. A parameter is one number for all images, or one for each. No result depends on the number of
-threads; what is random depends on the seed alone.
+Images and results are uint8, shape (n, rows, columns); 0 is paper and 255 is full ink. Angles are in degrees, lengths
+in pixels. A parameter is one number for all images, or one number per image. Results do not depend on the number of
+threads, and random deformations depend only on the seed.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ Images = NDArray[np.uint8]
 MAX_INK = 255
 NOISY_SHARE = 0.2
 _IMAGES_PER_BLOCK = 1_024
-_NOISY_IMAGES_PER_BLOCK = 128  # whose float values stay in the cache
+_NOISY_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
 
 
 @dataclass(frozen=True)
 class Variation:
-    """How far one hand may differ from another: the limits between which each image draws its own deformation.
+    """Limits of random deformations: each image gets its own, as if another person had written it.
 
     Attributes
     ----------
     rotation : float
-        Up to so many degrees in either direction.
+        Largest angle in either direction, in degrees.
     scale : float
-        Each side longer or shorter by up to this share, drawn apart for rows and columns.
+        Largest share by which height and width, drawn independently, grow or shrink.
     shear : float
-        A slant to either side by up to so many pixels a row.
+        Largest slant to either side, in pixels per row.
     shift : float
-        Up to so many pixels in each direction.
+        Largest shift in each direction, in pixels.
     stroke : float
-        Strokes wider or narrower by up to so many pixels on each side.
+        Largest change of the width of strokes, in pixels on each side.
     noise : float
-        On one image in five, noise of a deviation of up to this share of full ink. Interpolation smooths, and
-        a network that has seen smooth images alone reads noisy ones worse than before.
+        Largest standard deviation of the noise on one image in five, as a share of full ink. Interpolation smooths
+        images, and a network trained only on smooth images is worse at noisy ones.
     """
 
     rotation: float = 0.0
@@ -69,7 +69,7 @@ def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) ->
     ----------
     images : ndarray of shape (n, rows, columns), uint8
     variation : Variation
-        The limits. Between them all deformations are equally likely.
+        The limits. Deformations are uniform between them.
     seed : int or sequence of int, default=0
 
     Returns
@@ -113,7 +113,7 @@ def affine(
 ) -> Images:
     """Scale, slant, rotate and move images, in this order, about their centre.
 
-    Pixels are interpolated bilinearly; what comes in from outside is paper.
+    Pixels are interpolated bilinearly; outside the image there is paper.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def affine(
 def _maps(
     shape: tuple[int, ...], *, rotation: ArrayLike, scale: ArrayLike, shear: ArrayLike, shift: ArrayLike
 ) -> NDArray[np.float64]:
-    """From where each pixel of each image is read: the rows (a, b, c, d, e, f) of `sample`, as `affine` deforms."""
+    """The maps (a, b, c, d, e, f) of `sample` for the deformations of `affine`: where each pixel is read from."""
     count, *sides = shape
     angle = np.radians(_for_each("rotation", rotation, count))
     heights, widths = _for_each("scale", scale, count, 2).T
@@ -155,7 +155,7 @@ def _maps(
     down, right = _for_each("shift", shift, count, 2).T
     if not (heights > 0).all() or not (widths > 0).all():
         raise ValueError(f"scale holds {min(heights.min(), widths.min())}; expected positive numbers.")
-    # Where a pixel is read is the inverse: with p = (row, column) from the centre, p = R S D q + t and
+    # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D q + t and
     # D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on (row, column).
     cos, sin = np.cos(angle), np.sin(angle)
     a, b = cos / heights, sin / heights
@@ -187,7 +187,7 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
 
 def thin(images: Images, amount: ArrayLike) -> Images:
-    """Thin strokes by so many pixels on each side: `thicken` by the opposite amount."""
+    """Thin strokes by an amount of pixels on each side: `thicken` by its negative."""
     return thicken(images, -np.asarray(amount, np.float64))
 
 

@@ -1,7 +1,7 @@
-"""A training set grown N-fold: fold 0 is the set itself, each further fold the set as other hands would write it.
+"""A training set expanded N-fold: fold 0 is the set itself, each further fold the set as if written by other people.
 
-A fold depends on the set, the seed and its number alone, so any of them can be made at any time, on any machine, with
-any number of threads, to the same bytes; nobody needs the others for it, and the whole is never in memory.
+A fold depends only on the set, the seed and its number. So any fold can be computed at any time, on any machine, with
+any number of threads, to the same bytes. It needs no other fold, and the whole set is never in memory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.deformations import Variation, vary
 
-# Small enough that every digit stays what its label says: half of what the default network is trained against.
+# Small enough that every digit keeps its class: half of the variation that the default network is trained with.
 VARIATION = Variation(rotation=6, scale=0.05, shear=0.05, shift=1, stroke=0.2)
 
 
@@ -22,9 +22,9 @@ def fold(digits: DigitSet, number: int, seed: int = 0) -> DigitSet:
     ----------
     digits : DigitSet
     number : int
-        Which, from 0. Fold 0 is the set itself.
+        Number of the fold. Fold 0 is the set itself.
     seed : int, default=0
-        Of the deformations, from 0.
+        Seed of the deformations, from 0.
 
     Returns
     -------

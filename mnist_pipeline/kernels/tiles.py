@@ -1,4 +1,4 @@
-"""The layout of points in tiles, as the compiled search reads them."""
+"""The layout of points in tiles, which the compiled search reads."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ LANES = 32
 DEPTHS = (12, 24, 40, 64, 112)
 """The numbers of leading dimensions after which a tile is tested against the bound.
 
-They are compiled into :mod:`mnist_pipeline.kernels.knn`, whose cache does not look here: touch that file as well.
+They are compiled into :mod:`mnist_pipeline.kernels.knn`, and its cache does not depend on this file: after a change
+here, touch that file too.
 """
 
 CENTROID_DIMENSIONS = 16
 """Leading dimensions in which the tiles nearest to a query are found."""
 
-_TILES_PER_BLOCK = 64  # laid out in the cache
+_TILES_PER_BLOCK = 64  # tiles that fit the cache
 _NO_POINT = -1e30  # half norm of the padding of the last tile: below any cut
 
 
 def pack(coordinates: np.ndarray, half_norms: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Lay the points out tile by tile, lanes innermost, float32 (n_tiles, 1 + 5 + 112, 32)."""
+    """Arrange the points in tiles, lanes innermost, float32 (n_tiles, 1 + 5 + 112, 32)."""
     n_tiles = -(-len(order) // LANES)
     tiles = np.empty((n_tiles, 1 + coordinates.shape[1], LANES), np.float32)
     for block in slices(n_tiles, _TILES_PER_BLOCK):
@@ -34,7 +35,7 @@ def pack(coordinates: np.ndarray, half_norms: np.ndarray, order: np.ndarray) -> 
 
 
 def in_lanes(rows: np.ndarray) -> np.ndarray:
-    """Lay rows of a negative half norm and coordinates out tile by tile; lanes of the last may hold no point."""
+    """Arrange rows of a negative half norm and coordinates in tiles; the last tile may have empty lanes."""
     n_tiles = -(-len(rows) // LANES)
     padded = np.zeros((n_tiles * LANES, rows.shape[1]), np.float32)
     padded[len(rows) :, 0] = _NO_POINT

@@ -1,4 +1,4 @@
-"""Exact k-nearest neighbours: the classifier, its vote, and three searches that give the same answer."""
+"""Exact k-nearest neighbours: the classifier, its vote, and three searches with the same result."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 ALGORITHMS = ("auto", "pca", "brute", "kdtree")
 TIE_BREAKS = ("nearest", "smallest")
 
-_QUERIES_PER_BLOCK = 128  # the coordinates of this many queries stay in cache beside a tile
+_QUERIES_PER_BLOCK = 128  # the coordinates of this many queries fit the cache together with a tile
 _MAX_MAGNITUDE = 1e150  # squares of differences, summed over any number of features, stay finite
 _MAX_BYTE_FEATURES = 32768  # 32768 · 255² < 2³¹: the kernel for bytes sums in int32
-_FEW_PAIRS = 2_000_000  # comparisons that cost less than building an index
-_MANY_FEATURES = 4096  # beyond, the covariance of the features is not worth its time and memory
+_FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
+_MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
 
 
 class KNNClassifier:
@@ -33,23 +33,23 @@ class KNNClassifier:
     num_neighbors : int, default=3
         How many neighbours vote, from 1 to the number of training points.
     algorithm : {"auto", "pca", "brute", "kdtree"}, default="auto"
-        How neighbours are found. Every choice gives the same neighbours in the same order.
+        The search. Every algorithm finds the same neighbours in the same order.
 
         - "pca": excludes points by a lower bound in the leading principal components
-          (:class:`~mnist_pipeline.knn_index.PrincipalComponentIndex`), compares the others exactly.
+          (:class:`~mnist_pipeline.knn.index.PrincipalComponentIndex`), and compares the others exactly.
         - "brute": compares every query with every training point.
         - "kdtree": SciPy's k-d tree. Good in a few dimensions, slow on images.
-        - "auto": "pca", except where the data are too few or too wide for an index to pay: "brute".
+        - "auto": "brute" if the data are too few or too wide for an index to be worth it, else "pca".
     tie_break : {"nearest", "smallest"}, default="nearest"
         Which of several classes with the most votes wins: the class of the nearest neighbour among them, or
         the smallest label.
     num_threads : int, optional
-        Threads that search, by default as many as this process may run on. Results do not depend on it.
+        Threads of the search, by default one per core of this process. Results do not depend on it.
 
     Attributes
     ----------
     images_ : ndarray of shape (n_samples, n_features)
-        The training points, not copied where that can be avoided.
+        The training points, copied only if necessary.
     labels_ : ndarray of shape (n_samples,)
 
     Notes
@@ -97,7 +97,7 @@ class KNNClassifier:
         mean: np.ndarray | None = None,
         components: np.ndarray | None = None,
     ) -> KNNClassifier:
-        """Remember the training points, and index them where the algorithm is "pca".
+        """Store the training points, and index them if the algorithm is "pca".
 
         Parameters
         ----------
@@ -106,11 +106,11 @@ class KNNClassifier:
         y : ndarray of shape (n_samples,)
             Integer labels.
         mean : ndarray of shape (n_features,), optional
-            The mean of each feature, computed from `X` where absent.
+            The mean of each feature, by default computed from `X`.
         components : ndarray of shape (n_features, n_components), optional
             Eigenvectors of the covariance as columns, largest eigenvalue first; the first 112 are used.
-            Computed from `X` where absent. The result is exact whatever is given: components enter the margin
-            of the bound with their measured departure from orthonormality. Better ones are faster.
+            By default computed from `X`. The result is exact for any components, because their measured deviation
+            from orthonormality is part of the bound's margin. Better components make the search faster.
 
         Returns
         -------
@@ -166,7 +166,7 @@ class KNNClassifier:
         return squared_distances, indices
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Give the fitted state as named arrays, for :meth:`from_arrays` to restore without fitting again.
+        """Return the fitted state as named arrays, which :meth:`from_arrays` restores without fitting again.
 
         Returns
         -------
@@ -196,9 +196,9 @@ class KNNClassifier:
         Parameters
         ----------
         arrays : mapping of str to ndarray
-            What :meth:`to_arrays` gave; memory-mapped arrays are not copied.
+            The result of :meth:`to_arrays`; memory-mapped arrays are not copied.
         num_neighbors, algorithm, tie_break, num_threads
-            As for the class; they need not be those of the classifier that was stored.
+            As in the class; they may differ from those of the stored classifier.
 
         Returns
         -------
@@ -207,7 +207,7 @@ class KNNClassifier:
         model = cls(num_neighbors, algorithm, tie_break, num_threads=num_threads)
         missing = {"images", "labels"} - set(arrays)
         if missing:
-            raise ValueError(f"arrays lacks {sorted(missing)}: pass what KNNClassifier.to_arrays gave")
+            raise ValueError(f"arrays lacks {sorted(missing)}: pass the result of KNNClassifier.to_arrays")
         model.images_ = _checked_points("arrays['images']", arrays["images"])
         model.labels_ = _checked_labels(arrays["labels"], len(model.images_))
         model._check_enough(len(model.images_))
@@ -261,10 +261,10 @@ class KNNClassifier:
         self._run(lambda block: scan_all(queries[block], train, squared_distances[block], indices[block]), len(queries))
 
     def _search_tree(self, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray) -> None:
-        """Search SciPy's tree for candidates; order those exactly.
+        """Search SciPy's tree for candidates, and order them exactly.
 
-        The tree breaks ties as it likes and rounds its distances, so wherever a further point is as near as the
-        k-th, up to rounding, all points of the ball take part.
+        The tree rounds its distances and breaks ties in no defined order. If another point is as near as the k-th, up
+        to rounding, all points within that radius are candidates.
         """
         from scipy.spatial import KDTree
 
@@ -283,7 +283,7 @@ class KNNClassifier:
         self._run(search, len(queries))
 
     def _run(self, search: Callable[[slice], None], num_queries: int) -> None:
-        """Run the search on blocks of queries, each on one thread."""
+        """Run the search on blocks of queries, which the threads share."""
         num_threads = self.num_threads or num_cores()
         size = max(1, min(_QUERIES_PER_BLOCK, -(-num_queries // num_threads)))
         in_blocks(search, num_queries, size, num_threads)

@@ -13,7 +13,7 @@ from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES, in_
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 
 _BLOCK = 1024  # rows converted to float64 at a time
-_COVARIANCE_ROWS = 10_000  # rows that the components are computed from when none are given
+_COVARIANCE_ROWS = 10_000  # rows from which the components are computed by default
 _SPLIT_DIMENSIONS = 24  # leading dimensions among which the ordering looks for its splits
 _MAX_DEFECT = 1e-3
 _MAX_SCALED_NORM = 2.0**40  # queries that are farther out are compared exactly, so that float32 suffices
@@ -159,7 +159,7 @@ class PrincipalComponentIndex:
         return in_lanes(rows)
 
     def limits(self) -> np.ndarray:
-        """Give what turns a k-th distance into τ: the inverse scale, the growth, and the underflow."""
+        """The numbers that turn a k-th distance into τ: the inverse scale, the growth, and the underflow."""
         n_features = self.components.shape[0]
         inverse = 1.0 / self.scale
         with np.errstate(over="ignore"):
@@ -203,7 +203,7 @@ def _orthonormality_defect(components: np.ndarray) -> float:
 
 
 def _scale(X: np.ndarray, mean: np.ndarray) -> float:
-    """The power of two at or above the largest centred norm, so that scaling rounds nothing."""
+    """The power of two at or above the largest centred norm: scaling by it does not round."""
     deviations = np.maximum(X.max(axis=0) - mean, mean - X.min(axis=0))
     largest = float(deviations.max())
     bound = largest * math.sqrt(X.shape[1])
@@ -227,7 +227,7 @@ def _leading_components(X: np.ndarray, mean: np.ndarray, scale: float) -> np.nda
 
 @dataclass(frozen=True)
 class _Projection:
-    """What takes points to residual norms and coordinates: components with as many columns as there are dimensions."""
+    """The projection of points to residual norms and coordinates."""
 
     mean: np.ndarray
     components: np.ndarray

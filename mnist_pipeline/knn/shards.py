@@ -1,8 +1,8 @@
 """Exact nearest neighbours in a training set that is searched shard by shard.
 
-The k nearest of the whole set are among the k nearest of each shard. With exact distances and indices that count
-through all shards, the order by (distance, index) is the same for the whole set as for any way to divide it, so
-the results of shards can be merged in any order.
+The k nearest images of the whole set are among the k nearest images of the shards. Distances are exact, and indices
+count through all shards, so the order by (distance, index) does not depend on the division into shards. The results of
+shards can therefore be merged in any order.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class ShardNeighbors(NamedTuple):
     Attributes
     ----------
     indices : ndarray of shape (n_queries, n_kept), int64
-        Into the whole set; equal distances by index.
+        Indices into the whole set; equal distances are ordered by index.
     squared_distances : ndarray of shape (n_queries, n_kept), int64
         Exact.
     labels : ndarray of shape (n_queries, n_kept), uint8
-        Of the neighbours.
+        Labels of the neighbours.
     """
 
     indices: np.ndarray
@@ -55,9 +55,9 @@ def search(
         Index of the shard's first image in the whole set.
     queries : ndarray of shape (n_queries, 28, 28), uint8
     num_kept : int
-        How many to find, or all where the shard has fewer.
+        Number of neighbours to find; all images if the shard has fewer.
     mean, components, algorithm
-        As in `KNNClassifier`; they decide how long it takes, not what is found.
+        As in `KNNClassifier`; they change the time, not the result.
 
     Returns
     -------
@@ -70,19 +70,19 @@ def search(
 
 
 def merge(first: ShardNeighbors, second: ShardNeighbors, num_kept: int) -> ShardNeighbors:
-    """The nearest of two shards together, by distance and then by index."""
+    """The nearest images of two shards together, by distance and then by index."""
     indices, distances, labels = (np.concatenate(pair, axis=1) for pair in zip(first, second, strict=True))
     order = np.lexsort((indices, distances), axis=1)[:, :num_kept]
     return ShardNeighbors(*(np.take_along_axis(array, order, axis=1) for array in (indices, distances, labels)))
 
 
 def nearest(shards: Iterable[ShardNeighbors], num_kept: int) -> ShardNeighbors:
-    """The nearest of all shards; one shard's are in memory at a time."""
+    """The nearest images of all shards; only one shard's neighbours are in memory at a time."""
     return reduce(lambda first, second: merge(first, second, num_kept), shards)
 
 
 def num_out_of_order(found: ShardNeighbors) -> int:
-    """Queries whose neighbours are not strictly ascending by (distance, index)."""
+    """Number of queries whose neighbours are not strictly ascending by (distance, index)."""
     farther = np.diff(found.squared_distances, axis=1)
     later = np.diff(found.indices, axis=1)
     return int(np.count_nonzero(((farther < 0) | ((farther == 0) & (later <= 0))).any(axis=1)))

@@ -1,4 +1,4 @@
-"""Where a function of one positive number changes its sign."""
+"""Bisection of a function of one positive number."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ TOLERANCE = 1e-9  # relative
 
 
 def crossing(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Halve the ratio of two bounds until they enclose the place where a function falls below zero.
+    """Where a function falls below zero, by bisection between two bounds on a logarithmic scale.
 
     Parameters
     ----------
     falling : callable
-        Positive before that place, not after it.
+        Positive below that place, not above it.
     low, high : float
         Positive bounds.
 
     Returns
     -------
     float
-        One of the bounds, up to the tolerance, if the place lies outside of them.
+        One of the bounds, up to the tolerance, if the place is outside them.
     """
     while high > low * (1 + TOLERANCE):
         middle = math.sqrt(low * high)

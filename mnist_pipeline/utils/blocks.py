@@ -16,14 +16,15 @@ from mnist_pipeline.utils.machine import num_cores
 
 
 def slices(count: int, size: int) -> list[slice]:
-    """Slices of so many rows each, of which the last may have fewer."""
+    """Slices of `size` rows that cover `count` rows; the last may be shorter."""
     return [slice(first, first + size) for first in range(0, count, size)]
 
 
 def in_blocks(work: Callable[[slice], object], count: int, size: int, num_threads: int | None = None) -> None:
-    """Do something to each block of rows, on as many threads as there are cores by default; compiled code can use them.
+    """Call `work` with each block of rows, on one thread per core by default.
 
-    This thread is one of them, the others stay for the next call. `work` must not call this in its turn.
+    The calling thread works too; the other threads stay for the next call. Threads help only if `work` releases the
+    interpreter lock, as compiled code does. `work` must not call `in_blocks` itself.
     """
     left = deque(slices(count, size))
     num_others = min(num_threads or num_cores(), len(left)) - 1
@@ -37,7 +38,7 @@ def in_blocks(work: Callable[[slice], object], count: int, size: int, num_thread
 
 
 def _work_off(work: Callable[[slice], object], left: deque[slice]) -> None:
-    """Take blocks, one after another, until none are left; if one fails, leave none to the other threads."""
+    """Work on blocks until none are left. If one fails, discard the others."""
     try:
         while True:
             try:
@@ -52,14 +53,14 @@ def _work_off(work: Callable[[slice], object], left: deque[slice]) -> None:
 
 @functools.cache
 def _pool(process: int, num_threads: int) -> ThreadPoolExecutor:
-    """The threads of a process; a forked one has none of its parent's."""
+    """The threads of a process. The key is the process, because a fork does not inherit threads."""
     return ThreadPoolExecutor(num_threads)
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """An array as compiled code takes it, whether it lies in memory or in a mapped file: contiguous, and not written.
+    """A contiguous, read-only view of an array in memory or in a mapped file.
 
-    The code is compiled for one such type, and not anew for each.
+    With one type for all of them, compiled code is compiled once.
     """
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False

@@ -26,16 +26,16 @@ def describe() -> dict[str, str | int | float | None]:
 
 
 def num_cores() -> int:
-    """Processors that this process may run on."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def keep_freed_memory() -> None:
-    """Let the allocator keep what arrays leave for the next ones, where it is that of glibc.
+    """Let glibc's allocator reuse the memory of freed arrays.
 
-    It gives large blocks back to the system as they are freed, and each page of the next array is then made anew,
-    zeroed, at a fault of its own. Blocks of up to 32 MB, glibc's limit, come from a heap that keeps 128 MB. Threads
-    share two heaps: each of their own would reserve 64 MB of address space.
+    By default it returns large blocks to the system when they are freed, and each page of the next array is then
+    zeroed again after a page fault. With these settings, blocks of up to 32 MB, glibc's limit, come from a heap that
+    keeps 128 MB. All threads share two heaps, because each heap reserves 64 MB of address space.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
@@ -46,11 +46,11 @@ def keep_freed_memory() -> None:
 
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
-    """Within, modules are imported: nothing is searched for garbage, and what is there at the end never will be.
+    """Context for imports: garbage collection is off, and the imported objects are never searched afterwards.
 
-    Python searches all objects again and again while their number grows; in an import that is a quarter of the time,
-    and finds nothing. If all modules were there already, what is there at the end is searched as before: it would
-    otherwise stay for good, a run's worth each time.
+    The collector searches all objects again and again while their number grows, which is a quarter of the time of an
+    import and finds nothing. If no module was imported, nothing is frozen: garbage of earlier runs would otherwise
+    never be freed.
     """
     gc.disable()
     before = len(sys.modules)
@@ -63,7 +63,7 @@ def importing() -> Iterator[None]:
 
 
 def memory_bytes() -> int:
-    """Main memory; 0 where the system does not tell."""
+    """Size of the main memory; 0 if the system does not report it."""
     names = ("SC_PAGE_SIZE", "SC_PHYS_PAGES")
     if not all(name in getattr(os, "sysconf_names", {}) for name in names):
         return 0
@@ -71,7 +71,7 @@ def memory_bytes() -> int:
 
 
 def processor() -> str:
-    """The processor's name, as the system gives it."""
+    """The processor's name, as the system reports it."""
     listed = Path("/proc/cpuinfo")
     lines = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -79,6 +79,6 @@ def processor() -> str:
 
 
 def accelerator() -> str | None:
-    """Name of the GPU, None without one; torch is asked only where it is loaded already."""
+    """Name of the GPU, None without one. Only an already imported torch is asked, because importing it is slow."""
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None

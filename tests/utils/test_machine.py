@@ -30,7 +30,7 @@ def test_cores_are_those_that_the_process_may_use() -> None:
     if not hasattr(os, "sched_getaffinity"):
         pytest.skip("this system binds no process to cores")
     code = (
-        "import os; from mnist_pipeline import machine; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        "import os; from mnist_pipeline.utils import machine; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
         "print(machine.num_cores())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -39,7 +39,7 @@ def test_cores_are_those_that_the_process_may_use() -> None:
 
 def test_torch_is_asked_for_an_accelerator_and_not_imported_for_it() -> None:
     code = (
-        "import sys; from mnist_pipeline import machine; "
+        "import sys; from mnist_pipeline.utils import machine; "
         "print(machine.describe()['accelerator'], 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -78,7 +78,7 @@ def test_garbage_is_found_after_an_import_of_what_was_there_already() -> None:
 def test_modules_that_an_import_brought_are_not_searched_again() -> None:
     code = """
 import gc
-from mnist_pipeline import machine
+from mnist_pipeline.utils import machine
 before = gc.get_freeze_count()
 with machine.importing():
     import wave
@@ -93,7 +93,7 @@ def test_memory_that_is_kept_needs_no_new_pages_for_the_next_arrays() -> None:
         pytest.skip("another allocator than glibc's")
     code = """
 import resource
-from mnist_pipeline import machine
+from mnist_pipeline.utils import machine
 
 def faults(rounds):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
