@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from assets import expanded
 from assets.serving import PICTURES, inbox_predictions
@@ -70,11 +69,11 @@ inbox_job = dg.define_asset_job(
 )
 
 
-def retraining(name: str, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def retraining(name: str, job_name: str) -> dg.ScheduleDefinition:
     """A schedule that runs a job once a week, once switched on."""
     return dg.ScheduleDefinition(
         name=name,
-        job=job,
+        job_name=job_name,
         cron_schedule="0 3 * * 0",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,
@@ -82,7 +81,7 @@ def retraining(name: str, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefin
     )
 
 
-weekly_retraining = retraining("weekly_retraining", everything)
+weekly_retraining = retraining("weekly_retraining", "everything")
 
 # What depends on a changed asset follows, but only where its version really changed.
 FOLLOW = (
@@ -120,12 +119,12 @@ def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
     )
 
 
-def watching(name: str, job: UnresolvedAssetJobDefinition, prefix: str | None) -> dg.SensorDefinition:
+def watching(name: str, job_name: str, prefix: str | None) -> dg.SensorDefinition:
     """A sensor that looks at the raw files of the data set with that prefix."""
 
     @dg.sensor(
         name=name,
-        job=job,
+        job_name=job_name,
         minimum_interval_seconds=DAY_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Look at the raw files once a day, and run everything only if their checksum changed.",
@@ -149,7 +148,7 @@ def watching(name: str, job: UnresolvedAssetJobDefinition, prefix: str | None) -
     return look
 
 
-changed_raw_files = watching("changed_raw_files", everything, None)
+changed_raw_files = watching("changed_raw_files", "everything", None)
 
 
 @dg.sensor(
@@ -229,5 +228,5 @@ for prefix in data_sets_beside:
             for group in GROUPS
         ),
     ]
-    schedules.append(retraining(f"{prefix}_weekly_retraining", whole))
-    sensors.append(watching(f"{prefix}_changed_raw_files", whole, prefix))
+    schedules.append(retraining(f"{prefix}_weekly_retraining", f"{prefix}_everything"))
+    sensors.append(watching(f"{prefix}_changed_raw_files", f"{prefix}_everything", prefix))

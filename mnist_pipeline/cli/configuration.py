@@ -10,7 +10,6 @@ from textwrap import shorten
 from typing import Any
 
 import dagster as dg
-from dagster._config.errors import EvaluationError
 from pydantic import ValidationError
 
 from mnist_pipeline.cli import run_config
@@ -66,8 +65,8 @@ def _by_job(selected: AbstractSet[dg.AssetKey]) -> list[set[dg.AssetKey]]:
     return [part for part in parts if part] or [set(selected)]
 
 
-def _told(error: EvaluationError) -> str:
-    """What Dagster says is wrong, and what it would take instead of a name that it does not know."""
+def _told(error: Any) -> str:
+    """The message of an error in `DagsterInvalidConfigError.errors`, with the names that Dagster would accept."""
     known = getattr(getattr(error.error_data, "config_type_snap", None), "enum_values", None) or ()
     choices = f"; there are {', '.join(each.value for each in known)}" if known else ""
     return shorten(one_line(error.message).rstrip("."), MESSAGE_LENGTH) + choices
@@ -92,12 +91,9 @@ def _require_within_bounds(resolved: Mapping[str, Any]) -> None:
 
 
 def config_class(function: Callable[..., Any]) -> type[dg.Config] | None:
-    """The class of the configuration that an asset takes."""
-    for parameter in inspect.signature(function).parameters.values():
-        kind = parameter.annotation
-        if inspect.isclass(kind) and issubclass(kind, dg.Config) and not issubclass(kind, dg.ConfigurableResource):
-            return kind
-    return None
+    """The class of the configuration of an asset, which Dagster passes as `config`."""
+    parameter = inspect.signature(function).parameters.get("config")
+    return parameter.annotation if parameter else None
 
 
 def _construct(place: str, kind: type[Any] | None, values: dict[str, Any] | None) -> None:

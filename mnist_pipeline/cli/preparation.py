@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from mnist_pipeline.cli.errors import fail, fail_on
-from mnist_pipeline.runtime import database, settings, threads
+from mnist_pipeline.runtime import dagster_internals, database, settings, threads
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.storage import contents, files, locate
 
@@ -72,13 +72,6 @@ def _contradiction(configured: settings.Settings, text: str) -> str | None:
 
 def _require_instance(file: Path) -> None:
     """Hold the configuration of the Dagster instance, which users may edit, to what Dagster accepts."""
-    import yaml
-    from dagster import DagsterError
-    from dagster._check import CheckError
-    from dagster._core.instance.config import dagster_instance_config
-
-    try:
-        dagster_instance_config(str(file.parent))
-    except (CheckError, DagsterError, OSError, RecursionError, ValueError, yaml.YAMLError) as error:
-        told = shorten(str(error), 600)
+    if error := dagster_internals.instance_error(str(file.parent)):
+        told = shorten(error, 600)
         fail(f"{file} is not a configuration of Dagster: {told}; correct it, or delete it to get the default back")

@@ -7,13 +7,16 @@ the functions, so that a command loads only the parts of Dagster that it uses.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import dagster as dg
     from starlette.applications import Starlette
+
+
+PAGE = 1_000  # records read at once
 
 
 @contextlib.contextmanager
@@ -49,3 +52,87 @@ def web_application(
     version = metadata.version("dagster-webserver")
     with WorkspaceProcessContext(instance, WorkspaceFileTarget([workspace_file]), version, read_only) as context:
         yield create_app_from_workspace_process_context(context, live_data_poll_rate=poll_milliseconds)
+
+
+def staleness(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Callable[[dg.AssetKey], str | None]:
+    """A function that returns why Dagster reports an asset as missing or out of sync, None if it does not.
+
+    Private: `CachingStaleStatusResolver` and the `LoadingContext` that it reads the instance through. They are behind
+    the staleness in Dagster's UI and in GraphQL. A public `DagsterInstance.get_stale_status` would replace them.
+    """
+    from dagster._core.definitions.data_version import CachingStaleStatusResolver
+    from dagster._core.loader import LoadingContext
+
+    class Loading(LoadingContext):
+        instance = property(lambda self: instance)
+        loaders: dict[Any, Any] = {}  # noqa: RUF012  # the class has one instance
+
+    graph = definitions.resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, Loading())
+    resolver.instance_queryer.prefetch_asset_records(graph.get_all_asset_keys())
+
+    def reason(key: dg.AssetKey) -> str | None:
+        status = resolver.get_status(key).value
+        if status != "STALE":
+            return "not materialized yet" if status == "MISSING" else None
+        return "; ".join(
+            f"{cause.asset_key.to_user_string()} {cause.reason}"
+            if cause.dependency is None
+            else f"{cause.dependency.asset_key.to_user_string()} has a new version"
+            for cause in resolver.get_stale_causes(key)
+        )
+
+    return reason
+
+
+def runs_that_failed(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> set[str]:
+    """The ids of the runs in which a check failed.
+
+    Private: `event_log_storage.get_asset_check_execution_history` and its statuses, because public methods read the
+    checks of one run at a time. A public `DagsterInstance.fetch_asset_check_evaluations` would replace both.
+    """
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+    runs: set[str] = set()
+    cursor, has_more = None, True
+    while has_more:
+        page = instance.event_log_storage.get_asset_check_execution_history(
+            check, PAGE, cursor, {AssetCheckExecutionRecordStatus.FAILED}
+        )
+        runs |= {record.run_id for record in page}
+        cursor, has_more = (page[-1].id, True) if page else (None, False)
+    return runs
+
+
+def latest_tag_by_partition(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, tag: str, partitions: Sequence[str] | None
+) -> dict[str, str]:
+    """A tag of the latest materialization of each partition of an asset, by partition; by default of all partitions.
+
+    Private: `event_log_storage.get_latest_tags_by_partition`. One query reads thousands of partitions, where the public
+    `fetch_materializations` reads their whole history. A public method of `DagsterInstance` would replace it.
+    """
+    from dagster import DagsterEventType
+
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        asset, DagsterEventType.ASSET_MATERIALIZATION, [tag], asset_partitions=partitions
+    )
+    return {partition: found[tag] for partition, found in tags.items() if tag in found}
+
+
+def instance_error(directory: str) -> str | None:
+    """What is wrong with the configuration of the Dagster instance in a directory, None if nothing is.
+
+    Private: `dagster_instance_config`, and `CheckError`, which it raises. The public `DagsterInstance.get` also opens
+    the storage that is configured. A public `DagsterInstance.validate_config` would replace both.
+    """
+    import yaml
+    from dagster import DagsterError
+    from dagster._check import CheckError
+    from dagster._core.instance.config import dagster_instance_config
+
+    try:
+        dagster_instance_config(directory)
+    except (CheckError, DagsterError, OSError, RecursionError, ValueError, yaml.YAMLError) as error:
+        return str(error)
+    return None

@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from mnist_pipeline.runtime import dagster_internals
+
 DATA_VERSION_TAG = "dagster/data_version"
 CODE_VERSION_TAG = "dagster/code_version"
 PARTITION_TAG = "dagster/partition"
@@ -30,11 +32,9 @@ def versions_of_partitions(
 
     By default, of all that it has a record of. One query, whatever their number.
     """
-    tags = instance.event_log_storage.get_latest_tags_by_partition(
-        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG], asset_partitions=partitions
-    )
-    names = sorted(tags) if partitions is None else partitions
-    return {partition: tags.get(partition, {}).get(DATA_VERSION_TAG) for partition in names}
+    versions = dagster_internals.latest_tag_by_partition(instance, asset, DATA_VERSION_TAG, partitions)
+    names = sorted(versions) if partitions is None else partitions
+    return {partition: versions.get(partition) for partition in names}
 
 
 def latest_of_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.EventLogEntry]:

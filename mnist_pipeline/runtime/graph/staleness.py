@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Set
-from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
-from dagster._core.loader import LoadingContext
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.records import CODE_VERSION_TAG, DATA_VERSION_TAG
 from mnist_pipeline.runtime.graph.shards import FOLDS, MADE_FROM, digest
 from mnist_pipeline.runtime.storage import storage
 
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
-FAILED = {AssetCheckExecutionRecordStatus.FAILED}
-
-# Dagster shows staleness and the outcomes of checks in its UI and in GraphQL. It has no public functions for them, so
-# this module uses what is behind both.
-
-
-class _Loading(LoadingContext):
-    """The context in which the resolver reads the instance."""
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self._instance = instance
-        self._loaders: dict[Any, Any] = {}
-
-    @property
-    def instance(self) -> dg.DagsterInstance:
-        return self._instance
-
-    @property
-    def loaders(self) -> dict[Any, Any]:
-        return self._loaders
 
 
 def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[dg.AssetKey, str]:
@@ -49,16 +24,15 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     Dagster recorded. For partitioned assets, see `stale_folds` and `partition_faults`.
     """
     graph = definitions.resolve_asset_graph()
-    resolver = CachingStaleStatusResolver(instance, graph, _Loading(instance))
-    resolver.instance_queryer.prefetch_asset_records(graph.get_all_asset_keys())
+    staleness = dagster_internals.staleness(instance, definitions)
     recorded = records.recorded_versions(instance)
     reasons = {}
     for key in graph.toposorted_asset_keys:
         if key in graph.materializable_asset_keys and not graph.get(key).is_partitioned:
             reason = (
-                _staleness(resolver, key)
-                or _failed_check(instance, graph, key)
-                or _changed_shards(instance, graph, key)
+                staleness(key)
+                or _failed_check(instance, definitions, key)
+                or _changed_shards(instance, definitions, key)
                 or storage_fault(key, recorded)
             )
             if reason:
@@ -66,38 +40,22 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     return reasons
 
 
-def _staleness(resolver: CachingStaleStatusResolver, key: dg.AssetKey) -> str | None:
-    """Why Dagster reports an asset as missing or out of sync, None if it does not."""
-    status = resolver.get_status(key)
-    if status == StaleStatus.MISSING:
-        return "not materialized yet"
-    if status != StaleStatus.STALE:
-        return None
-    return "; ".join(
-        f"{cause.asset_key.to_user_string()} {cause.reason}"
-        if cause.dependency is None
-        else f"{cause.dependency.asset_key.to_user_string()} has a new version"
-        for cause in resolver.get_stale_causes(key)
-    )
-
-
-def _failed_check(instance: dg.DagsterInstance, graph: AssetGraph, key: dg.AssetKey) -> str | None:
+def _failed_check(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> str | None:
     """Which blocking check the latest value of an asset failed."""
-    failed = _failed_checks(instance, graph, key)
+    failed = _failed_checks(instance, definitions, key)
     event = instance.get_latest_materialization_event(key) if failed else None
     return failed.get(event.run_id) if event else None
 
 
-def _failed_checks(instance: dg.DagsterInstance, graph: AssetGraph, key: dg.AssetKey) -> dict[str, str]:
+def _failed_checks(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> dict[str, str]:
     """The runs in which an asset failed a blocking check, each with the name of the check as a reason."""
-    failed: dict[str, str] = {}
-    for check in graph.get(key).check_keys:
-        cursor, has_more = None, graph.get_check_spec(check).blocking
-        while has_more:
-            page = instance.event_log_storage.get_asset_check_execution_history(check, records.PAGE, cursor, FAILED)
-            failed |= {record.run_id: f"its check {check.name} failed" for record in page}
-            cursor, has_more = (page[-1].id, True) if page else (None, False)
-    return failed
+    graph = definitions.resolve_asset_graph()
+    return {
+        run: f"its check {check.name} failed"
+        for check in graph.get(key).check_keys
+        if graph.get_check_spec(check).blocking
+        for run in dagster_internals.runs_that_failed(instance, check)
+    }
 
 
 def storage_fault(key: dg.AssetKey, recorded: Mapping[str, str], *, thorough: bool = False) -> str | None:
@@ -115,12 +73,13 @@ def storage_fault(key: dg.AssetKey, recorded: Mapping[str, str], *, thorough: bo
     return stored.fault(name, recorded.get(key.to_user_string()), thorough=thorough)
 
 
-def _changed_shards(instance: dg.DagsterInstance, graph: BaseAssetGraph[Any], key: dg.AssetKey) -> str | None:
+def _changed_shards(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> str | None:
     """Which sharded parent of an unsharded asset has other shards than the asset was made from.
 
     Dagster compares fewer than 100 partitions and none that were removed. The digest in the metadata of the asset
     covers all of them.
     """
+    graph = definitions.resolve_asset_graph()
     sharded = [parent for parent in graph.get(key).parent_keys if graph.get(parent).partitions_def == FOLDS]
     event = instance.get_latest_materialization_event(key) if sharded else None
     metadata = event.asset_materialization.metadata if event and event.asset_materialization else {}
@@ -146,7 +105,7 @@ def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, key: 
         for parent in sorted(graph.get(key).parent_keys)
     }
     recorded = records.latest_of_partitions(instance, key)
-    failed = _failed_checks(instance, graph, key)
+    failed = _failed_checks(instance, definitions, key)
     reasons = {}
     for fold in folds:
         event = recorded.get(fold)
