@@ -20,7 +20,7 @@ INTERVAL = 0.005
 IMPORTING = "<frozen importlib"
 COMPILING = "/numba/"
 KINDS = (
-    ("/report/figures.py", "figures"),
+    ("/report/figures/", "figures"),
     ("/matplotlib/", "figures"),
     ("/runtime/storage/", "storage"),
     ("/mnist_pipeline/runtime/", "assets' own code"),

@@ -1,10 +1,10 @@
-"""What the compiled loops share: Numba's decorator with a type, and vectors where Numba forms none.
+"""Shared by all compiled code: Numba's decorator with a type, and explicit vectors.
 
-Numba leaves it to LLVM to form vectors from loops. It forms none from short loops, and half as wide ones as they could
-be on processors whose 512 bits it deems slow. Vectors that an intrinsic spells out stay as they are; where registers
-are narrower, LLVM splits them.
+Numba relies on LLVM to vectorize loops. LLVM does not vectorize short loops, and it uses only 256 bits on processors
+whose 512-bit vectors it considers slow. The intrinsics here use explicit vectors, which LLVM keeps, and splits where
+registers are narrower.
 
-Numba's cache looks at the file of the cached function alone: after a change here, touch the kernels' files as well.
+Numba's cache depends only on the file of the cached function: after a change here, touch the kernels' files too.
 """
 
 from __future__ import annotations
@@ -30,23 +30,24 @@ alloca: Any = cgutils.alloca_once_value
 
 
 class _Leftovers(event.Listener):
-    """Drop what compiling leaves, as it ends: errors that Numba meets and keeps hold the frames of all who called.
+    """Collect garbage after a compilation.
 
-    And with them the arrays that these worked on, until Python searches for garbage that has long been there.
+    Numba keeps errors that it meets, which refer to the frames of all callers and so to their arrays. They would stay
+    until Python collects its oldest generation.
     """
 
     def __init__(self) -> None:
-        self.depth = 0  # what is compiled has what it calls compiled; one thread at a time does
+        self.depth = 0  # compilations nest, because a function compiles what it calls; one thread at a time compiles
 
     def on_start(self, event: Any) -> None:
-        """Compiling begins."""
+        """A compilation begins."""
         self.depth += 1
 
     def on_end(self, event: Any) -> None:
-        """Compiling ends."""
+        """A compilation ends."""
         self.depth -= 1
         if self.depth == 0:
-            gc.collect(1)  # in a run, what is older is older than the code
+            gc.collect(1)  # older objects are older than the compilation
 
 
 event.register("numba:compile", _Leftovers())  # type: ignore[no-untyped-call]  # Numba ships no types
@@ -58,12 +59,12 @@ def compiled(**options: Any) -> Callable[[_Function], _Function]:
 
 
 class Emitter:
-    """Write an intrinsic in vectors of `width` numbers of one type.
+    """Emit the code of an intrinsic in vectors of `width` numbers of one type.
 
     Parameters
     ----------
     context, builder, signature, arguments
-        What Numba passes to an intrinsic's code generator.
+        The arguments of an intrinsic's code generator in Numba.
     element : llvmlite type
         `FLOAT32`, `FLOAT64` or `INT32`.
     width : int
@@ -76,7 +77,7 @@ class Emitter:
         self.vector = ir.VectorType(element, width)
 
     def data(self, i: int) -> Any:
-        """Pointer to the first element of an array argument, which must lie in C order."""
+        """Pointer to the first element of an array argument, which must be in C order."""
         array_type = self.signature.args[i]
         if array_type.layout != "C":
             raise numba.errors.TypingError(f"argument {i} has layout {array_type.layout}: pass an array in C order")
@@ -89,34 +90,34 @@ class Emitter:
         return self.builder.extract_value(shape, axis)
 
     def at(self, data: Any, *terms: Any) -> Any:
-        """Pointer to the element at the sum of some offsets, each an int or a value."""
+        """Pointer to the element at a sum of offsets, which are ints or values."""
         for term in terms:
             data = self.builder.gep(data, [INT64(term) if isinstance(term, int) else term])
         return data
 
     def broadcast(self, value: Any) -> Any:
-        """The same number in every lane."""
+        """A vector with the same number in every lane."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         lane = self.builder.insert_element(undefined, value, INT32(0))
         zeros = ir.Constant(ir.VectorType(INT32, self.width), None)
         return self.builder.shuffle_vector(lane, undefined, zeros)
 
     def load(self, pointer: Any) -> Any:
-        """Read the vector that begins at an element, aligned as elements are."""
+        """Load the vector that begins at an element, with the alignment of elements."""
         return self.builder.load(self._as_vector(pointer), align=self._alignment())
 
     def store(self, vector: Any, pointer: Any) -> None:
-        """Write the vector that begins at an element."""
+        """Store the vector that begins at an element."""
         self.builder.store(vector, self._as_vector(pointer), align=self._alignment())
 
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
-        """a · b + c, in one instruction where the processor has it."""
+        """a · b + c, in one instruction if the processor has one."""
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         name = f"llvm.fmuladd.v{self.width}f{8 * self._alignment()}"
         return self.builder.call(ir_function(self.builder.module, kind, name), [a, b, c])
 
     def maximum(self, a: Any, b: Any) -> Any:
-        """The larger in each lane, and `b` where either is no number."""
+        """The larger number in each lane, or `b` if either is NaN."""
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
     def entries(self, start: Any, stop: Any, step: int = 1) -> Any:
@@ -124,7 +125,7 @@ class Emitter:
         return cgutils.for_range_slice(self.builder, start, stop, INT64(step), INT64, inc=True)
 
     def nothing(self) -> Any:
-        """What an intrinsic without a result gives."""
+        """The result of an intrinsic that returns None."""
         return self.context.get_dummy_value()
 
     def _as_vector(self, pointer: Any) -> Any:

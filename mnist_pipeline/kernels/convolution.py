@@ -1,7 +1,7 @@
-"""The compiled first layer of the convolutional network: convolution, pooling and rectifying in one pass, and back.
+"""The compiled first layer of the convolutional network: convolution, pooling and ReLU in one pass, and the gradients.
 
-Imported only when such a network runs. Each function works on one thread and without the interpreter lock, an image at
-a time: what is computed of an image does not depend on how many threads share the images.
+Its plain reference is `networks.CNN`. Each function runs on one thread, without the interpreter lock, one image at a
+time, so the result of an image does not depend on the number of threads that share the images.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ WIDTH = 16
 """Numbers of float32 in a vector: 512 bits."""
 
 WINDOW = [(row, column) for row in range(2) for column in range(2)]
-"""The places that are pooled into one."""
+"""The positions that are pooled into one."""
 
 _VECTORS = range(0, CHANNELS, WIDTH)
 _TAPS = [(row, column) for row in range(SIDE) for column in range(SIDE)]
 
 
 class Channels(Emitter):
-    """Vectors of float32, each some channels of a place; places are pooled by windows of 2×2."""
+    """Vectors of float32, which are some channels of a position; windows of 2×2 positions are pooled."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
         super().__init__(context, builder, signature, arguments, FLOAT32, WIDTH)
@@ -43,7 +43,7 @@ class Channels(Emitter):
         return ir.Constant(self.whole, [value] * WIDTH)
 
     def largest(self, values: Sequence[Any]) -> tuple[Any, Any]:
-        """The largest of a window's values, and the number of the place that has it, the first of several."""
+        """The largest value of a window, and the number of its position, the first of equal ones."""
         largest, where = values[0], self.everywhere(0)
         for number, value in enumerate(values[1:], 1):
             is_larger = self.builder.fcmp_ordered(">", value, largest)
@@ -52,33 +52,33 @@ class Channels(Emitter):
         return largest, where
 
     def rectified_part(self, given: Any, found: Any) -> Any:
-        """Of a gradient, what passes the rectifier: where it found more than zero."""
+        """The gradient before ReLU: zero where its result is zero."""
         return self.builder.select(self.builder.fcmp_ordered(">", found, self.zero), given, self.zero)
 
     def parts(self, given: Any, where: Any) -> list[Any]:
-        """A gradient at each place of a window: all of it where the maximum is, nothing elsewhere."""
+        """The gradient at each position of a window: all of it at the maximum, zero elsewhere."""
         places = [self.builder.icmp_unsigned("==", where, self.everywhere(number)) for number in range(len(WINDOW))]
         return [self.builder.select(place, given, self.zero) for place in places]
 
     def store_narrow(self, integers: Any, pointer: Any, element: Any) -> None:
-        """Write the lower bits of 32-bit integers."""
+        """Store the lower bits of 32-bit integers."""
         narrow = self.builder.trunc(integers, ir.VectorType(element, WIDTH))
         self.builder.store(narrow, self.narrow(pointer, element), align=element.width // 8)
 
     def load_bytes(self, pointer: Any) -> Any:
-        """Read bytes as 32-bit integers."""
+        """Load bytes as 32-bit integers."""
         return self.builder.zext(self.builder.load(self.narrow(pointer, BYTE), align=1), self.whole)
 
     def narrow(self, pointer: Any, element: Any) -> Any:
-        """A pointer to as many small integers as a vector has lanes."""
+        """A pointer to a vector of small integers."""
         return self.builder.bitcast(pointer, ir.VectorType(element, WIDTH).as_pointer())
 
 
 class _Window(Channels):
-    """A window of 2×2 places of the convolution, with all channels of each.
+    """A window of 2×2 positions of the convolution, with all channels.
 
-    The arguments begin with the images, the number of one, and the row and column of what the window becomes in it;
-    that of the number `output` is the array of all that windows become.
+    The first arguments of the intrinsic are the images, the number of an image, and the row and column of the pooled
+    result. Argument number `output` is the array of pooled results.
     """
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, output: int) -> None:
@@ -91,12 +91,12 @@ class _Window(Channels):
         self.place = builder.add(builder.mul(line, self.size(output, 2)), column)
 
     def pixel(self, tap: tuple[int, int], place: tuple[int, int]) -> Any:
-        """What a tap of the kernel meets at a place of the window, in every lane."""
+        """The pixel under a tap of the kernel at a position of the window, in every lane."""
         line = self.at(self.corner, self.builder.mul(self.columns, INT64(tap[0] + place[0])))
         return self.broadcast(self.builder.load(self.at(line, tap[1] + place[1])))
 
     def channels(self, i: int, first: int) -> Any:
-        """Pointer to the first of some channels of what the window becomes, in an array argument like the output."""
+        """Pointer to channel `first` of the pooled result, in an array argument of the output's shape."""
         return self.at(self.data(i), self.builder.mul(self.place, INT64(CHANNELS)), first)
 
     def is_half(self, i: int) -> bool:
@@ -104,14 +104,14 @@ class _Window(Channels):
         return bool(self.signature.args[i].dtype == types.uint16)
 
     def load_as(self, pointer: Any, *, is_half: bool) -> Any:
-        """Read float32 or bfloat16."""
+        """Load float32 or bfloat16."""
         if not is_half:
             return self.load(pointer)
         bits = self.builder.zext(self.builder.load(self.narrow(pointer, INT16), align=2), self.whole)
         return self.builder.bitcast(self.builder.shl(bits, self.everywhere(16)), self.vector)
 
     def store_as(self, vector: Any, pointer: Any, *, is_half: bool) -> None:
-        """Write float32, or bfloat16 rounded to the nearest, ties to even."""
+        """Store float32, or bfloat16 rounded to the nearest, ties to even."""
         if not is_half:
             self.store(vector, pointer)
             return
@@ -123,8 +123,8 @@ class _Window(Channels):
 
 
 @intrinsic
-def _forward(typingctx, images, image, row, column, kernels, bias, output, places):  # type: ignore[no-untyped-def]  # Numba types
-    """Convolve at the places of a window; write the rectified maximum of each channel, and which place has it."""
+def _forward(typingctx, images, image, row, column, kernels, bias, output, argmax):  # type: ignore[no-untyped-def]  # Numba types
+    """Convolve at the positions of a window; store the ReLU of the maximum of each channel, and its position."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Window(context, builder, signature, arguments, output=6)
@@ -143,12 +143,12 @@ def _forward(typingctx, images, image, row, column, kernels, bias, output, place
             e.store_narrow(where, e.channels(7, first), BYTE)
         return e.nothing()
 
-    return types.void(images, types.int64, types.int64, types.int64, kernels, bias, output, places), emit
+    return types.void(images, types.int64, types.int64, types.int64, kernels, bias, output, argmax), emit
 
 
 @intrinsic
-def _backward(typingctx, images, image, row, column, gradient, output, places, sums):  # type: ignore[no-untyped-def]  # Numba types
-    """Add to the gradients of the kernels, and of the biases in the last row, what comes through a window."""
+def _backward(typingctx, images, image, row, column, gradient, output, argmax, sums):  # type: ignore[no-untyped-def]  # Numba types
+    """Add a window's share to the gradients of the kernels, and of the biases in the last row."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Window(context, builder, signature, arguments, output=5)
@@ -168,27 +168,27 @@ def _backward(typingctx, images, image, row, column, gradient, output, places, s
             e.store(builder.fadd(e.load(pointer), given), pointer)
         return e.nothing()
 
-    return types.void(images, types.int64, types.int64, types.int64, gradient, output, places, sums), emit
+    return types.void(images, types.int64, types.int64, types.int64, gradient, output, argmax, sums), emit
 
 
 @compiled(cache=True, nogil=True)
-def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, places: Any) -> None:
-    """Convolve, take the maximum of each window of 2×2, and rectify.
+def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, argmax: Any) -> None:
+    """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
-    `images` are (n, rows, columns), float32; `kernels` (25, 32), a row a place in the kernel; `output` and `places`
-    (n, (rows − 4) / 2, (columns − 4) / 2, 32): what is found, float32 or, as uint16, bfloat16; and which place of the
-    window, 0 to 3 row by row, has the maximum, uint8.
+    `images` are (n, rows, columns), float32; `kernels` (25, 32), one row per tap. The results go into `output` and
+    `argmax`, (n, (rows − 4) / 2, (columns − 4) / 2, 32): the values, float32 or bfloat16 as uint16, and the position
+    of the maximum in the window, 0 to 3 row by row, uint8.
     """
     for i in range(output.shape[0]):
         for row in range(output.shape[1]):
             for column in range(output.shape[2]):
-                _forward(images, i, row, column, kernels, bias, output, places)
+                _forward(images, i, row, column, kernels, bias, output, argmax)
 
 
 @compiled(cache=True, nogil=True)
-def add_gradients(images: Any, gradient: Any, output: Any, places: Any, sums: Any) -> None:
-    """Add up the gradients of the kernels, (25, 32), and in one row more of the biases, by that of the output."""
+def add_gradients(images: Any, gradient: Any, output: Any, argmax: Any, sums: Any) -> None:
+    """Add to `sums` (26, 32) the gradients of the kernels, and of the biases in the last row, from the output's."""
     for i in range(output.shape[0]):
         for row in range(output.shape[1]):
             for column in range(output.shape[2]):
-                _backward(images, i, row, column, gradient, output, places, sums)
+                _backward(images, i, row, column, gradient, output, argmax, sums)

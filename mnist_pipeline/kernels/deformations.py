@@ -1,8 +1,8 @@
 """The compiled inner loops of the deformations of images.
 
-Imported only when images are deformed, so that importing :mod:`mnist_pipeline.deformations` does not load Numba.
-Both work on one thread and without the interpreter lock, an image at a time: no result depends on how many
-threads share the images.
+Imported only when images are deformed, so that importing :mod:`mnist_pipeline.data.deformations` does not import Numba.
+Both functions run on one thread, without the interpreter lock, one image at a time: results do not depend on the number
+of threads that share the images.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from mnist_pipeline.kernels.compiled import compiled
 
 @compiled(cache=True, nogil=True)
 def sample(images: Any, maps: Any, output: Any) -> None:
-    """Fill each output pixel from where its map says, bilinearly between the four pixels around it.
+    """Compute each output pixel by bilinear interpolation at the position that the map of its image assigns to it.
 
     A map is (a, b, c, d, e, f): the pixel (row, column) is read at (a·row + b·column + c, d·row + e·column + f).
-    Outside the image all is background.
+    Outside the image there is background.
     """
     rows, columns = images.shape[1:]
-    # One pixel of background all around: a place that is clamped to it reads background alone.
+    # One pixel of background around the image: a position that is clamped to it reads only background.
     padded = np.zeros((rows + 2) * (columns + 2), np.float32)
     stride = columns + 2
     last_row, last_column = np.float32(rows + 1), np.float32(columns + 1)
@@ -47,7 +47,7 @@ def sample(images: Any, maps: Any, output: Any) -> None:
 
 @compiled()
 def _widen_row(above: Any, row: Any, below: Any, turn: Any, fraction: Any, output: Any) -> None:
-    """Blend a row of pixels, given with one more at each end, with the extremes of their neighbourhoods."""
+    """Blend a row of pixels, padded by one at each end, with the extremes of their neighbourhoods."""
     for column in range(output.size):
         extreme = np.uint8(row[column + 1] ^ turn)
         extreme = max(extreme, np.uint8(row[column] ^ turn))
@@ -61,7 +61,7 @@ def _widen_row(above: Any, row: Any, below: Any, turn: Any, fraction: Any, outpu
 
 @compiled(cache=True, nogil=True)
 def widen(images: Any, amounts: Any, output: Any) -> None:
-    """Grow (amount > 0) or shrink (amount < 0) the ink of each image by so many pixels on each side.
+    """Grow (amount > 0) or shrink (amount < 0) the ink of each image by |amount| pixels on each side.
 
     A pixel becomes the largest, or smallest, of itself and its four neighbours. The fraction of a pixel is a blend:
     x + fraction · (extreme − x).
@@ -72,7 +72,7 @@ def widen(images: Any, amounts: Any, output: Any) -> None:
         for row in range(rows):
             for column in range(columns):
                 current[row + 1, column + 1] = images[i, row, column]
-        # The smallest of x is the largest of 255 − x, turned round again.
+        # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
         turn = np.uint8(255 if amounts[i] < 0 else 0)
         left = abs(amounts[i])
         while left > 0:

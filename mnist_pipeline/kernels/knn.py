@@ -1,12 +1,13 @@
 """The compiled inner loops of exact nearest-neighbour search.
 
 Imported only when an index is built or searched, so that importing :mod:`mnist_pipeline.knn` does not load Numba.
-Every function here works on one thread and without the interpreter lock: :mod:`mnist_pipeline.knn`
-hands blocks of queries to a pool of threads, and no result depends on how many there are.
+Every function here runs on one thread, without the interpreter lock. :mod:`mnist_pipeline.knn` divides the queries
+into blocks for a pool of threads, and results do not depend on their number. The plain reference of the search is
+`scan_all`.
 
-Two loops decide how long a search takes, and spell out their vectors: the bound of a tile's 32 points for one query
-after another, with the tile in registers, and the projection of rows. What follows waits for memory: rows that are to
-be compared are fetched ahead, while others are compared.
+Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one query after another,
+with the tile in registers, and the projection of rows. The exact comparison waits for memory, so rows are prefetched
+while others are compared.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ _NORM_ROW = 0
 _RESIDUAL_ROW = 1
 _COORDINATE_ROW = 1 + len(DEPTHS)
 _NUM_ROWS = _COORDINATE_ROW + DEPTHS[-1]
-_FIRST_COORDINATE = len(DEPTHS)  # of a query, whose residual norms come before
+_FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
 _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
 _WIDTH = 16  # float32 in a vector: 512 bits
 _NUM_VECTORS = LANES // _WIDTH
 _SEED_TILES = 4
-_FETCHED = 32  # rows that are under way before they are compared
+_FETCHED = 32  # rows that are prefetched before they are compared
 _CACHE_LINE = 64
-_PROJECTED_ROWS = 4  # rows that share what is read of the components
+_PROJECTED_ROWS = 4  # rows projected together, which share the loads of the components
 _PROJECTED_COLUMNS = 16
 
 
@@ -84,7 +85,7 @@ def _squared_distance_of_integers(a: Any, i: Any, b: Any, j: Any) -> Any:
 
 
 def _squared_distance_of_floats(a: Any, i: Any, b: Any, j: Any) -> Any:
-    # Four running sums in a fixed order: fast without leave to reorder, hence the same everywhere.
+    # Four running sums in a fixed order: fast without reordering, so the result is the same everywhere.
     s0 = s1 = s2 = s3 = 0.0
     whole = a.shape[1] - a.shape[1] % 4
     for f in range(0, whole, 4):
@@ -110,7 +111,7 @@ def _after(distance: Any, index: Any, other_distance: Any, other_index: Any) -> 
 
 @compiled()
 def _sift_down(distances: Any, indices: Any, size: Any, distance: Any, index: Any) -> None:
-    """Put a neighbour at the root of a heap whose root is the last in order, and let it sink."""
+    """Put a neighbour at the root of a max-heap, and sift it down."""
     parent = 0
     while True:
         child = 2 * parent + 1
@@ -162,7 +163,7 @@ def scan_all(queries: Any, train: Any, distances: Any, indices: Any) -> None:
 
 @compiled(cache=True, nogil=True)
 def scan_candidates(queries: Any, query: Any, train: Any, candidates: Any, distances: Any, indices: Any) -> None:
-    """Compare one query with the training rows named in ``candidates``."""
+    """Compare one query with the training rows in ``candidates``."""
     for candidate in candidates:
         _offer(distances, indices, squared_distance(queries, query, train, candidate), candidate)
     _sort_heap(distances, indices)
@@ -173,7 +174,7 @@ def _cut(half_norm: Any, worst: Any, limits: Any) -> Any:
     """The value below which a point is farther than the k-th neighbour found so far.
 
     With τ the k-th distance in scaled units, c = ((1 − μ)|q|² − τ)/2, lowered by more than float32 can
-    round (see :class:`mnist_pipeline.knn_index.PrincipalComponentIndex`).
+    round (see :class:`mnist_pipeline.knn.index.PrincipalComponentIndex`).
     """
     inverse_scale, growth, underflow = limits[0], limits[1], limits[2]
     threshold = worst * inverse_scale * inverse_scale * growth + underflow
@@ -183,13 +184,13 @@ def _cut(half_norm: Any, worst: Any, limits: Any) -> Any:
 
 
 class _Bound(Emitter):
-    """Vectors of the bounds of a tile's points: −(1 − μ)|t|²/2 + Σ p_q p_t + ρ_q ρ_t, a lane a point."""
+    """Vectors of the bounds of a tile's points: −(1 − μ)|t|²/2 + Σ p_q p_t + ρ_q ρ_t, one lane per point."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
         super().__init__(context, builder, signature, arguments, FLOAT32, _WIDTH)
 
     def tile(self, num_rows: int) -> Any:
-        """Pointer to the tile that the arguments 0 and 1 name."""
+        """Pointer to the tile of arguments 0 and 1."""
         return self.at(self.data(0), self.builder.mul(self.arguments[1], INT64(num_rows * LANES)))
 
     def query(self, index: Any) -> Any:
@@ -219,10 +220,10 @@ class _Bound(Emitter):
 
 
 def _sieve(level: int) -> Any:
-    """Compile the loop that keeps, of the surviving queries, those whom a tile still concerns.
+    """Compile the loop that keeps the surviving queries whose bound does not exclude the whole tile.
 
-    It goes on from the sums that the level before left in `sums`, and leaves its own there. Queries, masks and sums are
-    written to the front of their arrays without a branch; their number is returned.
+    It continues the sums of the previous level in `sums`, and stores its own there. Queries, masks and sums are stored
+    at the front of their arrays without a branch. The loop returns their number.
     """
     is_first, is_last = level == 0, level == len(DEPTHS) - 1
     dimensions = range(0 if is_first else DEPTHS[level - 1], DEPTHS[level])
@@ -312,7 +313,7 @@ def _lowest(typingctx, mask):  # type: ignore[no-untyped-def]  # Numba types
 
 @intrinsic
 def _fetch(typingctx, points, row):  # type: ignore[no-untyped-def]  # Numba types
-    """Have a row brought into the cache; nothing waits for it."""
+    """Prefetch a row into the cache."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = Emitter(context, builder, signature, arguments, FLOAT32, _WIDTH)
@@ -331,7 +332,7 @@ def _fetch(typingctx, points, row):  # type: ignore[no-untyped-def]  # Numba typ
 
 @intrinsic
 def _multiply(typingctx, rows, matrix, products):  # type: ignore[no-untyped-def]  # Numba types
-    """products = rows · matrix, for `_PROJECTED_ROWS` rows and a matrix of as many columns as there are dimensions."""
+    """products = rows · matrix, for `_PROJECTED_ROWS` rows and a matrix of `DEPTHS[-1]` columns."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = Emitter(context, builder, signature, arguments, FLOAT64, _WIDTH // 2)
@@ -371,10 +372,10 @@ def _center(row: Any, mean: Any, factor: Any, centered: Any) -> Any:
 def project(
     X: Any, mean: Any, components: Any, factor: Any, margins: Any, farthest: Any, coordinates: Any, half_norms: Any
 ) -> None:
-    """Fill the residual norms and coordinates of rows, and (1 − μ)/2 of their squared norms.
+    """Compute the residual norms and coordinates of rows, and (1 − μ)/2 of their squared norms.
 
-    `factor` scales the centred rows, `margins` are η and μ. A row whose squared norm exceeds `farthest` has zeros and a
-    negative half norm. `components` have as many columns as there are dimensions, some of which may be zero.
+    `factor` scales the centred rows, `margins` are η and μ. A row whose squared norm exceeds `farthest` gets zeros and
+    a negative half norm. `components` has `DEPTHS[-1]` columns, of which the last may be zero.
     """
     eta, mu = margins[0], margins[1]
     centered = np.zeros((_PROJECTED_ROWS, X.shape[1]))
@@ -405,7 +406,7 @@ def project(
 def _nearest_tiles(
     centroids: Any, num_tiles: Any, coordinates: Any, query: Any, values: Any, farness: Any, seeds: Any
 ) -> None:
-    """Find the tiles whose centroids are nearest, where the true neighbours are likely to be."""
+    """Find the tiles with the nearest centroids, which are likely to contain the neighbours."""
     farness[:] = np.inf
     for group in range(centroids.shape[0]):
         mask = _nearness(centroids, group, coordinates, query, -farness[0], values, 0)
@@ -418,7 +419,7 @@ def _nearest_tiles(
 
 @compiled()
 def _note(point: Any, seeds: Any, order: Any, train: Any, rows: Any, count: Any) -> Any:
-    """Put the training row of a point of the seed tiles on the list of those to compare; return its new length."""
+    """Append the training row of a point of the seed tiles to `rows`; return the new length."""
     place = seeds[point // LANES] * LANES + point % LANES
     if place >= order.size:
         return count
@@ -448,9 +449,9 @@ def _search_seeds(
     half_norm: Any,
     limits: Any,
 ) -> Any:
-    """Compare a query with the points of its seed tiles, whose bounds are given, and return its cut.
+    """Compare a query with the points of its seed tiles, using their bounds, and return its cut.
 
-    As many as there are to be neighbours come first, by their bounds; then, of the others, what these do not exclude.
+    The points with the k best bounds come first, then the points that these do not exclude.
     """
     flat, count = bounds.reshape(-1), 0
     for _ in range(min(distances.size, flat.size)):
@@ -489,9 +490,9 @@ def scan_tiles(
 ) -> None:
     """Search a block of queries through the tiles of a principal component index.
 
-    Each query first meets the tiles nearest to it, for a tight k-th distance early; then every tile passes by
-    all queries of the block while it is in registers or in cache. A pair goes on to more dimensions only while the
-    bound does not exclude it, and what no bound excludes is compared exactly.
+    Each query is first compared with its nearest tiles, for a tight k-th distance early. Then every tile is tested
+    against all queries of the block while it is in registers or in the cache. A pair is tested in more dimensions only
+    if the previous bound does not exclude it. Pairs that no bound excludes are compared exactly.
     """
     num_queries, num_tiles = queries.shape[0], tiles.shape[0]
     seeds = np.empty((num_queries, min(_SEED_TILES, num_tiles)), np.int64)
@@ -500,9 +501,9 @@ def scan_tiles(
     cuts = np.empty(num_queries, np.float32)
     survivors, masks = np.empty(num_queries, np.int64), np.empty(num_queries, np.uint32)
     sums = np.empty((num_queries, LANES), np.float32)
-    # Pairs to compare: at most all of a tile's, beside those that did not fill a batch.
-    whose = np.empty(num_queries * LANES + _FETCHED, np.int64)
-    rows = np.empty(max(whose.size, bounds.size), np.int64)
+    # Pairs to compare: at most all pairs of a tile, plus those that did not fill a batch.
+    query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
+    rows = np.empty(max(query_of.size, bounds.size), np.int64)
     for query in range(num_queries):
         _nearest_tiles(centroids, num_tiles, coordinates, query, bounds, farness, seeds[query])
         for slot in range(seeds.shape[1]):
@@ -526,12 +527,12 @@ def scan_tiles(
                 place = tile * LANES + _lowest(mask)
                 mask &= mask - np.uint32(1)
                 if place < order.size:
-                    whose[pending], rows[pending] = query, order[place]
+                    query_of[pending], rows[pending] = query, order[place]
                     _fetch(train, order[place])
                     pending += 1
         if pending >= _FETCHED or tile == num_tiles - 1:
             for i in range(pending):
-                query, row = whose[i], rows[i]
+                query, row = query_of[i], rows[i]
                 if _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row):
                     cuts[query] = _cut(half_norms[query], distances[query, 0], limits)
             pending = 0

@@ -1,7 +1,7 @@
-"""The compiled inner loops of how an image's strokes run, and of its pieces and holes.
+"""The compiled inner loops of the directions of strokes, and of the pieces and holes of an image.
 
-Imported only when images are scored, so that importing :mod:`mnist_pipeline.novelty` does not load Numba.
-All work on one thread and without the interpreter lock, an image at a time, whose values stay in the cache.
+Imported only when images are scored, so that importing :mod:`mnist_pipeline.recognition.novelty` does not import Numba.
+All functions run on one thread, without the interpreter lock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LANES = 32  # images side by side
 
 @compiled()
 def _product(left: Any, right: Any, output: Any) -> None:
-    """output = left · right, where much of `left` is zero: each row of the result is a sum of rows."""
+    """output = left · right for a sparse `left`: each row of the result is a sum of rows of `right`."""
     for row in range(left.shape[0]):
         to = output[row]
         to[:] = 0
@@ -31,7 +31,7 @@ def _product(left: Any, right: Any, output: Any) -> None:
 
 @compiled()
 def _turned(matrices: Any, output: Any) -> None:
-    """Transpose matrices that lie side by side: output[column, matrix, row] = matrices[row, matrix, column]."""
+    """Transpose matrices side by side: output[column, matrix, row] = matrices[row, matrix, column]."""
     for matrix in range(matrices.shape[1]):
         for row in range(matrices.shape[0]):
             for column in range(matrices.shape[2]):
@@ -40,11 +40,11 @@ def _turned(matrices: Any, output: Any) -> None:
 
 @compiled(cache=True, nogil=True)
 def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: Any, shares: Any) -> None:
-    """Fill square roots of the shares of each image's edges, by direction and by cell.
+    """Compute the square roots of the shares of each image's edges, by direction and by cell.
 
     `smooth` and `difference`, (side, side), and `pooling`, (cells, side), act along both sides of an image. `axes` are
-    half of the directions as (cosine, sine); the other half are their opposites. Images lie side by side, so that what
-    acts on rows of pixels acts on long rows; what acts on columns does so on their transposes.
+    half of the directions as (cosine, sine); the other half are their opposites. Images are stored side by side, so
+    that an operation on rows works on long rows; an operation on columns works on the rows of the transposes.
     """
     count, side, cells, half = LANES, smooth.shape[0], pooling.shape[0], axes.shape[0]
     pixels, passed = np.zeros((side, count, side), np.float32), np.empty((side, count, side), np.float32)
@@ -60,7 +60,7 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
             for row in range(side):
                 for column in range(side):
                     pixels[row, i, column] = images[start + i, row, column]
-        # All that follows is of the transposed image: its rows are the columns.
+        # From here on the images are transposed: their rows are the columns.
         _product(smooth, pixels.reshape(side, width), passed.reshape(side, width))
         _turned(passed, turned)
         _product(difference, turned.reshape(side, width), along_x.reshape(side, width))
@@ -96,9 +96,9 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
 
 @compiled(cache=True, nogil=True)
 def quads(images: Any, least: Any, counts: Any) -> None:
-    """Count each image's squares of 2×2 pixels with one pixel of ink, with three, and with two across.
+    """Count each image's squares of 2×2 pixels with one pixel of ink, with three, and with two on a diagonal.
 
-    Ink is a grey level from `least` on; around the image all is paper.
+    Ink is a grey level of at least `least`; outside the image there is paper.
     """
     rows, columns = images.shape[1:]
     above, below = np.zeros(columns + 2, np.uint8), np.zeros(columns + 2, np.uint8)

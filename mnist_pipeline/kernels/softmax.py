@@ -1,10 +1,9 @@
 """The compiled loop behind `mnist_pipeline.softmax.sgd`.
 
-A file of its own, so that only a call of `sgd` imports Numba. The weights are pixel-major, in blocks of
-`LANES` classes: the weights of one pixel are three registers of four float64, so that a nonzero
-pixel costs three multiply-adds to score and three to update. Numba does not form such short vectors
-by itself (it unrolls a loop over ten classes into scalars), hence the two intrinsics, which spell
-out the vector instructions; everything else is plain loops.
+A module of its own, so that only a call of `sgd` imports Numba. Its plain reference is `softmax.sgd_reference`. The
+weights are pixel-major, in blocks of `LANES` classes: the weights of one pixel are three registers of four float64, so
+a nonzero pixel costs three multiply-adds to score and three to update. LLVM does not form such short vectors (it
+unrolls a loop over ten classes into scalars), so two intrinsics use explicit vectors. Everything else is plain loops.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ LANES = WIDTH * NUM_VECTORS  # ten classes, and two of padding
 
 
 class _Emitter(Emitter):
-    """What both intrinsics share: reading compressed rows and vectors of weights."""
+    """Shared by both intrinsics: loading compressed rows and vectors of weights."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
         super().__init__(context, builder, signature, arguments, FLOAT64, WIDTH)
@@ -53,7 +52,7 @@ def _score(typingctx, rows, columns, values, scores, start, stop):  # type: igno
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Emitter(context, builder, signature, arguments)
         zero = ir.Constant(e.vector, None)
-        # Two sums, of even and odd entries, so that an addition need not wait for the one before.
+        # Two sums, of even and odd entries, so that an addition does not wait for the previous one.
         sums = [[alloca(builder, zero) for _ in range(NUM_VECTORS)] for _ in range(2)]
 
         def accumulate(k: Any, into: list[Any]) -> None:
@@ -93,7 +92,7 @@ def _update(typingctx, rows, columns, values, steps, start, stop):  # type: igno
 
 @compiled(cache=True)
 def compress(samples: Any) -> Any:
-    """Keep the nonzero entries of each row: where the row starts, and each entry's column and value."""
+    """Compress rows to their nonzero entries: the start of each row, and the column and value of each entry."""
     num_samples, num_features = samples.shape
     starts = np.zeros(num_samples + 1, np.int64)
     for i in range(num_samples):
@@ -117,14 +116,14 @@ def compress(samples: Any) -> Any:
 def run_epoch(
     starts: Any, columns: Any, values: Any, scale: Any, labels: Any, blocks: Any, b: Any, learning_rate: Any
 ) -> Any:
-    """Update the weights in place, one sample after another; return the summed loss and the hits.
+    """Update the weights in place, one sample after another; return the total loss and the number of correct samples.
 
     Parameters
     ----------
     starts, columns, values : ndarray
-        Samples, from `compress`.
+        Samples, compressed by `compress`.
     scale : float
-        What the values are multiplied by.
+        Factor of the values.
     labels : ndarray of shape (num_samples,), int64
         Classes.
     blocks : ndarray of shape (num_blocks, num_features, LANES), float64

@@ -1,15 +1,14 @@
-"""The compiled second layer of the convolutional network: Winograd's convolution, pooling and rectifying, and back.
+"""The compiled second layer of the convolutional network: Winograd's convolution, pooling and ReLU, and the gradients.
 
-The convolution is done in tiles: 4×4 results are computed from 8×8 values of each channel, by 64 products of matrices,
-one for each value of a tile, instead of one product for each of the 25 taps at 16 places: 6.25 times fewer
-multiplications. See `mnist_pipeline.winograd`.
+The convolution works on tiles. It computes 4×4 results from 8×8 values of each channel by 64 matrix products, one per
+value of a tile. A direct convolution needs 25 products at 16 positions, which are 6.25 times as many multiplications.
+See `kernels.winograd_matrices`. The plain reference is `networks.CNN`.
 
-Imported only when such a network runs. Each function works on one thread and without the interpreter lock, a block of
-images at a time, whose factors then stay in the cache: what is computed of an image does not depend on how many threads
-share the images.
+Each function runs on one thread, without the interpreter lock, on blocks of images whose factors fit the cache. The
+result of an image does not depend on the number of threads that share the images.
 
-Factors lie by their place in a tile, then by tile, then by channel: (64, tiles + 1, channels). The tile that is never
-used keeps the places apart by other than a power of two, or all would fall to the same few lines of the cache.
+The layout of the factors is (64, tiles + 1, channels). The unused tile makes the distance between two positions no
+power of two; otherwise all positions would map to the same few lines of the cache.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ KERNEL_FACTORS = np.kron(*[np.array(_MATRICES.kernel, np.float64)] * 2).astype(n
 
 
 class _Tile(Channels):
-    """A tile, with some channels of each of its places."""
+    """A tile, with some channels of each of its positions."""
 
     def both(self, matrix: Matrix, square: list[list[Any]]) -> list[list[Any]]:
         """matrix · square · matrixᵀ."""
@@ -55,7 +54,7 @@ class _Tile(Channels):
         return [self._product(matrix, row) for row in zip(*columns)]
 
     def pixel(self, i: int, place: tuple[Any, Any, Any], offset: tuple[int, int], channel: Any) -> Any:
-        """Pointer into an array argument (images, rows, columns, channels), at an offset from (image, row, column)."""
+        """Pointer into an array argument (images, rows, columns, channels) at an offset from (image, row, column)."""
         b = self.builder
         row, column = (b.add(value, INT64(by)) for value, by in zip(place[1:], offset))
         line = b.add(b.mul(place[0], self.size(i, 1)), row)
@@ -68,7 +67,7 @@ class _Tile(Channels):
         ]
 
     def store_factors(self, square: list[list[Any]], i: int, tile: Any, channel: Any) -> None:
-        """Write the factors of a tile into an array argument."""
+        """Store the factors of a tile in an array argument."""
         for row, line in enumerate(square):
             for column, vector in enumerate(line):
                 self.store(vector, self._factor(i, (row, column), tile, channel))
@@ -78,7 +77,7 @@ class _Tile(Channels):
         return self.at(self.data(i), self.builder.mul(line, self.size(i, 2)), channel)
 
     def _product(self, matrix: Matrix, vectors: Any) -> list[Any]:
-        """Of a matrix known beforehand with vectors: additions where a factor is 1 or -1, nothing where it is 0."""
+        """Product of a constant matrix with vectors: factors 1 and -1 become additions, and 0 is skipped."""
         found = []
         for row in matrix:
             terms = sorted(((factor, vector) for factor, vector in zip(row, vectors) if factor), key=_ones_first)
@@ -103,7 +102,7 @@ def _ones_first(term: tuple[Any, Any]) -> int:
 
 @intrinsic
 def _enter(typingctx, images, n, row, column, channel, factors, tile):  # type: ignore[no-untyped-def]  # Numba types
-    """Write the factors of the tile whose corner is at a place of an image."""
+    """Store the factors of the tile with its corner at (row, column) of an image."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Tile(context, builder, signature, arguments)
@@ -117,8 +116,8 @@ def _enter(typingctx, images, n, row, column, channel, factors, tile):  # type: 
 
 
 @intrinsic
-def _leave(typingctx, products, tile, bias, output, places, n, row, column, channel):  # type: ignore[no-untyped-def]  # Numba types
-    """Turn products into the results of a tile; write the rectified maximum of each window, and which place has it."""
+def _leave(typingctx, products, tile, bias, output, argmax, n, row, column, channel):  # type: ignore[no-untyped-def]  # Numba types
+    """Transform products into the results of a tile; store the ReLU of each window's maximum, and its position."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Tile(context, builder, signature, arguments)
@@ -132,12 +131,12 @@ def _leave(typingctx, products, tile, bias, output, places, n, row, column, chan
             e.store_narrow(where, e.pixel(4, (n, row, column), window, channel), BYTE)
         return e.nothing()
 
-    return types.void(products, types.int64, bias, output, places, *[types.int64] * 4), emit
+    return types.void(products, types.int64, bias, output, argmax, *[types.int64] * 4), emit
 
 
 @intrinsic
-def _enter_gradient(typingctx, gradient, output, places, n, row, column, channel, products, tile, sums):  # type: ignore[no-untyped-def]  # Numba types
-    """Write the gradients of the products of a tile, and add up those of the biases: `_leave` backwards."""
+def _enter_gradient(typingctx, gradient, output, argmax, n, row, column, channel, products, tile, sums):  # type: ignore[no-untyped-def]  # Numba types
+    """Store the gradients of the products of a tile, and add those of the biases: the reverse of `_leave`."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Tile(context, builder, signature, arguments)
@@ -154,12 +153,12 @@ def _enter_gradient(typingctx, gradient, output, places, n, row, column, channel
         e.store_factors(e.both(transposed(_MATRICES.output), square), 7, tile, channel)
         return e.nothing()
 
-    return types.void(gradient, output, places, *[types.int64] * 4, products, types.int64, sums), emit
+    return types.void(gradient, output, argmax, *[types.int64] * 4, products, types.int64, sums), emit
 
 
 @intrinsic
 def _leave_gradient(typingctx, factors, tile, images, n, row, column, channel):  # type: ignore[no-untyped-def]  # Numba types
-    """Add the gradients of the values of a tile to those of an image: `_enter` backwards."""
+    """Add the gradients of the values of a tile to those of an image: the reverse of `_enter`."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = _Tile(context, builder, signature, arguments)
@@ -178,8 +177,8 @@ def _multiplying(num_columns: int, *, columnwise: bool) -> Any:
     """Compile a product of two of the 64 pairs of matrices, `_ROWS` rows of it at a time.
 
     ``products[place, row : row + 4] = a[place, row : row + 4] @ b[place]``; if `columnwise`, add to them
-    ``a[place, :, row : row + 4].T @ b[place]``. The sum has `depth` terms. All sums are in registers, of which there
-    are twice as many where they are wide.
+    ``a[place, :, row : row + 4].T @ b[place]``. The sum has `depth` terms. All sums are in registers; processors with
+    512-bit registers have twice as many.
     """
     at_once = num_columns if binding.get_host_cpu_features().get("avx512f") else WIDTH
 
@@ -223,7 +222,7 @@ _add_kernel_gradients = _multiplying(CHANNELS_OUT, columnwise=True)
 
 @compiled(nogil=True)
 def _enter_block(images: Any, start: int, count: int, factors: Any) -> None:
-    """Write the factors of some images."""
+    """Store the factors of a block of images."""
     for i in range(count):
         for t in range(4):
             for channel in range(0, CHANNELS_IN, WIDTH):
@@ -231,12 +230,12 @@ def _enter_block(images: Any, start: int, count: int, factors: Any) -> None:
 
 
 @compiled(cache=True, nogil=True)
-def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, places: Any) -> None:
-    """Convolve, take the maximum of each window of 2×2, and rectify.
+def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, argmax: Any) -> None:
+    """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
-    `images` are (n, 12, 12, 32), `kernels` the factors of the kernels, (64, 32, 64). `output` and `places`,
-    (n, 4, 4, 64), become what is found, and which place of the window, 0 to 3 row by row, has the maximum. All float32,
-    places uint8.
+    `images` are (n, 12, 12, 32), `kernels` the factors of the kernels, (64, 32, 64), both float32. The results go into
+    `output` and `argmax`, (n, 4, 4, 64): the values, float32, and the position of the maximum in the window, 0 to 3
+    row by row, uint8.
     """
     factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
     products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
@@ -249,7 +248,7 @@ def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, places:
         for i in range(count):
             for t in range(4):
                 for channel in range(0, CHANNELS_OUT, WIDTH):
-                    _leave(products, 4 * i + t, bias, output, places, start + i, t // 2 * 2, t % 2 * 2, channel)
+                    _leave(products, 4 * i + t, bias, output, argmax, start + i, t // 2 * 2, t % 2 * 2, channel)
 
 
 @compiled(cache=True, nogil=True)
@@ -257,16 +256,16 @@ def add_gradients(
     gradient: Any,
     images: Any,
     output: Any,
-    places: Any,
+    argmax: Any,
     kernels: Any,
     kernel_sums: Any,
     bias_sums: Any,
     image_gradient: Any,
 ) -> None:
-    """Add up the gradients of the kernels' factors, (64, 32, 64), and of the biases, (64,), by that of the output.
+    """Add the gradients of the kernels' factors (64, 32, 64) and of the biases (64,), from the output's.
 
-    `kernels` are the factors of the kernels transposed, (64, 64, 32). `image_gradient`, (n, 12, 12, 32), becomes the
-    gradient of the images; if it is empty, that is left out.
+    `kernels` are the factors of the transposed kernels, (64, 64, 32). The gradient of the images goes into
+    `image_gradient`, (n, 12, 12, 32); if that is empty, it is not computed.
     """
     factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
     products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
@@ -279,7 +278,7 @@ def add_gradients(
                 for channel in range(0, CHANNELS_OUT, WIDTH):
                     row, column = t // 2 * 2, t % 2 * 2
                     _enter_gradient(
-                        gradient, output, places, start + i, row, column, channel, products, 4 * i + t, bias_sums
+                        gradient, output, argmax, start + i, row, column, channel, products, 4 * i + t, bias_sums
                     )
         for place in range(PLACES):
             for row in range(0, CHANNELS_IN, _ROWS):

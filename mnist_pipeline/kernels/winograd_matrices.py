@@ -1,9 +1,10 @@
 """Winograd's convolution: the three matrices by which a short convolution takes the fewest multiplications.
 
-A kernel g of r taps slides over m + r - 1 values d; its m results are ``Aᵀ[(G g) ∘ (Bᵀ d)]``, with one
-multiplication for each value instead of m · r. The matrices say: evaluate two polynomials at so many points, multiply
-the values, interpolate; and that read backwards, as the transpose of a product of polynomials is a sliding product.
-In two dimensions each matrix is applied to rows and to columns.
+A kernel g of r taps slides over m + r - 1 values d; its m results are ``Aᵀ[(G g) ∘ (Bᵀ d)]``, with one multiplication
+per value instead of m · r. Multiplying two polynomials by evaluating them at points, multiplying the values and
+interpolating takes as few multiplications; a sliding product is the transpose of a product of polynomials, so the
+matrices are the transposes of evaluation and interpolation. In two dimensions each matrix is applied to rows and to
+columns.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from math import prod
 Matrix = list[list[Fraction]]
 
 POINTS = tuple(Fraction(point) for point in ("0", "1", "-1", "2", "-2", "1/2", "-1/2"))
-"""Where polynomials are evaluated: small, far apart, their powers exact in binary, and in pairs of opposite sign."""
+"""The points of evaluation: small, far apart, exact in binary, and in pairs of opposite sign."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Winograd:
 
 
 def winograd(num_results: int, num_taps: int, points: Sequence[Fraction] = POINTS) -> Winograd:
-    """Find the matrices for so many results of a kernel with so many taps [1]_, [2]_.
+    """The matrices for `num_results` results of a kernel with `num_taps` taps [1]_, [2]_.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def winograd(num_results: int, num_taps: int, points: Sequence[Fraction] = POINT
     Raises
     ------
     ValueError
-        If there are not as many points, or two are the same.
+        If the number of points differs, or two are equal.
 
     References
     ----------
@@ -85,7 +86,7 @@ def winograd(num_results: int, num_taps: int, points: Sequence[Fraction] = POINT
 
 
 def transposed(matrix: Matrix) -> Matrix:
-    """Columns for rows."""
+    """The transpose of a matrix."""
     return [list(column) for column in zip(*matrix, strict=True)]
 
 
