@@ -1,18 +1,18 @@
-"""Holding a run configuration to what the selected assets accept, before anything runs."""
+"""Read a run configuration from a YAML file, and check it before anything runs."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 import dagster as dg
+import yaml
 from pydantic import ValidationError
 
-from mnist_pipeline.cli import run_config
 from mnist_pipeline.cli.errors import LaunchError
 from mnist_pipeline.cli.execution import JOBS, config_of
 from mnist_pipeline.cli.project import INBOX_JOB, definitions_of_assets, job_of
@@ -20,95 +20,128 @@ from mnist_pipeline.runtime.graph.code_versions import function_of
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.utils.printable import one_line
 
-EXAMPLE = "write for instance 'ops: {softmax_model: {config: {epochs: 40}}}'"
+MAX_BYTES = 1 << 16
+MAX_ALIASES = 20  # nested aliases could make a few lines stand for millions of values
 MESSAGE_LENGTH = 600
+EXAMPLE = "write for example 'ops: {softmax_model: {config: {epochs: 40}}}'"
 
 
 def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> dict[str, Any]:
-    """Run configuration from a YAML file, held to what the selected assets accept.
+    """The run configuration in a YAML file, checked against what the selected assets accept.
 
     Raises
     ------
     LaunchError
-        If it is not YAML, not a mapping, or not what the assets accept.
+        If the file can't be read, is not YAML, or has a value that the assets do not accept.
     """
     try:
-        config = {"loggers": {"console": {}}, **(run_config.read(file) if file else {})}
+        config = {"loggers": {"console": {}}, **(_read(file) if file else {})}
         first, *others = _by_job(selected)
-        beside = {key.to_user_string() for part in others for key in part}
-        ops = config.get("ops", {})
-        own = {"ops": {name: value for name, value in ops.items() if name not in beside}} if beside else {}
-        resolved = [
-            _validated(first, {**config, **own}),
-            *(_validated(part, config_of(part, config)) for part in others),
-        ]
-        _require_no_booleans(config)
-        for each in resolved:
-            _require_within_bounds(each)
-    except dg.DagsterInvalidConfigError as error:
-        told = "; ".join(_told(each) for each in error.errors)
-        raise LaunchError(one_line(f"--config {file}: {told}; {EXAMPLE}")) from error
-    except ValueError as error:
-        raise LaunchError(one_line(f"--config {file}: {error}")) from error
+        _check(first, _without(config, others))
+        for part in others:
+            _check(part, config_of(part, config))
+    except Exception as error:  # whatever YAML's constructors and Dagster's own checks raise for malformed values
+        if file is None:
+            raise
+        raise LaunchError(one_line(f"--config {file}: {_describe(error)}")) from error
     return config
 
 
-def _validated(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> Mapping[str, Any]:
-    """A run configuration with all defaults, held to what assets of one job accept."""
+def _read(file: Path) -> dict[str, Any]:
+    if not file.is_file():  # opening a pipe would wait for its writer
+        raise LaunchError("it is not a file; name a YAML file")
+    with file.open("rb") as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise LaunchError(f"it is longer than {MAX_BYTES:,} bytes; write only what differs from the defaults")
+    if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, yaml.SafeLoader)) > MAX_ALIASES:
+        raise LaunchError(f"it has more than {MAX_ALIASES} aliases; write the values out")
+    config = yaml.safe_load(content)
+    if not isinstance(config, dict | None):
+        raise LaunchError(f"it must be a mapping, not a {type(config).__name__}; {EXAMPLE}")
+    return config or {}
+
+
+def _check(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> None:
+    """Check a run configuration for assets of one job: by Dagster, and against the bounds of each field.
+
+    Dagster itself checks the bounds only when a step begins.
+    """
     job = JOBS[job_of(next(iter(selected)))]().get_subset(asset_selection=set(selected))
-    return dg.validate_run_config(job, config)
-
-
-def _by_job(selected: AbstractSet[dg.AssetKey]) -> list[set[dg.AssetKey]]:
-    """Selected assets apart by the job that materializes them, pictures left out where there is anything else."""
-    parts = [{key for key in selected if job_of(key) == name} for name in JOBS if name != INBOX_JOB]
-    return [part for part in parts if part] or [set(selected)]
-
-
-def _told(error: Any) -> str:
-    """The message of an error in `DagsterInvalidConfigError.errors`, with the names that Dagster would accept."""
-    known = getattr(getattr(error.error_data, "config_type_snap", None), "enum_values", None) or ()
-    choices = f"; there are {', '.join(each.value for each in known)}" if known else ""
-    return shorten(one_line(error.message).rstrip("."), MESSAGE_LENGTH) + choices
-
-
-def _require_no_booleans(config: Mapping[str, Any]) -> None:
-    """Refuse yes and no for numbers; Dagster takes them for 1.0 and 0.0."""
-    for name, entry in config.get("ops", {}).items():
-        for field, value in entry.get("config", {}).items():
-            if isinstance(value, bool):
-                raise LaunchError(f"ops.{name}.config.{field} is {value}: it must be a number or a name, not a boolean")
-
-
-def _require_within_bounds(resolved: Mapping[str, Any]) -> None:
-    """Hold the values of a run configuration to the bounds of its fields, which Dagster does as a step begins."""
-    classes = {asset.op.name: config_class(function_of(asset)) for asset in definitions_of_assets()}
+    resolved = dg.validate_run_config(job, config)
+    kinds = {asset.op.name: _config_class(asset) for asset in definitions_of_assets()}
     for name, entry in resolved["ops"].items():
-        _construct(f"ops.{name}.config", classes.get(name), entry["config"])
-    for name, entry in resolved["resources"].items():  # of the resources, only the seed may differ from the settings
-        given = {field: value for field, value in (entry["config"] or {}).items() if value is not None}
-        _construct(f"resources.{name}.config", Seed if name == "seed" else None, given)
+        _check_bounds(f"ops.{name}.config", kinds.get(name), entry["config"], _values(config, "ops", name))
+    for name, entry in resolved["resources"].items():  # the settings determine all resources except the seed
+        values = {field: value for field, value in (entry["config"] or {}).items() if value is not None}
+        _check_bounds(f"resources.{name}.config", Seed if name == "seed" else None, values, {})
 
 
-def config_class(function: Callable[..., Any]) -> type[dg.Config] | None:
-    """The class of the configuration of an asset, which Dagster passes as `config`."""
-    parameter = inspect.signature(function).parameters.get("config")
-    return parameter.annotation if parameter else None
-
-
-def _construct(place: str, kind: type[Any] | None, values: dict[str, Any] | None) -> None:
+def _check_bounds(
+    place: str, kind: type[Any] | None, values: Mapping[str, Any] | None, written: Mapping[str, Any]
+) -> None:
+    for field, value in written.items():
+        if isinstance(value, bool):  # Dagster reads yes and no as 1.0 and 0.0
+            raise LaunchError(f"{place}.{field} is {value}; write a number or a name instead")
     if kind is None:
         if values:
-            raise LaunchError(f"{place} is {_brief(values)}, but nothing reads it; leave it out")
+            raise LaunchError(f"{place} is {_shown(values)}, but nothing reads it; remove it")
         return
     try:
         kind(**(values or {}))
     except ValidationError as error:
-        told = "; ".join(
-            f"{place}.{'.'.join(map(str, e['loc']))} is {_brief(e['input'])}: {e['msg']}" for e in error.errors()
+        problems = (
+            f"{'.'.join([place, *map(str, e['loc'])])} is {_shown(e['input'])}: {e['msg']}" for e in error.errors()
         )
-        raise LaunchError(told) from error
+        raise LaunchError("; ".join(problems)) from error
 
 
-def _brief(value: object) -> str:
+def _values(config: Mapping[str, Any], part: str, name: str) -> Mapping[str, Any]:
+    """The values that the file itself has for an asset."""
+    values = config.get(part, {}).get(name, {}).get("config", {})
+    return values if isinstance(values, Mapping) else {}
+
+
+def _config_class(asset: dg.AssetsDefinition) -> type[dg.Config] | None:
+    """The class of the configuration of an asset, which Dagster passes as `config`."""
+    parameter = inspect.signature(function_of(asset)).parameters.get("config")
+    return parameter.annotation if parameter else None
+
+
+def _by_job(selected: AbstractSet[dg.AssetKey]) -> list[set[dg.AssetKey]]:
+    """The selected assets, grouped by their jobs; assets of pictures only if nothing else is selected."""
+    parts = [{key for key in selected if job_of(key) == name} for name in JOBS if name != INBOX_JOB]
+    return [part for part in parts if part] or [set(selected)]
+
+
+def _without(config: dict[str, Any], others: list[set[dg.AssetKey]]) -> dict[str, Any]:
+    """A run configuration without the assets of other jobs."""
+    names = {key.to_user_string() for part in others for key in part}
+    ops = config.get("ops", {})
+    return {**config, "ops": {name: value for name, value in ops.items() if name not in names}} if names else config
+
+
+def _describe(error: Exception) -> str:
+    """What is wrong with a run configuration, and what to do."""
+    if isinstance(error, LaunchError):
+        return str(error)
+    if isinstance(error, dg.DagsterInvalidConfigError):
+        return "; ".join(_describe_invalid(each) for each in error.errors) + f"; {EXAMPLE}"
+    if isinstance(error, RecursionError):
+        return f"it is nested too deeply, or contains itself; {EXAMPLE}"
+    if isinstance(error, OSError):
+        return f"it can't be read: {error}; name a YAML file"
+    if isinstance(error, yaml.YAMLError):
+        return f"it is not YAML: {shorten(one_line(error), MESSAGE_LENGTH)}; correct that line"
+    return f"{shorten(one_line(error), MESSAGE_LENGTH)}; {EXAMPLE}"
+
+
+def _describe_invalid(error: Any) -> str:
+    """Dagster's message about one value, and the names that it would accept."""
+    choices = getattr(getattr(error.error_data, "config_type_snap", None), "enum_values", None) or ()
+    names = f" ({', '.join(each.value for each in choices)})" if choices else ""
+    return shorten(one_line(error.message), MESSAGE_LENGTH) + names
+
+
+def _shown(value: object) -> str:
     return shorten(repr(value), MESSAGE_LENGTH)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mnist_pipeline.runtime import passwords, project
 from mnist_pipeline.runtime.project import PLAIN, PROJECT, SCHEME, DataSetPlace, fetched
@@ -255,6 +255,13 @@ class Settings(BaseSettings):
     inbox: LocalDirectory = Field(
         default_factory=lambda fields: _instance_directory(fields) / "inbox", validation_alias="MNIST_PIPELINE_INBOX"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read environment variables only, and no files."""
+        return (named["env_settings"],)
 
     @property
     def canonical(self) -> bool:
