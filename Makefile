@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: run ui test test-faults test-scale lint fuzz soak bench bench-quick constraints clean help
+.PHONY: run ui test test-faults test-scale test-latest lint fuzz soak bench bench-quick constraints clean help
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,18 @@ test-faults: $(VENV)/installed-test  ## Make runs fail in every way, and see tha
 
 test-scale: $(VENV)/installed-scale  ## Run the graph on Ray, Dask, PostgreSQL and an S3 server of this machine (15 minutes)
 	@$(BIN)/python -m pytest -s tests/scale $(ARGS)
+
+# The tests that meet Dagster most, and run the whole graph once; ARGS="tests" runs all.
+LATEST := .venv-latest
+LATEST_TESTS := tests/assets/test_contracts.py tests/assets/test_graph.py tests/assets/test_automation.py tests/assets/test_dg.py \
+  tests/runtime/test_dagster_internals.py tests/runtime/graph tests/cli/test_run.py tests/cli/test_lineage.py
+test-latest:  ## Run the quick tests against the newest Dagster, in an environment of its own
+	@test -x $(LATEST)/bin/python || $(PYTHON) -m venv $(LATEST)
+	@$(LATEST)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(LATEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade \
+	  dagster dagster-dg-cli dagster-graphql dagster-webserver
+	@$(LATEST)/bin/python -c 'import dagster; print("Dagster", dagster.__version__)'
+	@$(LATEST)/bin/python -m pytest $(or $(ARGS),$(LATEST_TESTS))
 
 fuzz: $(VENV)/installed-test  ## Try the reader on 100,000 malformed data sets (5 minutes)
 	@$(BIN)/python -m pytest tests/data/test_datasets_fuzz.py --fuzz-cases 100000
@@ -48,8 +60,8 @@ constraints:  ## Resolve constraints.txt anew (needs uv)
 	  | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.new
 	@(grep '^#' constraints.txt; cat constraints.new) > constraints.all && rm constraints.new && mv constraints.all constraints.txt
 
-clean:  ## Remove the virtual environment
-	@rm -rf $(VENV)
+clean:  ## Remove the virtual environments
+	@rm -rf $(VENV) $(LATEST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
