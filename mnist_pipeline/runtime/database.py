@@ -1,4 +1,4 @@
-"""The Dagster instance on PostgreSQL: its address, whether it can be worked with, and who is alive."""
+"""The Dagster instance on PostgreSQL: checks of the database, and locks that show which processes are alive."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 VARIABLE = "MNIST_PIPELINE_DATABASE"
 CONNECT_SECONDS = 5
 MIN_VERSION = 12
-TABLES = ("runs", "event_logs", "jobs")  # one of each of Dagster's storages
-MAKING = -1  # the key of a lock; those of processes are not negative
+TABLES = ("runs", "event_logs", "jobs")  # one table of each of Dagster's storages
+CREATION_LOCK = -1  # the key of a lock; the keys of processes are not negative
 # The address, which holds a password, stays in the environment.
 IN_THE_ENVIRONMENT = {"postgres": {"postgres_url": {"env": VARIABLE}}}
 STORAGE = "storage:\n  postgres:\n    postgres_url:\n      env: MNIST_PIPELINE_DATABASE\n"
-# By what a refusal says.
+# Remedies, by a part of the error message.
 REMEDIES = {
     "password": "correct the user and the password in the address",
-    "does not exist": "make it (createuser, createdb), or correct the address",
-    "": "see that the server runs and accepts connections from here",
+    "does not exist": "create it (createuser, createdb), or correct the address",
+    "": "check that the server runs and accepts connections from this machine",
 }
-# A server notices within two minutes that a machine is gone which had no time to say so.
+# The server notices within two minutes that a machine has crashed.
 KEEPALIVES = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=15 -c tcp_keepalives_count=4"
 
 
 class DatabaseError(ValueError):
-    """The database can't be worked with; the message says what is wrong and what to do, and never the password."""
+    """The database can't be used; the message names the problem and a remedy, and never the password."""
 
 
 def require(configured: Settings) -> None:
-    """Refuse a database that Dagster could not keep its instance in, within seconds.
+    """Refuse, within seconds, a database that cannot store the Dagster instance.
 
     Raises
     ------
     DatabaseError
-        If the extra is missing, the server can't be reached or refuses, or is too old.
+        If the extra is not installed, or the server does not answer, refuses the connection or is too old.
     """
     if not configured.database:
         return
@@ -62,7 +62,7 @@ def require(configured: Settings) -> None:
 
 
 def make_tables(configured: Settings) -> None:
-    """Have Dagster make its tables in an empty database; of several that begin at once, one does."""
+    """Let Dagster create its tables in an empty database; if several processes start at once, only one does."""
     if not configured.database:
         return
     with connected(configured) as connection, connection.cursor() as cursor:
@@ -71,18 +71,18 @@ def make_tables(configured: Settings) -> None:
             return
         import dagster as dg
 
-        cursor.execute("SELECT pg_advisory_lock(%s)", (MAKING,))
+        cursor.execute("SELECT pg_advisory_lock(%s)", (CREATION_LOCK,))
         dg.DagsterInstance.from_config(str(configured.dagster_home)).dispose()
 
 
 @contextlib.contextmanager
 def connected(configured: Settings) -> Iterator[Any]:
-    """A connection of one's own.
+    """Open a connection to the database.
 
     Raises
     ------
     DatabaseError
-        If there is none to be had.
+        If the connection fails.
     """
     psycopg2: Any = importlib.import_module("psycopg2")
     try:
@@ -94,7 +94,7 @@ def connected(configured: Settings) -> Iterator[Any]:
             application_name="mnist-pipeline",
         )
     except (psycopg2.Error, UnicodeError) as error:
-        raise DatabaseError(f"{VARIABLE}: {_told(error, configured)}") from None  # libpq may repeat the address
+        raise DatabaseError(f"{VARIABLE}: {_problem(error, configured)}") from None  # libpq may repeat the address
     connection.autocommit = True
     try:
         yield connection
@@ -104,21 +104,21 @@ def connected(configured: Settings) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def lock(configured: Settings, token: str) -> Iterator[None]:
-    """Hold a lock for as long as this process lives; any machine sees it."""
+    """Hold a lock while this process lives; every machine sees it."""
     with connected(configured) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (_number(token),))
         yield
 
 
 def is_locked(configured: Settings, token: str) -> bool:
-    """Whether some process, anywhere, holds a lock."""
+    """Whether any process, on any machine, holds a lock."""
     with connected(configured) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (_number(token),))
         return cursor.fetchone() != (True,)
 
 
 def contradiction(configured: Settings, text: str) -> str | None:
-    """What in a configuration of the instance speaks against the setting; None if nothing does."""
+    """How the configuration of the Dagster instance contradicts the setting, None if it doesn't."""
     import yaml
 
     document = yaml.safe_load(text)
@@ -137,10 +137,10 @@ def _number(token: str) -> int:
     return int(token.rpartition("-")[2][:16], 16) >> 1
 
 
-def _told(error: Exception, configured: Settings) -> str:
-    """What the server or the library said, in a line, and what to do."""
-    said = " ".join(str(error).split()).replace("FATAL: ", "").strip()
+def _problem(error: Exception, configured: Settings) -> str:
+    """The message of the server or the library in one line, and a remedy."""
+    message = " ".join(str(error).split()).replace("FATAL: ", "").strip()
     if password := urlsplit(configured.database or "").password:
-        said = said.replace(password, "…")
-    todo = next(todo for part, todo in REMEDIES.items() if part in said)
-    return f"{said or 'the server does not answer'}; {todo}"
+        message = message.replace(password, "…")
+    remedy = next(remedy for part, remedy in REMEDIES.items() if part in message)
+    return f"{message or 'the server does not answer'}; {remedy}"
