@@ -153,7 +153,6 @@ def test_history_counts_every_image_and_tells_each_epoch_as_it_ends(few) -> None
     assert [record.epoch for record in told] == [1, 2]
     assert (history.num_training, history.num_validation) == (170, 30)
     assert (history.precision, history.device) == ("float32", "cpu")
-    assert history.seconds == pytest.approx(sum(record.seconds for record in told))
     assert all(record.accuracy * 170 == pytest.approx(round(record.accuracy * 170)) for record in told)
 
 

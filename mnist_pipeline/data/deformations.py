@@ -186,11 +186,6 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
     return _in_blocks(lambda block, output: widen(images[block], amounts[block], output), images)
 
 
-def thin(images: Images, amount: ArrayLike) -> Images:
-    """Thin strokes by an amount of pixels on each side: `thicken` by its negative."""
-    return thicken(images, -np.asarray(amount, np.float64))
-
-
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
     """Add normally distributed noise to each pixel.
 

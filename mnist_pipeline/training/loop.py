@@ -80,11 +80,6 @@ class History:
     num_validation: int
     temperature: float
 
-    @property
-    def seconds(self) -> float:
-        """Wall time of all epochs."""
-        return sum(record.seconds for record in self.epochs)
-
 
 OnEpoch = Callable[[EpochRecord], None]
 Batches = tuple[Tensor, Tensor]  # all images and labels of a set or a shard

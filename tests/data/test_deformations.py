@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data import deformations
-from mnist_pipeline.data.deformations import Variation, add_noise, affine, contrast, low_resolution, thicken, thin, vary
+from mnist_pipeline.data.deformations import Variation, add_noise, affine, contrast, low_resolution, thicken, vary
 from mnist_pipeline.utils import blocks
 
 HANDS = Variation(rotation=20, scale=0.2, shear=0.2, shift=2, stroke=0.8, noise=0.2)
@@ -35,7 +35,6 @@ def noise() -> np.ndarray:
 UNCHANGED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "affine": affine,
     "thicken": lambda images: thicken(images, 0),
-    "thin": lambda images: thin(images, 0),
     "add_noise": lambda images: add_noise(images, 0),
     "contrast": lambda images: contrast(images, 1),
     "low_resolution": lambda images: low_resolution(images, 28),
@@ -129,7 +128,7 @@ def test_a_pixel_on_each_side_is_the_largest_or_smallest_of_five(noise: np.ndarr
     padded = np.pad(noise, ((0, 0), (1, 1), (1, 1)))
     five = [padded[:, 1 + i : 29 + i, 1 + j : 29 + j] for i, j in ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))]
     np.testing.assert_array_equal(thicken(noise, 1), np.max(five, axis=0))
-    np.testing.assert_array_equal(thin(noise, 1), np.min(five, axis=0))
+    np.testing.assert_array_equal(thicken(noise, -1), np.min(five, axis=0))
     half = (noise.astype(float) + np.max(five, axis=0)) / 2
     np.testing.assert_allclose(thicken(noise, 0.5), half, atol=0.5)
     np.testing.assert_array_equal(thicken(noise, 2), thicken(thicken(noise, 1), 1))
@@ -228,7 +227,7 @@ IMAGES = np.zeros((3, 28, 28), np.uint8)
         (lambda: affine(IMAGES, shear=[1, 2]), r"shear has shape \(2,\); expected one number, or 3 of them"),
         (lambda: affine(IMAGES, shift=[1, 2, 3]), r"shift has shape \(3,\); expected one number, or 3 × 2 of them"),
         (lambda: thicken(IMAGES, math.inf), "amount holds NaN or infinite"),
-        (lambda: thin(IMAGES, [1, 1]), r"amount has shape \(2,\)"),
+        (lambda: thicken(IMAGES, [1, 1]), r"amount has shape \(2,\)"),
         (lambda: add_noise(IMAGES, -0.1), "deviation holds -0.1"),
         (lambda: add_noise(IMAGES, [0, math.nan, 1]), "deviation holds NaN"),
         (lambda: contrast(IMAGES, math.nan), "factor is nan"),

@@ -105,8 +105,8 @@ def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Seq
     ----------
     weights : ndarray of shape (n_classes, n_pixels)
     deviations : ndarray of shape (n_pixels,)
-        Standard deviation of each pixel. A weight counts by it: a pixel that is never lit keeps its initial
-        weight, and decides nothing.
+        Standard deviation of each pixel. The influence of a weight is proportional to it: a
+        pixel that is always blank keeps its initial weight and has no influence.
     side : int
     names : sequence of n_classes str
     """
@@ -132,8 +132,8 @@ def kernels(weights: np.ndarray) -> Figure:
     )
 
 
-def misread(names: Sequence[str], true: int, predicted: int, told: str = "") -> str:
-    """A caption that says what an image is, and what it was taken for; in lines where the names are long."""
+def misread(names: Sequence[str], true: int, predicted: int, remark: str = "") -> str:
+    """A caption with the true and the predicted class of an image, on separate lines if names are long."""
     if are_long(names):
-        return "\n".join(filter(None, (names[true], f"→ {names[predicted]}", told)))
-    return ", ".join(filter(None, (f"{names[true]} → {names[predicted]}", told)))
+        return "\n".join(filter(None, (names[true], f"→ {names[predicted]}", remark)))
+    return ", ".join(filter(None, (f"{names[true]} → {names[predicted]}", remark)))

@@ -45,7 +45,7 @@ def votes_panel(ks: Sequence[int], accuracies: Mapping[str, Sequence[float]]) ->
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
     """Counts of true class (rows) against predicted class (columns); colour shows the errors."""
     long = are_long(names)
-    turned: dict[str, Any] = {"rotation": 45, "ha": "right"} if long else {}
+    rotated: dict[str, Any] = {"rotation": 45, "ha": "right"} if long else {}
 
     def draw(axes: Axes) -> None:
         errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
@@ -63,7 +63,7 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
                     color="white" if dark and row != column else INK,
                     fontweight="bold" if row == column else "normal",
                 )
-        axes.set_xticks(range(len(names)), names, **turned)
+        axes.set_xticks(range(len(names)), names, **rotated)
         axes.set_yticks(range(len(names)), names)
         axes.set(title=title, xlabel="predicted class", ylabel="true class")
         axes.spines[:].set_visible(False)
@@ -171,7 +171,7 @@ def robustness(curves: Sequence[Curves]) -> Figure:
 
 
 def robustness_panel(curves: Curves) -> Panel:
-    """Accuracy of each model by the amount of a disturbance; where it disturbs nothing, a vertical line."""
+    """Accuracy of each model by the amount of a disturbance; a vertical line marks the amount without effect."""
 
     def draw(axes: Axes) -> None:
         axes.axvline(curves.neutral, color=GRID, linestyle="--")
