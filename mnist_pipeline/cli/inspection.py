@@ -1,4 +1,4 @@
-"""Upkeep of what is stored: whether it is whole, what it was made from, and which old runs may go."""
+"""Verify stored results, trace what they were computed from, and delete old runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOT_MATERIALIZED = "not materialized"
 
 
 def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
-    """Every asset and partition with its state: "ok", "not materialized", or what is wrong with what is stored."""
+    """Return each asset or partition with its state: "ok", "not materialized", or what is wrong with the value."""
     forget_verified()
     graph = definitions().resolve_asset_graph()
     recorded = records.recorded_versions(instance)
@@ -31,7 +31,7 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
         elif key in graph.materializable_asset_keys:
             state = storage_fault(key, recorded, thorough=True) or "ok"
             if state == "missing" and name not in recorded:
-                if job_of(key) == EXPANDED_JOB:  # like partitions, told of once they are asked for
+                if job_of(key) == EXPANDED_JOB:  # like partitions, listed only after the first run
                     continue
                 state = NOT_MATERIALIZED
             rows.append((name, state))
@@ -39,7 +39,7 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
 
 
 def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str, str]]:
-    """Asset, data version, code version and run of an asset and all above it, raw files first.
+    """Return asset, data version, code version and run of an asset and of all upstream assets, raw files first.
 
     Raises
     ------
@@ -62,10 +62,10 @@ def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str
 
 
 def prune(instance: dg.DagsterInstance, keep: int) -> int:
-    """Delete all but the latest runs, and their logs; say how many went.
+    """Delete all runs except the latest, with their logs, and return how many were deleted.
 
-    A run that holds the latest materialization of an asset, or of a partition, stays: without it that would be
-    missing. So does the latest run of a partition that has none: it tells that the picture was tried.
+    A run with the latest materialization of an asset or a partition is kept: without it, the asset would be missing.
+    The latest run of a picture without predictions is kept too: it records that the picture was tried.
     """
     graph = definitions().resolve_asset_graph()
     needed = {found["run_id"] for found in records.origins(instance, [*graph.materializable_asset_keys]).values()}

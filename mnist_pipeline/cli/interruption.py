@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM end a command within seconds: by an exception at first, by force where that takes too long.
+"""Ctrl-C and SIGTERM end a command within seconds: first by an exception, then by force.
 
-Nothing that is stored is at risk: a process may be killed at any time.
+Stored results are safe, because a process may be killed at any time.
 """
 
 from __future__ import annotations
@@ -17,29 +17,28 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-STEPS_SECONDS = 1.0  # what step processes get to end by themselves
-GRACE_SECONDS = 1.0  # what this process gets after that
+STEPS_SECONDS = 1.0  # for step processes to end by themselves
+GRACE_SECONDS = 1.0  # then, for this process
 EXIT_CODE = 130
 MESSAGE = "\nInterrupted. Stored results are kept. Continue with: mnist-pipeline run --changed\n"
 
-
 _state = {"bounded": False, "received": False}
 _before_end: list[Callable[[], None]] = []
-_terminal = [2]  # standard error as it was at first: within a step, Dagster has its own in its place
+_terminal = [2]  # standard error; while steps run, Dagster replaces descriptor 2
 
 
 def received() -> bool:
-    """Whether this command has been told to end."""
+    """Whether this command was interrupted."""
     return _state["received"]
 
 
 def before_end(action: Callable[[], None] | None) -> None:
-    """Call this before the process ends by force; None for no action. It may be called from another thread."""
+    """Set an action, or none, for when the process ends by force; another thread may call it."""
     _before_end[:] = [action] if action else []
 
 
 def release() -> None:
-    """Leave signals to a command that ends in its own way and time."""
+    """Restore the usual signal handlers, for a command that ends by itself."""
     _state["bounded"] = False
     for each in SIGNALS:
         signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
@@ -47,10 +46,10 @@ def release() -> None:
 
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
-    """Within, a signal raises KeyboardInterrupt, and the process ends soon after, with exit code 130.
+    """Raise KeyboardInterrupt at a signal, and end the process soon after with exit code 130.
 
-    The interpreter runs a signal's handler only between two of its own instructions, and a library may hold it up
-    for long; so the signal's number also goes into a pipe, at whose other end a thread counts the seconds.
+    Python runs a signal handler only between two of its own instructions, and compiled code may delay that for long.
+    So the number of the signal also goes into a pipe, and a thread that reads the pipe ends the process after a while.
     """
     if _state["bounded"] or threading.current_thread() is not threading.main_thread():
         yield
@@ -66,7 +65,7 @@ def bounded() -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(woken_before)
-        finish()
+        end_if_interrupted()
         _state["bounded"] = False
         for each, handler in before.items():
             signal.signal(each, handler)
@@ -79,17 +78,17 @@ def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def finish() -> None:
-    """End here if this command has been told to."""
+def end_if_interrupted() -> None:
+    """End the process now if this command was interrupted."""
     if _state["bounded"] and _state["received"]:
         _end()
 
 
 def _watch(reader: int) -> None:
-    """After a signal, wait for a second one or for the time to pass, and end the process."""
+    """After a signal, wait for a second signal or until the time is over, and end the process."""
     with os.fdopen(reader, "rb", buffering=0) as pipe:
-        while told := pipe.read(1):
-            if told[0] in SIGNALS and _state["bounded"]:
+        while number := pipe.read(1):
+            if number[0] in SIGNALS and _state["bounded"]:
                 _state["received"] = True
                 if not select.select([pipe], [], [], STEPS_SECONDS)[0]:
                     _end_steps()
@@ -105,7 +104,7 @@ def _end_steps() -> None:
 
 
 def _end_children() -> None:
-    """Kill all children but the one that cleans up after the others; where there is no /proc, the steps only."""
+    """Kill all children except Python's resource tracker, which cleans up after them; without /proc, kill none."""
     for listed in Path("/proc/self/task").glob("*/children"):
         for pid in listed.read_text().split():
             with contextlib.suppress(OSError):

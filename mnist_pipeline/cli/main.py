@@ -1,4 +1,4 @@
-"""The group of commands."""
+"""`mnist-pipeline`: the group of commands, and how it ends when interrupted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mnist_pipeline.cli.upkeep import fetch, lineage, prune, verify
 from mnist_pipeline.runtime.storage import contents
 
 
-class Interruptible(click.Group):
-    """Commands that Ctrl-C and SIGTERM end within seconds."""
+class Commands(click.Group):
+    """Commands that end within seconds of Ctrl-C or SIGTERM."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command that the arguments name."""
@@ -26,21 +26,21 @@ class Interruptible(click.Group):
             return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Carry the command out; where it is interrupted, end before anything else is told."""
+        """Run a command. After an interruption, the process ends here and prints no other error."""
         try:
             with fail_on(contents.UnavailableError):
                 return super().invoke(ctx)
         finally:
-            interruption.finish()
+            interruption.end_if_interrupted()
 
 
-@click.group(cls=Interruptible, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def main(context: click.Context) -> None:
     """MNIST from raw files to an evaluation report, as Dagster assets."""
     if context.invoked_subcommand == ui.name:
-        interruption.release()  # the servers get their own time to end
-    # What the libraries allocated lives as long as the process: a last search for garbage takes a second.
+        interruption.release()  # the servers need longer to end
+    # At exit, Python would search for garbage for a second, and find only what the libraries keep until then.
     atexit.register(gc.freeze)
 
 

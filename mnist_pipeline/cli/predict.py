@@ -21,7 +21,7 @@ from mnist_pipeline.runtime import settings
     help="Draw what was found into a picture, PNG.",
 )
 def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
-    """Say which digits are in picture FILES, and how sure that is; exit code 1 if one can't be read.
+    """Print which digits are in picture FILES, and how certain that is; exit code 1 if a file cannot be read.
 
     The probability is the champion's, calibrated; "unusual" is the percentile of the picture's reconstruction error
     among those of the test digits.

@@ -15,7 +15,7 @@ INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
 
 
 def prepare() -> settings.Settings:
-    """Settings from the environment, with a storage that can be written and a Dagster instance."""
+    """Load the settings, and check that the storage is writable and the Dagster instance is configured correctly."""
     with fail_on(settings.SettingsError):
         configured = settings.load()
     for variable, root in (("MNIST_PIPELINE_STORAGE", configured.storage), ("DAGSTER_HOME", configured.dagster_home)):
@@ -37,13 +37,13 @@ def prepare() -> settings.Settings:
 
 
 def _instance_file(configured: settings.Settings) -> Path:
-    """The configuration of the Dagster instance, as the settings have it; one that was edited is held to them."""
+    """Write the configuration of the Dagster instance that the settings need; a file that was edited must fit them."""
     file = configured.dagster_home / INSTANCE_FILE.name
     wanted = _instance_text(on_postgres=bool(configured.database), on_ray=configured.executor == "ray")
     others = {_instance_text(on_postgres=i, on_ray=j) for i in (False, True) for j in (False, True)} - {wanted}
     try:
         text = file.read_text(encoding="utf-8") if file.exists() else None
-    except (OSError, ValueError):  # told as what is no configuration
+    except (OSError, ValueError):  # _require_instance reports the error
         return file
     if text is None or text in others:
         files.write(file, lambda opened: opened.write(wanted.encode()))
@@ -66,12 +66,12 @@ def _contradiction(configured: settings.Settings, text: str) -> str | None:
         if configured.executor == "ray" and "run_launcher" not in (yaml.safe_load(text) or {}):
             return f"MNIST_PIPELINE_EXECUTOR is 'ray', but there is no run_launcher; add\n{ray_cluster.RUN_LAUNCHER}"
         return database.contradiction(configured, text)
-    except (yaml.YAMLError, RecursionError, ValueError):  # told as what is no configuration
+    except (yaml.YAMLError, RecursionError, ValueError):  # _require_instance reports the error
         return None
 
 
 def _require_instance(file: Path) -> None:
-    """Hold the configuration of the Dagster instance, which users may edit, to what Dagster accepts."""
+    """Check that Dagster accepts the configuration of the instance, which users may edit."""
     if error := dagster_internals.instance_error(str(file.parent)):
-        told = shorten(error, 600)
-        fail(f"{file} is not a configuration of Dagster: {told}; correct it, or delete it to get the default back")
+        reason = shorten(error, 600)
+        fail(f"{file} is not a configuration of Dagster: {reason}; correct it, or delete it to get the default back")

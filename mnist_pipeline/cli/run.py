@@ -30,23 +30,23 @@ GC_THRESHOLDS = (100_000, 50, 1_000)
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Run configuration, YAML, as in the launchpad of the UI.",
+    help="Run configuration in YAML, as in the launchpad of the UI.",
 )
 @click.option(
     "--changed",
     is_flag=True,
-    help="Of these, only what is missing or out of sync (another code or upstream version), until nothing is.",
+    help="Only assets that are missing or out of sync (another code or upstream version), until nothing is.",
 )
 @click.option(
     "--data-set",
     "names",
     multiple=True,
     metavar="NAME",
-    help="Only of this data set: 'mnist', or one that MNIST_PIPELINE_DATA_SETS names; may be repeated. "
+    help="Only this data set: 'mnist', or one that MNIST_PIPELINE_DATA_SETS names; may be repeated. "
     "SELECTION is then written in plain keys. All data sets by default.",
 )
 def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...]) -> None:
-    """Materialize assets, and say where the report lies."""
+    """Materialize assets, and print the results and the path of the report."""
     with machine.importing():
         configured = prepare()
         with fail_on(ExecutorError):

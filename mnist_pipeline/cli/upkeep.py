@@ -18,7 +18,7 @@ LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
 
 @click.command()
 def verify() -> None:
-    """Verify all that is stored against its checksums and Dagster's records; exit code 1 if anything is wrong."""
+    """Compare stored results with their checksums and Dagster's records; exit code 1 if anything is wrong."""
     with machine.importing():
         configured = prepare()
         import dagster as dg
@@ -28,7 +28,7 @@ def verify() -> None:
 
     stored = storage.current()
     if holder := stored.lock_holder():
-        click.echo(f"A run ({holder}) is writing here: what it writes may look unfinished.")
+        click.echo(f"A run ({holder}) is writing to the storage; its files may look unfinished.")
     with dg.DagsterInstance.get() as instance:
         rows = inspection.verify(instance)
     width = max([NAME_WIDTH, *(len(name) for name, _ in rows)])
@@ -37,25 +37,25 @@ def verify() -> None:
     leftovers = (
         [] if holder else [each.prefix + name for each in storages for name in each.published.unfinished_files()]
     )
-    for told, names in (
-        ("unfinished, of a killed run", leftovers),
+    for problem, names in (
+        ("unfinished, from a killed run", leftovers),
         (
-            "of no asset, never read",
+            "belongs to no asset, never read",
             [each.prefix + name for each in storages for name in each.published.unknown_files()],
         ),
     ):
-        click.echo("".join(f"  {name}: {told}\n" for name in names), nl=False)
+        click.echo("".join(f"  {name}: {problem}\n" for name in names), nl=False)
     wrong = [name for name, state in rows if state not in ("ok", inspection.NOT_MATERIALIZED)]
     if wrong or leftovers:
         count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"
-        fail(f"{count}; mend them with mnist-pipeline run --changed")
-    click.echo(f"All that is stored in {configured.storage} is whole.")
+        fail(f"{count} are wrong; repair them with mnist-pipeline run --changed")
+    click.echo(f"All stored results in {configured.storage} are intact.")
 
 
 @click.command()
 @click.argument("asset")
 def lineage(asset: str) -> None:
-    """Say what ASSET was made from: data and code versions up to the raw files' checksums."""
+    """Print the data and code versions that ASSET was computed from, up to the checksums of the raw files."""
     with machine.importing():
         prepare()
         import dagster as dg
@@ -78,7 +78,7 @@ def lineage(asset: str) -> None:
 @click.command()
 @click.option("--keep", default=20, show_default=True, type=click.IntRange(min=0), help="Latest runs to keep.")
 def prune(keep: int) -> None:
-    """Delete old runs and their logs; results, and the runs that made them, stay."""
+    """Delete old runs and their logs, but no results, and no run that computed a current result."""
     with machine.importing():
         prepare()
         import dagster as dg
@@ -92,12 +92,12 @@ def prune(keep: int) -> None:
 @click.command()
 @click.argument("name", metavar="NAME")
 def fetch(name: str) -> None:
-    """Download the data set NAME by torchvision (fashion-mnist, kmnist, emnist-digits or qmnist); no run ever does."""
+    """Download the data set NAME (fashion-mnist, kmnist, emnist-digits or qmnist) with torchvision; runs never do."""
     from mnist_pipeline.data import catalogue as data_sets
     from mnist_pipeline.data.datasets import DatasetError
 
     if name not in data_sets.KNOWN:
-        fail(f"{name!a} is not known by name; there are {', '.join(data_sets.KNOWN)}")
+        fail(f"{name!a} is not a known data set; there are {', '.join(data_sets.KNOWN)}")
     with fail_on(DatasetError):
         data_sets.fetch(data_sets.KNOWN[name], settings.fetched(name))
-    click.echo(f"{data_sets.KNOWN[name].title} is in {settings.fetched(name)}: MNIST_PIPELINE_DATA_SETS={name}")
+    click.echo(f"{data_sets.KNOWN[name].title} is in {settings.fetched(name)}; set MNIST_PIPELINE_DATA_SETS={name}")

@@ -430,4 +430,4 @@ def test_a_prefix_that_the_environment_does_not_name_is_told() -> None:
 def test_fetching_an_unknown_data_set_is_refused_with_those_that_are_known() -> None:
     result = CliRunner().invoke(cli.main, ["fetch", "cifar"])
     assert result.exit_code == 1
-    assert "'cifar' is not known by name; there are fashion-mnist, kmnist, emnist-digits, qmnist" in result.output
+    assert all(name in result.output for name in ("'cifar'", "fashion-mnist", "kmnist", "emnist-digits", "qmnist"))

@@ -54,7 +54,7 @@ def test_the_commands_work_on_it(address: str, slice_directory: Path, tmp_path: 
     for arguments, told in (
         (QUICK, "data_mean"),
         ([*QUICK, "--changed"], "Everything is in sync."),
-        (["verify"], "is whole"),
+        (["verify"], "intact"),
         (["lineage", "data_mean"], "train_digits"),
         (["prune", "--keep", "0"], "0 runs deleted"),
     ):
