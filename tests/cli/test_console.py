@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import io
 import os
@@ -10,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,18 +62,34 @@ def instance(storage: Path) -> Iterator[dg.DagsterInstance]:
         yield opened
 
 
+class Terminal:
+    """A terminal of 80 columns: the stream to write to, and the text that it shows."""
+
+    def __init__(self) -> None:
+        self._shown, written = os.openpty()
+        fcntl.ioctl(written, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+        self.stream = os.fdopen(written, "w", encoding="utf-8")
+        self._content = bytearray()
+        self._reader = threading.Thread(target=self._read)  # a terminal that nobody reads blocks those who write
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # the stream is closed
+            while content := os.read(self._shown, 4096):
+                self._content += content
+
+    def close(self) -> str:
+        """Close the terminal, and return all that was written to it."""
+        self.stream.close()
+        self._reader.join()
+        return self._content.decode()
+
+
 @pytest.fixture
-def terminal() -> Iterator[tuple[io.TextIOWrapper, int]]:
-    """A terminal of 80 columns: the stream to write to, and the descriptor of what it shows."""
-    shown, written = os.openpty()
-    fcntl.ioctl(written, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
-    with os.fdopen(written, "w", encoding="utf-8") as stream:
-        yield stream, shown
-    os.close(shown)
-
-
-def read(shown: int) -> str:
-    return os.read(shown, 1 << 20).decode()
+def terminal() -> Iterator[Terminal]:
+    opened = Terminal()
+    yield opened
+    opened.close()
 
 
 def test_an_output_that_is_no_terminal_gets_a_line_per_epoch_and_per_step(instance: dg.DagsterInstance) -> None:
@@ -114,10 +132,9 @@ def test_steps_of_other_processes_are_shown_from_the_event_log(instance: dg.Dags
 
 
 def test_the_live_view_shows_running_steps_epochs_and_how_many_are_finished(
-    terminal: tuple[io.TextIOWrapper, int],
+    terminal: Terminal,
 ) -> None:
-    stream, shown = terminal
-    display = LiveDisplay(stream)
+    display = LiveDisplay(terminal.stream)
     display.begin(["first", "second"])
     display.start_step("second")
     display.show_epoch("second", Epoch(3, 20, "loss 0.25"))
@@ -125,15 +142,14 @@ def test_the_live_view_shows_running_steps_epochs_and_how_many_are_finished(
     display.finish_step("first", 1.5, "only once")
     display._view.refresh()
     display.end()
-    text = ESCAPES.sub("", read(shown))
+    text = ESCAPES.sub("", terminal.close())
     for words in ("epoch 3/20", "1 of 2", "one [bold]headline[/bold]"):
         assert words in text
     assert "only once" not in text
 
 
-def test_no_line_on_a_terminal_is_wider_than_the_terminal(terminal: tuple[io.TextIOWrapper, int]) -> None:
-    stream, shown = terminal
-    display = LiveDisplay(stream)
+def test_no_line_on_a_terminal_is_wider_than_the_terminal(terminal: Terminal) -> None:
+    display = LiveDisplay(terminal.stream)
     display.begin([LONG_NAME])
     display.start_step(LONG_NAME)
     display.show_epoch(LONG_NAME, Epoch(3, 20, "loss 0.25, " * 20))
@@ -141,31 +157,27 @@ def test_no_line_on_a_terminal_is_wider_than_the_terminal(terminal: tuple[io.Tex
     display.finish_step(LONG_NAME, 1.5, "a headline " * 20)
     display.count_check(f"{LONG_NAME}: some_check", "measured 0.25, " * 20, passed=False)
     display.end()
-    lines = ESCAPES.sub("", read(shown)).replace("\r", "\n").splitlines()
+    lines = ESCAPES.sub("", terminal.close()).replace("\r", "\n").splitlines()
     assert max(map(len, lines)) <= COLUMNS
     assert sum("…" in line for line in lines) >= 3
     assert any(line.rstrip().endswith("…") and "test_digits_not_in_training"[-20:] in line for line in lines)
 
 
-def test_the_cursor_is_visible_after_a_run_that_fails(
-    terminal: tuple[io.TextIOWrapper, int], instance: dg.DagsterInstance
-) -> None:
-    stream, shown = terminal
-    with shown_on(LiveDisplay(stream)):
+def test_the_cursor_is_visible_after_a_run_that_fails(terminal: Terminal, instance: dg.DagsterInstance) -> None:
+    with shown_on(LiveDisplay(terminal.stream)):
         run(instance, broken)
-    text = read(shown)
+    text = terminal.close()
     assert "✗" in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 
-def test_no_color_is_honoured(terminal: tuple[io.TextIOWrapper, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_is_honoured(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    stream, shown = terminal
-    display = LiveDisplay(stream)
+    display = LiveDisplay(terminal.stream)
     display.begin(["step"])
     display.finish_step("step", 1.0, "headline")
     display.end()
-    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", read(shown))
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", terminal.close())
 
 
 def test_a_run_continues_after_nobody_reads_its_output() -> None:
