@@ -30,6 +30,7 @@ PASSED_ON = (
     *(f"MNIST_PIPELINE_{name}" for name in ("DATABASE", "THREADS", "FOLDS")),
     *threads.THREAD_VARIABLES,
 )
+ABSOLUTE = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "MNIST_PIPELINE_INBOX")
 RUN_LAUNCHER = f"""run_launcher:
   module: dagster_ray
   class: RayRunLauncher
@@ -57,8 +58,8 @@ def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
         # A job starts the command `dagster`, which may be in a virtual environment that is not activated.
         os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     if jobs:
-        passed_on = threads.for_workers(configured)
-        os.environ.update({name: value for name, value in passed_on.items() if name in PASSED_ON})
+        variables = threads.for_workers(configured)
+        os.environ.update({name: variables[name] for name in ABSOLUTE})  # a job has another working directory
     ray: Any = importlib.import_module("ray")
     if ray.is_initialized():
         yield
