@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
+# Files of tests run in parallel; PARALLEL= for one process.
+PARALLEL ?= --numprocesses 2 --dist loadfile
 
-.PHONY: run ui test test-faults test-scale test-latest lint fuzz soak bench bench-quick constraints clean help
+.PHONY: run ui check test test-faults test-scale test-latest lint fuzz soak bench bench-quick constraints clean help
 
-help:  ## Say what each target does
+help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/installed  ## Materialize the whole graph; ARGS="--select group:pca" for less
@@ -16,8 +18,11 @@ run: $(VENV)/installed  ## Materialize the whole graph; ARGS="--select group:pca
 ui: $(VENV)/installed  ## Serve the Dagster UI on http://127.0.0.1:3000; ARGS="--port 3001" for another
 	@$(BIN)/mnist-pipeline ui $(ARGS)
 
+check: lint  ## Lint, types, import contracts, and the quick tests (a minute)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not browser and not full and not slow" $(ARGS)
+
 test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-faults: $(VENV)/installed-test  ## Make runs fail in every way, and see that nothing is lost (15 minutes)
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
