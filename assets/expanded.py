@@ -1,8 +1,10 @@
-"""The training set grown by deformed copies, in shards: as much of it as one likes, a fold of it in memory at a time.
+"""The training set expanded by deformed copies, one partition per fold, so that only one fold is in memory at a time.
 
-A fold is a partition. What is said of a fold is made fold by fold, on any number of workers; what is said of the whole
-set reads the folds one after another.
+An asset with partitions is computed fold by fold, by any number of workers. An asset without partitions reads all
+folds, one after another.
 """
+
+import dataclasses
 
 import dagster as dg
 import numpy as np
@@ -11,17 +13,15 @@ from pydantic import Field
 
 from assets.knn import TieBreak
 from assets.networks import TRAINED, TrainingConfig, report_epoch, resolve_recipe, trained
-from assets.pca import CHECKS as DECOMPOSED
-from assets.pca import drawn, held, positive_semidefinite
-from assets.softmax import CHECKS as FITTED
-from assets.softmax import described, measured, passes
-from mnist_pipeline import counts, evaluation, moments, pca, softmax
+from assets.pca import CHECKS as PCA_CHECKS
+from assets.pca import decomposition_checks, decomposition_figures, positive_semidefinite
+from mnist_pipeline import evaluation, moments, pca
 from mnist_pipeline.data import expansion
-from mnist_pipeline.data.datasets import CLASS_NAMES, IMAGE_SIDE, DigitSet
+from mnist_pipeline.data.datasets import IMAGE_SIDE, NUM_CLASSES, DigitSet
 from mnist_pipeline.knn import shards as neighbor_shards
 from mnist_pipeline.knn.shards import ShardNeighbors
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.records import Neighbors, Network, SoftmaxModel
+from mnist_pipeline.records import Neighbors, Network
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
@@ -29,76 +29,73 @@ from mnist_pipeline.runtime.graph.shards import FOLDS, GROUP, MADE_FROM, Shards,
 
 CHECKS = {
     "expanded_digits": {
-        "labels_kept": "A deformed image is of the class of its original; share of equal labels.",
-        "changed": "Fold 0 is the set itself, any other is new: how far the share of changed images is from that.",
+        "labels_kept": "A deformed image keeps the class of its original. Share of labels that are equal.",
+        "changed": "Fold 0 is the training set itself; every other fold is new. Share of images that changed.",
     },
     "expanded_moments": {
-        "ink": "The sums of all pixels add up to the ink of all images, summed at once; difference.",
-        "symmetric": "Sums of products don't depend on the order of the factors; entries that do.",
+        "ink": "The sums over all pixels must equal the sum over all images. Difference.",
+        "symmetric": "A product does not depend on the order of its factors. Number of entries that differ.",
     },
-    "expanded_mean": {"counted": "Each fold enters once, with all its images; difference in images."},
+    "expanded_mean": {"counted": "Every image of every fold must enter exactly once. Difference in images."},
     "expanded_covariance": {
-        "symmetric": "Computed from integers it is symmetric to the bit; largest difference.",
-        "positive_semidefinite": "No direction has negative variance; smallest ÷ largest eigenvalue (by size).",
+        "symmetric": "The covariance is computed from integers, so it is symmetric to the bit. Largest difference.",
+        "positive_semidefinite": PCA_CHECKS["covariance"]["positive_semidefinite"],
     },
-    "expanded_eigendecomposition": DECOMPOSED["eigendecomposition"],
+    "expanded_eigendecomposition": PCA_CHECKS["eigendecomposition"],
     "expanded_projections": {
-        "equals_double_precision": "Products are formed in float32; largest relative difference, on a sample.",
+        "equals_double_precision": "Products are computed in float32. Largest relative difference from float64, "
+        "on a sample.",
     },
     "expanded_neighbors": {
-        "equals_brute_force": "The search excludes by a bound; a sample is searched without one. Share equal.",
+        "equals_brute_force": "The search skips images by a bound, and the bound must be right. Share of a sample of "
+        "queries with the neighbours that a search without the bound finds.",
     },
     "expanded_knn": {
-        "ordered": "Neighbours come nearest first, no image twice; rows that don't.",
-        "no_farther": "More images never move a neighbour away; largest rise over the first fold alone.",
+        "ordered": "The nearest neighbour comes first, and no image appears twice. Number of rows out of order.",
+        "no_farther": "More training images can only bring neighbours nearer. Largest increase of a distance over "
+        "the first fold alone.",
     },
-    "expanded_softmax": FITTED["softmax_model"],
     "expanded_cnn": {name: TRAINED[name] for name in ("finite_weights", "loss_falls")},
-    "expanded_confusions": {"counted": "Each image of the fold is counted once for each model; difference."},
-    "expanded_evaluation": {"counted": "The folds' counts add up to the whole set's; difference in images."},
+    "expanded_evaluation": {
+        "better_than_guessing": "A model that learned from deformed digits must read the original digits too. "
+        "Lowest accuracy.",
+    },
 }
 NUM_KEPT = 10
 NUM_SEARCHED = 20  # queries whose neighbours are searched again without a bound
-LEAST_CHANGED = 0.99  # a deformation can come out as none
+LEAST_CHANGED = 0.99  # a deformation can leave an image as it is
 NUM_PROJECTED = 100
 
 
 class ExpandedDigitsConfig(dg.Config):
-    """From what the deformations are drawn; a seed of its own, so that each fold is run with the same one."""
+    """The seed of the deformations. It is not the seed of the run, so that all folds share it."""
 
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the deformations.")
 
 
 class ExpandedProjectionsConfig(dg.Config):
-    """How much of the coordinates is kept."""
+    """How many coordinates are stored."""
 
-    num_components: int = Field(50, ge=1, le=784, description="Leading components to project on.")
+    num_components: int = Field(50, ge=1, le=784, description="Number of leading components to project on.")
 
 
 class ExpandedNeighborsConfig(dg.Config):
-    """For how many images neighbours are searched."""
+    """How many test images are searched for."""
 
-    num_queries: int = Field(1_000, ge=1, le=10_000, description="The first so many test images.")
+    num_queries: int = Field(1_000, ge=1, le=10_000, description="Number of test images, from the first on.")
 
 
 class ExpandedKNNConfig(dg.Config):
-    """How neighbours vote."""
+    """How the neighbours vote."""
 
     num_neighbors: int = Field(3, ge=1, le=NUM_KEPT, description="k: how many of the nearest images vote.")
-    tie_break: TieBreak = Field(TieBreak.NEAREST, description="Who wins a tied vote.")
-
-
-class ExpandedSoftmaxConfig(dg.Config):
-    """How softmax regression is fitted."""
-
-    learning_rate: float = Field(1e-3, gt=0, le=10, description="Step of every update.")
-    epochs: int = Field(1, ge=1, le=10_000, description="Passes over the whole set.")
+    tie_break: TieBreak = Field(TieBreak.NEAREST, description="Which class wins a tied vote.")
 
 
 class ExpandedCNNConfig(TrainingConfig):
-    """How the convolutional network is trained; its images are deformed already, and none are held out."""
+    """How the convolutional network is trained. The images are deformed already, and none is held out."""
 
-    epochs: int | None = Field(1, ge=1, le=1_000, description="Passes over the whole set; the recipe's if unset.")
+    epochs: int | None = Field(1, ge=1, le=1_000, description="Passes over the whole set; default: as the recipe.")
 
 
 @dg.asset(
@@ -108,7 +105,7 @@ class ExpandedCNNConfig(TrainingConfig):
     check_specs=checks("expanded_digits", CHECKS["expanded_digits"], ("labels_kept", "changed")),
 )
 def expanded_digits(context: dg.AssetExecutionContext, train_digits: DigitSet, config: ExpandedDigitsConfig):
-    """A fold of the expanded set: the training images, in fold 0 as they are, in any other each deformed anew."""
+    """A fold of the expanded set. Fold 0 is the training images as they are; every other fold deforms each anew."""
     number = number_of(context.partition_key)
     with stopwatch() as watch:
         digits = expansion.fold(train_digits, number, config.seed)
@@ -133,7 +130,7 @@ def expanded_digits(context: dg.AssetExecutionContext, train_digits: DigitSet, c
     check_specs=checks("expanded_moments", CHECKS["expanded_moments"], ("ink", "symmetric")),
 )
 def expanded_moments(expanded_digits: DigitSet):
-    """Number, sums and sums of products of the images of a fold, exact integers that add up over folds."""
+    """Count, sums, and sums of products of the pixels of a fold: exact integers, which add up over the folds."""
     with stopwatch() as watch:
         found = moments.moments(expanded_digits.images)
     ink = int(expanded_digits.images.sum(dtype=np.int64))
@@ -151,7 +148,7 @@ def expanded_moments(expanded_digits: DigitSet):
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_mean", CHECKS["expanded_mean"]))
 def expanded_mean(expanded_moments: Shards, train_digits: DigitSet):
-    """Mean of each pixel over the whole expanded set, float64 (784,), each correctly rounded."""
+    """Mean of each pixel over the whole expanded set, float64 (784,), correctly rounded."""
     from mnist_pipeline.report import figures
 
     with stopwatch() as watch:
@@ -169,7 +166,7 @@ def expanded_mean(expanded_moments: Shards, train_digits: DigitSet):
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_covariance", CHECKS["expanded_covariance"]))
 def expanded_covariance(expanded_moments: Shards):
-    """Sample covariance of the pixels over the whole expanded set, float64 (784, 784), each entry correctly rounded."""
+    """Sample covariance of the pixels over the whole expanded set, float64 (784, 784), correctly rounded."""
     from mnist_pipeline.report import figures
 
     with stopwatch() as watch:
@@ -194,7 +191,6 @@ def expanded_covariance(expanded_moments: Shards):
 )
 def expanded_eigendecomposition(expanded_covariance: np.ndarray):
     """Eigenvalues, descending, and eigenvectors, as columns, of the covariance of the whole expanded set."""
-
     with stopwatch() as watch:
         decomposition = pca.eigendecomposition(expanded_covariance)
     values = decomposition.eigenvalues
@@ -203,8 +199,8 @@ def expanded_eigendecomposition(expanded_covariance: np.ndarray):
         f"{pca.components_for_share(values, 0.9)} of {len(values)} components hold 90% of the variance",
         seconds=watch.seconds,
         numbers={"largest_eigenvalue": float(values[0])},
-        figures=drawn(decomposition),
-        checks=held(decomposition, expanded_covariance),
+        figures=decomposition_figures(decomposition),
+        checks=decomposition_checks(decomposition, expanded_covariance),
     )
 
 
@@ -220,7 +216,7 @@ def expanded_projections(
     expanded_eigendecomposition: Eigendecomposition,
     config: ExpandedProjectionsConfig,
 ):
-    """The images of a fold on the leading components of the whole set, float32 (N, k)."""
+    """Coordinates of the images of a fold on the leading components of the whole set, float32 (N, k)."""
     vectors = expanded_eigendecomposition.eigenvectors[:, : config.num_components]
     with stopwatch() as watch:
         coordinates = pca.project(expanded_digits.images, expanded_mean, vectors)
@@ -249,7 +245,7 @@ def expanded_neighbors(
     test_digits: DigitSet,
     config: ExpandedNeighborsConfig,
 ):
-    """The images of a fold that are nearest to the first test images, with exact squared distances."""
+    """The ten images of a fold nearest to each of the first test images, with exact squared distances."""
     first = number_of(context.partition_key) * len(expanded_digits.labels)
     queries = test_digits.images[: config.num_queries]
     with stopwatch() as watch:
@@ -271,7 +267,7 @@ def expanded_neighbors(
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_knn", CHECKS["expanded_knn"]))
 def expanded_knn(expanded_neighbors: Shards, test_digits: DigitSet, config: ExpandedKNNConfig):
-    """The nearest images of the whole expanded set to the first test images, merged from the folds, and their vote."""
+    """The nearest images of the whole expanded set, merged from the folds, and the label that they vote for."""
     from mnist_pipeline import knn
 
     with stopwatch() as watch:
@@ -292,50 +288,16 @@ def expanded_knn(expanded_neighbors: Shards, test_digits: DigitSet, config: Expa
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_softmax", CHECKS["expanded_softmax"]))
-def expanded_softmax(expanded_digits: Shards, test_digits: DigitSet, config: ExpandedSoftmaxConfig, seed: Seed):
-    """Softmax regression by SGD, one image an update, on the whole expanded set, fold after fold."""
-    from mnist_pipeline.report import figures
-
-    records, on_epoch = passes(config.epochs)
-    with stopwatch() as watch:
-        parameters = softmax.sgd_on_shards(
-            expanded_digits,
-            learning_rate=config.learning_rate,
-            epochs=config.epochs,
-            seed=seed.value,
-            on_epoch=on_epoch,
-        )
-    model = described(parameters, records, test_digits)
-    deviations = softmax.pixel_deviations(test_digits.images)
-    return result(
-        model,
-        f"loss {model.loss[-1]:.4f} after {len(records)} passes",
-        seconds=watch.seconds,
-        numbers={
-            "loss": float(model.loss[-1]),
-            "training_accuracy": float(model.accuracy[-1]),
-            MADE_FROM: expanded_digits.digest,
-        },
-        figures={"templates": figures.templates(model.weights, deviations, IMAGE_SIDE, CLASS_NAMES)},
-        config=config,
-        seed=seed,
-        checks=measured(model),
-    )
-
-
 @dg.asset(
     group_name=GROUP,
     kinds={"torch"},
     check_specs=checks("expanded_cnn", CHECKS["expanded_cnn"], ("finite_weights",)),
 )
 def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed):
-    """The convolutional network, trained on the whole expanded set, folds and images in a random order."""
-    from dataclasses import replace
-
+    """The convolutional network, trained on the whole expanded set, with folds and images in random order."""
     from mnist_pipeline import networks, training
 
-    recipe = replace(resolve_recipe("cnn", config), variation=None)
+    recipe = dataclasses.replace(resolve_recipe("cnn", config), variation=None)
     model = training.build(networks.CNN, seed=seed.value)
     with stopwatch() as watch:
         history = training.train_on_shards(
@@ -358,62 +320,44 @@ def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed)
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    kinds={"torch", "numpy"},
-    partitions_def=FOLDS,
-    check_specs=checks("expanded_confusions", CHECKS["expanded_confusions"]),
-)
-def expanded_confusions(expanded_digits: DigitSet, expanded_softmax: SoftmaxModel, expanded_cnn: Network):
-    """Counts of (true, predicted) class over a fold for each model trained on the whole set, int64 (10, 10) each."""
-    with stopwatch() as watch:
-        found = _confusions(expanded_digits, expanded_softmax, expanded_cnn)
-    total = len(expanded_digits.labels)
-    return result(
-        found,
-        ", ".join(f"{model} {np.trace(matrix) / total:.2%}" for model, matrix in found.items()),
-        seconds=watch.seconds,
-        numbers={"images": total},
-        checks={"counted": exactly(sum(abs(int(matrix.sum()) - total) for matrix in found.values()), 0)},
-    )
-
-
-@dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("expanded_evaluation", CHECKS["expanded_evaluation"]))
-def expanded_evaluation(
-    expanded_confusions: Shards, expanded_softmax: SoftmaxModel, expanded_cnn: Network, test_digits: DigitSet
-):
-    """How well the models read the whole set that they were trained on, and the test digits: exact counts."""
-    with stopwatch() as watch:
-        whole = counts.total(expanded_confusions)
-        on_test = _confusions(test_digits, expanded_softmax, expanded_cnn)
-        table = pd.DataFrame([*counts.rows("expanded", whole), *counts.rows("test", on_test)])
-    size, expected = len(test_digits.labels), len(expanded_confusions) * counts.num_images(expanded_confusions[0])
-    read = table[table["digits"] == "test"]
-    return result(
-        table,
-        ", ".join(f"{row.model} {row.accuracy:.2%}" for row in read.itertuples()) + f" of {size:,} test digits",
-        seconds=watch.seconds,
-        numbers={MADE_FROM: expanded_confusions.digest},
-        tables={"models": table},
-        checks={"counted": exactly(sum(abs(int(matrix.sum()) - expected) for matrix in whole.values()), 0)},
-    )
-
-
-def _confusions(digits: DigitSet, softmax_model: SoftmaxModel, network: Network) -> dict[str, np.ndarray]:
+@dg.asset(group_name=GROUP, kinds={"torch"}, check_specs=checks("expanded_evaluation", CHECKS["expanded_evaluation"]))
+def expanded_evaluation(expanded_knn: Neighbors, expanded_cnn: Network, test_digits: DigitSet):
+    """Accuracy of k-NN and of the CNN, both trained on the whole expanded set, on the test digits."""
     from mnist_pipeline import networks, training
 
-    cnn = training.load_weights(networks.CNN(), network.weights)
-    return counts.confusions(
-        digits,
-        {
-            "softmax": lambda images: softmax.predict_probabilities(softmax_model.weights, softmax_model.bias, images),
-            "cnn": lambda images: training.predict_probabilities(cnn, images),
-        },
+    with stopwatch() as watch:
+        network = training.load_weights(networks.CNN(), expanded_cnn.weights)
+        probabilities = training.predict_probabilities(network, test_digits.images)
+        table = pd.DataFrame(
+            [
+                _evaluated("knn", test_digits.labels, expanded_knn.labels),
+                _evaluated("cnn", test_digits.labels, probabilities.argmax(axis=1)),
+            ]
+        )
+    return result(
+        table,
+        ", ".join(f"{row.model} {row.accuracy:.2%} of {row.total:,}" for row in table.itertuples()),
+        seconds=watch.seconds,
+        tables={"models": table},
+        checks={"better_than_guessing": at_least(table["accuracy"].min(), 2 / NUM_CLASSES)},
     )
+
+
+def _evaluated(model: str, labels: np.ndarray, predicted: np.ndarray) -> dict[str, object]:
+    """A row of the evaluation. k-NN predicts the first test images only."""
+    found = evaluation.evaluate(labels[: len(predicted)], predicted)
+    low, high = found.interval
+    return {
+        "model": model,
+        "total": found.total,
+        "errors": found.errors,
+        "accuracy": found.accuracy,
+        "interval_low": low,
+        "interval_high": high,
+    }
 
 
 def _projection_error(images: np.ndarray, mean: np.ndarray, vectors: np.ndarray, coordinates: np.ndarray) -> float:
-    """Largest difference of some coordinates from those in double precision, relative to the largest."""
-    sample = images[:NUM_PROJECTED].reshape(len(images[:NUM_PROJECTED]), -1)
-    expected = (sample - mean) @ vectors
+    """Largest difference of a sample of coordinates from float64, relative to the largest coordinate."""
+    expected = (images[:NUM_PROJECTED].reshape(-1, mean.size) - mean) @ vectors
     return float(np.abs(coordinates[:NUM_PROJECTED] - expected).max() / np.abs(expected).max())

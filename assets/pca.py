@@ -142,12 +142,12 @@ def eigendecomposition(covariance: np.ndarray):
             "smallest_eigenvalue": float(values[-1]),
             **{f"components_for_{share:.0%}".replace("%", ""): count for share, count in enough.items()},
         },
-        figures=drawn(decomposition),
-        checks=held(decomposition, covariance),
+        figures=decomposition_figures(decomposition),
+        checks=decomposition_checks(decomposition, covariance),
     )
 
 
-def drawn(decomposition: Eigendecomposition) -> "dict[str, Figure]":
+def decomposition_figures(decomposition: Eigendecomposition) -> "dict[str, Figure]":
     """The eigenvalues with the cumulative share of variance, and the leading eigenvectors."""
     from mnist_pipeline.report import figures
 
@@ -159,7 +159,7 @@ def drawn(decomposition: Eigendecomposition) -> "dict[str, Figure]":
     }
 
 
-def held(decomposition: Eigendecomposition, covariance: np.ndarray) -> dict[str, Measured]:
+def decomposition_checks(decomposition: Eigendecomposition, covariance: np.ndarray) -> dict[str, Measured]:
     """What the checks of an eigendecomposition measured."""
     values, vectors = decomposition
     return {

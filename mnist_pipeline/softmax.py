@@ -11,7 +11,7 @@ the nonzero pixels only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -299,55 +299,6 @@ def sgd(
         total, correct = softmax_kernel.run_epoch(starts, columns, values, scale, labels, blocks, b, learning_rate)
         _report(on_epoch, epoch, total / len(labels), correct / len(labels))
     return _weights(blocks, num_classes), b
-
-
-def sgd_on_shards(
-    shards: Sequence[tuple[ArrayLike, ArrayLike]],
-    *,
-    num_classes: int = 10,
-    learning_rate: float = 1e-3,
-    epochs: int = 20,
-    seed: int = 0,
-    on_epoch: OnEpoch | None = None,
-) -> Parameters:
-    """Fit softmax regression as `sgd` does, on a set in shards, with one shard in memory at a time.
-
-    The updates are exactly those of `sgd` on the concatenated shards.
-
-    Parameters
-    ----------
-    shards : sequence of (X, y)
-        As in `sgd`. A shard is read by its index when it is needed, and released afterwards.
-    num_classes, learning_rate, epochs, seed, on_epoch
-        As in `sgd`.
-
-    Returns
-    -------
-    W, b : ndarray
-        As in `sgd`.
-    """
-    if not len(shards):
-        raise ValueError("shards is empty; pass at least one shard of samples and labels.")
-    if epochs < 1:
-        raise ValueError(f"epochs is {epochs}; expected at least 1.")
-    parameters: Parameters | None = None
-    for epoch in range(1, epochs + 1):
-        passed: list[tuple[int, EpochRecord]] = []
-        for number in range(len(shards)):
-            X, y = shards[number]
-            records: list[EpochRecord] = []
-            parameters = sgd(
-                X, y, num_classes=num_classes, learning_rate=learning_rate, epochs=1, seed=seed,
-                initial=parameters, on_epoch=records.append,
-            )  # fmt: skip
-            passed += [(len(np.asarray(y)), record) for record in records]
-            del X, y
-        count = sum(size for size, _ in passed)
-        loss = sum(size * record.loss for size, record in passed) / count
-        accuracy = sum(size * record.accuracy for size, record in passed) / count
-        _report(on_epoch, epoch, loss, accuracy)
-    assert parameters is not None
-    return parameters
 
 
 def sgd_reference(

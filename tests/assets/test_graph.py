@@ -87,10 +87,8 @@ GRAPH["expanded"] = {
     "expanded_projections": {"expanded_digits", "expanded_mean", "expanded_eigendecomposition"},
     "expanded_neighbors": {"expanded_digits", "expanded_mean", "expanded_eigendecomposition", "test_digits"},
     "expanded_knn": {"expanded_neighbors", "test_digits"},
-    "expanded_softmax": {"expanded_digits", "test_digits"},
     "expanded_cnn": {"expanded_digits"},
-    "expanded_confusions": {"expanded_digits", "expanded_softmax", "expanded_cnn"},
-    "expanded_evaluation": {"expanded_confusions", "expanded_softmax", "expanded_cnn", "test_digits"},
+    "expanded_evaluation": {"expanded_knn", "expanded_cnn", "test_digits"},
 }
 GRAPH["evaluation"]["evaluation_report"] = EVERYTHING | {"champion"}
 

@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_pipeline import counts, softmax, training
+from mnist_pipeline import training
 from mnist_pipeline.data import expansion
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import confusion_matrix
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.knn import shards as neighbor_shards
 from mnist_pipeline.training import Recipe
@@ -95,30 +94,6 @@ def test_rows_out_of_order_are_counted() -> None:
     assert neighbor_shards.num_out_of_order(shard) == 3
 
 
-def test_counts_of_shards_add_up_to_those_of_the_whole_set(folds: list[DigitSet], whole: DigitSet) -> None:
-    weights = np.random.default_rng(0).uniform(-1, 1, (10, 784))
-    models = {"linear": lambda images: images.reshape(len(images), -1) @ weights.T}
-    summed = counts.total(counts.confusions(fold, models) for fold in folds)
-    predicted = models["linear"](whole.images).argmax(axis=1)
-    assert np.array_equal(summed["linear"], confusion_matrix(whole.labels, predicted))
-    assert counts.num_images(summed) == len(whole.labels)
-    (row,) = counts.rows("all", summed)
-    assert row["errors"] == np.count_nonzero(predicted != whole.labels)
-    assert row["lowest"] < row["accuracy"] < row["highest"]
-
-
-def test_softmax_over_shards_is_that_over_the_whole_set_to_the_bit(folds: list[DigitSet], whole: DigitSet) -> None:
-    records: list[softmax.EpochRecord] = []
-    expected: list[softmax.EpochRecord] = []
-    streamed = softmax.sgd_on_shards(folds, epochs=2, seed=3, on_epoch=records.append)
-    at_once = softmax.sgd(whole.images, whole.labels, epochs=2, seed=3, on_epoch=expected.append)
-    assert all(np.array_equal(a, b) for a, b in zip(streamed, at_once, strict=True))
-    assert [r.epoch for r in records] == [1, 2]
-    for record, other in zip(records, expected, strict=True):
-        assert record.loss == pytest.approx(other.loss, rel=1e-12)
-        assert record.accuracy == pytest.approx(other.accuracy, rel=1e-12)
-
-
 def test_a_network_trained_on_one_shard_is_that_trained_on_the_set(digits: DigitSet) -> None:
     recipe = Recipe(epochs=2, batch_size=64, learning_rate=1e-3, schedule="one-cycle", freeze=0.5)
     streamed, at_once = _linear(), _linear()
@@ -158,10 +133,6 @@ def test_shards_of_different_sizes_and_no_shards_are_refused(folds: list[DigitSe
         training.train_on_shards(_linear(), [folds[0], shorter], recipe)
     with pytest.raises(ValueError, match="shards is empty"):
         training.train_on_shards(_linear(), [], recipe)
-    with pytest.raises(ValueError, match="shards is empty"):
-        softmax.sgd_on_shards([])
-    with pytest.raises(ValueError, match="epochs is 0"):
-        softmax.sgd_on_shards(folds, epochs=0)
 
 
 def _linear() -> nn.Module:

@@ -27,7 +27,7 @@ KEYS = {asset.key.to_user_string() for asset in assets}
 REPORT = {"evaluation_report"}
 MLP = {"mlp_model", "mlp_predictions"}
 CNN = {"cnn_model", "cnn_predictions", "expanded_cnn"}
-ALL_NETWORKS = {"robustness", "expanded_confusions", "expanded_evaluation"}  # they run the CNN beside other models
+ALL_NETWORKS = {"robustness", "expanded_evaluation"}  # they run the CNN beside other models
 SEARCHES = {"knn_index", "knn_predictions", "expanded_neighbors", "robustness", "recognizer", "inbox_predictions"}
 EDITED = {  # the definition in a file that is edited, and the assets that become stale
     ("mnist_pipeline/utils/printable.py", "printable"): set(),  # no value contains printed text
@@ -37,7 +37,7 @@ EDITED = {  # the definition in a file that is edited, and the assets that becom
     ("mnist_pipeline/training/calibration.py", "fit_temperature.slope"): {"mlp_model", "cnn_model"},
     ("mnist_pipeline/training/calibration.py", "TEMPERATURES"): {"mlp_model", "cnn_model"},
     ("mnist_pipeline/harris.py", "KAPPA"): {"harris_corners"},
-    ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model", "expanded_softmax"},
+    ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model"},
     ("mnist_pipeline/knn/classifier.py", "KNNClassifier.kneighbors"): SEARCHES,
     ("mnist_pipeline/networks.py", "MLP.forward"): MLP | {"robustness"} | REPORT,
     ("mnist_pipeline/recognition/contact_sheet.py", "draw"): set(),
