@@ -8,6 +8,7 @@ import dagster as dg
 import numpy as np
 from pydantic import Field, create_model
 
+from mnist_pipeline import models
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.records import Predictions
@@ -64,7 +65,7 @@ def predictions_asset(model: Model) -> dg.AssetsDefinition:
     )
     def predictions(fitted: dict[str, np.ndarray], test_digits: DigitSet):
         with stopwatch() as watch:
-            answer = MODELS[name].answer(fitted, test_digits.images)
+            answer = models.answer(MODELS[name], fitted, test_digits.images)
         return predicted(answer.probabilities, watch.seconds, answer.labels)
 
     return predictions

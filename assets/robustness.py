@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from assets.evaluation import GROUP, held_to_floor, inputs
-from mnist_pipeline import evaluation
+from mnist_pipeline import evaluation, models
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.records import Neighbors, Predictions
@@ -48,7 +48,8 @@ def robustness(test_digits: DigitSet, data_set: DataSetResource, config: Robustn
     predictions = {name: of_models[model.predictions_asset] for name, model in MODELS.items()}
     with stopwatch() as watch:
         readers = {
-            name: model.label_reader(of_models[model.model_asset], predictions[name]) for name, model in MODELS.items()
+            name: models.label_reader(model, of_models[model.model_asset], predictions[name])
+            for name, model in MODELS.items()
         }
         measured = robustness.measure(readers, digits.images, digits.labels)
     found = pd.DataFrame(measured)

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from assets.evaluation import above_floor, inputs
-from mnist_pipeline import evaluation
+from mnist_pipeline import evaluation, models
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Champion
 from mnist_pipeline.models import MODELS
@@ -111,7 +111,7 @@ def recognizer(
         found: Recognizer = present or recognition.assemble(
             champion.model,
             {
-                name: model.state(of_models[model.model_asset], of_models[model.predictions_asset], seed.value)
+                name: models.state(model, of_models[model.model_asset], of_models[model.predictions_asset], seed.value)
                 for name, model in MODELS.items()
             },
             mean=data_mean,

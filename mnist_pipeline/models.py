@@ -133,49 +133,58 @@ class Model:
         """The asset that stores the evaluation of those predictions."""
         return f"{self.name}_evaluation"
 
-    def state(self, model: Any, predictions: Any, seed: int = 0) -> dict[str, np.ndarray]:
-        """The arrays that the model answers from.
 
-        Parameters
-        ----------
-        model, predictions
-            The values of the model's two assets.
-        seed : int, default=0
-            Of whatever is drawn at random.
-        """
-        make = getattr(import_module(self.method), "state", None)
-        return dict(model if make is None else make(model, predictions, seed))
+# Functions, not methods: the code version of an asset covers the modules that these import only where it calls them.
 
-    def answer(self, state: State, images: np.ndarray) -> Answer:
-        """What the model answers to some images.
 
-        Parameters
-        ----------
-        state : mapping from name to ndarray
-            As `state` returns it.
-        images : ndarray of shape (n_images, 28, 28), uint8
-        """
-        method = import_module(self.method)
-        if hasattr(method, "answer"):
-            answer: Answer = method.answer(state, images)
-            return answer
-        probabilities = method.predict_probabilities(state, images)
-        return Answer(probabilities.argmax(axis=1), probabilities)
+def state(model: Model, fitted: Any, predictions: Any, seed: int = 0) -> dict[str, np.ndarray]:
+    """The arrays that a model answers from.
 
-    def label_reader(self, model: Any, predictions: Any) -> Callable[[np.ndarray], np.ndarray]:
-        """A function from many images to their labels, read exactly as the predictions were.
+    Parameters
+    ----------
+    model : Model
+    fitted, predictions
+        The values of the model's two assets.
+    seed : int, default=0
+        For what the model draws at random.
+    """
+    make = getattr(import_module(model.method), "state", None)
+    return dict(fitted if make is None else make(fitted, predictions, seed))
 
-        Parameters
-        ----------
-        model, predictions
-            The values of the model's two assets.
-        """
-        make = getattr(import_module(self.reader), "reader", None)
-        if make is not None:
-            reader: Callable[[np.ndarray], np.ndarray] = make(model, predictions)
-            return reader
-        state = self.state(model, predictions)
-        return lambda images: self.answer(state, images).labels
+
+def answer(model: Model, arrays: State, images: np.ndarray) -> Answer:
+    """A model's answer to some images.
+
+    Parameters
+    ----------
+    model : Model
+    arrays : mapping from name to ndarray
+        As `state` returns them.
+    images : ndarray of shape (n_images, 28, 28), uint8
+    """
+    method = import_module(model.method)
+    if hasattr(method, "answer"):
+        found: Answer = method.answer(arrays, images)
+        return found
+    probabilities = method.predict_probabilities(arrays, images)
+    return Answer(probabilities.argmax(axis=1), probabilities)
+
+
+def label_reader(model: Model, fitted: Any, predictions: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from many images to their labels, computed as the model's predictions were.
+
+    Parameters
+    ----------
+    model : Model
+    fitted, predictions
+        The values of the model's two assets.
+    """
+    make = getattr(import_module(model.reader), "reader", None)
+    if make is not None:
+        reader: Callable[[np.ndarray], np.ndarray] = make(fitted, predictions)
+        return reader
+    arrays = state(model, fitted, predictions)
+    return lambda images: answer(model, arrays, images).labels
 
 
 # Hues: M. A. Petroff, "Accessible color sequences for data visualization", 2021.

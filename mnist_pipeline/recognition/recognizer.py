@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import pca
+from mnist_pipeline import models, pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition import pictures as images
@@ -128,7 +128,7 @@ class Recognizer(NamedTuple):
     champion : ndarray of shape (length,), uint8
         The name of the model whose answer counts, in UTF-8.
     states : dict from "MODEL.ARRAY" to ndarray
-        What each model answers from, see `models.Model.state`.
+        What each model answers from, see `models.state`.
     mean : ndarray of shape (784,), float64
     components : ndarray of shape (784, 50), float32
         The leading eigenvectors of the covariance, as columns.
@@ -213,7 +213,7 @@ class Recognizer(NamedTuple):
         digits = _checked(digits)
         if not len(digits):
             return []
-        answers = {name: MODELS[name].answer(self.state(name), digits) for name in self.model_names}
+        answers = {name: models.answer(MODELS[name], self.state(name), digits) for name in self.model_names}
         champion, nearest = self.champion_name, answers[INDEX].nearest
         assert nearest is not None
         reconstructions = self.reconstruct(digits)
@@ -263,7 +263,7 @@ def assemble(
     champion : str
         The model whose answer counts.
     states : mapping from model to mapping from name to ndarray
-        As `models.Model.state` returns them; that of k-nearest neighbours holds the training digits.
+        As `models.state` returns them; that of k-nearest neighbours holds the training digits.
     mean : ndarray of shape (784,), float64
     eigenvectors : ndarray of shape (784, n), float64
         Of the covariance, as columns, the largest eigenvalue's first.
