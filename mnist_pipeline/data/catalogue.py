@@ -24,37 +24,17 @@ from mnist_pipeline.data.datasets import (
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set of 28×28 images in ten classes.
+    """A data set of 28×28 images in ten classes."""
 
-    Attributes
-    ----------
-    name : str
-        Used in settings and commands: lower case, digits and hyphens.
-    title : str
-        Used in sentences.
-    class_names : tuple of 10 str
-        In letters that Matplotlib's default font has.
-    layout : Layout
-        Names and contents of its files.
-    noun, nouns : str
-        What an image shows, in the singular and the plural.
-    heading : str
-        Heading of its report.
-    handwritten : bool
-        Whether its images are handwriting.
-    publisher : str or None
-        The class of torchvision that downloads it.
-    """
-
-    name: str
-    title: str
-    class_names: tuple[str, ...] = CLASS_NAMES
+    name: str  # in settings and commands: lower case, digits and hyphens
+    title: str  # in sentences
+    class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
     layout: Layout = MNIST_LAYOUT
-    noun: str = "digit"
+    noun: str = "digit"  # what an image shows
     nouns: str = "digits"
-    heading: str = "Reading handwritten digits"
+    heading: str = "Reading handwritten digits"  # of the report
     handwritten: bool = True
-    publisher: str | None = None
+    publisher: str | None = None  # the class of torchvision that downloads it
 
     def __post_init__(self) -> None:
         if len(self.class_names) != NUM_CLASSES:
@@ -96,11 +76,7 @@ KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST, EMNIST_DIGITS, Q
 def fetch(known: DataSet, directory: Path) -> None:
     """Download the four files of a data set with torchvision, which verifies their checksums.
 
-    Parameters
-    ----------
-    known : DataSet
-    directory : Path
-        The target. It is created only after all four files are downloaded and validated.
+    The directory is created only after all four files are downloaded and validated.
 
     Raises
     ------
@@ -138,8 +114,8 @@ def _downloaded(known: DataSet, split: Split, scratch: Path) -> Path:
     except (OSError, RuntimeError) as error:
         names = ", ".join(known.layout.file_names)
         raise UnreadableError(
-            f"{known.name} can't be fetched: torchvision's host for it does not answer "
-            f"({_brief(error)}); copy {names} (plain or .gz) into a directory, and name that: "
+            f"{known.name} can't be fetched: torchvision's host for it does not answer ({_brief(error)}); "
+            f"copy {names} (plain or .gz) into a directory, and name that: "
             f"MNIST_PIPELINE_DATA_SETS={known.name}=DIRECTORY"
         ) from error
 

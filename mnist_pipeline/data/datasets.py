@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple, Protocol
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
@@ -32,10 +32,10 @@ LABEL_COLUMNS = 8  # of QMNIST's labels; the first column is the digit
 ITEM_BYTES = {0x08: 1, 0x0C: 4}  # by the third byte of the magic number
 MAX_IMAGES = 1_000_000  # a header with more is refused before memory is allocated
 MAX_FILE_BYTES = MAX_IMAGES * IMAGE_SIDE**2 + (1 << 20)
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
 BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which fit the cache
 GZIP_START = b"\x1f\x8b"
-GZIP_PIECE = 1 << 16
+GZIP_BITS = zlib.MAX_WBITS | 16  # of zlib, for a gzip header and checksum
 # Images compress up to 10 times, blank images 1,000 times. A file that expands more than 100 times, and to more than a
 # blank MNIST (47 MB), is refused as a decompression bomb.
 MAX_EXPANSION = 100
@@ -51,24 +51,12 @@ PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
 
 
 class Layout(NamedTuple):
-    """Names and contents of the four files of a data set.
+    """Names and contents of the four files of a data set."""
 
-    Attributes
-    ----------
-    prefixes : mapping from split to str
-        Prefix of the names of its two files.
-    labels : str
-        Suffix of the names of the label files.
-    labels_magic : int
-        Magic number of the label files: one byte per label, or a row of integers that begins with the label.
-    transposed : bool
-        Whether the pixels of an image are stored column by column.
-    """
-
-    prefixes: Mapping[Split, str]
-    labels: str = "labels-idx1-ubyte"
-    labels_magic: int = LABELS_MAGIC
-    transposed: bool = False
+    prefixes: Mapping[Split, str]  # of the names of the two files of each split
+    labels: str = "labels-idx1-ubyte"  # suffix of the names of the label files
+    labels_magic: int = LABELS_MAGIC  # one byte per label, or a row of integers that begins with the label
+    transposed: bool = False  # whether the pixels of an image are stored column by column
 
     def images_name(self, split: Split) -> str:
         """Name of the image file of a split, without `.gz`."""
@@ -98,10 +86,7 @@ MNIST_SUMS = {
 
 
 class DatasetError(ValueError):
-    """A data file is invalid. The message names the file, the problem and the remedy.
-
-    The message is one printable line: other characters, for example in the name of the file, are escaped.
-    """
+    """A data file is invalid. The message is one printable line that names the file, the problem and the remedy."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -113,25 +98,10 @@ class UnreadableError(DatasetError):
 
 @stored_type
 class DigitSet(NamedTuple):
-    """Images with their labels.
+    """Images with their labels."""
 
-    Attributes
-    ----------
-    images : ndarray of shape (n_samples, 28, 28), uint8
-        Grey levels, 0 (paper) to 255 (ink).
-    labels : ndarray of shape (n_samples,), uint8
-        The class of each image, 0 to 9.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
-class Readable(Protocol):
-    """A stream of bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """The next bytes, at most `size`; none at the end."""
+    images: np.ndarray  # uint8 (n_samples, 28, 28); grey levels, 0 (paper) to 255 (ink)
+    labels: np.ndarray  # uint8 (n_samples,); the class of each image, 0 to 9
 
 
 class RawFile(NamedTuple):
@@ -151,7 +121,7 @@ def find_file(root: Path, name: str) -> Path:
         If the directory or the file is missing, can't be read, or is of another kind.
     """
     try:
-        mode = root.stat().st_mode
+        is_directory = stat.S_ISDIR(root.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(
             f"data directory {root} does not exist; point MNIST_PIPELINE_DATA at a directory that holds "
@@ -159,7 +129,7 @@ def find_file(root: Path, name: str) -> Path:
         ) from error
     except (OSError, ValueError) as error:
         raise _unreadable(root, error) from error
-    if not stat.S_ISDIR(mode):
+    if not is_directory:
         raise DatasetError(f"{root} is not a directory; MNIST_PIPELINE_DATA must name one")
     for candidate in (root / f"{name}.gz", root / name):
         if _is_there(candidate):
@@ -168,25 +138,13 @@ def find_file(root: Path, name: str) -> Path:
 
 
 def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
-    """Name, size and SHA-256 of each of the four files under `root`.
-
-    Raises
-    ------
-    DatasetError
-        If a file is missing or can't be read.
-    """
+    """Name, size and SHA-256 of each of the four files. Raises DatasetError if a file can't be read."""
     paths = [find_file(Path(root), name) for name in layout.file_names]
     return [RawFile(path.name, *_digest(path, "sha256")) for path in paths]
 
 
 def verify_checksums(root: str | Path) -> None:
-    """Compare the files under `root` with the MD5 sums of MNIST.
-
-    Raises
-    ------
-    DatasetError
-        If a file is missing, can't be read, or its sum differs.
-    """
+    """Compare the files with the MD5 sums of MNIST. Raises DatasetError if one differs or can't be read."""
     for name, md5 in MNIST_SUMS.items():
         path = find_file(Path(root), name.removesuffix(".gz"))
         if _digest(path, "md5")[1] != md5:
@@ -197,13 +155,7 @@ def verify_checksums(root: str | Path) -> None:
 
 
 def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> None:
-    """Read and validate both splits; for the canonical files, only compare their checksums.
-
-    Raises
-    ------
-    DatasetError
-        As `load_digits` does.
-    """
+    """Read and validate both splits, as `load_digits` does; for the canonical files, only compare their checksums."""
     if canonical:
         verify_checksums(root)
     else:
@@ -218,44 +170,34 @@ def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
 
 
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
-    """The first image of each class, shape (10, 28, 28), uint8.
-
-    Raises
-    ------
-    DatasetError
-        If a class has no image.
-    """
-    missing = sorted(set(range(NUM_CLASSES)) - set(np.unique(digits.labels).tolist()))
+    """The first image of each class, uint8 (10, 28, 28). Raises DatasetError if a class has no image."""
+    labels, first = np.unique(digits.labels, return_index=True)
+    missing = sorted(set(range(NUM_CLASSES)) - set(labels.tolist()))
     if missing:
         raise DatasetError(
             f"the training set has no image of class {', '.join(map(str, missing))}; "
             f"it needs at least one of each of the {NUM_CLASSES} classes"
         )
-    _, first = np.unique(digits.labels, return_index=True)
     return digits.images[first]
 
 
 def class_means(digits: DigitSet) -> np.ndarray:
-    """Mean image of each class, float64 (NUM_CLASSES, 28, 28); zero for a class without images."""
-    pixels = digits.images.reshape(len(digits.images), -1)
-    classes = np.arange(NUM_CLASSES)[:, np.newaxis]
-    totals = np.zeros((NUM_CLASSES, pixels.shape[1]))
-    for rows in slices(len(pixels), BLOCK_ROWS):
-        members = (digits.labels[rows] == classes).astype(np.float32)
-        totals += members @ pixels[rows].astype(np.float32)  # sums of integers below 2²⁴: exact
-    counts = np.bincount(digits.labels, minlength=NUM_CLASSES)[:, np.newaxis]
-    return (totals / np.maximum(1, counts)).reshape(NUM_CLASSES, *digits.images.shape[1:])
+    """Mean image of each class, float64 (10, 28, 28); zero for a class without images."""
+    means = np.zeros((NUM_CLASSES, *digits.images.shape[1:]))
+    for label in np.unique(digits.labels):
+        means[label] = digits.images[digits.labels == label].mean(axis=0)
+    return means
 
 
 def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels of bytes, in grey levels."""
+    """Mean and standard deviation of all pixels of uint8 images, in grey levels."""
     total = squares = 0.0
     for rows in slices(len(images), BLOCK_ROWS):
         levels = images[rows].reshape(-1).astype(np.float64)
-        total += float(levels.sum())  # of integers below 2⁵³: exact, as that of the squares is
+        total += float(levels.sum())  # sums of integers below 2⁵³: exact
         squares += float(levels @ levels)
     mean = total / images.size
-    return float(mean), math.sqrt(max(0.0, squares / images.size - mean**2))
+    return mean, math.sqrt(max(0.0, squares / images.size - mean**2))
 
 
 def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> DigitSet:
@@ -266,16 +208,10 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     root : path
         Directory of the four IDX files, plain or compressed with gzip [1]_.
     split : {"train", "test"}
-        Which two of the files.
     canonical : bool, default=False
         Whether to compare the files with the checksums of MNIST.
     layout : Layout, default=MNIST_LAYOUT
         Names and contents of the files.
-
-    Returns
-    -------
-    DigitSet
-        `images` (n_samples, 28, 28) and `labels` (n_samples,), both uint8.
 
     Raises
     ------
@@ -296,8 +232,7 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     if split not in PREFIXES:
         raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, PREFIXES))}")
     root = Path(root)
-    image_path = find_file(root, layout.images_name(split))
-    label_path = find_file(root, layout.labels_name(split))
+    image_path, label_path = find_file(root, layout.images_name(split)), find_file(root, layout.labels_name(split))
     images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, layout.labels_magic)
     images = np.ascontiguousarray(images.swapaxes(1, 2)) if layout.transposed else images
     labels = labels[:, 0] if labels.ndim == 2 else labels
@@ -308,10 +243,11 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
             f"{image_path} holds {len(images):,} images and {label_path} {len(labels):,} labels; "
             "the two must come from the same data set"
         )
-    outside = (labels < 0) | (labels >= NUM_CLASSES)
-    if outside.any():
-        where = int(np.argmax(outside))
-        raise DatasetError(f"{label_path}: label {where:,} is {labels[where]}; labels must lie in 0–{NUM_CLASSES - 1}")
+    outside = np.flatnonzero((labels < 0) | (labels >= NUM_CLASSES))
+    if len(outside):
+        raise DatasetError(
+            f"{label_path}: label {outside[0]:,} is {labels[outside[0]]}; labels must lie in 0–{NUM_CLASSES - 1}"
+        )
     return DigitSet(images, labels.astype(np.uint8, copy=False))
 
 
@@ -346,24 +282,33 @@ def _digest(path: Path, algorithm: str) -> tuple[int, str]:
 
 def _read_idx(path: Path, magic: int) -> np.ndarray:
     """The array in an IDX file of images or labels, of bytes or of big-endian integers."""
-    item_bytes = ITEM_BYTES[magic >> 8]
+    item_bytes, header_bytes = ITEM_BYTES[magic >> 8], 4 * (1 + (magic & 0xFF))
+    data = bytearray()
     with _opened(path) as (file, size):
-        stream = _Gunzip(path, file) if path.suffix == ".gz" else file
-        shape = _read_header(path, stream, magic)
+        packed = path.suffix == ".gz"
+        chunks = _gunzipped(path, file) if packed else iter(lambda: file.read(CHUNK_BYTES), b"")
+        _extend(data, chunks, header_bytes)
+        shape = _parse_header(path, bytes(data[:header_bytes]), magic)
         expected = math.prod(shape) * item_bytes
-        if path.suffix == ".gz":
+        if packed:
             _require_credible(path, shape[0], expected, size)
         else:
-            _require_length(path, shape[0], expected, size - 4 * (1 + len(shape)))
-        data = _read_at_most(stream, expected + 1)
-    _require_length(path, shape[0], expected, len(data))
-    return np.frombuffer(data, np.uint8 if item_bytes == 1 else ">i4").reshape(shape)
+            _require_length(path, shape[0], expected, size - header_bytes)
+        _extend(data, chunks, header_bytes + expected + 1)
+    _require_length(path, shape[0], expected, len(data) - header_bytes)
+    return np.frombuffer(data, np.uint8 if item_bytes == 1 else ">i4", offset=header_bytes).reshape(shape)
 
 
-def _read_header(path: Path, stream: Readable, magic: int) -> tuple[int, ...]:
+def _extend(data: bytearray, chunks: Iterator[bytes], length: int) -> None:
+    """Append chunks until there are at least `length` bytes, or no more chunks."""
+    while len(data) < length and (chunk := next(chunks, b"")):
+        data += chunk
+
+
+def _parse_header(path: Path, header: bytes, magic: int) -> tuple[int, ...]:
+    """The shape in the header of an IDX file."""
     dimensions = magic & 0xFF
     length = 4 * (1 + dimensions)
-    header = bytes(_read_at_most(stream, length))
     if len(header) < length:
         raise DatasetError(f"{path} is truncated: {len(header)} bytes of a {length}-byte header; fetch the file again")
     found, *shape = struct.unpack(f">{1 + dimensions}I", header)
@@ -406,59 +351,39 @@ def _require_credible(path: Path, items: int, expected: int, size: int) -> None:
             f"{expected:,} bytes, and only {size:,} are there, compressed; fetch the file again"
         )
     # Deflate adds less than 1% to incompressible data.
-    if size > expected + expected // 100 + GZIP_PIECE:
-        raise DatasetError(
-            f"{path} holds more bytes than the {items:,} items its header announces; fetch the file again"
-        )
+    if size > expected + expected // 100 + CHUNK_BYTES:
+        _require_length(path, items, expected, size)
 
 
-def _read_at_most(stream: Readable, limit: int) -> bytearray:
-    data = bytearray()
-    while len(data) < limit and (chunk := stream.read(min(CHUNK_BYTES, limit - len(data)))):
-        data += chunk
-    return data
-
-
-class _Gunzip:
-    """A stream of the uncompressed bytes of a gzip file.
+def _gunzipped(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    """The uncompressed bytes of a gzip file, in chunks.
 
     Python's gzip module skips names and padding byte by byte, which takes minutes if a file contains many megabytes of
     them. zlib skips names quickly, and padding is refused.
     """
-
-    def __init__(self, path: Path, file: BinaryIO) -> None:
-        self._path, self._file = path, file
-        self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        self._pending = file.read(GZIP_PIECE)
-        if not self._pending.startswith(GZIP_START):
-            raise DatasetError(f"{path} is not gzip data: it begins with {self._pending[:16]!r}; fetch the file again")
-
-    def read(self, size: int, /) -> bytes:
-        """The next bytes, at most `size`; empty at the end of the last member."""
-        while True:
-            if not self._pending:
-                self._pending = self._file.read(GZIP_PIECE)
-            ended = not self._pending
-            if self._member.eof:
-                if ended:
-                    return b""
-                self._member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    pending = file.read(CHUNK_BYTES)
+    if not pending.startswith(GZIP_START):
+        raise DatasetError(f"{path} is not gzip data: it begins with {pending[:16]!r}; fetch the file again")
+    while pending:
+        member = zlib.decompressobj(wbits=GZIP_BITS)
+        while not member.eof:
             try:
-                data = self._member.decompress(self._pending, size)
+                data = member.decompress(pending, CHUNK_BYTES)
             except zlib.error as error:
-                raise DatasetError(f"{self._path} is damaged: {error}; fetch the file again") from error
-            self._pending = self._member.unconsumed_tail or self._member.unused_data
+                raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
             if data:
-                return data
-            if ended and not self._member.eof:
-                raise DatasetError(f"{self._path} is truncated: its gzip stream ends early; fetch the file again")
+                yield data
+            elif not pending:
+                raise DatasetError(f"{path} is truncated: its gzip stream ends early; fetch the file again")
+            pending = member.unconsumed_tail or member.unused_data or file.read(CHUNK_BYTES)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """Open a data file; yield it and its size in bytes. Errors become a DatasetError."""
     try:
-        with open(path, "rb", opener=_without_waiting) as file:  # Path.open takes no opener
+        # If the file has become a pipe, do not wait for a writer.
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
             status = os.fstat(file.fileno())
             _require_regular(path, status.st_mode)
             if status.st_size > MAX_FILE_BYTES:
@@ -471,11 +396,6 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         raise _unreadable(path, error) from error
     except MemoryError as error:
         raise UnreadableError(f"{path} does not fit in memory; free some, or use fewer images") from error
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file without blocking: if it is a pipe, do not wait for a writer."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> UnreadableError:

@@ -27,30 +27,15 @@ _NOISY_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
 
 @dataclass(frozen=True)
 class Variation:
-    """Limits of random deformations: each image gets its own, as if another person had written it.
+    """Limits of random deformations: each image is deformed in its own way, as if another person had written it."""
 
-    Attributes
-    ----------
-    rotation : float
-        Largest angle in either direction, in degrees.
-    scale : float
-        Largest share by which height and width, drawn independently, grow or shrink.
-    shear : float
-        Largest slant to either side, in pixels per row.
-    shift : float
-        Largest shift in each direction, in pixels.
-    stroke : float
-        Largest change of the width of strokes, in pixels on each side.
-    noise : float
-        Largest standard deviation of the noise on one image in five, as a share of full ink. Interpolation smooths
-        images, and a network trained only on smooth images is worse at noisy ones.
-    """
-
-    rotation: float = 0.0
-    scale: float = 0.0
-    shear: float = 0.0
-    shift: float = 0.0
-    stroke: float = 0.0
+    rotation: float = 0.0  # degrees, in either direction
+    scale: float = 0.0  # share by which height and width, drawn independently, grow or shrink
+    shear: float = 0.0  # slant to either side, in pixels per row
+    shift: float = 0.0  # pixels, in each direction
+    stroke: float = 0.0  # change of the width of strokes, in pixels on each side
+    # Standard deviation of the noise on one image in five, as a share of full ink. Interpolation smooths images, and a
+    # network trained only on smooth images is worse at noisy ones.
     noise: float = 0.0
 
     def __post_init__(self) -> None:
@@ -63,19 +48,7 @@ class Variation:
 
 
 def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) -> Images:
-    """Deform each image in its own way, within limits.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, rows, columns), uint8
-    variation : Variation
-        The limits. Deformations are uniform between them.
-    seed : int or sequence of int, default=0
-
-    Returns
-    -------
-    ndarray of shape (n, rows, columns), uint8
-    """
+    """Deform each image in its own way, uniformly within limits."""
     from mnist_pipeline.kernels.deformations import sample, widen
 
     generator = np.random.default_rng(seed)
@@ -117,7 +90,6 @@ def affine(
 
     Parameters
     ----------
-    images : ndarray of shape (n, rows, columns), uint8
     rotation : float or array of shape (n,), default=0
         Degrees, counter-clockwise as seen.
     scale : float or array of shape (2,) or (n, 2), default=1
@@ -126,10 +98,6 @@ def affine(
         Pixels to the right for each pixel up, as italics lean.
     shift : float or array of shape (2,) or (n, 2), default=0
         Pixels down and to the right.
-
-    Returns
-    -------
-    ndarray of shape (n, rows, columns), uint8
 
     Examples
     --------
@@ -169,15 +137,7 @@ def _maps(
 def thicken(images: Images, amount: ArrayLike) -> Images:
     """Widen strokes, or thin them.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, rows, columns), uint8
-    amount : float or array of shape (n,)
-        Pixels on each side of a stroke; negative amounts thin it. A fraction of a pixel is a blend.
-
-    Returns
-    -------
-    ndarray of shape (n, rows, columns), uint8
+    `amount` is in pixels on each side of a stroke; negative amounts thin it. A fraction of a pixel is a blend.
     """
     from mnist_pipeline.kernels.deformations import widen
 
@@ -187,20 +147,7 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
-    """Add normally distributed noise to each pixel.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, rows, columns), uint8
-    deviation : float or array of shape (n,)
-        Standard deviation, as a share of full ink.
-    seed : int or Generator, default=0
-
-    Returns
-    -------
-    ndarray of shape (n, rows, columns), uint8
-        Clipped to 0–255.
-    """
+    """Add normally distributed noise, whose standard deviation is a share of full ink, to each pixel."""
     images = _checked_images(images)
     deviations = _for_each("deviation", deviation, len(images))
     if not (deviations >= 0).all():
@@ -216,19 +163,7 @@ def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Genera
 
 
 def contrast(images: Images, factor: float) -> Images:
-    """Make ink fainter, as of a pencil, or stronger; the paper stays white.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, rows, columns), uint8
-    factor : float
-        What ink is multiplied by, from 0.
-
-    Returns
-    -------
-    ndarray of shape (n, rows, columns), uint8
-        Clipped to 0–255.
-    """
+    """Multiply ink by a factor from 0, as with a fainter or a stronger pencil; the paper stays white."""
     images = _checked_images(images)
     if not (math.isfinite(factor) and factor >= 0):
         raise ValueError(f"factor is {factor!r}; expected a finite number from 0.")
@@ -236,18 +171,7 @@ def contrast(images: Images, factor: float) -> Images:
 
 
 def low_resolution(images: Images, side: int = 8) -> Images:
-    """Reduce images to `side` × `side` pixels, by the mean over each one's area, and enlarge them again, bilinearly.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, rows, columns), uint8
-    side : int, default=8
-        At least 1, at most the rows and columns of an image.
-
-    Returns
-    -------
-    ndarray of shape (n, rows, columns), uint8
-    """
+    """Reduce images to `side` × `side` pixels by the mean over areas, and enlarge them again bilinearly."""
     images = _checked_images(images)
     if not 1 <= side <= min(images.shape[1:]):
         raise ValueError(f"side is {side}; expected 1 to {min(images.shape[1:])}, the pixels of an image.")

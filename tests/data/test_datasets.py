@@ -1,4 +1,4 @@
-"""Reading the four files: what is right is read to the byte, what is wrong is told in one clear error."""
+"""Reading the four files: valid files are read to the byte, and a malformed file is refused with one clear error."""
 
 from __future__ import annotations
 
@@ -36,10 +36,15 @@ TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILE_NAMES
 NOBODY = 65534
 HTML = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>Not here.</body></html>\n"
 MEGABYTE = 1 << 20
+READERS = (datasets.validate, datasets.raw_files, datasets.verify_checksums)
+
+Change = Callable[[bytes], bytes]
+Spoil = Callable[[Path], Path]
+Few = tuple[DigitSet, DigitSet]
 
 
 @pytest.fixture
-def few(train: DigitSet, test: DigitSet) -> tuple[DigitSet, DigitSet]:
+def few(train: DigitSet, test: DigitSet) -> Few:
     """Forty training and twenty test digits: enough to damage."""
     return DigitSet(train.images[:40], train.labels[:40]), DigitSet(test.images[:20], test.labels[:20])
 
@@ -51,7 +56,7 @@ def compress(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any attempt to fetch something ends the test."""
+    """Fail the test if anything is downloaded."""
 
     def refuse(*arguments: object, **options: object) -> None:
         pytest.fail(f"a download was attempted: {arguments}")
@@ -61,7 +66,14 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "create_connection", refuse)
 
 
-# What is right
+@pytest.fixture
+def canonical_copy(data_directory: Path, tmp_path: Path) -> Path:
+    for name in FILE_NAMES:
+        shutil.copyfile(data_directory / f"{name}.gz", tmp_path / f"{name}.gz")
+    return tmp_path
+
+
+# Valid files
 
 
 def test_the_embedded_data_are_the_sixty_and_ten_thousand_digits(train: DigitSet, test: DigitSet) -> None:
@@ -94,40 +106,37 @@ def test_the_checksums_are_those_that_torchvision_publishes() -> None:
     assert dict(MNIST.resources) == datasets.MNIST_SUMS
 
 
-def test_other_digits_come_back_as_they_were_written(tmp_path: Path, compress: bool) -> None:
+def test_other_digits_are_read_as_they_were_written(tmp_path: Path, compress: bool) -> None:
     generator = np.random.default_rng(0)
-    written = {
-        split: DigitSet(
-            generator.integers(0, 256, (count, 28, 28), np.uint8), generator.integers(0, 10, count, np.uint8)
-        )
-        for split, count in (("train", 300), ("test", 7))
-    }
-    write_idx(tmp_path, written["train"], written["test"], compress)
-    for split, digits in written.items():
-        read = load_digits(tmp_path, split)
-        np.testing.assert_array_equal(read.images, digits.images)
-        np.testing.assert_array_equal(read.labels, digits.labels)
+    written = [
+        DigitSet(generator.integers(0, 256, (count, 28, 28), np.uint8), generator.integers(0, 10, count, np.uint8))
+        for count in (300, 7)
+    ]
+    write_idx(tmp_path, *written, compress)
     datasets.validate(tmp_path)
+    for split, digits in zip(datasets.PREFIXES, written, strict=True):
+        for found, expected in zip(load_digits(tmp_path, split), digits, strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
-def test_plain_and_compressed_files_can_stand_side_by_side(tmp_path: Path, few: tuple[DigitSet, DigitSet]) -> None:
-    write_idx(tmp_path, *few)
-    packed = tmp_path / f"{TRAIN_IMAGES}.gz"
-    (tmp_path / TRAIN_IMAGES).write_bytes(gzip.decompress(packed.read_bytes()))
-    packed.unlink()
+def test_plain_files_and_gzip_files_of_several_members_are_read_side_by_side(tmp_path: Path, few: Few) -> None:
+    content = encode_idx(few[0].images)
+    path = write_idx(tmp_path, *few, compress=False) / TRAIN_IMAGES
+    path.unlink()
+    path.with_suffix(".gz").write_bytes(gzip.compress(content[:999]) + gzip.compress(content[999:]))
     images, labels = load_digits(str(tmp_path), "train")
     np.testing.assert_array_equal(images, few[0].images)
     np.testing.assert_array_equal(labels, few[0].labels)
 
 
-def test_a_gzip_file_of_several_members_is_read_whole(tmp_path: Path, few: tuple[DigitSet, DigitSet]) -> None:
+def test_the_compressed_file_is_read_if_both_exist(tmp_path: Path, few: Few) -> None:
     write_idx(tmp_path, *few)
-    content = encode_idx(few[0].images)
-    (tmp_path / f"{TRAIN_IMAGES}.gz").write_bytes(gzip.compress(content[:999]) + gzip.compress(content[999:]))
-    np.testing.assert_array_equal(load_digits(tmp_path, "train").images, few[0].images)
+    write_file(tmp_path / TEST_LABELS, encode_idx(few[1].labels[::-1]), compress=False)
+    np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, few[1].labels)
+    assert [file.name for file in datasets.raw_files(tmp_path)] == [f"{name}.gz" for name in FILE_NAMES]
 
 
-def test_raw_files_are_described_by_name_size_and_checksum(data_directory: Path) -> None:
+def test_raw_files_have_a_name_a_size_and_a_checksum(data_directory: Path) -> None:
     described = datasets.raw_files(data_directory)
     assert [file.name for file in described] == [f"{name}.gz" for name in FILE_NAMES]
     for file in described:
@@ -135,124 +144,99 @@ def test_raw_files_are_described_by_name_size_and_checksum(data_directory: Path)
         assert (file.size, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_the_first_of_each_class_are_the_earliest_of_their_label(train: DigitSet) -> None:
-    images = datasets.first_of_each_class(train)
+def test_the_first_of_each_class_is_the_earliest_with_its_label(train: DigitSet) -> None:
     labels = train.labels.tolist()
-    assert images.shape == (10, 28, 28)
-    for label, image in enumerate(images):
-        np.testing.assert_array_equal(image, train.images[labels.index(label)])
+    expected = train.images[[labels.index(label) for label in range(10)]]
+    np.testing.assert_array_equal(datasets.first_of_each_class(train), expected)
 
 
-def test_a_class_without_an_image_is_named(small_train: DigitSet) -> None:
+def test_classes_without_an_image_are_named(small_train: DigitSet) -> None:
     kept = ~np.isin(small_train.labels, (3, 8))
-    with pytest.raises(DatasetError, match="no image of class 3, 8"):
+    with pytest.raises(DatasetError, match="3, 8"):
         datasets.first_of_each_class(DigitSet(small_train.images[kept], small_train.labels[kept]))
 
 
-# What is wrong
+def test_each_class_mean_is_that_of_the_images_of_the_class(small_train: DigitSet) -> None:
+    kept = small_train.labels != 7
+    means = datasets.class_means(DigitSet(small_train.images[kept], small_train.labels[kept]))
+    for label, mean in enumerate(means):
+        members = small_train.images[small_train.labels == label].astype(float)
+        np.testing.assert_allclose(mean, np.zeros((28, 28)) if label == 7 else members.mean(axis=0))
+
+
+def test_mean_and_deviation_are_those_of_all_pixels(small_train: DigitSet) -> None:
+    expected = small_train.images.mean(), small_train.images.std()
+    np.testing.assert_allclose(datasets.mean_and_deviation(small_train.images), expected, rtol=1e-12)
+
+
+# Malformed files
 
 
 class Malformed(NamedTuple):
-    """A way to spoil a good directory, and what the error must say.
+    """A way to spoil a valid directory, and the value or the problem that the error must name."""
 
-    Attributes
-    ----------
-    spoil : function of the directory, giving the path that the message must name
-    compress : whether the good files are gzip
-    wrong, remedy : regular expressions
-    """
-
-    spoil: Callable[[Path], Path]
-    compress: bool
-    wrong: str
-    remedy: str
+    spoil: Spoil  # returns the path that the error must name
+    named: str  # a regular expression
+    compress: bool = True  # whether the valid files are gzip
 
 
-def _edit(name: str, edit: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
-    """Edits the bytes of a file as they lie on disk."""
+def _edit(name: str, change: Change) -> Spoil:
+    """Change the bytes of a file on disk."""
 
     def spoil(directory: Path) -> Path:
         path = datasets.find_file(directory, name)
-        path.write_bytes(edit(path.read_bytes()))
+        path.write_bytes(change(path.read_bytes()))
         return path
 
     return spoil
 
 
-def _edit_content(name: str, edit: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
-    """Edits the bytes of a file before compression."""
+def _edit_content(name: str, change: Change) -> Spoil:
+    """Change the bytes of a file before compression."""
+    return _edit(name, lambda content: gzip.compress(change(gzip.decompress(content)), 1))
 
+
+def _replace_directory(make: Callable[[Path], object]) -> Spoil:
     def spoil(directory: Path) -> Path:
-        path = datasets.find_file(directory, name)
-        packed = path.suffix == ".gz"
-        content = path.read_bytes()
-        return write_file(directory / name, edit(gzip.decompress(content) if packed else content), packed)
+        shutil.rmtree(directory)
+        make(directory)
+        return directory
 
     return spoil
 
 
-def _remove_directory(directory: Path) -> Path:
-    shutil.rmtree(directory)
-    return directory
-
-
-def _file_for_directory(directory: Path) -> Path:
-    shutil.rmtree(directory)
-    directory.write_text("not a directory")
-    return directory
-
-
-def _empty_directory(directory: Path) -> Path:
-    for path in directory.iterdir():
-        path.unlink()
-    return directory / TRAIN_IMAGES
-
-
-def _remove(name: str) -> Callable[[Path], Path]:
-    def spoil(directory: Path) -> Path:
-        datasets.find_file(directory, name).unlink()
-        return directory / name
-
-    return spoil
-
-
-def _directory_for_file(directory: Path) -> Path:
-    path = directory / f"{TEST_IMAGES}.gz"
-    path.unlink()
-    path.mkdir()
-    return path
-
-
-def _link_to(target: str) -> Callable[[Path], Path]:
-    """A link in place of the compressed test images; a relative target lies in the data directory."""
+def _replace(name: str, make: Callable[[Path], object], suffix: str = ".gz") -> Spoil:
+    """Put something else in the place of a file."""
 
     def spoil(directory: Path) -> Path:
-        path = directory / f"{TEST_IMAGES}.gz"
-        path.unlink()
-        path.symlink_to(directory / target)
-        return path
-
-    return spoil
-
-
-def _looping_directory(directory: Path) -> Path:
-    shutil.rmtree(directory)
-    directory.symlink_to(directory)
-    return directory
-
-
-def _special_file(make: Callable[[Path], None], suffix: str = ".gz") -> Callable[[Path], Path]:
-    def spoil(directory: Path) -> Path:
-        path = directory / f"{TRAIN_LABELS}{suffix}"
-        path.unlink()
+        path = directory / f"{name}{suffix}"
+        path.unlink(missing_ok=True)
         make(path)
         return path
 
     return spoil
 
 
-def _make_socket(path: Path) -> None:
-    os.mknod(path, stat.S_IFSOCK | 0o600)
+def _link(target: str) -> Spoil:
+    """Replace the test images by a link; a relative target lies in the data directory."""
+    return _replace(TEST_IMAGES, lambda path: path.symlink_to(path.parent / target))
+
+
+def _rename(name: str, new: str | None = None) -> Spoil:
+    """Give a file another name, or remove it."""
+
+    def spoil(directory: Path) -> Path:
+        path = datasets.find_file(directory, name)
+        path.rename(directory / (new or "elsewhere"))
+        return directory / name
+
+    return spoil
+
+
+def _empty_directory(directory: Path) -> Path:
+    for path in directory.iterdir():
+        path.unlink()
+    return directory / TRAIN_IMAGES
 
 
 def _below_a_file(directory: Path) -> Path:
@@ -262,25 +246,8 @@ def _below_a_file(directory: Path) -> Path:
     return directory
 
 
-def _rename_to(new: str) -> Callable[[Path], Path]:
-    """Another name for the training images."""
-
-    def spoil(directory: Path) -> Path:
-        path = datasets.find_file(directory, TRAIN_IMAGES)
-        path.rename(directory / new)
-        return directory / TRAIN_IMAGES
-
-    return spoil
-
-
-def _damaged_beside_good(directory: Path) -> Path:
-    path = directory / f"{TRAIN_IMAGES}.gz"
-    path.write_bytes(b"")
-    return path
-
-
-def _grow(size: int) -> Callable[[Path], Path]:
-    """Makes the training images that long with a hole, which takes no room on the disk."""
+def _grow(size: int) -> Spoil:
+    """Extend the training images with a hole, which takes no space on the disk."""
 
     def spoil(directory: Path) -> Path:
         path = datasets.find_file(directory, TRAIN_IMAGES)
@@ -288,6 +255,12 @@ def _grow(size: int) -> Callable[[Path], Path]:
         return path
 
     return spoil
+
+
+def _copy(source: str, target: str) -> Spoil:
+    return lambda directory: Path(
+        shutil.copy(datasets.find_file(directory, source), datasets.find_file(directory, target))
+    )
 
 
 def _zipped(content: bytes) -> bytes:
@@ -303,303 +276,194 @@ def _saved(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _copy(source: str, target: str) -> Callable[[Path], Path]:
-    def spoil(directory: Path) -> Path:
-        path = datasets.find_file(directory, target)
-        shutil.copy(datasets.find_file(directory, source), path)
-        return path
-
-    return spoil
-
-
-def _damaged_checksum(content: bytes) -> bytes:
-    return content[:-8] + bytes([content[-8] ^ 1]) + content[-7:]
-
-
-def _announce(*sizes: int) -> Callable[[bytes], bytes]:
-    """Puts other sizes into the header."""
+def _header(*sizes: int) -> Change:
+    """Put other sizes into the header."""
     header = struct.pack(f">{len(sizes)}I", *sizes)
     return lambda content: content[:4] + header + content[4 + len(header) :]
 
 
-def _label(where: int, label: int) -> Callable[[bytes], bytes]:
+def _label(where: int, label: int) -> Change:
     return lambda content: content[: 8 + where] + bytes([label]) + content[9 + where :]
 
 
-FETCH = "fetch the file again"
+def _cut_header(*sizes: int) -> Change:
+    """Put other sizes into the header, and remove the rest."""
+    return lambda content: _header(*sizes)(content)[: 4 * (1 + len(sizes))]
+
+
 MALFORMED = {
-    "directory missing": Malformed(
-        _remove_directory, True, "does not exist", "point MNIST_PIPELINE_DATA at a directory"
+    # The directory and the kinds of files
+    "directory missing": Malformed(_replace_directory(lambda path: None), "MNIST_PIPELINE_DATA"),
+    "file in place of the directory": Malformed(_replace_directory(Path.touch), "MNIST_PIPELINE_DATA"),
+    "directory below a file": Malformed(_below_a_file, "MNIST_PIPELINE_DATA"),
+    "data directory a link to itself": Malformed(_replace_directory(lambda d: d.symlink_to(d)), "links"),
+    "directory empty": Malformed(_empty_directory, TRAIN_IMAGES),
+    "training images missing": Malformed(_rename(TRAIN_IMAGES), f"{TRAIN_IMAGES}.gz"),
+    "test labels missing": Malformed(_rename(TEST_LABELS), f"{TEST_LABELS}.gz", False),
+    "file of another name": Malformed(_rename(TRAIN_IMAGES, f"{TRAIN_IMAGES}.gz.bak"), "neither"),
+    "file with capital letters": Malformed(_rename(TRAIN_IMAGES, "TRAIN-IMAGES-IDX3-UBYTE.GZ"), "neither"),
+    "file with a dot in its name": Malformed(_rename(TRAIN_IMAGES, "train-images.idx3-ubyte"), "neither", False),
+    "directory in place of a file": Malformed(_replace(TEST_IMAGES, Path.mkdir), "not a file"),
+    "link to nowhere": Malformed(_link("nowhere"), "link"),
+    "link to itself": Malformed(_link(f"{TEST_IMAGES}.gz"), "links"),
+    "link to a device": Malformed(_link("/dev/zero"), "not a file"),
+    "link to a directory": Malformed(_link("."), "not a file"),
+    "pipe in place of a file": Malformed(_replace(TRAIN_LABELS, os.mkfifo), "not a file"),
+    "plain pipe": Malformed(_replace(TRAIN_LABELS, os.mkfifo, ""), "not a file", False),
+    "socket in place of a file": Malformed(
+        _replace(TRAIN_LABELS, lambda path: os.mknod(path, stat.S_IFSOCK | 0o600)), "not a file"
     ),
-    "file in place of the directory": Malformed(
-        _file_for_directory, True, "is not a directory", "MNIST_PIPELINE_DATA must name one"
-    ),
-    "directory empty": Malformed(_empty_directory, True, "holds neither", "copy the file there"),
-    "training images missing": Malformed(_remove(TRAIN_IMAGES), True, "holds neither", "copy the file there"),
-    "test labels missing": Malformed(_remove(TEST_LABELS), False, "holds neither", "copy the file there"),
-    "directory in place of a file": Malformed(_directory_for_file, True, "is not a file", "put the IDX file"),
-    "link to nowhere": Malformed(_link_to("nowhere"), True, "a link to what does not exist", "put the IDX file"),
-    "link to itself": Malformed(
-        _link_to(f"{TEST_IMAGES}.gz"), True, "can't be read: Too many levels", "links lead back"
-    ),
-    "data directory a link to itself": Malformed(
-        _looping_directory, True, "can't be read: Too many levels", "links lead back"
-    ),
-    "link to a device": Malformed(_link_to("/dev/zero"), True, "is not a file", "put the IDX file"),
-    "link to a directory": Malformed(_link_to("."), True, "is not a file", "put the IDX file"),
-    "pipe in place of a file": Malformed(_special_file(os.mkfifo), True, "is not a file", "put the IDX file"),
-    "socket in place of a file": Malformed(_special_file(_make_socket), True, "is not a file", "put the IDX file"),
-    "plain pipe": Malformed(_special_file(os.mkfifo, ""), False, "is not a file", "put the IDX file"),
-    "file below a file": Malformed(_below_a_file, True, "does not exist", "point MNIST_PIPELINE_DATA at a directory"),
-    "file of another name": Malformed(
-        _rename_to(f"{TRAIN_IMAGES}.gz.bak"), True, "holds neither", "copy the file there"
-    ),
-    "file with capital letters": Malformed(
-        _rename_to("TRAIN-IMAGES-IDX3-UBYTE.GZ"), True, "holds neither", "copy the file there"
-    ),
-    "file with a dot in its name, as some pages offer it": Malformed(
-        _rename_to("train-images.idx3-ubyte"), False, "holds neither", "copy the file there"
-    ),
-    "unreadable medium": Malformed(_link_to("/proc/self/mem"), True, "can't be read: Input/output", "check its name"),
-    "damaged gzip beside a good plain file": Malformed(_damaged_beside_good, False, "not gzip data", FETCH),
-    "gzip cut in its header": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:6]), True, "truncated", FETCH),
-    "gzip cut in the middle": Malformed(_edit(TRAIN_IMAGES, lambda c: c[: len(c) // 2]), True, "truncated", FETCH),
-    "gzip without its checksum": Malformed(_edit(TEST_LABELS, lambda c: c[:-8]), True, "truncated", FETCH),
-    "gzip without its last byte": Malformed(_edit(TEST_IMAGES, lambda c: c[:-1]), True, "truncated", FETCH),
-    "gzip that turns into garbage": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: c[:10] + b"\xff" * 500), True, "damaged", FETCH
-    ),
+    "unreadable medium": Malformed(_link("/proc/self/mem"), "Input/output"),
+    # Gzip
+    "damaged gzip beside a valid plain file": Malformed(_replace(TRAIN_IMAGES, Path.touch), "gzip", False),
+    "gzip cut in its header": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:6]), "truncated"),
+    "gzip cut in the middle": Malformed(_edit(TRAIN_IMAGES, lambda c: c[: len(c) // 2]), "truncated"),
+    "gzip without its checksum": Malformed(_edit(TEST_LABELS, lambda c: c[:-8]), "truncated"),
+    "gzip without its last byte": Malformed(_edit(TEST_IMAGES, lambda c: c[:-1]), "truncated"),
+    "gzip that becomes garbage": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:10] + b"\xff" * 500), "damaged"),
     "gzip checksum damaged": Malformed(
-        _edit(TRAIN_IMAGES, _damaged_checksum), True, "damaged.*incorrect data check", FETCH
+        _edit(TRAIN_IMAGES, lambda c: c[:-8] + bytes([c[-8] ^ 1]) + c[-7:]), "incorrect data check"
     ),
-    "gzip length damaged": Malformed(
-        _edit(TRAIN_LABELS, lambda c: c[:-1] + b"\1"), True, "damaged.*incorrect length check", FETCH
-    ),
-    "gzip of an unknown method": Malformed(
-        _edit(TRAIN_LABELS, lambda c: c[:2] + b"\7" + c[3:]), True, "damaged.*unknown compression method", FETCH
-    ),
-    "garbage behind the gzip stream": Malformed(_edit(TEST_IMAGES, lambda c: c + b"garbage"), True, "damaged", FETCH),
-    "zeros behind the gzip stream": Malformed(_edit(TEST_IMAGES, lambda c: c + bytes(512)), True, "damaged", FETCH),
-    "second gzip member cut": Malformed(
-        _edit(TEST_LABELS, lambda c: c + gzip.compress(b"")[:-3]), True, "truncated.*ends early", FETCH
-    ),
+    "gzip length damaged": Malformed(_edit(TRAIN_LABELS, lambda c: c[:-1] + b"\1"), "incorrect length check"),
+    "gzip of an unknown method": Malformed(_edit(TRAIN_LABELS, lambda c: c[:2] + b"\7" + c[3:]), "unknown compression"),
+    "garbage behind the gzip stream": Malformed(_edit(TEST_IMAGES, lambda c: c + b"garbage"), "damaged"),
+    "zeros behind the gzip stream": Malformed(_edit(TEST_IMAGES, lambda c: c + bytes(512)), "damaged"),
+    "second gzip member cut": Malformed(_edit(TEST_LABELS, lambda c: c + gzip.compress(b"")[:-3]), "truncated"),
     "second gzip member with more images": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: c + gzip.compress(bytes(784))), True, "more bytes than the 40 items", FETCH
+        _edit(TRAIN_IMAGES, lambda c: c + gzip.compress(bytes(784))), "more bytes than the 40 items"
     ),
-    "compressed twice": Malformed(_edit(TRAIN_IMAGES, gzip.compress), True, "not an IDX file of images", FETCH),
-    "zlib stream under a gzip name": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: zlib.compress(gzip.decompress(c))), True, "not gzip data", FETCH
-    ),
-    "bzip2 under a gzip name": Malformed(
-        _edit(TRAIN_IMAGES, bz2.compress), True, "not gzip data: it begins with b'BZh", FETCH
-    ),
-    "xz under a gzip name": Malformed(_edit(TRAIN_IMAGES, lzma.compress), True, "not gzip data.*7zXZ", FETCH),
-    "zip archive": Malformed(_edit(TEST_LABELS, _zipped), True, "not gzip data: it begins with b'PK", FETCH),
-    "NumPy's format": Malformed(
-        _edit(TRAIN_LABELS, lambda c: _saved(np.zeros(40, np.uint8))), False, "not an IDX file.*NUMPY", FETCH
-    ),
-    "pickle": Malformed(
-        _edit(TRAIN_LABELS, lambda c: pickle.dumps(list(c))), False, "not an IDX file of labels.*magic number", FETCH
-    ),
-    "table of text": Malformed(
-        _edit(TEST_LABELS, lambda c: b"label\n7\n2\n1\n"), False, "not an IDX file.*label", FETCH
-    ),
-    "pointer of Git LFS": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: b"version https://git-lfs.github.com/spec/v1\n"),
-        True,
-        "begins with b'version",
-        FETCH,
-    ),
-    "UTF-8 mark before the header": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: b"\xef\xbb\xbf" + c), False, "not an IDX file of images", FETCH
-    ),
-    "line ends converted": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: c.replace(b"\0", b"\r\n")), False, "not an IDX file of images", FETCH
-    ),
-    "header in little-endian order": Malformed(
-        _edit(TRAIN_LABELS, lambda c: c[3::-1] + c[7:3:-1] + c[8:]), False, "magic number 0x01080000", FETCH
-    ),
-    "signed bytes": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: b"\0\0\x09\x03" + c[4:]), False, "magic number 0x00000903", FETCH
-    ),
-    "images in two dimensions": Malformed(
-        _edit_content(TRAIN_IMAGES, lambda c: struct.pack(">III", 0x802, 40, 784) + c[16:]),
-        True,
-        "magic number 0x00000802",
-        FETCH,
-    ),
-    "255 dimensions": Malformed(
-        _edit_content(TRAIN_IMAGES, lambda c: b"\0\0\x08\xff" + c[4:]), True, "magic number 0x000008ff", FETCH
-    ),
-    "images without a side": Malformed(
-        _edit_content(TRAIN_IMAGES, lambda c: _announce(40, 0, 28)(c)[:16]), True, "images of 0×28", "must be 28×28"
-    ),
-    "sides that multiply to the right size": Malformed(
-        _edit_content(TRAIN_IMAGES, _announce(40, 14, 56)), True, "images of 14×56", "must be 28×28"
-    ),
-    "sizes whose product overflows 64 bits": Malformed(
-        _edit_content(TRAIN_IMAGES, _announce(*[2**31] * 3)), True, "2,147,483,648 items", "at most 1,000,000"
-    ),
-    "no labels": Malformed(
-        _edit_content(TRAIN_LABELS, lambda c: _announce(0)(c)[:8]), True, "no items", "at least one"
-    ),
-    "one label too few": Malformed(
-        _edit_content(TRAIN_LABELS, lambda c: _announce(39)(c)[:-1]),
-        True,
-        "40 images and .* 39 labels",
-        "the same data",
-    ),
-    "labels of letters": Malformed(
-        _edit_content(TRAIN_LABELS, _label(39, 26)), True, "label 39 is 26", "must lie in 0–9"
-    ),
-    "file of terabytes": Malformed(_grow(1 << 42), False, "4,398,046,511,104 bytes long", "put the IDX file"),
-    "compressed file of terabytes": Malformed(_grow(1 << 42), True, "4,398,046,511,104 bytes long", "put the IDX file"),
-    "seven hundred million zeros behind the gzip stream": Malformed(
-        _grow(700_000_000), True, "more bytes than the 40 items", FETCH
-    ),
+    "compressed twice": Malformed(_edit(TRAIN_IMAGES, gzip.compress), "0x1f8b"),
+    "gzip file of no bytes": Malformed(_edit(TRAIN_LABELS, lambda c: b""), "gzip.* b''"),
+    "plain file under a gzip name": Malformed(_edit(TRAIN_IMAGES, gzip.decompress), "gzip"),
+    "gzip file under a plain name": Malformed(_edit(TRAIN_IMAGES, gzip.compress), "0x1f8b", False),
+    "zlib under a gzip name": Malformed(_edit(TRAIN_IMAGES, lambda c: zlib.compress(gzip.decompress(c))), "gzip"),
+    "bzip2 under a gzip name": Malformed(_edit(TRAIN_IMAGES, bz2.compress), "b'BZh"),
+    "xz under a gzip name": Malformed(_edit(TRAIN_IMAGES, lzma.compress), "7zXZ"),
+    "zip archive": Malformed(_edit(TEST_LABELS, _zipped), "b'PK"),
+    "seven hundred million zeros behind the gzip stream": Malformed(_grow(700_000_000), "more bytes than the 40 items"),
     "gzip header with a name of 100 kB and nothing else": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 100_000), True, "ends early", FETCH
+        _edit(TRAIN_IMAGES, lambda c: b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 100_000), "truncated"
     ),
     "hundred thousand empty gzip members": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: gzip.compress(b"") * 100_000),
-        True,
-        "truncated: 0 bytes of a 16-byte header",
-        FETCH,
+        _edit(TRAIN_IMAGES, lambda c: gzip.compress(b"") * 100_000), "0 bytes of a 16-byte header"
     ),
-    "plain file cut": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:-1]), False, "truncated", FETCH),
-    "labels cut, then compressed": Malformed(
-        _edit_content(TEST_LABELS, lambda c: c[:-3]), True, "truncated.* 20 items, 20 bytes, and only 17", FETCH
+    # Other formats
+    "NumPy's format": Malformed(_edit(TRAIN_LABELS, lambda c: _saved(np.zeros(40, np.uint8))), "NUMPY", False),
+    "pickle": Malformed(_edit(TRAIN_LABELS, lambda c: pickle.dumps(list(c))), "magic number", False),
+    "table of text": Malformed(_edit(TEST_LABELS, lambda c: b"label\n7\n2\n1\n"), "b'label", False),
+    "pointer of Git LFS": Malformed(_edit(TRAIN_IMAGES, lambda c: b"version https://git-lfs.example\n"), "b'version"),
+    "page in place of a gzip file": Malformed(_edit(TRAIN_IMAGES, lambda c: HTML), "b'<!DOCTYPE"),
+    "page in place of a plain file": Malformed(_edit(TEST_LABELS, lambda c: HTML), "b'<!DOCTYP'", False),
+    "compressed page": Malformed(_edit_content(TEST_IMAGES, lambda c: HTML), "b'<!DOCTYP'"),
+    "plain file of no bytes": Malformed(_edit(TEST_IMAGES, lambda c: b""), "0 bytes of a 16-byte", False),
+    # The header
+    "header cut": Malformed(_edit(TEST_IMAGES, lambda c: c[:15]), "15 bytes of a 16-byte", False),
+    "header only": Malformed(_edit_content(TRAIN_IMAGES, lambda c: c[:16]), "31,360 bytes.* 0 "),
+    "UTF-8 mark before the header": Malformed(_edit(TRAIN_IMAGES, lambda c: b"\xef\xbb\xbf" + c), "0xefbbbf00", False),
+    "line ends converted": Malformed(_edit(TRAIN_IMAGES, lambda c: c.replace(b"\0", b"\r\n")), "0x0d0a0d0a", False),
+    "header in little-endian order": Malformed(
+        _edit(TRAIN_LABELS, lambda c: c[3::-1] + c[7:3:-1] + c[8:]), "0x01080000", False
     ),
     "wrong magic number": Malformed(
-        _edit_content(TRAIN_IMAGES, lambda c: b"\0\0\x0d\x03" + c[4:]),
-        True,
-        "magic number 0x00000d03 instead of 0x00000803",
-        FETCH,
+        _edit_content(TRAIN_IMAGES, lambda c: b"\0\0\x0d\x03" + c[4:]), "0x00000d03.*0x00000803"
     ),
-    "labels in place of images": Malformed(
-        _copy(TRAIN_LABELS, TRAIN_IMAGES), True, "not an IDX file of images.*0x00000801", FETCH
+    "signed bytes": Malformed(_edit(TRAIN_IMAGES, lambda c: b"\0\0\x09\x03" + c[4:]), "0x00000903", False),
+    "images in two dimensions": Malformed(
+        _edit_content(TRAIN_IMAGES, lambda c: struct.pack(">III", 0x802, 40, 784) + c[16:]), "0x00000802"
     ),
-    "images in place of labels": Malformed(
-        _copy(TEST_IMAGES, TEST_LABELS), False, "not an IDX file of labels.*0x00000803", FETCH
-    ),
-    "labels of the other split": Malformed(
-        _copy(TEST_LABELS, TRAIN_LABELS), True, "40 images and .* 20 labels", "must come from the same data set"
-    ),
-    "a label of 10": Malformed(_edit_content(TRAIN_LABELS, _label(13, 10)), True, "label 13 is 10", "must lie in 0–9"),
-    "a label of 255": Malformed(_edit_content(TEST_LABELS, _label(0, 255)), False, "label 0 is 255", "must lie in 0–9"),
+    "255 dimensions": Malformed(_edit_content(TRAIN_IMAGES, lambda c: b"\0\0\x08\xff" + c[4:]), "0x000008ff"),
+    "labels in place of images": Malformed(_copy(TRAIN_LABELS, TRAIN_IMAGES), "0x00000801"),
+    "images in place of labels": Malformed(_copy(TEST_IMAGES, TEST_LABELS), "0x00000803", False),
+    "no images": Malformed(_edit_content(TRAIN_IMAGES, _cut_header(0, 28, 28)), "no items"),
+    "no labels": Malformed(_edit_content(TRAIN_LABELS, _cut_header(0)), "no items"),
+    "images without a side": Malformed(_edit_content(TRAIN_IMAGES, _cut_header(40, 0, 28)), "0×28.*28×28"),
     "images of 32 by 32": Malformed(
-        lambda directory: write_file(directory / TRAIN_IMAGES, encode_idx(np.zeros((40, 32, 32), np.uint8))),
-        True,
-        "images of 32×32 pixels",
-        "must be 28×28",
+        _edit_content(TRAIN_IMAGES, lambda c: encode_idx(np.zeros((40, 32, 32), np.uint8))), "32×32.*28×28"
     ),
-    "page in place of a gzip file": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: HTML), True, "not gzip data: it begins with b'<!DOCTYPE", FETCH
+    "sides that multiply to the right size": Malformed(
+        _edit_content(TRAIN_IMAGES, _header(40, 14, 56)), "14×56.*28×28"
     ),
-    "page in place of a plain file": Malformed(
-        _edit(TEST_LABELS, lambda c: HTML), False, "not an IDX file of labels: it begins with b'<!DOCTYP'", FETCH
+    "sizes whose product overflows 64 bits": Malformed(
+        _edit_content(TRAIN_IMAGES, _header(*[2**31] * 3)), "2,147,483,648.*1,000,000"
     ),
-    "compressed page": Malformed(_edit_content(TEST_IMAGES, lambda c: HTML), True, "not an IDX file of images", FETCH),
-    "plain file under a gzip name": Malformed(_edit(TRAIN_IMAGES, gzip.decompress), True, "not gzip data", FETCH),
-    "gzip file under a plain name": Malformed(
-        _edit(TRAIN_IMAGES, gzip.compress), False, "not an IDX file of images", FETCH
+    "four billion items": Malformed(_edit_content(TRAIN_IMAGES, _header(2**32 - 1)), "4,294,967,295.*1,000,000"),
+    "four billion pixels per side": Malformed(
+        _edit(TEST_IMAGES, _header(20, 2**32 - 1, 2**32 - 1)), "4294967295×4294967295.*28×28", False
     ),
-    "gzip file of no bytes": Malformed(_edit(TRAIN_LABELS, lambda c: b""), True, "not gzip data", FETCH),
-    "plain file of no bytes": Malformed(_edit(TEST_IMAGES, lambda c: b""), False, "truncated: 0 bytes", FETCH),
-    "header cut": Malformed(_edit(TEST_IMAGES, lambda c: c[:15]), False, "15 bytes of a 16-byte header", FETCH),
-    "header only": Malformed(_edit_content(TRAIN_IMAGES, lambda c: c[:16]), True, "truncated", FETCH),
-    "one byte more than announced": Malformed(
-        _edit(TRAIN_IMAGES, lambda c: c + b"\0"), False, "more bytes than the 40 items", FETCH
-    ),
-    "many bytes more, compressed": Malformed(
-        _edit_content(TEST_LABELS, lambda c: c + bytes(MEGABYTE)), True, "more bytes than the 20 items", FETCH
-    ),
-    "no items": Malformed(
-        _edit_content(TRAIN_IMAGES, lambda c: _announce(0)(c)[:16]), True, "no items", "at least one"
-    ),
-    "four billion items": Malformed(
-        _edit_content(TRAIN_IMAGES, _announce(2**32 - 1)), True, "4,294,967,295 items", "at most 1,000,000"
-    ),
-    "four billion pixels a side": Malformed(
-        _edit_content(TEST_IMAGES, _announce(20, 2**32 - 1, 2**32 - 1)),
-        False,
-        "images of 4294967295×4294967295",
-        "must be 28×28",
-    ),
-    "a million items that are not there": Malformed(
-        _edit_content(TRAIN_IMAGES, _announce(1_000_000)), False, "truncated.*784,000,000", FETCH
-    ),
+    "a million items that are not there": Malformed(_edit(TRAIN_IMAGES, _header(1_000_000)), "784,000,000", False),
     "a million items that no such gzip file can hold": Malformed(
-        _edit_content(TRAIN_IMAGES, _announce(1_000_000)), True, "made to fill the memory.*784,000,000", FETCH
+        _edit_content(TRAIN_IMAGES, _header(1_000_000)), "784,000,000"
     ),
+    # The number of bytes and the labels
+    "plain file cut": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:-1]), "31,360.* 31,359", False),
+    "labels cut, then compressed": Malformed(_edit_content(TEST_LABELS, lambda c: c[:-3]), "20 bytes.* 17"),
+    "one byte more than announced": Malformed(_edit(TRAIN_IMAGES, lambda c: c + b"\0"), "more bytes.* 40", False),
+    "many bytes more, compressed": Malformed(
+        _edit_content(TEST_LABELS, lambda c: c + bytes(MEGABYTE)), "more bytes.* 20"
+    ),
+    "file of terabytes": Malformed(_grow(1 << 42), "4,398,046,511,104", False),
+    "compressed file of terabytes": Malformed(_grow(1 << 42), "4,398,046,511,104"),
+    "one label too few": Malformed(_edit_content(TRAIN_LABELS, lambda c: _header(39)(c)[:-1]), "40 images.* 39 labels"),
+    "labels of the other split": Malformed(_copy(TEST_LABELS, TRAIN_LABELS), "40 images.* 20 labels"),
+    "a label of 10": Malformed(_edit_content(TRAIN_LABELS, _label(13, 10)), "13 is 10;.*0–9"),
+    "a label of 255": Malformed(_edit(TEST_LABELS, _label(0, 255)), "0 is 255;.*0–9", False),
+    "labels of letters": Malformed(_edit_content(TRAIN_LABELS, _label(39, 26)), "39 is 26;.*0–9"),
 }
-
-
 if sys.platform != "linux":
     for name in ("unreadable medium", "socket in place of a file"):  # made by means of Linux
         del MALFORMED[name]
+CLAIMS = [name for name in MALFORMED if any(word in name for word in ("billion", "million", "more"))]
 
 
 def test_there_are_many_kinds_of_malformed_directories() -> None:
     assert len(MALFORMED) >= 80
 
 
-@pytest.mark.parametrize("case", MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_malformed_directory_is_told_in_one_error_that_says_where_what_and_what_to_do(
-    case: Malformed, tmp_path: Path, few: tuple[DigitSet, DigitSet]
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_directory_is_refused_in_one_line_that_names_the_file_the_problem_and_the_remedy(
+    name: str, tmp_path: Path, few: Few
 ) -> None:
-    directory = write_idx(tmp_path / "data", *few, compress=case.compress)
-    culprit = case.spoil(directory)
-    with pytest.raises(DatasetError, match=f"(?s){case.wrong}.*{case.remedy}") as caught:
+    spoil, named, compress = MALFORMED[name]
+    directory = write_idx(tmp_path / "data", *few, compress=compress)
+    culprit = spoil(directory)
+    with pytest.raises(DatasetError, match=named) as caught:
         datasets.validate(directory)
     message = str(caught.value)
     assert str(culprit.parent) in message
     assert culprit.name in message
-    assert "\n" not in message
+    assert message.isprintable()
+    problem, _, remedy = message.rpartition("; ")
+    assert problem
+    assert remedy
 
 
-@pytest.mark.parametrize(
-    "case",
-    [case for name, case in MALFORMED.items() if "billion" in name or "million" in name or "more" in name],
-    ids=[name for name in MALFORMED if "billion" in name or "million" in name or "more" in name],
-)
-def test_what_a_header_claims_costs_no_memory(case: Malformed, tmp_path: Path, few: tuple[DigitSet, DigitSet]) -> None:
-    directory = write_idx(tmp_path / "data", *few, compress=case.compress)
-    case.spoil(directory)
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_false_header_allocates_no_memory(name: str, tmp_path: Path, few: Few) -> None:
+    directory = write_idx(tmp_path / "data", *few, compress=MALFORMED[name].compress)
+    MALFORMED[name].spoil(directory)
     assert _peak_of_refusal(directory) < 4 * MEGABYTE
 
 
-def test_a_gzip_file_that_expands_without_end_is_not_read_to_its_end(
-    tmp_path: Path, few: tuple[DigitSet, DigitSet]
-) -> None:
-    write_idx(tmp_path, *few)
-    write_file(tmp_path / TRAIN_LABELS, encode_idx(few[0].labels) + bytes(64 * MEGABYTE))
-    assert _peak_of_refusal(tmp_path) < 4 * MEGABYTE
-
-
-def _peak_of_refusal(directory: Path, told: str | None = None) -> int:
-    """Most bytes held at a time while the directory is refused."""
+def _peak_of_refusal(directory: Path, named: str | None = None) -> int:
+    """Most memory allocated at a time while the directory is refused, in bytes."""
     tracemalloc.start()
     try:
-        with pytest.raises(DatasetError, match=told):
+        with pytest.raises(DatasetError, match=named):
             datasets.validate(directory)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
 
-def test_any_damaged_byte_is_refused_or_harmless(
-    tmp_path: Path, few: tuple[DigitSet, DigitSet], compress: bool
-) -> None:
+def test_any_damaged_byte_is_refused_or_harmless(tmp_path: Path, few: Few, compress: bool) -> None:
     generator = np.random.default_rng(0)
     write_idx(tmp_path, *few, compress=compress)
     refused = 0
     for name in (TRAIN_IMAGES, TRAIN_LABELS):
         path = datasets.find_file(tmp_path, name)
         good = path.read_bytes()
-        # The start, where a format keeps its fields, byte for byte; of the rest a sample.
-        places = [*range(min(60, len(good))), *generator.integers(0, len(good), 60)]
-        for place in places:
+        # Every byte at the start, where a format has its fields, and a sample of the rest.
+        for place in [*range(min(60, len(good))), *generator.integers(0, len(good), 60)]:
             bad = bytearray(good)
             bad[place] ^= int(generator.integers(1, 256))
             path.write_bytes(bad)
@@ -610,16 +474,15 @@ def test_any_damaged_byte_is_refused_or_harmless(
                 continue
             assert images.shape == (40, 28, 28)
             assert labels.max() < 10
-            if compress:  # the checksum guards every byte that means anything
+            if compress:  # the checksum guards every byte that has a meaning
                 np.testing.assert_array_equal(images, few[0].images)
                 np.testing.assert_array_equal(labels, few[0].labels)
         path.write_bytes(good)
     assert refused > 20
 
 
-def test_a_cut_anywhere_is_refused(tmp_path: Path, few: tuple[DigitSet, DigitSet], compress: bool) -> None:
-    write_idx(tmp_path, *few, compress=compress)
-    path = datasets.find_file(tmp_path, TEST_LABELS)
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path, few: Few, compress: bool) -> None:
+    path = datasets.find_file(write_idx(tmp_path, *few, compress=compress), TEST_LABELS)
     good = path.read_bytes()
     for length in range(len(good)):
         path.write_bytes(good[:length])
@@ -627,112 +490,100 @@ def test_a_cut_anywhere_is_refused(tmp_path: Path, few: tuple[DigitSet, DigitSet
             load_digits(tmp_path, "test")
 
 
-# Bombs
-
-
-def _bomb(header: bytes) -> bytes:
-    """Ten megabytes of gzip data that expand to the header and ten gigabytes of zeros."""
-    return gzip.compress(header) + gzip.compress(bytes(16 * MEGABYTE)) * 640
+# Decompression bombs
 
 
 @pytest.mark.parametrize(
-    ("name", "header", "wrong", "megabytes"),
+    ("name", "header", "named", "megabytes"),
     [
-        (TRAIN_IMAGES, struct.pack(">IIII", 0x803, 40, 28, 28), "more bytes than the 40 items", 2),
-        (TRAIN_IMAGES, struct.pack(">IIII", 0x803, 60_000, 28, 28), "more bytes than the 60,000 items", 64),
-        (TRAIN_IMAGES, struct.pack(">IIII", 0x803, 2**32 - 1, 28, 28), "at most 1,000,000", 2),
-        (TRAIN_LABELS, struct.pack(">II", 0x801, 1_000_000), "more bytes than the 1,000,000 items", 2),
-        (TEST_IMAGES, b"", "not an IDX file of images", 2),
+        (TRAIN_IMAGES, struct.pack(">IIII", 0x803, 40, 28, 28), "40 items", 2),
+        (TRAIN_IMAGES, struct.pack(">IIII", 0x803, 60_000, 28, 28), "60,000 items", 64),
+        (TRAIN_IMAGES, struct.pack(">IIII", 0x803, 2**32 - 1, 28, 28), "4,294,967,295 items", 2),
+        (TRAIN_LABELS, struct.pack(">II", 0x801, 1_000_000), "1,000,000 items", 2),
+        (TEST_IMAGES, b"", "0x00000000", 2),
     ],
 )
-def test_ten_gigabytes_in_a_gzip_file_of_ten_megabytes_are_refused_at_once(
-    name: str, header: bytes, wrong: str, megabytes: int, tmp_path: Path, few: tuple[DigitSet, DigitSet]
+def test_ten_megabytes_of_gzip_that_hold_ten_gigabytes_are_refused_at_once(
+    name: str, header: bytes, named: str, megabytes: int, tmp_path: Path, few: Few
 ) -> None:
     path = write_idx(tmp_path, *few) / f"{name}.gz"
-    path.write_bytes(_bomb(header))
+    path.write_bytes(gzip.compress(header) + gzip.compress(bytes(16 * MEGABYTE)) * 640)
     assert 9 * MEGABYTE < path.stat().st_size < 12 * MEGABYTE
     before = time.process_time()
-    assert _peak_of_refusal(tmp_path, f"{path}.*{wrong}") < megabytes * MEGABYTE
+    assert _peak_of_refusal(tmp_path, f"{path}.*{named}") < megabytes * MEGABYTE
     assert time.process_time() - before < 5
 
 
-def test_a_bomb_of_just_the_size_that_its_header_announces_is_refused(
-    tmp_path: Path, few: tuple[DigitSet, DigitSet]
-) -> None:
+def test_a_bomb_of_the_size_that_its_header_announces_is_refused(tmp_path: Path, few: Few) -> None:
     path = write_idx(tmp_path, *few) / f"{TRAIN_IMAGES}.gz"
     packer = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
     content = packer.compress(struct.pack(">IIII", 0x803, 200_000, 28, 28))
     path.write_bytes(content + packer.compress(bytes(200_000 * 784)) + packer.flush())
-    assert _peak_of_refusal(tmp_path, "made to fill the memory.*200,000 items") < 2 * MEGABYTE
+    assert _peak_of_refusal(tmp_path, "200,000 items") < 2 * MEGABYTE
 
 
-def test_blank_images_are_no_bomb(tmp_path: Path, few: tuple[DigitSet, DigitSet]) -> None:
+def test_blank_images_are_no_bomb(tmp_path: Path, few: Few) -> None:
     blank = DigitSet(np.zeros((60_000, 28, 28), np.uint8), np.zeros(60_000, np.uint8))
     assert not load_digits(write_idx(tmp_path, blank, few[1]), "train").images.any()
 
 
-# What happens to a file while it is read
+# Files that change while they are read
 
 
-def test_a_pipe_that_takes_the_place_of_a_file_after_it_was_found_is_not_waited_for(
-    tmp_path: Path, few: tuple[DigitSet, DigitSet], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_idx(tmp_path, *few)
-    found = datasets.find_file
+def _change_after_find_file(monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]) -> None:
+    """Change each file as soon as its path is known."""
+    find_file = datasets.find_file
 
-    def swapping(root: Path, name: str) -> Path:
-        path = found(root, name)
-        path.unlink()
-        os.mkfifo(path)
+    def find(root: Path, name: str) -> Path:
+        path = find_file(root, name)
+        change(path)
         return path
 
-    monkeypatch.setattr(datasets, "find_file", swapping)
+    monkeypatch.setattr(datasets, "find_file", find)
+
+
+def test_a_pipe_that_replaces_a_file_is_not_waited_for(
+    tmp_path: Path, few: Few, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_idx(tmp_path, *few)
+    _change_after_find_file(monkeypatch, lambda path: (path.unlink(), os.mkfifo(path)))
     with pytest.raises(DatasetError, match=f"{TRAIN_IMAGES}.gz is not a file"):
         load_digits(tmp_path, "train")
 
 
-@pytest.mark.parametrize(("change", "wrong"), [(-1, "truncated.*only 31,359 are there"), (1, "more bytes than the 40")])
-def test_a_file_that_changes_its_length_while_it_is_read_is_refused(
-    change: int, wrong: str, tmp_path: Path, few: tuple[DigitSet, DigitSet], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_idx(tmp_path, *few, compress=False) / TRAIN_IMAGES
-    read = datasets._read_at_most
-
-    def changing(stream: datasets.Readable, limit: int) -> bytearray:
-        if limit > 16:
-            os.truncate(path, path.stat().st_size + change)
-        return read(stream, limit)
-
-    monkeypatch.setattr(datasets, "_read_at_most", changing)
-    with pytest.raises(DatasetError, match=f"{path}.*{wrong}"):
-        load_digits(tmp_path, "train")
-
-
-@pytest.mark.parametrize("read", [datasets.validate, datasets.raw_files, datasets.verify_checksums])
-def test_a_file_that_vanishes_after_it_was_found_is_named(
-    read: Callable[[Path], object], tmp_path: Path, few: tuple[DigitSet, DigitSet], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("read", READERS)
+def test_a_file_that_vanishes_is_named(
+    read: Callable[[Path], object], tmp_path: Path, few: Few, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_idx(tmp_path, *few)
-    found = datasets.find_file
-
-    def removing(root: Path, name: str) -> Path:
-        path = found(root, name)
-        path.unlink()
-        return path
-
-    monkeypatch.setattr(datasets, "find_file", removing)
-    with pytest.raises(DatasetError, match=f"{tmp_path}.*can't be read: No such file"):
+    _change_after_find_file(monkeypatch, Path.unlink)
+    with pytest.raises(DatasetError, match=f"{tmp_path}.*No such file"):
         read(tmp_path)
 
 
-def test_images_that_do_not_fit_in_memory_are_told_as_such(
-    tmp_path: Path, few: tuple[DigitSet, DigitSet], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("change", "named"), [(-100, "truncated"), (100, "more bytes than the 40 items")])
+def test_a_file_whose_length_changes_is_refused(
+    change: int, named: str, tmp_path: Path, few: Few, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def exhausted(stream: datasets.Readable, limit: int) -> bytearray:
+    path = write_idx(tmp_path, *few, compress=False) / TRAIN_IMAGES
+    require_length, size = datasets._require_length, path.stat().st_size
+
+    def checked_and_changed(*arguments: object) -> None:
+        require_length(*arguments)  # type: ignore[arg-type]
+        os.truncate(path, size + change)
+
+    monkeypatch.setattr(datasets, "CHUNK_BYTES", 32)
+    monkeypatch.setattr(datasets, "_require_length", checked_and_changed)
+    with pytest.raises(DatasetError, match=f"{path}.*{named}"):
+        load_digits(tmp_path, "train")
+
+
+def test_images_that_do_not_fit_in_memory_are_named(tmp_path: Path, few: Few, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(datasets, "_read_at_most", exhausted)
-    with pytest.raises(DatasetError, match=f"{TRAIN_IMAGES}.gz does not fit in memory; free some"):
+    monkeypatch.setattr(datasets, "_extend", fail)
+    with pytest.raises(datasets.UnreadableError, match=f"{TRAIN_IMAGES}.gz.* memory"):
         load_digits(write_idx(tmp_path, *few), "train")
 
 
@@ -740,45 +591,37 @@ def test_images_that_do_not_fit_in_memory_are_told_as_such(
 
 
 @pytest.mark.parametrize("name", ["with blanks", "数字 ✏️", "-rf", "a\nb", "%s{}", os.fsdecode(b"\xff\xfe"), "n" * 255])
-def test_a_directory_may_have_any_name(name: str, tmp_path: Path, few: tuple[DigitSet, DigitSet]) -> None:
+def test_a_directory_may_have_any_name(name: str, tmp_path: Path, few: Few) -> None:
     directory = write_idx(tmp_path / name, *few)
     np.testing.assert_array_equal(load_digits(directory, "test").labels, few[1].labels)
     (directory / f"{TEST_LABELS}.gz").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"labels-idx1-ubyte\.gz is not gzip data") as caught:
+    with pytest.raises(DatasetError, match=f"{TEST_LABELS}.gz") as caught:
         load_digits(directory, "test")
-    message = str(caught.value)
-    assert message.isprintable()
-    assert message.encode()  # a message that can't be encoded could not be stored in a log
+    assert str(caught.value).isprintable()
+    assert str(caught.value).encode()  # a message that can't be encoded can't be stored in a log
 
 
 @pytest.mark.parametrize(
-    ("root", "told"),
+    ("root", "named"),
     [
-        ("", "holds neither train-images-idx3-ubyte nor"),
-        ("nowhere", "data directory nowhere does not exist"),
-        ("~/nowhere", "data directory ~/nowhere does not exist"),
-        ("a\0b", r"a\\x00b can't be read: .*null.*; check its name"),
-        ("\ud800", r"\\ud800 can't be read: .*; check its name"),
-        ("n" * 256, "can't be read: File name too long; move it to a shorter path"),
-        ("d/" * 3_000, "can't be read: File name too long; move it to a shorter path"),
-        ("http://yann.lecun.com/exdb/mnist", "does not exist; point MNIST_PIPELINE_DATA at a directory"),
-        ("/dev/null", "/dev/null is not a directory"),
+        ("", TRAIN_IMAGES),
+        ("nowhere", "nowhere"),
+        ("~/nowhere", "~/nowhere"),
+        ("a\0b", r"a\\x00b"),
+        ("\ud800", r"\\ud800"),
+        ("n" * 256, "nnn.*too long"),
+        ("d/" * 3_000, "d/d/.*too long"),
+        ("http://yann.lecun.com/exdb/mnist", "MNIST_PIPELINE_DATA"),
+        ("/dev/null", "/dev/null"),
     ],
 )
-def test_a_name_that_leads_to_no_data_is_told(
-    root: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_directory_without_data_is_named(
+    root: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for read in (datasets.validate, datasets.raw_files, datasets.verify_checksums):
-        with pytest.raises(DatasetError, match=told):
+    for read in READERS:
+        with pytest.raises(DatasetError, match=named):
             read(root)
-
-
-def test_where_both_are_there_the_compressed_file_is_read(tmp_path: Path, few: tuple[DigitSet, DigitSet]) -> None:
-    write_idx(tmp_path, *few)
-    write_file(tmp_path / TEST_LABELS, encode_idx(few[1].labels[::-1]), compress=False)
-    np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, few[1].labels)
-    assert [file.name for file in datasets.raw_files(tmp_path)] == [f"{name}.gz" for name in FILE_NAMES]
 
 
 def test_an_unknown_split_is_named_with_the_known_ones(data_directory: Path) -> None:
@@ -786,12 +629,12 @@ def test_an_unknown_split_is_named_with_the_known_ones(data_directory: Path) -> 
         load_digits(data_directory, "valid")  # type: ignore[arg-type]
 
 
-# No permission to read
+# Permissions
 
 
 @pytest.fixture
 def public_directory() -> Iterator[Path]:
-    """A directory that other users can reach, which pytest's own is not."""
+    """A directory that other users can reach, unlike pytest's own."""
     directory = Path(tempfile.mkdtemp(dir="/tmp"))
     directory.chmod(0o755)
     yield directory
@@ -803,7 +646,7 @@ def public_directory() -> Iterator[Path]:
 
 @contextmanager
 def _as_ordinary_user() -> Iterator[None]:
-    """Root may read everything; so the superuser steps down."""
+    """Give up the rights of root, which may read everything."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)
@@ -814,41 +657,19 @@ def _as_ordinary_user() -> Iterator[None]:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions of POSIX")
-@pytest.mark.parametrize("read", [datasets.validate, datasets.raw_files, datasets.verify_checksums])
-def test_a_file_that_may_not_be_read_is_named(
-    read: Callable[[Path], object], public_directory: Path, few: tuple[DigitSet, DigitSet]
-) -> None:
-    path = write_idx(public_directory, *few) / f"{TRAIN_IMAGES}.gz"
-    path.chmod(0)
-    with (
-        _as_ordinary_user(),
-        pytest.raises(DatasetError, match=f"{path} can't be read: Permission denied; check its permissions"),
-    ):
-        read(public_directory)
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions of POSIX")
-@pytest.mark.parametrize("closed", ["the data directory", "its parent"])
-def test_a_directory_that_may_not_be_entered_is_named(
-    closed: str, public_directory: Path, few: tuple[DigitSet, DigitSet]
+@pytest.mark.parametrize("closed", ["file", "directory", "parent"])
+@pytest.mark.parametrize("read", READERS)
+def test_what_may_not_be_read_is_named(
+    read: Callable[[Path], object], closed: str, public_directory: Path, few: Few
 ) -> None:
     directory = write_idx(public_directory / "data", *few)
-    (directory if closed == "the data directory" else public_directory).chmod(0)
-    with (
-        _as_ordinary_user(),
-        pytest.raises(DatasetError, match=f"{directory}.*can't be read: Permission denied"),
-    ):
-        load_digits(directory, "train")
+    path = {"file": directory / f"{TRAIN_IMAGES}.gz", "directory": directory, "parent": public_directory}[closed]
+    path.chmod(0)
+    with _as_ordinary_user(), pytest.raises(datasets.UnreadableError, match=f"{directory}.* permissions"):
+        read(directory)
 
 
 # The canonical files
-
-
-@pytest.fixture
-def canonical_copy(data_directory: Path, tmp_path: Path) -> Path:
-    for name in FILE_NAMES:
-        shutil.copyfile(data_directory / f"{name}.gz", tmp_path / f"{name}.gz")
-    return tmp_path
 
 
 def test_the_embedded_files_pass_their_checksums(data_directory: Path) -> None:
@@ -862,7 +683,7 @@ def test_one_changed_byte_in_a_canonical_file_is_refused(name: str, canonical_co
     content[4] ^= 1  # the time stamp of the gzip header: the digits are the same, the file is not
     path.write_bytes(content)
     load_digits(canonical_copy, "train" if "train" in name else "test")
-    with pytest.raises(DatasetError, match=f"{path} is not the MNIST file of that name.*restore it"):
+    with pytest.raises(DatasetError, match=f"{path}.*git checkout"):
         datasets.verify_checksums(canonical_copy)
     with pytest.raises(DatasetError, match=str(path)):
         load_digits(canonical_copy, "test", canonical=True)
@@ -870,19 +691,19 @@ def test_one_changed_byte_in_a_canonical_file_is_refused(name: str, canonical_co
 
 def test_a_missing_canonical_file_is_reported_and_not_downloaded(canonical_copy: Path, no_network: None) -> None:
     (canonical_copy / f"{TEST_LABELS}.gz").unlink()
-    with pytest.raises(DatasetError, match=f"{canonical_copy} holds neither {TEST_LABELS}"):
+    with pytest.raises(DatasetError, match=f"{canonical_copy}.*{TEST_LABELS}"):
         load_digits(canonical_copy, "test", canonical=True)
 
 
 def test_a_canonical_file_that_changes_while_it_is_read_is_refused(
-    canonical_copy: Path, few: tuple[DigitSet, DigitSet], monkeypatch: pytest.MonkeyPatch
+    canonical_copy: Path, few: Few, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = datasets._read_idx
+    read_idx = datasets._read_idx
 
     def changing(path: Path, magic: int) -> np.ndarray:
         write_idx(canonical_copy, *few)
-        return read(path, magic)
+        return read_idx(path, magic)
 
     monkeypatch.setattr(datasets, "_read_idx", changing)
-    with pytest.raises(DatasetError, match="is not the MNIST file"):
+    with pytest.raises(DatasetError, match="MNIST"):
         load_digits(canonical_copy, "test", canonical=True)
