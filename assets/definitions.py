@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import dagster as dg
 
 import assets as package
-from assets import across, automation, digits
+from assets import automation, digits
+from assets.evaluation import data_set_comparison_of
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors.step_executor import step_executor
 from mnist_pipeline.runtime.graph import assembly, data_sets
@@ -16,19 +17,27 @@ from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, StoredResults
 from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
 from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
+
+# Only MNIST answers users, whose pictures are of digits, and only MNIST is expanded.
+MNIST_ONLY = dg.AssetSelection.assets("recognizer", "inbox_predictions") | dg.AssetSelection.groups(EXPANDED)
+REPORT = dg.AssetKey("evaluation_report")
 
 
 def finish(definitions: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets with what all of them have: code versions, automation, links to source."""
+    """The same assets with their code versions, their automation, and links to their source files."""
     return assembly.link_to_source(automation.automated(with_code_versions(list(definitions))))
 
 
 plain, *others = data_sets.configured(settings.of_definitions())
 assets = finish(assembly.load_package(package))
 if others:
-    (comparison,) = finish([across.data_set_comparison_of([plain, *others])])
-    copies = [copy for each in others for copy in data_sets.beside(across.of_each_data_set(assets), each)]
-    assets = [*across.with_comparison(assets, comparison), comparison, *copies]
+    (comparison,) = finish([data_set_comparison_of([plain, *others])])
+    left_out = MNIST_ONLY.resolve(assets)
+    copied = [asset for asset in assets if asset.key not in left_out]
+    copies = [copy for each in others for copy in data_sets.beside(copied, each)]
+    with_report = [data_sets.following(each, [comparison.key]) if each.key == REPORT else each for each in assets]
+    assets = [*with_report, comparison, *copies]
 
 defs = dg.Definitions(
     assets=[digits.data_directory, *(digits.data_directory_of(each) for each in others), *assets],

@@ -1,5 +1,6 @@
-"""How good the models are, which is better, and the report of it all."""
+"""How accurate each model is, which model is best, and how the models do on other data sets."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,34 +9,56 @@ import pandas as pd
 
 from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
-from mnist_pipeline.evaluation import Comparison, Evaluation
-from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly
-from mnist_pipeline.runtime.graph.resources import DataSetResource
+from mnist_pipeline.evaluation import Evaluation
+from mnist_pipeline.models import MODELS, Model
+from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly
+from mnist_pipeline.runtime.graph.data_sets import Located
+from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 GROUP = "evaluation"
+ACROSS = "data_set_comparison"
 EVALUATED = {
-    "counts_add_up": "Each test image is in one cell of the confusion matrix; a difference means lost or doubled ones.",
-    "accuracy_above_floor": "A model below its floor is broken or mistrained, and is not promoted.",
+    "counts_add_up": "Every test image is in exactly one cell of the confusion matrix. Number of images counted.",
+    "accuracy_above_floor": "A model below its floor is broken or badly trained, and is not promoted. Accuracy.",
 }
 CHECKS = {
-    "model_comparison": {"no_model_below_floor": "One look at all models: how many are below their floors."},
+    "model_comparison": {"no_model_below_floor": "Every model must be above its floor. Number of models below."},
+    ACROSS: {"within_interval": "An accuracy lies within its own interval. Number of rows where it does not."},
 }
-ACROSS = "data_set_comparison"
 
 
-def _evaluation_asset(model: str) -> dg.AssetsDefinition:
-    title = MODELS[model].title
+def inputs(*attributes: str) -> dict[str, dg.AssetIn]:
+    """The inputs of an asset over all models: for each model, the assets that these attributes of its entry name."""
+    return {getattr(model, name): dg.AssetIn() for model in MODELS.values() for name in attributes}
+
+
+def above_floor(model: str, found: Evaluation, data_set: DataSetResource) -> Measured:
+    """Compare a model's accuracy with its floor."""
+    frequent = max(sum(row) for row in found.confusion_matrix) / found.total
+    return held_to_floor(found.accuracy, found.interval[0], MODELS[model].mnist_floor, frequent, data_set)
+
+
+def held_to_floor(accuracy: float, low: float, known: float, frequent: float, data_set: DataSetResource) -> Measured:
+    """Compare an accuracy with a floor.
+
+    On MNIST, the floor is `known`. On any other data set, the lower end `low` of the accuracy's interval must exceed
+    `frequent`, the accuracy of always answering the most frequent class.
+    """
+    return at_least(accuracy, known) if data_set.canonical else at_least(low, frequent)
+
+
+def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
+    name, title = model.name, model.title
 
     @dg.asset(
-        name=f"{model}_evaluation",
+        name=model.evaluation_asset,
         group_name=GROUP,
         kinds={"scipy"},
-        description=f"{title} on the whole test set: accuracy = correct ÷ total with Wilson's 95% interval, "
-        "precision, recall and F1 of each class, confusion matrix.",
-        ins={"predictions": dg.AssetIn(f"{model}_predictions")},
-        check_specs=checks(f"{model}_evaluation", EVALUATED),
+        description=f"{title} on the whole test set: accuracy (correct ÷ total) with Wilson's 95% interval; "
+        "precision, recall and F1 of each class; confusion matrix.",
+        ins={"predictions": dg.AssetIn(model.predictions_asset)},
+        check_specs=checks(model.evaluation_asset, EVALUATED),
     )
     def evaluated(predictions: Any, test_digits: DigitSet, data_set: DataSetResource):
         from mnist_pipeline.report import figures
@@ -45,6 +68,7 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
             probabilities = getattr(predictions, "probabilities", None)
             found = evaluation.evaluate(test_digits.labels, predictions.labels, NUM_CLASSES, probabilities)
         counts = np.array(found.confusion_matrix)
+        by_class = {"class": names, "precision": found.precision, "recall": found.recall, "f1": found.f1}
         return result(
             found,
             f"{found.accuracy:.2%}, {found.errors} errors",
@@ -55,54 +79,21 @@ def _evaluation_asset(model: str) -> dg.AssetsDefinition:
                 "interval_low": found.interval[0],
                 "interval_high": found.interval[1],
             },
-            tables={
-                "classes": pd.DataFrame(
-                    {
-                        "class": names,
-                        "precision": found.precision,
-                        "recall": found.recall,
-                        "f1": found.f1,
-                    }
-                )
-            },
+            tables={"classes": pd.DataFrame(by_class)},
             figures={
                 "confusion": figures.confusion_matrix(counts, f"{title}: confusion", names),
                 **({"reliability": figures.reliability(found.calibration, title)} if found.calibration else {}),
             },
             checks={
                 "counts_add_up": exactly(counts.sum(), len(test_digits.labels)),
-                "accuracy_above_floor": above_floor(model, found, data_set),
+                "accuracy_above_floor": above_floor(name, found, data_set),
             },
         )
 
     return evaluated
 
 
-def above_floor(model: str, found: Evaluation, data_set: DataSetResource) -> Measured:
-    """Hold a model to its floor."""
-    frequent = max(sum(row) for row in found.confusion_matrix) / found.total
-    return held_to_floor(found.accuracy, found.interval[0], MODELS[model].mnist_floor, frequent, data_set)
-
-
-def held_to_floor(accuracy: float, low: float, known: float, frequent: float, data_set: DataSetResource) -> Measured:
-    """Hold an accuracy to a floor: a known one on MNIST, elsewhere the share of the most frequent class.
-
-    Parameters
-    ----------
-    accuracy, low : float
-        The accuracy, and the lower end of its interval.
-    known, frequent : float
-        Both floors; above the second lies what is surely better than naming the most frequent class.
-    """
-    return at_least(accuracy, known) if data_set.canonical else at_least(low, frequent)
-
-
-evaluation_assets = [_evaluation_asset(model) for model in MODELS]
-
-
-def inputs(*attributes: str) -> dict[str, dg.AssetIn]:
-    """Inputs of an asset over all models: of each model the assets that these attributes of its entry name."""
-    return {getattr(model, name): dg.AssetIn() for model in MODELS.values() for name in attributes}
+evaluation_assets = [_evaluation_asset(model) for model in MODELS.values()]
 
 
 @dg.asset(
@@ -112,7 +103,7 @@ def inputs(*attributes: str) -> dict[str, dg.AssetIn]:
     check_specs=checks("model_comparison", CHECKS["model_comparison"]),
 )
 def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_models: Any):
-    """The models side by side, the exact McNemar test for each pair, and the test digits that all miss."""
+    """The models side by side, the exact McNemar test for each pair, and the test digits that all models miss."""
     from mnist_pipeline.report import figures
 
     evaluations = {name: of_models[model.evaluation_asset] for name, model in MODELS.items()}
@@ -120,30 +111,65 @@ def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_mode
     with stopwatch() as watch:
         comparison = evaluation.compare(test_digits.labels, labels, evaluations)
     best = next(iter(comparison.models))
-    below = sum(not above_floor(model, found, data_set).passed for model, found in evaluations.items())
-    titled = {MODELS[model].title: found for model, found in evaluations.items()}
+    below = sum(not above_floor(name, found, data_set).passed for name, found in evaluations.items())
+    scores = [(name, each.accuracy, *each.interval, each.errors) for name, each in comparison.models.items()]
     return result(
         comparison,
         f"best is {best}; {len(comparison.missed_by_all)} digits missed by all",
         seconds=watch.seconds,
         numbers={"best": best, "missed_by_all": len(comparison.missed_by_all)},
-        tables={"models": _model_table(comparison), "pairs": pd.DataFrame(comparison.pairs)},
-        figures={"accuracies": figures.accuracies(titled)},
+        tables={
+            "models": pd.DataFrame(scores, columns=["model", "accuracy", "interval_low", "interval_high", "errors"]),
+            "pairs": pd.DataFrame(comparison.pairs),
+        },
+        figures={"accuracies": figures.accuracies({MODELS[name].title: each for name, each in evaluations.items()})},
         checks={"no_model_below_floor": exactly(below, 0)},
     )
 
 
-def _model_table(comparison: Comparison) -> pd.DataFrame:
-    """One row a model: accuracy, interval, errors."""
-    return pd.DataFrame(
-        [
-            {
-                "model": model,
-                "accuracy": score.accuracy,
-                "interval_low": score.interval[0],
-                "interval_high": score.interval[1],
-                "errors": score.errors,
-            }
-            for model, score in comparison.models.items()
-        ]
+def data_set_comparison_of(located: Sequence[Located]) -> dg.AssetsDefinition:
+    """The asset that compares these data sets.
+
+    It depends on all their evaluations, and reads the recorded ones itself: Dagster would fail to load an evaluation
+    that is not materialized yet.
+    """
+
+    @dg.asset(
+        name=ACROSS,
+        group_name=GROUP,
+        kinds={"pandas"},
+        deps=[each.key(model.evaluation_asset) for each in located for model in MODELS.values()],
+        check_specs=checks(ACROSS, CHECKS[ACROSS]),
     )
+    def data_set_comparison(context: dg.AssetExecutionContext, stored_results: StoredResults):
+        """Accuracy of each model with its 95% Wilson interval on each data set of which all models are evaluated."""
+        with stopwatch() as watch:
+            table = compare_data_sets(context.instance, stored_results, located)
+        outside = ~table["accuracy"].between(table["interval_low"], table["interval_high"])
+        titles = table["title"].unique()
+        return result(
+            table,
+            f"{len(titles)} of {len(located)} data sets: {', '.join(titles) or 'none is evaluated yet'}",
+            seconds=watch.seconds,
+            tables={"models": table},
+            checks={"within_interval": at_most(outside.sum(), 0)},
+        )
+
+    return data_set_comparison
+
+
+def compare_data_sets(
+    instance: dg.DagsterInstance, stored_results: StoredResults, located: Sequence[Located]
+) -> pd.DataFrame:
+    """A row per data set and model, the best model first, without data sets of which an evaluation is missing."""
+    rows = []
+    for each in located:
+        keys = {name: each.key(model.evaluation_asset) for name, model in MODELS.items()}
+        found = {name: stored_results.recorded(instance, key) for name, key in keys.items()}
+        known = {name: recorded for name, recorded in found.items() if recorded is not None}
+        if len(known) == len(MODELS):
+            for name, score in sorted(known.items(), key=lambda item: item[1].errors):
+                figures = (score.accuracy, *score.interval, score.errors, score.total)
+                rows.append((each.known.name, each.known.title, name, *figures))
+    columns = ["data_set", "title", "model", "accuracy", "interval_low", "interval_high", "errors", "total"]
+    return pd.DataFrame(rows, columns=columns)

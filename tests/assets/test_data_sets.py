@@ -19,7 +19,7 @@ from support.graph_fixtures import environment
 from support.idx import write_idx
 from support.resources import DATA_SET, STORED_RESULTS
 
-from assets import across
+from assets.evaluation import compare_data_sets
 from mnist_pipeline import evaluation
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.catalogue import FASHION_MNIST, KMNIST, MNIST, DataSet
@@ -367,7 +367,7 @@ def test_each_data_set_that_is_evaluated_has_a_row_a_model_the_best_first(count:
     with dg.DagsterInstance.ephemeral() as instance:
         for each in located:
             _evaluated(instance, storage, each)
-        table = across.compare(instance, STORED_RESULTS, located)
+        table = compare_data_sets(instance, STORED_RESULTS, located)
     assert list(table["data_set"].unique()) == [each.known.name for each in located]
     assert list(table["model"]) == list(MODELS) * count
     assert list(table["errors"]) == [3, 6, 9, 12] * count
@@ -381,10 +381,10 @@ def test_each_data_set_that_is_evaluated_has_a_row_a_model_the_best_first(count:
 def test_a_data_set_that_is_not_materialized_or_only_in_part_is_left_out(storage: Path) -> None:
     located = _located(3)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert across.compare(instance, STORED_RESULTS, located).empty
+        assert compare_data_sets(instance, STORED_RESULTS, located).empty
         _evaluated(instance, storage, located[0])
         _evaluated(instance, storage, located[1], ("knn", "cnn"))
-        assert set(across.compare(instance, STORED_RESULTS, located)["data_set"]) == {"mnist"}
+        assert set(compare_data_sets(instance, STORED_RESULTS, located)["data_set"]) == {"mnist"}
 
 
 def test_what_a_killed_run_stored_and_nobody_recorded_is_not_compared(storage: Path) -> None:
@@ -394,7 +394,7 @@ def test_what_a_killed_run_stored_and_nobody_recorded_is_not_compared(storage: P
         other = evaluation.evaluate(np.arange(10), np.arange(10), 10)
         Storage(str(storage)).write("cnn_evaluation", other)
         with pytest.raises(RuntimeError, match=r"cnn_evaluation .*mnist-pipeline run --changed"):
-            across.compare(instance, STORED_RESULTS, [plain])
+            compare_data_sets(instance, STORED_RESULTS, [plain])
 
 
 def test_a_data_set_that_is_added_and_not_materialized_yet_changes_nothing_but_what_compares(
