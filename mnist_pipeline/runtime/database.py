@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import importlib.util
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,6 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
-
 
 VARIABLE = "MNIST_PIPELINE_DATABASE"
 CONNECT_SECONDS = 5
@@ -36,13 +34,7 @@ class DatabaseError(ValueError):
 
 
 def require(configured: Settings) -> None:
-    """Refuse, within seconds, a database that cannot store the Dagster instance.
-
-    Raises
-    ------
-    DatabaseError
-        If the extra is not installed, or the server does not answer, refuses the connection or is too old.
-    """
+    """Raise DatabaseError, within seconds, if the database cannot store the Dagster instance."""
     if not configured.database:
         return
     if importlib.util.find_spec("dagster_postgres") is None:
@@ -51,7 +43,7 @@ def require(configured: Settings) -> None:
         )
     with connected(configured) as connection, connection.cursor() as cursor:
         if connection.server_version < MIN_VERSION * 10_000:
-            version = f"{connection.server_version // 10_000}"
+            version = connection.server_version // 10_000
             raise DatabaseError(f"{VARIABLE}: the server is PostgreSQL {version}; it must be {MIN_VERSION} or newer")
         cursor.execute("SELECT has_schema_privilege(current_schema(), 'CREATE') AND NOT pg_is_in_recovery()")
         if cursor.fetchone() != (True,):
@@ -77,13 +69,7 @@ def make_tables(configured: Settings) -> None:
 
 @contextlib.contextmanager
 def connected(configured: Settings) -> Iterator[Any]:
-    """Open a connection to the database.
-
-    Raises
-    ------
-    DatabaseError
-        If the connection fails.
-    """
+    """Open a connection to the database; raises DatabaseError if that fails."""
     psycopg2: Any = importlib.import_module("psycopg2")
     try:
         connection = psycopg2.connect(
@@ -126,7 +112,7 @@ def contradiction(configured: Settings, text: str) -> str | None:
     if configured.database and kept != IN_THE_ENVIRONMENT:
         where = "SQLite files" if kept is None else "a place of its own"
         wanted = f"storage: {{postgres: {{postgres_url: {{env: {VARIABLE}}}}}}}"
-        return f"it keeps the instance in {where}, but {VARIABLE} is set; have it say {wanted!r}, or unset {VARIABLE}"
+        return f"it keeps the instance in {where}, but {VARIABLE} is set; write {wanted!r} in it, or unset {VARIABLE}"
     if not configured.database and kept == IN_THE_ENVIRONMENT:
         return f"it keeps the instance in the database of {VARIABLE}, which is not set; set it, or delete the file"
     return None

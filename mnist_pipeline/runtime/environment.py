@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasGenerator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mnist_pipeline.runtime import passwords, project
@@ -180,81 +188,55 @@ def _user_cache() -> Path:
 
 
 LocalDirectory = Annotated[Path, BeforeValidator(_directory), AfterValidator(Path.absolute)]
+INDIVIDUAL = {"dagster_home": "DAGSTER_HOME", "cache_bytes": "MNIST_PIPELINE_CACHE_GB"}
+
+
+def _variable(field: str) -> str:
+    return INDIVIDUAL.get(field) or f"MNIST_PIPELINE_{field.upper()}"
 
 
 class Settings(BaseSettings):
-    """Where the pipeline reads and writes, and how it executes; each field is read from its environment variable.
+    """Where the pipeline reads and writes, and how it executes.
 
-    Attributes
-    ----------
-    data : Path
-        Directory of the four IDX files; the embedded MNIST by default.
-    storage : str
-        Directory of the results, or `s3://BUCKET/PREFIX`; `storage` in the project by default.
-    executor : str
-        Where work runs: "in_process", "multiprocess", "ray", "dask", or `package.module:name` of another
-        `dagster.ExecutorDefinition`.
-    cluster : str or None
-        Address of a running Ray or Dask cluster; a local one is started by default.
-    threads : int
-        Threads that each process computes with; the number of cores by default.
-    database : str or None
-        PostgreSQL database of the Dagster instance, `postgresql://…`; SQLite by default.
-    data_sets : tuple of DataSetPlace
-        Data sets besides MNIST, as `NAME`, `NAME=DIRECTORY`, …; none by default.
-    dagster_home : Path
-        Directory of the Dagster instance; by default in the storage, or in the project's `storage/s3` for a bucket.
-    inbox : Path
-        Directory for pictures; `inbox` beside the directory of the Dagster instance by default.
-    cache : Path
-        Directory of local copies of files from a bucket; `mnist-pipeline` in the user's cache by default.
-    cache_bytes : int
-        Total size of these copies; the variable is in GB of 10⁹ bytes, 10 by default.
-    password_hash : str or None
-        The output of `mnist-pipeline hash-password`; without it, the UI asks for no password.
-    folds : int
-        How many times as large as the training set the expanded set is.
+    Each field is read from the variable `MNIST_PIPELINE_FIELD`, except the two in `INDIVIDUAL`.
     """
 
     model_config = SettingsConfigDict(
-        frozen=True, case_sensitive=True, env_ignore_empty=True, hide_input_in_errors=True, validate_default=False
+        frozen=True,
+        case_sensitive=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+        alias_generator=AliasGenerator(validation_alias=_variable),
     )
 
+    # Directory of the four IDX files; the embedded MNIST by default.
     data: Annotated[Path, BeforeValidator(_directory), AfterValidator(_resolved)] = Field(
-        default_factory=lambda: project.EMBEDDED_DATA, validation_alias="MNIST_PIPELINE_DATA"
+        default_factory=lambda: project.EMBEDDED_DATA
     )
-    storage: Annotated[str, BeforeValidator(_storage)] = Field(
-        default=str(PROJECT / "storage"), validation_alias="MNIST_PIPELINE_STORAGE"
-    )
-    executor: Annotated[str, BeforeValidator(_executor)] = Field(
-        default="in_process", validation_alias="MNIST_PIPELINE_EXECUTOR"
-    )
-    cluster: str | None = Field(default=None, validation_alias="MNIST_PIPELINE_CLUSTER")
-    threads: Annotated[int, BeforeValidator(_whole_number(1, MAX_THREADS))] = Field(
-        default_factory=num_cores, validation_alias="MNIST_PIPELINE_THREADS"
-    )
-    database: Annotated[str | None, BeforeValidator(_database)] = Field(
-        default=None, validation_alias="MNIST_PIPELINE_DATABASE", repr=False
-    )
-    data_sets: Annotated[tuple[DataSetPlace, ...], NoDecode, BeforeValidator(_data_sets)] = Field(
-        default=(), validation_alias="MNIST_PIPELINE_DATA_SETS"
-    )
-    dagster_home: LocalDirectory = Field(
-        default_factory=lambda fields: _instance_directory(fields) / "dagster", validation_alias="DAGSTER_HOME"
-    )
-    cache: LocalDirectory = Field(default_factory=_user_cache, validation_alias="MNIST_PIPELINE_CACHE")
-    cache_bytes: Annotated[int, BeforeValidator(_gigabytes)] = Field(
-        default=10_000_000_000, validation_alias="MNIST_PIPELINE_CACHE_GB"
-    )
-    password_hash: Annotated[str | None, BeforeValidator(_password_hash)] = Field(
-        default=None, validation_alias="MNIST_PIPELINE_PASSWORD_HASH", repr=False
-    )
-    folds: Annotated[int, BeforeValidator(_whole_number(1, MAX_FOLDS))] = Field(
-        default=4, validation_alias="MNIST_PIPELINE_FOLDS"
-    )
-    inbox: LocalDirectory = Field(
-        default_factory=lambda fields: _instance_directory(fields) / "inbox", validation_alias="MNIST_PIPELINE_INBOX"
-    )
+    # Directory of the results, or `s3://BUCKET/PREFIX`.
+    storage: Annotated[str, BeforeValidator(_storage)] = str(PROJECT / "storage")
+    # Where work runs: one of `EXECUTORS`, or `package.module:name` of another `dagster.ExecutorDefinition`.
+    executor: Annotated[str, BeforeValidator(_executor)] = "in_process"
+    # Address of a running Ray or Dask cluster; by default a local one is started.
+    cluster: str | None = None
+    # Number of threads that each process computes with.
+    threads: Annotated[int, BeforeValidator(_whole_number(1, MAX_THREADS))] = Field(default_factory=num_cores)
+    # PostgreSQL database of the Dagster instance, `postgresql://…`; SQLite by default.
+    database: Annotated[str | None, BeforeValidator(_database)] = Field(default=None, repr=False)
+    # Data sets besides MNIST, as `NAME`, `NAME=DIRECTORY`, ….
+    data_sets: Annotated[tuple[DataSetPlace, ...], NoDecode, BeforeValidator(_data_sets)] = ()
+    # Directory of the Dagster instance; by default in the storage, or in the project's `storage/s3` for a bucket.
+    dagster_home: LocalDirectory = Field(default_factory=lambda fields: _instance_directory(fields) / "dagster")
+    # Directory of local copies of files from a bucket, and their total size; the variable is in GB.
+    cache: LocalDirectory = Field(default_factory=_user_cache)
+    cache_bytes: Annotated[int, BeforeValidator(_gigabytes)] = 10_000_000_000
+    # The output of `mnist-pipeline hash-password`; without it, the UI asks for no password.
+    password_hash: Annotated[str | None, BeforeValidator(_password_hash)] = Field(default=None, repr=False)
+    # How many times as large as the training set the expanded set is.
+    folds: Annotated[int, BeforeValidator(_whole_number(1, MAX_FOLDS))] = 4
+    # Directory for pictures, beside the directory of the Dagster instance by default.
+    inbox: LocalDirectory = Field(default_factory=lambda fields: _instance_directory(fields) / "inbox")
 
     @classmethod
     def settings_customise_sources(
@@ -301,6 +283,10 @@ class Settings(BaseSettings):
                     "name a directory of its own"
                 )
         return inbox
+
+
+# Everything in the environment that settings depend on.
+VARIABLES = (*map(_variable, Settings.model_fields), "XDG_CACHE_HOME", "HOME")
 
 
 def first_problem(error: ValidationError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING
 
 from mnist_pipeline.runtime.project import EMBEDDED_DATA, PLAIN, PROJECT, SCHEME, DataSetPlace, SettingsError, fetched
@@ -14,14 +15,23 @@ __all__ = ["EMBEDDED_DATA", "PLAIN", "PROJECT", "SCHEME", "DataSetPlace", "Setti
 
 
 def load() -> Settings:
-    """The settings from the environment variables.
+    """The settings from the environment variables; raises SettingsError if a variable is not valid.
 
-    Raises
-    ------
-    SettingsError
-        If a variable is not valid.
+    Reading them takes a millisecond, so settings are kept for as long as the variables and the directory that relative
+    paths start from stay the same.
     """
-    from pydantic import ValidationError  # pydantic takes a tenth of a second, which `--help` does not need
+    from mnist_pipeline.runtime import environment  # imports pydantic: a tenth of a second that `--help` does not need
+
+    try:
+        directory = os.getcwd()  # noqa: PTH109  # Path.cwd is slower
+    except OSError:  # it was removed; absolute paths need none
+        directory = ""
+    return _load(directory, *map(os.environ.get, environment.VARIABLES))
+
+
+@functools.lru_cache(maxsize=8)
+def _load(*_state: str | None) -> Settings:
+    from pydantic import ValidationError
 
     from mnist_pipeline.runtime import environment
 

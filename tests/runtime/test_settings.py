@@ -221,6 +221,10 @@ def test_only_the_embedded_data_are_held_to_the_checksums_of_mnist(tmp_path: Pat
 def test_settings_follow_the_environment_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path))
     assert settings.load().data == tmp_path.resolve()
+    assert settings.load() is settings.load()  # which takes a millisecond only once
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "results")
+    monkeypatch.chdir(tmp_path)
+    assert settings.load().storage == str(tmp_path / "results")
     monkeypatch.delenv("MNIST_PIPELINE_DATA")
     assert settings.load().data == settings.EMBEDDED_DATA
 

@@ -166,7 +166,7 @@ def test_an_edited_configuration_is_never_overwritten_and_a_contradiction_is_tol
     assert file.read_text() == on_sqlite
     file.write_text(edited := on_sqlite + "# mine\n")
     done = command("verify", environ=on_postgres)
-    assert "keeps the instance in SQLite files, but MNIST_PIPELINE_DATABASE is set; have it say" in done.stderr
+    assert "keeps the instance in SQLite files, but MNIST_PIPELINE_DATABASE is set; write" in done.stderr
     assert file.read_text() == edited
     file.write_text(edited + database.STORAGE)
     assert command("verify", environ=on_postgres).returncode == 0
