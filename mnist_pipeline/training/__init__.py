@@ -4,7 +4,6 @@ The loop trains any module from pixels in [0, 1] to logits. The images are one u
 index into it.
 """
 
-from mnist_pipeline.training.arrays import load_weights, reader, stored, weights
 from mnist_pipeline.training.calibration import fit_temperature
 from mnist_pipeline.training.loop import (
     DivergenceError,
@@ -12,10 +11,11 @@ from mnist_pipeline.training.loop import (
     History,
     build,
     split,
+    stored,
     train,
     train_on_shards,
 )
-from mnist_pipeline.training.prediction import predict_probabilities
+from mnist_pipeline.training.prediction import load_weights, predict_probabilities, reader, weights
 from mnist_pipeline.training.recipes import RECIPES, Recipe, learning_rate_at, recipe_named
 
 __all__ = [

@@ -21,19 +21,10 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 def choose_precision(model: nn.Module, device: torch.device, precision: str = "auto") -> str:
-    """The arithmetic of a network's matrix products on a device.
+    """The arithmetic of a network's matrix products on a device, "float32" or "bfloat16".
 
-    Parameters
-    ----------
-    model : Module
-    device : torch.device
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-
-    Returns
-    -------
-    {"float32", "bfloat16"}
-        `precision`, or for "auto" the faster of the two: bfloat16 where the device multiplies it natively. Compared
-        with compiled layers in float32, bfloat16 is faster only with AMX.
+    "auto" means bfloat16 where the device multiplies it natively. Compared with compiled layers in float32, bfloat16
+    is faster only with AMX.
     """
     if precision != "auto":
         return precision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.adam import adam
 
 from mnist_pipeline.data.deformations import vary
-from mnist_pipeline.training.adam import Adam
+from mnist_pipeline.records import Network
 from mnist_pipeline.training.calibration import fit_temperature
 from mnist_pipeline.training.hardware import autocast, choose_precision, default_device, placed, seeded
-from mnist_pipeline.training.prediction import checked_images, logits, pixel_tensor, scaled
+from mnist_pipeline.training.prediction import checked_images, logits, pixel_tensor, scaled, weights
 from mnist_pipeline.training.recipes import Recipe, learning_rate_at, require
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -35,14 +36,12 @@ class EpochRecord:
     Attributes
     ----------
     epoch : int
-        Number of the epoch, from 1.
-    loss : float
-        Mean cross-entropy over the training images, without label smoothing. Each image is scored just before its
-        batch's update.
-    accuracy : float
-        Share of the training images classified correctly, scored at the same time.
+        From 1.
+    loss, accuracy : float
+        Mean cross-entropy, without label smoothing, and accuracy over the training images. Each image is scored just
+        before its batch's update.
     validation_accuracy : float or None
-        Share of the held-out images classified correctly after the epoch; None if none are held out.
+        On the held-out images, after the epoch; None if none are held out.
     seconds : float
         Wall time of the epoch and its validation.
     """
@@ -62,15 +61,12 @@ class History:
     ----------
     epochs : tuple of EpochRecord
         One record per epoch.
-    precision : str
-        Arithmetic that was used, "float32" or "bfloat16".
-    device : str
-        Where the network was trained, such as "cpu" or "cuda".
+    precision, device : str
+        "float32" or "bfloat16", and "cpu" or "cuda".
     num_training, num_validation : int
         Images trained on, and images held out.
     temperature : float
-        Divisor of the logits that calibrates the probabilities, fitted on the held-out images; 1 without them. See
-        `fit_temperature`.
+        Divisor of the logits, see `fit_temperature`; 1 without held-out images.
     """
 
     epochs: tuple[EpochRecord, ...]
@@ -86,20 +82,7 @@ Batches = tuple[Tensor, Tensor]  # all images and labels of a set or a shard
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Model:
-    """Construct a network whose initial weights depend only on the seed.
-
-    Parameters
-    ----------
-    construct : callable
-        Class or function that returns the network.
-    *arguments
-        Arguments of `construct`.
-    seed : int, default=0
-        Seed of the initial weights. torch's global generator is restored.
-
-    Returns
-    -------
-    Module
+    """Construct a network; its initial weights depend only on the seed. torch's global generator is restored.
 
     Examples
     --------
@@ -111,20 +94,9 @@ def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Mo
 
 
 def split(num_samples: int, validation_size: int, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide sample indices into training and validation.
+    """Divide sample indices into training and validation: two arrays of int64, each in increasing order.
 
-    Parameters
-    ----------
-    num_samples : int
-    validation_size : int
-        Number of samples to hold out: the last of a seeded permutation.
-    seed : int, default=0
-        Seed of the permutation.
-
-    Returns
-    -------
-    training, validation : ndarray of int64
-        The indices, both in increasing order.
+    The last `validation_size` samples of a permutation with this seed are held out.
     """
     is_possible = 0 <= validation_size < num_samples
     require(is_possible, "validation_size", validation_size, f"at least 0 and fewer than {num_samples} samples")
@@ -158,7 +130,7 @@ def train(
     recipe : Recipe
         Every setting of the run.
     seed : int, default=0
-        Seed of the order of the images, and of the held-out split. The same seed on the same machine with the same
+        Seed of the held-out split and of the order of the images. The same seed on the same machine with the same
         number of threads gives the same weights to the byte.
     validation_size : int, default=0
         Number of images to hold out. They are scored after each epoch, and the temperature is fitted on them.
@@ -196,30 +168,58 @@ def train_on_shards(
     """Train a network in place as `train` does, on a set in shards, with one shard in memory at a time.
 
     In each epoch the shards are visited in a random order, and so are the images of a shard. No batch crosses the
-    border of two shards. With a single shard the result is that of `train`, to the byte.
+    border of two shards. With a single shard the result is that of `train`, to the byte. No image is held out.
 
     Parameters
     ----------
-    model : Module
-        As in `train`.
     shards : sequence of (images, labels)
-        As in `train`, all of one size. A shard is read by its index when it is needed, and released afterwards.
-    recipe : Recipe
-        Every setting of the run; an epoch is a pass over all shards.
-    seed : int, default=0
-        Seed of both orders.
-    device, on_epoch
+        All of one size. A shard is read by its index when it is needed, and released afterwards.
+    model, recipe, seed, device, on_epoch
         As in `train`.
-
-    Returns
-    -------
-    History
-        No image is held out.
     """
     if not len(shards):
         raise ValueError("shards is empty; pass at least one shard of images and labels")
     run = _Run(model, recipe, seed, device, num_shards=len(shards))
     return run.train(lambda number: _tensors(*shards[number]), None, on_epoch)
+
+
+def stored(model: nn.Module, history: History) -> Network:
+    """A trained network as it is stored, with the measurements of each epoch."""
+    epochs = history.epochs
+    return Network(
+        weights(model),
+        np.array([record.loss for record in epochs]),
+        np.array([record.accuracy for record in epochs]),
+        np.array([record.validation_accuracy for record in epochs], np.float64),  # None becomes NaN
+        np.array(history.temperature),
+    )
+
+
+class Adam:
+    """Adam [1]_: the update of `torch.optim.Adam`, whose base class loads torch's compiler, which takes 0.75 s.
+
+    References
+    ----------
+    .. [1] D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], betas: tuple[float, float]) -> None:
+        self.betas = betas
+        # Each parameter, the running means of its gradient and of the square, and its number of steps.
+        self.state = [(p, torch.zeros_like(p), torch.zeros_like(p), p.new_zeros(())) for p in parameters]
+
+    def step(self, learning_rate: float) -> None:
+        """Update the parameters that have a gradient, and delete their gradients."""
+        updated = [state for state in self.state if state[0].grad is not None]
+        parameters, means, squares, steps = ([state[i] for state in updated] for i in range(4))
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        with torch.no_grad():
+            adam(
+                parameters, gradients, means, squares, [], steps, fused=True, amsgrad=False, maximize=False,
+                beta1=self.betas[0], beta2=self.betas[1], lr=learning_rate, weight_decay=0.0, eps=1e-8,
+            )  # fmt: skip
+        for parameter in parameters:
+            parameter.grad = None
 
 
 class _Run:

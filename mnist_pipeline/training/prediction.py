@@ -1,18 +1,22 @@
-"""Probabilities from a trained network, and images as tensors."""
+"""Probabilities from a trained network, its weights as arrays, and images as tensors."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mnist_pipeline.networks import of_weights
+from mnist_pipeline.records import Network
 from mnist_pipeline.training.hardware import autocast, choose_precision, device_of, placed
 from mnist_pipeline.training.recipes import PRECISIONS, require
 
+Model = TypeVar("Model", bound=nn.Module)
 BATCH_SIZE = 250  # the activations of so many images fit the cache, which halves the time
 
 
@@ -58,6 +62,34 @@ def predict_probabilities(
         scores = logits(network, pixels.to(place), resolved, batch_size)
     probabilities: NDArray[np.float32] = (scores / temperature).softmax(dim=1).cpu().numpy()
     return probabilities
+
+
+def weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
+    """Parameters and buffers of a network by name, as C-contiguous float32 copies.
+
+    The names are those of `state_dict()`: "hidden.weight", "hidden.bias", "output.weight", "output.bias" for the MLP,
+    and the same two of "conv1", "conv2" and "linear" for the CNN.
+    """
+    return {
+        name: np.array(value.detach().cpu().float().numpy(), order="C", copy=True)
+        for name, value in model.state_dict().items()
+    }
+
+
+def load_weights(model: Model, arrays: Mapping[str, NDArray[Any]]) -> Model:
+    """Load arrays from `weights` into a network of the same architecture; return it in evaluation mode."""
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    given = {name: tuple(array.shape) for name, array in arrays.items()}
+    if given != expected:
+        raise ValueError(f"arrays hold {given}; the model {type(model).__name__} needs {expected}.")
+    model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+    return model.eval()
+
+
+def reader(network: Network, predictions: object) -> Callable[[NDArray[Any]], NDArray[np.int64]]:
+    """A function from many images to labels, by a stored network."""
+    model = load_weights(of_weights(network.weights), network.weights)
+    return lambda images: predict_probabilities(model, images).argmax(axis=1)
 
 
 def logits(model: nn.Module, pixels: Tensor, precision: str, batch_size: int = BATCH_SIZE) -> Tensor:

@@ -128,39 +128,14 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
 
 
 def recipe_named(network: str, name: str = "default") -> Recipe:
-    """Look up a recipe in `RECIPES`.
-
-    Parameters
-    ----------
-    network : {"mlp", "cnn"}
-    name : {"default", "fast", "notebook"}, default="default"
-
-    Returns
-    -------
-    Recipe
-    """
+    """The recipe "default", "fast" or "notebook" of the network "mlp" or "cnn"."""
     require(network in RECIPES, "network", network, f"one of {tuple(RECIPES)}")
     require(name in RECIPES[network], "name", name, f"one of {tuple(RECIPES[network])}")
     return RECIPES[network][name]
 
 
 def learning_rate_at(step: int, num_steps: int, recipe: Recipe) -> float:
-    """Learning rate of one update.
-
-    Parameters
-    ----------
-    step : int
-        Number of the update, from 0.
-    num_steps : int
-        Updates in the whole run.
-    recipe : Recipe
-        Sets the schedule, the share of warm-up and the (peak) learning rate.
-
-    Returns
-    -------
-    float
-        Positive.
-    """
+    """Learning rate of the update number `step`, from 0, of a run of `num_steps` updates."""
     if recipe.schedule == "constant":
         return recipe.learning_rate
     progress = (step + 0.5) / num_steps
