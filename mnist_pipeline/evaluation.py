@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from scipy.special import bdtr, ndtri
@@ -26,7 +27,7 @@ class Calibration:
     confidence, accuracy : lists of n_bins floats
         Means over each bin; 0 where it is empty.
     expected_error : float
-        Expected calibration error: mean of |accuracy − confidence| over the bins, weighted by their counts.
+        Mean of |accuracy − confidence| over the bins, weighted by their counts.
     """
 
     counts: list[int]
@@ -42,14 +43,10 @@ class Evaluation:
 
     Attributes
     ----------
-    total, errors : int
-        Number of test images, and of those classified wrongly.
-    accuracy : float
-        1 − errors ÷ total.
     interval : list of two floats
         95% Wilson score interval of the accuracy.
     precision, recall, f1 : lists of n_classes floats
-        Per class; 0 where a class is never predicted or never occurs.
+        0 where a class is never predicted or never occurs.
     confusion_matrix : list of n_classes lists of n_classes ints
         Rows are true classes, columns predicted ones.
     calibration : Calibration or None
@@ -90,17 +87,7 @@ class PairComparison:
 @stored_type
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison of all models.
-
-    Attributes
-    ----------
-    models : dict from model to Score
-        Best first.
-    pairs : list of PairComparison
-        Every pair once.
-    missed_by_all : list of int
-        Indices of the test images that every model misclassifies.
-    """
+    """All models, best first; each pair of them; the indices of the test images that every model misclassifies."""
 
     models: dict[str, Score]
     pairs: list[PairComparison]
@@ -110,16 +97,7 @@ class Comparison:
 @stored_type
 @dataclass(frozen=True)
 class Champion:
-    """The model in service, with its predictions of the test images from when it was chosen.
-
-    Attributes
-    ----------
-    model : str
-    accuracy : float
-    errors : int
-    labels : list of int
-        Predicted label of each test image, to compare it with later candidates.
-    """
+    """The model in service, with its labels of the test images, to compare it with later candidates."""
 
     model: str
     accuracy: float
@@ -130,7 +108,7 @@ class Champion:
 def promote(
     true_labels: np.ndarray, candidates: Mapping[str, np.ndarray], present: Champion | None, significance: float = 0.05
 ) -> tuple[Champion | None, str]:
-    """The best candidate, unless the present champion is significantly better.
+    """The best candidate, unless the present champion is significantly better by the exact McNemar test.
 
     Parameters
     ----------
@@ -140,7 +118,6 @@ def promote(
     present : Champion or None
         Any candidate replaces None, or a champion chosen on other test images.
     significance : float, default=0.05
-        Level of the exact McNemar test.
 
     Returns
     -------
@@ -171,19 +148,17 @@ def evaluate(
     num_classes: int = 10,
     probabilities: np.ndarray | None = None,
 ) -> Evaluation:
-    """Accuracy with its interval, figures per class, and the confusion matrix.
+    """Accuracy with its interval, figures per class, and the confusion matrix; with probabilities, the calibration too.
 
     Parameters
     ----------
     true_labels, predicted_labels : ndarrays of shape (n_samples,), integers in 0 … num_classes − 1
-    num_classes : int, default=10
     probabilities : ndarray of shape (n_samples, num_classes), optional
-        With probabilities, the calibration is measured too.
 
     Raises
     ------
     ValueError
-        If the two differ in length, are empty, or contain a label outside the classes.
+        If the labels differ in number, are empty, or are outside the classes.
     """
     matrix = confusion_matrix(true_labels, predicted_labels, num_classes)
     total, correct = int(matrix.sum()), int(np.trace(matrix))
@@ -204,12 +179,6 @@ def evaluate(
 
 def calibrate(true_labels: np.ndarray, probabilities: np.ndarray, num_bins: int = NUM_BINS) -> Calibration:
     """Confidence against accuracy, in bins of equal width.
-
-    Parameters
-    ----------
-    true_labels : ndarray of shape (n_samples,)
-    probabilities : ndarray of shape (n_samples, n_classes)
-    num_bins : int, default=15
 
     References
     ----------
@@ -287,22 +256,10 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
 def compare(
     true_labels: np.ndarray, predictions: Mapping[str, np.ndarray], evaluations: Mapping[str, Evaluation]
 ) -> Comparison:
-    """Compare models: rank them, test each pair, and find the images that all of them misclassify.
-
-    Parameters
-    ----------
-    true_labels : ndarray of shape (n_samples,)
-    predictions : mapping from model to ndarray of shape (n_samples,)
-        Predicted labels.
-    evaluations : mapping from model to Evaluation
-    """
+    """Rank models, test each pair, and find the images that all of them misclassify, from labels of shape (n,)."""
     ranked = sorted(evaluations, key=lambda model: evaluations[model].errors)
     correct = {model: predictions[model] == true_labels for model in ranked}
-    pairs = [
-        _compare_pair(first, second, correct[first], correct[second])
-        for place, first in enumerate(ranked)
-        for second in ranked[place + 1 :]
-    ]
+    pairs = [_compare_pair(one, other, correct[one], correct[other]) for one, other in combinations(ranked, 2)]
     missed = ~np.logical_or.reduce(list(correct.values()))
     return Comparison(
         models={
@@ -318,11 +275,6 @@ def misclassified(
     true_labels: np.ndarray, predicted_labels: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, np.ndarray]:
     """The wrong predictions, the most confident first.
-
-    Parameters
-    ----------
-    true_labels, predicted_labels : ndarrays of shape (n_samples,)
-    probabilities : ndarray of shape (n_samples, n_classes)
 
     Returns
     -------

@@ -36,22 +36,9 @@ class Place(NamedTuple):
 
 
 def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences I_x (to the right) and I_y (downwards), the border replicated.
+    """Central differences I_x (to the right) and I_y (downwards) of an image (height, width), the border replicated.
 
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-        Grey levels.
-
-    Returns
-    -------
-    (I_x, I_y) : ndarrays of shape (height, width), float64
-        In grey levels per pixel.
-
-    Raises
-    ------
-    ValueError
-        If the image is not a non-empty matrix.
+    Both have the image's shape, in grey levels per pixel, float64.
     """
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"image has shape {image.shape}; it must be (height, width)")
@@ -64,14 +51,7 @@ def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def structure_tensor(image: np.ndarray) -> np.ndarray:
     """M(p) = Σ over the 3×3 box around p of [I_x², I_x I_y; I_x I_y, I_y²].
 
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-
-    Returns
-    -------
-    ndarray of shape (height, width, 2, 2), float64
-        Beyond the border the gradient counts as zero.
+    The result has the shape (height, width, 2, 2), float64. Beyond the border the gradient counts as zero.
 
     References
     ----------
@@ -86,16 +66,9 @@ def structure_tensor(image: np.ndarray) -> np.ndarray:
 
 
 def window_gradients(image: np.ndarray) -> np.ndarray:
-    """G(p): the gradients of the nine pixels around p, one per row. They are the data points of the PCA.
+    """G(p): the gradients of the nine pixels around p, one per row, float64 (height, width, 9, 2).
 
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-
-    Returns
-    -------
-    ndarray of shape (height, width, 9, 2), float64
-        The structure tensor at p is the Gram matrix GᵀG.
+    They are the data points of the PCA: the structure tensor at p is the Gram matrix GᵀG.
     """
     field = np.stack(gradients(image), axis=-1)  # (H, W, 2)
     padded = np.pad(field, ((1, 1), (1, 1), (0, 0)))
@@ -104,17 +77,7 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
 
 
 def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
-    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near zero where flat.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-    kappa : float, default=0.05
-
-    Returns
-    -------
-    ndarray of shape (height, width), float64
-    """
+    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near zero where flat."""
     tensor = structure_tensor(image)
     determinant = tensor[..., 0, 0] * tensor[..., 1, 1] - tensor[..., 0, 1] ** 2
     trace = tensor[..., 0, 0] + tensor[..., 1, 1]
@@ -122,17 +85,9 @@ def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
 
 
 def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD) -> np.ndarray:
-    """Whether each pixel is a corner: the maximum of its 3×3 neighbourhood, and above a share of the largest.
+    """Whether each pixel is a corner: the maximum of its 3×3 neighbourhood, and above a share of the largest response.
 
-    Parameters
-    ----------
-    response : ndarray of shape (height, width)
-    relative_threshold : float, default=0.05
-
-    Returns
-    -------
-    ndarray of shape (height, width), bool
-        All False where the response is nowhere positive.
+    All False where the response is nowhere positive.
     """
     padded = np.pad(response, 1, constant_values=-np.inf)
     neighborhoods = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW))
@@ -149,17 +104,7 @@ def gram_difference(image: np.ndarray) -> float:
 
 
 def gram_matrices(windows: np.ndarray, *, centered: bool = False) -> np.ndarray:
-    """GᵀG of each window; if `centered`, after subtracting the window's mean gradient, as PCA does.
-
-    Parameters
-    ----------
-    windows : ndarray of shape (..., 9, 2)
-    centered : bool, default=False
-
-    Returns
-    -------
-    ndarray of shape (..., 2, 2), float64
-    """
+    """GᵀG of windows (..., 9, 2), float64 (..., 2, 2); if `centered`, of the gradients minus their mean, as in PCA."""
     if centered:
         windows = windows - windows.mean(axis=-2, keepdims=True)
     return np.asarray(np.swapaxes(windows, -1, -2) @ windows)
@@ -168,15 +113,7 @@ def gram_matrices(windows: np.ndarray, *, centered: bool = False) -> np.ndarray:
 def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
     """How much the corners would change if the gradients were centred, as PCA does and Harris does not.
 
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-    corners : ndarray of shape (height, width), bool
-
-    Returns
-    -------
-    float
-        Share of tr M that the window's mean gradient accounts for, median over the corners; 0 without corners.
+    This is the share of tr M that the window's mean gradient accounts for, median over the corners; 0 without corners.
     """
     if not corners.any():
         return 0.0
@@ -191,15 +128,6 @@ def places(image: np.ndarray, response: np.ndarray) -> dict[str, Place]:
 
     The corner is where the response is largest, the edge where it is smallest. The flat place is the pixel nearest to
     the middle among those with the smallest gradients around them.
-
-    Parameters
-    ----------
-    image, response : ndarrays of shape (height, width)
-        The response is what `corner_response` returns.
-
-    Returns
-    -------
-    dict of Place by "corner", "edge" and "flat"
     """
     trace = np.trace(structure_tensor(image), axis1=-2, axis2=-1)
     rows, columns = np.indices(image.shape)

@@ -23,13 +23,9 @@ def state(network: Network, predictions: object, seed: int) -> dict[str, np.ndar
 
 
 def predict_probabilities(state: Weights, images: np.ndarray) -> np.ndarray:
-    """Calibrated class probabilities of a network, float64 (n, n_classes).
+    """Calibrated class probabilities, float64 (n, n_classes), from what `state` returns and images (n, 28, 28), uint8.
 
-    Parameters
-    ----------
-    state : mapping from name to ndarray
-        As `state` returns it; the network is convolutional if it has a convolution's weights.
-    images : ndarray of shape (n, 28, 28), uint8
+    The network is convolutional if it has a convolution's weights.
     """
     is_convolutional = any(array.ndim == 4 for array in state.values())
     logits = (cnn_logits if is_convolutional else mlp_logits)(state, images)
@@ -37,36 +33,14 @@ def predict_probabilities(state: Weights, images: np.ndarray) -> np.ndarray:
 
 
 def mlp_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
-    """Logits of `networks.MLP`.
-
-    Parameters
-    ----------
-    weights : mapping from parameter name to ndarray
-        As `training.weights` returns them.
-    images : ndarray of shape (n, 28, 28), uint8
-
-    Returns
-    -------
-    ndarray of shape (n, n_classes), float32
-    """
+    """Logits of `networks.MLP`, float32 (n, n_classes), from its weights by name and images (n, 28, 28), uint8."""
     x = _pixels(images).reshape(len(images), -1)  # (n, 784)
     x = np.maximum(x @ weights["hidden.weight"].T + weights["hidden.bias"], 0)  # (n, 1024)
     return np.asarray(x @ weights["output.weight"].T + weights["output.bias"])  # (n, 10)
 
 
 def cnn_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
-    """Logits of `networks.CNN`.
-
-    Parameters
-    ----------
-    weights : mapping from parameter name to ndarray
-        As `training.weights` returns them.
-    images : ndarray of shape (n, 28, 28), uint8
-
-    Returns
-    -------
-    ndarray of shape (n, n_classes), float32
-    """
+    """Logits of `networks.CNN`, float32 (n, n_classes), from its weights by name and images (n, 28, 28), uint8."""
     x = _pixels(images)[:, np.newaxis]  # (n, 1, 28, 28)
     x = _pooled(_convolved(x, weights["conv1.weight"], weights["conv1.bias"]))  # (n, 32, 12, 12)
     x = _pooled(_convolved(x, weights["conv2.weight"], weights["conv2.bias"]))  # (n, 64, 4, 4)

@@ -138,30 +138,13 @@ class Model:
 
 
 def state(model: Model, fitted: Any, predictions: Any, seed: int = 0) -> dict[str, np.ndarray]:
-    """The arrays that a model answers from.
-
-    Parameters
-    ----------
-    model : Model
-    fitted, predictions
-        The values of the model's two assets.
-    seed : int, default=0
-        For what the model draws at random.
-    """
+    """The arrays that a model answers from, made from the values of its two assets."""
     make = getattr(import_module(model.method), "state", None)
     return dict(fitted if make is None else make(fitted, predictions, seed))
 
 
 def answer(model: Model, arrays: State, images: np.ndarray) -> Answer:
-    """A model's answer to some images.
-
-    Parameters
-    ----------
-    model : Model
-    arrays : mapping from name to ndarray
-        As `state` returns them.
-    images : ndarray of shape (n_images, 28, 28), uint8
-    """
+    """A model's answer to images (n_images, 28, 28), uint8, from the arrays that `state` returns."""
     method = import_module(model.method)
     if hasattr(method, "answer"):
         found: Answer = method.answer(arrays, images)
@@ -171,14 +154,7 @@ def answer(model: Model, arrays: State, images: np.ndarray) -> Answer:
 
 
 def label_reader(model: Model, fitted: Any, predictions: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from many images to their labels, computed as the model's predictions were.
-
-    Parameters
-    ----------
-    model : Model
-    fitted, predictions
-        The values of the model's two assets.
-    """
+    """A function from many images to their labels, computed as the model's predictions were."""
     make = getattr(import_module(model.reader), "reader", None)
     if make is not None:
         reader: Callable[[np.ndarray], np.ndarray] = make(fitted, predictions)

@@ -44,18 +44,8 @@ class Moments(NamedTuple):
 
 
 def moments(images: np.ndarray) -> Moments:
-    """Compute the number, the sums and the sums of products of images.
+    """Compute the number, the sums and the sums of products of images (n_samples, …), uint8.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, n_features) or (n_samples, 28, 28), uint8
-
-    Returns
-    -------
-    Moments
-
-    Notes
-    -----
     The products are formed by float32 matrix multiplication, and yet they are exact. With d = x − 128, each product
     of two pixels is at most 128² = 2¹⁴ in size, so a sum over 1,024 images is at most 2²⁴. All partial sums are
     integers that float32 represents, so no addition rounds, whatever the order, with or without fused multiply-add.
@@ -79,13 +69,7 @@ def moments(images: np.ndarray) -> Moments:
 
 
 def add(first: Moments, second: Moments) -> Moments:
-    """Add the moments of two sets of images.
-
-    Raises
-    ------
-    ValueError
-        If their images differ in size, or if the sums of so many images could overflow int64.
-    """
+    """Add the moments of two sets of images of one size; a ValueError if the sums could overflow int64."""
     if first.sums.shape != second.sums.shape:
         raise ValueError(f"images of {len(first.sums)} and of {len(second.sums)} pixels have no common moments")
     count = int(first.num_images) + int(second.num_images)
@@ -106,24 +90,11 @@ def mean(moments: Moments) -> np.ndarray:
 
 
 def covariance(moments: Moments) -> np.ndarray:
-    """Sample covariance, (N S − s sᵀ) / (N (N − 1)), correctly rounded.
+    """Sample covariance, (N S − s sᵀ) / (N (N − 1)), correctly rounded and so exactly symmetric.
 
     Numerator and denominator are Python integers, which have no bound: an int64 numerator would overflow from
-    12 million images on. Each entry is rounded once, by the division.
-
-    Parameters
-    ----------
-    moments : Moments
-
-    Returns
-    -------
-    ndarray of shape (n_features, n_features), float64
-        Exactly symmetric.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two images: they have no sample covariance.
+    12 million images on. Each entry is rounded once, by the division. A single image has no covariance: that is a
+    ValueError.
     """
     count = int(moments.num_images)
     if count < 2:

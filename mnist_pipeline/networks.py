@@ -20,15 +20,6 @@ SIDE = 28  # a digit is 28×28 pixels
 class MLP(nn.Module):
     """Multi-layer perceptron with one hidden layer.
 
-    Parameters
-    ----------
-    input_size : int, default=784
-        Number of pixels of an image.
-    hidden_size : int, default=1024
-        Number of hidden units.
-    num_classes : int, default=10
-        Number of classes.
-
     Examples
     --------
     >>> MLP(784, 1024, 10)(torch.zeros(3, 28, 28)).shape
@@ -53,11 +44,6 @@ class CNN(nn.Module):
     """Convolutional network with two convolutions and a linear classifier.
 
     On a CPU, training and prediction run its compiled form, which computes the same function with the same parameters.
-
-    Parameters
-    ----------
-    num_classes : int, default=10
-        Number of classes.
 
     Examples
     --------
@@ -105,17 +91,7 @@ class Layer:
 def layers(model: nn.Module, input_shape: tuple[int, ...] = (SIDE, SIDE)) -> list[Layer]:
     """List the layers of a network in the order in which they run.
 
-    Parameters
-    ----------
-    model : Module
-        Any network whose layers are modules. It is not changed.
-    input_shape : tuple of int, default=(28, 28)
-        Shape of one image.
-
-    Returns
-    -------
-    list of Layer
-        One entry per call of a layer.
+    One entry per call of a layer. The network is not changed.
 
     Examples
     --------
@@ -168,13 +144,6 @@ def load_by_position(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None
 
     The first tensor goes into the first parameter, the second into the second, and so on: weight before bias, layers
     in the order of their definition. For the CNN that is conv1, conv2, linear; for the MLP hidden, output.
-
-    Parameters
-    ----------
-    model : Module
-        The network, changed in place.
-    state_dict : mapping of str to Tensor
-        `state_dict()` of a network whose layers have the same shapes in the same order.
     """
     own = model.state_dict()
     shapes, expected = ([tuple(tensor.shape) for tensor in state.values()] for state in (state_dict, own))

@@ -36,17 +36,7 @@ class Eigendecomposition(NamedTuple):
 
 
 def mean(images: np.ndarray) -> np.ndarray:
-    """Mean of each pixel.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28)
-
-    Returns
-    -------
-    ndarray of shape (n_features,), float64
-        In the unit of the images. Sums of integers are exact.
-    """
+    """Mean of each pixel of images (n_samples, 784) or (n_samples, 28, 28), float64; sums of integers are exact."""
     pixels = flatten(images)
     if pixels.dtype == np.uint8:
         return sum_of_bytes(pixels) / len(pixels)
@@ -72,7 +62,7 @@ def sum_of_bytes(pixels: np.ndarray) -> np.ndarray:
 
 
 def center(images: np.ndarray, mean: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Images minus the mean.
+    """Images minus the mean, float32 (n_samples, n_features).
 
     Parameters
     ----------
@@ -80,10 +70,6 @@ def center(images: np.ndarray, mean: np.ndarray, out: np.ndarray | None = None) 
     mean : ndarray of shape (n_features,)
     out : ndarray of shape (n_samples, n_features), optional
         Where to write the result, for example a memory map.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_features), float32
     """
     pixels = flatten(images)
     centered = np.empty(pixels.shape, np.float32) if out is None else out
@@ -98,24 +84,10 @@ def center(images: np.ndarray, mean: np.ndarray, out: np.ndarray | None = None) 
 
 
 def covariance(centered: np.ndarray) -> np.ndarray:
-    """Sample covariance C = Xᵀ X / (N − 1) of centred data.
+    """Sample covariance C = Xᵀ X / (N − 1) of centred data (n_samples, n_features), float64 (n_features, n_features).
 
     The product of each block of rows is formed in the precision of the data, and the blocks are added in float64.
-    Memory beyond the result does not grow with N.
-
-    Parameters
-    ----------
-    centered : ndarray of shape (n_samples, n_features)
-        The mean of each column is zero.
-
-    Returns
-    -------
-    ndarray of shape (n_features, n_features), float64
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two samples: they have no sample covariance.
+    Memory beyond the result does not grow with N. A single sample has no covariance: that is a ValueError.
     """
     num_samples, num_features = centered.shape
     if num_samples < 2:
@@ -128,17 +100,7 @@ def covariance(centered: np.ndarray) -> np.ndarray:
 
 
 def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
-    """Eigenvalues and eigenvectors of a covariance matrix, largest first.
-
-    Parameters
-    ----------
-    covariance : ndarray of shape (n_features, n_features)
-        Symmetric.
-
-    Returns
-    -------
-    Eigendecomposition
-        `eigenvalues` (n_features,) descending, `eigenvectors` (n_features, n_features) as columns.
+    """Eigenvalues and eigenvectors of a symmetric covariance matrix, largest first.
 
     References
     ----------
@@ -154,7 +116,7 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
 
 
 def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray) -> np.ndarray:
-    """Coordinates on the principal components, (X − mean) V.
+    """Coordinates on the principal components, (X − mean) V, float32 (n_samples, n_components).
 
     Parameters
     ----------
@@ -163,10 +125,6 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
         None if the images are centred already.
     components : ndarray of shape (n_features, n_components)
         Eigenvectors as columns.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_components), float32
     """
     pixels = flatten(images)
     components = components.astype(np.float32)
@@ -178,18 +136,9 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
 
 
 def reconstruct(projections: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Images from their coordinates, P Vᵀ + mean: the best approximation of rank k.
+    """Images from their coordinates, P Vᵀ + mean, float64 (n_samples, n_features): the best approximation of rank k.
 
-    Parameters
-    ----------
-    projections : ndarray of shape (n_samples, n_components)
-    mean : ndarray of shape (n_features,)
-    components : ndarray of shape (n_features, n_components)
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_features), float64
-        Not clipped: values can lie slightly outside the range of the images.
+    They are not clipped: values can lie slightly outside the range of the images.
     """
     return np.asarray(projections @ components.T + mean, np.float64)
 
@@ -217,12 +166,8 @@ def orthonormality_error(vectors: np.ndarray) -> float:
 def variance_error(centered: np.ndarray, expected: np.ndarray) -> float:
     """Largest difference between the variance of a column and its expected value, relative to the largest expected.
 
-    Parameters
-    ----------
-    centered : ndarray of shape (n_samples, n_columns)
-        Centred data, or its coordinates on the principal components.
-    expected : ndarray of shape (at least n_columns,)
-        The diagonal of the covariance of the data, or the eigenvalues.
+    The columns are centred pixels and `expected` is the diagonal of their covariance, or they are coordinates on the
+    principal components and `expected` has their eigenvalues.
     """
     squares = np.zeros(centered.shape[1])
     for rows in slices(len(centered), BLOCK_ROWS):
@@ -234,16 +179,8 @@ def variance_error(centered: np.ndarray, expected: np.ndarray) -> float:
 def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: np.ndarray) -> float:
     """Difference between the squared error of the training reconstructions and the sum of the omitted eigenvalues.
 
-    Parameters
-    ----------
-    centered : ndarray of shape (n_samples, n_features)
-    projections : ndarray of shape (n_samples, n_components)
-    eigenvalues : ndarray of shape (n_features,)
-
-    Returns
-    -------
-    float
-        Relative to the sum of all eigenvalues.
+    It is relative to the sum of all eigenvalues. The shapes are (n_samples, n_features), (n_samples, n_components) and
+    (n_features,).
     """
     kept = projections.shape[1]
     total = sum(float(np.vdot(centered[rows], centered[rows])) for rows in slices(len(centered), BLOCK_ROWS))
@@ -255,7 +192,7 @@ def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: n
 def reconstruction_rmse(
     images: np.ndarray, mean: np.ndarray, eigenvectors: np.ndarray, num_components: Sequence[int]
 ) -> np.ndarray:
-    """Root mean squared error of the reconstructions from k components, over all pixels.
+    """Root mean squared error over all pixels of the reconstructions from k components, for each k of `num_components`.
 
     The components are orthonormal, so the squared error of an image x is ‖x − mean‖² − Σ_{i≤k} p_i².
 
@@ -265,17 +202,7 @@ def reconstruction_rmse(
     mean : ndarray of shape (n_features,)
     eigenvectors : ndarray of shape (n_features, n_features)
     num_components : sequence of int
-        The values of k, each 1 … n_features.
-
-    Returns
-    -------
-    ndarray of shape (len(num_components),), float64
-        In the unit of the images.
-
-    Raises
-    ------
-    ValueError
-        If a k is outside 1 … n_features.
+        Each 1 … n_features; anything else is a ValueError.
     """
     most = eigenvectors.shape[1]
     outside = [k for k in num_components if not 1 <= k <= most]

@@ -85,7 +85,6 @@ def measure(readers: Mapping[str, Reader], images: Images, labels: NDArray[Any])
         Images of shape (n, 28, 28), uint8, to predicted labels of shape (n,).
     images : ndarray of shape (n, 28, 28), uint8
     labels : ndarray of shape (n,)
-        True labels.
 
     Returns
     -------
@@ -111,17 +110,7 @@ def measure(readers: Mapping[str, Reader], images: Images, labels: NDArray[Any])
 
 
 class Curves(NamedTuple):
-    """The accuracy of each model under one disturbance.
-
-    Attributes
-    ----------
-    title, unit : str
-    neutral : float
-        The amount without effect.
-    amounts : list of float
-    accuracies : dict from model to list of float
-        One accuracy per amount.
-    """
+    """The accuracies of each model under one disturbance, one per amount; `neutral` is the amount without effect."""
 
     title: str
     unit: str

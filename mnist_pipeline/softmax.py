@@ -24,22 +24,11 @@ from mnist_pipeline.utils.blocks import slices
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
 BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which fit the cache
-MOVED_SCORES = 200_000  # scores in memory at a time while slopes are measured
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """The measurements of one epoch. Each sample is scored just before its own update.
-
-    Attributes
-    ----------
-    epoch : int
-        Number of the epoch, from 1.
-    loss : float
-        Mean cross-entropy over the samples, in nats.
-    accuracy : float
-        Share of the samples whose most probable class is the true one.
-    """
+    """The mean cross-entropy, in nats, and the accuracy of one epoch. Each sample is scored just before its update."""
 
     epoch: int
     loss: float
@@ -50,19 +39,9 @@ OnEpoch = Callable[[EpochRecord], None]
 
 
 def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
-    """Turn scores into probabilities along the last axis.
+    """Probabilities from scores along the last axis, which sum to one.
 
     The maximum is subtracted first: softmax(x) = softmax(x − c), and no exponential overflows.
-
-    Parameters
-    ----------
-    x : array_like of shape (..., num_classes)
-        Scores. Left as they are.
-
-    Returns
-    -------
-    ndarray of shape (..., num_classes)
-        Probabilities, which sum to one along the last axis.
 
     Examples
     --------
@@ -89,30 +68,13 @@ def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float
         Labels, as integers or one-hot.
     x : array_like of shape (num_features,), (num_samples, num_features) or (num_samples, rows, columns)
         One sample or a batch; bytes are divided by 255.
-
-    Returns
-    -------
-    float
-        The loss of the sample, or the mean loss of the batch.
     """
-    return _mean_loss(W, b, *_samples(W, b, y_true, x))
+    rows, targets = _samples(W, b, y_true, x)
+    return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
 
 
 def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
-    """Gradient of `loss` in the weights and the biases: (y − y') xᵀ and y − y'.
-
-    Parameters
-    ----------
-    W, b, y_true, x
-        As in `loss`. For a batch, the gradient of the mean loss.
-
-    Returns
-    -------
-    dW : ndarray of shape (num_classes, num_features)
-        Gradient in the weights.
-    db : ndarray of shape (num_classes,)
-        Gradient in the biases.
-    """
+    """Gradient of `loss` in the weights and the biases: (y − y') xᵀ and y − y', or the mean of them over a batch."""
     rows, targets = _samples(W, b, y_true, x)
     difference = (softmax(rows @ W.T + b) - targets) / len(rows)
     return difference.T @ rows, difference.sum(axis=0)
@@ -121,54 +83,24 @@ def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> P
 def numerical_gradient(
     W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
 ) -> Parameters:
-    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h for each parameter.
-
-    Parameters
-    ----------
-    W, b, y_true, x
-        As in `loss`.
-    step : float, default=1e-5
-        Half the distance h between the two evaluations.
-
-    Returns
-    -------
-    dW : ndarray of shape (num_classes, num_features)
-        Gradient in the weights.
-    db : ndarray of shape (num_classes,)
-        Gradient in the biases.
-    """
+    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h for each parameter, with h = `step`."""
     rows, targets = _samples(W, b, y_true, x)
     scores = rows @ np.asarray(W, np.float64).T + b
     # Scores are linear in the parameters: W[c, j] + h moves those of class c by h x_j, and b[c] + h by h.
     moves = step * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
     slopes = np.empty((scores.shape[1], len(moves)))
-    for block in slices(len(moves), max(1, MOVED_SCORES // scores.size)):
-        for number, slope in enumerate(slopes):
-            above, below = (_moved_loss(scores, targets, number, sign * moves[block]) for sign in (1, -1))
-            slope[block] = (above - below) / (2 * step)
+    for number, slope in enumerate(slopes):
+        losses = []
+        for sign in (1, -1):
+            moved = np.repeat(scores[np.newaxis], len(moves), axis=0)  # (num_features + 1, num_samples, num_classes)
+            moved[:, :, number] += sign * moves
+            losses.append(_cross_entropy(moved, targets).mean(axis=1))
+        slope[:] = (losses[0] - losses[1]) / (2 * step)
     return slopes[:, :-1].copy(), slopes[:, -1].copy()
 
 
-def _moved_loss(scores: FloatArray, targets: FloatArray, number: int, moves: FloatArray) -> FloatArray:
-    """Mean cross-entropy after each move (num_moves, num_samples) of the scores of one class."""
-    moved = np.repeat(scores[np.newaxis], len(moves), axis=0)
-    moved[:, :, number] += moves
-    return np.asarray(_cross_entropy(moved, targets).mean(axis=1))
-
-
 def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5) -> float:
-    """Largest difference between `gradient` and `numerical_gradient`, relative to the largest slope.
-
-    Parameters
-    ----------
-    W, b, y_true, x, step
-        As in `numerical_gradient`.
-
-    Returns
-    -------
-    float
-        max |analytic − numerical| / max |analytic|, over the weights and biases together.
-    """
+    """max |analytic − numerical| / max |analytic| of `gradient` and `numerical_gradient`, over weights and biases."""
     analytic, numerical = (
         np.concatenate([dW.ravel(), db])
         for dW, db in (gradient(W, b, y_true, x), numerical_gradient(W, b, y_true, x, step=step))
@@ -178,19 +110,10 @@ def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
 
 
 def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
-    """Standard deviation of each pixel over the images.
+    """Standard deviation of each pixel over images (n, height, width), in grey levels, float64 (height · width,).
 
     The influence of a weight is proportional to it: a pixel that is always blank keeps its initial weight and has no
     influence.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_images, height, width), uint8
-
-    Returns
-    -------
-    ndarray of shape (height · width,), float64
-        In grey levels.
     """
     rows = images.reshape(len(images), -1)
     squares = np.zeros(rows.shape[1])
@@ -202,21 +125,14 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
 
 
 def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatArray:
-    """Class probabilities softmax(W x + b) of each sample.
+    """Class probabilities softmax(W x + b), float64 (num_samples, num_classes).
 
     Parameters
     ----------
     W : ndarray of shape (num_classes, num_features)
-        Weights.
     b : ndarray of shape (num_classes,)
-        Biases.
     X : array_like of shape (num_samples, num_features) or (num_samples, rows, columns)
-        Samples; bytes are divided by 255.
-
-    Returns
-    -------
-    ndarray of shape (num_samples, num_classes), float64
-        Probabilities.
+        Bytes are divided by 255.
     """
     _require_parameters(W, b)
     samples = _matrix(X)
@@ -288,15 +204,13 @@ def sgd(
     only the nonzero pixels are visited. `sgd` uses one thread, so the result does not depend on the number of threads.
     """
     samples, labels, W, b = _prepare(X, y, num_classes, learning_rate, epochs, seed, initial)
-    from mnist_pipeline.kernels import (
-        softmax as softmax_kernel,  # here, so that importing this module does not import Numba
-    )
+    from mnist_pipeline.kernels import softmax as kernel  # here, so that importing this module does not import Numba
 
-    starts, columns, values = softmax_kernel.compress(samples)
+    starts, columns, values = kernel.compress(samples)
     scale = 1 / 255 if samples.dtype == np.uint8 else 1.0
-    blocks = _blocks(W, softmax_kernel.LANES)
+    blocks = _blocks(W, kernel.LANES)
     for epoch in range(1, epochs + 1):
-        total, correct = softmax_kernel.run_epoch(starts, columns, values, scale, labels, blocks, b, learning_rate)
+        total, correct = kernel.run_epoch(starts, columns, values, scale, labels, blocks, b, learning_rate)
         _report(on_epoch, epoch, total / len(labels), correct / len(labels))
     return _weights(blocks, num_classes), b
 
@@ -312,18 +226,7 @@ def sgd_reference(
     initial: Parameters | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
-    """Fit softmax regression as `sgd` does, in plain NumPy: the reference that `sgd` is tested against.
-
-    Parameters
-    ----------
-    X, y, num_classes, learning_rate, epochs, seed, initial, on_epoch
-        As in `sgd`.
-
-    Returns
-    -------
-    W, b : ndarray
-        As in `sgd`.
-    """
+    """Fit softmax regression as `sgd` does, in plain NumPy: the reference that `sgd` is tested against."""
     samples, labels, W, b = _prepare(X, y, num_classes, learning_rate, epochs, seed, initial)
     pixels, one_hot = _pixels(samples), np.eye(num_classes)
     scores = np.empty((len(labels), num_classes))
@@ -336,11 +239,6 @@ def sgd_reference(
         mean_loss = float(np.mean(_cross_entropy(scores, one_hot[labels])))
         _report(on_epoch, epoch, mean_loss, float(np.mean(scores.argmax(axis=1) == labels)))
     return W, b
-
-
-def _mean_loss(W: FloatArray, b: FloatArray, rows: FloatArray, targets: FloatArray) -> float:
-    """Mean cross-entropy of samples, one per row, with one-hot targets."""
-    return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
 
 
 def _cross_entropy(scores: FloatArray, targets: FloatArray) -> FloatArray:
@@ -385,27 +283,17 @@ def _prepare(
     if labels.shape != (len(samples),):
         raise ValueError(f"y has shape {labels.shape}; expected ({len(samples)},), one label for each sample of X.")
     labels = _labels(labels, num_classes, "y")
-    W, b = _initial(num_classes, samples.shape[1], seed, initial)
-    return samples, labels, W, b
-
-
-def _initial(num_classes: int, num_features: int, seed: int, initial: Parameters | None) -> Parameters:
-    """Initial parameters: a copy of `initial`, or uniform in [−0.5, 0.5) from the seed."""
+    shapes = (num_classes, samples.shape[1]), (num_classes,)
     if initial is None:
         generator = np.random.default_rng(seed)
-        return (
-            generator.uniform(-0.5, 0.5, (num_classes, num_features)),
-            generator.uniform(-0.5, 0.5, num_classes),
-        )
+        W, b = (generator.uniform(-0.5, 0.5, shape) for shape in shapes)
+        return samples, labels, W, b
     W, b = (np.array(parameters, dtype=np.float64) for parameters in initial)
-    if W.shape != (num_classes, num_features) or b.shape != (num_classes,):
-        raise ValueError(
-            f"initial has shapes {W.shape} and {b.shape}; "
-            f"expected weights ({num_classes}, {num_features}) and biases ({num_classes},)."
-        )
+    if (W.shape, b.shape) != shapes:
+        raise ValueError(f"initial has shapes {W.shape} and {b.shape}; expected {shapes[0]} and {shapes[1]}.")
     if not (np.isfinite(W).all() and np.isfinite(b).all()):
         raise ValueError("initial holds NaN or infinite values; pass finite weights and biases.")
-    return W, b
+    return samples, labels, W, b
 
 
 def _matrix(X: ArrayLike) -> NDArray[Any]:

@@ -64,33 +64,19 @@ def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> str:
 
 
 def vote_probabilities(neighbor_labels: np.ndarray, smoothing: float) -> np.ndarray:
-    """Class probabilities of a vote, (v_c + s) ÷ (k + C s) for v_c of k votes and C classes.
+    """Class probabilities of a vote, (v_c + s) ÷ (k + C s) for v_c of k votes and C classes, float64 (n, n_classes).
 
-    Lidstone's smoothing: the share of votes alone would be certain where k votes cannot show it.
-
-    Parameters
-    ----------
-    neighbor_labels : ndarray of shape (n, k)
-    smoothing : float
-        s, at least 0.
-
-    Returns
-    -------
-    ndarray of shape (n, n_classes), float64
+    Lidstone's smoothing, with s = `smoothing` ≥ 0: the share of votes alone would be certain where k votes cannot
+    show it.
     """
     votes = (neighbor_labels[:, :, np.newaxis] == np.arange(NUM_CLASSES)).sum(axis=1)
     return np.asarray((votes + smoothing) / (neighbor_labels.shape[1] + NUM_CLASSES * smoothing))
 
 
 def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray) -> float:
-    """The smoothing of a vote that maximises the likelihood of the labels.
+    """The smoothing that maximises the likelihood of labels (n,) under the votes of their neighbours (n, k).
 
-    Parameters
-    ----------
-    neighbor_labels : ndarray of shape (n, k)
-        Of samples that are not their own neighbours.
-    labels : ndarray of shape (n,)
-        Their true labels.
+    No sample may be its own neighbour.
     """
     num_votes = neighbor_labels.shape[1]
     right = (neighbor_labels == labels[:, np.newaxis]).sum(axis=1)
@@ -105,20 +91,10 @@ def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray) -> float:
 def held_out_neighbors(
     index: Mapping[str, np.ndarray], num_neighbors: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of the neighbours of some training images among all the others, and their own labels.
+    """Labels of the neighbours of a sample of the training images among all the others, and their own labels.
 
-    Parameters
-    ----------
-    index : mapping from name to ndarray
-        As `KNNClassifier.to_arrays` returns it.
-    num_neighbors : int
-    seed : int, default=0
-        Of the sample.
-
-    Returns
-    -------
-    neighbor_labels : ndarray of shape (n, num_neighbors), fewer where there are fewer images
-    labels : ndarray of shape (n,)
+    `index` is what `KNNClassifier.to_arrays` returns. The shapes are (n, num_neighbors), fewer where there are fewer
+    images, and (n,).
     """
     labels = index["labels"]
     sample = np.random.default_rng(seed).choice(len(labels), min(NUM_HELD_OUT, len(labels)), replace=False)

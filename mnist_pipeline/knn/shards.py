@@ -46,22 +46,10 @@ def search(
     components: np.ndarray | None = None,
     algorithm: str = "pca",
 ) -> ShardNeighbors:
-    """Find the nearest images of a shard.
+    """The `num_kept` nearest images of a shard to each query; all its images if it has fewer.
 
-    Parameters
-    ----------
-    shard : DigitSet
-    first : int
-        Index of the shard's first image in the whole set.
-    queries : ndarray of shape (n_queries, 28, 28), uint8
-    num_kept : int
-        Number of neighbours to find; all images if the shard has fewer.
-    mean, components, algorithm
-        As in `KNNClassifier`; they change the time, not the result.
-
-    Returns
-    -------
-    ShardNeighbors
+    `first` is the index of the shard's first image in the whole set. `mean`, `components` and `algorithm` are as in
+    `KNNClassifier`; they change the time, not the result.
     """
     classifier = KNNClassifier(min(num_kept, len(shard.labels)), algorithm)
     classifier.fit(shard.images, shard.labels, mean, components)

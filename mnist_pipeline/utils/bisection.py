@@ -9,19 +9,10 @@ TOLERANCE = 1e-9  # relative
 
 
 def crossing(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function falls below zero, by bisection between two bounds on a logarithmic scale.
+    """Where a function becomes negative, by bisection between two positive bounds on a logarithmic scale.
 
-    Parameters
-    ----------
-    falling : callable
-        Positive below that place, not above it.
-    low, high : float
-        Positive bounds.
-
-    Returns
-    -------
-    float
-        One of the bounds, up to the tolerance, if the place is outside them.
+    The function is positive below that place and not above it. If the place is outside the bounds, the result is the
+    nearer bound, up to the tolerance.
     """
     while high > low * (1 + TOLERANCE):
         middle = math.sqrt(low * high)
