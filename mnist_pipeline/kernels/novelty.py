@@ -1,7 +1,7 @@
-"""The compiled inner loops of the directions of strokes, and of the pieces and holes of an image.
+"""The compiled inner loops of the directions of strokes.
 
 Imported only when images are scored, so that importing :mod:`mnist_pipeline.recognition.novelty` does not import Numba.
-All functions run on one thread, without the interpreter lock.
+`edge_shares` runs on one thread, without the interpreter lock.
 """
 
 from __future__ import annotations
@@ -92,30 +92,3 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
                     for column in range(cells):
                         shares[start + i, k] = np.sqrt(found[direction, row, i, column] / total)
                         k += 1
-
-
-@compiled(cache=True, nogil=True)
-def quads(images: Any, least: Any, counts: Any) -> None:
-    """Count each image's squares of 2×2 pixels with one pixel of ink, with three, and with two on a diagonal.
-
-    Ink is a grey level of at least `least`; outside the image there is paper.
-    """
-    rows, columns = images.shape[1:]
-    above, below = np.zeros(columns + 2, np.uint8), np.zeros(columns + 2, np.uint8)
-    for i in range(images.shape[0]):
-        above[:] = 0
-        one, three, across = 0, 0, 0
-        for row in range(rows + 1):
-            if row < rows:
-                for column in range(columns):
-                    below[column + 1] = images[i, row, column] >= least
-            else:
-                below[:] = 0
-            for column in range(columns + 1):
-                a, b, c, d = above[column], above[column + 1], below[column], below[column + 1]
-                inked = a + b + c + d
-                one += inked == 1
-                three += inked == 3
-                across += (inked == 2) & (a == d)
-            above, below = below, above
-        counts[i, 0], counts[i, 1], counts[i, 2] = one, three, across

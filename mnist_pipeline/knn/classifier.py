@@ -91,11 +91,7 @@ class KNNClassifier:
         self._index: PrincipalComponentIndex | None = None
 
     def fit(
-        self,
-        X: np.ndarray,
-        y: np.ndarray,
-        mean: np.ndarray | None = None,
-        components: np.ndarray | None = None,
+        self, X: np.ndarray, y: np.ndarray, mean: np.ndarray | None = None, components: np.ndarray | None = None
     ) -> KNNClassifier:
         """Store the training points, and index them if the algorithm is "pca".
 
@@ -105,16 +101,10 @@ class KNNClassifier:
             Integers or finite floating-point numbers.
         y : ndarray of shape (n_samples,)
             Integer labels.
-        mean : ndarray of shape (n_features,), optional
-            The mean of each feature, by default computed from `X`.
-        components : ndarray of shape (n_features, n_components), optional
-            Eigenvectors of the covariance as columns, largest eigenvalue first; the first 112 are used.
-            By default computed from `X`. The result is exact for any components, because their measured deviation
-            from orthonormality is part of the bound's margin. Better components make the search faster.
-
-        Returns
-        -------
-        self : KNNClassifier
+        mean, components : ndarray of shape (n_features,) and (n_features, n_components), optional
+            The mean of each feature, and eigenvectors of the covariance as columns, largest eigenvalue first, of which
+            the first 112 are used. By default computed from `X`. The result is exact for any components, because their
+            measured deviation from orthonormality is part of the bound's margin. Better ones make the search faster.
         """
         images = _checked_points("X", X)
         labels = _checked_labels(y, len(images))
@@ -125,16 +115,7 @@ class KNNClassifier:
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predict the label of each query.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_queries, n_features) or (n_queries, height, width)
-
-        Returns
-        -------
-        labels : ndarray of shape (n_queries,), of the type of the training labels
-        """
+        """Predict the label of each query, in the type of the training labels."""
         _, indices = self.kneighbors(X)
         _, labels = self._fitted()
         return vote(labels[indices], self.tie_break)
@@ -166,12 +147,9 @@ class KNNClassifier:
         return squared_distances, indices
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the fitted state as named arrays, which :meth:`from_arrays` restores without fitting again.
+        """The fitted state as named arrays, which :meth:`from_arrays` restores without fitting again.
 
-        Returns
-        -------
-        arrays : dict of str to ndarray
-            "images", "labels" and, where an index was built, "mean", "components", "scale", "order", "tiles".
+        The names are "images", "labels" and, where an index was built, "mean", "components", "scale", "order", "tiles".
         """
         images, labels = self._fitted()
         arrays = {"images": images, "labels": labels}
@@ -191,18 +169,9 @@ class KNNClassifier:
         *,
         num_threads: int | None = None,
     ) -> KNNClassifier:
-        """Restore a fitted classifier from :meth:`to_arrays`.
+        """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
-        Parameters
-        ----------
-        arrays : mapping of str to ndarray
-            The result of :meth:`to_arrays`; memory-mapped arrays are not copied.
-        num_neighbors, algorithm, tie_break, num_threads
-            As in the class; they may differ from those of the stored classifier.
-
-        Returns
-        -------
-        model : KNNClassifier
+        `num_neighbors`, `algorithm`, `tie_break` and `num_threads` may differ from those of the stored classifier.
         """
         model = cls(num_neighbors, algorithm, tie_break, num_threads=num_threads)
         missing = {"images", "labels"} - set(arrays)
@@ -300,12 +269,7 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     neighbor_labels : ndarray of shape (n_queries, n_neighbors)
         Integer labels, the nearest neighbour's first.
     tie_break : {"nearest", "smallest"}, default="nearest"
-        Which of several classes with the most votes wins: the class of the nearest neighbour among them, or
-        the smallest label.
-
-    Returns
-    -------
-    labels : ndarray of shape (n_queries,), of the type of `neighbor_labels`
+        As in :class:`KNNClassifier`.
 
     Examples
     --------
@@ -320,9 +284,7 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
         raise ValueError(
             f"neighbor_labels has shape {neighbor_labels.shape}: pass (queries, neighbours), at least one neighbour"
         )
-    votes = np.zeros(neighbor_labels.shape, np.int64)
-    for column in neighbor_labels.T:
-        votes += neighbor_labels == column[:, np.newaxis]
+    votes = (neighbor_labels[:, :, np.newaxis] == neighbor_labels[:, np.newaxis]).sum(axis=2)
     if tie_break == "nearest":
         return np.asarray(neighbor_labels[np.arange(len(votes)), votes.argmax(axis=1)])
     is_winner = votes == votes.max(axis=1, keepdims=True)

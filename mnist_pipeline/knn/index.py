@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+
 import numpy as np
 
 from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES, in_lanes, pack
@@ -17,6 +18,8 @@ _COVARIANCE_ROWS = 10_000  # rows from which the components are computed by defa
 _SPLIT_DIMENSIONS = 24  # leading dimensions among which the ordering looks for its splits
 _MAX_DEFECT = 1e-3
 _MAX_SCALED_NORM = 2.0**40  # queries that are farther out are compared exactly, so that float32 suffices
+
+_Fixed = tuple[np.ndarray, np.ndarray, float, np.ndarray, float]
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,9 @@ class PrincipalComponentIndex:
         if components is None:
             components = _leading_components(X, mean, scale)
         components = _checked_components(components, X.shape[1])
-        projection = _Projection.on(mean, components, scale)
-        coordinates, half_norms = projection.empty(len(X))
-
-        def project(rows: slice) -> None:
-            projection.fill(X[rows], coordinates[rows], half_norms[rows])
-
-        in_blocks(project, len(X), _BLOCK)
+        fixed = _projection(mean, components, scale)
+        coordinates, half_norms = _empty(len(X))
+        in_blocks(lambda rows: _project(X[rows], fixed, coordinates[rows], half_norms[rows]), len(X), _BLOCK)
         order = _order_by_splits(coordinates[:, len(DEPTHS) :][:, :_SPLIT_DIMENSIONS])
         return cls(mean, components, scale, order, pack(coordinates, half_norms, order))
 
@@ -137,21 +136,19 @@ class PrincipalComponentIndex:
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute the coordinates of queries, and (1 − μ)A/2 of each, negative where it is out of range."""
-        found = self._projection.empty(len(X))
-        self._projection.fill(X, *found)
+        found = _empty(len(X))
+        _project(X, self._projection, *found)
         return found
 
     @cached_property
-    def _projection(self) -> _Projection:
-        return _Projection.on(self.mean, self.components, self.scale)
+    def _projection(self) -> _Fixed:
+        return _projection(self.mean, self.components, self.scale)
 
     def centroids(self) -> np.ndarray:
         """Lay the means of the tiles out as tiles are: half squared norms, negative, and leading coordinates.
 
-        Returns
-        -------
-        centroids : ndarray of shape (n_groups, 1 + 16, 32), float32
-            A lane is a tile; the value of its bound, without a residual, is largest for the nearest.
+        In the result, float32 (n_groups, 1 + 16, 32), a lane is a tile; the value of its bound, without a residual, is
+        largest for the nearest.
         """
         first = 1 + len(DEPTHS)
         means = self.tiles[:, first : first + CENTROID_DIMENSIONS].mean(axis=2)
@@ -225,33 +222,23 @@ def _leading_components(X: np.ndarray, mean: np.ndarray, scale: float) -> np.nda
     return np.ascontiguousarray(eigenvectors[:, ::-1])
 
 
-@dataclass(frozen=True)
-class _Projection:
-    """The projection of points to residual norms and coordinates."""
+def _projection(mean: np.ndarray, components: np.ndarray, scale: float) -> _Fixed:
+    """The arguments of the kernel `project` that are the same for all points."""
+    columns = np.zeros((len(mean), DEPTHS[-1]))
+    columns[:, : components.shape[1]] = components
+    margins = np.array(_margins(_orthonormality_defect(components), len(mean)))
+    return read_only(mean), read_only(columns), 1.0 / scale, margins, _MAX_SCALED_NORM**2
 
-    mean: np.ndarray
-    components: np.ndarray
-    factor: float
-    margins: np.ndarray
 
-    @classmethod
-    def on(cls, mean: np.ndarray, components: np.ndarray, scale: float) -> _Projection:
-        columns = np.zeros((len(mean), DEPTHS[-1]))
-        columns[:, : components.shape[1]] = components
-        margins = np.array(_margins(_orthonormality_defect(components), len(mean)))
-        return cls(mean, columns, 1.0 / scale, margins)
+def _empty(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays for the residual norms and coordinates of so many points, and for (1 − μ)/2 of their squared norms."""
+    return np.empty((count, len(DEPTHS) + DEPTHS[-1]), np.float32), np.empty(count)
 
-    @staticmethod
-    def empty(count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Arrays for the residual norms and coordinates of so many points, and for (1 − μ)/2 of their squared norms."""
-        return np.empty((count, len(DEPTHS) + DEPTHS[-1]), np.float32), np.empty(count)
 
-    def fill(self, X: np.ndarray, coordinates: np.ndarray, half_norms: np.ndarray) -> None:
-        from mnist_pipeline.kernels.knn import project
+def _project(X: np.ndarray, fixed: _Fixed, coordinates: np.ndarray, half_norms: np.ndarray) -> None:
+    from mnist_pipeline.kernels.knn import project
 
-        farthest = _MAX_SCALED_NORM**2
-        fixed = read_only(self.mean), read_only(self.components), self.factor, self.margins, farthest
-        project(read_only(X), *fixed, coordinates, half_norms)
+    project(read_only(X), *fixed, coordinates, half_norms)
 
 
 def _margins(defect: float, n_features: int) -> tuple[float, float]:
