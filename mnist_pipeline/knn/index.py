@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-
 import numpy as np
 
 from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES, in_lanes, pack
