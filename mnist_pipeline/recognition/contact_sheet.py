@@ -1,6 +1,6 @@
-"""Pictures and what was read in them as one picture, to look at.
+"""Draw a contact sheet: pictures with the digits found in them, and what each model reads.
 
-Drawn with Pillow, which is there within milliseconds; a command that answers at once has no time for Matplotlib.
+Pillow loads within milliseconds. Matplotlib is too slow for a command that answers at once.
 """
 
 from __future__ import annotations
@@ -16,25 +16,27 @@ from PIL import Image, ImageDraw, ImageFont
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer
+from mnist_pipeline.utils.printable import printable
 
-MAX_PICTURES = 20  # on a sheet; further ones are counted
-MAX_DIGITS = 120  # on a sheet, shared among its pictures; further ones are counted
+MAX_PICTURES = 20  # on a sheet; further pictures are counted
+MAX_DIGITS = 120  # on a sheet, shared among its pictures; further digits are counted
 
 # The light palette of the report.
 INK, SOFT, PAPER, CARD, LINE, ACCENT = "#24292f", "#57606a", "#ffffff", "#f6f8fa", "#d0d7de", "#0a58ca"
 WARNING, WARNING_CARD = "#d1242f", "#ffebe9"
 
+# Lengths in pixels.
 MARGIN = 24
 GAP = 16
-PICTURE_WIDTH, PICTURE_HEIGHT = 360, 220  # at most
+PICTURE_WIDTH, PICTURE_HEIGHT = 360, 220  # the maximum
 SCALE = 2  # of a 28×28 image
 SIDE = SCALE * IMAGE_SIDE
 ROW = SIDE + 24
 HEAD = 44
 TITLE = 34
-TITLE_LENGTH = 90
-SMALL, NORMAL, LARGE = 12, 14, 40
-COMPRESSION = 3
+TITLE_LENGTH = 90  # characters
+SMALL, NORMAL, LARGE = 12, 14, 40  # font sizes
+COMPRESSION = 3  # of the PNG
 
 # Left edges of the columns of a digit's row.
 ROWS = MARGIN + PICTURE_WIDTH + GAP
@@ -57,194 +59,52 @@ CAPTIONS = {
 
 
 class Page(NamedTuple):
-    """A picture with what was read in it.
+    """A picture with the digits that were read in it."""
 
-    Attributes
-    ----------
-    title : str
-        Its name; whatever it holds is drawn in one line.
-    picture : ndarray of shape (rows, columns)
-        Upright and grey, as `images.read` gives it.
-    readings : sequence of Reading
-        As `Recognizer.read` gives them.
-    """
-
-    title: str
-    picture: np.ndarray
-    readings: Sequence[Reading]
+    title: str  # any text; it is drawn in one line
+    picture: np.ndarray  # (rows, columns), upright and grey, as `pictures.read` returns it
+    readings: Sequence[Reading]  # as `Recognizer.read` returns them
 
 
 def draw(pages: Sequence[Page], recognizer: Recognizer) -> bytes:
-    """Pictures with their digits numbered, and a row for each digit, as PNG.
+    """Draw pictures with numbered digits, and one row per digit, as PNG.
 
-    Shown are at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits of them all; a picture with few digits shows
-    all of its own before one with many shows more. What is left out is counted.
-
-    Parameters
-    ----------
-    pages : sequence of Page
-    recognizer : Recognizer
-        From which the images of the nearest training digits come.
+    The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all. A picture with few digits shows all
+    of its digits before a picture with many digits shows more. What is left out is counted. The images of the nearest
+    training digits come from the recognizer.
     """
     shown = pages[:MAX_PICTURES]
     pictures = [_fitted(page.picture) for page in shown]
-    shares = share([len(page.readings) for page in shown], MAX_DIGITS)
-    heights = [_height(page, picture, n) for page, picture, n in zip(shown, pictures, shares, strict=True)]
+    counts = share([len(page.readings) for page in shown], MAX_DIGITS)
+    heights = [_height(page, picture, count) for page, picture, count in zip(shown, pictures, counts, strict=True)]
     left_out = len(pages) - len(shown)
     bottom = TITLE if left_out or not pages else MARGIN // 2
-    sheet = Image.new("RGB", (WIDTH, HEAD + sum(heights) + bottom), PAPER)
-    pen = ImageDraw.Draw(sheet)
-    for x, caption in CAPTIONS.items():
-        pen.multiline_text((x, 10), caption, SOFT, _font(SMALL), spacing=2)
+    sheet = _Sheet(HEAD + sum(heights) + bottom, recognizer)
     top = HEAD
-    for page, picture, count, height in zip(shown, pictures, shares, heights, strict=True):
-        _draw_page(sheet, pen, top, page, picture, count, recognizer)
+    for page, picture, count, height in zip(shown, pictures, counts, heights, strict=True):
+        sheet.draw_page(top, page, picture, count)
         top += height
     if bottom == TITLE:
-        told = f"and {_counted(left_out, 'more picture')}" if pages else "no picture"
-        pen.text((MARGIN, top + 8), told, SOFT, _font(NORMAL))
+        sheet.text((MARGIN, top + 8), f"and {_counted(left_out, 'more picture')}" if pages else "no picture", SOFT)
     buffer = io.BytesIO()
-    sheet.save(buffer, "png", compress_level=COMPRESSION)
+    sheet.image.save(buffer, "png", compress_level=COMPRESSION)
     return buffer.getvalue()
 
 
 def share(wanted: Sequence[int], limit: int) -> list[int]:
-    """What each gets of `limit` places: all that it wants, where that is no more than an equal part of the rest."""
-    given = [0] * len(wanted)
-    waiting = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    for position, i in enumerate(waiting):
-        given[i] = min(wanted[i], limit // (len(waiting) - position))
-        limit -= given[i]
-    return given
-
-
-def _height(page: Page, picture: Image.Image, count: int) -> int:
-    rows = count * ROW + (TITLE if count < len(page.readings) or not count else 0)
-    return TITLE + max(picture.height, rows) + GAP
-
-
-def _draw_page(
-    sheet: Image.Image,
-    pen: ImageDraw.ImageDraw,
-    top: int,
-    page: Page,
-    picture: Image.Image,
-    count: int,
-    recognizer: Recognizer,
-) -> None:
-    pen.line((MARGIN, top, WIDTH - MARGIN, top), LINE)
-    title, found = one_line(page.title), _counted(len(page.readings), "digit")
-    pen.text((MARGIN, top + 9), title, INK, _font(NORMAL))
-    pen.text((WIDTH - MARGIN, top + 9), found, SOFT, _font(NORMAL), anchor="ra")
-    top += TITLE
-    sheet.paste(picture, (MARGIN, top))
-    pen.rectangle((MARGIN - 1, top - 1, MARGIN + picture.width, top + picture.height), outline=LINE)
-    _draw_boxes(pen, top, picture.width / page.picture.shape[1], page.readings)
-    for number, reading in enumerate(page.readings[:count], 1):
-        _draw_row(sheet, pen, top, number, reading, recognizer)
-        top += ROW
-    left_out = len(page.readings) - count
-    if left_out or not count:
-        told = f"and {_counted(left_out, 'more digit')}" if left_out else "no digit was found"
-        pen.text((ROWS + 10, top + 8), told, SOFT, _font(NORMAL))
-
-
-def _draw_boxes(pen: ImageDraw.ImageDraw, top: int, scale: float, readings: Sequence[Reading]) -> None:
-    """The box of each digit with its number, which stands on a ground of its own to be read on any picture."""
-    font = _font(SMALL)
-    for number, reading in enumerate(readings, 1):
-        x, y, width, height = (scale * side for side in reading.box)
-        color = ACCENT if reading.recognition.looks_like_digit else WARNING
-        left, upper = MARGIN + round(x), top + round(y)
-        pen.rectangle((left, upper, left + round(width), upper + round(height)), outline=color)
-        upper = max(top, upper - SMALL)
-        pen.rectangle((left, upper, left + 3 + round(font.getlength(str(number))), upper + SMALL), fill=color)
-        pen.text((left + 2, upper + SMALL // 2), str(number), PAPER, font, anchor="lm")
-
-
-def _draw_row(
-    sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, number: int, reading: Reading, recognizer: Recognizer
-) -> None:
-    said = reading.recognition
-    card, color = (CARD, INK) if said.looks_like_digit else (WARNING_CARD, WARNING)
-    pen.rounded_rectangle((ROWS, top, WIDTH - MARGIN, top + ROW - 8), 6, card)
-    inner, middle = top + 8, top + 8 + SIDE // 2
-    pen.text((NUMBER, middle), str(number), ACCENT if said.looks_like_digit else WARNING, _font(NORMAL), anchor="lm")
-    _paste(sheet, reading.image, (SEEN, inner))
-    pen.text((ANSWER, middle), str(said.digit), color, _font(LARGE), anchor="lm")
-    pen.text((ANSWER + 36, middle - 9), MODELS[said.champion].short_title, SOFT, _font(SMALL), anchor="lm")
-    pen.text((ANSWER + 36, middle + 9), percent(said.probability), INK, _font(NORMAL), anchor="lm")
-    _draw_others(pen, inner, said)
-    for i, near in enumerate(said.neighbors):
-        _draw_neighbor(sheet, pen, (NEAR + i * NEAR_STEP, inner), near, said.digit, recognizer)
-    _paste(sheet, said.reconstruction, (REBUILT, inner))
-    _draw_unusual(pen, inner, said)
-
-
-def _draw_others(pen: ImageDraw.ImageDraw, top: int, said: Recognition) -> None:
-    """What the other models say, a line each; in red where it is another digit."""
-    others = [(model, digit) for model, digit in said.digits.items() if model != said.champion]
-    for i, (model, digit) in enumerate(others):
-        y = top + SIDE * (2 * i + 1) // (2 * len(others))
-        pen.text((OTHERS, y), MODELS[model].short_title, SOFT, _font(SMALL), anchor="lm")
-        told = f"{digit}   {percent(float(said.probabilities[model][digit]))}"
-        pen.text((OTHERS + 54, y), told, INK if digit == said.digit else WARNING, _font(SMALL), anchor="lm")
-
-
-def _draw_neighbor(
-    sheet: Image.Image,
-    pen: ImageDraw.ImageDraw,
-    place: tuple[int, int],
-    near: Neighbor,
-    digit: int,
-    recognizer: Recognizer,
-) -> None:
-    """A training digit with its label in a corner; in red where it is another than the answer."""
-    _paste(sheet, recognizer.training_image(near.index), place)
-    x, y = place
-    color = INK if near.digit == digit else WARNING
-    pen.rectangle((x + SIDE - 13, y + SIDE - 15, x + SIDE, y + SIDE), fill=PAPER)
-    pen.text((x + SIDE - 6, y + SIDE - 7), str(near.digit), color, _font(SMALL), anchor="mm")
-
-
-def _draw_unusual(pen: ImageDraw.ImageDraw, top: int, said: Recognition) -> None:
-    """The percentile as a bar to 100; and whether it does not look like a digit."""
-    left, width, middle = UNUSUAL + 10, 140, top + SIDE // 2
-    color = ACCENT if said.looks_like_digit else WARNING
-    told = f"above {said.unusual:.0f}%" if said.unusual < 99 else f"above {said.unusual:.1f}%"
-    pen.text((left, middle - 18), told, INK, _font(NORMAL), anchor="lm")
-    pen.rectangle((left, middle - 5, left + width, middle + 1), LINE)
-    pen.rectangle((left, middle - 5, left + round(width * said.unusual / 100), middle + 1), color)
-    if not said.looks_like_digit:
-        for i, line in enumerate(("does not look", "like a digit")):
-            pen.text((left, middle + 12 + 14 * i), line, WARNING, _font(NORMAL), anchor="lm")
-
-
-def _paste(sheet: Image.Image, image: np.ndarray, place: tuple[int, int]) -> None:
-    """A 28×28 image, ink drawn black, each pixel a square."""
-    levels = 255 - _levels(image)
-    sheet.paste(Image.fromarray(levels.repeat(SCALE, axis=0).repeat(SCALE, axis=1)), place)
-
-
-def _levels(image: np.ndarray) -> np.ndarray:
-    return image if image.dtype == np.uint8 else np.clip(np.rint(image), 0, 255).astype(np.uint8)
-
-
-def _fitted(picture: np.ndarray) -> Image.Image:
-    """A picture within its column; a small one is not blurred."""
-    height, width = picture.shape
-    scale = min(PICTURE_HEIGHT / height, PICTURE_WIDTH / width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-    return Image.fromarray(_levels(picture)).resize(size, method, reducing_gap=2.0)
+    """Divide `limit` places fairly; whoever wants less than an equal part of the rest gets all it wants."""
+    shares = [0] * len(wanted)
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    for position, i in enumerate(order):
+        shares[i] = min(wanted[i], limit // (len(order) - position))
+        limit -= shares[i]
+    return shares
 
 
 def one_line(title: str) -> str:
-    """A title in characters that the font has, and no longer than there is room for; others are escaped."""
-    begin = "".join(c if c.isascii() and c.isprintable() else ascii(c)[1:-1] for c in title[:TITLE_LENGTH])
-    if len(title) <= TITLE_LENGTH and len(begin) <= TITLE_LENGTH:
-        return begin
-    return begin[: TITLE_LENGTH - 1] + "…"
+    """A title as one line of ASCII, which the font has, cut to `TITLE_LENGTH`; other characters are escaped."""
+    line = printable(title.encode("ascii", "backslashreplace").decode())
+    return line if len(line) <= TITLE_LENGTH else f"{line[: TITLE_LENGTH - 1]}…"
 
 
 def percent(share: float) -> str:
@@ -252,8 +112,119 @@ def percent(share: float) -> str:
     return ">99.9%" if share >= 0.9995 else f"{share:.1%}"
 
 
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+class _Sheet:
+    def __init__(self, height: int, recognizer: Recognizer) -> None:
+        self.image = Image.new("RGB", (WIDTH, height), PAPER)
+        self.pen = ImageDraw.Draw(self.image)
+        self.recognizer = recognizer
+        for x, caption in CAPTIONS.items():
+            self.pen.multiline_text((x, 10), caption, SOFT, _font(SMALL), spacing=2)
+
+    def text(self, place: tuple[int, int], text: str, color: str, size: int = NORMAL, anchor: str = "la") -> None:
+        self.pen.text(place, text, color, _font(size), anchor=anchor)
+
+    def paste(self, image: np.ndarray, place: tuple[int, int]) -> None:
+        """Paste a 28×28 image with black ink, enlarged without interpolation."""
+        levels = 255 - _levels(image)
+        self.image.paste(Image.fromarray(levels.repeat(SCALE, axis=0).repeat(SCALE, axis=1)), place)
+
+    def draw_page(self, top: int, page: Page, picture: Image.Image, count: int) -> None:
+        """Draw a picture with boxes around its digits, and the rows of its first `count` digits."""
+        self.pen.line((MARGIN, top, WIDTH - MARGIN, top), LINE)
+        self.text((MARGIN, top + 9), one_line(page.title), INK)
+        self.text((WIDTH - MARGIN, top + 9), _counted(len(page.readings), "digit"), SOFT, anchor="ra")
+        top += TITLE
+        self.image.paste(picture, (MARGIN, top))
+        self.pen.rectangle((MARGIN - 1, top - 1, MARGIN + picture.width, top + picture.height), outline=LINE)
+        self.draw_boxes(top, picture.width / page.picture.shape[1], page.readings)
+        for number, reading in enumerate(page.readings[:count], 1):
+            self.draw_row(top, number, reading)
+            top += ROW
+        left_out = len(page.readings) - count
+        if left_out or not count:
+            remark = f"and {_counted(left_out, 'more digit')}" if left_out else "no digit was found"
+            self.text((ROWS + 10, top + 8), remark, SOFT)
+
+    def draw_boxes(self, top: int, scale: float, readings: Sequence[Reading]) -> None:
+        """Draw the box of each digit with its number, on a background of its own so that it is always legible."""
+        for number, reading in enumerate(readings, 1):
+            x, y, width, height = (scale * side for side in reading.box)
+            color = _color(reading.recognition)
+            left, upper = MARGIN + round(x), top + round(y)
+            self.pen.rectangle((left, upper, left + round(width), upper + round(height)), outline=color)
+            upper = max(top, upper - SMALL)
+            right = left + 3 + round(_font(SMALL).getlength(str(number)))
+            self.pen.rectangle((left, upper, right, upper + SMALL), fill=color)
+            self.text((left + 2, upper + SMALL // 2), str(number), PAPER, SMALL, "lm")
+
+    def draw_row(self, top: int, number: int, reading: Reading) -> None:
+        """Draw one digit: its image, all answers, the nearest training digits, the reconstruction, the percentile."""
+        answer = reading.recognition
+        card, color = (CARD, INK) if answer.looks_like_digit else (WARNING_CARD, WARNING)
+        self.pen.rounded_rectangle((ROWS, top, WIDTH - MARGIN, top + ROW - 8), 6, card)
+        inner, middle = top + 8, top + 8 + SIDE // 2
+        self.text((NUMBER, middle), str(number), _color(answer), anchor="lm")
+        self.paste(reading.image, (SEEN, inner))
+        self.text((ANSWER, middle), str(answer.digit), color, LARGE, "lm")
+        self.text((ANSWER + 36, middle - 9), MODELS[answer.champion].short_title, SOFT, SMALL, "lm")
+        self.text((ANSWER + 36, middle + 9), percent(answer.probability), INK, anchor="lm")
+        self.draw_others(inner, answer)
+        for i, neighbor in enumerate(answer.neighbors):
+            self.draw_neighbor((NEAR + i * NEAR_STEP, inner), neighbor, answer.digit)
+        self.paste(answer.reconstruction, (REBUILT, inner))
+        self.draw_unusual(inner, answer)
+
+    def draw_others(self, top: int, answer: Recognition) -> None:
+        """Draw one line per other model, in red if its digit differs from the answer."""
+        others = [(model, digit) for model, digit in answer.digits.items() if model != answer.champion]
+        for i, (model, digit) in enumerate(others):
+            y = top + SIDE * (2 * i + 1) // (2 * len(others))
+            self.text((OTHERS, y), MODELS[model].short_title, SOFT, SMALL, "lm")
+            line = f"{digit}   {percent(float(answer.probabilities[model][digit]))}"
+            self.text((OTHERS + 54, y), line, INK if digit == answer.digit else WARNING, SMALL, "lm")
+
+    def draw_neighbor(self, place: tuple[int, int], neighbor: Neighbor, digit: int) -> None:
+        """Draw a training digit with its label in a corner, in red if the label differs from the answer."""
+        self.paste(self.recognizer.training_image(neighbor.index), place)
+        x, y = place[0] + SIDE, place[1] + SIDE
+        self.pen.rectangle((x - 13, y - 15, x, y), fill=PAPER)
+        self.text((x - 6, y - 7), str(neighbor.digit), INK if neighbor.digit == digit else WARNING, SMALL, "mm")
+
+    def draw_unusual(self, top: int, answer: Recognition) -> None:
+        """Draw the percentile as a bar, and a warning if the image does not look like a digit."""
+        left, width, middle = UNUSUAL + 10, 140, top + SIDE // 2
+        self.text((left, middle - 18), f"above {answer.unusual:.{int(answer.unusual >= 99)}f}%", INK, anchor="lm")
+        self.pen.rectangle((left, middle - 5, left + width, middle + 1), LINE)
+        self.pen.rectangle((left, middle - 5, left + round(width * answer.unusual / 100), middle + 1), _color(answer))
+        if not answer.looks_like_digit:
+            for i, line in enumerate(("does not look", "like a digit")):
+                self.text((left, middle + 12 + 14 * i), line, WARNING, anchor="lm")
+
+
+def _color(answer: Recognition) -> str:
+    return ACCENT if answer.looks_like_digit else WARNING
+
+
+def _height(page: Page, picture: Image.Image, count: int) -> int:
+    rows = count * ROW + (TITLE if count < len(page.readings) or not count else 0)
+    return TITLE + max(picture.height, rows) + GAP
+
+
+def _levels(image: np.ndarray) -> np.ndarray:
+    return image if image.dtype == np.uint8 else np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def _fitted(picture: np.ndarray) -> Image.Image:
+    """Scale a picture to fit its column; a small picture is not blurred."""
+    height, width = picture.shape
+    scale = min(PICTURE_HEIGHT / height, PICTURE_WIDTH / width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
+    return Image.fromarray(_levels(picture)).resize(size, method, reducing_gap=2.0)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @functools.cache

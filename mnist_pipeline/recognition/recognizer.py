@@ -1,7 +1,7 @@
-"""What the models say of a person's own digit, and whether to believe it.
+"""Recognise a person's own digits with all models, and estimate how far the answers can be trusted.
 
-A `Recognizer` is all that answering takes, as arrays; it needs neither torch nor Dagster, so that a command can
-answer at once.
+A `Recognizer` holds all arrays that an answer needs. It imports neither torch nor Dagster, so a command can answer at
+once.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from mnist_pipeline import models, pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.recognition import pictures as images
 from mnist_pipeline.recognition.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
+from mnist_pipeline.recognition.pictures import find_digits
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
-INDEX = "knn"  # the model whose state holds the training digits
+INDEX = "knn"  # the model whose state includes the training digits
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 REFERENCE_ROWS = 512  # images reconstructed at a time
 NUM_COMPONENTS = 50  # of the reconstruction
@@ -38,44 +38,22 @@ class Neighbor:
 
 @dataclass(frozen=True)
 class Recognition:
-    """What is said of one image.
+    """The answers of all models for one image."""
 
-    Attributes
-    ----------
-    digit : int
-        The champion's answer.
-    probability : float
-        What the champion gives it, calibrated.
-    champion : str
-        Which model that is.
-    digits : dict from model to int
-        Each model's answer.
-    probabilities : dict from model to ndarray of shape (n_classes,), float64
-    neighbors : list of Neighbor
-        The three nearest training digits, the nearest first.
-    unusual : float
-        Percentile, 0–100, of the error of its reconstruction from 50 components among those of the test digits.
-    novelty : float
-        Percentile, 0–100, of how far its strokes are from those of any digit, see `novelty.Novelty`.
-    looks_like_digit : bool
-        Whether that is at most `novelty.POINT`; of a picture's digits, beside what else was found in it.
-    reconstruction : ndarray of shape (28, 28), float32
-        From 50 components, not clipped.
-    """
-
-    digit: int
-    probability: float
-    champion: str
-    digits: dict[str, int]
-    probabilities: dict[str, np.ndarray]
-    neighbors: list[Neighbor]
-    unusual: float
-    novelty: float
+    digit: int  # the champion's answer
+    probability: float  # the champion's calibrated probability of it
+    champion: str  # the name of the champion
+    digits: dict[str, int]  # the answer of each model
+    probabilities: dict[str, np.ndarray]  # of each class, by model; float64 (n_classes,)
+    neighbors: list[Neighbor]  # the three nearest training digits, the nearest first
+    unusual: float  # percentile, 0–100, of its reconstruction error among those of the test digits
+    novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
+    # Whether `novelty` is at most `novelty.POINT`; in a picture, `looks_like_digit_in_picture` decides.
     looks_like_digit: bool
-    reconstruction: np.ndarray
+    reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
 
     def document(self) -> dict[str, Any]:
-        """The same as plain JSON values, without the reconstruction."""
+        """All fields but the reconstruction as plain JSON values."""
         return {
             "digit": self.digit,
             "probability": round(self.probability, 6),
@@ -92,62 +70,39 @@ class Recognition:
                 for model, digit in self.digits.items()
             },
             "neighbors": [
-                {"index": near.index, "digit": near.digit, "distance": round(near.distance, 1)}
-                for near in self.neighbors
+                {"index": neighbor.index, "digit": neighbor.digit, "distance": round(neighbor.distance, 1)}
+                for neighbor in self.neighbors
             ],
         }
 
 
 class Reading(NamedTuple):
-    """A digit of a picture: where it is, what the models see of it, and what they say.
+    """A digit in a picture: where it is, the image that the models see, and their answers."""
 
-    Attributes
-    ----------
-    box : tuple of four ints
-        x, y, width and height in pixels of the upright picture.
-    image : ndarray of shape (28, 28), uint8
-    recognition : Recognition
-    """
-
-    box: tuple[int, int, int, int]
-    image: np.ndarray
+    box: tuple[int, int, int, int]  # x, y, width and height in pixels of the upright picture
+    image: np.ndarray  # uint8 (28, 28)
     recognition: Recognition
 
     def document(self) -> dict[str, Any]:
-        """The same as plain JSON values, without the image."""
+        """The box and the answers as plain JSON values."""
         digit, probability, *rest = self.recognition.document().items()
         return dict([digit, probability, ("box", list(self.box)), *rest])
 
 
 @stored_type
 class Recognizer(NamedTuple):
-    """The models in service, and what their answers are compared with.
+    """The arrays from which the models answer, and the reference for how unusual an image is."""
 
-    Attributes
-    ----------
-    champion : ndarray of shape (length,), uint8
-        The name of the model whose answer counts, in UTF-8.
-    states : dict from "MODEL.ARRAY" to ndarray
-        What each model answers from, see `models.state`.
-    mean : ndarray of shape (784,), float64
-    components : ndarray of shape (784, 50), float32
-        The leading eigenvectors of the covariance, as columns.
-    errors : ndarray of shape (n_test,), float64
-        Of the reconstruction of each test digit, ascending, root mean square in grey levels.
-    novelty : dict from name to ndarray
-        The fields of a `novelty.Novelty`.
-    """
-
-    champion: np.ndarray
-    states: dict[str, np.ndarray]
-    mean: np.ndarray
-    components: np.ndarray
-    errors: np.ndarray
-    novelty: dict[str, np.ndarray]
+    champion: np.ndarray  # the name of the model whose answer counts, in UTF-8; uint8 (length,)
+    states: dict[str, np.ndarray]  # the arrays of each model by "MODEL.ARRAY", see `models.state`
+    mean: np.ndarray  # float64 (784,)
+    components: np.ndarray  # the leading eigenvectors of the covariance, as columns; float32 (784, 50)
+    errors: np.ndarray  # reconstruction errors of the test digits, ascending, in grey levels; float64 (n_test,)
+    novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Recognizer:
-        """A recognizer from its stored fields; those of versions before 2026-11-26 had a field for each model."""
+        """A recognizer from its stored fields. Versions before 2026-11-26 stored one field per model."""
         if set(fields) == set(cls._fields):
             return cls(**fields)
         temperatures = fields["temperatures"]
@@ -172,7 +127,7 @@ class Recognizer(NamedTuple):
         return tuple(name for name in MODELS if name in stored)
 
     def state(self, model: str) -> dict[str, np.ndarray]:
-        """What a model answers from."""
+        """The arrays from which a model answers."""
         prefix = f"{model}."
         return {name[len(prefix) :]: array for name, array in self.states.items() if name.startswith(prefix)}
 
@@ -181,36 +136,37 @@ class Recognizer(NamedTuple):
         return self._replace(champion=_encoded(model))
 
     def with_state(self, model: str, state: Mapping[str, np.ndarray]) -> Recognizer:
-        """The same recognizer with another state of a model."""
+        """The same recognizer with another state of one model."""
         others = {name: array for name, array in self.states.items() if not name.startswith(f"{model}.")}
         return self._replace(states={**others, **_flat({model: state})})
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
-        """The digits of each picture in reading order, with what is said of them.
+        """Find and recognise the digits of each picture, in reading order.
 
         Parameters
         ----------
         pictures : sequence of ndarrays of shape (rows, columns)
-            Upright and grey, as `images.read` gives them.
+            Upright and grey, as `pictures.read` returns them.
         """
-        found = [images.find_digits(picture) for picture in pictures]
-        said = iter(self.recognize(_stacked([each for digits in found for each in digits])))
-        readings = [[Reading(each.box, each.image, next(said)) for each in digits] for digits in found]
-        return [_among_others(each, picture.shape) for each, picture in zip(readings, pictures, strict=True)]
+        found = [find_digits(picture) for picture in pictures]
+        images = [digit.image for digits in found for digit in digits]
+        answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
+        readings = [[Reading(digit.box, digit.image, next(answers)) for digit in digits] for digits in found]
+        return [_judged_together(page, picture.shape) for page, picture in zip(readings, pictures, strict=True)]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
-        """What is said of each digit.
+        """Recognise digits, each on its own.
 
         Parameters
         ----------
         digits : ndarray of shape (n, 28, 28), uint8
-            Light ink on 0, as `images.find_digits` gives them.
-
-        Returns
-        -------
-        list of n Recognition
+            Light ink on 0, as `pictures.find_digits` returns them.
         """
-        digits = _checked(digits)
+        if digits.dtype != np.uint8 or digits.shape[1:] != SHAPE:
+            raise ValueError(
+                f"digits is {digits.dtype} of shape {digits.shape}; "
+                f"pass uint8 of shape (n, {IMAGE_SIDE}, {IMAGE_SIDE}), as pictures.find_digits returns them"
+            )
         if not len(digits):
             return []
         answers = {name: models.answer(MODELS[name], self.state(name), digits) for name in self.model_names}
@@ -228,7 +184,7 @@ class Recognizer(NamedTuple):
                 probabilities={name: answer.probabilities[i] for name, answer in answers.items()},
                 neighbors=[
                     Neighbor(int(index), int(label), float(np.sqrt(distance)))
-                    for index, label, distance in zip(*(each[i, :NUM_NEIGHBORS_SHOWN] for each in nearest), strict=True)
+                    for index, label, distance in zip(*(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest))
                 ],
                 unusual=float(unusual[i]),
                 novelty=float(novelty[i]),
@@ -239,7 +195,7 @@ class Recognizer(NamedTuple):
         ]
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Images from their 50 leading components, float32, of the same shape."""
+        """Reconstruct images from their 50 leading components, float32, of the same shape."""
         coordinates = pca.project(images, self.mean, self.components)
         return np.asarray(pca.reconstruct(coordinates, self.mean, self.components), np.float32).reshape(images.shape)
 
@@ -256,19 +212,19 @@ def assemble(
     eigenvectors: np.ndarray,
     reference: np.ndarray,
 ) -> Recognizer:
-    """A recognizer from what the models answer from.
+    """Build a recognizer from the states of the models.
 
     Parameters
     ----------
     champion : str
         The model whose answer counts.
     states : mapping from model to mapping from name to ndarray
-        As `models.state` returns them; that of k-nearest neighbours holds the training digits.
+        As `models.state` returns them; that of k-nearest neighbours includes the training digits.
     mean : ndarray of shape (784,), float64
     eigenvectors : ndarray of shape (784, n), float64
-        Of the covariance, as columns, the largest eigenvalue's first.
+        Eigenvectors of the covariance as columns, in descending order of eigenvalues.
     reference : ndarray of shape (n_test, 28, 28), uint8
-        The digits that others are compared with.
+        The digits among which an image gets its percentiles.
     """
     index = states[INDEX]
     recognizer = Recognizer(
@@ -298,27 +254,11 @@ def reconstruction_errors(images: np.ndarray, reconstructions: np.ndarray) -> np
     return np.asarray(np.sqrt(np.mean(difference.astype(np.float64) ** 2, axis=1)))
 
 
-def _among_others(readings: list[Reading], shape: tuple[int, ...]) -> list[Reading]:
-    """The readings of a picture, each held to look like a digit beside the others, and uncut."""
-    if not readings:
-        return []
+def _judged_together(readings: list[Reading], shape: tuple[int, ...]) -> list[Reading]:
+    """Decide for all readings of a picture together whether they look like digits."""
     percentiles = np.array([reading.recognition.novelty for reading in readings])
     like = looks_like_digit_in_picture(percentiles, [reading.box for reading in readings], shape)
     return [
         reading._replace(recognition=replace(reading.recognition, looks_like_digit=bool(looks)))
         for reading, looks in zip(readings, like, strict=True)
     ]
-
-
-def _stacked(found: Sequence[images.Found]) -> np.ndarray:
-    """The images of what was found, uint8 (n, 28, 28)."""
-    return np.array([each.image for each in found], np.uint8).reshape(-1, *SHAPE)
-
-
-def _checked(images: np.ndarray) -> np.ndarray:
-    if images.dtype != np.uint8 or images.shape[1:] != SHAPE:
-        raise ValueError(
-            f"images is {images.dtype} of shape {images.shape}; pass uint8 of shape (n, {IMAGE_SIDE}, {IMAGE_SIDE}), "
-            "as images.find_digits gives them"
-        )
-    return images

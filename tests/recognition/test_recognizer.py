@@ -101,7 +101,7 @@ def test_no_digits_are_answered_with_nothing(recognizer: Recognizer) -> None:
 
 @pytest.mark.parametrize("wrong", [np.zeros((2, 784), np.uint8), np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8)])
 def test_what_are_not_digits_of_28_by_28_bytes_is_refused(recognizer: Recognizer, wrong: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"images is .* pass uint8 of shape \(n, 28, 28\)"):
+    with pytest.raises(ValueError, match=r"digits is .* pass uint8 of shape \(n, 28, 28\)"):
         recognizer.recognize(wrong)
 
 
