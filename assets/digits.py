@@ -1,4 +1,4 @@
-"""Raw files, and the digits read from them."""
+"""The raw files, and the digits that are read from them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,25 +23,25 @@ from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 
 GROUP = "digits"
 LOADED = {
-    "as_many_labels_as_images": "An image without its label, or the reverse, shifts all labels after it.",
-    "full_range_of_pixels": "Images scaled to 0–1 would be cut to 0 and 1 as bytes; ink must reach beyond 128.",
-    "every_class_present": "A class that is absent can't be learned, nor its accuracy measured.",
-    "classes_balanced": "Accuracy means little where one class prevails; smallest ÷ largest class.",
-    "pixel_mean": "Inverted images (ink on 0, paper on 255) or an empty set show in the mean grey level.",
-    "pixel_deviation": "Images without contrast show in the deviation of the grey levels.",
+    "as_many_labels_as_images": "A missing image or label would shift all labels after it. Number of labels.",
+    "full_range_of_pixels": "Images that were scaled to 0–1 lose their grey levels as bytes. Largest grey level.",
+    "every_class_present": "A class without images can be neither learned nor evaluated. Classes with images.",
+    "classes_balanced": "Accuracy means little if one class dominates. Smallest class ÷ largest class.",
+    "pixel_mean": "Inverted images (ink on 0) have a high mean, empty images a low one. Mean grey level.",
+    "pixel_deviation": "Images without contrast can't be recognized. Standard deviation of the grey levels.",
 }
 BLOCKING = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
 data_directory = dg.AssetSpec(
     "data_directory",
     group_name=GROUP,
     kinds={"file"},
-    description="The directory of the four IDX files, which others write to; its version is their checksum.",
+    description="The directory with the four IDX files, written by other programs. Its version is a checksum of them.",
 )
 
 
 @contextmanager
 def retried() -> Iterator[None]:
-    """Try again where that can help: a file that can't be read for a moment, not one that is wrong."""
+    """Retry the step if a file can't be read at the moment, but not if its content is wrong."""
     try:
         yield
     except UnreadableError as error:
@@ -50,7 +50,7 @@ def retried() -> Iterator[None]:
 
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
-    """The four IDX files as they lie in the data directory: names, sizes and SHA-256 checksums, verified."""
+    """Names, sizes and SHA-256 checksums of the four IDX files in the data directory, after validation."""
     located = data_set.located
     layout = located.known.layout
     with stopwatch() as watch, retried():
@@ -73,7 +73,9 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
     with stopwatch() as watch, retried():
         if not pd.DataFrame(datasets.raw_files(directory, layout)).equals(raw_mnist):
             raw = located.key("raw_mnist").to_user_string()
-            raise DatasetError(f"the files in {directory} are not those that {raw} recorded; materialize {raw} again")
+            raise DatasetError(
+                f"the files in {directory} have changed since {raw} recorded them; materialize {raw} again"
+            )
         digits = datasets.load_digits(directory, split, canonical=located.canonical, layout=layout)
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=NUM_CLASSES)
@@ -107,7 +109,7 @@ def train_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
 
 @dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("test_digits", LOADED, BLOCKING))
 def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
-    """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,); they train and tune nothing."""
+    """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,). Nothing is trained or tuned on them."""
     return _read("test", raw_mnist, data_set)
 
 
@@ -136,10 +138,10 @@ def not_in_training_of(prefix: str | None) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=data_sets.key_of(prefix, "test_digits"),
         additional_ins={"train_digits": dg.AssetIn(data_sets.key_of(prefix, "train_digits"))},
-        description="A test image that was trained on tells nothing about images that were not.",
+        description="Accuracy on images from the training set would be too optimistic. Test images that are in it.",
     )
     def not_in_training(test_digits: DigitSet, train_digits: DigitSet) -> dg.AssetCheckResult:
-        """Count the test images that are, byte for byte, among the training images."""
+        """Count the test images that equal a training image byte for byte."""
         shared = datasets.num_shared_images(train_digits.images, test_digits.images)
         return dg.AssetCheckResult(
             passed=shared == 0,
@@ -154,7 +156,7 @@ not_in_training = not_in_training_of(None)
 
 
 def data_directory_of(located: data_sets.Located) -> dg.AssetSpec:
-    """The directory of a data set, which others write to."""
+    """The data directory of a data set."""
     return data_directory.replace_attributes(
         key=located.key("data_directory"), group_name=located.named(str(data_directory.group_name))
     )

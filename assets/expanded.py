@@ -196,7 +196,7 @@ def expanded_eigendecomposition(expanded_covariance: np.ndarray):
     values = decomposition.eigenvalues
     return result(
         decomposition,
-        f"{pca.components_for_share(values, 0.9)} of {len(values)} components hold 90% of the variance",
+        f"{pca.components_for_share(values, 0.9)} of {len(values)} components explain 90% of the variance",
         seconds=watch.seconds,
         numbers={"largest_eigenvalue": float(values[0])},
         figures=decomposition_figures(decomposition),

@@ -1,4 +1,4 @@
-"""Harris corners of the ten digit images, shown to be PCA of the gradients."""
+"""Harris corners of the ten digit images, and a check that they are PCA of the gradients."""
 
 import dagster as dg
 import numpy as np
@@ -12,8 +12,8 @@ from mnist_pipeline.runtime.graph.results import result, stopwatch
 GROUP = "harris"
 CHECKS = {
     "harris_corners": {
-        "equals_pca": "The claim of the group: M is the Gram matrix of the gradients; largest relative difference.",
-        "corners_found": "Strokes end and bend: images without a corner are not of digits.",
+        "equals_pca": "The structure tensor M is the Gram matrix of the gradients. Largest relative difference.",
+        "corners_found": "Strokes end and bend, so images of digits have corners. Number of corners.",
     },
 }
 
@@ -21,12 +21,12 @@ CHECKS = {
 class HarrisConfig(dg.Config):
     """What counts as a corner."""
 
-    kappa: float = Field(harris.KAPPA, gt=0, lt=0.25, description="κ in det M − κ (tr M)²; 0.04–0.06 is customary.")
+    kappa: float = Field(harris.KAPPA, gt=0, lt=0.25, description="κ in det M − κ (tr M)²; usually 0.04 to 0.06.")
     relative_threshold: float = Field(
         harris.RELATIVE_THRESHOLD,
         ge=0,
         lt=1,
-        description="Smallest response of a corner, as a share of the largest in its image.",
+        description="Smallest response of a corner, as a share of the largest response in its image.",
     )
 
 
@@ -35,7 +35,7 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     """Corners by det M − κ (tr M)², where M, the structure tensor, is the Gram matrix GᵀG of the gradients.
 
     The nine rows of G are the gradients around a pixel, so the eigenvectors of M are their principal
-    components: two large eigenvalues mean variation in two directions, a corner.
+    components. Two large eigenvalues mean that the gradients vary in two directions: a corner.
     """
     from mnist_pipeline.report import figures
 
@@ -65,7 +65,7 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
 
 
 def clearest_places(images: np.ndarray, found: Corners) -> tuple[int, dict[str, harris.Place]]:
-    """The digit with the clearest corner, and a corner, an edge and a flat place on it."""
+    """The digit with the largest response, and a corner, an edge and a flat place of it."""
     digit = int(found.response.max(axis=(1, 2)).argmax())
     return digit, harris.places(images[digit], found.response[digit])
 

@@ -1,7 +1,8 @@
-"""k-nearest neighbours: what the search needs, and the neighbours of the test images."""
+"""k-nearest neighbours: the index of the training images, and the neighbours of the test images."""
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import numpy as np
@@ -18,12 +19,16 @@ from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 GROUP = "knn"
 NUM_CHECKED = 100
 CHECKS = {
-    "knn_index": {"labels_kept": "Neighbours are indices into these labels; share that equals the training labels."},
+    "knn_index": {"labels_kept": "Neighbours are indices into these labels. Share equal to the training labels."},
     "knn_predictions": {
-        "equals_brute_force": "The search excludes by a bound; a random sample is searched without one. Share equal.",
+        "equals_brute_force": "The search skips images by a bound, and the bound must be right. Share of a random "
+        "sample of queries with the neighbours that a search without the bound finds.",
     },
 }
 NUM_KEPT = 10
@@ -32,7 +37,7 @@ NUM_NEIGHBORS_SHOWN = 3
 
 
 class Algorithm(Enum):
-    """How neighbours are searched; all find the same ones."""
+    """How neighbours are searched. All algorithms find the same neighbours."""
 
     AUTO = "auto"
     PCA = "pca"
@@ -41,28 +46,28 @@ class Algorithm(Enum):
 
 
 class TieBreak(Enum):
-    """Who wins a tied vote."""
+    """Which class wins a tied vote."""
 
     NEAREST = "nearest"
     SMALLEST = "smallest"
 
 
 class KNNConfig(dg.Config):
-    """How neighbours vote."""
+    """How neighbours are searched, and how they vote."""
 
     algorithm: Algorithm = Field(
-        Algorithm.AUTO, description="Search algorithm; the k-d tree takes minutes at 784 dimensions."
+        Algorithm.AUTO, description="Search algorithm. In 784 dimensions, the k-d tree takes minutes."
     )
     num_neighbors: int = Field(3, ge=1, le=1_000, description="k: how many of the nearest images vote.")
     tie_break: TieBreak = Field(
         TieBreak.NEAREST,
-        description="Whether a tied vote goes to the class of the nearest, or the smallest label.",
+        description="Whether a tied vote goes to the class of the nearest neighbour or to the smallest label.",
     )
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("knn_index", CHECKS["knn_index"]))
 def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition: Eigendecomposition):
-    """What the search needs: the training images, and their leading principal components in search order."""
+    """The training images, with their leading principal components in search order."""
     with stopwatch() as watch:
         classifier = knn.KNNClassifier(num_neighbors=1, algorithm="pca")
         classifier.fit(train_digits.images, train_digits.labels, data_mean, eigendecomposition.eigenvectors)
@@ -86,7 +91,7 @@ def knn_predictions(
     config: KNNConfig,
     seed: Seed,
 ):
-    """The nearest training images of each test image, their exact squared distances, and the majority label."""
+    """The nearest training images of each test image with exact squared distances, and the label they vote for."""
     from mnist_pipeline.report import figures
 
     kept = max(min(NUM_KEPT, len(train_digits.labels)), config.num_neighbors)
@@ -96,18 +101,19 @@ def knn_predictions(
         labels = knn.vote(train_digits.labels[indices[:, : config.num_neighbors]], config.tie_break.value)
     found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)
     wrong = np.flatnonzero(labels != test_digits.labels)
-    shown = _shown(found, wrong, train_digits, test_digits, data_set.class_names)
     accuracies = pd.DataFrame(model.accuracy_by_k(found, train_digits.labels, test_digits.labels))
-    rules = {told: accuracies[rule].tolist() for rule, told in figures.TIE_RULES.items()}
+    rules = {title: accuracies[rule].tolist() for rule, title in figures.TIE_RULES.items()}
     return result(
         found,
-        f"k = {config.num_neighbors}: {len(labels) / watch.seconds:,.0f} images a second",
+        f"k = {config.num_neighbors}: {len(labels) / watch.seconds:,.0f} images per second",
         seconds=watch.seconds,
         numbers={ROW_COUNT: len(labels)},
         tables={"accuracy_by_k": accuracies},
         figures={
-            "accuracy_by_k": figures.side_by_side(figures.votes_panel(accuracies["k"].tolist(), rules)),
-            **({"errors": figures.neighbor_errors(*shown)} if len(wrong) else {}),
+            "votes": figures.side_by_side(figures.votes_panel(accuracies["k"].tolist(), rules)),
+            **(
+                {"errors": _errors(found, wrong, train_digits, test_digits, data_set.class_names)} if len(wrong) else {}
+            ),
         },
         config=config,
         seed=seed,
@@ -116,7 +122,7 @@ def knn_predictions(
 
 
 def _agreement(found: Neighbors, train: DigitSet, test: DigitSet, seed: int) -> float:
-    """Share of a random sample of queries for which a search of all training images finds the same neighbours."""
+    """Share of a random sample of queries for which brute force finds the same neighbours."""
     size = min(NUM_CHECKED, len(test.images))
     sample = np.random.default_rng(seed).choice(len(test.images), size, replace=False)
     exhaustive = knn.KNNClassifier(found.indices.shape[1], "brute").fit(train.images, train.labels)
@@ -124,18 +130,12 @@ def _agreement(found: Neighbors, train: DigitSet, test: DigitSet, seed: int) -> 
     return float(np.mean((indices == found.indices[sample]).all(axis=1)))
 
 
-def _shown(
-    found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet, names: Sequence[str]
-) -> tuple[np.ndarray, list[str], np.ndarray, list[list[str]]]:
-    """Wrongly read test images, and their nearest training images, with captions."""
+def _errors(found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet, names: Sequence[str]) -> "Figure":
+    """Misread test images, each beside its nearest training images."""
     from mnist_pipeline.report import figures
 
     wrong = wrong[:NUM_ERRORS_SHOWN]
     near = found.indices[wrong, :NUM_NEIGHBORS_SHOWN]
     captions = [figures.misread(names, int(test.labels[i]), int(found.labels[i])) for i in wrong]
-    return (
-        test.images[wrong],
-        captions,
-        train.images[near],
-        [[names[label] for label in row] for row in train.labels[near]],
-    )
+    near_captions = [[names[label] for label in row] for row in train.labels[near]]
+    return figures.neighbor_errors(test.images[wrong], captions, train.images[near], near_captions)

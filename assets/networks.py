@@ -1,6 +1,6 @@
-"""The two networks: trained, and asked about the test images.
+"""The two networks: their training, their predictions of the test images, and the errors of the convolutional network.
 
-Torch is imported where it is used, so that loading the definitions stays quick.
+Torch is imported inside the functions that use it, so that the definitions load quickly.
 """
 
 import dataclasses
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 GROUP = "networks"
 TRAINED = {
-    "finite_weights": "One NaN weight makes every prediction NaN; count of those that are not finite.",
-    "loss_falls": "A training whose loss does not fall has not learned.",
-    "held_out_accuracy": "A network that reads held-out images no better than guessing must not be evaluated further.",
+    "finite_weights": "One NaN weight makes every prediction NaN. Number of weights that are not finite.",
+    "loss_falls": "If the loss does not fall, the network has not learned. Last loss.",
+    "held_out_accuracy": "A network that reads held-out images no better than by guessing is useless. Accuracy.",
 }
 CHECKS = {
-    "cnn_kernels": {"finite": "A kernel that is not finite can't be drawn, nor used; count of such weights."},
-    "cnn_errors": {"all_wrong": "Each row is an error: no predicted label equals the true one. Count that do."},
+    "cnn_kernels": {"finite": "A weight that is not finite can't be drawn. Number of weights that are not finite."},
+    "cnn_errors": {"all_wrong": "Every row is an error. Number of rows whose prediction equals the true label."},
 }
 NUM_ERRORS_SHOWN = 60
 
 
 class RecipeName(Enum):
-    """Which of the named training recipes."""
+    """A named training recipe."""
 
     DEFAULT = "default"
     FAST = "fast"
@@ -50,60 +50,40 @@ class RecipeName(Enum):
 
 
 class TrainingConfig(dg.Config):
-    """A named recipe, and what departs from it."""
+    """A named recipe, and the settings that replace its own."""
 
-    recipe: RecipeName = Field(RecipeName.DEFAULT, description="Named recipe to start from.")
-    epochs: int | None = Field(None, ge=1, le=1_000, description="Passes over the images; the recipe's if unset.")
-    batch_size: int | None = Field(None, ge=1, le=65_536, description="Images an update; the recipe's if unset.")
+    recipe: RecipeName = Field(RecipeName.DEFAULT, description="Named training recipe.")
+    epochs: int | None = Field(None, ge=1, le=1_000, description="Passes over the images; default: as the recipe.")
+    batch_size: int | None = Field(None, ge=1, le=65_536, description="Images per update; default: as the recipe.")
     learning_rate: float | None = Field(
-        None, gt=0, le=10, description="Adam's step, its peak in a one-cycle schedule; the recipe's if unset."
+        None,
+        gt=0,
+        le=10,
+        description="Adam's learning rate, or its peak in a one-cycle schedule; default: as the recipe.",
     )
 
 
 class NetworkConfig(TrainingConfig):
-    """How a network is trained: a named recipe, what departs from it, and what is held out."""
+    """How a network is trained: a named recipe, the settings that replace its own, and the share held out."""
 
     validation_share: float = Field(
         1 / 12,
         ge=0,
         le=0.5,
-        description="Share of the training images held out: for the accuracy by epoch, and to calibrate probabilities.",
+        description="Share of the training images held out to measure each epoch and to calibrate probabilities.",
     )
 
 
 def resolve_recipe(name: str, config: TrainingConfig) -> "Recipe":
-    """The named recipe with the configured departures."""
+    """The named recipe, with the configured settings in place of its own."""
     from mnist_pipeline import training
 
-    departures = {
-        field: value
-        for field in ("epochs", "batch_size", "learning_rate")
-        if (value := getattr(config, field)) is not None
-    }
-    return dataclasses.replace(training.recipe_named(name, config.recipe.value), **departures)
+    configured = {field: getattr(config, field) for field in ("epochs", "batch_size", "learning_rate")}
+    given = {field: value for field, value in configured.items() if value is not None}
+    return dataclasses.replace(training.recipe_named(name, config.recipe.value), **given)
 
 
-def build_mlp() -> "nn.Module":
-    """A multi-layer perceptron with fresh parameters."""
-    from mnist_pipeline import networks
-
-    return networks.MLP()
-
-
-def build_cnn() -> "nn.Module":
-    """A convolutional network with fresh parameters."""
-    from mnist_pipeline import networks
-
-    return networks.CNN()
-
-
-# An asset closes over its own builder, so that its code version covers no other network.
-BUILDERS: dict[str, Callable[[], "nn.Module"]] = {"mlp": build_mlp, "cnn": build_cnn}
-
-
-def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition:
-    build = BUILDERS[name]
-
+def _model_asset(name: str, title: str, description: str, build: Callable[[], "nn.Module"]) -> dg.AssetsDefinition:
     @dg.asset(
         name=f"{name}_model",
         group_name=GROUP,
@@ -112,63 +92,51 @@ def _model_asset(name: str, title: str, description: str) -> dg.AssetsDefinition
         check_specs=checks(f"{name}_model", TRAINED, blocking=("finite_weights", "held_out_accuracy")),
     )
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
-        return _train(name, title, build, train_digits, config, seed)
+        with machine.importing():
+            from mnist_pipeline import networks, training
+            from mnist_pipeline.report import figures
+
+        recipe = resolve_recipe(name, config)
+        network = training.build(build, seed=seed.value)
+        with stopwatch() as watch:
+            history = training.train(
+                network,
+                train_digits.images,
+                train_digits.labels,
+                recipe,
+                seed=seed.value,
+                validation_size=round(config.validation_share * len(train_digits.images)),
+                on_epoch=lambda record: report_epoch(record, recipe.epochs),
+            )
+        value, numbers, measured = trained(network, history, recipe)
+        curves = {"training": value.accuracy}
+        if history.num_validation:
+            curves["held-out"] = value.validation_accuracy
+            numbers["validation_accuracy"] = float(value.validation_accuracy[-1])
+        scored = list(curves)[-1]
+        return result(
+            value,
+            f"{scored} accuracy {curves[scored][-1]:.2%} after {recipe.epochs} epochs",
+            seconds=watch.seconds,
+            numbers={
+                **numbers,
+                "temperature": history.temperature,
+                "parameters": networks.num_parameters(network),
+            },
+            tables={"layers": pd.DataFrame(networks.layer_rows(network))},
+            figures={"learning": figures.learning_curves(value.loss, curves, title)},
+            config=config,
+            seed=seed,
+            checks={**measured, "held_out_accuracy": at_least(curves[scored][-1], 2 / NUM_CLASSES)},
+        )
 
     return model
-
-
-def _train(
-    name: str,
-    title: str,
-    build: Callable[[], "nn.Module"],
-    digits: DigitSet,
-    config: NetworkConfig,
-    seed: Seed,
-) -> dg.MaterializeResult[Any]:
-    with machine.importing():
-        from mnist_pipeline import networks, training
-        from mnist_pipeline.report import figures
-
-    recipe = resolve_recipe(name, config)
-    model = training.build(build, seed=seed.value)
-    with stopwatch() as watch:
-        history = training.train(
-            model,
-            digits.images,
-            digits.labels,
-            recipe,
-            seed=seed.value,
-            validation_size=round(config.validation_share * len(digits.images)),
-            on_epoch=lambda record: report_epoch(record, recipe.epochs),
-        )
-    network, numbers, measured = trained(model, history, recipe)
-    curves = {"training": network.accuracy}
-    if history.num_validation:
-        curves["held-out"] = network.validation_accuracy
-    scored = list(curves)[-1]
-    layers = pd.DataFrame(networks.layer_rows(model))
-    return result(
-        network,
-        f"{scored} accuracy {curves[scored][-1]:.2%} after {recipe.epochs} epochs",
-        seconds=watch.seconds,
-        numbers={
-            **numbers,
-            **({"validation_accuracy": float(network.validation_accuracy[-1])} if history.num_validation else {}),
-            "temperature": history.temperature,
-            "parameters": networks.num_parameters(model),
-        },
-        tables={"layers": layers},
-        figures={"learning": figures.learning_curves(network.loss, curves, title)},
-        config=config,
-        seed=seed,
-        checks={**measured, "held_out_accuracy": at_least(curves[scored][-1], 2 / NUM_CLASSES)},
-    )
 
 
 def trained(
     model: "nn.Module", history: "History", recipe: "Recipe"
 ) -> tuple[Network, dict[str, Any], dict[str, Measured]]:
-    """A trained network as it is stored, numbers of its training, and what its checks measured."""
+    """A trained network as it is stored, the numbers of its training, and its checks."""
     from mnist_pipeline import training
 
     network = training.stored(model, history)
@@ -187,14 +155,12 @@ def trained(
 
 
 def report_epoch(record: "EpochRecord", epochs: int) -> None:
-    """Tell what a pass measured."""
+    """Report the measurements of an epoch as progress of the step."""
     held_out = {} if record.validation_accuracy is None else {"held_out_accuracy": record.validation_accuracy}
     progress(record.epoch, epochs, loss=record.loss, accuracy=record.accuracy, **held_out)
 
 
-def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
-    build = BUILDERS[name]
-
+def _predictions_asset(name: str, description: str, build: Callable[[], "nn.Module"]) -> dg.AssetsDefinition:
     @dg.asset(
         name=f"{name}_predictions",
         group_name=GROUP,
@@ -216,20 +182,37 @@ def _predictions_asset(name: str, description: str) -> dg.AssetsDefinition:
     return predictions
 
 
+# Each asset closes over its own builder, so that the code version of one network does not cover the other.
+def _mlp() -> "nn.Module":
+    from mnist_pipeline.networks import MLP
+
+    return MLP()
+
+
+def _cnn() -> "nn.Module":
+    from mnist_pipeline.networks import CNN
+
+    return CNN()
+
+
 mlp_model = _model_asset(
     "mlp",
     "MLP",
     "Multi-layer perceptron 784–1024–10 with ReLU, trained with Adam on the cross-entropy.",
+    _mlp,
 )
-mlp_predictions = _predictions_asset("mlp", "The perceptron's calibrated class probabilities of each test image.")
 cnn_model = _model_asset(
     "cnn",
     "CNN",
-    "Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64, ReLU, "
+    "Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 channels, ReLU, "
     "max-pooling 2, linear to 10; trained with Adam on the cross-entropy.",
+    _cnn,
+)
+mlp_predictions = _predictions_asset(
+    "mlp", "The calibrated class probabilities of each test image by the multi-layer perceptron.", _mlp
 )
 cnn_predictions = _predictions_asset(
-    "cnn", "The convolutional network's calibrated class probabilities of each test image."
+    "cnn", "The calibrated class probabilities of each test image by the convolutional network.", _cnn
 )
 
 
@@ -251,7 +234,7 @@ def cnn_kernels(cnn_model: Network):
 
 @dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("cnn_errors", CHECKS["cnn_errors"]))
 def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: DataSetResource):
-    """Every test digit that the convolutional network gets wrong, the most confident error first."""
+    """Every test digit that the convolutional network misreads, the most confident error first."""
     from mnist_pipeline import evaluation
 
     with stopwatch() as watch:
@@ -269,7 +252,7 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: Da
 
 
 def _drawn(errors: pd.DataFrame, images: np.ndarray, names: Sequence[str]) -> "Figure":
-    """The worst errors as a grid of images, captioned."""
+    """The worst errors as a grid of images with captions."""
     from mnist_pipeline.report import figures
 
     shown = errors.head(NUM_ERRORS_SHOWN)

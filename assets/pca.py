@@ -21,39 +21,42 @@ if TYPE_CHECKING:
 GROUP = "pca"
 CHECKS = {
     "data_mean": {
-        "within_range": "A mean of grey levels lies among the grey levels, 0–255; distance to the nearer end."
+        "within_range": "A mean of grey levels lies within 0–255. Distance from the nearer end of that range."
     },
-    "centered_data": {"mean_zero": "What centring leaves of the mean enters the covariance squared."},
+    "centered_data": {
+        "mean_zero": "A mean that is not zero would distort the covariance. Largest mean of a pixel after centring."
+    },
     "covariance": {
-        "symmetric": "The eigensolver reads one triangle and trusts the other; largest difference of the two.",
-        "positive_semidefinite": "No direction has negative variance; smallest ÷ largest eigenvalue (by size).",
-        "diagonal": "The diagonal holds the variance of each pixel, here computed without the product; relative.",
+        "symmetric": "The eigensolver reads only one triangle of the matrix. Largest difference between the two.",
+        "positive_semidefinite": "No direction has negative variance. Smallest eigenvalue ÷ largest (absolute).",
+        "diagonal": "The diagonal is the variance of each pixel, computed here without XᵀX. Relative difference.",
     },
     "eigendecomposition": {
-        "trace": "A rotation keeps the total variance: trace = Σ λ; relative difference.",
-        "orthonormal": "Projecting and going back loses nothing else only if VᵀV = I; largest departure.",
+        "trace": "A rotation keeps the total variance, so trace C = Σ λ. Relative difference.",
+        "orthonormal": "Projection and reconstruction need VᵀV = I. Largest difference of an entry.",
     },
     "projections": {
-        "variance_is_eigenvalue": "An eigenvalue is the variance along its eigenvector; relative to the largest.",
-        "error_is_left_out": "The squared error of the reconstruction is the variance on the other components.",
+        "variance_is_eigenvalue": "The variance of a coordinate is its eigenvalue. Difference ÷ largest eigenvalue.",
+        "error_is_left_out": "The squared reconstruction error is the variance on the other components. Relative "
+        "difference.",
     },
-    "reconstructions": {"error_falls": "More components never fit worse; largest rise of the test error."},
+    "reconstructions": {"error_falls": "More components never fit worse. Largest increase of the test error."},
 }
 NUM_EIGENVECTORS_SHOWN = 20
 NUM_PIXELS = IMAGE_SIDE**2
 
 
 class ProjectionsConfig(dg.Config):
-    """How much of the training data's coordinates is kept."""
+    """How many coordinates of the training images are stored."""
 
-    num_components: int = Field(100, ge=2, le=784, description="Leading components to project on.")
+    num_components: int = Field(100, ge=2, le=784, description="Number of leading components to project on.")
 
 
 class ReconstructionsConfig(dg.Config):
-    """From how many components the digits are rebuilt."""
+    """From how many components the digits are reconstructed."""
 
     num_components: list[int] = Field(
-        [2, 3, 5, 10, 20, 50, 100], min_length=1, description="Numbers k of components, each 1–784."
+        [2, 3, 5, 10, 20, 50, 100], min_length=1, description="Numbers of components k, each from 1 to 784."
     )
 
     @field_validator("num_components")
@@ -120,7 +123,7 @@ def covariance(centered_data: np.ndarray):
 
 
 def positive_semidefinite(matrix: np.ndarray) -> Measured:
-    """No direction of a covariance has negative variance."""
+    """Check that a covariance has no negative eigenvalue beyond rounding."""
     spectrum = np.linalg.eigvalsh(matrix)
     return at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6)
 
@@ -128,14 +131,13 @@ def positive_semidefinite(matrix: np.ndarray) -> Measured:
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("eigendecomposition", CHECKS["eigendecomposition"]))
 def eigendecomposition(covariance: np.ndarray):
     """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance: C = V diag(λ) Vᵀ."""
-
     with stopwatch() as watch:
         decomposition = pca.eigendecomposition(covariance)
     values = decomposition.eigenvalues
     enough = {share: pca.components_for_share(values, share) for share in (0.8, 0.9, 0.95)}
     return result(
         decomposition,
-        f"{enough[0.9]} of {len(values)} components hold 90% of the variance",
+        f"{enough[0.9]} of {len(values)} components explain 90% of the variance",
         seconds=watch.seconds,
         numbers={
             "largest_eigenvalue": float(values[0]),
@@ -160,7 +162,7 @@ def decomposition_figures(decomposition: Eigendecomposition) -> "dict[str, Figur
 
 
 def decomposition_checks(decomposition: Eigendecomposition, covariance: np.ndarray) -> dict[str, Measured]:
-    """What the checks of an eigendecomposition measured."""
+    """The checks of an eigendecomposition."""
     values, vectors = decomposition
     return {
         "trace": at_most(abs(values.sum() / np.trace(covariance) - 1), 1e-9),
@@ -176,7 +178,7 @@ def projections(
     data_set: DataSetResource,
     config: ProjectionsConfig,
 ):
-    """Training data on the leading components, P = (X − m) V_k, float32 (N, k)."""
+    """Coordinates of the training images on the leading components, P = (X − m) V_k, float32 (N, k)."""
     from mnist_pipeline.report import figures
 
     values, vectors = eigendecomposition
@@ -205,7 +207,7 @@ def reconstructions(
     eigendecomposition: Eigendecomposition,
     config: ReconstructionsConfig,
 ):
-    """The ten digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the error on the test images."""
+    """The ten digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test images."""
     from mnist_pipeline.report import figures
 
     values, vectors = eigendecomposition

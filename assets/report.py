@@ -113,7 +113,7 @@ def evaluation_report(
                 curves={name: _curves(model) for name, model in learned.items()},
                 gradient_error=float(softmax_model.gradient_error),
                 layers={
-                    name: networks.layer_rows(networks.build(name))
+                    name: networks.layer_rows(networks.of_weights(model.weights))
                     for name, model in learned.items()
                     if isinstance(model, Network)
                 },

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from assets.networks import HIDDEN_SIZE, NetworkConfig
+from assets.networks import NetworkConfig
 from benchmarks import notebook
 from benchmarks.bench import Bench
 from benchmarks.table import Row, Section, at_least, seconds
@@ -109,7 +109,7 @@ def measure(bench: Bench) -> Section:
 
 
 def _construct(name: str) -> torch.nn.Module:
-    return networks.CNN() if name == "cnn" else networks.MLP(hidden_size=HIDDEN_SIZE)
+    return networks.CNN() if name == "cnn" else networks.MLP()
 
 
 def _against_notebook(bench: Bench, section: Section, name: str, target: Target) -> None:

@@ -112,14 +112,9 @@ def layers(model: nn.Module, input_shape: tuple[int, ...] = (SIDE, SIDE)) -> lis
     return rows
 
 
-def build(name: str) -> nn.Module:
-    """The network of that name, "mlp" or "cnn", with fresh parameters."""
-    return MLP() if name == "mlp" else CNN()
-
-
 def of_weights(weights: Mapping[str, NDArray[Any]]) -> nn.Module:
     """A network with fresh parameters, of the kind that has parameters of these shapes."""
-    return build("cnn" if any(array.ndim == 4 for array in weights.values()) else "mlp")
+    return CNN() if any(array.ndim == 4 for array in weights.values()) else MLP()
 
 
 def layer_rows(model: nn.Module) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,39 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from support.graph_fixtures import environment
 from support.values import assert_same_arrays
 
 from assets.definitions import defs
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.report.figures import encoded
-from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
-from mnist_pipeline.runtime.graph.results import result
+from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, SECONDS
+from mnist_pipeline.runtime.graph.results import HEADLINE, result
 from mnist_pipeline.runtime.storage.storage import digest, read
 
 KEYS = sorted(select_assets("*"))
 PICTURE = encoded(Image.new("RGB", (8, 8)))
+FIGURES = {
+    "train_digits": {"sample"},
+    "test_digits": {"sample"},
+    "digit_images": {"digits", "class_means"},
+    "data_mean": {"mean"},
+    "covariance": {"covariance"},
+    "eigendecomposition": {"eigenvalues", "eigenvectors"},
+    "projections": {"scatter"},
+    "reconstructions": {"reconstructions"},
+    "harris_corners": {"corners", "gradients"},
+    "knn_predictions": {"votes", "errors"},
+    "softmax_model": {"templates", "learning"},
+    "mlp_model": {"learning"},
+    "cnn_model": {"learning"},
+    "cnn_kernels": {"kernels"},
+    "cnn_errors": {"errors"},
+    "knn_evaluation": {"confusion"},
+    **{f"{name}_evaluation": {"confusion", "reliability"} for name in ("softmax", "mlp", "cnn")},
+    "model_comparison": {"accuracies"},
+    "robustness": {"robustness"},
+}
 DIFFERS = {"evaluation_report"}  # it names its own run, and the seconds that each step took
 
 
@@ -43,6 +65,22 @@ def in_memory(*assets: dg.AssetsDefinition, **resources: Any) -> dg.ExecuteInPro
     )
 
 
+@pytest.fixture(scope="module")
+def untouched(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A storage directory that the environment names and that does not exist."""
+    directory = tmp_path_factory.mktemp("contracts") / "storage"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in environment(slice_directory, directory).items():
+            monkeypatch.setenv(name, value)
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def run_in_memory(untouched: Path) -> dg.ExecuteInProcessResult:
+    """A run of the whole graph that stores its values in memory."""
+    return in_memory()
+
+
 @pytest.fixture
 def loaded(finished: Path) -> Mapping[dg.AssetKey, Any]:
     """The stored value of every asset without partitions, loaded outside a run."""
@@ -50,13 +88,40 @@ def loaded(finished: Path) -> Mapping[dg.AssetKey, Any]:
         return {key: loader.load_asset_value(key) for key in KEYS}
 
 
-def test_any_io_manager_stores_what_assets_return(loaded: Mapping[dg.AssetKey, Any]) -> None:
-    run = in_memory()
+@pytest.mark.slow
+def test_any_io_manager_stores_what_assets_return(
+    run_in_memory: dg.ExecuteInProcessResult, loaded: Mapping[dg.AssetKey, Any]
+) -> None:
     for key, expected in loaded.items():
-        found = run.asset_value(key)
+        found = run_in_memory.asset_value(key)
         assert type(found) is type(expected) or isinstance(expected, np.ndarray)
         if key.to_user_string() not in DIFFERS:
             assert_same(found, expected)
+
+
+@pytest.mark.slow
+def test_with_another_io_manager_nothing_is_written_to_the_storage(
+    run_in_memory: dg.ExecuteInProcessResult, untouched: Path
+) -> None:
+    assert not untouched.exists()
+
+
+@pytest.mark.slow
+def test_assets_have_a_headline_their_seconds_and_small_previews_of_their_figures(
+    run_in_memory: dg.ExecuteInProcessResult,
+) -> None:
+    figures: dict[str, set[str]] = {}
+    for key in map(dg.AssetKey.to_user_string, KEYS):
+        (event,) = run_in_memory.asset_materializations_for_node(key)
+        metadata = {name: entry.value for name, entry in event.metadata.items()}
+        assert metadata[HEADLINE]
+        assert metadata[SECONDS] >= 0
+        for name, value in metadata.items():
+            if str(value).startswith("!["):
+                assert value.startswith(f"![{name}](data:image/png;base64,")
+                assert len(value) < 30_000, (key, name)
+                figures.setdefault(key, set()).add(name)
+    assert figures == FIGURES
 
 
 def test_a_value_loads_outside_a_run_without_a_dagster_instance(

@@ -13,7 +13,7 @@ from support.resources import DATA_SET
 
 from assets import digits
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
-from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT, SECONDS
+from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT
 from mnist_pipeline.runtime.storage.storage import Storage
 
 READERS = {"train": digits.train_digits, "test": digits.test_digits}
@@ -167,24 +167,3 @@ def test_digit_images_refuse_a_training_set_without_some_class(small_train: Digi
     kept = ~np.isin(small_train.labels, [3, 8])
     with pytest.raises(DatasetError, match="no image of class 3, 8"):
         digits.digit_images(DigitSet(small_train.images[kept], small_train.labels[kept]), data_set=DATA_SET)
-
-
-def test_called_as_functions_the_assets_show_figures_and_write_nothing(
-    files: pd.DataFrame, storage: Path, small_train: DigitSet
-) -> None:
-    called = {
-        "sample": (
-            digits.train_digits(files, data_set=DATA_SET),
-            digits.test_digits(files, data_set=DATA_SET),
-        ),
-        "digits": (digits.digit_images(small_train, data_set=DATA_SET),),
-    }
-    for figure, results in called.items():
-        for result in results:
-            preview = result.metadata[figure].value
-            assert preview.startswith(f"![{figure}](data:image/png;base64,")
-            assert len(preview) < 30_000
-            assert result.metadata[HEADLINE]
-            assert result.metadata[SECONDS] >= 0
-            assert result.data_version is None
-    assert not storage.exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pydantic
 import pytest
 from support.resources import DATA_SET
 
@@ -15,8 +14,7 @@ from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.records import Neighbors
-from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT, SECONDS
+from mnist_pipeline.runtime.graph.results import HEADLINE
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -90,40 +88,6 @@ def test_every_algorithm_finds_the_neighbours_of_exhaustive_search(
     distances, indices = nearest
     np.testing.assert_array_equal(found.squared_distances, distances, strict=True)
     np.testing.assert_array_equal(found.indices, indices, strict=True)
-
-
-def test_equal_distances_are_ordered_by_training_index(nearest: tuple[np.ndarray, np.ndarray]) -> None:
-    distances, indices = nearest
-    tied = np.diff(distances, axis=1) == 0
-    assert tied.sum() >= 20
-    assert (np.diff(indices, axis=1)[tied] > 0).all()
-
-
-def test_predictions_from_a_stored_index_are_the_same(
-    index: dict[str, np.ndarray], digits: DigitSet, queries: DigitSet, tmp_path: Path
-) -> None:
-    Storage(tmp_path).write("knn_index", index)
-    stored = Storage(tmp_path).read("knn_index")
-    config = KNNConfig(algorithm="pca")
-    for fresh, reread in zip(
-        knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=config, seed=SEED).value,
-        knn.knn_predictions(stored, queries, digits, data_set=DATA_SET, config=config, seed=SEED).value,
-        strict=True,
-    ):
-        np.testing.assert_array_equal(fresh, reread)
-
-
-@pytest.mark.parametrize("num_neighbors", [1, 3, 7])
-def test_the_label_is_one_that_most_of_the_nearest_have(
-    num_neighbors: int, index: dict[str, np.ndarray], digits: DigitSet, queries: DigitSet
-) -> None:
-    config = KNNConfig(num_neighbors=num_neighbors)
-    found = knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=config, seed=SEED).value
-    assert found.num_neighbors == num_neighbors
-    assert found.labels.dtype == np.uint8
-    for label, row in zip(found.labels, digits.labels[found.indices[:, :num_neighbors]], strict=True):
-        votes = np.bincount(row, minlength=10)
-        assert votes[label] == votes.max()
 
 
 def test_a_tied_vote_goes_to_the_class_of_the_nearest_or_to_the_smallest_label(
@@ -201,40 +165,3 @@ def test_the_configuration_is_recorded_as_it_was_given(
     metadata = knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=config, seed=SEED).metadata
     assert metadata["config"].data == {"algorithm": "brute", "num_neighbors": 5, "tie_break": "smallest"}
     assert "k = 5" in metadata[HEADLINE]
-
-
-@pytest.mark.parametrize(
-    ("field", "outside"),
-    [
-        ("num_neighbors", 0),
-        ("num_neighbors", 1_001),
-        ("num_neighbors", "three"),
-        ("algorithm", "magic"),
-        ("tie_break", "random"),
-    ],
-)
-def test_the_configuration_is_kept_within_bounds(field: str, outside: object) -> None:
-    with pytest.raises(pydantic.ValidationError, match=field):
-        KNNConfig(**{field: outside})
-
-
-def test_called_as_functions_the_assets_show_figures_and_write_nothing(
-    storage: Path,
-    digits: DigitSet,
-    queries: DigitSet,
-    mean: np.ndarray,
-    decomposition: Eigendecomposition,
-    index: dict[str, np.ndarray],
-) -> None:
-    predictions = knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=KNNConfig(), seed=SEED)
-    assert isinstance(predictions.value, Neighbors)
-    assert (predictions.value.labels != queries.labels).any()
-    preview = predictions.metadata["errors"].value
-    assert preview.startswith("![errors](data:image/png;base64,")
-    assert len(preview) < 30_000
-    for result in (knn.knn_index(digits, mean, decomposition), predictions):
-        assert result.metadata[HEADLINE]
-        assert result.metadata[SECONDS] >= 0
-        assert result.metadata[ROW_COUNT] > 0
-        assert result.data_version is None
-    assert not storage.exists()

@@ -8,7 +8,6 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pandas as pd
-import pydantic
 import pytest
 from support.resources import DATA_SET
 
@@ -134,9 +133,3 @@ def test_on_mnist_the_floor_is_a_known_one(storage: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("MNIST_PIPELINE_DATA")
     assert not robustness.above_floor(0.9, digits, DATA_SET).passed
     assert robustness.above_floor(0.99, digits, DATA_SET).passed
-
-
-@pytest.mark.parametrize("outside", [0, 10_001])
-def test_the_configuration_is_kept_within_bounds(outside: int) -> None:
-    with pytest.raises(pydantic.ValidationError, match="num_images"):
-        RobustnessConfig(num_images=outside)

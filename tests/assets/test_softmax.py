@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import dagster as dg
 import numpy as np
-import pydantic
 import pytest
 from support.resources import DATA_SET
 
@@ -15,7 +12,7 @@ from assets.softmax import SoftmaxConfig
 from mnist_pipeline import softmax as methods
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.records import SoftmaxModel
-from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT, SECONDS
+from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT
 from mnist_pipeline.runtime.graph.seed import Seed
 
 
@@ -59,13 +56,6 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
     assert not np.array_equal(fitted.value.weights, fit(digits, seed=1, epochs=4).value.weights)
 
 
-def test_training_only_reads_the_digits(small_train: DigitSet) -> None:
-    images, labels = small_train.images[:50].copy(), small_train.labels[:50].copy()
-    fit(DigitSet(images, labels), epochs=1)
-    np.testing.assert_array_equal(images, small_train.images[:50])
-    np.testing.assert_array_equal(labels, small_train.labels[:50])
-
-
 def test_the_loss_falls_epoch_by_epoch_and_the_last_is_told(fitted: dg.MaterializeResult[SoftmaxModel]) -> None:
     model = fitted.value
     assert len(model.loss) == len(model.accuracy) == 4
@@ -102,33 +92,3 @@ def test_predictions_are_the_probabilities_of_the_method_and_the_most_probable_c
     np.testing.assert_array_equal(labels, scores.argmax(axis=1))
     assert found.metadata[ROW_COUNT] == 100
     assert found.metadata["mean_confidence"] == pytest.approx(probabilities.max(axis=1).mean())
-
-
-@pytest.mark.parametrize(
-    ("field", "outside"),
-    [("learning_rate", 0), ("learning_rate", 11), ("epochs", 0), ("epochs", 10_001), ("epochs", 1.5)],
-)
-def test_the_configuration_is_kept_within_bounds(field: str, outside: float) -> None:
-    with pytest.raises(pydantic.ValidationError, match=field):
-        SoftmaxConfig(**{field: outside})
-
-
-@pytest.mark.parametrize("outside", [-1, 2**32])
-def test_the_seed_is_kept_within_bounds(outside: int) -> None:
-    with pytest.raises(pydantic.ValidationError, match="value"):
-        Seed(value=outside)
-
-
-def test_called_as_functions_the_assets_show_figures_and_write_nothing(
-    storage: Path, digits: DigitSet, held_out: DigitSet
-) -> None:
-    model = fit(digits, epochs=1)
-    for figure in ("templates", "learning"):
-        preview = model.metadata[figure].value
-        assert preview.startswith(f"![{figure}](data:image/png;base64,")
-        assert len(preview) < 30_000
-    for result in (model, softmax.softmax_predictions(model.value, held_out)):
-        assert result.metadata[HEADLINE]
-        assert result.metadata[SECONDS] >= 0
-        assert result.data_version is None
-    assert not storage.exists()
