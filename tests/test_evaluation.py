@@ -1,4 +1,4 @@
-"""The figures of a classifier, held to their definitions and to SciPy."""
+"""The figures of a classifier, compared with their definitions and with SciPy."""
 
 from __future__ import annotations
 
@@ -49,14 +49,9 @@ def test_all_counts_add_up(true_labels: np.ndarray) -> None:
 
 
 def test_rows_of_the_confusion_matrix_are_true_classes_and_columns_predicted_ones() -> None:
-    matrix = evaluation.confusion_matrix(np.array([2, 2, 0]), np.array([1, 1, 0]), num_classes=3)
-    np.testing.assert_array_equal(matrix, [[1, 0, 0], [0, 0, 0], [0, 2, 0]])
-
-
-def test_narrow_labels_do_not_wrap_around() -> None:
-    labels = np.full(3, 199, np.uint8)
-    matrix = evaluation.confusion_matrix(labels, labels, num_classes=200)
-    assert matrix[199, 199] == matrix.sum() == 3
+    true, predicted = np.array([[199, 199, 0], [1, 1, 0]], np.uint8)  # a product of bytes would wrap around
+    matrix = evaluation.confusion_matrix(true, predicted, num_classes=200)
+    assert (matrix[199, 1], matrix[0, 0], matrix.sum()) == (2, 1, 3)
 
 
 @given(LABEL_PAIRS)
@@ -77,40 +72,25 @@ def test_figures_per_class_are_those_of_their_definitions(pairs: list[tuple[int,
         ]
 
 
-def test_a_perfect_classifier_has_ones_everywhere_and_an_interval_that_ends_at_one(
-    true_labels: np.ndarray,
-) -> None:
-    found = evaluation.evaluate(true_labels, true_labels)
-    assert (found.errors, found.accuracy) == (0, 1.0)
-    assert found.precision == found.recall == found.f1 == [1.0] * NUM_CLASSES
-    assert found.interval[1] == pytest.approx(1)
-    assert found.interval[0] < 1
-
-
-def test_a_classifier_that_is_always_wrong_has_zeros_everywhere(true_labels: np.ndarray) -> None:
-    found = evaluation.evaluate(true_labels, (true_labels + 1) % NUM_CLASSES)
-    assert (found.errors, found.accuracy) == (len(true_labels), 0.0)
-    assert found.precision == found.recall == found.f1 == [0.0] * NUM_CLASSES
-    assert found.interval[0] == pytest.approx(0, abs=1e-12)
-    assert found.interval[1] > 0
-
-
-def test_the_order_of_the_images_does_not_matter(true_labels: np.ndarray) -> None:
-    predicted = _with_errors(true_labels, 0.1, seed=1)
-    order = np.random.default_rng(0).permutation(len(true_labels))
-    assert evaluation.evaluate(true_labels[order], predicted[order]) == evaluation.evaluate(true_labels, predicted)
+@pytest.mark.parametrize(("shift", "share"), [(0, 1.0), (1, 0.0)], ids=["perfect", "always wrong"])
+def test_the_interval_stays_within_zero_and_one(shift: int, share: float, true_labels: np.ndarray) -> None:
+    found = evaluation.evaluate(true_labels, (true_labels + shift) % NUM_CLASSES)
+    assert found.accuracy == share
+    assert found.precision == found.recall == found.f1 == [share] * NUM_CLASSES
+    assert 0 <= found.interval[0] < found.interval[1] <= 1
+    assert share == pytest.approx(found.interval[int(share)], abs=1e-12)
 
 
 @pytest.mark.parametrize("counts", [(2, 3), (3, 2), (0, 0), (1, 0), (1, 2)])
 def test_labels_that_do_not_pair_up_are_refused_with_their_numbers(counts: tuple[int, int]) -> None:
     true, predicted = (np.zeros(count, np.uint8) for count in counts)
-    with pytest.raises(ValueError, match=f"{counts[0]} true and {counts[1]} predicted"):
+    with pytest.raises(ValueError, match=f"{counts[0]}.*{counts[1]}"):
         evaluation.evaluate(true, predicted)
 
 
 @pytest.mark.parametrize(("true", "predicted"), [(10, 3), (3, 10), (0, 255), (-1, 3), (3, -1)])
 def test_a_label_outside_the_classes_is_refused(true: int, predicted: int) -> None:
-    with pytest.raises(ValueError, match=r"holds label (10|255|-1); labels must lie in 0–9"):
+    with pytest.raises(ValueError, match=r"label (10|255|-1)"):
         evaluation.evaluate(np.array([5, true]), np.array([5, predicted]))
 
 
@@ -128,25 +108,16 @@ def test_the_interval_is_that_of_wilson(total: int, share: float, confidence: fl
     assert 0 <= found[0] <= found[1] <= 1
 
 
-def test_the_interval_of_the_errors_mirrors_that_of_the_successes() -> None:
-    low, high = evaluation.wilson_interval(9_717, 10_000)
-    assert evaluation.wilson_interval(283, 10_000) == pytest.approx((1 - high, 1 - low))
-
-
 # Two models
 
 
-@pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 1), (3, 9), (10, 10), (0, 20), (120, 80)])
+@pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 1), (3, 9), (10, 10), (0, 20), (120, 80), (0, 0)])
 def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> None:
     discordant = first + second
     tail = sum(math.comb(discordant, k) for k in range(min(first, second) + 1)) / 2**discordant
     p_value = evaluation.mcnemar_p_value(first, second)
     assert p_value == pytest.approx(min(1.0, 2 * tail))
     assert p_value == evaluation.mcnemar_p_value(second, first)
-
-
-def test_models_that_never_disagree_cannot_be_told_apart() -> None:
-    assert evaluation.mcnemar_p_value(0, 0) == 1
 
 
 # All models
@@ -189,7 +160,7 @@ def test_every_pair_is_tested_once_the_better_model_first(
         assert pair.p_value == evaluation.mcnemar_p_value(pair.only_first_correct, pair.only_second_correct)
 
 
-def test_missed_by_all_are_the_images_that_no_model_reads(
+def test_missed_by_all_are_the_images_that_every_model_misclassifies(
     comparison: evaluation.Comparison, true_labels: np.ndarray, predictions: dict[str, np.ndarray]
 ) -> None:
     expected = [
@@ -201,16 +172,6 @@ def test_missed_by_all_are_the_images_that_no_model_reads(
     assert expected, "the example must have such images"
 
 
-def test_nothing_is_missed_by_all_where_one_model_is_perfect(
-    true_labels: np.ndarray, predictions: dict[str, np.ndarray]
-) -> None:
-    everyone = {**predictions, "perfect": true_labels}
-    evaluations = {model: evaluation.evaluate(true_labels, labels) for model, labels in everyone.items()}
-    found = evaluation.compare(true_labels, everyone, evaluations)
-    assert next(iter(found.models)) == "perfect"
-    assert found.missed_by_all == []
-
-
 # The errors themselves
 
 
@@ -218,6 +179,8 @@ def test_misclassified_are_all_errors_and_only_these_most_confident_first(true_l
     generator = np.random.default_rng(0)
     probabilities = generator.dirichlet(np.ones(NUM_CLASSES), len(true_labels))
     predicted = probabilities.argmax(axis=1).astype(np.uint8)
+    measured = evaluation.evaluate(true_labels, predicted, probabilities=probabilities)
+    assert measured.calibration == evaluation.calibrate(true_labels, probabilities)
     found = evaluation.misclassified(true_labels, predicted, probabilities)
     assert sorted(found["index"].tolist()) == np.flatnonzero(true_labels != predicted).tolist()
     assert (np.diff(found["probability"]) <= 0).all()
@@ -233,11 +196,6 @@ def test_errors_of_equal_confidence_keep_the_order_of_the_images() -> None:
     true, predicted = np.zeros(50, np.uint8), np.ones(50, np.uint8)
     found = evaluation.misclassified(true, predicted, np.full((50, 2), 0.5))
     assert found["index"].tolist() == list(range(50))
-
-
-def test_a_perfect_classifier_has_nothing_misclassified(true_labels: np.ndarray) -> None:
-    found = evaluation.misclassified(true_labels, true_labels, np.eye(NUM_CLASSES)[true_labels])
-    assert [len(column) for column in found.values()] == [0] * 5
 
 
 # Calibration
@@ -259,13 +217,6 @@ def test_a_model_that_is_as_sure_as_it_is_right_has_a_small_calibration_error() 
     found = evaluation.calibrate(*_sure(confidence, generator.random(100_000) < confidence))
     assert found.expected_error < 0.01
     np.testing.assert_allclose(found.confidence[8:], (np.arange(8, 15) + 0.5) / 15, atol=0.005)
-
-
-def test_a_model_that_is_too_sure_has_the_difference_as_its_calibration_error() -> None:
-    confidence = np.full(1_000, 0.95)
-    found = evaluation.calibrate(*_sure(confidence, np.arange(1_000) % 4 > 0))  # right in three of four cases
-    assert found.expected_error == pytest.approx(0.95 - 0.75)
-    assert found.accuracy[14] == 0.75
 
 
 @pytest.mark.parametrize(("shift", "error"), [(0, 0), (1, 1)], ids=["right", "wrong"])
@@ -314,18 +265,3 @@ def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(
     assert abs(correct.mean() - confidence.mean(dtype=float)) - 1e-6 <= found.expected_error <= gaps.max() + 1e-9
     for place in np.flatnonzero(counts):
         assert place / num_bins - 1e-6 <= found.confidence[place] <= (place + 1) / num_bins + 1e-6
-
-
-def test_an_empty_bin_counts_nothing_and_holds_no_nan() -> None:
-    found = evaluation.calibrate(np.zeros(3, int), np.array([[0.9, 0.1]] * 3))
-    assert [share for share, count in zip(found.confidence, found.counts) if not count] == [0] * 14
-    assert all(math.isfinite(value) for value in (*found.confidence, *found.accuracy, found.expected_error))
-
-
-def test_calibration_is_measured_just_where_there_are_probabilities(true_labels: np.ndarray) -> None:
-    probabilities = np.random.default_rng(0).dirichlet(np.ones(10), len(true_labels))
-    with_them = evaluation.evaluate(true_labels, probabilities.argmax(axis=1), 10, probabilities)
-    assert with_them.calibration == evaluation.calibrate(true_labels, probabilities)
-    without = evaluation.evaluate(true_labels, probabilities.argmax(axis=1))
-    assert without.calibration is None
-    assert without.accuracy == with_them.accuracy

@@ -19,15 +19,6 @@ def images(small_train: DigitSet) -> np.ndarray:
     return small_train.images.reshape(len(small_train.images), -1)
 
 
-def test_the_sums_are_those_of_integer_arithmetic(images: np.ndarray) -> None:
-    wide = images.astype(np.int64)
-    found = moments(images)
-    assert found.num_images == len(images)
-    assert np.array_equal(found.sums, wide.sum(axis=0))
-    assert np.array_equal(found.products, wide.T @ wide)
-    assert found.sums.dtype == found.products.dtype == np.int64
-
-
 @pytest.mark.parametrize("count", [1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 255])
 def test_images_of_one_grey_level_are_summed_exactly(count: int, value: int) -> None:
@@ -66,8 +57,11 @@ def test_each_entry_is_the_rational_number_rounded_once() -> None:
             assert covariance(found)[i, j] == float(exact)
 
 
-def test_they_agree_with_the_covariance_of_centred_data(images: np.ndarray) -> None:
-    found = moments(images)
+def test_the_sums_are_exact_and_agree_with_the_covariance_of_centred_data(images: np.ndarray) -> None:
+    found, wide = moments(images), images.astype(np.int64)
+    assert np.array_equal(found.sums, wide.sum(axis=0))
+    assert np.array_equal(found.products, wide.T @ wide)
+    assert np.array_equal(covariance(found), covariance(found).T)
     assert np.array_equal(mean(found), pca.mean(images))
     expected = pca.covariance(images - pca.mean(images))
     np.testing.assert_allclose(covariance(found), expected, rtol=0, atol=1e-11 * np.abs(expected).max())
@@ -84,14 +78,7 @@ def test_a_billion_images_overflow_nothing(images: np.ndarray) -> None:
     np.testing.assert_allclose(covariance(many), expected, rtol=1e-12, atol=1e-9)
 
 
-def test_the_covariance_is_symmetric_to_the_bit_and_semidefinite(images: np.ndarray) -> None:
-    matrix = covariance(moments(images))
-    assert np.array_equal(matrix, matrix.T)
-    spectrum = np.linalg.eigvalsh(matrix)
-    assert spectrum[0] >= -1e-9 * spectrum[-1]
-
-
-def test_what_can_not_be_summed_is_refused() -> None:
+def test_images_that_cannot_be_summed_are_refused() -> None:
     few = moments(np.zeros((2, 4), np.uint8))
     with pytest.raises(ValueError, match="images has type float64"):
         moments(np.zeros((2, 4)))

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from mnist_pipeline.networks import CNN, MLP, layers, load_by_position, num_parameters
-from mnist_pipeline.training import build
 
 
 @pytest.fixture
@@ -22,18 +21,7 @@ def images() -> torch.Tensor:
 def test_the_networks_give_a_logit_for_each_class(images: torch.Tensor, num_classes: int) -> None:
     assert CNN(num_classes)(images).shape == (6, num_classes)
     assert MLP(784, 32, num_classes)(images).shape == (6, num_classes)
-
-
-@pytest.mark.parametrize(("sizes"), [(784, 1024, 10), (49, 7, 3), (1, 1, 1)])
-def test_the_perceptron_learns_a_matrix_and_biases_for_each_layer(sizes: tuple[int, int, int]) -> None:
-    pixels, hidden, classes = sizes
-    assert num_parameters(MLP(*sizes)) == (pixels + 1) * hidden + (hidden + 1) * classes
-
-
-@pytest.mark.parametrize("classes", [2, 10])
-def test_the_convolutional_network_learns_its_kernels_and_a_matrix(classes: int) -> None:
-    kernels = (1 * 5 * 5 + 1) * 32 + (32 * 5 * 5 + 1) * 64
-    assert num_parameters(CNN(classes)) == kernels + (64 * 4 * 4 + 1) * classes
+    assert MLP(784, 32, num_classes)(images[:0]).shape == CNN(num_classes)(images[:0]).shape == (0, num_classes)
 
 
 @pytest.mark.parametrize("model", [CNN(), MLP()])
@@ -41,11 +29,6 @@ def test_images_rows_and_channels_are_the_same_input(images: torch.Tensor, model
     logits = model(images)
     torch.testing.assert_close(model(images.flatten(1)), logits)
     torch.testing.assert_close(model(images[:, None]), logits)
-
-
-@pytest.mark.parametrize("model", [CNN(), MLP()])
-def test_an_empty_batch_gives_no_logits(model: nn.Module) -> None:
-    assert model(torch.zeros(0, 28, 28)).shape == (0, 10)
 
 
 @pytest.mark.parametrize("model", [CNN(), MLP()])
@@ -78,35 +61,17 @@ def test_parameters_of_another_architecture_are_refused() -> None:
         load_by_position(MLP(), MLP(784, 16, 10).state_dict())
 
 
-def test_the_perceptron_is_two_affine_maps_with_a_rectifier_between(images: torch.Tensor) -> None:
-    model = MLP(784, 16, 10)
-    hidden = (images.flatten(1) @ model.hidden.weight.T + model.hidden.bias).clamp(min=0)
-    torch.testing.assert_close(model(images), hidden @ model.output.weight.T + model.output.bias)
-
-
-def test_channels_last_is_the_same_function(images: torch.Tensor) -> None:
-    model = build(CNN, 10, seed=3)
-    logits = model(images)
-    torch.testing.assert_close(model.to(memory_format=torch.channels_last)(images), logits)
-
-
 def test_the_layers_are_listed_in_the_order_in_which_they_run() -> None:
-    rows = layers(CNN())
+    model = CNN()
+    rows = layers(model)
     assert [row.output_shape for row in rows] == [
         (32, 24, 24), (32, 24, 24), (32, 12, 12), (64, 8, 8), (64, 8, 8), (64, 4, 4), (1024,), (10,),
     ]  # fmt: skip
     assert [row.name for row in rows if row.num_parameters] == ["conv1", "conv2", "linear"]
-    assert sum(row.num_parameters for row in rows) == num_parameters(CNN())
-
-
-def test_listing_the_layers_leaves_the_network_as_it_was() -> None:
-    model = MLP()
-    layers(model)
-    assert model.training
+    assert (
+        sum(row.num_parameters for row in rows) == num_parameters(model) == (25 + 1) * 32 + (800 + 1) * 64 + 1025 * 10
+    )
     assert not any(module._forward_hooks for module in model.modules())
-
-
-def test_layers_take_the_shape_of_the_image() -> None:
     assert layers(MLP(49, 5, 3), input_shape=(7, 7))[-1].output_shape == (3,)
 
 

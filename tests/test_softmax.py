@@ -1,11 +1,9 @@
-"""Softmax regression: the function, its gradient, and the compiled descent beside the plain one."""
+"""Softmax regression: the function, its gradient, and the compiled descent compared with the plain one."""
 
 from __future__ import annotations
 
-import gzip
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,22 +14,12 @@ from hypothesis.extra import numpy as hnp
 from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import DigitSet
 
-DATA = Path(__file__).parents[1] / "data"
 TOLERANCE = 1e-9
 
 
-def idx(name: str, header: int, count: int, *shape: int) -> np.ndarray:
-    with gzip.open(DATA / name) as file:
-        file.read(header)
-        return np.frombuffer(file.read(count * int(np.prod(shape))), np.uint8).reshape(count, *shape)
-
-
 @pytest.fixture(scope="module")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    return (
-        idx("train-images-idx3-ubyte.gz", 16, 2_000, 28, 28),
-        idx("train-labels-idx1-ubyte.gz", 8, 2_000),
-    )
+def digits(small_train: DigitSet) -> tuple[np.ndarray, np.ndarray]:
+    return small_train.images, small_train.labels
 
 
 @pytest.fixture
@@ -50,7 +38,9 @@ scores = hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=3), elemen
 
 @given(scores)
 def test_softmax_gives_probabilities(x: np.ndarray) -> None:
+    before = x.copy()
     y = softmax.softmax(x)
+    np.testing.assert_array_equal(x, before)
     assert y.shape == x.shape
     assert (y >= 0).all()
     np.testing.assert_allclose(y.sum(axis=-1), 1)
@@ -61,24 +51,8 @@ def test_softmax_is_unchanged_by_a_shift(x: np.ndarray, shift: float) -> None:
     np.testing.assert_allclose(softmax.softmax(x + shift), softmax.softmax(x), atol=1e-12)
 
 
-@given(scores)
-def test_softmax_leaves_its_argument_alone(x: np.ndarray) -> None:
-    before = x.copy()
-    softmax.softmax(x)
-    np.testing.assert_array_equal(x, before)
-
-
 def test_softmax_takes_scores_whose_exponential_overflows() -> None:
-    np.testing.assert_array_equal(softmax.softmax([1e4, 1e4, -1e4]), [0.5, 0.5, 0.0])
-
-
-def test_softmax_takes_integers() -> None:
-    np.testing.assert_allclose(softmax.softmax(np.array([0, 1, 2])), softmax.softmax([0.0, 1.0, 2.0]))
-
-
-def test_softmax_refuses_an_empty_axis() -> None:
-    with pytest.raises(ValueError, match="last axis"):
-        softmax.softmax(np.empty((3, 0)))
+    np.testing.assert_array_equal(softmax.softmax([10_000, 10_000, -10_000]), [0.5, 0.5, 0.0])
 
 
 def test_loss_of_equal_scores_is_the_logarithm_of_the_number_of_classes() -> None:
@@ -108,14 +82,6 @@ def test_labels_may_be_integers_or_one_hot(parameters) -> None:
     assert softmax.loss(W, b, 2, X[0]) == softmax.loss(W, b, np.eye(4)[2], X[0])
 
 
-def test_an_image_and_its_row_of_pixels_have_the_same_loss(digits) -> None:
-    generator = np.random.default_rng(0)
-    W, b = generator.normal(size=(10, 784)), generator.normal(size=10)
-    image = digits[0][0]
-    assert softmax.loss(W, b, 5, image) == softmax.loss(W, b, 5, image.ravel() / 255)
-    assert softmax.loss(W, b, [5], image[None]) == softmax.loss(W, b, 5, image)
-
-
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 5), st.integers(1, 6), st.integers(1, 4), st.integers(0, 1000))
 def test_the_gradient_is_that_of_finite_differences(classes: int, features: int, samples: int, seed: int) -> None:
@@ -130,15 +96,6 @@ def test_the_gradient_check_notices_a_wrong_gradient(parameters, monkeypatch) ->
     right = softmax.gradient
     monkeypatch.setattr(softmax, "gradient", lambda *given: (right(*given)[0] * 1.01, right(*given)[1]))
     assert softmax.gradient_error(W, b, 1, np.ones(6)) > 1e-3
-
-
-def test_the_gradient_is_the_outer_product_of_error_and_sample(parameters) -> None:
-    W, b = parameters
-    x = np.arange(6.0)
-    error = softmax.softmax(W @ x + b) - np.eye(4)[2]
-    dW, db = softmax.gradient(W, b, 2, x)
-    np.testing.assert_allclose(dW, np.outer(error, x))
-    np.testing.assert_allclose(db, error)
 
 
 @pytest.mark.parametrize(
@@ -186,14 +143,9 @@ def test_one_update_is_one_step_against_the_gradient(digits) -> None:
     generator = np.random.default_rng(3)
     W, b = generator.normal(size=(10, 784)), generator.normal(size=10)
     dW, db = softmax.gradient(W, b, label, x)
+    before = W.copy()
     assert_same(softmax.sgd(x, label, epochs=1, learning_rate=0.1, initial=(W, b)), (W - 0.1 * dW, b - 0.1 * db))
-
-
-def test_samples_are_visited_in_the_order_of_the_data(digits) -> None:
-    X, y = digits
-    forward = softmax.sgd(X, y, epochs=1)
-    backward = softmax.sgd(X[::-1], y[::-1], epochs=1)
-    assert np.abs(forward[0] - backward[0]).max() > 1e-6
+    np.testing.assert_array_equal(W, before)
 
 
 def test_training_may_stop_and_go_on(digits) -> None:
@@ -201,13 +153,6 @@ def test_training_may_stop_and_go_on(digits) -> None:
     once = softmax.sgd(X, y, epochs=3)
     twice = softmax.sgd(X, y, epochs=2, initial=softmax.sgd(X, y, epochs=1))
     assert_same(twice, once)
-
-
-def test_initial_parameters_are_left_alone(digits) -> None:
-    W, b = np.zeros((10, 784)), np.zeros(10)
-    softmax.sgd(*digits, epochs=1, initial=(W, b))
-    assert not W.any()
-    assert not b.any()
 
 
 def test_initial_parameters_are_uniform_around_zero(digits) -> None:
@@ -223,13 +168,6 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(digits) -> None:
     assert first[0].tobytes() != other[0].tobytes()
 
 
-def test_the_global_generator_is_left_alone(digits) -> None:
-    np.random.seed(4)  # noqa: NPY002  # the legacy generator is what must not be touched
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    softmax.sgd(*digits, epochs=1)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-
-
 def test_loss_falls_and_the_digits_are_learned(digits) -> None:
     X, y = digits
     records = []
@@ -241,13 +179,6 @@ def test_loss_falls_and_the_digits_are_learned(digits) -> None:
     assert probabilities.shape == (500, 10)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert np.mean(probabilities.argmax(axis=1) == y[1500:]) > 0.8
-
-
-def test_the_recorded_loss_is_that_before_each_update(digits) -> None:
-    records = []
-    initial = np.zeros((10, 784)), np.zeros(10)
-    softmax.sgd(digits[0][:1], digits[1][:1], epochs=1, initial=initial, on_epoch=records.append)
-    assert records[0].loss == pytest.approx(np.log(10))
 
 
 def test_bytes_are_scaled_and_floats_are_not(digits) -> None:
@@ -301,6 +232,8 @@ def test_a_run_that_diverges_says_so(descend) -> None:
 
 def test_mismatched_shapes_are_refused_by_name(parameters) -> None:
     W, b = parameters
+    with pytest.raises(ValueError, match=r"\(3, 0\)"):
+        softmax.softmax(np.empty((3, 0)))
     with pytest.raises(ValueError, match="x has shape"):
         softmax.loss(W, b, [0, 1], np.ones((2, 5)))
     with pytest.raises(ValueError, match="y_true has shape"):
@@ -320,16 +253,3 @@ def test_the_deviations_of_the_pixels_are_those_of_numpy(num_images: int, small_
     assert (found.shape, found.dtype) == ((784,), np.float64)
     np.testing.assert_allclose(found, images.reshape(num_images, -1).std(axis=0, dtype=np.float64), atol=1e-9)
     assert not found[images.reshape(num_images, -1).max(axis=0) == 0].any()
-
-
-def test_the_deviations_do_not_depend_on_the_blocks_that_they_are_summed_in(
-    small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = softmax.pixel_deviations(small_train.images)
-    for rows in (7, 999, 10_000):
-        monkeypatch.setattr(softmax, "BLOCK_ROWS", rows)
-        np.testing.assert_array_equal(softmax.pixel_deviations(small_train.images), found)
-
-
-def test_pixels_that_are_alike_in_every_image_have_no_deviation() -> None:
-    assert softmax.pixel_deviations(np.full((5_000, 2, 3), 255, np.uint8)).tolist() == [0] * 6

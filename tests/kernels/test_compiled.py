@@ -1,4 +1,4 @@
-"""What the compiled loops share."""
+"""The parts that all compiled code shares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from mnist_pipeline.kernels.compiled import compiled
 
 
-def test_compiling_keeps_no_array_of_those_who_called_alive() -> None:
+def test_compiling_keeps_no_array_of_the_callers_alive() -> None:
     @compiled()
     def last_rows(values):  # type: ignore[no-untyped-def]
         num_rows, num_columns = values.shape

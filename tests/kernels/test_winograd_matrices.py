@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_pipeline.kernels.winograd_matrices import POINTS, Matrix, transposed, winograd
+from mnist_pipeline.kernels.winograd_matrices import POINTS, Matrix, winograd
 
 values = st.fractions(min_value=-9, max_value=9, max_denominator=16)
 
@@ -19,7 +19,7 @@ def product(matrix: Matrix, vector: list[Fraction]) -> list[Fraction]:
 
 @pytest.mark.parametrize(("num_results", "num_taps"), [(4, 5), (2, 3), (1, 2), (3, 1), (6, 3), (1, 8)])
 @given(data=st.data())
-def test_they_give_what_a_sliding_kernel_gives(num_results: int, num_taps: int, data: st.DataObject) -> None:
+def test_the_matrices_compute_the_convolution_exactly(num_results: int, num_taps: int, data: st.DataObject) -> None:
     n = num_results + num_taps - 1
     x = data.draw(st.lists(values, min_size=n, max_size=n))
     taps = data.draw(st.lists(values, min_size=num_taps, max_size=num_taps))
@@ -29,17 +29,13 @@ def test_they_give_what_a_sliding_kernel_gives(num_results: int, num_taps: int, 
     assert product(matrices.output, factors) == slid
 
 
-def test_their_factors_are_exact_in_binary_where_images_pass() -> None:
+def test_the_factors_of_images_are_exact_in_binary() -> None:
     matrices = winograd(4, 5)
     for row in matrices.input + matrices.output:
         assert all(Fraction(float(factor)) == factor for factor in row)
 
 
-def test_rows_become_columns() -> None:
-    assert transposed([[Fraction(1), Fraction(2)]]) == [[Fraction(1)], [Fraction(2)]]
-
-
 @pytest.mark.parametrize("points", [POINTS[:6], [*POINTS[:6], POINTS[0]]])
 def test_too_few_points_are_refused(points: list[Fraction]) -> None:
-    with pytest.raises(ValueError, match="points holds 6 different points; 4 results of 5 taps need 7"):
+    with pytest.raises(ValueError, match="points"):
         winograd(4, 5, points)
