@@ -30,19 +30,6 @@ EULER_ROWS = 128  # the same for Euler numbers, whose intermediate arrays then f
 class Novelty(NamedTuple):
     """Distance of images from the training digits of the nearest class, ranked among reference digits.
 
-    Attributes
-    ----------
-    means : ndarray of shape (n_classes, 200), float32
-        Mean edge histogram of each class.
-    components : ndarray of shape (n_classes, 200, n_components), float32
-        Leading principal components of the edge histograms of each class, as columns.
-    residuals : ndarray of shape (n_classes, 2), float64
-        Mean and standard deviation of the logarithm of the squared residual of the digits of each class.
-    euler : ndarray of shape (n_classes, 2), float64
-        Mean and standard deviation of the Euler number (pieces minus holes) of the digits of each class.
-    reference : ndarray of shape (n_reference,), float64
-        Scores of the reference digits, ascending.
-
     Notes
     -----
     The PCA reconstruction error of an image measures how much ink lies where digits rarely have ink. Letters and
@@ -68,21 +55,15 @@ class Novelty(NamedTuple):
        C-20(5), 1971.
     """
 
-    means: np.ndarray
-    components: np.ndarray
-    residuals: np.ndarray
-    euler: np.ndarray
-    reference: np.ndarray
+    means: np.ndarray  # of the edge histograms of each class; float32 (n_classes, 200)
+    components: np.ndarray  # their leading principal components, as columns; float32 (n_classes, 200, n_components)
+    residuals: np.ndarray  # mean and standard deviation of log squared residuals by class; float64 (n_classes, 2)
+    euler: np.ndarray  # mean and standard deviation of Euler numbers by class; float64 (n_classes, 2)
+    reference: np.ndarray  # scores of the reference digits, ascending; float64 (n_reference,)
 
     @classmethod
     def fit(cls, train_images: np.ndarray, train_labels: np.ndarray, reference_images: np.ndarray) -> Novelty:
-        """Fit the classes on training digits, and the usual scores on digits outside the training set.
-
-        Parameters
-        ----------
-        train_images : ndarray of shape (n_samples, 28, 28), uint8
-        train_labels : ndarray of shape (n_samples,)
-        reference_images : ndarray of shape (n_reference, 28, 28), uint8
+        """Fit the classes on training digits, uint8 (n, 28, 28), and the usual scores on digits outside that set.
 
         Raises
         ------
@@ -99,8 +80,8 @@ class Novelty(NamedTuple):
             raise ValueError("reference_images is empty; percentiles need at least one image")
         num_components = min(NUM_COMPONENTS, int(counts.min()) // IMAGES_PER_COMPONENT)
         means, components, residuals, euler = [], [], [], []
-        for each in classes:
-            images = train_images[train_labels == each]
+        for label in classes:
+            images = train_images[train_labels == label]
             found = edges(images)
             mean = pca.mean(found)
             leading = pca.eigendecomposition(pca.covariance(pca.center(found, mean))).eigenvectors[:, :num_components]
@@ -114,10 +95,7 @@ class Novelty(NamedTuple):
     def score(self, images: np.ndarray) -> np.ndarray:
         """Distance of each image from its nearest class, float64 (n,); about 0 for a typical digit of the class.
 
-        Parameters
-        ----------
-        images : ndarray of shape (n, 28, 28), uint8
-            Light ink on 0, as `pictures.find_digits` returns them.
+        Images are uint8 (n, 28, 28), with light ink on 0, as `pictures.find_digits` returns them.
         """
         found, numbers = edges(images), euler_numbers(images)
         scores = np.full(len(images), np.inf)
@@ -130,10 +108,6 @@ class Novelty(NamedTuple):
     def percentile(self, images: np.ndarray) -> np.ndarray:
         """The share of the reference digits with a lower score, 0–100, float64 (n,)."""
         return percentile(self.score(images), self.reference)
-
-    def looks_like_digit(self, images: np.ndarray) -> np.ndarray:
-        """Whether each image looks like a digit, judged on its own, bool (n,)."""
-        return np.asarray(self.percentile(images) <= POINT)
 
 
 def percentile(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -150,14 +124,7 @@ def looks_like_digit_in_picture(
     edge of a picture. Therefore shapes that the edge cuts do not count as digits. If most shapes of a picture are not
     digits, the others must reach the stricter percentile.
 
-    Parameters
-    ----------
-    percentiles : ndarray of shape (n,)
-        As `Novelty.percentile` returns them.
-    boxes : sequence of n tuples
-        x, y, width and height of each in the picture.
-    shape : tuple of int
-        Rows and columns of the picture.
+    `percentiles` are those of `Novelty.percentile`; `boxes` are x, y, width and height; `shape` is the picture's.
     """
     likely = (percentiles <= POINT) & ~is_cut(boxes, shape)
     if 2 * np.count_nonzero(likely) < len(likely):
@@ -166,12 +133,7 @@ def looks_like_digit_in_picture(
 
 
 def edges(images: np.ndarray) -> np.ndarray:
-    """Square roots of the shares of an image's edges by cell and direction, float32 (n, 200).
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, 28, 28), uint8
-    """
+    """Square roots of the shares of an image's edges by cell and direction, float32 (n, 200)."""
     if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIDE, IMAGE_SIDE):
         raise ValueError(
             f"images is {images.dtype} of shape {images.shape}; pass uint8 of shape (n, {IMAGE_SIDE}, {IMAGE_SIDE})"
@@ -183,21 +145,16 @@ def edges(images: np.ndarray) -> np.ndarray:
     smooth, difference, pooling = _matrices()
     pixels = read_only(images)
     shares = np.empty((len(images), DIRECTIONS * CELLS * CELLS), np.float32)
-    in_blocks(
-        lambda block: edge_shares(pixels[block], smooth, difference, pooling, axes, shares[block]),
-        len(images),
-        BLOCK_ROWS,
-    )
+
+    def compute(block: slice) -> None:
+        edge_shares(pixels[block], smooth, difference, pooling, axes, shares[block])
+
+    in_blocks(compute, len(images), BLOCK_ROWS)
     return shares
 
 
 def euler_numbers(images: np.ndarray) -> np.ndarray:
-    """Euler number, pieces minus holes, of each image's ink, float64 (n,), with 8-connected pixels.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, rows, columns), uint8
-    """
+    """Euler number, pieces minus holes, of the ink of uint8 images, float64 (n,), with 8-connected pixels."""
     numbers = np.empty(len(images))
 
     def count(block: slice) -> None:

@@ -42,38 +42,24 @@ CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 
 
 class ImageError(ValueError):
-    """A file is not a readable picture; the message names the file, the problem and the remedy.
-
-    The message is one printable line. Other characters, for example in the file name, are escaped.
-    """
+    """A file is not a readable picture. The message is one printable line: the file, the problem and the remedy."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
 
 
 class Found(NamedTuple):
-    """A digit found in a picture.
+    """A digit found in a picture."""
 
-    Attributes
-    ----------
-    box : tuple of int
-        x, y, width and height of its ink, in pixels of the upright picture.
-    image : ndarray of shape (28, 28), uint8
-        The digit in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle.
-    """
-
-    box: tuple[int, int, int, int]
-    image: NDArray[np.uint8]
+    box: tuple[int, int, int, int]  # x, y, width and height of its ink, in pixels of the upright picture
+    image: NDArray[np.uint8]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
 
 
 def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
-    """Read a picture as upright grey levels.
+    """Read a picture, a file or its content, as upright grey levels.
 
-    Parameters
-    ----------
-    source : Path or bytes
-        A file, or its content: PNG, JPEG, WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read.
-        Transparent areas count as paper.
+    The format is PNG, JPEG, WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read. Transparent areas
+    count as paper.
 
     Returns
     -------
@@ -243,11 +229,8 @@ def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
     levels = levels if np.median(levels) < 128 else 255 - levels
     if np.median(levels) != 0 or not levels.any():
         return None
-    box = _extent(levels > 0)
-    centre = np.array(ndimage.center_of_mass(levels)) + 0.5
-    if max(box[2:]) == DIGIT_SIDE and np.abs(centre - CENTRE).max() <= 1:
-        return Found(box, levels)
-    return None
+    box, centre = _extent(levels > 0), np.array(ndimage.center_of_mass(levels)) + 0.5
+    return Found(box, levels) if max(box[2:]) == DIGIT_SIDE and np.abs(centre - CENTRE).max() <= 1 else None
 
 
 def _reduced(picture: NDArray[np.uint8] | Grey, factor: int) -> Grey:
@@ -331,8 +314,7 @@ def _otsu(values: Grey) -> float:
     below = np.cumsum(counts)
     above = below[-1] - below
     total = np.cumsum(counts * centres)
-    between = np.divide((total[-1] * below - total * below[-1]) ** 2, below * above, where=below * above > 0,
-                        out=np.zeros(len(counts)))  # fmt: skip
+    between = (total[-1] * below - total * below[-1]) ** 2 / np.maximum(below * above, 1)
     # If no value lies between the classes, several thresholds are equally good.
     return float(edges[1:][between >= between.max() * (1 - 1e-9)].mean())
 
@@ -461,11 +443,8 @@ def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
     sizes = _sizes(boxes)
     largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
     # Strokes of at least this size make up half of the total length, so specks do not lower it.
-    typical = (
-        float(sizes[largest][np.searchsorted(np.cumsum(sizes[largest]), sizes[largest].sum() / 2)])
-        if len(sizes)
-        else 0.0
-    )
+    total = np.cumsum(sizes[largest])
+    typical = float(sizes[largest][np.searchsorted(total, total[-1] / 2)]) if len(sizes) else 0.0
     glyphs, owners = np.zeros((0, 4), np.intp), np.full(len(largest), -1)
     for i, box in enumerate(boxes[largest]):
         hosts = np.flatnonzero(_belongs(box, glyphs, typical))

@@ -135,11 +135,6 @@ class Recognizer(NamedTuple):
         """The same models with another champion."""
         return self._replace(champion=_encoded(model))
 
-    def with_state(self, model: str, state: Mapping[str, np.ndarray]) -> Recognizer:
-        """The same recognizer with another state of one model."""
-        others = {name: array for name, array in self.states.items() if not name.startswith(f"{model}.")}
-        return self._replace(states={**others, **_flat({model: state})})
-
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """Find and recognise the digits of each picture, in reading order.
 

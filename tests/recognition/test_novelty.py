@@ -1,4 +1,4 @@
-"""Whether an image looks like a digit: what must hold of the score, and the shares of pictures it tells apart."""
+"""Whether an image looks like a digit: properties of the score, and how many pictures without a digit it detects."""
 
 from __future__ import annotations
 
@@ -24,24 +24,19 @@ def novelty(train: DigitSet, test: DigitSet) -> Novelty:
 
 
 def _found(picture: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int, int]], tuple[int, ...]]:
+    """Images and boxes of the digits of a picture, and its shape."""
     grey = np.asarray(Image.fromarray(picture).convert("L"))
     digits = find_digits(grey)
-    return np.array([each.image for each in digits], np.uint8).reshape(-1, 28, 28), [d.box for d in digits], grey.shape
+    return np.array([d.image for d in digits], np.uint8).reshape(-1, 28, 28), [d.box for d in digits], grey.shape
 
 
-def test_percentiles_of_the_reference_are_uniform(novelty: Novelty, test: DigitSet) -> None:
+def test_percentiles_of_the_reference_digits_are_uniform(novelty: Novelty, test: DigitSet) -> None:
     percentiles = np.sort(novelty.percentile(test.images[::2]))
     np.testing.assert_allclose(percentiles, 100 * np.arange(5_000) / 5_000, atol=0.1)
 
 
-def test_the_share_of_reference_digits_beyond_the_point_is_what_it_says(novelty: Novelty, test: DigitSet) -> None:
-    flagged = ~novelty.looks_like_digit(test.images[::2])
-    assert 100 * flagged.mean() == pytest.approx(100 - POINT, abs=0.05)
-
-
-def test_digits_that_are_no_reference_look_like_digits(novelty: Novelty, test: DigitSet) -> None:
-    flagged = ~novelty.looks_like_digit(test.images[1::2])
-    assert flagged.mean() < 0.025
+def test_other_digits_look_like_digits(novelty: Novelty, test: DigitSet) -> None:
+    assert (novelty.percentile(test.images[1::2]) > POINT).mean() < 0.025
 
 
 def test_noise_makes_digits_less_like_digits(novelty: Novelty, small_test: DigitSet) -> None:
@@ -52,21 +47,15 @@ def test_noise_makes_digits_less_like_digits(novelty: Novelty, small_test: Digit
     assert means[-1] > means[0] + 5
 
 
-def test_the_score_of_an_image_does_not_depend_on_the_images_beside_it(novelty: Novelty, small_test: DigitSet) -> None:
+def test_the_score_of_an_image_does_not_depend_on_other_images(novelty: Novelty, small_test: DigitSet) -> None:
     together = novelty.score(small_test.images[:20])
     alone = np.concatenate([novelty.score(image[None]) for image in small_test.images[:20]])
     np.testing.assert_allclose(together, alone, atol=1e-3)
 
 
-def test_what_is_stored_as_named_arrays_gives_the_same_scores(novelty: Novelty, small_test: DigitSet) -> None:
-    arrays = {name: np.array(array) for name, array in novelty._asdict().items()}
-    np.testing.assert_array_equal(Novelty(**arrays).score(small_test.images), novelty.score(small_test.images))
-
-
 def test_edges_do_not_depend_on_the_contrast(small_test: DigitSet) -> None:
     even = small_test.images[:50] // 2 * 2
     np.testing.assert_allclose(edges(even), edges(even // 2), atol=1e-5)
-    np.testing.assert_allclose((edges(even) ** 2).sum(axis=1), 1, rtol=1e-5)
 
 
 def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test: DigitSet) -> None:
@@ -75,14 +64,14 @@ def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test:
     reach /= reach.sum()
     centres = (np.arange(5) + 0.5) * 5.6 - 0.5
     cells = np.maximum(0, 1 - np.abs(np.arange(28) - centres[:, None]) / 5.6)
+    angles = 2 * np.pi * np.arange(8) / 8
     for image, found in zip(images, edges(images), strict=True):
         smooth = image.astype(np.float64)
         for axis in (0, 1):
             smooth = ndimage.correlate1d(smooth, reach, axis, mode="constant")
         slopes = [ndimage.correlate1d(smooth, [-1, 0, 1], axis, mode="constant") for axis in (1, 0)]
-        angles = 2 * np.pi * np.arange(8) / 8
         rising = [np.maximum(0, np.cos(angle) * slopes[0] + np.sin(angle) * slopes[1]) for angle in angles]
-        sums = np.array([cells @ each @ cells.T for each in rising]).ravel()
+        sums = np.array([cells @ slope @ cells.T for slope in rising]).ravel()
         np.testing.assert_allclose(found**2, sums / sums.sum(), atol=1e-5)
 
 
@@ -96,27 +85,28 @@ def test_the_number_of_threads_changes_no_score(
     np.testing.assert_array_equal(novelty.score(small_test.images), expected)
 
 
-def test_euler_numbers_are_pieces_less_holes(small_test: DigitSet) -> None:
-    ink = small_test.images >= 96
+def test_euler_numbers_are_pieces_minus_holes(small_test: DigitSet) -> None:
     expected = [
-        ndimage.label(each, np.ones((3, 3)))[1] - (ndimage.label(np.pad(~each, 1, constant_values=True))[1] - 1)
-        for each in ink
+        ndimage.label(ink, np.ones((3, 3)))[1] - (ndimage.label(np.pad(~ink, 1, constant_values=True))[1] - 1)
+        for ink in small_test.images >= 96
     ]
     np.testing.assert_array_equal(euler_numbers(small_test.images), expected)
 
 
-def test_what_the_edge_of_the_picture_cuts_is_told_from_a_picture_cut_to_the_digit() -> None:
+def test_a_digit_at_one_edge_of_the_picture_is_cut_and_one_that_fills_it_is_not() -> None:
     boxes = [(0, 10, 20, 30), (10, 10, 20, 30), (60, 65, 40, 35), (0, 0, 100, 100)]
     assert is_cut(boxes, (100, 100)).tolist() == [True, False, True, False]
     assert is_cut([], (100, 100)).tolist() == []
 
 
 def test_blank_images_do_not_look_like_digits(novelty: Novelty) -> None:
-    assert not novelty.looks_like_digit(np.zeros((1, 28, 28), np.uint8)).any()
-    assert novelty.looks_like_digit(np.zeros((0, 28, 28), np.uint8)).shape == (0,)
+    assert novelty.percentile(np.zeros((1, 28, 28), np.uint8)) > POINT
+    assert novelty.percentile(np.zeros((0, 28, 28), np.uint8)).shape == (0,)
 
 
-def test_among_many_that_are_no_digits_only_ordinary_ones_are(novelty: Novelty, small_test: DigitSet) -> None:
+def test_only_ordinary_digits_count_if_most_images_of_a_picture_are_no_digits(
+    novelty: Novelty, small_test: DigitSet
+) -> None:
     percentiles = novelty.percentile(small_test.images)
     ordinary, unusual = np.argmin(percentiles), np.argmin(np.abs(percentiles - 90))
     noise = np.random.default_rng(0).integers(0, 256, (3, 28, 28), dtype=np.uint8)
@@ -127,15 +117,15 @@ def test_among_many_that_are_no_digits_only_ordinary_ones_are(novelty: Novelty, 
 
 
 @pytest.mark.parametrize("images", [np.zeros((1, 28, 28)), np.zeros((1, 784), np.uint8), np.zeros((28, 28), np.uint8)])
-def test_other_arrays_are_refused(novelty: Novelty, images: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="pass uint8 of shape"):
+def test_arrays_of_another_shape_or_type_are_refused(novelty: Novelty, images: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=f"images is {images.dtype}"):
         novelty.score(images)
 
 
-def test_a_class_of_too_few_images_is_refused(small_train: DigitSet) -> None:
-    with pytest.raises(ValueError, match="a subspace needs at least 8"):
+def test_too_few_images_are_refused(small_train: DigitSet) -> None:
+    with pytest.raises(ValueError, match="train_labels"):
         Novelty.fit(small_train.images[:20], small_train.labels[:20], small_train.images[:20])
-    with pytest.raises(ValueError, match="reference_images is empty"):
+    with pytest.raises(ValueError, match="reference_images"):
         Novelty.fit(*small_train, small_train.images[:0])
 
 
@@ -144,13 +134,14 @@ def test_pictures_without_a_digit_are_flagged(novelty: Novelty) -> None:
     for kind, picture in nondigit_pictures(12, seed=2):
         images, boxes, shape = _found(picture)
         flagged[kind].append(not looks_like_digit_in_picture(novelty.percentile(images), boxes, shape).any())
-    assert np.mean([np.mean(each) for each in flagged.values()]) >= 0.92
-    assert all(np.mean(each) >= 0.6 for each in flagged.values()), {k: np.mean(v) for k, v in flagged.items()}
+    shares = {kind: np.mean(values) for kind, values in flagged.items()}
+    assert np.mean(list(shares.values())) >= 0.92
+    assert min(shares.values()) >= 0.6, shares
 
 
 def test_letters_are_flagged_and_handwritten_digits_are_not(novelty: Novelty) -> None:
     rng = np.random.default_rng(3)
     letters = np.concatenate([_found(letter_picture(letter, rng))[0] for letter in LETTERS for _ in range(12)])
     digits = np.concatenate([_found(digit_picture(digit, rng))[0] for digit in range(10) for _ in range(8)])
-    assert (~novelty.looks_like_digit(letters)).mean() > 0.7
-    assert (~novelty.looks_like_digit(digits)).mean() < 0.1
+    assert (novelty.percentile(letters) > POINT).mean() > 0.7
+    assert (novelty.percentile(digits) > POINT).mean() < 0.1

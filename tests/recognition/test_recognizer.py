@@ -80,7 +80,7 @@ def test_a_training_digit_is_its_own_nearest_neighbour_and_is_given_back(
 
 
 def test_a_lower_temperature_makes_the_same_answer_surer(recognizer: Recognizer, small_test: DigitSet) -> None:
-    warmer = recognizer.with_state("cnn", {**recognizer.state("cnn"), "temperature": np.array(2.0)})
+    warmer = recognizer._replace(states={**recognizer.states, "cnn.temperature": np.array(2.0)})
     for cold, warm in zip(
         recognizer.recognize(small_test.images[:20]), warmer.recognize(small_test.images[:20]), strict=True
     ):

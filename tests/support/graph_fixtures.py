@@ -97,7 +97,9 @@ def able_storage(finished_run: tuple[Outcome, Path], train: DigitSet, tmp_path_f
     def make(directory: Path) -> None:
         recognizer = Storage(str(finished_run[1])).read("recognizer")
         knn = KNNClassifier().fit(train.images, train.labels).to_arrays()
-        able = recognizer.with_champion("knn").with_state("knn", {**recognizer.state("knn"), **knn})
+        able = recognizer.with_champion("knn")._replace(
+            states={**recognizer.states, **{f"knn.{name}": array for name, array in knn.items()}}
+        )
         Storage(str(directory)).write("recognizer", able)
 
     return made_once(tmp_path_factory, "able", make)[0]
