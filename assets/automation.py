@@ -167,7 +167,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         accepted = list(inbox.accepted())
     except OSError as error:
         return dg.SkipReason(f"the inbox {str(directory)!a} can't be looked into: {error.strerror}")
-    for line in look.set_aside:
+    for line in look.rejected:
         context.log.warning(line)
     due = _due(context.instance, accepted)
     return dg.SensorResult(
@@ -203,7 +203,7 @@ def _was_killed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 def _told(look: Look) -> str:
     parts = [f"{look.waiting} files are waited for"] if look.waiting else []
-    return "; ".join([*look.set_aside, *parts]) or "nothing new in the inbox"
+    return "; ".join([*look.rejected, *parts]) or "nothing new in the inbox"
 
 
 jobs = [everything, *group_jobs, inbox_job, expanded_shards]

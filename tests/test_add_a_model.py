@@ -37,6 +37,8 @@ from mnist_pipeline import read
 from mnist_pipeline.report import figures
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.ui import draw
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 graph = defs.resolve_asset_graph()
 specs = {key.path[-1]: graph.get(key) for key in graph.materializable_asset_keys}
@@ -63,7 +65,7 @@ print(json.dumps({
     "robustness": sorted(set(read("robustness")["model"])),
     "recognizer": list(read("recognizer").model_names),
     "legend": {line.get_label(): line.get_color() for line in across.axes[0].lines},
-    "page": draw._content("nonce"),
+    "page": TestClient(Starlette(routes=draw.routes("recognizer", MODELS))).get(draw.DRAW).text,
     "answer": draw.Reader("recognizer").read(Path(sys.argv[1]).read_bytes()),
 }))
 """

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.ui import draw, server
 from mnist_pipeline.runtime.ui.addresses import Address
@@ -26,7 +27,7 @@ def main(arguments: str) -> int:
     # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with contextlib.suppress(KeyboardInterrupt):
-        return server.serve(address, fields["read_only"], draw.routes(RECOGNIZER), harmless=[draw.READ])
+        return server.serve(address, fields["read_only"], draw.routes(RECOGNIZER, MODELS), harmless=[draw.READ])
     return 0
 
 

@@ -32,12 +32,12 @@ UPGRADE: Headers = {
     "Content-Type": None,
 }
 
-AttackCounter = Callable[[], contextlib.AbstractContextManager[None]]
+Counter = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A request, sent with the cookie of a session unless it changes that, and the status that refuses it."""
+    """A request, sent with the cookie of a session unless `changes` replaces it, and the status that refuses it."""
 
     name: str
     status: int
@@ -68,8 +68,8 @@ def mutation(name: str, status: int, changes: Headers, body: bytes = b"", **more
 
 
 @pytest.fixture
-def attacks(record_property: Callable[[str, object], None]) -> AttackCounter:
-    """Counts an attack on the UI; it was refused if nothing in the context fails."""
+def attacks(record_property: Callable[[str, object], None]) -> Counter:
+    """A context that counts an attack on the UI, as refused if nothing in the context fails."""
 
     @contextlib.contextmanager
     def attack() -> Iterator[None]:

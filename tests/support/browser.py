@@ -1,17 +1,20 @@
-"""The headless Chromium that the tests of pages drive, and the accessibility checker that they run in it."""
+"""Headless Chromium for the tests of pages, and an accessibility checker that runs in it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync")
+PATIENCE = 90_000  # milliseconds, on a busy machine
 AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = {"serious", "critical"}
 
@@ -20,11 +23,23 @@ needs_axe = pytest.mark.skipif(
 )
 
 
+@contextlib.contextmanager
+def launch_browser() -> Iterator[Browser]:
+    """Run Chromium until the context ends; skip the test if there is none."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium; install one (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        expect.set_options(timeout=PATIENCE)
+        yield browser
+        browser.close()
+
+
 def serious_findings(page: Page) -> list[tuple[str, str, str]]:
-    """What axe-core finds wrong, and finds serious: rule, impact, the first element."""
+    """Serious problems that axe-core finds: rule, impact, the first element."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    assert len(found["passes"]) > 10, "it did look"
+    assert len(found["passes"]) > 10, "axe-core checked the page"
     return [
         (violation["id"], violation["impact"], violation["nodes"][0]["html"][:120])
         for violation in found["violations"]

@@ -1,4 +1,4 @@
-"""Digits drawn by script, and the drawing page served in this process."""
+"""Digits drawn by a script, and the drawing page served in this process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import uvicorn
 from PIL import Image, ImageDraw
 
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import passwords
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.runtime.ui import server as ui
@@ -95,7 +96,7 @@ def serving(*, read_only: bool = False, password: str = "") -> Iterator[DrawingC
     with socket.create_server((LOCALHOST, 0)) as listening:
         address = Address(port=listening.getsockname()[1])
         password_hash = passwords.hash_password(password) if password else None
-        app = ui.application(draw.routes("recognizer"), address, password_hash, read_only, [draw.READ])
+        app = ui.application(draw.routes("recognizer", MODELS), address, password_hash, read_only, [draw.READ])
         configuration = ui.configuration(app, address)
         configuration.log_config = None
         server = uvicorn.Server(configuration)

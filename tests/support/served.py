@@ -1,4 +1,4 @@
-"""`mnist-pipeline ui` as a process of its own, and a client that sends raw HTTP to it."""
+"""`mnist-pipeline ui` in a separate process, and a client that sends raw HTTP to it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http.client import HTTPMessage, HTTPResponse
 from pathlib import Path
@@ -60,17 +58,26 @@ class Client:
     def send(
         self, method: str, target: str, changes: Headers | None = None, body: bytes = b"", version: str = "1.1"
     ) -> Answer:
-        """Send what a page of the UI would, with some headers changed: None omits a header, a list repeats it."""
+        """Send a request as a page of the UI does, but for `changes` of headers: None omits one, a list repeats it."""
         headers: Headers = {"Host": self.host, "Connection": "close", "Cookie": self.cookie or None}
         if method not in ("GET", "HEAD"):
             headers |= {"Origin": self.origin, "Content-Type": JSON}
         if body:
             headers["Content-Length"] = str(len(body))
-        lines: list[tuple[str, str]] = []
+        lines = [f"{method} {target} HTTP/{version}"]
         for name, value in (headers | (changes or {})).items():
             values = value if isinstance(value, list) else [value]
-            lines += [(name, each.replace("PORT", str(self.port))) for each in values if each is not None]
-        return exchange(self.port, f"{method} {target} HTTP/{version}", lines, body)
+            lines += [f"{name}: {each.replace('PORT', str(self.port))}" for each in values if each is not None]
+        with socket.create_connection((LOCALHOST, self.port), timeout=60) as connection:
+            # A server that refuses a long body stops reading it.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+            response = HTTPResponse(connection, method=method)
+            response.begin()
+            content = b""
+            with contextlib.suppress(ConnectionResetError):
+                content = response.read()
+            return Answer(response.status, response.headers, content)
 
     def query(self, document: str) -> Answer:
         """Send a GraphQL document as a page of the UI does."""
@@ -114,8 +121,7 @@ def free_port() -> int:
 def served_ui(data: Path, storage: Path, *options: str, password_hash: str = "") -> Iterator[int]:
     """Serve the UI over a storage directory until the context ends; yields the port."""
     port = free_port()
-    environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
-    environment |= {
+    environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"} | {
         "MNIST_PIPELINE_DATA": str(data),
         "MNIST_PIPELINE_STORAGE": str(storage),
         "MNIST_PIPELINE_PASSWORD_HASH": password_hash,
@@ -123,54 +129,27 @@ def served_ui(data: Path, storage: Path, *options: str, password_hash: str = "")
     command = [sys.executable, "-m", "mnist_pipeline.cli", "ui", "--port", str(port), *options]
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
     try:
-        _wait_until_served(process, port)
+        assert any(_is_served(process, port) for _ in range(ATTEMPTS)), f"nothing is served at port {port}"
         yield port
     finally:
-        group = _group_of_servers(process.pid)
+        (group,) = _output("pgrep", "-P", str(process.pid))  # of the servers
         process.send_signal(signal.SIGTERM)
         process.wait(STOP_SECONDS)
     assert process.returncode == 0
-    assert _has_ended(group), "mnist-pipeline ui left servers behind"
+    assert any(_has_ended(group) for _ in range(ATTEMPTS)), "mnist-pipeline ui left servers behind"
 
 
-def exchange(port: int, head: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> Answer:
-    """Send a request exactly as it is, and read the response."""
-    lines = [head, *(f"{name}: {value}" for name, value in headers), "", ""]
-    with socket.create_connection((LOCALHOST, port), timeout=60) as connection:
-        # A server that refuses a long body stops reading it.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            connection.sendall("\r\n".join(lines).encode("latin-1") + body)
-        response = HTTPResponse(connection, method=head.split(" ")[0])
-        response.begin()
-        content = b""
-        with contextlib.suppress(ConnectionResetError):
-            content = response.read()
-        return Answer(response.status, response.headers, content)
+def _is_served(process: subprocess.Popen[bytes], port: int) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        raise AssertionError(f"mnist-pipeline ui ended early with exit code {process.wait(SECONDS)}")
+    with socket.socket() as probe:
+        return probe.connect_ex((LOCALHOST, port)) == 0
 
 
-def _wait_until_served(process: subprocess.Popen[bytes], port: int) -> None:
-    for _ in range(ATTEMPTS):
-        assert process.poll() is None, "mnist-pipeline ui ended early"
-        try:
-            urllib.request.urlopen(f"http://{LOCALHOST}:{port}/server_info", timeout=1).close()
-            return
-        except urllib.error.HTTPError:
-            return  # it requires a password
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(SECONDS)
-    raise AssertionError(f"nothing is served at port {port}")
+def _has_ended(group: str) -> bool:
+    processes = [line.split() for line in _output("ps", "-A", "-o", "pgid=,stat=")]
+    return all(state.startswith("Z") for own_group, state in processes if own_group == group)
 
 
-def _group_of_servers(pid: int) -> int:
-    """The process group that the command started for its servers."""
-    return int(subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=True).stdout)
-
-
-def _has_ended(group: int) -> bool:
-    for _ in range(ATTEMPTS):
-        listed = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
-        states = [state for each, state in (line.split() for line in listed.splitlines()) if int(each) == group]
-        if all(state.startswith("Z") for state in states):
-            return True
-    return False
+def _output(*command: str) -> list[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -1,14 +1,11 @@
 """The address that the UI listens on, and the host names that it answers to."""
 
-from __future__ import annotations
-
-import ipaddress
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 LOCALHOST = "127.0.0.1"
 DRAW = "/draw"  # the path of the drawing page
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
@@ -26,7 +23,7 @@ class Address:
 
     def __post_init__(self) -> None:
         try:
-            ip = ipaddress.ip_address(LOCALHOST if self.host == "localhost" else self.host)
+            ip = ip_address(LOCALHOST if self.host == "localhost" else self.host)
         except ValueError:
             raise AddressError(f"--host {self.host!r} is not an IP address; the default is {LOCALHOST}") from None
         object.__setattr__(self, "host", str(ip))
@@ -40,27 +37,22 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether only programs on this machine can connect."""
-        return ipaddress.ip_address(self.host).is_loopback
+        return ip_address(self.host).is_loopback
 
     @property
     def url(self) -> str:
         """The URL for a browser on this machine."""
-        return f"http://{self._name}:{self.port}"
-
-    @property
-    def _name(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
     def origins(self, host: str) -> tuple[str, ...]:
-        """The origins of the pages that are served under a Host header; none if the UI does not answer to it.
+        """Return the origins of pages under a Host header, or nothing if the UI does not answer to that host.
 
-        An allowed host may also be that of a TLS terminator in front.
+        A browser may reach an allowed host through a TLS terminator, so its pages may have an https origin.
         """
-        host, port = host.lower(), f":{self.port}"
-        has_own_name = not self.is_loopback and not ipaddress.ip_address(self.host).is_unspecified
-        # Browsers leave out port 80.
-        if host in {(name + port).removesuffix(":80") for name in ((self._name,) if has_own_name else LOOPBACK_NAMES)}:
-            return (f"http://{host}",)
-        allowed = {name.lower() for name in self.allowed_hosts}
-        is_allowed = host in allowed or (host.endswith(port) and host.removesuffix(port) in allowed)
-        return (f"http://{host}", f"https://{host}") if is_allowed else ()
+        origin, port = f"http://{host.lower()}", f":{self.port}"
+        loopback = {f"http://{name}{port}" for name in (LOCALHOST, "localhost", "[::1]")}
+        own = loopback if self.is_loopback or ip_address(self.host).is_unspecified else {self.url}
+        if origin in {each.removesuffix(":80") for each in own}:  # browsers omit port 80
+            return (origin,)
+        allowed = {f"http://{name.lower()}{suffix}" for name in self.allowed_hosts for suffix in ("", port)}
+        return (origin, origin.replace("http", "https", 1)) if origin in allowed else ()

@@ -1,54 +1,42 @@
 """The drawing page: people draw digits, and the stored recognizer reads them."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
-import functools
 import io
-import secrets
 import threading
-from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
+import PIL.Image
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mnist_pipeline.data.datasets import NUM_CLASSES
+from mnist_pipeline.models import Model, number_in_words
+from mnist_pipeline.recognition import pictures
+from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer
+from mnist_pipeline.report.pictures import grey
+from mnist_pipeline.runtime.storage import contents, storage
+from mnist_pipeline.runtime.ui import pages
 from mnist_pipeline.runtime.ui.addresses import DRAW
 
-# The recognizer takes long to import, and nothing needs it before the first picture.
-if TYPE_CHECKING:
-    import numpy as np
-
-    from mnist_pipeline.recognition.recognizer import Reading, Recognizer
-
 READ = f"{DRAW}/read"
-REPORT_PALETTE = files("mnist_pipeline.report") / "templates" / "palette.css"
 FORMATS = ("PNG", "JPEG", "WEBP")  # in which browsers save a canvas
 MAX_PIXELS = 4_000_000
 MAX_DIGITS = 100
 MAX_AT_ONCE = 2  # pictures; the search for neighbours of each uses all processors
 MAX_WAITING = 16
-POLICY = (
+POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'"
 )
 
 
 class Reader:
-    """Reads pictures with the stored recognizer; loads it once, and again when another one is stored.
-
-    Parameters
-    ----------
-    key : str
-        The asset key of the recognizer.
-    """
+    """Reads pictures with the stored recognizer of an asset key, and loads it again when another one is stored."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -60,7 +48,10 @@ class Reader:
 
     async def answer(self, request: Request) -> Response:
         """Respond with the digits of the posted picture."""
-        data = _posted_picture(request.state.content)
+        try:
+            data = base64.b64decode(request.state.content["picture"].rpartition(",")[2], validate=True)
+        except (KeyError, AttributeError, ValueError):
+            raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}') from None
         if self._pending >= MAX_AT_ONCE + MAX_WAITING:
             raise HTTPException(503, "Too many pictures are being read; try again", {"Retry-After": "1"})
         self._pending += 1
@@ -72,54 +63,56 @@ class Reader:
         return JSONResponse(digits, headers={"Cache-Control": "no-store"})
 
     def read(self, data: bytes) -> dict[str, Any]:
-        """The digits of a picture in reading order, with what the page shows of each.
-
-        Parameters
-        ----------
-        data : bytes
-            Content of a file in one of `FORMATS`.
+        """Read the digits of a picture in one of `FORMATS`, in reading order, with all that the page shows of each.
 
         Raises
         ------
         HTTPException
             If there is no readable recognizer (503), or the picture can't be read (400) or is too large (413).
         """
-        from mnist_pipeline.recognition import pictures as images
-
         _check_size(data)
-        recognizer = self._current()
+        recognizer = self._load()
         try:
-            picture = images.read(data)
-        except images.ImageError as error:
+            picture = pictures.read(data)
+        except pictures.ImageError as error:
             raise HTTPException(400, f"The picture can't be read: {error}") from error
         (readings,) = recognizer.read([picture])
-        return {"digits": [_document(recognizer, reading) for reading in readings[:MAX_DIGITS]]}
+        return {"digits": [_format_reading(recognizer, reading) for reading in readings[:MAX_DIGITS]]}
 
-    def _current(self) -> Recognizer:
-        from mnist_pipeline.runtime.storage import contents, storage
-
+    def _load(self) -> Recognizer:
         stored = storage.current()
         with self._lock:
             try:
                 data_version = stored.data_version(self._key)
                 if self._recognizer is None or data_version != self._data_version:
-                    self._recognizer = _warm_up(stored.read(self._key))
-                    self._data_version = data_version
+                    recognizer: Recognizer = stored.read(self._key)
+                    recognizer.recognize(recognizer.training_image(0)[None])  # compile, so that answers come fast
+                    self._recognizer, self._data_version = recognizer, data_version
             except (storage.StorageError, contents.UnavailableError) as error:
                 raise HTTPException(503, f"There is no recognizer: {error}") from error
             return self._recognizer
 
 
-def _warm_up(recognizer: Recognizer) -> Recognizer:
-    """Load the compiled parts of a recognizer, so that its first answer is as fast as the others."""
-    recognizer.recognize(recognizer.training_image(0)[None])
-    return recognizer
+def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
+    """The page that shows the answers of some models, and the reader of its pictures."""
+
+    async def page(request: Request) -> Response:
+        context = {
+            "read": READ,
+            "names": {name: model.phrase for name, model in models.items()},
+            "titles": {name: model.title for name, model in models.items()},
+            "num_models": number_in_words(len(models)),
+            "num_classes": NUM_CLASSES,
+            "num_components": NUM_COMPONENTS,
+            "max_digits": MAX_DIGITS,
+        }
+        return pages.respond(request, "draw.html", POLICY, context)
+
+    return [Route(DRAW, page), Route(READ, Reader(recognizer_key).answer, methods=["POST"])]
 
 
 def _check_size(data: bytes) -> None:
-    """Refuse a picture by its header, before its pixels take memory."""
-    import PIL.Image
-
+    """Refuse a picture that is too large by its header, before its pixels take memory."""
     try:
         with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
@@ -131,77 +124,9 @@ def _check_size(data: bytes) -> None:
         raise HTTPException(413, f"The picture has {width:,} × {height:,} pixels; reduce it to at most {MAX_PIXELS:,}")
 
 
-def _document(recognizer: Recognizer, reading: Reading) -> dict[str, Any]:
-    """The results for one digit, with pictures as data URIs."""
+def _format_reading(recognizer: Recognizer, reading: Reading) -> dict[str, Any]:
+    """Format the results for one digit, with images as data URIs."""
     document = reading.document()
-    neighbors = [near | {"picture": _grey(recognizer.training_image(near["index"]))} for near in document["neighbors"]]
-    return document | {
-        "neighbors": neighbors,
-        "seen": _grey(reading.image),
-        "reconstruction": _grey(reading.recognition.reconstruction),
-    }
-
-
-def _grey(image: np.ndarray) -> str:
-    from mnist_pipeline.report import pictures
-
-    return pictures.grey(image)
-
-
-def _posted_picture(content: dict[str, Any]) -> bytes:
-    """The picture in `{"picture": "data:image/png;base64,…"}`."""
-    encoded = content.get("picture")
-    if not isinstance(encoded, str):
-        raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}')
-    try:
-        data = base64.b64decode(encoded.rpartition(",")[2], validate=True)
-    except ValueError:
-        raise HTTPException(400, "The picture is not in base64") from None
-    if not data:
-        raise HTTPException(400, "The picture is empty")
-    return data
-
-
-@functools.cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_text("draw.html.j2"))
-
-
-def _content(nonce: str) -> str:
-    from mnist_pipeline.data.datasets import NUM_CLASSES
-    from mnist_pipeline.models import MODELS, number_in_words
-    from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS
-
-    return _template().render(
-        nonce=nonce,
-        style=Markup(REPORT_PALETTE.read_text(encoding="utf-8") + _text("draw.css")),
-        script=Markup(_text("draw.js")),
-        script_data={
-            "read": READ,
-            "names": {name: model.phrase for name, model in MODELS.items()},
-            "numComponents": NUM_COMPONENTS,
-            "maxDigits": MAX_DIGITS,
-        },
-        titles={name: model.title for name, model in MODELS.items()},
-        num_models=number_in_words(len(MODELS)),
-        num_classes=NUM_CLASSES,
-        num_components=NUM_COMPONENTS,
-    )
-
-
-def _text(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-async def page(request: Request) -> Response:
-    """The page. Its policy forbids requests to other hosts."""
-    nonce = secrets.token_urlsafe(16)
-    content = await run_in_threadpool(_content, nonce)
-    headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
-    return HTMLResponse(content, headers=headers)
-
-
-def routes(recognizer_key: str) -> list[Route]:
-    """The page, and the reader of its pictures."""
-    return [Route(DRAW, page), Route(READ, Reader(recognizer_key).answer, methods=["POST"])]
+    neighbors = [near | {"picture": grey(recognizer.training_image(near["index"]))} for near in document["neighbors"]]
+    images = {"seen": grey(reading.image), "reconstruction": grey(reading.recognition.reconstruction)}
+    return document | images | {"neighbors": neighbors}

@@ -1,7 +1,5 @@
 """Serve the Dagster UI with access control, and run the code server and the daemon that it needs."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os
@@ -10,8 +8,7 @@ import subprocess
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import click
@@ -21,8 +18,7 @@ import yaml
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount
 from starlette.websockets import WebSocket
 
@@ -36,7 +32,7 @@ from mnist_pipeline.runtime.ui.middleware.origins import OriginsMiddleware
 from mnist_pipeline.runtime.ui.middleware.read_only import ReadOnlyMiddleware
 
 LOG_LEVEL = "warning"
-POLL_MILLISECONDS = 2_000  # between requests of a page for what no subscription delivers
+POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
 GRACE_SECONDS = 2  # for open connections when the UI stops
 DAEMON_SECONDS = 5  # for the daemon to stop
 MAX_HEAD = 2**16  # bytes of a request's line and headers
@@ -45,7 +41,7 @@ MAX_HEAD = 2**16  # bytes of a request's line and headers
 def application(
     routes: Sequence[BaseRoute], address: Address, password_hash: str | None, read_only: bool, harmless: Collection[str]
 ) -> Starlette:
-    """Serve routes behind the access control: a request passes the middleware in this order."""
+    """Put the access control in front of routes; a request passes the middleware in this order."""
     middleware = [
         Middleware(HostsMiddleware, address),
         Middleware(OriginsMiddleware, address),
@@ -53,65 +49,43 @@ def application(
         Middleware(MethodsMiddleware),
         *([Middleware(ReadOnlyMiddleware, harmless)] if read_only else []),
     ]
-    handlers: dict[Any, Any] = {HTTPException: refuse}
     return Starlette(
         routes=[Mount("/", routes=routes, middleware=middleware)],
-        middleware=[Middleware(HeadersMiddleware)],  # outside of the handler, for refusals too
-        exception_handlers=handlers,
+        middleware=[Middleware(HeadersMiddleware)],  # around the exception handler, so that refusals have them too
+        exception_handlers={HTTPException: refuse},
     )
 
 
-async def refuse(connection: HTTPConnection, error: Exception) -> Response | None:
-    """Refuse a request in the shape of a GraphQL error, which the UI shows; close a WebSocket."""
-    assert isinstance(error, HTTPException)
+async def refuse(connection: Any, error: Any) -> Any:
+    """Refuse a request with a GraphQL error, which the UI shows; close a WebSocket."""
     if isinstance(connection, WebSocket):
-        await connection.close(1008, error.detail)
-        return None
+        return await connection.close(1008, error.detail)
     return JSONResponse({"errors": [{"message": error.detail}]}, error.status_code, error.headers)
 
 
 def serve(address: Address, read_only: bool, routes: Sequence[BaseRoute], harmless: Collection[str]) -> int:
-    """Serve the UI and further routes until a signal arrives.
+    """Serve the UI and further routes until a signal arrives; return the exit code, 1 if the daemon ended by itself.
 
-    Parameters
-    ----------
-    address : Address
-        Where to listen, and the host names to answer to.
-    read_only : bool
-        Refuse changes, except for a POST to a path in `harmless`; run no daemon.
-    routes : sequence of routes
-        Pages beside Dagster's.
-    harmless : collection of str
-        Paths where a POST changes nothing.
-
-    Returns
-    -------
-    int
-        The exit code: 0, or 1 if the daemon ended by itself.
+    A read-only UI runs no daemon. It accepts only POSTs of GraphQL queries and to the paths in `harmless`.
     """
     logging.basicConfig(level=LOG_LEVEL.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with contextlib.ExitStack() as stack:
-        instance = stack.enter_context(dg.DagsterInstance.get())
-        workspace = stack.enter_context(_code_servers(instance))
-        dagster_ui = stack.enter_context(
-            dagster_internals.web_application(
-                instance, workspace, read_only=read_only, poll_milliseconds=POLL_MILLISECONDS
-            )
-        )
+    with (
+        dg.DagsterInstance.get() as instance,
+        _code_servers(instance) as workspace,
+        dagster_internals.web_application(
+            instance, workspace, read_only=read_only, poll_milliseconds=POLL_MILLISECONDS
+        ) as dagster_ui,
+    ):
         password_hash = settings.load().password_hash
         app = application([*routes, Mount("/", dagster_ui)], address, password_hash, read_only, harmless)
         server = uvicorn.Server(configuration(app, address))
-
-        def stop() -> None:
-            server.should_exit = True
-
-        # One daemon per instance is enough, so a read-only UI can run beside another one.
-        daemon = None if read_only else stack.enter_context(_daemon(workspace, stop))
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run()
-        if daemon and daemon.poll() is not None:
-            click.echo(f"The Dagster daemon ended by itself (exit code {daemon.returncode}).", err=True)
-            return 1
+        # One daemon per instance is enough, and another UI may be running.
+        with contextlib.nullcontext() if read_only else _daemon(workspace, server) as daemon:
+            with contextlib.suppress(KeyboardInterrupt):
+                server.run()
+            if daemon and daemon.poll() is not None:
+                click.echo(f"The Dagster daemon ended by itself (exit code {daemon.returncode}).", err=True)
+                return 1
     return 0
 
 
@@ -125,8 +99,7 @@ def configuration(app: Starlette, address: Address) -> uvicorn.Config:
         h11_max_incomplete_event_size=MAX_HEAD,
         ws_max_size=MAX_BODY,
         log_level=LOG_LEVEL,
-        # Any client could send the address of another one in a header.
-        proxy_headers=False,
+        proxy_headers=False,  # any client could send the address of another one
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -134,27 +107,26 @@ def configuration(app: Starlette, address: Address) -> uvicorn.Config:
 
 @contextlib.contextmanager
 def _code_servers(instance: dg.DagsterInstance) -> Iterator[str]:
-    """Load the definitions in a process of their own; yield the path of a workspace file that names it."""
-    project = str(settings.PROJECT / "workspace.yaml")
+    """Load the definitions in a separate process; yield the path of a workspace file that names it."""
     with (
-        dagster_internals.code_servers(instance, project, LOG_LEVEL) as servers,
-        tempfile.TemporaryDirectory() as directory,
+        dagster_internals.code_servers(instance, str(settings.PROJECT / "workspace.yaml"), LOG_LEVEL) as servers,
+        tempfile.NamedTemporaryFile("w", suffix=".yaml") as file,
     ):
-        file = Path(directory) / "workspace.yaml"
-        file.write_text(yaml.dump({"load_from": servers}), encoding="utf-8")
-        yield str(file)
+        yaml.dump({"load_from": servers}, file)
+        file.flush()
+        yield file.name
 
 
 @contextlib.contextmanager
-def _daemon(workspace: str, on_end: Callable[[], None]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the daemon that schedules and sensors need; call `on_end` when it ends."""
+def _daemon(workspace: str, server: uvicorn.Server) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the daemon that schedules and sensors need; stop the server when it ends."""
     command = shutil.which("dagster-daemon", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
     assert command is not None, "dagster installs this command"
     process = subprocess.Popen([command, "run", "--workspace", workspace, "--log-level", LOG_LEVEL])
 
     def watch() -> None:
         process.wait()
-        on_end()
+        server.should_exit = True
 
     threading.Thread(target=watch, daemon=True).start()
     try:

@@ -48,51 +48,38 @@ def guarded() -> Iterator[DrawingClient]:
 
 @pytest.fixture
 def own(able_storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the storage of the able recognizer, which the environment names, to be changed."""
+    """A copy of the storage with the recognizer, which a test may change."""
     shutil.copytree(able_storage, tmp_path / "storage")
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / "storage"))
     return tmp_path / "storage"
 
 
-def test_the_answer_has_all_that_the_page_shows(instance: DrawingClient, able: Path, train: DigitSet) -> None:
+def test_the_answer_has_everything_that_the_page_shows(instance: DrawingClient, able: Path, train: DigitSet) -> None:
     (digit,) = instance.digits(picture(("3", MIDDLE)))
     assert digit["digit"] == digit["models"][digit["champion"]]["digit"] == 3
     assert set(digit["models"]) == {"knn", "softmax", "mlp", "cnn"}
-    for said in digit["models"].values():
-        assert sum(said["probabilities"]) == pytest.approx(1, abs=1e-4)
-        assert said["probabilities"][said["digit"]] == said["probability"]
+    for prediction in digit["models"].values():
+        assert sum(prediction["probabilities"]) == pytest.approx(1, abs=1e-4)
+        assert prediction["probabilities"][prediction["digit"]] == prediction["probability"]
     assert len(digit["neighbors"]) == 3
     for near in digit["neighbors"]:
         assert near["digit"] == train.labels[near["index"]]
         np.testing.assert_array_equal(_pixels(near["picture"]), 255 - train.images[near["index"]])
     assert _pixels(digit["seen"]).shape == _pixels(digit["reconstruction"]).shape == (28, 28)
     x, y, width, height = digit["box"]
-    assert x >= 0
-    assert y >= 0
-    assert x + width <= SHEET[0]
-    assert y + height <= SHEET[1]
+    assert 0 <= x < x + width <= SHEET[0]
+    assert 0 <= y < y + height <= SHEET[1]
 
 
-def test_several_digits_are_in_reading_order(instance: DrawingClient, able: Path) -> None:
-    found = instance.digits(picture(*zip("203", LINE, strict=True)))
-    assert [digit["digit"] for digit in found] == [2, 0, 3]
-
-
-def test_paper_without_a_stroke_has_no_digits(instance: DrawingClient, able: Path) -> None:
-    assert instance.digits(encoded(Image.new("L", SHEET, 255))) == []
-
-
-def test_only_the_first_digits_of_many_are_returned(
-    instance: DrawingClient, able: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", draw.FORMATS)
+def test_digits_are_read_from_each_format_in_their_order(
+    kind: str, instance: DrawingClient, able: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    image = Image.open(io.BytesIO(picture(*zip("203", LINE, strict=True)))).convert("RGB")
+    assert [digit["digit"] for digit in instance.digits(encoded(image, kind))] == [2, 0, 3]
     monkeypatch.setattr(draw, "MAX_DIGITS", 2)
-    assert len(instance.digits(picture(*zip("203", LINE, strict=True)))) == 2
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_each_format_of_a_canvas_is_read(kind: str, instance: DrawingClient, able: Path) -> None:
-    image = Image.open(io.BytesIO(picture(("3", MIDDLE)))).convert("RGB")
-    assert [digit["digit"] for digit in instance.digits(encoded(image, kind))] == [3]
+    assert [digit["digit"] for digit in instance.digits(encoded(image, kind))] == [2, 0]
+    assert instance.digits(encoded(Image.new("L", SHEET, 255), kind)) == []
 
 
 BAD_PICTURES = {
@@ -110,18 +97,11 @@ BAD_PICTURES = {
 }
 
 
-@pytest.mark.parametrize(("status", "sent"), BAD_PICTURES.values(), ids=BAD_PICTURES.keys())
-def test_what_is_no_picture_is_refused_in_one_line(
-    status: int, sent: object, instance: DrawingClient, able: Path
-) -> None:
+@pytest.mark.parametrize(("status", "sent"), BAD_PICTURES.values(), ids=BAD_PICTURES)
+def test_other_data_is_refused_in_one_line(status: int, sent: object, instance: DrawingClient, able: Path) -> None:
     answer = instance.read(sent)
     assert answer.status == status
     assert "\n" not in _message(answer)
-
-
-@pytest.mark.parametrize("body", [b"", b"seven", b"[]", b'"7"', b"\xff"])
-def test_a_body_that_is_no_json_object_is_refused(body: bytes, instance: DrawingClient, able: Path) -> None:
-    assert instance.send("POST", draw.READ, body=body).status == 400
 
 
 def test_the_access_control_covers_the_page(instance: DrawingClient, guarded: DrawingClient, able: Path) -> None:
@@ -134,9 +114,7 @@ def test_the_access_control_covers_the_page(instance: DrawingClient, guarded: Dr
     assert guarded.read(sent).status == 200
     assert guarded.read(sent, Cookie=None).status == 401
     assert guarded.send("GET", DRAW, {"Cookie": None}).status == 401
-    shown = guarded.send("GET", DRAW, {"Cookie": None, "Accept": HTML})
-    assert shown.status == 401
-    assert b'value="/draw"' in shown.body
+    assert b'value="/draw"' in guarded.send("GET", DRAW, {"Cookie": None, "Accept": HTML}).body
 
 
 def test_a_read_only_ui_reads_drawings_and_accepts_no_other_post(able: Path) -> None:
@@ -149,34 +127,26 @@ def test_a_read_only_ui_reads_drawings_and_accepts_no_other_post(able: Path) -> 
 def test_the_page_may_not_send_requests_to_other_hosts(guarded: DrawingClient) -> None:
     answer = guarded.send("GET", DRAW)
     policy = answer.headers["Content-Security-Policy"]
-    assert answer.status == 200
     assert answer.headers["Cache-Control"] == "no-store"
     assert policy.startswith("default-src 'none'; ")
-    assert policy.endswith("; frame-ancestors 'none'")
     allowed = {source for directive in policy.split("; ") for source in directive.split(" ")[1:]}
     (nonce,) = {source for source in allowed if source.startswith("'nonce-")}
     assert allowed == {"'none'", "'self'", "data:", nonce}
     assert nonce not in guarded.send("GET", DRAW).headers["Content-Security-Policy"]
 
 
-def test_without_a_recognizer_the_answer_names_the_command_that_makes_one(
-    instance: DrawingClient, storage: Path
-) -> None:
-    answer = instance.read(uri(PNG))
-    assert answer.status == 503
-    assert "recognizer is not stored" in _message(answer)
-    assert "mnist-pipeline run" in _message(answer)
-
-
-def test_a_damaged_recognizer_is_not_used(own: Path) -> None:
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_without_a_readable_recognizer_the_answer_names_the_command_that_makes_one(is_damaged: bool, own: Path) -> None:
     stored = own / "assets" / "recognizer.safetensors"
     content = bytearray(stored.read_bytes())
     content[len(content) // 2] ^= 1
     stored.write_bytes(content)
+    if not is_damaged:
+        shutil.rmtree(own)
     with serving() as instance:
         answer = instance.read(uri(PNG))
     assert answer.status == 503
-    assert "damaged" in _message(answer)
+    assert ("damaged" in _message(answer)) == is_damaged
     assert "mnist-pipeline run" in _message(answer)
 
 
@@ -225,8 +195,8 @@ def test_answering_imports_neither_torch_nor_matplotlib(able: Path) -> None:
         "assert len(Reader('recognizer').read(sys.stdin.buffer.read())['digits']) == 1\n"
         "print(sorted({'torch', 'matplotlib'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code], input=PNG, capture_output=True, check=True, cwd=PROJECT)
-    assert told.stdout.decode().strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], input=PNG, capture_output=True, check=True, cwd=PROJECT)
+    assert result.stdout.decode().strip() == "[]"
 
 
 def _message(answer: Answer) -> str:

@@ -1,9 +1,6 @@
 """The kinds of operations in a GraphQL request."""
 
-from __future__ import annotations
-
 from collections.abc import Set
-from functools import lru_cache
 from typing import Any
 
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
@@ -14,21 +11,15 @@ MAX_DOCUMENT = 2**17  # characters, several times the longest document of the UI
 
 
 def require_operations(content: Any, allowed: Set[OperationType]) -> None:
-    """Refuse a request with any other kind of operation, selected by `operationName` or not."""
+    """Refuse a request with an operation of another kind, whether `operationName` selects it or not."""
     document = content.get("query") if isinstance(content, dict) else None
     if not isinstance(document, str):
         raise HTTPException(400, "There is no GraphQL document in `query`")
-    for operation in find_operations(document) - allowed:
-        raise HTTPException(403, f"A {operation.value} is not allowed here")
-
-
-@lru_cache  # a page sends the same documents again and again
-def find_operations(document: str) -> frozenset[OperationType]:
-    """The kinds of operations in a document."""
     if len(document) > MAX_DOCUMENT:
         raise HTTPException(413, f"The GraphQL document is longer than {MAX_DOCUMENT:,} characters")
     try:
         definitions = parse(document, no_location=True).definitions
     except (GraphQLError, RecursionError):
         raise HTTPException(400, "The GraphQL document can't be parsed") from None
-    return frozenset(each.operation for each in definitions if isinstance(each, OperationDefinitionNode))
+    for operation in {each.operation for each in definitions if isinstance(each, OperationDefinitionNode)} - allowed:
+        raise HTTPException(403, f"A {operation.value} is not allowed here")

@@ -1,11 +1,8 @@
 """The headers of every response."""
 
-from __future__ import annotations
-
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-FRAMING = "frame-ancestors 'none'"
 HEADERS = {
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
@@ -25,8 +22,8 @@ class HeadersMiddleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                policies = headers.getlist("Content-Security-Policy")
-                headers["Content-Security-Policy"] = "; ".join([*policies, FRAMING])
+                policies = [*headers.getlist("Content-Security-Policy"), "frame-ancestors 'none'"]
+                headers["Content-Security-Policy"] = "; ".join(policies)
                 headers.setdefault("Cache-Control", "private")
                 headers.update(HEADERS)
             await send(message)

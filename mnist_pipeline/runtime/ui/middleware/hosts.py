@@ -1,6 +1,4 @@
-"""The names and paths under which the UI answers."""
-
-from __future__ import annotations
+"""The host names and paths that the UI answers to."""
 
 import re
 from urllib.parse import unquote
@@ -12,8 +10,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mnist_pipeline.runtime.ui.addresses import Address
 
 PLAIN_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[^/\\]+)*/?")
-# Dagster's webserver reads any notebook under the working directory; the pipeline has none.
-NOTEBOOKS = ("/notebook", "/dagit/notebook")
 
 
 class HostsMiddleware:
@@ -23,8 +19,7 @@ class HostsMiddleware:
     """
 
     def __init__(self, app: ASGIApp, address: Address) -> None:
-        self.app = app
-        self.address = address
+        self.app, self.address = app, address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = Headers(scope=scope).get("host", "")
@@ -33,6 +28,6 @@ class HostsMiddleware:
         for path in (scope["path"], unquote(scope["path"])):  # some applications decode a path again
             if not PLAIN_PATH.fullmatch(path) or not path.isprintable():
                 raise HTTPException(400, "The path has an empty or relative segment, a backslash or a control code")
-        if scope["path"] in NOTEBOOKS:
+        if scope["path"] in ("/notebook", "/dagit/notebook"):  # Dagster reads any under the working directory
             raise HTTPException(404, "The pipeline has no notebooks")
         await self.app(scope, receive, send)

@@ -1,21 +1,17 @@
 """The login: a form for one password, a limit on wrong passwords, and sessions that end."""
 
-from __future__ import annotations
-
 import asyncio
-import ipaddress
 import logging
 import math
 import secrets
 import time
 from collections import deque
-from pathlib import Path
+from ipaddress import IPv6Network
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-import anyio
+import anyio.to_thread
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.authentication import AuthenticationMiddleware
@@ -23,10 +19,10 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
-from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mnist_pipeline.runtime import passwords
+from mnist_pipeline.runtime.ui import pages
 from mnist_pipeline.runtime.ui.middleware.methods import read_body
 
 LOGIN, LOGOUT = "/login", "/logout"
@@ -36,7 +32,6 @@ WRONG_PER_CLIENT, WRONG_OVERALL = 5, 50  # passwords within the window
 MAX_FORM = 2**12  # bytes
 POLICY = "default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'; base-uri 'none'"
 LOG = logging.getLogger(__name__)
-templates = Jinja2Templates(Path(__file__).parent.parent)
 
 
 class LoginMiddleware(AuthenticationBackend):
@@ -46,18 +41,13 @@ class LoginMiddleware(AuthenticationBackend):
     """
 
     def __init__(self, app: ASGIApp, password_hash: str, port: int) -> None:
-        self.app = app
-        self.password_hash = password_hash
+        self.app, self.password_hash = app, password_hash
         self.websockets: dict[str, set[anyio.CancelScope]] = {}  # of each open session
         self.wrong: deque[tuple[float, str]] = deque(maxlen=WRONG_OVERALL)  # time and client of wrong passwords
         self.lock = asyncio.Lock()
-        pages = [
-            Route(LOGIN, page),
-            Route(LOGIN, self.log_in, methods=["POST"]),
-            Route(LOGOUT, self.log_out, methods=["POST"]),
-            Mount("/", self.serve),
-        ]
-        self.authentication = AuthenticationMiddleware(Router(pages), self)
+        form = [Route(LOGIN, show_form), Route(LOGIN, self.log_in, methods=["POST"])]
+        router = Router([*form, Route(LOGOUT, self.log_out, methods=["POST"]), Mount("/", self.serve)])
+        self.authentication = AuthenticationMiddleware(router, self)
         # Browsers share cookies between the ports of a host.
         self.key, self.cookie = secrets.token_hex(32), f"mnist-pipeline-{port}"
 
@@ -72,7 +62,7 @@ class LoginMiddleware(AuthenticationBackend):
         return (AuthCredentials(["authenticated"]), SimpleUser(session)) if session in self.websockets else None
 
     async def log_in(self, request: Request) -> Response:
-        """Open a session and go to the page that was requested, or show the form again."""
+        """Open a session and redirect to the requested page, or show the form again."""
         body = await read_body(request, "application/x-www-form-urlencoded", MAX_FORM)
         form = dict(parse_qsl(body.decode("utf-8", "replace")))
         target, client = local_path(form.get("next", "/")), network(request.client.host if request.client else "")
@@ -80,11 +70,13 @@ class LoginMiddleware(AuthenticationBackend):
             if seconds := self.seconds_to_wait(client):
                 LOG.warning("Too many wrong passwords: %s must wait for %d s", client, seconds)
                 message = f"Too many wrong passwords. Try again in {math.ceil(seconds / 60)} min."
-                return page(request, 429, target, message, seconds)
-            if not await run_in_threadpool(passwords.verify, form.get("password", ""), self.password_hash):
+                response = show_form(request, 429, target, message)
+                response.headers["Retry-After"] = str(seconds)
+                return response
+            if not await anyio.to_thread.run_sync(passwords.verify, form.get("password", ""), self.password_hash):
                 LOG.warning("Wrong password from %s", client)
                 self.wrong.append((time.monotonic(), client))
-                return page(request, 401, target, "This is not the password.")
+                return show_form(request, 401, target, "This is not the password.")
         session = request.session["id"] = secrets.token_urlsafe(16)
         self.websockets[session] = set()
         asyncio.get_running_loop().call_later(SESSION_SECONDS, self.end, session)
@@ -101,7 +93,7 @@ class LoginMiddleware(AuthenticationBackend):
             websocket.cancel()
 
     def seconds_to_wait(self, client: str) -> int:
-        """Seconds until a client may try another password: 0 if it may now."""
+        """Return how long a client must wait before it may try another password."""
         start = time.monotonic() - WINDOW_SECONDS
         overall = [entered for entered, _ in self.wrong if entered > start]
         own = [entered for entered, by in self.wrong if entered > start and by == client]
@@ -122,34 +114,28 @@ class LoginMiddleware(AuthenticationBackend):
             if running.cancelled_caught:
                 await send({"type": "websocket.close", "code": 1008, "reason": "The session has ended"})
         elif "text/html" in Headers(scope=scope).get("accept", ""):
-            requested = f"{scope['raw_path'].decode('latin-1')}?{scope['query_string'].decode('latin-1')}".removesuffix(
-                "?"
-            )
-            await page(Request(scope), 401, local_path(requested))(scope, receive, send)
+            path, query = (scope[name].decode("latin-1") for name in ("raw_path", "query_string"))
+            form = show_form(Request(scope), 401, local_path(f"{path}?{query}" if query else path))
+            await form(scope, receive, send)
         else:
             raise HTTPException(401, f"Log in at {LOGIN}", {"Cache-Control": "no-store"})
 
 
-def page(request: Request, status: int = 200, target: str = "/", message: str = "", wait: int = 0) -> Response:
-    """The page with the form to log in; for users who have logged in, with the button to log out."""
-    nonce = secrets.token_urlsafe(16)
-    headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
-    if wait:
-        headers["Retry-After"] = str(wait)
-    context = {"nonce": nonce, "message": message, "next": target}
-    return templates.TemplateResponse(request, "login.html", context, status, headers)
+def show_form(request: Request, status: int = 200, target: str = "/", message: str = "") -> Response:
+    """Show the form to log in, or the button to log out to a user who has logged in."""
+    return pages.respond(request, "login.html", POLICY, {"message": message, "next": target}, status)
 
 
 def local_path(path: str) -> str:
-    """The path, if it is one of this UI and neither logs in nor out; else `/`."""
+    """Return the path if it is a page of this UI other than the login and logout, and `/` otherwise."""
     if not path.startswith("/") or path.startswith(("//", LOGIN, LOGOUT)) or "\\" in path:
         return "/"
     return quote(path, safe="/?&=%~:@+,;")
 
 
 def network(address: str) -> str:
-    """The address of a client, or of an IPv6 client the /64 network, in which it can choose any address."""
+    """Return the address of a client, or for IPv6 its /64 network, in which it can choose any address."""
     try:
-        return str(ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False))
+        return str(IPv6Network((address.partition("%")[0], 64), strict=False))
     except ValueError:
         return address

@@ -1,6 +1,4 @@
-"""What each HTTP method and a WebSocket may carry."""
-
-from __future__ import annotations
+"""The rules for the HTTP methods and for messages over a WebSocket."""
 
 import json
 from typing import Any
@@ -23,7 +21,7 @@ CLIENT_MESSAGES = ("connection_init", "connection_terminate", "start", "stop")
 class MethodsMiddleware:
     """Accept queries by GET, one JSON object by POST, queries and subscriptions by WebSocket, and no other method.
 
-    The object that was posted is in `request.state.content`.
+    The object of a POST is stored in `request.state.content`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -55,7 +53,7 @@ class MethodsMiddleware:
 
 
 async def read_body(request: Request, media_type: str, limit: int) -> bytes:
-    """Read a body of this media type. It must not be longer than the limit, and must arrive within 30 s."""
+    """Read a body of a media type. It must be at most `limit` bytes long, and must arrive within 30 s."""
     sent = [value.partition(";")[0].strip().lower() for value in request.headers.getlist("content-type")]
     if sent != [media_type]:
         raise HTTPException(415, f"The content type is {', '.join(sent)!r}; it must be {media_type}")

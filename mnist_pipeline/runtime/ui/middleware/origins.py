@@ -1,7 +1,5 @@
 """Protection from the pages of other sites."""
 
-from __future__ import annotations
-
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,15 +9,14 @@ from mnist_pipeline.runtime.ui.middleware.graphql import GRAPHQL
 
 
 class OriginsMiddleware:
-    """Refuse what a page of another origin sends.
+    """Refuse requests that a page of another origin sends.
 
-    Browsers send Origin with each POST and WebSocket handshake, so there it is required. Wherever they send it, it
-    must be an origin of the UI, and Sec-Fetch-Site must agree. Links from other sites to a page of the UI work.
+    Browsers send Origin with each POST and WebSocket handshake, so both require it. Wherever it is sent, it must be an
+    origin of the UI, and Sec-Fetch-Site must agree. Links from other sites to a page of the UI work.
     """
 
     def __init__(self, app: ASGIApp, address: Address) -> None:
-        self.app = app
-        self.address = address
+        self.app, self.address = app, address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, is_get = Headers(scope=scope), scope.get("method") in ("GET", "HEAD")

@@ -1,7 +1,5 @@
 """The read-only UI."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from graphql import OperationType
@@ -13,11 +11,10 @@ from mnist_pipeline.runtime.ui.middleware.graphql import GRAPHQL, require_operat
 
 
 class ReadOnlyMiddleware:
-    """Of what is posted, accept GraphQL queries and the paths in `harmless`, which change nothing."""
+    """Accept a POST only for GraphQL queries and for the paths in `harmless`, where it changes nothing."""
 
-    def __init__(self, app: ASGIApp, harmless: Collection[str] = ()) -> None:
-        self.app = app
-        self.harmless = harmless
+    def __init__(self, app: ASGIApp, harmless: Collection[str]) -> None:
+        self.app, self.harmless = app, harmless
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") == "POST":

@@ -1,4 +1,4 @@
-"""UIs that are really served, behind a password, over an empty storage."""
+"""UIs with a password over an empty storage, each served by `mnist-pipeline ui`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.attacks import PASSWORD, RECORDED, Attack, AttackCounter
+from support.attacks import PASSWORD, RECORDED, Attack, Counter
 from support.served import Client, served_ui
 
 from mnist_pipeline.runtime.passwords import hash_password
@@ -24,7 +24,7 @@ def hashed() -> str:
 
 @pytest.fixture(scope="package")
 def guarded(slice_directory: Path, storage: Path, hashed: str) -> Iterator[Client]:
-    """A client with a session. In the end, no mutation that was refused must have run."""
+    """A client with a session. At the end, no refused mutation must have run."""
     with served_ui(slice_directory, storage, password_hash=hashed) as port:
         client = Client(port).logged_in(PASSWORD)
         yield client
@@ -33,14 +33,14 @@ def guarded(slice_directory: Path, storage: Path, hashed: str) -> Iterator[Clien
 
 @pytest.fixture(scope="package")
 def read_only(guarded: Client, slice_directory: Path, storage: Path, hashed: str) -> Iterator[Client]:
-    """A client of a read-only UI, which is served at the same time over the same storage."""
+    """A client of a read-only UI over the same storage."""
     with served_ui(slice_directory, storage, "--read-only", password_hash=hashed) as port:
         yield Client(port).logged_in(PASSWORD)
 
 
 @pytest.fixture
-def refuse(request: pytest.FixtureRequest, attacks: AttackCounter) -> Callable[[Attack], None]:
-    """Tries an attack, and asserts that the UI refuses it and reveals nothing."""
+def refuse(request: pytest.FixtureRequest, attacks: Counter) -> Callable[[Attack], None]:
+    """Try an attack, and assert that the UI refuses it and reveals nothing."""
 
     def check(attack: Attack) -> None:
         client: Client = request.getfixturevalue(attack.on)

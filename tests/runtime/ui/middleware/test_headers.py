@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.attacks import AttackCounter
+from support.attacks import Counter
 from support.served import HTML, Client
 
 
@@ -12,7 +12,7 @@ from support.served import HTML, Client
 )
 @pytest.mark.parametrize("has_session", [True, False])
 def test_no_response_can_be_framed_sniffed_or_shared(
-    target: str, has_session: bool, guarded: Client, attacks: AttackCounter
+    target: str, has_session: bool, guarded: Client, attacks: Counter
 ) -> None:
     with attacks():
         headers = guarded.send("GET", target, {"Accept": HTML} | ({} if has_session else {"Cookie": None})).headers

@@ -10,7 +10,6 @@ from support.served import HTML, Client, Headers
 
 CROSS_SITE: Headers = {"Sec-Fetch-Site": "cross-site"}
 TO_PAGE: Headers = CROSS_SITE | {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-TO_FRAME = TO_PAGE | {"Sec-Fetch-Dest": "iframe"}
 OWN: Headers = {"Origin": "http://127.0.0.1:PORT"}
 REQUESTS = [
     mutation(f"a mutation from {name}", 403, {"Origin": origin})
@@ -30,29 +29,13 @@ REQUESTS = [
     }.items()
 ] + [
     mutation("two origins", 403, {"Origin": ["http://127.0.0.1:PORT", EVIL]}),
-    mutation("a cross-site request by its metadata", 403, {"Sec-Fetch-Site": "cross-site"}),
+    mutation("a cross-site request by its metadata", 403, CROSS_SITE),
     mutation("a same-site request by its metadata", 403, {"Sec-Fetch-Site": "same-site"}),
     Attack("a query from another site's page", 403, target=get(query="{version}"), changes={"Origin": EVIL}),
-    Attack(
-        "a picture on another site's page", 403, changes={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}
-    ),
-    Attack(
-        "a link of another site to a query",
-        403,
-        target=get(query="{version}"),
-        changes=TO_PAGE,
-    ),
-    Attack(
-        "a frame on another site's page",
-        403,
-        changes=TO_FRAME,
-    ),
-    Attack(
-        "a form of another site sent to the UI",
-        403,
-        "POST",
-        changes=TO_PAGE,
-    ),
+    Attack("a picture on another site's page", 403, changes=CROSS_SITE | {"Sec-Fetch-Dest": "image"}),
+    Attack("a link of another site to a query", 403, target=get(query="{version}"), changes=TO_PAGE),
+    Attack("a frame on another site's page", 403, changes=TO_PAGE | {"Sec-Fetch-Dest": "iframe"}),
+    Attack("a form of another site sent to the UI", 403, "POST", changes=TO_PAGE),
     Attack("a preflight of another site", 403, "OPTIONS", "/graphql", {"Origin": EVIL}),
     Attack("a materialization reported by another site", 403, "POST", REPORT_ROUTE, {"Origin": EVIL}),
 ]
