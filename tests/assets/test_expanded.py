@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from support.graph_fixtures import environment
+from support.values import shards_of
 
 from assets import expanded
 from mnist_pipeline import moments
@@ -278,7 +279,7 @@ def test_a_configuration_that_no_asset_accepts_is_refused(
 
 def test_an_asset_is_a_function_of_its_shards(small_train: DigitSet, whole: DigitSet) -> None:
     parts = [moments.moments(images) for images in np.split(whole.images, NUM_FOLDS)]
-    found = expanded.expanded_covariance(Shards.at_hand(parts))
+    found = expanded.expanded_covariance(shards_of(parts))
     assert np.array_equal(found.value, moments.covariance(moments.moments(whole.images)))
     fold = expanded.expanded_digits(
         dg.build_asset_context(partition_key="fold-0001"), small_train, expanded.ExpandedDigitsConfig()

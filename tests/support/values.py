@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from mnist_pipeline.moments import Moments
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.report.document import Report
+from mnist_pipeline.runtime.graph.shards import Shards, fold_names
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 10, 40).astype(np.uint8)
@@ -119,3 +120,9 @@ def assert_same_arrays(found: Any, expected: Any) -> None:
     for name, array in expected_leaves.items():
         assert found_leaves[name].dtype == array.dtype, name
         np.testing.assert_array_equal(found_leaves[name], array, err_msg=name, strict=True)
+
+
+def shards_of(values: Sequence[Any]) -> Shards:
+    """Shards of values in memory."""
+    by_fold = dict(zip(fold_names(len(values)), values, strict=True))
+    return Shards(dict.fromkeys(by_fold, ""), by_fold.__getitem__)

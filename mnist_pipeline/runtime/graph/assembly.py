@@ -1,4 +1,4 @@
-"""From the modules of a package to the assets of its graph."""
+"""Collecting the assets of a package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import dagster as dg
 
 
 def load_package(package: ModuleType) -> list[dg.AssetsDefinition]:
-    """The assets in all modules of a package, those of a module that is added later included."""
+    """The assets in all modules of a package."""
     found = dg.load_assets_from_package_module(package)
     return [asset for asset in found if isinstance(asset, dg.AssetsDefinition)]
 

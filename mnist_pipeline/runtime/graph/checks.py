@@ -1,4 +1,4 @@
-"""Checks carried by a materialization: what is measured, what it is held to, and why that matters."""
+"""Checks of assets: a measured value, the range that it must lie in, and why that matters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mnist_pipeline.data.datasets import NUM_CLASSES
 
 
 class Measured(NamedTuple):
-    """A measured value and the range that it is held to, both ends included."""
+    """A measured value, and the range that it must lie in; both ends belong to the range."""
 
     value: float
     low: float = -math.inf
@@ -21,7 +21,7 @@ class Measured(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether the value lies in its range; NaN never does."""
+        """Whether the value lies in the range; NaN never does."""
         return self.low <= self.value <= self.high
 
 
@@ -29,43 +29,32 @@ Number = float | np.number[Any]
 
 
 def at_most(value: Number, limit: Number) -> Measured:
-    """Hold a value to an upper limit."""
+    """A value that must not exceed a limit."""
     return Measured(float(value), high=float(limit))
 
 
 def at_least(value: Number, limit: Number) -> Measured:
-    """Hold a value to a lower limit."""
+    """A value that must not fall below a limit."""
     return Measured(float(value), low=float(limit))
 
 
 def between(value: Number, low: Number, high: Number) -> Measured:
-    """Hold a value to a range."""
+    """A value that must lie in a range."""
     return Measured(float(value), float(low), float(high))
 
 
 def exactly(value: Number, expected: Number) -> Measured:
-    """Hold a value to one number."""
+    """A value that must equal a number."""
     return Measured(float(value), float(expected), float(expected))
 
 
 def loss_falls(loss: Sequence[float] | np.ndarray) -> Measured:
-    """Hold the last loss of a training to the first, or of a single epoch to that of guessing."""
-    guessing = math.log(NUM_CLASSES)
-    return at_most(float(loss[-1]), float(loss[0]) if len(loss) > 1 else guessing)
+    """The last loss of a training, which must not exceed the first, or after a single epoch the loss of guessing."""
+    return at_most(loss[-1], loss[0] if len(loss) > 1 else math.log(NUM_CLASSES))
 
 
 def checks(asset: str, why: Mapping[str, str], blocking: tuple[str, ...] = ()) -> list[dg.AssetCheckSpec]:
-    """Specifications of the checks of an asset.
-
-    Parameters
-    ----------
-    asset : str
-        Its key.
-    why : mapping from check name to str
-        Why each matters.
-    blocking : tuple of str
-        The checks whose failure stops what is downstream.
-    """
+    """The specifications of an asset's checks, given why each matters; blocking checks stop the assets downstream."""
     return [
         dg.AssetCheckSpec(name, asset=asset, description=reason, blocking=name in blocking)
         for name, reason in why.items()
@@ -73,19 +62,9 @@ def checks(asset: str, why: Mapping[str, str], blocking: tuple[str, ...] = ()) -
 
 
 def check_results(measured: Mapping[str, Measured]) -> Iterator[dg.AssetCheckResult]:
-    """The results of checks by name, each with the value and its range."""
+    """The results of checks by name, each with the value and its finite limits."""
     for name, check in measured.items():
         limits = {"at least": check.low, "at most": check.high}
-        yield dg.AssetCheckResult(
-            passed=check.passed,
-            check_name=name,
-            metadata={
-                "measured": _plain(check.value),
-                **{limit: _plain(value) for limit, value in limits.items() if math.isfinite(value)},
-            },
-        )
-
-
-def _plain(value: float) -> float | str:
-    """A number as Dagster's metadata takes it: not NaN, nor infinite."""
-    return value if math.isfinite(value) else str(value)
+        value = check.value if math.isfinite(check.value) else str(check.value)  # the event log takes no NaN
+        metadata = {"measured": value, **{limit: each for limit, each in limits.items() if math.isfinite(each)}}
+        yield dg.AssetCheckResult(passed=check.passed, check_name=name, metadata=metadata)

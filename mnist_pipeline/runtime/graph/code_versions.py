@@ -11,7 +11,6 @@ settings, checks, commands. The figures of the report do reach its value.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import pprint
@@ -35,7 +34,7 @@ Definition = tuple[Module, str]
 
 def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The same assets, each with the version of its code."""
-    project = shared_project()
+    project = Project()
     return [asset.map_asset_specs(_set_version(project.version(function_of(asset)))) for asset in assets]
 
 
@@ -104,12 +103,6 @@ class Project:
             yield from list(self.resolve([path[end:]] if path[end:] else [], module)) or self.resolve(
                 [(name,) for name in (*module.statements, *module.imports) if name], module
             )
-
-
-@functools.cache
-def shared_project() -> Project:
-    """The project, parsed once for all assets."""
-    return Project()
 
 
 class _Parts:

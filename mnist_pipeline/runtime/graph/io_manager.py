@@ -1,4 +1,4 @@
-"""The IO manager: it stores what assets return, and loads what they read."""
+"""The IO manager, which stores the values of assets and loads them as inputs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import Prepared
 
-# The value that an asset of this process returned last, encoded together with its figures. Dagster passes only the
-# value from an asset to an IO manager; the figures, and the encoding, which is computed once, wait here. An IO manager
-# of another kind leaves them, until the next asset returns.
+# The last value that an asset of this process returned, and its encoding together with the figures. Dagster passes only
+# the value to the IO manager. If another IO manager stores the value, the encoding stays until the next asset returns.
 _returned: ContextVar[tuple[object, Prepared] | None] = ContextVar("returned", default=None)
 
 
@@ -39,15 +38,15 @@ class StorageIOManager(dg.ConfigurableIOManager):
         default=None,
         description="Directory, or s3://BUCKET/PREFIX; by default the one that MNIST_PIPELINE_STORAGE names.",
     )
-    # The data version that Dagster recorded last of each asset. Read once per run: no other run writes meanwhile.
+    # The data version that Dagster recorded last for each asset; read once, because no other run writes meanwhile.
     _recorded: dict[str, str] | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """In a process of the multiprocess executor: end with the run, whose process holds the storage lock."""
+        """Let a process of the multiprocess executor end with the run, whose process has the storage lock."""
         end_with_parent()
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Store the value of an asset, and record the path and the size."""
+        """Store the value of an asset; record the paths of its files and its size."""
         returned = _returned.get()
         prepared = returned[1] if returned and returned[0] is obj else encode(context, obj)
         _returned.set(None)
@@ -56,18 +55,14 @@ class StorageIOManager(dg.ConfigurableIOManager):
         path = stored.publish(prepared)
         if self._recorded is not None:
             self._recorded.pop(asset, None)
-        figures = {
-            f"{name}_file": dg.MetadataValue.path(stored.figure_path(prepared.key, name)) for name in prepared.figures
-        }
-        context.add_output_metadata(
-            {"path": dg.MetadataValue.path(path), "bytes": dg.MetadataValue.int(prepared.size), **figures}
-        )
+        paths = {"path": path, **{f"{name}_file": stored.figure_path(prepared.key, name) for name in prepared.figures}}
+        shown = {name: dg.MetadataValue.path(each) for name, each in paths.items()}
+        context.add_output_metadata({**shown, "bytes": dg.MetadataValue.int(prepared.size)})
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Load the value of an asset; raise an error if it has another data version than Dagster recorded.
+        """Load the value of an asset; raise an error if it does not have the data version that Dagster recorded.
 
-        An asset with the same partitions gets the matching partition. Any other asset gets `Shards`, which load one
-        partition at a time.
+        An asset with the same partitions gets the matching partition, any other asset gets `Shards` of all partitions.
         """
         asset = context.asset_key.to_user_string()
         stored, name = storage.of_asset(asset, self.root)
@@ -80,7 +75,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
         return Shards(versions, lambda partition: stored.read(storage.stored_key(name, partition), versions[partition]))
 
     def _recorded_versions(self, context: dg.InputContext) -> dict[str, str]:
-        """The data version of each asset; empty outside a run where no Dagster instance is configured."""
+        """The data version of each asset; empty outside a run if no Dagster instance is configured."""
         if self._recorded is None:
             try:
                 self._recorded = recorded_versions(context.instance)

@@ -1,4 +1,4 @@
-"""What assets read beside their inputs: the files of a data set, the inbox, and results that are already stored."""
+"""What assets read besides their inputs: the files of a data set, the inbox, and stored results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from mnist_pipeline.data.datasets import Layout
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.records import origin
@@ -20,10 +19,7 @@ from mnist_pipeline.runtime.storage import storage
 
 
 class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
-    """The data set of the asset that is computed: the one whose prefix the key of the asset has.
-
-    An asset that is called directly, as in a test, gets the data set with plain keys.
-    """
+    """The data set with the prefix of the running asset; with plain keys for an asset that a test calls directly."""
 
     directory: str | None = Field(
         default=None,
@@ -32,7 +28,7 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
 
     @property
     def located(self) -> data_sets.Located:
-        """The data set with its directory and its prefix."""
+        """The data set with its directory and prefix."""
         loaded = settings.load()
         if self.directory is not None:
             loaded = dataclasses.replace(loaded, data=Path(os.path.realpath(self.directory)))
@@ -41,22 +37,17 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
 
     @property
     def title(self) -> str:
-        """The name that people read."""
+        """The name for headings."""
         return self.located.known.title
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The name of each class, in the order of the labels."""
+        """The name of each class, by label."""
         return self.located.known.class_names
 
     @property
-    def layout(self) -> Layout:
-        """How the files are named and laid out."""
-        return self.located.known.layout
-
-    @property
     def canonical(self) -> bool:
-        """Whether the files are the embedded MNIST, whose checksums are known."""
+        """Whether the files must be the embedded MNIST, whose checksums are known."""
         return self.located.canonical
 
     def key(self, name: str) -> dg.AssetKey:
@@ -65,7 +56,7 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
 
 
 class InboxResource(dg.ConfigurableResource["InboxResource"]):
-    """The pictures that people have put into the inbox."""
+    """The pictures in the inbox."""
 
     directory: str | None = Field(
         default=None, description="Directory of the inbox; by default the one that MNIST_PIPELINE_INBOX names."
@@ -77,7 +68,7 @@ class InboxResource(dg.ConfigurableResource["InboxResource"]):
 
 
 class StoredResults(dg.ConfigurableResource["StoredResults"]):
-    """Results of earlier runs that an asset reads although they are no inputs: they may not exist yet."""
+    """Stored results that an asset reads without an input, because they may not exist yet."""
 
     root: str | None = Field(
         default=None,
@@ -85,19 +76,19 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
     )
 
     def previous(self, key: dg.AssetKey) -> Any | None:
-        """The value of an asset that the present run is about to replace; None if nothing is stored."""
+        """The stored value of an asset, which the current run is about to replace; None if nothing is stored."""
         try:
             return self._read(key)
         except storage.StorageError:
             return None
 
     def recorded(self, instance: dg.DagsterInstance, key: dg.AssetKey) -> Any | None:
-        """The value of an asset with the data version that Dagster recorded last; None if there is no record.
+        """The value that Dagster recorded last for an asset, None if there is no record.
 
         Raises
         ------
         StorageError
-            If another version is stored, or none.
+            If another value is stored, or none.
         """
         version = origin(instance, key)["data_version"]
         return None if version is None else self._read(key, version)

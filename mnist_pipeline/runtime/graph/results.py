@@ -1,6 +1,6 @@
-"""From a value, its figures and its numbers to Dagster's result: previews, files, versions, metadata.
+"""The result of an asset for Dagster, from a value, its figures, its numbers and its checks.
 
-Assets have no return annotation: where one carries checks, Dagster takes any as that of several outputs.
+Assets have no return annotation: Dagster would read it as the annotation of several outputs if the asset has checks.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEADLINE = "headline"
-ROW_COUNT = "dagster/row_count"  # the rows of a value, which Dagster draws over time
-EPOCH = "mnist_pipeline_epoch"  # the attribute of a log record: number of the epoch, number of epochs, figures
+ROW_COUNT = "dagster/row_count"  # Dagster plots this metadata over time
+EPOCH = "mnist_pipeline_epoch"  # attribute of a log record: the epoch, the number of epochs, the figures as text
 MAX_TABLE_ROWS = 20
 
 
@@ -37,7 +37,7 @@ class Stopwatch:
 
 @contextmanager
 def stopwatch() -> Iterator[Stopwatch]:
-    """Time the method apart from figures, checksums and storage around it."""
+    """Measure the wall time of a method, without the figures, checksums and storage around it."""
     watch = Stopwatch()
     start = time.perf_counter()
     yield watch
@@ -56,34 +56,26 @@ def result(
     seed: Seed | None = None,
     checks: Mapping[str, Measured] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """What an asset returns.
+    """What an asset returns: its value, which any IO manager can store, with metadata and checks.
+
+    In a run, the data version is the SHA-256 of the stored value, and `StorageIOManager` stores the figures with it.
 
     Parameters
     ----------
     value : object
-        What is stored.
     headline : str
-        The one telling figure, in a few words; shown by the command line as the asset finishes.
+        The most important number, in a few words. The command line prints it.
     seconds : float
         Wall time of the method.
     numbers : mapping from name to number or str
         Further metadata.
     tables : mapping from name to DataFrame
-        Shown as tables, at most 20 rows of each.
+        The metadata shows 20 rows of each.
     figures : mapping from name to Figure, or to bytes of a PNG
-        Drawn once: a small preview into the metadata, the full picture into a file stored with the value.
+        The metadata shows a small preview. A file contains the full picture.
     config : Config
-        What the step was run with.
     seed : Seed
-        What its random draws began from.
     checks : mapping from name to Measured
-        What the checks of the asset measured.
-
-    Returns
-    -------
-    MaterializeResult
-        With the value itself, which any IO manager can store. In a run the data version is the SHA-256 of the stored
-        form of the value, and `StorageIOManager` stores the figures with it.
     """
     context = data_sets.step_context()
     metadata: dict[str, Any] = {HEADLINE: headline}
@@ -91,10 +83,10 @@ def result(
     for name, figure in (figures or {}).items():
         pictures[name], metadata[name] = _drawn(name, figure)
     metadata |= {SECONDS: round(seconds, 4), **(numbers or {})}
-    for name, table in (tables or {}).items():
-        metadata[name] = _table(table)
+    metadata |= {name: _table(table) for name, table in (tables or {}).items()}
     if isinstance(value, pd.DataFrame):
-        metadata |= {"dagster/column_schema": _schema(value), ROW_COUNT: len(value)}
+        columns = [dg.TableColumn(str(name), str(dtype)) for name, dtype in value.dtypes.items()]
+        metadata |= {"dagster/column_schema": dg.TableSchema(columns), ROW_COUNT: len(value)}
     if config is not None:
         metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
     if seed is not None:
@@ -126,17 +118,13 @@ def _drawn(name: str, figure: Figure | bytes) -> tuple[bytes, dg.MarkdownMetadat
 def _table(table: pd.DataFrame) -> dg.TableMetadataValue:
     rows = table.head(MAX_TABLE_ROWS).astype(object).to_dict("records")
     records = [dg.TableRecord({str(k): _plain(v) for k, v in row.items()}) for row in rows]
-    # Dagster infers the columns from the first row, and wants to be told where there is none.
+    # Dagster infers the columns from the first row, if there is one.
     schema = None if rows else dg.TableSchema([dg.TableColumn(str(name)) for name in table.columns])
     return dg.MetadataValue.table(records, schema)
 
 
-def _schema(table: pd.DataFrame) -> dg.TableSchema:
-    return dg.TableSchema([dg.TableColumn(str(name), str(dtype)) for name, dtype in table.dtypes.items()])
-
-
 def _plain(value: object) -> str | int | float | bool | None:
-    """A table cell as Dagster takes it: NumPy scalars become Python's, floats have six digits."""
+    """A table cell for Dagster: a plain Python value, floats with six digits."""
     item = value.item() if hasattr(value, "item") else value
     if isinstance(item, float):
         return float(f"{item:.6g}")

@@ -1,12 +1,12 @@
-"""One run at a time writes into a storage, and runs whose process is gone are marked as failed.
+"""One run at a time writes into a storage, and runs whose process has died are marked as failed.
 
-The process that carries out a run holds the lock of the storage: the command line while it materializes, otherwise the
-process of the run's executor (each run of the UI and of the daemon has one). Processes that work for it, on steps or
-folds, do not acquire the lock: each writes one asset at a time, and ends with that process.
+The process that carries out a run acquires the storage lock: the command line, or the process of the run's executor for
+a run of the UI or the daemon. The processes of its steps and folds do not acquire the lock: each writes one asset at a
+time, and ends with that process.
 
-While a run lives, its process holds a second lock, which a tag of the run names: a file, or a lock of the PostgreSQL
-server if the Dagster instance is there, so that other machines see it too. If Dagster records a run as started and
-nobody holds its lock, the process of the run is gone.
+A second lock shows that the process of a run is alive. A tag of the run names this lock: a file, or a lock of the
+PostgreSQL server if the Dagster instance is there, so that other machines see it too. If Dagster records a run as
+started and its lock is free, the process has died.
 """
 
 from __future__ import annotations
@@ -38,22 +38,14 @@ UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 ENDED = "The process of the run was killed, or its machine failed; mnist-pipeline run --changed continues."
-# The names of the locks that the runs of this process hold.
-_own: set[str] = set()
-# Whether this process works for a driver that holds the storage lock.
+_own: set[str] = set()  # the locks of the runs of this process
 _under_driver_lock: ContextVar[bool] = ContextVar("under_driver_lock", default=False)
 WAITING = "Another run ({holder}) is writing into {root}; waiting until it ends …"
 
 
 @contextlib.contextmanager
 def storage_lock(notify: Callable[[str], object]) -> Iterator[None]:
-    """Acquire the storage lock, and recover from interrupted runs.
-
-    Parameters
-    ----------
-    notify : callable
-        Called with a message if another run holds the lock.
-    """
+    """Acquire the storage lock, and recover from interrupted runs. `notify` gets a message if a run has the lock."""
     if _under_driver_lock.get():
         yield
         return
@@ -67,7 +59,7 @@ def storage_lock(notify: Callable[[str], object]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def under_driver_lock() -> Iterator[None]:
-    """Carry out runs without the storage lock; only for workers whose driver already holds it."""
+    """Carry out runs without acquiring the storage lock; only for workers whose driver has acquired it."""
     token = _under_driver_lock.set(True)
     try:
         yield
@@ -77,10 +69,10 @@ def under_driver_lock() -> Iterator[None]:
 
 @contextlib.contextmanager
 def alive() -> Iterator[dict[str, str]]:
-    """Hold a lock that shows that a run is alive; yield the tag that names it."""
+    """Keep a lock that shows that a run is alive; yield the tag that names it."""
     token = f"{os.getpid()}-{uuid.uuid4().hex}"
     configured = settings.load()
-    with database.lock(configured, token) if configured.database else _held_file(token):
+    with database.lock(configured, token) if configured.database else _locked_file(token):
         _own.add(token)
         try:
             yield {PROCESS_TAG: token}
@@ -89,10 +81,9 @@ def alive() -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def _held_file(token: str) -> Iterator[None]:
-    directory = _directory()
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / token
+def _locked_file(token: str) -> Iterator[None]:
+    path = _directory() / token
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with files.lock(path, lambda _: None):
             yield
@@ -101,21 +92,21 @@ def _held_file(token: str) -> Iterator[None]:
 
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
-    """Mark runs whose process is gone as failed; return their number."""
-    gone = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_gone(instance, run)]
-    for run in gone:
+    """Mark runs whose process has died as failed; return their number."""
+    abandoned = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_abandoned(instance, run)]
+    for run in abandoned:
         instance.report_run_failed(run, ENDED)
         (_directory() / run.tags[PROCESS_TAG]).unlink(missing_ok=True)
-    return len(gone)
+    return len(abandoned)
 
 
-def _is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+def _is_abandoned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     name = run.tags.get(PROCESS_TAG, "")
     if not re.fullmatch(r"[0-9]+-[0-9a-f]{32}", name):
         return False
     parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
     if parent and parent.tags.get(PROCESS_TAG) == name:
-        return False  # a re-executed run has the tags of the first run, until it gets its own
+        return False  # a re-executed run has the tags of the first run until it gets its own
     configured = settings.load()
     if configured.database:
         return not database.is_locked(configured, name)
@@ -127,7 +118,7 @@ def _directory() -> Path:
 
 
 def with_storage_lock(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
-    """Return the same executor, which acquires the storage lock before the first step."""
+    """The same executor, but it acquires the storage lock before the first step."""
     source: Any = definition
     return dg.ExecutorDefinition(
         definition.name,
@@ -153,14 +144,14 @@ class _LockingExecutor(dg.Executor):
         with contextlib.ExitStack() as stack:
             if plan_context.dagster_run.tags.get(PROCESS_TAG) not in _own:
                 plan_context.instance.add_run_tags(plan_context.run_id, stack.enter_context(alive()))
-            with dg.raise_execution_interrupts():  # so that a waiting run can be terminated
+            with dg.raise_execution_interrupts():  # so that people can terminate a waiting run
                 stack.enter_context(storage_lock(plan_context.log.info))
             threads.share_processors()  # before a step imports the libraries that read these variables
             yield from self._executor.execute(plan_context, execution_plan)
 
 
 def end_with_parent() -> None:
-    """End this process when the run that started it ends, so that nothing writes without the lock."""
+    """End this process together with the process that started it, so that nothing writes without the lock."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent.sentinel, parent.pid), daemon=True).start()

@@ -1,27 +1,27 @@
-"""Assets that come in shards: the partitions of the expanded set, and how an asset of the whole set reads them."""
+"""The partitions of the expanded set (its folds), and the sequence in which an asset of the whole set reads them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, overload
+from typing import Any
 
 import dagster as dg
 
 from mnist_pipeline.runtime import settings
 
 GROUP = "expanded"
-MADE_FROM = "shards"  # metadata of an asset of the whole set: the digest of the versions that it was made from
+MADE_FROM = "shards"  # metadata of an asset of the whole set: the digest of the shards that it was computed from
 FOLD_NAME = "fold-{:04d}"
 
 
 def fold_names(count: int) -> list[str]:
-    """The names of so many folds."""
+    """The names of a number of folds."""
     return [FOLD_NAME.format(number) for number in range(count)]
 
 
 def number_of(fold: str) -> int:
-    """The number that a fold's name says."""
+    """The number in the name of a fold."""
     return int(fold.rpartition("-")[2])
 
 
@@ -29,14 +29,14 @@ FOLDS = dg.StaticPartitionsDefinition(fold_names(settings.of_definitions().folds
 
 
 class Shards(Sequence[Any]):
-    """The shards of an asset in the order of the folds, each read as it is asked for, and not kept.
+    """The shards of an asset, in the order of the folds. Each access reads a shard; none stays in memory.
 
     Parameters
     ----------
     versions : mapping from fold to str
-        The data version of each.
+        The data version of each shard.
     read : callable
-        Reads the shard of a fold.
+        Returns the shard of a fold.
     """
 
     def __init__(self, versions: Mapping[str, str | None], read: Callable[[str], Any]) -> None:
@@ -46,23 +46,13 @@ class Shards(Sequence[Any]):
     def __len__(self) -> int:
         return len(self._folds)
 
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Any]: ...
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            raise TypeError("shards are read one at a time; ask for one by its number")
+            raise TypeError("shards are read one at a time; use the number of a shard instead of a slice")
         return self._read(self._folds[index])
-
-    @classmethod
-    def at_hand(cls, values: Sequence[Any]) -> Shards:
-        """Shards of values in memory."""
-        by_fold = dict(zip(fold_names(len(values)), values, strict=True))
-        return cls(dict.fromkeys(by_fold, ""), by_fold.__getitem__)
 
 
 def digest(versions: Mapping[str, str | None]) -> str:
-    """One version for those of all shards: another where a shard has another, is added or is taken away."""
+    """A digest of the versions of all shards. It changes if a shard changes, is added or is removed."""
     listed = "\n".join(f"{fold}\t{version}" for fold, version in sorted(versions.items()))
     return hashlib.sha256(listed.encode()).hexdigest()

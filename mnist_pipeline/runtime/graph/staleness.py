@@ -1,4 +1,4 @@
-"""Which assets are missing, out of sync or damaged, and which of these one run can materialize."""
+"""The assets that must run again, and those of them that one run can materialize."""
 
 from __future__ import annotations
 
@@ -26,29 +26,26 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     graph = definitions.resolve_asset_graph()
     staleness = dagster_internals.staleness(instance, definitions)
     recorded = records.recorded_versions(instance)
-    reasons = {}
-    for key in graph.toposorted_asset_keys:
-        if key in graph.materializable_asset_keys and not graph.get(key).is_partitioned:
-            reason = (
-                staleness(key)
-                or _failed_check(instance, definitions, key)
-                or _changed_shards(instance, definitions, key)
-                or storage_fault(key, recorded)
-            )
-            if reason:
-                reasons[key] = reason
-    return reasons
+    reasons = {
+        key: staleness(key)
+        or _failed_check(instance, definitions, key)
+        or _changed_shards(instance, definitions, key)
+        or storage_fault(key, recorded)
+        for key in graph.toposorted_asset_keys
+        if key in graph.materializable_asset_keys and not graph.get(key).is_partitioned
+    }
+    return {key: reason for key, reason in reasons.items() if reason}
 
 
 def _failed_check(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> str | None:
-    """Which blocking check the latest value of an asset failed."""
+    """The blocking check that the latest value of an asset failed."""
     failed = _failed_checks(instance, definitions, key)
     event = instance.get_latest_materialization_event(key) if failed else None
     return failed.get(event.run_id) if event else None
 
 
 def _failed_checks(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> dict[str, str]:
-    """The runs in which an asset failed a blocking check, each with the name of the check as a reason."""
+    """The runs in which an asset failed a blocking check, and which check it failed."""
     graph = definitions.resolve_asset_graph()
     return {
         run: f"its check {check.name} failed"
@@ -61,23 +58,17 @@ def _failed_checks(instance: dg.DagsterInstance, definitions: dg.Definitions, ke
 def storage_fault(key: dg.AssetKey, recorded: Mapping[str, str], *, thorough: bool = False) -> str | None:
     """What is wrong with the stored files of an asset, None if nothing is.
 
-    Parameters
-    ----------
-    key : AssetKey
-    recorded : mapping from str to str
-        The data versions that Dagster recorded, by key.
-    thorough : bool, default=False
-        Whether to read every file in a bucket, where the checksums of the bucket are trusted otherwise.
+    `recorded` are the data versions that Dagster recorded, by key. A thorough search reads every file in a bucket
+    instead of trusting the checksums of the bucket.
     """
     stored, name = storage.of_asset(key.to_user_string())
     return stored.fault(name, recorded.get(key.to_user_string()), thorough=thorough)
 
 
 def _changed_shards(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> str | None:
-    """Which sharded parent of an unsharded asset has other shards than the asset was made from.
+    """Which sharded parent of an unsharded asset has other shards than those that the asset was computed from.
 
-    Dagster compares fewer than 100 partitions and none that were removed. The digest in the metadata of the asset
-    covers all of them.
+    Dagster compares fewer than 100 partitions, and no removed ones. The digest in the metadata of the asset covers all.
     """
     graph = definitions.resolve_asset_graph()
     sharded = [parent for parent in graph.get(key).parent_keys if graph.get(parent).partitions_def == FOLDS]
@@ -93,7 +84,7 @@ def _changed_shards(instance: dg.DagsterInstance, definitions: dg.Definitions, k
 def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> dict[str, str]:
     """The folds of an asset that must run again, each with the reason.
 
-    The reasons are those of `out_of_sync`. Dagster's records are read a thousand at a time, not one by one.
+    The reasons are those of `out_of_sync`, but a query reads the records of a thousand folds.
     """
     graph = definitions.resolve_asset_graph()
     folds = FOLDS.get_partition_keys()
@@ -106,26 +97,21 @@ def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, key: 
     }
     recorded = records.latest_of_partitions(instance, key)
     failed = _failed_checks(instance, definitions, key)
-    reasons = {}
+    reasons: dict[str, str | None] = dict.fromkeys(folds, "not materialized yet")
     for fold in folds:
-        event = recorded.get(fold)
-        if event is None:
-            reasons[fold] = "not materialized yet"
-            continue
-        tags = records.tags_of(event)
-        parents = {parent: of_folds[fold] for parent, of_folds in versions.items()}
-        reason = (
-            _changed(tags, graph.get(key).code_version, parents)
-            or storage.current().fault(storage.stored_key(key.to_user_string(), fold), tags.get(DATA_VERSION_TAG))
-            or failed.get(event.run_id)
-        )
-        if reason:
-            reasons[fold] = reason
-    return reasons
+        if event := recorded.get(fold):
+            tags = records.tags_of(event)
+            parents = {parent: of_folds[fold] for parent, of_folds in versions.items()}
+            reasons[fold] = (
+                _changed(tags, graph.get(key).code_version, parents)
+                or storage.current().fault(storage.stored_key(key.to_user_string(), fold), tags.get(DATA_VERSION_TAG))
+                or failed.get(event.run_id)
+            )
+    return {fold: reason for fold, reason in reasons.items() if reason}
 
 
 def _changed(tags: Mapping[str, str], code_version: str | None, parents: Mapping[str, str | None]) -> str | None:
-    """What has changed since a partition was materialized: its code version, or the data version of a parent."""
+    """What has changed since a partition was materialized: its code version or the data version of a parent."""
     if tags.get(CODE_VERSION_TAG) != code_version:
         return "has a new code version"
     for parent, version in parents.items():
@@ -150,15 +136,14 @@ def partition_faults(
 
 
 def lost_partitions(instance: dg.DagsterInstance, key: dg.AssetKey) -> set[str]:
-    """The partitions of an asset that must be materialized again because of their stored files."""
+    """The partitions of an asset whose stored files are missing or damaged."""
     return {partition for partition, fault in partition_faults(instance, key).items() if fault}
 
 
 def ready(stale: Set[dg.AssetKey], definitions: dg.Definitions) -> set[dg.AssetKey]:
     """The stale assets that one run can materialize so that none of them has to run twice.
 
-    An asset must wait if one of its ancestors is in sync now but could fall out of sync, because a stale asset is above
-    that ancestor.
+    An asset must wait for an ancestor that is in sync but has a stale ancestor itself, and could fall out of sync.
     """
     graph = definitions.resolve_asset_graph()
     ancestors: dict[dg.AssetKey, set[dg.AssetKey]] = {}

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pytest
+from support.values import shards_of
 
 from assets.definitions import assets, defs
 from assets.digits import not_in_training
@@ -28,7 +29,7 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Network
 from mnist_pipeline.report import page
 from mnist_pipeline.runtime.graph import checks
-from mnist_pipeline.runtime.graph.shards import FOLDS, Shards, fold_names
+from mnist_pipeline.runtime.graph.shards import FOLDS, fold_names
 from mnist_pipeline.runtime.storage.storage import Storage
 
 GRAPH = defs.resolve_asset_graph()
@@ -103,13 +104,8 @@ class Pipeline:
     def _input(self, source: str, key: str, fold: str) -> Any:
         """What an asset reads from another: the same fold if both have folds, or all folds if only the other has."""
         if _in_folds(source) and not _in_folds(key):
-            return Shards.at_hand(self.folds(source))
+            return shards_of(self.folds(source))
         return self.value(source, fold)
-
-    def store_in(self, name: str, patch: pytest.MonkeyPatch) -> Storage:
-        """An empty storage, which the environment names from now on."""
-        patch.setenv("MNIST_PIPELINE_STORAGE", str(self.directory / name))
-        return Storage(str(self.directory / name))
 
 
 def _in_folds(key: str) -> bool:
@@ -173,14 +169,10 @@ def _stretch(part: str) -> Callable[[Eigendecomposition], Eigendecomposition]:
     return lambda found: found._replace(**{part: getattr(found, part) * 1.001})
 
 
-def _with_one_nan(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    spoiled = {name: array.copy() for name, array in weights.items()}
-    next(array for array in spoiled.values() if array.ndim > 1).flat[0] = np.nan
-    return spoiled
-
-
 def _network_with_nan(network: Network) -> Network:
-    return network._replace(weights=_with_one_nan(network.weights))
+    weights = {name: array.copy() for name, array in network.weights.items()}
+    next(array for array in weights.values() if array.ndim > 1).flat[0] = np.nan
+    return network._replace(weights=weights)
 
 
 def _without_weights(network: Network) -> Network:
@@ -204,6 +196,10 @@ def _guesses(pipeline: Pipeline, model: str) -> Any:
     return predictions._replace(labels=labels)
 
 
+def _guesses_of(model: str) -> Inputs:
+    return lambda pipeline: {f"{model}_predictions": _guesses(pipeline, model)}
+
+
 def _evaluation_of_guesses(pipeline: Pipeline) -> Evaluation:
     return evaluation.evaluate(pipeline.value("test_digits").labels, _guesses(pipeline, "cnn").labels)
 
@@ -221,24 +217,24 @@ def _few_train_digits(pipeline: Pipeline) -> dict[str, Any]:
 
 def _few_expanded_digits(epochs: int) -> Inputs:
     return lambda pipeline: {
-        "expanded_digits": Shards.at_hand([_first(fold, 100) for fold in pipeline.folds("expanded_digits")]),
+        "expanded_digits": shards_of([_first(fold, 100) for fold in pipeline.folds("expanded_digits")]),
         "config": ExpandedCNNConfig(epochs=epochs, batch_size=50),
     }
 
 
-def _replaced(key: str, change: Callable[[Any], Any]) -> Inputs:
-    """A changed value of an asset."""
-    return lambda pipeline: {key: change(pipeline.value(key))}
+def spoiled(key: str, change: Callable[[Any], Any]) -> Failure:
+    """The asset runs on a changed value of another asset."""
+    return reads(lambda pipeline: {key: change(pipeline.value(key))})
 
 
-def _deformed_fold_replaced(key: str, change: Callable[[Any, np.ndarray], Any]) -> Inputs:
-    """Both folds of an asset, the deformed one changed, given its images."""
+def spoiled_fold(key: str, change: Callable[[Any, np.ndarray], Any]) -> Failure:
+    """The asset runs on both folds of another asset, of which the deformed one is changed, given its images."""
 
     def inputs(pipeline: Pipeline) -> dict[str, Any]:
         original, deformed = pipeline.folds(key)
-        return {key: Shards.at_hand([original, change(deformed, pipeline.value("expanded_digits").images)])}
+        return {key: shards_of([original, change(deformed, pipeline.value("expanded_digits").images)])}
 
-    return inputs
+    return reads(inputs)
 
 
 def _test_images_with_a_training_image(asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
@@ -248,7 +244,8 @@ def _test_images_with_a_training_image(asset: str, pipeline: Pipeline, patch: py
 
 def _champion_among_models_that_guess(asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
     labels = pipeline.value("test_digits").labels.tolist()
-    pipeline.store_in("with champion", patch).write("champion", Champion("cnn", 1.0, 0, labels))
+    patch.setenv("MNIST_PIPELINE_STORAGE", str(pipeline.directory / "with champion"))
+    Storage(str(pipeline.directory / "with champion")).write("champion", Champion("cnn", 1.0, 0, labels))
     return pipeline.call(asset, **{f"{model}_evaluation": _evaluation_of_guesses(pipeline) for model in MODELS})
 
 
@@ -257,12 +254,12 @@ def _recognizer_of_another_network(pipeline: Pipeline) -> dict[str, Any]:
     return {"champion": champion, "cnn_model": _without_weights(pipeline.value("cnn_model"))}
 
 
-def _stretched(arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-    return tuple(1.001 * array for array in arrays)
-
-
 def _doubled(array: np.ndarray) -> np.ndarray:
     return 2 * array
+
+
+def _inverted(digits: DigitSet) -> DigitSet:
+    return digits._replace(images=255 - digits.images)
 
 
 SPOILED_DIGITS: dict[str, Callable[[DigitSet], DigitSet]] = {
@@ -273,9 +270,10 @@ SPOILED_DIGITS: dict[str, Callable[[DigitSet], DigitSet]] = {
     "pixel_mean": lambda read: DigitSet(255 - read.images, read.labels),
     "pixel_deviation": lambda read: DigitSet(np.full_like(read.images, 128), read.labels),
 }
+RISING_LOSS = _in_each_epoch(lambda record: {"loss": float(record.epoch)})
 SPOILED_TRAINING: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "finite_weights": ("stored", _network_with_nan),
-    "loss_falls": ("train", _in_each_epoch(lambda record: {"loss": float(record.epoch)})),
+    "loss_falls": ("train", RISING_LOSS),
     "held_out_accuracy": ("train", _in_each_epoch(lambda record: {"validation_accuracy": 0.1})),
 }
 LINK = '<img src="https://example.org/digit.png">'
@@ -291,14 +289,12 @@ FAILURES: dict[tuple[str, str], Failure] = {
         pca, "covariance", lambda matrix: matrix - 1e-3 * np.trace(matrix) * np.eye(len(matrix))
     ),
     ("covariance", "diagonal"): returns(pca, "covariance", lambda matrix: matrix * 2),
-    ("projections", "variance_is_eigenvalue"): reads(
-        _replaced(
-            "eigendecomposition",
-            lambda found: found._replace(eigenvalues=np.r_[found.eigenvalues[9::-1], found.eigenvalues[10:]]),
-        )
+    ("projections", "variance_is_eigenvalue"): spoiled(
+        "eigendecomposition",
+        lambda found: found._replace(eigenvalues=np.r_[found.eigenvalues[9::-1], found.eigenvalues[10:]]),
     ),
-    ("projections", "error_is_left_out"): reads(
-        _replaced("eigendecomposition", lambda found: found._replace(eigenvalues=found.eigenvalues[::-1]))
+    ("projections", "error_is_left_out"): spoiled(
+        "eigendecomposition", lambda found: found._replace(eigenvalues=found.eigenvalues[::-1])
     ),
     ("reconstructions", "error_falls"): returns(
         pca, "reconstruction_rmse", lambda errors: np.r_[errors[:-1], errors[-2] + 0.1]
@@ -308,26 +304,29 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("knn_index", "labels_kept"): returns(
         knn.KNNClassifier, "to_arrays", lambda arrays: {**arrays, "labels": np.roll(arrays["labels"], 1)}
     ),
-    ("knn_predictions", "equals_brute_force"): reads(
-        _replaced("knn_index", lambda index: {**index, "images": np.roll(index["images"], 1, axis=0)})
+    ("knn_predictions", "equals_brute_force"): spoiled(
+        "knn_index", lambda index: {**index, "images": np.roll(index["images"], 1, axis=0)}
     ),
     ("softmax_model", "gradient"): returns(
-        softmax, "gradient", _stretched, lambda _: {"config": SoftmaxConfig(epochs=1)}
+        softmax,
+        "gradient",
+        lambda parts: [1.001 * part for part in parts],
+        lambda _: {"config": SoftmaxConfig(epochs=1)},
     ),
     ("softmax_model", "loss_falls"): reads(lambda _: {"config": SoftmaxConfig(epochs=1, learning_rate=10)}),
     ("softmax_predictions", "probabilities_sum_to_one"): returns(softmax, "predict_probabilities", _doubled),
-    ("cnn_kernels", "finite"): reads(_replaced("cnn_model", _network_with_nan)),
+    ("cnn_kernels", "finite"): spoiled("cnn_model", _network_with_nan),
     ("cnn_errors", "all_wrong"): returns(
         evaluation,
         "misclassified",
         _with_a_right_prediction,
-        lambda pipeline: {"cnn_predictions": _guesses(pipeline, "cnn")},
+        _guesses_of("cnn"),
     ),
     ("model_comparison", "no_model_below_floor"): reads(
         lambda pipeline: {"mlp_evaluation": _evaluation_of_guesses(pipeline)}
     ),
-    ("robustness", "undisturbed_as_evaluated"): reads(lambda pipeline: {"mlp_predictions": _guesses(pipeline, "mlp")}),
-    ("robustness", "small_disturbances"): reads(_replaced("cnn_model", _without_weights)),
+    ("robustness", "undisturbed_as_evaluated"): reads(_guesses_of("mlp")),
+    ("robustness", "small_disturbances"): spoiled("cnn_model", _without_weights),
     ("evaluation_report", "self_contained"): returns(page, "render", lambda html: html + LINK),
     ("evaluation_report", "size"): returns(page, "render", lambda html: html + "é" * 2_000_000),
     ("champion", "candidates"): _champion_among_models_that_guess,
@@ -342,15 +341,10 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("expanded_moments", "symmetric"): returns(
         moments, "moments", lambda found: found._replace(products=np.tril(found.products))
     ),
-    ("expanded_mean", "counted"): reads(
-        _deformed_fold_replaced("expanded_moments", lambda _, images: moments.moments(images[::2]))
-    ),
+    ("expanded_mean", "counted"): spoiled_fold("expanded_moments", lambda _, images: moments.moments(images[::2])),
     ("expanded_covariance", "symmetric"): returns(moments, "covariance", np.tril),
-    ("expanded_covariance", "positive_semidefinite"): reads(
-        _deformed_fold_replaced(
-            "expanded_moments",
-            lambda found, images: found._replace(products=moments.moments(images[:100]).products),
-        )
+    ("expanded_covariance", "positive_semidefinite"): spoiled_fold(
+        "expanded_moments", lambda found, images: found._replace(products=moments.moments(images[:100]).products)
     ),
     ("expanded_projections", "equals_double_precision"): returns(
         pca, "project", lambda coordinates: coordinates.astype(np.float16)
@@ -359,17 +353,12 @@ FAILURES: dict[tuple[str, str], Failure] = {
         PrincipalComponentIndex, "limits", lambda limits: limits * [1, 0.5, 1]
     ),
     ("expanded_knn", "ordered"): reads(
-        lambda pipeline: {"expanded_neighbors": Shards.at_hand([pipeline.value("expanded_neighbors")] * 2)}
+        lambda pipeline: {"expanded_neighbors": shards_of([pipeline.value("expanded_neighbors")] * 2)}
     ),
     ("expanded_knn", "no_farther"): calls(neighbor_shards, "merge", lambda first, second, num_kept: second),
     ("expanded_cnn", "finite_weights"): returns(training, "stored", _network_with_nan, _few_expanded_digits(1)),
-    ("expanded_cnn", "loss_falls"): returns(
-        training,
-        "train_on_shards",
-        _in_each_epoch(lambda record: {"loss": float(record.epoch)}),
-        _few_expanded_digits(2),
-    ),
-    ("expanded_evaluation", "better_than_guessing"): reads(_replaced("expanded_cnn", _without_weights)),
+    ("expanded_cnn", "loss_falls"): returns(training, "train_on_shards", RISING_LOSS, _few_expanded_digits(2)),
+    ("expanded_evaluation", "better_than_guessing"): spoiled("expanded_cnn", _without_weights),
 }
 for split in ("train", "test"):
     for check, spoil in SPOILED_DIGITS.items():
@@ -383,9 +372,15 @@ for name in NETWORKS:
         FAILURES[f"{name}_model", check] = returns(training, function, spoil, _few_train_digits)
 for model in MODELS:
     FAILURES[f"{model}_evaluation", "counts_add_up"] = returns(evaluation, "evaluate", _without_an_image)
-    FAILURES[f"{model}_evaluation", "accuracy_above_floor"] = reads(
-        lambda pipeline, model=model: {f"{model}_predictions": _guesses(pipeline, model)}
-    )
+    FAILURES[f"{model}_evaluation", "accuracy_above_floor"] = reads(_guesses_of(model))
+
+
+# More that goes wrong, for checks with two sides.
+FURTHER: dict[tuple[str, str], Failure] = {
+    ("data_mean", "within_range"): returns(pca, "mean", lambda mean: mean - 100),
+    ("covariance", "positive_semidefinite"): returns(pca, "covariance", lambda matrix: -matrix - np.eye(len(matrix))),
+    ("expanded_digits", "changed"): returns(expansion, "fold", _inverted, lambda _: {"fold": ORIGINAL}),
+}
 
 
 def _check(result: Result, name: str) -> dg.AssetCheckResult:
@@ -395,39 +390,20 @@ def _check(result: Result, name: str) -> dg.AssetCheckResult:
     return found
 
 
-@pytest.mark.parametrize(("asset", "check"), FAILURES)
+@pytest.mark.parametrize(("key", "failure"), [*FAILURES.items(), *FURTHER.items()])
 def test_each_check_fails_when_something_goes_wrong(
-    asset: str, check: str, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    key: tuple[str, str], failure: Failure, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asset, check = key
     pipeline.result(asset)  # computes everything upstream before anything is patched
-    found = _check(FAILURES[asset, check](asset, pipeline, monkeypatch), check)
+    found = _check(failure(asset, pipeline, monkeypatch), check)
     assert found.passed is False
     assert "measured" in found.metadata
     description = GRAPH.get_check_spec(dg.AssetCheckKey(dg.AssetKey(asset), check)).description
     assert len(description or "") >= 30
 
 
-def test_a_covariance_without_any_positive_variance_is_not_positive_semidefinite(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipeline.result("covariance")
-    _change(monkeypatch, pca, "covariance", lambda matrix: -matrix - np.eye(len(matrix)))
-    assert not _check(pipeline.call("covariance"), "positive_semidefinite").passed
-
-
-def test_a_negative_mean_is_not_within_the_grey_levels(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipeline.result("data_mean")
-    _change(monkeypatch, pca, "mean", lambda mean: mean - 100)
-    assert not _check(pipeline.call("data_mean"), "within_range").passed
-
-
-def test_the_first_fold_must_not_be_deformed(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipeline.result("train_digits")
-    _change(monkeypatch, expansion, "fold", lambda fold: fold._replace(images=255 - fold.images))
-    assert not _check(pipeline.call("expanded_digits", ORIGINAL), "changed").passed
-
-
-@pytest.mark.parametrize("asset", sorted({asset for asset, _ in FAILURES}))
+@pytest.mark.parametrize("asset", sorted({asset for asset, *_ in FAILURES}))
 def test_every_check_of_an_asset_passes_on_a_slice_of_the_digits(asset: str, pipeline: Pipeline) -> None:
     for fold in TWO_FOLDS:
         found = {check.check_name: check.passed for check in pipeline.result(asset, fold).check_results}
@@ -452,25 +428,15 @@ def test_checks_block_where_results_downstream_would_mean_nothing() -> None:
     assert found == BLOCKING
 
 
-@pytest.mark.parametrize(
-    "measured",
-    [
-        checks.at_most(math.nan, 1),
-        checks.at_least(math.nan, 1),
-        checks.between(math.nan, 0, 1),
-        checks.exactly(math.nan, 0),
-        checks.exactly(math.nan, math.nan),
-        checks.loss_falls([1.0, math.nan]),
-        checks.loss_falls([math.nan]),
-        checks.Measured(math.nan),
-    ],
-)
-def test_nan_passes_no_check(measured: checks.Measured) -> None:
-    assert not measured.passed
+def test_nan_passes_no_check() -> None:
+    nan = math.nan
+    limited = [checks.at_most(nan, 1), checks.at_least(nan, 1), checks.between(nan, 0, 1), checks.exactly(nan, nan)]
+    for measured in (*limited, checks.Measured(nan), checks.loss_falls([1.0, nan]), checks.loss_falls([nan])):
+        assert not measured.passed
 
 
 @pytest.mark.parametrize(
-    ("hold", "inside", "outside"),
+    ("limit", "inside", "outside"),
     [
         (lambda value: checks.at_most(value, 2), [-math.inf, 1, 2], [np.nextafter(2, 3), math.inf]),
         (lambda value: checks.at_least(value, 2), [2, 3, math.inf], [np.nextafter(2, 1), -math.inf]),
@@ -480,10 +446,10 @@ def test_nan_passes_no_check(measured: checks.Measured) -> None:
     ids=["at_most", "at_least", "between", "exactly"],
 )
 def test_both_limits_belong_to_the_range(
-    hold: Callable[[float], checks.Measured], inside: list[float], outside: list[float]
+    limit: Callable[[float], checks.Measured], inside: list[float], outside: list[float]
 ) -> None:
-    assert [hold(value).passed for value in inside] == [True] * len(inside)
-    assert [hold(value).passed for value in outside] == [False] * len(outside)
+    assert [limit(value).passed for value in inside] == [True] * len(inside)
+    assert [limit(value).passed for value in outside] == [False] * len(outside)
 
 
 @pytest.mark.parametrize(
@@ -508,23 +474,9 @@ def test_a_result_records_the_value_and_its_finite_limits(
 
 @pytest.mark.parametrize(
     ("loss", "passed"),
-    [
-        ([1.0, 0.5], True),
-        ([0.5, 1.0], False),
-        ([9.0, 20.0, 8.0], True),
-        ([math.log(10)], True),
-        ([math.log(10) + 1e-9], False),
-        (np.array([0.3]), True),
-    ],
+    [([1.0, 0.5], True), ([0.5, 1.0], False), ([9.0, 20.0, 8.0], True), ([2.302], True), ([2.303], False)],
 )
 def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_epoch(
-    loss: list[float] | np.ndarray, passed: bool
+    loss: list[float], passed: bool
 ) -> None:
     assert checks.loss_falls(loss).passed is passed
-
-
-def test_a_check_has_its_reason_and_blocks_if_it_is_named_as_blocking() -> None:
-    first, second = checks.checks("digits", {"one": "Why one.", "two": "Why two."}, blocking=("two",))
-    assert (first.name, first.description, first.blocking) == ("one", "Why one.", False)
-    assert (second.name, second.description, second.blocking) == ("two", "Why two.", True)
-    assert first.asset_key == second.asset_key == dg.AssetKey("digits")
