@@ -1,0 +1,41 @@
+"""Processes that tests start, watch and kill."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mnist_pipeline.runtime.settings import PROJECT
+
+LOCK = """
+import sys
+from pathlib import Path
+from mnist_pipeline.runtime.storage import files
+with files.lock(Path(sys.argv[1]), print):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def python(*arguments: str) -> subprocess.Popen[str]:
+    """Start Python in the project with pipes to it."""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, *arguments], cwd=PROJECT, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+
+
+@contextmanager
+def locked_elsewhere(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Let another process lock a file."""
+    process = python("-c", LOCK, str(path))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "locked\n"
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
