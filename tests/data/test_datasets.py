@@ -172,7 +172,7 @@ def test_mean_and_deviation_are_those_of_all_pixels(small_train: DigitSet) -> No
 # Malformed files
 
 
-class Malformed(NamedTuple):
+class Bad(NamedTuple):
     """A way to spoil a valid directory, and the value or the problem that the error must name."""
 
     spoil: Spoil  # returns the path that the error must name
@@ -191,7 +191,7 @@ def _edit(name: str, change: Change) -> Spoil:
     return spoil
 
 
-def _edit_content(name: str, change: Change) -> Spoil:
+def _content(name: str, change: Change) -> Spoil:
     """Change the bytes of a file before compression."""
     return _edit(name, lambda content: gzip.compress(change(gzip.decompress(content)), 1))
 
@@ -293,121 +293,113 @@ def _cut_header(*sizes: int) -> Change:
 
 MALFORMED = {
     # The directory and the kinds of files
-    "directory missing": Malformed(_replace_directory(lambda path: None), "MNIST_PIPELINE_DATA"),
-    "file in place of the directory": Malformed(_replace_directory(Path.touch), "MNIST_PIPELINE_DATA"),
-    "directory below a file": Malformed(_below_a_file, "MNIST_PIPELINE_DATA"),
-    "data directory a link to itself": Malformed(_replace_directory(lambda d: d.symlink_to(d)), "links"),
-    "directory empty": Malformed(_empty_directory, TRAIN_IMAGES),
-    "training images missing": Malformed(_rename(TRAIN_IMAGES), f"{TRAIN_IMAGES}.gz"),
-    "test labels missing": Malformed(_rename(TEST_LABELS), f"{TEST_LABELS}.gz", False),
-    "file of another name": Malformed(_rename(TRAIN_IMAGES, f"{TRAIN_IMAGES}.gz.bak"), "neither"),
-    "file with capital letters": Malformed(_rename(TRAIN_IMAGES, "TRAIN-IMAGES-IDX3-UBYTE.GZ"), "neither"),
-    "file with a dot in its name": Malformed(_rename(TRAIN_IMAGES, "train-images.idx3-ubyte"), "neither", False),
-    "directory in place of a file": Malformed(_replace(TEST_IMAGES, Path.mkdir), "not a file"),
-    "link to nowhere": Malformed(_link("nowhere"), "link"),
-    "link to itself": Malformed(_link(f"{TEST_IMAGES}.gz"), "links"),
-    "link to a device": Malformed(_link("/dev/zero"), "not a file"),
-    "link to a directory": Malformed(_link("."), "not a file"),
-    "pipe in place of a file": Malformed(_replace(TRAIN_LABELS, os.mkfifo), "not a file"),
-    "plain pipe": Malformed(_replace(TRAIN_LABELS, os.mkfifo, ""), "not a file", False),
-    "socket in place of a file": Malformed(
+    "directory missing": Bad(_replace_directory(lambda path: None), "MNIST_PIPELINE_DATA"),
+    "file in place of the directory": Bad(_replace_directory(Path.touch), "MNIST_PIPELINE_DATA"),
+    "directory below a file": Bad(_below_a_file, "MNIST_PIPELINE_DATA"),
+    "data directory a link to itself": Bad(_replace_directory(lambda d: d.symlink_to(d)), "links"),
+    "directory empty": Bad(_empty_directory, TRAIN_IMAGES),
+    "training images missing": Bad(_rename(TRAIN_IMAGES), f"{TRAIN_IMAGES}.gz"),
+    "test labels missing": Bad(_rename(TEST_LABELS), f"{TEST_LABELS}.gz", False),
+    "file of another name": Bad(_rename(TRAIN_IMAGES, f"{TRAIN_IMAGES}.gz.bak"), "neither"),
+    "file with capital letters": Bad(_rename(TRAIN_IMAGES, "TRAIN-IMAGES-IDX3-UBYTE.GZ"), "neither"),
+    "file with a dot in its name": Bad(_rename(TRAIN_IMAGES, "train-images.idx3-ubyte"), "neither", False),
+    "directory in place of a file": Bad(_replace(TEST_IMAGES, Path.mkdir), "not a file"),
+    "link to nowhere": Bad(_link("nowhere"), "link"),
+    "link to itself": Bad(_link(f"{TEST_IMAGES}.gz"), "links"),
+    "link to a device": Bad(_link("/dev/zero"), "not a file"),
+    "link to a directory": Bad(_link("."), "not a file"),
+    "pipe in place of a file": Bad(_replace(TRAIN_LABELS, os.mkfifo), "not a file"),
+    "plain pipe": Bad(_replace(TRAIN_LABELS, os.mkfifo, ""), "not a file", False),
+    "socket in place of a file": Bad(
         _replace(TRAIN_LABELS, lambda path: os.mknod(path, stat.S_IFSOCK | 0o600)), "not a file"
     ),
-    "unreadable medium": Malformed(_link("/proc/self/mem"), "Input/output"),
+    "unreadable medium": Bad(_link("/proc/self/mem"), "Input/output"),
     # Gzip
-    "damaged gzip beside a valid plain file": Malformed(_replace(TRAIN_IMAGES, Path.touch), "gzip", False),
-    "gzip cut in its header": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:6]), "truncated"),
-    "gzip cut in the middle": Malformed(_edit(TRAIN_IMAGES, lambda c: c[: len(c) // 2]), "truncated"),
-    "gzip without its checksum": Malformed(_edit(TEST_LABELS, lambda c: c[:-8]), "truncated"),
-    "gzip without its last byte": Malformed(_edit(TEST_IMAGES, lambda c: c[:-1]), "truncated"),
-    "gzip that becomes garbage": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:10] + b"\xff" * 500), "damaged"),
-    "gzip checksum damaged": Malformed(
+    "damaged gzip beside a valid plain file": Bad(_replace(TRAIN_IMAGES, Path.touch), "gzip", False),
+    "gzip cut in its header": Bad(_edit(TRAIN_IMAGES, lambda c: c[:6]), "truncated"),
+    "gzip cut in the middle": Bad(_edit(TRAIN_IMAGES, lambda c: c[: len(c) // 2]), "truncated"),
+    "gzip without its checksum": Bad(_edit(TEST_LABELS, lambda c: c[:-8]), "truncated"),
+    "gzip without its last byte": Bad(_edit(TEST_IMAGES, lambda c: c[:-1]), "truncated"),
+    "gzip that becomes garbage": Bad(_edit(TRAIN_IMAGES, lambda c: c[:10] + b"\xff" * 500), "damaged"),
+    "gzip checksum damaged": Bad(
         _edit(TRAIN_IMAGES, lambda c: c[:-8] + bytes([c[-8] ^ 1]) + c[-7:]), "incorrect data check"
     ),
-    "gzip length damaged": Malformed(_edit(TRAIN_LABELS, lambda c: c[:-1] + b"\1"), "incorrect length check"),
-    "gzip of an unknown method": Malformed(_edit(TRAIN_LABELS, lambda c: c[:2] + b"\7" + c[3:]), "unknown compression"),
-    "garbage behind the gzip stream": Malformed(_edit(TEST_IMAGES, lambda c: c + b"garbage"), "damaged"),
-    "zeros behind the gzip stream": Malformed(_edit(TEST_IMAGES, lambda c: c + bytes(512)), "damaged"),
-    "second gzip member cut": Malformed(_edit(TEST_LABELS, lambda c: c + gzip.compress(b"")[:-3]), "truncated"),
-    "second gzip member with more images": Malformed(
+    "gzip length damaged": Bad(_edit(TRAIN_LABELS, lambda c: c[:-1] + b"\1"), "incorrect length check"),
+    "gzip of an unknown method": Bad(_edit(TRAIN_LABELS, lambda c: c[:2] + b"\7" + c[3:]), "unknown compression"),
+    "garbage behind the gzip stream": Bad(_edit(TEST_IMAGES, lambda c: c + b"garbage"), "damaged"),
+    "zeros behind the gzip stream": Bad(_edit(TEST_IMAGES, lambda c: c + bytes(512)), "damaged"),
+    "second gzip member cut": Bad(_edit(TEST_LABELS, lambda c: c + gzip.compress(b"")[:-3]), "truncated"),
+    "second gzip member with more images": Bad(
         _edit(TRAIN_IMAGES, lambda c: c + gzip.compress(bytes(784))), "more bytes than the 40 items"
     ),
-    "compressed twice": Malformed(_edit(TRAIN_IMAGES, gzip.compress), "0x1f8b"),
-    "gzip file of no bytes": Malformed(_edit(TRAIN_LABELS, lambda c: b""), "gzip.* b''"),
-    "plain file under a gzip name": Malformed(_edit(TRAIN_IMAGES, gzip.decompress), "gzip"),
-    "gzip file under a plain name": Malformed(_edit(TRAIN_IMAGES, gzip.compress), "0x1f8b", False),
-    "zlib under a gzip name": Malformed(_edit(TRAIN_IMAGES, lambda c: zlib.compress(gzip.decompress(c))), "gzip"),
-    "bzip2 under a gzip name": Malformed(_edit(TRAIN_IMAGES, bz2.compress), "b'BZh"),
-    "xz under a gzip name": Malformed(_edit(TRAIN_IMAGES, lzma.compress), "7zXZ"),
-    "zip archive": Malformed(_edit(TEST_LABELS, _zipped), "b'PK"),
-    "seven hundred million zeros behind the gzip stream": Malformed(_grow(700_000_000), "more bytes than the 40 items"),
-    "gzip header with a name of 100 kB and nothing else": Malformed(
+    "compressed twice": Bad(_edit(TRAIN_IMAGES, gzip.compress), "0x1f8b"),
+    "gzip file of no bytes": Bad(_edit(TRAIN_LABELS, lambda c: b""), "gzip.* b''"),
+    "plain file under a gzip name": Bad(_edit(TRAIN_IMAGES, gzip.decompress), "gzip"),
+    "gzip file under a plain name": Bad(_edit(TRAIN_IMAGES, gzip.compress), "0x1f8b", False),
+    "zlib under a gzip name": Bad(_edit(TRAIN_IMAGES, lambda c: zlib.compress(gzip.decompress(c))), "gzip"),
+    "bzip2 under a gzip name": Bad(_edit(TRAIN_IMAGES, bz2.compress), "b'BZh"),
+    "xz under a gzip name": Bad(_edit(TRAIN_IMAGES, lzma.compress), "7zXZ"),
+    "zip archive": Bad(_edit(TEST_LABELS, _zipped), "b'PK"),
+    "seven hundred million zeros behind the gzip stream": Bad(_grow(700_000_000), "more bytes than the 40 items"),
+    "gzip header with a name of 100 kB and nothing else": Bad(
         _edit(TRAIN_IMAGES, lambda c: b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 100_000), "truncated"
     ),
-    "hundred thousand empty gzip members": Malformed(
+    "hundred thousand empty gzip members": Bad(
         _edit(TRAIN_IMAGES, lambda c: gzip.compress(b"") * 100_000), "0 bytes of a 16-byte header"
     ),
     # Other formats
-    "NumPy's format": Malformed(_edit(TRAIN_LABELS, lambda c: _saved(np.zeros(40, np.uint8))), "NUMPY", False),
-    "pickle": Malformed(_edit(TRAIN_LABELS, lambda c: pickle.dumps(list(c))), "magic number", False),
-    "table of text": Malformed(_edit(TEST_LABELS, lambda c: b"label\n7\n2\n1\n"), "b'label", False),
-    "pointer of Git LFS": Malformed(_edit(TRAIN_IMAGES, lambda c: b"version https://git-lfs.example\n"), "b'version"),
-    "page in place of a gzip file": Malformed(_edit(TRAIN_IMAGES, lambda c: HTML), "b'<!DOCTYPE"),
-    "page in place of a plain file": Malformed(_edit(TEST_LABELS, lambda c: HTML), "b'<!DOCTYP'", False),
-    "compressed page": Malformed(_edit_content(TEST_IMAGES, lambda c: HTML), "b'<!DOCTYP'"),
-    "plain file of no bytes": Malformed(_edit(TEST_IMAGES, lambda c: b""), "0 bytes of a 16-byte", False),
+    "NumPy's format": Bad(_edit(TRAIN_LABELS, lambda c: _saved(np.zeros(40, np.uint8))), "NUMPY", False),
+    "pickle": Bad(_edit(TRAIN_LABELS, lambda c: pickle.dumps(list(c))), "magic number", False),
+    "table of text": Bad(_edit(TEST_LABELS, lambda c: b"label\n7\n2\n1\n"), "b'label", False),
+    "pointer of Git LFS": Bad(_edit(TRAIN_IMAGES, lambda c: b"version https://git-lfs.example\n"), "b'version"),
+    "page in place of a gzip file": Bad(_edit(TRAIN_IMAGES, lambda c: HTML), "b'<!DOCTYPE"),
+    "page in place of a plain file": Bad(_edit(TEST_LABELS, lambda c: HTML), "b'<!DOCTYP'", False),
+    "compressed page": Bad(_content(TEST_IMAGES, lambda c: HTML), "b'<!DOCTYP'"),
+    "plain file of no bytes": Bad(_edit(TEST_IMAGES, lambda c: b""), "0 bytes of a 16-byte", False),
     # The header
-    "header cut": Malformed(_edit(TEST_IMAGES, lambda c: c[:15]), "15 bytes of a 16-byte", False),
-    "header only": Malformed(_edit_content(TRAIN_IMAGES, lambda c: c[:16]), "31,360 bytes.* 0 "),
-    "UTF-8 mark before the header": Malformed(_edit(TRAIN_IMAGES, lambda c: b"\xef\xbb\xbf" + c), "0xefbbbf00", False),
-    "line ends converted": Malformed(_edit(TRAIN_IMAGES, lambda c: c.replace(b"\0", b"\r\n")), "0x0d0a0d0a", False),
-    "header in little-endian order": Malformed(
+    "header cut": Bad(_edit(TEST_IMAGES, lambda c: c[:15]), "15 bytes of a 16-byte", False),
+    "header only": Bad(_content(TRAIN_IMAGES, lambda c: c[:16]), "31,360 bytes.* 0 "),
+    "UTF-8 mark before the header": Bad(_edit(TRAIN_IMAGES, lambda c: b"\xef\xbb\xbf" + c), "0xefbbbf00", False),
+    "line ends converted": Bad(_edit(TRAIN_IMAGES, lambda c: c.replace(b"\0", b"\r\n")), "0x0d0a0d0a", False),
+    "header in little-endian order": Bad(
         _edit(TRAIN_LABELS, lambda c: c[3::-1] + c[7:3:-1] + c[8:]), "0x01080000", False
     ),
-    "wrong magic number": Malformed(
-        _edit_content(TRAIN_IMAGES, lambda c: b"\0\0\x0d\x03" + c[4:]), "0x00000d03.*0x00000803"
+    "wrong magic number": Bad(_content(TRAIN_IMAGES, lambda c: b"\0\0\x0d\x03" + c[4:]), "0x00000d03.*0x00000803"),
+    "signed bytes": Bad(_edit(TRAIN_IMAGES, lambda c: b"\0\0\x09\x03" + c[4:]), "0x00000903", False),
+    "images in two dimensions": Bad(
+        _content(TRAIN_IMAGES, lambda c: struct.pack(">III", 0x802, 40, 784) + c[16:]), "0x00000802"
     ),
-    "signed bytes": Malformed(_edit(TRAIN_IMAGES, lambda c: b"\0\0\x09\x03" + c[4:]), "0x00000903", False),
-    "images in two dimensions": Malformed(
-        _edit_content(TRAIN_IMAGES, lambda c: struct.pack(">III", 0x802, 40, 784) + c[16:]), "0x00000802"
+    "255 dimensions": Bad(_content(TRAIN_IMAGES, lambda c: b"\0\0\x08\xff" + c[4:]), "0x000008ff"),
+    "labels in place of images": Bad(_copy(TRAIN_LABELS, TRAIN_IMAGES), "0x00000801"),
+    "images in place of labels": Bad(_copy(TEST_IMAGES, TEST_LABELS), "0x00000803", False),
+    "no images": Bad(_content(TRAIN_IMAGES, _cut_header(0, 28, 28)), "no items"),
+    "no labels": Bad(_content(TRAIN_LABELS, _cut_header(0)), "no items"),
+    "images without a side": Bad(_content(TRAIN_IMAGES, _cut_header(40, 0, 28)), "0×28.*28×28"),
+    "images of 32 by 32": Bad(
+        _content(TRAIN_IMAGES, lambda c: encode_idx(np.zeros((40, 32, 32), np.uint8))), "32×32.*28×28"
     ),
-    "255 dimensions": Malformed(_edit_content(TRAIN_IMAGES, lambda c: b"\0\0\x08\xff" + c[4:]), "0x000008ff"),
-    "labels in place of images": Malformed(_copy(TRAIN_LABELS, TRAIN_IMAGES), "0x00000801"),
-    "images in place of labels": Malformed(_copy(TEST_IMAGES, TEST_LABELS), "0x00000803", False),
-    "no images": Malformed(_edit_content(TRAIN_IMAGES, _cut_header(0, 28, 28)), "no items"),
-    "no labels": Malformed(_edit_content(TRAIN_LABELS, _cut_header(0)), "no items"),
-    "images without a side": Malformed(_edit_content(TRAIN_IMAGES, _cut_header(40, 0, 28)), "0×28.*28×28"),
-    "images of 32 by 32": Malformed(
-        _edit_content(TRAIN_IMAGES, lambda c: encode_idx(np.zeros((40, 32, 32), np.uint8))), "32×32.*28×28"
+    "sides that multiply to the right size": Bad(_content(TRAIN_IMAGES, _header(40, 14, 56)), "14×56.*28×28"),
+    "sizes whose product overflows 64 bits": Bad(
+        _content(TRAIN_IMAGES, _header(*[2**31] * 3)), "2,147,483,648.*1,000,000"
     ),
-    "sides that multiply to the right size": Malformed(
-        _edit_content(TRAIN_IMAGES, _header(40, 14, 56)), "14×56.*28×28"
-    ),
-    "sizes whose product overflows 64 bits": Malformed(
-        _edit_content(TRAIN_IMAGES, _header(*[2**31] * 3)), "2,147,483,648.*1,000,000"
-    ),
-    "four billion items": Malformed(_edit_content(TRAIN_IMAGES, _header(2**32 - 1)), "4,294,967,295.*1,000,000"),
-    "four billion pixels per side": Malformed(
+    "four billion items": Bad(_content(TRAIN_IMAGES, _header(2**32 - 1)), "4,294,967,295.*1,000,000"),
+    "four billion pixels per side": Bad(
         _edit(TEST_IMAGES, _header(20, 2**32 - 1, 2**32 - 1)), "4294967295×4294967295.*28×28", False
     ),
-    "a million items that are not there": Malformed(_edit(TRAIN_IMAGES, _header(1_000_000)), "784,000,000", False),
-    "a million items that no such gzip file can hold": Malformed(
-        _edit_content(TRAIN_IMAGES, _header(1_000_000)), "784,000,000"
-    ),
+    "a million items that are not there": Bad(_edit(TRAIN_IMAGES, _header(1_000_000)), "784,000,000", False),
+    "a million items that no such gzip file can hold": Bad(_content(TRAIN_IMAGES, _header(1_000_000)), "784,000,000"),
     # The number of bytes and the labels
-    "plain file cut": Malformed(_edit(TRAIN_IMAGES, lambda c: c[:-1]), "31,360.* 31,359", False),
-    "labels cut, then compressed": Malformed(_edit_content(TEST_LABELS, lambda c: c[:-3]), "20 bytes.* 17"),
-    "one byte more than announced": Malformed(_edit(TRAIN_IMAGES, lambda c: c + b"\0"), "more bytes.* 40", False),
-    "many bytes more, compressed": Malformed(
-        _edit_content(TEST_LABELS, lambda c: c + bytes(MEGABYTE)), "more bytes.* 20"
-    ),
-    "file of terabytes": Malformed(_grow(1 << 42), "4,398,046,511,104", False),
-    "compressed file of terabytes": Malformed(_grow(1 << 42), "4,398,046,511,104"),
-    "one label too few": Malformed(_edit_content(TRAIN_LABELS, lambda c: _header(39)(c)[:-1]), "40 images.* 39 labels"),
-    "labels of the other split": Malformed(_copy(TEST_LABELS, TRAIN_LABELS), "40 images.* 20 labels"),
-    "a label of 10": Malformed(_edit_content(TRAIN_LABELS, _label(13, 10)), "13 is 10;.*0–9"),
-    "a label of 255": Malformed(_edit(TEST_LABELS, _label(0, 255)), "0 is 255;.*0–9", False),
-    "labels of letters": Malformed(_edit_content(TRAIN_LABELS, _label(39, 26)), "39 is 26;.*0–9"),
+    "plain file cut": Bad(_edit(TRAIN_IMAGES, lambda c: c[:-1]), "31,360.* 31,359", False),
+    "labels cut, then compressed": Bad(_content(TEST_LABELS, lambda c: c[:-3]), "20 bytes.* 17"),
+    "one byte more than announced": Bad(_edit(TRAIN_IMAGES, lambda c: c + b"\0"), "more bytes.* 40", False),
+    "many bytes more, compressed": Bad(_content(TEST_LABELS, lambda c: c + bytes(MEGABYTE)), "more bytes.* 20"),
+    "file of terabytes": Bad(_grow(1 << 42), "4,398,046,511,104", False),
+    "compressed file of terabytes": Bad(_grow(1 << 42), "4,398,046,511,104"),
+    "one label too few": Bad(_content(TRAIN_LABELS, lambda c: _header(39)(c)[:-1]), "40 images.* 39 labels"),
+    "labels of the other split": Bad(_copy(TEST_LABELS, TRAIN_LABELS), "40 images.* 20 labels"),
+    "a label of 10": Bad(_content(TRAIN_LABELS, _label(13, 10)), "13 is 10;.*0–9"),
+    "a label of 255": Bad(_edit(TEST_LABELS, _label(0, 255)), "0 is 255;.*0–9", False),
+    "labels of letters": Bad(_content(TRAIN_LABELS, _label(39, 26)), "39 is 26;.*0–9"),
 }
 if sys.platform != "linux":
     for name in ("unreadable medium", "socket in place of a file"):  # made by means of Linux
@@ -453,41 +445,6 @@ def _peak_of_refusal(directory: Path, named: str | None = None) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-
-
-def test_any_damaged_byte_is_refused_or_harmless(tmp_path: Path, few: Few, compress: bool) -> None:
-    generator = np.random.default_rng(0)
-    write_idx(tmp_path, *few, compress=compress)
-    refused = 0
-    for name in (TRAIN_IMAGES, TRAIN_LABELS):
-        path = datasets.find_file(tmp_path, name)
-        good = path.read_bytes()
-        # Every byte at the start, where a format has its fields, and a sample of the rest.
-        for place in [*range(min(60, len(good))), *generator.integers(0, len(good), 60)]:
-            bad = bytearray(good)
-            bad[place] ^= int(generator.integers(1, 256))
-            path.write_bytes(bad)
-            try:
-                images, labels = load_digits(tmp_path, "train")
-            except DatasetError:
-                refused += 1
-                continue
-            assert images.shape == (40, 28, 28)
-            assert labels.max() < 10
-            if compress:  # the checksum guards every byte that has a meaning
-                np.testing.assert_array_equal(images, few[0].images)
-                np.testing.assert_array_equal(labels, few[0].labels)
-        path.write_bytes(good)
-    assert refused > 20
-
-
-def test_a_file_cut_anywhere_is_refused(tmp_path: Path, few: Few, compress: bool) -> None:
-    path = datasets.find_file(write_idx(tmp_path, *few, compress=compress), TEST_LABELS)
-    good = path.read_bytes()
-    for length in range(len(good)):
-        path.write_bytes(good[:length])
-        with pytest.raises(DatasetError, match=path.name):
-            load_digits(tmp_path, "test")
 
 
 # Decompression bombs

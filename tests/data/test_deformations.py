@@ -1,4 +1,4 @@
-"""Deformations: each does to an image what its name says, and nothing that depends on threads."""
+"""Each deformation changes an image as its name promises, whatever the number of threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HANDS = Variation(rotation=20, scale=0.2, shear=0.2, shift=2, stroke=0.8, noise=
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    """Smooth blobs that fade out towards the border, and noise where it doesn't matter."""
+    """Smooth blobs that fade towards the border."""
     generator = np.random.default_rng(0)
     rows, columns = np.mgrid[:28, :28]
     blobs = np.zeros((60, 28, 28))
@@ -43,14 +43,14 @@ UNCHANGED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("name", UNCHANGED)
-def test_a_deformation_by_nothing_leaves_every_byte_alone(name: str, noise: np.ndarray) -> None:
+def test_a_deformation_by_zero_changes_no_byte(name: str, noise: np.ndarray) -> None:
     before = noise.copy()
     np.testing.assert_array_equal(UNCHANGED[name](noise), before)
     np.testing.assert_array_equal(noise, before)
 
 
 @pytest.mark.parametrize(("down", "right"), [(0, 0), (3, 0), (0, -2), (-4, 5), (28, 0), (0, -40)])
-def test_a_shift_by_whole_pixels_moves_bytes_and_brings_in_paper(noise: np.ndarray, down: int, right: int) -> None:
+def test_a_shift_by_whole_pixels_moves_bytes_and_adds_paper(noise: np.ndarray, down: int, right: int) -> None:
     padded = np.pad(noise, ((0, 0), (40, 40), (40, 40)))
     expected = np.roll(padded, (down, right), (1, 2))[:, 40:-40, 40:-40]
     np.testing.assert_array_equal(affine(noise, shift=(down, right)), expected)
@@ -66,9 +66,8 @@ def test_quarter_turns_move_bytes_counter_clockwise(noise: np.ndarray, turns: in
     np.testing.assert_array_equal(affine(noise, rotation=90 * turns), np.rot90(noise, turns, axes=(1, 2)))
 
 
-@pytest.mark.parametrize("rows", [5, 12, 28])
-def test_images_need_not_be_square(noise: np.ndarray, rows: int) -> None:
-    np.testing.assert_array_equal(affine(noise[:, :rows], rotation=180), noise[:, :rows][:, ::-1, ::-1])
+def test_images_need_not_be_square(noise: np.ndarray) -> None:
+    np.testing.assert_array_equal(affine(noise[:, :12], rotation=180), noise[:, :12][:, ::-1, ::-1])
 
 
 def spread(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +98,7 @@ def test_ink_is_mapped_linearly_about_the_centre(
     assert np.abs(grown).max() < 0.6
 
 
-def test_a_digit_is_scaled_slanted_rotated_and_then_moved(images: np.ndarray) -> None:
+def test_an_image_is_scaled_slanted_rotated_and_then_moved(images: np.ndarray) -> None:
     at_once = affine(images, scale=(0.8, 0.9), shear=0.2, rotation=30, shift=(2, -1))
     steps = affine(affine(affine(affine(images, scale=(0.8, 0.9)), shear=0.2), rotation=30), shift=(2, -1))
     assert np.abs(at_once.astype(float) - steps).mean() < 1.5
@@ -143,7 +142,7 @@ def test_noise_has_its_deviation_and_its_seed() -> None:
     assert (noisy != add_noise(grey, 0.1, seed=5)).mean() > 0.9
 
 
-def test_noise_comes_to_one_image_in_five_and_up_to_its_deviation() -> None:
+def test_one_image_in_five_gets_noise_up_to_the_limit() -> None:
     grey = np.full((2_000, 28, 28), 128, np.uint8)
     deviations = vary(grey, Variation(noise=0.2), seed=1).std(axis=(1, 2), dtype=float) / 255
     noisy = deviations[deviations > 0]
@@ -157,7 +156,7 @@ def test_contrast_multiplies_ink_and_leaves_paper_white(noise: np.ndarray) -> No
     np.testing.assert_array_equal(contrast(noise, 2), np.minimum(2 * noise.astype(int), 255))
 
 
-def test_low_resolution_keeps_what_is_large_and_loses_what_is_small(images: np.ndarray) -> None:
+def test_low_resolution_keeps_large_shapes_and_loses_small_ones(images: np.ndarray) -> None:
     flat, fine = np.full((1, 28, 28), 77, np.uint8), np.zeros((1, 28, 28), np.uint8)
     fine[:, :, ::2] = 255
     np.testing.assert_array_equal(low_resolution(flat), flat)
@@ -166,15 +165,6 @@ def test_low_resolution_keeps_what_is_large_and_loses_what_is_small(images: np.n
     assert lost == sorted(lost, reverse=True)
     for kept in (low_resolution(images), low_resolution(images, 14)):
         np.testing.assert_allclose(kept.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=0.02)
-
-
-def test_two_halves_of_an_image_become_two_pixels() -> None:
-    image = np.zeros((1, 28, 28), np.uint8)
-    image[:, :, 14:] = 200
-    reduced = low_resolution(image, 2)
-    assert (reduced[..., :7] == 0).all()
-    assert (reduced[..., 21:] == 200).all()
-    assert (np.diff(reduced[0, 0, 6:22].astype(int)) > 0).all()
 
 
 def test_a_seed_decides_how_each_image_varies(images: np.ndarray) -> None:
@@ -196,20 +186,14 @@ def test_the_number_of_threads_and_blocks_changes_nothing(
     np.testing.assert_array_equal(vary(images, HANDS, seed=3), expected)
 
 
-@pytest.mark.parametrize("name", ["rotation", "scale", "shear", "shift", "stroke"])
-def test_images_vary_within_their_limits(images: np.ndarray, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: dict[str, np.ndarray] = {}
-    monkeypatch.setattr(deformations, "affine", lambda images, **options: drawn.update(options) or images)
-    monkeypatch.setattr(deformations, "thicken", lambda images, amount: drawn.update(stroke=amount) or images)
-    vary(np.tile(images, (20, 1, 1)), Variation(**{name: 0.5}))
-    for parameter, values in drawn.items():
-        offsets = values - 1 if parameter == "scale" else values
-        assert len(values) == 1_200
-        assert np.abs(offsets).max() == (pytest.approx(0.5, abs=0.01) if parameter == name else 0)
-        assert abs(offsets.mean()) < 0.05
+def test_images_are_shifted_up_to_the_limit(images: np.ndarray) -> None:
+    many = np.tile(images, (20, 1, 1))
+    moved = spread(vary(many, Variation(shift=2)))[0] - spread(many)[0]
+    assert np.abs(moved).max() == pytest.approx(2, abs=0.1)
+    np.testing.assert_allclose(moved.mean(axis=0), 0, atol=0.1)
 
 
-def test_no_images_are_no_trouble() -> None:
+def test_an_empty_set_of_images_stays_empty() -> None:
     assert vary(np.zeros((0, 28, 28), np.uint8), HANDS).shape == (0, 28, 28)
 
 
@@ -238,6 +222,6 @@ IMAGES = np.zeros((3, 28, 28), np.uint8)
         (lambda: Variation(scale=1.0), "scale is 1.0; expected a share below 1"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(call: Callable[[], object], message: str) -> None:
+def test_an_invalid_argument_is_named_with_its_value(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()

@@ -104,7 +104,7 @@ class Trial:
             stored = Storage(self.storage)
             stored.published.read_consistently(key, stored.published.verify)
             stored.read(key)
-            assert stored.path(key).suffix in (".npy", ".safetensors", ".csv", ".json", ".html")
+            assert Path(stored.path(key)).suffix in (".npy", ".safetensors", ".csv", ".json", ".html")
 
     def require_recovery(self) -> None:
         """`run --changed` completes, and everything is as if nothing had happened."""

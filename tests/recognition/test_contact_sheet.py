@@ -1,10 +1,8 @@
-"""The contact sheet: everything that is said can be seen on it, and nothing makes it large, slow or ugly."""
+"""The contact sheet shows everything, and its size is bounded."""
 
 from __future__ import annotations
 
 import io
-import time
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -13,21 +11,12 @@ import pytest
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.recognition import contact_sheet
-from mnist_pipeline.recognition.contact_sheet import (
-    MAX_DIGITS,
-    MAX_PICTURES,
-    WARNING_CARD,
-    Page,
-    draw,
-    one_line,
-    percent,
-    share,
-)
+from mnist_pipeline.recognition.contact_sheet import Page, draw, one_line, percent, share
 from mnist_pipeline.recognition.recognizer import Neighbor, Reading, Recognition, Recognizer
 
 
 def recognition(image: np.ndarray, *, looks_like_digit: bool = True) -> Recognition:
-    """Of an image, made up."""
+    """Invented answers for an image."""
     probabilities = np.full(10, 0.1)
     return Recognition(
         digit=7,
@@ -45,10 +34,10 @@ def recognition(image: np.ndarray, *, looks_like_digit: bool = True) -> Recognit
 
 @pytest.fixture(scope="module")
 def recognizer(small_train: DigitSet) -> Recognizer:
-    """One that has training images only."""
+    """A recognizer that has training images only."""
     knn = KNNClassifier(3).fit(*small_train).to_arrays()
-    nothing: dict[str, Any] = dict.fromkeys(Recognizer._fields)
-    return Recognizer(**{**nothing, "states": {f"knn.{name}": array for name, array in knn.items()}})
+    states = {f"knn.{name}": array for name, array in knn.items()}
+    return Recognizer(*[np.empty(0)] * 6)._replace(states=states)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +75,10 @@ def test_the_picture_the_digit_its_neighbours_and_its_reconstruction_are_on_the_
         np.testing.assert_array_equal(255 - drawn[:20], np.clip(np.rint(image), 0, 255).astype(np.uint8)[:20])
 
 
-def test_what_does_not_look_like_a_digit_stands_on_a_ground_of_its_own(
+def test_an_image_that_does_not_look_like_a_digit_is_highlighted(
     recognizer: Recognizer, readings: list[Reading]
 ) -> None:
-    warning = PIL.Image.new("RGB", (1, 1), WARNING_CARD).getpixel((0, 0))
+    warning = PIL.Image.new("RGB", (1, 1), contact_sheet.WARNING_CARD).getpixel((0, 0))
     seen = {}
     for looks in (True, False):
         image = readings[0].image
@@ -99,12 +88,7 @@ def test_what_does_not_look_like_a_digit_stands_on_a_ground_of_its_own(
     assert seen == {True: False, False: True}
 
 
-def test_the_same_pictures_give_the_same_bytes(recognizer: Recognizer, readings: list[Reading]) -> None:
-    pages = [Page("a.png", readings[0].image, readings)]
-    assert draw(pages, recognizer) == draw(pages, recognizer)
-
-
-def test_no_picture_and_no_digit_are_drawn_too(recognizer: Recognizer) -> None:
+def test_an_empty_sheet_and_a_blank_picture_are_drawn(recognizer: Recognizer) -> None:
     nothing = opened(draw([], recognizer))
     blank = opened(draw([Page("blank.png", np.full((300, 400), 255, np.uint8), [])], recognizer))
     assert nothing.height < blank.height
@@ -127,22 +111,11 @@ def test_a_picture_of_more_than_eight_bits_is_drawn_as_one_of_eight(
     assert len(sheets) == 1
 
 
-def test_a_sheet_is_bounded_whatever_is_put_on_it(recognizer: Recognizer, readings: list[Reading]) -> None:
+def test_the_height_of_a_sheet_is_bounded(recognizer: Recognizer, readings: list[Reading]) -> None:
     picture = np.zeros((200, 200), np.uint8)
-    sheet = opened(draw([Page("a.png", picture, readings * 100)] * (MAX_PICTURES + 5), recognizer))
+    sheet = opened(draw([Page("a.png", picture, readings * 100)] * (contact_sheet.MAX_PICTURES + 5), recognizer))
     per_picture = contact_sheet.PICTURE_HEIGHT + 2 * contact_sheet.TITLE + contact_sheet.GAP
-    assert sheet.height < MAX_DIGITS * contact_sheet.ROW + MAX_PICTURES * per_picture + 200
-
-
-def test_ten_pictures_take_no_time(recognizer: Recognizer, readings: list[Reading]) -> None:
-    pages = [Page("a.png", np.zeros((1_000, 1_500), np.uint8), readings[:1])] * 10
-    draw(pages, recognizer)
-    taken = []
-    for _ in range(3):
-        start = time.process_time()
-        draw(pages, recognizer)
-        taken.append(time.process_time() - start)
-    assert min(taken) < 0.3
+    assert sheet.height < contact_sheet.MAX_DIGITS * contact_sheet.ROW + contact_sheet.MAX_PICTURES * per_picture + 200
 
 
 def test_few_digits_are_all_shown_before_many_are() -> None:

@@ -1,4 +1,4 @@
-"""What is said of a digit: calibrated votes, neighbours, how unusual it is; on a slice of the real digits."""
+"""Recognition of digits, on a slice of the real ones: answers, neighbours, and how unusual a digit is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def knn(small_train: DigitSet) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def recognizer(knn: dict[str, np.ndarray], small_train: DigitSet, small_test: DigitSet) -> Recognizer:
-    """k-nearest neighbours on a slice as champion, beside networks that have learned nothing."""
+    """k-nearest neighbours on a slice as champion, and untrained networks."""
     mean = pca.mean(small_train.images)
     vectors = pca.eigendecomposition(pca.covariance(pca.center(small_train.images, mean))).eigenvectors
     return recognition.assemble(
@@ -41,22 +41,22 @@ def recognizer(knn: dict[str, np.ndarray], small_train: DigitSet, small_test: Di
     )
 
 
-def test_each_model_gives_a_distribution_and_answers_with_its_most_probable_digit(
+def test_each_model_answers_with_the_most_probable_digit_of_its_distribution(
     recognizer: Recognizer, small_test: DigitSet
 ) -> None:
-    for said in recognizer.recognize(small_test.images[:50]):
-        assert tuple(said.digits) == tuple(said.probabilities) == tuple(MODELS)
-        for model, given in said.probabilities.items():
+    for answer in recognizer.recognize(small_test.images[:50]):
+        assert tuple(answer.digits) == tuple(answer.probabilities) == tuple(MODELS)
+        for model, given in answer.probabilities.items():
             assert math.isclose(given.sum(), 1)
-            assert given[said.digits[model]] == given.max()
+            assert given[answer.digits[model]] == given.max()
 
 
 def test_the_answer_is_that_of_the_champion(recognizer: Recognizer, small_test: DigitSet) -> None:
     for model in MODELS:
         served = recognizer.with_champion(model)
-        for said in served.recognize(small_test.images[:20]):
-            assert (said.champion, said.digit) == (model, said.digits[model])
-            assert said.probability == said.probabilities[model][said.digit]
+        for answer in served.recognize(small_test.images[:20]):
+            assert (answer.champion, answer.digit) == (model, answer.digits[model])
+            assert answer.probability == answer.probabilities[model][answer.digit]
 
 
 def test_the_neighbours_are_those_of_an_exhaustive_search(
@@ -65,17 +65,15 @@ def test_the_neighbours_are_those_of_an_exhaustive_search(
     distances, indices = (
         KNNClassifier(3, "brute").fit(small_train.images, small_train.labels).kneighbors(small_test.images[:20])
     )
-    for said, squares, near in zip(recognizer.recognize(small_test.images[:20]), distances, indices, strict=True):
-        assert [each.index for each in said.neighbors] == near.tolist()
-        assert [each.distance for each in said.neighbors] == pytest.approx(np.sqrt(squares).tolist())
-        assert [each.digit for each in said.neighbors] == small_train.labels[near].tolist()
+    for answer, squares, near in zip(recognizer.recognize(small_test.images[:20]), distances, indices, strict=True):
+        assert [neighbor.index for neighbor in answer.neighbors] == near.tolist()
+        assert [neighbor.distance for neighbor in answer.neighbors] == pytest.approx(np.sqrt(squares).tolist())
+        assert [neighbor.digit for neighbor in answer.neighbors] == small_train.labels[near].tolist()
 
 
-def test_a_training_digit_is_its_own_nearest_neighbour_and_is_given_back(
-    recognizer: Recognizer, small_train: DigitSet
-) -> None:
-    (said,) = recognizer.recognize(small_train.images[7:8])
-    assert (said.neighbors[0].index, said.neighbors[0].distance) == (7, 0)
+def test_a_training_digit_is_its_own_nearest_neighbour(recognizer: Recognizer, small_train: DigitSet) -> None:
+    (answer,) = recognizer.recognize(small_train.images[7:8])
+    assert (answer.neighbors[0].index, answer.neighbors[0].distance) == (7, 0)
     np.testing.assert_array_equal(recognizer.training_image(7), small_train.images[7])
 
 
@@ -89,27 +87,27 @@ def test_a_lower_temperature_makes_the_same_answer_surer(recognizer: Recognizer,
 
 
 def test_the_reconstruction_is_the_best_of_its_rank(recognizer: Recognizer, small_test: DigitSet) -> None:
-    """What is left is orthogonal to the components, so no other point of their span is nearer."""
+    """The residual is orthogonal to the components, so no other point of their span is nearer."""
     digits = small_test.images[:20]
-    left = (digits - recognizer.reconstruct(digits)).reshape(20, -1)
-    np.testing.assert_allclose(left @ recognizer.components, 0, atol=0.1)
+    residuals = (digits - recognizer.reconstruct(digits)).reshape(20, -1)
+    np.testing.assert_allclose(residuals @ recognizer.components, 0, atol=0.1)
 
 
-def test_no_digits_are_answered_with_nothing(recognizer: Recognizer) -> None:
+def test_no_digits_get_no_answers(recognizer: Recognizer) -> None:
     assert recognizer.recognize(np.empty((0, 28, 28), np.uint8)) == []
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((2, 784), np.uint8), np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8)])
-def test_what_are_not_digits_of_28_by_28_bytes_is_refused(recognizer: Recognizer, wrong: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"digits is .* pass uint8 of shape \(n, 28, 28\)"):
+def test_arrays_of_another_shape_or_type_are_refused(recognizer: Recognizer, wrong: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=f"digits is {wrong.dtype}"):
         recognizer.recognize(wrong)
 
 
 def test_the_document_is_plain_json(recognizer: Recognizer, small_test: DigitSet) -> None:
-    (said,) = recognizer.recognize(small_test.images[:1])
-    document = json.loads(json.dumps(said.document(), allow_nan=False))
-    assert document["digit"] == said.digit
-    assert document["models"]["cnn"]["probabilities"] == pytest.approx(said.probabilities["cnn"], abs=1e-6)
+    (answer,) = recognizer.recognize(small_test.images[:1])
+    document = json.loads(json.dumps(answer.document(), allow_nan=False))
+    assert document["digit"] == answer.digit
+    assert document["models"]["cnn"]["probabilities"] == pytest.approx(answer.probabilities["cnn"], abs=1e-6)
 
 
 def test_the_recognizer_of_an_earlier_version_answers_the_same(recognizer: Recognizer, small_test: DigitSet) -> None:
@@ -128,4 +126,6 @@ def test_the_recognizer_of_an_earlier_version_answers_the_same(recognizer: Recog
     read = Recognizer.from_fields(earlier)
     assert read.champion_name == "cnn"
     expected = recognizer.with_champion("cnn").recognize(small_test.images[:5])
-    assert [said.document() for said in read.recognize(small_test.images[:5])] == [said.document() for said in expected]
+    assert [answer.document() for answer in read.recognize(small_test.images[:5])] == [
+        answer.document() for answer in expected
+    ]
