@@ -121,16 +121,7 @@ class Network(NamedTuple):
 
 
 class Nearest(NamedTuple):
-    """The training images nearest to some images, nearest first.
-
-    Attributes
-    ----------
-    indices : ndarray of shape (n_images, n_kept), int64
-        Into the training images.
-    labels : ndarray of shape (n_images, n_kept), uint8
-    squared_distances : ndarray of shape (n_images, n_kept)
-        In grey levels squared.
-    """
+    """The training images nearest to some images, nearest first; all fields are of shape (n_images, n_kept)."""
 
     indices: np.ndarray
     labels: np.ndarray
@@ -155,14 +146,7 @@ class Answer(NamedTuple):
 
 @stored_type
 class Predictions(NamedTuple):
-    """The predictions of a probabilistic model for the test images.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (n_test,), uint8
-        The most probable class.
-    probabilities : ndarray of shape (n_test, n_classes), float32
-    """
+    """The most probable classes (n_test,), uint8, and the class probabilities (n_test, n_classes), float32."""
 
     labels: np.ndarray
     probabilities: np.ndarray

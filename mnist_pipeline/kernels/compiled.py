@@ -61,14 +61,7 @@ def compiled(**options: Any) -> Callable[[_Function], _Function]:
 class Emitter:
     """Emit the code of an intrinsic in vectors of `width` numbers of one type.
 
-    Parameters
-    ----------
-    context, builder, signature, arguments
-        The arguments of an intrinsic's code generator in Numba.
-    element : llvmlite type
-        `FLOAT32`, `FLOAT64` or `INT32`.
-    width : int
-        Numbers in a vector.
+    `element` is `FLOAT32`, `FLOAT64` or `INT32`. The other arguments are those of an intrinsic's code generator.
     """
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, element: Any, width: int) -> None:

@@ -29,15 +29,6 @@ _NO_KERNELS = np.empty((0, 0, 0), np.float32)
 class CompiledCNN(nn.Module):
     """The network of `networks.CNN` with compiled convolutions; it shares the layers, so training changes both.
 
-    Parameters
-    ----------
-    conv1, conv2 : Conv2d
-        The convolutions, 5×5, to 32 and to 64 channels.
-    linear : Linear
-        The classifier.
-
-    Notes
-    -----
     Parameters and images are float32, on the CPU. Images get no gradient.
     """
 

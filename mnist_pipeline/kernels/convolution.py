@@ -14,18 +14,10 @@ from numba import types
 
 from mnist_pipeline.kernels.compiled import BYTE, FLOAT32, INT16, INT32, INT64, Emitter, compiled, intrinsic
 
-SIDE = 5
-"""Rows and columns of a kernel."""
-
-CHANNELS = 32
-"""Kernels."""
-
-WIDTH = 16
-"""Numbers of float32 in a vector: 512 bits."""
-
-WINDOW = [(row, column) for row in range(2) for column in range(2)]
-"""The positions that are pooled into one."""
-
+SIDE = 5  # rows and columns of a kernel
+CHANNELS = 32  # kernels
+WIDTH = 16  # float32 in a vector: 512 bits
+WINDOW = [(row, column) for row in range(2) for column in range(2)]  # the positions that are pooled into one
 _VECTORS = range(0, CHANNELS, WIDTH)
 _TAPS = [(row, column) for row in range(SIDE) for column in range(SIDE)]
 

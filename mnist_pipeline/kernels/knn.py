@@ -437,18 +437,9 @@ def _compare(queries: Any, query: Any, train: Any, rows: Any, distances: Any, in
 
 @compiled()
 def _search_seeds(
-    seeds: Any,
-    bounds: Any,
-    rows: Any,
-    order: Any,
-    queries: Any,
-    query: Any,
-    train: Any,
-    distances: Any,
-    indices: Any,
-    half_norm: Any,
-    limits: Any,
-) -> Any:
+    seeds: Any, bounds: Any, rows: Any, order: Any, queries: Any, query: Any,
+    train: Any, distances: Any, indices: Any, half_norm: Any, limits: Any,
+) -> Any:  # fmt: skip
     """Compare a query with the points of its seed tiles, using their bounds, and return its cut.
 
     The points with the k best bounds come first, then the points that these do not exclude.
@@ -467,27 +458,11 @@ def _search_seeds(
     return _cut(half_norm, distances[0], limits)
 
 
-@compiled()
-def _is_seed(seeds: Any, tile: Any) -> Any:
-    found = False
-    for seed in seeds:
-        found |= seed == tile
-    return found
-
-
 @compiled(cache=True, nogil=True)
 def scan_tiles(
-    queries: Any,
-    coordinates: Any,
-    half_norms: Any,
-    train: Any,
-    tiles: Any,
-    centroids: Any,
-    order: Any,
-    limits: Any,
-    distances: Any,
-    indices: Any,
-) -> None:
+    queries: Any, coordinates: Any, half_norms: Any, train: Any, tiles: Any,
+    centroids: Any, order: Any, limits: Any, distances: Any, indices: Any,
+) -> None:  # fmt: skip
     """Search a block of queries through the tiles of a principal component index.
 
     Each query is first compared with its nearest tiles, for a tight k-th distance early. Then every tile is tested
@@ -521,7 +496,7 @@ def scan_tiles(
         count = _sieve_4(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
         for i in range(count):
             query, mask = survivors[i], masks[i]
-            if _is_seed(seeds[query], tile):
+            if tile in seeds[query]:
                 continue
             while mask:
                 place = tile * LANES + _lowest(mask)

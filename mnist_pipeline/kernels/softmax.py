@@ -118,20 +118,9 @@ def run_epoch(
 ) -> Any:
     """Update the weights in place, one sample after another; return the total loss and the number of correct samples.
 
-    Parameters
-    ----------
-    starts, columns, values : ndarray
-        Samples, compressed by `compress`.
-    scale : float
-        Factor of the values.
-    labels : ndarray of shape (num_samples,), int64
-        Classes.
-    blocks : ndarray of shape (num_blocks, num_features, LANES), float64
-        Weights, pixel-major.
-    b : ndarray of shape (num_classes,), float64
-        Biases.
-    learning_rate : float
-        Step of every update.
+    `starts`, `columns` and `values` are samples compressed by `compress`, whose values are multiplied by `scale`;
+    `labels` are int64 (num_samples,), `blocks` the weights, pixel-major, (num_blocks, num_features, LANES), and `b` the
+    biases (num_classes,), both float64.
     """
     num_blocks, num_classes = len(blocks), len(b)
     y = np.zeros((num_blocks, blocks.shape[2]))

@@ -6,19 +6,12 @@ import numpy as np
 
 from mnist_pipeline.utils.blocks import slices
 
-LANES = 32
-"""Points in a tile: one bit each in a 32-bit mask, and two full vector registers of 16 float32."""
+LANES = 32  # points in a tile: one bit each in a 32-bit mask, and two full vector registers of 16 float32
 
+# The numbers of leading dimensions after which a tile is tested against the bound. They are compiled into
+# `kernels.knn`, whose cache does not depend on this file: after a change here, touch that file too.
 DEPTHS = (12, 24, 40, 64, 112)
-"""The numbers of leading dimensions after which a tile is tested against the bound.
-
-They are compiled into :mod:`mnist_pipeline.kernels.knn`, and its cache does not depend on this file: after a change
-here, touch that file too.
-"""
-
-CENTROID_DIMENSIONS = 16
-"""Leading dimensions in which the tiles nearest to a query are found."""
-
+CENTROID_DIMENSIONS = 16  # leading dimensions in which the tiles nearest to a query are found
 _TILES_PER_BLOCK = 64  # tiles that fit the cache
 _NO_POINT = -1e30  # half norm of the padding of the last tile: below any cut
 

@@ -25,24 +25,18 @@ from mnist_pipeline.kernels.winograd_matrices import Matrix, transposed, winogra
 
 CHANNELS_IN, CHANNELS_OUT = 32, 64
 
-STEP = 4
-"""Rows and columns of the results of a tile."""
-
-TILE = STEP + SIDE - 1
-"""Rows and columns of the values that they are computed from."""
-
+STEP = 4  # rows and columns of the results of a tile
+TILE = STEP + SIDE - 1  # rows and columns of the values that they are computed from
 PLACES = TILE * TILE
-
-BLOCK = 16
-"""Images at a time."""
+BLOCK = 16  # images at a time
 
 _MATRICES = winograd(STEP, SIDE)
 _ROWS = 4  # of a product at a time
 _HALF = STEP // 2  # rows and columns of a tile after pooling
 _WINDOWS = [(row, column) for row in range(_HALF) for column in range(_HALF)]
 
+# From the 25 taps of a kernel, row by row, to its 64 factors.
 KERNEL_FACTORS = np.kron(*[np.array(_MATRICES.kernel, np.float64)] * 2).astype(np.float32)
-"""From the 25 taps of a kernel, row by row, to its 64 factors."""
 
 
 class _Tile(Channels):
@@ -62,9 +56,8 @@ class _Tile(Channels):
 
     def load_factors(self, i: int, tile: Any, channel: Any) -> list[list[Any]]:
         """The factors of a tile, from an array argument."""
-        return [
-            [self.load(self._factor(i, (row, column), tile, channel)) for column in range(TILE)] for row in range(TILE)
-        ]
+        places = [[(row, column) for column in range(TILE)] for row in range(TILE)]
+        return [[self.load(self._factor(i, place, tile, channel)) for place in line] for line in places]
 
     def store_factors(self, square: list[list[Any]], i: int, tile: Any, channel: Any) -> None:
         """Store the factors of a tile in an array argument."""
@@ -80,24 +73,19 @@ class _Tile(Channels):
         """Product of a constant matrix with vectors: factors 1 and -1 become additions, and 0 is skipped."""
         found = []
         for row in matrix:
-            terms = sorted(((factor, vector) for factor, vector in zip(row, vectors) if factor), key=_ones_first)
+            # 1 first, then -1, then the others.
+            terms = sorted(((f, v) for f, v in zip(row, vectors) if f), key=lambda term: (term[0] != 1, term[0] != -1))
             total = None
             for factor, vector in terms:
                 if abs(factor) != 1:
-                    total = self.multiply_add(
-                        ir.Constant(self.vector, [float(factor)] * WIDTH), vector, total or self.zero
-                    )
+                    constant = ir.Constant(self.vector, [float(factor)] * WIDTH)
+                    total = self.multiply_add(constant, vector, total or self.zero)
                 elif factor < 0:
                     total = self.builder.fsub(total or self.zero, vector)
                 else:
                     total = self.builder.fadd(total, vector) if total else vector
             found.append(total)
         return found
-
-
-def _ones_first(term: tuple[Any, Any]) -> int:
-    """Sort key of factors with vectors: 1, then -1, then the others."""
-    return {1: 0, -1: 1}.get(term[0], 2)
 
 
 @intrinsic

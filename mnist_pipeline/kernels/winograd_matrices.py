@@ -16,8 +16,8 @@ from math import prod
 
 Matrix = list[list[Fraction]]
 
+# The points of evaluation: small, far apart, exact in binary, and in pairs of opposite sign.
 POINTS = tuple(Fraction(point) for point in ("0", "1", "-1", "2", "-2", "1/2", "-1/2"))
-"""The points of evaluation: small, far apart, exact in binary, and in pairs of opposite sign."""
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,9 @@ class Winograd:
 
 
 def winograd(num_results: int, num_taps: int, points: Sequence[Fraction] = POINTS) -> Winograd:
-    """The matrices for `num_results` results of a kernel with `num_taps` taps [1]_, [2]_.
+    """The matrices for m = `num_results` results of a kernel with r = `num_taps` taps [1]_, [2]_.
 
-    Parameters
-    ----------
-    num_results, num_taps : int
-        m and r.
-    points : sequence of Fraction
-        m + r - 2 different ones; the last point is infinity.
-
-    Returns
-    -------
-    Winograd
-        Aᵀ, G and Bᵀ.
-
-    Raises
-    ------
-    ValueError
-        If the number of points differs, or two are equal.
+    `points` are m + r − 2 different numbers; the last point is infinity.
 
     References
     ----------
