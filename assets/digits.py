@@ -126,8 +126,8 @@ def digit_images(train_digits: DigitSet, data_set: DataSetResource):
         f"{len(images)} classes",
         seconds=watch.seconds,
         figures={
-            "digits": figures.digit_row(images, names, "The first training image of each class"),
-            "class_means": figures.digit_row(means, names, "The mean training image of each class"),
+            "digits": figures.image_grid(images, len(images), names, "The first training image of each class"),
+            "class_means": figures.image_grid(means, len(means), names, "The mean training image of each class"),
         },
     )
 

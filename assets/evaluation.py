@@ -113,6 +113,7 @@ def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_mode
     best = next(iter(comparison.models))
     below = sum(not above_floor(name, found, data_set).passed for name, found in evaluations.items())
     scores = [(name, each.accuracy, *each.interval, each.errors) for name, each in comparison.models.items()]
+    titled = {MODELS[name].title: (each.accuracy, *each.interval) for name, each in comparison.models.items()}
     return result(
         comparison,
         f"best is {best}; {len(comparison.missed_by_all)} digits missed by all",
@@ -122,7 +123,7 @@ def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_mode
             "models": pd.DataFrame(scores, columns=["model", "accuracy", "interval_low", "interval_high", "errors"]),
             "pairs": pd.DataFrame(comparison.pairs),
         },
-        figures={"accuracies": figures.accuracies({MODELS[name].title: each for name, each in evaluations.items()})},
+        figures={"accuracies": figures.accuracies(titled)},
         checks={"no_model_below_floor": exactly(below, 0)},
     )
 

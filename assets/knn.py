@@ -101,16 +101,15 @@ def knn_predictions(
         labels = knn.vote(train_digits.labels[indices[:, : config.num_neighbors]], config.tie_break.value)
     found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)
     wrong = np.flatnonzero(labels != test_digits.labels)
-    accuracies = pd.DataFrame(model.accuracy_by_k(found, train_digits.labels, test_digits.labels))
-    rules = {title: accuracies[rule].tolist() for rule, title in figures.TIE_RULES.items()}
+    accuracies = model.accuracy_by_k(found, train_digits.labels, test_digits.labels)
     return result(
         found,
         f"k = {config.num_neighbors}: {len(labels) / watch.seconds:,.0f} images per second",
         seconds=watch.seconds,
         numbers={ROW_COUNT: len(labels)},
-        tables={"accuracy_by_k": accuracies},
+        tables={"accuracy_by_k": pd.DataFrame(accuracies)},
         figures={
-            "votes": figures.side_by_side(figures.votes_panel(accuracies["k"].tolist(), rules)),
+            "votes": figures.votes(accuracies),
             **(
                 {"errors": _errors(found, wrong, train_digits, test_digits, data_set.class_names)} if len(wrong) else {}
             ),

@@ -227,7 +227,7 @@ def cnn_kernels(cnn_model: Network):
         kernels,
         f"{len(kernels)} kernels, largest weight {np.abs(kernels).max():.2f}",
         seconds=watch.seconds,
-        figures={"kernels": figures.kernels(kernels)},
+        figures={"kernels": figures.image_grid(kernels, 8, title=f"{len(kernels)} first-layer kernels", signed=True)},
         checks={"finite": exactly(np.count_nonzero(~np.isfinite(kernels)), 0)},
     )
 

@@ -9,111 +9,72 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mnist_pipeline import pca
-from mnist_pipeline.evaluation import Calibration, Evaluation
+from mnist_pipeline.evaluation import Calibration
 from mnist_pipeline.harris import Place
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.document import Images
 from mnist_pipeline.robustness import Curves
 
-SCATTER = (5.6, 5.4)
-LONG_LEGEND = 0.5  # inches, for the further lines of a legend of long names
-COMPACT = (5.2, 2.6)
-
 
 def draw(document: Mapping[str, Any], images: Images) -> dict[str, str]:
-    """Every chart by name, as SVG to be put into the page."""
-    drawn = {**_overview(document), **_pca(document, images), **_harris(document), **_models(document)}
-    drawn |= {**_robustness(document), **_across(document)}
+    """Every chart by name, as SVG to embed in the page."""
+    drawn = {**_pca(document, images), **_harris(document), **_models(document), **_comparison(document)}
     return {name: figures.svg(figure, name) for name, figure in drawn.items()}
 
 
-def _overview(document: Mapping[str, Any]) -> dict[str, Figure]:
-    ranked = document["comparison"]["models"]
-    scores = {MODELS[model].title: _evaluation(document["models"][model]) for model in ranked}
-    return {
-        "accuracies": figures.side_by_side(figures.accuracies_panel(scores), size=COMPACT, left=figures.NAMES_WIDTH)
-    }
-
-
 def _pca(document: Mapping[str, Any], images: Images) -> dict[str, Figure]:
-    values = np.array(document["pca"]["eigenvalues"])
-    scatter = document["pca"]["scatter"]
-    points = np.stack([scatter["x"], scatter["y"]], axis=1)
-    names = document["data"]["class_names"]
-    panel = figures.glyph_scatter_panel(points, np.array(scatter["label"]), names)
-    width, height = SCATTER
-    more = LONG_LEGEND if figures.are_long(names) else 0.0
+    values, scatter = np.array(document["pca"]["eigenvalues"]), document["pca"]["scatter"]
+    points, labels = np.stack([scatter["x"], scatter["y"]], axis=1), np.array(scatter["label"])
     return {
         "mean": figures.mean_image(images.mean, images.digits.shape[-1]),
         "covariance": figures.matrix(images.covariance, "Covariance of the pixels", "covariance (grey levels²)"),
         "eigenvalues_linear": figures.side_by_side(figures.eigenvalue_panel(values)),
         "eigenvalues_logarithmic": figures.side_by_side(figures.eigenvalue_panel(values, logarithmic=True)),
         "share": figures.side_by_side(figures.share_panel(pca.explained_share(values))),
-        "scatter": figures.side_by_side(panel, size=(width, height + more), below=0.56 + more),
+        "scatter": figures.class_scatter(points, labels, document["data"]["class_names"], glyphs=True),
     }
 
 
 def _harris(document: Mapping[str, Any]) -> dict[str, Figure]:
-    places = {name: _place(place) for name, place in document["harris"]["places"].items()}
-    return {
-        f"gradients_{name}": figures.side_by_side(panel, size=figures.SQUARE)
-        for name, panel in figures.gradients(places).items()
-    }
+    places = {}
+    for name, place in document["harris"]["places"].items():
+        arrays = {field: np.array(place[field]) for field in ("gradients", "eigenvalues", "eigenvectors")}
+        places[name] = Place(**place | arrays)
+    panels = figures.gradients(places)
+    return {f"gradients_{name}": figures.side_by_side(panel, size=figures.SQUARE) for name, panel in panels.items()}
 
 
 def _models(document: Mapping[str, Any]) -> dict[str, Figure]:
-    votes = document["knn"]["accuracy_by_k"]
-    rules = {told: votes[rule] for rule, told in figures.TIE_RULES.items()}
-    drawn = {"votes": figures.votes_panel(votes["k"], rules), **_learning("softmax", document["softmax"])}
-    for name, network in document["networks"].items():
-        drawn |= _learning(name, network)
-    reliability = {}
-    for model in document["models"]:
-        measured = document["models"][model]["calibration"]
-        if measured:
-            figure = figures.reliability(Calibration(**measured), MODELS[model].title)
-            reliability[f"reliability_{model}"] = figure
-    return {name: figures.side_by_side(panel) for name, panel in drawn.items()} | reliability
+    drawn = {"votes": figures.votes(document["knn"]["accuracy_by_k"])}
+    for name, curves in {"softmax": document["softmax"], **document["networks"]}.items():
+        model = MODELS[name]
+        title = model.title if model.section == model.name else model.short_title
+        kinds = {"accuracy": "training", "held_out_accuracy": "held-out"}
+        accuracies = {label: np.array(curves[kind]) for kind, label in kinds.items() if curves.get(kind)}
+        drawn[f"{name}_loss"] = figures.side_by_side(figures.loss_panel(np.array(curves["loss"]), title))
+        drawn[f"{name}_accuracy"] = figures.side_by_side(figures.accuracy_panel(accuracies, title))
+    return drawn
 
 
-def _robustness(document: Mapping[str, Any]) -> dict[str, Figure]:
-    return {
-        f"robustness_{name}": figures.side_by_side(
-            figures.robustness_panel(Curves(**{field: found[field] for field in Curves._fields}))
+def _comparison(document: Mapping[str, Any]) -> dict[str, Figure]:
+    models = document["models"]
+    drawn = {"accuracies": figures.accuracies({MODELS[name].title: _score(found) for name, found in models.items()})}
+    for name, found in models.items():
+        if found["calibration"]:
+            drawn[f"reliability_{name}"] = figures.reliability(Calibration(**found["calibration"]), MODELS[name].title)
+    for name, found in document["robustness"]["disturbances"].items():
+        drawn[f"robustness_{name}"] = figures.robustness([Curves(*(found[field] for field in Curves._fields))])
+    if document["across"]:
+        drawn["across"] = figures.across(
+            {
+                data_set["title"]: {name: _score(found) for name, found in data_set["models"].items()}
+                for data_set in document["across"].values()
+            }
         )
-        for name, found in document["robustness"]["disturbances"].items()
-    }
+    return drawn
 
 
-def _across(document: Mapping[str, Any]) -> dict[str, Figure]:
-    if not document["across"]:
-        return {}
-    scores = {
-        found["title"]: {model: (score["accuracy"], *score["interval"]) for model, score in found["models"].items()}
-        for found in document["across"].values()
-    }
-    return {"across": figures.across(scores)}
-
-
-def _learning(name: str, curves: Mapping[str, Any]) -> dict[str, figures.Panel]:
-    model = MODELS[name]
-    title = model.title if model.section == model.name else model.short_title
-    accuracies = {
-        told: np.array(curves[key])
-        for key, told in (("accuracy", "training"), ("held_out_accuracy", "held-out"))
-        if curves.get(key)
-    }
-    return {
-        f"{name}_loss": figures.loss_panel(np.array(curves["loss"]), title),
-        f"{name}_accuracy": figures.accuracy_panel(accuracies, title),
-    }
-
-
-def _evaluation(measured: Mapping[str, Any]) -> Evaluation:
-    return Evaluation(**{name: value for name, value in measured.items() if name != "seconds"})
-
-
-def _place(found: Mapping[str, Any]) -> Place:
-    gradients, eigenvalues, eigenvectors = (np.array(found[name]) for name in Place._fields[2:5])
-    return Place(found["row"], found["column"], gradients, eigenvalues, eigenvectors, found["response"])
+def _score(found: Mapping[str, Any]) -> tuple[float, float, float]:
+    low, high = found["interval"]
+    return found["accuracy"], low, high

@@ -24,7 +24,7 @@ NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
 PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
 PAGE_END_PATTERN = re.compile(r"\n<!-- report\.json: SHA-256 [0-9a-f]{64} -->\n\Z")
-NUM_SCATTERED = 150  # of each class: more would cover each other
+NUM_SCATTERED = 150  # per class: more would cover each other
 
 
 @stored_as_files("report.json", "index.html")
@@ -35,142 +35,72 @@ class Report(NamedTuple):
     document: dict[str, Any]
 
     def to_files(self) -> dict[str, bytes]:
-        """Both as files; the last line of the page names the checksum of the document that belongs to it."""
+        """Both as files; the last line of the page contains the checksum of its document."""
         document = (json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
         page = (self.html + PAGE_END.format(hashlib.sha256(document).hexdigest())).encode()
         return {"report.json": document, "index.html": page}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Report:
-        """The report that `to_files` was called on."""
+        """The inverse of `to_files`."""
         return cls(PAGE_END_PATTERN.sub("", files["index.html"].decode()), json.loads(files["report.json"]))
 
 
 class Images(NamedTuple):
-    """The arrays that are drawn.
+    """The arrays that the report draws, in grey levels or signed weights."""
 
-    Attributes
-    ----------
-    train, test : ndarrays of shape (n, 28, 28), uint8
-    digits : ndarray of shape (n_classes, 28, 28), uint8
-        One of each class.
-    class_means : ndarray of shape (n_classes, 28, 28), float
-    mean : ndarray of shape (784,), float
-    covariance : ndarray of shape (784, 784), float
-    eigenvectors : ndarray of shape (784, n), float
-        As columns.
-    reconstructions : ndarray of shape (n_k, n_classes, 28, 28), float
-    corners : ndarray of shape (n_classes, 28, 28), bool
-    templates : ndarray of shape (n_classes, 784), float
-        Softmax weights, each times its pixel's deviation.
-    kernels : ndarray of shape (n_kernels, 5, 5), float
-    """
-
-    train: np.ndarray
+    train: np.ndarray  # (n, 28, 28), uint8
     test: np.ndarray
-    digits: np.ndarray
-    class_means: np.ndarray
-    mean: np.ndarray
-    covariance: np.ndarray
-    eigenvectors: np.ndarray
-    reconstructions: np.ndarray
-    corners: np.ndarray
-    templates: np.ndarray
-    kernels: np.ndarray
+    digits: np.ndarray  # (n_classes, 28, 28), uint8: one image of each class
+    class_means: np.ndarray  # (n_classes, 28, 28)
+    mean: np.ndarray  # (784,)
+    covariance: np.ndarray  # (784, 784)
+    eigenvectors: np.ndarray  # (784, n), as columns
+    reconstructions: np.ndarray  # (n_values_of_k, n_classes, 28, 28)
+    corners: np.ndarray  # (n_classes, 28, 28), bool
+    templates: np.ndarray  # (n_classes, 784): softmax weights times the standard deviation of their pixel
+    kernels: np.ndarray  # (n_kernels, 5, 5)
 
 
 class Facts(NamedTuple):
-    """What the numbers of the report are made from.
+    """The inputs of the report's numbers; a table is a mapping from column to values."""
 
-    Attributes
-    ----------
-    run : mapping
-        `id`, `started` (ISO 8601), `source` (the data set), `canonical` (whether that is MNIST).
-    data_set : DataSet
-        What the classes are called, and what the images show.
-    files : sequence of mappings
-        The raw files: `name`, `size`, `sha256`.
-    train_labels, test_labels : ndarrays of shape (n,), uint8
-    mean : ndarray of shape (784,), float64
-    eigenvalues : ndarray of shape (784,), float64
-    scatter : mapping of columns
-        `index` into the training images, their `label`, `x` and `y`: the first two components.
-    reconstruction : mapping of columns
-        `k`, `explained_share`, `test_rmse`.
-    harris : mapping of columns
-        A row a digit: `corners`, `difference` of M from GᵀG, `centering_change`.
-    places : mapping from "corner", "edge", "flat" to Place
-        On the digit of class `place_digit`.
-    place_digit : int
-    num_neighbors : int
-    neighbors, neighbor_labels, squared_distances : ndarrays of shape (n_test, n_kept)
-    accuracy_by_k : mapping of columns
-        `k`, and the accuracy under each tie rule.
-    curves : mapping from model to mapping from name to list of float
-        `loss` and accuracies by epoch.
-    gradient_error : float
-        Of the softmax gradient from finite differences, relative.
-    layers : mapping from network to sequence of mappings
-        `layer`, `output`, `parameters`.
-    predictions : mapping from model to ndarray of shape (n_test,)
-    probabilities : mapping from model to ndarray of shape (n_test, n_classes)
-        Of the models that give them.
-    evaluations : mapping from model to Evaluation
-    comparison : Comparison
-    robustness : mapping of columns
-        As `robustness.measure` gives them.
-    champion : Champion
-    across : mapping of columns, or None
-        A row a model on a data set: `data_set`, `title`, `model`, `accuracy`, `interval_low`, `interval_high`,
-        `errors`, `total`; None where data sets are not compared.
-    seconds : mapping from model to float or None
-        Training and prediction.
-    assets : mapping from asset to its provenance
-    versions : mapping from library to version
-    machine : mapping
-    """
-
-    run: Mapping[str, Any]
+    run: Mapping[str, Any]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
     data_set: DataSet
-    files: Sequence[Mapping[str, Any]]
+    files: Sequence[Mapping[str, Any]]  # the raw files: name, size, sha256
     train_labels: np.ndarray
     test_labels: np.ndarray
-    mean: np.ndarray
-    eigenvalues: np.ndarray
-    scatter: Mapping[str, Sequence[float]]
-    reconstruction: Mapping[str, Sequence[float]]
-    harris: Mapping[str, Sequence[float]]
-    places: Mapping[str, Place]
+    mean: np.ndarray  # (784,), grey levels
+    eigenvalues: np.ndarray  # (784,), in descending order
+    scatter: Mapping[str, Sequence[float]]  # index into the training images, label, x and y on two components
+    reconstruction: Mapping[str, Sequence[float]]  # k, explained_share, test_rmse
+    harris: Mapping[str, Sequence[float]]  # a row per digit: corners, difference of M from GᵀG, centering_change
+    places: Mapping[str, Place]  # "corner", "edge" and "flat" on the digit of class `place_digit`
     place_digit: int
     num_neighbors: int
-    neighbors: np.ndarray
+    neighbors: np.ndarray  # (n_test, n_kept): indices of training images, the nearest first
     neighbor_labels: np.ndarray
     squared_distances: np.ndarray
-    accuracy_by_k: Mapping[str, Sequence[float]]
-    curves: Mapping[str, Mapping[str, Sequence[float]]]
-    gradient_error: float
-    layers: Mapping[str, Sequence[Mapping[str, Any]]]
-    predictions: Mapping[str, np.ndarray]
-    probabilities: Mapping[str, np.ndarray]
+    accuracy_by_k: Mapping[str, Sequence[float]]  # k, and the accuracy under each rule for ties
+    curves: Mapping[str, Mapping[str, Sequence[float]]]  # by model: loss and accuracies per epoch
+    gradient_error: float  # largest relative difference of the softmax gradient from finite differences
+    layers: Mapping[str, Sequence[Mapping[str, Any]]]  # by network: layer, output, parameters
+    predictions: Mapping[str, np.ndarray]  # by model: (n_test,)
+    probabilities: Mapping[str, np.ndarray]  # by model that computes them: (n_test, n_classes)
     evaluations: Mapping[str, Evaluation]
     comparison: Comparison
-    robustness: Mapping[str, Sequence[Any]]
+    robustness: Mapping[str, Sequence[Any]]  # as `robustness.measure` returns it
     champion: Champion
+    # data_set, title, model, accuracy, interval_low, interval_high, errors, total; None if data sets are not compared
     across: Mapping[str, Sequence[Any]] | None
-    seconds: Mapping[str, float | None]
-    assets: Mapping[str, Mapping[str, Any]]
+    seconds: Mapping[str, float | None]  # by model: training and prediction
+    assets: Mapping[str, Mapping[str, Any]]  # by asset: its provenance
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
 
 
 def scattered(labels: np.ndarray, per_class: int = NUM_SCATTERED) -> np.ndarray:
-    """Indices, ascending, of the first so many images of each class.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,)
-    per_class : int, default=150
-    """
+    """Indices of the first images of each class, in ascending order."""
     return np.sort(np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)]))
 
 
@@ -196,13 +126,12 @@ def compose(facts: Facts) -> dict[str, Any]:
         "errors": {model: _errors(facts, model) for model in facts.evaluations},
         "comparison": _comparison(facts),
         "robustness": _robustness(facts),
-        "champion": {
-            "model": facts.champion.model,
-            "accuracy": facts.champion.accuracy,
-            "errors": facts.champion.errors,
-        },
+        "champion": {name: getattr(facts.champion, name) for name in ("model", "accuracy", "errors")},
         "across": _across(facts.across),
-        "notebook": _notebook() if _about_digits(facts) else {},
+        # The course notebook that the project grew from was on MNIST.
+        "notebook": {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}
+        if facts.data_set.name == MNIST.name
+        else {},
         "assets": dict(facts.assets),
         "versions": dict(facts.versions),
         "machine": dict(facts.machine),
@@ -256,14 +185,7 @@ def _harris(facts: Facts) -> dict[str, Any]:
         "centering_change": float(np.median(facts.harris["centering_change"])),
         "place_digit": facts.place_digit,
         "places": {
-            name: {
-                "row": place.row,
-                "column": place.column,
-                "eigenvalues": place.eigenvalues.tolist(),
-                "eigenvectors": place.eigenvectors.tolist(),
-                "gradients": place.gradients.tolist(),
-                "response": place.response,
-            }
+            name: {field: np.asarray(value).tolist() for field, value in place._asdict().items()}
             for name, place in facts.places.items()
         },
     }
@@ -285,26 +207,17 @@ def _knn(facts: Facts) -> dict[str, Any]:
 
 
 def _errors(facts: Facts, model: str) -> list[dict[str, Any]]:
-    """What a model gets wrong, in the order of the test images; with probabilities where it gives them."""
-    predicted = facts.predictions[model]
-    wrong = np.flatnonzero(predicted != facts.test_labels)
-    probabilities = facts.probabilities.get(model)
-    return [
-        {
-            "index": index,
-            "true_label": int(facts.test_labels[index]),
-            "predicted_label": int(predicted[index]),
-            **(
-                {}
-                if probabilities is None
-                else {
-                    "probability": float(probabilities[index, predicted[index]]),
-                    "true_probability": float(probabilities[index, facts.test_labels[index]]),
-                }
-            ),
-        }
-        for index in wrong.tolist()
-    ]
+    """What a model gets wrong, in the order of the test images, with probabilities if it computes them."""
+    truth, predicted, probabilities = facts.test_labels, facts.predictions[model], facts.probabilities.get(model)
+    errors = []
+    for index in np.flatnonzero(predicted != truth).tolist():
+        labels = {"true_label": int(truth[index]), "predicted_label": int(predicted[index])}
+        error: dict[str, Any] = {"index": index, **labels}
+        if probabilities is not None:
+            error["probability"] = float(probabilities[index, predicted[index]])
+            error["true_probability"] = float(probabilities[index, truth[index]])
+        errors.append(error)
+    return errors
 
 
 def _comparison(facts: Facts) -> dict[str, Any]:
@@ -339,27 +252,16 @@ def _robustness(facts: Facts) -> dict[str, Any]:
 
 
 def _across(columns: Mapping[str, Sequence[Any]] | None) -> dict[str, Any]:
-    """By data set its title, and what ranks each model on it; empty unless there are several."""
+    """The title of each data set and the rank of each model on it; empty unless there are several data sets."""
     found: dict[str, Any] = {}
-    for row in zip(*columns.values(), strict=True) if columns else ():
-        name, title, model, accuracy, low, high, errors, total = row
-        of_set = found.setdefault(name, {"title": title, "models": {}})
-        of_set["models"][model] = {"accuracy": accuracy, "interval": [low, high], "errors": errors, "total": total}
+    for name, title, model, accuracy, low, high, errors, total in zip(*(columns or {}).values(), strict=True):
+        models = found.setdefault(name, {"title": title, "models": {}})["models"]
+        models[model] = {"accuracy": accuracy, "interval": [low, high], "errors": errors, "total": total}
     return found if len(found) > 1 else {}
 
 
-def _about_digits(facts: Facts) -> bool:
-    """Whether the report is the one that the course notebook on MNIST grew into."""
-    return facts.data_set.name == MNIST.name
-
-
-def _notebook() -> dict[str, Any]:
-    """What the course notebook of 2019 printed for the models that it had."""
-    return {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}
-
-
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:
-    """Accuracy of a model undisturbed, at least under small disturbances, and on average and at least under all."""
+    """Accuracy of a model: undisturbed, lowest under small disturbances, mean and lowest under all of them."""
     disturbed, small = [], []
     for name, curve in curves.items():
         for amount, share in zip(curve.amounts, curve.accuracies[model], strict=True):

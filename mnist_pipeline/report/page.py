@@ -1,4 +1,4 @@
-"""The HTML page, with everything it shows inside it."""
+"""The HTML page of the report: one file that contains its style, script and images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+import numpy as np
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
@@ -20,7 +21,7 @@ from mnist_pipeline.report.figures import are_long
 TITLES = {model.name: model.title for model in MODELS.values()}
 NUM_MISLED_SHOWN = 12
 NUM_EIGENVECTORS_SHOWN = 20
-# A page needs no namespace. A matrix gets its brackets from the style, since not every font has tall ones.
+# HTML needs no namespace. Not every font has tall brackets, so those of a matrix are a border in the style sheet.
 MATHML = {
     ' xmlns="http://www.w3.org/1998/Math/MathML"': "",
     "<mo>&#x00028;</mo><mtable>": '<mtable class="matrix">',
@@ -40,29 +41,26 @@ FILTERS = {
 
 
 def render(document: Mapping[str, Any], images: Images) -> str:
-    """The page of a document as `document.compose` gives it, and of the arrays that it draws."""
-    misread = {error["index"] for errors in document["errors"].values() for error in errors}
-    test_atlas = pictures.Atlas(images.test, sorted(misread))
-    train_atlas = pictures.Atlas(images.train, document["pca"]["scatter"]["index"])
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            **document,
-            titles=TITLES,
-            sections=_sections(document),
-            best=next(iter(document["comparison"]["models"])),
-            long_names=are_long(document["data"]["class_names"]),
-            charts={name: Markup(svg) for name, svg in charts.draw(document, images).items()},
-            pictures=_pictures(document, images),
-            atlases={"test": test_atlas, "train": train_atlas},
-            script_data=_script_data(document, test_atlas, train_atlas),
-        )
+    """The page of a document that `document.compose` returned, and of the arrays that it draws."""
+    misread = [error["index"] for errors in document["errors"].values() for error in errors]
+    scattered = document["pca"]["scatter"]["index"]
+    atlases = {"test": pictures.Atlas(images.test, misread), "train": pictures.Atlas(images.train, scattered)}
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        **document,
+        titles=TITLES,
+        sections=_sections(document),
+        best=next(iter(document["comparison"]["models"])),
+        long_names=are_long(document["data"]["class_names"]),
+        charts={name: Markup(svg) for name, svg in charts.draw(document, images).items()},
+        pictures=_pictures(document, images),
+        atlases=atlases,
+        script_data=_script_data(document, atlases),
     )
 
 
 def _sections(document: Mapping[str, Any]) -> dict[str, str]:
-    """The sections of the page in their order, with their titles; each has a template of its name."""
+    """The titles of the sections by the name of their template, in the order of the page."""
     found = {"data": "The data", "pca": "Principal components", "harris": "Harris corners"}
     found |= {model.section: model.section_title for model in MODELS.values()}
     found["comparison"] = "Comparison"
@@ -72,12 +70,12 @@ def _sections(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def num_outside_references(page: str) -> int:
-    """How many references of a page point outside of it: not into it, and not to data it carries."""
+    """The number of references to anything but the page itself and the data that it contains."""
     inside = r"(?![\"']?(?:#|data:))"
     attributes = "src|srcset|href|poster|action"
     pattern = rf"\b(?:{attributes})\s*=\s*{inside}|\burl\(\s*{inside}|@import|https?://"
-    carried = re.compile("base64,[A-Za-z0-9+/=]*")  # half of the page, in which nothing refers to anything
-    return len(re.findall(pattern, carried.sub("", page), re.IGNORECASE))
+    without_images = re.sub("base64,[A-Za-z0-9+/=]*", "", page)  # half of the page
+    return len(re.findall(pattern, without_images, re.IGNORECASE))
 
 
 @functools.cache
@@ -90,9 +88,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    environment.globals.update(
-        tex=_tex, breakable=_breakable, sprite_place=_sprite_place, include_text=functools.partial(_text, environment)
-    )
+    environment.globals.update(tex=_tex, breakable=_breakable)
     return environment
 
 
@@ -105,59 +101,39 @@ def _tex(formula: str, display: str = "inline") -> Markup:
 
 
 def _breakable(name: str) -> Markup:
-    """A name that may go on in the next line after a slash."""
+    """A name that may continue on the next line after a slash."""
     return Markup("/<wbr>").join(str(name).split("/"))
 
 
-def _text(environment: jinja2.Environment, name: str) -> Markup:
-    """A file of the page as it is: style, script."""
-    source, _, _ = environment.loader.get_source(environment, name)  # type: ignore[union-attr]
-    return Markup(source)
-
-
-def _sprite_place(atlas: pictures.Atlas, index: int) -> str:
-    """Where an image lies in its atlas, as CSS's background position."""
-    row, column = divmod(atlas.indices.index(index), atlas.columns)
-    return f"{100 * column / (atlas.columns - 1):.4f}% {100 * row / (atlas.rows - 1):.4f}%"
-
-
 def _pictures(document: Mapping[str, Any], images: Images) -> dict[str, Any]:
-    side = images.digits.shape[-1]
-    misled = document["knn"]["misled"]
+    """The images of the page by name, as data URIs; the places of the corners as coordinates."""
+    side, misled = images.digits.shape[-1], document["knn"]["misled"]
+    eigenvectors = images.eigenvectors.T[:NUM_EIGENVECTORS_SHOWN]
     return {
         "digits": [pictures.grey(image) for image in images.digits],
         "class_means": [pictures.grey(image) for image in images.class_means],
-        "eigenvectors": [
-            pictures.diverging(vector.reshape(side, side)) for vector in images.eigenvectors.T[:NUM_EIGENVECTORS_SHOWN]
-        ],
+        "eigenvectors": [pictures.diverging(vector.reshape(side, side)) for vector in eigenvectors],
         "originals": pictures.strip(images.digits),
         "reconstructions": [pictures.strip(row) for row in images.reconstructions],
-        "corners": [
-            [{"row": int(row), "column": int(column)} for row, column in zip(*found.nonzero())]
-            for found in images.corners
-        ],
+        "corners": [np.argwhere(found).tolist() for found in images.corners],
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in images.templates],
         "kernels": [pictures.diverging(kernel) for kernel in images.kernels],
         "misled": [pictures.strip(images.train[neighbors]) for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]],
     }
 
 
-def _script_data(document: Mapping[str, Any], test: pictures.Atlas, train: pictures.Atlas) -> Markup:
-    """What the script looks up: where the misread and the scattered digits are, and what was said of them."""
+def _script_data(document: Mapping[str, Any], atlases: Mapping[str, pictures.Atlas]) -> Markup:
+    """The data of the script: the errors of each model, the points of the scatter plot, the places in the atlases."""
+    columns = ("index", "true_label", "predicted_label", "probability")
+    errors = document["errors"]
     data = {
-        "errors": {
-            model: [
-                [error["index"], error["true_label"], error["predicted_label"], error.get("probability")]
-                for error in errors
-            ]
-            for model, errors in document["errors"].items()
-        },
+        "errors": {model: [[error.get(name) for name in columns] for error in errors[model]] for model in errors},
         "titles": TITLES,
         "names": document["data"]["class_names"],
         "scatter": {name: document["pca"]["scatter"][name] for name in ("index", "label")},
         "atlases": {
             name: {"indices": atlas.indices, "columns": atlas.columns, "rows": atlas.rows}
-            for name, atlas in (("test", test), ("train", train))
+            for name, atlas in atlases.items()
         },
     }
     return Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))

@@ -1,4 +1,4 @@
-"""Small images as part of a page: digits as grey levels, weights in red and blue, atlases of many."""
+"""Small images of a page as data URIs: digits in grey levels, weights in red and blue, atlases of many images."""
 
 from __future__ import annotations
 
@@ -11,49 +11,41 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-DIVERGING = "RdBu_r"
-NUM_FINE = 2_000  # images of an atlas that keep all their grey levels
-COARSE_LEVELS = 16  # of more images than that: half a byte a pixel
-LEVELS = 255  # of a diverging colour map; the middle one is zero
+NUM_FINE = 2_000  # images in an atlas that keeps all grey levels
+COARSE_LEVELS = 16  # grey levels of a larger atlas: half a byte per pixel
+LEVELS = 255  # colours of a diverging map; the middle one is zero
 GAP = 2  # pixels between the images of a strip
 
 
 def grey(image: np.ndarray) -> str:
-    """An image of grey levels, 0 (paper, drawn white) to 255 (ink, drawn black), as a data URI."""
+    """An image of grey levels, from 0 (paper, drawn white) to 255 (ink, drawn black)."""
     return _uri(Image.fromarray(_ink(image)))
 
 
 def strip(images: np.ndarray) -> str:
-    """Images side by side, as a data URI.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_images, height, width)
-    """
+    """Images of shape (n_images, height, width) side by side."""
     padded = np.pad(images, ((0, 0), (0, 0), (0, GAP)))
     return grey(np.concatenate(list(padded), axis=1)[:, :-GAP])
 
 
 def diverging(values: np.ndarray) -> str:
-    """Signed values, red above zero and blue below, scaled by the largest magnitude, as a data URI."""
+    """Signed values, red above zero and blue below, scaled by the largest magnitude."""
     largest = np.abs(values).max() or 1.0
-    indices = np.rint((values / largest + 1) * (LEVELS - 1) / 2).astype(np.uint8)
-    image = Image.fromarray(indices)
+    image = Image.fromarray(np.rint((values / largest + 1) * (LEVELS - 1) / 2).astype(np.uint8))
     image.putpalette(_palette())
     return _uri(image)
 
 
 class Atlas:
-    """Many images of one size in a single picture, found again by their index.
+    """Many images of one size in a single picture, where each is found by its index.
 
-    Of more than 2,000 the picture has but 16 grey levels, so that a page with many stays small.
+    An atlas of more than 2,000 images has only 16 grey levels, so that the page stays small.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width)
-        From which the atlas picks.
     indices : sequence of int
-        Of the images that it holds; repeated ones are held once.
+        Indices of the images that the atlas contains, in any order.
     """
 
     def __init__(self, images: np.ndarray, indices: Sequence[int]) -> None:
@@ -65,15 +57,18 @@ class Atlas:
         cells[: len(self.indices)] = images[self.indices]
         tiled = cells.reshape(self.rows, self.columns, height, width).swapaxes(1, 2)
         whole = tiled.reshape(self.rows * height, self.columns * width)
-        self.uri = grey(whole) if len(self.indices) <= NUM_FINE else _coarse(whole)
+        if len(self.indices) <= NUM_FINE:
+            self.uri = grey(whole)
+        else:
+            step = 255 / (COARSE_LEVELS - 1)
+            picture = Image.fromarray(np.rint(_ink(whole) / step).astype(np.uint8))
+            picture.putpalette([round(level * step) for level in range(COARSE_LEVELS) for _ in "rgb"])
+            self.uri = _uri(picture)
 
-
-def _coarse(image: np.ndarray) -> str:
-    """An image of grey levels as a data URI, in 16 levels, of which the first is paper and the last full ink."""
-    step = 255 / (COARSE_LEVELS - 1)
-    picture = Image.fromarray(np.rint(_ink(image) / step).astype(np.uint8))
-    picture.putpalette([round(level * step) for level in range(COARSE_LEVELS) for _ in "rgb"])
-    return _uri(picture)
+    def position(self, index: int) -> str:
+        """The place of an image as a background position in CSS."""
+        row, column = divmod(self.indices.index(index), self.columns)
+        return f"{100 * column / (self.columns - 1):.4f}% {100 * row / (self.rows - 1):.4f}%"
 
 
 def _ink(levels: np.ndarray) -> np.ndarray:
@@ -82,10 +77,9 @@ def _ink(levels: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _palette() -> bytes:
-    import matplotlib as mpl  # takes long to import, and grey levels need it not
+    import matplotlib as mpl  # slow to import, and grey images do not need it
 
-    colors = mpl.colormaps[DIVERGING](np.linspace(0, 1, LEVELS), bytes=True)
-    return bytes(colors[:, :3].tobytes())
+    return mpl.colormaps["RdBu_r"](np.linspace(0, 1, LEVELS), bytes=True)[:, :3].tobytes()
 
 
 def _uri(image: Image.Image) -> str:

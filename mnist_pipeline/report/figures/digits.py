@@ -1,4 +1,4 @@
-"""Images of digits and of what a model has learned, in rows and grids with captions."""
+"""Images of digits and of learned weights, in grids with captions."""
 
 from __future__ import annotations
 
@@ -11,40 +11,22 @@ from mnist_pipeline.report.figures.style import TOP, are_long, styled
 
 
 @styled
-def digit_row(images: np.ndarray, captions: Sequence[str], title: str) -> Figure:
-    """Images side by side, a caption under each.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_images, height, width)
-    captions : sequence of n_images str
-    """
-    return image_grid(images, columns=len(images), captions=captions, title=title)
-
-
-@styled
 def image_grid(
-    images: np.ndarray,
-    columns: int,
-    captions: Sequence[str] = (),
-    title: str = "",
-    cmap: str = "gray_r",
-    symmetric: bool = False,
+    images: np.ndarray, columns: int, captions: Sequence[str] = (), title: str = "", *, signed: bool = False
 ) -> Figure:
-    """Images in rows of `columns`, a caption under each.
+    """Images in rows of `columns`, with a caption under each.
 
     Parameters
     ----------
     images : ndarray of shape (n_images, height, width)
+        Grey levels in 0–255, or signed values of any scale.
     columns : int
-    captions : sequence of str, optional
-        One an image.
+    captions : sequence of n_images str, optional
     title : str
-    cmap : str
-    symmetric : bool
-        Scale each image by its largest magnitude, so that zero is the middle of a diverging map.
+    signed : bool
+        Draw positive values red and negative values blue, and scale each image by its largest magnitude.
     """
-    if symmetric:
+    if signed:
         images = images / np.maximum(np.abs(images).max(axis=(1, 2), keepdims=True), 1e-30)
     rows = -(-len(images) // columns)
     height, width = images.shape[1:]
@@ -55,15 +37,14 @@ def image_grid(
     for place, image in enumerate(images):
         top, left = step_y * (place // columns), step_x * (place % columns)
         mosaic[top : top + height, left : left + width] = image
-    limits = (-1.0, 1.0) if symmetric else (0.0, 255.0)
     inches = min(11.0, max(5.0, 1.0 * columns))
-    picture, room = inches * mosaic.shape[0] / mosaic.shape[1], TOP if title else 0.0
-    figure = Figure(figsize=(inches, picture + room))
-    axes = figure.add_axes((0, 0, 1, picture / (picture + room)))
-    axes.imshow(mosaic, cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    picture, above = inches * mosaic.shape[0] / mosaic.shape[1], TOP if title else 0.0
+    figure = Figure(figsize=(inches, picture + above))
+    axes = figure.add_axes((0, 0, 1, picture / (picture + above)))
+    cmap, low, high = ("RdBu_r", -1.0, 1.0) if signed else ("gray_r", 0.0, 255.0)
+    axes.imshow(mosaic, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     axes.set_axis_off()
-    if title:
-        axes.set_title(title)
+    axes.set_title(title)
     for place, caption in enumerate(captions):
         x = step_x * (place % columns) + (width - 1) / 2
         y = step_y * (place // columns) + height + gap * 0.45
@@ -71,14 +52,10 @@ def image_grid(
     return figure
 
 
-@styled
 def neighbor_errors(
-    images: np.ndarray,
-    captions: Sequence[str],
-    neighbors: np.ndarray,
-    neighbor_captions: Sequence[Sequence[str]],
+    images: np.ndarray, captions: Sequence[str], neighbors: np.ndarray, neighbor_captions: Sequence[Sequence[str]]
 ) -> Figure:
-    """Misread images on top, their nearest training images below, a caption under each.
+    """Misread images in the first row, and below each its nearest training images.
 
     Parameters
     ----------
@@ -93,20 +70,19 @@ def neighbor_errors(
         rows.swapaxes(0, 1).reshape(-1, *images.shape[1:]),
         columns=len(images),
         captions=[text for row in zip(*texts, strict=True) for text in row],
-        title="Misread test images (true → predicted), and below each its nearest training images",
+        title="Misread images (true → predicted) and nearest neighbours",
     )
 
 
-@styled
 def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Sequence[str]) -> Figure:
-    """The weights of each class as an image: red speaks for the class, blue against it.
+    """The weights of each class as an image: red for the class, blue against it.
 
     Parameters
     ----------
     weights : ndarray of shape (n_classes, n_pixels)
     deviations : ndarray of shape (n_pixels,)
-        Standard deviation of each pixel. The influence of a weight is proportional to it: a
-        pixel that is always blank keeps its initial weight and has no influence.
+        Standard deviation of each pixel, to which the influence of its weight is proportional: a pixel that is
+        blank in every image keeps its initial weight and has no influence.
     side : int
     names : sequence of n_classes str
     """
@@ -114,21 +90,8 @@ def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Seq
         (weights * deviations).reshape(len(weights), side, side),
         columns=min(5, len(weights)),
         captions=list(names) if are_long(names) else [f"class {name}" for name in names],
-        title="Weights, each times its pixel's deviation",
-        cmap="RdBu_r",
-        symmetric=True,
-    )
-
-
-@styled
-def kernels(weights: np.ndarray) -> Figure:
-    """The first-layer kernels (n_kernels, 5, 5) as a grid of eight columns."""
-    return image_grid(
-        weights,
-        columns=8,
-        title=f"The {len(weights)} first-layer kernels: red adds, blue subtracts",
-        cmap="RdBu_r",
-        symmetric=True,
+        title="Weights times the standard deviation of their pixel",
+        signed=True,
     )
 
 

@@ -7,38 +7,39 @@ import re
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
-PAGE_COLORS = {"#24292f": "var(--ink)", "#d0d7de": "var(--line)"}  # what follows the reader's light or dark theme
-PNG_EFFORT = 3  # of 9: a tenth larger files in half the time
+PAGE_COLORS = {"#24292f": "var(--ink)", "#d0d7de": "var(--line)"}  # they follow the reader's light or dark theme
+PNG_EFFORT = 3  # of 9: files a tenth larger in half the time
 PREVIEW_WIDTHS = (480, 400, 320, 240, 160)
-PREVIEW_BYTES = 16_000  # Dagster keeps several copies of what the metadata holds
+PREVIEW_BYTES = 16_000  # Dagster stores several copies of metadata
 PREVIEW_COLORS = 48
 
 
 def svg(figure: Figure, name: str) -> str:
-    """The figure as an SVG element to be put into a page, whose text and lines follow the page's theme.
+    """The figure as an SVG element to embed in a page; its text and lines follow the page's theme.
 
     Parameters
     ----------
     figure : Figure
     name : str
-        Begins the identifiers in it, so that they are unique on the page.
+        Prefix of the element's identifiers, so that they are unique on the page.
     """
     buffer = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
         patch.set_visible(False)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        # Not savefig, which draws everything once more beforehand.
-        FigureCanvasSVG(figure).print_svg(buffer, metadata=nothing)  # type: ignore[no-untyped-call]
+        # savefig would draw everything twice.
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=no_metadata)  # type: ignore[no-untyped-call]
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r' (?:width|height)="[\d.]+pt"| xmlns(?::xlink)?="[^"]*"| version="1.1"', "", text, count=5)
-    text = re.sub(r" font-family: [^;\"]*;", "", text)  # the page's own
+    text = re.sub(r" font-family: [^;\"]*;", "", text)  # the page's own font
     text = re.sub(r'(?<= )(?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), text)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'\b(?:xlink:)?href="#', f'href="#{name}-', text).replace("url(#", f"url(#{name}-")
@@ -47,18 +48,12 @@ def svg(figure: Figure, name: str) -> str:
     return text
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file."""
-    return encoded(rendered(figure))
-
-
 def rendered(figure: Figure) -> Image.Image:
     """The figure as pixels."""
     canvas: Any = FigureCanvasAgg(figure)
     with mpl.rc_context({"text.hinting": "none"}):
-        canvas.draw()  # not savefig, which draws everything once more beforehand
-    size = canvas.get_width_height()
-    return Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+        canvas.draw()  # savefig would draw everything twice
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def encoded(image: Image.Image) -> bytes:
@@ -69,7 +64,7 @@ def encoded(image: Image.Image) -> bytes:
 
 
 def preview(picture: Image.Image | bytes) -> bytes:
-    """Pixels, or a PNG file, cut down to at most 480 pixels of width and 48 colours, narrower until 16 kB hold it."""
+    """Pixels, or a PNG file, as a PNG file of at most 480 pixels of width, 48 colours and (if possible) 16 kB."""
     image = Image.open(io.BytesIO(picture)).convert("RGB") if isinstance(picture, bytes) else picture
     for width in PREVIEW_WIDTHS:
         width = min(width, image.width)

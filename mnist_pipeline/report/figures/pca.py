@@ -2,65 +2,56 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 from mnist_pipeline.report.figures.digits import image_grid
 from mnist_pipeline.report.figures.style import (
     COLORS,
-    LEFT,
     MARKERS,
+    RIGHT,
     STYLE,
-    Panel,
-    add_color_scale,
+    TOP,
     are_long,
-    class_handles,
+    panel,
     side_by_side,
-    single_axes,
-    styled,
-    use_few_ticks,
-    use_logarithmic_scale,
 )
+from mnist_pipeline.report.words import SUPERSCRIPTS
 
 NUM_LAYERS = 12
-MATRIX_PIXELS = 400  # about as many as a matrix has in its figure
-ENLARGED = 3 / STYLE["figure.dpi"]  # inches of a pixel of an image that is three pixels of the figure
+COLOR_SCALE: Any = {"fraction": 0.25, "pad": 0.03, "shrink": 0.84}
+ENLARGED = 3 / STYLE["figure.dpi"]  # inches per pixel of an image that is drawn three times as large
 
 
-@styled
 def mean_image(mean: np.ndarray, side: int) -> Figure:
     """The mean of all images, as an image."""
-    figure, axes = single_axes((2.5, 2.5), "Mean of the training images", left=0.1, right=1.0, bottom=0.1)
-    drawn = axes.imshow(mean.reshape(side, side), cmap="gray_r", vmin=0)
-    axes.set_axis_off()
-    add_color_scale(figure, drawn, "grey level (0–255)")
-    return figure
+
+    def draw(axes: Axes) -> None:
+        drawn = axes.imshow(mean.reshape(side, side), cmap="gray_r", vmin=0)
+        axes.set_title("Mean of the training images")
+        axes.set_axis_off()
+        axes.figure.colorbar(drawn, ax=axes, label="grey level (0–255)", **COLOR_SCALE)
+
+    return side_by_side(draw, size=(3.69, 2.94), left=0.1, bottom=0.1)
 
 
-@styled
 def matrix(values: np.ndarray, title: str, label: str) -> Figure:
-    """A symmetric matrix as an image, zero in the middle of the colour scale."""
-    figure, axes = single_axes((3.8, 3.8), title, left=0.78, right=1.15)
-    limit = np.abs(values).max() or 1.0
-    extent = (-0.5, len(values) - 0.5, len(values) - 0.5, -0.5)
-    drawn = axes.imshow(_coarse(values), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", extent=extent)
-    axes.set(xlabel="pixel (row by row)", ylabel="pixel (row by row)")
-    use_few_ticks(axes)
-    add_color_scale(figure, drawn, label)
-    return figure
+    """A symmetric matrix as an image, with zero in the middle of the colour scale."""
 
+    def draw(axes: Axes) -> None:
+        limit = np.abs(values).max() or 1.0
+        drawn = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="antialiased")
+        axes.set(title=title, xlabel="pixel (row by row)", ylabel="pixel (row by row)")
+        axes.figure.colorbar(drawn, ax=axes, label=label, **COLOR_SCALE)
 
-def _coarse(values: np.ndarray) -> np.ndarray:
-    """A square matrix with means of blocks in the place of more entries than are seen."""
-    block = -(-len(values) // MATRIX_PIXELS)
-    side = len(values) // block
-    if block == 1 or side * block != len(values):
-        return values
-    return np.asarray(values.reshape(side, block, side, block).mean(axis=(1, 3)))
+    return side_by_side(draw, size=(6.18, 4.68), left=0.78)
 
 
 def eigenvalues(values: np.ndarray, shares: np.ndarray) -> Figure:
@@ -68,127 +59,96 @@ def eigenvalues(values: np.ndarray, shares: np.ndarray) -> Figure:
     return side_by_side(eigenvalue_panel(values), eigenvalue_panel(values, logarithmic=True), share_panel(shares))
 
 
-def eigenvalue_panel(values: np.ndarray, *, logarithmic: bool = False) -> Panel:
-    """The eigenvalues in their order, on a linear or a logarithmic scale."""
-
-    def draw(axes: Axes) -> None:
-        order = np.arange(1, len(values) + 1)
-        positive = values > values[0] * 1e-12
-        axes.plot(order[positive], values[positive])
-        scale = "logarithmic" if logarithmic else "linear"
-        axes.set(title=f"Eigenvalues, {scale} scale", xlabel="component", ylabel="variance (grey levels²)")
-        if logarithmic:
-            use_logarithmic_scale(axes)
-        else:
-            axes.set_ylim(bottom=0)
-            axes.yaxis.set_major_formatter("{x:,.0f}")
-        axes.grid(alpha=0.6)
-
-    return draw
-
-
-def share_panel(shares: np.ndarray) -> Panel:
-    """The share of the variance on the first k components, 80, 90 and 95% marked."""
-
-    def draw(axes: Axes) -> None:
-        order = np.arange(1, len(shares) + 1)
-        axes.plot(order, 100 * shares)
-        for share, below in ((0.8, 14), (0.9, 13), (0.95, 7)):  # points, so that the labels keep apart
-            count = int(np.searchsorted(shares, share) + 1)
-            axes.plot([count], [100 * shares[count - 1]], "o", color=COLORS[2], markersize=4)
-            label, at = f"{share:.0%}: {count}", (count, 100 * share)
-            axes.annotate(label, at, textcoords="offset points", xytext=(9, -below))
-        axes.set(title="Variance on the first k components", xlabel="components k", ylabel="share of variance (%)")
-        axes.set_ylim(0, 102)
-        axes.grid(alpha=0.6)
-
-    return draw
+@panel
+def eigenvalue_panel(axes: Axes, values: np.ndarray, *, logarithmic: bool = False) -> None:
+    """The eigenvalues in descending order, without those that are zero up to rounding."""
+    positive = values > values[0] * 1e-12
+    axes.plot(np.flatnonzero(positive) + 1, values[positive])
+    scale = "logarithmic" if logarithmic else "linear"
+    axes.set(title=f"Eigenvalues, {scale} scale", xlabel="component", ylabel="variance (grey levels²)")
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(lambda value, _: "10" + f"{np.log10(value):.0f}".translate(SUPERSCRIPTS))
+    else:
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(alpha=0.6)
 
 
-@styled
+@panel
+def share_panel(axes: Axes, shares: np.ndarray) -> None:
+    """The share of the variance in the first k components, with 80, 90 and 95% marked."""
+    axes.plot(np.arange(1, len(shares) + 1), 100 * shares)
+    for share, below in ((0.8, 14), (0.9, 13), (0.95, 7)):  # points, so that the labels do not overlap
+        count = int(np.searchsorted(shares, share) + 1)
+        axes.plot([count], [100 * shares[count - 1]], "o", color=COLORS[2], markersize=4)
+        label, point = f"{share:.0%}: {count}", (count, 100 * share)
+        axes.annotate(label, point, textcoords="offset points", xytext=(9, -below))
+    axes.set(title="Variance in the first k components", xlabel="components k", ylabel="share of variance (%)")
+    axes.set_ylim(0, 102)
+    axes.grid(alpha=0.6)
+
+
 def eigenvectors(vectors: np.ndarray, side: int, shares: np.ndarray) -> Figure:
-    """The leading eigenvectors (as columns) as images, with the share of the variance of each."""
+    """The leading eigenvectors (columns) as images, with the share of the variance that each explains."""
     return image_grid(
         vectors.T.reshape(-1, side, side),
         columns=10,
         captions=[f"{100 * share:.1f}%" for share in shares],
-        title="The first 20 eigenvectors, and the share of the variance on each",
-        cmap="RdBu_r",
-        symmetric=True,
+        title=f"The first {len(shares)} eigenvectors, with the share of the variance that each explains",
+        signed=True,
     )
 
 
-@styled
-def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: int = 0) -> Figure:
-    """Points in the plane of the first two components, one colour a class.
+def class_scatter(
+    points: np.ndarray, labels: np.ndarray, names: Sequence[str], *, glyphs: bool = False, seed: int = 0
+) -> Figure:
+    """Points in the plane of the first two components, one colour per class.
 
     Parameters
     ----------
     points : ndarray of shape (n_points, 2)
     labels : ndarray of shape (n_points,)
     names : sequence of str
-        Of the classes.
+        Names of the classes.
+    glyphs : bool
+        Draw each point as the name of its class, or as a marker if names are long. In an SVG, the points of class k
+        are then the group `class-k`, in their order.
     seed : int
-        Of the order of drawing, so that no class covers the others.
+        Seed of the drawing order of dots, which is random so that no class covers the others.
     """
-    title = f"{len(points):,} images on the first two principal components"
-    figure, axes = single_axes((4.8, 4.5), title, left=LEFT, right=0.4 + 0.1 * max(map(len, [*names, "class"])))
-    size = np.sqrt(14 if len(points) < 5_000 else 3)  # points across
-    order = np.random.default_rng(seed).permutation(len(points))
-    # In layers of all classes, so that none covers the others; markers of one colour at once are drawn fast.
-    for layer in np.array_split(order, NUM_LAYERS):
-        for k in range(len(names)):
-            x, y = points[layer[labels[layer] == k]].T
-            axes.plot(x, y, "o", color=COLORS[k % len(COLORS)], markersize=size, markeredgewidth=0, alpha=0.55)
-    axes.legend(handles=class_handles(names), title="class", loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
-    axes.grid(alpha=0.4)
-    use_few_ticks(axes)
-    return figure
-
-
-def glyph_scatter_panel(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Panel:
-    """Points in the plane of the first two components, each drawn as the name of its class in its colour.
-
-    Where names are too long for that, each class has a marker.
-
-    The points of class k are the group `class-k` of an SVG, in their order.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_points, 2)
-    labels : ndarray of shape (n_points,)
-    names : sequence of str
-        Of the classes.
-    """
-
     long = are_long(names)
-    marks = [MARKERS[k % len(MARKERS)] if long else f"${name}$" for k, name in enumerate(names)]
+    marks, layers = ["o"], np.array_split(np.random.default_rng(seed).permutation(len(points)), NUM_LAYERS)
+    style: dict[str, Any] = {"s": 14 if len(points) < 5_000 else 3, "alpha": 0.55, "linewidths": 0}
+    if glyphs:
+        marks, layers = list(MARKERS) if long else [f"${name}$" for name in names], [np.arange(len(points))]
+        style = {"s": 30, "linewidths": 0.4}
+    legend = 1.06 if long else 0.56
 
     def draw(axes: Axes) -> None:
-        for k in range(len(names)):
-            of_class = points[labels == k]
-            style: dict[str, Any] = {
-                "s": 30,
-                "color": COLORS[k % len(COLORS)],
-                "marker": marks[k],
-                "linewidths": 0.4,
-            }
-            axes.scatter(of_class[:, 0], of_class[:, 1], gid=f"class-{k}", **style)
-        axes.set(title=f"{len(points):,} images on the first two components")
+        for layer in layers:  # of all classes: points of one colour are fast to draw together
+            for k in range(len(names)):
+                x, y = points[layer[labels[layer] == k]].T
+                color, mark = COLORS[k % len(COLORS)], marks[k % len(marks)]
+                axes.scatter(x, y, color=color, marker=mark, gid=f"class-{k}", **style)
+        axes.set_title(f"{len(points):,} images on the first two components")
         axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
         place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
-        place["ncols"] = min(4 if long else 10, len(names))
-        handles = class_handles(names, marks if long else "o")
-        axes.legend(handles=handles, title="class", columnspacing=0.8, handletextpad=0.1, **place)
+        handles = [
+            Line2D([], [], color=COLORS[k % len(COLORS)], marker=mark, linestyle="", label=name)
+            for k, (name, mark) in enumerate(zip(names, itertools.cycle(marks if long else "o")))
+        ]
+        columns = min(4 if long else 10, len(names))
+        axes.legend(handles=handles, title="class", ncols=columns, columnspacing=0.6, handletextpad=0.1, **place)
         axes.grid(alpha=0.4)
 
-    return draw
+    return side_by_side(draw, size=(5.6, 4.84 + legend), legend=legend)
 
 
-@styled
 def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: Sequence[int]) -> Figure:
-    """Digits in columns, numbers of components in rows, the originals on top.
+    """Digits in columns, numbers of components in rows, the originals in the first row.
 
     Parameters
     ----------
@@ -198,13 +158,16 @@ def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: S
     """
     rows = np.concatenate([originals[None].astype(float), np.clip(images, 0, 255)])
     num_rows, num_digits, height, width = rows.shape
-    mosaic = rows.transpose(0, 2, 1, 3).reshape(num_rows * height, num_digits * width)
-    size = (mosaic.shape[1] * ENLARGED, mosaic.shape[0] * ENLARGED)
-    figure, axes = single_axes(size, "Ten digits from their first k components", left=0.8, bottom=0.1)
-    axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks(
-        [height * (row + 0.5) for row in range(num_rows)], ["original", *(f"k = {k}" for k in num_components)]
-    )
-    axes.spines[:].set_visible(False)
-    return figure
+
+    def draw(axes: Axes) -> None:
+        mosaic = rows.transpose(0, 2, 1, 3).reshape(num_rows * height, num_digits * width)
+        axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(f"{num_digits} images reconstructed from their first k components")
+        names = ["original", *(f"k = {k}" for k in num_components)]
+        axes.set_yticks(height * (np.arange(num_rows) + 0.5), names)
+        axes.set_xticks([])
+        axes.spines[:].set_visible(False)
+
+    left, bottom = 0.8, 0.1
+    size = left + num_digits * width * ENLARGED + RIGHT, bottom + num_rows * height * ENLARGED + TOP
+    return side_by_side(draw, size=size, left=left, bottom=bottom)

@@ -2,30 +2,30 @@
 {
   const data = JSON.parse(document.getElementById("page-data").textContent);
 
-  // Where an image lies in its atlas, as CSS's background position.
+  // The place of an image in its atlas, as a background position in CSS.
   const place = (atlas, index) => {
     const position = atlas.indices.indexOf(index);
     const column = position % atlas.columns, row = Math.floor(position / atlas.columns);
     return `${(100 * column) / (atlas.columns - 1)}% ${(100 * row) / (atlas.rows - 1)}%`;
   };
 
-  // The slider over k: one strip at a time. Without this script, and in print, all are shown.
+  // The slider over k shows one strip at a time. Without this script, and in print, all are visible.
   const figure = document.getElementById("figure-reconstructions");
   const steps = [...figure.querySelectorAll(".step")];
-  const slider = figure.querySelector("input"), told = figure.querySelector("output");
+  const slider = figure.querySelector("input"), output = figure.querySelector("output");
   const choose = () => {
     steps.forEach((step, place) => { step.hidden = place !== Number(slider.value); });
-    const chosen = steps[slider.value].dataset.told;
-    told.textContent = chosen;
+    const chosen = steps[slider.value].dataset.label;
+    output.textContent = chosen;
     slider.setAttribute("aria-valuetext", chosen);
   };
   slider.addEventListener("input", choose);
   figure.querySelector(".control").hidden = false;
   choose();
 
-  // The scatter: the mark nearest to the pointer, or the next one by arrow key, shows its digit.
+  // The scatter plot shows the image of the mark nearest to the pointer; arrow keys move to the next mark.
   const scatter = document.querySelector(".scatter"), plot = scatter.querySelector(".plot"), svg = plot.querySelector("svg");
-  const sprite = scatter.querySelector(".pointed .sprite"), said = scatter.querySelector(".pointed .said");
+  const sprite = scatter.querySelector(".pointed .sprite"), message = scatter.querySelector(".pointed .message");
   const marks = data.names.flatMap((name, label) => {
     const indices = data.scatter.index.filter((_, place) => data.scatter.label[place] === label);
     const drawn = svg.querySelectorAll(`[id="scatter-class-${label}"] use`);
@@ -45,7 +45,7 @@
     svg.append(ring);
     sprite.hidden = false;
     sprite.style.backgroundPosition = place(data.atlases.train, mark.index);
-    said.textContent = `Training image ${mark.index}, of class ${mark.name}`;
+    message.textContent = `Training image ${mark.index}, class ${mark.name}`;
   };
   const pointAt = (event) => {
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
@@ -67,7 +67,7 @@
     if (ahead.length) point(ahead.reduce((near, mark) => (cost(mark) < cost(near) ? mark : near)));
   });
 
-  // A cell of a confusion matrix opens its digits.
+  // A cell of a confusion matrix opens a dialog with its images.
   const dialog = document.getElementById("confused");
   const title = dialog.querySelector("h3"), list = dialog.querySelector("ul");
   const shown = ([index, , , probability]) => {
@@ -86,7 +86,7 @@
       if (!button) return;
       const truth = Number(button.dataset.true), predicted = Number(button.dataset.predicted);
       const errors = data.errors[model].filter((error) => error[1] === truth && error[2] === predicted);
-      title.textContent = `${data.titles[model]}: ${errors.length} of class ${data.names[truth]} read as ${data.names[predicted]}`;
+      title.textContent = `${data.titles[model]}: ${errors.length} of class ${data.names[truth]} predicted as ${data.names[predicted]}`;
       list.replaceChildren(...errors.map(shown));
       dialog.showModal();
     });
