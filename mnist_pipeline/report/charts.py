@@ -75,6 +75,5 @@ def _comparison(document: Mapping[str, Any]) -> dict[str, Figure]:
     return drawn
 
 
-def _score(found: Mapping[str, Any]) -> tuple[float, float, float]:
-    low, high = found["interval"]
-    return found["accuracy"], low, high
+def _score(found: Mapping[str, Any]) -> list[float]:
+    return [found["accuracy"], *found["interval"]]

@@ -14,7 +14,7 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures.style import BOTTOM, COLORS, GRID, INK, are_long, panel, side_by_side
 from mnist_pipeline.robustness import Curves
 
-Score = tuple[float, float, float]  # accuracy, and the lower and upper end of its 95% interval: shares in 0–1
+Score = Sequence[float]  # accuracy, and the lower and upper end of its 95% interval: shares in 0–1
 ACCURACY_TITLE = "Accuracy on the test images, 95% interval"
 
 
