@@ -50,7 +50,7 @@ def accuracies(scores: Mapping[str, Score]) -> Figure:
     """
 
     def draw(axes: Axes) -> None:
-        ranked = sorted(scores.items(), key=lambda item: item[1])
+        ranked = sorted(scores.items(), key=lambda item: item[1][0])
         for row, (_, shares) in enumerate(ranked):
             accuracy, low, high = (100 * share for share in shares)
             axes.plot([low, high], [row, row], color=COLORS[0], linewidth=3, solid_capstyle="butt")
