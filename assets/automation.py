@@ -1,7 +1,8 @@
-"""Jobs, schedules, sensors and conditions. All that starts work by itself is off until it is switched on."""
+"""Jobs, schedules, sensors and automation conditions. Schedules and sensors are off until a user switches them on."""
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -19,71 +20,106 @@ MODEL_GROUPS = dict.fromkeys(model.group for model in MODELS.values())
 GROUPS = ("digits", "pca", "harris", *MODEL_GROUPS, "evaluation", "serving", EXPANDED)
 DAY_SECONDS = 24 * 60 * 60
 INBOX_SECONDS = 30
-MAX_RUNS = 5  # that one look into the inbox asks for: they take turns, and each has a process that waits
+MAX_RUNS = 5  # per tick of the inbox sensor: runs wait for each other, each in a process of its own
 MAX_ATTEMPTS = 3  # for a picture whose run was killed
 
-# Each picture of the inbox and each fold of the expanded set is a partition with runs of its own; what holds for all
-# has none. The expanded set is several times the data, and made where it is asked for.
-of_a_picture = dg.AssetSelection.assets(inbox_predictions)
-of_a_fold = dg.AssetSelection.assets(
-    *(
-        asset
-        for asset in vars(expanded).values()
-        if isinstance(asset, dg.AssetsDefinition) and asset.partitions_def is not None
-    )
+pictures = dg.AssetSelection.assets(inbox_predictions)
+folds = dg.AssetSelection.assets(
+    *(each for each in vars(expanded).values() if isinstance(each, dg.AssetsDefinition) and each.partitions_def)
 )
-by_themselves = of_a_picture | dg.AssetSelection.groups(EXPANDED)
-data_sets_beside = [placed.prefix for placed in settings.of_definitions().data_sets]
-of_another_data_set = dg.AssetSelection.key_prefixes(*([prefix] for prefix in data_sets_beside))
-everything = dg.define_asset_job(
-    "everything",
-    dg.AssetSelection.all() - by_themselves - of_another_data_set
-    if data_sets_beside
-    else dg.AssetSelection.all() - by_themselves,
-    description="Materialize the whole graph, from the raw files to the report.",
-)
-group_jobs = [
-    dg.define_asset_job(
-        f"{group}_group",
-        dg.AssetSelection.groups(group) - of_a_picture - of_a_fold,
-        description=f"Materialize group {group}.",
-    )
-    for group in GROUPS
-]
+# A picture is recognized when it arrives. The expanded set is several times the data, and is computed on request.
+on_request = pictures | dg.AssetSelection.groups(EXPANDED)
+prefixes = [placed.prefix for placed in settings.of_definitions().data_sets]
+
+
+def named(name: str, prefix: str | None) -> str:
+    """The name of a job, schedule or sensor of a data set."""
+    return name if prefix is None else f"{prefix}_{name}"
+
+
+def define_jobs(prefix: str | None) -> list[Any]:  # of a type that Dagster does not export
+    """A job for the whole graph of a data set, and one for each group."""
+    if prefix is None:
+        whole: dg.AssetSelection = dg.AssetSelection.all() - on_request
+        for other in prefixes:
+            whole -= dg.AssetSelection.key_prefixes([other])
+    else:
+        whole = dg.AssetSelection.key_prefixes([prefix])
+    graph = "the whole graph" if prefix is None else f"the whole graph of {prefix}"
+    return [
+        dg.define_asset_job(
+            named("everything", prefix), whole, description=f"Materialize {graph}, from the raw files to the report."
+        ),
+        *(
+            dg.define_asset_job(
+                f"{group}_group",
+                dg.AssetSelection.groups(group) - pictures - folds,
+                description=f"Materialize the group {group}.",
+            )
+            for group in (named(group, prefix) for group in GROUPS)
+        ),
+    ]
+
+
 every_data_set = dg.define_asset_job(
     "every_data_set",
-    dg.AssetSelection.all() - by_themselves,
-    description="Materialize the whole graph of each data set, and compare them.",
+    dg.AssetSelection.all() - on_request,
+    description="Materialize the whole graph of each data set, and compare the data sets.",
 )
-# Folds are what is shared out: a run of one is a single process.
+# Folds are distributed over runs, so a run of one fold needs only one process.
 expanded_shards = dg.define_asset_job(
     "expanded_shards",
-    of_a_fold,
+    folds,
     executor_def=run_lock.with_storage_lock(dg.in_process_executor),
-    description="Materialize what is said of a fold of the expanded set.",
+    description="Materialize the assets of one fold of the expanded set.",
 )
 inbox_job = dg.define_asset_job(
-    "inbox_predictions_of_a_picture",
-    of_a_picture,
-    description="Say what is in a picture from the inbox.",
+    "inbox_predictions_of_a_picture", pictures, description="Recognize the digits in a picture from the inbox."
 )
 
 
-def retraining(name: str, job_name: str) -> dg.ScheduleDefinition:
-    """A schedule that runs a job once a week, once switched on."""
+def weekly_schedule(prefix: str | None) -> dg.ScheduleDefinition:
+    """A schedule that materializes the whole graph of a data set once a week."""
     return dg.ScheduleDefinition(
-        name=name,
-        job_name=job_name,
+        name=named("weekly_retraining", prefix),
+        job_name=named("everything", prefix),
         cron_schedule="0 3 * * 0",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Retrain everything on Sundays at 03:00 UTC, once switched on.",
+        description="Retrain all models on Sundays at 03:00 UTC.",
     )
 
 
-weekly_retraining = retraining("weekly_retraining", "everything")
+def raw_files_sensor(prefix: str | None) -> dg.SensorDefinition:
+    """A sensor that materializes the whole graph of a data set after its raw files have changed."""
 
-# What depends on a changed asset follows, but only where its version really changed.
+    @dg.sensor(
+        name=named("changed_raw_files", prefix),
+        job_name=named("everything", prefix),
+        minimum_interval_seconds=DAY_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Check the raw files once a day, and materialize the whole graph if their checksum has changed.",
+    )
+    def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """Compare the checksum of the raw files with that of the last tick, or else with that of the last run."""
+        try:
+            located = data_sets.of_prefix(prefix)
+            version = data_sets.data_version(located.directory, located.known.layout)
+        except (DatasetError, settings.SettingsError) as error:
+            return dg.SkipReason(f"the raw files can't be read: {error}")
+        known = context.cursor or data_sets.observed_version(context.instance, located)
+        if version == known:
+            return dg.SensorResult(skip_reason=f"the raw files are unchanged ({version[:12]})", cursor=version)
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=version)],
+            asset_events=[data_sets.sighting(located, version)],
+            cursor=version,
+        )
+
+    return changed_raw_files
+
+
+# An asset follows a change upstream only if the version of the upstream value differs.
 FOLLOW = (
     (
         dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
@@ -99,18 +135,17 @@ FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_
 
 
 def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets with what holds for all: owner, tags, freshness policy, and the condition to follow.
+    """The same assets with owner, tags, freshness policy and automation condition.
 
-    What is said of a picture has its owner only: it comes when a picture comes, and what was said then stands. So has
-    the expanded set: it comes when it is asked for.
+    Assets that are computed on request get an owner only.
     """
     return [asset.map_asset_specs(_automated) for asset in assets]
 
 
 def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
-    model, _, _ = spec.key.path[-1].partition("_")
     if spec.partitions_def is not None or spec.group_name == EXPANDED:
         return spec.replace_attributes(owners=["team:pipeline"])
+    model, _, _ = spec.key.path[-1].partition("_")
     return spec.replace_attributes(
         owners=["team:pipeline"],
         tags={**spec.tags, "model": model} if model in MODELS else spec.tags,
@@ -119,47 +154,15 @@ def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
     )
 
 
-def watching(name: str, job_name: str, prefix: str | None) -> dg.SensorDefinition:
-    """A sensor that looks at the raw files of the data set with that prefix."""
-
-    @dg.sensor(
-        name=name,
-        job_name=job_name,
-        minimum_interval_seconds=DAY_SECONDS,
-        default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Look at the raw files once a day, and run everything only if their checksum changed.",
-    )
-    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        """Compare the checksum of the data directory with that of the last look, and of the last run before it."""
-        try:
-            located = data_sets.of_prefix(prefix)
-            version = data_sets.data_version(located.directory, located.known.layout)
-        except (DatasetError, settings.SettingsError) as error:
-            return dg.SkipReason(f"the raw files can't be read: {error}")
-        known = context.cursor or data_sets.observed_version(context.instance, located)
-        if version == known:
-            return dg.SensorResult(skip_reason=f"the raw files are unchanged ({version[:12]})", cursor=version)
-        return dg.SensorResult(
-            run_requests=[dg.RunRequest(run_key=version)],
-            asset_events=[data_sets.sighting(located, version)],
-            cursor=version,
-        )
-
-    return look
-
-
-changed_raw_files = watching("changed_raw_files", "everything", None)
-
-
 @dg.sensor(
     name="inbox",
     job=inbox_job,
     minimum_interval_seconds=INBOX_SECONDS,
     default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Look for new pictures in the inbox, and ask for a run for each; set aside what is no picture.",
+    description="Look for new pictures in the inbox, and start a run for each. Reject files that are no pictures.",
 )
 def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Accept what has come to rest in the inbox, and ask for runs of what was accepted and had none."""
+    """Accept the files that no program is writing any more, and request runs for accepted pictures without a run."""
     directory = settings.load().inbox
     inbox = Inbox(directory)
     try:
@@ -173,60 +176,42 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=f"{key}:{n}", partition_key=key) for key, n in due[:MAX_RUNS]],
         dynamic_partitions_requests=[PICTURES.build_add_request([key for key, _ in due[:MAX_RUNS]])] if due else [],
-        skip_reason=None if due else _told(look),
+        skip_reason=None if due else _skip_reason(look),
         cursor=look.cursor,
     )
 
 
 def _due(instance: dg.DagsterInstance, accepted: Sequence[str]) -> list[tuple[str, int]]:
-    """The accepted pictures, oldest first, that wait for a run, each with the number of runs that it has had.
+    """The accepted pictures that need a run, oldest first, each with the number of runs that it has had.
 
-    A run counts once it is asked for, unless its process was killed: that says nothing against the picture, up to a
-    number of times.
+    A picture gets one run. It gets another, up to `MAX_ATTEMPTS`, only if the process of every earlier run was killed.
     """
     run_lock.fail_abandoned_runs(instance)
     done = instance.get_materialized_partitions(inbox_predictions.key)
     runs = runs_of_partitions(instance, [key for key in accepted if key not in done])
     return [
-        (key, len(had))
-        for key, had in runs.items()
-        if len(had) < MAX_ATTEMPTS and all(_was_killed(instance, run) for run in had)
+        (key, len(earlier))
+        for key, earlier in runs.items()
+        if len(earlier) < MAX_ATTEMPTS and all(_was_killed(instance, run) for run in earlier)
     ]
 
 
 def _was_killed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether a run failed without a step that did."""
+    """Whether a run failed although no step of it failed."""
     if run.status != dg.DagsterRunStatus.FAILURE:
         return False
     return not instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
 
 
-def _told(look: Look) -> str:
+def _skip_reason(look: Look) -> str:
     parts = [f"{look.waiting} files are waited for"] if look.waiting else []
     return "; ".join([*look.rejected, *parts]) or "nothing new in the inbox"
 
 
-jobs = [everything, *group_jobs, inbox_job, expanded_shards]
-schedules = [weekly_retraining]
-sensors = [changed_raw_files, inbox_sensor]
-if data_sets_beside:
+weekly_retraining = weekly_schedule(None)
+changed_raw_files = raw_files_sensor(None)
+jobs = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)] + [inbox_job, expanded_shards]
+if prefixes:
     jobs.append(every_data_set)
-for prefix in data_sets_beside:
-    whole = dg.define_asset_job(
-        f"{prefix}_everything",
-        dg.AssetSelection.key_prefixes([prefix]),
-        description=f"Materialize the whole graph of {prefix}, from the raw files to the report.",
-    )
-    jobs += [
-        whole,
-        *(
-            dg.define_asset_job(
-                f"{prefix}_{group}_group",
-                dg.AssetSelection.groups(f"{prefix}_{group}"),
-                description=f"Materialize group {group} of {prefix}.",
-            )
-            for group in GROUPS
-        ),
-    ]
-    schedules.append(retraining(f"{prefix}_weekly_retraining", f"{prefix}_everything"))
-    sensors.append(watching(f"{prefix}_changed_raw_files", f"{prefix}_everything", prefix))
+schedules = [weekly_retraining, *map(weekly_schedule, prefixes)]
+sensors = [changed_raw_files, inbox_sensor, *map(raw_files_sensor, prefixes)]

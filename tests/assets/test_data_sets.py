@@ -36,7 +36,6 @@ TOGETHER = "data_set_comparison"
 DESCRIBE = """
 import json
 from assets.definitions import assets, defs
-from assets.automation import every_data_set
 graph = defs.resolve_asset_graph()
 specs = [graph.get(key).to_asset_spec() for key in graph.get_all_asset_keys()]
 print(json.dumps({
