@@ -573,7 +573,7 @@ def test_selecting_the_predictions_on_the_command_line_is_refused_in_one_line(ow
 
 
 def test_no_job_mixes_assets_with_and_without_partitions() -> None:
-    for job in (automation.everything, *automation.group_jobs):
+    for job in automation.define_jobs(None):
         resolved = defs.resolve_job_def(job.name)
         assert inbox_predictions.key not in resolved.asset_layer.executable_asset_keys, job.name
         assert resolved.partitions_def is None
