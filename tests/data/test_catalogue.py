@@ -1,4 +1,4 @@
-"""The data sets that are known by name: their classes, their files, and how they are fetched."""
+"""The known data sets: their classes, their files, and their download."""
 
 from __future__ import annotations
 
@@ -36,17 +36,19 @@ def compress(request: pytest.FixtureRequest) -> bool:
 
 
 def write(directory: Path, layout: Layout, few: dict[datasets.Split, DigitSet], compress: bool = True) -> Path:
-    """The four files in a layout, as its publisher writes them."""
+    """Write the four files in a layout, as its publisher does."""
     directory.mkdir(parents=True, exist_ok=True)
     for split, (images, labels) in few.items():
         stored = images.swapaxes(1, 2) if layout.transposed else images
         write_file(directory / layout.images_name(split), encode_idx(stored), compress)
-        encoded = encode_idx(labels) if layout.labels_magic == datasets.LABELS_MAGIC else encode_rows(rows(labels))
+        encoded = (
+            encode_idx(labels) if layout.labels_magic == datasets.LABELS_MAGIC else encode_rows(label_rows(labels))
+        )
         write_file(directory / layout.labels_name(split), encoded, compress)
     return directory
 
 
-def rows(labels: np.ndarray) -> np.ndarray:
+def label_rows(labels: np.ndarray) -> np.ndarray:
     """QMNIST's labels: the digit, and seven columns about the writer."""
     return np.column_stack([labels, *(np.arange(len(labels)) * 1_000 * column for column in range(1, 8))])
 
@@ -55,24 +57,24 @@ def encode_rows(array: np.ndarray) -> bytes:
     return struct.pack(">HBB2I", 0, 0x0C, 2, *array.shape) + array.astype(">i4").tobytes()
 
 
-# What is known of each
+# Names
 
 
 @pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
-def test_ten_classes_have_names_of_their_own_which_the_font_of_the_figures_can_draw(known: DataSet) -> None:
+def test_ten_classes_have_different_names_that_the_font_of_the_figures_can_draw(known: DataSet) -> None:
     assert len(set(known.class_names)) == len(known.class_names) == 10
     drawable = FT2Font(findfont(FontProperties(family=mpl.rcParamsDefault["font.family"]))).get_charmap()
     assert {ord(letter) for name in (*known.class_names, known.title) for letter in name} <= drawable.keys()
 
 
 @pytest.mark.parametrize("known", [FASHION_MNIST, KMNIST], ids=["fashion-mnist", "kmnist"])
-def test_the_names_are_those_that_torchvision_gives(known: DataSet) -> None:
+def test_class_names_are_those_of_torchvision(known: DataSet) -> None:
     import torchvision.datasets
 
     assert list(known.class_names) == getattr(torchvision.datasets, str(known.publisher)).classes
 
 
-def test_the_names_of_the_files_are_those_that_are_published() -> None:
+def test_file_names_are_those_of_the_publisher() -> None:
     import torchvision.datasets
 
     published = [
@@ -86,7 +88,7 @@ def test_the_names_of_the_files_are_those_that_are_published() -> None:
 
 
 def test_other_than_ten_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="has 2 class names; there must be 10"):
+    with pytest.raises(ValueError, match=r"few has 2 .* 10"):
         DataSet("few", "Few", ("a", "b"))
 
 
@@ -94,7 +96,7 @@ def test_other_than_ten_names_are_refused() -> None:
 
 
 @pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
-def test_files_in_the_layout_of_a_data_set_come_back_as_digits(
+def test_the_files_of_a_data_set_are_read_as_digits(
     known: DataSet, few: dict[datasets.Split, DigitSet], compress: bool, tmp_path: Path
 ) -> None:
     write(tmp_path, known.layout, few, compress)
@@ -123,51 +125,33 @@ def test_torchvision_reads_the_same(known: DataSet, few: dict[datasets.Split, Di
     assert labels.tolist() == [read[index][1] for index in range(len(labels))]
 
 
-def _columns(good: np.ndarray) -> bytes:
-    return encode_rows(good[:, :7])
-
-
-def _negative(good: np.ndarray) -> bytes:
-    return encode_rows(np.where(good == good[3, 0], -1, good))
-
-
-def _beyond_a_byte(good: np.ndarray) -> bytes:
-    good[5, 0] = 256 + 5
-    return encode_rows(good)
-
-
 MALFORMED: dict[str, tuple[Callable[[np.ndarray], bytes], str]] = {
-    "bytes for integers": (lambda good: encode_idx(good[:, 0]), "magic number 0x00000801 instead of 0x00000c02"),
-    "seven columns": (_columns, "holds labels of 7 columns; they must have 8"),
-    "a negative label": (_negative, "is -1; labels must lie in 0–9"),
-    "a label whose last byte is a digit": (_beyond_a_byte, "label 5 is 261; labels must lie in 0–9"),
-    "cut": (lambda good: encode_rows(good)[:-1], "announces 20 items, 640 bytes, and only 639 are there"),
-    "a byte more": (lambda good: encode_rows(good) + b"\0", "holds more bytes than the 20 items its header announces"),
-    "no rows": (lambda good: encode_rows(good[:0]), "holds no items"),
-    "half a header": (lambda good: encode_rows(good)[:7], "7 bytes of a 12-byte header"),
-    "a row less": (lambda good: encode_rows(good[:-1]), "holds 20 images and"),
-    "too many": (lambda good: struct.pack(">4I", 0x0C02, 1 << 31, 8, 0), "at most 1,000,000 are read"),
-    "a huge width": (lambda good: struct.pack(">4I", 0x0C02, 20, 1 << 31, 0), "columns; they must have 8"),
+    "bytes for integers": (lambda rows: encode_idx(rows[:, 0]), "0x00000801.*0x00000c02"),
+    "seven columns": (lambda rows: encode_rows(rows[:, :7]), "7 columns.* 8"),
+    "a negative label": (lambda rows: encode_rows(rows - 9 * np.eye(1, 8, dtype=int)), "is -[0-9].*0–9"),
+    "a label whose last byte is a digit": (
+        lambda rows: encode_rows(rows + 256 * np.eye(1, 8, dtype=int)),
+        "0 is 263.*0–9",
+    ),
+    "cut": (lambda rows: encode_rows(rows)[:-1], "639"),
+    "a byte more": (lambda rows: encode_rows(rows) + b"\0", "more bytes than the 20 items"),
+    "no rows": (lambda rows: encode_rows(rows[:0]), "no items"),
+    "half a header": (lambda rows: encode_rows(rows)[:7], "7 bytes of a 12-byte header"),
+    "a row less": (lambda rows: encode_rows(rows[:-1]), "19 labels"),
+    "too many": (lambda rows: struct.pack(">4I", 0x0C02, 1 << 31, 8, 0), "2,147,483,648.*1,000,000"),
+    "a huge width": (lambda rows: struct.pack(">4I", 0x0C02, 20, 1 << 31, 0), "2,147,483,648 columns.* 8"),
 }
 
 
-@pytest.mark.parametrize(("damage", "told"), MALFORMED.values(), ids=MALFORMED)
-def test_malformed_rows_of_labels_are_told_with_the_file_and_what_is_wrong(
-    damage: Callable[[np.ndarray], bytes],
-    told: str,
-    few: dict[datasets.Split, DigitSet],
-    compress: bool,
-    tmp_path: Path,
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_rows_of_labels_are_refused_by_file_and_value(
+    name: str, few: dict[datasets.Split, DigitSet], compress: bool, tmp_path: Path
 ) -> None:
+    damage, named = MALFORMED[name]
     write(tmp_path, QMNIST.layout, few, compress)
-    write_file(tmp_path / QMNIST_TEST_LABELS, damage(rows(few["test"].labels)), compress)
-    if compress and told.endswith("639 are there"):
-        told = "639 are there"
-    with pytest.raises(DatasetError) as caught:
+    write_file(tmp_path / QMNIST_TEST_LABELS, damage(label_rows(few["test"].labels)), compress)
+    with pytest.raises(DatasetError, match=f"{QMNIST_TEST_LABELS}.*{named}"):
         load_digits(tmp_path, "test", layout=QMNIST.layout)
-    assert told in str(caught.value)
-    assert QMNIST_TEST_LABELS in str(caught.value)
-    assert "\n" not in str(caught.value)
     load_digits(tmp_path, "train", layout=QMNIST.layout)
 
 
@@ -175,7 +159,7 @@ def test_malformed_rows_of_labels_are_told_with_the_file_and_what_is_wrong(
 
 
 class Publisher:
-    """In the place of a class of torchvision: what it would have downloaded, or why it can't."""
+    """Replaces a class of torchvision: it writes files as if downloaded, or raises an error."""
 
     def __init__(self, known: DataSet, files: dict[datasets.Split, DigitSet], error: Exception | None = None) -> None:
         self.known, self.files, self.error, self.asked = known, files, error, []  # type: ignore[var-annotated]
@@ -200,7 +184,7 @@ def publishing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Publisher], Publish
 
 
 @pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
-def test_what_torchvision_downloads_comes_to_lie_in_the_directory_which_holds_nothing_else(
+def test_the_directory_contains_the_downloaded_files_and_nothing_else(
     known: DataSet,
     few: dict[datasets.Split, DigitSet],
     publishing: Callable[[Publisher], Publisher],
@@ -218,35 +202,30 @@ def test_what_torchvision_downloads_comes_to_lie_in_the_directory_which_holds_no
     assert all(download for _, download, _ in publisher.asked)
 
 
-def test_a_host_that_does_not_answer_is_told_in_a_line_with_the_way_around_and_leaves_nothing(
+def test_the_error_of_an_unreachable_host_names_the_setting_that_helps(
     few: dict[datasets.Split, DigitSet], publishing: Callable[[Publisher], Publisher], tmp_path: Path
 ) -> None:
     publishing(Publisher(KMNIST, few, RuntimeError("Error downloading:\nTried mirror, got:\n<urlopen error -2>\n")))
-    with pytest.raises(DatasetError) as caught:
+    with pytest.raises(DatasetError, match=r"kmnist.*urlopen error -2.*MNIST_PIPELINE_DATA_SETS=kmnist=") as caught:
         data_sets.fetch(KMNIST, tmp_path / "kmnist")
-    told = str(caught.value)
-    assert told.startswith(
-        "kmnist can't be fetched: torchvision's host for it does not answer (Error downloading: Tried"
-    )
-    assert told.endswith("MNIST_PIPELINE_DATA_SETS=kmnist=DIRECTORY")
-    assert "\n" not in told
+    assert str(caught.value).isprintable()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_fetched_is_read_before_it_is_there(
+def test_a_download_is_validated_before_it_is_moved_into_place(
     few: dict[datasets.Split, DigitSet], publishing: Callable[[Publisher], Publisher], tmp_path: Path
 ) -> None:
     wrong = DigitSet(few["test"].images, few["test"].labels + 10)
     publishing(Publisher(KMNIST, {**few, "test": wrong}))
-    with pytest.raises(DatasetError, match="labels must lie in 0–9"):
+    with pytest.raises(DatasetError, match="0–9"):
         data_sets.fetch(KMNIST, tmp_path / "kmnist")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_fetched_is_not_fetched_over(
+def test_an_existing_directory_is_not_overwritten(
     few: dict[datasets.Split, DigitSet], publishing: Callable[[Publisher], Publisher], tmp_path: Path
 ) -> None:
     publisher = publishing(Publisher(KMNIST, few))
-    with pytest.raises(DatasetError, match="is there already; remove it to fetch kmnist again"):
+    with pytest.raises(DatasetError, match=f"{tmp_path}.*kmnist"):
         data_sets.fetch(KMNIST, tmp_path)
     assert publisher.asked == []

@@ -251,11 +251,6 @@ def texture_picture(rng: np.random.Generator) -> Picture:
     return np.uint8(np.clip(values + rng.normal(0, 4, values.shape), 0, 255))
 
 
-def pasted_picture(image: NDArray[np.uint8], rng: np.random.Generator) -> Picture:
-    """An MNIST image (28×28, light on 0), enlarged and pasted onto paper as ink, photographed or scanned."""
-    return _pasted(image, setting(rng), rng)[0]
-
-
 def evaluation_set(
     count_per_digit: int, seed: int = 0, pasted: tuple[NDArray[np.uint8], NDArray[Any]] | None = None
 ) -> Iterator[Example]:
