@@ -219,16 +219,6 @@ def test_a_model_that_is_as_sure_as_it_is_right_has_a_small_calibration_error() 
     np.testing.assert_allclose(found.confidence[8:], (np.arange(8, 15) + 0.5) / 15, atol=0.005)
 
 
-@pytest.mark.parametrize(("shift", "error"), [(0, 0), (1, 1)], ids=["right", "wrong"])
-def test_a_model_that_is_always_sure_has_an_error_of_how_often_it_is_wrong(shift: int, error: float) -> None:
-    labels = np.arange(50) % 10
-    found = evaluation.calibrate(labels, np.eye(10)[(labels + shift) % 10])
-    assert found.expected_error == error
-    assert found.counts == [0] * 14 + [50]
-    assert found.confidence[14] == 1
-    assert found.accuracy[14] == 1 - error
-
-
 @pytest.mark.parametrize("num_bins", [1, 5, 10, 15, 20])
 def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_the_next(num_bins: int) -> None:
     for place in range(num_bins // 2 + 1, num_bins):

@@ -166,12 +166,6 @@ def test_corners_are_local_maxima_above_the_threshold_and_every_such_place_is_on
         assert found[np.unravel_index(response.argmax(), response.shape)]
 
 
-def test_a_corner_at_the_border_of_the_image_is_found() -> None:
-    response = np.zeros((5, 5))
-    response[0, 4] = 1.0
-    np.testing.assert_array_equal(np.argwhere(harris.corners(response)), [[0, 4]])
-
-
 def test_centring_subtracts_nine_times_the_square_of_the_mean_gradient(digits: np.ndarray) -> None:
     for image in digits[:10]:
         corners = harris.corners(harris.corner_response(image))

@@ -1,8 +1,5 @@
 """Exact k-nearest neighbours: every search gives the neighbours that comparing everything gives."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -278,12 +275,6 @@ def test_a_restored_classifier_needs_no_fit_and_answers_the_same(digits, tmp_pat
     np.testing.assert_array_equal(
         brute.kneighbors(queries[:9]), KNNClassifier.from_arrays(arrays, 5, "pca").kneighbors(queries[:9])
     )
-
-
-def test_importing_the_module_loads_neither_numba_nor_scipy():
-    code = "import sys, mnist_pipeline.knn; print({'numba', 'scipy', 'torch', 'dagster'} & set(sys.modules))"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed.strip() == "set()"
 
 
 BYTES = np.arange(12, dtype=np.uint8).reshape(4, 3)

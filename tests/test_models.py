@@ -32,9 +32,17 @@ def test_colours_and_markers_are_those_of_the_figures() -> None:
         assert model.marker in MARKERS
 
 
-def test_the_table_imports_nothing_heavy() -> None:
-    heavy = {"dagster", "torch", "numba", "matplotlib", "scipy"}
-    code = f"import sys, mnist_pipeline.models; print(sorted(set(sys.modules) & {heavy!r}))"
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("models", {"dagster", "torch", "numba", "matplotlib", "scipy"}),
+        ("softmax", {"dagster", "torch", "numba"}),
+        ("knn", {"dagster", "torch", "numba", "scipy"}),
+        ("training", {"dagster", "numba", "torchvision"}),
+    ],
+)
+def test_importing_a_method_imports_no_package_that_only_its_work_needs(module: str, absent: set[str]) -> None:
+    code = f"import sys, mnist_pipeline.{module}; print(sorted(set(sys.modules) & {absent!r}))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import nn
@@ -86,9 +83,3 @@ def test_what_is_not_a_batch_of_images_is_refused(model: nn.Module, shape: tuple
 def test_sizes_that_are_not_positive_are_refused_by_name(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is 0"):
         MLP(**{name: 0})
-
-
-def test_importing_the_networks_imports_neither_numba_nor_dagster() -> None:
-    code = "import sys, mnist_pipeline.training; print({'numba', 'dagster', 'torchvision'} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "set()"

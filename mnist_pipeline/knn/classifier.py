@@ -201,9 +201,7 @@ class KNNClassifier:
         images, _ = self._fitted()
         if self.algorithm != "auto":
             return self.algorithm
-        is_small = images.size < _FEW_PAIRS
-        is_wide = images.shape[1] > _MANY_FEATURES
-        return "brute" if is_small or is_wide else "pca"
+        return "brute" if images.size < _FEW_PAIRS or images.shape[1] > _MANY_FEATURES else "pca"
 
     def _search_index(self, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray) -> None:
         from mnist_pipeline.kernels.knn import scan_tiles
@@ -326,7 +324,7 @@ def _checked_labels(y: np.ndarray, num_points: int) -> np.ndarray:
 
 
 def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -> np.ndarray:
-    """Give points as a contiguous (n, n_features) array in a type that the kernels compute with."""
+    """Points as a contiguous (n, n_features) array of uint8, int64, float32 or float64; none may overflow."""
     points = np.asarray(X)
     if points.ndim not in (2, 3):
         raise ValueError(f"{name} has shape {points.shape}: pass (points, features) or (points, height, width)")
@@ -337,31 +335,20 @@ def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -
         raise ValueError(
             f"{name} has {points.shape[1]} features, but the training points have {num_features}: pass the same"
         )
-    return _checked_values(name, points)
-
-
-def _checked_values(name: str, points: np.ndarray) -> np.ndarray:
-    """Refuse what cannot be compared without overflow; convert the types that have no kernel."""
-    if points.dtype.kind not in "biuf":
+    kind, size = points.dtype.kind, points.dtype.itemsize
+    if kind not in "biuf":
         raise ValueError(f"{name} is of type {points.dtype}: pass integers or floating-point numbers")
-    target = _kernel_type(points)
-    if target != np.uint8 and points.size:
+    if kind in "bu" and size == 1 and points.shape[1] <= _MAX_BYTE_FEATURES:
+        return np.require(points, np.uint8, ["C", "A"])
+    if points.size:
         low, high = float(points.min()), float(points.max())
         if not (math.isfinite(low) and math.isfinite(high)):
             raise ValueError(f"{name} has values that are NaN or infinite: remove or replace them first")
-        limit = _MAX_MAGNITUDE if target.kind == "f" else math.sqrt(2.0**60 / points.shape[1])
+        limit = _MAX_MAGNITUDE if kind == "f" else math.sqrt(2.0**60 / points.shape[1])
         if max(-low, high) > limit:
             raise ValueError(
                 f"{name} has values of magnitude up to {max(-low, high):.3g}, allowed is {limit:.3g} "
                 f"for {points.shape[1]} features of type {points.dtype}: scale the data, or pass float64"
             )
-    return np.require(points, dtype=target, requirements=["C", "A"])
-
-
-def _kernel_type(points: np.ndarray) -> np.dtype:
-    """Choose the type in which the points are kept: uint8, int64, float32 or float64."""
-    kind, size = points.dtype.kind, points.dtype.itemsize
-    if kind == "f":
-        return np.dtype(np.float32 if size <= 4 else np.float64)
-    is_bytes = kind != "i" and size == 1 and points.shape[1] <= _MAX_BYTE_FEATURES
-    return np.dtype(np.uint8 if is_bytes else np.int64)
+    floating = np.float32 if size <= 4 else np.float64
+    return np.require(points, floating if kind == "f" else np.int64, ["C", "A"])

@@ -53,17 +53,9 @@ def _cpu_supports(instructions: str) -> bool:
 
 
 def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
-    """Whether `accelerated` has a compiled form of a network: of float32, on a CPU, with a method `compiled`."""
+    """Whether a network has a faster form that computes the same: of float32, on a CPU, with a method `compiled`."""
     parameter = next(model.parameters(), torch.zeros(()))
     return hasattr(model, "compiled") and device.type == "cpu" and parameter.dtype == torch.float32
-
-
-def accelerated(model: nn.Module, device: torch.device) -> nn.Module:
-    """The fastest form of a network on a device. It computes the same function with the same parameters."""
-    if not has_compiled_form(model, device):
-        return model
-    fast: nn.Module = model.compiled()  # type: ignore[operator]  # torch types attributes as modules
-    return fast.train(model.training)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
@@ -80,13 +72,15 @@ def placed(model: nn.Module, device: torch.device, precision: str, channels_last
     """
     original = device_of(model)
     num_threads = torch.get_num_threads()
+    is_compiled = has_compiled_form(model, device)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     try:
-        if precision == "float32" and has_compiled_form(model, device):
+        if precision == "float32" and is_compiled:
             torch.set_num_threads(1)
         model.to(device)
         model.to(memory_format=layout)  # type: ignore[call-overload]  # torch types only the tensors' `to`
-        yield accelerated(model, device)
+        # torch types the attributes of a module as tensors or modules.
+        yield model.compiled().train(model.training) if is_compiled else model  # type: ignore[operator]
     finally:
         torch.set_num_threads(num_threads)
         model.to(original)

@@ -40,15 +40,3 @@ def test_what_fails_in_any_thread_is_raised(callers: bool) -> None:
 
     with pytest.raises(ArithmeticError, match="no block"):
         in_blocks(work, 2, 1, num_threads=2)
-
-
-def test_after_a_failure_no_block_is_begun() -> None:
-    begun: list[slice] = []
-
-    def fail(block: slice) -> None:
-        begun.append(block)
-        raise ArithmeticError
-
-    with pytest.raises(ArithmeticError):
-        in_blocks(fail, 10, 1, num_threads=1)
-    assert begun == [slice(0, 1)]
