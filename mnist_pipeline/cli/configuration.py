@@ -14,8 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from mnist_pipeline.cli.errors import LaunchError
-from mnist_pipeline.cli.execution import JOBS, config_of
-from mnist_pipeline.cli.project import INBOX_JOB, definitions_of_assets, job_of
+from mnist_pipeline.cli.execution import config_of, console_job
+from mnist_pipeline.cli.project import EVERYTHING, EXPANDED_JOB, FOLDS_JOB, definitions_of_assets, job_of
 from mnist_pipeline.runtime.graph.code_versions import function_of
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.utils.printable import one_line
@@ -34,15 +34,20 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
     LaunchError
         If the file can't be read, is not YAML, or has a value that the assets do not accept.
     """
+    if file is None:
+        return {"loggers": {"console": {}}}
     try:
-        config = {"loggers": {"console": {}}, **(_read(file) if file else {})}
-        first, *others = _by_job(selected)
-        _check(first, _without(config, others))
+        config = {"loggers": {"console": {}}, **_read(file)}
+        # The assets of each job; pictures are checked only if nothing else is selected.
+        parts = [{key for key in selected if job_of(key) == name} for name in (EVERYTHING, EXPANDED_JOB, FOLDS_JOB)]
+        first, *others = [part for part in parts if part] or [set(selected)]
+        names = {key.to_user_string() for part in others for key in part}
+        ops = config.get("ops", {})
+        rest = {"ops": {name: value for name, value in ops.items() if name not in names}} if names else {}
+        _check(first, {**config, **rest})
         for part in others:
             _check(part, config_of(part, config))
     except Exception as error:  # whatever YAML's constructors and Dagster's own checks raise for malformed values
-        if file is None:
-            raise
         raise LaunchError(one_line(f"--config {file}: {_describe(error)}")) from error
     return config
 
@@ -67,58 +72,40 @@ def _check(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> None:
 
     Dagster itself checks the bounds only when a step begins.
     """
-    job = JOBS[job_of(next(iter(selected)))]().get_subset(asset_selection=set(selected))
+    job = console_job(job_of(next(iter(selected)))).get_subset(asset_selection=set(selected))
     resolved = dg.validate_run_config(job, config)
-    kinds = {asset.op.name: _config_class(asset) for asset in definitions_of_assets()}
+    functions = {asset.op.name: function_of(asset) for asset in definitions_of_assets()}
     for name, entry in resolved["ops"].items():
-        _check_bounds(f"ops.{name}.config", kinds.get(name), entry["config"], _values(config, "ops", name))
+        parameter = inspect.signature(functions[name]).parameters.get("config") if name in functions else None
+        written = config.get("ops", {}).get(name, {}).get("config", {})
+        if isinstance(written, Mapping):
+            _refuse_booleans(f"ops.{name}.config", written)
+        _check_bounds(f"ops.{name}.config", parameter.annotation if parameter else None, entry["config"] or {})
     for name, entry in resolved["resources"].items():  # the settings determine all resources except the seed
         values = {field: value for field, value in (entry["config"] or {}).items() if value is not None}
-        _check_bounds(f"resources.{name}.config", Seed if name == "seed" else None, values, {})
+        _check_bounds(f"resources.{name}.config", Seed if name == "seed" else None, values)
 
 
-def _check_bounds(
-    place: str, kind: type[Any] | None, values: Mapping[str, Any] | None, written: Mapping[str, Any]
-) -> None:
+def _refuse_booleans(place: str, written: Mapping[str, Any]) -> None:
+    """Refuse yes and no, which Dagster reads as 1.0 and 0.0."""
     for field, value in written.items():
-        if isinstance(value, bool):  # Dagster reads yes and no as 1.0 and 0.0
+        if isinstance(value, bool):
             raise LaunchError(f"{place}.{field} is {value}; write a number or a name instead")
+
+
+def _check_bounds(place: str, kind: type[Any] | None, values: Mapping[str, Any]) -> None:
+    """Check values against the class of the configuration, None if there is no configuration."""
     if kind is None:
         if values:
             raise LaunchError(f"{place} is {_shown(values)}, but nothing reads it; remove it")
         return
     try:
-        kind(**(values or {}))
+        kind(**values)
     except ValidationError as error:
-        problems = (
+        problems = [
             f"{'.'.join([place, *map(str, e['loc'])])} is {_shown(e['input'])}: {e['msg']}" for e in error.errors()
-        )
+        ]
         raise LaunchError("; ".join(problems)) from error
-
-
-def _values(config: Mapping[str, Any], part: str, name: str) -> Mapping[str, Any]:
-    """The values that the file itself has for an asset."""
-    values = config.get(part, {}).get(name, {}).get("config", {})
-    return values if isinstance(values, Mapping) else {}
-
-
-def _config_class(asset: dg.AssetsDefinition) -> type[dg.Config] | None:
-    """The class of the configuration of an asset, which Dagster passes as `config`."""
-    parameter = inspect.signature(function_of(asset)).parameters.get("config")
-    return parameter.annotation if parameter else None
-
-
-def _by_job(selected: AbstractSet[dg.AssetKey]) -> list[set[dg.AssetKey]]:
-    """The selected assets, grouped by their jobs; assets of pictures only if nothing else is selected."""
-    parts = [{key for key in selected if job_of(key) == name} for name in JOBS if name != INBOX_JOB]
-    return [part for part in parts if part] or [set(selected)]
-
-
-def _without(config: dict[str, Any], others: list[set[dg.AssetKey]]) -> dict[str, Any]:
-    """A run configuration without the assets of other jobs."""
-    names = {key.to_user_string() for part in others for key in part}
-    ops = config.get("ops", {})
-    return {**config, "ops": {name: value for name, value in ops.items() if name not in names}} if names else config
 
 
 def _describe(error: Exception) -> str:
@@ -132,15 +119,19 @@ def _describe(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"it can't be read: {error}; name a YAML file"
     if isinstance(error, yaml.YAMLError):
-        return f"it is not YAML: {shorten(one_line(error), MESSAGE_LENGTH)}; correct that line"
-    return f"{shorten(one_line(error), MESSAGE_LENGTH)}; {EXAMPLE}"
+        return f"it is not YAML: {_shorten(error)}; correct that line"
+    return f"{_shorten(error)}; {EXAMPLE}"
 
 
 def _describe_invalid(error: Any) -> str:
     """Dagster's message about one value, and the names that it would accept."""
     choices = getattr(getattr(error.error_data, "config_type_snap", None), "enum_values", None) or ()
     names = f" ({', '.join(each.value for each in choices)})" if choices else ""
-    return shorten(one_line(error.message), MESSAGE_LENGTH) + names
+    return _shorten(error.message) + names
+
+
+def _shorten(message: object) -> str:
+    return shorten(one_line(message), MESSAGE_LENGTH)
 
 
 def _shown(value: object) -> str:

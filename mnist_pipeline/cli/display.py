@@ -1,91 +1,134 @@
-"""The progress of runs as plain lines, for an output that is not a terminal. `live.py` has the view for a terminal."""
+"""The progress of runs: a live view on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Collection
-from typing import NamedTuple, TextIO
+from typing import Any, TextIO
+
+from rich.console import Console, ConsoleDimensions
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
 
 from mnist_pipeline.utils.printable import printable
 
+REFRESHES_PER_SECOND = 5
+NAME_SHARE = 0.4  # of the columns of the terminal, at most
+BAR_WIDTH = 10
+DEFAULT_SIZE = ConsoleDimensions(80, 24)
+REST_OF_THE_LINE = Column(no_wrap=True, overflow="ellipsis", ratio=1)
 
-class Epoch(NamedTuple):
-    """An epoch of a training: its number, the number of epochs, and the measured figures as text."""
 
-    number: int
-    total: int
-    figures: str
+class _Console(Console):
+    """Measures the terminal itself; rich would measure standard output, which Dagster redirects."""
+
+    @property  # type: ignore[misc]  # nothing sets it
+    def size(self) -> ConsoleDimensions:
+        columns, lines = os.get_terminal_size(self.file.fileno()) if self.is_terminal else (0, 0)
+        return ConsoleDimensions(columns or DEFAULT_SIZE.width, lines or DEFAULT_SIZE.height)
 
 
 class Display:
-    """Prints a line for each message and each finished step, and counts the checks.
+    """Prints finished steps and failed checks as lines, and counts the checks.
 
-    The methods may be called from several threads, and twice for the same step.
+    On a terminal, a view below the lines shows the running steps. Elsewhere, each message of a step is a line.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
         self.num_passed = 0
         self.failed_checks: list[str] = []
-        self._start = time.perf_counter()
-        self._num_steps = self._width = 0
-        self._finished: set[str] = set()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the display was opened."""
-        return time.perf_counter() - self._start
+        self._is_terminal = stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+        self._console = _Console(
+            file=stream, force_terminal=self._is_terminal, highlight=False, markup=False, emoji=False
+        )
+        self.begin(())
 
     def begin(self, names: Collection[str]) -> None:
         """Begin a run of these steps."""
-        self._num_steps = len(names)
+        self._num_steps, self._num_finished = len(names), 0
         self._width = max(map(len, names), default=0)
-        self._finished = set()
+        self._running: dict[str, TaskID] = {}
+        self._view = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(BAR_WIDTH),
+            TextColumn("{task.fields[text]}", "dim", markup=False, table_column=REST_OF_THE_LINE),
+            TimeElapsedColumn(),
+            console=self._console,
+            refresh_per_second=REFRESHES_PER_SECOND,
+            transient=True,
+            expand=True,
+        )
+        self._total = self._view.add_task("", total=len(names) or None, text="")
+        self._count()
+        if names and self._is_terminal:
+            self._view.start()
 
     def end(self) -> None:
-        """End a run."""
-
-    def print(self, text: str = "", style: str = "", *, whole: bool = False) -> None:
-        """Print a line; on a terminal in a style, and a line that is too long ends with an ellipsis unless `whole`."""
-        try:
-            self.stream.write(f"{text}\n")
-            self.stream.flush()
-        except OSError:  # nobody reads the output any more; the run continues
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+        """End a run, and remove the view."""
+        if self._is_terminal:
+            self._view.stop()
 
     def start_step(self, name: str) -> None:
         """Show that a step is running."""
+        self._running[name] = self._view.add_task(self._fit(name), total=1, text="")
 
     def show_message(self, name: str, message: str, *, warning: bool = False) -> None:
-        """Show a message that a step logged."""
-        self.print(f"  {name:<{self._width}} {printable(message)}")
+        """Show a message that a step logged; a warning always gets a line."""
+        if not self._is_terminal:
+            self._print(f"  {self._fit(name)} {printable(message)}")
+        elif warning:
+            self._print(f"! {name}: {printable(message)}", "yellow")
+        self._update(name, text=printable(message))
 
-    def show_epoch(self, name: str, epoch: Epoch) -> None:
-        """Show what a training measured in an epoch."""
-        self.show_message(name, f"epoch {epoch.number}/{epoch.total}: {epoch.figures}")
+    def show_epoch(self, name: str, number: int, total: int, figures: str) -> None:
+        """Show the epochs of a training as a bar, with the measured figures."""
+        if self._is_terminal:
+            self._update(name, total=total, completed=number, text=f"epoch {number}/{total}  {printable(figures)}")
+        else:
+            self.show_message(name, f"epoch {number}/{total}: {figures}")
 
     def finish_step(self, name: str, seconds: float, headline: str) -> None:
         """Print the line of a step that succeeded."""
-        if self._is_new(name):
-            self.print(f"  {name:<{self._width}} {seconds:6.2f} s   {headline}")
+        self._end_step(name, "✓", "green", f"{seconds:6.2f} s   {printable(headline)}")
 
     def fail_step(self, name: str) -> None:
         """Print the line of a step that failed."""
-        if self._is_new(name):
-            self.print(f"  {name:<{self._width}} failed")
+        self._end_step(name, "✗", "red", "failed")
 
-    def count_check(self, name: str, measured: str, *, passed: bool) -> None:
+    def count_check(self, name: str, measured: str, passed: bool) -> None:
         """Count a check; print the name and the measured values of a check that failed."""
         if passed:
             self.num_passed += 1
         else:
             self.failed_checks.append(name)
-            self.print(f"  check failed: {name} ({measured})", style="yellow")
+            self._print(f"  check failed: {name} ({printable(measured)})", "yellow")
 
-    def _is_new(self, name: str) -> bool:
-        """Whether a step ended just now; count it."""
-        if name in self._finished:
-            return False
-        self._finished.add(name)
-        return True
+    def _end_step(self, name: str, mark: str, style: str, result: str) -> None:
+        if name in self._running:
+            self._view.remove_task(self._running.pop(name))
+        self._num_finished += 1
+        self._count()
+        self._print(Text.assemble((mark if self._is_terminal else " ", style), f" {self._fit(name)} {result}"))
+
+    def _print(self, text: str | Text, style: str = "") -> None:
+        """Print a line; on a terminal, it is shortened to the width of the terminal."""
+        overflow: Any = "ellipsis" if self._is_terminal else "ignore"
+        self._console.print(text, style=style, no_wrap=True, overflow=overflow, crop=self._is_terminal)
+
+    def _update(self, name: str, **fields: Any) -> None:
+        if name in self._running:
+            self._view.update(self._running[name], **fields)
+
+    def _count(self) -> None:
+        count = f"{self._num_finished} of {self._num_steps} steps"
+        self._view.update(self._total, description=count, completed=self._num_finished)
+
+    def _fit(self, name: str) -> str:
+        """The name of a step, padded; on a terminal, a long name is shortened in the middle."""
+        width = min(self._width, max(int(self._console.width * NAME_SHARE), 8)) if self._is_terminal else self._width
+        if self._is_terminal and len(name) > width:
+            head = (width - 1) // 3
+            name = f"{name[:head]}…{name[head + 1 - width :]}"
+        return f"{name:<{width}}"

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 
 from mnist_pipeline.cli import interruption
-from mnist_pipeline.cli.console import console_logger, log_path, quiet_logger, shown_on
-from mnist_pipeline.cli.display import Display
+from mnist_pipeline.cli.console import console_logger, describe_check, log_path, shown_on
 from mnist_pipeline.cli.launching import LaunchedRun, launch_and_wait, launches_runs
 from mnist_pipeline.cli.project import (
     EVERY_DATA_SET,
     EVERYTHING,
-    EXPANDED_JOB,
     FOLDS_JOB,
     INBOX_JOB,
-    job,
+    definitions,
     job_of,
     picture_assets,
 )
@@ -32,6 +28,9 @@ from mnist_pipeline.runtime.graph.data_sets import operation_name
 from mnist_pipeline.runtime.graph.records import PARTITION_TAG
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import one_line
+
+if TYPE_CHECKING:
+    from mnist_pipeline.cli.display import Display
 
 RUN_FOLD = f"{__name__}:run_fold"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
@@ -46,41 +45,17 @@ class FoldTask(NamedTuple):
 
 
 class FoldOutcome(NamedTuple):
-    """Seconds of the run of a fold, and a line per reason why it failed."""
+    """Seconds of the run of a fold, a line per reason why it failed, and its checks, from `describe_check`."""
 
     seconds: float
     failures: tuple[str, ...]
+    checks: tuple[tuple[str, str, bool], ...]
 
 
-def console_job() -> dg.JobDefinition:
-    """Return the job of the whole graph, of all data sets."""
-    return job(EVERY_DATA_SET if settings.load().data_sets else EVERYTHING).with_logger_defs(
-        {"console": console_logger}
-    )
-
-
-def console_expanded_job() -> dg.JobDefinition:
-    """Return the job of the assets that use the whole expanded set."""
-    return job(EXPANDED_JOB).with_logger_defs({"console": console_logger})
-
-
-def console_inbox_job() -> dg.JobDefinition:
-    """Return the job of a picture from the inbox."""
-    return job(INBOX_JOB).with_logger_defs({"console": console_logger})
-
-
-def quiet_fold_job() -> dg.JobDefinition:
-    """Return the job of a fold of the expanded set; the process that shares out the folds shows their progress."""
-    return job(FOLDS_JOB).with_logger_defs({"console": quiet_logger})
-
-
-# Functions, because another process loads a job by the name of its function.
-JOBS: dict[str, Callable[[], dg.JobDefinition]] = {
-    EVERYTHING: console_job,
-    EXPANDED_JOB: console_expanded_job,
-    INBOX_JOB: console_inbox_job,
-    FOLDS_JOB: quiet_fold_job,
-}
+def console_job(name: str) -> dg.JobDefinition:
+    """Return a job of the graph with the logger of the command line; other processes load it by this function."""
+    wanted = EVERY_DATA_SET if name == EVERYTHING and settings.load().data_sets else name
+    return definitions().resolve_job_def(wanted).with_logger_defs({"console": console_logger})
 
 
 def config_of(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> dict[str, Any]:
@@ -88,10 +63,8 @@ def config_of(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> dic
     names = {operation_name(key) for key in selected}
     ops = {"ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
     name = job_of(next(iter(selected)))
-    if name == INBOX_JOB:
-        return {"loggers": config["loggers"]}
-    if name == FOLDS_JOB:
-        return {"loggers": {"console": {}}, **ops}
+    if name in (INBOX_JOB, FOLDS_JOB):  # a seed and an executor are for the other jobs
+        return {"loggers": config["loggers"], **(ops if name == FOLDS_JOB else {})}
     return {**config, **ops}
 
 
@@ -100,8 +73,8 @@ def run_wave(
 ) -> list[str]:
     """Execute the runs of a wave, folds on the workers, and return a line per failure."""
     if job_of(next(iter(wave[0].assets))) == FOLDS_JOB:
-        with run_lock.storage_lock(display.print if display else print):
-            return _run_folds(instance, fold_tasks(wave, config), display or Display(io.StringIO()))
+        with run_lock.storage_lock(print):
+            return _run_folds(instance, fold_tasks(wave, config), display)
     lines = []
     for run in wave:
         outcome = materialize(instance, run.assets, config_of(run.assets, config), run.partition, display)
@@ -112,23 +85,33 @@ def run_wave(
 def fold_tasks(wave: Wave, config: dict[str, Any]) -> list[FoldTask]:
     """Return the runs of a wave of folds as tasks for workers."""
     return [
-        FoldTask(str(run.partition), tuple(sorted(map(_name, run.assets))), config_of(run.assets, config))
+        FoldTask(
+            str(run.partition),
+            tuple(sorted(key.to_user_string() for key in run.assets)),
+            config_of(run.assets, config),
+        )
         for run in wave
     ]
 
 
-def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Display) -> list[str]:
+def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Display | None) -> list[str]:
     lines: list[str] = []
-    display.begin([task.fold for task in tasks])
+    if display:
+        display.begin([task.fold for task in tasks])
     try:
         for task, outcome in futures.compute(settings.load(), RUN_FOLD, tasks):
+            lines += outcome.failures
+            if not display:
+                continue
+            for check in outcome.checks:
+                display.count_check(*check)
             if outcome.failures:
                 display.fail_step(task.fold)
             else:
                 display.finish_step(task.fold, outcome.seconds, ", ".join(task.assets))
-            lines += outcome.failures
     finally:
-        display.end()
+        if display:
+            display.end()
         # If a worker was killed, its run is unfinished.
         run_lock.fail_abandoned_runs(instance)
         storage.current().recover()
@@ -142,7 +125,12 @@ def run_fold(task: FoldTask) -> FoldOutcome:
         selected = {dg.AssetKey.from_user_string(name) for name in task.assets}
         outcome = materialize(instance, selected, task.config, task.fold)
         failed = [f"{task.fold}: {line}" for line in _failures_with_log(outcome)]
-    return FoldOutcome(time.perf_counter() - start, tuple(failed))
+    checks = []
+    for event in outcome.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            name, measured, passed = describe_check(event.asset_check_evaluation_data)
+            checks.append((f"{task.fold}, {name}", measured, passed))
+    return FoldOutcome(time.perf_counter() - start, tuple(failed), tuple(checks))
 
 
 def materialize(
@@ -160,14 +148,15 @@ def materialize(
     if name == INBOX_JOB and partition is not None:  # a new Dagster instance does not know it
         instance.add_dynamic_partitions(picture_assets()[next(iter(selected))], [partition])
     partition_tags = {} if partition is None else {PARTITION_TAG: partition}
+    job = dg.build_reconstructable_job(__name__, console_job.__name__, (name,))
     if name != FOLDS_JOB and launches_runs(instance):
         with shown_on(display):
-            return launch_and_wait(instance, JOBS[name], selected, config, partition_tags)
+            return launch_and_wait(instance, job, selected, config, partition_tags)
     outcome = None
     for _ in range(futures.MAX_ATTEMPTS):
         with run_lock.alive() as tags, shown_on(display):
             outcome = dg.execute_job(
-                dg.reconstructable(JOBS[name]),
+                job,
                 instance,
                 run_config=config,
                 asset_selection=sorted(selected),
@@ -212,7 +201,3 @@ def _reason(error: Any) -> str:
         if message.startswith(OWN_PACKAGES):
             return one_line(message.partition(": ")[2])
     return one_line(messages[-1]) if messages else "no reason was recorded"
-
-
-def _name(key: dg.AssetKey) -> str:
-    return key.to_user_string()

@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -20,10 +20,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STEPS_SECONDS = 1.0  # for step processes to end by themselves
 GRACE_SECONDS = 1.0  # then, for this process
 EXIT_CODE = 130
+SHOW_CURSOR = "\x1b[?25h"
 MESSAGE = "\nInterrupted. Stored results are kept. Continue with: mnist-pipeline run --changed\n"
 
 _state = {"bounded": False, "received": False}
-_before_end: list[Callable[[], None]] = []
 _terminal = [2]  # standard error; while steps run, Dagster replaces descriptor 2
 
 
@@ -32,16 +32,11 @@ def received() -> bool:
     return _state["received"]
 
 
-def before_end(action: Callable[[], None] | None) -> None:
-    """Set an action, or none, for when the process ends by force; another thread may call it."""
-    _before_end[:] = [action] if action else []
-
-
 def release() -> None:
     """Restore the usual signal handlers, for a command that ends by itself."""
     _state["bounded"] = False
-    for each in SIGNALS:
-        signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
@@ -73,15 +68,15 @@ def bounded() -> Iterator[None]:
         os.close(writer)
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
-    _state["received"] = True
-    raise KeyboardInterrupt
-
-
 def end_if_interrupted() -> None:
     """End the process now if this command was interrupted."""
     if _state["bounded"] and _state["received"]:
         _end()
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    _state["received"] = True
+    raise KeyboardInterrupt
 
 
 def _watch(reader: int) -> None:
@@ -98,29 +93,22 @@ def _watch(reader: int) -> None:
 
 def _end_steps() -> None:
     """Kill the step processes of the multiprocess executor."""
-    multiprocessing = sys.modules.get("multiprocessing")
-    for child in multiprocessing.active_children() if multiprocessing else ():
-        child.kill()
-
-
-def _end_children() -> None:
-    """Kill all children except Python's resource tracker, which cleans up after them; without /proc, kill none."""
-    for listed in Path("/proc/self/task").glob("*/children"):
-        for pid in listed.read_text().split():
-            with contextlib.suppress(OSError):
-                if b"resource_tracker" not in Path("/proc", pid, "cmdline").read_bytes():
-                    os.kill(int(pid), signal.SIGKILL)
+    if multiprocessing := sys.modules.get("multiprocessing"):
+        for child in multiprocessing.active_children():
+            child.kill()
 
 
 def _end() -> NoReturn:
-    """End this process and its children now."""
+    """End this process now, and its children except Python's resource tracker, which cleans up after them."""
     with contextlib.suppress(OSError, ValueError):
         _end_steps()
-        _end_children()
+        for listed in Path("/proc/self/task").glob("*/children"):
+            for pid in listed.read_text().split():
+                with contextlib.suppress(OSError):
+                    if b"resource_tracker" not in Path("/proc", pid, "cmdline").read_bytes():
+                        os.kill(int(pid), signal.SIGKILL)
         sys.stdout.flush()
     with contextlib.suppress(OSError):
-        for action in _before_end:
-            action()
-    with contextlib.suppress(OSError):
         os.write(_terminal[-1], MESSAGE.encode())
+        Path("/dev/tty").write_text(SHOW_CURSOR)  # a live view hides it
     os._exit(EXIT_CODE)

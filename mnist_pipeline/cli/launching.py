@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
@@ -17,18 +17,9 @@ POLL_SECONDS = 0.5
 class LaunchedRun(NamedTuple):
     """The outcome of a run that ended; the names are those of `dagster.JobExecutionResult`."""
 
-    dagster_run: dg.DagsterRun
+    run_id: str
+    success: bool
     all_events: Sequence[dg.DagsterEvent]
-
-    @property
-    def run_id(self) -> str:
-        """The id of the run."""
-        return self.dagster_run.run_id
-
-    @property
-    def success(self) -> bool:
-        """Whether the run succeeded."""
-        return self.dagster_run.is_success
 
 
 def launches_runs(instance: dg.DagsterInstance) -> bool:
@@ -38,40 +29,34 @@ def launches_runs(instance: dg.DagsterInstance) -> bool:
 
 def launch_and_wait(
     instance: dg.DagsterInstance,
-    job: Callable[[], dg.JobDefinition],
+    job: Any,
     selected: AbstractSet[dg.AssetKey],
     config: Mapping[str, Any],
     tags: Mapping[str, str],
 ) -> LaunchedRun:
-    """Launch a run of selected assets, and wait until it has ended; on Ctrl-C, terminate it.
+    """Launch a run of selected assets of a reconstructable job, and wait until it has ended; on Ctrl-C, terminate it.
 
     The process of the run waits for the storage lock, and the run fails if its process ends early.
     """
-    subset = job().get_subset(asset_selection=set(selected))
+    subset = job.get_definition().get_subset(asset_selection=set(selected))
     run = instance.create_run_for_job(
         subset,
         run_config=config,
         tags=tags,
         asset_selection=frozenset(selected),
-        job_code_origin=dg.reconstructable(job).get_python_origin(),
+        job_code_origin=job.get_python_origin(),
     )
     follow_run(run.run_id, [node.name for node in subset.nodes])
     workspace: Any = None  # only Dagster's default launcher reads it
     instance.launch_run(run.run_id, workspace)
     try:
-        while not (found := _run(instance, run.run_id)).is_finished:
-            health = instance.run_launcher.check_run_worker_health(found)
-            if health.status.value == "FAILED" and not (found := _run(instance, run.run_id)).is_finished:
-                instance.report_run_failed(found, f"The process of the run ended early. {health.msg or ''}")
+        while not (run := instance.get_run_by_id(run.run_id) or run).is_finished:
+            health = instance.run_launcher.check_run_worker_health(run)
+            if health.status.value == "FAILED" and not (run := instance.get_run_by_id(run.run_id) or run).is_finished:
+                instance.report_run_failed(run, f"The process of the run ended early. {health.msg or ''}")
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         instance.run_launcher.terminate(run.run_id)
         raise
-    entries = instance.all_logs(run.run_id)
-    return LaunchedRun(found, [entry.dagster_event for entry in entries if entry.dagster_event])
-
-
-def _run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
-    found = instance.get_run_by_id(run_id)
-    assert found is not None
-    return found
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
+    return LaunchedRun(run.run_id, run.is_success, events)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 from typing import Any
 
 import click
@@ -38,6 +39,8 @@ class Commands(click.Group):
 @click.pass_context
 def main(context: click.Context) -> None:
     """MNIST from raw files to an evaluation report, as Dagster assets."""
+    if os.environ.get("NO_COLOR"):
+        context.color = False
     if context.invoked_subcommand == ui.name:
         interruption.release()  # the servers need longer to end
     # At exit, Python would search for garbage for a second, and find only what the libraries keep until then.

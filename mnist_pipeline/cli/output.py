@@ -1,4 +1,4 @@
-"""Where a command prints: a live view on a terminal, plain lines elsewhere."""
+"""The standard output of a command that runs assets."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TextIO
 
-from mnist_pipeline.cli.display import Display
+
+class _Descriptor(io.FileIO):
+    """A file whose errors are ignored: a run continues after nobody reads its output any more."""
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            return len(content)
 
 
 @contextmanager
-def open_display() -> Iterator[Display]:
-    """A live view where standard output is a terminal, plain lines elsewhere."""
+def open_output() -> Iterator[TextIO]:
+    """Open what is standard output now. While steps run, Dagster redirects standard output to a file."""
     try:
-        # While Dagster captures the output of steps, standard output is a file.
-        stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors="replace")
+        file = _Descriptor(os.dup(sys.stdout.fileno()), "w")
     except io.UnsupportedOperation:  # an object in memory, as in a test
-        yield Display(sys.stdout)
+        yield sys.stdout
         return
-    with stream:
-        if not stream.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
-            yield Display(stream)
-        else:
-            from mnist_pipeline.cli.live import LiveDisplay  # rich takes time to import
-
-            yield LiveDisplay(stream)
+    with io.TextIOWrapper(io.BufferedWriter(file), encoding=sys.stdout.encoding, errors="replace") as stream:
+        yield stream

@@ -13,18 +13,18 @@ from mnist_pipeline.runtime import settings
 
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print an array with an object a file.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
 @click.option(
     "--sheet",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Draw what was found into a picture, PNG.",
+    help="Draw the pictures with the recognized digits into a PNG file.",
 )
 def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
-    """Print which digits are in picture FILES, and how certain that is; exit code 1 if a file cannot be read.
+    """Recognize the digits in picture FILES; exit code 1 if a file cannot be read.
 
-    The probability is the champion's, calibrated; "unusual" is the percentile of the picture's reconstruction error
-    among those of the test digits.
+    The probability is the calibrated probability of the champion model. The column "unusual" compares the PCA
+    reconstruction error of a digit with those of the test digits, as a percentile.
     """
     from mnist_pipeline.cli import answers
     from mnist_pipeline.runtime.storage import storage
@@ -32,19 +32,17 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
     with fail_on(settings.SettingsError), fail_on(storage.StorageError):
         recognizer = storage.current().read("recognizer")
     outcomes = list(answers.read_files(pictures, recognizer, keep=sheet is not None))
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if as_json:
         click.echo(json.dumps([outcome.document() for outcome in outcomes], indent=1))
     else:
-        click.echo(answers.header(recognizer))
-        for outcome in outcomes:
-            if outcome.error is None:
-                click.echo("\n".join(outcome.lines()))
+        lines = [line for outcome in outcomes if outcome.error is None for line in outcome.lines()]
+        click.echo("\n".join([answers.header(recognizer), *lines]))
     if sheet:
         try:
             sheet.write_bytes(answers.sheet(outcomes, recognizer))
         except OSError as error:
             fail(f"--sheet {sheet} can't be written ({error.strerror}); name a file in a directory that can")
-    for outcome in outcomes:
-        if outcome.error is not None:
-            click.echo(f"Error: {outcome.error}", err=True)
-    raise SystemExit(int(any(outcome.error is not None for outcome in outcomes)))
+    for message in errors:
+        click.echo(f"Error: {message}", err=True)
+    raise SystemExit(int(bool(errors)))

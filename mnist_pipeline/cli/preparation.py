@@ -12,6 +12,8 @@ from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.storage import contents, files, locate
 
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
+# Otherwise, Dagster's processes for steps print debugging messages on standard error.
+LOG_LEVEL = "python_logs:\n  python_log_level: INFO\n"
 
 
 def prepare() -> settings.Settings:
@@ -40,12 +42,13 @@ def _instance_file(configured: settings.Settings) -> Path:
     """Write the configuration of the Dagster instance that the settings need; a file that was edited must fit them."""
     file = configured.dagster_home / INSTANCE_FILE.name
     wanted = _instance_text(on_postgres=bool(configured.database), on_ray=configured.executor == "ray")
-    others = {_instance_text(on_postgres=i, on_ray=j) for i in (False, True) for j in (False, True)} - {wanted}
+    written = {_instance_text(on_postgres=i, on_ray=j) for i in (False, True) for j in (False, True)}
+    written |= {text.replace(LOG_LEVEL, "") for text in written}  # by earlier versions
     try:
         text = file.read_text(encoding="utf-8") if file.exists() else None
     except (OSError, ValueError):  # _require_instance reports the error
         return file
-    if text is None or text in others:
+    if text is None or text in written - {wanted}:
         files.write(file, lambda opened: opened.write(wanted.encode()))
     elif wrong := _contradiction(configured, text):
         fail(f"{file}: {wrong}")
@@ -53,7 +56,7 @@ def _instance_file(configured: settings.Settings) -> Path:
 
 
 def _instance_text(*, on_postgres: bool, on_ray: bool) -> str:
-    text = INSTANCE_FILE.read_text(encoding="utf-8")
+    text = INSTANCE_FILE.read_text(encoding="utf-8") + LOG_LEVEL
     if on_postgres:
         text = text.replace("SQLite under this directory", "PostgreSQL") + database.STORAGE
     return text + ray_cluster.RUN_LAUNCHER if on_ray else text

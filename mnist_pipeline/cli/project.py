@@ -33,11 +33,6 @@ def definitions() -> dg.Definitions:
     return loaded
 
 
-def job(name: str) -> dg.JobDefinition:
-    """Return a job of the graph."""
-    return definitions().resolve_job_def(name)
-
-
 def definitions_of_assets() -> list[dg.AssetsDefinition]:
     """Return the definitions of all assets that can be materialized."""
     return [asset for asset in definitions().assets or () if isinstance(asset, dg.AssetsDefinition)]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import click
 
 from mnist_pipeline.cli.errors import LaunchError, fail, fail_on
-from mnist_pipeline.cli.output import open_display
+from mnist_pipeline.cli.output import open_output
 from mnist_pipeline.cli.preparation import prepare
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.errors import ExecutorError
@@ -58,33 +60,39 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
 
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
+    start = time.perf_counter()
     with fail_on(LaunchError):
         located = selection.select_data_sets(names)
         selected = selection.select_assets(select, names)
         run_config = configuration.load_run_config(config, selected)
     with (
-        open_display() as display,
+        open_output() as stream,
         ray_cluster.connected(configured, jobs=True) if configured.executor == "ray" else nullcontext(),
         dg.DagsterInstance.get() as instance,
         # The process of a launched run acquires the lock itself.
-        nullcontext() if launching.launches_runs(instance) else run_lock.storage_lock(display.print),
+        nullcontext() if launching.launches_runs(instance) else run_lock.storage_lock(partial(click.echo, file=stream)),
         fail_on(LaunchError),
     ):
         run_lock.fail_abandoned_runs(instance)
+        echo = partial(click.secho, file=stream)
+        display = None
         failures: list[str] = []
         all_waves = waves.changed_waves if changed else waves.all_waves
-        for number, wave in enumerate(all_waves(instance, selected)):
-            if number == 0:
-                display.print(f"Data:    {selection.data_directories(selected)}", whole=True)
-                display.print(f"Storage: {configured.storage}", whole=True)
-            display.print(f"\nMaterializing {waves.describe(wave)}")
+        for wave in all_waves(instance, selected):
+            if display is None:
+                from mnist_pipeline.cli.display import Display  # rich takes a tenth of a second to import
+
+                display = Display(stream)
+                echo(f"Data:    {selection.data_directories(selected)}\nStorage: {configured.storage}")
+            echo(f"\nMaterializing {waves.describe(wave)}")
             failures += execution.run_wave(instance, wave, run_config, display)
             if failures and not waves.is_of_pictures(wave):  # no asset depends on a picture
                 break
         if changed and not failures:
-            display.print("Everything is in sync.")
+            echo("Everything is in sync.")
         if not failures:
-            summary.show_results(display, instance, located)
-        summary.show_checks(display)
+            summary.show_results(echo, instance, located)
+        num_passed, failed = (display.num_passed, display.failed_checks) if display else (0, [])
+        summary.show_checks(echo, num_passed, failed, time.perf_counter() - start)
         if failures:
             fail("\n".join(failures))

@@ -18,20 +18,15 @@ from mnist_pipeline.utils.printable import one_line
 def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
     """Return the data sets of these names, or all that the environment names if there are no names.
 
-    Raises
-    ------
-    LaunchError
-        If the environment does not name one of them.
+    Raises LaunchError if the environment does not name one of them.
     """
-    by_name = dict(
-        zip([settings.PLAIN, *(placed.name for placed in settings.load().data_sets)], data_sets.configured())
-    )
+    known = [settings.PLAIN, *(placed.name for placed in settings.load().data_sets)]
     for name in names:
-        if name not in by_name:
+        if name not in known:
             raise LaunchError(
-                f"--data-set {name!a} is unknown: there is {', '.join(by_name)}; add it to MNIST_PIPELINE_DATA_SETS"
+                f"--data-set {name!a} is unknown: there is {', '.join(known)}; add it to MNIST_PIPELINE_DATA_SETS"
             )
-    return [located for name, located in by_name.items() if name in names or not names]
+    return [located for name, located in zip(known, data_sets.configured()) if name in names or not names]
 
 
 def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.AssetKey]:
@@ -64,19 +59,8 @@ def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.A
     return existing
 
 
-def data_directories(selected: AbstractSet[dg.AssetKey]) -> str:
-    """Return the directories of the data of these assets, as text."""
-    prefixes = {data_sets.prefix_of(key) for key in selected}
-    return ", ".join(str(each.directory) for each in data_sets.configured() if each.prefix in prefixes)
-
-
-def asset_names() -> str:
-    """Return the keys of all assets that can be materialized, as text."""
-    keys = definitions().resolve_asset_graph().materializable_asset_keys
-    return ", ".join(sorted(key.to_user_string() for key in keys))
-
-
 def _parse(selection: str) -> AbstractSet[dg.AssetKey]:
+    """The assets that a selection matches in all data sets."""
     graph = definitions().resolve_asset_graph()
     if selection == "*":
         return {key for key in graph.materializable_asset_keys if job_of(key) == EVERYTHING}
@@ -92,3 +76,15 @@ def _parse(selection: str) -> AbstractSet[dg.AssetKey]:
     if not selected:
         raise LaunchError(f"--select {selection!r} matches no asset; there are {asset_names()}")
     return selected - picture_assets().keys() or selected
+
+
+def data_directories(selected: AbstractSet[dg.AssetKey]) -> str:
+    """Return the directories of the data of these assets, as text."""
+    prefixes = {data_sets.prefix_of(key) for key in selected}
+    return ", ".join(str(each.directory) for each in data_sets.configured() if each.prefix in prefixes)
+
+
+def asset_names() -> str:
+    """Return the keys of all assets that can be materialized, as text."""
+    keys = definitions().resolve_asset_graph().materializable_asset_keys
+    return ", ".join(sorted(key.to_user_string() for key in keys))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-from mnist_pipeline.cli.display import Display
 from mnist_pipeline.evaluation import Comparison
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime.graph import data_sets
@@ -18,44 +17,28 @@ from mnist_pipeline.utils.printable import printable
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 
 
-def show_results(display: Display, instance: dg.DagsterInstance, located: Sequence[data_sets.Located]) -> None:
+def show_results(echo: Callable[..., None], instance: dg.DagsterInstance, located: Sequence[data_sets.Located]) -> None:
     """Print the table of models and the path of the report, for each data set that has them."""
     for each in located:
         if rows := model_rows(instance, each):
-            display.print()
+            echo()
             if len(located) > 1:
-                display.print(printable(each.known.title), "bold")
-            display.print(MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"), "dim")
+                echo(printable(each.known.title), bold=True)
+            echo(MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"), dim=True)
             for row in rows:
-                display.print(MODEL_TABLE.format(*row))
+                echo(MODEL_TABLE.format(*row))
         with contextlib.suppress(storage.StorageError):
-            display.print(f"\nReport: {storage.current(each.prefix).path('evaluation_report')}", whole=True)
+            echo(f"\nReport: {storage.current(each.prefix).path('evaluation_report')}")
 
 
-def show_checks(display: Display) -> None:
+def show_checks(echo: Callable[..., None], num_passed: int, failed: Sequence[str], seconds: float) -> None:
     """Print how many checks passed and failed, which failed, and the time."""
-    failed = display.failed_checks
-    display.print()
-    if display.num_passed or failed:
-        counts = f"{display.num_passed} passed" + (f", {len(failed)} failed" if failed else "")
-        display.print(f"Checks: {counts}", "yellow" if failed else "")
-        for name in failed:
-            display.print(f"  {name}", "yellow")
-    display.print(f"Time:   {format_seconds(display.seconds)}")
-
-
-def format_seconds(seconds: float) -> str:
-    """A duration as text.
-
-    Examples
-    --------
-    >>> format_seconds(12.34), format_seconds(151)
-    ('12.3 s', '2 min 31 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
+    echo()
+    if num_passed or failed:
+        counts = f"{num_passed} passed" + (f", {len(failed)} failed" if failed else "")
+        echo("\n".join([f"Checks: {counts}", *(f"  {name}" for name in failed)]), fg="yellow" if failed else None)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
+    echo(f"Time:   {minutes} min {rest} s" if minutes else f"Time:   {seconds:.1f} s")
 
 
 def model_rows(instance: dg.DagsterInstance, located: data_sets.Located) -> list[tuple[str, str, str, str, str]]:
@@ -65,18 +48,11 @@ def model_rows(instance: dg.DagsterInstance, located: data_sets.Located) -> list
     except storage.StorageError:
         return []
     timed = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
-    steps = origins(instance, [located.key(asset) for asset in timed])
-    found = {key.path[-1]: told for key, told in steps.items()}
+    steps = {key.path[-1]: step for key, step in origins(instance, [located.key(asset) for asset in timed]).items()}
     rows = []
     for model, figures in comparison.models.items():
-        seconds = model_seconds(found, model)
-        rows.append(
-            (
-                model,
-                f"{figures.accuracy:.2%}",
-                f"{figures.interval[0]:.2%} – {figures.interval[1]:.2%}",
-                f"{figures.errors:,}",
-                "–" if seconds is None else f"{seconds:.1f}",
-            )
-        )
+        low, high = figures.interval
+        seconds = model_seconds(steps, model)
+        time = "–" if seconds is None else f"{seconds:.1f}"
+        rows.append((model, f"{figures.accuracy:.2%}", f"{low:.2%} – {high:.2%}", f"{figures.errors:,}", time))
     return rows

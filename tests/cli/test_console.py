@@ -15,13 +15,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import dagster as dg
 import pytest
 
-from mnist_pipeline.cli.console import console_logger, log_path, shown_on
-from mnist_pipeline.cli.display import Display, Epoch
-from mnist_pipeline.cli.live import LiveDisplay
-from mnist_pipeline.cli.summary import show_checks
+from mnist_pipeline.cli import console, output
+from mnist_pipeline.cli.console import log_path, shown_on
+from mnist_pipeline.cli.display import Display
 from mnist_pipeline.runtime.graph.results import HEADLINE, progress
 
 COLUMNS = 80
@@ -49,7 +49,7 @@ def broken() -> None:
 
 def run(instance: dg.DagsterInstance, *assets: dg.AssetsDefinition) -> dg.ExecuteInProcessResult:
     job = dg.define_asset_job("job").resolve(asset_graph=dg.Definitions(assets=assets).resolve_asset_graph())
-    return job.with_logger_defs({"console": console_logger}).execute_in_process(
+    return job.with_logger_defs({"console": console.console_logger}).execute_in_process(
         run_config={"loggers": {"console": {}}}, instance=instance, raise_on_error=False
     )
 
@@ -93,69 +93,45 @@ def terminal() -> Iterator[Terminal]:
 
 
 def test_an_output_that_is_no_terminal_gets_a_line_per_epoch_and_per_step(instance: dg.DagsterInstance) -> None:
-    stream = io.StringIO()
-    with shown_on(Display(stream)):
-        run(instance, trained)
+    display = Display(stream := io.StringIO())
+    with shown_on(display):
+        outcome = run(instance, trained)
     epoch, other, check, finished = stream.getvalue().splitlines()
     assert (epoch.split()[:3], other.split()[:3]) == (["trained", "epoch", "1/2:"], ["trained", "epoch", "2/2:"])
     assert "trained: whole (measured 0.5)" in check
     assert finished.split()[0] == "trained"
     assert finished.endswith("loss 0.5 [of one]")
-
-
-def test_the_log_of_a_run_has_each_event_whether_or_not_the_run_is_shown(instance: dg.DagsterInstance) -> None:
-    for display in (Display(io.StringIO()), None):
-        with shown_on(display):
-            outcome = run(instance, trained)
-        assert "STEP_SUCCESS" in log_path(outcome.run_id).read_text()
-
-
-def test_checks_are_counted_and_failed_checks_are_named_at_the_end(instance: dg.DagsterInstance) -> None:
-    display = Display(io.StringIO())
-    with shown_on(display):
-        run(instance, trained)
     assert (display.num_passed, display.failed_checks) == (1, ["trained: whole"])
-    show_checks(display)
-    assert "trained: whole" in display.stream.getvalue().splitlines()[-2]
+    assert "STEP_SUCCESS" in log_path(outcome.run_id).read_text()
 
 
-def test_steps_of_other_processes_are_shown_from_the_event_log(instance: dg.DagsterInstance) -> None:
+def test_steps_of_other_processes_are_shown_too(instance: dg.DagsterInstance) -> None:
     elsewhere = run(instance, trained, broken)
-    display = Display(stream := io.StringIO())
-    with shown_on(display):
-        from mnist_pipeline.cli import console
-
-        assert console._progress
-        console._progress.begin(elsewhere.run_id, ["trained", "broken"])
+    with shown_on(Display(stream := io.StringIO())):
+        console.follow_run(elsewhere.run_id, ["trained", "broken"])
     assert {line.split()[0] for line in stream.getvalue().splitlines()} >= {"trained", "broken"}
-    assert display.num_passed == 1
 
 
-def test_the_live_view_shows_running_steps_epochs_and_how_many_are_finished(
-    terminal: Terminal,
-) -> None:
-    display = LiveDisplay(terminal.stream)
+def test_the_live_view_shows_running_steps_epochs_and_how_many_are_finished(terminal: Terminal) -> None:
+    display = Display(terminal.stream)
     display.begin(["first", "second"])
+    display.start_step("first")
     display.start_step("second")
-    display.show_epoch("second", Epoch(3, 20, "loss 0.25"))
+    display.show_epoch("second", 3, 20, "loss 0.25")
     display.finish_step("first", 1.5, "one [bold]headline[/bold]")
-    display.finish_step("first", 1.5, "only once")
-    display._view.refresh()
     display.end()
     text = ESCAPES.sub("", terminal.close())
     for words in ("epoch 3/20", "1 of 2", "one [bold]headline[/bold]"):
         assert words in text
-    assert "only once" not in text
 
 
 def test_no_line_on_a_terminal_is_wider_than_the_terminal(terminal: Terminal) -> None:
-    display = LiveDisplay(terminal.stream)
+    display = Display(terminal.stream)
     display.begin([LONG_NAME])
     display.start_step(LONG_NAME)
-    display.show_epoch(LONG_NAME, Epoch(3, 20, "loss 0.25, " * 20))
-    display._view.refresh()
+    display.show_epoch(LONG_NAME, 3, 20, "loss 0.25, " * 20)
+    display.count_check(f"{LONG_NAME}: some_check", "measured 0.25, " * 20, False)
     display.finish_step(LONG_NAME, 1.5, "a headline " * 20)
-    display.count_check(f"{LONG_NAME}: some_check", "measured 0.25, " * 20, passed=False)
     display.end()
     lines = ESCAPES.sub("", terminal.close()).replace("\r", "\n").splitlines()
     assert max(map(len, lines)) <= COLUMNS
@@ -164,7 +140,7 @@ def test_no_line_on_a_terminal_is_wider_than_the_terminal(terminal: Terminal) ->
 
 
 def test_the_cursor_is_visible_after_a_run_that_fails(terminal: Terminal, instance: dg.DagsterInstance) -> None:
-    with shown_on(LiveDisplay(terminal.stream)):
+    with shown_on(Display(terminal.stream)):
         run(instance, broken)
     text = terminal.close()
     assert "✗" in text
@@ -173,29 +149,32 @@ def test_the_cursor_is_visible_after_a_run_that_fails(terminal: Terminal, instan
 
 def test_no_color_is_honoured(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    display = LiveDisplay(terminal.stream)
+    display = Display(terminal.stream)
     display.begin(["step"])
     display.finish_step("step", 1.0, "headline")
     display.end()
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", terminal.close())
 
 
-def test_a_run_continues_after_nobody_reads_its_output() -> None:
+def test_a_run_continues_after_nobody_reads_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    with os.fdopen(writer, "w") as stream:
-        display = Display(stream)
-        display.print("lost")
-        display.print("lost, too")
+    with os.fdopen(writer, "w") as unread:
+        monkeypatch.setattr(sys, "stdout", unread)
+        with output.open_output() as stream:
+            for _ in range(2):
+                click.echo("lost", file=stream)
+                Display(stream).count_check("lost", "too", False)
 
 
-def test_neither_help_nor_predict_imports_rich() -> None:
+def test_only_a_command_that_runs_a_step_imports_rich(finished: Path) -> None:
     program = """
 import contextlib, sys
 from mnist_pipeline.cli import main as cli
-for arguments in (["--help"], ["predict", "no_such_picture.png"]):
+for arguments in (["--help"], ["predict", "no_such_picture.png"], ["run", "--changed"]):
     with contextlib.suppress(SystemExit):
         cli.main(arguments)
-assert "rich" not in sys.modules
+assert "rich.progress" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert "in sync" in done.stdout

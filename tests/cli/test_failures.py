@@ -1,4 +1,4 @@
-"""What goes wrong is told in a line, ends with a non-zero exit, and changes nothing that is stored."""
+"""An error is reported in a line with a non-zero exit code, and changes nothing that is stored."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from pathlib import Path
 
 import hypothesis
 import hypothesis.strategies as st
-import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given
-from support.idx import encode_idx
 
 from mnist_pipeline.cli import configuration, execution, selection, ui
 from mnist_pipeline.cli import main as cli
@@ -34,48 +32,11 @@ def _replace(directory: Path, name: str, content: bytes) -> None:
     (directory / name).write_bytes(content)
 
 
-def _empty(directory: Path) -> None:
-    for file in directory.iterdir():
-        file.unlink()
-
-
-def _truncate(directory: Path) -> None:
-    content = (directory / IMAGES).read_bytes()
-    _replace(directory, IMAGES, content[: len(content) // 2])
-
-
-def _wrong_magic(directory: Path) -> None:
-    content = bytearray(gzip.decompress((directory / IMAGES).read_bytes()))
-    content[3] = 9
-    _replace(directory, IMAGES, gzip.compress(bytes(content), 1))
-
-
-def _pipe(directory: Path) -> None:
-    (directory / LABELS).unlink()
-    os.mkfifo(directory / LABELS)
-
-
-def _bomb(directory: Path) -> None:
-    content = (directory / IMAGES).read_bytes()
-    _replace(directory, IMAGES, content + gzip.compress(bytes(1 << 24)) * 640)
-
-
-def _array(name: str, array: np.ndarray) -> Callable[[Path], None]:
-    return lambda directory: _replace(directory, name, gzip.compress(encode_idx(array), 1))
-
-
+# `tests/data/test_datasets.py` has many more.
 DAMAGES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
-    "directory missing": (shutil.rmtree, ("does not exist", "MNIST_PIPELINE_DATA")),
-    "directory empty": (_empty, ("neither train-images-idx3-ubyte nor", "copy the file there")),
-    "one file missing": (lambda d: (d / LABELS).unlink(), ("neither train-labels-idx1-ubyte nor",)),
-    "truncated gzip": (_truncate, (IMAGES, "truncated", "fetch the file again")),
-    "wrong magic": (_wrong_magic, (IMAGES, "magic number 0x00000809 instead of 0x00000803")),
-    "counts differ": (_array(LABELS, np.zeros(1_999)), ("2,000 images", "1,999 labels")),
-    "label of 10": (_array(LABELS, np.full(2_000, 10)), (LABELS, "label 0 is 10", "0–9")),
-    "images of 32×32": (_array(IMAGES, np.zeros((2_000, 32, 32))), (IMAGES, "32×32", "must be 28×28")),
-    "pipe in place of a file": (_pipe, (LABELS, "is not a file", "put the IDX file of that name in its place")),
-    "gzip bomb of ten gigabytes": (_bomb, (IMAGES, "more bytes than the 2,000 items", "fetch the file again")),
-    "HTML page": (lambda d: _replace(d, IMAGES, b"<!DOCTYPE html><html>"), (IMAGES, "not gzip data", "<!DOCTYPE")),
+    "directory missing": (shutil.rmtree, ("MNIST_PIPELINE_DATA",)),
+    "file missing": (lambda directory: (directory / LABELS).unlink(), ("train-labels-idx1-ubyte",)),
+    "HTML page": (lambda directory: _replace(directory, IMAGES, b"<!DOCTYPE html><html>"), (IMAGES, "<!DOCTYPE")),
 }
 
 
@@ -92,21 +53,21 @@ def filled(own_copy: tuple[Path, Path]) -> Path:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_bad_data_set_is_told_in_a_line_and_leaves_what_is_stored(damage: str, data: Path, filled: Path) -> None:
-    spoil, told = DAMAGES[damage]
+def test_a_bad_data_set_is_reported_in_a_line_and_leaves_what_is_stored(damage: str, data: Path, filled: Path) -> None:
+    spoil, named = DAMAGES[damage]
     spoil(data)
     before = _stored(filled)
     result = _run()
     assert result.exit_code == 1
     error, log = _error_lines(result)
     assert error.startswith("Error: raw_mnist failed: ")
-    for words in (str(data), *told):
+    for words in (str(data), *named):
         assert words in error
     assert Path(log.removeprefix("Full log: ")).read_text()
     assert _stored(filled) == before
 
 
-def test_a_file_without_permission_is_told_in_a_line(data: Path, filled: Path) -> None:
+def test_a_file_without_permission_is_named(data: Path, filled: Path) -> None:
     (data / IMAGES).chmod(0)
     before = _stored(filled)
     shutil.rmtree(filled / "dagster")
@@ -120,7 +81,7 @@ def test_a_file_without_permission_is_told_in_a_line(data: Path, filled: Path) -
     assert _stored(filled) == before
 
 
-def test_a_storage_that_cannot_be_written_is_told_before_anything_runs(
+def test_a_storage_that_cannot_be_written_is_named_before_anything_runs(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -132,7 +93,7 @@ def test_a_storage_that_cannot_be_written_is_told_before_anything_runs(
     assert len(result.output.splitlines()) == 1
 
 
-def test_a_read_only_storage_is_told_before_anything_runs(data: Path, filled: Path) -> None:
+def test_a_read_only_storage_is_named_before_anything_runs(data: Path, filled: Path) -> None:
     filled.chmod(0o555)
     (filled / "dagster").chmod(0o555)
     before = _stored(filled)
@@ -144,7 +105,7 @@ def test_a_read_only_storage_is_told_before_anything_runs(data: Path, filled: Pa
 
 
 @pytest.mark.parametrize("selection", ["no_such_asset", "key:no_such_asset", "group:no_such_group", "a or (b"])
-def test_a_selection_of_what_does_not_exist_is_told(selection: str, storage: Path) -> None:
+def test_a_selection_that_matches_nothing_is_quoted(selection: str, storage: Path) -> None:
     result = _run("--select", selection)
     assert result.exit_code == 1
     assert result.output.startswith(f"Error: --select {selection!r}")
@@ -152,35 +113,13 @@ def test_a_selection_of_what_does_not_exist_is_told(selection: str, storage: Pat
     assert _stored(storage) == {}
 
 
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        ("ops: [", "expected the node content"),
-        ("- a list", "must be a mapping"),
-        ("ops: {no_such_asset: {}}", "no_such_asset"),
-        ("ops: {softmax_model: {config: {epochs: many}}}", "epochs"),
-        ("ops: {softmax_model: {config: {epoch: 3}}}", "epoch"),
-        ("ops: {softmax_model: {config: {epochs: 0}}}", "ops.softmax_model.config.epochs is 0"),
-        ("ops: {harris_corners: {config: {kappa: 0.3}}}", "ops.harris_corners.config.kappa is 0.3"),
-        ("ops: {cnn_model: {config: {recipe: SLOW}}}", "recipe"),
-        ("ops: {cnn_model: {config: {recipe: FAST, validation_share: 1}}}", "ops.cnn_model.config.validation_share is"),
-        (
-            "ops: {reconstructions: {config: {num_components: [2, 785]}}}",
-            "ops.reconstructions.config.num_components is [2, 785]",
-        ),
-        ("resources: {seed: {config: {value: -1}}}", "resources.seed.config.value is -1"),
-    ],
-)
-def test_a_bad_run_configuration_is_told_before_anything_runs(
-    content: str, told: str, storage: Path, tmp_path: Path
-) -> None:
+def test_a_bad_run_configuration_is_refused_before_anything_runs(storage: Path, tmp_path: Path) -> None:
     config = tmp_path / "run.yaml"
-    config.write_text(content)
+    config.write_text("ops: {softmax_model: {config: {epochs: 0}}}")
     result = _run("--config", str(config))
     assert result.exit_code == 1
-    assert f"Error: --config {config}: " in result.output
-    assert told in result.output
-    assert len(result.output.splitlines()) <= 2
+    assert f"Error: --config {config}: ops.softmax_model.config.epochs is 0" in result.output
+    assert len(result.output.splitlines()) == 1
     assert _stored(storage) == {}
 
 
@@ -193,7 +132,7 @@ def _reconstructions(values: str) -> str:
 
 
 def _laughs(levels: int, entry: str, more: str) -> str:
-    """Lines of which each stands for ten of the one before."""
+    """Lines that each stand for ten times the previous line."""
     lines = [f"a0: &a0 {entry}", *(f"a{i}: &a{i} {more % ', '.join([f'*a{i - 1}'] * 10)}" for i in range(1, levels))]
     return "\n".join(lines)
 
@@ -238,11 +177,14 @@ BAD_CONFIGURATIONS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "minus infinite": (_softmax("learning_rate: -.inf"), ("learning_rate",)),
     "zero rate": (_softmax("learning_rate: 0"), ("learning_rate",)),
     "zero epochs": (_softmax("epochs: 0"), ("epochs",)),
+    "kappa too large": ("ops: {harris_corners: {config: {kappa: 0.3}}}", ("ops.harris_corners.config.kappa is 0.3",)),
+    "nothing to train on": ("ops: {cnn_model: {config: {validation_share: 1}}}", ("config.validation_share is",)),
     "million epochs": (_softmax("epochs: 1_000_000"), ("epochs",)),
     "twenty digits": (_softmax(f"epochs: {'9' * 20}"), ("epochs",)),
     "four hundred digits": (_softmax(f"learning_rate: {'9' * 400}"), ()),
     "ten thousand digits": (_softmax(f"epochs: {'9' * 10_000}"), ()),
     "no components": (_reconstructions("[]"), ("num_components",)),
+    "too many components": (_reconstructions("[2, 785]"), ("ops.reconstructions.config.num_components is [2, 785]",)),
     "zero components": (_reconstructions("[5, 0]"), ("num_components",)),
     "letters for components": (_reconstructions("[5, a]"), ("num_components[1]", '"a"')),
     "boolean for components": (_reconstructions("[yes]"), ("num_components[0]", '"True"')),
@@ -348,7 +290,7 @@ def test_a_good_run_configuration_comes_back_as_it_was_written(
     assert configuration.load_run_config(file, selection.select_assets("*")) == {"loggers": {"console": {}}, **expected}
 
 
-def test_a_variable_that_a_configuration_names_is_held_to_the_bounds(
+def test_the_value_of_a_variable_in_a_configuration_is_checked_against_the_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_EPOCHS", "0")
@@ -359,7 +301,7 @@ def test_a_variable_that_a_configuration_names_is_held_to_the_bounds(
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "reason"),
     [
         (lambda path: path.symlink_to("n" * 300), "it can't be read: .*File name too long"),
         (lambda path: None, "it is not a file; name a YAML file"),
@@ -371,10 +313,12 @@ def test_a_variable_that_a_configuration_names_is_held_to_the_bounds(
     ],
     ids=["name too long", "missing", "directory", "pipe", "device", "circle", "unreadable medium"],
 )
-def test_what_is_no_readable_file_is_told_at_once(make: Callable[[Path], None], told: str, tmp_path: Path) -> None:
+def test_a_configuration_that_is_not_a_readable_file_is_named_at_once(
+    make: Callable[[Path], None], reason: str, tmp_path: Path
+) -> None:
     file = tmp_path / "run.yaml"
     make(file)
-    with pytest.raises(LaunchError, match=f"--config {file}: ({told})"):
+    with pytest.raises(LaunchError, match=f"--config {file}: ({reason})"):
         configuration.load_run_config(file, selection.select_assets("*"))
 
 
@@ -439,7 +383,7 @@ def test_a_dagster_instance_that_is_configured_wrongly_is_named(content: str | b
 
 
 @pytest.mark.parametrize("variable", ["MNIST_PIPELINE_STORAGE", "DAGSTER_HOME"])
-def test_a_file_in_place_of_a_directory_is_told_with_its_variable(
+def test_a_file_in_place_of_a_directory_is_reported_with_its_variable(
     variable: str, storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -458,7 +402,7 @@ def test_a_file_in_place_of_a_directory_is_told_with_its_variable(
         ("DAGSTER_HOME", "\n"),
     ],
 )
-def test_a_bad_setting_is_told_before_anything_is_made(
+def test_a_bad_setting_is_named_before_anything_is_written(
     variable: str, value: str, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -468,7 +412,7 @@ def test_a_bad_setting_is_told_before_anything_is_made(
     assert not storage.exists()
 
 
-def test_a_port_in_use_is_told(storage: Path) -> None:
+def test_a_port_in_use_is_named(storage: Path) -> None:
     with socket.socket() as taken:
         taken.bind((LOCALHOST, 0))
         taken.listen()
@@ -501,7 +445,7 @@ def _error_lines(result: Result) -> tuple[str, str]:
 
 
 def _stored(storage: Path) -> dict[str, bytes]:
-    """Every stored value and figure by its path; the Dagster instance, which records the failure, apart."""
+    """The content of each stored file by its path, without the Dagster instance, which records the failure."""
     return {
         str(path.relative_to(storage)): path.read_bytes()
         for path in storage.rglob("*")
@@ -511,13 +455,13 @@ def _stored(storage: Path) -> dict[str, bytes]:
 
 @contextmanager
 def _unprivileged(*directories: Path) -> Iterator[None]:
-    """As a user for whom permissions count; root has them all, and gives them up for the while."""
+    """Run as a user without special permissions; root has all permissions."""
     if os.geteuid() != 0:
         yield
         return
     closed = {
         ancestor
-        for directory in (settings.PROJECT, *directories)  # the user reads the program too
+        for directory in (settings.PROJECT, *directories)
         for ancestor in (directory, *directory.parents)
         if not ancestor.stat().st_mode & 0o001
     }
@@ -537,8 +481,8 @@ def _unprivileged(*directories: Path) -> Iterator[None]:
 def test_an_address_that_others_reach_is_refused_without_a_password(host: str, storage: Path) -> None:
     result = CliRunner().invoke(cli.main, ["ui", "--host", host])
     assert result.exit_code != 0
-    for told in (f"--host {host}", "password", "MNIST_PIPELINE_PASSWORD_HASH", "mnist-pipeline hash-password"):
-        assert told in result.output
+    for words in (f"--host {host}", "password", "MNIST_PIPELINE_PASSWORD_HASH", "mnist-pipeline hash-password"):
+        assert words in result.output
     assert "Dagster UI:" not in result.output
 
 

@@ -47,14 +47,16 @@ def _preload() -> None:
     import torch
 
     from mnist_pipeline.cli import (
+        display,  # noqa: F401
         execution,
         inspection,  # noqa: F401
+        project,
         selection,
     )
     from mnist_pipeline.report import figures  # noqa: F401
 
     torch.set_num_threads(2)
-    execution.console_job()
+    execution.console_job(project.EVERYTHING)
     selection.select_assets("*")
     gc.collect()
     gc.freeze()

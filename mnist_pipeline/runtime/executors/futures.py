@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import pkgutil
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,16 +20,14 @@ from mnist_pipeline.runtime import threads
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.executors.ray_cluster import LOCALHOST
-from mnist_pipeline.runtime.executors.requirements import REACH_SECONDS, require
+from mnist_pipeline.runtime.executors.requirements import REACH_SECONDS, num_local_workers, require
 from mnist_pipeline.runtime.graph.run_lock import end_with_parent
-from mnist_pipeline.utils.machine import num_cores
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
 
 T = TypeVar("T")
 MAX_ATTEMPTS = 3
-MIN_WORKERS = 2
 
 Variables = dict[str, str]
 
@@ -41,37 +40,24 @@ class Pool(NamedTuple):
 
 
 def compute(configured: Settings, function: str, items: Sequence[T]) -> Iterator[tuple[T, Any]]:
-    """Call a function once per item, on the workers that `MNIST_PIPELINE_EXECUTOR` names.
+    """Call a function, `package.module:name`, once per item; yield each item with its result as they complete.
 
-    A task whose worker ends is run again by another worker, at most `MAX_ATTEMPTS` times in all.
+    With the executor `multiprocess`, workers are processes of this machine. With `ray` or `dask`, they belong to the
+    cluster that `MNIST_PIPELINE_CLUSTER` names, or to a local one that ends with the work. With any other executor,
+    this process calls the function itself. Items are plain data, which need not be hashable.
 
-    Parameters
-    ----------
-    configured : Settings
-        With `multiprocess`, the workers are processes of this machine. With `ray` or `dask`, they belong to the
-        cluster that `MNIST_PIPELINE_CLUSTER` names, or to a local one that ends with the work. With any other
-        executor, this process calls the function itself.
-    function : str
-        `package.module:name`. A worker imports it after it has adopted the settings of the driver.
-    items : sequence
-        Plain data. They need not be hashable.
-
-    Yields
-    ------
-    item, result
-        In order of completion.
+    A task whose worker ends is run again by another worker, at most `MAX_ATTEMPTS` times in all. If the function raises
+    an exception, it is raised here, and the task is not run again.
 
     Raises
     ------
     ExecutorError
         If workers are not available, or an item ended its worker `MAX_ATTEMPTS` times.
-    Exception
-        What the function raised. The task is not run again.
     """
     open_pool = POOLS.get(configured.executor)
     if open_pool is None:
         for item in items:
-            yield item, import_function(function)(item)
+            yield item, pkgutil.resolve_name(function)(item)
         return
     require(configured)
     variables = threads.for_workers(configured)
@@ -88,13 +74,6 @@ def compute(configured: Settings, function: str, items: Sequence[T]) -> Iterator
                 raise ExecutorError(f"item {item!r}: the scheduler of the cluster is gone") from error
 
 
-def import_function(name: str) -> Callable[[Any], Any]:
-    """Import a function by its name, `package.module:name`."""
-    module, _, attribute = name.partition(":")
-    found: Callable[[Any], Any] = getattr(importlib.import_module(module), attribute)
-    return found
-
-
 # A process has one environment: in a worker with several threads, one of them works at a time.
 _calling = threading.Lock()
 _adopted: Variables = {}
@@ -108,12 +87,7 @@ def call(variables: Variables, function: str, item: Any) -> Any:
             raise ExecutorError("this worker has loaded the graph with other settings; restart the workers")
         threads.adopt(variables)
         _adopted.update(variables)
-        return import_function(function)(item)
-
-
-def num_local_workers() -> int:
-    """Return the number of workers on this machine: one per core, but at least two."""
-    return max(MIN_WORKERS, num_cores())
+        return pkgutil.resolve_name(function)(item)
 
 
 def _local(stack: ExitStack, configured: Settings, variables: Variables) -> Pool:

@@ -13,23 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_pipeline.runtime import threads
-from mnist_pipeline.utils.machine import num_cores
+from mnist_pipeline.runtime.executors.requirements import num_local_workers
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
 
 OBJECT_STORE_BYTES = 100 * 2**20  # arguments and results are small
-MIN_CORES = 2
 LOCALHOST = "127.0.0.1"
 # A local cluster sends no statistics, and accepts only clients that know its token.
 LOCAL_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_DEDUP_LOGS": "0"}
+SETTINGS = ("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB", "DATABASE", "THREADS", "FOLDS")
 # The variables that a run takes along; Ray sets limits of threads of its own.
-PASSED_ON = (
-    "DAGSTER_HOME",
-    *(f"MNIST_PIPELINE_{name}" for name in ("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB")),
-    *(f"MNIST_PIPELINE_{name}" for name in ("DATABASE", "THREADS", "FOLDS")),
-    *threads.THREAD_VARIABLES,
-)
+PASSED_ON = ("DAGSTER_HOME", *(f"MNIST_PIPELINE_{name}" for name in SETTINGS), *threads.THREAD_VARIABLES)
 ABSOLUTE = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "MNIST_PIPELINE_INBOX")
 RUN_LAUNCHER = f"""run_launcher:
   module: dagster_ray
@@ -46,11 +41,7 @@ API_SERVER = "RAY_API_SERVER_ADDRESS"  # where Ray's own clients submit jobs
 def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
     """Connect this process to the cluster, unless it is connected already.
 
-    Parameters
-    ----------
-    configured : Settings
-    jobs : bool
-        Whether runs are submitted to it as jobs, for which a local cluster needs its dashboard.
+    With `jobs`, runs are submitted to the cluster as jobs, for which a local cluster needs its dashboard.
     """
     if not configured.cluster:
         os.environ.update({name: os.environ.get(name, value) for name, value in LOCAL_CLUSTER.items()})
@@ -71,7 +62,7 @@ def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
     else:
         context = ray.init(
             address="local",
-            num_cpus=max(MIN_CORES, num_cores()),
+            num_cpus=num_local_workers(),
             include_dashboard=jobs,
             dashboard_host=LOCALHOST,
             object_store_memory=OBJECT_STORE_BYTES,

@@ -7,24 +7,28 @@ import socket
 from typing import TYPE_CHECKING
 
 from mnist_pipeline.runtime.executors.errors import ExecutorError
+from mnist_pipeline.utils.machine import num_cores
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
 
 REACH_SECONDS = 5
+MIN_WORKERS = 2
 MODULES = {"ray": ["ray", "dagster_ray"], "dask": ["distributed"]}
 
 
-def require(configured: Settings) -> None:
-    """Refuse an executor that could not work.
+def num_local_workers() -> int:
+    """Return the number of workers on this machine: one per core, but at least two."""
+    return max(MIN_WORKERS, num_cores())
 
-    Raises
-    ------
-    ExecutorError
-        If a package is not installed, an executor cannot be imported, the cluster does not answer, or its workers
-        could not reach the Dagster instance.
+
+def require(configured: Settings) -> None:
+    """Raise ExecutorError if the executor could not work.
+
+    A package may be missing, an executor may not be importable, or the cluster may not answer. The workers of a cluster
+    need a Dagster instance that they can reach.
     """
-    executor = configured.executor
+    executor, cluster = configured.executor, configured.cluster
     for module in MODULES.get(executor, ()):
         if importlib.util.find_spec(module) is None:
             raise ExecutorError(
@@ -35,23 +39,19 @@ def require(configured: Settings) -> None:
         from mnist_pipeline.runtime.executors.step_executor import step_executor  # imports Dagster
 
         step_executor(configured)
-    if configured.cluster and not configured.database:
+    if not cluster:
+        return
+    if not configured.database:
         raise ExecutorError(
-            f"MNIST_PIPELINE_CLUSTER is {configured.cluster!a}, but the Dagster instance is SQLite files in "
+            f"MNIST_PIPELINE_CLUSTER is {cluster!a}, but the Dagster instance is SQLite files in "
             f"{str(configured.dagster_home)!a}, which the workers of a cluster can't share; "
             "set MNIST_PIPELINE_DATABASE to a PostgreSQL database that they reach"
         )
-    if configured.cluster:
-        _require_reachable(configured.cluster)
-
-
-def _require_reachable(address: str) -> None:
-    """Refuse, within seconds, the address of a cluster that does not answer."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
+    host, _, port = cluster.rpartition("://")[2].rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise ExecutorError(
-            f"MNIST_PIPELINE_CLUSTER is {address!a}, where nothing answers ({error}); start the cluster, or correct "
+            f"MNIST_PIPELINE_CLUSTER is {cluster!a}, where nothing answers ({error}); start the cluster, or correct "
             "the address"
         ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +19,11 @@ PRELOADED = ("matplotlib.figure", "numba", "torch")
 
 
 def step_executor(configured: Settings, preload: Sequence[str] = ()) -> dg.ExecutorDefinition:
-    """Return the executor that `MNIST_PIPELINE_EXECUTOR` names.
+    """Return the executor that `MNIST_PIPELINE_EXECUTOR` names; raise ExecutorError if it cannot be imported.
 
-    Parameters
-    ----------
-    configured : Settings
-        `executor` is the default of the run configuration, in which a run may choose otherwise:
-        `execution: {config: {multiprocess: {max_concurrent: 4}}}`.
-    preload : sequence of str
-        Modules that the server of the multiprocess executor imports before it forks a process per step.
-
-    Raises
-    ------
-    ExecutorError
-        If it names an executor of another package that cannot be imported.
+    The variable is the default of the run configuration, in which a run may choose otherwise:
+    `execution: {config: {multiprocess: {max_concurrent: 4}}}`. The server of the multiprocess executor imports the
+    modules in `preload` before it forks a process per step.
     """
     if ":" in configured.executor:
         return _import_executor(configured.executor)
@@ -53,10 +44,9 @@ def step_executor(configured: Settings, preload: Sequence[str] = ()) -> dg.Execu
 
 
 def _import_executor(name: str) -> dg.ExecutorDefinition:
-    module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        found = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
         raise ExecutorError(f"MNIST_PIPELINE_EXECUTOR is {name!a}, which cannot be imported: {error}") from error
     if not isinstance(found, dg.ExecutorDefinition):
         raise ExecutorError(f"MNIST_PIPELINE_EXECUTOR is {name!a}: {type(found).__name__}, not an ExecutorDefinition")

@@ -6,6 +6,7 @@ Assets have no return annotation: Dagster would read it as the annotation of sev
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 HEADLINE = "headline"
 ROW_COUNT = "dagster/row_count"  # Dagster plots this metadata over time
-EPOCH = "mnist_pipeline_epoch"  # attribute of a log record: the epoch, the number of epochs, the figures as text
+EPOCH = re.compile(r"epoch (\d+)/(\d+): (.*)")  # the message of `progress`
 MAX_TABLE_ROWS = 20
 
 
@@ -102,7 +103,7 @@ def result(
 def progress(epoch: int, epochs: int, **figures: float) -> None:
     """Log what a training measured in an epoch."""
     text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-    dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {text}", extra={EPOCH: (epoch, epochs, text)})
+    dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {text}")
 
 
 def _drawn(name: str, figure: Figure | bytes) -> tuple[bytes, dg.MarkdownMetadataValue]:
