@@ -9,7 +9,7 @@ from textwrap import shorten
 from mnist_pipeline.cli.errors import fail, fail_on
 from mnist_pipeline.runtime import dagster_internals, database, settings, threads
 from mnist_pipeline.runtime.executors import ray_cluster
-from mnist_pipeline.runtime.storage import contents, files, locate
+from mnist_pipeline.runtime.storage import contents, files, storage
 
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
 # Otherwise, Dagster's processes for steps print debugging messages on standard error.
@@ -22,7 +22,7 @@ def prepare() -> settings.Settings:
         configured = settings.load()
     for variable, root in (("MNIST_PIPELINE_STORAGE", configured.storage), ("DAGSTER_HOME", configured.dagster_home)):
         try:
-            locate.file_store(str(root)).probe()
+            storage.file_store(str(root)).probe()
         except OSError as error:
             fail(f"storage {root} can't be written ({error.strerror}); point {variable} at a directory that can")
         except contents.UnavailableError as error:

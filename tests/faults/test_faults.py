@@ -74,7 +74,7 @@ class Trial:
         _copy(second, self.storage)
         old = Storage(first)
         figures = {Path(name).stem for name in self.old[key].files if name.startswith("figures/")}
-        pictures = {name: old.read_figure(key, name) for name in sorted(figures)}
+        pictures = {name: Path(old.figure_path(key, name)).read_bytes() for name in sorted(figures)}
         Storage(self.storage).write(key, old.read(key), pictures)
         assert manifests(self.storage)[key] == self.old[key]
         with _instance(self.storage) as instance:

@@ -489,7 +489,9 @@ def test_the_predictions_for_a_picture_are_stored_and_shown_with_its_contact_she
     assert [table[side][0] for side in ("x", "y", "width", "height")] == list(reading.box)
     assert [table[f"nearest_{i}"][0] for i in (1, 2, 3)] == [near.index for near in reading.recognition.neighbors]
     assert table["looks_like_digit"].dtype == bool
-    sheet = storage.current().read_figure(storage.stored_key("inbox_predictions", key), "contact_sheet")
+    sheet = Path(
+        storage.current().figure_path(storage.stored_key("inbox_predictions", key), "contact_sheet")
+    ).read_bytes()
     assert PIL.Image.open(io.BytesIO(sheet)).format == "PNG"
     assert event is not None
     assert event.asset_materialization is not None

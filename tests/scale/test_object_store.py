@@ -1,6 +1,6 @@
-"""A bucket as storage is what a directory is: the same values, whole through every fault, verified, one run at a time.
+"""A bucket as storage works like a directory: same values, complete after every fault, verified, one run at a time.
 
-The store is moto's S3 server on loopback, in this process, so that a test may change what it holds behind its back.
+The store is moto's S3 server on loopback, in this process, so that a test can change the server's own records.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -30,8 +29,9 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner, Result
+from support import servers
 from support.idx import write_idx
-from support.values import ARRAYS, EVERY_KIND, NAMED, PLAIN, REPORT, TABLE, assert_same_arrays
+from support.values import ARRAYS, EVERY_KIND, REPORT, assert_same_values, data_version
 
 boto3 = pytest.importorskip("boto3", reason="pip install 'mnist-pipeline[test-scale]'")
 moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-pipeline[test-scale]'")
@@ -41,8 +41,6 @@ from moto.s3.models import s3_backends  # noqa: E402
 from mnist_pipeline.cli import main as cli  # noqa: E402
 from mnist_pipeline.cli import selection  # noqa: E402
 from mnist_pipeline.data.datasets import DigitSet  # noqa: E402
-from mnist_pipeline.runtime.graph import run_lock  # noqa: E402
-from mnist_pipeline.runtime.settings import PROJECT  # noqa: E402
 from mnist_pipeline.runtime.storage import contents, lease, objects, storage  # noqa: E402
 from mnist_pipeline.runtime.storage.directory import forget_verified  # noqa: E402
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError  # noqa: E402
@@ -53,13 +51,14 @@ ACCOUNT = "123456789012"
 KEYS = sorted(key.to_user_string() for key in selection.select_assets("*"))
 PICTURES = {"matrix": b"\x89PNG a picture", "curve": b"\x89PNG another picture"}
 SECRET = "wJalrXUtnFEMI-not-a-real-secret"
-# What tells two runs over the same data apart: when and how fast they ran, and under which names.
-OF_A_RUN = {"run", "run_id", "seconds"}
+OF_A_RUN = {"run", "run_id", "seconds"}  # entries of the report that differ between runs over the same data
+
+Elsewhere = Callable[[object], Storage]
 
 
 @dataclass(frozen=True)
 class Store:
-    """The server, as its own administrator sees it."""
+    """The server, as its administrator sees it."""
 
     client: Any
 
@@ -70,24 +69,19 @@ class Store:
         keys = [listed["Key"] for page in pages for listed in page.get("Contents", ())]
         return {key.removeprefix(prefix): self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
 
-    def read(self, path: str) -> bytes:
-        """The content of an object."""
-        key = path.removeprefix(f"s3://{BUCKET}/")
-        return bytes(self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
-
     def put(self, address: str, name: str, content: bytes) -> None:
         self.client.put_object(Bucket=BUCKET, Key=_prefix(address) + name, Body=content)
 
     def delete(self, address: str, name: str) -> None:
         self.client.delete_object(Bucket=BUCKET, Key=_prefix(address) + name)
 
-    def behind(self, address: str, name: str) -> Any:
+    def record(self, address: str, name: str) -> Any:
         """The server's own record of an object."""
         return s3_backends[ACCOUNT]["aws"].buckets[BUCKET].keys[_prefix(address) + name]
 
-    def age(self, address: str, name: str) -> None:
-        """Make an object an hour older than it is."""
-        self.behind(address, name).last_modified -= datetime.timedelta(hours=1)
+    def expire_lease(self, address: str) -> None:
+        """Make the lease an hour older than it is."""
+        self.record(address, ".lock").last_modified -= datetime.timedelta(hours=1)
 
 
 def _prefix(address: str) -> str:
@@ -96,7 +90,7 @@ def _prefix(address: str) -> str:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A server with an empty bucket, which AWS's own variables name."""
+    """A server with an empty bucket; AWS's own variables name it."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
@@ -122,19 +116,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture
 def address(store: Store) -> str:
-    """A prefix of the bucket that nothing lies under."""
+    """A prefix of the bucket with nothing under it."""
     return f"s3://{BUCKET}/{uuid.uuid4().hex}"
 
 
-@pytest.fixture(params=["directory", "bucket"])
-def stored(request: pytest.FixtureRequest, address: str, tmp_path: Path) -> Storage:
-    """A storage in each kind of place."""
-    return Storage(address if request.param == "bucket" else tmp_path / "storage")
-
-
 @pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[object], Storage]:
-    """A storage as a process on another machine sees it, which has verified nothing, and whose cache is empty."""
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
+    """Open a storage as a process on another machine does, which has verified nothing and has an empty cache."""
 
     def opened(root: object) -> Storage:
         forget_verified()
@@ -144,69 +132,46 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[obje
     return opened
 
 
-# ---- the same in a directory and in a bucket
+# Values
 
 
 @pytest.mark.parametrize("name", EVERY_KIND)
-def test_every_kind_of_value_comes_back_as_it_was(
-    name: str, stored: Storage, store: Store, elsewhere: Callable[[object], Storage]
-) -> None:
+def test_every_kind_of_value_comes_back_as_it_was(name: str, address: str, store: Store, elsewhere: Elsewhere) -> None:
+    stored = Storage(address)
     path = stored.write("value", EVERY_KIND[name])
-    content = store.read(path) if path.startswith("s3://") else Path(path).read_bytes()
-    assert hashlib.sha256(content).hexdigest() == storage.digest("value", EVERY_KIND[name])
-    for seen in (stored, elsewhere(stored.root)):
-        found = seen.read("value")
-        if name in ARRAYS or name in NAMED:
-            assert_same_arrays(np.asarray(found) if name in ARRAYS else found, EVERY_KIND[name])
-        elif name in PLAIN:
-            assert found == PLAIN[name]
-        else:
-            assert found.equals(TABLE)
+    content = store.objects(address)[path.removeprefix(f"{address}/")]
+    assert hashlib.sha256(content).hexdigest() == data_version(EVERY_KIND[name])
+    for reader in (stored, elsewhere(address)):
+        found = reader.read("value")
+        assert isinstance(found, np.memmap) == (name in ARRAYS)
+        assert_same_values(found, EVERY_KIND[name])
 
 
-def test_an_array_is_mapped_into_memory_and_cannot_be_changed_by_its_reader(
-    stored: Storage, elsewhere: Callable[[object], Storage]
-) -> None:
-    stored.write("centered_data", ARRAYS["float32"])
-    found = elsewhere(stored.root).read("centered_data")
-    assert isinstance(found, np.memmap)
-    with pytest.raises(ValueError, match="read-only"):
-        found[0, 0] = 1
-    stored.write("centered_data", np.zeros(3))
-    np.testing.assert_array_equal(found, ARRAYS["float32"])  # what is mapped stays
-
-
-def test_a_report_and_figures_come_back_and_what_is_missing_is_told(stored: Storage) -> None:
+def test_a_value_of_another_kind_replaces_the_old_files(address: str, store: Store) -> None:
+    stored = Storage(address)
     stored.write("evaluation_report", REPORT, PICTURES)
     assert stored.read("evaluation_report") == REPORT
-    assert stored.read_figure("evaluation_report", "matrix") == PICTURES["matrix"]
-    with pytest.raises(StorageError, match=r"figure none of evaluation_report .*mnist-pipeline run"):
-        stored.read_figure("evaluation_report", "none")
-    with pytest.raises(StorageError, match=rf"covariance .*{stored.root}.*mnist-pipeline run"):
-        stored.read("covariance")
-
-
-def test_a_value_of_another_kind_replaces_the_old_files_and_leaves_nothing_over(stored: Storage) -> None:
     stored.write("cnn_kernels", ARRAYS["float32"], PICTURES)
-    stored.write("cnn_kernels", NAMED["a dict"], {"matrix": b"\x89PNG"})
-    listed = sorted(stored.published.store.list_names(("assets", "figures/*", "manifests")))
-    assert listed == ["assets/cnn_kernels.safetensors", "figures/cnn_kernels/matrix.png", "manifests/cnn_kernels.json"]
+    stored.write("cnn_kernels", {"kernels": ARRAYS["float32"]}, {"matrix": b"\x89PNG"})
+    names = ["assets/cnn_kernels.safetensors", "figures/cnn_kernels/matrix.png", "manifests/cnn_kernels.json"]
+    assert [name for name in store.objects(address) if "cnn_kernels" in name] == names
     assert stored.published.unfinished_files() == stored.published.unknown_files() == []
 
 
-def test_readers_always_see_one_whole_value_while_it_is_replaced(
-    stored: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["directory", "bucket"])
+def test_readers_see_one_complete_value_while_it_is_replaced(
+    place: str, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MNIST_PIPELINE_CACHE_GB", "0")
+    stored = Storage(address if place == "bucket" else tmp_path / "storage")
     done, reads = threading.Event(), []
-    stored = Storage(str(stored.root))
     stored.write("value", np.full(5_000, 0), {"matrix": b"picture of 0"})
 
     def read() -> None:
         while not done.is_set():
             array = np.asarray(stored.read("value"))
             assert (array == array[0]).all()
-            assert stored.read_figure("value", "matrix").startswith(b"picture of ")
+            stored.published.read_consistently("value", stored.published.verify)
             reads.append(int(array[0]))
 
     with ThreadPoolExecutor(3) as pool:
@@ -226,73 +191,65 @@ def test_readers_always_see_one_whole_value_while_it_is_replaced(
 @pytest.mark.parametrize(
     "name", ["assets/covariance.npy", "figures/covariance/matrix.png", "manifests/covariance.json"]
 )
-def test_damage_is_told_and_never_computed_with(
-    name: str, damage: str, address: str, store: Store, elsewhere: Callable[[object], Storage]
+def test_a_damaged_object_is_reported_and_not_read(
+    name: str, damage: str, address: str, store: Store, elsewhere: Elsewhere
 ) -> None:
     stored = Storage(address)
     stored.write("covariance", ARRAYS["float64"], PICTURES)
-    stored.write("data_mean", ARRAYS["float32"], PICTURES)
+    stored.write("data_mean", ARRAYS["float32"], {"matrix": b"\x89PNG of the mean"})
     content = store.objects(address)[name]
     damaged = {
         "flipped": bytes([content[0] ^ 1]) + content[1:],
         "cut short": content[:-1],
         "emptied": b"",
         "longer": content + b"\n",
-        "of another": store.objects(address)[name.replace("covariance", "data_mean")] + b"",
+        "of another": store.objects(address)[name.replace("covariance", "data_mean")],
         "a pickle": pickle.dumps([]),
     }
     if damage == "deleted":
         store.delete(address, name)
-    elif damaged[damage] == content:
-        pytest.skip("the other picture is the same")
     else:
         store.put(address, name, damaged[damage])
-    version = storage.digest("covariance", ARRAYS["float64"])
+    version = data_version(ARRAYS["float64"])
     for thorough in (False, True):
-        fault = stored.fault("covariance", version, thorough=thorough)
-        assert fault is not None
-        assert fault.startswith("damaged: ")
-    reader = elsewhere(address)
-    with pytest.raises(StorageError, match=r"covariance is damaged: .*; rebuild it with mnist-pipeline run --select"):
-        _ = reader.read_figure("covariance", "matrix") if name.endswith(".png") else reader.read("covariance")
+        assert (stored.fault("covariance", version, thorough=thorough) or "").startswith("damaged: ")
+    if not name.endswith(".png"):
+        with pytest.raises(StorageError, match="covariance is damaged"):
+            elsewhere(address).read("covariance")
     stored.write("covariance", ARRAYS["float64"], PICTURES)
     assert stored.fault("covariance", version, thorough=True) is None
 
 
-def test_what_rots_in_the_store_without_its_notice_is_found_by_verifying_and_by_reading(
-    address: str, store: Store, elsewhere: Callable[[object], Storage]
-) -> None:
+def test_bits_that_rot_without_the_stores_notice_are_found(address: str, store: Store, elsewhere: Elsewhere) -> None:
     stored = Storage(address)
     stored.write("covariance", ARRAYS["float64"])
-    kept = store.behind(address, "assets/covariance.npy")
-    content, checksum = bytearray(kept.value), kept.checksum_value
+    record = store.record(address, "assets/covariance.npy")
+    content, checksum = bytearray(record.value), record.checksum_value
     content[200] ^= 1
-    kept.value = bytes(content)
-    kept.checksum_value = checksum
-    version = storage.digest("covariance", ARRAYS["float64"])
-    assert stored.fault("covariance", version) is None  # the store vouches for it
+    record.value = bytes(content)
+    record.checksum_value = checksum
+    version = data_version(ARRAYS["float64"])
+    assert stored.fault("covariance", version) is None  # the checksum that the store keeps is the right one
     assert (stored.fault("covariance", version, thorough=True) or "").startswith("damaged: ")
     with pytest.raises(StorageError, match="covariance is damaged"):
         elsewhere(address).read("covariance")
 
 
-def test_a_copy_in_the_cache_that_was_changed_is_downloaded_again(address: str, tmp_path: Path) -> None:
+def test_a_value_is_downloaded_only_if_the_cache_has_no_intact_copy(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stored = Storage(address)
     stored.write("covariance", ARRAYS["float64"])
-    (copy,) = (Path(os.environ["MNIST_PIPELINE_CACHE"]) / storage.digest("x", ARRAYS["float64"]),)
+    with monkeypatch.context() as patch:
+        patch.setattr(objects.ObjectStore, "download", lambda *_: pytest.fail("it was downloaded"))
+        np.testing.assert_array_equal(stored.read("covariance"), ARRAYS["float64"])
+    copy = Path(os.environ["MNIST_PIPELINE_CACHE"]) / data_version(ARRAYS["float64"])
     copy.write_bytes(b"\0" * copy.stat().st_size)
     forget_verified()
     np.testing.assert_array_equal(stored.read("covariance"), ARRAYS["float64"])
 
 
-def test_what_this_machine_wrote_or_read_is_not_downloaded(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = Storage(address)
-    stored.write("covariance", ARRAYS["float64"])
-    monkeypatch.setattr(objects.ObjectStore, "download", lambda *_: pytest.fail("it was downloaded"))
-    np.testing.assert_array_equal(stored.read("covariance"), ARRAYS["float64"])
-
-
-def test_what_is_copied_from_a_bucket_into_a_directory_is_a_storage(address: str, store: Store, tmp_path: Path) -> None:
+def test_a_bucket_that_is_copied_into_a_directory_is_a_storage(address: str, store: Store, tmp_path: Path) -> None:
     bucket = Storage(address)
     for name, value in EVERY_KIND.items():
         bucket.write(re.sub("[^a-zA-Z0-9]", "_", name), value, PICTURES)
@@ -300,21 +257,20 @@ def test_what_is_copied_from_a_bucket_into_a_directory_is_a_storage(address: str
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
     directory = Storage(tmp_path)
-    assert directory.published.keys() == bucket.published.keys()
-    assert len(directory.published.keys()) == len(EVERY_KIND)
-    for key in directory.published.keys():  # noqa: SIM118  # not a mapping
-        assert directory.fault(key, bucket.data_version(key)) is None
+    keys = directory.published.keys()
+    assert len(keys) == len(EVERY_KIND)
+    assert [directory.fault(key, bucket.data_version(key)) for key in keys] == [None] * len(keys)
 
 
-# ---- faults of a publication
+# Faults of a publication
 
 
 class Killed(BaseException):
-    """The process is dead: whatever it asks of the store does not reach it any more."""
+    """The process is dead: none of its further requests reaches the store."""
 
 
 class Fault:
-    """At the n-th change of the bucket, before or after it is carried out, the process dies, or hears of no answer."""
+    """Before or after the n-th change of the bucket is carried out, the process is killed or gets no answer."""
 
     CHANGES = ("put", "copy", "remove")
 
@@ -331,7 +287,7 @@ class Fault:
             monkeypatch.setattr(objects.ObjectStore, name, self._wrapped(name, getattr(objects.ObjectStore, name)))
 
     def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def asked(*arguments: Any, **named: Any) -> Any:
+        def request(*arguments: Any, **named: Any) -> Any:
             if self.dead:
                 raise Killed
             self.left -= name in self.CHANGES
@@ -342,175 +298,161 @@ class Fault:
                 raise Killed if self.dead else contents.UnavailableError("no answer")
             return real(*arguments, **named)
 
-        return asked
+        return request
 
 
 @pytest.mark.parametrize("how", ["killed", "failed"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("kind", ["array", "report"])
-def test_a_fault_at_any_request_leaves_the_whole_old_or_the_whole_new_value(
-    kind: str, when: str, how: str, store: Store, elsewhere: Callable[[object], Storage]
+def test_a_fault_at_any_request_leaves_the_complete_old_or_new_value(
+    kind: str, when: str, how: str, store: Store, elsewhere: Elsewhere
 ) -> None:
-    """As many faults as a publication changes the bucket, and a last round without one."""
+    """There is one round per change of the bucket in a publication, and a last round without a fault."""
     key = "evaluation_report" if kind == "report" else "covariance"
-    old: Any = REPORT if kind == "report" else ARRAYS["float64"]
-    new: Any = REPORT._replace(html="<html>another</html>") if kind == "report" else np.zeros(784)
+    values: dict[str, Any] = {"old": REPORT if kind == "report" else ARRAYS["float64"]}
+    values["new"] = REPORT._replace(html="<html>another</html>") if kind == "report" else np.zeros(784)
     pictures = {"new": {"matrix": b"\x89PNG new", "added": b"\x89PNG added"}, "old": PICTURES}
+
+    def stored_value(address: str) -> str:
+        """Which value is stored; never a part of one with a part of the other."""
+        reader = elsewhere(address)
+        version = reader.data_version(key)
+        (which,) = (name for name, value in values.items() if data_version(value) == version)
+        assert_same_values(reader.read(key), values[which])
+        manifest = reader.published.manifest(key)
+        assert manifest == expected[which]
+        assert reader.fault(key, version, thorough=True) is None
+        return which
+
+    expected = {}
+    for name in values:
+        example = Storage(f"s3://{BUCKET}/{uuid.uuid4().hex}")
+        example.write(key, values[name], pictures[name])
+        expected[name] = example.published.manifest(key)
     outcomes: list[str] = []
     happened = True
     while happened:
         address = f"s3://{BUCKET}/{uuid.uuid4().hex}"
         stored = Storage(address)
-        stored.write(key, old, pictures["old"])
+        stored.write(key, values["old"], pictures["old"])
         fault = Fault(len(outcomes) + 1, when, how)
         with pytest.MonkeyPatch.context() as monkeypatch:
             fault.install(monkeypatch)
             try:
-                stored.write(key, new, pictures["new"])
+                stored.write(key, values["new"], pictures["new"])
             except (Killed, contents.UnavailableError):
                 assert fault.happened
         happened = fault.happened
-        outcomes.append(_whole(address, key, {"old": old, "new": new}, pictures, elsewhere))
+        outcomes.append(stored_value(address))
         with Storage(address).lock(pytest.fail) as taken:
             assert taken
             Storage(address).recover()
-        assert _whole(address, key, {"old": old, "new": new}, pictures, elsewhere) == outcomes[-1]
+        assert stored_value(address) == outcomes[-1]
         assert stored.published.unfinished_files() == []
-        assert set(stored.published.unknown_files()) <= {
-            f"figures/{key}/curve.png"
-        }  # of the old value, and not removed yet
-        stored.write(key, new, pictures["new"])
-        assert _whole(address, key, {"old": old, "new": new}, pictures, elsewhere) == "new"
-    assert outcomes == sorted(outcomes, reverse=True)  # from one of them on it is the new one
+        # A figure that only the old value had may not be removed yet.
+        assert set(stored.published.unknown_files()) <= {f"figures/{key}/curve.png"}
+        stored.write(key, values["new"], pictures["new"])
+        assert stored_value(address) == "new"
+    assert outcomes == sorted(outcomes, reverse=True)  # the old value until the commit, then the new one
     assert {"old", "new"} == set(outcomes)
     print(f"\n{len(outcomes) - 1} faults in a publication ({kind}, {how} {when} the request): 0 values lost")
 
 
-def _whole(
-    address: str,
-    key: str,
-    values: dict[str, Any],
-    pictures: dict[str, dict[str, bytes]],
-    elsewhere: Callable[[object], Storage],
-) -> str:
-    """Which of two values is stored; not a part of one with a part of the other."""
-    stored = elsewhere(address)
-    version = stored.data_version(key)
-    (which,) = (name for name, value in values.items() if storage.digest(key, value) == version)
-    found = stored.read(key)
-    assert found == values[which] if isinstance(found, tuple) else np.array_equal(found, values[which])
-    manifest = stored.published.manifest(key)
-    assert manifest is not None
-    drawn = {Path(name).stem for name in manifest.files if name.startswith("figures/")}
-    assert {name: stored.read_figure(key, name) for name in drawn} == pictures[which]
-    assert stored.fault(key, version, thorough=True) is None
-    return which
-
-
-# ---- one run at a time
+# The lease
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lease that is looked at often."""
+    """Look often whether the lease is free."""
     monkeypatch.setattr(lease, "WAIT_SECONDS", 0.02)
 
 
+@pytest.fixture
+def held(address: str) -> lease.Lease:
+    """A lease of another run."""
+    held = lease.Lease(objects.ObjectStore(address))
+    held.acquire(pytest.fail)
+    return held
+
+
 @pytest.mark.usefixtures("quick")
-def test_who_comes_second_waits_and_says_for_whom(address: str) -> None:
-    told: list[str] = []
-    first = lease.Lease(objects.ObjectStore(address))
-    first.acquire(pytest.fail)
-
-    def tell(holder: str) -> None:
-        told.append(holder)
-        first.release()
-
+def test_a_second_run_waits_and_reports_for_whom(held: lease.Lease, address: str) -> None:
+    holders: list[str] = []
     stored = Storage(address)
-    with stored.lock(tell) as taken:
+    with stored.lock(lambda holder: (holders.append(holder), held.release())) as taken:
         assert taken
-        assert stored.lock_holder() == told[0].replace(
-            told[0].rpartition(", since ")[2], (stored.lock_holder() or "")[-8:]
-        )
+        assert stored.lock_holder() is not None
         with stored.lock(pytest.fail) as again:
             assert not again
-    assert re.fullmatch(rf"process {os.getpid()} on \S+, since \d\d:\d\d:\d\d", told[0])
-    assert len(told) == 1
+    (holder,) = holders
+    assert re.fullmatch(rf"process {os.getpid()} on \S+, since \d\d:\d\d:\d\d", holder)
     assert stored.lock_holder() is None
 
 
 @pytest.mark.usefixtures("quick")
-def test_at_most_one_of_many_holds_the_lease(address: str) -> None:
-    inside, most, turns = [0], [0], [0]
+def test_at_most_one_of_many_has_the_lease(address: str) -> None:
+    exclusive, acquired = threading.Lock(), []
 
     def take() -> None:
         for _ in range(4):
-            held = lease.Lease(objects.ObjectStore(address))
-            held.acquire(lambda _: None)
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
-            turns[0] += 1
-            held.require_held()
-            inside[0] -= 1
-            held.release()
+            own = lease.Lease(objects.ObjectStore(address))
+            own.acquire(lambda _: None)
+            assert exclusive.acquire(blocking=False)
+            own.require_held()
+            acquired.append(own)
+            exclusive.release()
+            own.release()
 
     with ThreadPoolExecutor(4) as pool:
         for taken in [pool.submit(take) for _ in range(4)]:
             taken.result()
-    assert (most, turns) == ([1], [16])
+    assert len(acquired) == 16
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_lease_of_a_dead_process_runs_out(address: str, store: Store) -> None:
-    dead = lease.Lease(objects.ObjectStore(address))
-    dead.acquire(pytest.fail)
-    dead._released.set()
-    told: list[str] = []
-
-    def tell(holder: str) -> None:
-        told.append(holder)
-        store.age(address, ".lock")
-
-    with Storage(address).lock(tell):
-        assert len(told) == 1
+def test_the_lease_of_a_dead_process_expires(held: lease.Lease, address: str, store: Store) -> None:
+    held._released.set()  # it is not renewed any more
+    holders: list[str] = []
+    with Storage(address).lock(lambda holder: (holders.append(holder), store.expire_lease(address))):
+        assert len(holders) == 1
 
 
-def test_a_lease_that_is_renewed_does_not_run_out(address: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_is_renewed_before_it_expires(address: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     renewed = threading.Event()
-    sign = lease.Lease._write
+    write = lease.Lease._write
 
-    def signing(self: lease.Lease, condition: str) -> None:
-        sign(self, condition)
+    def write_and_count(self: lease.Lease, condition: str) -> None:
+        write(self, condition)
         if self._num_renewals == 3:
             renewed.set()
 
-    monkeypatch.setattr(lease.Lease, "_write", signing)
+    monkeypatch.setattr(lease.Lease, "_write", write_and_count)
     monkeypatch.setattr(lease, "RENEWALS", 1_000)
     with Storage(address).lock(pytest.fail):
-        store.age(address, ".lock")
+        store.expire_lease(address)
         assert renewed.wait(30)
         assert Storage(address).lock_holder() is not None
 
 
-def test_who_has_lost_the_lease_writes_nothing_any_more(
+def test_a_run_that_has_lost_the_lease_writes_nothing(
     address: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "RENEWALS", 1_000)
     stored = Storage(address)
     stored.write("data_mean", np.zeros(784))
     before = store.objects(address)
-    other = {"holder": "process 7 on another", "since": 0.0, "seconds": 90.0, "token": "another", "renewal": 1}
+    other = {"holder": "process 7 on another", "token": "another", "renewal": 1}
     with stored.lock(pytest.fail):
         store.put(address, ".lock", json.dumps(other).encode())
-        lease._leases[os.getpid(), address]._thread.join(30)  # which ends as it finds another holder
+        lease._leases[os.getpid(), address]._thread.join(30)  # it ends when it finds another holder
         with pytest.raises(contents.UnavailableError, match=rf"{address}.*process 7 on another"):
             stored.write("data_mean", np.ones(784))
     after = store.objects(address)
-    assert json.loads(after.pop(".lock")) == other  # nor is another one's lease released
+    assert json.loads(after.pop(".lock")) == other  # the lease of the other is not released
     assert after == before
 
 
-def test_who_could_not_renew_in_time_writes_nothing_any_more(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_could_not_renew_in_time_writes_nothing(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = Storage(address)
     with stored.lock(pytest.fail):
         now = lease._clock()
@@ -519,23 +461,41 @@ def test_who_could_not_renew_in_time_writes_nothing_any_more(address: str, monke
             stored.write("data_mean", np.ones(784))
 
 
-def test_a_run_that_waits_for_another_ends_on_ctrl_c(address: str, own: dict[str, str]) -> None:
-    first = lease.Lease(objects.ObjectStore(address))
-    first.acquire(pytest.fail)
+def test_a_run_that_waits_for_another_ends_on_ctrl_c(held: lease.Lease, address: str, own: dict[str, str]) -> None:
     process = _start(own | {"MNIST_PIPELINE_STORAGE": address}, "run", "--select", "raw_mnist")
     try:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith(f"Another run (process {os.getpid()} on "), line
+        assert f"process {os.getpid()} on " in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
     finally:
         process.kill()
         process.communicate()
-        first.release()
+        held.release()
 
 
-# ---- the command line
+# The command line
+
+
+def invoke(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(cli.main, list(arguments))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def _variables(data: Path, stored: str, home: Path) -> dict[str, str]:
+    return {"MNIST_PIPELINE_DATA": str(data), "MNIST_PIPELINE_STORAGE": stored, "DAGSTER_HOME": str(home)}
+
+
+def _run(variables: dict[str, str], *arguments: str, code: int = 0) -> Result:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return invoke(*arguments, code=code)
+
+
+def _start(variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    return servers.started(*arguments, environ={**os.environ, **variables, "OMP_WAIT_POLICY": "PASSIVE"})
 
 
 @pytest.fixture(scope="module")
@@ -544,149 +504,110 @@ def data(small_train: DigitSet, small_test: DigitSet, tmp_path_factory: pytest.T
     return write_idx(tmp_path_factory.mktemp("slice"), small_train, small_test)
 
 
-@dataclass(frozen=True)
-class Run:
-    """What `mnist-pipeline run` printed, and where it stored."""
-
-    result: Result
-    variables: dict[str, str]
-
-    @property
-    def stored(self) -> Storage:
-        return Storage(self.variables["MNIST_PIPELINE_STORAGE"])
-
-
-def _run(variables: dict[str, str], *arguments: str) -> Result:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        return CliRunner().invoke(cli.main, list(arguments))
-
-
-def _variables(data: Path, stored: str, home: Path) -> dict[str, str]:
-    return {"MNIST_PIPELINE_DATA": str(data), "MNIST_PIPELINE_STORAGE": stored, "DAGSTER_HOME": str(home)}
+@pytest.fixture(scope="module")
+def directory_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Storage:
+    """The storage of a run into a directory; not to be changed."""
+    variables = _variables(data, str(tmp_path_factory.mktemp("directory")), tmp_path_factory.mktemp("home"))
+    _run(variables, "run")
+    return Storage(variables["MNIST_PIPELINE_STORAGE"])
 
 
 @pytest.fixture(scope="module")
-def runs(store: Store, data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
-    """A run over the slice into a directory, and one into a bucket; not to be written to."""
-    places = (str(tmp_path_factory.mktemp("directory")), f"s3://{BUCKET}/finished")
-    done = []
-    for place in places:
-        variables = _variables(data, place, tmp_path_factory.mktemp("home"))
-        done.append(Run(_run(variables, "run"), variables))
-        assert done[-1].result.exit_code == 0, done[-1].result.output
-    return done[0], done[1]
+def bucket_run(store: Store, data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of a run into a bucket, whose results are not to be changed."""
+    variables = _variables(data, f"s3://{BUCKET}/finished", tmp_path_factory.mktemp("home"))
+    _run(variables, "run")
+    return variables
 
 
 @pytest.fixture
-def finished(runs: tuple[Run, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The run into the bucket, which the environment names."""
-    for name, value in runs[1].variables.items():
+def finished(bucket_run: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Storage:
+    """The storage of the run into a bucket; the environment names it."""
+    for name, value in bucket_run.items():
         monkeypatch.setenv(name, value)
-    return runs[1]
+    return Storage(bucket_run["MNIST_PIPELINE_STORAGE"])
 
 
 @pytest.fixture
-def own(runs: tuple[Run, Run], store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A copy of what the run into the bucket stored and recorded, which the environment names, to be damaged."""
-    address = f"s3://{BUCKET}/{uuid.uuid4().hex}"
-    for name in store.objects(finished_address := runs[1].variables["MNIST_PIPELINE_STORAGE"]):
-        source = {"Bucket": BUCKET, "Key": _prefix(finished_address) + name}
+def own(
+    bucket_run: dict[str, str], store: Store, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """A copy of the run into a bucket, which a test may change; the environment names it."""
+    address = f"{address}-copy"
+    for name in store.objects(bucket_run["MNIST_PIPELINE_STORAGE"]):
+        source = {"Bucket": BUCKET, "Key": f"finished/{name}"}
         store.client.copy_object(Bucket=BUCKET, Key=_prefix(address) + name, CopySource=source)
-    shutil.copytree(runs[1].variables["DAGSTER_HOME"], tmp_path / "home")
-    variables = _variables(Path(runs[1].variables["MNIST_PIPELINE_DATA"]), address, tmp_path / "home")
+    shutil.copytree(bucket_run["DAGSTER_HOME"], tmp_path / "home")
+    variables = _variables(Path(bucket_run["MNIST_PIPELINE_DATA"]), address, tmp_path / "home")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return variables
 
 
-def _start(variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "mnist_pipeline.cli", *arguments],
-        cwd=PROJECT,
-        env={**os.environ, **variables, "PYTHONPATH": str(PROJECT), "OMP_WAIT_POLICY": "PASSIVE"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def test_a_run_into_a_bucket_gives_the_bytes_of_a_run_into_a_directory(runs: tuple[Run, Run]) -> None:
-    directory, bucket = (run.stored for run in runs)
-    assert directory.published.keys() == bucket.published.keys() == KEYS
-    found = {key: (directory.published.manifest(key), bucket.published.manifest(key)) for key in KEYS}
-    identical = [key for key, (one, other) in found.items() if one == other]
-    assert set(KEYS) - set(identical) <= {"evaluation_report"}
-    reports = [_of_any_run(stored.read("evaluation_report").document) for stored in (directory, bucket)]
+def test_a_run_into_a_bucket_gives_the_bytes_of_a_run_into_a_directory(
+    directory_run: Storage, finished: Storage
+) -> None:
+    assert directory_run.published.keys() == finished.published.keys() == KEYS
+    others = _manifests(directory_run)
+    assert others == _manifests(finished)
+    assert len(others) == len(KEYS) - 1
+    reports = [_without_times(each.read("evaluation_report").document) for each in (directory_run, finished)]
     assert reports[0] == reports[1]
-    files = sum(len(one.files) for one, other in found.values() if one and one == other)
-    print(
-        f"\n{len(KEYS)} assets compared, bucket and directory: {len(identical)} identical to the byte ({files} files); "
-        "the numbers of evaluation_report too, but for times and names of runs"
-    )
+    print(f"\n{len(others)} of {len(KEYS)} assets identical in bucket and directory, and the numbers of the report")
 
 
-def _of_any_run(document: Any) -> Any:
+def _manifests(stored: Storage) -> dict[str, Any]:
+    """The manifests of all assets whose bytes do not depend on the time of a run."""
+    return {key: stored.published.manifest(key) for key in KEYS if key != "evaluation_report"}
+
+
+def _without_times(document: Any) -> Any:
     if isinstance(document, dict):
-        return {key: _of_any_run(value) for key, value in document.items() if key not in OF_A_RUN}
-    return [_of_any_run(each) for each in document] if isinstance(document, list) else document
+        return {key: _without_times(value) for key, value in document.items() if key not in OF_A_RUN}
+    return [_without_times(each) for each in document] if isinstance(document, list) else document
 
 
-def test_a_second_run_does_nothing_and_everything_is_whole(finished: Run) -> None:
-    changed = CliRunner().invoke(cli.main, ["run", "--changed"])
-    assert changed.exit_code == 0, changed.output
-    assert "Materializing" not in changed.output
-    assert "Everything is in sync." in changed.output
-    assert "Report: s3://results/finished/report/index.html" in changed.output.splitlines()
-    verified = CliRunner().invoke(cli.main, ["verify"])
-    assert verified.exit_code == 0, verified.output
-    assert verified.output.count(" ok\n") == len(KEYS)
-    assert "s3://results/finished" in verified.output.splitlines()[-1]
-    assert finished.stored.lock_holder() is None
+def test_a_second_run_does_nothing_and_everything_is_intact(finished: Storage) -> None:
+    changed = invoke("run", "--changed").output
+    assert "Materializing" not in changed
+    assert f"Report: {finished.root}/report/index.html" in changed.splitlines()
+    verified = invoke("verify").output
+    assert verified.count(" ok\n") == len(KEYS)
+    assert finished.root in verified.splitlines()[-1]
+    assert finished.lock_holder() is None
 
 
-def test_the_page_of_the_report_can_be_downloaded_and_needs_nothing_else(finished: Run, store: Store) -> None:
+def test_a_browser_shows_the_report_from_the_bucket(finished: Storage, store: Store) -> None:
     answer = store.client.get_object(Bucket=BUCKET, Key="finished/report/index.html")
     assert answer["ContentType"] == "text/html"
-    page = answer["Body"].read().decode()
-    outside = re.findall(r"""<(?:img|script|link|source|iframe)\b[^>]*?\b(?:src|href)=["']?(?!["']|data:|#)""", page)
-    assert outside == []
-    document = store.objects("s3://results/finished")["report/report.json"]
-    assert page.endswith(f"\n<!-- report.json: SHA-256 {hashlib.sha256(document).hexdigest()} -->\n")
+    document = store.objects(finished.root)["report/report.json"]
+    assert hashlib.sha256(document).hexdigest() in answer["Body"].read().decode().splitlines()[-1]
 
 
 def test_a_picture_is_read_by_the_recognizer_in_the_bucket(
-    finished: Run, small_train: DigitSet, tmp_path: Path, elsewhere: Callable[[object], Storage]
+    finished: Storage, small_train: DigitSet, tmp_path: Path, elsewhere: Elsewhere
 ) -> None:
-    elsewhere(finished.stored.root)
+    elsewhere(finished.root)
     encoded = io.BytesIO()
     digit = np.kron(np.pad(small_train.images[5], 20), np.ones((4, 4), np.uint8))
     PIL.Image.fromarray(255 - digit).save(encoded, "PNG")
     (tmp_path / "digit.png").write_bytes(encoded.getvalue())
-    told = CliRunner().invoke(cli.main, ["predict", "--json", str(tmp_path / "digit.png")])
-    assert told.exit_code == 0, told.output
-    ((one,), (other,)) = (
-        json.loads(told.stdout)[0]["digits"],
-        draw.Reader("recognizer").read(encoded.getvalue())["digits"],
-    )
-    assert one["digit"] == other["digit"] == int(small_train.labels[5])
+    (predicted,) = json.loads(invoke("predict", "--json", str(tmp_path / "digit.png")).stdout)[0]["digits"]
+    (drawn,) = draw.Reader("recognizer").read(encoded.getvalue())["digits"]
+    assert predicted["digit"] == drawn["digit"] == int(small_train.labels[5])
 
 
-def test_lineage_goes_up_to_the_raw_files(finished: Run) -> None:
-    result = CliRunner().invoke(cli.main, ["lineage", "cnn_evaluation"])
-    assert result.exit_code == 0, result.output
-    for checksum in storage.read("raw_mnist")["sha256"]:
-        assert checksum in result.output
+def test_lineage_ends_at_the_raw_files(finished: Storage) -> None:
+    lineage = invoke("lineage", "cnn_evaluation").output
+    assert all(checksum in lineage for checksum in finished.read("raw_mnist")["sha256"])
 
 
-def test_damage_is_verified_and_just_what_is_damaged_is_rebuilt(own: dict[str, str], store: Store) -> None:
+def test_damaged_assets_are_reported_and_rebuilt(own: dict[str, str], store: Store) -> None:
     address = own["MNIST_PIPELINE_STORAGE"]
-    before = {key: Storage(address).published.manifest(key) for key in KEYS}
-    held = store.objects(address)
-    store.put(address, "assets/digit_images.npy", b"\0" + held["assets/digit_images.npy"][1:])
-    store.put(address, "figures/covariance/covariance.png", held["figures/covariance/covariance.png"][:-1])
-    store.put(address, "assets/cnn_kernels.npy", held["assets/data_mean.npy"])
+    before, kept = _manifests(Storage(address)), store.objects(address)
+    store.put(address, "assets/digit_images.npy", b"\0" + kept["assets/digit_images.npy"][1:])
+    store.put(address, "figures/covariance/covariance.png", kept["figures/covariance/covariance.png"][:-1])
+    store.put(address, "assets/cnn_kernels.npy", kept["assets/data_mean.npy"])
     store.put(address, "report/report.json", b"{}")
     store.put(address, "manifests/champion.json", b"")
     store.delete(address, "manifests/knn_index.json")
@@ -696,93 +617,82 @@ def test_damage_is_verified_and_just_what_is_damaged_is_rebuilt(own: dict[str, s
     damaged = {
         *("digit_images", "covariance", "cnn_kernels", "evaluation_report", "champion", "knn_index", "projections"),
     }
-    verified = CliRunner().invoke(cli.main, ["verify"])
-    assert verified.exit_code == 1
-    rows = [line.split(maxsplit=1) for line in verified.output.splitlines()]
+    verified = invoke("verify", code=1).output
+    rows = [line.split(maxsplit=1) for line in verified.splitlines()]
     assert {row[0] for row in rows if len(row) == 2 and row[1].startswith("damaged: ")} == damaged
-    assert "assets/.covariance.npy.0123456789abcdef.staged: " in verified.output
-    assert "assets/unknown.pkl: " in verified.output
-    changed = CliRunner().invoke(cli.main, ["run", "--changed"])
-    assert changed.exit_code == 0, changed.output
-    rows = [line.split() for line in changed.output.splitlines()]
-    assert {row[0] for row in rows if len(row) > 2 and row[2] == "s"} - {"not_in_training"} >= damaged
-    after = {key: Storage(address).published.manifest(key) for key in KEYS}
-    assert {k: m for k, m in after.items() if k != "evaluation_report"} == {
-        k: m for k, m in before.items() if k != "evaluation_report"
-    }
+    assert "assets/.covariance.npy.0123456789abcdef.staged: " in verified
+    assert "assets/unknown.pkl: " in verified
+    invoke("run", "--changed")
+    assert _manifests(Storage(address)) == before
     assert "assets/.covariance.npy.0123456789abcdef.staged" not in store.objects(address)
-    assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
+    invoke("verify")
 
 
-def test_pruning_leaves_what_is_stored(own: dict[str, str]) -> None:
-    assert CliRunner().invoke(cli.main, ["run", "--select", "key:data_mean"]).exit_code == 0
-    assert CliRunner().invoke(cli.main, ["run", "--select", "key:data_mean"]).exit_code == 0
-    assert CliRunner().invoke(cli.main, ["prune", "--keep", "1"]).output == "1 runs deleted\n"
-    assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
+def test_pruning_keeps_stored_values(own: dict[str, str]) -> None:
+    invoke("run", "--select", "key:data_mean")
+    invoke("prune", "--keep", "1")
+    with dg.DagsterInstance.from_config(own["DAGSTER_HOME"]) as instance:
+        assert len(instance.get_runs()) == 1
+    invoke("verify")
 
 
-def test_a_run_that_is_killed_leaves_whole_values_and_the_next_one_completes(
-    runs: tuple[Run, Run], store: Store, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_killed_run_leaves_complete_values_and_the_next_run_completes(
+    bucket_run: dict[str, str], store: Store, address: str, tmp_path: Path
 ) -> None:
-    variables = _variables(Path(runs[1].variables["MNIST_PIPELINE_DATA"]), address, tmp_path / "home")
+    variables = _variables(Path(bucket_run["MNIST_PIPELINE_DATA"]), address, tmp_path / "home")
     process = _start(variables, "run")
     assert process.stdout is not None
-    lines = iter(process.stdout.readline, "")
-    assert any(line.split()[:1] == ["covariance"] for line in lines)
+    assert any(line.split()[:1] == ["covariance"] for line in iter(process.stdout.readline, ""))
     process.kill()
     process.communicate()
     stored = Storage(address)
-    assert 0 < len(stored.published.keys()) < len(KEYS)
-    for key in stored.published.keys():  # noqa: SIM118  # not a mapping
-        assert (stored.fault(key, None, thorough=True) or "").startswith("not recorded: ")
+    keys = stored.published.keys()
+    assert 0 < len(keys) < len(KEYS)
+    assert all((stored.fault(key, None, thorough=True) or "").startswith("not recorded: ") for key in keys)
     assert stored.lock_holder() is not None
-    store.age(address, ".lock")  # rather than wait for its lease to run out
-    completed = _run(variables, "run", "--changed")
-    assert completed.exit_code == 0, completed.output
+    store.expire_lease(address)
+    _run(variables, "run", "--changed")
     assert stored.published.unfinished_files() == stored.published.unknown_files() == []
-    others = [key for key in KEYS if key != "evaluation_report"]
-    assert [stored.published.manifest(key) for key in others] == [
-        runs[0].stored.published.manifest(key) for key in others
-    ]
+    assert _manifests(stored) == _manifests(Storage(bucket_run["MNIST_PIPELINE_STORAGE"]))
     with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
         assert {run.status.value for run in instance.get_runs()} <= {"SUCCESS", "FAILURE"}
 
 
-# ---- what can't be used is refused before any step
+# Storages that can't be used are refused before any step
 
 
-REFUSED = {
-    "an endpoint where nobody answers": ({"AWS_ENDPOINT_URL": f"http://user:{SECRET}@127.0.0.1:9"}, "127.0.0.1:9"),
-    "an endpoint that is no address": ({"AWS_ENDPOINT_URL": "nonsense"}, "AWS_ENDPOINT_URL"),
-    "no such bucket": ({"MNIST_PIPELINE_STORAGE": "s3://no-such-bucket/results"}, "no-such-bucket"),
-    "another scheme": ({"MNIST_PIPELINE_STORAGE": "gs://results/x"}, "gs://results/x"),
-    "no bucket": ({"MNIST_PIPELINE_STORAGE": "s3:///x"}, "s3:///x"),
-    "a query": ({"MNIST_PIPELINE_STORAGE": "s3://results/x?versionId=1"}, "versionId=1"),
-    "credentials in it": ({"MNIST_PIPELINE_STORAGE": f"s3://id:{SECRET}@results/x"}, "AWS_SECRET_ACCESS_KEY"),
-    "no profile": ({"AWS_PROFILE": "no-such-profile"}, "AWS_PROFILE"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_storage_that_cannot_be_used_is_refused_in_a_line_before_any_step(
-    name: str, store: Store, data: Path, tmp_path: Path
-) -> None:
-    changes, told = REFUSED[name]
-    variables = _variables(data, f"s3://{BUCKET}/refused", tmp_path / "home") | changes
-    objects._client.cache_clear()
-    try:
-        result = _run(variables, "run")
-    finally:
-        objects._client.cache_clear()
-    assert result.exit_code == 1
+def _refusal(data: Path, home: Path, changes: dict[str, str]) -> str:
+    """The line in which a run is refused."""
+    result = _run(_variables(data, f"s3://{BUCKET}/refused", home) | changes, "run", code=1)
     (line,) = result.output.splitlines()
     assert line.startswith("Error: MNIST_PIPELINE_STORAGE")
-    assert told in line
     assert SECRET not in line
-    assert not (tmp_path / "home").exists()
+    assert not home.exists()
+    return line
 
 
-def test_refused_credentials_are_told_without_them(
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"AWS_ENDPOINT_URL": f"http://user:{SECRET}@127.0.0.1:9"}, "127.0.0.1:9"),
+        ({"AWS_ENDPOINT_URL": "nonsense"}, "AWS_ENDPOINT_URL"),
+        ({"MNIST_PIPELINE_STORAGE": "s3://no-such-bucket/results"}, "no-such-bucket"),
+        ({"MNIST_PIPELINE_STORAGE": "gs://results/x"}, "gs://results/x"),
+        ({"MNIST_PIPELINE_STORAGE": f"s3://id:{SECRET}@results/x"}, "AWS_SECRET_ACCESS_KEY"),
+        ({"AWS_PROFILE": "no-such-profile"}, "AWS_PROFILE"),
+    ],
+)
+def test_a_storage_that_cannot_be_used_is_refused_in_a_line(
+    changes: dict[str, str], named: str, store: Store, data: Path, tmp_path: Path
+) -> None:
+    objects._client.cache_clear()
+    try:
+        assert named in _refusal(data, tmp_path / "home", changes)
+    finally:
+        objects._client.cache_clear()
+
+
+def test_refused_credentials_are_not_shown(
     store: Store, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from botocore.exceptions import ClientError
@@ -791,22 +701,14 @@ def test_refused_credentials_are_told_without_them(
         raise ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": SECRET}}, "PutObject")
 
     monkeypatch.setattr(objects, "_client", refuse)
-    result = _run(_variables(data, f"s3://{BUCKET}/refused", tmp_path / "home"), "run")
-    assert result.exit_code == 1
-    (line,) = result.output.splitlines()
-    assert "refuses the credentials (SignatureDoesNotMatch); set AWS_ACCESS_KEY_ID" in line
-    assert SECRET not in line
+    line = _refusal(data, tmp_path / "home", {})
+    assert "SignatureDoesNotMatch" in line
+    assert "AWS_ACCESS_KEY_ID" in line
 
 
-def test_a_missing_extra_is_named_with_the_command_that_installs_it(
-    store: Store, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_extra_is_named(store: Store, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects.importlib.util, "find_spec", lambda name: None)
-    result = _run(_variables(data, f"s3://{BUCKET}/x", tmp_path / "home"), "run")
-    assert result.exit_code == 1
-    (line,) = result.output.splitlines()
-    assert line.startswith("Error: MNIST_PIPELINE_STORAGE")
-    assert "pip install 'mnist-pipeline[s3]'" in line
+    assert "mnist-pipeline[s3]" in _refusal(data, tmp_path / "home", {})
 
 
 def test_a_store_that_ignores_conditions_is_refused(
@@ -816,21 +718,17 @@ def test_a_store_that_ignores_conditions_is_refused(
     monkeypatch.setattr(
         objects.ObjectStore, "put", lambda self, name, body, condition=None, **named: put(self, name, body)
     )
-    result = _run(_variables(data, f"s3://{BUCKET}/x", tmp_path / "home"), "run")
-    assert result.exit_code == 1
-    assert "its store ignores If-None-Match and If-Match" in result.output
-    assert store.objects(f"s3://{BUCKET}/x") == {}
+    assert "If-None-Match" in _refusal(data, tmp_path / "home", {})
+    assert store.objects(f"s3://{BUCKET}/refused") == {}
 
 
-def test_a_store_that_goes_away_during_a_run_is_told_as_such_and_not_as_damage(
-    finished: Run, monkeypatch: pytest.MonkeyPatch, elsewhere: Callable[[object], Storage]
+def test_a_store_that_stops_answering_during_a_run_is_not_taken_for_damage(
+    finished: Storage, monkeypatch: pytest.MonkeyPatch, elsewhere: Elsewhere
 ) -> None:
-    def gone(*_: Any, **__: Any) -> Any:
-        raise contents.UnavailableError("s3://results/finished can't be used: the store does not answer")
+    def unavailable(*_: Any, **__: Any) -> Any:
+        raise contents.UnavailableError(f"{finished.root} does not answer")
 
-    monkeypatch.setattr(objects.ObjectStore, "head", gone)
-    monkeypatch.setattr(objects.ObjectStore, "download", gone)
-    result = CliRunner().invoke(cli.main, ["run", "--changed"])
-    assert result.exit_code == 1
-    assert result.output == "Error: s3://results/finished can't be used: the store does not answer\n"
-    assert run_lock.storage.current().lock_holder() is None
+    monkeypatch.setattr(objects.ObjectStore, "head", unavailable)
+    monkeypatch.setattr(objects.ObjectStore, "download", unavailable)
+    assert invoke("run", "--changed", code=1).output == f"Error: {finished.root} does not answer\n"
+    assert storage.current().lock_holder() is None

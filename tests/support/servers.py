@@ -138,9 +138,9 @@ def command(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedPro
 
 
 def started(*arguments: str, environ: dict[str, str]) -> subprocess.Popen[str]:
-    """Start a command of the pipeline."""
+    """Start a command of the pipeline; its errors are part of its output."""
     line = [sys.executable, "-m", "mnist_pipeline.cli", *arguments]
-    return subprocess.Popen(line, cwd=PROJECT, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(line, cwd=PROJECT, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def data_versions(storage: Path) -> dict[str, str]:

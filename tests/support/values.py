@@ -16,6 +16,7 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.report.document import Report
 from mnist_pipeline.runtime.graph.shards import Shards, fold_names
+from mnist_pipeline.runtime.storage.storage import prepare
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 10, 40).astype(np.uint8)
@@ -112,6 +113,25 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
         return
     for field, content in (value if isinstance(value, dict) else value._asdict()).items():
         yield from leaves(content, f"{name}/{field}")
+
+
+def data_version(value: object) -> str:
+    """The data version that a value has once it is stored."""
+    return prepare("value", value).data_version
+
+
+def assert_same_values(found: Any, expected: Any) -> None:
+    """A value of any kind came back with its type, its shape and its values."""
+    if isinstance(expected, pd.DataFrame):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    elif isinstance(expected, np.ndarray):
+        assert_same_arrays(np.asarray(found), expected)
+    else:
+        assert type(found) is type(expected)
+        if isinstance(expected, (dict, tuple)) and not isinstance(expected, Report):
+            assert_same_arrays(found, expected)
+        else:
+            assert found == expected
 
 
 def assert_same_arrays(found: Any, expected: Any) -> None:

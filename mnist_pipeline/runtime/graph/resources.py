@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
         """The data set with its directory and prefix."""
         loaded = settings.load()
         if self.directory is not None:
-            loaded = dataclasses.replace(loaded, data=Path(os.path.realpath(self.directory)))
+            loaded = loaded.model_copy(update={"data": Path(os.path.realpath(self.directory))})
         context = data_sets.step_context()
         return data_sets.of_prefix(data_sets.prefix_of(context.asset_key) if context else None, loaded)
 

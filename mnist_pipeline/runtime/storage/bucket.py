@@ -16,18 +16,12 @@ from mnist_pipeline.runtime.storage import files, lease
 from mnist_pipeline.runtime.storage.cache import Cache
 from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry, HashingFile, UnavailableError
 from mnist_pipeline.runtime.storage.directory import wrong_checksum, wrong_size
-from mnist_pipeline.runtime.storage.file_store import MANIFESTS
+from mnist_pipeline.runtime.storage.file_store import MANIFESTS, FileStore
 from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, ObjectStore
 
 
-class Bucket:
-    """Files in a bucket; see `file_store.FileStore`.
-
-    Parameters
-    ----------
-    address : str
-        `s3://BUCKET/PREFIX`, or `s3://BUCKET`.
-    """
+class Bucket(FileStore):
+    """Files in a bucket, at `s3://BUCKET/PREFIX` or `s3://BUCKET`."""
 
     def __init__(self, address: str) -> None:
         configured = settings.load()
@@ -36,11 +30,9 @@ class Bucket:
         self._cache = Cache(configured.cache, configured.cache_bytes)
 
     def path(self, name: str) -> str:
-        """The address of an object."""
         return f"{self.address}/{name}"
 
     def probe(self) -> None:
-        """List, write and remove; a store without conditional writes could not keep two runs apart."""
         name = f".{uuid.uuid4().hex}{files.TEMPORARY}"
         next(self._objects.list_names(MANIFESTS), None)
         tag = self._objects.put(name, b"probe", condition=ABSENT)
@@ -57,36 +49,31 @@ class Bucket:
             self._objects.remove(name)
 
     def write(self, name: str, content: Content) -> None:
-        """Write an object from a local file, which stays in the cache."""
         lease.require_not_lost(self.address)
-        with self._cache.add(content.entry) as file:
+        with self._cache.add(content.entry) as file:  # what this machine wrote is not downloaded again
             content.writer(file)
             file.seek(0)
             self._objects.put(name, file, sha256=content.sha256)
 
     def flush(self, directory: str) -> None:
-        """Do nothing: what the store has acknowledged survives."""
+        pass  # what the store has acknowledged survives
 
     def move(self, source: str, target: str) -> None:
-        """Copy an object within the store, and remove the original."""
         lease.require_not_lost(self.address)
         self._objects.copy(source, target)
         self._objects.remove(source)
 
     def remove(self, name: str) -> None:
-        """Remove an object, if it exists."""
         lease.require_not_lost(self.address)
         self._objects.remove(name)
 
     def read(self, name: str) -> bytes:
-        """The content of a small object."""
         found = self._objects.get(name)
         if found is None:
             raise FileNotFoundError(self.path(name))
         return found.data
 
     def open(self, name: str, entry: Entry) -> BinaryIO:
-        """Open the local copy of an object; the object is downloaded if there is no copy."""
         file = self._cache.open(entry)
         if file is not None:
             return file
@@ -98,27 +85,23 @@ class Bucket:
         return file
 
     def verify(self, name: str, entry: Entry, *, thorough: bool) -> None:
-        """Compare an object with its entry; if `thorough`, download it instead of trusting the store's checksum."""
+        # Unless `thorough`, the checksum that the store keeps is trusted.
         info = None if thorough else self._objects.head(name)
         if info is not None and info.size == entry.size and info.sha256 == entry.sha256:
             return
         self._download(name, entry, None)
 
     def list_names(self, directories: Iterable[str]) -> Iterator[str]:
-        """The names of the objects in the directories, at any depth."""
         for directory in dict.fromkeys(pattern.partition("/")[0] for pattern in directories):
             yield from self._objects.list_names(directory)
 
     def is_file(self, name: str) -> bool:
-        """Every object is a file."""
         return True
 
     def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
-        """Lock the store by a lease."""
         return lease.lock(self._objects, on_wait)
 
     def lock_holder(self) -> str | None:
-        """A description of the process that holds the lease."""
         return lease.lock_holder(self._objects)
 
     def _download(self, name: str, entry: Entry, copy: BinaryIO | None) -> None:

@@ -24,15 +24,7 @@ ABANDONED_SECONDS = 86_400  # after which an unfinished copy must belong to a ki
 
 
 class Cache:
-    """Copies in one directory.
-
-    Parameters
-    ----------
-    directory : Path
-        Created if missing.
-    limit : int
-        Total size of the copies in bytes, without those of the last minute.
-    """
+    """Copies in one directory, of `limit` bytes in total without those of the last minute."""
 
     def __init__(self, directory: Path, limit: int) -> None:
         self.directory = directory
@@ -57,10 +49,7 @@ class Cache:
     def add(self, entry: Entry) -> Iterator[BinaryIO]:
         """A file to write a content into; it becomes the copy when the context ends without an exception.
 
-        Raises
-        ------
-        UnavailableError
-            If the cache can't be written.
+        Raises UnavailableError if the cache can't be written.
         """
         temporary = self.directory / f".{uuid.uuid4().hex}{files.TEMPORARY}"
         try:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from mnist_pipeline.runtime.storage import files
 from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry
-from mnist_pipeline.runtime.storage.file_store import LOCK_NAME
+from mnist_pipeline.runtime.storage.file_store import LOCK_NAME, FileStore
 
 BLOCK = 1 << 20
 # A file that is changed twice within a tick of the file system's clock keeps its modification time.
@@ -23,59 +23,42 @@ CLOCK_TICK_NS = 50_000_000
 _verified: dict[tuple[int, int, int, int], str] = {}
 
 
-class Directory:
-    """Files under a local directory; see `file_store.FileStore`.
-
-    Parameters
-    ----------
-    root : Path
-    """
+class Directory(FileStore):
+    """Files under a local directory."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    @property
-    def address(self) -> str:
-        """The directory."""
-        return str(self.root)
-
     def path(self, name: str) -> str:
-        """The path of a file."""
         return str(self.root / name)
 
     def probe(self) -> None:
-        """Create the directory, and a file in it."""
         self.root.mkdir(parents=True, exist_ok=True)
         probe = self.root / f".{uuid.uuid4().hex}{files.TEMPORARY}"
         probe.touch()
         probe.unlink()
 
     def write(self, name: str, content: Content) -> None:
-        """Write a file to disk under a temporary name, rename it, and count it as verified."""
         path = self.root / name
-        self._remove_obstacle(path.parent)
+        if self._is_below_first_level(path.parent) and (path.parent.is_symlink() or path.parent.is_file()):
+            path.parent.unlink()  # it is in the way of the directory for an asset's figures
         files.write(path, content.writer)
-        _verified[_identity(path.stat())] = content.sha256
+        _verified[_identity(path.stat())] = content.sha256  # no need to read it again
 
     def flush(self, directory: str) -> None:
-        """Flush the names of the files in a directory to disk."""
         files.flush_directory(self.root / directory)
 
     def move(self, source: str, target: str) -> None:
-        """Rename a file; a directory with the target's name is removed first."""
         files.move(self.root / source, self.root / target)
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it exists."""
         (self.root / name).unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes:
-        """The content of a small file; links are not followed."""
         with files.open_regular(self.root / name) as file:
             return file.read()
 
     def open(self, name: str, entry: Entry) -> BinaryIO:
-        """Open a file after it was verified; a file is read for that only once per process."""
         path = self.root / name
         if self._is_below_first_level(path.parent) and path.parent.is_symlink():
             raise DamageError(f"{path.parent} is a link")
@@ -90,31 +73,21 @@ class Directory:
         return file
 
     def verify(self, name: str, entry: Entry, *, thorough: bool) -> None:
-        """Compare a file with its entry; a file that this process has verified is not read again."""
         self.open(name, entry).close()
 
     def list_names(self, directories: Iterable[str]) -> Iterator[str]:
-        """The names of everything in the directories; a link below the first level is not followed."""
         for directory in (found for pattern in directories for found in self.root.glob(pattern)):
             if directory.is_dir() and not (directory.is_symlink() and self._is_below_first_level(directory)):
                 yield from (str(path.relative_to(self.root)) for path in directory.iterdir())
 
     def is_file(self, name: str) -> bool:
-        """Whether it is not a directory."""
         return not (self.root / name).is_dir()
 
     def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
-        """Lock the file `.lock`; the kernel releases the lock when the process ends."""
         return files.lock(self.root / LOCK_NAME, on_wait)
 
     def lock_holder(self) -> str | None:
-        """A description of the process that holds the lock."""
         return files.lock_holder(self.root / LOCK_NAME)
-
-    def _remove_obstacle(self, directory: Path) -> None:
-        """Remove a link or a file that has the name of the directory for an asset's figures."""
-        if self._is_below_first_level(directory) and (directory.is_symlink() or directory.is_file()):
-            directory.unlink()
 
     def _is_below_first_level(self, directory: Path) -> bool:
         return directory.parent != self.root
@@ -155,8 +128,7 @@ def _identity(state: os.stat_result) -> tuple[int, int, int, int]:
 
 def _sha256(file: BinaryIO) -> str:
     sha256 = hashlib.sha256()
-    block = memoryview(bytearray(BLOCK))
-    while count := file.readinto(block):  # type: ignore[attr-defined]
-        sha256.update(block[:count])
+    while block := file.read(BLOCK):
+        sha256.update(block)
     file.seek(0)
     return sha256.hexdigest()

@@ -6,8 +6,8 @@ storage stays valid when it is copied from one to the other.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
 from mnist_pipeline.runtime.storage.contents import Content, Entry
@@ -17,25 +17,13 @@ LOCK_NAME = ".lock"
 
 
 class FileStore(Protocol):
-    """A set of files by name."""
-
-    @property
-    def address(self) -> str:
-        """The directory, or the `s3://` address of the prefix."""
+    """A set of files by name; a bucket that can't be used raises UnavailableError in every method."""
 
     def path(self, name: str) -> str:
         """The path, or the `s3://` address, of a file."""
 
     def probe(self) -> None:
-        """Check that files can be written.
-
-        Raises
-        ------
-        OSError
-            If a directory can't be written.
-        UnavailableError
-            If a bucket can't be used.
-        """
+        """Check that files can be written; raises OSError if a directory can't be written."""
 
     def write(self, name: str, content: Content) -> None:
         """Write a file completely or not at all; it replaces an existing one."""
@@ -50,30 +38,18 @@ class FileStore(Protocol):
         """Remove a file, if it exists."""
 
     def read(self, name: str) -> bytes:
-        """The content of a small file.
-
-        Raises
-        ------
-        OSError
-            If it does not exist, or is not a regular file.
-        """
+        """The content of a small file; raises OSError if it does not exist, or is not a regular file."""
 
     def open(self, name: str, entry: Entry) -> BinaryIO:
-        """Open a file for reading, after its size and checksum were verified; the file object has a local path.
+        """Open a file for reading after a comparison with its entry; the file object has a local path.
 
-        Raises
-        ------
-        DamageError
-            If the file is missing, or differs from its entry.
+        Raises DamageError if the file is missing, or differs from its entry.
         """
 
     def verify(self, name: str, entry: Entry, *, thorough: bool) -> None:
-        """Compare a file with its entry; if `thorough`, read all of it where it is stored.
+        """Raise DamageError if a file is missing or differs from its entry.
 
-        Raises
-        ------
-        DamageError
-            If the file is missing, or differs from its entry.
+        If `thorough`, all of the file is read where it is stored.
         """
 
     def list_names(self, directories: Iterable[str]) -> Iterator[str]:
@@ -82,18 +58,10 @@ class FileStore(Protocol):
     def is_file(self, name: str) -> bool:
         """Whether something that was listed can be removed as a file."""
 
-    def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
-        """Lock the store for this process.
+    def lock(self, on_wait: Callable[[str], object]) -> AbstractContextManager[bool]:
+        """Lock the store for this process; the value is False if this process held the lock already.
 
-        Parameters
-        ----------
-        on_wait : callable
-            Called once with a description of the lock's holder, if that is another process.
-
-        Returns
-        -------
-        context manager
-            Its value is False if this process held the lock already, and True otherwise.
+        If another process holds the lock, `on_wait` is called once with a description of that process.
         """
 
     def lock_holder(self) -> str | None:

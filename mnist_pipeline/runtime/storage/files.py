@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import shutil
 import stat
@@ -13,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 TEMPORARY = ".tmp"
 
@@ -57,13 +56,7 @@ def flush_directory(directory: Path) -> None:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; never follow a link or wait for a pipe.
-
-    Raises
-    ------
-    OSError
-        If the file does not exist, or is a link, a directory or another special file.
-    """
+    """Open a file for reading; raises OSError if it is a link, a pipe or anything else that is not a regular file."""
     try:
         file = open(path, "rb", opener=_open_without_following)  # noqa: SIM115  # Path.open takes no opener
     except OSError as error:
@@ -84,22 +77,12 @@ def _open_without_following(path: str, flags: int) -> int:
 def lock(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
     """Lock a file for this process; the kernel releases the lock when the process ends, for whatever reason.
 
-    Parameters
-    ----------
-    path : Path
-        Created if missing, and never removed.
-    on_wait : callable
-        Called once with a description of the lock's holder, if that is another process.
-
-    Yields
-    ------
-    bool
-        False if this process held the lock already, and True otherwise.
+    The file is created if it is missing, and never removed; see `FileStore.lock` for `on_wait` and the value.
     """
-    if holds_lock(path):
+    key = (os.getpid(), path)
+    if key in _locked:
         yield False
         return
-    key = (os.getpid(), path)
     path.parent.mkdir(parents=True, exist_ok=True)  # in a new storage, `dg launch` comes here first
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
@@ -109,18 +92,13 @@ def lock(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
             on_wait(_describe_holder(descriptor))
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         _locked.add(key)
-        _replace_content(descriptor, json.dumps({"process": os.getpid(), "since": time.time()}))
+        _replace_content(descriptor, f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}")
         yield True
     finally:
         if key in _locked:
             _locked.remove(key)
             _replace_content(descriptor, "")
         os.close(descriptor)
-
-
-def holds_lock(path: Path) -> bool:
-    """Whether this process holds the lock of a file."""
-    return (os.getpid(), path) in _locked
 
 
 def lock_holder(path: Path) -> str | None:
@@ -136,17 +114,11 @@ def lock_holder(path: Path) -> str | None:
 
 
 def _replace_content(descriptor: int, text: str) -> None:
-    """Write the holder's process into a lock file; on a full disk the file stays empty, and the lock is held anyway."""
+    """Describe the holder in a lock file; on a full disk the file stays empty, and the lock is valid anyway."""
     with contextlib.suppress(OSError):
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
 
 
 def _describe_holder(descriptor: int) -> str:
-    """The process that the lock file names, and since when; the holder may not have written its name yet."""
-    try:
-        holder: dict[str, Any] = json.loads(os.pread(descriptor, 200, 0))
-        since = time.strftime("%H:%M:%S", time.localtime(holder["since"]))
-        return f"process {holder['process']}, since {since}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"
+    return os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"

@@ -47,12 +47,7 @@ class FormatError(ValueError):
 def encode(value: object) -> dict[str, Writer]:
     """The files of a value: their writers by name, or by suffix if there is only one file.
 
-    The last file is the one that people open.
-
-    Raises
-    ------
-    TypeError
-        If there is no format for such a value.
+    The last file is the one that people open. Raises TypeError if there is no format for such a value.
     """
     kind = type(value)
     if isinstance(value, np.ndarray):
@@ -77,20 +72,7 @@ def encode(value: object) -> dict[str, Writer]:
 
 
 def decode(names: Sequence[str], open_file: Callable[[str], BinaryIO]) -> Any:
-    """The value that is stored in files.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Names or paths of all files of the value.
-    open_file : callable
-        Opens one of them for reading.
-
-    Raises
-    ------
-    FormatError
-        If the content of a file is not valid.
-    """
+    """The value that is stored in files with these names; raises FormatError if the content of a file is not valid."""
     try:
         suffix = f".{names[0].rpartition('.')[2]}"
         if len(names) == 1 and suffix in _DECODERS:

@@ -17,7 +17,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from mnist_pipeline.runtime.storage.contents import UnavailableError
 from mnist_pipeline.runtime.storage.file_store import LOCK_NAME
@@ -34,14 +33,7 @@ _leases: dict[tuple[int, str], Lease] = {}
 
 @contextlib.contextmanager
 def lock(objects: ObjectStore, on_wait: Callable[[str], object]) -> Iterator[bool]:
-    """Hold the lease; yields False if this process held it already, and True otherwise.
-
-    Parameters
-    ----------
-    objects : ObjectStore
-    on_wait : callable
-        Called once with a description of the holder, if that is another process.
-    """
+    """Acquire the lease, and release it at the end; see `FileStore.lock`."""
     key = (os.getpid(), objects.address)
     if key in _leases:
         yield False
@@ -57,12 +49,9 @@ def lock(objects: ObjectStore, on_wait: Callable[[str], object]) -> Iterator[boo
 
 
 def require_not_lost(address: str) -> None:
-    """Refuse to write at an address if this process has lost the lease of it, or of a prefix that contains it.
+    """Raise UnavailableError if this process has lost the lease of an address, or of a prefix that contains it.
 
-    Raises
-    ------
-    UnavailableError
-        If the lease is lost. A process that never had one, such as a worker, may write.
+    A process that never had a lease, such as a worker, may write.
     """
     for (process, leased), lease in _leases.items():
         if process == os.getpid() and f"{address}/".startswith(f"{leased}/"):
@@ -76,18 +65,12 @@ def lock_holder(objects: ObjectStore) -> str | None:
 
 
 class Lease:
-    """The lease of an object store, for one process.
-
-    Parameters
-    ----------
-    objects : ObjectStore
-    """
+    """The lease of an object store, for one process."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
         self._token = uuid.uuid4().hex
-        self._since = time.time()
-        self._seconds = SECONDS
+        self._holder = f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%H:%M:%S')}"
         self._num_renewals = 0
         self._tag = ABSENT
         self._write_until = 0.0
@@ -111,16 +94,11 @@ class Lease:
         self._thread.start()
 
     def require_held(self) -> None:
-        """Refuse to go on if the lease is lost, or could be lost before a request ends.
-
-        Raises
-        ------
-        UnavailableError
-        """
+        """Raise UnavailableError if the lease is lost, or could be lost before a request ends."""
         if self._new_holder is not None:
             reason = f"{self._new_holder} has taken the lock"
         elif _clock() > self._write_until:
-            reason = f"it could not be renewed for {self._seconds * (1 - SAFETY):.0f} seconds"
+            reason = f"it could not be renewed for {SECONDS * (1 - SAFETY):.0f} seconds"
         else:
             return
         raise UnavailableError(
@@ -137,14 +115,14 @@ class Lease:
                 self._objects.put(LOCK_NAME, b"", condition=self._tag)
 
     def _renew(self) -> None:
-        while not self._released.wait(self._seconds / RENEWALS):
+        while not self._released.wait(SECONDS / RENEWALS):
             try:
                 self._write(self._tag)
             except ConflictError:
                 with contextlib.suppress(UnavailableError):
                     found = self._objects.get(LOCK_NAME)
                     if found is None or not self._is_own(found):
-                        self._new_holder = _describe_holder(found) if found else "an unknown process"
+                        self._new_holder = _describe_holder(found)
                         return
                     self._tag = found.tag  # written by a renewal of ours whose answer was lost
             except UnavailableError:
@@ -153,42 +131,24 @@ class Lease:
     def _write(self, condition: str) -> None:
         """Write the lease; its content differs each time, so its tag changes with each renewal."""
         self._num_renewals += 1
-        document = {
-            "holder": f"process {os.getpid()} on {socket.gethostname()}",
-            "since": self._since,
-            "seconds": self._seconds,
-            "token": self._token,
-            "renewal": self._num_renewals,
-        }
+        document = {"holder": self._holder, "token": self._token, "renewal": self._num_renewals}
         sent = _clock()
         self._tag = self._objects.put(LOCK_NAME, json.dumps(document).encode(), condition=condition)
-        self._write_until = sent + self._seconds * (1 - SAFETY)
+        self._write_until = sent + SECONDS * (1 - SAFETY)
 
     def _is_own(self, found: SmallObject) -> bool:
-        return _parse(found).get("token") == self._token
+        return self._token.encode() in found.data
 
 
 def _is_free(found: SmallObject) -> bool:
     """Whether a lease was released or has expired."""
-    return not found.data or found.age > float(_parse(found).get("seconds", SECONDS))
+    return not found.data or found.age > SECONDS
 
 
-def _describe_holder(found: SmallObject) -> str:
-    document = _parse(found)
-    try:
-        since = time.strftime("%H:%M:%S", time.localtime(document["since"]))
-        return f"{document['holder']}, since {since}"
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return "another process"
-
-
-def _parse(found: SmallObject) -> dict[str, Any]:
-    """The content of a lease; empty if it is not valid."""
-    with contextlib.suppress(ValueError):
-        document = json.loads(found.data)
-        if isinstance(document, dict) and isinstance(document.get("seconds"), int | float):
-            return document
-    return {}
+def _describe_holder(found: SmallObject | None) -> str:
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # it is not a lease
+        return str(json.loads(found.data if found else b"")["holder"])
+    return "another process"
 
 
 def _clock() -> float:

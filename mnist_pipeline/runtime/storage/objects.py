@@ -55,17 +55,9 @@ class SmallObject:
 
 
 class ObjectStore:
-    """The objects under a prefix of a bucket, by names relative to it.
+    """The objects at `s3://BUCKET/PREFIX` or `s3://BUCKET`, by names relative to it.
 
-    Parameters
-    ----------
-    address : str
-        `s3://BUCKET/PREFIX`, or `s3://BUCKET`.
-
-    Raises
-    ------
-    UnavailableError
-        If boto3 is not installed.
+    A store that does not answer or refuses raises UnavailableError, and so does boto3 if it is not installed.
     """
 
     def __init__(self, address: str) -> None:
@@ -78,19 +70,8 @@ class ObjectStore:
     def put(self, name: str, body: bytes | BinaryIO, *, sha256: str | None = None, condition: str | None = None) -> str:
         """Write an object completely or not at all, and return the tag of its content.
 
-        Parameters
-        ----------
-        name : str
-        body : bytes or binary file
-        sha256 : str, optional
-            Checksum of the body in hexadecimal, which the store verifies and keeps.
-        condition : str, optional
-            `ABSENT`, or the tag that the object must have.
-
-        Raises
-        ------
-        ConflictError
-            If the condition is not met.
+        The store verifies and keeps the SHA-256, in hexadecimal. If the object does not fulfil the condition (`ABSENT`,
+        or the tag that it must have), ConflictError is raised.
         """
         parameters: dict[str, Any] = {"Body": body}
         if sha256 is not None:
@@ -114,12 +95,9 @@ class ObjectStore:
         return SmallObject(data, str(answer["ETag"]), now - answer["LastModified"].timestamp())
 
     def download(self, name: str, size: int, sink: BinaryIO) -> int:
-        """Write an object into a file if the object has that size; return the size that it has.
+        """Write an object into a file if it has that size; return the size that it has.
 
-        Raises
-        ------
-        FileNotFoundError
-            If the object does not exist.
+        Raises FileNotFoundError if the object does not exist.
         """
         answer = self._request("get_object", name)
         with contextlib.closing(answer["Body"]) as body:
@@ -144,10 +122,7 @@ class ObjectStore:
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the store; its content type, which browsers look at, follows from the new name.
 
-        Raises
-        ------
-        FileNotFoundError
-            If the source does not exist.
+        Raises FileNotFoundError if the source does not exist.
         """
         self._request(
             "copy_object",

@@ -51,47 +51,34 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is stored of an asset: the data version of its value (None if there is no value), and its files by name."""
+    """What is stored of an asset: the data version of its value, and its files by name."""
 
     asset: str
-    data_version: str | None
+    data_version: str
     files: dict[str, Entry]
 
 
 class PublishedFiles:
-    """The published files of all assets in one file store.
-
-    Parameters
-    ----------
-    store : FileStore
-    """
+    """The published files of all assets in one file store."""
 
     def __init__(self, store: FileStore) -> None:
         self.store = store
 
-    def publish(self, key: str, data_version: str | None, contents: Mapping[str, Content]) -> None:
+    def publish(self, key: str, data_version: str, contents: Mapping[str, Content]) -> None:
         """Replace everything that is stored of an asset at once; a failure leaves the old value."""
         manifest = Manifest(key, data_version, {name: content.entry for name, content in contents.items()})
-        self._commit(manifest, contents)
-
-    def add_file(self, key: str, name: str, content: Content) -> None:
-        """Add one file to an asset, or replace it."""
-        old = self.manifest(key) or Manifest(key, None, {})
-        self._commit(Manifest(key, old.data_version, {**old.files, name: content.entry}), {name: content})
-
-    def _commit(self, manifest: Manifest, contents: Mapping[str, Content]) -> None:
-        old = self._readable_manifest(manifest.asset)
+        old = self._readable_manifest(key)
         staged = {_staged_name(name, content.entry): content for name, content in contents.items()}
         committing = False
         try:
             for name, content in staged.items():
                 self.store.write(name, content)
             committing = True
-            self.store.write(_manifest_name(manifest.asset), Content.of_bytes(encode(manifest)))
+            self.store.write(_manifest_name(key), Content.of_bytes(encode(manifest)))
         except BaseException as error:
             # If the answer to a commit is lost, the store may have carried it out, or may still do so.
             if not (committing and isinstance(error, UnavailableError)):
-                self._discard_staged(contents, manifest.asset)
+                self._discard_staged(contents, key)
             raise
         self.store.flush(MANIFESTS)
         self._move_into_place(manifest, staged)
@@ -108,13 +95,7 @@ class PublishedFiles:
                     self.store.remove(_staged_name(name, content.entry))
 
     def manifest(self, key: str) -> Manifest | None:
-        """The manifest of an asset, None if nothing is stored of it.
-
-        Raises
-        ------
-        DamageError
-            If the manifest can't be read.
-        """
+        """The manifest of an asset, None if nothing is stored of it; raises DamageError if it can't be read."""
         name = _manifest_name(key)
         try:
             return _decode(key, self.store.read(name))
@@ -128,12 +109,8 @@ class PublishedFiles:
     def read_consistently(self, key: str, action: Callable[[Manifest], T]) -> T | None:
         """Call `action` with the manifest of an asset to read files of it; None if nothing is stored.
 
-        If a writer replaces the manifest or the files in the meantime, `action` is called again.
-
-        Raises
-        ------
-        DamageError
-            If the manifest or a file is damaged, and no writer is the reason.
+        If a writer replaces the manifest or the files in the meantime, `action` is called again. Any other damage of
+        the manifest or a file raises DamageError.
         """
         previous: Manifest | None = None
         manifest = self.manifest(key)
@@ -148,23 +125,11 @@ class PublishedFiles:
         return None
 
     def open(self, manifest: Manifest, name: str) -> BinaryIO:
-        """Open a verified file under its final or its staged name.
-
-        Raises
-        ------
-        DamageError
-            If neither has the recorded checksum.
-        """
+        """Open a file under its final or its staged name; raises DamageError if neither has the right checksum."""
         return _try_both_names(self.store.open, manifest, name)
 
     def verify(self, manifest: Manifest, *, thorough: bool = True) -> None:
-        """Verify every file; if not `thorough`, trust checksums that the store itself keeps.
-
-        Raises
-        ------
-        DamageError
-            If a file is damaged.
-        """
+        """Raise DamageError if a file is damaged; unless `thorough`, trust the checksums that a bucket keeps."""
         for name in manifest.files:
             _try_both_names(functools.partial(self.store.verify, thorough=thorough), manifest, name)
 
@@ -257,7 +222,7 @@ def encode(manifest: Manifest) -> bytes:
 def _decode(key: str, text: bytes) -> Manifest:
     document: dict[str, Any] = json.loads(text)
     entries = {name: Entry(entry["bytes"], entry["sha256"]) for name, entry in document["files"].items()}
-    manifest = Manifest(document["asset"], document["data_version"], entries)
+    manifest = Manifest(document["asset"], str(document["data_version"]), entries)
     if encode(manifest) != text:
         raise ValueError("its checksum does not match")
     if manifest.asset != key:

@@ -14,12 +14,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.storage import formats, locate
+from mnist_pipeline.runtime.storage import formats
 from mnist_pipeline.runtime.storage.contents import Content, DamageError
+from mnist_pipeline.runtime.storage.directory import Directory
+from mnist_pipeline.runtime.storage.file_store import FileStore
 from mnist_pipeline.runtime.storage.publication import (
     ASSETS,
     FIGURES,
@@ -57,20 +59,15 @@ class Prepared:
 
 
 class Storage:
-    """Values by asset key.
+    """Values by asset key, in a directory or under a prefix of a bucket.
 
-    Parameters
-    ----------
-    root : str or path-like
-        A directory, or the address of a prefix in a bucket.
-    prefix : str
-        The part before the keys in Dagster, for the commands in error messages.
+    Error messages name commands; `prefix` is what Dagster writes before the keys of this storage.
     """
 
     def __init__(self, root: object, prefix: str = "") -> None:
         self.root = str(root)
         self.prefix = prefix
-        self.published = PublishedFiles(locate.file_store(self.root))
+        self.published = PublishedFiles(file_store(self.root))
 
     def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
         """Lock the storage for this process, as a run does; see `FileStore.lock`."""
@@ -81,24 +78,12 @@ class Storage:
         return self.published.store.lock_holder()
 
     def path(self, key: str) -> str:
-        """The path, or the `s3://` address, of an asset's value.
-
-        Raises
-        ------
-        StorageError
-            If no value is stored.
-        """
+        """The path, or the `s3://` address, of an asset's value; raises StorageError if none is stored."""
         return self._path(_main_file(self._manifest(key).files))
 
     def data_version(self, key: str) -> str:
-        """The data version of an asset's value; the value itself is not read.
-
-        Raises
-        ------
-        StorageError
-            If no value is stored.
-        """
-        return str(self._manifest(key).data_version)
+        """The data version of an asset's value, which is not read; raises StorageError if none is stored."""
+        return self._manifest(key).data_version
 
     def write(self, key: str, value: object, figures: Mapping[str, bytes] | None = None) -> str:
         """Store a value and its figures (PNG by name); an interruption leaves the previous ones."""
@@ -112,21 +97,10 @@ class Storage:
     def read(self, key: str, data_version: str | None = None) -> Any:
         """The value of an asset, of the type that was stored.
 
-        Parameters
-        ----------
-        key : str
-        data_version : str, optional
-            The data version that the value must have.
-
-        Raises
-        ------
-        StorageError
-            If no value is stored, it is damaged, or it has another data version.
+        Raises StorageError if no value is stored, it is damaged, or it has another data version than the given one.
         """
 
         def load(manifest: Manifest) -> Any:
-            if manifest.data_version is None:
-                raise self._not_stored(key)
             if data_version not in (None, manifest.data_version):
                 raise StorageError(_not_recorded(self.prefix + key, data_version))
             return self._decode(manifest)
@@ -143,57 +117,15 @@ class Storage:
         """The path, or the `s3://` address, of a figure of an asset."""
         return self._path(_figure_file(key, name))
 
-    def write_figure(self, key: str, name: str, picture: bytes) -> str:
-        """Add a figure, PNG, to what is stored of an asset; return its path."""
-        self.published.add_file(_checked(key), _figure_file(key, name), Content.of_bytes(picture))
-        return self.figure_path(key, name)
-
-    def read_figure(self, key: str, name: str) -> bytes:
-        """A figure of an asset, PNG.
-
-        Raises
-        ------
-        StorageError
-            If the figure is missing or damaged.
-        """
-        figure = _figure_file(key, name)
-
-        def load(manifest: Manifest) -> bytes | None:
-            if figure not in manifest.files:
-                return None
-            with self.published.open(manifest, figure) as file:
-                return file.read()
-
-        try:
-            picture = self.published.read_consistently(key, load)
-        except DamageError as damage:
-            raise _damaged(f"figure {name} of {self.prefix + key}", damage, self.prefix + key) from damage
-        if picture is None:
-            raise StorageError(
-                f"figure {name} of {self.prefix + key} is not at {self._path(figure)}; "
-                f"draw it with {_command(self.prefix + key)}"
-            )
-        return picture
-
     def fault(self, key: str, data_version: str | None, *, thorough: bool = False) -> str | None:
-        """What is wrong with the stored files of an asset.
+        """What is wrong with the stored files of an asset: "missing", "damaged: …", "not recorded: …", or None.
 
-        Parameters
-        ----------
-        key : str
-        data_version : str or None
-            The data version that Dagster has recorded.
-        thorough : bool
-            Read every file; otherwise the checksums that a bucket keeps are trusted.
-
-        Returns
-        -------
-        str or None
-            "missing", "damaged: …" or "not recorded: …" with the reason; None if nothing is wrong.
+        `data_version` is the one that Dagster has recorded. If `thorough`, every file is read; otherwise the checksums
+        that a bucket keeps are trusted.
         """
         try:
             manifest = self.published.manifest(_checked(key))
-            if manifest is None or manifest.data_version is None:
+            if manifest is None:
                 return "damaged: it has no record of its checksum" if self._file_without_manifest(key) else "missing"
             self.published.read_consistently(key, lambda manifest: self.published.verify(manifest, thorough=thorough))
         except DamageError as damage:
@@ -215,7 +147,7 @@ class Storage:
             manifest = self.published.manifest(_checked(key))
         except DamageError as damage:
             raise _damaged(self.prefix + key, damage) from damage
-        if manifest is None or manifest.data_version is None:
+        if manifest is None:
             raise self._not_stored(key)
         return manifest
 
@@ -243,6 +175,15 @@ class Storage:
         else:
             found = [name for name in names if name in possible]
         return self._path(min(found)) if found else None
+
+
+def file_store(root: str) -> FileStore:
+    """The file store at a directory or an `s3://` address."""
+    if root.startswith(settings.SCHEME):
+        from mnist_pipeline.runtime.storage.bucket import Bucket
+
+        return Bucket(root)
+    return Directory(Path(root))
 
 
 def current(prefix: str | None = None, root: str | None = None) -> Storage:
@@ -273,19 +214,8 @@ def stored_key(asset: str, partition: str | None) -> str:
     return asset if partition is None else f"{asset}{PARTITION}{partition}"
 
 
-def digest(key: str, value: object) -> str:
-    """The data version that a value has once it is stored."""
-    return prepare(key, value).data_version
-
-
 def prepare(key: str, value: object, figures: Mapping[str, bytes] | None = None) -> Prepared:
-    """Encode a value and its figures (PNG by name), and compute their checksums.
-
-    Raises
-    ------
-    TypeError
-        If there is no format for such a value.
-    """
+    """Encode a value and its figures (PNG by name); raises TypeError if there is no format for such a value."""
     _checked(key)
     try:
         writers = formats.encode(value)
@@ -318,8 +248,8 @@ def _main_file(names: Iterable[str]) -> str:
     return [name for name in names if not name.startswith(f"{FIGURES}/")][-1]
 
 
-def _damaged(what: str, damage: DamageError, key: str | None = None) -> StorageError:
-    return StorageError(f"{what} is damaged: {damage}; rebuild it with {_command(key or what)}")
+def _damaged(key: str, damage: DamageError) -> StorageError:
+    return StorageError(f"{key} is damaged: {damage}; rebuild it with {_command(key)}")
 
 
 def _command(key: str, *, with_upstream: bool = False) -> str:
