@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,7 +22,6 @@ SHARES = (0.8, 0.9, 0.95)
 NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
 PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
-PAGE_END_PATTERN = re.compile(r"\n<!-- report\.json: SHA-256 [0-9a-f]{64} -->\n\Z")
 NUM_SCATTERED = 150  # per class: more would cover each other
 
 
@@ -43,7 +41,8 @@ class Report(NamedTuple):
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Report:
         """The inverse of `to_files`."""
-        return cls(PAGE_END_PATTERN.sub("", files["index.html"].decode()), json.loads(files["report.json"]))
+        page, _, _ = files["index.html"].decode().rpartition(PAGE_END.partition("{")[0])
+        return cls(page, json.loads(files["report.json"]))
 
 
 class Images(NamedTuple):
@@ -262,17 +261,16 @@ def _across(columns: Mapping[str, Sequence[Any]] | None) -> dict[str, Any]:
 
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:
     """Accuracy of a model: undisturbed, lowest under small disturbances, mean and lowest under all of them."""
-    disturbed, small = [], []
-    for name, curve in curves.items():
-        for amount, share in zip(curve.amounts, curve.accuracies[model], strict=True):
-            if amount == curve.neutral:
-                undisturbed = share
-            else:
-                disturbed.append(share)
-                small += [share] if robustness.is_small(name, amount) else []
+    first = next(iter(curves.values()))
+    disturbed = {
+        (name, amount): share
+        for name, curve in curves.items()
+        for amount, share in zip(curve.amounts, curve.accuracies[model], strict=True)
+        if amount != curve.neutral
+    }
     return {
-        "undisturbed": undisturbed,
-        "small_least": min(small),
-        "mean": float(np.mean(disturbed)),
-        "least": min(disturbed),
+        "undisturbed": first.accuracies[model][first.amounts.index(first.neutral)],
+        "small_least": min(share for place, share in disturbed.items() if robustness.is_small(*place)),
+        "mean": float(np.mean(list(disturbed.values()))),
+        "least": min(disturbed.values()),
     }

@@ -30,13 +30,11 @@ MATHML = {
 }
 FILTERS = {
     "percent": words.percent,
-    "count": words.count,
+    "count": "{:,}".format,
     "in_words": number_in_words,
     "seconds": words.seconds,
     "power": words.power,
     "probability": words.probability,
-    "with_article": words.with_article,
-    "distinct_if": lambda values, long: dict.fromkeys(values) if long else list(values),
 }
 
 
@@ -66,7 +64,7 @@ def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     found["comparison"] = "Comparison"
     if document["across"]:
         found["across"] = "Across data sets"
-    return {**found, "lineage": "Where it comes from"}
+    return {**found, "lineage": "Provenance"}
 
 
 def num_outside_references(page: str) -> int:

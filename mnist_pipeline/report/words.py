@@ -54,16 +54,6 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
-def with_article(noun: str) -> str:
-    """A noun with "a" or "an"."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def count(number: int) -> str:
-    """An integer with thousands separators."""
-    return f"{number:,}"
-
-
 def seconds(value: float | None) -> str:
     """A duration, rounded to at most four significant digits."""
     if value is None:
@@ -91,7 +81,7 @@ def _pair_in_words(pair: PairComparison, level: float) -> str:
         better, worse, only_better, only_worse = worse, better, only_worse, only_better
     if not only_better:
         return f"{_sentence(better)} and {worse} are right and wrong on the same images, so there is nothing to test."
-    split = f"{_sentence(better)} alone reads {count(only_better)} images correctly, {worse} alone {count(only_worse)}."
+    split = f"{_sentence(better)} alone reads {only_better:,} images correctly, {worse} alone {only_worse:,}."
     if pair.p_value < level:
         return f"{_sentence(better)} is better than {worse}. {split} {_rarity(pair.p_value)}."
     chance = "always" if pair.p_value >= 0.995 else f"in {100 * pair.p_value:.2g}% of trials"
@@ -104,7 +94,7 @@ def _rarity(p_value: float) -> str:
     if p_value < 1e-9:
         return "A fair coin would split them this unevenly in fewer than one of a billion trials"
     trials = int(float(f"{1 / p_value:.1e}"))
-    return f"A fair coin would split them this unevenly in about one of {count(trials)} trials"
+    return f"A fair coin would split them this unevenly in about one of {trials:,} trials"
 
 
 def _sentence(text: str) -> str:

@@ -55,15 +55,7 @@ def image_grid(
 def neighbor_errors(
     images: np.ndarray, captions: Sequence[str], neighbors: np.ndarray, neighbor_captions: Sequence[Sequence[str]]
 ) -> Figure:
-    """Misread images in the first row, and below each its nearest training images.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_images, height, width)
-    captions : sequence of n_images str
-    neighbors : ndarray of shape (n_images, n_neighbors, height, width)
-    neighbor_captions : sequence of n_images sequences of n_neighbors str
-    """
+    """Misread images (n, height, width) in a row, and below each its neighbours (n, n_neighbors, height, width)."""
     rows = np.concatenate([images[:, None], neighbors], axis=1)  # (n_images, 1 + n_neighbors, height, width)
     texts = [[caption, *near] for caption, near in zip(captions, neighbor_captions, strict=True)]
     return image_grid(
@@ -75,16 +67,10 @@ def neighbor_errors(
 
 
 def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Sequence[str]) -> Figure:
-    """The weights of each class as an image: red for the class, blue against it.
+    """The weights (n_classes, n_pixels) of each class as an image: red for the class, blue against it.
 
-    Parameters
-    ----------
-    weights : ndarray of shape (n_classes, n_pixels)
-    deviations : ndarray of shape (n_pixels,)
-        Standard deviation of each pixel, to which the influence of its weight is proportional: a pixel that is
-        blank in every image keeps its initial weight and has no influence.
-    side : int
-    names : sequence of n_classes str
+    The influence of a weight is proportional to the standard deviation of its pixel, `deviations` (n_pixels,): a
+    pixel that is blank in every image keeps its initial weight and has no influence.
     """
     return image_grid(
         (weights * deviations).reshape(len(weights), side, side),

@@ -23,11 +23,7 @@ PREVIEW_COLORS = 48
 def svg(figure: Figure, name: str) -> str:
     """The figure as an SVG element to embed in a page; its text and lines follow the page's theme.
 
-    Parameters
-    ----------
-    figure : Figure
-    name : str
-        Prefix of the element's identifiers, so that they are unique on the page.
+    `name` is the prefix of the element's identifiers, so that they are unique on the page.
     """
     buffer = io.StringIO()
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))

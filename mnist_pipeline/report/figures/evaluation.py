@@ -42,12 +42,7 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
 
 
 def accuracies(scores: Mapping[str, Score]) -> Figure:
-    """Accuracy of each model with its 95% interval, the best at the top.
-
-    Parameters
-    ----------
-    scores : mapping from title to Score
-    """
+    """Accuracy with its 95% interval by title of a model, the best at the top."""
 
     def draw(axes: Axes) -> None:
         ranked = sorted(scores.items(), key=lambda item: item[1][0])
@@ -67,12 +62,7 @@ def accuracies(scores: Mapping[str, Score]) -> Figure:
 
 
 def across(scores: Mapping[str, Mapping[str, Score]]) -> Figure:
-    """Accuracy of each model on each data set with its 95% interval, one row per data set.
-
-    Parameters
-    ----------
-    scores : mapping from title to mapping from model to Score
-    """
+    """Accuracy with its 95% interval by title of a data set and name of a model, one row per data set."""
 
     def draw(axes: Axes) -> None:
         step = 0.6 / max(1, len(MODELS) - 1)  # between the models of one row

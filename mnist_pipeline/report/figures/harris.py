@@ -13,31 +13,28 @@ from mnist_pipeline.report.figures.style import COLORS, RIGHT, TOP, Panel, panel
 
 
 def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarray) -> Figure:
-    """Digits with their corners marked, and below them the Harris response.
-
-    Parameters
-    ----------
-    images, responses : ndarrays of shape (n_digits, height, width)
-    corners : ndarray of shape (n_digits, height, width), bool
-    """
+    """Digits with their corners marked, and below them the Harris response, all (n_digits, height, width)."""
     height, width = images.shape[1:]
+    scale = np.abs(responses).max(axis=(1, 2), keepdims=True)
+    scaled = np.cbrt(responses / np.where(scale == 0, 1, scale))
+    figure = side_by_side(
+        _row(images, "Harris corners of one image of each class", "gray_r", (0, 255)),
+        _row(scaled, "Harris response (cube root): orange is positive, purple is negative", "PuOr_r", (-1, 1)),
+        size=(10.0 + 2 * RIGHT, 10.0 * height / (width * len(images)) + TOP),
+        left=RIGHT,
+        bottom=0.0,
+        columns=1,
+    )
+    digit, y, x = np.nonzero(corners)
+    figure.axes[0].plot(x + digit * width, y, "o", color=COLORS[2], markersize=4, fillstyle="none")
+    return figure
 
-    def draw_digits(axes: Axes) -> None:
-        axes.imshow(images.transpose(1, 0, 2).reshape(height, -1), cmap="gray_r")
-        digit, y, x = np.nonzero(corners)
-        axes.plot(x + digit * width, y, "o", color=COLORS[2], markersize=4, fillstyle="none")
-        axes.set_title("Harris corners of one image of each class")
-        axes.set_axis_off()
 
-    def draw_responses(axes: Axes) -> None:
-        scale = np.abs(responses).max(axis=(1, 2), keepdims=True)
-        scaled = np.cbrt(responses / np.where(scale == 0, 1, scale))
-        axes.imshow(scaled.transpose(1, 0, 2).reshape(height, -1), cmap="PuOr_r", vmin=-1, vmax=1)
-        axes.set_title("Harris response (cube root): orange is positive, purple is negative")
-        axes.set_axis_off()
-
-    size = 10.0 + 2 * RIGHT, 10.0 * height / (width * len(images)) + TOP
-    return side_by_side(draw_digits, draw_responses, size=size, left=RIGHT, bottom=0.0, columns=1)
+@panel
+def _row(axes: Axes, images: np.ndarray, title: str, cmap: str, limits: tuple[float, float]) -> None:
+    axes.imshow(np.concatenate(list(images), axis=1), cmap=cmap, vmin=limits[0], vmax=limits[1])
+    axes.set_title(title)
+    axes.set_axis_off()
 
 
 def gradients(places: Mapping[str, Place]) -> dict[str, Panel]:
@@ -48,15 +45,7 @@ def gradients(places: Mapping[str, Place]) -> dict[str, Panel]:
 
 @panel
 def gradients_panel(axes: Axes, place: Place, title: str, limit: float) -> None:
-    """The nine gradients around a pixel, and the ellipse of their principal components.
-
-    Parameters
-    ----------
-    place : Place
-    title : str
-    limit : float
-        End of both axes, in grey levels per pixel.
-    """
+    """The nine gradients around a pixel and the ellipse of their principal components, on axes from −limit to limit."""
     angle = np.linspace(0, 2 * np.pi, 73)
     semi_axes = np.sqrt(place.eigenvalues / len(place.gradients))  # √(λ/9): root mean squares along the eigenvectors
     ellipse = place.eigenvectors @ (semi_axes[:, None] * np.stack([np.cos(angle), np.sin(angle)]))

@@ -15,15 +15,7 @@ TIE_RULES = {"nearest": "ties to the nearest", "smallest": "ties to the smallest
 
 
 def learning_curves(loss: np.ndarray, accuracies: Mapping[str, np.ndarray], title: str) -> Figure:
-    """Training loss and accuracies by epoch.
-
-    Parameters
-    ----------
-    loss : ndarray of shape (n_epochs,)
-    accuracies : mapping from name to ndarray of shape (n_epochs,)
-        Shares in 0–1.
-    title : str
-    """
+    """Training loss by epoch, shape (n_epochs,), and named accuracies by epoch, shares in 0–1."""
     return side_by_side(loss_panel(loss, title), accuracy_panel(accuracies, title))
 
 
@@ -46,13 +38,7 @@ def accuracy_panel(axes: Axes, accuracies: Mapping[str, np.ndarray], title: str)
 
 
 def votes(accuracy_by_k: Mapping[str, Sequence[float]]) -> Figure:
-    """Accuracy by number of neighbours k, one line per rule for ties.
-
-    Parameters
-    ----------
-    accuracy_by_k : mapping of columns
-        As `knn.model.accuracy_by_k` returns it.
-    """
+    """Accuracy by number of neighbours k, one line per rule for ties, as `knn.model.accuracy_by_k` returns them."""
 
     def draw(axes: Axes) -> None:
         _plot_accuracies(axes, accuracy_by_k["k"], {name: accuracy_by_k[rule] for rule, name in TIE_RULES.items()})

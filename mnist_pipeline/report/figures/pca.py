@@ -105,19 +105,10 @@ def eigenvectors(vectors: np.ndarray, side: int, shares: np.ndarray) -> Figure:
 def class_scatter(
     points: np.ndarray, labels: np.ndarray, names: Sequence[str], *, glyphs: bool = False, seed: int = 0
 ) -> Figure:
-    """Points in the plane of the first two components, one colour per class.
+    """Points (n_points, 2) in the plane of the first two components, one colour per class.
 
-    Parameters
-    ----------
-    points : ndarray of shape (n_points, 2)
-    labels : ndarray of shape (n_points,)
-    names : sequence of str
-        Names of the classes.
-    glyphs : bool
-        Draw each point as the name of its class, or as a marker if names are long. In an SVG, the points of class k
-        are then the group `class-k`, in their order.
-    seed : int
-        Seed of the drawing order of dots, which is random so that no class covers the others.
+    With `glyphs`, each point is the name of its class, or a marker if names are long, and the points of class k are
+    the group `class-k` of an SVG, in their order. Dots are drawn in a random order, so that no class covers the others.
     """
     long = are_long(names)
     marks, layers = ["o"], np.array_split(np.random.default_rng(seed).permutation(len(points)), NUM_LAYERS)
@@ -148,13 +139,9 @@ def class_scatter(
 
 
 def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: Sequence[int]) -> Figure:
-    """Digits in columns, numbers of components in rows, the originals in the first row.
+    """Digits in columns, numbers of components k in rows, the originals in the first row.
 
-    Parameters
-    ----------
-    originals : ndarray of shape (n_digits, height, width)
-    images : ndarray of shape (n_values_of_k, n_digits, height, width)
-    num_components : sequence of n_values_of_k int
+    `originals` has shape (n_digits, height, width), `images` (n_values_of_k, n_digits, height, width).
     """
     rows = np.concatenate([originals[None].astype(float), np.clip(images, 0, 255)])
     num_rows, num_digits, height, width = rows.shape
