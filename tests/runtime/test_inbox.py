@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import random
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import numpy as np
 import PIL.Image
 import pytest
-from click.testing import CliRunner, Result
-from support.drawing import MIDDLE, encoded, picture
+from support.drawing import encoded
 
-from assets import automation
-from assets.automation import MAX_ATTEMPTS, MAX_RUNS, inbox_job, inbox_sensor
-from assets.definitions import defs
-from assets.serving import PICTURES, inbox_predictions
-from mnist_pipeline.cli import execution, inspection
-from mnist_pipeline.cli import main as cli
 from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.runtime import inbox
-from mnist_pipeline.runtime.graph.records import PARTITION_TAG
-from mnist_pipeline.runtime.inbox import ACCEPTED, KEY, MAX_FILES, REJECTED, Inbox, InboxError, Look, make_key
+from mnist_pipeline.runtime.inbox import ACCEPTED, KEY, MAX_FILES, REJECTED, Inbox, InboxError, Look
 from mnist_pipeline.runtime.storage import files, storage
-
-PARTITIONS = str(PICTURES.name)
 
 
 @pytest.fixture
@@ -95,21 +84,21 @@ def test_a_file_that_is_still_being_written_waits(box: Inbox) -> None:
     assert len(box.look(cursor, ()).accepted) == 1
 
 
-def test_a_file_that_replaces_one_of_the_same_size_and_time_waits(box: Inbox) -> None:
+def test_a_file_that_replaces_one_of_the_same_size_and_time_waits(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def replace(path: Path) -> Path:
+        state = path.stat()
+        path.unlink()
+        os.utime(put(box, path.name, b"x" * state.st_size), ns=(state.st_atime_ns, state.st_mtime_ns))
+        return path
+
     path = put(box, "seven.png", noise())
-    state = path.stat()
     cursor = box.look(None, ()).cursor
-    path.unlink()
-    put(box, "seven.png", b"x" * state.st_size)
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert counts(box.look(cursor, ())) == (0, 0, 1)
-
-
-def test_a_file_that_changes_before_it_is_read_is_left(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(box, "seven.png", noise())
+    replace(path)
+    look = box.look(cursor, ())
+    assert counts(look) == (0, 0, 1)
     open_regular = files.open_regular
-    monkeypatch.setattr(files, "open_regular", lambda path: open_regular(put(box, path.name, noise() + b"more")))
-    assert counts(look_twice(box)) == (0, 0, 0)
+    monkeypatch.setattr(files, "open_regular", lambda path: open_regular(replace(path)))
+    assert counts(box.look(look.cursor, ())) == (0, 0, 0)  # it was replaced before it was read
     assert left(box) == ["seven.png"]
 
 
@@ -162,29 +151,11 @@ def test_a_file_that_is_no_picture_is_rejected_with_the_reason_and_blocks_nothin
     assert counts(look_twice(box)) == (0, 0, 0)
 
 
-def test_a_rejected_link_is_moved_and_its_target_stays(box: Inbox) -> None:
-    _link(box.directory / "bad.png")
-    look_twice(box)
-    assert (box.directory / REJECTED / "bad.png").is_symlink()
-    assert (box.directory.parent / "secret.txt").read_text() == "not to be read"
-
-
-def test_a_file_that_may_not_be_read_or_is_too_large_is_rejected(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(box, "forbidden.png", noise(0))
-    put(box, "large.png", noise(1) + b"\0" * 10_000)
-    put(box, "good.png", noise(2))
-    open_regular = files.open_regular
-
-    def open_if_allowed(path: Path) -> object:
-        if path.name == "forbidden.png":
-            raise PermissionError(13, "Permission denied", path)
-        return open_regular(path)
-
-    monkeypatch.setattr(files, "open_regular", open_if_allowed)
-    monkeypatch.setattr(inbox, "MAX_BYTES", 10_000)
-    assert counts(look_twice(box)) == (1, 2, 0)
-    assert "Permission denied" in reason(box, "forbidden.png")
-    assert "10,000 bytes" in reason(box, "large.png")
+def test_a_file_that_is_too_large_is_rejected(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MAX_BYTES", 1_000)
+    put(box, "large.png", noise())
+    assert counts(look_twice(box)) == (0, 1, 0)
+    assert "1,000 bytes" in reason(box, "large.png")
 
 
 def test_a_file_that_can_not_be_moved_is_reported_once_and_left_until_it_changes(
@@ -236,7 +207,7 @@ def test_pictures_and_bad_files_may_have_any_name(name: bytes, box: Inbox) -> No
     assert left(box) == []
     assert len(names(box.directory / REJECTED)) == 2
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(PARTITIONS, [key])
+        instance.add_dynamic_partitions("inbox", [key])
     storage.prepare(storage.stored_key("inbox_predictions", key), np.zeros(1))
     assert len(key) < 64
     assert (box.read(key) < 128).any()
@@ -336,247 +307,3 @@ def test_an_interrupted_rejection_is_completed_by_the_next_look(box: Inbox, monk
     assert left(box) == ["bad.png"]
     assert len(box.look(cursor, ()).rejected) == 1
     assert left(box) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "stem"), [("IMG 2026.jpeg", "IMG-2026"), ("Überraschung!.png", "Uberraschung"), ("数字.png", "picture")]
-)
-def test_a_key_has_only_letters_digits_and_hyphens(name: str, stem: str) -> None:
-    assert make_key(name, "0" * 16) == f"{stem}-{'0' * 16}"
-
-
-# The sensor
-
-
-@pytest.fixture(scope="module")
-def shared_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """An instance on disk, which sensors need to resolve partitions."""
-    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as instance:
-        yield instance
-
-
-@pytest.fixture
-def instance(shared_instance: dg.DagsterInstance) -> Iterator[dg.DagsterInstance]:
-    """The same without runs and partitions."""
-    yield shared_instance
-    for run_id in shared_instance.get_run_ids():
-        shared_instance.delete_run(run_id)
-    for key in shared_instance.get_dynamic_partitions(PARTITIONS):
-        shared_instance.delete_dynamic_partition(PARTITIONS, key)
-
-
-def tick(
-    instance: dg.DagsterInstance, cursor: str | None = None, *, is_lost: bool = False
-) -> tuple[list[str], dg.SensorExecutionData]:
-    """Evaluate the sensor; return the keys that it requests. The partitions are added unless the tick is lost."""
-    with dg.SensorEvaluationContext(
-        instance.get_ref(), None, None, cursor, None, repository_def=defs.get_repository_def()
-    ) as context:
-        data = inbox_sensor.evaluate_tick(context)
-    for request in [] if is_lost else data.dynamic_partitions_requests or []:
-        instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
-    return [str(request.partition_key) for request in data.run_requests or []], data
-
-
-def tick_twice(instance: dg.DagsterInstance) -> tuple[list[str], dg.SensorExecutionData]:
-    return tick(instance, tick(instance)[1].cursor)
-
-
-def start(instance: dg.DagsterInstance, key: str) -> dg.DagsterRun:
-    return instance.create_run_for_job(defs.resolve_job_def(inbox_job.name), tags={PARTITION_TAG: key})
-
-
-def test_the_sensor_requests_a_bounded_number_of_runs_oldest_first(box: Inbox, instance: dg.DagsterInstance) -> None:
-    for seed in range(MAX_RUNS + 2):
-        os.utime(put(box, f"{seed}.png", noise(seed)), (1_000 + seed, 1_000 + seed))
-    assert tick(instance)[0] == []
-    first, data = tick_twice(instance)
-    assert len(first) == MAX_RUNS
-    assert sorted(first) == sorted(instance.get_dynamic_partitions(PARTITIONS))
-    assert [request.run_key for request in data.run_requests or []] == [f"{key}:0" for key in first]
-    for key in first:
-        start(instance, key)
-    second = tick(instance, data.cursor)[0]
-    assert [key[0] for key in first + second] == [str(seed) for seed in range(MAX_RUNS + 2)]
-    for key in second:
-        start(instance, key)
-    assert [tick(instance, cursor)[0] for cursor in (data.cursor, None, "nonsense")] == [[], [], []]
-
-
-def test_the_requests_of_a_tick_that_was_lost_are_repeated(box: Inbox, instance: dg.DagsterInstance) -> None:
-    put(box, "a.png", noise())
-    cursor = tick(instance)[1].cursor
-    first = tick(instance, cursor, is_lost=True)[0]  # neither the partition nor the run is created
-    second = tick(instance, cursor)[0]  # only the partition is created
-    assert first == second == tick(instance, None)[0]
-    assert len(first) == 1
-
-
-def test_a_picture_whose_run_was_killed_is_requested_again_a_few_times(
-    box: Inbox, instance: dg.DagsterInstance
-) -> None:
-    put(box, "a.png", noise())
-    (key,) = tick_twice(instance)[0]
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        instance.report_run_failed(start(instance, key), "killed")
-        keys, data = tick(instance)
-        assert keys == ([key] if attempt < MAX_ATTEMPTS else [])
-        assert [request.run_key for request in data.run_requests or []] == [f"{key}:{attempt}" for key in keys]
-
-
-def test_a_picture_whose_run_was_canceled_is_not_requested_again(box: Inbox, instance: dg.DagsterInstance) -> None:
-    put(box, "a.png", noise())
-    instance.report_run_canceled(start(instance, tick_twice(instance)[0][0]))
-    assert tick(instance)[0] == []
-
-
-def test_a_tick_reports_rejected_files(box: Inbox, instance: dg.DagsterInstance) -> None:
-    put(box, "bad.png", b"")
-    assert "bad.png" in str(tick_twice(instance)[1].skip_message)
-
-
-def test_a_missing_inbox_is_created_or_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
-) -> None:
-    monkeypatch.setenv("MNIST_PIPELINE_INBOX", str(tmp_path / "new" / "inbox"))
-    tick(instance)
-    assert names(tmp_path / "new" / "inbox") == [ACCEPTED, REJECTED]
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("MNIST_PIPELINE_INBOX", str(tmp_path / "file" / "inbox"))
-    assert "Not a directory" in str(tick(instance)[1].skip_message)
-
-
-# The asset
-
-
-@pytest.fixture
-def filled(own_copy: tuple[Path, Path]) -> tuple[Inbox, list[str]]:
-    """The inbox of a finished run, and the keys of three accepted pictures."""
-    box = Inbox(own_copy[1] / "inbox")
-    box.directory.mkdir()
-    for digit in "123":
-        put(box, f"{digit}.png", picture((digit, MIDDLE)))
-    return box, sorted(look_twice(box).accepted)
-
-
-def execute(*keys: str) -> list[dg.ExecuteInProcessResult]:
-    job = defs.resolve_job_def(inbox_job.name)
-    with dg.DagsterInstance.get() as instance:
-        instance.add_dynamic_partitions(PARTITIONS, sorted(set(keys)))
-        return [job.execute_in_process(partition_key=key, instance=instance, raise_on_error=False) for key in keys]
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, list(arguments))
-
-
-def stored_path(key: str) -> Path:
-    return Path(str(storage.current().path(f"inbox_predictions-{key}")))
-
-
-def test_the_predictions_for_a_picture_are_stored_and_shown_with_its_contact_sheet(
-    filled: tuple[Inbox, list[str]],
-) -> None:
-    box, (key, *_) = filled
-    assert execute(key)[0].success
-    with dg.DagsterInstance.get() as instance:
-        event = instance.get_latest_materialization_event(inbox_predictions.key)
-        assert dict(inspection.verify(instance))[f"inbox_predictions-{key}"] == "ok"
-    table = storage.read("inbox_predictions", key)
-    ((reading,),) = storage.read("recognizer").read([box.read(key)])
-    assert list(table["number"]) == [1]
-    assert table["digit"][0] == reading.recognition.digit
-    assert [table[side][0] for side in ("x", "y", "width", "height")] == list(reading.box)
-    assert [table[f"nearest_{i}"][0] for i in (1, 2, 3)] == [near.index for near in reading.recognition.neighbors]
-    assert table["looks_like_digit"].dtype == bool
-    sheet = Path(
-        storage.current().figure_path(storage.stored_key("inbox_predictions", key), "contact_sheet")
-    ).read_bytes()
-    assert PIL.Image.open(io.BytesIO(sheet)).format == "PNG"
-    assert event is not None
-    assert event.asset_materialization is not None
-    assert event.asset_materialization.partition == key
-    metadata = event.asset_materialization.metadata
-    assert str(metadata["contact_sheet"].value).startswith("![contact_sheet](data:image/png;base64,")
-    assert Path(str(metadata["contact_sheet_file"].value)).read_bytes() == sheet
-    assert len(metadata["predictions"].records) == 1  # type: ignore[attr-defined]
-
-
-def test_a_picture_that_can_not_be_read_fails_alone_and_is_not_requested_again(
-    filled: tuple[Inbox, list[str]],
-) -> None:
-    box, (bad, *_) = filled
-    put(box, "blank.png", encoded(PIL.Image.new("L", (300, 200), 255)))
-    (blank,) = look_twice(box).accepted
-    box.accepted()[bad].write_bytes(b"changed")
-    failed, succeeded = execute(bad, blank)
-    (line,) = execution.failures(failed)  # type: ignore[arg-type]
-    assert line.startswith("inbox_predictions failed: ")
-    assert bad in line
-    assert succeeded.success
-    assert len(storage.read("inbox_predictions", blank)) == 0
-    with pytest.raises(storage.StorageError, match=bad):
-        storage.read("inbox_predictions", bad)
-    with dg.DagsterInstance.get() as instance:
-        assert bad not in tick(instance)[0]
-
-
-def test_lost_and_unrecorded_predictions_are_found_by_verify_and_repaired_by_changed(
-    filled: tuple[Inbox, list[str]],
-) -> None:
-    damaged, missing, unrecorded = filled[1]
-    execute(damaged, missing)
-    stored_path(damaged).write_bytes(b"damaged")
-    stored_path(missing).unlink()
-    storage.current().write(f"inbox_predictions-{unrecorded}", np.zeros(3))
-    with pytest.raises(storage.StorageError, match="run --changed"):
-        storage.read("inbox_predictions", damaged)
-    verified = run("verify")
-    assert verified.exit_code == 1
-    assert f"inbox_predictions-{damaged} damaged: " in verified.output
-    assert f"inbox_predictions-{unrecorded} not recorded" in verified.output
-    repaired = run("run", "--changed")
-    assert repaired.exit_code == 0, repaired.output
-    lines = repaired.output.splitlines()
-    assert {line.split()[1] for line in lines if line.startswith("Materializing")} == set(filled[1])
-    assert run("verify").exit_code == 0
-
-
-def test_lost_predictions_whose_picture_is_gone_block_no_others(filled: tuple[Inbox, list[str]]) -> None:
-    box, keys = filled
-    execute(*keys)
-    for key in keys:
-        stored_path(key).unlink()
-    box.accepted()[keys[0]].unlink()
-    repaired = run("run", "--changed")
-    assert repaired.exit_code == 1
-    assert f"Error: inbox_predictions failed: {keys[0]}" in repaired.output
-    assert [len(storage.read("inbox_predictions", key)) for key in keys[1:]] == [1, 1]
-
-
-def test_pruning_keeps_the_latest_runs_of_pictures(filled: tuple[Inbox, list[str]]) -> None:
-    keys = filled[1]
-    execute(*keys, keys[0])
-    with dg.DagsterInstance.get() as instance:
-        instance.add_dynamic_partitions(PARTITIONS, ["tried"])
-        failed = start(instance, "tried")
-        instance.report_run_failed(failed)
-    assert run("prune", "--keep", "0").output == "1 runs deleted\n"
-    with dg.DagsterInstance.get() as instance:
-        assert instance.get_materialized_partitions(inbox_predictions.key) == set(keys)
-        assert instance.get_run_by_id(failed.run_id) is not None
-
-
-def test_selecting_the_predictions_on_the_command_line_is_refused_in_one_line(own_copy: tuple[Path, Path]) -> None:
-    result = run("run", "--select", "key:inbox_predictions")
-    assert result.exit_code == 1
-    (line,) = result.output.splitlines()
-    assert line.startswith("Error: inbox_predictions ")
-
-
-def test_no_job_mixes_assets_with_and_without_partitions() -> None:
-    for job in automation.define_jobs(None):
-        resolved = defs.resolve_job_def(job.name)
-        assert inbox_predictions.key not in resolved.asset_layer.executable_asset_keys, job.name
-        assert resolved.partitions_def is None
-    assert defs.resolve_job_def(inbox_job.name).asset_layer.executable_asset_keys == {inbox_predictions.key}
