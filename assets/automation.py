@@ -169,7 +169,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         look = inbox.look(context.cursor, context.instance.get_dynamic_partitions(str(PICTURES.name)))
         accepted = list(inbox.accepted())
     except OSError as error:
-        return dg.SkipReason(f"the inbox {str(directory)!a} can't be looked into: {error.strerror}")
+        return dg.SkipReason(f"the inbox {str(directory)!a} can't be read: {error.strerror}")
     for line in look.rejected:
         context.log.warning(line)
     due = _due(context.instance, accepted)
@@ -204,7 +204,7 @@ def _was_killed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def _skip_reason(look: Look) -> str:
-    parts = [f"{look.waiting} files are waited for"] if look.waiting else []
+    parts = [f"{look.waiting} files may still be written"] if look.waiting else []
     return "; ".join([*look.rejected, *parts]) or "nothing new in the inbox"
 
 

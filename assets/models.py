@@ -1,4 +1,4 @@
-"""The models that need no asset module of their own: their entries in the table say how they are fitted and predict."""
+"""The assets of models without an asset module of their own, made from their entries in the table of models."""
 
 from importlib import import_module
 from inspect import signature
@@ -16,8 +16,8 @@ from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
 
-FITTED = {"finite": "One NaN makes every prediction NaN; count of numbers that are not finite."}
-PREDICTED = {"probabilities_sum_to_one": "Softmax gives a distribution; largest departure from 1."}
+FITTED = {"finite": "One NaN makes every prediction NaN. Number of values that are not finite."}
+PREDICTED = {"probabilities_sum_to_one": "The probabilities of an image sum to 1. Largest difference from 1."}
 
 
 def model_asset(model: Model) -> dg.AssetsDefinition:
@@ -52,7 +52,7 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
 
 
 def predictions_asset(model: Model) -> dg.AssetsDefinition:
-    """The asset `NAME_predictions`: what the fitted model answers to each test image."""
+    """The asset `NAME_predictions`: the answers of the fitted model to the test images."""
     name = model.name
 
     @dg.asset(

@@ -1,4 +1,4 @@
-"""The report of it all: one page, and every number of it."""
+"""The evaluation report: one HTML page, and every number on it as JSON."""
 
 import platform
 import time
@@ -27,8 +27,8 @@ from mnist_pipeline.utils import machine
 
 CHECKS = {
     "evaluation_report": {
-        "self_contained": "The page opens offline, from a file; count of references to anywhere else.",
-        "size": "A page to be sent by mail and opened on a phone; bytes.",
+        "self_contained": "The page must open offline, from a file. Number of references to other places.",
+        "size": "The page must be small enough for a mail and for a phone. Bytes.",
     },
 }
 MAX_REPORT_BYTES = 4_000_000
@@ -63,7 +63,7 @@ def evaluation_report(
     stored_results: StoredResults,
     **of_models: Any,
 ):
-    """One self-contained HTML page that tells what all assets found, and every number of it as JSON."""
+    """One self-contained HTML page with the results of all assets, and every number on it as JSON."""
     from mnist_pipeline import networks
     from mnist_pipeline.knn.model import accuracy_by_k
     from mnist_pipeline.report import document, page
@@ -163,14 +163,14 @@ def evaluation_report(
 
 
 def _across(context: dg.AssetExecutionContext, stored_results: StoredResults) -> pd.DataFrame | None:
-    """The comparison of the data sets, where the report depends on it and it has been materialized."""
+    """The comparison of the data sets; None if the report does not depend on it or it is not materialized."""
     key = dg.AssetKey(ACROSS)
     is_named = any(dep.asset_key == key for spec in context.assets_def.specs for dep in spec.deps)
     return stored_results.recorded(context.instance, key) if is_named else None
 
 
 def _run(context: dg.AssetExecutionContext, data_set: DataSetResource) -> dict[str, Any]:
-    """Which run made the report, when it began, and over which data."""
+    """The run that makes the report, when it started, and its data set."""
     record = context.instance.get_run_record_by_id(context.op_execution_context.run_id)
     started = record.start_time if record and record.start_time else time.time()
     return {
@@ -182,7 +182,7 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSetResource) -> dict[s
 
 
 def _curves(model: SoftmaxModel | Network) -> dict[str, list[float]]:
-    """What each epoch measured; no held-out accuracy where nothing was held out."""
+    """Loss and accuracies per epoch, without the held-out accuracy if nothing was held out."""
     curves = {"loss": model.loss.tolist(), "accuracy": model.accuracy.tolist()}
     if isinstance(model, Network) and not np.isnan(model.validation_accuracy).any():
         curves["held_out_accuracy"] = model.validation_accuracy.tolist()
@@ -190,7 +190,7 @@ def _curves(model: SoftmaxModel | Network) -> dict[str, list[float]]:
 
 
 def provenance(instance: dg.DagsterInstance, data_set: DataSetResource) -> dict[str, dict[str, Any]]:
-    """What the report was made from: run, data version, code version and seconds of each asset."""
+    """Run, data version, code version and seconds of each asset that the report depends on."""
     (spec,) = evaluation_report.specs
     found = origins(instance, [data_set.key(dep.asset_key.path[-1]) for dep in spec.deps])
     return {key.path[-1]: told for key, told in sorted(found.items(), key=lambda item: item[0].path[-1])}

@@ -1,4 +1,4 @@
-"""How well the models read digits that were disturbed."""
+"""How well the models read disturbed digits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,10 +18,10 @@ from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 CHECKS = {
-    "undisturbed_as_evaluated": "Undisturbed, each model reads as many of the images correctly as its evaluation says; "
-    "largest difference in accuracy.",
-    "small_disturbances": "A network that loses a digit which a hand has moved a little is of no use to anyone; "
-    "least accuracy of the convolutional network under what no hand avoids.",
+    "undisturbed_as_evaluated": "Without a disturbance, the accuracy of a model must be that of its predictions. "
+    "Largest difference.",
+    "small_disturbances": "Every hand moves and turns digits a little, and the network must still read them. Lowest "
+    "accuracy of the convolutional network under small disturbances.",
 }
 # Five seeds reached 98.5% and more on MNIST.
 MNIST_FLOOR = 0.95
@@ -30,7 +30,7 @@ MNIST_FLOOR = 0.95
 class RobustnessConfig(dg.Config):
     """How many digits are disturbed."""
 
-    num_images: int = Field(400, ge=1, le=10_000, description="Disturbed are the first so many test images.")
+    num_images: int = Field(400, ge=1, le=10_000, description="Number of test images to disturb, from the first on.")
 
 
 @dg.asset(
@@ -40,7 +40,7 @@ class RobustnessConfig(dg.Config):
     check_specs=checks("robustness", CHECKS),
 )
 def robustness(test_digits: DigitSet, data_set: DataSetResource, config: RobustnessConfig, **of_models: Any):
-    """Accuracy of each model on test images that were moved, turned, resized, rewritten and badly photographed."""
+    """Accuracy of each model on test images that are shifted, rotated, resized, distorted or badly photographed."""
     from mnist_pipeline import robustness
     from mnist_pipeline.report import figures
 
@@ -74,7 +74,7 @@ def robustness(test_digits: DigitSet, data_set: DataSetResource, config: Robustn
 def _largest_difference(
     found: pd.DataFrame, predictions: Mapping[str, Neighbors | Predictions], digits: DigitSet
 ) -> float:
-    """Of the undisturbed accuracies from those of the stored predictions of the same images."""
+    """Largest difference between an accuracy without disturbance and that of the stored predictions."""
     from mnist_pipeline.robustness import DISTURBANCES
 
     neutral = found["amount"] == found["disturbance"].map({name: each.neutral for name, each in DISTURBANCES.items()})
@@ -86,7 +86,7 @@ def _largest_difference(
 
 
 def above_floor(accuracy: float, digits: DigitSet, data_set: DataSetResource) -> Measured:
-    """Hold the least accuracy to a floor."""
+    """Compare the lowest accuracy with its floor."""
     total = len(digits.labels)
     low, _ = evaluation.wilson_interval(round(accuracy * total), total)
     return held_to_floor(accuracy, low, MNIST_FLOOR, np.bincount(digits.labels).max() / total, data_set)

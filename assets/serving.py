@@ -1,4 +1,4 @@
-"""The model in service, and all that answering a person takes."""
+"""The model in service, and what it needs to recognize the digits of users."""
 
 from collections.abc import Sequence
 from textwrap import shorten
@@ -26,20 +26,21 @@ from mnist_pipeline.runtime.graph.seed import Seed
 GROUP = "serving"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
 NUM_CHECKED = 200
-MAX_TOLD = 60  # characters of the digits of a picture, in its headline
+MAX_DIGITS = 60  # characters of the digits of a picture in its headline
 CHECKS = {
-    "champion": {"candidates": "A champion is chosen among models above their floors; how many there are."},
+    "champion": {"candidates": "The champion is chosen among the models above their floors. Number of such models."},
     "recognizer": {
-        "agrees_with_predictions": "What is served is what was evaluated; share of test digits answered the same.",
+        "agrees_with_predictions": "The model in service must be the one that was evaluated. Share of test digits with "
+        "the same answer.",
     },
 }
 
 
 class ChampionConfig(dg.Config):
-    """When the present champion is kept."""
+    """When the present champion stays."""
 
     significance: float = Field(
-        0.05, gt=0, lt=1, description="Level of the McNemar test below which a worse challenger is refused."
+        0.05, gt=0, lt=1, description="Significance level of the McNemar test that refuses a worse challenger."
     )
 
 
@@ -99,10 +100,10 @@ def recognizer(
     seed: Seed,
     **of_models: Any,
 ):
-    """All models with their calibration, as they answer to a person's own digits.
+    """All models with their calibration, as they answer users.
 
-    It changes with the champion only: where the present one stays, because its challengers are worse, so do the
-    models that are stored here, which retraining has replaced elsewhere.
+    It changes only with the champion. If the present champion stays because its challengers are worse, the recognizer
+    keeps the models that it has, although retraining has replaced them elsewhere.
     """
     labels = {name: np.asarray(of_models[model.predictions_asset].labels) for name, model in MODELS.items()}
     with stopwatch() as watch:
@@ -136,10 +137,10 @@ def recognizer(
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, partitions_def=PICTURES)
 def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
-    """What is said of a picture from the inbox: a row for each digit, and the contact sheet.
+    """Predictions for one inbox picture, one row per digit, with a contact sheet.
 
-    Each picture is a partition, which the sensor `inbox` adds. It tells what the models in service said at the time:
-    later ones are not asked again by themselves.
+    Each picture is a partition, which the sensor `inbox` adds. The predictions are those of the models that were in
+    service then. Later models do not predict it again unless a user asks for it.
     """
     key = context.partition_key
     with stopwatch() as watch:
@@ -148,10 +149,10 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
         sheet = contact_sheet.draw([contact_sheet.Page(key, picture, readings)], recognizer)
     table = _digit_table(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
-    told = shorten(" ".join(map(str, table["digit"])), MAX_TOLD, placeholder=" …") or "no digit"
+    digits = shorten(" ".join(map(str, table["digit"])), MAX_DIGITS, placeholder=" …") or "no digit"
     return result(
         table,
-        f"{told} ({strange} unlike any digit)" if strange else told,
+        f"{digits} ({strange} unlike any digit)" if strange else digits,
         seconds=watch.seconds,
         numbers={"digits": len(table), "unlike_any_digit": strange},
         tables={"predictions": table},
@@ -160,20 +161,20 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
 
 
 def _digit_table(readings: list[Reading], models: Sequence[str]) -> pd.DataFrame:
-    """One row a digit, in reading order."""
+    """One row per digit, in reading order."""
     columns = ["number", "digit", "probability", "x", "y", "width", "height", *models]
     columns += [f"nearest_{i}" for i in range(1, NUM_NEIGHBORS_SHOWN + 1)] + ["unusual", "looks_like_digit"]
     rows = [
         (
             number,
-            said.digit,
-            said.probability,
+            answer.digit,
+            answer.probability,
             *box,
-            *(said.digits[model] for model in models),
-            *(near.index for near in said.neighbors),
-            said.unusual,
-            said.looks_like_digit,
+            *(answer.digits[model] for model in models),
+            *(near.index for near in answer.neighbors),
+            answer.unusual,
+            answer.looks_like_digit,
         )
-        for number, (box, _, said) in enumerate(readings, 1)
+        for number, (box, _, answer) in enumerate(readings, 1)
     ]
     return pd.DataFrame(rows, columns=columns)

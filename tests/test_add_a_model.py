@@ -21,6 +21,7 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.settings import PROJECT
 
+pytestmark = pytest.mark.slow
 PAGE = PROJECT / "docs" / "add-a-model.md"
 TABLE = "mnist_pipeline/models.py"
 PLACE = "    # Add a model here"

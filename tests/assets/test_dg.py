@@ -19,6 +19,7 @@ from support.served import ATTEMPTS, LOCALHOST, SECONDS, STOP_SECONDS, free_port
 
 from mnist_pipeline.runtime import settings
 
+pytestmark = pytest.mark.slow
 COPIED = ("assets", "mnist_pipeline", "pyproject.toml", "workspace.yaml")
 
 

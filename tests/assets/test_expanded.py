@@ -26,6 +26,7 @@ from mnist_pipeline.runtime.graph import staleness
 from mnist_pipeline.runtime.graph.shards import FOLDS, Shards
 from mnist_pipeline.runtime.storage.storage import Storage
 
+pytestmark = pytest.mark.slow
 NUM_FOLDS = 4
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
 WHOLE = ("mean", "covariance", "eigendecomposition", "knn", "cnn", "evaluation")
