@@ -112,7 +112,7 @@ def raw_files_sensor(prefix: str | None) -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=f"the raw files are unchanged ({version[:12]})", cursor=version)
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=version)],
-            asset_events=[data_sets.sighting(located, version)],
+            asset_events=[data_sets.observation(located, version)],
             cursor=version,
         )
 

@@ -35,8 +35,8 @@ if others:
     (comparison,) = finish([data_set_comparison_of([plain, *others])])
     left_out = MNIST_ONLY.resolve(assets)
     copied = [asset for asset in assets if asset.key not in left_out]
-    copies = [copy for each in others for copy in data_sets.beside(copied, each)]
-    with_report = [data_sets.following(each, [comparison.key]) if each.key == REPORT else each for each in assets]
+    copies = [copy for each in others for copy in data_sets.copies_for(each, copied)]
+    with_report = [data_sets.with_parents(each, [comparison.key]) if each.key == REPORT else each for each in assets]
     assets = [*with_report, comparison, *copies]
 
 defs = dg.Definitions(

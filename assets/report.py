@@ -176,7 +176,7 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSetResource) -> dict[s
     return {
         "id": context.op_execution_context.run_id,
         "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
-        "source": data_set.title,
+        "source": data_set.located.known.title,
         "canonical": data_set.canonical,
     }
 
@@ -192,5 +192,5 @@ def _curves(model: SoftmaxModel | Network) -> dict[str, list[float]]:
 def provenance(instance: dg.DagsterInstance, data_set: DataSetResource) -> dict[str, dict[str, Any]]:
     """Run, data version, code version and seconds of each asset that the report depends on."""
     (spec,) = evaluation_report.specs
-    found = origins(instance, [data_set.key(dep.asset_key.path[-1]) for dep in spec.deps])
+    found = origins(instance, [data_set.located.key(dep.asset_key.path[-1]) for dep in spec.deps])
     return {key.path[-1]: told for key, told in sorted(found.items(), key=lambda item: item[0].path[-1])}

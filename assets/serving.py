@@ -65,7 +65,10 @@ def champion(
             if above_floor(name, of_models[model.evaluation_asset], data_set).passed
         }
         chosen, reason = evaluation.promote(
-            test_digits.labels, candidates, stored_results.previous(data_set.key("champion")), config.significance
+            test_digits.labels,
+            candidates,
+            stored_results.previous(data_set.located.key("champion")),
+            config.significance,
         )
     if chosen is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)

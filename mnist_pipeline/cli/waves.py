@@ -13,7 +13,7 @@ from mnist_pipeline.cli.project import EVERYTHING, FOLDS_JOB, definitions, job_o
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.shards import FOLDS
-from mnist_pipeline.runtime.graph.staleness import lost_partitions, out_of_sync, ready, stale_folds
+from mnist_pipeline.runtime.graph.staleness import out_of_sync, partition_faults, ready, stale_folds
 from mnist_pipeline.runtime.storage import storage
 
 Units = Mapping[dg.AssetKey, Collection[str | None]]  # assets with their folds; None for an asset without partitions
@@ -71,7 +71,7 @@ def changed_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKe
         yield _runs({key: stale[key] for key in stage})
     for key in picture_assets():
         if key in selected or definitions().resolve_asset_graph().get(key).parent_keys <= selected:
-            for partition in sorted(lost_partitions(instance, key)):
+            for partition in sorted(name for name, fault in partition_faults(instance, key).items() if fault):
                 yield [Run({key}, partition)]
 
 

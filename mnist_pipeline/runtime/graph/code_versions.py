@@ -11,6 +11,7 @@ settings, checks, commands. The figures of the report do reach its value.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import pprint
@@ -35,7 +36,11 @@ Definition = tuple[Module, str]
 def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The same assets, each with the version of its code."""
     project = Project()
-    return [asset.map_asset_specs(_set_version(project.version(function_of(asset)))) for asset in assets]
+    versions = [project.version(function_of(asset)) for asset in assets]
+    return [
+        asset.map_asset_specs(functools.partial(dg.AssetSpec.replace_attributes, code_version=version))
+        for asset, version in zip(assets, versions, strict=True)
+    ]
 
 
 def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
@@ -44,17 +49,12 @@ def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
     return inspect.unwrap(compute.decorated_fn)
 
 
-def _set_version(version: str) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
-    return lambda spec: spec.replace_attributes(code_version=version)
-
-
 class Project:
     """The definitions in the project's source. A module is parsed when something first uses it."""
 
     def __init__(self) -> None:
         self.packages = {METHODS}
         self._modules: dict[Dotted, Module | None] = {}
-        self._codes: dict[Definition, Code] = {}
 
     def version(self, function: Callable[..., Any]) -> str:
         """The version of a function that computes an asset, 16 hexadecimal digits."""
@@ -73,13 +73,6 @@ class Project:
             file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
             self._modules[path] = Module(path, file) if package and file.exists() else None
         return self._modules[path]
-
-    def code(self, definition: Definition) -> Code:
-        """The code of a definition."""
-        if definition not in self._codes:
-            module, name = definition
-            self._codes[definition] = module.code(name)
-        return self._codes[definition]
 
     def resolve(self, names: Iterable[Dotted], module: Module) -> Iterator[Definition]:
         """The definitions that names in a module stand for."""
@@ -106,18 +99,12 @@ class Project:
 
 
 class _Parts:
-    """Collects what the function of an asset computes with.
-
-    Attributes
-    ----------
-    found : dict from str to str
-        The checksum of each definition, and each value closed over, by name.
-    """
+    """Collects what the function of an asset computes with."""
 
     def __init__(self, project: Project, function: Callable[..., Any]) -> None:
         self.project = project
         self.user = tuple(function.__module__.split("."))
-        self.found: dict[str, str] = {}
+        self.found: dict[str, str] = {}  # the checksum of each definition, and each value closed over, by name
         self._codes: list[Code] = []
         self._words: set[str] = set()
         self.add_function(function)
@@ -141,7 +128,7 @@ class _Parts:
             module, name = waiting.pop()
             dotted = ".".join((*module.name, name))
             if dotted not in self.found:
-                code = self.project.code((module, name))
+                code = module.code(name)
                 imported = sorted(
                     str(sorted(module.imports[root])) for root, *_ in code.names if root in module.imports
                 )

@@ -58,13 +58,7 @@ def step_context() -> dg.AssetExecutionContext | None:
 
 
 def of_prefix(prefix: str | None, loaded: settings.Settings | None = None) -> Located:
-    """The data set whose keys have a prefix.
-
-    Raises
-    ------
-    SettingsError
-        If the settings name no such data set.
-    """
+    """The data set whose keys have a prefix; raises a SettingsError if the settings do not name it."""
     for located in configured(loaded):
         if located.prefix == prefix:
             return located
@@ -83,13 +77,12 @@ def prefix_of(key: dg.AssetKey) -> str | None:
     return key.path[0] if len(key.path) > 1 else None
 
 
-def beside(assets: Iterable[dg.AssetsDefinition], located: Located) -> list[dg.AssetsDefinition]:
-    """Copies of the assets for another data set, with the same functions, settings and code versions."""
-    originals = list(assets)
-    keys = {key for asset in originals for spec in asset.specs for key in (spec.key, *(d.asset_key for d in spec.deps))}
+def copies_for(located: Located, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """Copies of assets for another data set, with the same functions, settings and code versions."""
+    keys = {key for asset in assets for spec in asset.specs for key in (spec.key, *(d.asset_key for d in spec.deps))}
     replacements = {key: located.key(key.path[-1]) for key in keys}
     copies = []
-    for asset in originals:
+    for asset in assets:
         copy = asset.with_attributes(asset_key_replacements=replacements).map_asset_specs(
             lambda spec: spec.replace_attributes(group_name=located.named(str(spec.group_name)))
         )
@@ -100,7 +93,7 @@ def beside(assets: Iterable[dg.AssetsDefinition], located: Located) -> list[dg.A
     return copies
 
 
-def following(asset: dg.AssetsDefinition, parents: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+def with_parents(asset: dg.AssetsDefinition, parents: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """The same asset with further parents, whose values it does not load.
 
     With Dagster's own way to add parents, `map_asset_specs`, the asset would not load its other parents either.
@@ -139,7 +132,7 @@ def observe_data_directories(instance: dg.DagsterInstance) -> None:
         with suppress(DatasetError):  # a run reports what is wrong with the files
             version = data_version(located.directory, located.known.layout)
             if version != observed_version(instance, located):
-                instance.report_runless_asset_event(sighting(located, version))
+                instance.report_runless_asset_event(observation(located, version))
 
 
 def observed_version(instance: dg.DagsterInstance, located: Located) -> str | None:
@@ -147,7 +140,7 @@ def observed_version(instance: dg.DagsterInstance, located: Located) -> str | No
     return records.data_version(instance.get_latest_materialization_event(located.key(DATA_DIRECTORY)))
 
 
-def sighting(located: Located, version: str) -> dg.AssetMaterialization:
+def observation(located: Located, version: str) -> dg.AssetMaterialization:
     """The event that records a version of the directory of a data set."""
     metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(located.directory)), "sha256": version}
     return dg.AssetMaterialization(located.key(DATA_DIRECTORY), tags={DATA_VERSION_TAG: version}, metadata=metadata)

@@ -26,10 +26,7 @@ def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
 def versions_of_partitions(
     instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Sequence[str] | None = None
 ) -> dict[str, str | None]:
-    """The data version that Dagster recorded last for each of some partitions; by default for all recorded ones.
-
-    It needs a single query for any number of partitions.
-    """
+    """The data version that Dagster recorded last for each partition, with a single query; by default for all."""
     versions = dagster_internals.latest_tag_by_partition(instance, asset, DATA_VERSION_TAG, partitions)
     names = sorted(versions) if partitions is None else partitions
     return {partition: versions.get(partition) for partition in names}

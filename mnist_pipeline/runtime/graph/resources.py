@@ -35,11 +35,6 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
         return data_sets.of_prefix(data_sets.prefix_of(context.asset_key) if context else None, loaded)
 
     @property
-    def title(self) -> str:
-        """The name for headings."""
-        return self.located.known.title
-
-    @property
     def class_names(self) -> tuple[str, ...]:
         """The name of each class, by label."""
         return self.located.known.class_names
@@ -48,10 +43,6 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
     def canonical(self) -> bool:
         """Whether the files must be the embedded MNIST, whose checksums are known."""
         return self.located.canonical
-
-    def key(self, name: str) -> dg.AssetKey:
-        """The key of an asset of this data set."""
-        return self.located.key(name)
 
 
 class InboxResource(dg.ConfigurableResource["InboxResource"]):
@@ -84,10 +75,7 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
     def recorded(self, instance: dg.DagsterInstance, key: dg.AssetKey) -> Any | None:
         """The value that Dagster recorded last for an asset, None if there is no record.
 
-        Raises
-        ------
-        StorageError
-            If another value is stored, or none.
+        It raises a StorageError if another value is stored, or none.
         """
         version = origin(instance, key)["data_version"]
         return None if version is None else self._read(key, version)

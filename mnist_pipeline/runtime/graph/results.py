@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -30,16 +31,10 @@ EPOCH = re.compile(r"epoch (\d+)/(\d+): (.*)")  # the message of `progress`
 MAX_TABLE_ROWS = 20
 
 
-class Stopwatch:
-    """Wall time of a method, in seconds."""
-
-    seconds = 0.0
-
-
 @contextmanager
-def stopwatch() -> Iterator[Stopwatch]:
-    """Measure the wall time of a method, without the figures, checksums and storage around it."""
-    watch = Stopwatch()
+def stopwatch() -> Iterator[SimpleNamespace]:
+    """Measure the `seconds` of a method, without the figures, checksums and storage around it."""
+    watch = SimpleNamespace(seconds=0.0)
     start = time.perf_counter()
     yield watch
     watch.seconds = time.perf_counter() - start
@@ -63,7 +58,6 @@ def result(
 
     Parameters
     ----------
-    value : object
     headline : str
         The most important number, in a few words. The command line prints it.
     seconds : float
@@ -74,9 +68,6 @@ def result(
         The metadata shows 20 rows of each.
     figures : mapping from name to Figure, or to bytes of a PNG
         The metadata shows a small preview. A file contains the full picture.
-    config : Config
-    seed : Seed
-    checks : mapping from name to Measured
     """
     context = data_sets.step_context()
     metadata: dict[str, Any] = {HEADLINE: headline}

@@ -31,12 +31,7 @@ from mnist_pipeline.runtime.storage import files, storage
 
 PROCESS_TAG = "mnist-pipeline/process"
 POLL_SECONDS = 0.1
-UNFINISHED = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+UNFINISHED = [dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
 ENDED = "The process of the run was killed, or its machine failed; mnist-pipeline run --changed continues."
 _own: set[str] = set()  # the locks of the runs of this process
 _under_driver_lock: ContextVar[bool] = ContextVar("under_driver_lock", default=False)

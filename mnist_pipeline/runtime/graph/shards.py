@@ -29,15 +29,7 @@ FOLDS = dg.StaticPartitionsDefinition(fold_names(settings.of_definitions().folds
 
 
 class Shards(Sequence[Any]):
-    """The shards of an asset, in the order of the folds. Each access reads a shard; none stays in memory.
-
-    Parameters
-    ----------
-    versions : mapping from fold to str
-        The data version of each shard.
-    read : callable
-        Returns the shard of a fold.
-    """
+    """The shards of an asset, in the order of the folds. Each access reads a shard; none stays in memory."""
 
     def __init__(self, versions: Mapping[str, str | None], read: Callable[[str], Any]) -> None:
         self._folds, self._read = list(versions), read

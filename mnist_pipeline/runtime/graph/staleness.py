@@ -135,11 +135,6 @@ def partition_faults(
     }
 
 
-def lost_partitions(instance: dg.DagsterInstance, key: dg.AssetKey) -> set[str]:
-    """The partitions of an asset whose stored files are missing or damaged."""
-    return {partition for partition, fault in partition_faults(instance, key).items() if fault}
-
-
 def ready(stale: Set[dg.AssetKey], definitions: dg.Definitions) -> set[dg.AssetKey]:
     """The stale assets that one run can materialize so that none of them has to run twice.
 

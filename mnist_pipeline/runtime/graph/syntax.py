@@ -31,22 +31,12 @@ PAGE_FILES = "templates/*"  # what the modules of a package render
 
 
 class Code:
-    """The code of a definition.
-
-    Attributes
-    ----------
-    text : list of str
-        Its syntax tree.
-    names : set of dotted names
-        The names that it reads and does not bind itself, with the attributes that it reads of them.
-    words : set of str
-        The names of all attributes that it reads, and its string constants.
-    """
+    """The code of a definition."""
 
     def __init__(self, nodes: list[ast.stmt]) -> None:
-        self.text: list[str] = []
-        self.names: set[Dotted] = set()
-        self.words: set[str] = set()
+        self.text: list[str] = []  # the syntax tree
+        self.names: set[Dotted] = set()  # names that it reads and does not bind, with the attributes that it reads
+        self.words: set[str] = set()  # the names of all attributes that it reads, and its string constants
         self._bound: Set[str] = frozenset()
         self._read(nodes)
 
@@ -86,20 +76,16 @@ class Code:
 
 
 class Module:
-    """A module of the project, parsed.
+    """A module of the project: the top-level statements that define each name, and what each imported name stands for.
 
-    Attributes
-    ----------
-    statements : dict from str to list of statements
-        The top-level statements that define each name, or `NO_NAME`.
-    imports : dict from str to set of dotted names
-        What a name stands for that an `import` statement binds, anywhere in the module.
+    An import counts in the whole module, also if it stands in a function.
     """
 
     def __init__(self, name: Dotted, file: Path) -> None:
         self.name, self.file = name, file
         self.statements: dict[str, list[ast.stmt]] = defaultdict(list)
         self.imports: dict[str, set[Dotted]] = defaultdict(set)
+        self._codes: dict[str, Code] = {}
         self._tree = ast.parse(file.read_bytes())
         package = name if file.name == "__init__.py" else name[:-1]
         for node in ast.walk(self._tree):
@@ -122,12 +108,17 @@ class Module:
 
     def code(self, qualified_name: str) -> Code:
         """The code of a definition, or of a function within it, such as `make.<locals>.inner`."""
+        if qualified_name not in self._codes:
+            self._codes[qualified_name] = Code(self._nodes(qualified_name) + self.statements.get(NO_NAME, []))
+        return self._codes[qualified_name]
+
+    def _nodes(self, qualified_name: str) -> list[ast.stmt]:
         first, *inner = qualified_name.replace("<locals>.", "").split(".")
         nodes = self.statements.get(first, self._tree.body)
         for name in inner:
             inside = (each for node in nodes for each in ast.walk(node))
             nodes = [each for each in inside if isinstance(each, DEFINITIONS) and each.name == name] or nodes
-        return Code(nodes + self.statements.get(NO_NAME, []))
+        return nodes
 
 
 def _dotted(node: ast.AST) -> Dotted:
