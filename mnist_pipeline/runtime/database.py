@@ -108,13 +108,13 @@ def contradiction(configured: Settings, text: str) -> str | None:
     import yaml
 
     document = yaml.safe_load(text)
-    kept = document.get("storage") if isinstance(document, dict) else None
-    if configured.database and kept != IN_THE_ENVIRONMENT:
-        where = "SQLite files" if kept is None else "a place of its own"
+    storage = document.get("storage") if isinstance(document, dict) else None
+    if configured.database and storage != IN_THE_ENVIRONMENT:
+        where = "SQLite files" if storage is None else "another place"
         wanted = f"storage: {{postgres: {{postgres_url: {{env: {VARIABLE}}}}}}}"
-        return f"it keeps the instance in {where}, but {VARIABLE} is set; write {wanted!r} in it, or unset {VARIABLE}"
-    if not configured.database and kept == IN_THE_ENVIRONMENT:
-        return f"it keeps the instance in the database of {VARIABLE}, which is not set; set it, or delete the file"
+        return f"it stores the instance in {where}, but {VARIABLE} is set; write {wanted!r} in it, or unset {VARIABLE}"
+    if not configured.database and storage == IN_THE_ENVIRONMENT:
+        return f"it stores the instance in the database of {VARIABLE}, which is not set; set it, or delete the file"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What the tests at scale share: a PostgreSQL server, clusters, and the graph run as a command of its own."""
+"""A PostgreSQL server, and commands of the pipeline in processes of their own."""
 
 from __future__ import annotations
 
@@ -24,50 +24,37 @@ PASSWORD = "seven%21words"  # as in an address: it needs an escape
 
 
 class Server(NamedTuple):
-    """A PostgreSQL server on loopback, and how its owner makes databases."""
+    """A PostgreSQL server on loopback."""
 
     port: int
     binaries: Path
 
     def address(self, name: str, user: str = "digits", password: str = PASSWORD) -> str:
-        """The setting for a database of it."""
+        """The address of a database, for the setting."""
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{name}"
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        """Carry out a statement as the server's owner."""
-        command = [
-            self.binaries / "psql",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-U",
-            "owner",
-            "-d",
-            database,
-            "-Atc",
-        ]
-        done = subprocess.run([*command, statement], capture_output=True, text=True, check=True, env=OWNER)
+        """Execute a statement as the owner of the server; return its output."""
+        address = f"postgresql://owner:owner@127.0.0.1:{self.port}/{database}"
+        command = [self.binaries / "psql", address, "-Atc", statement]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     def database(self, name: str) -> str:
-        """Make a database; its address."""
+        """Create a database; return its address."""
         self.sql(f"CREATE DATABASE {name} OWNER digits")
         return self.address(name)
 
 
-OWNER = {**os.environ, "PGPASSWORD": "owner"}
-
-
 def missing(what: str) -> NoReturn:
-    """Skip what this machine lacks; in CI it must not lack it."""
+    """Skip a test, because this machine lacks something; in CI, fail instead."""
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, which CI must have")
     pytest.skip(f"{what} is missing")
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """A port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -75,9 +62,9 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """A PostgreSQL server of one's own, with a user `digits`.
+    """A PostgreSQL server with a user `digits`.
 
-    Its files are not among those of pytest, which closes its directory to other users whenever it starts.
+    Its files are not in pytest's directory, which other users can't read.
     """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if not found:
@@ -89,7 +76,7 @@ def postgres() -> Iterator[Server]:
 def _served(binaries: Path, home: Path) -> Iterator[Server]:
     data, port = home / "data", free_port()
     (home / "password").write_text("owner")
-    if os.geteuid() == 0:  # a server refuses to be root
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(home, "nobody")
         shutil.chown(home / "password", "nobody")
     initialize = ["-D", data, "-U", "owner", "-A", "scram-sha-256", f"--pwfile={home / 'password'}", "-N", "-E", "UTF8"]
@@ -122,7 +109,7 @@ def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> No
 
 
 def variables(data: Path, storage: Path, **more: str) -> dict[str, str]:
-    """The environment of a command over a data directory and a storage of its own."""
+    """The environment of a command with its own data directory and storage."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MNIST_PIPELINE_")}
     places = {"DATA": data, "STORAGE": storage}
     named = {f"MNIST_PIPELINE_{name}": str(path) for name, path in places.items()}
@@ -130,7 +117,7 @@ def variables(data: Path, storage: Path, **more: str) -> dict[str, str]:
 
 
 def command(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Carry out a command of the pipeline to its end."""
+    """Run a command of the pipeline until it ends."""
     line = [sys.executable, "-m", "mnist_pipeline.cli", *arguments]
     return subprocess.run(
         line, cwd=PROJECT, env=environ, capture_output=True, text=True, timeout=RUN_SECONDS, check=False

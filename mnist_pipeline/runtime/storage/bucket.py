@@ -41,8 +41,8 @@ class Bucket(FileStore):
                 with contextlib.suppress(ConflictError):
                     self._objects.put(name, b"another", condition=condition)
                     raise UnavailableError(
-                        f"{self.address} can't be used: its store ignores If-None-Match and If-Match, which keep two "
-                        "runs apart; use a store that supports conditional writes"
+                        f"{self.address} can't be used: its store ignores If-None-Match and If-Match, without which "
+                        "two runs could write at once; use a store that supports conditional writes"
                     )
             self._objects.put(name, b"again", condition=tag)
         finally:

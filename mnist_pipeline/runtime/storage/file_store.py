@@ -59,7 +59,7 @@ class FileStore(Protocol):
         """Whether something that was listed can be removed as a file."""
 
     def lock(self, on_wait: Callable[[str], object]) -> AbstractContextManager[bool]:
-        """Lock the store for this process; the value is False if this process held the lock already.
+        """Lock the store for this process; the value is False if this process had the lock already.
 
         If another process holds the lock, `on_wait` is called once with a description of that process.
         """

@@ -23,7 +23,7 @@ _locked: set[tuple[int, Path]] = set()
 
 
 def write(path: Path, writer: Writer) -> None:
-    """Write a file under a temporary name beside its place, flush it to disk, and rename it."""
+    """Write a file under a temporary name in the same directory, flush it to disk, and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}"
     try:

@@ -79,7 +79,7 @@ class Lease:
         self._thread = threading.Thread(target=self._renew, daemon=True)
 
     def acquire(self, on_wait: Callable[[str], object]) -> None:
-        """Wait until the lease is free, take it, and keep it."""
+        """Wait until the lease is free, acquire it, and renew it until `release`."""
         waiting = False
         while True:
             found = self._objects.get(LOCK_NAME)

@@ -1,4 +1,4 @@
-"""Local copies by content: verified, whole, shared between processes, and bounded."""
+"""Local copies of files from a bucket: verified, complete, shared between processes, and limited in size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cache(tmp_path: Path) -> Cache:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was opened a moment ago need not stay."""
+    """Do not keep copies that were opened a moment ago."""
     monkeypatch.setattr(cache_module, "RECENT_SECONDS", 0.0)
 
 
@@ -57,7 +57,7 @@ def test_a_copy_is_found_by_its_content(cache: Cache) -> None:
     assert [path.name for path in cache.directory.iterdir()] == [entry(content(1)).sha256]
 
 
-def test_a_copy_that_fails_on_the_way_leaves_nothing(cache: Cache) -> None:
+def test_an_interrupted_copy_leaves_nothing(cache: Cache) -> None:
     def fail() -> None:
         with cache.add(entry(content(1))) as file:
             file.write(content(1)[:7])
@@ -77,7 +77,7 @@ def test_a_damaged_copy_is_removed_and_not_used(damage: bytes, cache: Cache) -> 
     assert not copy.exists()
 
 
-def test_a_link_in_the_place_of_a_copy_is_not_followed(cache: Cache, tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_copy_is_not_followed(cache: Cache, tmp_path: Path) -> None:
     fill(cache, content(1))
     (copy,) = cache.directory.iterdir()
     copy.rename(tmp_path / "elsewhere")
@@ -86,7 +86,7 @@ def test_a_link_in_the_place_of_a_copy_is_not_followed(cache: Cache, tmp_path: P
 
 
 @pytest.mark.usefixtures("impatient")
-def test_the_copies_that_were_opened_longest_ago_make_room(cache: Cache) -> None:
+def test_the_copies_that_were_opened_longest_ago_are_removed(cache: Cache) -> None:
     fill(cache, content(1))
     fill(cache, content(2))
     read(cache, content(1))
@@ -94,21 +94,19 @@ def test_the_copies_that_were_opened_longest_ago_make_room(cache: Cache) -> None
     assert {number for number in (1, 2, 3) if read(cache, content(number))} == {1, 3}
 
 
-def test_what_was_opened_within_a_minute_stays_even_beyond_the_limit(cache: Cache) -> None:
+def test_copies_of_the_last_minute_stay_even_beyond_the_limit(cache: Cache) -> None:
     fill(cache, content(1))
     fill(cache, content(2))
     for path in cache.directory.iterdir():
         os.utime(path, (0, path.stat().st_mtime))
     read(cache, content(1))
     fill(cache, content(3, 10 * LIMIT))
-    assert {number for number, size in ((1, 400), (2, 400), (3, 10 * LIMIT)) if read(cache, content(number, size))} == {
-        1,
-        3,
-    }
+    contents = {1: content(1), 2: content(2), 3: content(3, 10 * LIMIT)}
+    assert {number for number, data in contents.items() if read(cache, data)} == {1, 3}
 
 
 @pytest.mark.usefixtures("impatient")
-def test_what_is_mapped_stays_readable_when_its_copy_makes_room(cache: Cache) -> None:
+def test_a_mapped_copy_stays_readable_after_its_removal(cache: Cache) -> None:
     fill(cache, content(1))
     file = cache.open(entry(content(1)))
     assert file is not None
@@ -120,7 +118,7 @@ def test_what_is_mapped_stays_readable_when_its_copy_makes_room(cache: Cache) ->
     file.close()
 
 
-def test_what_a_killed_process_left_is_removed_once_it_is_old(cache: Cache) -> None:
+def test_files_of_killed_processes_are_removed_after_a_day(cache: Cache) -> None:
     fill(cache, content(1))
     old, new = cache.directory / ".old.tmp", cache.directory / ".new.tmp"
     old.write_bytes(b"half")
@@ -131,7 +129,7 @@ def test_what_a_killed_process_left_is_removed_once_it_is_old(cache: Cache) -> N
     assert new.exists()
 
 
-def test_many_may_fill_and_read_it_at_once(cache: Cache) -> None:
+def test_many_threads_write_and_read_at_once(cache: Cache) -> None:
     def use(number: int) -> None:
         data = content(number % 5)
         found = read(cache, data)
@@ -143,7 +141,7 @@ def test_many_may_fill_and_read_it_at_once(cache: Cache) -> None:
     assert len(list(cache.directory.iterdir())) == 5
 
 
-def test_a_cache_that_cannot_be_written_is_told_with_its_setting(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported_with_its_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnavailableError, match="MNIST_PIPELINE_CACHE"):
         fill(Cache(tmp_path / "file" / "cache", LIMIT), content(1))

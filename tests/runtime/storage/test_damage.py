@@ -1,4 +1,4 @@
-"""Damage at rest: every stored file, damaged in every way, is told and never computed with, and is rebuilt alone."""
+"""Every stored file, damaged in every way, is reported and not read, and only its asset is rebuilt."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_change_that_keeps_the_time_is_found_by_a_reader_that_has_not_verified
     shutil.copy2(path, kept)
     _flip(path, path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    forget_verified()  # what another process is like
+    forget_verified()  # like another process
     with pytest.raises(StorageError, match="covariance is damaged"):
         stored.read("covariance")
     _put_back(kept, path)
@@ -140,7 +140,7 @@ def test_a_directory_of_figures_that_became_a_link_is_not_followed(copy: Path, t
 
 
 @pytest.mark.parametrize("name", ["../covariance", "/etc/passwd", "a/b", "..", "", ".hidden", "covariance.npy", "a\n"])
-def test_a_name_that_leaves_its_directory_is_refused(name: str, copy: Path) -> None:
+def test_a_name_outside_its_directory_is_refused(name: str, copy: Path) -> None:
     stored = Storage(copy)
     for attempt in (
         lambda: stored.read(name),
@@ -155,7 +155,7 @@ def test_a_name_that_leaves_its_directory_is_refused(name: str, copy: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["../outside.npy", "assets/../../outside.npy", "/etc/passwd", "assets/data_mean.npy"])
-def test_a_record_that_names_a_file_of_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_manifest_that_names_a_file_of_another_asset_is_refused(name: str, tmp_path: Path) -> None:
     stored = Storage(tmp_path / "storage")
     stored.write("covariance", np.zeros(3))
     record = Manifest("covariance", "0" * 64, {name: Entry(3, "0" * 64)})
@@ -164,13 +164,13 @@ def test_a_record_that_names_a_file_of_elsewhere_is_refused(name: str, tmp_path:
         stored.read("covariance")
 
 
-def test_nothing_that_a_run_stores_is_a_pickle(finished: Path) -> None:
+def test_no_stored_file_is_a_pickle(finished: Path) -> None:
     for path in finished.rglob("*"):
         if path.is_file():
             assert not _is_pickle(path.read_bytes()), path
 
 
-def test_nothing_that_is_read_goes_through_pickle(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_uses_no_pickle(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("load", "loads", "Unpickler"):
         monkeypatch.delattr(pickle, name)
     for key in KEYS:
@@ -184,7 +184,7 @@ def _is_pickle(content: bytes) -> bool:
         return False
 
 
-def test_everything_is_whole_after_a_run(finished: Path) -> None:
+def test_everything_is_intact_after_a_run(finished: Path) -> None:
     result = CliRunner().invoke(cli.main, ["verify"])
     assert result.exit_code == 0, result.output
     states = dict(line.split(maxsplit=1) for line in result.output.splitlines()[:-1])
@@ -192,13 +192,13 @@ def test_everything_is_whole_after_a_run(finished: Path) -> None:
     assert str(finished) in result.output.splitlines()[-1]
 
 
-def test_what_was_never_materialized_is_not_wrong(storage: Path) -> None:
+def test_an_asset_that_was_never_materialized_is_not_an_error(storage: Path) -> None:
     result = CliRunner().invoke(cli.main, ["verify"])
     assert result.exit_code == 0, result.output
     assert result.output.count("not materialized\n") == len(KEYS)
 
 
-def test_damage_is_verified_and_just_what_is_damaged_is_rebuilt(own_copy: tuple[Path, Path]) -> None:
+def test_only_damaged_assets_are_rebuilt(own_copy: tuple[Path, Path]) -> None:
     _, storage = own_copy
     before = _manifests(storage)
     other = storage / "assets" / "data_mean.npy"
@@ -238,7 +238,7 @@ def test_damage_is_verified_and_just_what_is_damaged_is_rebuilt(own_copy: tuple[
     assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
 
 
-def test_a_damaged_figure_is_told_and_does_not_reach_the_report(own_copy: tuple[Path, Path]) -> None:
+def test_a_damaged_figure_is_reported_and_not_used_by_the_report(own_copy: tuple[Path, Path]) -> None:
     _, storage = own_copy
     _flip(storage / "figures" / "covariance" / "covariance.png", storage)
     result = CliRunner().invoke(cli.main, ["run", "--select", "key:evaluation_report"])
@@ -249,7 +249,7 @@ def test_a_damaged_figure_is_told_and_does_not_reach_the_report(own_copy: tuple[
     assert "covariance             damaged: " in verified.output
 
 
-def test_a_value_that_was_stored_and_not_recorded_is_not_computed_with(own_copy: tuple[Path, Path]) -> None:
+def test_a_value_that_dagster_has_not_recorded_is_not_used(own_copy: tuple[Path, Path]) -> None:
     _, storage = own_copy
     before = _manifests(storage)
     stored = Storage(storage)
