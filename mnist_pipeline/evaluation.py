@@ -215,7 +215,7 @@ def confusion_matrix(true_labels: np.ndarray, predicted_labels: np.ndarray, num_
     for name, labels in (("true", true_labels), ("predicted", predicted_labels)):
         outside = labels[(labels < 0) | (labels >= num_classes)]
         if len(outside):
-            raise ValueError(f"{name}_labels holds label {outside[0]}; labels must lie in 0–{num_classes - 1}")
+            raise ValueError(f"{name}_labels contains label {outside[0]}; labels must lie in 0–{num_classes - 1}")
     cells = true_labels.astype(np.int64) * num_classes + predicted_labels.astype(np.int64)
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 

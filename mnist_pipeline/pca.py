@@ -207,7 +207,7 @@ def reconstruction_rmse(
     most = eigenvectors.shape[1]
     outside = [k for k in num_components if not 1 <= k <= most]
     if outside:
-        raise ValueError(f"num_components holds {outside[0]}; expected numbers in 1–{most}")
+        raise ValueError(f"num_components contains {outside[0]}; expected numbers in 1–{most}")
     pixels = flatten(images)
     largest = max(num_components)
     total = 0.0

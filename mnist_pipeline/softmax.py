@@ -292,7 +292,7 @@ def _prepare(
     if (W.shape, b.shape) != shapes:
         raise ValueError(f"initial has shapes {W.shape} and {b.shape}; expected {shapes[0]} and {shapes[1]}.")
     if not (np.isfinite(W).all() and np.isfinite(b).all()):
-        raise ValueError("initial holds NaN or infinite values; pass finite weights and biases.")
+        raise ValueError("initial contains NaN or infinite values; pass finite weights and biases.")
     return samples, labels, W, b
 
 
@@ -308,7 +308,7 @@ def _matrix(X: ArrayLike) -> NDArray[Any]:
         raise ValueError(f"X has type {samples.dtype}; expected uint8 pixels or floating values.")
     samples = np.ascontiguousarray(samples, dtype=np.float64)
     if not np.isfinite(samples).all():
-        raise ValueError("X holds NaN or infinite values; remove or replace them first.")
+        raise ValueError("X contains NaN or infinite values; remove or replace them first.")
     return samples
 
 
@@ -322,7 +322,9 @@ def _labels(labels: NDArray[Any], num_classes: int, name: str) -> NDArray[np.int
     if labels.dtype.kind not in "iu":
         raise ValueError(f"{name} has type {labels.dtype}; expected integer labels.")
     if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):
-        raise ValueError(f"{name} holds labels from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
+        raise ValueError(
+            f"{name} contains labels from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}."
+        )
     return labels.astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""The networks in NumPy: what torch computes."""
+"""The networks in NumPy compute the logits of torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of models: what every entry must have."""
+"""The table of models: the invariants of its entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact sums over images: mean and covariance that don't depend on how the images were shared out."""
+"""Exact sums over images: mean and covariance do not depend on the division into shards."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_larger_block_would_not_be_exact() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(cuts=st.lists(st.integers(1, 1_999), min_size=1, max_size=6, unique=True), seed=st.integers(0, 99))
-def test_mean_and_covariance_are_the_same_to_the_bit_however_the_images_are_shared_out(
+def test_mean_and_covariance_are_the_same_to_the_bit_for_every_division_into_shards(
     cuts: list[int], seed: int, small_train: DigitSet
 ) -> None:
     images = small_train.images[:, ::4, ::4]

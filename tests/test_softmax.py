@@ -118,7 +118,7 @@ def test_the_compiled_descent_gives_the_weights_of_the_plain_one(digits, convert
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 12, 13, 26])
-def test_any_number_of_classes_is_fitted_alike(num_classes: int) -> None:
+def test_any_number_of_classes_is_fitted_as_by_the_reference(num_classes: int) -> None:
     generator = np.random.default_rng(num_classes)
     X, y = generator.normal(size=(200, 7)), generator.integers(num_classes, size=200)
     settings_ = {"num_classes": num_classes, "learning_rate": 0.05, "epochs": 2}
@@ -126,7 +126,7 @@ def test_any_number_of_classes_is_fitted_alike(num_classes: int) -> None:
 
 
 @pytest.mark.parametrize("features", [1, 2, 3, 4, 5])
-def test_rows_of_any_number_of_entries_are_fitted_alike(features: int) -> None:
+def test_rows_of_any_number_of_entries_are_fitted_as_by_the_reference(features: int) -> None:
     generator = np.random.default_rng(features)
     X = generator.normal(size=(64, features)) * (generator.random((64, features)) < 0.6)
     X[0] = 0
@@ -194,7 +194,7 @@ ONES = np.ones((3, 4))
     [
         (np.ones(4), [0], {}, "X has shape"),
         (np.empty((0, 4)), [], {}, "X has shape"),
-        (np.full((3, 4), np.nan), [0, 1, 2], {}, "X holds NaN"),
+        (np.full((3, 4), np.nan), [0, 1, 2], {}, "X contains NaN"),
         (np.ones((3, 4), np.int64), [0, 1, 2], {}, "X has type int64"),
         (ONES, [0, 1], {}, "y has shape"),
         (ONES, [0.0, 1.0, 2.0], {}, "y has type"),
@@ -205,7 +205,7 @@ ONES = np.ones((3, 4))
         (ONES, [0, 1, 2], {"learning_rate": np.inf}, "learning_rate is inf"),
         (ONES, [0, 1, 2], {"epochs": 0}, "epochs is 0"),
         (ONES, [0, 1, 2], {"initial": (np.zeros((10, 5)), np.zeros(10))}, "initial has shapes"),
-        (ONES, [0, 1, 2], {"initial": (np.full((10, 4), np.nan), np.zeros(10))}, "initial holds NaN"),
+        (ONES, [0, 1, 2], {"initial": (np.full((10, 4), np.nan), np.zeros(10))}, "initial contains NaN"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_by_name(descend, X, y, options, message) -> None:
@@ -215,7 +215,7 @@ def test_what_cannot_be_fitted_is_refused_by_name(descend, X, y, options, messag
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the overflow that is the point of the test
 @pytest.mark.parametrize("descend", [softmax.sgd, softmax.sgd_reference])
-def test_a_run_that_diverges_says_so(descend) -> None:
+def test_a_run_that_diverges_raises(descend) -> None:
     X, y = np.full((20, 3), 1e200), np.arange(20) % 2
     with pytest.raises(FloatingPointError, match="learning_rate"):
         descend(X, y, num_classes=2, learning_rate=1e200, epochs=3)

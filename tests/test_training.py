@@ -1,4 +1,4 @@
-"""Training: what a recipe means, that a seed decides everything, and that networks learn."""
+"""Training: the meaning of a recipe, reproducibility from a seed, and that networks learn."""
 
 from __future__ import annotations
 
@@ -381,11 +381,11 @@ IMAGES, LABELS = np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 2, 3])
         (IMAGES[0, 0], LABELS, {}, "images has shape"),
         (IMAGES[:0], LABELS[:0], {}, "images has shape"),
         (IMAGES.astype(np.int64), LABELS, {}, "images has type int64"),
-        (np.full((4, 28, 28), np.nan), LABELS, {}, "images holds NaN"),
+        (np.full((4, 28, 28), np.nan), LABELS, {}, "images contains NaN"),
         (IMAGES, LABELS[:3], {}, "labels has shape"),
         (IMAGES, LABELS * 1.0, {}, "labels has type"),
-        (IMAGES, LABELS - 1, {}, "labels holds -1"),
-        (IMAGES, LABELS + 7, {}, "labels holds 10"),
+        (IMAGES, LABELS - 1, {}, "labels contains -1"),
+        (IMAGES, LABELS + 7, {}, "labels contains 10"),
         (IMAGES[:, 1:], LABELS, {}, "x has shape"),
         (IMAGES, LABELS, {"validation_size": 4}, "validation_size is 4"),
         (IMAGES, LABELS, {"validation_size": -1}, "validation_size is -1"),

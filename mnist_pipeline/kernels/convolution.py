@@ -92,7 +92,7 @@ class _Window(Channels):
         return self.at(self.data(i), self.builder.mul(self.place, INT64(CHANNELS)), first)
 
     def is_half(self, i: int) -> bool:
-        """Whether an array argument holds bfloat16, the upper halves of float32, as uint16."""
+        """Whether an array argument is bfloat16, the upper halves of float32, as uint16."""
         return bool(self.signature.args[i].dtype == types.uint16)
 
     def load_as(self, pointer: Any, *, is_half: bool) -> Any:

@@ -46,16 +46,16 @@ def sample(images: Any, maps: Any, output: Any) -> None:
 
 
 @compiled()
-def _widen_row(above: Any, row: Any, below: Any, turn: Any, fraction: Any, output: Any) -> None:
+def _widen_row(above: Any, row: Any, below: Any, invert: Any, fraction: Any, output: Any) -> None:
     """Blend a row of pixels, padded by one at each end, with the extremes of their neighbourhoods."""
     for column in range(output.size):
-        extreme = np.uint8(row[column + 1] ^ turn)
-        extreme = max(extreme, np.uint8(row[column] ^ turn))
-        extreme = max(extreme, np.uint8(row[column + 2] ^ turn))
-        extreme = max(extreme, np.uint8(above[column + 1] ^ turn))
-        extreme = max(extreme, np.uint8(below[column + 1] ^ turn))
+        extreme = np.uint8(row[column + 1] ^ invert)
+        extreme = max(extreme, np.uint8(row[column] ^ invert))
+        extreme = max(extreme, np.uint8(row[column + 2] ^ invert))
+        extreme = max(extreme, np.uint8(above[column + 1] ^ invert))
+        extreme = max(extreme, np.uint8(below[column + 1] ^ invert))
         value = np.float32(row[column + 1])
-        value += fraction * (np.float32(np.uint8(extreme ^ turn)) - value) + np.float32(0.5)
+        value += fraction * (np.float32(np.uint8(extreme ^ invert)) - value) + np.float32(0.5)
         output[column] = np.uint8(np.int32(value))
 
 
@@ -73,12 +73,12 @@ def widen(images: Any, amounts: Any, output: Any) -> None:
             for column in range(columns):
                 current[row + 1, column + 1] = images[i, row, column]
         # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
-        turn = np.uint8(255 if amounts[i] < 0 else 0)
+        invert = np.uint8(255 if amounts[i] < 0 else 0)
         left = abs(amounts[i])
         while left > 0:
             fraction = np.float32(min(left, 1.0))
             for row in range(1, rows + 1):
-                _widen_row(current[row - 1], current[row], current[row + 1], turn, fraction, blended[row, 1:-1])
+                _widen_row(current[row - 1], current[row], current[row + 1], invert, fraction, blended[row, 1:-1])
             current, blended = blended, current
             left -= 1.0
         for row in range(rows):

@@ -150,7 +150,7 @@ def _sort_heap(distances: Any, indices: Any) -> None:
 def scan_all(queries: Any, train: Any, distances: Any, indices: Any) -> None:
     """Compare every query of a block with every training row (``algorithm="brute"``).
 
-    ``distances`` must hold the largest value of its type and ``indices`` the largest integer.
+    Before the call, ``distances`` contains the largest value of its type and ``indices`` the largest integer.
     """
     rows = 256  # training rows that stay in cache while all queries of the block pass over them
     for start in range(0, train.shape[0], rows):

@@ -30,7 +30,7 @@ def _product(left: Any, right: Any, output: Any) -> None:
 
 
 @compiled()
-def _turned(matrices: Any, output: Any) -> None:
+def _transpose(matrices: Any, output: Any) -> None:
     """Transpose matrices side by side: output[column, matrix, row] = matrices[row, matrix, column]."""
     for matrix in range(matrices.shape[1]):
         for row in range(matrices.shape[0]):
@@ -48,7 +48,7 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
     """
     count, side, cells, half = LANES, smooth.shape[0], pooling.shape[0], axes.shape[0]
     pixels, passed = np.zeros((side, count, side), np.float32), np.empty((side, count, side), np.float32)
-    turned = np.empty((side, count, side), np.float32)
+    transposed = np.empty((side, count, side), np.float32)
     along_x, along_y = np.empty((side, count, side), np.float32), np.empty((side, count, side), np.float32)
     forward, backward = np.empty((side, count * side), np.float32), np.empty((side, count * side), np.float32)
     pooled, upright = np.empty((cells, count, side), np.float32), np.empty((side, count, cells), np.float32)
@@ -62,11 +62,11 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
                     pixels[row, i, column] = images[start + i, row, column]
         # From here on the images are transposed: their rows are the columns.
         _product(smooth, pixels.reshape(side, width), passed.reshape(side, width))
-        _turned(passed, turned)
-        _product(difference, turned.reshape(side, width), along_x.reshape(side, width))
+        _transpose(passed, transposed)
+        _product(difference, transposed.reshape(side, width), along_x.reshape(side, width))
         _product(difference, pixels.reshape(side, width), passed.reshape(side, width))
-        _turned(passed, turned)
-        _product(smooth, turned.reshape(side, width), along_y.reshape(side, width))
+        _transpose(passed, transposed)
+        _product(smooth, transposed.reshape(side, width), along_y.reshape(side, width))
         x, y = along_x.reshape(-1), along_y.reshape(-1)
         up, down = forward.reshape(-1), backward.reshape(-1)
         for axis in range(half):
@@ -77,7 +77,7 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
                 down[k] = max(-value, np.float32(0))
             for direction, rising in ((axis, forward), (axis + half, backward)):
                 _product(pooling, rising, pooled.reshape(cells, width))
-                _turned(pooled, upright)
+                _transpose(pooled, upright)
                 _product(pooling, upright.reshape(side, count * cells), found[direction].reshape(cells, count * cells))
         for i in range(here):
             total = np.float32(0)

@@ -57,7 +57,7 @@ def winograd(num_results: int, num_taps: int, points: Sequence[Fraction] = POINT
     """
     if len(points) != num_results + num_taps - 2 or len(set(points)) != len(points):
         raise ValueError(
-            f"points holds {len(set(points))} different points; "
+            f"points contains {len(set(points))} different points; "
             f"{num_results} results of {num_taps} taps need {num_results + num_taps - 2}, each once."
         )
     others = [[other for other in points if other != point] for point in points]

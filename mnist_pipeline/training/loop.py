@@ -288,7 +288,7 @@ class _Run:
             scores: Tensor = self.network(scaled(pixels)).float()
         if self.highest_label >= scores.shape[1]:
             raise ValueError(
-                f"labels holds {self.highest_label}; the model has {scores.shape[1]} outputs. "
+                f"labels contains {self.highest_label}; the model has {scores.shape[1]} outputs. "
                 "Build it with more classes, or correct the labels."
             )
         objective = F.cross_entropy(scores, targets, label_smoothing=self.recipe.label_smoothing)
@@ -303,7 +303,7 @@ class _Run:
         self.highest_label = int(targets.max())
         if len(pixels) != self.shard_size:
             raise ValueError(
-                f"a shard holds {len(pixels)} images, another {self.shard_size}; all shards must be of one size."
+                f"a shard contains {len(pixels)} images, another {self.shard_size}; all shards must be of one size."
             )
         if self.recipe.variation and (pixels.ndim != 3 or pixels.dtype != torch.uint8):
             raise ValueError(
@@ -332,5 +332,5 @@ def _checked_labels(labels: NDArray[Any], count: int) -> NDArray[Any]:
     if array.dtype.kind not in "iu":
         raise ValueError(f"labels has type {array.dtype}; expected integers.")
     if array.min() < 0:
-        raise ValueError(f"labels holds {array.min()}; expected classes from 0.")
+        raise ValueError(f"labels contains {array.min()}; expected classes from 0.")
     return array

@@ -81,7 +81,7 @@ def load_weights(model: Model, arrays: Mapping[str, NDArray[Any]]) -> Model:
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     given = {name: tuple(array.shape) for name, array in arrays.items()}
     if given != expected:
-        raise ValueError(f"arrays hold {given}; the model {type(model).__name__} needs {expected}.")
+        raise ValueError(f"arrays has shapes {given}; the model {type(model).__name__} needs {expected}.")
     model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
     return model.eval()
 
@@ -122,5 +122,5 @@ def checked_images(images: NDArray[Any]) -> NDArray[Any]:
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise ValueError(f"images has type {array.dtype}; expected uint8, or floating pixels in [0, 1].")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError("images holds NaN or infinite values; remove or replace them first.")
+        raise ValueError("images contains NaN or infinite values; remove or replace them first.")
     return array

@@ -79,6 +79,6 @@ def processor() -> str:
 
 
 def accelerator() -> str | None:
-    """Name of the GPU, None without one. Only an already imported torch is asked, because importing it is slow."""
+    """Name of the GPU, or None; read from torch only if it is already imported, because importing it is slow."""
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None

@@ -24,7 +24,7 @@ def test_compiling_keeps_no_array_of_the_callers_alive() -> None:
         assert last_rows(values).sum() == 6
         return weakref.ref(values)
 
-    gc.disable()  # only what compiling itself sees to
+    gc.disable()  # so that only the compilation collects garbage
     try:
         assert work()() is None
     finally:

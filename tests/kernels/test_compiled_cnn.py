@@ -1,4 +1,4 @@
-"""The compiled convolutional network computes what the plain one does, and has its gradients."""
+"""The compiled convolutional network has the values and gradients of the plain one."""
 
 from __future__ import annotations
 
