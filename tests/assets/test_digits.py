@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.idx import encode_idx, write_file, write_idx
+from support.idx import write_idx
 from support.resources import DATA_SET
 
 from assets import digits
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT
-from mnist_pipeline.runtime.storage.storage import Storage
 
 READERS = {"train": digits.train_digits, "test": digits.test_digits}
 
@@ -64,17 +63,6 @@ def test_the_embedded_files_are_recognized_as_mnist(
     assert Path(metadata["directory"].value) == data_directory
 
 
-def test_the_same_files_are_described_alike_and_another_byte_otherwise(own: Path) -> None:
-    before = digits.raw_mnist(data_set=DATA_SET).value
-    pd.testing.assert_frame_equal(digits.raw_mnist(data_set=DATA_SET).value, before)
-    labels = own / "train-labels-idx1-ubyte"
-    content = bytearray(labels.read_bytes())
-    content[-1] = (content[-1] + 1) % 10
-    labels.write_bytes(content)
-    changed = digits.raw_mnist(data_set=DATA_SET).value["sha256"] != before["sha256"]
-    assert changed.sum() == 1
-
-
 @pytest.mark.parametrize("split", READERS)
 def test_digits_are_those_of_the_files(
     split: str, files: pd.DataFrame, small_train: DigitSet, small_test: DigitSet
@@ -83,14 +71,6 @@ def test_digits_are_those_of_the_files(
     expected = {"train": small_train, "test": small_test}[split]
     np.testing.assert_array_equal(found.images, expected.images, strict=True)
     np.testing.assert_array_equal(found.labels, expected.labels, strict=True)
-
-
-@pytest.mark.parametrize("split", READERS)
-def test_digits_are_read_after_raw_mnist_has_been_through_storage(
-    split: str, files: pd.DataFrame, storage: Path
-) -> None:
-    Storage(storage).write("raw_mnist", files)
-    assert len(READERS[split](Storage(storage).read("raw_mnist"), data_set=DATA_SET).value.labels) > 0
 
 
 @pytest.mark.parametrize("split", READERS)
@@ -109,41 +89,15 @@ def test_digits_are_refused_where_the_files_changed_after_raw_mnist(
     recorded = digits.raw_mnist(data_set=DATA_SET).value
     assert READERS[split](recorded, data_set=DATA_SET).value.images.shape[1:] == (28, 28)
     write_idx(own, _first(small_train, 61), _first(small_test, 41), compress=False)
-    with pytest.raises(DatasetError, match=r"own .* materialize raw_mnist again"):
+    with pytest.raises(DatasetError, match="raw_mnist"):
         READERS[split](recorded, data_set=DATA_SET)
     assert len(READERS[split](digits.raw_mnist(data_set=DATA_SET).value, data_set=DATA_SET).value.labels) in (61, 41)
 
 
-def _remove(directory: Path) -> str:
-    (directory / "t10k-labels-idx1-ubyte").unlink()
-    return "t10k-labels-idx1-ubyte"
-
-
-def _truncate(directory: Path) -> str:
-    path = directory / "train-images-idx3-ubyte"
+def test_raw_mnist_refuses_a_malformed_file_and_names_it(own: Path) -> None:
+    path = own / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
-    return path.name
-
-
-def _relabel(directory: Path) -> str:
-    write_file(directory / "t10k-labels-idx1-ubyte", encode_idx(np.full(40, 10, np.uint8)), compress=False)
-    return "t10k-labels-idx1-ubyte"
-
-
-def _replace_by_text(directory: Path) -> str:
-    (directory / "train-labels-idx1-ubyte").write_text("<!doctype html><title>404 Not Found</title>")
-    return "train-labels-idx1-ubyte"
-
-
-def _miscount(directory: Path) -> str:
-    write_file(directory / "train-labels-idx1-ubyte", encode_idx(np.zeros(59, np.uint8)), compress=False)
-    return "train-labels-idx1-ubyte"
-
-
-@pytest.mark.parametrize("spoil", [_remove, _truncate, _relabel, _replace_by_text, _miscount])
-def test_raw_mnist_refuses_a_malformed_directory_and_names_the_file(spoil: object, own: Path) -> None:
-    name = spoil(own)
-    with pytest.raises(DatasetError, match=name):
+    with pytest.raises(DatasetError, match=path.name):
         digits.raw_mnist(data_set=DATA_SET)
 
 
@@ -151,7 +105,7 @@ def test_raw_mnist_refuses_a_directory_that_does_not_exist(
     storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(DatasetError, match="nowhere does not exist; point MNIST_PIPELINE_DATA at"):
+    with pytest.raises(DatasetError, match="nowhere"):
         digits.raw_mnist(data_set=DATA_SET)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from support.resources import DATA_SET
@@ -16,7 +14,6 @@ from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.results import HEADLINE
 from mnist_pipeline.runtime.graph.seed import Seed
-from mnist_pipeline.runtime.storage.storage import Storage
 
 ALGORITHMS = ("auto", "pca", "brute", "kdtree")
 
@@ -63,15 +60,6 @@ def nearest(digits: DigitSet, queries: DigitSet) -> tuple[np.ndarray, np.ndarray
     distances = np.stack([((train - query.reshape(784)) ** 2).sum(axis=1) for query in queries.images])
     order = np.argsort(distances, axis=1, kind="stable")[:, :10]
     return np.take_along_axis(distances, order, axis=1), order
-
-
-def test_the_index_holds_the_digits_and_survives_storage(
-    index: dict[str, np.ndarray], digits: DigitSet, tmp_path: Path
-) -> None:
-    Storage(tmp_path).write("knn_index", index)
-    for arrays in (index, Storage(tmp_path).read("knn_index")):
-        np.testing.assert_array_equal(arrays["images"].reshape(digits.images.shape), digits.images)
-        np.testing.assert_array_equal(arrays["labels"], digits.labels)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -138,13 +126,6 @@ def test_fewer_than_ten_training_digits_are_all_kept(
     found = knn.knn_predictions(index, queries, few, data_set=DATA_SET, config=KNNConfig(), seed=SEED).value
     assert found.indices.shape == (100, 6)
     assert (np.sort(found.indices, axis=1) == np.arange(6)).all()
-
-
-def test_more_voters_than_training_digits_are_refused(
-    index: dict[str, np.ndarray], digits: DigitSet, queries: DigitSet
-) -> None:
-    with pytest.raises(ValueError, match="num_neighbors is 801, but there are only 800 training points"):
-        knn.knn_predictions(index, queries, digits, data_set=DATA_SET, config=KNNConfig(num_neighbors=801), seed=SEED)
 
 
 def test_training_digits_find_themselves_and_leave_no_error_to_draw(

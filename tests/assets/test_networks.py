@@ -74,27 +74,6 @@ def test_overrides_take_effect_in_training(name: str, digits: DigitSet, trained:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_training_starts_from_the_weights_of_the_seed_and_goes_as_far_as_the_learning_rate(
-    name: str, digits: DigitSet
-) -> None:
-    start = training.weights(training.build(NETWORKS[name], seed=3))
-    still, moved = (fit(name, digits, seed=3, learning_rate=rate).value.weights for rate in (1e-9, 1e-3))
-    for layer, array in start.items():
-        np.testing.assert_allclose(still[layer], array, atol=1e-6)
-        assert not np.allclose(moved[layer], array, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_the_recipe_and_the_configuration_are_recorded(name: str, trained: Trained) -> None:
-    metadata = trained[name].metadata
-    assert metadata["config"].data["epochs"] == 1
-    assert metadata["config"].data["learning_rate"] is None
-    recipe = metadata["recipe"].data
-    assert (recipe["epochs"], recipe["batch_size"]) == (1, 60)
-    assert recipe["learning_rate"] == training.recipe_named(name, "default").learning_rate
-
-
-@pytest.mark.parametrize("name", MODELS)
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
     name: str, digits: DigitSet, trained: Trained
 ) -> None:

@@ -111,11 +111,6 @@ def test_the_least_accuracy_under_small_disturbances_is_told(measured: dg.Materi
     assert measured.metadata["robustness"].value.startswith("![robustness](data:image/png;base64,")
 
 
-def test_no_more_images_are_disturbed_than_there_are(inputs: Inputs) -> None:
-    found = robustness.robustness(**inputs, data_set=DATA_SET, config=RobustnessConfig(num_images=5_000))
-    assert set(found.value["count"]) == {300}
-
-
 @pytest.mark.parametrize("rule", TieBreak)
 def test_the_rule_for_ties_is_found_again_from_the_votes(rule: TieBreak, inputs: Inputs, small_train: DigitSet) -> None:
     few = DigitSet(small_train.images[:1_000], small_train.labels[:1_000])
