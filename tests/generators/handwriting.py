@@ -1,8 +1,8 @@
-"""Handwriting by script: pictures of digits as people write and photograph them, the same for the same seed.
+"""Synthetic handwriting: pictures of digits as people write and photograph them, the same for the same seed.
 
-A glyph is drawn as pen strokes, smooth curves through points in a box of height 1, y downwards. What varies is what
-varies between people, pens and cameras: the way a digit is formed, the hand (slant, proportion, unsteadiness), the
-pen, the paper, the light, the camera. Nothing here knows how the pictures are read.
+A glyph consists of pen strokes: smooth curves through points in a box of height 1, with y downwards. Pictures vary in
+the form of the digit, the hand (slant, proportion, unsteadiness), the pen, the paper, the light and the camera. The
+generator is independent of the code that reads the pictures.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Picture = NDArray[np.uint8]
 
 SUPERSAMPLING = 3
 
-# A glyph is its strokes, divided by |; a stroke its points x,y in hundredths of the height; * marks a corner.
+# Strokes are separated by |; points are x,y in hundredths of the height; * marks a corner.
 DIGITS = (
     (
         "38,0 14,12 2,48 12,88 33,100 56,85 62,46 52,10 36,0",
@@ -93,7 +93,7 @@ LETTERS = {
 
 
 class Hand(NamedTuple):
-    """How somebody writes."""
+    """How a person writes."""
 
     slant: float  # shift of the top to the right, as a share of the height
     aspect: float  # width, as a factor
@@ -102,7 +102,7 @@ class Hand(NamedTuple):
 
 
 class Pen(NamedTuple):
-    """What somebody writes with."""
+    """A pen."""
 
     name: str
     width: float  # as a share of the glyph's height
@@ -112,7 +112,7 @@ class Pen(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What somebody writes on, and how it is photographed."""
+    """The paper, and how it is photographed."""
 
     paper: str
     light: str  # "even", "gradient" or "shadow"
@@ -137,17 +137,9 @@ class Example(NamedTuple):
     setting: Setting
 
 
-BLUE, BLACK, RED, GREEN, GREY = (
-    (0.1, 0.15, 0.55),
-    (0.08, 0.08, 0.1),
-    (0.7, 0.1, 0.12),
-    (0.1, 0.4, 0.2),
-    (0.25, 0.25, 0.27),
-)
-# name: range of widths, profiles, inks, range of opacities
-PENS: dict[
-    str, tuple[tuple[float, float], tuple[str, ...], tuple[tuple[float, float, float], ...], tuple[float, float]]
-] = {
+BLUE, BLACK, RED = (0.1, 0.15, 0.55), (0.08, 0.08, 0.1), (0.7, 0.1, 0.12)
+GREEN, GREY = (0.1, 0.4, 0.2), (0.25, 0.25, 0.27)
+PENS: dict[str, Any] = {  # by name: range of widths, profiles, inks, range of opacities
     "ballpoint": ((0.025, 0.05), ("round", "tapered"), (BLUE, BLACK, RED), (0.75, 0.95)),
     "pencil": ((0.03, 0.06), ("round", "dry"), (GREY,), (0.6, 0.85)),
     "fountain pen": ((0.04, 0.08), ("tapered", "round"), (BLUE, BLACK), (0.85, 1.0)),
@@ -168,7 +160,7 @@ CAMERAS = ("clean", "scan", "photo")
 
 
 def setting(rng: np.random.Generator) -> Setting:
-    """Somebody's hand, pen, paper and camera."""
+    """Draw a hand, a pen and a scene at random."""
     hand = Hand(
         slant=float(np.clip(rng.normal(0.08, 0.14), -0.25, 0.45)),
         aspect=rng.uniform(0.8, 1.25),
@@ -190,9 +182,9 @@ def setting(rng: np.random.Generator) -> Setting:
 
 
 def digit_picture(digit: int, rng: np.random.Generator, chosen: Setting | None = None) -> Picture:
-    """A picture with one digit, 60 to 500 pixels a side, grey (rows, columns) or in colour (rows, columns, 3).
+    """A picture with one digit, 60 to 500 pixels per side, grey (rows, columns) or in colour (rows, columns, 3).
 
-    Here and below: written and photographed as chosen, or in a setting drawn at random.
+    Here and below, the setting is the chosen one, or a random one.
     """
     return _single(_variant(digit, rng), chosen or setting(rng), rng)[0]
 
@@ -207,28 +199,41 @@ def scribble_picture(rng: np.random.Generator) -> Picture:
     return _single(_scribble(rng), setting(rng), rng)[0]
 
 
-def line_picture(
-    digits: Sequence[int], rng: np.random.Generator, chosen: Setting | None = None
-) -> tuple[Picture, list[Box]]:
-    """A picture with digits on one line, and the box of each digit's ink, from left to right."""
-    return _page([digits], chosen or setting(rng), rng)
-
-
 def page_picture(
     lines: Sequence[Sequence[int]], rng: np.random.Generator, chosen: Setting | None = None
 ) -> tuple[Picture, list[Box]]:
-    """A picture with lines of digits, and the box of each digit's ink in reading order."""
-    return _page(lines, chosen or setting(rng), rng)
+    """A picture with lines of digits, as in a form or a sum, and the box of each digit's ink in reading order."""
+    chosen = chosen or setting(rng)
+    height = float(np.exp(rng.uniform(np.log(32), np.log(90))))
+    gap, drift = rng.uniform(0.2, 0.55) * height, rng.normal(0, 0.012)
+    pitch = rng.uniform(1.4, 2.0) * height
+    placed: list[tuple[int, int, NDArray[np.float32]]] = []
+    for i, line in enumerate(lines):
+        x = height * rng.uniform(0.4, 0.8)
+        for digit in line:
+            ink = _write(_variant(digit, rng), height * rng.normal(1, 0.06), chosen, rng)
+            base = i * pitch + drift * x + rng.normal(0, 0.03) * height
+            placed.append((int(base) - ink.shape[0], int(x), ink))
+            x += ink.shape[1] + gap * rng.uniform(0.8, 1.4)
+    margin = int(height * rng.uniform(0.3, 0.6))
+    up = margin - min(top for top, _, _ in placed)
+    rows = max(top + ink.shape[0] for top, _, ink in placed) + up + margin
+    columns = max(left + ink.shape[1] for _, left, ink in placed) + margin
+    coverage = np.zeros((rows, columns), np.float32)
+    for top, left, ink in placed:
+        window = coverage[top + up : top + up + ink.shape[0], left : left + ink.shape[1]]
+        np.maximum(window, ink, out=window)
+    return _photographed(coverage, height, chosen, rng), [_box(ink, left, top + up) for top, left, ink in placed]
 
 
 def blank_picture(rng: np.random.Generator, chosen: Setting | None = None) -> Picture:
-    """Paper that nobody has written on."""
+    """A picture of blank paper."""
     shape = (int(rng.integers(80, 400)), int(rng.integers(80, 400)))
     return _photographed(np.zeros(shape, np.float32), rng.uniform(40, 120), chosen or setting(rng), rng)
 
 
 def noise_picture(rng: np.random.Generator) -> Picture:
-    """Noise of any grain, without any paper or ink."""
+    """A picture of noise of any grain."""
     shape = (int(rng.integers(40, 300)), int(rng.integers(40, 300)))
     grain = ndimage.gaussian_filter(rng.standard_normal(shape), rng.choice([0.0, 0.7, 1.5, 3.0, 6.0]))
     grain = (grain - grain.mean()) / grain.std()
@@ -254,10 +259,10 @@ def texture_picture(rng: np.random.Generator) -> Picture:
 def evaluation_set(
     count_per_digit: int, seed: int = 0, pasted: tuple[NDArray[np.uint8], NDArray[Any]] | None = None
 ) -> Iterator[Example]:
-    """Pictures to measure a reader on.
+    """Pictures on which the accuracy of a reader is measured.
 
-    `count_per_digit` single pictures of each digit; as many digits again in lines of two to eight, and in pages of
-    two to four lines; and, where `pasted` gives MNIST images and labels, one pasted picture of each.
+    `count_per_digit` single pictures of each digit; as many digits again in lines of two to eight, and in pages of two
+    to four lines; and one pasted picture of each of the `pasted` MNIST images.
     """
     rng = np.random.default_rng(seed)
     for digit in np.repeat(np.arange(10), count_per_digit):
@@ -270,7 +275,7 @@ def evaluation_set(
             lengths = rng.integers(2, 9, size=rng.integers(*num_lines))
             lines = [tuple(map(int, rng.integers(10, size=length))) for length in lengths]
             chosen = setting(rng)
-            picture, boxes = _page(lines, chosen, rng)
+            picture, boxes = page_picture(lines, rng, chosen)
             yield Example(kind, sum(lines, ()), tuple(boxes), picture, chosen)
             remaining -= len(boxes)
     for image, label in zip(*pasted) if pasted else ():
@@ -285,7 +290,7 @@ def _variant(digit: int, rng: np.random.Generator) -> Glyph:
 
 
 def _glyph(text: str) -> Glyph:
-    """Strokes of a glyph in units of the height. A corner stands twice."""
+    """Strokes of a glyph in units of the height. A corner is a repeated point."""
     strokes = []
     for stroke in text.split(" | "):
         points = []
@@ -313,7 +318,7 @@ def _scribble(rng: np.random.Generator) -> Glyph:
 
 
 def _single(glyph: Glyph, chosen: Setting, rng: np.random.Generator) -> tuple[Picture, Box]:
-    """Write one glyph somewhere on a paper of its own."""
+    """Write one glyph somewhere on blank paper."""
     height = float(np.exp(rng.uniform(np.log(36), np.log(200))))
     ink = _write(glyph, height, chosen, rng)
     before, after = (0.2 + rng.uniform(0, 0.9, (2, 2))) * height
@@ -321,7 +326,7 @@ def _single(glyph: Glyph, chosen: Setting, rng: np.random.Generator) -> tuple[Pi
 
 
 def _pasted(image: NDArray[np.uint8], chosen: Setting, rng: np.random.Generator) -> tuple[Picture, Box]:
-    """Enlarge an MNIST image, and take it for ink."""
+    """Enlarge an MNIST image, and paste it onto paper as ink."""
     side = int(rng.integers(56, 281))
     enlarged = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
     ink = np.asarray(enlarged, np.float32)[slice(*_extent(image, 1, side)), slice(*_extent(image, 0, side))] / 255
@@ -343,44 +348,16 @@ def _on_paper(
     chosen: Setting,
     rng: np.random.Generator,
 ) -> tuple[Picture, Box]:
-    """Surround ink by empty paper, and photograph it."""
+    """Surround ink with blank paper, and photograph it."""
     top, left = map(int, before)
     coverage = np.pad(ink, ((top, int(after[0])), (left, int(after[1]))))
     return _photographed(coverage, height, chosen, rng), _box(ink, left, top)
 
 
-def _page(lines: Sequence[Sequence[int]], chosen: Setting, rng: np.random.Generator) -> tuple[Picture, list[Box]]:
-    """Write lines of digits with gaps between them, as in a form or a sum."""
-    height = float(np.exp(rng.uniform(np.log(32), np.log(90))))
-    gap, drift = rng.uniform(0.2, 0.55) * height, rng.normal(0, 0.012)
-    pitch = rng.uniform(1.4, 2.0) * height
-    placed: list[tuple[int, int, NDArray[np.float32]]] = []
-    for i, line in enumerate(lines):
-        x = height * rng.uniform(0.4, 0.8)
-        for digit in line:
-            ink = _write(_variant(digit, rng), height * rng.normal(1, 0.06), chosen, rng)
-            base = i * pitch + drift * x + rng.normal(0, 0.03) * height
-            placed.append((int(base) - ink.shape[0], int(x), ink))
-            x += ink.shape[1] + gap * rng.uniform(0.8, 1.4)
-    margin = int(height * rng.uniform(0.3, 0.6))
-    up = margin - min(top for top, _, _ in placed)
-    rows = max(top + ink.shape[0] for top, _, ink in placed) + up + margin
-    columns = max(left + ink.shape[1] for _, left, ink in placed) + margin
-    coverage = np.zeros((rows, columns), np.float32)
-    for top, left, ink in placed:
-        window = coverage[top + up : top + up + ink.shape[0], left : left + ink.shape[1]]
-        np.maximum(window, ink, out=window)
-    return _photographed(coverage, height, chosen, rng), [_box(ink, left, top + up) for top, left, ink in placed]
-
-
 def _box(ink: NDArray[np.float32], left: int, top: int) -> Box:
     rows, columns = np.flatnonzero((ink > 0.3).any(axis=1)), np.flatnonzero((ink > 0.3).any(axis=0))
-    return (
-        left + int(columns[0]),
-        top + int(rows[0]),
-        int(columns[-1] - columns[0]) + 1,
-        int(rows[-1] - rows[0]) + 1,
-    )
+    x, y = int(columns[0]), int(rows[0])
+    return left + x, top + y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1
 
 
 def _write(glyph: Glyph, height: float, chosen: Setting, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -413,13 +390,12 @@ def _written(glyph: Glyph, hand: Hand, rng: np.random.Generator) -> list[NDArray
     tilt, stretch = rng.normal(0, hand.tilt), hand.aspect * rng.normal(1, 0.05)
     curves = []
     for stroke in glyph:
-        lift = rng.normal(0, hand.unsteadiness, 2)  # a stroke begins where the pen comes down
-        points = np.array([np.add(point, moved[point]) + lift for point in stroke])
+        offset = rng.normal(0, hand.unsteadiness, 2)  # of the whole stroke
+        points = np.array([np.add(point, moved[point]) + offset for point in stroke])
         curve = _smooth(points, stroke)
-        bent = (
-            curve + (amplitude[:, None] * np.sin(2 * np.pi * curve[None] * 0.9 + phase[:, None])).sum(axis=0)[:, ::-1]
-        )
-        x, y = stretch * bent[:, 0] + hand.slant * (1 - bent[:, 1]), bent[:, 1]
+        waves = amplitude[:, None] * np.sin(2 * np.pi * curve[None] * 0.9 + phase[:, None])
+        x, y = (curve + waves.sum(axis=0)[:, ::-1]).T
+        x = stretch * x + hand.slant * (1 - y)
         curves.append(np.column_stack([np.cos(tilt) * x - np.sin(tilt) * y, np.sin(tilt) * x + np.cos(tilt) * y]))
     return curves
 
@@ -437,7 +413,7 @@ def _smooth(points: NDArray[np.float64], stroke: Points) -> NDArray[np.float64]:
 
 
 def _resampled(curve: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
-    """The same curve at even steps."""
+    """The same curve in equal steps."""
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
     at = np.linspace(0, length[-1], int(length[-1] / spacing) + 2)
     return np.column_stack([np.interp(at, length, curve[:, axis]) for axis in range(2)])

@@ -1,4 +1,4 @@
-"""Pictures that hold no digit: noise, textures, scribbles, empty paper and things, the same for the same seed."""
+"""Pictures without a digit: noise, textures, scribbles, blank paper and objects, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Field = NDArray[np.float64]
 
 
 def nondigit_pictures(count_per_kind: int, seed: int) -> Iterator[tuple[str, Picture]]:
-    """Kind and picture, `count_per_kind` of each of the `KINDS`.
+    """Pairs of kind and picture, `count_per_kind` of each of the `KINDS`.
 
-    A picture depends on the seed, its kind and its number alone, so that a longer run begins with the shorter one.
+    A picture depends only on the seed, its kind and its number, so a longer series begins with the shorter one.
     """
     for number, (kind, draw) in enumerate(KINDS.items()):
         for index in range(count_per_kind):
@@ -47,16 +47,17 @@ def _clouds(rng: np.random.Generator) -> Picture:
 
 
 def _wood(rng: np.random.Generator) -> Picture:
-    """Rings of a trunk, cut lengthwise."""
+    """The grain of wood."""
     rows, _ = _grid(_shape(rng))
     bend = ndimage.gaussian_filter(rng.standard_normal(rows.shape), (6, 40)) * rng.uniform(20, 80)
     rings = np.sin((rows + rng.uniform(2, 10) * bend) * 2 * np.pi / rng.uniform(6, 30))
     fibres = ndimage.gaussian_filter(rng.standard_normal(rows.shape), (0.5, 12))
-    return _levels(_turned(rings + rng.uniform(0.5, 2) * fibres / fibres.std(), rng), rng)
+    grain = rings + rng.uniform(0.5, 2) * fibres / fibres.std()
+    return _levels(grain.T if rng.random() < 0.5 else grain, rng)
 
 
 def _fabric(rng: np.random.Generator) -> Picture:
-    """Warp over weft, and weft over warp, in turn."""
+    """A plain weave."""
     rows, columns = _grid(_shape(rng))
     period = rng.uniform(4, 16)
     warp, weft = np.abs(np.sin(np.pi * columns / period)), np.abs(np.sin(np.pi * rows / period))
@@ -72,21 +73,21 @@ def _gradient(rng: np.random.Generator) -> Picture:
 
 
 def _zigzag(rng: np.random.Generator) -> Picture:
-    """A line there and back, five to twelve times, not densely."""
+    """A line back and forth, five to twelve times."""
     teeth = int(rng.integers(5, 13))
     along, across = np.linspace(0, rng.uniform(0.8, 2.5), teeth), np.resize((0.0, 1.0), teeth)
     return _drawn([np.column_stack([along, across]) + rng.normal(0, 0.06, (teeth, 2))], rng)
 
 
 def _loops(rng: np.random.Generator) -> Picture:
-    """A pen running in loops from left to right."""
+    """A pen line in loops from left to right."""
     angle = np.linspace(0, 2 * np.pi * rng.uniform(3.5, 7), 200)
     radius = rng.uniform(0.3, 0.5)
     return _drawn([np.column_stack([angle * rng.uniform(0.03, 0.12) + radius * np.cos(angle), np.sin(angle) / 2])], rng)
 
 
 def _strokes(rng: np.random.Generator) -> Picture:
-    """Five to nine straight strokes that cross near one place."""
+    """Five to nine straight strokes that cross near one point."""
     angle = rng.uniform(0, np.pi, int(rng.integers(5, 10)))
     tip = np.column_stack([np.cos(angle), np.sin(angle)])
     ends = np.stack([-tip, tip], axis=1) * rng.uniform(0.3, 1, (len(tip), 2, 1))
@@ -94,18 +95,16 @@ def _strokes(rng: np.random.Generator) -> Picture:
 
 
 def _shadowed(rng: np.random.Generator) -> Picture:
-    """Paper under the sharp shadow of something."""
+    """Paper with the edge of a shadow."""
     rows, columns = _grid(_shape(rng))
     angle = rng.uniform(0, 2 * np.pi)
     side = np.cos(angle) * (columns - columns.mean()) + np.sin(angle) * (rows - rows.mean())
     shadow = 1 / (1 + np.exp(-side / rng.uniform(1, 15)))
-    return np.uint8(
-        np.clip(rng.uniform(180, 250) * (1 - rng.uniform(0.2, 0.6) * shadow) + _grain(rng, rows.shape), 0, 255)
-    )
+    return _clipped(rng.uniform(180, 250) * (1 - rng.uniform(0.2, 0.6) * shadow) + _grain(rng, rows.shape))
 
 
 def _crumpled(rng: np.random.Generator) -> Picture:
-    """Paper folded to facets, each with a brightness of its own."""
+    """Paper folded into facets of different brightness."""
     shape = _shape(rng)
     rows, columns = _grid(shape)
     corners = rng.random((int(rng.integers(8, 40)), 2)) * shape
@@ -114,11 +113,11 @@ def _crumpled(rng: np.random.Generator) -> Picture:
     facet = distance.argmin(axis=2)
     brightness = tilt[facet, 0] + tilt[facet, 1] * rows / shape[0] + tilt[facet, 2] * columns / shape[1]
     brightness = ndimage.gaussian_filter(brightness, rng.uniform(0.5, 3)) * rng.uniform(3, 15)
-    return np.uint8(np.clip(rng.uniform(180, 240) + brightness + _grain(rng, shape), 0, 255))
+    return _clipped(rng.uniform(180, 240) + brightness + _grain(rng, shape))
 
 
 def _things(rng: np.random.Generator) -> Picture:
-    """Round and square things, out of focus, before a background that is not even."""
+    """Round and rectangular objects, out of focus, on an uneven background."""
     shape = _shape(rng)
     canvas = Image.new("L", shape[::-1], int(rng.integers(40, 216)))
     draw = ImageDraw.Draw(canvas)
@@ -129,7 +128,7 @@ def _things(rng: np.random.Generator) -> Picture:
         form((x - width / 2, y - height / 2, x + width / 2, y + height / 2), fill=int(rng.integers(0, 256)))
     light = ndimage.gaussian_filter(rng.standard_normal(shape), min(shape) / 5)
     blurred = ndimage.gaussian_filter(np.asarray(canvas, np.float64), rng.uniform(0.5, 8))
-    return np.uint8(np.clip(blurred + 25 * light / light.std() + _grain(rng, shape), 0, 255))
+    return _clipped(blurred + 25 * light / light.std() + _grain(rng, shape))
 
 
 KINDS: dict[str, Callable[[np.random.Generator], Picture]] = {
@@ -166,18 +165,18 @@ def _grain(rng: np.random.Generator, shape: tuple[int, ...]) -> Field:
     return rng.normal(0, rng.uniform(0.5, 6), shape)
 
 
+def _clipped(levels: Field) -> Picture:
+    return np.uint8(np.clip(levels, 0, 255))
+
+
 def _levels(field: Field, rng: np.random.Generator) -> Picture:
-    """Grey levels around a middle, three standard deviations reaching 30 to 120 of them."""
+    """Scale a field to grey levels, such that three standard deviations are 30 to 120 levels."""
     scaled = (field - field.mean()) / field.std() / 3
-    return np.uint8(np.clip(rng.uniform(80, 176) + rng.uniform(30, 120) * scaled, 0, 255))
-
-
-def _turned(field: Field, rng: np.random.Generator) -> Field:
-    return field.T if rng.random() < 0.5 else field
+    return _clipped(rng.uniform(80, 176) + rng.uniform(30, 120) * scaled)
 
 
 def _drawn(strokes: list[NDArray[np.float64]], rng: np.random.Generator) -> Picture:
-    """Strokes, given as points, drawn with a pen on paper, about 100 pixels high."""
+    """Draw strokes with a pen on paper, about 100 pixels high."""
     points = np.concatenate(strokes)
     low, extent = points.min(axis=0), np.ptp(points, axis=0).max()
     width, height = (int(120 + rng.integers(60)) for _ in range(2))
@@ -191,6 +190,4 @@ def _drawn(strokes: list[NDArray[np.float64]], rng: np.random.Generator) -> Pict
         for x, y in path:
             draw.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=255)
     ink = np.asarray(canvas.reduce(2), np.float64) / 255
-    return np.uint8(
-        np.clip(rng.uniform(190, 250) * (1 - rng.uniform(0.6, 0.95) * ink) + _grain(rng, ink.shape), 0, 255)
-    )
+    return _clipped(rng.uniform(190, 250) * (1 - rng.uniform(0.6, 0.95) * ink) + _grain(rng, ink.shape))

@@ -1,4 +1,4 @@
-"""A recognizer trained on all of MNIST, before handwriting from elsewhere and pictures that hold no digit."""
+"""A recognizer trained on all of MNIST reads synthetic handwriting and flags pictures without a digit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.full
 
 @pytest.fixture(scope="module")
 def recognizer(train: DigitSet, test: DigitSet) -> Recognizer:
-    """The convolutional network of the default recipe as champion, beside two models that have learned nothing."""
+    """The convolutional network of the default recipe as champion, and two untrained models."""
     cnn = training.build(CNN, seed=0)
     history = training.train(cnn, train.images, train.labels, training.recipe_named("cnn"), validation_size=5_000)
     mean = pca.mean(train.images)
@@ -50,7 +50,7 @@ def read(recognizer: Recognizer, test: DigitSet) -> dict[str, Score]:
 
 
 @pytest.mark.parametrize(("kind", "least"), [("single", 0.97), ("pasted", 0.97), ("line", 0.95), ("page", 0.95)])
-def test_digits_in_pictures_from_elsewhere_are_read(read: dict[str, Score], kind: str, least: float) -> None:
+def test_handwritten_digits_are_read(read: dict[str, Score], kind: str, least: float) -> None:
     assert read[kind].digits >= 200
     assert read[kind].accuracy >= least
 
@@ -60,7 +60,7 @@ def test_digits_come_in_reading_order(read: dict[str, Score], kind: str) -> None
     assert read[kind].in_order == read[kind].pictures
 
 
-def test_pictures_that_hold_no_digit_are_flagged(recognizer: Recognizer) -> None:
+def test_pictures_without_a_digit_are_flagged(recognizer: Recognizer) -> None:
     flagged = [holds_no_digit(recognizer, picture) for _, picture in nondigit_pictures(10, SEED)]
     assert np.mean(flagged) >= 0.95
 

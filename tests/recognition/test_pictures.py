@@ -22,7 +22,6 @@ from generators.handwriting import (
     Setting,
     blank_picture,
     digit_picture,
-    line_picture,
     noise_picture,
     page_picture,
     texture_picture,
@@ -48,7 +47,7 @@ def grey(picture: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def written() -> np.ndarray:
     """3, 5 and 8 in black on white, without noise, as grey levels."""
-    return grey(line_picture([3, 5, 8], np.random.default_rng(0), PLAIN)[0])
+    return grey(page_picture([[3, 5, 8]], np.random.default_rng(0), PLAIN)[0])
 
 
 @pytest.fixture(scope="module")
