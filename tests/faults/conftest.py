@@ -1,4 +1,4 @@
-"""What the fault tests share: two slices, the storages of undisturbed runs over them, and a place to fork from."""
+"""Shared by the fault tests: two slices of MNIST, storages of undisturbed runs over them, and a process to fork."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if COUNTED:
         faults = ", ".join(f"{count} {kind}" for kind, count in sorted(COUNTED.items()))
         lost = len(terminalreporter.stats.get("failed", []))
-        told = "0 values lost" if not lost else f"{lost} TESTS FAILED: see which values were lost above"
-        terminalreporter.write_line(f"{sum(COUNTED.values())} faults injected ({faults}), {told}")
+        result = "0 values lost" if not lost else f"{lost} TESTS FAILED: see which values were lost above"
+        terminalreporter.write_line(f"{sum(COUNTED.values())} faults injected ({faults}), {result}")
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Ended:
 
 @dataclass
 class Nursery:
-    """Commands of `mnist-pipeline`, each in a process forked from one that has everything imported."""
+    """Runs commands of `mnist-pipeline`, each in a process forked from one that has all modules imported."""
 
     process: subprocess.Popen[str]
     directory: Path
@@ -60,18 +60,18 @@ class Nursery:
             "DAGSTER_HOME": str(storage / "dagster"),
         }
         request = {"environment": environment, "arguments": arguments, "fault": fault, "output": str(output)}
-        child = self._ask(request)["child"]
+        child = self._request(request)["child"]
         self.outputs[child] = output
         return child
 
     def wait(self, child: int, **request: Any) -> Ended:
-        answer = self._ask({"wait": child, **request})
+        answer = self._request({"wait": child, **request})
         return Ended(**answer, output=self.outputs[child].read_text(errors="replace"))
 
     def run(self, storage: Path, data: Path, *arguments: str, fault: dict[str, Any] | None = None) -> Ended:
         return self.wait(self.start(storage, data, "run", *arguments, fault=fault))
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(request) + "\n")
@@ -82,14 +82,14 @@ class Nursery:
 
 @pytest.fixture(scope="session")
 def place() -> Iterator[Path]:
-    """A directory of our own, which is gone afterwards."""
+    """A temporary directory for the session."""
     with tempfile.TemporaryDirectory(prefix="faults-") as directory:
         yield Path(directory)
 
 
 @pytest.fixture(scope="session")
 def slices(train: DigitSet, test: DigitSet, place: Path) -> tuple[Path, Path]:
-    """Two data directories of 300 training and 150 test digits; not one in common."""
+    """Two disjoint data directories of 300 training and 150 test digits."""
     return tuple(
         write_idx(
             place / name,
@@ -108,8 +108,8 @@ def nursery(place: Path) -> Iterator[Nursery]:
 
 @pytest.fixture(scope="session")
 def nurseries(nursery: Nursery, place: Path) -> Iterator[tuple[Nursery, Nursery]]:
-    """Two of them, for faults that are independent of each other."""
-    with _nursery(place / "outputs of the second") as second:
+    """Two nurseries, for independent faults."""
+    with _nursery(place / "second-outputs") as second:
         yield nursery, second
 
 

@@ -1,7 +1,7 @@
-"""A process with everything imported that forks one child a command: a fault then costs a second, not ten.
+"""A process that has all modules imported and forks one child per command: a fault then takes a second, not ten.
 
-It reads requests as lines of JSON from its standard input and answers each with a line of JSON. It computes nothing
-itself, so that no library of it has threads when it forks.
+It reads requests as lines of JSON from its standard input, and answers each with a line of JSON. It computes nothing
+itself, so its libraries have no threads when it forks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ POLL_SECONDS = 0.005
 
 
 def serve() -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until the input ends."""
     _preload()
     print(json.dumps({"ready": True}), flush=True)
     children: dict[int, float] = {}
@@ -78,20 +78,15 @@ def _fork(request: dict[str, Any]) -> int:
         from mnist_pipeline.cli import main as cli
 
         cli.main(request["arguments"], prog_name="mnist-pipeline")
+        code = 0
     except SystemExit as end:
-        _flush()
-        os._exit(int(end.code or 0))
+        code = int(end.code or 0)
     except BaseException:
         traceback.print_exc()
-        _flush()
-        os._exit(99)
-    _flush()
-    os._exit(0)
-
-
-def _flush() -> None:
+        code = 99
     sys.stdout.flush()
     sys.stderr.flush()
+    os._exit(code)
 
 
 def _wait(child: int, since: float, request: dict[str, Any]) -> dict[str, Any]:
@@ -120,18 +115,11 @@ def _wait(child: int, since: float, request: dict[str, Any]) -> dict[str, Any]:
 
 
 class Fault:
-    """Something that goes wrong at a moment of a publication.
+    """A failure at a moment of a publication.
 
-    Parameters
-    ----------
-    moment : str
-        "file created", "file half written", "file written", "file staged", the same four of "manifest" (the last
-        is the commit), "in place", "stored", "recorded"; or "start".
-    occurrence : int
-        The how manieth such moment, from 1 on.
-    action : {"kill", "interrupt", "error", "full", "read-only"}
-    limit : int
-        Bytes that a file may have once it is "full".
+    Moments are "file created", "file half written", "file written", "file staged", the same of "manifest" (the last
+    is the commit), "in place", "stored", "recorded"; or "start". `occurrence` counts such moments from 1. Actions are
+    "kill", "interrupt", "error", "full" (files are limited to `limit` bytes) and "read-only".
     """
 
     def __init__(self, moment: str, action: str, occurrence: int = 1, limit: int = 0) -> None:
@@ -165,27 +153,27 @@ class Fault:
         from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
         from mnist_pipeline.runtime.storage import files, publication
 
-        def what(path: Path) -> str:
+        def kind(path: Path) -> str:
             return "manifest" if path.parent.name == publication.MANIFESTS else "file"
 
         def write(path: Path, writer: Callable[[BinaryIO], None]) -> None:
             def halting(file: BinaryIO) -> None:
-                self.at(f"{what(path)} created")
+                self.at(f"{kind(path)} created")
                 buffer = io.BytesIO()
                 writer(buffer)
                 content = buffer.getvalue()
                 file.write(content[: len(content) // 2])
                 file.flush()
-                self.at(f"{what(path)} half written")
+                self.at(f"{kind(path)} half written")
                 file.write(content[len(content) // 2 :])
 
             real_write(path, halting)
-            self.at(f"{what(path)} staged")
+            self.at(f"{kind(path)} staged")
 
         def move(source: Path, target: Path) -> None:
             staged = source.suffix == publication.STAGED
             if not staged:
-                self.at(f"{what(target)} written")
+                self.at(f"{kind(target)} written")
             real_move(source, target)
             if staged:
                 self.at("in place")
@@ -207,7 +195,7 @@ class Fault:
 
 
 def give_up_override() -> None:
-    """Let permissions count for root too."""
+    """Make permissions apply to root too."""
     if os.geteuid() != 0:
         return
     header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0)

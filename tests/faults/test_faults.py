@@ -1,4 +1,4 @@
-"""Whatever goes wrong while a run writes: nothing that was stored is lost, and the next run makes everything right."""
+"""Whatever fails while a run writes, no stored value is lost, and the next run completes the storage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .conftest import COUNTED, Ended, Nursery
 
 KEYS = sorted(key.to_user_string() for key in select_assets("*"))
 REPORT = "evaluation_report"
-# One asset of every kind of stored value; which of them have more than one file.
+# One asset of every kind of stored value; all but those in SINGLE_FILE have several files.
 KINDS = {
     "cnn_kernels": "array",
     "harris_corners": "named arrays",
@@ -39,7 +39,7 @@ KINDS = {
     "champion": "champion",
     REPORT: "report",
 }
-ALONE = {"champion"}
+SINGLE_FILE = {"champion"}
 MOMENTS = [
     *(
         f"{what} {moment}"
@@ -50,15 +50,21 @@ MOMENTS = [
     "stored",
     "recorded",
 ]
-BETWEEN = [(moment, 2) for moment in ("file half written", "file staged", "in place")]
+# By kind: the action, and the moments at which it happens.
+FAULTS = {
+    "exceptions": ("error", ["file half written", "manifest half written", "in place"]),
+    "interrupts": ("interrupt", ["file half written", "file staged", "manifest written", "stored"]),
+    "file size limits": ("full", ["start", "file created"]),
+}
+SECOND_FILES = [(moment, 2) for moment in ("file half written", "file staged", "in place")]
 NUM_RANDOM = 21
 COUNTING = threading.Lock()
 T = TypeVar("T")
-SETTLED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
 class Trial:
-    """A storage in which one asset has the value of the first slice, all others have those of the second."""
+    """A storage in which one asset has the value of the first slice, and all others have those of the second."""
 
     def __init__(
         self, nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], place: Path
@@ -68,7 +74,7 @@ class Trial:
         self.old, self.new = (manifests(directory) for directory in undisturbed)
 
     def begin(self, key: str) -> None:
-        """Set the asset back to its old value, stored and recorded as if an earlier run had made it."""
+        """Reset the asset to its old value, stored and recorded as by an earlier run."""
         self.end()
         first, second = self.undisturbed
         _copy(second, self.storage)
@@ -93,7 +99,7 @@ class Trial:
             COUNTED[kind] = COUNTED.get(kind, 0) + 1
 
     def require_nothing_lost(self, *changing: str) -> None:
-        """Every value reads back, bit for bit the old or the new one; the new one only where it was being made."""
+        """Every value is the old or the new one, bit for bit; only the assets that were changing may differ."""
         forget_verified()
         found = manifests(self.storage)
         assert sorted(found) == KEYS
@@ -107,7 +113,7 @@ class Trial:
             assert Path(stored.path(key)).suffix in (".npy", ".safetensors", ".csv", ".json", ".html")
 
     def require_recovery(self) -> None:
-        """`run --changed` completes, and everything is as if nothing had happened."""
+        """`run --changed` completes, and the storage equals that of an undisturbed run."""
         ended = self.nursery.run(self.storage, self.slices[1], "--changed")
         assert ended.code == 0, ended.output
         assert "Everything is in sync." in ended.output
@@ -120,9 +126,9 @@ class Trial:
             stored.published.verify(manifest)
         assert stored.published.unfinished_files() == []
         assert stored.published.unknown_files() == []
-        assert _told(self.storage) == _told(self.undisturbed[1])
+        assert _comparable_report(self.storage) == _comparable_report(self.undisturbed[1])
         with _instance(self.storage) as instance:
-            assert {run.status for run in instance.get_runs()} <= SETTLED
+            assert {run.status for run in instance.get_runs()} <= FINISHED
 
     def end(self) -> None:
         if self.storage.exists():
@@ -132,13 +138,13 @@ class Trial:
 
 
 class Trials:
-    """Two trials, so that two faults at a time can be tried."""
+    """Two trials, which run two faults at a time."""
 
     def __init__(self, *trials: Trial) -> None:
         self.trials = trials
 
     def each(self, faults: Sequence[T], try_out: Callable[[Trial, T], None]) -> None:
-        """Try each fault out, in whichever trial is free."""
+        """Try each fault, in whichever trial is free."""
         free: Queue[Trial] = Queue()
         for trial in self.trials:
             free.put(trial)
@@ -166,13 +172,13 @@ def trials(
         trial.end()
 
 
-def test_the_two_slices_give_other_values_of_every_kind(trials: Trials) -> None:
+def test_the_two_slices_give_different_values_of_every_kind(trials: Trials) -> None:
     for key in KINDS:
         assert trials.trials[0].old[key] != trials.trials[0].new[key], key
 
 
 @pytest.mark.parametrize("key", KINDS)
-def test_a_process_killed_while_it_writes_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
+def test_a_process_killed_during_a_write_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
     def try_out(trial: Trial, fault: tuple[str, int]) -> None:
         moment, occurrence = fault
         trial.begin(key)
@@ -184,50 +190,33 @@ def test_a_process_killed_while_it_writes_leaves_the_old_value_or_the_new_one(ke
             assert manifests(trial.storage)[key] == (trial.new if committed else trial.old)[key]
         trial.require_recovery()
 
-    trials.each([*((moment, 1) for moment in MOMENTS), *([] if key in ALONE else BETWEEN)], try_out)
+    trials.each([*((moment, 1) for moment in MOMENTS), *([] if key in SINGLE_FILE else SECOND_FILES)], try_out)
 
 
 @pytest.mark.parametrize("key", KINDS)
-def test_an_exception_while_writing_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_during_a_write_leaves_the_old_value_or_the_new_one(kind: str, key: str, trials: Trials) -> None:
+    action, moments = FAULTS[kind]
+
     def try_out(trial: Trial, moment: str) -> None:
         trial.begin(key)
-        ended = trial.suffer(key, "exceptions", moment=moment, action="error")
-        assert f"{key} failed: " in ended.output
-        assert "a fault was injected" in ended.output
+        ended = trial.suffer(key, kind, moment=moment, action=action, limit=1_000)
+        if action == "interrupt":
+            assert ended.code == 130
+        if action == "error":
+            assert f"{key} failed: " in ended.output
+            assert "a fault was injected" in ended.output
         trial.require_nothing_lost(key)
         trial.require_recovery()
 
-    trials.each(["file half written", "manifest half written", "in place"], try_out)
-
-
-@pytest.mark.parametrize("key", KINDS)
-def test_an_interrupted_write_leaves_the_old_value_or_the_new_one(key: str, trials: Trials) -> None:
-    def try_out(trial: Trial, moment: str) -> None:
-        trial.begin(key)
-        ended = trial.suffer(key, "interrupts", moment=moment, action="interrupt")
-        assert ended.code == 130
-        trial.require_nothing_lost(key)
-        trial.require_recovery()
-
-    trials.each(["file half written", "file staged", "manifest written", "stored"], try_out)
-
-
-@pytest.mark.parametrize("moment", ["start", "file created"])
-def test_a_file_that_may_not_grow_leaves_the_old_value(moment: str, trials: Trials) -> None:
-    def try_out(trial: Trial, key: str) -> None:
-        trial.begin(key)
-        trial.suffer(key, "file size limits", moment=moment, action="full", limit=1_000)
-        trial.require_nothing_lost(key)
-        trial.require_recovery()
-
-    trials.each([*KINDS], try_out)
+    trials.each(moments, try_out)
 
 
 @pytest.mark.skipif(
     os.geteuid() == 0 and not hasattr(ctypes.CDLL(None), "capset"),
     reason="root can't give up its override of permissions here",
 )
-def test_a_storage_that_turns_read_only_leaves_the_old_value(trials: Trials) -> None:
+def test_a_storage_that_becomes_read_only_leaves_the_old_value(trials: Trials) -> None:
     def try_out(trial: Trial, key: str) -> None:
         trial.begin(key)
         trial.suffer(key, "read-only storages", moment="file written", action="read-only")
@@ -280,7 +269,7 @@ def test_a_whole_run_killed_at_any_moment_loses_nothing(trials: Trials) -> None:
         return trial.nursery.wait(child, after=seconds, signal=signal.SIGKILL).signalled
 
     def try_out(trial: Trial, seconds: float) -> None:
-        while not killed(trial, seconds):  # it was over before: it had the machine to itself
+        while not killed(trial, seconds):  # the run ended before the signal
             seconds /= 2
         trial.count("kills at random")
         trial.require_nothing_lost(*KEYS)
@@ -294,7 +283,7 @@ def test_a_whole_run_killed_at_any_moment_loses_nothing(trials: Trials) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A copy of a storage; values as links to the same files, since a value is never written in place."""
+    """Copy a storage; values are hard links, because a stored file is never changed."""
     values = shutil.ignore_patterns("assets", "figures", "report")
     shutil.copytree(source, target, ignore=lambda at, names: values(at, names) if Path(at) == source else [])
     for name in ("assets", "figures", "report"):
@@ -307,8 +296,8 @@ def manifests(directory: Path) -> dict[str, Manifest]:
     return {key: manifest for key, manifest in found.items() if manifest}
 
 
-def _told(directory: Path) -> dict[str, Any]:
-    """What a report says, without what no two runs have in common: runs, and seconds."""
+def _comparable_report(directory: Path) -> dict[str, Any]:
+    """The report's document without what differs between any two runs: run ids and seconds."""
     document: dict[str, Any] = Storage(directory).read(REPORT).document
     document = json.loads(json.dumps(document))
     document["run"] = document["run"]["source"]

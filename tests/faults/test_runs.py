@@ -1,4 +1,4 @@
-"""Two runs at once, and Ctrl-C at any time: both are ordinary, and neither leaves anything that is not whole."""
+"""Two runs at once, and Ctrl-C at any time: every stored value stays complete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DIGITS_AND_PCA = {
     "projections",
     "reconstructions",
 }
-UNCOMPARED = {"evaluation_report", "champion"}  # one has run ids in it, the other depends on what there was before
+UNCOMPARED = {"evaluation_report", "champion"}  # the report contains run ids; the champion depends on earlier runs
 NUM_PAIRS = 10
 NUM_INTERRUPTS = 6
 QUICK_SECONDS = 3.0
@@ -50,10 +50,10 @@ def storage(place: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("pair", range(NUM_PAIRS))
-def test_two_runs_started_together_both_end_and_every_value_is_of_one_of_them(
+def test_two_runs_started_together_both_succeed_and_every_value_is_that_of_one_of_them(
     pair: int, nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], storage: Path
 ) -> None:
-    """A full run of the first slice, a partial one of the second; the storage is empty at first, or finished."""
+    """A full run of the first slice and a partial run of the second, in an empty or a finished storage."""
     if pair % 2:
         shutil.copytree(undisturbed[1], storage)
     runs = [
@@ -62,8 +62,8 @@ def test_two_runs_started_together_both_end_and_every_value_is_of_one_of_them(
     ]
     children = [start() for start in (runs if pair % 4 < 2 else reversed(runs))]
     ended = [nursery.wait(child) for child in children]
-    outputs = "\n".join(each.output for each in ended)
-    assert [each.code for each in ended] == [0, 0], outputs
+    outputs = "\n".join(run.output for run in ended)
+    assert [run.code for run in ended] == [0, 0], outputs
     assert "database is locked" not in outputs
     assert len(re.findall("Another run .* is writing into", outputs)) == 1, outputs
 
@@ -96,7 +96,7 @@ def test_a_signal_at_any_time_ends_a_run_within_seconds(
             assert ended.lag < QUICK_SECONDS
             assert "\nInterrupted. " in ended.output
             COUNTED["signals at random"] = COUNTED.get("signals at random", 0) + 1
-        _require_nobody_left(child)
+        _require_group_ended(child)
         first, second = (manifests(directory) for directory in undisturbed)
         forget_verified()
         for key, manifest in manifests(storage).items():
@@ -105,7 +105,7 @@ def test_a_signal_at_any_time_ends_a_run_within_seconds(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_the_steps_of_a_run_in_many_processes_end_with_it(
+def test_the_step_processes_of_a_run_end_with_it(
     number: signal.Signals, nursery: Nursery, slices: tuple[Path, Path], storage: Path
 ) -> None:
     variables = {"MNIST_PIPELINE_DATA": str(slices[0]), "MNIST_PIPELINE_STORAGE": str(storage)}
@@ -128,14 +128,14 @@ def test_the_steps_of_a_run_in_many_processes_end_with_it(
         assert time.monotonic() - sent < QUICK_SECONDS
         assert process.returncode == 130
     process.stdout.close()
-    _require_nobody_left(process.pid)
+    _require_group_ended(process.pid)
     COUNTED["signals to many processes"] = COUNTED.get("signals to many processes", 0) + 1
     ended = nursery.run(storage, slices[0], "--changed", "--select", "group:pca or group:digits")
     assert ended.code == 0, ended.output
 
 
-def _require_nobody_left(group: int) -> None:
-    """All processes of a group are gone, or go within seconds."""
+def _require_group_ended(group: int) -> None:
+    """All processes of a group have ended, or end within seconds."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
