@@ -1,9 +1,9 @@
-"""The methods beside what a user would pick instead, on the same machine, in the same process run.
+"""The methods compared with other libraries, on the same machine, in the same process run.
 
 ``make bench`` takes about a quarter of an hour on two idle cores, ``make bench-quick`` three minutes:
 
 ===========  ==============================================  ================  ===============
-section      ours beside                                     full              quick
+section      compared with                                   full              quick
 ===========  ==============================================  ================  ===============
 `knn`        scikit-learn brute, faiss flat, SciPy's k-d     5 rounds          2 rounds
              tree; MNIST, and Fashion-MNIST where it lies

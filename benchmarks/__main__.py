@@ -15,7 +15,7 @@ from benchmarks import environment, plot, table
 from benchmarks.bench import FASHION, Bench
 from mnist_pipeline.data.datasets import DatasetError
 
-# In this order: the pipeline is compared with what the others measured, and torch's threads are loaded late.
+# In this order: the pipeline is compared with the results of the others, and torch's threads are loaded late.
 SECTIONS = ("knn", "softmax", "pca", "growth", "training", "pipeline", "answering")
 HERE = Path(__file__).resolve().parent
 
@@ -28,8 +28,8 @@ def main() -> int:
     except (environment.BenchmarkError, DatasetError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    told = environment.describe()
-    print(environment.told(told), flush=True)
+    description = environment.describe()
+    print(environment.summary(description), flush=True)
     chosen = [name for name in SECTIONS if not arguments.only or name in arguments.only]
     measured, failures = _measure_all(bench, chosen)
     wall = time.perf_counter() - bench.started
@@ -38,7 +38,7 @@ def main() -> int:
     is_whole = not arguments.quick and chosen == list(SECTIONS) and not failures
     output = arguments.output or (HERE if is_whole else None)
     if output:
-        document = {"environment": told, "quick": arguments.quick, "wall_seconds": wall}
+        document = {"environment": description, "quick": arguments.quick, "wall_seconds": wall}
         document["sections"] = {name: section.as_json() for name, section in measured.items()}
         _write(output, document, sections)
     else:
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _measure_all(bench: Bench, names: list[str]) -> tuple[dict[str, table.Section], dict[str, str]]:
-    """Run the sections; one that fails leaves the others to run."""
+    """Run the sections; if one fails, the others still run."""
     measured: dict[str, table.Section] = {}
     failures: dict[str, str] = {}
     for name in names:
@@ -62,10 +62,10 @@ def _measure_all(bench: Bench, names: list[str]) -> tuple[dict[str, table.Sectio
             failures[name] = f"{type(error).__name__}: {error}"
             continue
         pools = environment.thread_pools()
-        section.notes.append(environment.pools_told(pools))
+        section.notes.append(environment.describe_pools(pools))
         others = watch.cores()
         if others > environment.QUIET:
-            section.notes.append(f"WARNING: other processes used {others:.2f} cores meanwhile: measure when quiet")
+            section.notes.append(f"WARNING: other processes used {others:.2f} cores; repeat on an idle machine")
         section.details |= {"thread_pools": pools, "wall_seconds": time.perf_counter() - start, "others_cores": others}
         measured[name] = section
     return measured, failures

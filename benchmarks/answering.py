@@ -96,18 +96,18 @@ def _reading_rows(bench: Bench, recognizer: Recognizer) -> Iterator[Row]:
 
 
 def _flagging_rows(bench: Bench, recognizer: Recognizer) -> Iterator[Row]:
-    """Pictures that hold no digit and are said to; digits that are said to be none."""
+    """Share of pictures without a digit that are flagged, and share of digits that are flagged."""
     count = bench.pick(50, 10)
     nothing = [picture for _, picture in nondigits.nondigit_pictures(count, SEED)]
     yield _flagged("pictures that hold no digit, flagged", recognizer, nothing, at_least(95))
     rng = np.random.default_rng(SEED)
     letters = [handwriting.letter_picture(letter, rng) for letter in handwriting.LETTERS for _ in range(count)]
     yield _flagged("letters unlike any digit, flagged", recognizer, letters, at_least(70))
-    said = recognizer.recognize(bench.test.images[: bench.pick(10_000, 1_000)])
-    flagged = sum(not each.looks_like_digit for each in said)
+    answers = recognizer.recognize(bench.test.images[: bench.pick(10_000, 1_000)])
+    flagged = sum(not each.looks_like_digit for each in answers)
     yield Row(
-        "MNIST test digits, flagged", 100 * flagged / len(said), "%", at_most(2), _interval(flagged, len(said)),
-        len(said),
+        "MNIST test digits, flagged", 100 * flagged / len(answers), "%", at_most(2), _interval(flagged, len(answers)),
+        len(answers),
     )  # fmt: skip
 
 

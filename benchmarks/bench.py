@@ -42,7 +42,7 @@ class Bench:
 
     @property
     def storage(self) -> Path:
-        """Where the storage of a whole run is kept for what comes after; it need not be there yet."""
+        """Where the storage of a whole run is kept for later sections; it may not exist yet."""
         return Path(self.scratch.name, "storage")
 
     @classmethod

@@ -1,6 +1,6 @@
-"""Run a command and write what it took as JSON: `python -m benchmarks.child FILE COMMAND …`, in a small process.
+"""Run a command and write its time and memory as JSON: `python -m benchmarks.child FILE COMMAND …`, in a small process.
 
-The peak memory that the system tells of a process begins with the peak of the one that started it. A benchmark that
+The peak memory that the system reports for a process includes the peak of the process that started it. A benchmark that
 holds data sets and libraries would pass its own peak on; this process, which imports neither, has next to none.
 """
 
@@ -24,7 +24,7 @@ def main() -> int:
     process = subprocess.Popen(command)
     signal.signal(signal.SIGALRM, lambda *_: process.kill())
     signal.alarm(TIMEOUT)
-    _, status, usage = os.wait4(process.pid, 0)  # which alone tells the peak of this child
+    _, status, usage = os.wait4(process.pid, 0)  # only wait4 reports the peak of this child alone
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

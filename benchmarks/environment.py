@@ -25,16 +25,16 @@ BUSY = 0.5  # of a core in use by others before the benchmark begins
 
 
 class BenchmarkError(RuntimeError):
-    """Something can't be measured; the message says what and what to do."""
+    """Something can't be measured. The message names the problem and the remedy."""
 
 
 def require() -> None:
-    """Refuse to start without the libraries to compare with, or with OpenBLAS's kernel chosen by hand.
+    """Refuse to start without the libraries to compare with, or with a manually chosen kernel of OpenBLAS.
 
     Raises
     ------
     BenchmarkError
-        Naming what is missing or set, and the command that mends it.
+        Names what is missing or set, and the command that fixes it.
     """
     chosen = [name for name in MUST_BE_UNSET if name in os.environ]
     if chosen:
@@ -59,7 +59,7 @@ def describe() -> dict[str, Any]:
     }
 
 
-def told(environment: dict[str, Any]) -> str:
+def summary(environment: dict[str, Any]) -> str:
     """The environment in a few lines, with a warning where others use the machine."""
     settings = " ".join(f"{name}={value}" for name, value in environment["settings"].items()) or "none"
     versions = ", ".join(f"{name} {number}" for name, number in environment["libraries"].items())
@@ -103,7 +103,7 @@ def thread_pools() -> list[dict[str, Any]]:
     ]
 
 
-def pools_told(pools: list[dict[str, Any]]) -> str:
+def describe_pools(pools: list[dict[str, Any]]) -> str:
     """Thread pools in a line."""
     shown = (
         f"{pool['api']} ({pool['library']}) {pool['kernel'] or ''} {pool['threads']} threads".replace("  ", " ")

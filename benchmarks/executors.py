@@ -26,7 +26,7 @@ REPORT = "evaluation_report"  # holds times and the run's id
 
 
 class Run(NamedTuple):
-    """One run: when it began and ended, when each step did, and the SHA-256 of what it stored."""
+    """One run: when it began and ended, when each step did, and the SHA-256 of its stored values."""
 
     begun: float
     ended: float

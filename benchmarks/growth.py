@@ -1,7 +1,8 @@
 """Time and peak memory as N doubles from 7,500 to 240,000, 2 runs a size after the first (quick: to 60,000, 1).
 
-k-NN: 1,000 queries, k = 3, beside scikit-learn brute. PCA: from and into memory-mapped files, beside scikit-learn's
-fused solver. Every size of every side is a fresh process. Sets beyond 60,000 are the digits moved by a pixel.
+k-NN: 1,000 queries, k = 3, compared with scikit-learn brute. PCA: from and into memory-mapped files, compared with
+scikit-learn's fused solver. Every size of every side is a fresh process. Sets beyond 60,000 are the digits moved by a
+pixel.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def measure(bench: Bench) -> Section:
         curves = _curves(bench, sizes, points, queries)
     notes = [
         f"k-NN: {NUM_QUERIES:,} queries; PCA of ours writes the centred data to a file, scikit-learn's keeps none",
-        "private memory is what the kernel can't take back; pages of files count in the resident set besides",
+        "private memory can't be reclaimed by the kernel; the resident set also counts pages of files",
     ]
     return Section("Growth with N", _rows(curves), notes, {"curves": curves})
 
@@ -66,8 +67,8 @@ def _curves(bench: Bench, sizes: tuple[int, ...], points: Path, queries: Path) -
             for side in SIDES:
                 measured = one_size.start(method, side, points, queries, size, bench.pick(2, 1))
                 curves[method][side].append(measured)
-            told = (f"{_time(method, curves[method][side][-1]):.3g} s" for side in SIDES)
-            bench.say(f"  {METHODS[method]}, N = {size:,}: ours, scikit-learn {', '.join(told)}")
+            times = (f"{_time(method, curves[method][side][-1]):.3g} s" for side in SIDES)
+            bench.say(f"  {METHODS[method]}, N = {size:,}: ours, scikit-learn {', '.join(times)}")
     return curves
 
 
@@ -111,7 +112,7 @@ def _rows(curves: Curves) -> list[Row]:
 
 
 def _memory_row(title: str, ours: dict[str, list[float]], theirs: dict[str, list[float]], is_flat: bool) -> Row:
-    """Private memory at the largest N; for PCA, held to growing by no more than a quarter."""
+    """Private memory at the largest N; for PCA, it may grow by at most a quarter."""
     first, last = ours["private"][0], ours["private"][-1]
     sizes = f"{int(ours['sizes'][0]):,} → {int(ours['sizes'][-1]):,}"
     return Row(

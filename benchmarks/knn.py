@@ -22,7 +22,7 @@ from mnist_pipeline.knn import KNNClassifier
 K = 3
 WARM_UP_QUERIES = 256
 EXACT_QUERIES = 500
-EXACT_BLOCK = 2_000  # points whose distances to a block of queries are held at a time
+EXACT_BLOCK = 2_000  # points whose distances to a block of queries are in memory at a time
 FASHION_QUERIES = 2_500  # on all sides: brute force takes as long for each
 MNIST = "MNIST"
 OURS, SKLEARN, FAISS = "ours", "scikit-learn brute", "faiss IndexFlatL2"
@@ -85,13 +85,13 @@ def _against_libraries(
 def _fits_told(title: str, fits: dict[str, float], rounds: Rounds, warm_up: float) -> str:
     """What fitting took, and the ratios that it would leave if it were counted."""
     both = {name: fits[name] + rounds.median(name) for name in fits}
-    told = ", ".join(f"{name} {seconds(value)}" for name, value in fits.items())
+    times = ", ".join(f"{name} {seconds(value)}" for name, value in fits.items())
     counted = ", ".join(f"{both[name] / both[OURS]:.1f}× {name}" for name in TARGETS)
-    return f"{title}: fit apart: {told}; were it counted: {counted}; warm-up of ours {seconds(warm_up)}"
+    return f"{title}: fit not included: {times}; with fit: {counted}; warm-up of ours {seconds(warm_up)}"
 
 
 def _fitted(train: np.ndarray, test: np.ndarray) -> tuple[dict[str, Any], dict[str, float]]:
-    """A search for each library (of the first so many queries), and what fitting took."""
+    """A search per library, of the first n queries, and the time of fitting."""
     import faiss
     from sklearn.neighbors import NearestNeighbors
 

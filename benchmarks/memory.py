@@ -1,4 +1,4 @@
-"""Peak memory of a piece of work above what the process held before; meant for a fresh process."""
+"""Peak memory of some work above that of the process before it; meant for a fresh process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Growth:
     resident : int
         Peak resident set, pages of memory-mapped files included.
     private : int
-        Peak of what the kernel can't take back by writing to a file; looked at every 2 ms.
+        Peak of the memory that the kernel can't reclaim by writing to a file, sampled every 2 ms.
     """
 
     resident: int = 0
@@ -33,7 +33,7 @@ class Growth:
 
 @contextmanager
 def growth() -> Iterator[Growth]:
-    """Measure what the body of the `with` statement adds at its peak."""
+    """Measure the peak memory that the body of the `with` statement adds."""
     measured = Growth()
     if not STATUS.exists():
         before = _peak_elsewhere()

@@ -19,7 +19,7 @@ LEARNING_RATES = {"cnn": 1e-3, "mlp": 5e-4}
 
 
 class PictureDataset(Dataset[tuple[Tensor, int]]):
-    """Digits as torchvision's `MNIST` gives them with `ToTensor()`: through a PIL image each."""
+    """Digits as torchvision's `MNIST` with `ToTensor()` returns them: through one PIL image per digit."""
 
     def __init__(self, digits: DigitSet) -> None:
         self.data = torch.from_numpy(np.array(digits.images))

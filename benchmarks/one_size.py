@@ -77,7 +77,7 @@ def in_fresh_process(method: str, side: str, train: np.ndarray, queries: np.ndar
 
 
 def start(method: str, side: str, points: Path, queries: Path, size: int, repeats: int) -> dict[str, Any]:
-    """Run this module on the first rows of a file; return what it measured."""
+    """Run this module on the first rows of a file; return the measurements."""
     command = [sys.executable, "-m", "benchmarks.one_size", method, side]
     command += [str(points), str(queries), str(size), str(repeats)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -92,7 +92,7 @@ def measure(method: str, work: Work, points: Path, queries: Path, size: int, rep
     train = np.load(points, mmap_mode="r")[:size]
     wanted = np.array(np.load(queries, mmap_mode="r"))
     if method == "knn":
-        train = np.array(train)  # the images are in memory before the search is asked for
+        train = np.array(train)  # load the images before the search starts
     warm_up, _ = timed(lambda: work(np.array(train[:WARM_UP_ROWS]), wanted[:100]))
     with memory.growth() as grown:
         first = work(train, wanted)

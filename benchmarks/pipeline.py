@@ -1,6 +1,6 @@
 """The whole run, `mnist-pipeline run` from the shell prompt and back into an empty storage: 3 runs (quick: 1).
 
-Cold means a new process and nothing stored; compiled code is cached beside the source, as after any first use. One
+Cold means a new process and nothing stored; compiled code is in its cache, as after any first use. One
 more run starts without that cache too, and one has its stack sampled to tell where the time goes (quick: the only one).
 """
 
@@ -37,7 +37,7 @@ class Run:
     peak : int
         Largest resident set, bytes.
     methods : dict from asset to seconds
-        What each asset says that its method took.
+        The recorded time of the method of each asset.
     sampled : dict from kind of work to seconds
         Empty unless the stack was sampled.
     """
@@ -70,7 +70,7 @@ def measure(bench: Bench) -> Section:
 
 
 def _cold_rows(runs: Sequence[Run]) -> list[Row]:
-    """Wall time, peak memory and the share of what is not method time."""
+    """Wall time, peak memory, and the share of the time outside the methods."""
     walls, rests = Ratio.of([run.wall for run in runs]), Ratio.of([run.rest for run in runs])
     peaks = Ratio.of([run.peak / 1e9 for run in runs])
     processor = Ratio.of([run.processor for run in runs]).median
@@ -168,7 +168,7 @@ def _method_seconds(storage: Path) -> dict[str, float]:
     """What each asset recorded with its materialization."""
     import dagster as dg
 
-    from mnist_pipeline.runtime.graph.results import SECONDS
+    from mnist_pipeline.runtime.graph.records import SECONDS
 
     found = {}
     with dg.DagsterInstance.from_config(str(storage / "dagster")) as instance:

@@ -21,7 +21,7 @@ OURS, THEIRS, MISSED = COLORS[0], COLORS[3], COLORS[2]
 
 
 def write(path: Path, sections: Sequence[Section]) -> None:
-    """Draw what was measured; the growth only where it was."""
+    """Draw the measurements; the curve of growth only if it was measured."""
     bars = [bar for section in sections for row in section.rows if (bar := _bar(row))]
     curves = next((section.details["curves"] for section in sections if "curves" in section.details), None)
     with mpl.rc_context(STYLE):
@@ -63,7 +63,7 @@ def _bars(axes: Axes, bars: Sequence[Bar]) -> None:
     axes.set_yticks(range(len(bars)), [bar.name for bar in reversed(bars)], fontsize=8)
     axes.set_xlim(0, 1.8 * max([1.0, *(max(bar.margin, *bar.ends) for bar in bars)]))
     axes.set_xlabel("times the target (dashed); the line spans smallest to largest")
-    axes.set_title("Speed beside the target, median of paired runs")
+    axes.set_title("Speed compared with the target, median of paired runs")
 
 
 def _growth(grid: Sequence[Sequence[Axes]], curves: growth.Curves) -> None:

@@ -16,7 +16,7 @@ from types import FrameType
 
 INTERVAL = 0.005
 
-# The innermost frame that matches says what is being done; these two say it from anywhere in the stack.
+# The innermost matching frame decides the category; these two count anywhere in the stack.
 IMPORTING = "<frozen importlib"
 COMPILING = "/numba/"
 KINDS = (
@@ -47,7 +47,7 @@ def kind_of(frame: FrameType | None) -> str:
 
 
 class Sampler(threading.Thread):
-    """Adds up the time since the last look to what the main thread is found doing."""
+    """Adds the time since the last sample to the category of what the main thread is doing."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -55,7 +55,7 @@ class Sampler(threading.Thread):
         self.done = threading.Event()
 
     def run(self) -> None:
-        """Look until told to stop."""
+        """Sample until stopped."""
         main_thread = threading.main_thread().ident or 0
         last = time.perf_counter()
         while not self.done.wait(INTERVAL):

@@ -55,7 +55,7 @@ def main() -> None:
         print(json.dumps(one_size()))
         return
     described = environment.describe()
-    print(environment.told(described))
+    print(environment.summary(described))
     others = environment.OthersWatch()
     measured = [_fresh(folds) for folds in sorted(int(each) for each in given.folds.split(","))]
     section = Section("Growth of the expanded set", _rows(measured), _notes(measured), {"sizes": measured})
@@ -81,8 +81,8 @@ def _fresh(folds: int) -> dict[str, Any]:
     if done.returncode:
         raise BenchmarkError(f"{folds} folds failed; see above")
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    told = ", ".join(f"{name} {measured[name]['seconds']:.1f} s" for name in PHASES if name in measured)
-    print(f"  {folds * FOLD_SIZE:>9,} images: {told}, peak {measured['peak_gb']:.2f} GB", flush=True)
+    phases = ", ".join(f"{name} {measured[name]['seconds']:.1f} s" for name in PHASES if name in measured)
+    print(f"  {folds * FOLD_SIZE:>9,} images: {phases}, peak {measured['peak_gb']:.2f} GB", flush=True)
     return measured
 
 
@@ -102,9 +102,9 @@ def one_size() -> dict[str, Any]:
         with run_lock.storage_lock(print), dg.DagsterInstance.get() as instance:
             list(_stages(instance, selection.select_assets(DIGITS)))
             measured["start_seconds"] = time.perf_counter() - start
-            for name, selection in PHASES.items():
+            for name, assets in PHASES.items():
                 if name == "pca" or folds <= MAX_SEARCHED:
-                    measured[name] = _phase(instance, selection.select_assets(selection))
+                    measured[name] = _phase(instance, selection.select_assets(assets))
     measured["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     return measured
 
@@ -176,7 +176,7 @@ def _rows(measured: Measured) -> list[Row]:
         rows.append(
             Row(
                 f"{title}: the same of processor seconds", float(departure.max()), "%", samples=len(folds),
-                ours=f"a = {seconds(fixed)}, b = {seconds(each)} a fold", agreement="what others use counts little",
+                ours=f"a = {seconds(fixed)}, b = {seconds(each)} per fold", agreement="other processes count little",
             )
         )  # fmt: skip
         larger = folds >= folds[-1] / 4
@@ -189,8 +189,8 @@ def _rows(measured: Measured) -> list[Row]:
             )
         )  # fmt: skip
     peaks = [each["peak_gb"] for each in measured]
-    told = " → ".join(f"{peak:.2f}" for peak in peaks)
-    rows.append(Row("Peak memory of the process", max(peaks), " GB", at_most(MAX_MEMORY), ours=f"{told} GB"))
+    curve = " → ".join(f"{peak:.2f}" for peak in peaks)
+    rows.append(Row("Peak memory of the process", max(peaks), " GB", at_most(MAX_MEMORY), ours=f"{curve} GB"))
     return rows
 
 
@@ -198,7 +198,7 @@ def _notes(measured: Measured) -> list[str]:
     start = np.median([each["start_seconds"] for each in measured])
     return [
         f"apart from it, the start: imports, instance, reading the digits, {seconds(float(start))} (median)",
-        "a holds what is done once: the first use of compiled code, the eigendecomposition, the figures",
+        "a is the time of what is done once: the first use of compiled code, the eigendecomposition, the figures",
     ]
 
 

@@ -1,7 +1,7 @@
 """Limits and leaks of whole runs: `python -m benchmarks.soak [--runs 20] [--slice]`, or `make soak`.
 
 One run under a hard limit of 2 GB of address space, as a command of its own; then many runs in a row in one process,
-with what is left after each: memory, threads, open files, stored files and bytes, bytes of the Dagster instance.
+and the remains after each: memory, threads, open files, stored files and bytes, bytes of the Dagster instance.
 Exits with 1 if the limited run fails, a run fails, its peak is too high, or something leaks.
 """
 
@@ -26,7 +26,7 @@ ADDRESS_SPACE = 2_000_000_000
 MAX_PEAK = 1_200_000_000
 WARM_UP = 5  # runs until caches are filled and threads started
 MAX_GROWTH = 2_000_000  # bytes of memory a run; the allocator's noise is about a tenth
-MAX_INSTANCE = 4_000_000  # bytes a run, as docs/reliability.md says
+MAX_INSTANCE = 4_000_000  # bytes per run, as documented in docs/reliability.md
 HEADER = "{:>4} {:>11} {:>8} {:>6} {:>13} {:>11} {:>12}"
 LINE = "{:>4} {:>8.0f} MB {:>8} {:>6} {:>13} {:>8.1f} MB {:>9.1f} MB"
 
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def _store_in(storage: Path) -> None:
-    """Have what follows store there, where any command prepares a Dagster instance."""
+    """Use this storage from now on, with a Dagster instance that a command prepares."""
     os.environ |= {"MNIST_PIPELINE_STORAGE": str(storage), "DAGSTER_HOME": str(storage / "dagster")}
     subprocess.run([sys.executable, "-m", "mnist_pipeline.cli", "prune"], cwd=ROOT, capture_output=True, check=True)
 

@@ -1,6 +1,6 @@
-"""Paired timing: contestants take turns (A B A B …), so that whatever else the machine does meets all of them.
+"""Paired timing: contestants take turns (A B A B …), so that other load on the machine affects all of them.
 
-A ratio is the median over rounds of the ratio within a round, with the smallest and the largest beside it.
+A ratio is the median over rounds of the ratio within a round, reported with the smallest and the largest.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Rounds:
-    """What taking turns gave: the seconds of each contestant in each round, and what each returned last."""
+    """Seconds of each contestant in each round, and the last value that each returned."""
 
     seconds: dict[str, list[float]]
     results: dict[str, Any]
@@ -54,7 +54,7 @@ class Rounds:
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Wall seconds of a call, and what it returned, after the threads of the one before have stopped waiting for work.
+    """Wall seconds of a call, and its value; first, the threads of the previous call stop waiting for work.
 
     OpenBLAS's keep a core busy for up to a tenth of a second, which would be this call's loss.
     """

@@ -2,7 +2,7 @@
 
 The notebook's loop runs its 5 epochs once; a round is one of those epochs and one whole run of ours, on the same 60,000
 images. Quick: 1 round, 1 seed. The recipes were chosen on 10,000 training images
-held out; every accuracy here is that of the whole test set, which took no part in the choice.
+held out; every accuracy here is that of the whole test set, which had no part in the choice.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Runs:
         self.models: list[torch.nn.Module] = []
 
     def train(self) -> None:
-        """Build and train with the next seed; this is what is timed."""
+        """Build and train with the next seed; this call is timed."""
         seed = len(self.models)
         model = training.build(_construct, self.network, seed=seed)
         images, labels = self.bench.train
@@ -113,7 +113,7 @@ def _construct(name: str) -> torch.nn.Module:
 
 
 def _against_notebook(bench: Bench, section: Section, name: str, target: Target) -> None:
-    """Rows for speed and accuracy of the recipe that is held to the notebook's time."""
+    """Rows for speed and accuracy of the recipe that is compared with the notebook's time."""
     runs = Runs(bench, name, training.recipe_named(name, target.recipe))
     loop = notebook.Loop(name, bench.train)
     warm_up = _warm_up(bench, name, runs.recipe)
@@ -161,7 +161,7 @@ def _epochs(recipe: training.Recipe) -> str:
 
 
 def _validation_share() -> float:
-    """The share of the training images that the pipeline holds out unless told otherwise."""
+    """The share of the training images that the pipeline holds out by default."""
     share: float = NetworkConfig.model_fields["validation_share"].default
     return share
 
