@@ -1,11 +1,12 @@
-"""Fuzzing the reader: whatever the files hold, it gives exactly the digits that are there, or a DatasetError.
+"""Fuzz the reader: for any files, it returns exactly their digits, or raises a DatasetError.
 
-`--fuzz-cases N` sets how many cases are tried in all.
+`--fuzz-cases N` sets the total number of cases.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import signal
 import struct
@@ -24,8 +25,7 @@ from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, loa
 
 NAMES = FILE_NAMES[:2]
 HANG_SECONDS = 30
-# What one piece of a file and one of its content may take, whatever a header claims.
-CONSTANT_BYTES = 3 << 20
+CONSTANT_BYTES = 3 << 20  # the memory that reading may take, whatever a header claims
 PIXELS = 28 * 28
 GOOD = tuple(
     (
@@ -40,12 +40,12 @@ Files = tuple[tuple[bytes, bool], ...]
 
 
 def compressed(data: bytes, level: int = 1) -> bytes:
-    """Gzip data without the time, so that the same case is the same bytes."""
+    """Gzip data without the time, so that a case is always the same bytes."""
     return gzip.compress(data, level, mtime=0)
 
 
 def edit_of_a_place(make: Callable[[bytes, int], bytes]) -> st.SearchStrategy[Edit]:
-    """An edit somewhere, most often at one of the ends, where formats keep their fields."""
+    """An edit at a random place, most often at one of the ends, where formats have their fields."""
     places = st.integers(0, 24) | st.integers(-12, -1) | st.integers(0, 3_000)
     return places.map(lambda place: lambda data: make(data, place % (len(data) + 1)))
 
@@ -83,22 +83,19 @@ packings: st.SearchStrategy[Edit] = st.one_of(
 
 
 def with_name(content: bytes, name: bytes) -> bytes:
-    """Gzip data that names its original."""
+    """Gzip data with the name of the original file."""
     packed = compressed(content)
     return packed[:3] + bytes([packed[3] | 8]) + packed[4:10] + name.replace(b"\0", b"") + b"\0" + packed[10:]
 
 
-def edited(data: bytes, changes: list[Edit]) -> bytes:
-    """The data after all the changes."""
-    for change in changes:
-        data = change(data)
-    return data
+def apply(changes: list[Edit], data: bytes) -> bytes:
+    return functools.reduce(lambda edited, change: change(edited), changes, data)
 
 
 few_edits = st.lists(edits, min_size=0, max_size=3)
-plain_files = few_edits.map(lambda changes: lambda data: (edited(data, changes), False))
+plain_files = few_edits.map(lambda changes: lambda data: (apply(changes, data), False))
 gzip_files = st.tuples(few_edits, packings, st.just([]) | few_edits).map(
-    lambda parts: lambda data: (edited(parts[1](edited(data, parts[0])), parts[2]), True)
+    lambda parts: lambda data: (apply(parts[2], parts[1](apply(parts[0], data))), True)
 )
 any_file = plain_files | gzip_files
 good_file = st.booleans().map(lambda packed: lambda data: (compressed(data) if packed else data, packed))
@@ -128,7 +125,7 @@ PROPERTIES = {
 
 
 @pytest.mark.parametrize("kind", PROPERTIES)
-def test_the_reader_gives_what_is_there_or_a_dataset_error_within_bounded_memory_and_time(
+def test_the_reader_returns_the_digits_or_raises_a_dataset_error_within_bounded_memory_and_time(
     kind: str, pytestconfig: pytest.Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     strategy, share = PROPERTIES[kind]
@@ -144,10 +141,10 @@ def test_the_reader_gives_what_is_there_or_a_dataset_error_within_bounded_memory
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
-    def holds(files: Files) -> None:
-        outcomes[hold(files, tmp_path)] += 1
+    def try_out(files: Files) -> None:
+        outcomes[compare(files, tmp_path)] += 1
 
-    holds()
+    try_out()
     with capsys.disabled():
         print(f"\n{outcomes.total():,} cases of {kind}: {outcomes['read']:,} read, {outcomes['refused']:,} refused")
     assert outcomes.total() >= cases
@@ -156,8 +153,8 @@ def test_the_reader_gives_what_is_there_or_a_dataset_error_within_bounded_memory
         assert outcomes["read"] > cases / 50
 
 
-def hold(files: Files, directory: Path) -> str:
-    """Read the images and labels that these bytes make, and hold the outcome to what they truly hold."""
+def compare(files: Files, directory: Path) -> str:
+    """Read the files with both readers, and compare the results."""
     for name, (content, packed) in zip(NAMES, files, strict=True):
         (directory / name).unlink(missing_ok=True)
         (directory / f"{name}.gz").unlink(missing_ok=True)
@@ -177,7 +174,7 @@ def hold(files: Files, directory: Path) -> str:
 
 
 def unpacked(content: bytes) -> bytes | None:
-    """What gzip data of one or more members hold; nothing if they are not that, or more follows."""
+    """The content of gzip data of one or more members; None if the data are malformed."""
     members = []
     try:
         while content or not members:
@@ -192,7 +189,7 @@ def unpacked(content: bytes) -> bytes | None:
 
 
 def decoded(contents: list[bytes | None]) -> DigitSet | None:
-    """The digits that two IDX files hold by the letter of the format, if they are any."""
+    """The digits in two IDX files, exactly by the format; None if the files are malformed."""
     images, labels = contents
     if images is None or labels is None or len(labels) <= 8:
         return None
@@ -208,44 +205,37 @@ def decoded(contents: list[bytes | None]) -> DigitSet | None:
 
 
 def read_within(limit: int, directory: Path) -> DigitSet | None:
-    """What is read, if anything, with the most memory that is taken at a time held to a limit.
+    """The digits, or None if they are refused; fail if reading takes more memory than the limit.
 
-    A peak counts if it recurs: in a long run, tables of Python's own (of interned names, for one) grow at some point.
+    A peak counts only if it recurs: in a long run, Python's own tables, for example of interned names, grow at times.
     """
     for _ in range(2):
         tracemalloc.start()
+        message = str(directory)
         try:
-            read = outcome(directory)
-            peak = tracemalloc.get_traced_memory()[1]
+            digits = load_digits(directory, "train")
+        except DatasetError as error:
+            digits, message = None, str(error)
         finally:
+            peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
+        assert str(directory) in message
+        assert message.isprintable()
         if peak < limit:
-            return read
-    raise AssertionError(f"{peak:,} bytes were taken; {limit:,} are allowed")
-
-
-def outcome(directory: Path) -> DigitSet | None:
-    """What is read, or nothing where that is refused as it should be."""
-    try:
-        return load_digits(directory, "train")
-    except DatasetError as error:
-        message = str(error)
-    assert str(directory) in message
-    assert message.isprintable()
-    return None
+            return digits
+    raise AssertionError(f"{peak:,} bytes were allocated; {limit:,} are allowed")
 
 
 @contextlib.contextmanager
 def bounded_time() -> Iterator[None]:
-    """End what hangs."""
+    """Raise TimeoutError after `HANG_SECONDS`."""
 
     def refuse(*_: object) -> None:
         raise TimeoutError(f"no outcome after {HANG_SECONDS} s")
 
-    previous = signal.signal(signal.SIGALRM, refuse)
+    signal.signal(signal.SIGALRM, refuse)
     signal.alarm(HANG_SECONDS)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, previous)
