@@ -63,5 +63,5 @@ def find_by_files(names: Iterable[str]) -> type[Any] | None:
 
 
 def _import_modules() -> None:
-    while _modules:
-        importlib.import_module(_modules.pop())
+    for module in _modules:
+        importlib.import_module(module)  # waits if another thread is importing it
