@@ -176,10 +176,9 @@ def _pca(facts: Facts) -> dict[str, Any]:
 
 
 def _harris(facts: Facts) -> dict[str, Any]:
-    corners = facts.harris["corners"]
     return {
         "digits": {name: list(column) for name, column in facts.harris.items()},
-        "num_corners": int(sum(corners)),
+        "num_corners": int(sum(facts.harris["corners"])),
         "max_relative_difference": max(facts.harris["difference"]),
         "centering_change": float(np.median(facts.harris["centering_change"])),
         "place_digit": facts.place_digit,

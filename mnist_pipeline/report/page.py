@@ -70,8 +70,7 @@ def _sections(document: Mapping[str, Any]) -> dict[str, str]:
 def num_outside_references(page: str) -> int:
     """The number of references to anything but the page itself and the data that it contains."""
     inside = r"(?![\"']?(?:#|data:))"
-    attributes = "src|srcset|href|poster|action"
-    pattern = rf"\b(?:{attributes})\s*=\s*{inside}|\burl\(\s*{inside}|@import|https?://"
+    pattern = rf"\b(?:src|srcset|href|poster|action)\s*=\s*{inside}|\burl\(\s*{inside}|@import|https?://"
     without_images = re.sub("base64,[A-Za-z0-9+/=]*", "", page)  # half of the page
     return len(re.findall(pattern, without_images, re.IGNORECASE))
 

@@ -17,6 +17,8 @@ from mnist_pipeline.report.document import Facts, Images
 
 KS = [2, 3, 5, 10, 20, 50, 100]
 NUM_TRAIN, NUM_TEST = 2_000, 500
+ORIGIN = ("run_id", "data_version", "code_version", "seconds", "config", "seed")
+MACHINE = {"processor": "Abacus 9000", "cores": 6, "memory_gb": 12.5, "system": "Linux x86_64", "accelerator": None}
 
 
 @pytest.fixture(scope="package")
@@ -130,25 +132,11 @@ def facts(small_train: DigitSet, small_test: DigitSet, components: tuple[Any, An
         across=across_table(),
         seconds={"knn": 4.3, "softmax": 3.5, "mlp": 121.0, "cnn": None},
         assets={
-            "raw_mnist": {
-                "run_id": "9" * 36,
-                "data_version": "abcdef" * 10,
-                "code_version": "1f" * 8,
-                "seconds": 0.375,
-                "config": None,
-                "seed": None,
-            },
-            "cnn_model": dict.fromkeys(("run_id", "data_version", "code_version", "seconds", "config", "seed")),
+            "raw_mnist": dict(zip(ORIGIN, ("9" * 36, "abcdef" * 10, "1f" * 8, 0.375, None, None), strict=True)),
+            "cnn_model": dict.fromkeys(ORIGIN),
         },
         versions={"dagster": "1.13.2", "numpy": "2.4.6"},
-        machine={
-            "processor": "Abacus 9000",
-            "cores": 6,
-            "memory_gb": 12.5,
-            "system": "Linux x86_64",
-            "python": "3.11.7",
-            "accelerator": None,
-        },
+        machine=MACHINE,
     )
 
 

@@ -7,9 +7,8 @@ import json
 from typing import Any
 
 import numpy as np
-import pytest
 
-from mnist_pipeline import evaluation, robustness
+from mnist_pipeline import evaluation
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import document
 from mnist_pipeline.report.document import Facts
@@ -25,56 +24,15 @@ def test_a_report_comes_back_from_its_files(composed: dict[str, Any]) -> None:
 
 
 def test_the_document_repeats_its_inputs(composed: dict[str, Any], facts: Facts) -> None:
-    for model in MODELS:
-        expected = {**dataclasses.asdict(facts.evaluations[model]), "seconds": facts.seconds[model]}
-        assert composed["models"][model] == expected
+    assert {model: found["seconds"] for model, found in composed["models"].items()} == facts.seconds
     assert composed["models"]["knn"]["calibration"] is None
     assert composed["champion"].items() <= dataclasses.asdict(facts.champion).items()
-    assert list(composed["comparison"]["models"]) == list(facts.comparison.models)
-    assert composed["softmax"]["gradient_error"] == facts.gradient_error
     assert (composed["run"]["seconds"], composed["run"]["assets"]) == (0.375, 2)
-    assert composed["networks"]["mlp"]["parameters"] == 401_920 + 5_130
 
 
 def test_a_share_that_takes_every_component_leaves_nothing(facts: Facts) -> None:
     at = document.compose(facts._replace(eigenvalues=np.ones(4)))["pca"]["at_component"]["0.95"]
     assert at == {"share_of_next": 0, "times_smaller_than_first": 1, "left": 0}
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_the_errors_of_a_model_are_all_that_it_gets_wrong(model: str, composed: dict[str, Any], facts: Facts) -> None:
-    errors = composed["errors"][model]
-    indices = [error["index"] for error in errors]
-    assert indices == np.flatnonzero(facts.predictions[model] != facts.test_labels).tolist()
-    for error in errors:
-        index, probabilities = error["index"], facts.probabilities.get(model)
-        assert error["true_label"] == facts.test_labels[index]
-        assert error["predicted_label"] == facts.predictions[model][index]
-        if probabilities is None:
-            assert "probability" not in error
-        else:
-            assert error["probability"] == probabilities[index].max()
-            assert error["true_probability"] == probabilities[index, error["true_label"]]
-
-
-def test_images_missed_by_all_models_come_with_every_prediction(composed: dict[str, Any], facts: Facts) -> None:
-    compared = composed["comparison"]
-    assert compared["missed_by_all"][:2] == [0, 1]
-    for place, index in enumerate(compared["missed_by_all"]):
-        assert compared["missed_by_all_labels"][place] == facts.test_labels[index]
-        for model, predicted in compared["missed_by_all_said"].items():
-            assert predicted[place] == facts.predictions[model][index] != facts.test_labels[index]
-
-
-def test_the_document_holds_the_accuracy_of_each_model_under_each_disturbance(composed: dict[str, Any]) -> None:
-    found = composed["robustness"]
-    assert found["num_disturbances"] == sum(len(kind.amounts) - 1 for kind in robustness.DISTURBANCES.values())
-    assert list(found["disturbances"]) == list(robustness.DISTURBANCES)
-    for place, model in enumerate(reversed(MODELS)):
-        measured = found["models"][model]
-        assert measured["undisturbed"] == 1 - 0.01 * place
-        assert measured["least"] == pytest.approx(0.9 - 0.03 * place)  # at the end of an axis
-        assert measured["least"] < measured["mean"] < measured["small_least"] < measured["undisturbed"]
 
 
 def test_the_document_has_no_nan_where_a_class_is_never_predicted(facts: Facts) -> None:

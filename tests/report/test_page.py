@@ -339,19 +339,6 @@ def test_every_number_of_the_page_comes_from_the_document(best: str, composed: d
     assert _own_numbers(marked.spoken) == ordinals
 
 
-@pytest.mark.usefixtures("without_charts", "tracing")
-def test_a_number_that_the_page_makes_up_is_noticed(
-    composed: dict[str, Any], images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    environment = page._environment()
-    spoiled = "<p>{{ run.assets }} assets, {{ 41 + 1 }} of them read {{ files | length }} file and 17 others</p>"
-    loaders = [jinja2.DictLoader({"lineage.html.j2": spoiled}), environment.loader]
-    monkeypatch.setattr(environment, "loader", jinja2.ChoiceLoader(loaders))
-    marked = Page(page.render(_traced(composed), images))
-    assert re.findall(r"\d+", _own_numbers(marked.text)[-1]) == ["42", "17"]
-    assert "⟦2⟧ assets" in marked.text
-
-
 @pytest.mark.usefixtures("without_charts")
 @pytest.mark.parametrize(
     "path",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from mnist_pipeline.report.figures.style import TOP, are_long, styled
+from mnist_pipeline.report.figures.style import STYLE, TOP, are_long
 
 
-@styled
+@mpl.rc_context(STYLE)
 def image_grid(
     images: np.ndarray, columns: int, captions: Sequence[str] = (), title: str = "", *, signed: bool = False
 ) -> Figure:

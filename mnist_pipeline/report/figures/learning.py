@@ -11,8 +11,6 @@ from matplotlib.ticker import MaxNLocator
 
 from mnist_pipeline.report.figures.style import MARKERS, panel, side_by_side
 
-TIE_RULES = {"nearest": "ties to the nearest", "smallest": "ties to the smallest label"}
-
 
 def learning_curves(loss: np.ndarray, accuracies: Mapping[str, np.ndarray], title: str) -> Figure:
     """Training loss by epoch, shape (n_epochs,), and named accuracies by epoch, shares in 0–1."""
@@ -41,7 +39,8 @@ def votes(accuracy_by_k: Mapping[str, Sequence[float]]) -> Figure:
     """Accuracy by number of neighbours k, one line per rule for ties, as `knn.model.accuracy_by_k` returns them."""
 
     def draw(axes: Axes) -> None:
-        _plot_accuracies(axes, accuracy_by_k["k"], {name: accuracy_by_k[rule] for rule, name in TIE_RULES.items()})
+        rules = {"nearest": "ties to the nearest", "smallest": "ties to the smallest label"}
+        _plot_accuracies(axes, accuracy_by_k["k"], {name: accuracy_by_k[rule] for rule, name in rules.items()})
         axes.set(title="Accuracy by number of neighbours", xlabel="neighbours k")
 
     return side_by_side(draw)

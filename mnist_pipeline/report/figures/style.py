@@ -48,27 +48,17 @@ Panel = Callable[[Axes], None]
 Parameters = ParamSpec("Parameters")
 
 
-def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
-    """Draw a figure in the style of the project."""
-
-    @functools.wraps(draw)
-    def draw_styled(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
-        with mpl.rc_context(STYLE):
-            return draw(*args, **kwargs)
-
-    return draw_styled
-
-
 def panel(draw: Callable[Concatenate[Axes, Parameters], None]) -> Callable[Parameters, Panel]:
     """Turn a function of axes and arguments into a function of the arguments that returns a panel."""
 
+    @functools.wraps(draw)
     def bind(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Panel:
         return lambda axes: draw(axes, *args, **kwargs)
 
     return bind
 
 
-@styled
+@mpl.rc_context(STYLE)
 def side_by_side(
     *panels: Panel,
     size: tuple[float, float] = PANEL,
