@@ -41,10 +41,7 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
 def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str, str]]:
     """Return asset, data version, code version and run of an asset and of all upstream assets, raw files first.
 
-    Raises
-    ------
-    LaunchError
-        If there is no such asset.
+    Raises LaunchError if there is no such asset.
     """
     graph = definitions().resolve_asset_graph()
     if dg.AssetKey.from_user_string(name) not in graph.materializable_asset_keys:

@@ -12,7 +12,6 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.utils import machine
 
 NAME_WIDTH = 22
-VERIFIED = "  {:<{width}} {}"
 LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
 
 
@@ -32,19 +31,14 @@ def verify() -> None:
     with dg.DagsterInstance.get() as instance:
         rows = inspection.verify(instance)
     width = max([NAME_WIDTH, *(len(name) for name, _ in rows)])
-    click.echo("\n".join(VERIFIED.format(name, state, width=width) for name, state in rows))
-    storages = storage.all_storages()
-    leftovers = (
-        [] if holder else [each.prefix + name for each in storages for name in each.published.unfinished_files()]
-    )
-    for problem, names in (
-        ("unfinished, from a killed run", leftovers),
-        (
-            "belongs to no asset, never read",
-            [each.prefix + name for each in storages for name in each.published.unknown_files()],
-        ),
-    ):
-        click.echo("".join(f"  {name}: {problem}\n" for name in names), nl=False)
+    leftovers, unknown = [], []
+    for each in storage.all_storages():
+        leftovers += [] if holder else [each.prefix + name for name in each.published.unfinished_files()]
+        unknown += [each.prefix + name for name in each.published.unknown_files()]
+    lines = [f"  {name:<{width}} {state}" for name, state in rows]
+    lines += [f"  {name}: unfinished, from a killed run" for name in leftovers]
+    lines += [f"  {name}: belongs to no asset, never read" for name in unknown]
+    click.echo("\n".join(lines))
     wrong = [name for name, state in rows if state not in ("ok", inspection.NOT_MATERIALIZED)]
     if wrong or leftovers:
         count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"

@@ -32,32 +32,26 @@ Wave = list[Run]
 def all_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]) -> Iterator[Wave]:
     """Yield the waves that materialize all selected assets.
 
-    Raises
-    ------
-    LaunchError
-        If the selected assets have a partition per picture of the inbox: there is nothing to materialize all at once.
+    Raises LaunchError if the selected assets have a partition per picture of the inbox.
     """
     data_sets.observe_data_directories(instance)
     if selected <= picture_assets().keys():
         raise LaunchError(
-            f"{', '.join(key.to_user_string() for key in selected)} is made picture by picture: put one into "
+            f"{', '.join(key.to_user_string() for key in selected)} is computed per picture: put a picture into "
             f"{settings.load().inbox}, and switch on the sensor 'inbox' in mnist-pipeline ui"
         )
+    folds = FOLDS.get_partition_keys()
     for stage in _stages(selected):
-        folds = [*FOLDS.get_partition_keys()]
         yield _runs({key: folds if job_of(key) == FOLDS_JOB else [None] for key in stage})
 
 
 def changed_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]) -> Iterator[Wave]:
     """Yield the waves that materialize what is missing or out of sync, upstream first, until nothing is.
 
-    Of assets with folds, only the folds that are out of sync are run. At the end come the pictures whose predictions
-    were made from the selected assets, and which storage has lost.
+    For assets with folds, only the folds that are out of sync are run. The last waves are pictures: those whose
+    predictions were computed from the selected assets and are missing in the storage.
 
-    Raises
-    ------
-    LaunchError
-        If an asset is out of sync right after its run.
+    Raises LaunchError if an asset is out of sync right after its run.
     """
     data_sets.observe_data_directories(instance)
     done: set[tuple[dg.AssetKey, str | None]] = set()
@@ -94,8 +88,7 @@ def describe(wave: Wave) -> str:
 def _stages(selected: AbstractSet[dg.AssetKey]) -> Iterator[set[dg.AssetKey]]:
     """Yield the selected assets in stages, each after the stages that it depends on.
 
-    A stage has all assets that one job can materialize next. So the assets of folds that do not depend on an asset of
-    the whole set come together, and the other way round.
+    A stage has all assets that one job can materialize next.
     """
     graph = definitions().resolve_asset_graph()
     left = [key for key in graph.toposorted_asset_keys if key in selected]
@@ -118,8 +111,9 @@ def _runs(units: Units) -> Wave:
 
 def _stale(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]) -> Units:
     """Return the selected assets that are missing or out of sync."""
-    stale: dict[dg.AssetKey, Collection[str | None]] = {}
-    stale |= {key: [None] for key in out_of_sync(instance, definitions()).keys() & selected}
+    stale: dict[dg.AssetKey, Collection[str | None]] = {
+        key: [None] for key in out_of_sync(instance, definitions()).keys() & selected
+    }
     for key in selected - picture_assets().keys():
         if job_of(key) == FOLDS_JOB and (folds := stale_folds(instance, definitions(), key)):
             stale[key] = [*folds]

@@ -81,18 +81,6 @@ def test_a_file_without_permission_is_named(data: Path, filled: Path) -> None:
     assert _stored(filled) == before
 
 
-def test_a_storage_that_cannot_be_written_is_named_before_anything_runs(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / "file" / "storage"))
-    result = _run()
-    assert result.exit_code == 1
-    assert result.output.startswith(f"Error: storage {tmp_path / 'file' / 'storage'} can't be written")
-    assert "MNIST_PIPELINE_STORAGE" in result.output
-    assert len(result.output.splitlines()) == 1
-
-
 def test_a_read_only_storage_is_named_before_anything_runs(data: Path, filled: Path) -> None:
     filled.chmod(0o555)
     (filled / "dagster").chmod(0o555)
@@ -393,22 +381,11 @@ def test_a_file_in_place_of_a_directory_is_reported_with_its_variable(
     assert f"{tmp_path / 'file'} can't be written (File exists); point {variable} at a directory" in result.output
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("MNIST_PIPELINE_EXECUTOR", "celery"),
-        ("MNIST_PIPELINE_STORAGE", "s3://BUCKET/results"),
-        ("MNIST_PIPELINE_DATA", "~/digits"),
-        ("DAGSTER_HOME", "\n"),
-    ],
-)
-def test_a_bad_setting_is_named_before_anything_is_written(
-    variable: str, value: str, storage: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable, value)
+def test_a_bad_setting_is_named_before_anything_is_written(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_EXECUTOR", "celery")
     result = _run()
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: {variable} is {value!a}")
+    assert result.output.startswith("Error: MNIST_PIPELINE_EXECUTOR is 'celery'")
     assert not storage.exists()
 
 
@@ -502,12 +479,6 @@ def test_a_password_is_asked_for_twice_and_only_its_hash_is_printed_for_a_variab
     assert result.exit_code == 0
     assert passwords.verify("three pixels and a half", result.stdout.strip())
     assert "three pixels" not in result.output
-
-
-def test_a_short_password_is_refused_with_how_long_it_must_be() -> None:
-    result = CliRunner().invoke(cli.main, ["hash-password"], input="short\nshort\n")
-    assert result.exit_code != 0
-    assert "12" in result.output
 
 
 def test_a_damaged_password_hash_is_named_before_anything_is_served(

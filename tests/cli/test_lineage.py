@@ -1,4 +1,4 @@
-"""Where a result comes from, and what can be thrown away."""
+"""The lineage of results, and the deletion of old runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_lineage_of_an_asset_goes_up_to_the_checksums_of_the_raw_files(finis
         assert checksum in result.output
 
 
-def test_the_lineage_of_what_does_not_exist_is_told(finished: Path) -> None:
+def test_the_lineage_of_an_unknown_asset_is_refused(finished: Path) -> None:
     result = CliRunner().invoke(cli.main, ["lineage", "no_such_asset"])
     assert result.exit_code == 1
     assert result.output.startswith("Error: 'no_such_asset' is not an asset; there are ")

@@ -1,4 +1,4 @@
-"""`mnist-pipeline predict` on picture files: what it says, how it says it, and what it refuses."""
+"""`mnist-pipeline predict` on picture files: the table, the JSON, the sheet and the errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def invoke(*arguments: str | Path) -> Result:
 
 @pytest.fixture
 def line(small_train: DigitSet, tmp_path: Path) -> Path:
-    """Three training digits of which the neighbours are sure, side by side on paper."""
+    """Three training digits side by side on paper, which k-NN recognizes with certainty."""
     row = np.pad(np.concatenate([np.pad(small_train.images[i], 8) for i in (5, 7, 1)], axis=1), 20)
     path = tmp_path / "line.png"
     PIL.Image.fromarray(255 - np.kron(row, np.ones((4, 4), np.uint8))).save(path)
@@ -44,18 +44,18 @@ def test_a_picture_of_digits_is_read_in_order(finished: Path, line: Path, small_
     assert lefts == sorted(lefts)
 
 
-def test_a_person_is_told_the_same_as_a_program(finished: Path, line: Path) -> None:
-    told = invoke(line).output.splitlines()
+def test_the_table_has_the_same_answers_as_the_json(finished: Path, line: Path) -> None:
+    lines = invoke(line).output.splitlines()
     digits = json.loads(invoke(line, "--json").stdout)[0]["digits"]
-    assert told[1] == str(line)
-    for row, digit in zip(told[2:], digits, strict=True):
+    assert lines[1] == str(line)
+    for row, digit in zip(lines[2:], digits, strict=True):
         x, y, width, height = digit["box"]
         assert row.split()[:2] == [str(digit["digit"]), percent(digit["probability"])]
         assert f"{width}×{height} at {x}, {y}" in row
         assert ("does not look like a digit" in row) != digit["looks_like_digit"]
 
 
-def test_blank_paper_holds_no_digit(finished: Path, tmp_path: Path) -> None:
+def test_blank_paper_has_no_digit(finished: Path, tmp_path: Path) -> None:
     blank = tmp_path / "blank.png"
     PIL.Image.new("L", (200, 100), 250).save(blank)
     assert f"{blank}: no digit found" in invoke(blank).output
@@ -63,7 +63,7 @@ def test_blank_paper_holds_no_digit(finished: Path, tmp_path: Path) -> None:
 
 
 def bad_files(directory: Path, good: Path) -> list[Path]:
-    """Files that are no pictures, of every kind that a person hands over by mistake."""
+    """Files of several kinds that are not pictures."""
     (directory / "empty.png").touch()
     (directory / "text.png").write_text("I am a picture, believe me.\n" * 10)
     (directory / "a\nb.png").write_text("a name of two lines")
@@ -76,7 +76,7 @@ def bad_files(directory: Path, good: Path) -> list[Path]:
     return [*sorted(path for path in directory.iterdir() if path != good), directory / "absent.png"]
 
 
-def test_each_bad_file_gets_a_line_and_the_rest_goes_on(finished: Path, line: Path) -> None:
+def test_each_bad_file_gets_a_line_and_the_other_files_are_read(finished: Path, line: Path) -> None:
     bad = bad_files(line.parent, line)
     result = invoke(*bad, line)
     assert result.exit_code == 1
@@ -96,14 +96,14 @@ def test_each_bad_file_is_an_object_with_its_error(finished: Path, line: Path) -
     assert len(found[-1]["digits"]) == 3
 
 
-def test_a_sheet_is_drawn_beside_the_answer(finished: Path, line: Path, tmp_path: Path) -> None:
+def test_a_sheet_is_drawn_in_addition_to_the_table(finished: Path, line: Path, tmp_path: Path) -> None:
     assert invoke(line, "--sheet", tmp_path / "sheet.png").exit_code == 0
     with PIL.Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.format == "PNG"
         assert min(sheet.size) > 100
 
 
-def test_without_a_recognizer_it_says_how_to_get_one(storage: Path, line: Path) -> None:
+def test_without_a_recognizer_the_error_names_the_command_that_makes_it(storage: Path, line: Path) -> None:
     result = invoke(line)
     assert result.exit_code == 1
     assert "mnist-pipeline run --select '+recognizer'" in result.output
