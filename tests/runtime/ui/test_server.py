@@ -61,7 +61,7 @@ def test_the_drawing_page_links_to_the_ui(page: Page) -> None:
 
 def test_the_page_of_a_materialized_asset_shows_its_figure(page: Page) -> None:
     page.goto("/assets/eigendecomposition")
-    expect(page.get_by_text("components explain 90% of the variance").first).to_be_visible()
+    expect(page.get_by_text("90% of the variance").first).to_be_visible()
     page.get_by_text("[Show Markdown]").first.click()
     figure = page.locator('img[alt="eigenvalues"]')
     expect(figure).to_be_visible()
