@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 from support.graph_fixtures import environment
-from support.values import assert_same_arrays
+from support.values import assert_same_arrays, data_version
 
 from assets.definitions import defs
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.report.figures import encoded
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, SECONDS
 from mnist_pipeline.runtime.graph.results import HEADLINE, result
-from mnist_pipeline.runtime.storage.storage import digest, read
+from mnist_pipeline.runtime.storage.storage import read
 
 KEYS = sorted(select_assets("*"))
 PICTURE = encoded(Image.new("RGB", (8, 8)))
@@ -139,7 +139,7 @@ def test_the_data_version_is_the_checksum_of_the_stored_form_with_any_io_manager
         return result(value, "three numbers", seconds=0)
 
     (event,) = in_memory(threes).asset_materializations_for_node("threes")
-    assert (event.tags or {})[DATA_VERSION_TAG] == digest("threes", value)
+    assert (event.tags or {})[DATA_VERSION_TAG] == data_version(value)
 
 
 def test_a_value_is_stored_with_its_figures_and_replaces_the_previous_figures(storage: Path) -> None:
