@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -68,11 +68,15 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
     with (
         open_output() as stream,
         ray_cluster.connected(configured, jobs=True) if configured.executor == "ray" else nullcontext(),
-        dg.DagsterInstance.get() as instance,
-        # The process of a launched run acquires the lock itself.
-        nullcontext() if launching.launches_runs(instance) else run_lock.storage_lock(partial(click.echo, file=stream)),
+        ExitStack() as lock,
+        ExitStack() as opened,
         fail_on(LaunchError),
     ):
+        # The lock comes first, so that two commands do not create the tables of the instance at the same time.
+        lock.enter_context(run_lock.storage_lock(partial(click.echo, file=stream)))
+        instance = opened.enter_context(dg.DagsterInstance.get())
+        if launching.launches_runs(instance):
+            lock.close()  # the process of a launched run acquires the lock itself
         run_lock.fail_abandoned_runs(instance)
         echo = partial(click.secho, file=stream)
         display = None
