@@ -24,6 +24,8 @@ from mnist_pipeline.runtime.graph.records import PARTITION_TAG
 from mnist_pipeline.runtime.inbox import Inbox
 from mnist_pipeline.runtime.storage import storage
 
+pytestmark = pytest.mark.slow
+
 PARTITIONS = str(PICTURES.name)
 
 

@@ -24,6 +24,8 @@ from mnist_pipeline.cli.errors import LaunchError
 from mnist_pipeline.runtime import passwords, settings
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65_534
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 

@@ -11,6 +11,8 @@ import dagster as dg
 import pytest
 from support.processes import locked_elsewhere, python
 
+pytestmark = pytest.mark.slow
+
 STUBBORN = """
 import time
 from mnist_pipeline.cli.interruption import bounded

@@ -14,6 +14,8 @@ from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli import selection
 from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
 
+pytestmark = pytest.mark.slow
+
 KEYS = sorted(key.to_user_string() for key in selection.select_assets("*"))
 SHOWS_FIGURE = {
     "digit_images": "digits",

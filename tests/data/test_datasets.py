@@ -339,7 +339,7 @@ MALFORMED = {
     "zlib under a gzip name": Bad(_edit(TRAIN_IMAGES, lambda c: zlib.compress(gzip.decompress(c))), "gzip"),
     "bzip2 under a gzip name": Bad(_edit(TRAIN_IMAGES, bz2.compress), "b'BZh"),
     "xz under a gzip name": Bad(_edit(TRAIN_IMAGES, lzma.compress), "7zXZ"),
-    "zip archive": Bad(_edit(TEST_LABELS, _zipped), "b'PK"),
+    "zip archive": Bad(_edit(TEST_LABELS, _zipped), "PK"),
     "seven hundred million zeros behind the gzip stream": Bad(_grow(700_000_000), "more bytes than the 40 items"),
     "gzip header with a name of 100 kB and nothing else": Bad(
         _edit(TRAIN_IMAGES, lambda c: b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 100_000), "truncated"

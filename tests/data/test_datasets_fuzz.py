@@ -23,6 +23,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, load_digits
 
+pytestmark = pytest.mark.slow
+
 NAMES = FILE_NAMES[:2]
 HANG_SECONDS = 30
 CONSTANT_BYTES = 3 << 20  # the memory that reading may take, whatever a header claims

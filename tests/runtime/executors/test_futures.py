@@ -18,6 +18,8 @@ from mnist_pipeline.runtime.executors import futures
 from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.graph import run_lock
 
+pytestmark = pytest.mark.slow
+
 
 def _configured(storage: Path, executor: str) -> Settings:
     values = {"STORAGE": str(storage), "EXECUTOR": executor, "THREADS": "1"}

@@ -32,6 +32,8 @@ from mnist_pipeline.runtime.graph import checks
 from mnist_pipeline.runtime.graph.shards import FOLDS, fold_names
 from mnist_pipeline.runtime.storage.storage import Storage
 
+pytestmark = pytest.mark.slow
+
 GRAPH = defs.resolve_asset_graph()
 RESOURCES = defs.resources or {}
 ASSETS = {asset.key.to_user_string(): asset for asset in assets}

@@ -21,6 +21,8 @@ import pytest
 from mnist_pipeline.runtime.graph.code_versions import Project
 from mnist_pipeline.runtime.settings import PROJECT
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = ("assets", "mnist_pipeline")
 REPORT = {"evaluation_report"}
 MLP = {"mlp_model", "mlp_predictions"}

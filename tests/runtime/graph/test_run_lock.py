@@ -18,6 +18,8 @@ from mnist_pipeline.runtime.graph import run_lock
 from mnist_pipeline.runtime.storage import files
 from mnist_pipeline.runtime.storage.storage import Storage
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_waits_for_another_and_names_it(storage: Path) -> None:
     storage.mkdir()

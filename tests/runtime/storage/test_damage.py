@@ -22,6 +22,8 @@ from mnist_pipeline.runtime.storage.directory import forget_verified
 from mnist_pipeline.runtime.storage.publication import Entry, Manifest
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
+pytestmark = pytest.mark.slow
+
 KEYS = sorted(key.to_user_string() for key in select_assets("*"))
 
 

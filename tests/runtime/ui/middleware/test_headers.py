@@ -6,6 +6,8 @@ import pytest
 from support.attacks import Counter
 from support.served import HTML, Client
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "target", ["/", "/draw", "/login", "/graphql", "/server_info", "/runs", "/logs/a/b/out", "/notebook", "/../"]

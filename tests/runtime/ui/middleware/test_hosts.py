@@ -8,6 +8,8 @@ import pytest
 from support.attacks import Attack, mutation, posted
 from support.served import Client
 
+pytestmark = pytest.mark.slow
+
 REBINDING = [
     mutation(f"a mutation under {name}", status, {"Host": host, "Origin": f"http://{host}"})
     for name, host, status in [

@@ -26,6 +26,8 @@ from mnist_pipeline.runtime.ui.middleware import login
 from mnist_pipeline.runtime.ui.middleware.login import LoginMiddleware
 from mnist_pipeline.runtime.ui.server import application
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = "http://127.0.0.1:3000"
 
 FOREIGN: Headers = {"Content-Type": FORM, "Origin": EVIL}

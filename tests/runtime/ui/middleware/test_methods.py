@@ -25,6 +25,8 @@ from mnist_pipeline.runtime.ui.middleware import methods
 from mnist_pipeline.runtime.ui.middleware.methods import MAX_BODY
 from mnist_pipeline.runtime.ui.server import MAX_HEAD
 
+pytestmark = pytest.mark.slow
+
 FRAGMENT = "fragment F on Query { version } query A { ...F } "
 GET_MUTATIONS = [
     Attack(f"a GET with {name}", status, target=f"/graphql?{query}", changes=changes)

@@ -8,6 +8,8 @@ import pytest
 from support.attacks import EVIL, REPORT_ROUTE, UPGRADE, Attack, get, mutation
 from support.served import HTML, Client, Headers
 
+pytestmark = pytest.mark.slow
+
 CROSS_SITE: Headers = {"Sec-Fetch-Site": "cross-site"}
 TO_PAGE: Headers = CROSS_SITE | {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 OWN: Headers = {"Origin": "http://127.0.0.1:PORT"}

@@ -13,6 +13,8 @@ from mnist_pipeline.runtime.ui.addresses import DRAW
 from mnist_pipeline.runtime.ui.draw import READ
 from mnist_pipeline.runtime.ui.middleware.graphql import MAX_DOCUMENT
 
+pytestmark = pytest.mark.slow
+
 CHANGES_TO_READ = [
     mutation(f"{name}, read-only", status, {}, body, on="read_only")
     for name, status, body in [
