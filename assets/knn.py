@@ -130,7 +130,7 @@ def _agreement(found: Neighbors, train: DigitSet, test: DigitSet, seed: int) -> 
 
 
 def _errors(found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet, names: Sequence[str]) -> "Figure":
-    """Misread test images, each beside its nearest training images."""
+    """Misread test images, each with its nearest training images."""
     from mnist_pipeline.report import figures
 
     wrong = wrong[:NUM_ERRORS_SHOWN]

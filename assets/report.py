@@ -193,4 +193,4 @@ def provenance(instance: dg.DagsterInstance, data_set: DataSetResource) -> dict[
     """Run, data version, code version and seconds of each asset that the report depends on."""
     (spec,) = evaluation_report.specs
     found = origins(instance, [data_set.located.key(dep.asset_key.path[-1]) for dep in spec.deps])
-    return {key.path[-1]: told for key, told in sorted(found.items(), key=lambda item: item[0].path[-1])}
+    return {key.path[-1]: record for key, record in sorted(found.items(), key=lambda item: item[0].path[-1])}

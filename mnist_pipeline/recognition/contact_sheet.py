@@ -92,7 +92,7 @@ def draw(pages: Sequence[Page], recognizer: Recognizer) -> bytes:
 
 
 def share(wanted: Sequence[int], limit: int) -> list[int]:
-    """Divide `limit` places fairly; whoever wants less than an equal part of the rest gets all it wants."""
+    """Divide `limit` places fairly: a request below an equal part of the rest is met in full."""
     shares = [0] * len(wanted)
     order = sorted(range(len(wanted)), key=wanted.__getitem__)
     for position, i in enumerate(order):

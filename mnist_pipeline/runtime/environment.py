@@ -235,7 +235,7 @@ class Settings(BaseSettings):
     password_hash: Annotated[str | None, BeforeValidator(_password_hash)] = Field(default=None, repr=False)
     # How many times as large as the training set the expanded set is.
     folds: Annotated[int, BeforeValidator(_whole_number(1, MAX_FOLDS))] = 4
-    # Directory for pictures, beside the directory of the Dagster instance by default.
+    # Directory for pictures; by default next to the directory of the Dagster instance.
     inbox: LocalDirectory = Field(default_factory=lambda fields: _instance_directory(fields) / "inbox")
 
     @classmethod

@@ -43,7 +43,7 @@ STYLE: Any = {
     "grid.color": GRID,
     "legend.frameon": False,
 }
-SHORT_NAME = 3  # characters of a class name that fit in the place of a digit
+SHORT_NAME = 3  # characters of a class name that fit into the space of a digit
 Panel = Callable[[Axes], None]
 Parameters = ParamSpec("Parameters")
 

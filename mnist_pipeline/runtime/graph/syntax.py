@@ -103,7 +103,7 @@ class Module:
 
     @functools.cached_property
     def page_text(self) -> str:
-        """The templates, styles and scripts beside the module."""
+        """The templates, styles and scripts next to the module."""
         return "".join(file.read_text("utf-8") for file in sorted(self.file.parent.glob(PAGE_FILES)))
 
     def code(self, qualified_name: str) -> Code:

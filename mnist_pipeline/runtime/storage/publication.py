@@ -3,7 +3,7 @@
 Each asset has one manifest, `manifests/KEY.json`. It records the data version, and the size and SHA-256 of each file
 (the value and its figures). The manifest alone decides what the stored value is. Publishing takes three steps:
 
-1. Write each new file beside its final place under a temporary name, `.NAME.CHECKSUM.staged`, and flush it to disk.
+1. Write each new file next to its final place under a temporary name, `.NAME.CHECKSUM.staged`, and flush it to disk.
 2. Replace the old manifest by the new one with a single rename. This is the commit.
 3. Rename each staged file to its final name, and remove the files that only the old value had.
 
