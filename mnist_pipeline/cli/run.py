@@ -58,13 +58,13 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
         from mnist_pipeline.cli import configuration, execution, launching, selection, summary, waves
         from mnist_pipeline.runtime.graph import run_lock
 
+        start = time.perf_counter()
+        with fail_on(LaunchError):
+            located = selection.select_data_sets(names)
+            selected = selection.select_assets(select, names)
+            run_config = configuration.load_run_config(config, selected)
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
-    start = time.perf_counter()
-    with fail_on(LaunchError):
-        located = selection.select_data_sets(names)
-        selected = selection.select_assets(select, names)
-        run_config = configuration.load_run_config(config, selected)
     with (
         open_output() as stream,
         ray_cluster.connected(configured, jobs=True) if configured.executor == "ray" else nullcontext(),

@@ -88,7 +88,7 @@ class Project:
         There are none for a name of another package, or a name that is left out. A module that is used as a value, or
         by an attribute that its source does not define, stands for all of its definitions.
         """
-        if _is_left_out(path, user):
+        if path[0] not in self.packages or _is_left_out(path, user):
             return
         ends = range(len(path), 0, -1)
         module, end = next(((found, end) for end in ends if (found := self.module(path[:end]))), (None, 0))

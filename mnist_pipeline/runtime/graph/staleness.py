@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 
@@ -26,14 +27,20 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     graph = definitions.resolve_asset_graph()
     staleness = dagster_internals.staleness(instance, definitions)
     recorded = records.recorded_versions(instance)
-    reasons = {
-        key: staleness(key)
-        or _failed_check(instance, definitions, key)
-        or _changed_shards(instance, definitions, key)
-        or storage_fault(key, recorded)
+    keys = [
+        key
         for key in graph.toposorted_asset_keys
         if key in graph.materializable_asset_keys and not graph.get(key).is_partitioned
-    }
+    ]
+    with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
+        faults = threads.map(lambda key: storage_fault(key, recorded), keys)
+        reasons = {
+            key: staleness(key)
+            or _failed_check(instance, definitions, key)
+            or _changed_shards(instance, definitions, key)
+            or fault
+            for key, fault in zip(keys, faults, strict=True)
+        }
     return {key: reason for key, reason in reasons.items() if reason}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ Dotted = tuple[str, ...]  # the parts of a dotted name: ("mnist_pipeline", "pca"
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+SCOPES = (*DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 IMPORTS = (ast.Import, ast.ImportFrom)
+BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")  # the fields of nodes that contain statements
 FIELDS: dict[type, tuple[str, ...]] = {  # for nodes of which only some fields count
     **dict.fromkeys(FUNCTIONS, ("name", "decorator_list", "args", "body")),
     ast.arg: ("arg",),
@@ -37,42 +38,57 @@ class Code:
         self.text: list[str] = []  # the syntax tree
         self.names: set[Dotted] = set()  # names that it reads and does not bind, with the attributes that it reads
         self.words: set[str] = set()  # the names of all attributes that it reads, and its string constants
-        self._bound: Set[str] = frozenset()
+        self._assigned: set[str] = set()  # by the function or comprehension that is being read
         self._read(nodes)
 
     def _read(self, node: Any) -> None:
-        if isinstance(node, list):
+        kind = type(node)
+        if kind is list:
             self.text.append("[")
             for each in node:
                 self._read(each)
             self.text.append("]")
-        elif not isinstance(node, ast.AST):
-            self.text.append(repr(node))
+        elif kind is ast.Constant:
+            self.text += ["Constant", repr(node.value), repr(node.kind)]
+            if isinstance(node.value, str):
+                self.words.add(node.value)
         elif path := _dotted(node):
             self.text.append(".".join(path))
             self.words.update(path[1:])
-            if path[0] not in self._bound and not _is_assigned(node):
+            if _is_assigned(node):
+                self._assigned.add(path[0])
+            else:
                 self.names.add(path)
+        elif not isinstance(node, ast.AST):
+            self.text.append(repr(node))
         elif not isinstance(node, IMPORTS) and not _is_docstring(node):
-            self._read_fields(node)
+            self._read_fields(node, kind)
 
-    def _read_fields(self, node: ast.AST) -> None:
-        self.text.append(type(node).__name__)
-        bound = self._bound
-        for field in FIELDS.get(type(node), node._fields):
+    def _read_fields(self, node: Any, kind: type) -> None:
+        self.text.append(kind.__name__)
+        is_scope = kind in SCOPES
+        for field in FIELDS.get(kind, node._fields):
             part = getattr(node, field)
             if field == "decorator_list":
                 part = [each for each in part if not _is_asset(each)]
-            elif field == "body" and isinstance(node, (*FUNCTIONS, ast.Lambda)):
-                self._bound = bound | _bound_in(node)
-            self._read(part)
-        self._bound = bound
-        if isinstance(node, ast.ExceptHandler) and node.type:
+            if is_scope:
+                self._read_in_scope(node, field, part)
+            else:
+                self._read(part)
+        if kind is ast.ExceptHandler and node.type:
             self.text.append(ast.dump(node.type))  # the class only tells errors apart, so what it uses does not count
-        elif isinstance(node, ast.Attribute):
+        elif kind is ast.Attribute:
             self.words.add(node.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            self.words.add(node.value)
+
+    def _read_in_scope(self, node: Any, field: str, part: Any) -> None:
+        """Read a part of a node whose assignments reach nothing around it. A function reads its own variables."""
+        names, assigned = self.names, self._assigned
+        self.names, self._assigned = set(), set()
+        self._read(part)
+        if field == "body" and isinstance(node, (*FUNCTIONS, ast.Lambda)):
+            own = self._assigned | {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
+            self.names = {path for path in self.names if path[0] not in own}
+        self.names, self._assigned = names | self.names, assigned
 
 
 class Module:
@@ -88,8 +104,8 @@ class Module:
         self._codes: dict[str, Code] = {}
         self._tree = ast.parse(file.read_bytes())
         package = name if file.name == "__init__.py" else name[:-1]
-        for node in ast.walk(self._tree):
-            for alias in node.names if isinstance(node, IMPORTS) else ():
+        for node in _imports(self._tree):
+            for alias in node.names:
                 if isinstance(node, ast.ImportFrom):
                     start = package[: len(package) + 1 - node.level] if node.level else ()
                     source = node.module.split(".") if node.module else ()
@@ -121,36 +137,39 @@ class Module:
         return nodes
 
 
+def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The import statements within a node, at any depth."""
+    if isinstance(node, IMPORTS):
+        yield node
+    for field in BLOCKS:
+        for statement in getattr(node, field, ()):
+            yield from _imports(statement)
+
+
 def _dotted(node: ast.AST) -> Dotted:
     """The parts of an expression like `name.attribute.attribute`, none for any other."""
-    if isinstance(node, ast.Name):
+    if type(node) is ast.Name:
         return (node.id,)
-    if isinstance(node, ast.Attribute) and (path := _dotted(node.value)):
+    if type(node) is ast.Attribute and (path := _dotted(node.value)):
         return (*path, node.attr)
     return ()
-
-
-def _bound_in(function: Any) -> set[str]:
-    """The parameters and variables of a function. What it imports is left to `Module.imports`."""
-    parameters = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
-    return parameters.union(*map(_stored, function.body if isinstance(function.body, list) else []))
 
 
 def _stored(node: ast.AST) -> set[str]:
     """The names that a statement assigns to, outside of functions, classes and comprehensions in it."""
     if isinstance(node, ast.Name):
         return {node.id} if _is_assigned(node) else set()
-    if isinstance(node, (*DEFINITIONS, ast.Lambda, *COMPREHENSIONS)):
+    if isinstance(node, SCOPES):
         return set()
     return set().union(*map(_stored, ast.iter_child_nodes(node)))
 
 
 def _is_assigned(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    return type(node) is ast.Name and type(node.ctx) is ast.Store
 
 
 def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return type(node) is ast.Expr and type(node.value) is ast.Constant
 
 
 def _is_asset(decorator: ast.expr) -> bool:
