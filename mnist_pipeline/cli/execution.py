@@ -154,7 +154,7 @@ def materialize(
             return launch_and_wait(instance, job, selected, config, partition_tags)
     outcome = None
     for _ in range(futures.MAX_ATTEMPTS):
-        with run_lock.alive() as tags, shown_on(display):
+        with run_lock.alive() as tags, run_lock.open_event_logs("index"), shown_on(display):
             outcome = dg.execute_job(
                 job,
                 instance,

@@ -158,14 +158,12 @@ def euler_numbers(images: np.ndarray) -> np.ndarray:
     numbers = np.empty(len(images))
 
     def count(block: slice) -> None:
-        ink = np.pad(images[block] >= INK, ((0, 0), (1, 1), (1, 1))).view(np.uint8)
+        ink = np.pad(images[block] >= INK, ((0, 0), (1, 1), (1, 1))).view(np.int8)
         a, b, c, d = ink[:, :-1, :-1], ink[:, :-1, 1:], ink[:, 1:, :-1], ink[:, 1:, 1:]
-        inked = a + b + c + d
-        one, three, across = (
-            np.count_nonzero(quads, axis=(1, 2)) for quads in (inked == 1, inked == 3, (inked == 2) & (a == d))
-        )
-        # Gray: E = (Q1 − Q3 − 2 Qd) / 4, with quads of one pixel, of three pixels, and of two diagonal pixels.
-        numbers[block] = (one - three - 2 * across) / 4
+        # E = vertices − edges + faces of the inked squares. Each vertex lies between four pixels a, b, c, d; its row
+        # and column belong to the edges c | d and b | d, and to the face d.
+        vertices, vertical, horizontal = a | b | c | d, c | d, b | d
+        numbers[block] = (vertices - vertical - horizontal + d).sum(axis=(1, 2), dtype=np.int16)
 
     in_blocks(count, len(images), EULER_ROWS)
     return numbers

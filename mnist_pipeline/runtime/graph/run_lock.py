@@ -143,13 +143,13 @@ class _LockingExecutor(dg.Executor):
             with dg.raise_execution_interrupts():  # so that people can terminate a waiting run
                 stack.enter_context(storage_lock(plan_context.log.info))
             threads.share_processors()  # before a step imports the libraries that read these variables
-            stack.enter_context(_open_event_logs(plan_context.run_id))
+            stack.enter_context(open_event_logs("index", plan_context.run_id))
             yield from self._executor.execute(plan_context, execution_plan)
 
 
 @contextlib.contextmanager
-def _open_event_logs(run_id: str) -> Iterator[None]:
-    """Keep a connection to the SQLite files that receive the events of a run.
+def open_event_logs(*names: str) -> Iterator[None]:
+    """Keep a connection to SQLite files that receive the events of a run: `index`, and one named after the run.
 
     Dagster opens and closes a connection for each of some six hundred events. When the last connection to a database
     closes, SQLite copies its write-ahead log into the database and deletes the log. This connection prevents that
@@ -157,7 +157,7 @@ def _open_event_logs(run_id: str) -> Iterator[None]:
     """
     directory = settings.load().dagster_home / "history" / "runs"
     with contextlib.ExitStack() as stack:
-        for path in (directory / "index.db", directory / f"{run_id}.db"):
+        for path in (directory / f"{name}.db" for name in names):
             if path.exists():
                 connection = stack.enter_context(contextlib.closing(sqlite3.connect(path, check_same_thread=False)))
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
