@@ -112,10 +112,14 @@ def class_scatter(
     """
     long = are_long(names)
     marks, layers = ["o"], np.array_split(np.random.default_rng(seed).permutation(len(points)), NUM_LAYERS)
-    style: dict[str, Any] = {"s": 14 if len(points) < 5_000 else 3, "alpha": 0.55, "linewidths": 0}
+    style: dict[str, Any] = {
+        "markersize": np.sqrt(14 if len(points) < 5_000 else 3),
+        "markeredgewidth": 0,
+        "alpha": 0.55,
+    }
     if glyphs:
         marks, layers = list(MARKERS) if long else [f"${name}$" for name in names], [np.arange(len(points))]
-        style = {"s": 30, "linewidths": 0.4}
+        style = {"markersize": np.sqrt(30), "markeredgewidth": 0.4}
     legend = 1.06 if long else 0.56
 
     def draw(axes: Axes) -> None:
@@ -123,7 +127,7 @@ def class_scatter(
             for k in range(len(names)):
                 x, y = points[layer[labels[layer] == k]].T
                 color, mark = COLORS[k % len(COLORS)], marks[k % len(marks)]
-                axes.scatter(x, y, color=color, marker=mark, gid=f"class-{k}", **style)
+                axes.plot(x, y, linestyle="", color=color, marker=mark, gid=f"class-{k}", **style)
         axes.set_title(f"{len(points):,} images on the first two components")
         axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
         place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
