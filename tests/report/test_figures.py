@@ -242,9 +242,9 @@ def test_the_scatter_shows_every_point_in_the_colour_of_its_class(data: Data) ->
     assert list(colors) == list(CLASS_NAMES)
     assert len(set(colors.values())) == 10
     drawn = {
-        tuple(point): mpl.colors.to_hex(group.get_facecolor()[0][:3])
-        for group in axes.collections
-        for point in np.asarray(group.get_offsets()).tolist()
+        tuple(point): mpl.colors.to_hex(dots.get_color())
+        for dots in axes.lines
+        for point in np.asarray(dots.get_xydata()).tolist()
     }
     assert drawn == {tuple(point): colors[CLASS_NAMES[label]] for point, label in zip(points.tolist(), labels)}
 
