@@ -11,8 +11,8 @@ from assets import automation, digits
 from assets.evaluation import data_set_comparison_of
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors.step_executor import step_executor
-from mnist_pipeline.runtime.graph import assembly, data_sets
-from mnist_pipeline.runtime.graph.code_versions import with_code_versions
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.code_versions import link_to_source, with_code_versions
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, StoredResults
 from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
@@ -26,11 +26,12 @@ REPORT = dg.AssetKey("evaluation_report")
 
 def finish(definitions: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The same assets with their code versions, their automation, and links to their source files."""
-    return assembly.link_to_source(automation.automated(with_code_versions(list(definitions))))
+    return link_to_source(automation.automated(with_code_versions(list(definitions))))
 
 
 plain, *others = data_sets.configured(settings.of_definitions())
-assets = finish(assembly.load_package(package))
+loaded = dg.load_assets_from_package_module(package)
+assets = finish([asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)])
 if others:
     (comparison,) = finish([data_set_comparison_of([plain, *others])])
     left_out = MNIST_ONLY.resolve(assets)

@@ -20,7 +20,7 @@ from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Corners, Network, Predictions, Reconstructions, SoftmaxModel
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
-from mnist_pipeline.runtime.graph.records import origin, origins
+from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.utils import machine
@@ -73,7 +73,7 @@ def evaluation_report(
     neighbors, softmax_model = predictions["knn"], learned["softmax"]
     across = _across(context, stored_results)
     assets = provenance(context.instance, data_set) | (
-        {} if across is None else {ACROSS: origin(context.instance, dg.AssetKey(ACROSS))}
+        {} if across is None else {ACROSS: origins(context.instance, [key := dg.AssetKey(ACROSS)])[key]}
     )
     place_digit, places = clearest_places(digit_images, harris_corners)
     shown = document.scattered(train_digits.labels)

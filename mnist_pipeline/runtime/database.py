@@ -19,12 +19,6 @@ CREATION_LOCK = -1  # the key of a lock; the keys of processes are not negative
 # The address, which holds a password, stays in the environment.
 IN_THE_ENVIRONMENT = {"postgres": {"postgres_url": {"env": VARIABLE}}}
 STORAGE = "storage:\n  postgres:\n    postgres_url:\n      env: MNIST_PIPELINE_DATABASE\n"
-# Remedies, by a part of the error message.
-REMEDIES = {
-    "password": "correct the user and the password in the address",
-    "does not exist": "create it (createuser, createdb), or correct the address",
-    "": "check that the server runs and accepts connections from this machine",
-}
 # The server notices within two minutes that a machine has crashed.
 KEEPALIVES = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=15 -c tcp_keepalives_count=4"
 
@@ -125,8 +119,7 @@ def _number(token: str) -> int:
 
 def _problem(error: Exception, configured: Settings) -> str:
     """The message of the server or the library in one line, and a remedy."""
-    message = " ".join(str(error).split()).replace("FATAL: ", "").strip()
+    message = " ".join(str(error).split()).replace("FATAL: ", "") or "the server does not answer"
     if password := urlsplit(configured.database or "").password:
         message = message.replace(password, "…")
-    remedy = next(remedy for part, remedy in REMEDIES.items() if part in message)
-    return f"{message or 'the server does not answer'}; {remedy}"
+    return f"{message}; correct the address, or start the server and create the user and the database"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -34,29 +33,26 @@ ON_CLUSTERS = ("ray", "dask")
 CLUSTER = re.compile(r"((tcp|ray)://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 MAX_THREADS = 1_024
 MAX_FOLDS = 4_096  # 246 million images for MNIST
-BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._=-]+")  # between the slashes of a prefix in a bucket
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.+(/|$))[A-Za-z0-9._=-]+)*")
 POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 DATA_SET_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# Directories of a storage, and names that a table reads back as a missing value.
-RESERVED = ("assets", "dagster", "figures", "inbox", "manifests", "report", "nan", "null")
-
-
-class SecretError(ValueError):
-    """A variable that may contain a password is not valid; its value must not be shown."""
+# The data set that is always present, directories of a storage, and names that a table reads back as a missing value.
+RESERVED = (PLAIN, "assets", "dagster", "figures", "inbox", "manifests", "report", "nan", "null")
+SECRET = ("MNIST_PIPELINE_DATABASE", "MNIST_PIPELINE_PASSWORD_HASH")  # variables whose values are never shown
 
 
 def _directory(value: str) -> Path:
     """A local directory, which need not exist."""
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-        raise ValueError("it contains control characters, or is not valid UTF-8; rename the directory")
-    if not value.strip():
-        raise ValueError("it is blank; unset it, or name a directory")
-    if "://" in value:
-        raise ValueError("it is an address; name a local directory")
-    if value.startswith("~"):
-        raise ValueError("it begins with ~, which only a shell expands; write the whole path")
+    if not value.strip() or value.startswith("~") or "://" in value or _has_control_characters(value):
+        raise ValueError(
+            "it is not the path of a local directory: it is blank, begins with ~, which only a shell expands, is an "
+            "address, or contains control characters; write the whole path"
+        )
     return Path(value)
+
+
+def _has_control_characters(value: str) -> bool:
+    return any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
 
 
 def _resolved(path: Path) -> Path:
@@ -64,23 +60,16 @@ def _resolved(path: Path) -> Path:
 
 
 def _storage(value: str) -> str:
-    if "://" not in value or any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+    if "://" not in value or _has_control_characters(value):
         return str(_directory(value).absolute())
-    if "@" in value:
-        raise SecretError(
-            "it contains an @, but credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
-            "write s3://BUCKET/PREFIX"
-        )
-    if not value.startswith(SCHEME):
-        raise ValueError("it is not a supported kind of address; name a local directory, or s3://BUCKET/PREFIX")
-    bucket, _, prefix = value.removeprefix(SCHEME).rstrip("/").partition("/")
-    if not BUCKET.fullmatch(bucket):
+    address = value.rstrip("/")
+    if not BUCKET.fullmatch(address):
         raise ValueError(
-            "it names no bucket: 3 to 63 lowercase letters, digits, dots and hyphens; write s3://BUCKET/PREFIX"
+            "it is not the address of a bucket: 3 to 63 lowercase letters, digits, dots and hyphens, and a prefix of "
+            "letters, digits and ._=- between slashes; write s3://BUCKET/PREFIX, with credentials in AWS_ACCESS_KEY_ID "
+            "and AWS_SECRET_ACCESS_KEY"
         )
-    if prefix and not all(SEGMENT.fullmatch(segment) for segment in prefix.split("/")):
-        raise ValueError("its prefix may have only letters, digits and ._=- between the slashes; choose such names")
-    return f"{SCHEME}{bucket}/{prefix}" if prefix else f"{SCHEME}{bucket}"
+    return address
 
 
 def _executor(value: str) -> str:
@@ -91,41 +80,14 @@ def _executor(value: str) -> str:
     return value
 
 
-def _whole_number(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not (re.fullmatch("[0-9]{1,4}", value) and low <= int(value) <= high):
-            raise ValueError(f"it must be a whole number from {low} to {high:,}")
-        return int(value)
-
-    return parse
-
-
-def _gigabytes(value: str) -> int:
-    """A number of bytes, from a number of GB (10⁹ bytes)."""
-    try:
-        gigabytes = float(value)
-    except ValueError:
-        gigabytes = -1.0
-    if not 0 <= gigabytes < 1e9:
-        raise ValueError("it must be a number of GB, 0 or more, such as 2.5")
-    return int(gigabytes * 1e9)
-
-
 def _database(value: str) -> str:
     try:
         parts = urlsplit(value)
-        valid = (
-            parts.scheme in POSTGRES_SCHEMES
-            and bool(parts.hostname)
-            and bool(parts.path.strip("/"))
-            and parts.port != 0
-            and value.isprintable()
-            and " " not in value
-        )
+        valid = parts.scheme in POSTGRES_SCHEMES and parts.hostname and parts.path.strip("/") and parts.port != 0
     except ValueError:
         valid = False
-    if not valid:
-        raise SecretError(
+    if not valid or not value.isprintable() or " " in value:
+        raise ValueError(
             "it is not the address of a PostgreSQL database (it is not shown, since it may contain a password); "
             "write postgresql://USER:PASSWORD@HOST:5432/NAME, with %-escapes for special characters"
         )
@@ -133,10 +95,7 @@ def _database(value: str) -> str:
 
 
 def _password_hash(value: str) -> str:
-    try:
-        passwords.check_hash(value)
-    except passwords.PasswordError as error:
-        raise SecretError(str(error)) from error
+    passwords.check_hash(value)
     return value
 
 
@@ -160,10 +119,8 @@ def _data_set_directory(name: str, directory: str | None) -> Path:
             f"{name!a} is not the name of a data set; write NAME or NAME=DIRECTORY, where a name has at most 40 "
             "lowercase letters and digits, with single hyphens between them"
         )
-    if name == PLAIN:
-        raise ValueError(f"{name!a} is always present; MNIST_PIPELINE_DATA sets its directory")
     if name in RESERVED:
-        raise ValueError(f"{name!a} has a meaning of its own in the storage; choose another name")
+        raise ValueError(f"{name!a} has a meaning of its own; choose another name")
     if directory is None and name not in KNOWN:
         raise ValueError(f"{name!a} is not a known data set ({', '.join(KNOWN)}); write {name}=DIRECTORY for your own")
     found = fetched(name) if directory is None else _directory(directory)
@@ -188,17 +145,16 @@ def _user_cache() -> Path:
 
 
 LocalDirectory = Annotated[Path, BeforeValidator(_directory), AfterValidator(Path.absolute)]
-INDIVIDUAL = {"dagster_home": "DAGSTER_HOME", "cache_bytes": "MNIST_PIPELINE_CACHE_GB"}
 
 
 def _variable(field: str) -> str:
-    return INDIVIDUAL.get(field) or f"MNIST_PIPELINE_{field.upper()}"
+    return "DAGSTER_HOME" if field == "dagster_home" else f"MNIST_PIPELINE_{field.upper()}"
 
 
 class Settings(BaseSettings):
     """Where the pipeline reads and writes, and how it executes.
 
-    Each field is read from the variable `MNIST_PIPELINE_FIELD`, except the two in `INDIVIDUAL`.
+    Each field is read from the variable `MNIST_PIPELINE_FIELD`, except `dagster_home` from `DAGSTER_HOME`.
     """
 
     model_config = SettingsConfigDict(
@@ -221,20 +177,20 @@ class Settings(BaseSettings):
     # Address of a running Ray or Dask cluster; by default a local one is started.
     cluster: str | None = None
     # Number of threads that each process computes with.
-    threads: Annotated[int, BeforeValidator(_whole_number(1, MAX_THREADS))] = Field(default_factory=num_cores)
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(default_factory=num_cores)
     # PostgreSQL database of the Dagster instance, `postgresql://…`; SQLite by default.
     database: Annotated[str | None, BeforeValidator(_database)] = Field(default=None, repr=False)
     # Data sets besides MNIST, as `NAME`, `NAME=DIRECTORY`, ….
     data_sets: Annotated[tuple[DataSetPlace, ...], NoDecode, BeforeValidator(_data_sets)] = ()
     # Directory of the Dagster instance; by default in the storage, or in the project's `storage/s3` for a bucket.
     dagster_home: LocalDirectory = Field(default_factory=lambda fields: _instance_directory(fields) / "dagster")
-    # Directory of local copies of files from a bucket, and their total size; the variable is in GB.
+    # Directory of local copies of files from a bucket, and their total size in GB (10⁹ bytes).
     cache: LocalDirectory = Field(default_factory=_user_cache)
-    cache_bytes: Annotated[int, BeforeValidator(_gigabytes)] = 10_000_000_000
+    cache_gb: Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False)] = 10.0
     # The output of `mnist-pipeline hash-password`; without it, the UI asks for no password.
     password_hash: Annotated[str | None, BeforeValidator(_password_hash)] = Field(default=None, repr=False)
     # How many times as large as the training set the expanded set is.
-    folds: Annotated[int, BeforeValidator(_whole_number(1, MAX_FOLDS))] = 4
+    folds: Annotated[int, Field(ge=1, le=MAX_FOLDS)] = 4
     # Directory for pictures; by default next to the directory of the Dagster instance.
     inbox: LocalDirectory = Field(default_factory=lambda fields: _instance_directory(fields) / "inbox")
 
@@ -269,13 +225,10 @@ class Settings(BaseSettings):
     def _require_inbox_apart(cls, inbox: Path, info: ValidationInfo) -> Path:
         """Refuse an inbox that contains files of the pipeline, since pictures are moved out of it."""
         fields = info.data
-        storage = fields.get("storage", SCHEME)
-        directories = [
-            *(fields[name] for name in ("data", "dagster_home", "cache") if name in fields),
-            *(place.directory for place in fields.get("data_sets", ())),
-            *(() if storage.startswith(SCHEME) else (storage,)),
-            PROJECT,
-        ]
+        directories = [PROJECT, *(fields.get(name, PROJECT) for name in ("data", "dagster_home", "cache"))]
+        directories += [place.directory for place in fields.get("data_sets", ())]
+        if not (storage := fields.get("storage", SCHEME)).startswith(SCHEME):
+            directories.append(storage)
         for directory in directories:
             if _resolved(directory).is_relative_to(_resolved(inbox)):
                 raise ValueError(
@@ -292,7 +245,8 @@ VARIABLES = (*map(_variable, Settings.model_fields), "XDG_CACHE_HOME", "HOME")
 def first_problem(error: ValidationError) -> str:
     """The first problem of the environment in one line: the variable, its value unless it is secret, and a remedy."""
     found = error.errors(include_url=False)[0]
-    variable, reason = found["loc"][0], found.get("ctx", {}).get("error", found["msg"])
-    if isinstance(reason, SecretError):
+    variable, value = str(found["loc"][0]), found["input"]
+    reason = found.get("ctx", {}).get("error", found["msg"])
+    if variable in SECRET or "@" in value:  # credentials can precede an @ in an address
         return f"{variable}: {reason}"
-    return f"{variable} is {found['input']!a}: {reason}"
+    return f"{variable} is {value!a}: {reason}"

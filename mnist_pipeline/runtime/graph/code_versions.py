@@ -17,6 +17,7 @@ import inspect
 import pprint
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,13 @@ def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefin
         asset.map_asset_specs(functools.partial(dg.AssetSpec.replace_attributes, code_version=version))
         for asset, version in zip(assets, versions, strict=True)
     ]
+
+
+def link_to_source(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The same assets, each with a link to its source file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster marks links to source as beta
+        return [each for each in dg.with_source_code_references(assets) if isinstance(each, dg.AssetsDefinition)]
 
 
 def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:

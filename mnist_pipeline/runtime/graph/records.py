@@ -28,8 +28,7 @@ def versions_of_partitions(
 ) -> dict[str, str | None]:
     """The data version that Dagster recorded last for each partition, with a single query; by default for all."""
     versions = dagster_internals.latest_tag_by_partition(instance, asset, DATA_VERSION_TAG, partitions)
-    names = sorted(versions) if partitions is None else partitions
-    return {partition: versions.get(partition) for partition in names}
+    return {each: versions.get(each) for each in (sorted(versions) if partitions is None else partitions)}
 
 
 def latest_of_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, dg.EventLogEntry]:
@@ -56,13 +55,8 @@ def tags_of(event: dg.EventLogEntry | None) -> Mapping[str, str]:
     return (materialization.tags or {}) if materialization else {}
 
 
-def origin(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, Any]:
-    """Where the stored value of an asset comes from. All entries are None if it is not materialized yet."""
-    return origins(instance, [key])[key]
-
-
 def origins(instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, dict[str, Any]]:
-    """The origins of several assets, with a single query."""
+    """Where the stored values of assets come from. All entries of an asset that is not materialized yet are None."""
     entries = [record.asset_entry for record in instance.get_asset_records(keys)]
     latest = {entry.asset_key: entry.last_materialization for entry in entries}
     return {key: _origin(latest.get(key)) for key in keys}

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
-from mnist_pipeline.runtime.graph.records import origin
+from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.inbox import Inbox
 from mnist_pipeline.runtime.storage import storage
 
@@ -77,7 +77,7 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
 
         It raises a StorageError if another value is stored, or none.
         """
-        version = origin(instance, key)["data_version"]
+        version = origins(instance, [key])[key]["data_version"]
         return None if version is None else self._read(key, version)
 
     def _read(self, key: dg.AssetKey, data_version: str | None = None) -> Any:

@@ -55,19 +55,8 @@ def result(
     """What an asset returns: its value, which any IO manager can store, with metadata and checks.
 
     In a run, the data version is the SHA-256 of the stored value, and `StorageIOManager` stores the figures with it.
-
-    Parameters
-    ----------
-    headline : str
-        The most important number, in a few words. The command line prints it.
-    seconds : float
-        Wall time of the method.
-    numbers : mapping from name to number or str
-        Further metadata.
-    tables : mapping from name to DataFrame
-        The metadata shows 20 rows of each.
-    figures : mapping from name to Figure, or to bytes of a PNG
-        The metadata shows a small preview. A file contains the full picture.
+    `headline` is the most important number, in a few words, which the command line prints; `seconds` is the wall time
+    of the method. The metadata shows 20 rows of each table, and a small preview of each figure (a Figure, or a PNG).
     """
     context = data_sets.step_context()
     metadata: dict[str, Any] = {HEADLINE: headline}

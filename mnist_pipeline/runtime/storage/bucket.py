@@ -1,4 +1,4 @@
-"""Objects under a prefix of a bucket as file store.
+"""Objects under a prefix of a bucket, with the methods of `Directory`.
 
 Each file is one object. One request writes it; the store carries out the request completely or not at all, after it has
 verified the SHA-256 that the request contains. A file that is read is downloaded once, into the local cache.
@@ -9,32 +9,30 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import files, lease
 from mnist_pipeline.runtime.storage.cache import Cache
 from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry, HashingFile, UnavailableError
-from mnist_pipeline.runtime.storage.directory import wrong_checksum, wrong_size
-from mnist_pipeline.runtime.storage.file_store import MANIFESTS, FileStore
 from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, ObjectStore
 
 
-class Bucket(FileStore):
-    """Files in a bucket, at `s3://BUCKET/PREFIX` or `s3://BUCKET`."""
+class Bucket:
+    """Files in a bucket, at `s3://BUCKET/PREFIX` or `s3://BUCKET`; every method may raise UnavailableError."""
 
     def __init__(self, address: str) -> None:
         configured = settings.load()
         self.address = address
         self._objects = ObjectStore(address)
-        self._cache = Cache(configured.cache, configured.cache_bytes)
+        self._cache = Cache(configured.cache, int(configured.cache_gb * 1e9))
 
     def path(self, name: str) -> str:
         return f"{self.address}/{name}"
 
     def probe(self) -> None:
         name = f".{uuid.uuid4().hex}{files.TEMPORARY}"
-        next(self._objects.list_names(MANIFESTS), None)
+        next(self._objects.list_names("manifests"), None)
         tag = self._objects.put(name, b"probe", condition=ABSENT)
         try:
             for condition in (ABSENT, f'"{"0" * 32}"'):
@@ -53,7 +51,7 @@ class Bucket(FileStore):
         with self._cache.add(content.entry) as file:  # what this machine wrote is not downloaded again
             content.writer(file)
             file.seek(0)
-            self._objects.put(name, file, sha256=content.sha256)
+            self._objects.put(name, file, sha256=content.entry.sha256)
 
     def flush(self, directory: str) -> None:
         pass  # what the store has acknowledged survives
@@ -86,17 +84,12 @@ class Bucket(FileStore):
 
     def verify(self, name: str, entry: Entry, *, thorough: bool) -> None:
         # Unless `thorough`, the checksum that the store keeps is trusted.
-        info = None if thorough else self._objects.head(name)
-        if info is not None and info.size == entry.size and info.sha256 == entry.sha256:
-            return
-        self._download(name, entry, None)
+        if thorough or self._objects.head(name) != entry:
+            self._download(name, entry)
 
     def list_names(self, directories: Iterable[str]) -> Iterator[str]:
         for directory in dict.fromkeys(pattern.partition("/")[0] for pattern in directories):
             yield from self._objects.list_names(directory)
-
-    def is_file(self, name: str) -> bool:
-        return True
 
     def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
         return lease.lock(self._objects, on_wait)
@@ -104,15 +97,15 @@ class Bucket(FileStore):
     def lock_holder(self) -> str | None:
         return lease.lock_holder(self._objects)
 
-    def _download(self, name: str, entry: Entry, copy: BinaryIO | None) -> None:
+    def _download(self, name: str, entry: Entry, copy: BinaryIO | None = None) -> None:
         """Download and verify an object, into a file or only to compute its checksum."""
-        sink = HashingFile(copy)
+        sink = HashingFile()
         try:
-            size = self._objects.download(name, entry.size, cast(BinaryIO, sink))
+            for block in self._objects.download(name):
+                sink.write(block)
+                if copy is not None:
+                    copy.write(block)
         except FileNotFoundError:
             raise DamageError(f"{self.path(name)} can't be read (there is no such object)") from None
-        if size != entry.size:
-            raise DamageError(f"{self.path(name)} {wrong_size(size, entry)}")
-        checksum = sink.sha256.hexdigest()
-        if checksum != entry.sha256:
-            raise DamageError(f"{self.path(name)} {wrong_checksum(checksum, entry)}")
+        if reason := entry.difference(sink.entry):
+            raise DamageError(f"{self.path(name)} {reason}")

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO, cast
 
 from mnist_pipeline.runtime.storage.files import Writer
 
+LOCK_NAME = ".lock"
+
 
 class DamageError(Exception):
     """A stored file differs from what was stored; the message names the file and the difference."""
@@ -25,45 +27,49 @@ class Entry:
     size: int
     sha256: str
 
+    def difference(self, found: Entry) -> str | None:
+        """How a file that was found differs from the recorded one, None if it does not."""
+        if found.size != self.size:
+            return f"has {found.size:,} bytes instead of {self.size:,}"
+        if found.sha256 != self.sha256:
+            return f"has the SHA-256 {found.sha256[:16]}… instead of {self.sha256[:16]}…"
+        return None
+
 
 @dataclass(frozen=True)
 class Content:
-    """The content of a file that is about to be written, with its size in bytes and its SHA-256."""
+    """The content of a file that is about to be written, and its entry in the manifest."""
 
     writer: Writer
-    size: int
-    sha256: str
+    entry: Entry
 
     @classmethod
     def of(cls, writer: Writer) -> Content:
         """The content that a writer produces; the writer runs once to compute size and checksum."""
         sink = HashingFile()
         writer(cast(BinaryIO, sink))
-        return cls(writer, sink.size, sink.sha256.hexdigest())
+        return cls(writer, sink.entry)
 
     @classmethod
     def of_bytes(cls, data: bytes) -> Content:
         """The content that consists of these bytes."""
-        return cls(lambda file: file.write(data), len(data), hashlib.sha256(data).hexdigest())
-
-    @property
-    def entry(self) -> Entry:
-        """What the manifest records."""
-        return Entry(self.size, self.sha256)
+        return cls.of(lambda file: file.write(data))
 
 
 class HashingFile(io.RawIOBase):
-    """Computes size and SHA-256 of everything written to it, and passes it on to another file, if there is one."""
+    """Computes size and SHA-256 of everything written to it."""
 
-    def __init__(self, file: BinaryIO | None = None) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-        self.size = 0
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._size = 0
 
     def write(self, data: Any) -> int:
         """Add a piece."""
-        self.sha256.update(data)
-        self.size += len(data)
-        if self._file is not None:
-            self._file.write(data)
+        self._sha256.update(data)
+        self._size += len(data)
         return len(data)
+
+    @property
+    def entry(self) -> Entry:
+        """The size and checksum of what was written."""
+        return Entry(self._size, self._sha256.hexdigest())

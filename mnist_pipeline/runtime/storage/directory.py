@@ -1,64 +1,79 @@
-"""A local directory as file store."""
+"""Where a storage keeps its files: here in a local directory, in `bucket` as objects, with the same methods.
+
+The name of a file is its path relative to the root, with `/`. Names are the same in a directory and in a bucket, so a
+storage stays valid when it is copied from one to the other.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from mnist_pipeline.runtime.storage import files
-from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry
-from mnist_pipeline.runtime.storage.file_store import LOCK_NAME, FileStore
+from mnist_pipeline.runtime.storage.contents import LOCK_NAME, Content, DamageError, Entry, HashingFile
 
 BLOCK = 1 << 20
 # A file that is changed twice within a tick of the file system's clock keeps its modification time.
 CLOCK_TICK_NS = 50_000_000
 
-# The checksums of files that this process has written or verified, by device, inode, size and modification time.
-_verified: dict[tuple[int, int, int, int], str] = {}
+# The entries of files that this process has written or verified, by device, inode, size and modification time.
+_verified: dict[tuple[int, int, int, int], Entry] = {}
 
 
-class Directory(FileStore):
+class Directory:
     """Files under a local directory."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path(self, name: str) -> str:
+        """The path, or the `s3://` address, of a file."""
         return str(self.root / name)
 
     def probe(self) -> None:
+        """Check that files can be written; raises OSError if a directory, UnavailableError if a bucket can't be."""
         self.root.mkdir(parents=True, exist_ok=True)
         probe = self.root / f".{uuid.uuid4().hex}{files.TEMPORARY}"
         probe.touch()
         probe.unlink()
 
     def write(self, name: str, content: Content) -> None:
+        """Write a file completely or not at all; it replaces an existing one."""
         path = self.root / name
         if self._is_below_first_level(path.parent) and (path.parent.is_symlink() or path.parent.is_file()):
             path.parent.unlink()  # it is in the way of the directory for an asset's figures
         files.write(path, content.writer)
-        _verified[_identity(path.stat())] = content.sha256  # no need to read it again
+        _verified[_identity(path.stat())] = content.entry  # no need to read it again
 
     def flush(self, directory: str) -> None:
+        """Make the names of the files in a directory survive a power loss."""
         files.flush_directory(self.root / directory)
 
     def move(self, source: str, target: str) -> None:
+        """Rename a file; it replaces an existing one."""
         files.move(self.root / source, self.root / target)
 
     def remove(self, name: str) -> None:
-        (self.root / name).unlink(missing_ok=True)
+        """Remove a file, if it exists; no writer of ours creates a directory with such a name."""
+        with contextlib.suppress(IsADirectoryError):
+            (self.root / name).unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes:
+        """The content of a small file; raises OSError if it does not exist, or is not a regular file."""
         with files.open_regular(self.root / name) as file:
             return file.read()
 
     def open(self, name: str, entry: Entry) -> BinaryIO:
+        """Open a file for reading after a comparison with its entry; the file object has a local path.
+
+        Raises DamageError if the file is missing, or differs from its entry.
+        """
         path = self.root / name
         if self._is_below_first_level(path.parent) and path.parent.is_symlink():
             raise DamageError(f"{path.parent} is a link")
@@ -66,27 +81,30 @@ class Directory(FileStore):
             file = files.open_regular(path)
         except OSError as error:
             raise DamageError(f"{path} can't be read ({error.strerror})") from error
-        reason = difference(file, entry)
-        if reason is not None:
+        if reason := difference(file, entry):
             file.close()
             raise DamageError(f"{path} {reason}")
         return file
 
     def verify(self, name: str, entry: Entry, *, thorough: bool) -> None:
+        """Raise DamageError if a file is missing or differs; a bucket reads all of it only if `thorough`."""
         self.open(name, entry).close()
 
     def list_names(self, directories: Iterable[str]) -> Iterator[str]:
+        """The names of everything in the directories; the last part of a directory may be `*`."""
         for directory in (found for pattern in directories for found in self.root.glob(pattern)):
             if directory.is_dir() and not (directory.is_symlink() and self._is_below_first_level(directory)):
                 yield from (str(path.relative_to(self.root)) for path in directory.iterdir())
 
-    def is_file(self, name: str) -> bool:
-        return not (self.root / name).is_dir()
-
     def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
+        """Lock the store for this process; the value is False if this process had the lock already.
+
+        If another process holds the lock, `on_wait` is called once with a description of that process.
+        """
         return files.lock(self.root / LOCK_NAME, on_wait)
 
     def lock_holder(self) -> str | None:
+        """A description of the process that holds the lock, None if no process does."""
         return files.lock_holder(self.root / LOCK_NAME)
 
     def _is_below_first_level(self, directory: Path) -> bool:
@@ -101,34 +119,18 @@ def forget_verified() -> None:
 def difference(file: BinaryIO, entry: Entry) -> str | None:
     """How an open file differs from its entry, None if it doesn't."""
     state = os.fstat(file.fileno())
-    if state.st_size != entry.size:
-        return wrong_size(state.st_size, entry)
-    identity = _identity(state)
-    checksum = _verified.get(identity)
-    if checksum is None:
-        checksum = _sha256(file)
+    found = _verified.get(_identity(state))
+    if found is None:
+        if state.st_size != entry.size:
+            return entry.difference(Entry(state.st_size, ""))
+        sink = HashingFile()
+        shutil.copyfileobj(file, cast(BinaryIO, sink), BLOCK)
+        file.seek(0)
+        found = sink.entry
         if time.time_ns() - state.st_mtime_ns > CLOCK_TICK_NS:
-            _verified[identity] = checksum
-    return None if checksum == entry.sha256 else wrong_checksum(checksum, entry)
-
-
-def wrong_size(size: int, entry: Entry) -> str:
-    """The message about a file of another size."""
-    return f"has {size:,} bytes instead of {entry.size:,}"
-
-
-def wrong_checksum(sha256: str, entry: Entry) -> str:
-    """The message about a file with another checksum."""
-    return f"has the SHA-256 {sha256[:16]}… instead of {entry.sha256[:16]}…"
+            _verified[_identity(state)] = found
+    return entry.difference(found)
 
 
 def _identity(state: os.stat_result) -> tuple[int, int, int, int]:
     return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
-
-
-def _sha256(file: BinaryIO) -> str:
-    sha256 = hashlib.sha256()
-    while block := file.read(BLOCK):
-        sha256.update(block)
-    file.seek(0)
-    return sha256.hexdigest()

@@ -77,7 +77,7 @@ def _open_without_following(path: str, flags: int) -> int:
 def lock(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
     """Lock a file for this process; the kernel releases the lock when the process ends, for whatever reason.
 
-    The file is created if it is missing, and never removed; see `FileStore.lock` for `on_wait` and the value.
+    The file is created if it is missing, and never removed; see `Directory.lock` for `on_wait` and the value.
     """
     key = (os.getpid(), path)
     if key in _locked:

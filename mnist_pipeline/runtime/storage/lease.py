@@ -18,8 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 
-from mnist_pipeline.runtime.storage.contents import UnavailableError
-from mnist_pipeline.runtime.storage.file_store import LOCK_NAME
+from mnist_pipeline.runtime.storage.contents import LOCK_NAME, UnavailableError
 from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, ObjectStore, SmallObject
 
 SECONDS = 90.0  # how long a lease lasts
@@ -33,7 +32,7 @@ _leases: dict[tuple[int, str], Lease] = {}
 
 @contextlib.contextmanager
 def lock(objects: ObjectStore, on_wait: Callable[[str], object]) -> Iterator[bool]:
-    """Acquire the lease, and release it at the end; see `FileStore.lock`."""
+    """Acquire the lease, and release it at the end; see `Directory.lock`."""
     key = (os.getpid(), objects.address)
     if key in _leases:
         yield False

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 from mnist_pipeline.runtime.project import SCHEME
-from mnist_pipeline.runtime.storage.contents import UnavailableError
+from mnist_pipeline.runtime.storage.contents import Entry, UnavailableError
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 15  # without a byte from the store
@@ -35,14 +35,6 @@ T = TypeVar("T")
 
 class ConflictError(Exception):
     """The condition of a write is not met."""
-
-
-@dataclass(frozen=True)
-class ObjectInfo:
-    """Size of an object in bytes, and the SHA-256 that the store keeps of all of it, if it keeps one."""
-
-    size: int
-    sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -94,30 +86,21 @@ class ObjectStore:
         now = email.utils.parsedate_to_datetime(date).timestamp() if date else time.time()
         return SmallObject(data, str(answer["ETag"]), now - answer["LastModified"].timestamp())
 
-    def download(self, name: str, size: int, sink: BinaryIO) -> int:
-        """Write an object into a file if it has that size; return the size that it has.
+    def download(self, name: str) -> Iterator[bytes]:
+        """The blocks of an object; raises FileNotFoundError if the object does not exist."""
+        body = self._request("get_object", name)["Body"]
+        with contextlib.closing(body), self._errors_in_one_line():
+            yield from body.iter_chunks(BLOCK)
 
-        Raises FileNotFoundError if the object does not exist.
-        """
-        answer = self._request("get_object", name)
-        with contextlib.closing(answer["Body"]) as body:
-            while answer["ContentLength"] == size:
-                with self._errors_in_one_line():
-                    block = body.read(BLOCK)
-                if not block:
-                    break
-                sink.write(block)
-        return int(answer["ContentLength"])
-
-    def head(self, name: str) -> ObjectInfo | None:
-        """Size and checksum of an object by the store's own record, None if the object does not exist."""
+    def head(self, name: str) -> Entry | None:
+        """Size and checksum by the store's own record, if it keeps one; None if the object does not exist."""
         try:
             answer = self._request("head_object", name, ChecksumMode="ENABLED")
         except FileNotFoundError:
             return None
         is_whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
         encoded = str(answer.get("ChecksumSHA256", "")) if is_whole else ""
-        return ObjectInfo(answer["ContentLength"], base64.b64decode(encoded).hex() if encoded else None)
+        return Entry(answer["ContentLength"], base64.b64decode(encoded).hex())
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the store; its content type, which browsers look at, follows from the new name.
@@ -159,35 +142,26 @@ class ObjectStore:
         try:
             yield
         except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
+            answer = error.response.get("Error", {})
+            code = str(answer.get("Code", ""))
             if code in MISSING:
                 raise FileNotFoundError(self.address) from error
             if code in CONFLICTS:
                 raise ConflictError from error
-            raise UnavailableError(f"{self.address} can't be used: {self._refusal(code, error.response)}") from error
+            # The message of a refusal can contain a part of the credentials.
+            refused = code in REFUSED
+            message = CREDENTIALS if refused else " ".join(str(answer.get("Message", ""))[:200].split())
+            raise UnavailableError(f"{self.address} can't be used: the store answers {code}; {message}") from error
         except (BotoCoreError, OSError, ValueError) as error:
             raise UnavailableError(f"{self.address} can't be used: {_failure(error)}") from error
-
-    def _refusal(self, code: str, response: Any) -> str:
-        """The problem and a remedy, by the error code of an answer."""
-        if code == "NoSuchBucket":
-            return f"there is no bucket {self.bucket}; create it, or name another one"
-        if code in REFUSED:
-            return f"the store refuses the credentials ({code}); {CREDENTIALS}"
-        message = " ".join(str(response.get("Error", {}).get("Message", ""))[:200].split())
-        return f"the store answers {code} ({message}); see its documentation, then try again"
 
 
 def _failure(error: Exception) -> str:
     """The problem and a remedy if there is no answer; the endpoint's user and password are not shown."""
-    from botocore.exceptions import NoCredentialsError, PartialCredentialsError, ProfileNotFound
-
-    if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
+    if "credential" in str(error).lower() or "profile" in str(error).lower():
         return f"there are no credentials for it; {CREDENTIALS}"
-    if isinstance(error, ValueError):
-        return "AWS_ENDPOINT_URL is not an address; write for example http://127.0.0.1:9000"
     url = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
-    where = f" at {url.hostname}" + (f":{url.port}" if url.port else "") if url.hostname else ""
+    where = f" at {url.hostname}:{url.port}" if url.hostname else ""
     return f"the store{where} does not answer ({type(error).__name__}); check AWS_ENDPOINT_URL and the network"
 
 

@@ -34,16 +34,19 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mnist_pipeline.runtime.storage import files
 from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry, UnavailableError
-from mnist_pipeline.runtime.storage.file_store import MANIFESTS, FileStore
+
+if TYPE_CHECKING:
+    from mnist_pipeline.runtime.storage.bucket import Bucket
+    from mnist_pipeline.runtime.storage.directory import Directory
 
 STAGED = ".staged"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-# Where the files of assets are: one file per value, the files of a report, and the figures of an asset.
-ASSETS, REPORT, FIGURES = "assets", "report", "figures"
+# Where the files are: the manifests, one file per value, the files of a report, and the figures of an asset.
+MANIFESTS, ASSETS, REPORT, FIGURES = "manifests", "assets", "report", "figures"
 DIRECTORIES = (ASSETS, REPORT, f"{FIGURES}/*")
 
 T = TypeVar("T")
@@ -61,7 +64,7 @@ class Manifest:
 class PublishedFiles:
     """The published files of all assets in one file store."""
 
-    def __init__(self, store: FileStore) -> None:
+    def __init__(self, store: Directory | Bucket) -> None:
         self.store = store
 
     def publish(self, key: str, data_version: str, contents: Mapping[str, Content]) -> None:
@@ -83,8 +86,7 @@ class PublishedFiles:
         self.store.flush(MANIFESTS)
         self._move_into_place(manifest, staged)
         for name in old.files.keys() - manifest.files.keys() if old else ():
-            with contextlib.suppress(OSError):  # a directory has this name: no writer of ours created it
-                self.store.remove(name)
+            self.store.remove(name)
 
     def _discard_staged(self, contents: Mapping[str, Content], key: str) -> None:
         """Remove the staged files of a failed publication, except those that the valid manifest names."""
@@ -153,11 +155,7 @@ class PublishedFiles:
 
     def unfinished_files(self) -> list[str]:
         """Names of the temporary files of killed processes, and of processes that are writing now."""
-        return sorted(
-            name
-            for name in self.store.list_names((MANIFESTS, *DIRECTORIES))
-            if is_unfinished(name) and self.store.is_file(name)
-        )
+        return sorted(filter(is_unfinished, self.store.list_names((MANIFESTS, *DIRECTORIES))))
 
     def unknown_files(self) -> list[str]:
         """Names of everything in the directories of assets that no manifest names; it is never read."""

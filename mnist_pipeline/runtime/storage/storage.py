@@ -15,13 +15,12 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
 from mnist_pipeline.runtime.storage.contents import Content, DamageError
 from mnist_pipeline.runtime.storage.directory import Directory
-from mnist_pipeline.runtime.storage.file_store import FileStore
 from mnist_pipeline.runtime.storage.publication import (
     ASSETS,
     FIGURES,
@@ -32,7 +31,12 @@ from mnist_pipeline.runtime.storage.publication import (
     is_unfinished,
 )
 
+if TYPE_CHECKING:
+    from mnist_pipeline.runtime.storage.bucket import Bucket
+
 PARTITION = "-"  # between the name of an asset and the name of its partition
+
+T = TypeVar("T")
 
 
 class StorageError(RuntimeError):
@@ -50,7 +54,7 @@ class Prepared:
     @property
     def size(self) -> int:
         """Size in bytes of the file that people open."""
-        return self.contents[_main_file(self.contents)].size
+        return self.contents[_main_file(self.contents)].entry.size
 
     @property
     def figures(self) -> list[str]:
@@ -70,7 +74,7 @@ class Storage:
         self.published = PublishedFiles(file_store(self.root))
 
     def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
-        """Lock the storage for this process, as a run does; see `FileStore.lock`."""
+        """Lock the storage for this process, as a run does; see `Directory.lock`."""
         return self.published.store.lock(on_wait)
 
     def lock_holder(self) -> str | None:
@@ -102,16 +106,17 @@ class Storage:
 
         def load(manifest: Manifest) -> Any:
             if data_version not in (None, manifest.data_version):
-                raise StorageError(_not_recorded(self.prefix + key, data_version))
-            return self._decode(manifest)
+                raise StorageError(
+                    f"{self.prefix + key} was stored by a run that ended before Dagster recorded it: "
+                    f"{_recorded(data_version)}; update it with mnist-pipeline run --changed"
+                )
+            names = _value_files(manifest.files)
+            try:
+                return formats.decode(names, lambda name: self.published.open(manifest, name))
+            except formats.FormatError as error:
+                raise DamageError(f"{self._path(names[-1])} can't be read ({error})") from error
 
-        try:
-            value = self.published.read_consistently(_checked(key), load)
-        except DamageError as damage:
-            raise _damaged(self.prefix + key, damage) from damage
-        if value is None:
-            raise self._not_stored(key)
-        return value
+        return self._stored(key, lambda: self.published.read_consistently(key, load))
 
     def figure_path(self, key: str, name: str) -> str:
         """The path, or the `s3://` address, of a figure of an asset."""
@@ -143,42 +148,33 @@ class Storage:
 
     def _manifest(self, key: str) -> Manifest:
         """The manifest of an asset that has a value."""
+        return self._stored(key, lambda: self.published.manifest(key))
+
+    def _stored(self, key: str, find: Callable[[], T | None]) -> T:
+        """What `find` returns of an asset; raises StorageError if that is damaged, or if nothing is stored."""
+        asset = self.prefix + _checked(key)
         try:
-            manifest = self.published.manifest(_checked(key))
+            found = find()
+            if found is None and (file := self._file_without_manifest(key)):
+                raise DamageError(f"{file} has no record of its checksum")
         except DamageError as damage:
-            raise _damaged(self.prefix + key, damage) from damage
-        if manifest is None:
-            raise self._not_stored(key)
-        return manifest
-
-    def _decode(self, manifest: Manifest) -> Any:
-        names = [name for name in manifest.files if not name.startswith(f"{FIGURES}/")]
-        try:
-            return formats.decode(names, lambda name: self.published.open(manifest, name))
-        except formats.FormatError as error:
-            raise DamageError(f"{self._path(names[-1])} can't be read ({error})") from error
-
-    def _not_stored(self, key: str) -> StorageError:
-        if found := self._file_without_manifest(key):
-            return _damaged(self.prefix + key, DamageError(f"{found} has no record of its checksum"))
-        return StorageError(
-            f"{self.prefix + key} is not stored in {self.root}; "
-            f"materialize it with {_command(self.prefix + key, with_upstream=True)}"
-        )
+            raise StorageError(f"{asset} is damaged: {damage}; rebuild it with {_command(asset)}") from damage
+        if found is None:
+            command = _command(asset, with_upstream=True)
+            raise StorageError(f"{asset} is not stored in {self.root}; materialize it with {command}")
+        return found
 
     def _file_without_manifest(self, key: str) -> str | None:
         """The path of a file with the name of an asset's value, None if there is none."""
         possible = {f"{ASSETS}/{key}{suffix}" for suffix in formats.SUFFIXES}
-        names = self.published.store.list_names((ASSETS, REPORT))
-        if key.endswith(REPORT):
-            found = [name for name in names if name.startswith(f"{REPORT}/") and not is_unfinished(name)]
-        else:
-            found = [name for name in names if name in possible]
+        directory = REPORT if key.endswith(REPORT) else ASSETS
+        names = [name for name in self.published.store.list_names((directory,)) if not is_unfinished(name)]
+        found = [name for name in names if directory == REPORT or name in possible]
         return self._path(min(found)) if found else None
 
 
-def file_store(root: str) -> FileStore:
-    """The file store at a directory or an `s3://` address."""
+def file_store(root: str) -> Directory | Bucket:
+    """Where the files are: a directory, or a bucket for an `s3://` address."""
     if root.startswith(settings.SCHEME):
         from mnist_pipeline.runtime.storage.bucket import Bucket
 
@@ -226,9 +222,9 @@ def prepare(key: str, value: object, figures: Mapping[str, bytes] | None = None)
         for name, writer in writers.items()
     }
     if len(contents) == 1:
-        (version,) = (content.sha256 for content in contents.values())
+        (version,) = (content.entry.sha256 for content in contents.values())
     else:
-        version = Content.of(lambda file: [writer(file) for writer in writers.values()]).sha256
+        version = Content.of(lambda file: [writer(file) for writer in writers.values()]).entry.sha256
     pictures = {_figure_file(key, name): Content.of_bytes(picture) for name, picture in (figures or {}).items()}
     return Prepared(key, version, {**pictures, **contents})
 
@@ -244,12 +240,12 @@ def _figure_file(key: str, name: str) -> str:
 
 
 def _main_file(names: Iterable[str]) -> str:
-    """The file of an asset that people open: the last one that is not a figure."""
-    return [name for name in names if not name.startswith(f"{FIGURES}/")][-1]
+    """The file of an asset that people open."""
+    return _value_files(names)[-1]
 
 
-def _damaged(key: str, damage: DamageError) -> StorageError:
-    return StorageError(f"{key} is damaged: {damage}; rebuild it with {_command(key)}")
+def _value_files(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.startswith(f"{FIGURES}/")]
 
 
 def _command(key: str, *, with_upstream: bool = False) -> str:
@@ -257,13 +253,6 @@ def _command(key: str, *, with_upstream: bool = False) -> str:
     if PARTITION in key:
         return "mnist-pipeline run --changed"
     return "mnist-pipeline run --select " + (f"'+{key}'" if with_upstream else key)
-
-
-def _not_recorded(key: str, data_version: str | None) -> str:
-    return (
-        f"{key} was stored by a run that ended before Dagster recorded it: {_recorded(data_version)}; "
-        "update it with mnist-pipeline run --changed"
-    )
 
 
 def _recorded(data_version: str | None) -> str:
