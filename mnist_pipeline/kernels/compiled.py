@@ -1,4 +1,4 @@
-"""Shared by all compiled code: Numba's decorator with a type, and explicit vectors.
+"""Shared by all compiled code: Numba's decorators with types, and explicit vectors.
 
 Numba relies on LLVM to vectorize loops. LLVM does not vectorize short loops, and it uses only 256 bits on processors
 whose 512-bit vectors it considers slow. The intrinsics here use explicit vectors, which LLVM keeps, and splits where
@@ -10,23 +10,19 @@ Numba's cache depends only on the file of the cached function: after a change he
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
-from numba import extending
+from numba import extending, types
 from numba.core import cgutils, event
 
 BOOLEAN, BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-# Numba ships these without types.
-intrinsic: Any = extending.intrinsic
-ir_function: Any = cgutils.get_or_insert_function
-alloca: Any = cgutils.alloca_once_value
 
 
 class _Leftovers(event.Listener):
@@ -58,35 +54,87 @@ def compiled(**options: Any) -> Callable[[_Function], _Function]:
     return cast("Callable[[_Function], _Function]", numba.njit(**options))
 
 
-class Emitter:
-    """Emit the code of an intrinsic in vectors of `width` numbers of one type.
+def intrinsic(emitter: Callable[[Any, Any], Emitter], returns: Any = types.void) -> Callable[[Any], Any]:
+    """Make an intrinsic of a function that emits its code.
 
-    `element` is `FLOAT32`, `FLOAT64` or `INT32`. The other arguments are those of an intrinsic's code generator.
+    The function gets an emitter, and the arguments of a call: arrays as `Array`, integers as int64, others as they are.
     """
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any, element: Any, width: int) -> None:
-        self.context, self.builder, self.signature, self.arguments = context, builder, signature, arguments
-        self.element, self.width = element, width
-        self.vector = ir.VectorType(element, width)
+    def decorate(emit: Any) -> Any:
+        def typed(_: Any, *kinds: Any) -> Any:
+            def generate(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
+                e = emitter(context, builder)
+                found = emit(e, *(e.argument(kind, value) for kind, value in zip(signature.args, values)))
+                return context.get_dummy_value() if found is None else found
 
-    def data(self, i: int) -> Any:
-        """Pointer to the first element of an array argument, which must be in C order."""
-        array_type = self.signature.args[i]
-        if array_type.layout != "C":
-            raise numba.errors.TypingError(f"argument {i} has layout {array_type.layout}: pass an array in C order")
-        return self.context.make_array(array_type)(self.context, self.builder, self.arguments[i]).data
+            return returns(*(types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds)), generate
 
-    def size(self, i: int, axis: int) -> Any:
-        """Length of an axis of an array argument."""
-        array_type = self.signature.args[i]
-        shape = self.context.make_array(array_type)(self.context, self.builder, self.arguments[i]).shape
-        return self.builder.extract_value(shape, axis)
+        function: Any = typed
+        function.__name__, function.__signature__ = emit.__name__, inspect.signature(emit)
+        return extending.intrinsic(function)
 
-    def at(self, data: Any, *terms: Any) -> Any:
-        """Pointer to the element at a sum of offsets, which are ints or values."""
-        for term in terms:
-            data = self.builder.gep(data, [INT64(term) if isinstance(term, int) else term])
-        return data
+    return decorate
+
+
+class Array(NamedTuple):
+    """An array in C order: the pointer to its first element, its shape as values, and its Numba type."""
+
+    data: Any
+    shape: list[Any]
+    dtype: Any
+
+
+class Emitter:
+    """Emit code in vectors of `width` numbers of the type `element`. Sizes and offsets are ints or int64 values."""
+
+    element: Any = FLOAT32
+    width = 16  # 512 bits
+
+    def __init__(self, context: Any, builder: Any) -> None:
+        self.context, self.builder = context, builder
+        self.vector = ir.VectorType(self.element, self.width)
+        self.zero = ir.Constant(self.vector, None)
+        self.alignment = 8 if self.element == FLOAT64 else 4  # bytes of an element
+
+    def argument(self, kind: Any, value: Any) -> Any:
+        """An argument of the intrinsic."""
+        if not isinstance(kind, types.Array):
+            return value
+        if kind.layout != "C":
+            raise numba.errors.TypingError(f"an array has layout {kind.layout}: pass it in C order")
+        array = self.context.make_array(kind)(self.context, self.builder, value)
+        shape = [self.builder.extract_value(array.shape, axis) for axis in range(kind.ndim)]
+        return Array(array.data, shape, kind.dtype)
+
+    def add(self, a: Any, b: Any) -> Any:
+        """a + b."""
+        return self.builder.add(_value(a), _value(b))
+
+    def multiply(self, a: Any, b: Any) -> Any:
+        """a · b."""
+        return self.builder.mul(_value(a), _value(b))
+
+    def at(self, pointer: Any, *offsets: Any) -> Any:
+        """Pointer to the element at the sum of some offsets."""
+        for offset in offsets:
+            pointer = self.builder.gep(pointer, [_value(offset)])
+        return pointer
+
+    def item(self, array: Array, *index: Any) -> Any:
+        """Pointer to the element of an array at an index, which has a number for each axis."""
+        place = index[0]
+        for length, number in zip(array.shape[1:], index[1:], strict=True):
+            place = self.add(self.multiply(place, length), number)
+        return self.at(array.data, place)
+
+    def number(self, array: Array, i: Any, kind: Any) -> Any:
+        """Element i of an array, converted to a Numba type."""
+        return self.context.cast(self.builder, self.builder.load(self.at(array.data, i)), array.dtype, kind)
+
+    def row(self, pointer: Any, index: Any, length: int) -> list[Any]:
+        """Pointers to the vectors of a row, in rows of `length` elements."""
+        start = self.at(pointer, self.multiply(index, length))
+        return [self.at(start, first) for first in range(0, length, self.width)]
 
     def broadcast(self, value: Any) -> Any:
         """A vector with the same number in every lane."""
@@ -97,33 +145,68 @@ class Emitter:
 
     def load(self, pointer: Any) -> Any:
         """Load the vector that begins at an element, with the alignment of elements."""
-        return self.builder.load(self._as_vector(pointer), align=self._alignment())
+        return self.builder.load(self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.alignment)
 
     def store(self, vector: Any, pointer: Any) -> None:
         """Store the vector that begins at an element."""
-        self.builder.store(vector, self._as_vector(pointer), align=self._alignment())
+        self.builder.store(vector, self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.alignment)
+
+    def variable(self, initial: Any) -> Any:
+        """A pointer to a variable, which LLVM keeps in a register."""
+        return cast("Any", cgutils.alloca_once_value)(self.builder, initial)
+
+    def call(self, name: str, result: Any, *arguments: Any) -> Any:
+        """Call an intrinsic of LLVM."""
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = cast("Any", cgutils.get_or_insert_function)(self.builder.module, kind, name)
+        return self.builder.call(function, arguments)
 
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
-        """a · b + c, in one instruction if the processor has one."""
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        name = f"llvm.fmuladd.v{self.width}f{8 * self._alignment()}"
-        return self.builder.call(ir_function(self.builder.module, kind, name), [a, b, c])
+        """a · b + c of vectors, in one instruction if the processor has one."""
+        return self.call(f"llvm.fmuladd.v{self.width}f{8 * self.alignment}", self.vector, a, b, c)
 
     def maximum(self, a: Any, b: Any) -> Any:
         """The larger number in each lane, or `b` if either is NaN."""
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
-    def entries(self, start: Any, stop: Any, step: int = 1) -> Any:
+    def loop(self, start: Any, stop: Any, step: int = 1) -> Any:
         """Loop over k in [start, stop)."""
-        return cgutils.for_range_slice(self.builder, start, stop, INT64(step), INT64, inc=True)
+        return cast("Any", cgutils.for_range_slice)(
+            self.builder, _value(start), _value(stop), INT64(step), INT64, inc=True
+        )
 
-    def nothing(self) -> Any:
-        """The result of an intrinsic that returns None."""
-        return self.context.get_dummy_value()
+    def matrix_product(
+        self,
+        left: Any,
+        left_steps: tuple[Any, Any],
+        right: Any,
+        right_step: Any,
+        result: Any,
+        result_step: Any,
+        shape: tuple[int, Any, range],
+        *,
+        is_sum: bool = False,
+    ) -> None:
+        """Compute result[r, c] = Σ_k left[r, k] · right[k, c], or add it if `is_sum`, with all sums in registers.
 
-    def _as_vector(self, pointer: Any) -> Any:
-        return self.builder.bitcast(pointer, self.vector.as_pointer())
+        The matrices are pointers; the steps are the distances between rows, for `left` also between the terms k.
+        `shape` is the number of rows, the number of terms, and the columns at which the vectors begin.
+        """
+        num_rows, depth, columns = shape
+        starts = [self.at(left, self.multiply(left_steps[0], r)) for r in range(num_rows)]
+        places = [[self.at(result, self.multiply(result_step, r), c) for c in columns] for r in range(num_rows)]
+        totals = [[self.variable(self.load(place) if is_sum else self.zero) for place in row] for row in places]
+        with self.loop(0, depth) as (k, _):
+            row = self.at(right, self.multiply(k, right_step))
+            vectors = [self.load(self.at(row, column)) for column in columns]
+            for start, sums in zip(starts, totals):
+                value = self.broadcast(self.builder.load(self.at(start, self.multiply(left_steps[1], k))))
+                for vector, total in zip(vectors, sums):
+                    self.builder.store(self.multiply_add(value, vector, self.builder.load(total)), total)
+        for sums, row in zip(totals, places):
+            for total, place in zip(sums, row):
+                self.store(self.builder.load(total), place)
 
-    def _alignment(self) -> int:
-        """Bytes of an element."""
-        return 8 if self.element == FLOAT64 else 4
+
+def _value(number: Any) -> Any:
+    return INT64(number) if isinstance(number, int) else number

@@ -15,25 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 from numba.extending import overload
 
-from mnist_pipeline.kernels.compiled import (
-    BOOLEAN,
-    BYTE,
-    FLOAT32,
-    FLOAT64,
-    INT32,
-    INT64,
-    Emitter,
-    alloca,
-    compiled,
-    intrinsic,
-    ir_function,
-)
+from mnist_pipeline.kernels.compiled import BOOLEAN, BYTE, FLOAT64, INT32, INT64, Array, Emitter, compiled, intrinsic
 from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES
 
 _NORM_ROW = 0
@@ -42,8 +29,6 @@ _COORDINATE_ROW = 1 + len(DEPTHS)
 _NUM_ROWS = _COORDINATE_ROW + DEPTHS[-1]
 _FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
 _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
-_WIDTH = 16  # float32 in a vector: 512 bits
-_NUM_VECTORS = LANES // _WIDTH
 _SEED_TILES = 4
 _FETCHED = 32  # rows that are prefetched before they are compared
 _CACHE_LINE = 64
@@ -59,9 +44,9 @@ def squared_distance(a: Any, i: int, b: Any, j: int) -> Any:
 @cast("Callable[..., Any]", overload(squared_distance))
 def _squared_distance(a: Any, i: Any, b: Any, j: Any) -> Callable[..., Any]:
     """Choose the arithmetic by the types of the two arrays: bytes, integers, or floating point."""
-    if a.dtype == numba.uint8 and b.dtype == numba.uint8:
+    if a.dtype == types.uint8 and b.dtype == types.uint8:
         return _squared_distance_of_bytes
-    if isinstance(a.dtype, numba.types.Integer) and isinstance(b.dtype, numba.types.Integer):
+    if isinstance(a.dtype, types.Integer) and isinstance(b.dtype, types.Integer):
         return _squared_distance_of_integers
     return _squared_distance_of_floats
 
@@ -186,24 +171,9 @@ def _cut(half_norm: Any, worst: Any, limits: Any) -> Any:
 class _Bound(Emitter):
     """Vectors of the bounds of a tile's points: −(1 − μ)|t|²/2 + Σ p_q p_t + ρ_q ρ_t, one lane per point."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        super().__init__(context, builder, signature, arguments, FLOAT32, _WIDTH)
-
-    def tile(self, num_rows: int) -> Any:
-        """Pointer to the tile of arguments 0 and 1."""
-        return self.at(self.data(0), self.builder.mul(self.arguments[1], INT64(num_rows * LANES)))
-
-    def query(self, index: Any) -> Any:
-        """Pointer to the residual norms and coordinates of a query in argument 2."""
-        return self.at(self.data(2), self.builder.mul(index, INT64(_NUM_COLUMNS)))
-
-    def row(self, tile: Any, row: int) -> list[Any]:
-        return [self.load(self.at(tile, row * LANES + j * _WIDTH)) for j in range(_NUM_VECTORS)]
-
-    def lanes(self, data: Any, index: Any) -> list[Any]:
-        """Pointers to the vectors of the row `index` of an array of shape (n, LANES)."""
-        first = self.builder.mul(index, INT64(LANES))
-        return [self.at(data, first, j * _WIDTH) for j in range(_NUM_VECTORS)]
+    def points(self, tile: Any, row: int) -> list[Any]:
+        """A row of a tile."""
+        return [self.load(pointer) for pointer in self.row(tile, row, LANES)]
 
     def add_product(self, query: Any, column: int, row: list[Any], sums: list[Any]) -> list[Any]:
         """Add the product of a number of the query and a row of the tile; fused, it rounds less."""
@@ -214,8 +184,8 @@ class _Bound(Emitter):
         """Bit j is set unless lane j is below the cut."""
         mask, least = INT32(0), self.broadcast(cut)
         for j, vector in enumerate(sums):
-            bits = self.builder.bitcast(self.builder.fcmp_ordered(">=", vector, least), ir.IntType(_WIDTH))
-            mask = self.builder.or_(mask, self.builder.shl(self.builder.zext(bits, INT32), INT32(j * _WIDTH)))
+            bits = self.builder.bitcast(self.builder.fcmp_ordered(">=", vector, least), ir.IntType(self.width))
+            mask = self.builder.or_(mask, self.builder.shl(self.builder.zext(bits, INT32), INT32(j * self.width)))
         return mask
 
 
@@ -228,40 +198,38 @@ def _sieve(level: int) -> Any:
     is_first, is_last = level == 0, level == len(DEPTHS) - 1
     dimensions = range(0 if is_first else DEPTHS[level - 1], DEPTHS[level])
     rows = [_RESIDUAL_ROW + level, *(_COORDINATE_ROW + p for p in dimensions)] + [_NORM_ROW] * is_first
-    fits = len(rows) * _NUM_VECTORS < 30  # of 32 registers
+    fits = len(rows) * LANES // _Bound.width < 30  # of 32 registers
 
-    @intrinsic
-    def sieve(typingctx, tiles, tile, coordinates, cuts, sums, survivors, masks, count):  # type: ignore[no-untyped-def]  # Numba types
-        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            e = _Bound(context, builder, signature, arguments)
-            all_cuts, all_sums, all_survivors, all_masks = (e.data(i) for i in (3, 4, 5, 6))
-            points = e.tile(_NUM_ROWS)
-            loaded = {row: e.row(points, row) for row in rows} if fits else {}
+    @intrinsic(_Bound, returns=types.int64)
+    def sieve(
+        e: _Bound, tiles: Array, tile: Any, coordinates: Array, cuts: Array,
+        sums: Array, survivors: Array, masks: Array, count: Any,
+    ) -> Any:  # fmt: skip
+        builder = e.builder
+        points = e.at(tiles.data, e.multiply(tile, _NUM_ROWS * LANES))
+        loaded = {row: e.points(points, row) for row in rows} if fits else {}
 
-            def row_of_tile(row: int) -> list[Any]:
-                return loaded[row] if fits else e.row(points, row)
+        def row_of_tile(row: int) -> list[Any]:
+            return loaded[row] if fits else e.points(points, row)
 
-            kept = alloca(builder, INT64(0))
-            with e.entries(INT64(0), arguments[7]) as (i, _):
-                index = i if is_first else builder.load(e.at(all_survivors, i))
-                to = builder.load(kept)
-                query = e.query(index)
-                values = row_of_tile(_NORM_ROW) if is_first else [e.load(p) for p in e.lanes(all_sums, i)]
-                for p in dimensions:
-                    values = e.add_product(query, _FIRST_COORDINATE + p, row_of_tile(_COORDINATE_ROW + p), values)
-                if not is_last:
-                    for vector, pointer in zip(values, e.lanes(all_sums, to)):
-                        e.store(vector, pointer)
-                values = e.add_product(query, level, row_of_tile(_RESIDUAL_ROW + level), values)
-                mask = e.mask(values, builder.load(e.at(all_cuts, index)))
-                builder.store(index, e.at(all_survivors, to))
-                builder.store(mask, e.at(all_masks, to))
-                is_kept = builder.icmp_unsigned("!=", mask, INT32(0))
-                builder.store(builder.add(to, builder.zext(is_kept, INT64)), kept)
-            return builder.load(kept)
-
-        signature = types.int64(tiles, types.int64, coordinates, cuts, sums, survivors, masks, types.int64)
-        return signature, emit
+        kept = e.variable(INT64(0))
+        with e.loop(0, count) as (i, _):
+            index = i if is_first else builder.load(e.at(survivors.data, i))
+            to = builder.load(kept)
+            query = e.at(coordinates.data, e.multiply(index, _NUM_COLUMNS))
+            values = row_of_tile(_NORM_ROW) if is_first else e.points(sums.data, i)
+            for p in dimensions:
+                values = e.add_product(query, _FIRST_COORDINATE + p, row_of_tile(_COORDINATE_ROW + p), values)
+            if not is_last:
+                for vector, pointer in zip(values, e.row(sums.data, to, LANES)):
+                    e.store(vector, pointer)
+            values = e.add_product(query, level, row_of_tile(_RESIDUAL_ROW + level), values)
+            mask = e.mask(values, builder.load(e.at(cuts.data, index)))
+            builder.store(index, e.at(survivors.data, to))
+            builder.store(mask, e.at(masks.data, to))
+            is_kept = builder.icmp_unsigned("!=", mask, INT32(0))
+            builder.store(e.add(to, builder.zext(is_kept, INT64)), kept)
+        return builder.load(kept)
 
     return sieve
 
@@ -275,20 +243,18 @@ def _tile_values(num_rows: int, terms: list[tuple[int, int]]) -> Any:
     The values are written to ``values[slot]``, and a mask of those that are no less than the cut is returned.
     """
 
-    @intrinsic
-    def tile_values(typingctx, tiles, tile, coordinates, query, cut, values, slot):  # type: ignore[no-untyped-def]  # Numba types
-        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            e = _Bound(context, builder, signature, arguments)
-            points, place = e.tile(num_rows), e.query(arguments[3])
-            sums = e.row(points, _NORM_ROW)
-            for row, column in terms:
-                sums = e.add_product(place, column, e.row(points, row), sums)
-            for vector, pointer in zip(sums, e.lanes(e.data(5), arguments[6])):
-                e.store(vector, pointer)
-            return e.mask(sums, arguments[4])
-
-        signature = types.uint32(tiles, types.int64, coordinates, types.int64, types.float32, values, types.int64)
-        return signature, emit
+    @intrinsic(_Bound, returns=types.uint32)
+    def tile_values(
+        e: _Bound, tiles: Array, tile: Any, coordinates: Array, query: Any, cut: Any, values: Array, slot: Any
+    ) -> Any:
+        points = e.at(tiles.data, e.multiply(tile, num_rows * LANES))
+        place = e.at(coordinates.data, e.multiply(query, _NUM_COLUMNS))
+        sums = e.points(points, _NORM_ROW)
+        for row, column in terms:
+            sums = e.add_product(place, column, e.points(points, row), sums)
+        for vector, pointer in zip(sums, e.row(values.data, slot, LANES)):
+            e.store(vector, pointer)
+        return e.mask(sums, cut)
 
     return tile_values
 
@@ -301,60 +267,34 @@ _bounds = _tile_values(
 _nearness = _tile_values(1 + CENTROID_DIMENSIONS, [(1 + p, _FIRST_COORDINATE + p) for p in range(CENTROID_DIMENSIONS)])
 
 
-@intrinsic
-def _lowest(typingctx, mask):  # type: ignore[no-untyped-def]  # Numba types
+@intrinsic(Emitter, returns=types.int64)
+def _lowest(e: Emitter, mask: Any) -> Any:
     """The number of the lowest bit that is set."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.zext(builder.cttz(arguments[0], BOOLEAN(0)), INT64)
-
-    return types.int64(types.uint32), emit
+    return e.builder.cttz(mask, BOOLEAN(1))
 
 
-@intrinsic
-def _fetch(typingctx, points, row):  # type: ignore[no-untyped-def]  # Numba types
+@intrinsic(Emitter)
+def _fetch(e: Emitter, points: Array, row: Any) -> None:
     """Prefetch a row into the cache."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = Emitter(context, builder, signature, arguments, FLOAT32, _WIDTH)
-        pointer = BYTE.as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, INT32, INT32, INT32])
-        prefetch = ir_function(builder.module, kind, "llvm.prefetch.p0")
-        item = context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype))
-        length = builder.mul(e.size(0, 1), INT64(item))
-        start = e.at(builder.bitcast(e.data(0), pointer), builder.mul(arguments[1], length))
-        with e.entries(INT64(0), length, _CACHE_LINE) as (k, _):
-            builder.call(prefetch, [e.at(start, k), INT32(0), INT32(3), INT32(1)])  # to read, to keep, data
-        return e.nothing()
-
-    return types.void(points, types.int64), emit
+    length = e.multiply(points.shape[1], e.context.get_abi_sizeof(e.context.get_data_type(points.dtype)))
+    start = e.at(e.builder.bitcast(points.data, BYTE.as_pointer()), e.multiply(row, length))
+    with e.loop(0, length, _CACHE_LINE) as (k, _):
+        e.call(
+            "llvm.prefetch.p0", ir.VoidType(), e.at(start, k), INT32(0), INT32(3), INT32(1)
+        )  # to read, to keep, data
 
 
-@intrinsic
-def _multiply(typingctx, rows, matrix, products):  # type: ignore[no-untyped-def]  # Numba types
+class _Doubles(Emitter):
+    element, width = FLOAT64, 8
+
+
+@intrinsic(_Doubles)
+def _multiply(e: _Doubles, rows: Array, matrix: Array, products: Array) -> None:
     """products = rows · matrix, for `_PROJECTED_ROWS` rows and a matrix of `DEPTHS[-1]` columns."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = Emitter(context, builder, signature, arguments, FLOAT64, _WIDTH // 2)
-        inputs, factors, outputs = (e.data(i) for i in range(3))
-        length, zero = e.size(0, 1), ir.Constant(e.vector, None)
-        starts = [e.at(inputs, builder.mul(length, INT64(r))) for r in range(_PROJECTED_ROWS)]
-        for first in range(0, DEPTHS[-1], _PROJECTED_COLUMNS):
-            columns = range(first, first + _PROJECTED_COLUMNS, e.width)
-            sums = [[alloca(builder, zero) for _ in columns] for _ in starts]
-            with e.entries(INT64(0), length) as (k, _):
-                row = e.at(factors, builder.mul(k, INT64(DEPTHS[-1])))
-                vectors = [e.load(e.at(row, column)) for column in columns]
-                for start, totals in zip(starts, sums):
-                    value = e.broadcast(builder.load(e.at(start, k)))
-                    for vector, total in zip(vectors, totals):
-                        builder.store(e.multiply_add(value, vector, builder.load(total)), total)
-            for r, totals in enumerate(sums):
-                for column, total in zip(columns, totals):
-                    e.store(builder.load(total), e.at(outputs, r * DEPTHS[-1] + column))
-        return e.nothing()
-
-    return types.void(rows, matrix, products), emit
+    steps = (rows.shape[1], 1)
+    for first in range(0, DEPTHS[-1], _PROJECTED_COLUMNS):
+        shape = _PROJECTED_ROWS, rows.shape[1], range(first, first + _PROJECTED_COLUMNS, e.width)
+        e.matrix_product(rows.data, steps, matrix.data, DEPTHS[-1], products.data, DEPTHS[-1], shape)
 
 
 @compiled(fastmath={"reassoc", "contract"})

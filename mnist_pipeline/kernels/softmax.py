@@ -12,82 +12,55 @@ import math
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 
-from mnist_pipeline.kernels.compiled import FLOAT64, INT64, Emitter, alloca, compiled, intrinsic
+from mnist_pipeline.kernels.compiled import FLOAT64, Array, Emitter, compiled, intrinsic
 
 WIDTH = 4  # float64 in a vector: the width of AVX2; others split or join it
 NUM_VECTORS = 3
 LANES = WIDTH * NUM_VECTORS  # ten classes, and two of padding
 
 
-class _Emitter(Emitter):
-    """Shared by both intrinsics: loading compressed rows and vectors of weights."""
+class _Entries(Emitter):
+    """The nonzero entries of a sample, and the weights of their pixels."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        super().__init__(context, builder, signature, arguments, FLOAT64, WIDTH)
-        self.rows, self.columns, self.values, self.classes = (self.data(i) for i in range(4))
-        self.start, self.stop = arguments[4:]
+    element, width = FLOAT64, WIDTH
 
-    def vectors(self, data: Any, row: Any) -> list[Any]:
-        """Pointers to the vectors of a row of `LANES` float64."""
-        first = self.builder.mul(row, INT64(LANES))
-        return [self.at(data, first, WIDTH * j) for j in range(NUM_VECTORS)]
-
-    def entry(self, k: Any) -> tuple[Any, list[Any]]:
-        """Value of the k-th entry in every lane, and the vectors of its pixel's weights."""
-        column_type, value_type = self.signature.args[1].dtype, self.signature.args[2].dtype
-        column = self.builder.load(self.at(self.columns, k))
-        column = self.context.cast(self.builder, column, column_type, types.int64)
-        value = self.builder.load(self.at(self.values, k))
-        value = self.context.cast(self.builder, value, value_type, types.float64)
-        return self.broadcast(value), self.vectors(self.rows, column)
+    def entry(self, rows: Array, columns: Array, values: Array, k: Any) -> tuple[Any, list[Any]]:
+        """Value of the k-th entry in every lane, and pointers to the vectors of its pixel's weights."""
+        value = self.broadcast(self.number(values, k, types.float64))
+        return value, self.row(rows.data, self.number(columns, k, types.int64), LANES)
 
 
-@intrinsic
-def _score(typingctx, rows, columns, values, scores, start, stop):  # type: ignore[no-untyped-def]  # Numba types
+@intrinsic(_Entries)
+def _score(e: _Entries, rows: Array, columns: Array, values: Array, scores: Array, start: Any, stop: Any) -> None:
     """Set scores = Σ_k values[k] · rows[columns[k]] for k in [start, stop)."""
+    # Two sums, of even and odd entries, so that an addition does not wait for the previous one.
+    sums = [[e.variable(e.zero) for _ in range(NUM_VECTORS)] for _ in range(2)]
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = _Emitter(context, builder, signature, arguments)
-        zero = ir.Constant(e.vector, None)
-        # Two sums, of even and odd entries, so that an addition does not wait for the previous one.
-        sums = [[alloca(builder, zero) for _ in range(NUM_VECTORS)] for _ in range(2)]
+    def accumulate(k: Any, into: list[Any]) -> None:
+        value, weights = e.entry(rows, columns, values, k)
+        for total, weight in zip(into, weights):
+            e.builder.store(e.multiply_add(value, e.load(weight), e.builder.load(total)), total)
 
-        def accumulate(k: Any, into: list[Any]) -> None:
-            value, weights = e.entry(k)
-            for total, weight in zip(into, weights):
-                builder.store(e.multiply_add(value, e.load(weight), builder.load(total)), total)
-
-        odd = builder.and_(builder.sub(e.stop, e.start), INT64(1))
-        paired = builder.sub(e.stop, odd)
-        with e.entries(e.start, paired, 2) as (k, _):
-            accumulate(k, sums[0])
-            accumulate(builder.add(k, INT64(1)), sums[1])
-        with e.entries(paired, e.stop) as (k, _):
-            accumulate(k, sums[0])
-        for even, other, target in zip(*sums, e.vectors(e.classes, INT64(0))):
-            e.store(builder.fadd(builder.load(even), builder.load(other)), target)
-        return e.nothing()
-
-    return types.void(rows, columns, values, scores, types.int64, types.int64), emit
+    paired = e.builder.sub(stop, e.builder.and_(e.builder.sub(stop, start), start.type(1)))
+    with e.loop(start, paired, 2) as (k, _):
+        accumulate(k, sums[0])
+        accumulate(e.add(k, 1), sums[1])
+    with e.loop(paired, stop) as (k, _):
+        accumulate(k, sums[0])
+    for even, odd, target in zip(*sums, e.row(scores.data, 0, LANES)):
+        e.store(e.builder.fadd(e.builder.load(even), e.builder.load(odd)), target)
 
 
-@intrinsic
-def _update(typingctx, rows, columns, values, steps, start, stop):  # type: ignore[no-untyped-def]  # Numba types
+@intrinsic(_Entries)
+def _update(e: _Entries, rows: Array, columns: Array, values: Array, steps: Array, start: Any, stop: Any) -> None:
     """Add values[k] · steps to rows[columns[k]] for k in [start, stop)."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = _Emitter(context, builder, signature, arguments)
-        steps_loaded = [e.load(pointer) for pointer in e.vectors(e.classes, INT64(0))]
-        with e.entries(e.start, e.stop) as (k, _):
-            value, weights = e.entry(k)
-            for step, weight in zip(steps_loaded, weights):
-                e.store(e.multiply_add(value, step, e.load(weight)), weight)
-        return e.nothing()
-
-    return types.void(rows, columns, values, steps, types.int64, types.int64), emit
+    loaded = [e.load(pointer) for pointer in e.row(steps.data, 0, LANES)]
+    with e.loop(start, stop) as (k, _):
+        value, weights = e.entry(rows, columns, values, k)
+        for step, weight in zip(loaded, weights):
+            e.store(e.multiply_add(value, step, e.load(weight)), weight)
 
 
 @compiled(cache=True)

@@ -2,7 +2,7 @@
 
 The convolution works on tiles. It computes 4×4 results from 8×8 values of each channel by 64 matrix products, one per
 value of a tile. A direct convolution needs 25 products at 16 positions, which are 6.25 times as many multiplications.
-See `kernels.winograd_matrices`. The plain reference is `networks.CNN`.
+The plain reference is `networks.CNN`.
 
 Each function runs on one thread, without the interpreter lock, on blocks of images whose factors fit the cache. The
 result of an image does not depend on the number of threads that share the images.
@@ -17,11 +17,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir  # type: ignore[import-untyped]  # it ships no types
-from numba import types
 
-from mnist_pipeline.kernels.compiled import BYTE, INT64, alloca, compiled, intrinsic
+from mnist_pipeline.kernels.compiled import Array, compiled, intrinsic
 from mnist_pipeline.kernels.convolution import SIDE, WIDTH, WINDOW, Channels
-from mnist_pipeline.kernels.winograd_matrices import Matrix, transposed, winograd
 
 CHANNELS_IN, CHANNELS_OUT = 32, 64
 
@@ -30,46 +28,65 @@ TILE = STEP + SIDE - 1  # rows and columns of the values that they are computed 
 PLACES = TILE * TILE
 BLOCK = 16  # images at a time
 
-_MATRICES = winograd(STEP, SIDE)
 _ROWS = 4  # of a product at a time
-_HALF = STEP // 2  # rows and columns of a tile after pooling
-_WINDOWS = [(row, column) for row in range(_HALF) for column in range(_HALF)]
+_SQUARE = [[(row, column) for column in range(TILE)] for row in range(TILE)]
+_WINDOWS = [(row, column) for row in range(STEP // 2) for column in range(STEP // 2)]  # of a tile, after pooling
+
+
+def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Aᵀ (4, 8), G (8, 5) and Bᵀ (8, 8) of Winograd's convolution in one dimension [1]_, [2]_.
+
+    A kernel g of 5 taps slides over 8 values d; its 4 results are ``Aᵀ[(G g) ∘ (Bᵀ d)]``, with 8 multiplications
+    instead of 20. Multiplying two polynomials by evaluating them at points, multiplying the values and interpolating
+    takes as few; a sliding product is the transpose of a product of polynomials, so the matrices are the transposes of
+    evaluation and interpolation. In two dimensions each matrix is applied to rows and to columns.
+
+    References
+    ----------
+    .. [1] S. Winograd, "Arithmetic complexity of computations", SIAM, 1980.
+    .. [2] A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016.
+    """
+    # Small, far apart, and in pairs of opposite sign. Only G is rounded, because all else is exact in binary. The last
+    # point is infinity, where a polynomial has the value of its highest coefficient.
+    points = np.array([0, 1, -1, 2, -2, 0.5, -0.5])
+    others = [np.delete(points, i) for i in range(len(points))]
+    scales = np.array([np.prod(point - rest) for point, rest in zip(points, others)])
+    output, kernel = (np.vstack([np.vander(points, size, increasing=True), np.eye(size)[-1]]) for size in (STEP, SIDE))
+    kernel[:-1] /= scales[:, np.newaxis]
+    coefficients = [np.append(np.poly(rest)[::-1], 0) for rest in others]
+    return output.T, kernel, np.array([*coefficients, np.poly(points)[::-1]])
+
+
+OUTPUT, KERNEL, INPUT = _matrices()
 
 # From the 25 taps of a kernel, row by row, to its 64 factors.
-KERNEL_FACTORS = np.kron(*[np.array(_MATRICES.kernel, np.float64)] * 2).astype(np.float32)
+KERNEL_FACTORS = np.kron(KERNEL, KERNEL).astype(np.float32)
 
 
 class _Tile(Channels):
     """A tile, with some channels of each of its positions."""
 
-    def both(self, matrix: Matrix, square: list[list[Any]]) -> list[list[Any]]:
+    def both(self, matrix: np.ndarray, square: list[list[Any]]) -> list[list[Any]]:
         """matrix · square · matrixᵀ."""
         columns = [self._product(matrix, column) for column in zip(*square)]
         return [self._product(matrix, row) for row in zip(*columns)]
 
-    def pixel(self, i: int, place: tuple[Any, Any, Any], offset: tuple[int, int], channel: Any) -> Any:
-        """Pointer into an array argument (images, rows, columns, channels) at an offset from (image, row, column)."""
-        b = self.builder
-        row, column = (b.add(value, INT64(by)) for value, by in zip(place[1:], offset))
-        line = b.add(b.mul(place[0], self.size(i, 1)), row)
-        return self.at(self.data(i), b.mul(b.add(b.mul(line, self.size(i, 2)), column), self.size(i, 3)), channel)
+    def pixel(self, images: Array, place: tuple[Any, Any, Any], offset: tuple[int, int], channel: Any) -> Any:
+        """Pointer into an array (images, rows, columns, channels) at an offset from (image, row, column)."""
+        image, row, column = place
+        return self.item(images, image, self.add(row, offset[0]), self.add(column, offset[1]), channel)
 
-    def load_factors(self, i: int, tile: Any, channel: Any) -> list[list[Any]]:
-        """The factors of a tile, from an array argument."""
-        places = [[(row, column) for column in range(TILE)] for row in range(TILE)]
-        return [[self.load(self._factor(i, place, tile, channel)) for place in line] for line in places]
+    def load_factors(self, factors: Array, tile: Any, channel: Any) -> list[list[Any]]:
+        """The factors of a tile, from an array (64, tiles + 1, channels)."""
+        return [[self.load(self.item(factors, TILE * i + j, tile, channel)) for i, j in row] for row in _SQUARE]
 
-    def store_factors(self, square: list[list[Any]], i: int, tile: Any, channel: Any) -> None:
-        """Store the factors of a tile in an array argument."""
-        for row, line in enumerate(square):
-            for column, vector in enumerate(line):
-                self.store(vector, self._factor(i, (row, column), tile, channel))
+    def store_factors(self, square: list[list[Any]], factors: Array, tile: Any, channel: Any) -> None:
+        """Store the factors of a tile in an array."""
+        for i, row in enumerate(square):
+            for j, vector in enumerate(row):
+                self.store(vector, self.item(factors, TILE * i + j, tile, channel))
 
-    def _factor(self, i: int, place: tuple[int, int], tile: Any, channel: Any) -> Any:
-        line = self.builder.add(self.builder.mul(INT64(place[0] * TILE + place[1]), self.size(i, 1)), tile)
-        return self.at(self.data(i), self.builder.mul(line, self.size(i, 2)), channel)
-
-    def _product(self, matrix: Matrix, vectors: Any) -> list[Any]:
+    def _product(self, matrix: np.ndarray, vectors: Any) -> list[Any]:
         """Product of a constant matrix with vectors: factors 1 and -1 become additions, and 0 is skipped."""
         found = []
         for row in matrix:
@@ -88,77 +105,57 @@ class _Tile(Channels):
         return found
 
 
-@intrinsic
-def _enter(typingctx, images, n, row, column, channel, factors, tile):  # type: ignore[no-untyped-def]  # Numba types
+@intrinsic(_Tile)
+def _enter(e: _Tile, images: Array, n: Any, row: Any, column: Any, channel: Any, factors: Array, tile: Any) -> None:
     """Store the factors of the tile with its corner at (row, column) of an image."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = _Tile(context, builder, signature, arguments)
-        _, n, row, column, channel, _, tile = arguments
-        offsets = [[(i, j) for j in range(TILE)] for i in range(TILE)]
-        square = [[e.load(e.pixel(0, (n, row, column), offset, channel)) for offset in line] for line in offsets]
-        e.store_factors(e.both(_MATRICES.input, square), 5, tile, channel)
-        return e.nothing()
-
-    return types.void(images, *[types.int64] * 4, factors, types.int64), emit
+    square = [[e.load(e.pixel(images, (n, row, column), at, channel)) for at in line] for line in _SQUARE]
+    e.store_factors(e.both(INPUT, square), factors, tile, channel)
 
 
-@intrinsic
-def _leave(typingctx, products, tile, bias, output, argmax, n, row, column, channel):  # type: ignore[no-untyped-def]  # Numba types
+@intrinsic(_Tile)
+def _leave(
+    e: _Tile, products: Array, tile: Any, bias: Array,
+    output: Array, argmax: Array, n: Any, row: Any, column: Any, channel: Any,
+) -> None:  # fmt: skip
     """Transform products into the results of a tile; store the ReLU of each window's maximum, and its position."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = _Tile(context, builder, signature, arguments)
-        _, tile, _, _, _, n, row, column, channel = arguments
-        square = e.both(_MATRICES.output, e.load_factors(0, tile, channel))
-        offsets = e.load(e.at(e.data(2), channel))
-        for window in _WINDOWS:
-            largest, where = e.largest([square[2 * window[0] + i][2 * window[1] + j] for i, j in WINDOW])
-            rectified = e.maximum(e.zero, builder.fadd(largest, offsets))
-            e.store(rectified, e.pixel(3, (n, row, column), window, channel))
-            e.store_narrow(where, e.pixel(4, (n, row, column), window, channel), BYTE)
-        return e.nothing()
-
-    return types.void(products, types.int64, bias, output, argmax, *[types.int64] * 4), emit
+    square = e.both(OUTPUT, e.load_factors(products, tile, channel))
+    offsets = e.load(e.at(bias.data, channel))
+    for window in _WINDOWS:
+        largest, where = e.largest([square[2 * window[0] + i][2 * window[1] + j] for i, j in WINDOW])
+        rectified = e.maximum(e.zero, e.builder.fadd(largest, offsets))
+        e.store(rectified, e.pixel(output, (n, row, column), window, channel))
+        e.store_narrow(where, e.pixel(argmax, (n, row, column), window, channel))
 
 
-@intrinsic
-def _enter_gradient(typingctx, gradient, output, argmax, n, row, column, channel, products, tile, sums):  # type: ignore[no-untyped-def]  # Numba types
+@intrinsic(_Tile)
+def _enter_gradient(
+    e: _Tile, gradient: Array, output: Array, argmax: Array,
+    n: Any, row: Any, column: Any, channel: Any, products: Array, tile: Any, sums: Array,
+) -> None:  # fmt: skip
     """Store the gradients of the products of a tile, and add those of the biases: the reverse of `_leave`."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = _Tile(context, builder, signature, arguments)
-        n, row, column, channel, _, tile, _ = arguments[3:]
-        square = [[e.zero] * STEP for _ in range(STEP)]
-        total = e.load(e.at(e.data(9), channel))
-        for window in _WINDOWS:
-            given, found, where = (e.pixel(i, (n, row, column), window, channel) for i in range(3))
-            passed = e.rectified_part(e.load(given), e.load(found))
-            total = builder.fadd(total, passed)
-            for (i, j), part in zip(WINDOW, e.parts(passed, e.load_bytes(where))):
-                square[2 * window[0] + i][2 * window[1] + j] = part
-        e.store(total, e.at(e.data(9), channel))
-        e.store_factors(e.both(transposed(_MATRICES.output), square), 7, tile, channel)
-        return e.nothing()
-
-    return types.void(gradient, output, argmax, *[types.int64] * 4, products, types.int64, sums), emit
+    square = [[e.zero] * STEP for _ in range(STEP)]
+    total = e.load(e.at(sums.data, channel))
+    for window in _WINDOWS:
+        given, found, where = (
+            e.pixel(array, (n, row, column), window, channel) for array in (gradient, output, argmax)
+        )
+        passed = e.rectified_part(e.load(given), e.load(found))
+        total = e.builder.fadd(total, passed)
+        for (i, j), part in zip(WINDOW, e.parts(passed, e.load_narrow(where))):
+            square[2 * window[0] + i][2 * window[1] + j] = part
+    e.store(total, e.at(sums.data, channel))
+    e.store_factors(e.both(OUTPUT.T, square), products, tile, channel)
 
 
-@intrinsic
-def _leave_gradient(typingctx, factors, tile, images, n, row, column, channel):  # type: ignore[no-untyped-def]  # Numba types
+@intrinsic(_Tile)
+def _leave_gradient(
+    e: _Tile, factors: Array, tile: Any, images: Array, n: Any, row: Any, column: Any, channel: Any
+) -> None:
     """Add the gradients of the values of a tile to those of an image: the reverse of `_enter`."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        e = _Tile(context, builder, signature, arguments)
-        _, tile, _, n, row, column, channel = arguments
-        square = e.both(transposed(_MATRICES.input), e.load_factors(0, tile, channel))
-        for i, line in enumerate(square):
-            for j, vector in enumerate(line):
-                pointer = e.pixel(2, (n, row, column), (i, j), channel)
-                e.store(builder.fadd(e.load(pointer), vector), pointer)
-        return e.nothing()
-
-    return types.void(factors, types.int64, images, *[types.int64] * 4), emit
+    for i, line in enumerate(e.both(INPUT.T, e.load_factors(factors, tile, channel))):
+        for j, vector in enumerate(line):
+            pointer = e.pixel(images, (n, row, column), (i, j), channel)
+            e.store(e.builder.fadd(e.load(pointer), vector), pointer)
 
 
 def _multiplying(num_columns: int, *, columnwise: bool) -> Any:
@@ -170,35 +167,16 @@ def _multiplying(num_columns: int, *, columnwise: bool) -> Any:
     """
     at_once = num_columns if binding.get_host_cpu_features().get("avx512f") else WIDTH
 
-    @intrinsic
-    def multiply(typingctx, a, b, products, place, row, depth):  # type: ignore[no-untyped-def]  # Numba types
-        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            e = Channels(context, builder, signature, arguments)
-            place, row, depth = arguments[3:]
-            start, factors, results = (
-                e.at(e.data(i), builder.mul(place, builder.mul(e.size(i, 1), e.size(i, 2)))) for i in range(3)
-            )
-            results = e.at(results, builder.mul(row, e.size(2, 2)))
-            step, line = (INT64(1), e.size(0, 2)) if columnwise else (e.size(0, 2), INT64(1))
-            start = e.at(start, builder.mul(row, step))
-            rows = [INT64(r) for r in range(_ROWS)]
-            for first in range(0, num_columns, at_once):
-                columns = range(first, first + at_once, WIDTH)
-                pointers = [[e.at(results, builder.mul(e.size(2, 2), r), column) for column in columns] for r in rows]
-                totals = [[alloca(builder, e.load(p) if columnwise else e.zero) for p in of_row] for of_row in pointers]
-                with e.entries(INT64(0), depth) as (k, _):
-                    factor_row = e.at(factors, builder.mul(k, e.size(1, 2)))
-                    vectors = [e.load(e.at(factor_row, column)) for column in columns]
-                    for r, of_row in zip(rows, totals):
-                        value = e.broadcast(builder.load(e.at(start, builder.mul(step, r), builder.mul(line, k))))
-                        for vector, total in zip(vectors, of_row):
-                            builder.store(e.multiply_add(value, vector, builder.load(total)), total)
-                for of_row, places in zip(totals, pointers):
-                    for total, pointer in zip(of_row, places):
-                        e.store(builder.load(total), pointer)
-            return e.nothing()
-
-        return types.void(a, b, products, *[types.int64] * 3), emit
+    @intrinsic(Channels)
+    def multiply(e: Channels, a: Array, b: Array, products: Array, place: Any, row: Any, depth: Any) -> None:
+        left = e.item(a, place, 0, row) if columnwise else e.item(a, place, row, 0)
+        steps = (1, a.shape[2]) if columnwise else (a.shape[2], 1)
+        for first in range(0, num_columns, at_once):
+            shape = _ROWS, depth, range(first, first + at_once, WIDTH)
+            e.matrix_product(
+                left, steps, e.item(b, place, 0, 0), b.shape[2],
+                e.item(products, place, row, 0), products.shape[2], shape, is_sum=columnwise,
+            )  # fmt: skip
 
     return multiply
 
