@@ -13,9 +13,9 @@ import dagster as dg
 import yaml
 from pydantic import ValidationError
 
-from mnist_pipeline.cli.errors import LaunchError
+from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.execution import config_of, console_job
-from mnist_pipeline.cli.project import EVERYTHING, EXPANDED_JOB, FOLDS_JOB, definitions_of_assets, job_of
+from mnist_pipeline.cli.selection import EVERYTHING, EXPANDED_JOB, FOLDS_JOB, definitions_of_assets, job_of
 from mnist_pipeline.runtime.graph.code_versions import function_of
 from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.utils.printable import one_line
@@ -31,7 +31,7 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
 
     Raises
     ------
-    LaunchError
+    CommandError
         If the file can't be read, is not YAML, or has a value that the assets do not accept.
     """
     if file is None:
@@ -48,22 +48,22 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
         for part in others:
             _check(part, config_of(part, config))
     except Exception as error:  # whatever YAML's constructors and Dagster's own checks raise for malformed values
-        raise LaunchError(one_line(f"--config {file}: {_describe(error)}")) from error
+        raise CommandError(one_line(f"--config {file}: {_describe(error)}")) from error
     return config
 
 
 def _read(file: Path) -> dict[str, Any]:
     if not file.is_file():  # opening a pipe would wait for its writer
-        raise LaunchError("it is not a file; name a YAML file")
+        raise CommandError("it is not a file; name a YAML file")
     with file.open("rb") as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise LaunchError(f"it is longer than {MAX_BYTES:,} bytes; write only what differs from the defaults")
+        raise CommandError(f"it is longer than {MAX_BYTES:,} bytes; write only what differs from the defaults")
     if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, yaml.SafeLoader)) > MAX_ALIASES:
-        raise LaunchError(f"it has more than {MAX_ALIASES} aliases; write the values out")
+        raise CommandError(f"it has more than {MAX_ALIASES} aliases; write the values out")
     config = yaml.safe_load(content)
     if not isinstance(config, dict | None):
-        raise LaunchError(f"it must be a mapping, not a {type(config).__name__}; {EXAMPLE}")
+        raise CommandError(f"it must be a mapping, not a {type(config).__name__}; {EXAMPLE}")
     return config or {}
 
 
@@ -90,14 +90,14 @@ def _refuse_booleans(place: str, written: Mapping[str, Any]) -> None:
     """Refuse yes and no, which Dagster reads as 1.0 and 0.0."""
     for field, value in written.items():
         if isinstance(value, bool):
-            raise LaunchError(f"{place}.{field} is {value}; write a number or a name instead")
+            raise CommandError(f"{place}.{field} is {value}; write a number or a name instead")
 
 
 def _check_bounds(place: str, kind: type[Any] | None, values: Mapping[str, Any]) -> None:
     """Check values against the class of the configuration, None if there is no configuration."""
     if kind is None:
         if values:
-            raise LaunchError(f"{place} is {_shown(values)}, but nothing reads it; remove it")
+            raise CommandError(f"{place} is {_shown(values)}, but nothing reads it; remove it")
         return
     try:
         kind(**values)
@@ -105,12 +105,12 @@ def _check_bounds(place: str, kind: type[Any] | None, values: Mapping[str, Any])
         problems = [
             f"{'.'.join([place, *map(str, e['loc'])])} is {_shown(e['input'])}: {e['msg']}" for e in error.errors()
         ]
-        raise LaunchError("; ".join(problems)) from error
+        raise CommandError("; ".join(problems)) from error
 
 
 def _describe(error: Exception) -> str:
     """What is wrong with a run configuration, and what to do."""
-    if isinstance(error, LaunchError):
+    if isinstance(error, CommandError):
         return str(error)
     if isinstance(error, dg.DagsterInvalidConfigError):
         return "; ".join(_describe_invalid(each) for each in error.errors) + f"; {EXAMPLE}"

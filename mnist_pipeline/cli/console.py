@@ -1,17 +1,20 @@
-"""The Dagster logger of the command line, and the progress of a run, which is read from Dagster's event log.
+"""The output of a run, its Dagster logger, and its progress, which is read from Dagster's event log.
 
 The event log has the events of every process, so the same code follows each executor and each run launcher.
 """
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 import dagster as dg
 
@@ -29,6 +32,29 @@ def log_path(run_id: str) -> Path:
     return settings.load().dagster_home / "logs" / f"{run_id}.log"
 
 
+class _Descriptor(io.FileIO):
+    """A file whose errors are ignored: a run continues after nobody reads its output any more."""
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            return len(content)
+
+
+@contextmanager
+def open_output() -> Iterator[TextIO]:
+    """Open what is standard output now. While steps run, Dagster redirects standard output to a file."""
+    try:
+        file = _Descriptor(os.dup(sys.stdout.fileno()), "w")
+    except io.UnsupportedOperation:  # an object in memory, as in a test
+        yield sys.stdout
+        return
+    with io.TextIOWrapper(io.BufferedWriter(file), encoding=sys.stdout.encoding, errors="replace") as stream:
+        yield stream
+
+
 def _create(context: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("mnist_pipeline.run", logging.DEBUG)
     if context.run_id:
@@ -41,26 +67,20 @@ def _create(context: dg.InitLoggerContext) -> logging.Logger:
             _progress.begin(context.run_id, [node.name for node in context.job_def.nodes])
             # Dagster now starts processes that copy the output of steps. They end with the run, not with a traceback
             # at Ctrl-C, which reaches each process of the terminal but those that inherit that the signal is blocked.
-            _block_interrupts(True)
-            logger.addHandler(_Unblock())
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            file.addFilter(_accept_interrupts)
     return logger
 
 
 console_logger = dg.LoggerDefinition(_create, description="Every event into a file, and progress to the terminal.")
 
 
-class _Unblock(logging.Handler):
-    """Accepts Ctrl-C again when Dagster has started its processes."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        event = record.__dict__.get("dagster_meta", {}).get("dagster_event")
-        if event is not None and event.event_type == dg.DagsterEventType.LOGS_CAPTURED:
-            _block_interrupts(False)
-
-
-def _block_interrupts(block: bool) -> None:
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, {signal.SIGINT})
+def _accept_interrupts(record: logging.LogRecord) -> bool:
+    """Accept Ctrl-C again when Dagster has started its processes."""
+    event = record.__dict__.get("dagster_meta", {}).get("dagster_event")
+    if event is not None and event.event_type == dg.DagsterEventType.LOGS_CAPTURED:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return True
 
 
 class _Progress:
@@ -81,7 +101,7 @@ class _Progress:
 
     def end(self) -> None:
         """End the run, after the last of its events."""
-        _block_interrupts(False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         self._ended.set()
         if self._follower:
             self._follower.join()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from typing import Any, TextIO
 
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
@@ -14,19 +13,9 @@ from rich.text import Text
 from mnist_pipeline.utils.printable import printable
 
 REFRESHES_PER_SECOND = 5
-NAME_SHARE = 0.4  # of the columns of the terminal, at most
 BAR_WIDTH = 10
-DEFAULT_SIZE = ConsoleDimensions(80, 24)
+NAME = Column(no_wrap=True, overflow="ellipsis", max_width=32)
 REST_OF_THE_LINE = Column(no_wrap=True, overflow="ellipsis", ratio=1)
-
-
-class _Console(Console):
-    """Measures the terminal itself; rich would measure standard output, which Dagster redirects."""
-
-    @property  # type: ignore[misc]  # nothing sets it
-    def size(self) -> ConsoleDimensions:
-        columns, lines = os.get_terminal_size(self.file.fileno()) if self.is_terminal else (0, 0)
-        return ConsoleDimensions(columns or DEFAULT_SIZE.width, lines or DEFAULT_SIZE.height)
 
 
 class Display:
@@ -38,10 +27,8 @@ class Display:
     def __init__(self, stream: TextIO) -> None:
         self.num_passed = 0
         self.failed_checks: list[str] = []
-        self._is_terminal = stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-        self._console = _Console(
-            file=stream, force_terminal=self._is_terminal, highlight=False, markup=False, emoji=False
-        )
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._is_terminal = stream.isatty() and not self._console.is_dumb_terminal
         self.begin(())
 
     def begin(self, names: Collection[str]) -> None:
@@ -51,7 +38,7 @@ class Display:
         self._running: dict[str, TaskID] = {}
         self._view = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=NAME),
             BarColumn(BAR_WIDTH),
             TextColumn("{task.fields[text]}", "dim", markup=False, table_column=REST_OF_THE_LINE),
             TimeElapsedColumn(),
@@ -72,12 +59,12 @@ class Display:
 
     def start_step(self, name: str) -> None:
         """Show that a step is running."""
-        self._running[name] = self._view.add_task(self._fit(name), total=1, text="")
+        self._running[name] = self._view.add_task(f"{name:<{self._width}}", total=1, text="")
 
     def show_message(self, name: str, message: str, *, warning: bool = False) -> None:
         """Show a message that a step logged; a warning always gets a line."""
         if not self._is_terminal:
-            self._print(f"  {self._fit(name)} {printable(message)}")
+            self._print(f"  {name:<{self._width}} {printable(message)}")
         elif warning:
             self._print(f"! {name}: {printable(message)}", "yellow")
         self._update(name, text=printable(message))
@@ -110,7 +97,7 @@ class Display:
             self._view.remove_task(self._running.pop(name))
         self._num_finished += 1
         self._count()
-        self._print(Text.assemble((mark if self._is_terminal else " ", style), f" {self._fit(name)} {result}"))
+        self._print(Text.assemble((mark if self._is_terminal else " ", style), f" {name:<{self._width}} {result}"))
 
     def _print(self, text: str | Text, style: str = "") -> None:
         """Print a line; on a terminal, it is shortened to the width of the terminal."""
@@ -124,11 +111,3 @@ class Display:
     def _count(self) -> None:
         count = f"{self._num_finished} of {self._num_steps} steps"
         self._view.update(self._total, description=count, completed=self._num_finished)
-
-    def _fit(self, name: str) -> str:
-        """The name of a step, padded; on a terminal, a long name is shortened in the middle."""
-        width = min(self._width, max(int(self._console.width * NAME_SHARE), 8)) if self._is_terminal else self._width
-        if self._is_terminal and len(name) > width:
-            head = (width - 1) // 3
-            name = f"{name[:head]}…{name[head + 1 - width :]}"
-        return f"{name:<{width}}"

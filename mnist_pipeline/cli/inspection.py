@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
+
+import click
 import dagster as dg
 
 from mnist_pipeline.cli.console import log_path
-from mnist_pipeline.cli.errors import LaunchError
-from mnist_pipeline.cli.project import EXPANDED_JOB, definitions, job_of, picture_assets
-from mnist_pipeline.cli.selection import asset_names, select_assets
+from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.selection import (
+    EXPANDED_JOB,
+    asset_names,
+    definitions,
+    job_of,
+    picture_assets,
+    select_assets,
+)
+from mnist_pipeline.runtime.environment import Settings
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.shards import FOLDS, digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.directory import forget_verified
 
+NAME_WIDTH = 22
+LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
 NOT_MATERIALIZED = "not materialized"
+
+
+def print_states(configured: Settings) -> None:
+    """Print the state of every asset; raise CommandError if anything is wrong."""
+    holder = storage.current().lock_holder()
+    if holder:
+        click.echo(f"A run ({holder}) is writing to the storage; its files may look unfinished.")
+    with dg.DagsterInstance.get() as instance:
+        rows = verify(instance)
+    width = max([NAME_WIDTH, *(len(name) for name, _ in rows)])
+    leftovers, unknown = [], []
+    for each in storage.all_storages():
+        leftovers += [] if holder else [each.prefix + name for name in each.published.unfinished_files()]
+        unknown += [each.prefix + name for name in each.published.unknown_files()]
+    lines = [f"  {name:<{width}} {state}" for name, state in rows]
+    lines += [f"  {name}: unfinished, from a killed run" for name in leftovers]
+    lines += [f"  {name}: belongs to no asset, never read" for name in unknown]
+    click.echo("\n".join(lines))
+    wrong = [name for name, state in rows if state not in ("ok", NOT_MATERIALIZED)]
+    if wrong or leftovers:
+        count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"
+        raise CommandError(f"{count} are wrong; repair them with mnist-pipeline run --changed")
+    click.echo(f"All stored results in {configured.storage} are intact.")
 
 
 def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
@@ -38,24 +73,27 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     return rows
 
 
-def lineage(instance: dg.DagsterInstance, name: str) -> list[tuple[str, str, str, str]]:
-    """Return asset, data version, code version and run of an asset and of all upstream assets, raw files first.
-
-    Raises LaunchError if there is no such asset.
-    """
+def print_lineage(name: str) -> None:
+    """Print data version, code version and run of an asset and of all upstream assets, raw files first."""
     graph = definitions().resolve_asset_graph()
-    if dg.AssetKey.from_user_string(name) not in graph.materializable_asset_keys:
-        raise LaunchError(f"{name!r} is not an asset; there are {asset_names()}")
-    selected = select_assets(f'+key:"{name}"') | {dg.AssetKey.from_user_string(name)}
-    rows = []
-    keys = [key for key in graph.toposorted_asset_keys if key in selected and key in graph.materializable_asset_keys]
-    for key, found in records.origins(instance, keys).items():
-        if graph.get(key).partitions_def == FOLDS:
-            folds = FOLDS.get_partition_keys()
-            found["data_version"] = digest(records.versions_of_partitions(instance, key, folds))
-        data, code, run = (str(found[name] or "–") for name in ("data_version", "code_version", "run_id"))
-        rows.append((key.to_user_string(), data, code, run))
-    return rows
+    asset = dg.AssetKey.from_user_string(name)
+    if asset not in graph.materializable_asset_keys:
+        raise CommandError(f"{name!r} is not an asset; there are {asset_names()}")
+    selected = (select_assets(f'+key:"{name}"') | {asset}) & graph.materializable_asset_keys
+    keys = [key for key in graph.toposorted_asset_keys if key in selected]
+    width = max([NAME_WIDTH, *(len(key.to_user_string()) for key in keys)])
+    click.echo(LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run", width=width))
+    with dg.DagsterInstance.get() as instance:
+        for key, found in records.origins(instance, keys).items():
+            if graph.get(key).partitions_def == FOLDS:
+                folds = FOLDS.get_partition_keys()
+                found["data_version"] = digest(records.versions_of_partitions(instance, key, folds))
+            data, code, run = (str(found[field] or "–") for field in ("data_version", "code_version", "run_id"))
+            click.echo(LINEAGE_TABLE.format(key.to_user_string(), data[:16], code, run[:8], width=width))
+    with contextlib.suppress(storage.StorageError):
+        prefix, separator, _ = name.rpartition("/")
+        files = storage.read(f"{prefix}{separator}raw_mnist")
+        click.echo("\n".join(["", *(f"  {file['sha256']}  {file['name']}" for file in files.to_dict("records"))]))
 
 
 def prune(instance: dg.DagsterInstance, keep: int) -> int:

@@ -11,7 +11,6 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -23,54 +22,39 @@ EXIT_CODE = 130
 SHOW_CURSOR = "\x1b[?25h"
 MESSAGE = "\nInterrupted. Stored results are kept. Continue with: mnist-pipeline run --changed\n"
 
-_state = {"bounded": False, "received": False}
-_terminal = [2]  # standard error; while steps run, Dagster replaces descriptor 2
+_state = {"received": False, "terminal": 2}  # standard error; while steps run, Dagster replaces descriptor 2
 
 
 def received() -> bool:
     """Whether this command was interrupted."""
-    return _state["received"]
+    return bool(_state["received"])
 
 
-def release() -> None:
-    """Restore the usual signal handlers, for a command that ends by itself."""
-    _state["bounded"] = False
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-@contextlib.contextmanager
-def bounded() -> Iterator[None]:
+def handle_signals() -> None:
     """Raise KeyboardInterrupt at a signal, and end the process soon after with exit code 130.
 
     Python runs a signal handler only between two of its own instructions, and compiled code may delay that for long.
     So the number of the signal also goes into a pipe, and a thread that reads the pipe ends the process after a while.
     """
-    if _state["bounded"] or threading.current_thread() is not threading.main_thread():
-        yield
-        return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    before = {each: signal.signal(each, _interrupt) for each in SIGNALS}
-    woken_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    _state.update(bounded=True, received=False)
-    _terminal.append(os.dup(2))
+    _state["terminal"] = os.dup(2)
+    for each in SIGNALS:
+        signal.signal(each, _interrupt)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader,), daemon=True).start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(woken_before)
-        end_if_interrupted()
-        _state["bounded"] = False
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        os.close(_terminal.pop())
-        os.close(writer)
+
+
+def release() -> None:
+    """Restore the usual signal handlers, for a command that ends by itself."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def end_if_interrupted() -> None:
     """End the process now if this command was interrupted."""
-    if _state["bounded"] and _state["received"]:
+    if received():
         _end()
 
 
@@ -83,7 +67,7 @@ def _watch(reader: int) -> None:
     """After a signal, wait for a second signal or until the time is over, and end the process."""
     with os.fdopen(reader, "rb", buffering=0) as pipe:
         while number := pipe.read(1):
-            if number[0] in SIGNALS and _state["bounded"]:
+            if number[0] in SIGNALS:
                 _state["received"] = True
                 if not select.select([pipe], [], [], STEPS_SECONDS)[0]:
                     _end_steps()
@@ -109,6 +93,6 @@ def _end() -> NoReturn:
                         os.kill(int(pid), signal.SIGKILL)
         sys.stdout.flush()
     with contextlib.suppress(OSError):
-        os.write(_terminal[-1], MESSAGE.encode())
+        os.write(_state["terminal"], MESSAGE.encode())
         Path("/dev/tty").write_text(SHOW_CURSOR)  # a live view hides it
     os._exit(EXIT_CODE)

@@ -1,36 +1,47 @@
-"""`mnist-pipeline`: the group of commands, and how it ends when interrupted."""
+"""The commands of `mnist-pipeline`; each imports its implementation when it runs, so that `--help` stays fast."""
 
 from __future__ import annotations
 
 import atexit
 import gc
 import os
+from pathlib import Path
 from typing import Any
 
 import click
 
 from mnist_pipeline.cli import interruption
-from mnist_pipeline.cli.errors import fail_on
-from mnist_pipeline.cli.predict import predict
-from mnist_pipeline.cli.run import run
-from mnist_pipeline.cli.ui import hash_password, ui
-from mnist_pipeline.cli.upkeep import fetch, lineage, prune, verify
-from mnist_pipeline.runtime.storage import contents
+from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.preparation import prepare
+from mnist_pipeline.runtime import passwords, settings
+from mnist_pipeline.runtime.database import DatabaseError
+from mnist_pipeline.runtime.executors.requirements import ExecutorError, require
+from mnist_pipeline.runtime.storage.contents import UnavailableError
+from mnist_pipeline.runtime.storage.storage import StorageError
+from mnist_pipeline.runtime.ui.addresses import LOCALHOST, AddressError
+from mnist_pipeline.utils import machine
+
+# Errors whose message names the problem and the remedy.
+REPORTED = (
+    AddressError,
+    DatabaseError,
+    ExecutorError,
+    passwords.PasswordError,
+    settings.SettingsError,
+    StorageError,
+    UnavailableError,
+)
 
 
 class Commands(click.Group):
-    """Commands that end within seconds of Ctrl-C or SIGTERM."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command that the arguments name."""
-        with interruption.bounded():
-            return super().main(*args, **kwargs)
+    """Commands that report errors in one line, and end when interrupted."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. After an interruption, the process ends here and prints no other error."""
         try:
-            with fail_on(contents.UnavailableError):
-                return super().invoke(ctx)
+            return super().invoke(ctx)
+        except REPORTED as error:
+            raise CommandError(str(error)) from error
         finally:
             interruption.end_if_interrupted()
 
@@ -41,15 +52,139 @@ def main(context: click.Context) -> None:
     """MNIST from raw files to an evaluation report, as Dagster assets."""
     if os.environ.get("NO_COLOR"):
         context.color = False
-    if context.invoked_subcommand == ui.name:
-        interruption.release()  # the servers need longer to end
     # At exit, Python would search for garbage for a second, and find only what the libraries keep until then.
     atexit.register(gc.freeze)
 
 
-for command in (run, ui, predict, verify, lineage, prune, fetch, hash_password):
-    main.add_command(command)
+@main.command()
+@click.option(
+    "--select",
+    default="*",
+    metavar="SELECTION",
+    help="Assets to materialize, in Dagster's syntax: 'covariance', 'group:pca', '+key:cnn_model'; all by default.",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Run configuration in YAML, as in the launchpad of the UI.",
+)
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="Only assets that are missing or out of sync (another code or upstream version), until nothing is.",
+)
+@click.option(
+    "--data-set",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only this data set: 'mnist', or one that MNIST_PIPELINE_DATA_SETS names; may be repeated. "
+    "SELECTION is then written in plain keys. All data sets by default.",
+)
+def run(**options: Any) -> None:
+    """Materialize assets, and print the results and the path of the report."""
+    with machine.importing():
+        configured = prepare()
+        require(configured)
+        from mnist_pipeline.cli.run import run_assets
+    run_assets(configured, **options)
 
 
-if __name__ == "__main__":
-    main()
+@main.command()
+@click.option("--host", default=LOCALHOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME[:PORT]",
+    help="Another host name of the UI; may be repeated.",
+)
+@click.option("--read-only", is_flag=True, help="Refuse all changes, and run no daemon.")
+def ui(**options: Any) -> None:
+    """Serve the Dagster UI, with the daemon that schedules and sensors need.
+
+    It listens on 127.0.0.1. Another address needs a password, whose hash is in MNIST_PIPELINE_PASSWORD_HASH (see
+    hash-password). There is no TLS: use a TLS terminator or an ssh tunnel.
+    """
+    from mnist_pipeline.cli.ui import serve
+
+    interruption.release()  # the servers need longer to end
+    raise SystemExit(serve(**options))
+
+
+@main.command()
+@click.argument("pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw the pictures with the recognized digits into a PNG file.",
+)
+def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
+    """Recognize the digits in picture FILES; exit code 1 if a file cannot be read.
+
+    The probability is the calibrated probability of the champion model. The column "unusual" compares the PCA
+    reconstruction error of a digit with those of the test digits, as a percentile.
+    """
+    from mnist_pipeline.cli.predict import print_digits
+
+    raise SystemExit(print_digits(pictures, as_json, sheet))
+
+
+@main.command()
+def verify() -> None:
+    """Compare stored results with their checksums and Dagster's records; exit code 1 if anything is wrong."""
+    with machine.importing():
+        configured = prepare()
+        from mnist_pipeline.cli import inspection
+    inspection.print_states(configured)
+
+
+@main.command()
+@click.argument("asset")
+def lineage(asset: str) -> None:
+    """Print the data and code versions that ASSET was computed from, up to the checksums of the raw files."""
+    with machine.importing():
+        prepare()
+        from mnist_pipeline.cli import inspection
+    inspection.print_lineage(asset)
+
+
+@main.command()
+@click.option("--keep", default=20, show_default=True, type=click.IntRange(min=0), help="Latest runs to keep.")
+def prune(keep: int) -> None:
+    """Delete old runs and their logs, but no results, and no run that computed a current result."""
+    with machine.importing():
+        prepare()
+        import dagster as dg
+
+        from mnist_pipeline.cli import inspection
+    with dg.DagsterInstance.get() as instance:
+        click.echo(f"{inspection.prune(instance, keep)} runs deleted")
+
+
+@main.command()
+@click.argument("name", metavar="NAME")
+def fetch(name: str) -> None:
+    """Download the data set NAME (fashion-mnist, kmnist, emnist-digits or qmnist) with torchvision; runs never do."""
+    from mnist_pipeline.data import catalogue
+    from mnist_pipeline.data.datasets import DatasetError
+
+    if name not in catalogue.KNOWN:
+        raise CommandError(f"{name!a} is not a known data set; there are {', '.join(catalogue.KNOWN)}")
+    try:
+        catalogue.fetch(catalogue.KNOWN[name], settings.fetched(name))
+    except DatasetError as error:
+        raise CommandError(str(error)) from error
+    title = catalogue.KNOWN[name].title
+    click.echo(f"{title} is in {settings.fetched(name)}; set MNIST_PIPELINE_DATA_SETS={name}")
+
+
+@main.command()
+def hash_password() -> None:
+    """Ask for a password, and print its hash for MNIST_PIPELINE_PASSWORD_HASH."""
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    click.echo(passwords.hash_password(password))

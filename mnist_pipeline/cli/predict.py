@@ -1,48 +1,99 @@
-"""`mnist-pipeline predict`."""
+"""The digits in picture files, as a table for a person and as JSON for a program."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 
-from mnist_pipeline.cli.errors import fail, fail_on
-from mnist_pipeline.runtime import settings
+from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.recognition import contact_sheet
+from mnist_pipeline.recognition import pictures as images
+from mnist_pipeline.recognition.recognizer import Reading, Recognizer
+from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.utils.printable import printable
+
+TABLE = "  {:<7}{:>11}{:>10}   {}  {:<35}{}"
+BATCH = 16  # pictures in memory at a time; their digits are recognized together
+NOT_A_DIGIT = "this does not look like a digit"
 
 
-@click.command()
-@click.argument("pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
-@click.option(
-    "--sheet",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw the pictures with the recognized digits into a PNG file.",
-)
-def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
-    """Recognize the digits in picture FILES; exit code 1 if a file cannot be read.
+@dataclass(frozen=True)
+class Outcome:
+    """A file with the digits in it, or with the reason why it can't be read; and its picture, if it is kept."""
 
-    The probability is the calibrated probability of the champion model. The column "unusual" compares the PCA
-    reconstruction error of a digit with those of the test digits, as a percentile.
-    """
-    from mnist_pipeline.cli import answers
-    from mnist_pipeline.runtime.storage import storage
+    file: str
+    picture: np.ndarray | None = None
+    readings: Sequence[Reading] = ()
+    error: str | None = None
 
-    with fail_on(settings.SettingsError), fail_on(storage.StorageError):
-        recognizer = storage.current().read("recognizer")
-    outcomes = list(answers.read_files(pictures, recognizer, keep=sheet is not None))
-    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+
+def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
+    """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a file can't be read."""
+    recognizer: Recognizer = storage.current().read("recognizer")
+    outcomes = list(_read_files(files, recognizer, keep=sheet is not None))
     if as_json:
-        click.echo(json.dumps([outcome.document() for outcome in outcomes], indent=1))
+        click.echo(json.dumps([_document(outcome) for outcome in outcomes], indent=1))
     else:
-        lines = [line for outcome in outcomes if outcome.error is None for line in outcome.lines()]
-        click.echo("\n".join([answers.header(recognizer), *lines]))
+        header = TABLE.format(
+            "digit", "probability", "unusual", " ".join(recognizer.model_names), "nearest training digits", "box"
+        )
+        click.echo(
+            "\n".join([header, *(line for outcome in outcomes if not outcome.error for line in _lines(outcome))])
+        )
     if sheet:
+        pages = [contact_sheet.Page(o.file, o.picture, o.readings) for o in outcomes if o.picture is not None]
         try:
-            sheet.write_bytes(answers.sheet(outcomes, recognizer))
+            sheet.write_bytes(contact_sheet.draw(pages, recognizer))
         except OSError as error:
-            fail(f"--sheet {sheet} can't be written ({error.strerror}); name a file in a directory that can")
+            reason = f"can't be written ({error.strerror}); name a file in a directory that can"
+            raise CommandError(f"--sheet {sheet} {reason}") from error
+    errors = [outcome.error for outcome in outcomes if outcome.error]
     for message in errors:
         click.echo(f"Error: {message}", err=True)
-    raise SystemExit(int(bool(errors)))
+    return int(bool(errors))
+
+
+def _read_files(files: Sequence[Path], recognizer: Recognizer, *, keep: bool) -> Iterator[Outcome]:
+    """Recognize the digits in each file, and keep the pictures if asked to; a bad file does not affect the others."""
+    for first in range(0, len(files), BATCH):
+        outcomes = [_open(file) for file in files[first : first + BATCH]]
+        readings = iter(recognizer.read([each.picture for each in outcomes if each.picture is not None]))
+        for outcome in outcomes:
+            if outcome.picture is not None:
+                outcome = replace(outcome, readings=next(readings), picture=outcome.picture if keep else None)
+            yield outcome
+
+
+def _open(file: Path) -> Outcome:
+    try:
+        return Outcome(str(file), images.read(file))
+    except images.ImageError as error:
+        return Outcome(str(file), error=str(error))
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    if outcome.error is not None:
+        return {"file": outcome.file, "error": outcome.error}
+    return {"file": outcome.file, "digits": [reading.document() for reading in outcome.readings]}
+
+
+def _lines(outcome: Outcome) -> Iterator[str]:
+    """Yield the lines of a file in the table."""
+    yield printable(outcome.file) + ("" if outcome.readings else ": no digit found")
+    for reading in outcome.readings:
+        found = reading.recognition
+        x, y, width, height = reading.box
+        yield TABLE.format(
+            found.digit,
+            contact_sheet.percent(found.probability),
+            f"{found.unusual:.1f}%",
+            " ".join(f"{digit:<{len(model)}}" for model, digit in found.digits.items()),
+            ", ".join(f"{near.digit} (#{near.index})" for near in found.neighbors),
+            f"{width}×{height} at {x}, {y}" + ("" if found.looks_like_digit else f"   {NOT_A_DIGIT}"),
+        )

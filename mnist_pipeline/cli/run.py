@@ -1,88 +1,61 @@
-"""`mnist-pipeline run`."""
+"""Run selected assets, and print the models, the checks, the report and the time."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import click
+import dagster as dg
 
-from mnist_pipeline.cli.errors import LaunchError, fail, fail_on
-from mnist_pipeline.cli.output import open_output
-from mnist_pipeline.cli.preparation import prepare
+from mnist_pipeline.cli import configuration, execution, selection, waves
+from mnist_pipeline.cli.console import open_output
+from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.evaluation import Comparison
+from mnist_pipeline.models import MODELS, model_seconds
+from mnist_pipeline.runtime.environment import Settings
 from mnist_pipeline.runtime.executors import ray_cluster
-from mnist_pipeline.runtime.executors.errors import ExecutorError
-from mnist_pipeline.runtime.executors.requirements import require
+from mnist_pipeline.runtime.graph import run_lock
+from mnist_pipeline.runtime.graph.data_sets import Located
+from mnist_pipeline.runtime.graph.records import origins
+from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
+from mnist_pipeline.utils.printable import printable
 
 GC_THRESHOLDS = (100_000, 50, 1_000)
+MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 
 
-@click.command()
-@click.option(
-    "--select",
-    default="*",
-    metavar="SELECTION",
-    help="Assets to materialize, in Dagster's syntax: 'covariance', 'group:pca', '+key:cnn_model'; all by default.",
-)
-@click.option(
-    "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Run configuration in YAML, as in the launchpad of the UI.",
-)
-@click.option(
-    "--changed",
-    is_flag=True,
-    help="Only assets that are missing or out of sync (another code or upstream version), until nothing is.",
-)
-@click.option(
-    "--data-set",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    help="Only this data set: 'mnist', or one that MNIST_PIPELINE_DATA_SETS names; may be repeated. "
-    "SELECTION is then written in plain keys. All data sets by default.",
-)
-def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...]) -> None:
-    """Materialize assets, and print the results and the path of the report."""
+def run_assets(configured: Settings, select: str, config: Path | None, changed: bool, names: Sequence[str]) -> None:
+    """Run the selected assets, or those of them that changed, of the data sets with these names."""
+    start = time.perf_counter()
     with machine.importing():
-        configured = prepare()
-        with fail_on(ExecutorError):
-            require(configured)
-        import dagster as dg
-
-        from mnist_pipeline.cli import configuration, execution, launching, selection, summary, waves
-        from mnist_pipeline.runtime.graph import run_lock
-
-        start = time.perf_counter()
-        with fail_on(LaunchError):
-            located = selection.select_data_sets(names)
-            selected = selection.select_assets(select, names)
-            run_config = configuration.load_run_config(config, selected)
+        located = selection.select_data_sets(names)
+        selected = selection.select_assets(select, names)
+        run_config = configuration.load_run_config(config, selected)
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
     with (
         open_output() as stream,
-        ray_cluster.connected(configured, jobs=True) if configured.executor == "ray" else nullcontext(),
+        ray_cluster.connected(configured, jobs=True),
         ExitStack() as lock,
         ExitStack() as opened,
-        fail_on(LaunchError),
     ):
         # The lock comes first, so that two commands do not create the tables of the instance at the same time.
         lock.enter_context(run_lock.storage_lock(partial(click.echo, file=stream)))
         instance = opened.enter_context(dg.DagsterInstance.get())
-        if launching.launches_runs(instance):
+        if execution.launches_runs(instance):
             lock.close()  # the process of a launched run acquires the lock itself
         run_lock.fail_abandoned_runs(instance)
         echo = partial(click.secho, file=stream)
         display = None
         failures: list[str] = []
-        all_waves = waves.changed_waves if changed else waves.all_waves
-        for wave in all_waves(instance, selected):
+        for wave in (waves.changed_waves if changed else waves.all_waves)(instance, selected):
             if display is None:
                 from mnist_pipeline.cli.display import Display  # rich takes a tenth of a second to import
 
@@ -95,8 +68,43 @@ def run(select: str, config: Path | None, changed: bool, names: tuple[str, ...])
         if changed and not failures:
             echo("Everything is in sync.")
         if not failures:
-            summary.show_results(echo, instance, located)
-        num_passed, failed = (display.num_passed, display.failed_checks) if display else (0, [])
-        summary.show_checks(echo, num_passed, failed, time.perf_counter() - start)
+            _show_results(echo, instance, located)
+        echo()
+        if display and (display.num_passed or display.failed_checks):
+            failed = display.failed_checks
+            counts = f"{display.num_passed} passed" + (f", {len(failed)} failed" if failed else "")
+            echo("\n".join([f"Checks: {counts}", *(f"  {name}" for name in failed)]), fg="yellow" if failed else None)
+        seconds = time.perf_counter() - start
+        minutes, rest = divmod(round(seconds), 60)
+        echo(f"Time:   {minutes} min {rest} s" if minutes else f"Time:   {seconds:.1f} s")
         if failures:
-            fail("\n".join(failures))
+            raise CommandError("\n".join(failures))
+
+
+def _show_results(echo: Callable[..., None], instance: dg.DagsterInstance, located: Sequence[Located]) -> None:
+    """Print the table of models and the path of the report, for each data set that has them."""
+    for each in located:
+        with contextlib.suppress(storage.StorageError):
+            rows = _model_rows(instance, each)
+            echo()
+            if len(located) > 1:
+                echo(printable(each.known.title), bold=True)
+            echo(MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"), dim=True)
+            for row in rows:
+                echo(MODEL_TABLE.format(*row))
+        with contextlib.suppress(storage.StorageError):
+            echo(f"\nReport: {storage.current(each.prefix).path('evaluation_report')}")
+
+
+def _model_rows(instance: dg.DagsterInstance, located: Located) -> list[tuple[str, ...]]:
+    """Model, accuracy, interval, errors and seconds as text, best first."""
+    comparison: Comparison = storage.current(located.prefix).read("model_comparison")
+    timed = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
+    steps = {key.path[-1]: step for key, step in origins(instance, [located.key(asset) for asset in timed]).items()}
+    rows: list[tuple[str, ...]] = []
+    for model, figures in comparison.models.items():
+        low, high = figures.interval
+        seconds = model_seconds(steps, model)
+        time_text = "–" if seconds is None else f"{seconds:.1f}"
+        rows.append((model, f"{figures.accuracy:.2%}", f"{low:.2%} – {high:.2%}", f"{figures.errors:,}", time_text))
+    return rows

@@ -1,36 +1,82 @@
-"""The data sets and assets that a command is about."""
+"""The graph that `pyproject.toml` names, and the data sets and assets that a command is about."""
 
 from __future__ import annotations
 
+import functools
+import importlib
+import sys
 import warnings
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 import dagster as dg
 
-from mnist_pipeline.cli.errors import LaunchError
-from mnist_pipeline.cli.project import EVERYTHING, definitions, job_of, picture_assets
+from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.shards import FOLDS
 from mnist_pipeline.utils.printable import one_line
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+EVERYTHING = "everything"
+EVERY_DATA_SET = "every_data_set"
+EXPANDED = "expanded"
+EXPANDED_JOB = f"{EXPANDED}_group"
+FOLDS_JOB = "expanded_shards"
+INBOX_JOB = "inbox_predictions_of_a_picture"
+
+
+@functools.cache
+def definitions() -> dg.Definitions:
+    """Load the definitions of the graph."""
+    document = tomllib.loads((settings.PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    module = document["tool"]["dg"]["project"]["code_location_target_module"]
+    loaded: dg.Definitions = importlib.import_module(module).defs
+    return loaded
+
+
+def definitions_of_assets() -> list[dg.AssetsDefinition]:
+    """Return the definitions of all assets that can be materialized."""
+    return [asset for asset in definitions().assets or () if isinstance(asset, dg.AssetsDefinition)]
+
+
+@functools.cache
+def picture_assets() -> dict[dg.AssetKey, str]:
+    """Return the assets that have a partition per picture of the inbox, with the name of their partitions."""
+    return {
+        asset.key: str(asset.partitions_def.name)
+        for asset in definitions_of_assets()
+        if isinstance(asset.partitions_def, dg.DynamicPartitionsDefinition)
+    }
+
+
+def job_of(key: dg.AssetKey) -> str:
+    """Return the name of the job that materializes an asset; a run has the assets of one job only."""
+    if key in picture_assets():
+        return INBOX_JOB
+    node = definitions().resolve_asset_graph().get(key)
+    if node.partitions_def == FOLDS:
+        return FOLDS_JOB
+    return EXPANDED_JOB if node.group_name == EXPANDED else EVERYTHING
 
 
 def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
-    """Return the data sets of these names, or all that the environment names if there are no names.
-
-    Raises LaunchError if the environment does not name one of them.
-    """
+    """Return the data sets of these names, or all that the environment names if there are no names."""
     known = [settings.PLAIN, *(placed.name for placed in settings.load().data_sets)]
     for name in names:
         if name not in known:
-            raise LaunchError(
+            raise CommandError(
                 f"--data-set {name!a} is unknown: there is {', '.join(known)}; add it to MNIST_PIPELINE_DATA_SETS"
             )
     return [located for name, located in zip(known, data_sets.configured()) if name in names or not names]
 
 
 def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.AssetKey]:
-    """Return the assets that a selection matches.
+    """Return the assets that a selection matches; raise CommandError if it can't be parsed, or matches nothing.
 
     Parameters
     ----------
@@ -39,11 +85,6 @@ def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.A
         a partition per picture of the inbox are left out.
     names : sequence of str
         Data sets. The selection is then written in plain keys, and applied to each of the data sets.
-
-    Raises
-    ------
-    LaunchError
-        If the selection cannot be parsed, or matches nothing.
     """
     selected = _parse(selection)
     if not names:
@@ -52,7 +93,7 @@ def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.A
     keys = {each.key(name) for each in select_data_sets(names) for name in plain}
     existing = keys & definitions().resolve_asset_graph().get_all_asset_keys()
     if not existing:
-        raise LaunchError(
+        raise CommandError(
             f"--select {selection!r} matches no asset of {', '.join(names)}; "
             "with --data-set, write plain keys, such as '+key:cnn_model'"
         )
@@ -60,7 +101,7 @@ def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.A
 
 
 def _parse(selection: str) -> AbstractSet[dg.AssetKey]:
-    """The assets that a selection matches in all data sets."""
+    """Return the assets that a selection matches in all data sets."""
     graph = definitions().resolve_asset_graph()
     if selection == "*":
         return {key for key in graph.materializable_asset_keys if job_of(key) == EVERYTHING}
@@ -70,11 +111,11 @@ def _parse(selection: str) -> AbstractSet[dg.AssetKey]:
             warnings.simplefilter("ignore", dg.BetaWarning)
             selected = dg.AssetSelection.from_string(selection).resolve(graph)
     except dg.DagsterError as error:
-        raise LaunchError(
+        raise CommandError(
             f"--select {selection!r}: {one_line(error)}; write for instance 'group:pca' or '+key:cnn_model'"
         ) from error
     if not selected:
-        raise LaunchError(f"--select {selection!r} matches no asset; there are {asset_names()}")
+        raise CommandError(f"--select {selection!r} matches no asset; there are {asset_names()}")
     return selected - picture_assets().keys() or selected
 
 

@@ -1,4 +1,4 @@
-"""`mnist-pipeline ui` and `hash-password`."""
+"""The process that serves the UI, and its parent, which leaves no process behind."""
 
 from __future__ import annotations
 
@@ -13,74 +13,49 @@ from dataclasses import asdict
 
 import click
 
-from mnist_pipeline.cli.errors import fail, fail_on
+from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.preparation import prepare
-from mnist_pipeline.runtime import passwords, settings
+from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors import ray_cluster
-from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.executors.requirements import require
-from mnist_pipeline.runtime.ui.addresses import DRAW, LOCALHOST, Address, AddressError
+from mnist_pipeline.runtime.ui.addresses import DRAW, Address
 
 STOP_SECONDS = 10  # for the servers to stop by themselves
+RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
 
 
-@click.command()
-@click.option("--host", default=LOCALHOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
-@click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    metavar="NAME[:PORT]",
-    help="Another host name of the UI; may be repeated.",
-)
-@click.option("--read-only", is_flag=True, help="Refuse all changes, and run no daemon.")
-def ui(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) -> None:
-    """Serve the Dagster UI, with the daemon that schedules and sensors need.
-
-    It listens on 127.0.0.1. Another address needs a password, whose hash is in MNIST_PIPELINE_PASSWORD_HASH (see
-    hash-password). There is no TLS: use a TLS terminator or an ssh tunnel.
-    """
-    with fail_on(AddressError):
-        address = Address(host, port, allowed_hosts)
+def serve(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) -> int:
+    """Serve the UI until a signal arrives; return the exit code."""
+    address = Address(host, port, allowed_hosts)
     configured = prepare()
-    with fail_on(ExecutorError):
-        require(configured)
+    require(configured)
     if not address.is_loopback and not configured.password_hash:
-        fail(
+        raise CommandError(
             f"--host {host}: anyone who can reach this address could run the pipeline; set a password first: "
             'export MNIST_PIPELINE_PASSWORD_HASH="$(mnist-pipeline hash-password)"'
         )
     _require_free(address)
     click.echo(f"Dagster UI: {address.url}\nDraw a digit: {address.url}{DRAW}")
-    arguments = json.dumps({**asdict(address), "read_only": read_only})
-    with ray_cluster.connected(configured, jobs=True) if configured.executor == "ray" else contextlib.nullcontext():
-        status = _serve([sys.executable, "-m", "mnist_pipeline.cli.server", arguments])
-    raise SystemExit(status)
-
-
-@click.command()
-def hash_password() -> None:
-    """Ask for a password, and print its hash for MNIST_PIPELINE_PASSWORD_HASH."""
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    with fail_on(passwords.PasswordError):
-        click.echo(passwords.hash_password(password))
+    with ray_cluster.connected(configured, jobs=True):
+        return _run_servers(json.dumps([asdict(address), read_only]))
 
 
 def _require_free(address: Address) -> None:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family) as probe:
+    with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address.host, address.port))
         except OSError as error:
             where = f"port {address.port}" if address.is_loopback else f"{address.host}, port {address.port}"
-            fail(f"cannot listen on {where} ({error.strerror}); choose another port with --port")
+            raise CommandError(
+                f"cannot listen on {where} ({error.strerror}); choose another port with --port"
+            ) from error
 
 
-def _serve(command: list[str]) -> int:
-    """Run servers until they end or a signal arrives; leave no process behind."""
+def _run_servers(arguments: str) -> int:
+    """Run `main` in a process of its own until it ends or a signal arrives; leave no process behind."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    command = [sys.executable, "-m", __name__, arguments]
     process = subprocess.Popen(command, cwd=settings.PROJECT, start_new_session=True)
     try:
         return process.wait()
@@ -96,3 +71,24 @@ def _serve(command: list[str]) -> int:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def main(arguments: str) -> int:
+    """Serve until a signal arrives. The arguments are the fields of `Address` and `read_only`, as JSON."""
+    from mnist_pipeline.models import MODELS
+    from mnist_pipeline.runtime.ui import draw, server
+
+    # A shell starts background processes with SIGINT ignored, and the daemon would inherit that.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    fields, read_only = json.loads(arguments)
+    address = Address(fields["host"], fields["port"], tuple(fields["allowed_hosts"]))
+    # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
+    os.environ["DAGSTER_IS_DEV_CLI"] = "1"
+    with contextlib.suppress(KeyboardInterrupt):
+        return server.serve(address, read_only, draw.routes(RECOGNIZER, MODELS), harmless=[draw.READ])
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

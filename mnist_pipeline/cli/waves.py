@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from mnist_pipeline.cli.errors import LaunchError
-from mnist_pipeline.cli.project import EVERYTHING, FOLDS_JOB, definitions, job_of, picture_assets
+from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.selection import EVERYTHING, FOLDS_JOB, definitions, job_of, picture_assets
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.shards import FOLDS
@@ -32,11 +32,11 @@ Wave = list[Run]
 def all_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]) -> Iterator[Wave]:
     """Yield the waves that materialize all selected assets.
 
-    Raises LaunchError if the selected assets have a partition per picture of the inbox.
+    Raises CommandError if the selected assets have a partition per picture of the inbox.
     """
     data_sets.observe_data_directories(instance)
     if selected <= picture_assets().keys():
-        raise LaunchError(
+        raise CommandError(
             f"{', '.join(key.to_user_string() for key in selected)} is computed per picture: put a picture into "
             f"{settings.load().inbox}, and switch on the sensor 'inbox' in mnist-pipeline ui"
         )
@@ -51,7 +51,7 @@ def changed_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKe
     For assets with folds, only the folds that are out of sync are run. The last waves are pictures: those whose
     predictions were computed from the selected assets and are missing in the storage.
 
-    Raises LaunchError if an asset is out of sync right after its run.
+    Raises CommandError if an asset is out of sync right after its run.
     """
     data_sets.observe_data_directories(instance)
     done: set[tuple[dg.AssetKey, str | None]] = set()
@@ -60,7 +60,7 @@ def changed_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKe
         units = {(key, fold) for key in stage for fold in stale[key]}
         if again := units & done:
             names = ", ".join(sorted(storage.stored_key(key.to_user_string(), fold) for key, fold in again))
-            raise LaunchError(f"{names} is out of sync right after its run; see its page in the UI")
+            raise CommandError(f"{names} is out of sync right after its run; see its page in the UI")
         done = units if job_of(next(iter(stage))) == EVERYTHING else done | units
         yield _runs({key: stale[key] for key in stage})
     for key in picture_assets():

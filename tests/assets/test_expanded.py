@@ -19,7 +19,7 @@ from assets import expanded
 from mnist_pipeline import moments
 from mnist_pipeline.cli import inspection, selection
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.cli.project import definitions
+from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.data import expansion
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier

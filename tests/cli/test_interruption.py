@@ -15,14 +15,14 @@ pytestmark = pytest.mark.slow
 
 STUBBORN = """
 import time
-from mnist_pipeline.cli.interruption import bounded
-with bounded():
-    print("ready", flush=True)
-    while True:
-        try:
-            time.sleep(60)
-        except KeyboardInterrupt:
-            pass
+from mnist_pipeline.cli.interruption import handle_signals
+handle_signals()
+print("ready", flush=True)
+while True:
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
 """
 QUICK_SECONDS = 3
 PATIENCE_SECONDS = 60

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli import selection
-from mnist_pipeline.cli.project import definitions
+from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.runtime.graph.staleness import out_of_sync
 from mnist_pipeline.runtime.storage import storage
 

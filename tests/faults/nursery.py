@@ -50,13 +50,12 @@ def _preload() -> None:
         display,  # noqa: F401
         execution,
         inspection,  # noqa: F401
-        project,
         selection,
     )
     from mnist_pipeline.report import figures  # noqa: F401
 
     torch.set_num_threads(2)
-    execution.console_job(project.EVERYTHING)
+    execution.console_job(selection.EVERYTHING)
     selection.select_assets("*")
     gc.collect()
     gc.freeze()
@@ -75,8 +74,10 @@ def _fork(request: dict[str, Any]) -> int:
         os.environ.update(request["environment"])
         if request.get("fault"):
             Fault(**request["fault"]).install()
+        from mnist_pipeline.cli import interruption
         from mnist_pipeline.cli import main as cli
 
+        interruption.handle_signals()
         cli.main(request["arguments"], prog_name="mnist-pipeline")
         code = 0
     except SystemExit as end:

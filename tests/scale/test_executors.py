@@ -19,7 +19,7 @@ from support.settings import load_from
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors import futures
-from mnist_pipeline.runtime.executors.errors import ExecutorError
+from mnist_pipeline.runtime.executors.requirements import ExecutorError
 
 REPORT = "evaluation_report"  # holds times and the run's id
 TIMED = {"run", "run_id", "seconds"}

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mnist_pipeline.runtime import threads
 from mnist_pipeline.runtime.executors import ray_cluster
-from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.runtime.executors.ray_cluster import LOCALHOST
-from mnist_pipeline.runtime.executors.requirements import REACH_SECONDS, num_local_workers, require
+from mnist_pipeline.runtime.executors.requirements import REACH_SECONDS, ExecutorError, num_local_workers, require
 from mnist_pipeline.runtime.graph.run_lock import end_with_parent
 
 if TYPE_CHECKING:

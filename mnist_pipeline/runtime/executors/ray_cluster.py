@@ -39,10 +39,13 @@ API_SERVER = "RAY_API_SERVER_ADDRESS"  # where Ray's own clients submit jobs
 
 @contextmanager
 def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
-    """Connect this process to the cluster, unless it is connected already.
+    """Connect this process to the cluster, unless it is connected already or the executor is another one.
 
     With `jobs`, runs are submitted to the cluster as jobs, for which a local cluster needs its dashboard.
     """
+    if configured.executor != "ray":
+        yield
+        return
     if not configured.cluster:
         os.environ.update({name: os.environ.get(name, value) for name, value in LOCAL_CLUSTER.items()})
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

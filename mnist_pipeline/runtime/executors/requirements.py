@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+import pkgutil
 import socket
 from typing import TYPE_CHECKING
 
-from mnist_pipeline.runtime.executors.errors import ExecutorError
 from mnist_pipeline.utils.machine import num_cores
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from mnist_pipeline.runtime.environment import Settings
 
 REACH_SECONDS = 5
 MIN_WORKERS = 2
 MODULES = {"ray": ["ray", "dagster_ray"], "dask": ["distributed"]}
+
+
+class ExecutorError(RuntimeError):
+    """Workers are not available, or a task cannot be completed; the message names the reason and the remedy."""
 
 
 def num_local_workers() -> int:
@@ -36,9 +42,7 @@ def require(configured: Settings) -> None:
                 f"pip install 'mnist-pipeline[{executor}]'"
             )
     if ":" in executor:
-        from mnist_pipeline.runtime.executors.step_executor import step_executor  # imports Dagster
-
-        step_executor(configured)
+        import_executor(executor)
     if not cluster:
         return
     if not configured.database:
@@ -55,3 +59,16 @@ def require(configured: Settings) -> None:
             f"MNIST_PIPELINE_CLUSTER is {cluster!a}, where nothing answers ({error}); start the cluster, or correct "
             "the address"
         ) from error
+
+
+def import_executor(name: str) -> dg.ExecutorDefinition:
+    """Import an executor by its name, `package.module:name`; raise ExecutorError if that is not possible."""
+    import dagster as dg
+
+    try:
+        found = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ExecutorError(f"MNIST_PIPELINE_EXECUTOR is {name!a}, which cannot be imported: {error}") from error
+    if not isinstance(found, dg.ExecutorDefinition):
+        raise ExecutorError(f"MNIST_PIPELINE_EXECUTOR is {name!a}: {type(found).__name__}, not an ExecutorDefinition")
+    return found

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from mnist_pipeline.runtime.executors.errors import ExecutorError
+from mnist_pipeline.runtime.executors.requirements import import_executor
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
@@ -26,7 +25,7 @@ def step_executor(configured: Settings, preload: Sequence[str] = ()) -> dg.Execu
     modules in `preload` before it forks a process per step.
     """
     if ":" in configured.executor:
-        return _import_executor(configured.executor)
+        return import_executor(configured.executor)
     default = "multiprocess" if configured.executor == "multiprocess" else "in_process"
     concurrency = dg.Field(dg.Noneable(int), default_value=None, description="Steps at a time; the cores by default.")
     selector: Any = dg.Selector  # has no types
@@ -41,13 +40,3 @@ def step_executor(configured: Settings, preload: Sequence[str] = ()) -> dg.Execu
     return dg.multi_or_in_process_executor.configured(
         configure, name="step_executor", config_schema=dg.Field(choices, default_value={default: {}})
     )
-
-
-def _import_executor(name: str) -> dg.ExecutorDefinition:
-    try:
-        found = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ExecutorError(f"MNIST_PIPELINE_EXECUTOR is {name!a}, which cannot be imported: {error}") from error
-    if not isinstance(found, dg.ExecutorDefinition):
-        raise ExecutorError(f"MNIST_PIPELINE_EXECUTOR is {name!a}: {type(found).__name__}, not an ExecutorDefinition")
-    return found

@@ -15,7 +15,7 @@ from support.settings import load_from
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.environment import Settings
 from mnist_pipeline.runtime.executors import futures
-from mnist_pipeline.runtime.executors.errors import ExecutorError
+from mnist_pipeline.runtime.executors.requirements import ExecutorError
 from mnist_pipeline.runtime.graph import run_lock
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from support.settings import load_from
 
-from mnist_pipeline.runtime.executors.errors import ExecutorError
-from mnist_pipeline.runtime.executors.requirements import require
+from mnist_pipeline.runtime.executors.requirements import ExecutorError, require
 
 DATABASE = "postgresql://u:p@h/n"
 NOWHERE = "127.0.0.1:1"  # nothing listens there

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli import selection
-from mnist_pipeline.cli.project import definitions
+from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.runtime.graph.staleness import out_of_sync
