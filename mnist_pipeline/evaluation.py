@@ -18,50 +18,31 @@ NUM_BINS = 15
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether a model that is 80% sure is right in 80% of cases.
+    """Whether a model that is 80% sure is right in 80% of cases, in bins of equal width over confidence (0, 1].
 
-    Attributes
-    ----------
-    counts : list of n_bins ints
-        Samples by confidence, the probability of the predicted class, in bins of equal width over (0, 1].
-    confidence, accuracy : lists of n_bins floats
-        Means over each bin; 0 where it is empty.
-    expected_error : float
-        Mean of |accuracy − confidence| over the bins, weighted by their counts.
+    The confidence is the probability of the predicted class.
     """
 
-    counts: list[int]
-    confidence: list[float]
-    accuracy: list[float]
-    expected_error: float
+    counts: list[int]  # samples per bin
+    confidence: list[float]  # mean over each bin, 0 where it is empty
+    accuracy: list[float]  # likewise
+    expected_error: float  # mean of |accuracy − confidence| over the bins, weighted by their counts
 
 
 @stored_type
 @dataclass(frozen=True)
 class Evaluation:
-    """The measurements of one model over the whole test set.
-
-    Attributes
-    ----------
-    interval : list of two floats
-        95% Wilson score interval of the accuracy.
-    precision, recall, f1 : lists of n_classes floats
-        0 where a class is never predicted or never occurs.
-    confusion_matrix : list of n_classes lists of n_classes ints
-        Rows are true classes, columns predicted ones.
-    calibration : Calibration or None
-        None for a model without probabilities.
-    """
+    """The measurements of one model over the whole test set."""
 
     total: int
     errors: int
     accuracy: float
-    interval: list[float]
-    precision: list[float]
-    recall: list[float]
-    f1: list[float]
-    confusion_matrix: list[list[int]]
-    calibration: Calibration | None = None
+    interval: list[float]  # 95% Wilson score interval of the accuracy
+    precision: list[float]  # of each class, 0 where it is never predicted
+    recall: list[float]  # of each class, 0 where it never occurs
+    f1: list[float]  # of each class
+    confusion_matrix: list[list[int]]  # rows are true classes, columns predicted ones
+    calibration: Calibration | None = None  # None for a model without probabilities
 
 
 @dataclass(frozen=True)

@@ -12,27 +12,14 @@ WINDOW = 3
 
 
 class Place(NamedTuple):
-    """A pixel with the principal components of the gradients around it.
-
-    Attributes
-    ----------
-    row, column : int
-    gradients : ndarray of shape (9, 2)
-        (I_x, I_y) of the nine pixels around, in grey levels per pixel.
-    eigenvalues : ndarray of shape (2,)
-        Eigenvalues of GᵀG, the larger first.
-    eigenvectors : ndarray of shape (2, 2)
-        As columns.
-    response : float
-        Harris response, det M − κ (tr M)².
-    """
+    """A pixel with the principal components of the gradients around it."""
 
     row: int
     column: int
-    gradients: np.ndarray
-    eigenvalues: np.ndarray
-    eigenvectors: np.ndarray
-    response: float
+    gradients: np.ndarray  # G: (I_x, I_y) of the nine pixels around, in grey levels per pixel; (9, 2)
+    eigenvalues: np.ndarray  # of GᵀG, the larger first; (2,)
+    eigenvectors: np.ndarray  # as columns; (2, 2)
+    response: float  # Harris response, det M − κ (tr M)²
 
 
 def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

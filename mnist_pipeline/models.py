@@ -40,45 +40,6 @@ class Notebook:
 class Model:
     """An entry of the table.
 
-    Attributes
-    ----------
-    name : str
-        Begins the names of the model's assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`.
-    title, phrase, short_title : str
-        As a heading ("Convolutional network"), within a sentence ("the convolutional network"), and where there is
-        little room ("CNN").
-    color, marker : str
-        Of the model in every figure: a hue of `report.figures.style.COLORS`, a marker of Matplotlib.
-    mnist_floor : float
-        The accuracy that the model has reached on MNIST with every seed tried, with room for the spread between
-        seeds. Below it, its check fails and it is not promoted.
-    method : str
-        The module that implements the model, see Notes.
-    reader : str, default=method
-        The module whose `reader(model, predictions)` returns a function from images to labels for many images at
-        once. Without one, `answer` reads them.
-    training_asset : str, default="train_digits"
-        The asset with the images and labels that the model is fitted on.
-    model_asset : str, default="NAME_model"
-        The asset that stores the fitted model.
-    group : str, default=name
-        The asset group of the model and its predictions.
-    summary : str
-        A sentence on the model for the descriptions of its assets.
-    settings : mapping from name to Setting
-        The configuration of `NAME_model`, passed to `fit` by keyword.
-    has_own_assets : bool
-        Whether a module of `assets` defines `NAME_model` and `NAME_predictions`. If not, they are made from the entry.
-    has_learning_curves : bool
-        Whether the stored model records loss and accuracy per epoch, which the report draws.
-    section, section_title : str, default=name, title
-        The section of the report: its template is `SECTION.html.j2`, or `model.html.j2` if there is no such file.
-        Models of the same section share it.
-    notebook : Notebook, optional
-        What the report compares the model with.
-
-    Notes
-    -----
     The method module has these functions, of which only the first two are needed for a model without assets of its
     own:
 
@@ -92,25 +53,31 @@ class Model:
     Matplotlib.
     """
 
-    name: str
-    title: str
-    phrase: str
-    short_title: str
-    color: str
-    marker: str
+    name: str  # begins the names of the model's assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`
+    title: str  # as a heading: "Convolutional network"
+    phrase: str  # within a sentence: "the convolutional network"
+    short_title: str  # where there is little room: "CNN"
+    color: str  # of the model in every figure, a hue of `report.figures.style.COLORS`
+    marker: str  # in every figure, of Matplotlib
+    # The accuracy that the model has reached on MNIST with every seed tried, with room for the spread between seeds.
+    # Below it, its check fails and it is not promoted.
     mnist_floor: float
-    method: str
+    method: str  # the module that implements the model
+    # The module whose `reader(model, predictions)` returns a function from images to labels for many images at once;
+    # by default the method. Without such a function, `answer` reads them.
     reader: str = ""
-    training_asset: str = "train_digits"
-    model_asset: str = ""
-    group: str = ""
-    summary: str = ""
-    settings: Mapping[str, Setting] = field(default_factory=dict)
-    has_own_assets: bool = False
-    has_learning_curves: bool = False
+    training_asset: str = "train_digits"  # the images and labels that the model is fitted on
+    model_asset: str = ""  # stores the fitted model; by default `NAME_model`
+    group: str = ""  # of the model's assets; by default the name
+    summary: str = ""  # a sentence on the model for the descriptions of its assets
+    settings: Mapping[str, Setting] = field(default_factory=dict)  # keyword arguments of `fit` that a run can configure
+    has_own_assets: bool = False  # whether a module of `assets` defines the model and its predictions
+    has_learning_curves: bool = False  # whether the stored model records loss and accuracy per epoch
+    # The section of the report, by default the name; models may share it. Its template is `SECTION.html.j2`, or
+    # `model.html.j2` if there is no such file.
     section: str = ""
-    section_title: str = ""
-    notebook: Notebook | None = None
+    section_title: str = ""  # by default the title
+    notebook: Notebook | None = None  # what the report compares the model with
 
     def __post_init__(self) -> None:
         defaults = {

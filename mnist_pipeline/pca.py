@@ -21,17 +21,10 @@ ERROR_ROWS = 512  # 3 MB of float64, which fit the cache
 
 @stored_type
 class Eigendecomposition(NamedTuple):
-    """C = V diag(λ) Vᵀ.
+    """C = V diag(λ) Vᵀ."""
 
-    Attributes
-    ----------
-    eigenvalues : ndarray of shape (n_features,), float64
-        In descending order.
-    eigenvectors : ndarray of shape (n_features, n_features), float64
-        Orthonormal, as columns. The entry of largest magnitude of each column is positive.
-    """
-
-    eigenvalues: np.ndarray
+    eigenvalues: np.ndarray  # in descending order; float64 (n_features,)
+    # Orthonormal, as columns; the entry of largest magnitude of each is positive; float64 (n_features, n_features).
     eigenvectors: np.ndarray
 
 

@@ -15,28 +15,16 @@ SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])  # down, up, right, left
 
 
 class Disturbance(NamedTuple):
-    """A disturbance of digits, in several amounts.
-
-    Attributes
-    ----------
-    title, unit : str
-    neutral : float
-        The amount without effect, one of `amounts`.
-    amounts : tuple of float
-        In ascending order.
-    small : tuple of float
-        The smallest and largest amount within the variation of ordinary handwriting; both `neutral` for a disturbance
-        that handwriting does not cause.
-    apply : callable
-        From images of shape (n, rows, columns) and an amount to disturbed images.
-    """
+    """A disturbance of digits, in several amounts."""
 
     title: str
     unit: str
-    neutral: float
-    amounts: tuple[float, ...]
+    neutral: float  # the amount without effect, one of `amounts`
+    amounts: tuple[float, ...]  # in ascending order
+    # The smallest and largest amount within the variation of ordinary handwriting; both `neutral` for a disturbance
+    # that handwriting does not cause.
     small: tuple[float, float]
-    apply: Callable[[Images, float], Images]
+    apply: Callable[[Images, float], Images]  # from images (n, rows, columns) and an amount to disturbed images
 
 
 def _shifted(images: Images, pixels: float) -> Images:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from mnist_pipeline.data.datasets import (
     CLASS_NAMES,
     EMNIST_DIGITS_LAYOUT,
     MNIST_LAYOUT,
-    NUM_CLASSES,
     QMNIST_LAYOUT,
     DatasetError,
     Layout,
@@ -31,14 +29,14 @@ class DataSet:
     class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
     layout: Layout = MNIST_LAYOUT
     noun: str = "digit"  # what an image shows
-    nouns: str = "digits"
     heading: str = "Reading handwritten digits"  # of the report
     handwritten: bool = True
     publisher: str | None = None  # the class of torchvision that downloads it
 
-    def __post_init__(self) -> None:
-        if len(self.class_names) != NUM_CLASSES:
-            raise ValueError(f"{self.name} has {len(self.class_names)} class names; there must be {NUM_CLASSES}")
+    @property
+    def nouns(self) -> str:
+        """The plural of `noun`."""
+        return f"{self.noun}s"
 
 
 MNIST = DataSet("mnist", "MNIST", publisher="MNIST")
@@ -49,7 +47,6 @@ FASHION_MNIST = DataSet(
     "Fashion-MNIST",
     ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     noun="item",
-    nouns="items",
     heading="Recognizing articles of clothing",
     handwritten=False,
     publisher="FashionMNIST",
@@ -61,7 +58,6 @@ KMNIST = DataSet(
     "Kuzushiji-MNIST",
     ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
     noun="character",
-    nouns="characters",
     heading="Reading cursive hiragana",
     publisher="KMNIST",
 )
@@ -76,12 +72,8 @@ KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST, EMNIST_DIGITS, Q
 def fetch(known: DataSet, directory: Path) -> None:
     """Download the four files of a data set with torchvision, which verifies their checksums.
 
-    The directory is created only after all four files are downloaded and validated.
-
-    Raises
-    ------
-    DatasetError
-        If the publisher can't be reached, if the files are not the data set, or if the directory exists.
+    The directory is created only after all four files are downloaded and validated. Raises a DatasetError if the
+    publisher can't be reached, if the files are not the data set, or if the directory exists.
     """
     if os.path.lexists(directory):
         raise DatasetError(f"{directory} is there already; remove it to fetch {known.name} again")
@@ -94,7 +86,7 @@ def fetch(known: DataSet, directory: Path) -> None:
                 raw = _downloaded(known, split, Path(scratch))
                 for name in (known.layout.images_name(split), known.layout.labels_name(split)):
                     file = datasets.find_file(raw, name)
-                    shutil.move(file, whole / file.name)
+                    file.rename(whole / file.name)
             datasets.validate(whole, layout=known.layout)
             whole.rename(directory)
     except OSError as error:
@@ -112,14 +104,9 @@ def _downloaded(known: DataSet, split: Split, scratch: Path) -> Path:
     try:
         return Path(kind(scratch, train=split == "train", download=True, **options).raw_folder)
     except (OSError, RuntimeError) as error:
-        names = ", ".join(known.layout.file_names)
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableError(
-            f"{known.name} can't be fetched: torchvision's host for it does not answer ({_brief(error)}); "
-            f"copy {names} (plain or .gz) into a directory, and name that: "
+            f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); copy "
+            f"{', '.join(known.layout.file_names)} (plain or .gz) into a directory, and name that: "
             f"MNIST_PIPELINE_DATA_SETS={known.name}=DIRECTORY"
         ) from error
-
-
-def _brief(error: Exception) -> str:
-    """The reason of an error, in one line."""
-    return " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__

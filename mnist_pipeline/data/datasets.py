@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import gzip
 import hashlib
 import math
 import os
@@ -25,27 +25,21 @@ Split = Literal["train", "test"]
 IMAGE_SIDE = 28
 NUM_CLASSES = 10
 CLASS_NAMES = tuple(str(label) for label in range(NUM_CLASSES))
-IMAGES_MAGIC = 0x00000803  # unsigned bytes, three dimensions
-LABELS_MAGIC = 0x00000801  # unsigned bytes, one dimension
-LABEL_ROWS_MAGIC = 0x00000C02  # big-endian integers of four bytes, two dimensions
-LABEL_COLUMNS = 8  # of QMNIST's labels; the first column is the digit
-ITEM_BYTES = {0x08: 1, 0x0C: 4}  # by the third byte of the magic number
+IMAGES_MAGIC, LABELS_MAGIC, LABEL_ROWS_MAGIC = 0x00000803, 0x00000801, 0x00000C02
+# Type and shape of an item by the magic number of its file. A label of QMNIST is a row whose first column is the digit.
+ITEMS: dict[int, tuple[str, tuple[int, ...]]] = {
+    IMAGES_MAGIC: ("u1", (IMAGE_SIDE, IMAGE_SIDE)),
+    LABELS_MAGIC: ("u1", ()),
+    LABEL_ROWS_MAGIC: (">i4", (8,)),
+}
 MAX_IMAGES = 1_000_000  # a header with more is refused before memory is allocated
 MAX_FILE_BYTES = MAX_IMAGES * IMAGE_SIDE**2 + (1 << 20)
 CHUNK_BYTES = 1 << 16
 BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which fit the cache
-GZIP_START = b"\x1f\x8b"
-GZIP_BITS = zlib.MAX_WBITS | 16  # of zlib, for a gzip header and checksum
 # Images compress up to 10 times, blank images 1,000 times. A file that expands more than 100 times, and to more than a
 # blank MNIST (47 MB), is refused as a decompression bomb.
 MAX_EXPANSION = 100
 UNSUSPICIOUS_BYTES = 1 << 26
-REMEDIES = {
-    errno.EACCES: "check its permissions",
-    errno.EPERM: "check its permissions",
-    errno.ELOOP: "its links lead back to themselves; put the file itself in its place",
-    errno.ENAMETOOLONG: "move it to a shorter path",
-}
 
 PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
 
@@ -115,25 +109,20 @@ class RawFile(NamedTuple):
 def find_file(root: Path, name: str) -> Path:
     """Path of one of the four files under `root`, with `.gz` or plain. If both exist, the file with `.gz`.
 
-    Raises
-    ------
-    DatasetError
-        If the directory or the file is missing, can't be read, or is of another kind.
+    Raises a DatasetError if the directory can't be read or has no such file.
     """
     try:
-        is_directory = stat.S_ISDIR(root.stat().st_mode)
+        present = {path.name for path in root.iterdir()}
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(
-            f"data directory {root} does not exist; point MNIST_PIPELINE_DATA at a directory that holds "
+            f"{root} is not a directory; point MNIST_PIPELINE_DATA at a directory that holds "
             f"{', '.join(FILE_NAMES)} (plain or .gz)"
         ) from error
     except (OSError, ValueError) as error:
         raise _unreadable(root, error) from error
-    if not is_directory:
-        raise DatasetError(f"{root} is not a directory; MNIST_PIPELINE_DATA must name one")
-    for candidate in (root / f"{name}.gz", root / name):
-        if _is_there(candidate):
-            return candidate
+    for candidate in (f"{name}.gz", name):
+        if candidate in present:
+            return root / candidate
     raise DatasetError(f"{root} holds neither {name} nor {name}.gz; copy the file there")
 
 
@@ -172,12 +161,8 @@ def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
     """The first image of each class, uint8 (10, 28, 28). Raises DatasetError if a class has no image."""
     labels, first = np.unique(digits.labels, return_index=True)
-    missing = sorted(set(range(NUM_CLASSES)) - set(labels.tolist()))
-    if missing:
-        raise DatasetError(
-            f"the training set has no image of class {', '.join(map(str, missing))}; "
-            f"it needs at least one of each of the {NUM_CLASSES} classes"
-        )
+    if missing := sorted(set(range(NUM_CLASSES)) - set(labels.tolist())):
+        raise DatasetError(f"the training set has no image of class {', '.join(map(str, missing))}; add one of each")
     return digits.images[first]
 
 
@@ -251,29 +236,10 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     return DigitSet(images, labels.astype(np.uint8, copy=False))
 
 
-def _is_there(path: Path) -> bool:
-    """Whether a file of that name exists; raise a DatasetError if it is not a regular file."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError as error:
-        if path.is_symlink():
-            raise DatasetError(f"{path} is a link to what does not exist; put the IDX file in its place") from error
-        return False
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    _require_regular(path, mode)
-    return True
-
-
-def _require_regular(path: Path, mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        raise DatasetError(f"{path} is not a file; put the IDX file of that name in its place")
-
-
 def _digest(path: Path, algorithm: str) -> tuple[int, str]:
     """Size in bytes, and checksum in hexadecimal."""
     digest, size = hashlib.new(algorithm, usedforsecurity=False), 0
-    with _opened(path) as (file, _):
+    with _opened(path) as file:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
             size += len(chunk)
@@ -281,22 +247,29 @@ def _digest(path: Path, algorithm: str) -> tuple[int, str]:
 
 
 def _read_idx(path: Path, magic: int) -> np.ndarray:
-    """The array in an IDX file of images or labels, of bytes or of big-endian integers."""
-    item_bytes, header_bytes = ITEM_BYTES[magic >> 8], 4 * (1 + (magic & 0xFF))
-    data = bytearray()
-    with _opened(path) as (file, size):
-        packed = path.suffix == ".gz"
-        chunks = _gunzipped(path, file) if packed else iter(lambda: file.read(CHUNK_BYTES), b"")
-        _extend(data, chunks, header_bytes)
-        shape = _parse_header(path, bytes(data[:header_bytes]), magic)
-        expected = math.prod(shape) * item_bytes
-        if packed:
-            _require_credible(path, shape[0], expected, size)
-        else:
-            _require_length(path, shape[0], expected, size - header_bytes)
-        _extend(data, chunks, header_bytes + expected + 1)
-    _require_length(path, shape[0], expected, len(data) - header_bytes)
-    return np.frombuffer(data, np.uint8 if item_bytes == 1 else ">i4", offset=header_bytes).reshape(shape)
+    """The array in an IDX file with a magic number; at most one byte more than its header announces is read."""
+    dtype, item_shape = ITEMS[magic]
+    header_bytes, data = 4 * (2 + len(item_shape)), bytearray()
+    try:
+        with _opened(path) as file:
+            stream = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+            chunks = iter(lambda: stream.read(CHUNK_BYTES), b"")
+            _extend(data, chunks, header_bytes)
+            shape = _parse_header(path, bytes(data[:header_bytes]), magic)
+            expected, size = math.prod(shape) * np.dtype(dtype).itemsize, os.fstat(file.fileno()).st_size
+            announced = f"its header announces {shape[0]:,} items, {expected:,} bytes"
+            if expected > max(UNSUSPICIOUS_BYTES, MAX_EXPANSION * size):
+                raise DatasetError(
+                    f"{path} is truncated, or made to fill the memory: {announced}, and it is {size:,} bytes long; "
+                    "fetch the file again"
+                )
+            _extend(data, chunks, header_bytes + expected + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
+    if (found := len(data) - header_bytes) != expected:
+        there = f"only {found:,} are" if found < expected else "more are"
+        raise DatasetError(f"{path} is truncated or too long: {announced}, and {there} there; fetch the file again")
+    return np.frombuffer(data, dtype, offset=header_bytes).reshape(shape)
 
 
 def _extend(data: bytearray, chunks: Iterator[bytes], length: int) -> None:
@@ -307,92 +280,40 @@ def _extend(data: bytearray, chunks: Iterator[bytes], length: int) -> None:
 
 def _parse_header(path: Path, header: bytes, magic: int) -> tuple[int, ...]:
     """The shape in the header of an IDX file."""
-    dimensions = magic & 0xFF
-    length = 4 * (1 + dimensions)
+    _, item_shape = ITEMS[magic]
+    length = 4 * (2 + len(item_shape))
     if len(header) < length:
-        raise DatasetError(f"{path} is truncated: {len(header)} bytes of a {length}-byte header; fetch the file again")
-    found, *shape = struct.unpack(f">{1 + dimensions}I", header)
+        raise DatasetError(f"{path} is truncated: {len(header)} of {length} bytes of the header; fetch the file again")
+    found, count, *shape = struct.unpack(f">{2 + len(item_shape)}I", header)
     if found != magic:
         raise DatasetError(
-            f"{path} is not an IDX file of {'images' if dimensions == 3 else 'labels'}: it begins with "
+            f"{path} is not an IDX file of {'images' if magic == IMAGES_MAGIC else 'labels'}: it begins with "
             f"{header[:8]!r}, magic number 0x{found:08x} instead of 0x{magic:08x}; fetch the file again"
         )
-    if shape[0] == 0:
-        raise DatasetError(f"{path} holds no items; a data set needs at least one")
-    if shape[0] > MAX_IMAGES:
-        raise DatasetError(f"{path} announces {shape[0]:,} items; at most {MAX_IMAGES:,} are read from one file")
-    if dimensions == 3 and shape[1:] != [IMAGE_SIDE, IMAGE_SIDE]:
-        raise DatasetError(
-            f"{path} holds images of {shape[1]}×{shape[2]} pixels; they must be {IMAGE_SIDE}×{IMAGE_SIDE}"
-        )
-    if dimensions == 2 and shape[1] != LABEL_COLUMNS:
-        raise DatasetError(f"{path} holds labels of {shape[1]:,} columns; they must have {LABEL_COLUMNS}")
-    return tuple(shape)
-
-
-def _require_length(path: Path, items: int, expected: int, length: int) -> None:
-    """Compare the number of bytes after a header with the number in the header."""
-    if length < expected:
-        raise DatasetError(
-            f"{path} is truncated: its header announces {items:,} items, {expected:,} bytes, "
-            f"and only {max(length, 0):,} are there; fetch the file again"
-        )
-    if length > expected:
-        raise DatasetError(
-            f"{path} holds more bytes than the {items:,} items its header announces; fetch the file again"
-        )
-
-
-def _require_credible(path: Path, items: int, expected: int, size: int) -> None:
-    """Refuse a gzip file that is too short or too long for its header, before it is expanded."""
-    if expected > max(UNSUSPICIOUS_BYTES, MAX_EXPANSION * size):
-        raise DatasetError(
-            f"{path} is truncated, or made to fill the memory: its header announces {items:,} items, "
-            f"{expected:,} bytes, and only {size:,} are there, compressed; fetch the file again"
-        )
-    # Deflate adds less than 1% to incompressible data.
-    if size > expected + expected // 100 + CHUNK_BYTES:
-        _require_length(path, items, expected, size)
-
-
-def _gunzipped(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    """The uncompressed bytes of a gzip file, in chunks.
-
-    Python's gzip module skips names and padding byte by byte, which takes minutes if a file contains many megabytes of
-    them. zlib skips names quickly, and padding is refused.
-    """
-    pending = file.read(CHUNK_BYTES)
-    if not pending.startswith(GZIP_START):
-        raise DatasetError(f"{path} is not gzip data: it begins with {pending[:16]!r}; fetch the file again")
-    while pending:
-        member = zlib.decompressobj(wbits=GZIP_BITS)
-        while not member.eof:
-            try:
-                data = member.decompress(pending, CHUNK_BYTES)
-            except zlib.error as error:
-                raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
-            if data:
-                yield data
-            elif not pending:
-                raise DatasetError(f"{path} is truncated: its gzip stream ends early; fetch the file again")
-            pending = member.unconsumed_tail or member.unused_data or file.read(CHUNK_BYTES)
+    if not 1 <= count <= MAX_IMAGES:
+        raise DatasetError(f"{path} announces {count:,} items; a file must have 1 to {MAX_IMAGES:,}")
+    if tuple(shape) != item_shape:
+        found_shape, needed = ("×".join(map(str, sides)) for sides in (shape, item_shape))
+        raise DatasetError(f"{path} holds items of {found_shape} values; they must have {needed}")
+    return (count, *shape)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """Open a data file; yield it and its size in bytes. Errors become a DatasetError."""
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a data file. Errors of the system, also while it is read, become a DatasetError."""
     try:
         # If the file has become a pipe, do not wait for a writer.
-        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             status = os.fstat(file.fileno())
-            _require_regular(path, status.st_mode)
-            if status.st_size > MAX_FILE_BYTES:
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
                 raise DatasetError(
-                    f"{path} is {status.st_size:,} bytes long; at most {MAX_FILE_BYTES:,} bytes are read; "
+                    f"{path} is not a regular file, or has more than {MAX_FILE_BYTES:,} bytes; "
                     "put the IDX file of that name in its place"
                 )
-            yield file, status.st_size
+            yield file
     except OSError as error:
+        if isinstance(error, gzip.BadGzipFile):
+            raise
         raise _unreadable(path, error) from error
     except MemoryError as error:
         raise UnreadableError(f"{path} does not fit in memory; free some, or use fewer images") from error
@@ -400,5 +321,5 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 def _unreadable(path: Path, error: OSError | ValueError) -> UnreadableError:
     reason = error.strerror or error if isinstance(error, OSError) else error
-    remedy = REMEDIES.get(getattr(error, "errno", None) or 0, "check its name, and the disk it lies on")
+    remedy = "check its permissions" if isinstance(error, PermissionError) else "check its name and its disk"
     return UnreadableError(f"{path} can't be read: {reason}; {remedy}")

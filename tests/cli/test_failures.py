@@ -38,7 +38,7 @@ def _replace(directory: Path, name: str, content: bytes) -> None:
 DAMAGES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "directory missing": (shutil.rmtree, ("MNIST_PIPELINE_DATA",)),
     "file missing": (lambda directory: (directory / LABELS).unlink(), ("train-labels-idx1-ubyte",)),
-    "HTML page": (lambda directory: _replace(directory, IMAGES, b"<!DOCTYPE html><html>"), (IMAGES, "<!DOCTYPE")),
+    "HTML page": (lambda directory: _replace(directory, IMAGES, b"<!DOCTYPE html><html>"), (IMAGES, "<!")),
 }
 
 

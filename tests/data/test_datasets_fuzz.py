@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gzip
-import signal
 import struct
 import tracemalloc
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -25,8 +23,6 @@ from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, loa
 
 pytestmark = pytest.mark.slow
 
-NAMES = FILE_NAMES[:2]
-HANG_SECONDS = 30
 CONSTANT_BYTES = 3 << 20  # the memory that reading may take, whatever a header claims
 PIXELS = 28 * 28
 GOOD = tuple(
@@ -38,12 +34,12 @@ GOOD = tuple(
 )
 
 Edit = Callable[[bytes], bytes]
-Files = tuple[tuple[bytes, bool], ...]
+Files = tuple[tuple[bytes, bool], ...]  # for images and labels: the content, and whether its name ends in .gz
 
 
-def compressed(data: bytes, level: int = 1) -> bytes:
+def compressed(data: bytes) -> bytes:
     """Gzip data without the time, so that a case is always the same bytes."""
-    return gzip.compress(data, level, mtime=0)
+    return gzip.compress(data, 1, mtime=0)
 
 
 def edit_of_a_place(make: Callable[[bytes, int], bytes]) -> st.SearchStrategy[Edit]:
@@ -52,19 +48,13 @@ def edit_of_a_place(make: Callable[[bytes, int], bytes]) -> st.SearchStrategy[Ed
     return places.map(lambda place: lambda data: make(data, place % (len(data) + 1)))
 
 
-small_bytes = st.binary(max_size=24)
-sizes = st.sampled_from([0, 1, 2, 3, 27, 28, 29, 255, 256, 60_000, 10**6, 10**6 + 1, 2**31, 2**32 - 1]) | st.integers(
-    0, 2**32 - 1
-)
+sizes = st.sampled_from([0, 1, 2, 3, 27, 28, 60_000, 10**6, 10**6 + 1, 2**31]) | st.integers(0, 2**32 - 1)
 headers = st.tuples(
     st.sampled_from([0x803, 0x801, 0x802, 0x903, 0xD03, 0x08030000]) | st.integers(0, 2**32 - 1),
     st.lists(sizes, max_size=4) | sizes.map(lambda size: [size, 28, 28]),
 ).map(lambda fields: struct.pack(f">{1 + len(fields[1])}I", fields[0], *fields[1]))
-
+small_bytes = st.binary(max_size=24)
 edits: st.SearchStrategy[Edit] = st.one_of(
-    st.integers(1, 255).flatmap(
-        lambda bits: edit_of_a_place(lambda d, at: d[:at] + bytes(b ^ bits for b in d[at : at + 1]) + d[at + 1 :])
-    ),
     edit_of_a_place(lambda d, at: d[:at]),
     edit_of_a_place(lambda d, at: d[at:]),
     edit_of_a_place(lambda d, at: d[:at] + d[at + 5 :]),
@@ -73,21 +63,14 @@ edits: st.SearchStrategy[Edit] = st.one_of(
     small_bytes.flatmap(lambda new: edit_of_a_place(lambda d, at: d[:at] + new + d[at + len(new) :])),
     small_bytes.map(lambda new: lambda d: d + new),
     headers.map(lambda header: lambda d: header + d[len(header) :]),
-    st.integers(0, 300).map(lambda count: lambda d: d + bytes(count)),
 )
 packings: st.SearchStrategy[Edit] = st.one_of(
-    st.integers(0, 9).map(lambda level: lambda d: compressed(d, level)),
+    st.just(compressed),
     st.integers(0, 40).map(lambda at: lambda d: compressed(d[:at]) + compressed(d[at:])),
-    st.binary(max_size=9).map(lambda name: lambda d: with_name(d, name)),
+    st.integers(0, 40).map(lambda count: lambda d: compressed(d) + bytes(count)),
     st.just(zlib.compress),
     st.just(lambda d: compressed(compressed(d))),
 )
-
-
-def with_name(content: bytes, name: bytes) -> bytes:
-    """Gzip data with the name of the original file."""
-    packed = compressed(content)
-    return packed[:3] + bytes([packed[3] | 8]) + packed[4:10] + name.replace(b"\0", b"") + b"\0" + packed[10:]
 
 
 def apply(changes: list[Edit], data: bytes) -> bytes:
@@ -105,30 +88,19 @@ mutated = st.tuples(
     st.sampled_from(GOOD),
     st.tuples(any_file, good_file) | st.tuples(good_file, any_file) | st.tuples(any_file, any_file),
 ).map(lambda drawn: tuple(make(content) for content, make in zip(*drawn, strict=True)))
-
-starts = st.sampled_from([b"", b"\x1f\x8b", b"\x1f\x8b\x08\0\0\0\0\0\0\xff", GOOD[0][0][:16], GOOD[0][1][:8]])
-noise = st.tuples(starts, st.binary(max_size=200), st.booleans()).map(lambda parts: (parts[0] + parts[1], parts[2]))
-random_files = st.tuples(noise, noise)
-
-credible = (sizes | st.integers(1, 80_000)).map(lambda count: struct.pack(">IIII", 0x803, count, 28, 28))
-claims = st.tuples(headers | credible, headers, st.binary(max_size=40), st.booleans(), st.booleans()).map(
-    lambda parts: tuple(
-        (compressed(head + parts[2] * 50) if packed else head + parts[2] * 50, packed)
-        for head, packed in zip(parts[:2], parts[3:], strict=True)
-    )
+starts = st.sampled_from([b"", b"\x1f\x8b\x08\0\0\0\0\0\0\xff", GOOD[0][0][:16], GOOD[0][1][:8]])
+noise = st.tuples(starts | headers, st.binary(max_size=200), st.booleans()).map(
+    lambda parts: (compressed(parts[0] + parts[1]) if parts[2] else parts[0] + parts[1], parts[2])
 )
-
-
 PROPERTIES = {
     "good files after a few edits, before and after compression": (mutated, 0.7),
-    "random bytes": (random_files, 0.15),
-    "headers that claim anything": (claims, 0.15),
+    "random bytes, and headers that claim anything": (st.tuples(noise, noise), 0.3),
 }
 
 
 @pytest.mark.parametrize("kind", PROPERTIES)
-def test_the_reader_returns_the_digits_or_raises_a_dataset_error_within_bounded_memory_and_time(
-    kind: str, pytestconfig: pytest.Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_reader_returns_the_digits_or_raises_a_dataset_error_within_bounded_memory(
+    kind: str, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
     strategy, share = PROPERTIES[kind]
     cases = round(share * pytestconfig.getoption("fuzz_cases"))
@@ -147,8 +119,6 @@ def test_the_reader_returns_the_digits_or_raises_a_dataset_error_within_bounded_
         outcomes[compare(files, tmp_path)] += 1
 
     try_out()
-    with capsys.disabled():
-        print(f"\n{outcomes.total():,} cases of {kind}: {outcomes['read']:,} read, {outcomes['refused']:,} refused")
     assert outcomes.total() >= cases
     assert outcomes["refused"] > cases / 4
     if kind.startswith("good"):
@@ -157,14 +127,13 @@ def test_the_reader_returns_the_digits_or_raises_a_dataset_error_within_bounded_
 
 def compare(files: Files, directory: Path) -> str:
     """Read the files with both readers, and compare the results."""
-    for name, (content, packed) in zip(NAMES, files, strict=True):
+    for name, (content, packed) in zip(FILE_NAMES, files):
         (directory / name).unlink(missing_ok=True)
         (directory / f"{name}.gz").unlink(missing_ok=True)
         (directory / (f"{name}.gz" if packed else name)).write_bytes(content)
     contents = [unpacked(content) if packed else content for content, packed in files]
     truth = decoded(contents)
-    with bounded_time():
-        read = read_within(CONSTANT_BYTES + 3 * sum(len(content or b"") for content in contents), directory)
+    read = read_within(CONSTANT_BYTES + 3 * sum(len(content or b"") for content in contents), directory)
     if truth is None:
         assert read is None
         return "refused"
@@ -176,15 +145,15 @@ def compare(files: Files, directory: Path) -> str:
 
 
 def unpacked(content: bytes) -> bytes | None:
-    """The content of gzip data of one or more members; None if the data are malformed."""
+    """The content of gzip data of one or more members, with zeros between them; None if the data are malformed."""
     members = []
     try:
-        while content or not members:
+        while content:
             member = zlib.decompressobj(wbits=31)
             members.append(member.decompress(content))
             if not member.eof:
                 return None
-            content = member.unused_data
+            content = member.unused_data.lstrip(b"\0")
     except zlib.error:
         return None
     return b"".join(members)
@@ -226,18 +195,3 @@ def read_within(limit: int, directory: Path) -> DigitSet | None:
         if peak < limit:
             return digits
     raise AssertionError(f"{peak:,} bytes were allocated; {limit:,} are allowed")
-
-
-@contextlib.contextmanager
-def bounded_time() -> Iterator[None]:
-    """Raise TimeoutError after `HANG_SECONDS`."""
-
-    def refuse(*_: object) -> None:
-        raise TimeoutError(f"no outcome after {HANG_SECONDS} s")
-
-    signal.signal(signal.SIGALRM, refuse)
-    signal.alarm(HANG_SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
