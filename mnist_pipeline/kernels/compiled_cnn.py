@@ -38,9 +38,7 @@ class CompiledCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
-        if x.shape[1:].numel() != SIDE * SIDE:
-            raise ValueError(f"x has shape {tuple(x.shape)}; expected a batch of images (N, {SIDE}, {SIDE}).")
-        x = x.reshape(-1, SIDE, SIDE)  # (N, 28, 28)
+        x = x.reshape(len(x), SIDE, SIDE)  # (N, 28, 28)
         x = first_layer(x, self.conv1)  # (N, 32, 12, 12)
         if x.dtype == torch.float32:
             x = second_layer(x, self.conv2)  # (N, 64, 4, 4)

@@ -16,7 +16,7 @@ from mnist_pipeline.training.loop import (
     train_on_shards,
 )
 from mnist_pipeline.training.prediction import load_weights, predict_probabilities, reader, weights
-from mnist_pipeline.training.recipes import RECIPES, Recipe, learning_rate_at, recipe_named
+from mnist_pipeline.training.recipes import RECIPES, Recipe, learning_rate_at
 
 __all__ = [
     "RECIPES",
@@ -30,7 +30,6 @@ __all__ = [
     "load_weights",
     "predict_probabilities",
     "reader",
-    "recipe_named",
     "split",
     "stored",
     "train",

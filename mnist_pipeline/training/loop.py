@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -18,11 +17,12 @@ from torch.optim.adam import adam
 from mnist_pipeline.data.deformations import vary
 from mnist_pipeline.records import Network
 from mnist_pipeline.training.calibration import fit_temperature
-from mnist_pipeline.training.hardware import autocast, choose_precision, default_device, placed, seeded
-from mnist_pipeline.training.prediction import checked_images, logits, pixel_tensor, scaled, weights
-from mnist_pipeline.training.recipes import Recipe, learning_rate_at, require
+from mnist_pipeline.training.hardware import autocast, choose_precision, default_device, device_of, placed, seeded
+from mnist_pipeline.training.prediction import logits, pixel_tensor, scaled, weights
+from mnist_pipeline.training.recipes import Recipe, learning_rate_at
 
 Model = TypeVar("Model", bound=nn.Module)
+Digits = tuple[NDArray[Any], NDArray[Any]]  # images and labels
 
 
 class DivergenceError(ArithmeticError):
@@ -31,54 +31,27 @@ class DivergenceError(ArithmeticError):
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """The measurements of one epoch.
+    """The measurements of one epoch. Each training image is scored just before its batch's update."""
 
-    Attributes
-    ----------
-    epoch : int
-        From 1.
-    loss, accuracy : float
-        Mean cross-entropy, without label smoothing, and accuracy over the training images. Each image is scored just
-        before its batch's update.
-    validation_accuracy : float or None
-        On the held-out images, after the epoch; None if none are held out.
-    seconds : float
-        Wall time of the epoch and its validation.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    validation_accuracy: float | None
-    seconds: float
+    epoch: int  # from 1
+    loss: float  # mean cross-entropy over the training images, without label smoothing
+    accuracy: float  # over the training images
+    validation_accuracy: float | None  # on the held-out images, after the epoch; None if none are held out
 
 
 @dataclass(frozen=True)
 class History:
-    """The record of a training run.
-
-    Attributes
-    ----------
-    epochs : tuple of EpochRecord
-        One record per epoch.
-    precision, device : str
-        "float32" or "bfloat16", and "cpu" or "cuda".
-    num_training, num_validation : int
-        Images trained on, and images held out.
-    temperature : float
-        Divisor of the logits, see `fit_temperature`; 1 without held-out images.
-    """
+    """The record of a training run."""
 
     epochs: tuple[EpochRecord, ...]
-    precision: str
-    device: str
-    num_training: int
-    num_validation: int
-    temperature: float
+    precision: str  # "float32" or "bfloat16"
+    device: str  # "cpu" or "cuda"
+    num_training: int  # images trained on
+    num_validation: int  # images held out
+    temperature: float  # divisor of the logits, see `fit_temperature`; 1 without held-out images
 
 
 OnEpoch = Callable[[EpochRecord], None]
-Batches = tuple[Tensor, Tensor]  # all images and labels of a set or a shard
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Model:
@@ -98,8 +71,8 @@ def split(num_samples: int, validation_size: int, seed: int = 0) -> tuple[NDArra
 
     The last `validation_size` samples of a permutation with this seed are held out.
     """
-    is_possible = 0 <= validation_size < num_samples
-    require(is_possible, "validation_size", validation_size, f"at least 0 and fewer than {num_samples} samples")
+    if not 0 <= validation_size < num_samples:
+        raise ValueError(f"validation_size is {validation_size}; expected at least 0 and fewer than {num_samples}.")
     permutation = np.random.default_rng(seed).permutation(num_samples)
     boundary = num_samples - validation_size
     return np.sort(permutation[:boundary]), np.sort(permutation[boundary:])
@@ -113,15 +86,14 @@ def train(
     *,
     seed: int = 0,
     validation_size: int = 0,
-    device: str | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> History:
-    """Train a network in place with Adam on the cross-entropy.
+    """Train a network in place with Adam on the cross-entropy, on the GPU if there is one.
 
     Parameters
     ----------
     model : Module
-        From pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). It stays on its device, and is in
+        From pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). It returns to its device, and is in
         evaluation mode afterwards.
     images : ndarray of shape (num_samples, rows, columns) or (num_samples, num_features)
         Images, uint8 or floating in [0, 1].
@@ -134,35 +106,24 @@ def train(
         number of threads gives the same weights to the byte.
     validation_size : int, default=0
         Number of images to hold out. They are scored after each epoch, and the temperature is fitted on them.
-    device : str, optional
-        Where to train. By default the GPU if there is one.
     on_epoch : callable, optional
         Called with an `EpochRecord` after each epoch.
-
-    Returns
-    -------
-    History
     """
-    images, labels = checked_images(images), _checked_labels(labels, len(images))
-    kept, held_out = split(len(images), validation_size, seed)
-    # Without a split there is nothing to select, and bytes in a mapped file are not copied twice.
-    shard = _tensors(images[kept], labels[kept]) if validation_size else _tensors(images, labels)
-    validation = _tensors(images[held_out], labels[held_out]) if validation_size else None
-    run = _Run(model, recipe, seed, device, num_shards=1)
-    history = run.train(lambda _: shard, validation, on_epoch)
     if not validation_size:
-        return history
-    temperature = fit_temperature(run.validation_logits.cpu().numpy(), labels[held_out])
-    return replace(history, temperature=temperature)
+        return train_on_shards(model, [(images, labels)], recipe, seed=seed, on_epoch=on_epoch)
+    images, labels = np.asarray(images), np.asarray(labels)
+    kept, held_out = split(len(images), validation_size, seed)
+    shard, validation = (images[kept], labels[kept]), (images[held_out], labels[held_out])
+    history, scores = _train(model, [shard], recipe, seed, validation, on_epoch)
+    return replace(history, temperature=fit_temperature(scores.cpu().numpy(), labels[held_out]))
 
 
 def train_on_shards(
     model: nn.Module,
-    shards: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+    shards: Sequence[Digits],
     recipe: Recipe,
     *,
     seed: int = 0,
-    device: str | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> History:
     """Train a network in place as `train` does, on a set in shards, with one shard in memory at a time.
@@ -174,13 +135,44 @@ def train_on_shards(
     ----------
     shards : sequence of (images, labels)
         All of one size. A shard is read by its index when it is needed, and released afterwards.
-    model, recipe, seed, device, on_epoch
+    model, recipe, seed, on_epoch
         As in `train`.
     """
     if not len(shards):
         raise ValueError("shards is empty; pass at least one shard of images and labels")
-    run = _Run(model, recipe, seed, device, num_shards=len(shards))
-    return run.train(lambda number: _tensors(*shards[number]), None, on_epoch)
+    return _train(model, shards, recipe, seed, None, on_epoch)[0]
+
+
+def _train(
+    model: nn.Module,
+    shards: Sequence[Digits],
+    recipe: Recipe,
+    seed: int,
+    validation: Digits | None,
+    on_epoch: OnEpoch | None,
+) -> tuple[History, Tensor]:
+    """Train on shards; return the record, and the last logits of the images that are held out for validation."""
+    device = default_device()
+    precision = choose_precision(model, device, recipe.precision)
+    held_out = _tensors(*validation, device) if validation else None
+    scores = torch.empty(0)
+    records: list[EpochRecord] = []
+    with placed(model, device, precision, recipe.channels_last) as network, seeded(seed, device):
+        run = _Run(model, network, recipe, seed, len(shards), precision)
+        for epoch in range(1, recipe.epochs + 1):
+            order = np.random.default_rng((seed, epoch)).permutation(len(shards))
+            measured = [run.train_on_shard(*shards[int(number)]) for number in order]
+            loss, accuracy = (sum(values) / len(values) for values in zip(*measured, strict=True))
+            validation_accuracy = None
+            if held_out:
+                scores = logits(network, held_out[0], precision)
+                validation_accuracy = _share_right(scores, held_out[1])
+            records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy))
+            if on_epoch is not None:
+                on_epoch(records[-1])
+        run.first_layer.requires_grad_(True)
+    num_training = len(shards) * run.shard_size
+    return History(tuple(records), precision, device.type, num_training, len(scores), 1.0), scores
 
 
 def stored(model: nn.Module, history: History) -> Network:
@@ -223,49 +215,29 @@ class Adam:
 
 
 class _Run:
-    """One training run."""
+    """The state of a training run."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe, seed: int, device: str | None, num_shards: int) -> None:
-        self.model, self.recipe, self.seed, self.num_shards = model, recipe, seed, num_shards
-        self.device = torch.device(device) if device else default_device()
-        self.precision = choose_precision(model, self.device, recipe.precision)
+    def __init__(
+        self, model: nn.Module, network: nn.Module, recipe: Recipe, seed: int, num_shards: int, precision: str
+    ) -> None:
+        self.network, self.recipe, self.seed, self.num_shards = network, recipe, seed, num_shards
+        self.device, self.precision = device_of(model), precision
         self.generator = torch.Generator().manual_seed(seed)
+        self.optimizer = Adam(model.parameters(), recipe.betas)
         self.first_layer = _first_layer(model)
-        self.shard_size = 0
-        self.step = 0
+        self.shard_size = self.step = 0
 
-    def train(self, load: Callable[[int], Batches], validation: Batches | None, on_epoch: OnEpoch | None) -> History:
-        """Train for all epochs of the recipe; `load` returns a shard by its number."""
-        records: list[EpochRecord] = []
-        place = placed(self.model, self.device, self.precision, self.recipe.channels_last)
-        with place as network, seeded(self.seed, self.device):
-            self.network, self.optimizer = network, Adam(self.model.parameters(), self.recipe.betas)
-            for epoch in range(1, self.recipe.epochs + 1):
-                start = time.perf_counter()
-                order = np.random.default_rng((self.seed, epoch)).permutation(self.num_shards)
-                measured = [self.train_on_shard(*load(int(number))) for number in order]
-                loss, accuracy = (sum(values) / len(values) for values in zip(*measured, strict=True))
-                validation_accuracy = None
-                if validation is not None:
-                    pixels, targets = (tensor.to(self.device) for tensor in validation)
-                    self.validation_logits = logits(network, pixels, self.precision)
-                    validation_accuracy = int((self.validation_logits.argmax(dim=1) == targets).sum()) / len(targets)
-                records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy, time.perf_counter() - start))
-                if on_epoch is not None:
-                    on_epoch(records[-1])
-            self.first_layer.requires_grad_(True)
-        num_validation = 0 if validation is None else len(validation[1])
-        num_training = self.num_shards * self.shard_size
-        return History(tuple(records), self.precision, self.device.type, num_training, num_validation, 1.0)
-
-    def train_on_shard(self, pixels: Tensor, targets: Tensor) -> tuple[float, float]:
+    def train_on_shard(self, images: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
         """Pass once over the images in a random order; return their mean loss and accuracy, scored on the way."""
-        num_samples = len(pixels)
-        self._check(pixels, targets)
+        self.shard_size = self.shard_size or len(images)
+        if len(images) != self.shard_size:
+            raise ValueError(
+                f"a shard contains {len(images)} images, another {self.shard_size}; all shards must be of one size."
+            )
         if self.recipe.variation:
-            pixels = torch.from_numpy(vary(pixels.numpy(), self.recipe.variation, (self.seed, self.step)))
-        pixels, targets = pixels.to(self.device), targets.to(self.device)
-        order = torch.randperm(num_samples, generator=self.generator).to(self.device)
+            images = vary(images, self.recipe.variation, (self.seed, self.step))
+        pixels, targets = _tensors(images, labels, self.device)
+        order = torch.randperm(len(pixels), generator=self.generator).to(self.device)
         self.network.train()
         batches = [
             self.update(pixels.index_select(0, batch), targets[batch])
@@ -278,7 +250,7 @@ class _Run:
                 f"the loss is {loss} after {self.step} updates: training diverged. "
                 f"Lower the recipe's learning_rate, which is {self.recipe.learning_rate}."
             )
-        return loss, int((scores.argmax(dim=1) == targets).sum()) / num_samples
+        return loss, _share_right(scores, targets)
 
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Make one step of Adam on a batch; return the logits before the step."""
@@ -286,30 +258,11 @@ class _Run:
         self.first_layer.requires_grad_(self.step < self.recipe.freeze * num_steps)
         with autocast(self.device, self.precision):
             scores: Tensor = self.network(scaled(pixels)).float()
-        if self.highest_label >= scores.shape[1]:
-            raise ValueError(
-                f"labels contains {self.highest_label}; the model has {scores.shape[1]} outputs. "
-                "Build it with more classes, or correct the labels."
-            )
         objective = F.cross_entropy(scores, targets, label_smoothing=self.recipe.label_smoothing)
         torch.autograd.backward(objective)
         self.optimizer.step(learning_rate_at(self.step, num_steps, self.recipe))
         self.step += 1
         return scores.detach()
-
-    def _check(self, pixels: Tensor, targets: Tensor) -> None:
-        """Raise a ValueError if the images do not suit the recipe, or if shards differ in size."""
-        self.shard_size = self.shard_size or len(pixels)
-        self.highest_label = int(targets.max())
-        if len(pixels) != self.shard_size:
-            raise ValueError(
-                f"a shard contains {len(pixels)} images, another {self.shard_size}; all shards must be of one size."
-            )
-        if self.recipe.variation and (pixels.ndim != 3 or pixels.dtype != torch.uint8):
-            raise ValueError(
-                f"images has shape {tuple(pixels.shape)} and type {str(pixels.dtype).removeprefix('torch.')}; "
-                "a recipe with variation needs (N, rows, columns), uint8."
-            )
 
 
 def _first_layer(model: nn.Module) -> nn.Module:
@@ -318,19 +271,15 @@ def _first_layer(model: nn.Module) -> nn.Module:
     return layers[0] if len(layers) > 1 else nn.Module()
 
 
-def _tensors(images: NDArray[Any], labels: NDArray[Any]) -> Batches:
-    """Images and labels as tensors, checked."""
-    pixels = pixel_tensor(images)
-    return pixels, torch.from_numpy(_checked_labels(labels, len(pixels)).astype(np.int64))
+def _share_right(scores: Tensor, targets: Tensor) -> float:
+    return int((scores.argmax(dim=1) == targets).sum()) / len(targets)
 
 
-def _checked_labels(labels: NDArray[Any], count: int) -> NDArray[Any]:
-    """Labels as an array of non-negative integers; raise a ValueError unless there is one per image."""
-    array = np.asarray(labels)
-    if array.shape != (count,):
-        raise ValueError(f"labels has shape {array.shape}; expected ({count},), one for each image.")
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"labels has type {array.dtype}; expected integers.")
-    if array.min() < 0:
-        raise ValueError(f"labels contains {array.min()}; expected classes from 0.")
-    return array
+def _tensors(images: NDArray[Any], labels: NDArray[Any], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Images and labels as tensors; raise a ValueError unless there is one integer label per image."""
+    pixels, targets = pixel_tensor(images), np.asarray(labels)
+    if targets.shape != (len(pixels),) or targets.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels has shape {targets.shape} and type {targets.dtype}; expected ({len(pixels)},) integers."
+        )
+    return pixels.to(device), torch.from_numpy(targets.astype(np.int64)).to(device)

@@ -2,55 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
 
 from mnist_pipeline.data.deformations import Variation
 
-SCHEDULES = ("constant", "one-cycle")
-PRECISIONS = ("auto", "float32", "bfloat16")
-
-
-def require(condition: bool, name: str, value: object, expected: str) -> None:
-    """Raise a ValueError that names the setting, its value and what was expected."""
-    if not condition:
-        raise ValueError(f"{name} is {value!r}; expected {expected}.")
+ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
+PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every setting of a training run.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the training images.
-    batch_size : int
-        Images per update.
-    learning_rate : float
-        Step of Adam; the peak of the schedule "one-cycle".
-    betas : tuple of float
-        Decay rates of Adam's two running means. A short run needs a short memory.
-    schedule : {"constant", "one-cycle"}
-        "one-cycle" rises linearly to the peak, so that Adam's running means settle before the large steps, and then
-        falls linearly to zero, which averages out the noise of the last batches.
-    warmup : float
-        Share of the updates in which "one-cycle" rises.
-    label_smoothing : float
-        Share of each label spread evenly over all classes. Images that are already classified correctly keep a
-        gradient, which a short run needs. Probabilities become less extreme.
-    variation : Variation or None
-        Deform each image anew in each epoch, within these limits, as if another person had written the digit. It keeps
-        a network that sees each image more than once from memorizing it.
-    freeze : float
-        Share of the updates after which the first layer is frozen. It settles first, and without its gradients an
-        update of the CNN takes two thirds of the time. 1 trains it to the end [1]_.
-    precision : {"auto", "float32", "bfloat16"}
-        Arithmetic of the matrix products; the weights are always float32. "auto" chooses bfloat16 where it is faster,
-        see `hardware.choose_precision`.
-    channels_last : bool
-        Store images with channels innermost, the layout that CPU convolutions are optimized for.
+    """Every setting of a training run. A setting out of its range is a ValueError.
 
     References
     ----------
@@ -58,29 +25,28 @@ class Recipe:
        freezing layers", 2017.
     """
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    schedule: str = "constant"
-    warmup: float = 0.25
-    label_smoothing: float = 0.0
+    epochs: PositiveInt  # passes over the training images
+    batch_size: PositiveInt  # images per update
+    learning_rate: PositiveNumber  # step of Adam; the peak of the schedule "one-cycle"
+    # Decay rates of Adam's two running means. A short run needs a short memory.
+    betas: tuple[ShareBelowOne, ShareBelowOne] = (0.9, 0.999)
+    # "one-cycle" rises linearly to the peak, so that Adam's running means settle before the large steps, and then
+    # falls linearly to zero, which averages out the noise of the last batches.
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    warmup: ShareBelowOne = 0.25  # share of the updates in which "one-cycle" rises
+    # Share of each label spread evenly over all classes. Images that are already classified correctly keep a gradient,
+    # which a short run needs. Probabilities become less extreme.
+    label_smoothing: ShareBelowOne = 0.0
+    # Deform each image anew in each epoch, within these limits, as if another person had written the digit. It keeps a
+    # network that sees each image more than once from memorizing it.
     variation: Variation | None = None
-    freeze: float = 1.0
-    precision: str = "float32"
-    channels_last: bool = False
-
-    def __post_init__(self) -> None:
-        require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
-        require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
-        is_step = math.isfinite(self.learning_rate) and self.learning_rate > 0
-        require(is_step, "learning_rate", self.learning_rate, "a positive finite number")
-        require(all(0 <= beta < 1 for beta in self.betas), "betas", self.betas, "two numbers in [0, 1)")
-        require(0 <= self.warmup < 1, "warmup", self.warmup, "a share in [0, 1)")
-        require(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "a share in [0, 1)")
-        require(0 < self.freeze <= 1, "freeze", self.freeze, "a share in (0, 1]")
-        require(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {SCHEDULES}")
-        require(self.precision in PRECISIONS, "precision", self.precision, f"one of {PRECISIONS}")
+    # Share of the updates after which the first layer is frozen [1]_. It settles first, and without its gradients an
+    # update of the CNN takes two thirds of the time. 1 trains it to the end.
+    freeze: Annotated[float, Field(gt=0, le=1)] = 1.0
+    # Arithmetic of the matrix products; the weights are always float32. "auto" chooses bfloat16 where it is faster, see
+    # `hardware.choose_precision`.
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    channels_last: bool = False  # store images with channels innermost, for which CPU convolutions are optimized
 
 
 NOTEBOOK = Recipe(epochs=5, batch_size=64, learning_rate=1e-3)
@@ -125,13 +91,6 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
         "default": MLP_FAST,
     },
 }
-
-
-def recipe_named(network: str, name: str = "default") -> Recipe:
-    """The recipe "default", "fast" or "notebook" of the network "mlp" or "cnn"."""
-    require(network in RECIPES, "network", network, f"one of {tuple(RECIPES)}")
-    require(name in RECIPES[network], "name", name, f"one of {tuple(RECIPES[network])}")
-    return RECIPES[network][name]
 
 
 def learning_rate_at(step: int, num_steps: int, recipe: Recipe) -> float:

@@ -55,13 +55,13 @@ def predictions(trained: Trained, held_out: DigitSet) -> Predictions:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("recipe", ["default", "fast", "notebook"])
 def test_a_configuration_names_a_recipe_and_changes_nothing_else(name: str, recipe: str) -> None:
-    assert networks.resolve_recipe(name, NetworkConfig(recipe=recipe)) == training.recipe_named(name, recipe)
+    assert networks.resolve_recipe(name, NetworkConfig(recipe=recipe)) == training.RECIPES[name][recipe]
 
 
 @pytest.mark.parametrize(("field", "value"), [("epochs", 9), ("batch_size", 17), ("learning_rate", 0.0123)])
 def test_each_override_changes_its_own_setting_of_the_recipe(field: str, value: float) -> None:
     config = NetworkConfig(recipe="notebook", **{field: value})
-    expected = replace(training.recipe_named("cnn", "notebook"), **{field: value})
+    expected = replace(training.RECIPES["cnn"]["notebook"], **{field: value})
     assert networks.resolve_recipe("cnn", config) == expected
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.full
 def recognizer(train: DigitSet, test: DigitSet) -> Recognizer:
     """The convolutional network of the default recipe as champion, and two untrained models."""
     cnn = training.build(CNN, seed=0)
-    history = training.train(cnn, train.images, train.labels, training.recipe_named("cnn"), validation_size=5_000)
+    history = training.train(cnn, train.images, train.labels, training.RECIPES["cnn"]["default"], validation_size=5_000)
     mean = pca.mean(train.images)
     vectors = pca.eigendecomposition(pca.covariance(pca.center(train.images, mean))).eigenvectors
     index = KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays()
