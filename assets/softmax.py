@@ -40,11 +40,11 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
     """
     from mnist_pipeline.report import figures
 
-    records: list[softmax.EpochRecord] = []
+    measured: list[tuple[float, float]] = []
 
-    def on_epoch(record: softmax.EpochRecord) -> None:
-        records.append(record)
-        progress(record.epoch, config.epochs, loss=record.loss, accuracy=record.accuracy)
+    def on_epoch(epoch: int, loss: float, accuracy: float) -> None:
+        measured.append((loss, accuracy))
+        progress(epoch, config.epochs, loss=loss, accuracy=accuracy)
 
     with stopwatch() as watch:
         weights, bias = softmax.sgd(
@@ -55,13 +55,13 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
             seed=seed.value,
             on_epoch=on_epoch,
         )
-    loss, accuracy = (np.array([getattr(record, name) for record in records]) for name in ("loss", "accuracy"))
+    loss, accuracy = np.ascontiguousarray(np.array(measured).T)
     sample = train_digits.images[:NUM_CHECKED].reshape(NUM_CHECKED, -1) / 255
     error = softmax.gradient_error(weights, bias, train_digits.labels[:NUM_CHECKED], sample)
     deviations = softmax.pixel_deviations(train_digits.images)
     return result(
         SoftmaxModel(weights, bias, loss, accuracy, np.array(error)),
-        f"loss {loss[-1]:.4f} after {len(records)} epochs",
+        f"loss {loss[-1]:.4f} after {len(measured)} epochs",
         seconds=watch.seconds,
         numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
         figures={

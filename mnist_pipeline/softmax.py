@@ -12,7 +12,6 @@ the nonzero pixels only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,18 +23,7 @@ from mnist_pipeline.utils.blocks import slices
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
 BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which fit the cache
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """The mean cross-entropy, in nats, and the accuracy of one epoch. Each sample is scored just before its update."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-
-
-OnEpoch = Callable[[EpochRecord], None]
+OnEpoch = Callable[[int, float, float], object]  # gets the number of an epoch, its mean loss and its accuracy
 
 
 def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
@@ -49,8 +37,6 @@ def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
     array([0.5, 0.5])
     """
     scores = np.asarray(x)
-    if scores.ndim == 0 or scores.shape[-1] == 0:
-        raise ValueError(f"x has shape {scores.shape}; expected scores along a last axis that is not empty.")
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
@@ -64,18 +50,18 @@ def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float
         Weights.
     b : ndarray of shape (num_classes,)
         Biases.
-    y_true : int, or array_like of shape (num_samples,), (num_classes,) or (num_samples, num_classes)
-        Labels, as integers or one-hot.
+    y_true : int or array_like of shape (num_samples,)
+        Integer labels.
     x : array_like of shape (num_features,), (num_samples, num_features) or (num_samples, rows, columns)
         One sample or a batch; bytes are divided by 255.
     """
-    rows, targets = _samples(W, b, y_true, x)
+    rows, targets = _samples(W, y_true, x)
     return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
 
 
 def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
     """Gradient of `loss` in the weights and the biases: (y − y') xᵀ and y − y', or the mean of them over a batch."""
-    rows, targets = _samples(W, b, y_true, x)
+    rows, targets = _samples(W, y_true, x)
     difference = (softmax(rows @ W.T + b) - targets) / len(rows)
     return difference.T @ rows, difference.sum(axis=0)
 
@@ -84,7 +70,7 @@ def numerical_gradient(
     W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
 ) -> Parameters:
     """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h for each parameter, with h = `step`."""
-    rows, targets = _samples(W, b, y_true, x)
+    rows, targets = _samples(W, y_true, x)
     scores = rows @ np.asarray(W, np.float64).T + b
     # Scores are linear in the parameters: W[c, j] + h moves those of class c by h x_j, and b[c] + h by h.
     moves = step * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
@@ -127,17 +113,10 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
 def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatArray:
     """Class probabilities softmax(W x + b), float64 (num_samples, num_classes).
 
-    Parameters
-    ----------
-    W : ndarray of shape (num_classes, num_features)
-    b : ndarray of shape (num_classes,)
-    X : array_like of shape (num_samples, num_features) or (num_samples, rows, columns)
-        Bytes are divided by 255.
+    W is of shape (num_classes, num_features), b (num_classes,), X (num_samples, num_features) or (num_samples, rows,
+    columns). Bytes are divided by 255.
     """
-    _require_parameters(W, b)
     samples = _matrix(X)
-    if samples.shape[1] != W.shape[1]:
-        raise ValueError(f"X has {samples.shape[1]} features a sample; W of shape {W.shape} takes {W.shape[1]}.")
     probabilities = np.empty((len(samples), len(W)))
     for block in slices(len(samples), BLOCK_ROWS):
         probabilities[block] = softmax(_pixels(samples[block]) @ W.T + b)
@@ -177,8 +156,6 @@ def sgd(
         Samples. Bytes are divided by 255; floating values are taken as they are.
     y : array_like of shape (num_samples,)
         Integer labels in [0, num_classes).
-    num_classes : int, default=10
-        Number of classes.
     learning_rate : float, default=1e-3
         Step of every update.
     epochs : int, default=20
@@ -188,14 +165,12 @@ def sgd(
     initial : tuple of ndarray, optional
         Weights and biases to start from instead; not modified.
     on_epoch : callable, optional
-        Called with an `EpochRecord` after each epoch.
+        Called after each epoch with its number, its mean cross-entropy in nats, and its accuracy. Each sample is scored
+        just before its update.
 
     Returns
     -------
-    W : ndarray of shape (num_classes, num_features), float64
-        Weights.
-    b : ndarray of shape (num_classes,), float64
-        Biases.
+    W, b : ndarrays of shape (num_classes, num_features) and (num_classes,), float64
 
     Notes
     -----
@@ -203,7 +178,7 @@ def sgd(
     up to rounding (1e-9), not to the last bit. A zero pixel contributes nothing to z = W x + b or to (y − y') xᵀ, so
     only the nonzero pixels are visited. `sgd` uses one thread, so the result does not depend on the number of threads.
     """
-    samples, labels, W, b = _prepare(X, y, num_classes, learning_rate, epochs, seed, initial)
+    samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
     from mnist_pipeline.kernels import softmax as kernel  # here, so that importing this module does not import Numba
 
     starts, columns, values = kernel.compress(samples)
@@ -227,7 +202,7 @@ def sgd_reference(
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
     """Fit softmax regression as `sgd` does, in plain NumPy: the reference that `sgd` is tested against."""
-    samples, labels, W, b = _prepare(X, y, num_classes, learning_rate, epochs, seed, initial)
+    samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
     pixels, one_hot = _pixels(samples), np.eye(num_classes)
     scores = np.empty((len(labels), num_classes))
     for epoch in range(1, epochs + 1):
@@ -263,26 +238,11 @@ def _weights(blocks: FloatArray, num_classes: int) -> FloatArray:
 
 
 def _prepare(
-    X: ArrayLike,
-    y: ArrayLike,
-    num_classes: int,
-    learning_rate: float,
-    epochs: int,
-    seed: int,
-    initial: Parameters | None,
+    X: ArrayLike, y: ArrayLike, num_classes: int, seed: int, initial: Parameters | None
 ) -> tuple[NDArray[Any], NDArray[np.int64], FloatArray, FloatArray]:
-    """Check the arguments of `sgd`; return the samples, the labels and the initial parameters."""
-    if num_classes < 2:
-        raise ValueError(f"num_classes is {num_classes}; expected at least 2.")
-    if not (np.isfinite(learning_rate) and learning_rate > 0):
-        raise ValueError(f"learning_rate is {learning_rate}; expected a positive finite number.")
-    if epochs < 1:
-        raise ValueError(f"epochs is {epochs}; expected at least 1.")
+    """Check the data of `sgd`; return the samples, the labels and the initial parameters."""
     samples = _matrix(X)
-    labels = np.asarray(y)
-    if labels.shape != (len(samples),):
-        raise ValueError(f"y has shape {labels.shape}; expected ({len(samples)},), one label for each sample of X.")
-    labels = _labels(labels, num_classes, "y")
+    labels = _labels(y, len(samples), num_classes)
     shapes = (num_classes, samples.shape[1]), (num_classes,)
     if initial is None:
         generator = np.random.default_rng(seed)
@@ -291,8 +251,6 @@ def _prepare(
     W, b = (np.array(parameters, dtype=np.float64) for parameters in initial)
     if (W.shape, b.shape) != shapes:
         raise ValueError(f"initial has shapes {W.shape} and {b.shape}; expected {shapes[0]} and {shapes[1]}.")
-    if not (np.isfinite(W).all() and np.isfinite(b).all()):
-        raise ValueError("initial contains NaN or infinite values; pass finite weights and biases.")
     return samples, labels, W, b
 
 
@@ -304,12 +262,9 @@ def _matrix(X: ArrayLike) -> NDArray[Any]:
     samples = samples.reshape(len(samples), -1)
     if samples.dtype == np.uint8:
         return np.ascontiguousarray(samples)
-    if samples.dtype.kind != "f":
-        raise ValueError(f"X has type {samples.dtype}; expected uint8 pixels or floating values.")
-    samples = np.ascontiguousarray(samples, dtype=np.float64)
-    if not np.isfinite(samples).all():
-        raise ValueError("X contains NaN or infinite values; remove or replace them first.")
-    return samples
+    if samples.dtype.kind != "f" or not np.isfinite(samples).all():
+        raise ValueError(f"X has type {samples.dtype}; expected uint8 pixels, or finite floating values.")
+    return np.ascontiguousarray(samples, dtype=np.float64)
 
 
 def _pixels(samples: NDArray[Any]) -> FloatArray:
@@ -317,47 +272,27 @@ def _pixels(samples: NDArray[Any]) -> FloatArray:
     return samples / 255 if samples.dtype == np.uint8 else samples.astype(np.float64, copy=False)
 
 
-def _labels(labels: NDArray[Any], num_classes: int, name: str) -> NDArray[np.int64]:
-    """Check that labels are integers in [0, num_classes)."""
-    if labels.dtype.kind not in "iu":
-        raise ValueError(f"{name} has type {labels.dtype}; expected integer labels.")
-    if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):
-        raise ValueError(
-            f"{name} contains labels from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}."
-        )
+def _labels(y: ArrayLike, num_samples: int, num_classes: int) -> NDArray[np.int64]:
+    """Check that there is one label for each sample, an integer in [0, num_classes)."""
+    labels = np.asarray(y)
+    if labels.shape != (num_samples,) or labels.dtype.kind not in "iu":
+        raise ValueError(f"y has shape {labels.shape} and type {labels.dtype}; expected ({num_samples},) integers.")
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError(f"y has labels from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
     return labels.astype(np.int64)
 
 
-def _samples(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def _samples(W: FloatArray, y_true: ArrayLike, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Lay out one sample or a batch as a matrix, and its labels as one-hot rows."""
-    _require_parameters(W, b)
-    num_classes, num_features = W.shape
-    values, targets = np.asarray(x), np.asarray(y_true)
-    if values.size == num_features and (values.ndim == 1 or values.shape[0] != 1):
-        values, targets = values.reshape(1, num_features), targets[None]
-    rows = _pixels(_matrix(values))
-    if rows.shape[1] != num_features:
-        raise ValueError(f"x has shape {values.shape}; expected {num_features} features a sample.")
-    if targets.shape == (len(rows), num_classes):
-        return rows, targets.astype(np.float64)
-    if targets.shape != (len(rows),):
-        raise ValueError(
-            f"y_true has shape {targets.shape}; expected one integer or one one-hot row of {num_classes} "
-            f"for each of {len(rows)} samples."
-        )
-    return rows, np.eye(num_classes)[_labels(targets, num_classes, "y_true")]
-
-
-def _require_parameters(W: FloatArray, b: FloatArray) -> None:
-    if W.ndim != 2 or b.shape != W.shape[:1]:
-        raise ValueError(f"W and b have shapes {W.shape} and {b.shape}; expected (classes, features) and (classes,).")
+    rows = _pixels(_matrix(np.reshape(x, (-1, W.shape[1]))))
+    return rows, np.eye(len(W))[_labels(np.ravel(y_true), len(rows), len(W))]
 
 
 def _report(on_epoch: OnEpoch | None, epoch: int, mean_loss: float, accuracy: float) -> None:
-    """Stop a run that has diverged, and pass on what the epoch measured."""
+    """Raise an error if a run has diverged; otherwise pass on the measurements of the epoch."""
     if not np.isfinite(mean_loss):
         raise FloatingPointError(
             f"the loss is {mean_loss} after epoch {epoch}: training diverged. Lower learning_rate."
         )
     if on_epoch is not None:
-        on_epoch(EpochRecord(epoch, mean_loss, accuracy))
+        on_epoch(epoch, mean_loss, accuracy)
