@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,8 +43,6 @@ class KNNClassifier:
     tie_break : {"nearest", "smallest"}, default="nearest"
         Which of several classes with the most votes wins: the class of the nearest neighbour among them, or
         the smallest label.
-    num_threads : int, optional
-        Threads of the search, by default one per core of this process. Results do not depend on it.
 
     Attributes
     ----------
@@ -58,7 +56,7 @@ class KNNClassifier:
     are compared in integer arithmetic, so squared distances are exact int64 and ties are real ties. If the
     training data or the queries are floating-point, the squared distance is defined as the float64 sum of
     squared float64 differences in one fixed order, and all algorithms order by that same number, bit for bit.
-    float16 is treated as float32, longdouble as float64.
+    float16 is treated as float32, longdouble as float64. Results do not depend on the number of threads.
 
     Examples
     --------
@@ -74,18 +72,12 @@ class KNNClassifier:
     array([7])
     """
 
-    def __init__(
-        self,
-        num_neighbors: int = 3,
-        algorithm: str = "auto",
-        tie_break: str = "nearest",
-        *,
-        num_threads: int | None = None,
-    ) -> None:
-        self.num_neighbors = _checked_positive("num_neighbors", num_neighbors)
+    def __init__(self, num_neighbors: int = 3, algorithm: str = "auto", tie_break: str = "nearest") -> None:
+        if num_neighbors < 1:
+            raise ValueError(f"num_neighbors is {num_neighbors!r}: choose an integer of at least 1")
+        self.num_neighbors = num_neighbors
         self.algorithm = _checked_choice("algorithm", algorithm, ALGORITHMS)
         self.tie_break = _checked_choice("tie_break", tie_break, TIE_BREAKS)
-        self.num_threads = None if num_threads is None else _checked_positive("num_threads", num_threads)
         self.images_: np.ndarray | None = None
         self.labels_: np.ndarray | None = None
         self._index: PrincipalComponentIndex | None = None
@@ -106,11 +98,8 @@ class KNNClassifier:
             the first 112 are used. By default computed from `X`. The result is exact for any components, because their
             measured deviation from orthonormality is part of the bound's margin. Better ones make the search faster.
         """
-        images = _checked_points("X", X)
-        labels = _checked_labels(y, len(images))
-        self._check_enough(len(images))
-        self.images_, self.labels_, self._index = images, labels, None
-        if self._chosen_algorithm() == "pca":
+        images, self._index = self._keep(X, y), None
+        if self._has_index(images):
             self._index = PrincipalComponentIndex.fit(images, mean, components)
         return self
 
@@ -135,15 +124,15 @@ class KNNClassifier:
             Training rows; the smaller index first where distances are equal.
         """
         images, _ = self._fitted()
-        self._check_enough(len(images))
-        queries = _checked_points("X", X, images.shape[1])
+        queries = read_only(_checked_points("X", X, images.shape[1]))
         is_integer = images.dtype.kind != "f" and queries.dtype.kind != "f"
         shape = (len(queries), self.num_neighbors)
         largest = np.iinfo(np.int64).max
         squared_distances = np.full(shape, largest) if is_integer else np.full(shape, np.inf)
         indices = np.full(shape, largest)
-        search = {"pca": self._search_index, "brute": self._search_all, "kdtree": self._search_tree}
-        search[self._chosen_algorithm()](read_only(queries), squared_distances, indices)
+        scan = self._scan(images)
+        size = max(1, min(_QUERIES_PER_BLOCK, -(-len(queries) // num_cores())))
+        in_blocks(lambda block: scan(queries[block], squared_distances[block], indices[block]), len(queries), size)
         return squared_distances, indices
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -166,94 +155,54 @@ class KNNClassifier:
         num_neighbors: int = 3,
         algorithm: str = "auto",
         tie_break: str = "nearest",
-        *,
-        num_threads: int | None = None,
     ) -> KNNClassifier:
         """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
-        `num_neighbors`, `algorithm`, `tie_break` and `num_threads` may differ from those of the stored classifier.
+        `num_neighbors`, `algorithm` and `tie_break` may differ from those of the stored classifier.
         """
-        model = cls(num_neighbors, algorithm, tie_break, num_threads=num_threads)
-        missing = {"images", "labels"} - set(arrays)
-        if missing:
-            raise ValueError(f"arrays lacks {sorted(missing)}: pass the result of KNNClassifier.to_arrays")
-        model.images_ = _checked_points("arrays['images']", arrays["images"])
-        model.labels_ = _checked_labels(arrays["labels"], len(model.images_))
-        model._check_enough(len(model.images_))
-        if model._chosen_algorithm() == "pca":
-            model._index = PrincipalComponentIndex.from_arrays(arrays, model.images_.shape)
+        model = cls(num_neighbors, algorithm, tie_break)
+        images = model._keep(arrays["images"], arrays["labels"])
+        if model._has_index(images):
+            model._index = PrincipalComponentIndex.from_arrays(arrays, images.shape)
         return model
+
+    def _keep(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Check and keep the training points and their labels; return the points."""
+        images, labels = _checked_points("X", X), np.asarray(y)
+        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+            raise ValueError(
+                f"y has shape {labels.shape} and type {labels.dtype}: pass one integer label for each of {len(images)}"
+            )
+        if self.num_neighbors > len(images):
+            raise ValueError(f"num_neighbors is {self.num_neighbors}: choose 1 to {len(images)}, the training points")
+        self.images_, self.labels_ = images, labels
+        return images
 
     def _fitted(self) -> tuple[np.ndarray, np.ndarray]:
         if self.images_ is None or self.labels_ is None:
             raise ValueError("this KNNClassifier is not fitted yet: call fit(X, y) first")
         return self.images_, self.labels_
 
-    def _check_enough(self, num_points: int) -> None:
-        if self.num_neighbors > num_points:
-            raise ValueError(
-                f"num_neighbors is {self.num_neighbors}, but there are only {num_points} training points: "
-                f"choose 1 to {num_points}"
+    def _has_index(self, images: np.ndarray) -> bool:
+        is_worth_it = images.size >= _FEW_PAIRS and images.shape[1] <= _MANY_FEATURES
+        return self.algorithm == "pca" or (self.algorithm == "auto" and is_worth_it)
+
+    def _scan(self, images: np.ndarray) -> Callable[[np.ndarray, np.ndarray, np.ndarray], None]:
+        """The search: it takes a block of queries, and fills in their squared distances and indices."""
+        from mnist_pipeline.kernels.knn import scan_all, scan_tiles
+
+        train, index = read_only(images), self._index
+        if index is not None:
+            tiles, order, centroids, limits = read_only(index.tiles), read_only(index.order), *index.bounds()
+            return lambda queries, *found: scan_tiles(
+                queries, *index.project(queries), train, tiles, centroids, order, limits, *found
             )
+        if self.algorithm == "kdtree":
+            from scipy.spatial import KDTree
 
-    def _chosen_algorithm(self) -> str:
-        """Resolve "auto" from the training data alone, so that fit and search agree."""
-        images, _ = self._fitted()
-        if self.algorithm != "auto":
-            return self.algorithm
-        return "brute" if images.size < _FEW_PAIRS or images.shape[1] > _MANY_FEATURES else "pca"
-
-    def _search_index(self, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray) -> None:
-        from mnist_pipeline.kernels.knn import scan_tiles
-
-        images, _ = self._fitted()
-        index = self._index
-        if index is None:
-            raise ValueError('this KNNClassifier was not fitted with algorithm="pca": call fit(X, y) again')
-        train, tiles, order = read_only(images), read_only(index.tiles), read_only(index.order)
-        centroids, limits = index.centroids(), index.limits()
-
-        def search(block: slice) -> None:
-            scan_tiles(
-                queries[block], *index.project(queries[block]),
-                train, tiles, centroids, order, limits, squared_distances[block], indices[block],
-            )  # fmt: skip
-
-        self._run(search, len(queries))
-
-    def _search_all(self, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray) -> None:
-        from mnist_pipeline.kernels.knn import scan_all
-
-        train = read_only(self._fitted()[0])
-        self._run(lambda block: scan_all(queries[block], train, squared_distances[block], indices[block]), len(queries))
-
-    def _search_tree(self, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray) -> None:
-        """Search SciPy's tree for candidates, and order them exactly.
-
-        The tree rounds its distances and breaks ties in no defined order. If another point is as near as the k-th, up
-        to rounding, all points within that radius are candidates.
-        """
-        from scipy.spatial import KDTree
-
-        from mnist_pipeline.kernels.knn import scan_candidates
-
-        images, _ = self._fitted()
-        train = read_only(images)
-        tree = KDTree(images.astype(np.float64))
-
-        def search(block: slice) -> None:
-            points = queries[block].astype(np.float64)
-            for query, candidates in enumerate(_tree_candidates(tree, points, self.num_neighbors)):
-                row = block.start + query
-                scan_candidates(queries, row, train, candidates, squared_distances[row], indices[row])
-
-        self._run(search, len(queries))
-
-    def _run(self, search: Callable[[slice], None], num_queries: int) -> None:
-        """Run the search on blocks of queries, which the threads share."""
-        num_threads = self.num_threads or num_cores()
-        size = max(1, min(_QUERIES_PER_BLOCK, -(-num_queries // num_threads)))
-        in_blocks(search, num_queries, size, num_threads)
+            tree = KDTree(images.astype(np.float64))
+            return lambda queries, *found: _scan_tree(tree, train, queries, *found)
+        return lambda queries, *found: scan_all(queries, train, *found)
 
 
 def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
@@ -290,22 +239,24 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     return np.asarray(np.where(is_winner, neighbor_labels, largest).min(axis=1))
 
 
-def _tree_candidates(tree: KDTree, points: np.ndarray, num_neighbors: int) -> Iterator[np.ndarray]:
-    """Yield for each query the training rows that may be among its neighbours."""
-    wanted = min(num_neighbors + 1, tree.n)
-    found = tree.query(points, k=np.arange(1, wanted + 1))
+def _scan_tree(
+    tree: KDTree, train: np.ndarray, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray
+) -> None:
+    """Search SciPy's tree for candidates, and order them exactly.
+
+    The tree rounds its distances and breaks ties in no defined order. If another point is as near as the k-th, up to
+    rounding, all points within that radius are candidates.
+    """
+    from mnist_pipeline.kernels.knn import scan_candidates
+
+    points, last = queries.astype(np.float64), indices.shape[1] - 1
+    found = tree.query(points, k=np.arange(1, min(last + 2, tree.n) + 1))
     distances, rows = np.asarray(found[0]), np.asarray(found[1])
-    radii = distances[:, num_neighbors - 1] * (1.0 + 1e-9)
-    is_tied = (distances[:, -1] <= radii) & (wanted > num_neighbors)
+    radii = distances[:, last] * (1.0 + 1e-9)
     for i, point in enumerate(points):
-        candidates = tree.query_ball_point(point, radii[i]) if is_tied[i] else rows[i, :num_neighbors]
-        yield np.asarray(candidates, np.int64)
-
-
-def _checked_positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} is {value!r}: choose an integer of at least 1")
-    return int(value)
+        is_tied = tree.n > last + 1 and distances[i, -1] <= radii[i]
+        candidates = tree.query_ball_point(point, radii[i]) if is_tied else rows[i, : last + 1]
+        scan_candidates(queries, i, train, np.asarray(candidates, np.int64), squared_distances[i], indices[i])
 
 
 def _checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
@@ -314,41 +265,26 @@ def _checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _checked_labels(y: np.ndarray, num_points: int) -> np.ndarray:
-    labels = np.asarray(y)
-    if labels.shape != (num_points,):
-        raise ValueError(f"y has shape {labels.shape}, but X has {num_points} points: pass one label for each")
-    if labels.dtype.kind not in "iu":
-        raise ValueError(f"y is of type {labels.dtype}: pass integer labels")
-    return labels
-
-
 def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -> np.ndarray:
     """Points as a contiguous (n, n_features) array of uint8, int64, float32 or float64; none may overflow."""
     points = np.asarray(X)
-    if points.ndim not in (2, 3):
-        raise ValueError(f"{name} has shape {points.shape}: pass (points, features) or (points, height, width)")
-    points = points.reshape(len(points), int(np.prod(points.shape[1:])))
-    if points.size == 0 and (num_features is None or points.shape[1] == 0):
-        raise ValueError(f"{name} is empty, shape {points.shape}: pass at least one point with one feature")
-    if num_features is not None and points.shape[1] != num_features:
+    if points.ndim not in (2, 3) or 0 in points.shape[1:] or (points.size == 0 and num_features is None):
         raise ValueError(
-            f"{name} has {points.shape[1]} features, but the training points have {num_features}: pass the same"
+            f"{name} has shape {points.shape}: pass (points, features) or (points, height, width), not empty"
         )
+    points = points.reshape(len(points), math.prod(points.shape[1:]))
+    if num_features not in (None, points.shape[1]):
+        raise ValueError(f"{name} has {points.shape[1]} features: pass {num_features} as in the training points")
     kind, size = points.dtype.kind, points.dtype.itemsize
     if kind not in "biuf":
         raise ValueError(f"{name} is of type {points.dtype}: pass integers or floating-point numbers")
     if kind in "bu" and size == 1 and points.shape[1] <= _MAX_BYTE_FEATURES:
         return np.require(points, np.uint8, ["C", "A"])
-    if points.size:
-        low, high = float(points.min()), float(points.max())
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError(f"{name} has values that are NaN or infinite: remove or replace them first")
-        limit = _MAX_MAGNITUDE if kind == "f" else math.sqrt(2.0**60 / points.shape[1])
-        if max(-low, high) > limit:
-            raise ValueError(
-                f"{name} has values of magnitude up to {max(-low, high):.3g}, allowed is {limit:.3g} "
-                f"for {points.shape[1]} features of type {points.dtype}: scale the data, or pass float64"
-            )
+    limit = _MAX_MAGNITUDE if kind == "f" else math.sqrt(2.0**60 / points.shape[1])
+    low, high = float(points.min(initial=0)), float(points.max(initial=0))
+    if not max(-low, high) <= limit:  # also if it is NaN
+        raise ValueError(
+            f"{name} has values from {low:.3g} to {high:.3g}: remove NaN, and scale magnitudes to at most {limit:.3g}"
+        )
     floating = np.float32 if size <= 4 else np.float64
     return np.require(points, floating if kind == "f" else np.int64, ["C", "A"])

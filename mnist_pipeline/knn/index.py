@@ -18,6 +18,8 @@ _SPLIT_DIMENSIONS = 24  # leading dimensions among which the ordering looks for 
 _MAX_DEFECT = 1e-3
 _MAX_SCALED_NORM = 2.0**40  # queries that are farther out are compared exactly, so that float32 suffices
 
+_TILE_SHAPE = (1 + len(DEPTHS) + DEPTHS[-1], LANES)
+
 _Fixed = tuple[np.ndarray, np.ndarray, float, np.ndarray, float]
 
 
@@ -97,7 +99,7 @@ class PrincipalComponentIndex:
         """
         if mean is None:
             mean = X.mean(axis=0, dtype=np.float64)
-        mean = _checked_mean(mean, X.shape[1])
+        mean = _checked("mean", mean, X.shape[1:])
         scale = _scale(X, mean)
         if components is None:
             components = _leading_components(X, mean, scale)
@@ -112,26 +114,14 @@ class PrincipalComponentIndex:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> PrincipalComponentIndex:
         """Restore an index of training points of the given shape from its named arrays."""
         n_samples, n_features = shape
-        missing = {"mean", "components", "scale", "order", "tiles"} - set(arrays)
-        if missing:
-            raise ValueError(
-                f"arrays lacks {sorted(missing)}: they were stored by a classifier without an index; "
-                'fit with algorithm="pca", or restore with algorithm="brute"'
-            )
-        order, tiles = np.asarray(arrays["order"]), np.asarray(arrays["tiles"])
-        expected = (-(-n_samples // LANES), 1 + len(DEPTHS) + DEPTHS[-1], LANES)
-        if order.shape != (n_samples,) or tiles.shape != expected:
-            raise ValueError(
-                f"arrays has order {order.shape} and tiles {tiles.shape}, but {n_samples} images need "
-                f"({n_samples},) and {expected}: pass arrays that were stored together"
-            )
-        return cls(
-            _checked_mean(arrays["mean"], n_features),
-            _checked_components(arrays["components"], n_features),
-            float(np.asarray(arrays["scale"]).reshape(-1)[0]),
-            np.ascontiguousarray(order, dtype=np.int64),
-            np.ascontiguousarray(tiles, dtype=np.float32),
-        )
+        mean, components = (np.ascontiguousarray(arrays[name], np.float64) for name in ("mean", "components"))
+        order = np.ascontiguousarray(arrays["order"], np.int64)
+        tiles = np.ascontiguousarray(arrays["tiles"], np.float32)
+        found = mean.shape, components.shape[:1], order.shape, tiles.shape
+        expected = (n_features,), (n_features,), (n_samples,), (-(-n_samples // LANES), *_TILE_SHAPE)
+        if found != expected:
+            raise ValueError(f"arrays has shapes {found}, expected {expected}: pass arrays that were stored together")
+        return cls(mean, components, float(np.ravel(arrays["scale"])[0]), order, tiles)
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute the coordinates of queries, and (1 − μ)A/2 of each, negative where it is out of range."""
@@ -143,45 +133,35 @@ class PrincipalComponentIndex:
     def _projection(self) -> _Fixed:
         return _projection(self.mean, self.components, self.scale)
 
-    def centroids(self) -> np.ndarray:
-        """Lay the means of the tiles out as tiles are: half squared norms, negative, and leading coordinates.
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """The centroids of the tiles, and the numbers that turn a k-th distance into τ.
 
-        In the result, float32 (n_groups, 1 + 16, 32), a lane is a tile; the value of its bound, without a residual, is
-        largest for the nearest.
+        The centroids are laid out as tiles are, float32 (n_groups, 1 + 16, 32): a lane is a tile, and its rows are the
+        negative half squared norm and the leading coordinates. The value of its bound, without a residual, is largest
+        for the nearest tile. The numbers are the inverse scale, the growth, and the underflow.
         """
         first = 1 + len(DEPTHS)
         means = self.tiles[:, first : first + CENTROID_DIMENSIONS].mean(axis=2)
         rows = np.concatenate([np.square(means).sum(axis=1, keepdims=True) * np.float32(-0.5), means], axis=1)
-        return in_lanes(rows)
-
-    def limits(self) -> np.ndarray:
-        """The numbers that turn a k-th distance into τ: the inverse scale, the growth, and the underflow."""
         n_features = self.components.shape[0]
         inverse = 1.0 / self.scale
         with np.errstate(over="ignore"):
             underflow = n_features * 2.0**-1022 * inverse * inverse
-        return np.array([inverse, 1.0 + (n_features + 4) * 2.0**-51, underflow])
+        return in_lanes(rows), np.array([inverse, 1.0 + (n_features + 4) * 2.0**-51, underflow])
 
 
-def _checked_mean(mean: np.ndarray, n_features: int) -> np.ndarray:
-    mean = np.ascontiguousarray(mean, dtype=np.float64)
-    if mean.shape != (n_features,):
-        raise ValueError(f"mean has shape {mean.shape}, but X has {n_features} features: pass ({n_features},)")
-    if not np.isfinite(mean).all():
-        raise ValueError("mean has values that are not finite: pass the mean of the training data")
-    return mean
+def _checked(name: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The mean or the components as finite float64, with rows for all features."""
+    array = np.asarray(array, np.float64)
+    if array.ndim != len(shape) or array.shape[0] != shape[0] or not array.size:
+        raise ValueError(f"{name} has shape {array.shape}: pass {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has values that are not finite")
+    return array
 
 
 def _checked_components(components: np.ndarray, n_features: int) -> np.ndarray:
-    components = np.asarray(components)
-    if components.ndim != 2 or components.shape[0] != n_features or components.shape[1] < 1:
-        raise ValueError(
-            f"components has shape {components.shape}, but X has {n_features} features: "
-            f"pass eigenvectors as columns, ({n_features}, at least 1)"
-        )
-    components = np.ascontiguousarray(components[:, : DEPTHS[-1]], dtype=np.float64)
-    if not np.isfinite(components).all():
-        raise ValueError("components has values that are not finite: pass eigenvectors of the covariance")
+    components = np.ascontiguousarray(_checked("components", components, (n_features, DEPTHS[-1]))[:, : DEPTHS[-1]])
     defect = _orthonormality_defect(components)
     if defect > _MAX_DEFECT:
         raise ValueError(
