@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -30,9 +31,6 @@ def _with_errors(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     wrong = generator.random(len(labels)) < share
     other = (labels + generator.integers(1, NUM_CLASSES, len(labels))) % NUM_CLASSES
     return np.where(wrong, other, labels).astype(np.uint8)
-
-
-# One model
 
 
 def test_all_counts_add_up(true_labels: np.ndarray) -> None:
@@ -67,18 +65,6 @@ def test_figures_per_class_are_those_of_their_definitions(pairs: list[tuple[int,
         assert found.precision[k] == pytest.approx(precision)
         assert found.recall[k] == pytest.approx(recall)
         assert found.f1[k] == pytest.approx(2 * hits / (occurring + claimed) if occurring + claimed else 0.0)
-        assert [row[k] for row in found.confusion_matrix] == [
-            sum((t, p) == (other, k) for t, p in pairs) for other in range(NUM_CLASSES)
-        ]
-
-
-@pytest.mark.parametrize(("shift", "share"), [(0, 1.0), (1, 0.0)], ids=["perfect", "always wrong"])
-def test_the_interval_stays_within_zero_and_one(shift: int, share: float, true_labels: np.ndarray) -> None:
-    found = evaluation.evaluate(true_labels, (true_labels + shift) % NUM_CLASSES)
-    assert found.accuracy == share
-    assert found.precision == found.recall == found.f1 == [share] * NUM_CLASSES
-    assert 0 <= found.interval[0] < found.interval[1] <= 1
-    assert share == pytest.approx(found.interval[int(share)], abs=1e-12)
 
 
 @pytest.mark.parametrize("counts", [(2, 3), (3, 2), (0, 0), (1, 0), (1, 2)])
@@ -94,9 +80,6 @@ def test_a_label_outside_the_classes_is_refused(true: int, predicted: int) -> No
         evaluation.evaluate(np.array([5, true]), np.array([5, predicted]))
 
 
-# Its uncertainty
-
-
 @pytest.mark.parametrize("total", [1, 7, 100, 10_000])
 @pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 0.97, 1.0])
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
@@ -108,9 +91,6 @@ def test_the_interval_is_that_of_wilson(total: int, share: float, confidence: fl
     assert 0 <= found[0] <= found[1] <= 1
 
 
-# Two models
-
-
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 1), (3, 9), (10, 10), (0, 20), (120, 80), (0, 0)])
 def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> None:
     discordant = first + second
@@ -118,9 +98,6 @@ def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> 
     p_value = evaluation.mcnemar_p_value(first, second)
     assert p_value == pytest.approx(min(1.0, 2 * tail))
     assert p_value == evaluation.mcnemar_p_value(second, first)
-
-
-# All models
 
 
 @pytest.fixture(scope="module")
@@ -147,32 +124,21 @@ def test_models_are_ranked_best_first_with_their_own_figures(
 def test_every_pair_is_tested_once_the_better_model_first(
     comparison: evaluation.Comparison, true_labels: np.ndarray, predictions: dict[str, np.ndarray]
 ) -> None:
-    assert {frozenset((pair.first, pair.second)) for pair in comparison.pairs} == {
-        frozenset((first, second)) for first in predictions for second in predictions if first != second
-    }
-    assert len(comparison.pairs) == 6
+    assert [(pair.first, pair.second) for pair in comparison.pairs] == list(combinations(comparison.models, 2))
     for pair in comparison.pairs:
         first, second = (predictions[model].tolist() for model in (pair.first, pair.second))
         outcomes = [(a == t, b == t) for a, b, t in zip(first, second, true_labels.tolist())]
         assert pair.only_first_correct == outcomes.count((True, False))
         assert pair.only_second_correct == outcomes.count((False, True))
-        assert pair.only_first_correct >= pair.only_second_correct
         assert pair.p_value == evaluation.mcnemar_p_value(pair.only_first_correct, pair.only_second_correct)
 
 
 def test_missed_by_all_are_the_images_that_every_model_misclassifies(
     comparison: evaluation.Comparison, true_labels: np.ndarray, predictions: dict[str, np.ndarray]
 ) -> None:
-    expected = [
-        index
-        for index, label in enumerate(true_labels)
-        if all(labels[index] != label for labels in predictions.values())
-    ]
+    expected = [i for i, label in enumerate(true_labels) if all(labels[i] != label for labels in predictions.values())]
     assert comparison.missed_by_all == expected
     assert expected, "the example must have such images"
-
-
-# The errors themselves
 
 
 def test_misclassified_are_all_errors_and_only_these_most_confident_first(true_labels: np.ndarray) -> None:
@@ -185,20 +151,11 @@ def test_misclassified_are_all_errors_and_only_these_most_confident_first(true_l
     assert sorted(found["index"].tolist()) == np.flatnonzero(true_labels != predicted).tolist()
     assert (np.diff(found["probability"]) <= 0).all()
     assert (found["probability"] >= found["true_probability"]).all()
-    for row, index in enumerate(found["index"]):
-        assert found["true_label"][row] == true_labels[index]
-        assert found["predicted_label"][row] == predicted[index] != true_labels[index]
-        assert found["probability"][row] == probabilities[index, predicted[index]]
-        assert found["true_probability"][row] == probabilities[index, true_labels[index]]
-
-
-def test_errors_of_equal_confidence_keep_the_order_of_the_images() -> None:
-    true, predicted = np.zeros(50, np.uint8), np.ones(50, np.uint8)
-    found = evaluation.misclassified(true, predicted, np.full((50, 2), 0.5))
-    assert found["index"].tolist() == list(range(50))
-
-
-# Calibration
+    index = found["index"]
+    np.testing.assert_array_equal(found["true_label"], true_labels[index])
+    np.testing.assert_array_equal(found["predicted_label"], predicted[index])
+    np.testing.assert_array_equal(found["probability"], probabilities[index, predicted[index]])
+    np.testing.assert_array_equal(found["true_probability"], probabilities[index, true_labels[index]])
 
 
 def _sure(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

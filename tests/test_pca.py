@@ -59,15 +59,11 @@ def exact_covariance(train: DigitSet) -> np.ndarray:
     return (pixels.T @ pixels - len(pixels) * np.outer(mean, mean)) / (len(pixels) - 1)
 
 
-# The mean, and centring
-
-
 def test_the_mean_is_that_of_the_exact_sums(train: DigitSet) -> None:
     pixels = train.images.reshape(-1, NUM_PIXELS)
     mean = pca.mean(train.images)
     assert mean.dtype == np.float64
     np.testing.assert_array_equal(mean, pixels.sum(axis=0, dtype=np.int64) / len(pixels))
-    np.testing.assert_allclose(mean, pixels.mean(axis=0, dtype=np.float64), rtol=1e-12)
 
 
 def test_sums_of_the_largest_byte_do_not_wrap_around() -> None:
@@ -83,9 +79,6 @@ def test_centred_data_have_mean_zero(full: Analysis) -> None:
     assert np.abs(pca.mean(full.centered)).max() < 255 * FLOAT32
 
 
-# The covariance
-
-
 def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
     full: Analysis, exact_covariance: np.ndarray
 ) -> None:
@@ -93,14 +86,8 @@ def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
     np.testing.assert_array_equal(full.covariance, full.covariance.T)
     error = np.abs(full.covariance - exact_covariance).max()
     assert error < SUM_FLOAT32 * np.abs(exact_covariance).max()
-
-
-def test_the_eigenvalues_of_all_training_images_agree_to_a_millionth_of_the_largest(
-    full: Analysis, exact_covariance: np.ndarray
-) -> None:
     reference = np.linalg.eigvalsh(exact_covariance)[::-1]
     assert np.abs(full.eigenvalues - reference).max() < 1e-6 * reference[0]
-    assert full.eigenvalues[-1] > -1e-6 * full.eigenvalues[0]
 
 
 def test_the_diagonal_of_the_covariance_is_the_variance_of_each_pixel(full: Analysis) -> None:
@@ -145,28 +132,12 @@ def test_memory_maps_give_what_arrays_give(small: Analysis, tmp_path: Path) -> N
     np.testing.assert_array_equal(pca.project(centered, None, vectors), pca.project(small.images, small.mean, vectors))
 
 
-# Eigenvalues and eigenvectors
-
-
-def test_eigenvectors_are_orthonormal(full: Analysis) -> None:
-    np.testing.assert_allclose(full.eigenvectors.T @ full.eigenvectors, np.eye(NUM_PIXELS), atol=1e-12)
-
-
-def test_the_covariance_only_scales_its_eigenvectors(full: Analysis) -> None:
-    scaled = full.eigenvectors * full.eigenvalues
-    np.testing.assert_allclose(full.covariance @ full.eigenvectors, scaled, rtol=0, atol=1e-11 * full.eigenvalues[0])
-
-
-def test_eigenvalues_come_largest_first_and_add_up_to_the_variance_of_all_pixels(full: Analysis) -> None:
-    assert (np.diff(full.eigenvalues) <= 0).all()
-    variance = full.images.reshape(-1, NUM_PIXELS).var(axis=0, ddof=1, dtype=np.float64).sum()
-    np.testing.assert_allclose(full.eigenvalues.sum(), np.trace(full.covariance), rtol=1e-12)
-    np.testing.assert_allclose(full.eigenvalues.sum(), variance, rtol=1e-6)
-
-
-def test_the_largest_loading_of_every_eigenvector_is_positive(full: Analysis) -> None:
-    columns = np.arange(NUM_PIXELS)
-    assert (full.eigenvectors[np.abs(full.eigenvectors).argmax(axis=0), columns] > 0).all()
+def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_largest_first(full: Analysis) -> None:
+    values, vectors = full.eigenvalues, full.eigenvectors
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(NUM_PIXELS), atol=1e-12)
+    np.testing.assert_allclose(full.covariance @ vectors, vectors * values, rtol=0, atol=1e-11 * values[0])
+    assert (np.diff(values) <= 0).all()
+    assert (vectors[np.abs(vectors).argmax(axis=0), np.arange(NUM_PIXELS)] > 0).all()
 
 
 def test_principal_components_are_the_right_singular_vectors_of_the_centred_data(window: Analysis) -> None:
@@ -177,9 +148,6 @@ def test_principal_components_are_the_right_singular_vectors_of_the_centred_data
     # A component is known up to its sign, and the better, the farther its eigenvalue lies from the next.
     agreement = np.abs(np.sum(window.eigenvectors[:, :20] * rows[:20].T, axis=0))
     np.testing.assert_allclose(agreement, 1, atol=1e-6)
-
-
-# There and back
 
 
 def test_projections_are_uncorrelated_and_their_variances_are_the_eigenvalues(full: Analysis) -> None:
@@ -197,24 +165,6 @@ def test_all_components_give_the_images_back(small: Analysis) -> None:
     assert np.abs(back - small.images.reshape(-1, NUM_PIXELS)).max() < 0.01  # grey levels
 
 
-@pytest.mark.parametrize("k", [1, 10, 300])
-def test_the_error_of_the_reconstructions_is_the_sum_of_the_omitted_eigenvalues(k: int, small: Analysis) -> None:
-    components = small.eigenvectors[:, :k]
-    back = pca.reconstruct(pca.project(small.images, small.mean, components), small.mean, components)
-    lost = np.square(back - small.images.reshape(-1, NUM_PIXELS)).sum() / (len(back) - 1)
-    np.testing.assert_allclose(lost, small.eigenvalues[k:].sum(), rtol=1e-5)
-
-
-def test_no_other_plane_comes_closer_to_the_images(small: Analysis) -> None:
-    k = 10
-    best = pca.reconstruction_rmse(small.images, small.mean, small.eigenvectors, [k])[0]
-    generator = np.random.default_rng(0)
-    for size in (1e-3, 1e-1, 10):
-        tilted = small.eigenvectors[:, :k] + size * generator.normal(size=(NUM_PIXELS, k))
-        basis, _ = np.linalg.qr(tilted)
-        assert pca.reconstruction_rmse(small.images, small.mean, basis, [k])[0] > best
-
-
 def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(small: Analysis, small_test: DigitSet) -> None:
     ks = [100, 2, 784, 20]  # in any order
     errors = pca.reconstruction_rmse(small_test.images, small.mean, small.eigenvectors, ks)
@@ -223,15 +173,15 @@ def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(small: Ana
         components = small.eigenvectors[:, :k]
         back = pca.reconstruct(pca.project(pixels, small.mean, components), small.mean, components)
         np.testing.assert_allclose(error, np.sqrt(np.mean(np.square(back - pixels))), rtol=1e-4, atol=1e-3)
+    lost = pca.reconstruction_rmse(small.images, small.mean, small.eigenvectors, ks) ** 2 * small.images.size
+    omitted = [small.eigenvalues[k:].sum() for k in ks]
+    np.testing.assert_allclose(lost / (len(small.images) - 1), omitted, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize("ks", [[0], [0, 5], [785], [-1, 3]])
 def test_a_number_of_components_out_of_range_is_refused(ks: list[int], small: Analysis) -> None:
     with pytest.raises(ValueError, match="784"):
         pca.reconstruction_rmse(small.images[:5], small.mean, small.eigenvectors, ks)
-
-
-# Shares of the variance
 
 
 @pytest.mark.parametrize("share", [1e-9, 0.5, 0.8, 0.9, 0.95, 0.999])
@@ -241,9 +191,6 @@ def test_components_for_a_share_are_just_enough(share: float, full: Analysis) ->
     np.testing.assert_allclose(shares[1:], np.cumsum(full.eigenvalues) / np.trace(full.covariance), rtol=1e-12)
     assert shares[count - 1] < share <= shares[count]
     assert pca.components_for_share(np.full(7, 1 / 3), 1.0) <= 7  # where the shares may add up to less than 1
-
-
-# What is refused
 
 
 def test_a_single_sample_has_no_covariance() -> None:

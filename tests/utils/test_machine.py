@@ -9,7 +9,6 @@ import platform
 import subprocess
 import sys
 import weakref
-from types import SimpleNamespace
 
 import pytest
 
@@ -35,24 +34,6 @@ def test_only_the_cores_that_the_process_may_use_count() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
-
-
-def test_the_accelerator_is_read_without_importing_torch() -> None:
-    code = (
-        "import sys; from mnist_pipeline.utils import machine; "
-        "print(machine.describe()['accelerator'], 'torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["None", "False"]
-
-
-@pytest.mark.parametrize(("available", "name"), [(True, "Loom 3"), (False, None)])
-def test_an_available_accelerator_has_its_name(
-    available: bool, name: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cuda = SimpleNamespace(is_available=lambda: available, get_device_name=lambda: "Loom 3")
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
-    assert machine.accelerator() == name
 
 
 class Ring:
