@@ -6,11 +6,10 @@ import contextlib
 import io
 import os
 import struct
-import subprocess
-import sys
 import tracemalloc
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -102,80 +101,69 @@ def test_every_format_and_mode_reads_as_the_same_levels(kind: str, mode: str, wr
     np.testing.assert_array_equal(levels, written)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-def test_lossy_formats_give_the_same_digits(kind: str, mode: str, written: np.ndarray, expected: list[Found]) -> None:
-    found = find_digits(read(encode(Image.fromarray(written).convert(mode), kind, quality=90)))
-    assert difference(found, expected) < 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "levels"),
-    [("PNG", np.uint16), ("TIFF", np.uint16), ("TIFF", np.int32), ("TIFF", np.float32)],
-    ids=["PNG 16", "TIFF 16", "TIFF 32", "TIFF float"],
-)
-def test_deep_pictures_give_the_same_digits(
-    kind: str, levels: type, written: np.ndarray, expected: list[Found]
-) -> None:
-    scaled = {np.uint16: written * 257.0, np.int32: written * 70_000.0 - 5e6, np.float32: written / 255}[levels]
-    picture = read(encode(Image.fromarray(scaled.astype(levels)), kind))
-    assert picture.dtype == np.float32
-    assert difference(find_digits(picture), expected) < 0.5
-
-
-def test_one_bit_is_enough(written: np.ndarray, expected: list[Found]) -> None:
-    picture = Image.fromarray(written).point(lambda level: 255 * (level > 127), mode="1")
-    assert difference(find_digits(read(encode(picture, "PNG"))), expected) < 8
-
-
-def test_nan_and_infinite_levels_count_as_paper(written: np.ndarray, expected: list[Found]) -> None:
-    levels = written.astype(np.float32)
-    levels[:5, :5] = np.nan
-    levels[-5:, -5:] = np.inf
-    assert difference(find_digits(read(encode(Image.fromarray(levels), "TIFF"))), expected) < 0.5
-    assert find_digits(read(encode(Image.fromarray(np.full_like(levels, np.nan)), "TIFF"))) == []
-
-
-@pytest.mark.parametrize("ink", [0, 255])
-@pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparency_is_paper_under_dark_and_light_ink(
-    ink: int, mode: str, written: np.ndarray, expected: list[Found]
-) -> None:
+def transparent(written: np.ndarray, ink: int, mode: str = "RGBA") -> bytes:
+    """Ink of one level on a transparent background."""
     picture = Image.new("RGBA", written.T.shape, (ink, ink, ink))
     picture.putalpha(Image.fromarray(255 - written))
-    assert difference(find_digits(read(encode(picture.convert(mode), "PNG"))), expected) < 1
+    return encode(picture.convert(mode), "PNG")
 
 
-def test_a_card_with_transparent_corners_keeps_its_paper(written: np.ndarray, expected: list[Found]) -> None:
-    picture = Image.fromarray(written).convert("RGBA")
-    opacity = np.full(written.shape, 255, np.uint8)
+def with_transparent_corners(written: np.ndarray) -> bytes:
+    picture, opacity = Image.fromarray(written).convert("RGBA"), np.full(written.shape, 255, np.uint8)
     opacity[:8, :8] = opacity[-8:, -8:] = 0
     picture.putalpha(Image.fromarray(opacity))
-    assert difference(find_digits(read(encode(picture, "PNG"))), expected) < 1
+    return encode(picture, "PNG")
 
 
-def test_a_wholly_transparent_picture_is_blank() -> None:
-    assert find_digits(read(encode(Image.new("RGBA", (90, 60)), "PNG"))) == []
+def with_infinite_levels(written: np.ndarray) -> bytes:
+    levels = written.astype(np.float32)
+    levels[:5, :5], levels[-5:, -5:] = np.nan, np.inf
+    return encode(Image.fromarray(levels), "TIFF")
+
+
+def lossy(kind: str, mode: str) -> Callable[[np.ndarray], bytes]:
+    return lambda written: encode(Image.fromarray(written).convert(mode), kind, quality=90)
+
+
+# Encoders, and the largest mean difference of a digit that is read from the result, in grey levels.
+ENCODINGS: dict[str, tuple[Callable[[np.ndarray], bytes], float]] = {
+    **{f"{kind} {mode}": (lossy(kind, mode), 2) for kind in ("JPEG", "WEBP") for mode in ("L", "RGB", "CMYK")},
+    "PNG of 16 bits": (lambda written: encode(Image.fromarray(written * np.uint16(257)), "PNG"), 0.5),
+    "TIFF of 16 bits": (lambda written: encode(Image.fromarray(written * np.uint16(257)), "TIFF"), 0.5),
+    "TIFF of 32 bits": (lambda written: encode(Image.fromarray(written * np.int32(70_000) - 5_000_000), "TIFF"), 0.5),
+    "TIFF of floats": (lambda written: encode(Image.fromarray(written / np.float32(255)), "TIFF"), 0.5),
+    "TIFF with NaN and infinity": (with_infinite_levels, 0.5),
+    "one bit": (lambda written: encode(Image.fromarray(255 * (written > 127).astype(np.uint8)).convert("1"), "PNG"), 8),
+    "dark ink on nothing": (lambda written: transparent(written, 0), 1),
+    "light ink on nothing": (lambda written: transparent(written, 255), 1),
+    "light ink on nothing, grey": (lambda written: transparent(written, 255, "LA"), 1),
+    "a card with transparent corners": (with_transparent_corners, 1),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_every_encoding_gives_the_same_digits(name: str, written: np.ndarray, expected: list[Found]) -> None:
+    encoder, tolerance = ENCODINGS[name]
+    assert difference(find_digits(read(encoder(written))), expected) < tolerance
+
+
+@pytest.mark.parametrize("picture", [Image.new("RGBA", (90, 60)), Image.new("F", (90, 60), np.nan)])
+def test_a_picture_of_nothing_is_blank(picture: Image.Image) -> None:
+    assert find_digits(read(encode(picture, "TIFF"))) == []
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_rotated_picture_is_read_upright(kind: str, orientation: int, written: np.ndarray) -> None:
-    turns = Image.Transpose
-    stored = {
-        2: turns.FLIP_LEFT_RIGHT,
-        3: turns.ROTATE_180,
-        4: turns.FLIP_TOP_BOTTOM,
-        5: turns.TRANSPOSE,
-        6: turns.ROTATE_90,
-        7: turns.TRANSVERSE,
-        8: turns.ROTATE_270,
-    }
-    picture, exif = Image.fromarray(written), Image.Exif()
+@pytest.mark.parametrize(
+    ("orientation", "stored"),
+    [(2, Image.Transpose.FLIP_LEFT_RIGHT), (3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90)],
+)
+def test_a_rotated_picture_is_read_upright(
+    kind: str, orientation: int, stored: Image.Transpose, written: np.ndarray
+) -> None:
+    exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    if orientation in stored:
-        picture = picture.transpose(stored[orientation])
-    upright = read(encode(picture, kind, exif=exif, **{**ALL[kind], **({"quality": 100} if kind == "JPEG" else {})}))
+    options = {**ALL[kind], **({"quality": 100} if kind == "JPEG" else {})}
+    upright = read(encode(Image.fromarray(written).transpose(stored), kind, exif=exif, **options))
     np.testing.assert_allclose(upright.astype(float), written, atol=2)
 
 
@@ -225,15 +213,10 @@ def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_
     assert problem.startswith(f"{tmp_path}/seven\\nis \\x1b[31mred.png: ")
     assert reason in problem
     assert remedy
-    assert reason in refusal(content)
-
-
-def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
     tracemalloc.start()
-    refusal(png_of_size(30_000, 30_000))
-    peak = tracemalloc.get_traced_memory()[1]
+    assert reason in refusal(content)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000  # whatever size the header claims
     tracemalloc.stop()
-    assert peak < 1_000_000
 
 
 def test_anything_but_a_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
@@ -258,15 +241,6 @@ def test_a_damaged_file_is_read_or_refused(kind: str, written: np.ndarray, capfd
                 assert read(damaged.tobytes()).ndim == 2
     if kind != "TIFF":  # libtiff prints warnings of its own
         assert capfd.readouterr() == ("", "")
-
-
-def test_reading_pictures_starts_at_once() -> None:
-    program = (
-        "import sys, mnist_pipeline.recognition.pictures\n"
-        "print(*{'torch', 'matplotlib', 'pandas', 'dagster'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "\n"
 
 
 # Finding
@@ -311,8 +285,12 @@ def test_an_enlarged_mnist_image_is_recovered(test: DigitSet) -> None:
     assert np.median(differences) < 10
 
 
-def test_polarity_scale_place_and_light_change_nothing(written: np.ndarray, expected: list[Found]) -> None:
+def test_polarity_scale_place_light_and_paper_change_nothing(written: np.ndarray, expected: list[Found]) -> None:
     tall, wide = written.shape
+    dusty, squared = written.copy(), written.astype(float)
+    dusty[4:7, 5:8] = dusty[-6:-4, 80:83] = 0
+    squared[12::25] *= 0.8
+    squared[:, 9::25] *= 0.8
     changed = {
         "inverted": 255 - written,
         "darker": np.uint8(written * 0.6),
@@ -321,6 +299,9 @@ def test_polarity_scale_place_and_light_change_nothing(written: np.ndarray, expe
         "unevenly lit": np.uint8(written * np.linspace(1, 0.5, wide)),
         "larger": np.asarray(Image.fromarray(written).resize((4 * wide, 4 * tall), Image.Resampling.BICUBIC)),
         "a large photo": np.asarray(Image.fromarray(written).resize((14 * wide, 14 * tall), Image.Resampling.BICUBIC)),
+        "with specks of dust": dusty,
+        "on squared paper": np.uint8(squared),
+        "on a table": np.pad(written, 50, constant_values=90),
         "smaller": np.asarray(Image.fromarray(written).resize((wide * 2 // 3, tall * 2 // 3), Image.Resampling.BOX)),
     }
     for name, picture in changed.items():
@@ -353,23 +334,6 @@ def test_a_bar_apart_from_its_digit_belongs_to_it() -> None:
     np.testing.assert_allclose(found.box, (22, 10, 40, 63), atol=2)
 
 
-def test_specks_are_dropped(written: np.ndarray, expected: list[Found]) -> None:
-    dusty = written.copy()
-    dusty[4:7, 5:8] = dusty[-6:-4, 80:83] = 0
-    assert difference(find_digits(dusty), expected) < 0.5
-
-
-def test_the_table_around_the_paper_is_not_ink(written: np.ndarray, expected: list[Found]) -> None:
-    assert difference(find_digits(np.pad(written, 50, constant_values=90)), expected) < 4
-
-
-def test_printed_lines_are_removed(written: np.ndarray, expected: list[Found]) -> None:
-    squared = written.astype(float)
-    squared[12::25] *= 0.8
-    squared[:, 9::25] *= 0.8
-    assert difference(find_digits(squared.astype(np.uint8)), expected) < 6
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2), (7, 9), (28, 28), (200, 300)])
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_blank_paper_contains_no_digit(shape: tuple[int, int], level: int) -> None:
@@ -389,9 +353,3 @@ def test_the_number_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     pictures += [noise_picture(rng) for _ in range(10)] + [texture_picture(rng) for _ in range(10)]
     counts = [len(find_digits(grey(picture))) for picture in pictures]
     assert counts[0] == max(counts) == 5
-
-
-def test_pictures_that_are_not_grey_are_refused() -> None:
-    for picture in (np.zeros((5, 5, 3), np.uint8), np.zeros((5, 5), np.int64)):
-        with pytest.raises(ValueError, match="picture has shape"):
-            find_digits(picture)
