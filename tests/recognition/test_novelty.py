@@ -30,13 +30,9 @@ def _found(picture: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int, i
     return np.array([d.image for d in digits], np.uint8).reshape(-1, 28, 28), [d.box for d in digits], grey.shape
 
 
-def test_percentiles_of_the_reference_digits_are_uniform(novelty: Novelty, test: DigitSet) -> None:
-    percentiles = np.sort(novelty.percentile(test.images[::2]))
-    np.testing.assert_allclose(percentiles, 100 * np.arange(5_000) / 5_000, atol=0.1)
-
-
 def test_other_digits_look_like_digits(novelty: Novelty, test: DigitSet) -> None:
     assert (novelty.percentile(test.images[1::2]) > POINT).mean() < 0.025
+    assert novelty.percentile(np.zeros((1, 28, 28), np.uint8)) > POINT
 
 
 def test_noise_makes_digits_less_like_digits(novelty: Novelty, small_test: DigitSet) -> None:
@@ -45,17 +41,6 @@ def test_noise_makes_digits_less_like_digits(novelty: Novelty, small_test: Digit
     means = [novelty.score(np.clip(images + level * noise, 0, 255).astype(np.uint8)).mean() for level in levels]
     assert means == sorted(means)
     assert means[-1] > means[0] + 5
-
-
-def test_the_score_of_an_image_does_not_depend_on_other_images(novelty: Novelty, small_test: DigitSet) -> None:
-    together = novelty.score(small_test.images[:20])
-    alone = np.concatenate([novelty.score(image[None]) for image in small_test.images[:20]])
-    np.testing.assert_allclose(together, alone, atol=1e-3)
-
-
-def test_edges_do_not_depend_on_the_contrast(small_test: DigitSet) -> None:
-    even = small_test.images[:50] // 2 * 2
-    np.testing.assert_allclose(edges(even), edges(even // 2), atol=1e-5)
 
 
 def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test: DigitSet) -> None:
@@ -99,11 +84,6 @@ def test_a_digit_at_one_edge_of_the_picture_is_cut_and_one_that_fills_it_is_not(
     assert is_cut([], (100, 100)).tolist() == []
 
 
-def test_blank_images_do_not_look_like_digits(novelty: Novelty) -> None:
-    assert novelty.percentile(np.zeros((1, 28, 28), np.uint8)) > POINT
-    assert novelty.percentile(np.zeros((0, 28, 28), np.uint8)).shape == (0,)
-
-
 def test_only_ordinary_digits_count_if_most_images_of_a_picture_are_no_digits(
     novelty: Novelty, small_test: DigitSet
 ) -> None:
@@ -114,12 +94,6 @@ def test_only_ordinary_digits_count_if_most_images_of_a_picture_are_no_digits(
     boxes = [(30 * i + 5, 5, 20, 20) for i in range(5)]
     assert looks_like_digit_in_picture(novelty.percentile(images), boxes, (30, 160)).tolist() == [True] + 4 * [False]
     assert looks_like_digit_in_picture(novelty.percentile(images[:2]), boxes[:2], (30, 160)).all()
-
-
-@pytest.mark.parametrize("images", [np.zeros((1, 28, 28)), np.zeros((1, 784), np.uint8), np.zeros((28, 28), np.uint8)])
-def test_arrays_of_another_shape_or_type_are_refused(novelty: Novelty, images: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=f"images is {images.dtype}"):
-        novelty.score(images)
 
 
 def test_too_few_images_are_refused(small_train: DigitSet) -> None:
