@@ -12,10 +12,10 @@ from mnist_pipeline import pca
 OURS, SKLEARN, NOTEBOOK = "ours", "scikit-learn", "notebook's way"
 
 
-def chain(pixels: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+def chain(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
     """Our steps: the mean, the centred data, the covariance, the eigenvalues, the eigenvectors."""
     mean = pca.mean(pixels)
-    centered = pca.center(pixels, mean, out)
+    centered = pca.center(pixels, mean)
     covariance = pca.covariance(centered)
     return mean, centered, covariance, *pca.eigendecomposition(covariance)
 

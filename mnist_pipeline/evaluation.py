@@ -89,21 +89,10 @@ class Champion:
 def promote(
     true_labels: np.ndarray, candidates: Mapping[str, np.ndarray], present: Champion | None, significance: float = 0.05
 ) -> tuple[Champion | None, str]:
-    """The best candidate, unless the present champion is significantly better by the exact McNemar test.
+    """The best candidate, unless the present champion is significantly better by the McNemar test; and the reason.
 
-    Parameters
-    ----------
-    true_labels : ndarray of shape (n_samples,)
-    candidates : mapping from model to ndarray of shape (n_samples,)
-        Predicted labels of the models that may be promoted.
-    present : Champion or None
-        Any candidate replaces None, or a champion chosen on other test images.
-    significance : float, default=0.05
-
-    Returns
-    -------
-    (Champion or None, str)
-        The champion, None if there is neither a candidate nor a present champion; and the reason.
+    `candidates` are the predicted labels (n_samples,) of the models that may be promoted. Any candidate replaces a
+    champion chosen on other test images. The result is None if there is neither a candidate nor a present champion.
     """
     comparable = present is not None and len(present.labels) == len(true_labels)
     if not candidates:
@@ -131,15 +120,8 @@ def evaluate(
 ) -> Evaluation:
     """Accuracy with its interval, figures per class, and the confusion matrix; with probabilities, the calibration too.
 
-    Parameters
-    ----------
-    true_labels, predicted_labels : ndarrays of shape (n_samples,), integers in 0 … num_classes − 1
-    probabilities : ndarray of shape (n_samples, num_classes), optional
-
-    Raises
-    ------
-    ValueError
-        If the labels differ in number, are empty, or are outside the classes.
+    Labels are integers (n_samples,) in 0 … num_classes − 1, and probabilities have the shape (n_samples, num_classes).
+    Raises a ValueError if the labels differ in number, are empty, or are outside the classes.
     """
     matrix = confusion_matrix(true_labels, predicted_labels, num_classes)
     total, correct = int(matrix.sum()), int(np.trace(matrix))
@@ -257,11 +239,8 @@ def misclassified(
 ) -> dict[str, np.ndarray]:
     """The wrong predictions, the most confident first.
 
-    Returns
-    -------
-    dict of columns of equal length
-        `index` into the samples, `true_label`, `predicted_label`, `probability` of the predicted label and
-        `true_probability` of the true one.
+    These are columns of equal length: the `index` of the sample, its labels, the `probability` of the predicted label
+    and the `true_probability` of the true one.
     """
     wrong = np.flatnonzero(true_labels != predicted_labels)
     confidence = probabilities[wrong, predicted_labels[wrong]]

@@ -54,18 +54,10 @@ def sum_of_bytes(pixels: np.ndarray) -> np.ndarray:
     return total
 
 
-def center(images: np.ndarray, mean: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Images minus the mean, float32 (n_samples, n_features).
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28)
-    mean : ndarray of shape (n_features,)
-    out : ndarray of shape (n_samples, n_features), optional
-        Where to write the result, for example a memory map.
-    """
+def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Images (n_samples, 784) or (n_samples, 28, 28) minus the mean, float32 (n_samples, n_features)."""
     pixels = flatten(images)
-    centered = np.empty(pixels.shape, np.float32) if out is None else out
+    centered = np.empty(pixels.shape, np.float32)
     if pixels.dtype == np.uint8:
         # Bytes are at most 255, so a float32 mean is off by at most 2⁻¹⁷ grey levels. The mean of other data may be
         # large compared with its deviations: there the difference is taken in float64, and rounded afterwards.
@@ -109,15 +101,10 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
 
 
 def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray) -> np.ndarray:
-    """Coordinates on the principal components, (X − mean) V, float32 (n_samples, n_components).
+    """Coordinates of images on the principal components, (X − mean) V, float32 (n_samples, n_components).
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28)
-    mean : ndarray of shape (n_features,) or None
-        None if the images are centred already.
-    components : ndarray of shape (n_features, n_components)
-        Eigenvectors as columns.
+    The mean is None if the images are centred already. The components (n_features, n_components) are eigenvectors as
+    columns.
     """
     pixels = flatten(images)
     components = components.astype(np.float32)
@@ -189,13 +176,7 @@ def reconstruction_rmse(
 
     The components are orthonormal, so the squared error of an image x is ‖x − mean‖² − Σ_{i≤k} p_i².
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, 784) or (n_samples, 28, 28)
-    mean : ndarray of shape (n_features,)
-    eigenvectors : ndarray of shape (n_features, n_features)
-    num_components : sequence of int
-        Each 1 … n_features; anything else is a ValueError.
+    Raises a ValueError if a k is outside 1 … n_features.
     """
     most = eigenvectors.shape[1]
     outside = [k for k in num_components if not 1 <= k <= most]

@@ -37,51 +37,29 @@ def _rotated(images: Images, degrees: float) -> Images:
     return affine(images, rotation=np.where(np.arange(len(images)) % 2, -degrees, degrees))
 
 
+def _scaled(images: Images, factor: float) -> Images:
+    return affine(images, scale=factor)
+
+
 DISTURBANCES: Mapping[str, Disturbance] = {
     "shift": Disturbance("Shift", "pixels", 0, (0, 1, 2, 3, 4), (0, 1), _shifted),
     "rotation": Disturbance("Rotation", "degrees either way", 0, (0, 5, 10, 15, 20, 30), (0, 10), _rotated),
-    "scale": Disturbance(
-        "Scale",
-        "factor",
-        1,
-        (0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3),
-        (0.9, 1.1),
-        lambda images, factor: affine(images, scale=factor),
-    ),
+    "scale": Disturbance("Scale", "factor", 1, (0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3), (0.9, 1.1), _scaled),
     "stroke": Disturbance(
         "Width of strokes", "pixels more on each side", 0, (-1, -0.5, 0, 0.5, 1), (-0.5, 0.5), thicken
     ),
     "noise": Disturbance("Noise", "deviation, share of full ink", 0, (0, 0.1, 0.2, 0.3), (0, 0), add_noise),
     "contrast": Disturbance("Contrast", "ink, share of the original", 1, (0.25, 0.5, 0.75, 1), (1, 1), contrast),
-    "resolution": Disturbance(
-        "Resolution",
-        "pixels a side",
-        28,
-        (8, 10, 14, 28),
-        (28, 28),
-        lambda images, side: low_resolution(images, int(side)),
-    ),
+    "resolution": Disturbance("Resolution", "pixels a side", 28, (8, 10, 14, 28), (28, 28), low_resolution),
 }
 
 
 def measure(readers: Mapping[str, Reader], images: Images, labels: NDArray[Any]) -> dict[str, list[Any]]:
     """Accuracy of each model on the same images under each amount of each disturbance.
 
-    Parameters
-    ----------
-    readers : mapping from model to callable
-        Images of shape (n, 28, 28), uint8, to predicted labels of shape (n,).
-    images : ndarray of shape (n, 28, 28), uint8
-    labels : ndarray of shape (n,)
-
-    Returns
-    -------
-    dict of columns of equal length
-        `disturbance`, `amount`, `model`, `accuracy`, and `count`, the number of images. The row of each neutral amount
-        has the accuracy without disturbance.
+    A reader maps images, uint8 (n, 28, 28), to predicted labels (n,). The result has columns of equal length;
+    `count` is the number of images. The row of each neutral amount has the accuracy without disturbance.
     """
-    if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(f"{len(images)} images and {len(labels)} labels; expected equally many, and at least one.")
     conditions = [(name, amount) for name, found in DISTURBANCES.items() for amount in found.amounts]
     disturbed = [DISTURBANCES[name] for name, _ in conditions]
     changed = [place for place, (_, amount) in enumerate(conditions) if amount != disturbed[place].neutral]
@@ -109,13 +87,10 @@ class Curves(NamedTuple):
 
 def curves(measured: Mapping[str, Any]) -> dict[str, Curves]:
     """The result of `measure`, or a table of it, by disturbance."""
-    columns = (measured[column] for column in ("disturbance", "amount", "model", "accuracy"))
     found: dict[str, Curves] = {}
-    for name, amount, model, accuracy in zip(*columns, strict=True):
+    for name, model, accuracy in zip(*(measured[c] for c in ("disturbance", "model", "accuracy")), strict=True):
         kind = DISTURBANCES[name]
-        curve = found.setdefault(name, Curves(kind.title, kind.unit, kind.neutral, [], {}))
-        if amount not in curve.amounts:
-            curve.amounts.append(float(amount))
+        curve = found.setdefault(name, Curves(kind.title, kind.unit, kind.neutral, list(map(float, kind.amounts)), {}))
         curve.accuracies.setdefault(model, []).append(float(accuracy))
     return found
 

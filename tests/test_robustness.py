@@ -80,10 +80,3 @@ def test_accuracies_are_counted_for_each_model_amount_and_disturbance(measured: 
 )
 def test_small_amounts_are_those_of_ordinary_handwriting(name: str, amount: float, small: bool) -> None:
     assert robustness.is_small(name, amount) is small
-
-
-def test_without_images_or_their_labels_nothing_is_measured(digits: DigitSet) -> None:
-    with pytest.raises(ValueError, match="0 images"):
-        robustness.measure({"cnn": ink}, digits.images[:0], digits.labels[:0])
-    with pytest.raises(ValueError, match="59 labels"):
-        robustness.measure({"cnn": ink}, digits.images, digits.labels[:-1])

@@ -82,9 +82,9 @@ def fetch(known: DataSet, directory: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{known.name}-", dir=directory.parent) as scratch:
             whole = Path(scratch, "whole")
             whole.mkdir()
-            for split in known.layout.prefixes:
+            for split, names in known.layout.names.items():
                 raw = _downloaded(known, split, Path(scratch))
-                for name in (known.layout.images_name(split), known.layout.labels_name(split)):
+                for name in names:
                     file = datasets.find_file(raw, name)
                     file.rename(whole / file.name)
             datasets.validate(whole, layout=known.layout)

@@ -41,34 +41,30 @@ BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which fit the
 MAX_EXPANSION = 100
 UNSUSPICIOUS_BYTES = 1 << 26
 
-PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
-
 
 class Layout(NamedTuple):
     """Names and contents of the four files of a data set."""
 
-    prefixes: Mapping[Split, str]  # of the names of the two files of each split
-    labels: str = "labels-idx1-ubyte"  # suffix of the names of the label files
+    names: Mapping[Split, tuple[str, str]]  # of the image file and the label file of each split, without `.gz`
     labels_magic: int = LABELS_MAGIC  # one byte per label, or a row of integers that begins with the label
     transposed: bool = False  # whether the pixels of an image are stored column by column
-
-    def images_name(self, split: Split) -> str:
-        """Name of the image file of a split, without `.gz`."""
-        return f"{self.prefixes[split]}-images-idx3-ubyte"
-
-    def labels_name(self, split: Split) -> str:
-        """Name of the label file of a split, without `.gz`."""
-        return f"{self.prefixes[split]}-{self.labels}"
 
     @property
     def file_names(self) -> tuple[str, ...]:
         """Names of all four files."""
-        return tuple(name(split) for split in self.prefixes for name in (self.images_name, self.labels_name))
+        return tuple(name for pair in self.names.values() for name in pair)
 
 
-MNIST_LAYOUT = Layout(PREFIXES)
-EMNIST_DIGITS_LAYOUT = Layout({"train": "emnist-digits-train", "test": "emnist-digits-test"}, transposed=True)
-QMNIST_LAYOUT = Layout({"train": "qmnist-train", "test": "qmnist-test"}, "labels-idx2-int", LABEL_ROWS_MAGIC)
+def _names(train: str, test: str, labels: str = "labels-idx1-ubyte") -> dict[Split, tuple[str, str]]:
+    return {
+        "train": (f"{train}-images-idx3-ubyte", f"{train}-{labels}"),
+        "test": (f"{test}-images-idx3-ubyte", f"{test}-{labels}"),
+    }
+
+
+MNIST_LAYOUT = Layout(_names("train", "t10k"))
+EMNIST_DIGITS_LAYOUT = Layout(_names("emnist-digits-train", "emnist-digits-test"), transposed=True)
+QMNIST_LAYOUT = Layout(_names("qmnist-train", "qmnist-test", "labels-idx2-int"), LABEL_ROWS_MAGIC)
 FILE_NAMES = MNIST_LAYOUT.file_names
 # MD5 sums of the compressed files of MNIST, as torchvision publishes them.
 MNIST_SUMS = {
@@ -148,7 +144,7 @@ def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIS
     if canonical:
         verify_checksums(root)
     else:
-        for split in layout.prefixes:
+        for split in layout.names:
             load_digits(root, split, layout=layout)
 
 
@@ -214,10 +210,9 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     >>> images.shape, int(labels[0])
     ((10000, 28, 28), 7)
     """
-    if split not in PREFIXES:
-        raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, PREFIXES))}")
-    root = Path(root)
-    image_path, label_path = find_file(root, layout.images_name(split)), find_file(root, layout.labels_name(split))
+    if split not in layout.names:
+        raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, layout.names))}")
+    image_path, label_path = (find_file(Path(root), name) for name in layout.names[split])
     images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, layout.labels_magic)
     images = np.ascontiguousarray(images.swapaxes(1, 2)) if layout.transposed else images
     labels = labels[:, 0] if labels.ndim == 2 else labels

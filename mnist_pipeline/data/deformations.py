@@ -89,12 +89,6 @@ def affine(
         Pixels to the right for each pixel up, as italics lean.
     shift : float or array of shape (2,) or (n, 2), default=0
         Pixels down and to the right.
-
-    Examples
-    --------
-    >>> images = np.zeros((1, 28, 28), np.uint8)
-    >>> affine(images, rotation=10, shift=(0, 2)).shape
-    (1, 28, 28)
     """
     from mnist_pipeline.kernels.deformations import sample
 
@@ -156,9 +150,9 @@ def contrast(images: Images, factor: float) -> Images:
     return _as_bytes(np.arange(MAX_INK + 1) * factor)[images]
 
 
-def low_resolution(images: Images, side: int = 8) -> Images:
+def low_resolution(images: Images, side: float = 8) -> Images:
     """Reduce images to `side` × `side` pixels by the mean over areas, and enlarge them again bilinearly."""
-    down, across = (_enlarging(length, side) @ _averaging(length, side) for length in images.shape[1:])
+    down, across = (_enlarging(length, int(side)) @ _averaging(length, int(side)) for length in images.shape[1:])
     return _as_bytes(down @ images.astype(np.float64) @ across.T)
 
 

@@ -16,23 +16,7 @@ VARIATION = Variation(rotation=6, scale=0.05, shear=0.05, shift=1, stroke=0.2)
 
 
 def fold(digits: DigitSet, number: int, seed: int = 0) -> DigitSet:
-    """One fold of a set of digits.
-
-    Parameters
-    ----------
-    digits : DigitSet
-    number : int
-        Number of the fold. Fold 0 is the set itself.
-    seed : int, default=0
-        Seed of the deformations, from 0.
-
-    Returns
-    -------
-    DigitSet
-        As many images, in the same order, with the same labels.
-    """
-    if number < 0:
-        raise ValueError(f"number is {number}; folds are counted from 0")
+    """A fold of a set of digits: as many images, in the same order, with the same labels. Fold 0 is the set itself."""
     if number == 0:
         return digits
     return DigitSet(vary(digits.images, VARIATION, (seed, number)), digits.labels)

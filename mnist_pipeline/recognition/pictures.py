@@ -56,20 +56,13 @@ class Found(NamedTuple):
 
 
 def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
-    """Read a picture, a file or its content, as upright grey levels.
+    """Read a picture, a file or its content, as upright grey levels (rows, columns).
 
-    The format is PNG, JPEG, WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read. Transparent areas
-    count as paper.
+    They are uint8, or float32 in [0, 255] if the file has more than eight bits per pixel. The format is PNG, JPEG,
+    WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read. Transparent areas count as paper.
 
-    Returns
-    -------
-    ndarray of shape (rows, columns)
-        uint8, or float32 in [0, 255] if the file has more than eight bits per pixel.
-
-    Raises
-    ------
-    ImageError
-        If the file does not exist, is not a picture in one of these formats, is damaged, or exceeds 50 megapixels.
+    Raises an ImageError if the file does not exist, is not a picture in one of these formats, is damaged, or exceeds 50
+    megapixels.
     """
     if isinstance(source, bytes):
         return _decoded(io.BytesIO(source), "the picture", len(source))
@@ -80,18 +73,9 @@ def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
 def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     """Find the digits of a picture in reading order, and convert each to MNIST's form.
 
-    Parameters
-    ----------
-    picture : ndarray of shape (rows, columns), uint8 or floating in [0, 255]
-        Grey levels, dark ink on light paper or light ink on dark paper.
+    The picture has grey levels in [0, 255], dark ink on light paper or light ink on dark paper. The lines come from top
+    to bottom, each from left to right. There are none on blank paper, and at most the 256 largest.
 
-    Returns
-    -------
-    list of Found
-        Lines from top to bottom, each line from left to right; empty for blank paper. At most the 256 largest.
-
-    Notes
-    -----
     As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and its centre of mass is
     placed in the middle of 28×28. The brightness of the paper is estimated by a grey closing and divided out. Ink is
     then separated from paper by Otsu's threshold [2]_ with hysteresis [3]_. Strokes thinner or thicker than MNIST's are
@@ -106,10 +90,6 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     .. [3] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
        Intelligence 8(6), 1986.
     """
-    if picture.ndim != 2 or picture.dtype.kind not in "uf":
-        raise ValueError(
-            f"picture has shape {picture.shape}, type {picture.dtype}; expected grey levels (rows, columns)."
-        )
     if (found := _already_mnist(picture)) is not None:
         return [found]
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))

@@ -48,8 +48,7 @@ class Recognition:
     neighbors: list[Neighbor]  # the three nearest training digits, the nearest first
     unusual: float  # percentile, 0–100, of its reconstruction error among those of the test digits
     novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
-    # Whether `novelty` is at most `novelty.POINT`; in a picture, `looks_like_digit_in_picture` decides.
-    looks_like_digit: bool
+    looks_like_digit: bool  # by `novelty`; in a picture, `looks_like_digit_in_picture` decides
     reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
 
     def document(self) -> dict[str, Any]:
@@ -117,7 +116,7 @@ class Recognizer(NamedTuple):
 
     @property
     def champion_name(self) -> str:
-        """The name of the model whose answer counts."""
+        """The model whose answer counts."""
         return bytes(self.champion).decode()
 
     @property
@@ -136,13 +135,7 @@ class Recognizer(NamedTuple):
         return self._replace(champion=_encoded(model))
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
-        """Find and recognise the digits of each picture, in reading order.
-
-        Parameters
-        ----------
-        pictures : sequence of ndarrays of shape (rows, columns)
-            Upright and grey, as `pictures.read` returns them.
-        """
+        """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading order."""
         found = [find_digits(picture) for picture in pictures]
         images = [digit.image for digits in found for digit in digits]
         answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
@@ -150,18 +143,9 @@ class Recognizer(NamedTuple):
         return [_judged_together(page, picture.shape) for page, picture in zip(readings, pictures, strict=True)]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
-        """Recognise digits, each on its own.
-
-        Parameters
-        ----------
-        digits : ndarray of shape (n, 28, 28), uint8
-            Light ink on 0, as `pictures.find_digits` returns them.
-        """
+        """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits` returns them."""
         if digits.dtype != np.uint8 or digits.shape[1:] != SHAPE:
-            raise ValueError(
-                f"digits is {digits.dtype} of shape {digits.shape}; "
-                f"pass uint8 of shape (n, {IMAGE_SIDE}, {IMAGE_SIDE}), as pictures.find_digits returns them"
-            )
+            raise ValueError(f"digits is {digits.dtype} of shape {digits.shape}; expected uint8 of shape (n, 28, 28).")
         if not len(digits):
             return []
         answers = {name: models.answer(MODELS[name], self.state(name), digits) for name in self.model_names}
@@ -207,19 +191,10 @@ def assemble(
     eigenvectors: np.ndarray,
     reference: np.ndarray,
 ) -> Recognizer:
-    """Build a recognizer from the states of the models.
+    """Build a recognizer from the states of the models, as `models.state` returns them.
 
-    Parameters
-    ----------
-    champion : str
-        The model whose answer counts.
-    states : mapping from model to mapping from name to ndarray
-        As `models.state` returns them; that of k-nearest neighbours includes the training digits.
-    mean : ndarray of shape (784,), float64
-    eigenvectors : ndarray of shape (784, n), float64
-        Eigenvectors of the covariance as columns, in descending order of eigenvalues.
-    reference : ndarray of shape (n_test, 28, 28), uint8
-        The digits among which an image gets its percentiles.
+    `mean` (784,) and `eigenvectors` (784, n) are those of the PCA; `reference`, uint8 (n_test, 28, 28), has the digits
+    among which an image gets its percentiles.
     """
     index = states[INDEX]
     recognizer = Recognizer(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -26,29 +25,21 @@ def in_blocks(work: Callable[[slice], object], count: int, size: int, num_thread
     The calling thread works too; the other threads stay for the next call. Threads help only if `work` releases the
     interpreter lock, as compiled code does. `work` must not call `in_blocks` itself.
     """
-    left = deque(slices(count, size))
-    num_others = min(num_threads or num_cores(), len(left)) - 1
-    others = [_pool(os.getpid(), num_others).submit(_work_off, work, left) for _ in range(num_others)]
+    blocks = iter(slices(count, size))  # shared: each thread takes the next block
+
+    def work_off() -> None:
+        for block in blocks:
+            work(block)
+
+    num_others = min(num_threads or num_cores(), -(-count // size)) - 1
+    others = [_pool(os.getpid(), num_others).submit(work_off) for _ in range(num_others)]
     try:
-        _work_off(work, left)
+        work_off()
     finally:
+        list(blocks)  # if a block failed here, the other threads skip the rest
         wait(others)
     for other in others:
         other.result()
-
-
-def _work_off(work: Callable[[slice], object], left: deque[slice]) -> None:
-    """Work on blocks until none are left. If one fails, discard the others."""
-    try:
-        while True:
-            try:
-                block = left.popleft()
-            except IndexError:
-                return
-            work(block)
-    except BaseException:
-        left.clear()
-        raise
 
 
 @functools.cache

@@ -40,11 +40,12 @@ def write(directory: Path, layout: Layout, few: Digits, compress: bool = True) -
     directory.mkdir(parents=True, exist_ok=True)
     for split, (images, labels) in few.items():
         stored = images.swapaxes(1, 2) if layout.transposed else images
-        write_file(directory / layout.images_name(split), encode_idx(stored), compress)
+        images_name, labels_name = layout.names[split]
+        write_file(directory / images_name, encode_idx(stored), compress)
         encoded = (
             encode_idx(labels) if layout.labels_magic == datasets.LABELS_MAGIC else encode_rows(label_rows(labels))
         )
-        write_file(directory / layout.labels_name(split), encoded, compress)
+        write_file(directory / labels_name, encoded, compress)
     return directory
 
 

@@ -80,7 +80,7 @@ def test_other_digits_are_read_as_they_were_written(tmp_path: Path, compress: bo
     ]
     write_idx(tmp_path, *written, compress)
     datasets.validate(tmp_path)
-    for split, digits in zip(datasets.PREFIXES, written, strict=True):
+    for split, digits in zip(datasets.MNIST_LAYOUT.names, written, strict=True):
         for found, expected in zip(load_digits(tmp_path, split), digits, strict=True):
             np.testing.assert_array_equal(found, expected)
 

@@ -53,11 +53,6 @@ def test_deformed_digits_stay_near_their_originals(digits: DigitSet, folds: list
     assert folds[1].images.mean() == pytest.approx(digits.images.mean(), rel=0.1)
 
 
-def test_folds_are_counted_from_zero(digits: DigitSet) -> None:
-    with pytest.raises(ValueError, match="number is -1"):
-        expansion.fold(digits, -1)
-
-
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
 def test_the_nearest_of_the_shards_are_those_of_the_whole_set(
     order: tuple[int, ...], folds: list[DigitSet], whole: DigitSet, small_test: DigitSet
