@@ -16,6 +16,7 @@ from mnist_pipeline.data.datasets import (
     Split,
     UnreadableError,
 )
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_least, between, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource
@@ -30,6 +31,7 @@ LOADED = {
     "pixel_mean": "Inverted images (ink on 0) have a high mean, empty images a low one. Mean grey level.",
     "pixel_deviation": "Images without contrast can't be recognized. Standard deviation of the grey levels.",
 }
+CHECKS = {"train_digits": LOADED, "test_digits": LOADED}
 BLOCKING = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
 data_directory = dg.AssetSpec(
     "data_directory",
@@ -66,8 +68,6 @@ def raw_mnist(data_set: DataSetResource):
 
 
 def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
-    from mnist_pipeline.report import figures
-
     located = data_set.located
     directory, layout, names = located.directory, located.known.layout, located.known.class_names
     with stopwatch() as watch, retried():
@@ -101,13 +101,13 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("train_digits", LOADED, BLOCKING))
+@dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("train_digits", CHECKS, *BLOCKING))
 def train_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
     """Training images, uint8 (N, 28, 28), and their labels, uint8 (N,)."""
     return _read("train", raw_mnist, data_set)
 
 
-@dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("test_digits", LOADED, BLOCKING))
+@dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("test_digits", CHECKS, *BLOCKING))
 def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
     """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,). Nothing is trained or tuned on them."""
     return _read("test", raw_mnist, data_set)
@@ -116,8 +116,6 @@ def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
 @dg.asset(group_name=GROUP, kinds={"numpy"})
 def digit_images(train_digits: DigitSet, data_set: DataSetResource):
     """The first training image of each class, uint8 (10, 28, 28)."""
-    from mnist_pipeline.report import figures
-
     names = data_set.class_names
     with stopwatch() as watch:
         images, means = datasets.first_of_each_class(train_digits), datasets.class_means(train_digits)

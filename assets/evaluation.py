@@ -11,6 +11,7 @@ from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.evaluation import Evaluation
 from mnist_pipeline.models import MODELS, Model
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly
 from mnist_pipeline.runtime.graph.data_sets import Located
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
@@ -23,6 +24,7 @@ EVALUATED = {
     "accuracy_above_floor": "A model below its floor is broken or badly trained, and is not promoted. Accuracy.",
 }
 CHECKS = {
+    **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
     "model_comparison": {"no_model_below_floor": "Every model must be above its floor. Number of models below."},
     ACROSS: {"within_interval": "An accuracy lies within its own interval. Number of rows where it does not."},
 }
@@ -58,11 +60,9 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         description=f"{title} on the whole test set: accuracy (correct ÷ total) with Wilson's 95% interval; "
         "precision, recall and F1 of each class; confusion matrix.",
         ins={"predictions": dg.AssetIn(model.predictions_asset)},
-        check_specs=checks(model.evaluation_asset, EVALUATED),
+        check_specs=checks(model.evaluation_asset, CHECKS),
     )
     def evaluated(predictions: Any, test_digits: DigitSet, data_set: DataSetResource):
-        from mnist_pipeline.report import figures
-
         names = data_set.class_names
         with stopwatch() as watch:
             probabilities = getattr(predictions, "probabilities", None)
@@ -100,12 +100,10 @@ evaluation_assets = [_evaluation_asset(model) for model in MODELS.values()]
     group_name=GROUP,
     kinds={"scipy"},
     ins=inputs("evaluation_asset", "predictions_asset"),
-    check_specs=checks("model_comparison", CHECKS["model_comparison"]),
+    check_specs=checks("model_comparison", CHECKS),
 )
 def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_models: Any):
     """The models side by side, the exact McNemar test for each pair, and the test digits that all models miss."""
-    from mnist_pipeline.report import figures
-
     evaluations = {name: of_models[model.evaluation_asset] for name, model in MODELS.items()}
     labels = {name: of_models[model.predictions_asset].labels for name, model in MODELS.items()}
     with stopwatch() as watch:
@@ -140,7 +138,7 @@ def data_set_comparison_of(located: Sequence[Located]) -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"pandas"},
         deps=[each.key(model.evaluation_asset) for each in located for model in MODELS.values()],
-        check_specs=checks(ACROSS, CHECKS[ACROSS]),
+        check_specs=checks(ACROSS, CHECKS),
     )
     def data_set_comparison(context: dg.AssetExecutionContext, stored_results: StoredResults):
         """Accuracy of each model with its 95% Wilson interval on each data set of which all models are evaluated."""

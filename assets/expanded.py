@@ -22,6 +22,7 @@ from mnist_pipeline.knn import shards as neighbor_shards
 from mnist_pipeline.knn.shards import ShardNeighbors
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors, Network
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
@@ -102,7 +103,7 @@ class ExpandedCNNConfig(TrainingConfig):
     group_name=GROUP,
     kinds={"numba"},
     partitions_def=FOLDS,
-    check_specs=checks("expanded_digits", CHECKS["expanded_digits"], ("labels_kept", "changed")),
+    check_specs=checks("expanded_digits", CHECKS, "labels_kept", "changed"),
 )
 def expanded_digits(context: dg.AssetExecutionContext, train_digits: DigitSet, config: ExpandedDigitsConfig):
     """A fold of the expanded set. Fold 0 is the training images as they are; every other fold deforms each anew."""
@@ -127,7 +128,7 @@ def expanded_digits(context: dg.AssetExecutionContext, train_digits: DigitSet, c
     group_name=GROUP,
     kinds={"numpy"},
     partitions_def=FOLDS,
-    check_specs=checks("expanded_moments", CHECKS["expanded_moments"], ("ink", "symmetric")),
+    check_specs=checks("expanded_moments", CHECKS, "ink", "symmetric"),
 )
 def expanded_moments(expanded_digits: DigitSet):
     """Count, sums, and sums of products of the pixels of a fold: exact integers, which add up over the folds."""
@@ -146,11 +147,9 @@ def expanded_moments(expanded_digits: DigitSet):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_mean", CHECKS["expanded_mean"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_mean", CHECKS))
 def expanded_mean(expanded_moments: Shards, train_digits: DigitSet):
     """Mean of each pixel over the whole expanded set, float64 (784,), correctly rounded."""
-    from mnist_pipeline.report import figures
-
     with stopwatch() as watch:
         whole = moments.total(expanded_moments)
         mean = moments.mean(whole)
@@ -164,11 +163,9 @@ def expanded_mean(expanded_moments: Shards, train_digits: DigitSet):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_covariance", CHECKS["expanded_covariance"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_covariance", CHECKS))
 def expanded_covariance(expanded_moments: Shards):
     """Sample covariance of the pixels over the whole expanded set, float64 (784, 784), correctly rounded."""
-    from mnist_pipeline.report import figures
-
     with stopwatch() as watch:
         matrix = moments.covariance(moments.total(expanded_moments))
     return result(
@@ -184,11 +181,7 @@ def expanded_covariance(expanded_moments: Shards):
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    kinds={"numpy"},
-    check_specs=checks("expanded_eigendecomposition", CHECKS["expanded_eigendecomposition"]),
-)
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_eigendecomposition", CHECKS))
 def expanded_eigendecomposition(expanded_covariance: np.ndarray):
     """Eigenvalues, descending, and eigenvectors, as columns, of the covariance of the whole expanded set."""
     with stopwatch() as watch:
@@ -204,12 +197,7 @@ def expanded_eigendecomposition(expanded_covariance: np.ndarray):
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    kinds={"numpy"},
-    partitions_def=FOLDS,
-    check_specs=checks("expanded_projections", CHECKS["expanded_projections"]),
-)
+@dg.asset(group_name=GROUP, kinds={"numpy"}, partitions_def=FOLDS, check_specs=checks("expanded_projections", CHECKS))
 def expanded_projections(
     expanded_digits: DigitSet,
     expanded_mean: np.ndarray,
@@ -235,7 +223,7 @@ def expanded_projections(
     group_name=GROUP,
     kinds={"numba"},
     partitions_def=FOLDS,
-    check_specs=checks("expanded_neighbors", CHECKS["expanded_neighbors"], ("equals_brute_force",)),
+    check_specs=checks("expanded_neighbors", CHECKS, "equals_brute_force"),
 )
 def expanded_neighbors(
     context: dg.AssetExecutionContext,
@@ -265,7 +253,7 @@ def expanded_neighbors(
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_knn", CHECKS["expanded_knn"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_knn", CHECKS))
 def expanded_knn(expanded_neighbors: Shards, test_digits: DigitSet, config: ExpandedKNNConfig):
     """The nearest images of the whole expanded set, merged from the folds, and the label that they vote for."""
     from mnist_pipeline import knn
@@ -288,11 +276,7 @@ def expanded_knn(expanded_neighbors: Shards, test_digits: DigitSet, config: Expa
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    kinds={"torch"},
-    check_specs=checks("expanded_cnn", CHECKS["expanded_cnn"], ("finite_weights",)),
-)
+@dg.asset(group_name=GROUP, kinds={"torch"}, check_specs=checks("expanded_cnn", CHECKS, "finite_weights"))
 def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed):
     """The convolutional network, trained on the whole expanded set, with folds and images in random order."""
     from mnist_pipeline import networks, training
@@ -320,7 +304,7 @@ def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed)
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"torch"}, check_specs=checks("expanded_evaluation", CHECKS["expanded_evaluation"]))
+@dg.asset(group_name=GROUP, kinds={"torch"}, check_specs=checks("expanded_evaluation", CHECKS))
 def expanded_evaluation(expanded_knn: Neighbors, expanded_cnn: Network, test_digits: DigitSet):
     """Accuracy of k-NN and of the CNN, both trained on the whole expanded set, on the test digits."""
     from mnist_pipeline import networks, training

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mnist_pipeline import harris
 from mnist_pipeline.records import Corners
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
@@ -30,15 +31,13 @@ class HarrisConfig(dg.Config):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("harris_corners", CHECKS["harris_corners"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("harris_corners", CHECKS))
 def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     """Corners by det M − κ (tr M)², where M, the structure tensor, is the Gram matrix GᵀG of the gradients.
 
     The nine rows of G are the gradients around a pixel, so the eigenvectors of M are their principal
     components. Two large eigenvalues mean that the gradients vary in two directions: a corner.
     """
-    from mnist_pipeline.report import figures
-
     with stopwatch() as watch:
         found = _find(digit_images, config)
     _, places = clearest_places(digit_images, found)

@@ -14,6 +14,7 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import model
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
@@ -65,7 +66,7 @@ class KNNConfig(dg.Config):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("knn_index", CHECKS["knn_index"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("knn_index", CHECKS))
 def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition: Eigendecomposition):
     """The training images, with their leading principal components in search order."""
     with stopwatch() as watch:
@@ -82,7 +83,7 @@ def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition:
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numba"}, check_specs=checks("knn_predictions", CHECKS["knn_predictions"]))
+@dg.asset(group_name=GROUP, kinds={"numba"}, check_specs=checks("knn_predictions", CHECKS))
 def knn_predictions(
     knn_index: dict[str, np.ndarray],
     test_digits: DigitSet,
@@ -92,8 +93,6 @@ def knn_predictions(
     seed: Seed,
 ):
     """The nearest training images of each test image with exact squared distances, and the label they vote for."""
-    from mnist_pipeline.report import figures
-
     kept = max(min(NUM_KEPT, len(train_digits.labels)), config.num_neighbors)
     with stopwatch() as watch:
         classifier = knn.KNNClassifier.from_arrays(knn_index, kept, config.algorithm.value)
@@ -131,8 +130,6 @@ def _agreement(found: Neighbors, train: DigitSet, test: DigitSet, seed: int) -> 
 
 def _errors(found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet, names: Sequence[str]) -> "Figure":
     """Misread test images, each with its nearest training images."""
-    from mnist_pipeline.report import figures
-
     wrong = wrong[:NUM_ERRORS_SHOWN]
     near = found.indices[wrong, :NUM_NEIGHBORS_SHOWN]
     captions = [figures.misread(names, int(test.labels[i]), int(found.labels[i])) for i in wrong]

@@ -30,7 +30,7 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         kinds={"numpy"},
         description=f"{model.title}, fitted on all training images. {model.summary}",
         ins={"digits": dg.AssetIn(model.training_asset)},
-        check_specs=checks(model.model_asset, FITTED),
+        check_specs=checks(model.model_asset, {model.model_asset: FITTED}),
     )
     def fitted(digits: DigitSet, config: Config, seed: Seed):  # type: ignore[valid-type]  # made from the entry
         fit = import_module(method).fit
@@ -61,7 +61,7 @@ def predictions_asset(model: Model) -> dg.AssetsDefinition:
         kinds={"numpy"},
         description=f"{model.title}: class probabilities of each test image, and the label.",
         ins={"fitted": dg.AssetIn(model.model_asset)},
-        check_specs=checks(model.predictions_asset, PREDICTED),
+        check_specs=checks(model.predictions_asset, {model.predictions_asset: PREDICTED}),
     )
     def predictions(fitted: dict[str, np.ndarray], test_digits: DigitSet):
         with stopwatch() as watch:

@@ -16,6 +16,7 @@ from pydantic import Field
 from assets.models import PREDICTED, predicted
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.records import Network, Predictions
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
@@ -35,6 +36,8 @@ TRAINED = {
     "held_out_accuracy": "A network that reads held-out images no better than by guessing is useless. Accuracy.",
 }
 CHECKS = {
+    **dict.fromkeys(("mlp_model", "cnn_model"), TRAINED),
+    **dict.fromkeys(("mlp_predictions", "cnn_predictions"), PREDICTED),
     "cnn_kernels": {"finite": "A weight that is not finite can't be drawn. Number of weights that are not finite."},
     "cnn_errors": {"all_wrong": "Every row is an error. Number of rows whose prediction equals the true label."},
 }
@@ -89,13 +92,11 @@ def _model_asset(name: str, title: str, description: str, build: Callable[[], "n
         group_name=GROUP,
         kinds={"torch"},
         description=description,
-        check_specs=checks(f"{name}_model", TRAINED, blocking=("finite_weights", "held_out_accuracy")),
+        check_specs=checks(f"{name}_model", CHECKS, "finite_weights", "held_out_accuracy"),
     )
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
         with machine.importing():
             from mnist_pipeline import networks, training
-            from mnist_pipeline.report import figures
-
         recipe = resolve_recipe(name, config)
         network = training.build(build, seed=seed.value)
         with stopwatch() as watch:
@@ -167,7 +168,7 @@ def _predictions_asset(name: str, description: str, build: Callable[[], "nn.Modu
         kinds={"torch"},
         description=description,
         ins={"model": dg.AssetIn(f"{name}_model")},
-        check_specs=checks(f"{name}_predictions", PREDICTED),
+        check_specs=checks(f"{name}_predictions", CHECKS),
     )
     def predictions(model: Network, test_digits: DigitSet):
         from mnist_pipeline import training
@@ -216,11 +217,9 @@ cnn_predictions = _predictions_asset(
 )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("cnn_kernels", CHECKS["cnn_kernels"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("cnn_kernels", CHECKS))
 def cnn_kernels(cnn_model: Network):
     """The 32 first-layer kernels of the convolutional network, float32 (32, 5, 5)."""
-    from mnist_pipeline.report import figures
-
     with stopwatch() as watch:
         kernels = next(array for array in cnn_model.weights.values() if array.ndim == 4)[:, 0]
     return result(
@@ -232,7 +231,7 @@ def cnn_kernels(cnn_model: Network):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("cnn_errors", CHECKS["cnn_errors"]))
+@dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("cnn_errors", CHECKS))
 def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: DataSetResource):
     """Every test digit that the convolutional network misreads, the most confident error first."""
     from mnist_pipeline import evaluation
@@ -253,8 +252,6 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: Da
 
 def _drawn(errors: pd.DataFrame, images: np.ndarray, names: Sequence[str]) -> "Figure":
     """The worst errors as a grid of images with captions."""
-    from mnist_pipeline.report import figures
-
     shown = errors.head(NUM_ERRORS_SHOWN)
     return figures.image_grid(
         images[shown["index"].to_numpy(dtype=np.int64)],

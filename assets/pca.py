@@ -11,6 +11,7 @@ from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Reconstructions
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
@@ -68,11 +69,9 @@ class ReconstructionsConfig(dg.Config):
         return ks
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("data_mean", CHECKS["data_mean"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("data_mean", CHECKS))
 def data_mean(train_digits: DigitSet):
     """Mean of each pixel over the training images, m = Σ xᵢ / N, float64 (784,)."""
-    from mnist_pipeline.report import figures
-
     with stopwatch() as watch:
         mean = pca.mean(train_digits.images)
     return result(
@@ -85,7 +84,7 @@ def data_mean(train_digits: DigitSet):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("centered_data", CHECKS["centered_data"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("centered_data", CHECKS))
 def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
     """Training images minus the mean, xᵢ − m, float32 (N, 784)."""
     with stopwatch() as watch:
@@ -100,11 +99,9 @@ def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("covariance", CHECKS["covariance"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("covariance", CHECKS))
 def covariance(centered_data: np.ndarray):
     """Sample covariance of the pixels, C = Xᵀ X / (N − 1), float64 (784, 784)."""
-    from mnist_pipeline.report import figures
-
     with stopwatch() as watch:
         matrix = pca.covariance(centered_data)
     asymmetry = float(np.abs(matrix - matrix.T).max())
@@ -128,7 +125,7 @@ def positive_semidefinite(matrix: np.ndarray) -> Measured:
     return at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6)
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("eigendecomposition", CHECKS["eigendecomposition"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("eigendecomposition", CHECKS))
 def eigendecomposition(covariance: np.ndarray):
     """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance: C = V diag(λ) Vᵀ."""
     with stopwatch() as watch:
@@ -151,8 +148,6 @@ def eigendecomposition(covariance: np.ndarray):
 
 def decomposition_figures(decomposition: Eigendecomposition) -> "dict[str, Figure]":
     """The eigenvalues with the cumulative share of variance, and the leading eigenvectors."""
-    from mnist_pipeline.report import figures
-
     values, vectors = decomposition
     shown = min(NUM_EIGENVECTORS_SHOWN, len(values))
     return {
@@ -170,7 +165,7 @@ def decomposition_checks(decomposition: Eigendecomposition, covariance: np.ndarr
     }
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("projections", CHECKS["projections"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("projections", CHECKS))
 def projections(
     centered_data: np.ndarray,
     eigendecomposition: Eigendecomposition,
@@ -179,8 +174,6 @@ def projections(
     config: ProjectionsConfig,
 ):
     """Coordinates of the training images on the leading components, P = (X − m) V_k, float32 (N, k)."""
-    from mnist_pipeline.report import figures
-
     values, vectors = eigendecomposition
     with stopwatch() as watch:
         coordinates = pca.project(centered_data, None, vectors[:, : config.num_components])
@@ -199,7 +192,7 @@ def projections(
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("reconstructions", CHECKS["reconstructions"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("reconstructions", CHECKS))
 def reconstructions(
     digit_images: np.ndarray,
     test_digits: DigitSet,
@@ -208,8 +201,6 @@ def reconstructions(
     config: ReconstructionsConfig,
 ):
     """The ten digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test images."""
-    from mnist_pipeline.report import figures
-
     values, vectors = eigendecomposition
     ks = sorted(set(config.num_components))
     with stopwatch() as watch:

@@ -39,7 +39,7 @@ LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torc
 @dg.asset(
     group_name=GROUP,
     kinds={"html"},
-    check_specs=checks("evaluation_report", CHECKS["evaluation_report"]),
+    check_specs=checks("evaluation_report", CHECKS),
     ins=inputs("predictions_asset", "evaluation_asset") | {model.model_asset: dg.AssetIn() for model in LEARNING},
     deps=["centered_data", "cnn_errors", *(model.model_asset for model in MODELS.values() if model not in LEARNING)],
 )

@@ -13,15 +13,18 @@ from mnist_pipeline import evaluation, models
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.records import Neighbors, Predictions
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 CHECKS = {
-    "undisturbed_as_evaluated": "Without a disturbance, the accuracy of a model must be that of its predictions. "
-    "Largest difference.",
-    "small_disturbances": "Every hand moves and turns digits a little, and the network must still read them. Lowest "
-    "accuracy of the convolutional network under small disturbances.",
+    "robustness": {
+        "undisturbed_as_evaluated": "Without a disturbance, the accuracy of a model must be that of its predictions. "
+        "Largest difference.",
+        "small_disturbances": "Every hand moves and turns digits a little, and the network must still read them. Lowest "
+        "accuracy of the convolutional network under small disturbances.",
+    },
 }
 # Five seeds reached 98.5% and more on MNIST.
 MNIST_FLOOR = 0.95
@@ -42,7 +45,6 @@ class RobustnessConfig(dg.Config):
 def robustness(test_digits: DigitSet, data_set: DataSetResource, config: RobustnessConfig, **of_models: Any):
     """Accuracy of each model on test images that are shifted, rotated, resized, distorted or badly photographed."""
     from mnist_pipeline import robustness
-    from mnist_pipeline.report import figures
 
     digits = DigitSet(*(array[: config.num_images] for array in test_digits))
     predictions = {name: of_models[model.predictions_asset] for name, model in MODELS.items()}

@@ -48,7 +48,7 @@ class ChampionConfig(dg.Config):
     group_name=GROUP,
     kinds={"scipy"},
     ins=inputs("evaluation_asset", "predictions_asset"),
-    check_specs=checks("champion", CHECKS["champion"], ("candidates",)),
+    check_specs=checks("champion", CHECKS, "candidates"),
 )
 def champion(
     test_digits: DigitSet,
@@ -92,7 +92,7 @@ def champion(
     group_name=GROUP,
     kinds={"numpy"},
     ins=inputs("model_asset", "predictions_asset"),
-    check_specs=checks("recognizer", CHECKS["recognizer"]),
+    check_specs=checks("recognizer", CHECKS),
 )
 def recognizer(
     champion: Champion,

@@ -8,6 +8,7 @@ from assets.models import PREDICTED, predicted
 from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.records import SoftmaxModel
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
@@ -32,14 +33,12 @@ class SoftmaxConfig(dg.Config):
     epochs: int = Field(20, ge=1, le=10_000, description="Passes over the training images.")
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_model", CHECKS["softmax_model"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_model", CHECKS))
 def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: SoftmaxConfig, seed: Seed):
     """Weights W (10, 784) and bias b (10,) of y = softmax(W x + b), fitted by SGD with one image per update.
 
     The gradient of the cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
     """
-    from mnist_pipeline.report import figures
-
     measured: list[tuple[float, float]] = []
 
     def on_epoch(epoch: int, loss: float, accuracy: float) -> None:
@@ -74,7 +73,7 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_predictions", CHECKS["softmax_predictions"]))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_predictions", CHECKS))
 def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet):
     """Class probabilities y = softmax(W x + b) of each test image, and the most probable class as its label."""
     with stopwatch() as watch:

@@ -52,7 +52,7 @@ def _preload() -> None:
         inspection,  # noqa: F401
         selection,
     )
-    from mnist_pipeline.report import figures  # noqa: F401
+    from mnist_pipeline.report.figures import evaluation, pca  # noqa: F401
 
     torch.set_num_threads(2)
     execution.console_job(selection.EVERYTHING)

@@ -53,11 +53,14 @@ def loss_falls(loss: Sequence[float] | np.ndarray) -> Measured:
     return at_most(loss[-1], loss[0] if len(loss) > 1 else math.log(NUM_CLASSES))
 
 
-def checks(asset: str, why: Mapping[str, str], blocking: tuple[str, ...] = ()) -> list[dg.AssetCheckSpec]:
-    """The specifications of an asset's checks, given why each matters; blocking checks stop the assets downstream."""
+def checks(asset: str, why: Mapping[str, Mapping[str, str]], *blocking: str) -> list[dg.AssetCheckSpec]:
+    """The specifications of an asset's checks; `why` has the reason of each check by asset and name of the check.
+
+    The blocking checks stop the assets downstream if they fail.
+    """
     return [
         dg.AssetCheckSpec(name, asset=asset, description=reason, blocking=name in blocking)
-        for name, reason in why.items()
+        for name, reason in why[asset].items()
     ]
 
 

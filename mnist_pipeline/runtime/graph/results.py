@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pandas as pd
 
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, check_results
 from mnist_pipeline.runtime.graph.io_manager import encode
@@ -88,8 +89,6 @@ def progress(epoch: int, epochs: int, **figures: float) -> None:
 
 def _drawn(name: str, figure: Figure | bytes) -> tuple[bytes, dg.MarkdownMetadataValue]:
     """A figure as PNG, and the metadata that shows a small preview."""
-    from mnist_pipeline.report import figures
-
     image = figure if isinstance(figure, bytes) else figures.rendered(figure)
     picture = image if isinstance(image, bytes) else figures.encoded(image)
     preview = base64.b64encode(figures.preview(image)).decode()
