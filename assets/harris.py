@@ -40,7 +40,7 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     """
     with stopwatch() as watch:
         found = _find(digit_images, config)
-    _, places = clearest_places(digit_images, found)
+    _, places = harris.clearest_places(digit_images, found.response)
     difference, change = float(found.gram_difference.max()), float(np.median(found.centering_change))
     return result(
         found,
@@ -61,12 +61,6 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
             "corners_found": at_least(np.count_nonzero(found.corners), 1),
         },
     )
-
-
-def clearest_places(images: np.ndarray, found: Corners) -> tuple[int, dict[str, harris.Place]]:
-    """The digit with the largest response, and a corner, an edge and a flat place of it."""
-    digit = int(found.response.max(axis=(1, 2)).argmax())
-    return digit, harris.places(images[digit], found.response[digit])
 
 
 def _find(images: np.ndarray, config: HarrisConfig) -> Corners:

@@ -22,8 +22,8 @@ CHECKS = {
     "robustness": {
         "undisturbed_as_evaluated": "Without a disturbance, the accuracy of a model must be that of its predictions. "
         "Largest difference.",
-        "small_disturbances": "Every hand moves and turns digits a little, and the network must still read them. Lowest "
-        "accuracy of the convolutional network under small disturbances.",
+        "small_disturbances": "Every hand moves and turns digits a little, and the network must still read them. "
+        "Lowest accuracy of the convolutional network under small disturbances.",
     },
 }
 # Five seeds reached 98.5% and more on MNIST.

@@ -128,6 +128,12 @@ def places(image: np.ndarray, response: np.ndarray) -> dict[str, Place]:
     return {name: _place(windows, response, int(index)) for name, index in found.items()}
 
 
+def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dict[str, Place]]:
+    """The index of the image with the largest response, and the `places` of it."""
+    index = int(responses.max(axis=(1, 2)).argmax())
+    return index, places(images[index], responses[index])
+
+
 def _place(windows: np.ndarray, response: np.ndarray, index: int) -> Place:
     row, column = map(int, np.unravel_index(index, response.shape))
     gradients = windows[row, column]

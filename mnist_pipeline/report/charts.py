@@ -13,25 +13,25 @@ from mnist_pipeline.evaluation import Calibration
 from mnist_pipeline.harris import Place
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.document import Images
+from mnist_pipeline.report.document import Values
 from mnist_pipeline.robustness import Curves
 
 
-def draw(document: Mapping[str, Any], images: Images) -> dict[str, str]:
+def draw(document: Mapping[str, Any], values: Values) -> dict[str, str]:
     """Every chart by name, as SVG to embed in the page."""
-    drawn = {**_pca(document, images), **_harris(document), **_models(document), **_comparison(document)}
+    drawn = {**_pca(document, values), **_harris(document), **_models(document), **_comparison(document)}
     return {name: figures.svg(figure, name) for name, figure in drawn.items()}
 
 
-def _pca(document: Mapping[str, Any], images: Images) -> dict[str, Figure]:
-    values, scatter = np.array(document["pca"]["eigenvalues"]), document["pca"]["scatter"]
+def _pca(document: Mapping[str, Any], values: Values) -> dict[str, Figure]:
+    eigenvalues, scatter = np.array(document["pca"]["eigenvalues"]), document["pca"]["scatter"]
     points, labels = np.stack([scatter["x"], scatter["y"]], axis=1), np.array(scatter["label"])
     return {
-        "mean": figures.mean_image(images.mean, images.digits.shape[-1]),
-        "covariance": figures.matrix(images.covariance, "Covariance of the pixels", "covariance (grey levels²)"),
-        "eigenvalues_linear": figures.side_by_side(figures.eigenvalue_panel(values)),
-        "eigenvalues_logarithmic": figures.side_by_side(figures.eigenvalue_panel(values, logarithmic=True)),
-        "share": figures.side_by_side(figures.share_panel(pca.explained_share(values))),
+        "mean": figures.mean_image(values.data_mean, values.digit_images.shape[-1]),
+        "covariance": figures.matrix(values.covariance, "Covariance of the pixels", "covariance (grey levels²)"),
+        "eigenvalues_linear": figures.side_by_side(figures.eigenvalue_panel(eigenvalues)),
+        "eigenvalues_logarithmic": figures.side_by_side(figures.eigenvalue_panel(eigenvalues, logarithmic=True)),
+        "share": figures.side_by_side(figures.share_panel(pca.explained_share(eigenvalues))),
         "scatter": figures.class_scatter(points, labels, document["data"]["class_names"], glyphs=True),
     }
 

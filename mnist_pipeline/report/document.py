@@ -5,24 +5,33 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import pca, robustness
+from mnist_pipeline import harris, pca, robustness
 from mnist_pipeline.data.catalogue import MNIST, DataSet
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
-from mnist_pipeline.harris import Place
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.models import MODELS, model_seconds
+from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from mnist_pipeline.report.words import comparison_in_words, disturbance_in_words, robustness_in_words
+from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.stored_types import stored_as_files
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHARES = (0.8, 0.9, 0.95)
 NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
 PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
 NUM_SCATTERED = 150  # per class: more would cover each other
+LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")
 
 
 @stored_as_files("report.json", "index.html")
@@ -45,168 +54,162 @@ class Report(NamedTuple):
         return cls(page, json.loads(files["report.json"]))
 
 
-class Images(NamedTuple):
-    """The arrays that the report draws, in grey levels or signed weights."""
+class Values(NamedTuple):
+    """What the report shows: the values of assets by their names, of models by theirs, and what the run knows."""
 
-    train: np.ndarray  # (n, 28, 28), uint8
-    test: np.ndarray
-    digits: np.ndarray  # (n_classes, 28, 28), uint8: one image of each class
-    class_means: np.ndarray  # (n_classes, 28, 28)
-    mean: np.ndarray  # (784,)
-    covariance: np.ndarray  # (784, 784)
-    eigenvectors: np.ndarray  # (784, n), as columns
-    reconstructions: np.ndarray  # (n_values_of_k, n_classes, 28, 28)
-    corners: np.ndarray  # (n_classes, 28, 28), bool
-    templates: np.ndarray  # (n_classes, 784): softmax weights times the standard deviation of their pixel
-    kernels: np.ndarray  # (n_kernels, 5, 5)
-
-
-class Facts(NamedTuple):
-    """The inputs of the report's numbers; a table is a mapping from column to values."""
-
-    run: Mapping[str, Any]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
-    data_set: DataSet
-    files: Sequence[Mapping[str, Any]]  # the raw files: name, size, sha256
-    train_labels: np.ndarray
-    test_labels: np.ndarray
-    mean: np.ndarray  # (784,), grey levels
-    eigenvalues: np.ndarray  # (784,), in descending order
-    scatter: Mapping[str, Sequence[float]]  # index into the training images, label, x and y on two components
-    reconstruction: Mapping[str, Sequence[float]]  # k, explained_share, test_rmse
-    harris: Mapping[str, Sequence[float]]  # a row per digit: corners, difference of M from GᵀG, centering_change
-    places: Mapping[str, Place]  # "corner", "edge" and "flat" on the digit of class `place_digit`
-    place_digit: int
-    num_neighbors: int
-    neighbors: np.ndarray  # (n_test, n_kept): indices of training images, the nearest first
-    neighbor_labels: np.ndarray
-    squared_distances: np.ndarray
-    accuracy_by_k: Mapping[str, Sequence[float]]  # k, and the accuracy under each rule for ties
-    curves: Mapping[str, Mapping[str, Sequence[float]]]  # by model: loss and accuracies per epoch
-    gradient_error: float  # largest relative difference of the softmax gradient from finite differences
-    layers: Mapping[str, Sequence[Mapping[str, Any]]]  # by network: layer, output, parameters
-    predictions: Mapping[str, np.ndarray]  # by model: (n_test,)
-    probabilities: Mapping[str, np.ndarray]  # by model that computes them: (n_test, n_classes)
-    evaluations: Mapping[str, Evaluation]
-    comparison: Comparison
-    robustness: Mapping[str, Sequence[Any]]  # as `robustness.measure` returns it
+    raw_mnist: pd.DataFrame
+    train_digits: DigitSet
+    test_digits: DigitSet
+    digit_images: np.ndarray
+    data_mean: np.ndarray
+    covariance: np.ndarray
+    eigendecomposition: Eigendecomposition
+    projections: np.ndarray
+    reconstructions: Reconstructions
+    harris_corners: Corners
+    cnn_kernels: np.ndarray
+    model_comparison: Comparison
+    robustness: pd.DataFrame
     champion: Champion
-    # data_set, title, model, accuracy, interval_low, interval_high, errors, total; None if data sets are not compared
-    across: Mapping[str, Sequence[Any]] | None
-    seconds: Mapping[str, float | None]  # by model: training and prediction
-    assets: Mapping[str, Mapping[str, Any]]  # by asset: its provenance
-    versions: Mapping[str, str]
-    machine: Mapping[str, Any]
+    models: Mapping[str, Any]  # those with learning curves
+    predictions: Mapping[str, Neighbors | Predictions]
+    evaluations: Mapping[str, Evaluation]
+    data_set: DataSet
+    run: Mapping[str, Any]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
+    assets: Mapping[str, Mapping[str, Any]]  # the provenance of each asset
+    data_set_comparison: pd.DataFrame | None = None  # None if data sets are not compared
 
 
-def scattered(labels: np.ndarray, per_class: int = NUM_SCATTERED) -> np.ndarray:
-    """Indices of the first images of each class, in ascending order."""
-    return np.sort(np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)]))
-
-
-def compose(facts: Facts) -> dict[str, Any]:
+def compose(values: Values) -> dict[str, Any]:
     """Every number of the report as plain JSON values."""
-    seconds = [origin["seconds"] for origin in facts.assets.values() if origin["seconds"] is not None]
+    seconds = [origin["seconds"] for origin in values.assets.values() if origin["seconds"] is not None]
+    softmax = values.models["softmax"]
     return {
-        "run": {**facts.run, "seconds": round(sum(seconds), 3), "assets": len(facts.assets)},
-        "files": list(facts.files),
-        "data": _data(facts),
-        "pca": _pca(facts),
-        "harris": _harris(facts),
-        "knn": _knn(facts),
-        "softmax": {**facts.curves["softmax"], "gradient_error": facts.gradient_error},
-        "networks": {
-            name: {**facts.curves[name], "layers": list(layers), "parameters": sum(row["parameters"] for row in layers)}
-            for name, layers in facts.layers.items()
-        },
+        "run": {**values.run, "seconds": round(sum(seconds), 3), "assets": len(values.assets)},
+        "files": values.raw_mnist.to_dict("records"),
+        "data": _data(values),
+        "pca": _pca(values),
+        "harris": _harris(values),
+        "knn": _knn(values),
+        "softmax": {**_curves(softmax), "gradient_error": float(softmax.gradient_error)},
+        "networks": {name: _network(model) for name, model in values.models.items() if isinstance(model, Network)},
         "models": {
-            model: {**dataclasses.asdict(evaluation), "seconds": facts.seconds[model]}
-            for model, evaluation in facts.evaluations.items()
+            model: {**dataclasses.asdict(evaluation), "seconds": model_seconds(values.assets, model)}
+            for model, evaluation in values.evaluations.items()
         },
-        "errors": {model: _errors(facts, model) for model in facts.evaluations},
-        "comparison": _comparison(facts),
-        "robustness": _robustness(facts),
-        "champion": {name: getattr(facts.champion, name) for name in ("model", "accuracy", "errors")},
-        "across": _across(facts.across),
+        "errors": {model: _errors(values, model) for model in values.evaluations},
+        "comparison": _comparison(values),
+        "robustness": _robustness(values),
+        "champion": {name: getattr(values.champion, name) for name in ("model", "accuracy", "errors")},
+        "across": _across(values.data_set_comparison),
         # The course notebook that the project grew from was on MNIST.
         "notebook": {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}
-        if facts.data_set.name == MNIST.name
+        if values.data_set.name == MNIST.name
         else {},
-        "assets": dict(facts.assets),
-        "versions": dict(facts.versions),
-        "machine": dict(facts.machine),
+        "assets": dict(values.assets),
+        "versions": {"Python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "machine": machine.describe(),
     }
 
 
-def _data(facts: Facts) -> dict[str, Any]:
-    splits = {"train": facts.train_labels, "test": facts.test_labels}
-    names = facts.data_set.class_names
+def _data(values: Values) -> dict[str, Any]:
+    splits = {"train": values.train_digits.labels, "test": values.test_digits.labels}
+    names = values.data_set.class_names
     return {
         **{split: len(labels) for split, labels in splits.items()},
         "class_names": list(names),
         "class_counts": {split: np.bincount(labels, minlength=len(names)).tolist() for split, labels in splits.items()},
-        "mean_grey_level": float(facts.mean.mean()),
-        "never_inked": int(np.count_nonzero(facts.mean == 0)),
-        **{name: getattr(facts.data_set, name) for name in ("heading", "noun", "nouns", "handwritten")},
+        "mean_grey_level": float(values.data_mean.mean()),
+        "never_inked": int(np.count_nonzero(values.data_mean == 0)),
+        **{name: getattr(values.data_set, name) for name in ("heading", "noun", "nouns", "handwritten")},
     }
 
 
-def _pca(facts: Facts) -> dict[str, Any]:
-    values = facts.eigenvalues
-    ks = [str(k) for k in facts.reconstruction["k"]]
-    shares = pca.explained_share(values)
-    enough = {f"{share:g}": pca.components_for_share(values, share) for share in SHARES}
+def _pca(values: Values) -> dict[str, Any]:
+    eigenvalues, total = values.eigendecomposition.eigenvalues, values.eigendecomposition.eigenvalues.sum()
+    ks = list(map(str, values.reconstructions.num_components))
+    enough = {f"{share:g}": pca.components_for_share(eigenvalues, share) for share in SHARES}
+    labels = values.train_digits.labels
+    shown = np.sort(np.concatenate([np.flatnonzero(labels == k)[:NUM_SCATTERED] for k in np.unique(labels)]))
+    x, y = values.projections[shown, :2].T
     return {
-        "eigenvalues": values.tolist(),
-        "total_variance": float(values.sum()),
-        "explained_share": dict(zip(ks, facts.reconstruction["explained_share"])),
-        "test_rmse": dict(zip(ks, facts.reconstruction["test_rmse"])),
-        "share_of_component": (values[:NUM_EIGENVECTORS] / values.sum()).tolist(),
-        "share_of_two": float(shares[1]),
+        "eigenvalues": eigenvalues.tolist(),
+        "total_variance": float(total),
+        "explained_share": dict(zip(ks, values.reconstructions.explained_share.tolist())),
+        "test_rmse": dict(zip(ks, values.reconstructions.test_rmse.tolist())),
+        "share_of_component": (eigenvalues[:NUM_EIGENVECTORS] / total).tolist(),
+        "share_of_two": float(pca.explained_share(eigenvalues)[1]),
         "components_for_share": enough,
         "at_component": {
             share: {
-                "share_of_next": float(values[count] / values.sum()) if count < len(values) else 0.0,
-                "times_smaller_than_first": float(values[0] / values[count - 1]),
-                "left": len(values) - count,
+                "share_of_next": float(eigenvalues[count] / total) if count < len(eigenvalues) else 0.0,
+                "times_smaller_than_first": float(eigenvalues[0] / eigenvalues[count - 1]),
+                "left": len(eigenvalues) - count,
             }
             for share, count in enough.items()
         },
-        "scatter": {name: list(column) for name, column in facts.scatter.items()},
+        "scatter": {"index": shown.tolist(), "label": labels[shown].tolist(), "x": x.tolist(), "y": y.tolist()},
     }
 
 
-def _harris(facts: Facts) -> dict[str, Any]:
+def _harris(values: Values) -> dict[str, Any]:
+    found = values.harris_corners
+    place_digit, places = harris.clearest_places(values.digit_images, found.response)
     return {
-        "digits": {name: list(column) for name, column in facts.harris.items()},
-        "num_corners": int(sum(facts.harris["corners"])),
-        "max_relative_difference": max(facts.harris["difference"]),
-        "centering_change": float(np.median(facts.harris["centering_change"])),
-        "place_digit": facts.place_digit,
+        "digits": {
+            "corners": np.count_nonzero(found.corners, axis=(1, 2)).tolist(),
+            "difference": found.gram_difference.tolist(),
+            "centering_change": found.centering_change.tolist(),
+        },
+        "num_corners": int(np.count_nonzero(found.corners)),
+        "max_relative_difference": float(found.gram_difference.max()),
+        "centering_change": float(np.median(found.centering_change)),
+        "place_digit": place_digit,
         "places": {
             name: {field: np.asarray(value).tolist() for field, value in place._asdict().items()}
-            for name, place in facts.places.items()
+            for name, place in places.items()
         },
     }
 
 
-def _knn(facts: Facts) -> dict[str, Any]:
-    wrong = np.flatnonzero(facts.predictions["knn"] != facts.test_labels)
-    nearest = slice(0, NUM_NEIGHBORS_SHOWN)
+def _knn(values: Values) -> dict[str, Any]:
+    from mnist_pipeline.knn.model import accuracy_by_k
+
+    found: Any = values.predictions["knn"]
+    train_labels, test_labels = values.train_digits.labels, values.test_digits.labels
+    wrong = np.flatnonzero(found.labels != test_labels)
+    near = found.indices[wrong, :NUM_NEIGHBORS_SHOWN]
     return {
-        "num_neighbors": facts.num_neighbors,
-        "accuracy_by_k": {name: list(values) for name, values in facts.accuracy_by_k.items()},
+        "num_neighbors": int(found.num_neighbors),
+        "accuracy_by_k": accuracy_by_k(found, train_labels, test_labels),
         "misled": {
             "index": wrong.tolist(),
-            "neighbors": facts.neighbors[wrong, nearest].tolist(),
-            "neighbor_labels": facts.neighbor_labels[wrong, nearest].tolist(),
-            "distances": np.sqrt(facts.squared_distances[wrong, nearest]).round(1).tolist(),
+            "neighbors": near.tolist(),
+            "neighbor_labels": train_labels[near].tolist(),
+            "distances": np.sqrt(found.squared_distances[wrong, :NUM_NEIGHBORS_SHOWN]).round(1).tolist(),
         },
     }
 
 
-def _errors(facts: Facts, model: str) -> list[dict[str, Any]]:
+def _curves(model: SoftmaxModel | Network) -> dict[str, Any]:
+    """Loss and accuracies per epoch, without the held-out accuracy if nothing was held out."""
+    curves = {"loss": model.loss.tolist(), "accuracy": model.accuracy.tolist()}
+    if isinstance(model, Network) and not np.isnan(model.validation_accuracy).any():
+        curves["held_out_accuracy"] = model.validation_accuracy.tolist()
+    return curves
+
+
+def _network(model: Network) -> dict[str, Any]:
+    from mnist_pipeline import networks  # imported here, because torch is slow to import
+
+    layers = networks.layer_rows(networks.of_weights(model.weights))
+    return {**_curves(model), "layers": layers, "parameters": sum(layer["parameters"] for layer in layers)}
+
+
+def _errors(values: Values, model: str) -> list[dict[str, Any]]:
     """What a model gets wrong, in the order of the test images, with probabilities if it computes them."""
-    truth, predicted, probabilities = facts.test_labels, facts.predictions[model], facts.probabilities.get(model)
+    truth, predicted = values.test_digits.labels, values.predictions[model].labels
+    probabilities = getattr(values.predictions[model], "probabilities", None)
     errors = []
     for index in np.flatnonzero(predicted != truth).tolist():
         labels = {"true_label": int(truth[index]), "predicted_label": int(predicted[index])}
@@ -218,29 +221,29 @@ def _errors(facts: Facts, model: str) -> list[dict[str, Any]]:
     return errors
 
 
-def _comparison(facts: Facts) -> dict[str, Any]:
-    compared = dataclasses.asdict(facts.comparison)
-    missed = facts.comparison.missed_by_all
-    for pair, words in zip(compared["pairs"], comparison_in_words(facts.comparison)):
+def _comparison(values: Values) -> dict[str, Any]:
+    compared = dataclasses.asdict(values.model_comparison)
+    missed = values.model_comparison.missed_by_all
+    for pair, words in zip(compared["pairs"], comparison_in_words(values.model_comparison)):
         pair["in_words"] = words
     compared["missed_by_all_said"] = {
-        model: facts.predictions[model][missed].tolist() for model in facts.comparison.models
+        model: values.predictions[model].labels[missed].tolist() for model in values.model_comparison.models
     }
-    compared["missed_by_all_labels"] = facts.test_labels[missed].tolist()
+    compared["missed_by_all_labels"] = values.test_digits.labels[missed].tolist()
     return compared
 
 
-def _robustness(facts: Facts) -> dict[str, Any]:
-    curves = robustness.curves(facts.robustness)
-    models = {model: _under_disturbances(curves, model) for model in facts.evaluations}
+def _robustness(values: Values) -> dict[str, Any]:
+    curves = robustness.curves({str(name): column for name, column in values.robustness.items()})
+    models = {model: _under_disturbances(curves, model) for model in values.evaluations}
     return {
-        "num_images": int(facts.robustness["count"][0]),
+        "num_images": int(values.robustness["count"].iloc[0]),
         "num_disturbances": sum(len(curve.amounts) - 1 for curve in curves.values()),
         "disturbances": {
             name: {
                 **curve._asdict(),
                 "small": list(robustness.DISTURBANCES[name].small),
-                "in_words": disturbance_in_words(curve, facts.data_set.nouns),
+                "in_words": disturbance_in_words(curve, values.data_set.nouns),
             }
             for name, curve in curves.items()
         },
@@ -249,12 +252,13 @@ def _robustness(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _across(columns: Mapping[str, Sequence[Any]] | None) -> dict[str, Any]:
+def _across(table: pd.DataFrame | None) -> dict[str, Any]:
     """The title of each data set and the rank of each model on it; empty unless there are several data sets."""
     found: dict[str, Any] = {}
-    for name, title, model, accuracy, low, high, errors, total in zip(*(columns or {}).values(), strict=True):
-        models = found.setdefault(name, {"title": title, "models": {}})["models"]
-        models[model] = {"accuracy": accuracy, "interval": [low, high], "errors": errors, "total": total}
+    for row in [] if table is None else table.to_dict("records"):
+        score = {name: row[name] for name in ("accuracy", "errors", "total")}
+        models = found.setdefault(row["data_set"], {"title": row["title"], "models": {}})["models"]
+        models[row["model"]] = {**score, "interval": [row["interval_low"], row["interval_high"]]}
     return found if len(found) > 1 else {}
 
 

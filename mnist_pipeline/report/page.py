@@ -13,9 +13,11 @@ import numpy as np
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
+from mnist_pipeline import softmax
+from mnist_pipeline.data import datasets
 from mnist_pipeline.models import MODELS, number_in_words
 from mnist_pipeline.report import charts, pictures, words
-from mnist_pipeline.report.document import Images
+from mnist_pipeline.report.document import Values
 from mnist_pipeline.report.figures import are_long
 
 TITLES = {model.name: model.title for model in MODELS.values()}
@@ -38,11 +40,14 @@ FILTERS = {
 }
 
 
-def render(document: Mapping[str, Any], images: Images) -> str:
-    """The page of a document that `document.compose` returned, and of the arrays that it draws."""
+def render(document: Mapping[str, Any], values: Values) -> str:
+    """The page of a document that `document.compose` returned, and of the values that it draws."""
     misread = [error["index"] for errors in document["errors"].values() for error in errors]
     scattered = document["pca"]["scatter"]["index"]
-    atlases = {"test": pictures.Atlas(images.test, misread), "train": pictures.Atlas(images.train, scattered)}
+    atlases = {
+        "test": pictures.Atlas(values.test_digits.images, misread),
+        "train": pictures.Atlas(values.train_digits.images, scattered),
+    }
     template = _environment().get_template("page.html.j2")
     return template.render(
         **document,
@@ -50,8 +55,8 @@ def render(document: Mapping[str, Any], images: Images) -> str:
         sections=_sections(document),
         best=next(iter(document["comparison"]["models"])),
         long_names=are_long(document["data"]["class_names"]),
-        charts={name: Markup(svg) for name, svg in charts.draw(document, images).items()},
-        pictures=_pictures(document, images),
+        charts={name: Markup(svg) for name, svg in charts.draw(document, values).items()},
+        pictures=_pictures(document, values),
         atlases=atlases,
         script_data=_script_data(document, atlases),
     )
@@ -102,20 +107,22 @@ def _breakable(name: str) -> Markup:
     return Markup("/<wbr>").join(str(name).split("/"))
 
 
-def _pictures(document: Mapping[str, Any], images: Images) -> dict[str, Any]:
+def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """The images of the page by name, as data URIs; the places of the corners as coordinates."""
-    side, misled = images.digits.shape[-1], document["knn"]["misled"]
-    eigenvectors = images.eigenvectors.T[:NUM_EIGENVECTORS_SHOWN]
+    digits, train = values.digit_images, values.train_digits
+    side, misled = digits.shape[-1], document["knn"]["misled"]
+    eigenvectors = values.eigendecomposition.eigenvectors.T[:NUM_EIGENVECTORS_SHOWN]
+    templates = values.models["softmax"].weights * softmax.pixel_deviations(train.images)
     return {
-        "digits": [pictures.grey(image) for image in images.digits],
-        "class_means": [pictures.grey(image) for image in images.class_means],
+        "digits": [pictures.grey(image) for image in digits],
+        "class_means": [pictures.grey(image) for image in datasets.class_means(train)],
         "eigenvectors": [pictures.diverging(vector.reshape(side, side)) for vector in eigenvectors],
-        "originals": pictures.strip(images.digits),
-        "reconstructions": [pictures.strip(row) for row in images.reconstructions],
-        "corners": [np.argwhere(found).tolist() for found in images.corners],
-        "templates": [pictures.diverging(weights.reshape(side, side)) for weights in images.templates],
-        "kernels": [pictures.diverging(kernel) for kernel in images.kernels],
-        "misled": [pictures.strip(images.train[neighbors]) for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]],
+        "originals": pictures.strip(digits),
+        "reconstructions": [pictures.strip(row) for row in values.reconstructions.images],
+        "corners": [np.argwhere(found).tolist() for found in values.harris_corners.corners],
+        "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
+        "kernels": [pictures.diverging(kernel) for kernel in values.cnn_kernels],
+        "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]],
     }
 
 
