@@ -1,51 +1,29 @@
-"""Harris corners of the ten digit images, called as a function."""
+"""Harris corners of the ten digit images, called as a function on stored values."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.calls import call
 
-from assets import harris
-from assets.harris import HarrisConfig
-from mnist_pipeline import harris as methods
-from mnist_pipeline.data.datasets import DigitSet, first_of_each_class
-from mnist_pipeline.records import Corners
+from mnist_pipeline import harris
+from mnist_pipeline.runtime.storage.storage import read
 
-
-@pytest.fixture(scope="module")
-def images(small_train: DigitSet) -> np.ndarray:
-    return first_of_each_class(small_train)
+pytestmark = pytest.mark.usefixtures("finished")
 
 
-@pytest.fixture(scope="module")
-def found(images: np.ndarray) -> Corners:
-    return harris.harris_corners(images, config=HarrisConfig()).value
-
-
-def test_tensors_and_responses_are_those_of_the_methods(images: np.ndarray, found: Corners) -> None:
-    for place, image in enumerate(images):
-        np.testing.assert_array_equal(found.structure_tensor[place], methods.structure_tensor(image))
-        np.testing.assert_array_equal(found.response[place], methods.corner_response(image, 0.05))
-    assert {array.dtype for array in found if array.ndim > 1} == {np.dtype(float), np.dtype(bool)}
-
-
-def test_a_higher_threshold_keeps_some_of_the_corners_and_adds_none(images: np.ndarray, found: Corners) -> None:
-    strict = harris.harris_corners(images, config=HarrisConfig(relative_threshold=0.5)).value
-    assert not (strict.corners & ~found.corners).any()
-    assert 10 <= strict.corners.sum() < found.corners.sum()
+def test_the_configuration_reaches_the_method_and_is_recorded() -> None:
+    config = {"kappa": 0.06, "relative_threshold": 0.5}
+    result = call("harris_corners", config=config)
+    for image, response, corners in zip(read("digit_images"), result.value.response, result.value.corners):
+        np.testing.assert_array_equal(response, harris.corner_response(image, 0.06))
+        np.testing.assert_array_equal(corners, harris.corners(response, 0.5))
+    assert 10 <= result.metadata["num_corners"] < np.count_nonzero(read("harris_corners").corners)
+    assert result.metadata["config"].data == config
 
 
 def test_blank_images_have_no_corners_and_no_difference() -> None:
-    result = harris.harris_corners(np.zeros((10, 28, 28), np.uint8), config=HarrisConfig())
+    result = call("harris_corners", digit_images=np.zeros((10, 28, 28), np.uint8))
     assert result.metadata["num_corners"] == 0
     assert result.metadata["max_relative_difference"] == 0
     assert not result.value.response.any()
-
-
-def test_the_metadata_count_the_corners_and_record_the_configuration(images: np.ndarray) -> None:
-    config = HarrisConfig(kappa=0.06, relative_threshold=0.1)
-    result = harris.harris_corners(images, config=config)
-    assert result.metadata["num_corners"] == np.count_nonzero(result.value.corners)
-    assert result.metadata["max_relative_difference"] == result.value.gram_difference.max()
-    assert result.metadata["centering_change"] == np.median(result.value.centering_change)
-    assert result.metadata["config"].data == {"kappa": 0.06, "relative_threshold": 0.1}

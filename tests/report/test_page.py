@@ -20,11 +20,12 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from mnist_pipeline import evaluation, robustness
+from mnist_pipeline.data import datasets
 from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet
 from mnist_pipeline.data.datasets import CLASS_NAMES
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import charts, document, page
-from mnist_pipeline.report.document import Facts, Images
+from mnist_pipeline.report.document import Values
 
 VOID_ELEMENTS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 NOT_READ = {"style", "script", "svg", "math", "head"}
@@ -100,8 +101,8 @@ def _read(element: Element) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def html(composed: dict[str, Any], images: Images) -> str:
-    return page.render(composed, images)
+def html(composed: dict[str, Any], values: Values) -> str:
+    return page.render(composed, values)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def found(html: str) -> Page:
 @pytest.fixture
 def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes most of the time of a page, and has its own tests."""
-    monkeypatch.setattr(charts, "draw", lambda document, images: dict.fromkeys(CHARTS, "<svg></svg>"))
+    monkeypatch.setattr(charts, "draw", lambda document, values: dict.fromkeys(CHARTS, "<svg></svg>"))
 
 
 # Form and accessibility
@@ -206,24 +207,24 @@ def test_a_reference_that_leaves_the_page_is_counted(reference: str) -> None:
 
 
 @pytest.mark.usefixtures("without_charts")
-def test_names_from_outside_cannot_become_markup(facts: Facts, images: Images) -> None:
-    hostile = facts._replace(
-        run={**facts.run, "source": HOSTILE, "id": HOSTILE},
-        files=[{"name": HOSTILE, "size": 1, "sha256": HOSTILE}],
-        versions={"numpy": HOSTILE},
-        machine={**facts.machine, "processor": HOSTILE, "accelerator": HOSTILE},
-    )
-    rendered = Page(page.render(document.compose(hostile), images))
+def test_names_from_outside_cannot_become_markup(composed: dict[str, Any], values: Values) -> None:
+    hostile = composed | {
+        "run": {**composed["run"], "source": HOSTILE, "id": HOSTILE},
+        "files": [{"name": HOSTILE, "size": 1, "sha256": HOSTILE}],
+        "versions": {"numpy": HOSTILE},
+        "machine": {**composed["machine"], "processor": HOSTILE, "accelerator": HOSTILE},
+    }
+    rendered = Page(page.render(hostile, values))
     assert [script.attrib.get("type") for script in rendered.root.iter("script")] == ["application/json", None]
     assert rendered.text.count(HOSTILE) >= 6
 
 
 @pytest.mark.usefixtures("without_charts")
 @pytest.mark.parametrize("name", ["</script><b>", "<!-- <script>"])
-def test_names_cannot_end_the_data_of_the_script(name: str, facts: Facts, images: Images) -> None:
+def test_names_cannot_end_the_data_of_the_script(name: str, values: Values) -> None:
     names = (name, *CLASS_NAMES[1:])
-    named = facts._replace(data_set=dataclasses.replace(MNIST, class_names=names))
-    html = page.render(document.compose(named), images)
+    named = values._replace(data_set=dataclasses.replace(MNIST, class_names=names))
+    html = page.render(document.compose(named), values)
     (data,) = re.findall(r'<script type="application/json" id="page-data">(.*?)</script>', html, re.DOTALL)
     assert json.loads(data)["names"] == list(names)
     assert not re.search(r"<[/!s]", data)
@@ -328,10 +329,10 @@ def _own_numbers(text: str) -> list[str]:
 
 @pytest.mark.usefixtures("without_charts", "tracing")
 @pytest.mark.parametrize("best", MODELS)
-def test_every_number_of_the_page_comes_from_the_document(best: str, composed: dict[str, Any], images: Images) -> None:
+def test_every_number_of_the_page_comes_from_the_document(best: str, composed: dict[str, Any], values: Values) -> None:
     scores = composed["comparison"]["models"]
     ranked = {**composed["comparison"], "models": {best: scores[best], **scores}}
-    marked = Page(page.render(_traced({**composed, "comparison": ranked}), images))
+    marked = Page(page.render(_traced({**composed, "comparison": ranked}), values))
     assert marked.text.count("⟦") > 500
     assert _own_numbers(marked.text) == []
     numbered = {"eigenvector": 20, "kernel": 32}
@@ -354,14 +355,14 @@ def test_every_number_of_the_page_comes_from_the_document(best: str, composed: d
     ],
 )
 def test_a_number_that_is_missing_stops_the_page(
-    path: tuple[str, ...], composed: dict[str, Any], images: Images
+    path: tuple[str, ...], composed: dict[str, Any], values: Values
 ) -> None:
     incomplete = part = json.loads(json.dumps(composed))
     for name in path[:-1]:
         part = part[name]
     del part[path[-1]]
     with pytest.raises((jinja2.UndefinedError, KeyError, TypeError)):
-        page.render(incomplete, images)
+        page.render(incomplete, values)
 
 
 def test_the_page_shows_the_scores_of_each_model(found: Page, composed: dict[str, Any]) -> None:
@@ -391,7 +392,7 @@ def test_a_cell_of_a_confusion_matrix_opens_as_many_errors_as_it_shows(html: str
         assert cells == {pair: pairs.count(pair) for pair in pairs}
 
 
-def test_each_sprite_shows_the_image_that_its_label_names(html: str, found: Page, images: Images) -> None:
+def test_each_sprite_shows_the_image_that_its_label_names(html: str, found: Page, values: Values) -> None:
     uri, size = re.findall(r'\.sprite\.test { background-image: url\("([^"]*)"\); background-size: (\S+)%', html)[0]
     atlas = _decoded(uri)
     columns, rows = atlas.shape[1] // 28, atlas.shape[0] // 28
@@ -403,12 +404,12 @@ def test_each_sprite_shows_the_image_that_its_label_names(html: str, found: Page
         x, y = map(float, re.findall(r"([\d.]+)%", sprite.attrib["style"]))
         column, row = round(x / 100 * (columns - 1)), round(y / 100 * (rows - 1))
         shown = atlas[28 * row : 28 * (row + 1), 28 * column : 28 * (column + 1)]
-        np.testing.assert_array_equal(shown, 255 - images.test[index])
+        np.testing.assert_array_equal(shown, 255 - values.test_digits.images[index])
 
 
-def test_the_digits_are_in_the_page_to_the_last_grey_level(found: Page, images: Images) -> None:
+def test_the_digits_are_in_the_page_to_the_last_grey_level(found: Page, values: Values) -> None:
     sources = [_decoded(source) for source in found.attributes("img", "src")[:20]]
-    for drawn in (*images.digits, *np.rint(images.class_means)):
+    for drawn in (*values.digit_images, *np.rint(datasets.class_means(values.train_digits))):
         assert any(np.array_equal(source, 255 - drawn) for source in sources)
 
 
@@ -417,8 +418,8 @@ def _decoded(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content)))
 
 
-def test_a_page_can_be_made_from_the_stored_document(html: str, composed: dict[str, Any], images: Images) -> None:
-    assert page.render(json.loads(json.dumps(composed)), images) == html
+def test_a_page_can_be_made_from_the_stored_document(html: str, composed: dict[str, Any], values: Values) -> None:
+    assert page.render(json.loads(json.dumps(composed)), values) == html
 
 
 # Other data and missing facts
@@ -426,10 +427,10 @@ def test_a_page_can_be_made_from_the_stored_document(html: str, composed: dict[s
 
 @pytest.mark.usefixtures("without_charts")
 @pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
-def test_the_page_of_another_data_set_says_what_its_images_show(known: DataSet, facts: Facts, images: Images) -> None:
-    composed = document.compose(facts._replace(data_set=known, across=None))
+def test_the_page_of_another_data_set_says_what_its_images_show(known: DataSet, values: Values) -> None:
+    composed = document.compose(values._replace(data_set=known, data_set_comparison=None))
     assert composed["notebook"] == composed["across"] == {}
-    found = Page(page.render(composed, images))
+    found = Page(page.render(composed, values))
     assert next(found.root.iter("h1")).text == known.heading
     assert "notebook" not in found.text
     if known.noun != "digit":
@@ -440,20 +441,21 @@ def test_the_page_of_another_data_set_says_what_its_images_show(known: DataSet, 
     assert all(name in found.text for name in known.class_names)
 
 
-def test_models_without_an_error_have_a_page(facts: Facts, images: Images) -> None:
-    predictions = dict.fromkeys(MODELS, facts.test_labels)
-    scores = evaluation.evaluate(facts.test_labels, facts.test_labels, 10)
+def test_models_without_an_error_have_a_page(values: Values) -> None:
+    labels = values.test_digits.labels
+    predictions = {model: found._replace(labels=labels) for model, found in values.predictions.items()}
+    scores = evaluation.evaluate(labels, labels, 10)
     evaluations = {
         model: dataclasses.replace(scores, calibration=measured.calibration)
-        for model, measured in facts.evaluations.items()
+        for model, measured in values.evaluations.items()
     }
-    facts = facts._replace(
+    values = values._replace(
         predictions=predictions,
         evaluations=evaluations,
-        comparison=evaluation.compare(facts.test_labels, predictions, evaluations),
-        champion=evaluation.Champion("knn", 1.0, 0, facts.test_labels.tolist()),
+        model_comparison=evaluation.compare(labels, dict.fromkeys(MODELS, labels), evaluations),
+        champion=evaluation.Champion("knn", 1.0, 0, labels.tolist()),
     )
-    html = page.render(document.compose(facts), images)
+    html = page.render(document.compose(values), values)
     found = Page(html)
     assert not found.of_class("figure", "misled")
     assert not list(next(found.root.iter("main")).iter("button"))
@@ -461,17 +463,21 @@ def test_models_without_an_error_have_a_page(facts: Facts, images: Images) -> No
 
 
 @pytest.mark.usefixtures("without_charts")
-def test_facts_that_are_unknown_or_rare_are_shown_as_such(facts: Facts, images: Images, found: Page) -> None:
-    curves = {name: {"loss": curve["loss"], "accuracy": curve["accuracy"]} for name, curve in facts.curves.items()}
-    bare = facts._replace(
-        harris={**facts.harris, "difference": [0.0] * 10},
-        seconds=dict.fromkeys(MODELS),
-        run={**facts.run, "canonical": False},
-        curves=curves,
-        machine={**facts.machine, "accelerator": "Loom 3"},
+def test_facts_that_are_unknown_or_rare_are_shown_as_such(values: Values, found: Page) -> None:
+    unscored = {
+        name: model._replace(validation_accuracy=np.full(1, np.nan)) if name in ("mlp", "cnn") else model
+        for name, model in values.models.items()
+    }
+    bare = document.compose(
+        values._replace(
+            harris_corners=values.harris_corners._replace(gram_difference=np.full(10, 1.3e-16)),
+            run={**values.run, "canonical": False},
+            models=unscored,
+        )
     )
-    text = Page(page.render(document.compose(bare), images)).text
+    text = Page(page.render(bare | {"machine": {**bare["machine"], "accelerator": "Loom 3"}}, values)).text
     assert text.count("Loom 3") == 2
-    for phrase, times in {"equal to the last bit": 1, "cannot be compared": 1, "none were held out": 2}.items():
+    for phrase, times in {"cannot be compared": 1, "none were held out": 2}.items():
         assert text.count(phrase) == times
         assert phrase not in found.text
+    assert ("equal to the last bit" in text, "equal to the last bit" in found.text) == (False, True)

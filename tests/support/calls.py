@@ -1,0 +1,38 @@
+"""Assets called as functions, on the stored values that the environment names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from assets.definitions import assets, defs
+from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.runtime.storage.storage import read
+
+ASSETS = {asset.key.to_user_string(): asset for asset in assets}
+
+
+def call(
+    key: str,
+    *,
+    context: dg.AssetExecutionContext | None = None,
+    config: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    **given: Any,
+) -> dg.MaterializeResult[Any]:
+    """Call an asset on stored inputs, except for those given by the key of the asset that they come from."""
+    asset = ASSETS[key]
+    parameters = inspect.signature(asset.op.compute_fn.decorated_fn).parameters  # type: ignore[union-attr]
+    inputs = {name: resource for name, resource in (defs.resources or {}).items() if name in parameters}
+    for name, upstream in asset.keys_by_input_name.items():
+        if not asset.op.input_dict[name].dagster_type.is_nothing:
+            source = upstream.to_user_string()
+            inputs[name] = given[source] if source in given else read(source)
+    if "config" in parameters:
+        inputs["config"] = parameters["config"].annotation(**(config or {}))
+    if "seed" in parameters:
+        inputs["seed"] = Seed(value=seed)
+    return asset(context, **inputs) if context else asset(**inputs)
