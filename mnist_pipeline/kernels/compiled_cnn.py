@@ -11,6 +11,7 @@ number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mnist_pipeline.kernels import convolution, winograd
-from mnist_pipeline.utils.blocks import in_blocks, slices
+from mnist_pipeline.utils.blocks import in_blocks
 
 SIDE = 28
 IMAGES_PER_GROUP = 32
@@ -74,10 +75,7 @@ class _FirstLayer(torch.autograd.Function):
         pixels, offsets = images.numpy(), bias.detach().numpy()
         taps = weight.detach().reshape(len(weight), -1).t().contiguous().numpy()  # (25, 32)
 
-        def convolve(group: slice) -> None:
-            convolution.convolve_and_pool(pixels[group], taps, offsets, output[group], argmax[group])
-
-        in_blocks(convolve, len(images), IMAGES_PER_GROUP)
+        _in_groups(convolution.convolve_and_pool, [pixels, output, argmax], taps, offsets)
         ctx.images, ctx.output, ctx.argmax, ctx.weight_shape = pixels, output, argmax, weight.shape
         result = torch.from_numpy(output).permute(0, 3, 1, 2)
         return result.view(torch.bfloat16) if is_half else result
@@ -87,17 +85,9 @@ class _FirstLayer(torch.autograd.Function):
         given = gradients[0].permute(0, 2, 3, 1).contiguous()
         gradient = given.view(torch.uint16).numpy() if given.dtype == torch.bfloat16 else given.numpy()
         num_kernels, num_taps = ctx.weight_shape[0], ctx.weight_shape[1:].numel()
-        groups = slices(len(gradient), IMAGES_PER_GROUP)
-        sums = np.zeros((len(groups), num_taps + 1, num_kernels), np.float32)
-
-        def add(group: slice) -> None:
-            group_sums = sums[group.start // IMAGES_PER_GROUP]
-            convolution.add_gradients(
-                ctx.images[group], gradient[group], ctx.output[group], ctx.argmax[group], group_sums
-            )
-
-        in_blocks(add, len(gradient), IMAGES_PER_GROUP)
-        total = torch.from_numpy(sums.sum(axis=0))
+        arrays = [ctx.images, gradient, ctx.output, ctx.argmax]
+        (sums,) = _in_groups(convolution.add_gradients, arrays, sums=[(num_taps + 1, num_kernels)])
+        total = torch.from_numpy(sums)
         return None, total[:-1].t().reshape(ctx.weight_shape), total[-1]
 
 
@@ -109,10 +99,7 @@ class _SecondLayer(torch.autograd.Function):
         output = np.empty((len(images), winograd.STEP, winograd.STEP, winograd.CHANNELS_OUT), np.float32)
         argmax = np.empty(output.shape, np.uint8)
 
-        def convolve(group: slice) -> None:
-            winograd.convolve_and_pool(images[group], kernels, offsets, output[group], argmax[group])
-
-        in_blocks(convolve, len(images), IMAGES_PER_GROUP)
+        _in_groups(winograd.convolve_and_pool, [images, output, argmax], kernels, offsets)
         ctx.images, ctx.weight, ctx.output, ctx.argmax = images, weight.detach(), output, argmax
         return torch.from_numpy(output).permute(0, 3, 1, 2)
 
@@ -122,25 +109,33 @@ class _SecondLayer(torch.autograd.Function):
         num_kernels, num_channels, *taps = ctx.weight.shape
         needs_images = ctx.needs_input_grad[0]
         kernels = _kernel_factors(ctx.weight.permute(2, 3, 0, 1)) if needs_images else _NO_KERNELS
-        groups = slices(len(gradient), IMAGES_PER_GROUP)
-        factor_sums = np.zeros((len(groups), winograd.PLACES, num_channels, num_kernels), np.float32)
-        bias_sums = np.zeros((len(groups), num_kernels), np.float32)
         image_gradient = np.empty_like(ctx.images if needs_images else ctx.images[:0])
-
-        def add(group: slice) -> None:
-            number = group.start // IMAGES_PER_GROUP
-            winograd.add_gradients(
-                gradient[group], ctx.images[group], ctx.output[group], ctx.argmax[group], kernels,
-                factor_sums[number], bias_sums[number], image_gradient[group],
-            )  # fmt: skip
-
-        in_blocks(add, len(gradient), IMAGES_PER_GROUP)
-        of_factors = torch.from_numpy(factor_sums.sum(axis=0)).flatten(1)
-        of_taps = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ of_factors
+        arrays = [gradient, ctx.images, ctx.output, ctx.argmax, image_gradient]
+        shapes = [(winograd.PLACES, num_channels, num_kernels), (num_kernels,)]
+        of_factors, of_bias = _in_groups(winograd.add_gradients, arrays, kernels, sums=shapes)
+        of_taps = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ torch.from_numpy(of_factors).flatten(1)
         by_kernel = of_taps.reshape(-1, num_kernels).t().contiguous()  # the layout of weights with channels innermost
         of_weight = by_kernel.reshape(num_kernels, *taps, num_channels).permute(0, 3, 1, 2)
         of_images = torch.from_numpy(image_gradient).permute(0, 3, 1, 2) if needs_images else None
-        return of_images, of_weight, torch.from_numpy(bias_sums.sum(axis=0))
+        return of_images, of_weight, torch.from_numpy(of_bias)
+
+
+def _in_groups(
+    kernel: Callable[..., None],
+    images: Sequence[NDArray[Any]],
+    *shared: NDArray[Any],
+    sums: Sequence[tuple[int, ...]] = (),
+) -> list[NDArray[np.float32]]:
+    """Call a kernel for each group of images; return the totals of the sums, of these shapes, that it adds to."""
+    count = len(images[0])
+    arrays = [np.zeros((-(-count // IMAGES_PER_GROUP), *shape), np.float32) for shape in sums]
+
+    def compute(group: slice) -> None:
+        sums_of_group = (array[group.start // IMAGES_PER_GROUP] for array in arrays)
+        kernel(*(array[group] for array in images), *shared, *sums_of_group)
+
+    in_blocks(compute, count, IMAGES_PER_GROUP)
+    return [array.sum(axis=0) for array in arrays]
 
 
 def _kernel_factors(taps: Tensor) -> NDArray[np.float32]:

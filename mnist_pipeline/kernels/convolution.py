@@ -136,7 +136,7 @@ def _backward(
 
 
 @compiled(cache=True, nogil=True)
-def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, argmax: Any) -> None:
+def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias: Any) -> None:
     """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
     `images` are (n, rows, columns), float32; `kernels` (25, 32), one row per tap. The results go into `output` and

@@ -23,13 +23,11 @@ def sample(images: Any, maps: Any, output: Any) -> None:
     """
     rows, columns = images.shape[1:]
     # One pixel of background around the image: a position that is clamped to it reads only background.
-    padded = np.zeros((rows + 2) * (columns + 2), np.float32)
-    stride = columns + 2
+    image = np.zeros((rows + 2, columns + 2), np.float32)
+    padded, stride = image.reshape(-1), columns + 2
     last_row, last_column = np.float32(rows + 1), np.float32(columns + 1)
     for i in range(images.shape[0]):
-        for row in range(rows):
-            for column in range(columns):
-                padded[(row + 1) * stride + column + 1] = images[i, row, column]
+        image[1:-1, 1:-1] = images[i]
         a, b, c, d, e, f = maps[i]
         for row in range(rows):
             first_y, first_x = a * row + c + 1, d * row + f + 1
@@ -69,9 +67,7 @@ def widen(images: Any, amounts: Any, output: Any) -> None:
     rows, columns = images.shape[1:]
     current, blended = np.zeros((rows + 2, columns + 2), np.uint8), np.zeros((rows + 2, columns + 2), np.uint8)
     for i in range(images.shape[0]):
-        for row in range(rows):
-            for column in range(columns):
-                current[row + 1, column + 1] = images[i, row, column]
+        current[1:-1, 1:-1] = images[i]
         # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
         invert = np.uint8(255 if amounts[i] < 0 else 0)
         left = abs(amounts[i])
@@ -81,6 +77,4 @@ def widen(images: Any, amounts: Any, output: Any) -> None:
                 _widen_row(current[row - 1], current[row], current[row + 1], invert, fraction, blended[row, 1:-1])
             current, blended = blended, current
             left -= 1.0
-        for row in range(rows):
-            for column in range(columns):
-                output[i, row, column] = current[row + 1, column + 1]
+        output[i] = current[1:-1, 1:-1]

@@ -56,10 +56,7 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
     width = count * side
     for start in range(0, images.shape[0], count):
         here = min(count, images.shape[0] - start)
-        for i in range(here):
-            for row in range(side):
-                for column in range(side):
-                    pixels[row, i, column] = images[start + i, row, column]
+        pixels[:, :here] = images[start : start + here].transpose(1, 0, 2)
         # From here on the images are transposed: their rows are the columns.
         _product(smooth, pixels.reshape(side, width), passed.reshape(side, width))
         _transpose(passed, transposed)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding, ir  # type: ignore[import-untyped]  # it ships no types
 
-from mnist_pipeline.kernels.compiled import Array, compiled, intrinsic
+from mnist_pipeline.kernels.compiled import INT64, Array, compiled, intrinsic
 from mnist_pipeline.kernels.convolution import SIDE, WIDTH, WINDOW, Channels
 
 CHANNELS_IN, CHANNELS_OUT = 32, 64
@@ -71,6 +71,12 @@ class _Tile(Channels):
         columns = [self._product(matrix, column) for column in zip(*square)]
         return [self._product(matrix, row) for row in zip(*columns)]
 
+    def corner(self, start: Any, tile: Any, step: int) -> tuple[Any, Any, Any]:
+        """The image, the row and the column at which a tile begins, in tiles that are `step` apart."""
+        down, right = (self.builder.and_(self.builder.lshr(tile, INT64(bit)), INT64(1)) for bit in (1, 0))
+        image = self.add(start, self.builder.lshr(tile, INT64(2)))
+        return image, self.multiply(down, step), self.multiply(right, step)
+
     def pixel(self, images: Array, place: tuple[Any, Any, Any], offset: tuple[int, int], channel: Any) -> Any:
         """Pointer into an array (images, rows, columns, channels) at an offset from (image, row, column)."""
         image, row, column = place
@@ -106,39 +112,39 @@ class _Tile(Channels):
 
 
 @intrinsic(_Tile)
-def _enter(e: _Tile, images: Array, n: Any, row: Any, column: Any, channel: Any, factors: Array, tile: Any) -> None:
-    """Store the factors of the tile with its corner at (row, column) of an image."""
-    square = [[e.load(e.pixel(images, (n, row, column), at, channel)) for at in line] for line in _SQUARE]
+def _enter(e: _Tile, images: Array, start: Any, tile: Any, channel: Any, factors: Array) -> None:
+    """Store the factors of a tile. The tiles are numbered from 0, 4 per image, beginning with the image `start`."""
+    corner = e.corner(start, tile, STEP)
+    square = [[e.load(e.pixel(images, corner, at, channel)) for at in line] for line in _SQUARE]
     e.store_factors(e.both(INPUT, square), factors, tile, channel)
 
 
 @intrinsic(_Tile)
 def _leave(
-    e: _Tile, products: Array, tile: Any, bias: Array,
-    output: Array, argmax: Array, n: Any, row: Any, column: Any, channel: Any,
-) -> None:  # fmt: skip
+    e: _Tile, products: Array, bias: Array, start: Any, tile: Any, channel: Any, output: Array, argmax: Array
+) -> None:
     """Transform products into the results of a tile; store the ReLU of each window's maximum, and its position."""
+    corner = e.corner(start, tile, STEP // 2)
     square = e.both(OUTPUT, e.load_factors(products, tile, channel))
     offsets = e.load(e.at(bias.data, channel))
     for window in _WINDOWS:
         largest, where = e.largest([square[2 * window[0] + i][2 * window[1] + j] for i, j in WINDOW])
         rectified = e.maximum(e.zero, e.builder.fadd(largest, offsets))
-        e.store(rectified, e.pixel(output, (n, row, column), window, channel))
-        e.store_narrow(where, e.pixel(argmax, (n, row, column), window, channel))
+        e.store(rectified, e.pixel(output, corner, window, channel))
+        e.store_narrow(where, e.pixel(argmax, corner, window, channel))
 
 
 @intrinsic(_Tile)
 def _enter_gradient(
     e: _Tile, gradient: Array, output: Array, argmax: Array,
-    n: Any, row: Any, column: Any, channel: Any, products: Array, tile: Any, sums: Array,
+    start: Any, tile: Any, channel: Any, products: Array, sums: Array,
 ) -> None:  # fmt: skip
     """Store the gradients of the products of a tile, and add those of the biases: the reverse of `_leave`."""
+    corner = e.corner(start, tile, STEP // 2)
     square = [[e.zero] * STEP for _ in range(STEP)]
     total = e.load(e.at(sums.data, channel))
     for window in _WINDOWS:
-        given, found, where = (
-            e.pixel(array, (n, row, column), window, channel) for array in (gradient, output, argmax)
-        )
+        given, found, where = (e.pixel(array, corner, window, channel) for array in (gradient, output, argmax))
         passed = e.rectified_part(e.load(given), e.load(found))
         total = e.builder.fadd(total, passed)
         for (i, j), part in zip(WINDOW, e.parts(passed, e.load_narrow(where))):
@@ -148,13 +154,12 @@ def _enter_gradient(
 
 
 @intrinsic(_Tile)
-def _leave_gradient(
-    e: _Tile, factors: Array, tile: Any, images: Array, n: Any, row: Any, column: Any, channel: Any
-) -> None:
+def _leave_gradient(e: _Tile, factors: Array, start: Any, tile: Any, channel: Any, images: Array) -> None:
     """Add the gradients of the values of a tile to those of an image: the reverse of `_enter`."""
+    corner = e.corner(start, tile, STEP)
     for i, line in enumerate(e.both(INPUT.T, e.load_factors(factors, tile, channel))):
         for j, vector in enumerate(line):
-            pointer = e.pixel(images, (n, row, column), (i, j), channel)
+            pointer = e.pixel(images, corner, (i, j), channel)
             e.store(e.builder.fadd(e.load(pointer), vector), pointer)
 
 
@@ -189,14 +194,13 @@ _add_kernel_gradients = _multiplying(CHANNELS_OUT, columnwise=True)
 @compiled(nogil=True)
 def _enter_block(images: Any, start: int, count: int, factors: Any) -> None:
     """Store the factors of a block of images."""
-    for i in range(count):
-        for t in range(4):
-            for channel in range(0, CHANNELS_IN, WIDTH):
-                _enter(images, start + i, t // 2 * STEP, t % 2 * STEP, channel, factors, 4 * i + t)
+    for tile in range(4 * count):
+        for channel in range(0, CHANNELS_IN, WIDTH):
+            _enter(images, start, tile, channel, factors)
 
 
 @compiled(cache=True, nogil=True)
-def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, argmax: Any) -> None:
+def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias: Any) -> None:
     """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
     `images` are (n, 12, 12, 32), `kernels` the factors of the kernels, (64, 32, 64), both float32. The results go into
@@ -211,23 +215,16 @@ def convolve_and_pool(images: Any, kernels: Any, bias: Any, output: Any, argmax:
         for place in range(PLACES):
             for row in range(0, 4 * count, _ROWS):
                 _multiply(factors, kernels, products, place, row, CHANNELS_IN)
-        for i in range(count):
-            for t in range(4):
-                for channel in range(0, CHANNELS_OUT, WIDTH):
-                    _leave(products, 4 * i + t, bias, output, argmax, start + i, t // 2 * 2, t % 2 * 2, channel)
+        for tile in range(4 * count):
+            for channel in range(0, CHANNELS_OUT, WIDTH):
+                _leave(products, bias, start, tile, channel, output, argmax)
 
 
 @compiled(cache=True, nogil=True)
 def add_gradients(
-    gradient: Any,
-    images: Any,
-    output: Any,
-    argmax: Any,
-    kernels: Any,
-    kernel_sums: Any,
-    bias_sums: Any,
-    image_gradient: Any,
-) -> None:
+    gradient: Any, images: Any, output: Any, argmax: Any, image_gradient: Any,
+    kernels: Any, kernel_sums: Any, bias_sums: Any,
+) -> None:  # fmt: skip
     """Add the gradients of the kernels' factors (64, 32, 64) and of the biases (64,), from the output's.
 
     `kernels` are the factors of the transposed kernels, (64, 64, 32). The gradient of the images goes into
@@ -239,13 +236,9 @@ def add_gradients(
     for start in range(0, len(output), BLOCK):
         count = min(BLOCK, len(output) - start)
         _enter_block(images, start, count, factors)
-        for i in range(count):
-            for t in range(4):
-                for channel in range(0, CHANNELS_OUT, WIDTH):
-                    row, column = t // 2 * 2, t % 2 * 2
-                    _enter_gradient(
-                        gradient, output, argmax, start + i, row, column, channel, products, 4 * i + t, bias_sums
-                    )
+        for tile in range(4 * count):
+            for channel in range(0, CHANNELS_OUT, WIDTH):
+                _enter_gradient(gradient, output, argmax, start, tile, channel, products, bias_sums)
         for place in range(PLACES):
             for row in range(0, CHANNELS_IN, _ROWS):
                 _add_kernel_gradients(factors, products, kernel_sums, place, row, 4 * count)
@@ -254,8 +247,6 @@ def add_gradients(
         for place in range(PLACES):
             for row in range(0, 4 * count, _ROWS):
                 _multiply_back(products, kernels, factors, place, row, CHANNELS_OUT)
-        for i in range(count):
-            for t in range(4):
-                for channel in range(0, CHANNELS_IN, WIDTH):
-                    row, column = t // 2 * STEP, t % 2 * STEP
-                    _leave_gradient(factors, 4 * i + t, image_gradient, start + i, row, column, channel)
+        for tile in range(4 * count):
+            for channel in range(0, CHANNELS_IN, WIDTH):
+                _leave_gradient(factors, start, tile, channel, image_gradient)
