@@ -138,7 +138,7 @@ class _Progress:
             seconds = event.step_success_data.duration_ms / 1000
             self._display.finish_step(step, seconds, self._headlines.pop(step, ""))
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            self._display.fail_step(step)
+            self._display.finish_step(step, 0.0, None)
 
 
 def describe_check(check: dg.AssetCheckEvaluation) -> tuple[str, str, bool]:

@@ -76,13 +76,15 @@ class Display:
         else:
             self.show_message(name, f"epoch {number}/{total}: {figures}")
 
-    def finish_step(self, name: str, seconds: float, headline: str) -> None:
-        """Print the line of a step that succeeded."""
-        self._end_step(name, "✓", "green", f"{seconds:6.2f} s   {printable(headline)}")
-
-    def fail_step(self, name: str) -> None:
-        """Print the line of a step that failed."""
-        self._end_step(name, "✗", "red", "failed")
+    def finish_step(self, name: str, seconds: float, headline: str | None) -> None:
+        """Print the line of a step that ended; it failed if there is no headline."""
+        if name in self._running:
+            self._view.remove_task(self._running.pop(name))
+        self._num_finished += 1
+        self._count()
+        mark, style = ("✗", "red") if headline is None else ("✓", "green")
+        result = "failed" if headline is None else f"{seconds:6.2f} s   {printable(headline)}"
+        self._print(Text.assemble((mark if self._is_terminal else " ", style), f" {name:<{self._width}} {result}"))
 
     def count_check(self, name: str, measured: str, passed: bool) -> None:
         """Count a check; print the name and the measured values of a check that failed."""
@@ -91,13 +93,6 @@ class Display:
         else:
             self.failed_checks.append(name)
             self._print(f"  check failed: {name} ({printable(measured)})", "yellow")
-
-    def _end_step(self, name: str, mark: str, style: str, result: str) -> None:
-        if name in self._running:
-            self._view.remove_task(self._running.pop(name))
-        self._num_finished += 1
-        self._count()
-        self._print(Text.assemble((mark if self._is_terminal else " ", style), f" {name:<{self._width}} {result}"))
 
     def _print(self, text: str | Text, style: str = "") -> None:
         """Print a line; on a terminal, it is shortened to the width of the terminal."""

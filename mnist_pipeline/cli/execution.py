@@ -84,23 +84,16 @@ def run_wave(
     if job_of(next(iter(wave[0].assets))) == FOLDS_JOB:
         with run_lock.storage_lock(print):
             return _run_folds(instance, fold_tasks(wave, config), display)
-    lines = []
-    for run in wave:
-        outcome = materialize(instance, run.assets, config_of(run.assets, config), run.partition, display)
-        lines += _failures_with_log(outcome)
-    return lines
+    outcomes = [
+        materialize(instance, run.assets, config_of(run.assets, config), run.partition, display) for run in wave
+    ]
+    return [line for outcome in outcomes for line in _failures_with_log(outcome)]
 
 
 def fold_tasks(wave: Wave, config: dict[str, Any]) -> list[FoldTask]:
     """Return the runs of a wave of folds as tasks for workers."""
-    return [
-        FoldTask(
-            str(run.partition),
-            tuple(sorted(key.to_user_string() for key in run.assets)),
-            config_of(run.assets, config),
-        )
-        for run in wave
-    ]
+    names = [tuple(sorted(key.to_user_string() for key in run.assets)) for run in wave]
+    return [FoldTask(str(run.partition), each, config_of(run.assets, config)) for run, each in zip(wave, names)]
 
 
 def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Display | None) -> list[str]:
@@ -110,14 +103,11 @@ def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Dis
     try:
         for task, outcome in futures.compute(settings.load(), RUN_FOLD, tasks):
             lines += outcome.failures
-            if not display:
-                continue
-            for check in outcome.checks:
-                display.count_check(*check)
-            if outcome.failures:
-                display.fail_step(task.fold)
-            else:
-                display.finish_step(task.fold, outcome.seconds, ", ".join(task.assets))
+            if display:
+                for check in outcome.checks:
+                    display.count_check(*check)
+                headline = None if outcome.failures else ", ".join(task.assets)
+                display.finish_step(task.fold, outcome.seconds, headline)
     finally:
         if display:
             display.end()
@@ -128,18 +118,16 @@ def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Dis
 
 
 def run_fold(task: FoldTask) -> FoldOutcome:
-    """Execute the run of a fold, in a worker of a process that holds the storage lock."""
+    """Execute the run of a fold, in a worker of a process that has the storage lock."""
     start = time.perf_counter()
     with run_lock.under_driver_lock(), dg.DagsterInstance.get() as instance:
         selected = {dg.AssetKey.from_user_string(name) for name in task.assets}
         outcome = materialize(instance, selected, task.config, task.fold)
         failed = [f"{task.fold}: {line}" for line in _failures_with_log(outcome)]
-    checks = []
-    for event in outcome.all_events:
-        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            name, measured, passed = describe_check(event.asset_check_evaluation_data)
-            checks.append((f"{task.fold}, {name}", measured, passed))
-    return FoldOutcome(time.perf_counter() - start, tuple(failed), tuple(checks))
+    evaluated = [each for each in outcome.all_events if each.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
+    checks = [describe_check(event.asset_check_evaluation_data) for event in evaluated]
+    named = tuple((f"{task.fold}, {name}", measured, passed) for name, measured, passed in checks)
+    return FoldOutcome(time.perf_counter() - start, tuple(failed), named)
 
 
 def materialize(
@@ -175,8 +163,9 @@ def materialize(
         if interruption.received():
             instance.report_run_canceled(outcome.dagster_run, "It was interrupted on the command line.")
             raise KeyboardInterrupt
-        if not _was_killed(outcome):
-            break
+        errors = [event.step_failure_data.error for event in outcome.all_events if event.is_step_failure]
+        if not any(error and error.cls_name == "ChildProcessCrashException" for error in errors):
+            break  # no process of a step was killed
     assert outcome is not None
     return outcome
 
@@ -221,12 +210,6 @@ def _launch_and_wait(
     return LaunchedRun(run.run_id, run.is_success, events)
 
 
-def _was_killed(outcome: dg.JobExecutionResult) -> bool:
-    """Whether the process of a step ended before the step, as when the system runs out of memory."""
-    errors = [event.step_failure_data.error for event in outcome.all_events if event.is_step_failure]
-    return any(error is not None and error.cls_name == "ChildProcessCrashException" for error in errors)
-
-
 def failures(outcome: dg.JobExecutionResult | LaunchedRun) -> list[str]:
     """Return a line per asset that failed, with the reason."""
     return [
@@ -242,11 +225,10 @@ def _failures_with_log(outcome: dg.JobExecutionResult | LaunchedRun) -> list[str
 
 def _reason(error: Any) -> str:
     """Return the message of the first of the project's own errors in a chain of causes, else of the root cause."""
-    messages: list[str] = []
+    reason = "no reason was recorded"
     while error is not None:
-        messages.append(error.message)
+        reason = error.message
+        if reason.startswith(OWN_PACKAGES):
+            return one_line(reason.partition(": ")[2])
         error = error.cause
-    for message in messages:
-        if message.startswith(OWN_PACKAGES):
-            return one_line(message.partition(": ")[2])
-    return one_line(messages[-1]) if messages else "no reason was recorded"
+    return one_line(reason)

@@ -30,10 +30,7 @@ Wave = list[Run]
 
 
 def all_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]) -> Iterator[Wave]:
-    """Yield the waves that materialize all selected assets.
-
-    Raises CommandError if the selected assets have a partition per picture of the inbox.
-    """
+    """Yield the waves that materialize all selected assets."""
     data_sets.observe_data_directories(instance)
     if selected <= picture_assets().keys():
         raise CommandError(
@@ -50,8 +47,6 @@ def changed_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKe
 
     For assets with folds, only the folds that are out of sync are run. The last waves are pictures: those whose
     predictions were computed from the selected assets and are missing in the storage.
-
-    Raises CommandError if an asset is out of sync right after its run.
     """
     data_sets.observe_data_directories(instance)
     done: set[tuple[dg.AssetKey, str | None]] = set()
@@ -95,10 +90,8 @@ def _stages(selected: AbstractSet[dg.AssetKey]) -> Iterator[set[dg.AssetKey]]:
     while left:
         name, stage, waiting = job_of(left[0]), set[dg.AssetKey](), set[dg.AssetKey]()
         for key in left:
-            if job_of(key) == name and not graph.get(key).parent_keys & waiting:
-                stage.add(key)
-            else:
-                waiting.add(key)
+            is_next = job_of(key) == name and not graph.get(key).parent_keys & waiting
+            (stage if is_next else waiting).add(key)
         yield stage
         left = [key for key in left if key in waiting]
 
@@ -111,10 +104,6 @@ def _runs(units: Units) -> Wave:
 
 def _stale(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]) -> Units:
     """Return the selected assets that are missing or out of sync."""
-    stale: dict[dg.AssetKey, Collection[str | None]] = {
-        key: [None] for key in out_of_sync(instance, definitions()).keys() & selected
-    }
-    for key in selected - picture_assets().keys():
-        if job_of(key) == FOLDS_JOB and (folds := stale_folds(instance, definitions(), key)):
-            stale[key] = [*folds]
-    return stale
+    whole = {key: [None] for key in out_of_sync(instance, definitions()).keys() & selected}
+    folds = {key: stale_folds(instance, definitions(), key) for key in selected if job_of(key) == FOLDS_JOB}
+    return whole | {key: [*found] for key, found in folds.items() if found}

@@ -65,12 +65,8 @@ class Inbox:
     def look(self, cursor: str | None, known: Iterable[str]) -> Look:
         """Accept the pictures that have not changed since the previous look, oldest first, and reject other files.
 
-        Parameters
-        ----------
-        cursor : str or None
-            The cursor of the previous look. Without it, all files wait for the next look.
-        known : iterable of str
-            Keys that were accepted earlier, whether the pictures are still there or not.
+        `cursor` is that of the previous look; without it, all files wait for the next look. `known` are the keys that
+        were accepted earlier, whether the pictures are still there or not.
         """
         for name in (ACCEPTED, REJECTED):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
@@ -119,11 +115,10 @@ class Inbox:
         found = []
         for entry in os.scandir(self.directory):
             is_unfinished = entry.name.startswith(".") or entry.name.lower().endswith(UNFINISHED)
-            if entry.name in (ACCEPTED, REJECTED) or is_unfinished:
-                continue
-            with contextlib.suppress(OSError):  # it has just been removed
-                state = entry.stat(follow_symlinks=False)
-                found.append((state.st_mtime_ns, os.fsencode(entry.path), _fingerprint(state)))
+            if entry.name not in (ACCEPTED, REJECTED) and not is_unfinished:
+                with contextlib.suppress(OSError):  # it has just been removed
+                    state = entry.stat(follow_symlinks=False)
+                    found.append((state.st_mtime_ns, os.fsencode(entry.path), _fingerprint(state)))
         return [(Path(os.fsdecode(path)), fingerprint) for _, path, fingerprint in sorted(found)]
 
     def _process(
@@ -187,9 +182,9 @@ def _read(path: Path, fingerprint: str | None = None) -> bytes:
         with files.open_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
             found = _fingerprint(os.fstat(file.fileno()))
-    except FileNotFoundError:
-        raise
     except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise
         raise _RejectedError(f"it can't be read ({error.strerror}); put in a regular file") from error
     if fingerprint not in (None, found):
         raise FileNotFoundError(path)
@@ -204,11 +199,12 @@ def _checksum(content: bytes) -> str:
 
 def _free_path(directory: Path, name: str) -> Path:
     """Find a path for a rejected file, whose name may be too long or taken."""
-    short = os.fsdecode(os.fsencode(name)[:MAX_NAME_BYTES])
-    names = itertools.chain([short], (f"{short}~{number}" for number in itertools.count(2)))
-    return directory / next(
-        each for each in names if not any(os.path.lexists(directory / file) for file in (each, f"{each}.txt"))
-    )
+    free = short = os.fsdecode(os.fsencode(name)[:MAX_NAME_BYTES])
+    for number in itertools.count(2):
+        if not any(os.path.lexists(directory / file) for file in (free, f"{free}.txt")):
+            break
+        free = f"{short}~{number}"
+    return directory / free
 
 
 def _parse_cursor(cursor: str | None) -> tuple[set[str], set[str]]:

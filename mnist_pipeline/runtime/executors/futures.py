@@ -45,13 +45,8 @@ def compute(configured: Settings, function: str, items: Sequence[T]) -> Iterator
     cluster that `MNIST_PIPELINE_CLUSTER` names, or to a local one that ends with the work. With any other executor,
     this process calls the function itself. Items are plain data, which need not be hashable.
 
-    A task whose worker ends is run again by another worker, at most `MAX_ATTEMPTS` times in all. If the function raises
-    an exception, it is raised here, and the task is not run again.
-
-    Raises
-    ------
-    ExecutorError
-        If workers are not available, or an item ended its worker `MAX_ATTEMPTS` times.
+    A task whose worker ends is run again by another worker. ExecutorError is raised if that happens `MAX_ATTEMPTS`
+    times, or if workers are not available. An exception of the function is raised here at once.
     """
     open_pool = POOLS.get(configured.executor)
     if open_pool is None:
@@ -134,17 +129,10 @@ def _dask(stack: ExitStack, configured: Settings, variables: Variables) -> Pool:
             # By default, Dask has each worker compute with one thread.
             "distributed.nanny.pre-spawn-environ": {name: variables[name] for name in threads.THREAD_VARIABLES},
         }
+        quiet = {"dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL}
         stack.enter_context(dask.config.set(options))
-        address = stack.enter_context(
-            distributed.LocalCluster(
-                n_workers=num_local_workers(),
-                threads_per_worker=1,
-                host=LOCALHOST,
-                dashboard_address=None,
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
-        )
+        cluster = distributed.LocalCluster(num_local_workers(), threads_per_worker=1, host=LOCALHOST, **quiet)
+        address = stack.enter_context(cluster)
     try:
         client = stack.enter_context(distributed.Client(address, timeout=REACH_SECONDS))
     except (OSError, TimeoutError) as error:

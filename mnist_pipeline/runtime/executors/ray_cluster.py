@@ -58,20 +58,20 @@ def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    limits = threads.thread_limits(configured)
-    common = {"runtime_env": {"env_vars": limits}, "log_to_driver": False, "logging_level": logging.ERROR}
-    if configured.cluster:
-        context = ray.init(address=configured.cluster, **common)
-    else:
-        context = ray.init(
-            address="local",
-            num_cpus=num_local_workers(),
-            include_dashboard=jobs,
-            dashboard_host=LOCALHOST,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _node_ip_address=LOCALHOST,  # no public argument keeps a local cluster off the network
-            **common,
-        )
+    local = {
+        "num_cpus": num_local_workers(),
+        "include_dashboard": jobs,
+        "dashboard_host": LOCALHOST,
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "_node_ip_address": LOCALHOST,  # no public argument keeps a local cluster off the network
+    }
+    context = ray.init(
+        configured.cluster or "local",
+        runtime_env={"env_vars": threads.thread_limits(configured)},
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        **({} if configured.cluster else local),
+    )
     if jobs:
         os.environ[API_SERVER] = f"http://{context.dashboard_url}"
     try:

@@ -65,10 +65,7 @@ class Reader:
     def read(self, data: bytes) -> dict[str, Any]:
         """Read the digits of a picture in one of `FORMATS`, in reading order, with all that the page shows of each.
 
-        Raises
-        ------
-        HTTPException
-            If there is no readable recognizer (503), or the picture can't be read (400) or is too large (413).
+        Raises HTTPException if there is no recognizer (503), or the picture can't be read (400) or is too large (413).
         """
         _check_size(data)
         recognizer = self._load()

@@ -76,8 +76,8 @@ def serve(address: Address, read_only: bool, routes: Sequence[BaseRoute], harmle
             instance, workspace, read_only=read_only, poll_milliseconds=POLL_MILLISECONDS
         ) as dagster_ui,
     ):
-        password_hash = settings.load().password_hash
-        app = application([*routes, Mount("/", dagster_ui)], address, password_hash, read_only, harmless)
+        all_routes, password_hash = [*routes, Mount("/", dagster_ui)], settings.load().password_hash
+        app = application(all_routes, address, password_hash, read_only, harmless)
         server = uvicorn.Server(configuration(app, address))
         # One daemon per instance is enough, and another UI may be running.
         with contextlib.nullcontext() if read_only else _daemon(workspace, server) as daemon:
