@@ -125,7 +125,10 @@ def test_the_live_view_shows_running_steps_epochs_and_how_many_are_finished(term
         assert words in text
 
 
-def test_no_line_on_a_terminal_is_wider_than_the_terminal(terminal: Terminal) -> None:
+def test_no_line_on_a_terminal_is_wider_than_the_terminal_and_no_color_is_honoured(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
     display = Display(terminal.stream)
     display.begin([LONG_NAME])
     display.start_step(LONG_NAME)
@@ -133,7 +136,9 @@ def test_no_line_on_a_terminal_is_wider_than_the_terminal(terminal: Terminal) ->
     display.count_check(f"{LONG_NAME}: some_check", "measured 0.25, " * 20, False)
     display.finish_step(LONG_NAME, 1.5, "a headline " * 20)
     display.end()
-    lines = ESCAPES.sub("", terminal.close()).replace("\r", "\n").splitlines()
+    text = terminal.close()
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", text)
+    lines = ESCAPES.sub("", text).replace("\r", "\n").splitlines()
     assert max(map(len, lines)) <= COLUMNS
     assert sum("…" in line for line in lines) >= 3
 
@@ -144,15 +149,6 @@ def test_the_cursor_is_visible_after_a_run_that_fails(terminal: Terminal, instan
     text = terminal.close()
     assert "✗" in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
-
-
-def test_no_color_is_honoured(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    display = Display(terminal.stream)
-    display.begin(["step"])
-    display.finish_step("step", 1.0, "headline")
-    display.end()
-    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", terminal.close())
 
 
 def test_a_run_continues_after_nobody_reads_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,14 +162,23 @@ def test_a_run_continues_after_nobody_reads_its_output(monkeypatch: pytest.Monke
                 Display(stream).count_check("lost", "too", False)
 
 
-def test_only_a_command_that_runs_a_step_imports_rich(finished: Path) -> None:
+def test_a_command_imports_only_what_it_needs(finished: Path, tmp_path: Path) -> None:
     program = """
 import contextlib, sys
+import numpy, PIL.Image
 from mnist_pipeline.cli import main as cli
-for arguments in (["--help"], ["predict", "no_such_picture.png"], ["run", "--changed"]):
+picture = sys.argv[1]
+PIL.Image.fromarray(numpy.pad(numpy.zeros((20, 4), numpy.uint8), 40, constant_values=255)).save(picture)
+for arguments, missing in (
+    (["--help"], {"pydantic", "dagster", "torch", "matplotlib", "rich.progress"}),
+    (["predict", picture], {"dagster", "torch", "matplotlib", "rich.progress"}),
+    (["run", "--changed"], {"rich.progress"}),
+):
     with contextlib.suppress(SystemExit):
         cli.main(arguments)
-assert "rich.progress" not in sys.modules
+    assert not missing & set(sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "one.png")], check=True, capture_output=True, text=True
+    )
     assert "in sync" in done.stdout

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
+import errno
 import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -21,12 +20,12 @@ from hypothesis import given
 from mnist_pipeline.cli import configuration, execution, selection, ui
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.runtime import passwords, settings
+from mnist_pipeline.runtime import passwords
+from mnist_pipeline.runtime.storage.directory import Directory
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
 
 pytestmark = pytest.mark.slow
 
-NOBODY = 65_534
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 
 
@@ -69,26 +68,13 @@ def test_a_bad_data_set_is_reported_in_a_line_and_leaves_what_is_stored(damage: 
     assert _stored(filled) == before
 
 
-def test_a_file_without_permission_is_named(data: Path, filled: Path) -> None:
-    (data / IMAGES).chmod(0)
-    before = _stored(filled)
-    shutil.rmtree(filled / "dagster")
-    for path in (filled, *filled.rglob("*")):
-        path.chmod(0o777 if path.is_dir() else 0o666)
-    with _unprivileged(data, filled):
-        result = _run()
-    assert result.exit_code == 1
-    assert "raw_mnist failed" in result.output
-    assert f"{data / IMAGES} can't be read: Permission denied; check its permissions" in result.output
-    assert _stored(filled) == before
+def test_a_read_only_storage_is_named_before_anything_runs(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
 
-
-def test_a_read_only_storage_is_named_before_anything_runs(data: Path, filled: Path) -> None:
-    filled.chmod(0o555)
-    (filled / "dagster").chmod(0o555)
+    monkeypatch.setattr(Directory, "probe", refuse)  # root may write into a read-only directory
     before = _stored(filled)
-    with _unprivileged(data, filled):
-        result = _run()
+    result = _run()
     assert result.exit_code == 1
     assert f"storage {filled} can't be written (Permission denied)" in result.output
     assert _stored(filled) == before
@@ -130,100 +116,54 @@ def _laughs(levels: int, entry: str, more: str) -> str:
 # Contents of a file, and the places and values that the message must name.
 BAD_CONFIGURATIONS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "text": ("hello", ()),
-    "number": ("5", ()),
-    "zero": ("0", ()),
-    "no": ("no", ()),
-    "empty list": ("[]", ()),
-    "empty text": ("''", ()),
     "set": ("!!set {ops}", ()),
     "unknown part": ("opps: {}", ('"opps"',)),
-    "no operations": ("ops:", ("root:ops",)),
     "list of operations": ("ops: [a]", ("root:ops",)),
     "operation without content": ("ops: {softmax_model: }", ("root:ops:softmax_model",)),
-    "operation a number": ("ops: {softmax_model: 5}", ("root:ops:softmax_model",)),
-    "no configuration": ("ops: {softmax_model: {config: }}", ("softmax_model:config",)),
     "values beside configuration": ("ops: {softmax_model: {epochs: 3}}", ('"epochs"', "root:ops:softmax_model")),
     "unknown operation": ("ops: {softmax: {}}", ('"softmax"', "ops")),
     "unknown value": (_softmax("epoch: 3"), ('"epoch"',)),
     "value that nothing reads": ("ops: {data_mean: {config: {center: 1}}}", ("ops.data_mean.config",)),
     "configuration of the storage": ("resources: {io_manager: {config: {root: /}}}", ("resources.io_manager.config",)),
     "number as a key": ("ops: {1: {}}", ()),
-    "nothing as a key": ("{~: 2}", ()),
     "list as a key": ("? [1]\n: 2", ()),
-    "keys of several kinds": ("ops: {1: {}, a: {}}", ()),
     "letters for a number": (_softmax("epochs: many"), ("softmax_model:config:epochs", '"many"')),
-    "number in quotes": (_softmax("epochs: '3'"), ('"3"',)),
     "fraction": (_softmax("epochs: 1.5"), ('"1.5"',)),
     "boolean for an integer": (_softmax("epochs: true"), ('"True"',)),
     "list for a number": (_softmax("epochs: [1]"), ("config:epochs",)),
-    "mapping for a number": (_softmax("epochs: {a: 1}"), ('"a"', "config:epochs")),
-    "nothing for a number": (_softmax("epochs: ~"), ("epochs",)),
     "date": (_softmax("epochs: 2020-01-01"), ("2020-01-01",)),
-    "bytes": (_softmax("epochs: !!binary aGVsbG8="), ("b'hello'",)),
     "variable that is not set": (_softmax("epochs: {env: NO_SUCH_VARIABLE}"), ("NO_SUCH_VARIABLE",)),
+    "variable out of bounds": (_softmax("epochs: {env: NO_EPOCHS}"), ("softmax_model.config.epochs is 0",)),
     "not a number": (_softmax("learning_rate: .nan"), ("learning_rate",)),
-    "infinite": (_softmax("learning_rate: .inf"), ("learning_rate",)),
     "minus infinite": (_softmax("learning_rate: -.inf"), ("learning_rate",)),
-    "zero rate": (_softmax("learning_rate: 0"), ("learning_rate",)),
     "zero epochs": (_softmax("epochs: 0"), ("epochs",)),
     "kappa too large": ("ops: {harris_corners: {config: {kappa: 0.3}}}", ("ops.harris_corners.config.kappa is 0.3",)),
     "nothing to train on": ("ops: {cnn_model: {config: {validation_share: 1}}}", ("config.validation_share is",)),
-    "million epochs": (_softmax("epochs: 1_000_000"), ("epochs",)),
-    "twenty digits": (_softmax(f"epochs: {'9' * 20}"), ("epochs",)),
     "four hundred digits": (_softmax(f"learning_rate: {'9' * 400}"), ()),
     "ten thousand digits": (_softmax(f"epochs: {'9' * 10_000}"), ()),
     "no components": (_reconstructions("[]"), ("num_components",)),
     "too many components": (_reconstructions("[2, 785]"), ("ops.reconstructions.config.num_components is [2, 785]",)),
-    "zero components": (_reconstructions("[5, 0]"), ("num_components",)),
     "letters for components": (_reconstructions("[5, a]"), ("num_components[1]", '"a"')),
-    "boolean for components": (_reconstructions("[yes]"), ("num_components[0]", '"True"')),
-    "one number for a list": (_reconstructions("5"), ("num_components",)),
-    "one component too many to project on": (
-        "ops: {projections: {config: {num_components: 785}}}",
-        ("ops.projections.config.num_components",),
-    ),
     "unknown recipe": ("ops: {cnn_model: {config: {recipe: fast}}}", ("cnn_model:config:recipe", "fast", "NOTEBOOK")),
-    "no recipe": ("ops: {cnn_model: {config: {recipe: ~}}}", ("cnn_model.config.recipe",)),
-    "number for a recipe": ("ops: {mlp_model: {config: {recipe: 1}}}", ("recipe",)),
-    "batch of none": ("ops: {mlp_model: {config: {batch_size: 0}}}", ("ops.mlp_model.config.batch_size",)),
     "unknown algorithm": ("ops: {knn_predictions: {config: {algorithm: BALL}}}", ("BALL",)),
-    "zero neighbours": ("ops: {knn_predictions: {config: {num_neighbors: 0}}}", ("num_neighbors",)),
-    "certainty": ("ops: {champion: {config: {significance: 1}}}", ("champion.config.significance",)),
     "negative seed": ("resources: {seed: {config: {value: -1}}}", ("resources.seed.config.value",)),
     "seed of 33 bits": ("resources: {seed: {config: {value: 4294967296}}}", ("resources.seed.config.value",)),
-    "text for a seed": ("resources: {seed: {config: {value: x}}}", ("resources:seed:config:value", '"x"')),
-    "seed without its name": ("resources: {seed: 1}", ("root:resources:seed",)),
     "unknown resource": ("resources: {sead: {}}", ('"sead"', "root:resources")),
     "unknown way to execute": ("execution: {config: {threads: 8}}", ('"threads"', "root:execution:config")),
-    "unknown logger": ("loggers: {syslog: {}}", ('"syslog"', "root:loggers")),
     "tab": ("ops:\n\tsoftmax_model: {}", ("YAML",)),
     "bracket left open": ("ops: [", ("YAML",)),
-    "quote left open": ("ops: {'a", ("YAML",)),
-    "colon too many": ("ops: a: b", ("YAML",)),
-    "two documents": ("ops: {}\n---\nops: {}", ("YAML",)),
     "unknown alias": ("ops: *a", ("YAML",)),
     "unknown tag": ("ops: !path {}", ("'!path'", "YAML")),
     "date that is none": (_softmax("epochs: 2020-99-99"), ()),
     "nothing tagged as float": (_softmax("epochs: !!float ''"), ()),
-    "nothing tagged as bool": (_softmax("epochs: !!bool ''"), ()),
-    "nothing tagged as timestamp": (_softmax("epochs: !!timestamp ''"), ()),
-    "nothing tagged as int": (_softmax("epochs: !!int ''"), ()),
-    "text tagged as a list": ("ops: !!seq a", ("YAML",)),
-    "YAML of the future": ("%YAML 9.9\n---\nops: {}", ("YAML",)),
     "call of a function": ("!!python/object/apply:os.abort []", ("YAML",)),
-    "name of a function": ("ops: !!python/name:os.abort", ("YAML",)),
     "billion laughs": (_laughs(10, "[x, x, x]", "[%s]"), ()),
     "billion merged laughs": (_laughs(10, "{k: 1}", "{<<: [%s]}"), ()),
-    "list in itself": ("&a [*a]", ()),
     "mapping in itself": ("ops: &a {softmax_model: *a}", ()),
-    "deep": ("ops: " + "{a: " * 100 + "}" * 100, ()),
     "too deep to parse": ("[" * 5_000, ()),
     "too long": ("# " + "x" * 100_000, ()),
     "Latin-1": ("ops: {é: 1}".encode("latin-1"), ("YAML",)),
-    "binary": (bytes(range(256)), ("YAML",)),
     "null byte": (b"ops: \0", ("#x0000", "YAML")),
-    "gzip": (gzip.compress(b"ops: {}"), ("YAML",)),
-    "half a character": (b'ops: {"\\ud800": {}}', ("\\ud800", "root:ops")),
     "colours of a terminal": (b'ops: {"\\e[31m": {}}', ("\\x1b[31m", "root:ops")),
 }
 
@@ -233,7 +173,7 @@ def test_a_bad_run_configuration_is_one_launch_error_that_names_the_place(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content, named = BAD_CONFIGURATIONS[name]
-    monkeypatch.delenv("NO_SUCH_VARIABLE", raising=False)
+    monkeypatch.setenv("NO_EPOCHS", "0")
     file = tmp_path / "run.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     before = time.process_time()
@@ -252,12 +192,7 @@ def test_a_bad_run_configuration_is_one_launch_error_that_names_the_place(
     ("content", "expected"),
     [
         ("", {}),
-        ("# nothing yet", {}),
         ("ops: {}", {"ops": {}}),
-        (
-            '{"ops": {"softmax_model": {"config": {"epochs": 2}}}}',
-            {"ops": {"softmax_model": {"config": {"epochs": 2}}}},
-        ),
         ("\ufeffops:\r\n  softmax_model: {}\r\n", {"ops": {"softmax_model": {}}}),
         (_softmax("learning_rate: 1.0e-3"), {"ops": {"softmax_model": {"config": {"learning_rate": 0.001}}}}),
         (
@@ -277,16 +212,6 @@ def test_a_good_run_configuration_comes_back_as_it_was_written(
     file = tmp_path / "run.yaml"
     file.write_bytes(content.encode())
     assert configuration.load_run_config(file, selection.select_assets("*")) == {"loggers": {"console": {}}, **expected}
-
-
-def test_the_value_of_a_variable_in_a_configuration_is_checked_against_the_bounds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SOME_EPOCHS", "0")
-    file = tmp_path / "run.yaml"
-    file.write_text(_softmax("epochs: {env: SOME_EPOCHS}"))
-    with pytest.raises(CommandError, match=r"softmax_model\.config\.epochs is 0: "):
-        configuration.load_run_config(file, selection.select_assets("*"))
 
 
 @pytest.mark.parametrize(
@@ -431,30 +356,6 @@ def _stored(storage: Path) -> dict[str, bytes]:
     }
 
 
-@contextmanager
-def _unprivileged(*directories: Path) -> Iterator[None]:
-    """Run as a user without special permissions; root has all permissions."""
-    if os.geteuid() != 0:
-        yield
-        return
-    closed = {
-        ancestor
-        for directory in (settings.PROJECT, *directories)
-        for ancestor in (directory, *directory.parents)
-        if not ancestor.stat().st_mode & 0o001
-    }
-    modes = {parent: parent.stat().st_mode for parent in closed}
-    for parent, mode in modes.items():
-        parent.chmod(mode | 0o055)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        for parent, mode in modes.items():
-            parent.chmod(mode)
-
-
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "2001:db8::7"])
 def test_an_address_that_others_reach_is_refused_without_a_password(host: str, storage: Path) -> None:
     result = CliRunner().invoke(cli.main, ["ui", "--host", host])
@@ -479,14 +380,4 @@ def test_a_password_is_asked_for_twice_and_only_its_hash_is_printed_for_a_variab
     result = CliRunner().invoke(cli.main, ["hash-password"], input="three pixels and a half\n" * 2)
     assert result.exit_code == 0
     assert passwords.verify("three pixels and a half", result.stdout.strip())
-    assert "three pixels" not in result.output
-
-
-def test_a_damaged_password_hash_is_named_before_anything_is_served(
-    storage: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MNIST_PIPELINE_PASSWORD_HASH", "three pixels and a half")
-    result = CliRunner().invoke(cli.main, ["ui"])
-    assert result.exit_code != 0
-    assert "MNIST_PIPELINE_PASSWORD_HASH" in result.output
     assert "three pixels" not in result.output

@@ -17,9 +17,9 @@ STUBBORN = """
 import time
 from mnist_pipeline.cli.interruption import handle_signals
 handle_signals()
-print("ready", flush=True)
 while True:
     try:
+        print("ready", flush=True)
         time.sleep(60)
     except KeyboardInterrupt:
         pass
