@@ -56,14 +56,6 @@ def describe_worker(item: object) -> tuple[int, str, str, str]:
     return os.getpid(), loaded.storage, loaded.executor, os.environ["OMP_NUM_THREADS"]
 
 
-def meet(directory: str) -> int:
-    """Wait until another worker is here too."""
-    (Path(directory) / str(os.getpid())).touch()
-    while len(list(Path(directory).iterdir())) < 2:
-        time.sleep(0.01)
-    return os.getpid()
-
-
 def die_once(directory: str) -> str:
     try:
         (Path(directory) / "died").touch(exist_ok=False)
@@ -106,25 +98,14 @@ def enter_lock(storage: str) -> bool:
 def test_each_item_is_computed_once_by_any_executor(configured: Settings) -> None:
     items = [3, 1, 2, 2, 0]
     assert sorted(futures.compute(configured, _name(square), items)) == [(0, 0), (1, 1), (2, 4), (2, 4), (3, 9)]
+    assert list(futures.compute(configured, "builtins:len", [[1, 2]])) == [([1, 2], 2)], "items need not be hashable"
     assert list(futures.compute(configured, _name(square), [])) == []
-
-
-def test_items_need_not_be_hashable(configured: Settings) -> None:
-    assert list(futures.compute(configured, "builtins:len", [[1, 2]])) == [([1, 2], 2)]
 
 
 def test_workers_adopt_the_settings_of_the_driver_and_run_in_process(multiprocess: Settings) -> None:
     ((_, (pid, storage, executor, threads)),) = futures.compute(multiprocess, _name(describe_worker), [None])
     assert pid != os.getpid()
     assert (storage, executor, threads) == (multiprocess.storage, "in_process", "1")
-
-
-def test_two_workers_work_at_once(multiprocess: Settings, tmp_path: Path) -> None:
-    meeting = tmp_path / "meeting"
-    meeting.mkdir()
-    pids = {pid for _, pid in futures.compute(multiprocess, _name(meet), [str(meeting)] * 2)}
-    assert len(pids) == 2
-    assert os.getpid() not in pids
 
 
 def test_a_worker_that_is_killed_costs_its_item_alone(multiprocess: Settings, tmp_path: Path) -> None:
