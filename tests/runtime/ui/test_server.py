@@ -40,7 +40,6 @@ def page(storage: Path, slice_directory: Path) -> Iterator[Page]:
         ("/asset-groups", ["digits", "pca", "harris", "knn", "softmax", "networks", "evaluation"]),
         ("/assets/covariance?view=checks", ["positive_semidefinite", "symmetric"]),
         ("/automation", ["weekly_retraining", "changed_raw_files"]),
-        ("/runs", ["Success", "everything"]),
         ("/deployment/daemons", ["Scheduler", "Running"]),
     ],
 )
@@ -49,14 +48,6 @@ def test_a_page_of_the_ui_shows_the_pipeline(path: str, texts: list[str], page: 
     for text in texts:
         expect(page.get_by_text(text, exact=True).first).to_be_visible()
     assert page.locator('input[type="checkbox"]:checked').count() == 0, "schedules and sensors are off"
-
-
-def test_the_drawing_page_links_to_the_ui(page: Page) -> None:
-    page.goto("/draw")
-    expect(page.get_by_text("Draw a digit with mouse")).to_be_visible()  # the recognizer is loaded
-    page.get_by_role("link", name="The pipeline in Dagster").click()
-    page.wait_for_url(lambda url: "/draw" not in url)
-    expect(page.get_by_text("Runs").first).to_be_visible()
 
 
 def test_the_page_of_a_materialized_asset_shows_its_figure(page: Page) -> None:

@@ -185,10 +185,7 @@ def test_the_login_page_keeps_the_requested_page(client: TestClient) -> None:
     page = client.get('/runs?a=1&b="><script>', headers={"Accept": HTML})
     assert page.status_code == 401
     assert 'value="/runs?a=1&amp;b=%22%3E%3Cscript%3E"' in page.text
-    again = enter(client, "wrong", '/runs?a="><script>')
-    assert again.status_code == 401
-    assert 'value="/runs?a=%22%3E%3Cscript%3E"' in again.text
-    assert "<script>" not in page.text + again.text
+    assert "<script>" not in page.text
 
 
 def test_the_cookie_is_secure_behind_a_tls_terminator(client: TestClient) -> None:
@@ -221,24 +218,17 @@ def test_a_client_may_enter_five_wrong_passwords_in_five_minutes_and_all_clients
     assert guard.seconds_to_wait("192.0.2.99") == login.WINDOW_SECONDS
     now += login.WINDOW_SECONDS
     assert guard.seconds_to_wait("192.0.2.99") == 0
-
-
-def test_the_addresses_of_one_ipv6_network_count_as_one_client() -> None:
-    networks = {login.network(address) for address in ("2001:db8::1", "2001:db8::2", "2001:db8::ffff%eth0")}
-    assert len(networks) == 1
-    assert login.network("2001:db8:0:1::") not in networks
-    assert login.network("192.0.2.1") != login.network("192.0.2.2")
+    # The addresses of an IPv6 network count as one client.
+    assert login.network("2001:db8::1") == login.network("2001:db8::ffff%eth0") != login.network("2001:db8:0:1::")
 
 
 @pytest.mark.browser
-def test_a_person_logs_in_sees_the_requested_page_with_live_updates_and_logs_out(guarded: Client) -> None:
+def test_a_person_logs_in_sees_the_requested_page_and_logs_out(guarded: Client) -> None:
     with launch_browser() as browser:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE)
         requested: list[str] = []
-        received: list[str] = []
         page.on("request", lambda request: requested.append(request.url))
-        page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
         page.goto(f"{guarded.origin}/asset-groups?open=1")
         password = page.get_by_label("Password")
         expect(password).to_be_focused()
@@ -247,7 +237,6 @@ def test_a_person_logs_in_sees_the_requested_page_with_live_updates_and_logs_out
         page.keyboard.press("Enter")
         expect(page.get_by_text("networks", exact=True).first).to_be_visible()
         assert page.url.startswith(f"{guarded.origin}/asset-groups")
-        assert any("connection_ack" in frame for frame in received)
         assert page.evaluate("document.cookie") == ""
         page.goto(f"{guarded.origin}/login")
         page.get_by_role("button", name="Log out").click()
