@@ -19,7 +19,7 @@ from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Neighbor, Read
 from mnist_pipeline.utils.printable import printable
 
 MAX_PICTURES = 20  # on a sheet; further pictures are counted
-MAX_DIGITS = 120  # on a sheet, shared among its pictures; further digits are counted
+MAX_DIGITS = 120  # on a sheet, divided equally among its pictures; further digits are counted
 
 # The light palette of the report.
 INK, SOFT, PAPER, CARD, LINE, ACCENT = "#24292f", "#57606a", "#ffffff", "#f6f8fa", "#d0d7de", "#0a58ca"
@@ -69,13 +69,12 @@ class Page(NamedTuple):
 def draw(pages: Sequence[Page], recognizer: Recognizer) -> bytes:
     """Draw pictures with numbered digits, and one row per digit, as PNG.
 
-    The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all. A picture with few digits shows all
-    of its digits before a picture with many digits shows more. What is left out is counted. The images of the nearest
-    training digits come from the recognizer.
+    The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all, and counts what is left out. The
+    images of the nearest training digits come from the recognizer.
     """
     shown = pages[:MAX_PICTURES]
     pictures = [_fitted(page.picture) for page in shown]
-    counts = share([len(page.readings) for page in shown], MAX_DIGITS)
+    counts = [min(len(page.readings), MAX_DIGITS // len(shown)) for page in shown]
     heights = [_height(page, picture, count) for page, picture, count in zip(shown, pictures, counts, strict=True)]
     left_out = len(pages) - len(shown)
     bottom = TITLE if left_out or not pages else MARGIN // 2
@@ -89,16 +88,6 @@ def draw(pages: Sequence[Page], recognizer: Recognizer) -> bytes:
     buffer = io.BytesIO()
     sheet.image.save(buffer, "png", compress_level=COMPRESSION)
     return buffer.getvalue()
-
-
-def share(wanted: Sequence[int], limit: int) -> list[int]:
-    """Divide `limit` places fairly: a request below an equal part of the rest is met in full."""
-    shares = [0] * len(wanted)
-    order = sorted(range(len(wanted)), key=wanted.__getitem__)
-    for position, i in enumerate(order):
-        shares[i] = min(wanted[i], limit // (len(order) - position))
-        limit -= shares[i]
-    return shares
 
 
 def one_line(title: str) -> str:

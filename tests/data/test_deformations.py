@@ -56,11 +56,6 @@ def test_a_shift_by_whole_pixels_moves_bytes_and_adds_paper(noise: np.ndarray, d
     np.testing.assert_array_equal(affine(noise, shift=(down, right)), expected)
 
 
-def test_a_shift_by_half_a_pixel_is_the_mean_of_two(noise: np.ndarray) -> None:
-    moved = affine(noise, shift=(0, 0.5)).astype(float)
-    np.testing.assert_allclose(moved[..., 1:], (noise[..., 1:] / 2 + noise[..., :-1] / 2), atol=0.51)
-
-
 @pytest.mark.parametrize("turns", [1, 2, 3, 4])
 def test_quarter_turns_move_bytes_counter_clockwise(noise: np.ndarray, turns: int) -> None:
     np.testing.assert_array_equal(affine(noise, rotation=90 * turns), np.rot90(noise, turns, axes=(1, 2)))

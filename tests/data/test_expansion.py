@@ -26,11 +26,6 @@ def folds(digits: DigitSet) -> list[DigitSet]:
     return [expansion.fold(digits, number) for number in range(3)]
 
 
-@pytest.fixture(scope="module")
-def whole(folds: list[DigitSet]) -> DigitSet:
-    return DigitSet(*(np.concatenate(arrays) for arrays in zip(*folds, strict=True)))
-
-
 def test_the_first_fold_is_the_set_itself_and_each_other_one_new(digits: DigitSet, folds: list[DigitSet]) -> None:
     assert np.array_equal(folds[0].images, digits.images)
     for first in range(3):
@@ -55,8 +50,9 @@ def test_deformed_digits_stay_near_their_originals(digits: DigitSet, folds: list
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
 def test_the_nearest_of_the_shards_are_those_of_the_whole_set(
-    order: tuple[int, ...], folds: list[DigitSet], whole: DigitSet, small_test: DigitSet
+    order: tuple[int, ...], folds: list[DigitSet], small_test: DigitSet
 ) -> None:
+    whole = DigitSet(*(np.concatenate(arrays) for arrays in zip(*folds, strict=True)))
     queries = small_test.images[:50]
     expected = KNNClassifier(7, "brute").fit(whole.images, whole.labels).kneighbors(queries)
     shards = [neighbor_shards.search(folds[i], 600 * i, queries, 7) for i in order]
@@ -65,28 +61,14 @@ def test_the_nearest_of_the_shards_are_those_of_the_whole_set(
     assert np.array_equal(found.indices, expected[1])
     assert np.array_equal(found.labels, whole.labels[expected[1]])
     assert neighbor_shards.num_out_of_order(found) == 0
+    swapped = found._replace(indices=found.indices[:, ::-1], squared_distances=found.squared_distances[:, ::-1])
+    assert neighbor_shards.num_out_of_order(swapped) == 50
 
 
-def test_equal_distances_are_merged_by_index() -> None:
-    same = DigitSet(np.zeros((4, 28, 28), np.uint8), np.arange(4, dtype=np.uint8))
-    query = np.zeros((1, 28, 28), np.uint8)
-    shards = [neighbor_shards.search(same, first, query, 3, algorithm="brute") for first in (4, 0)]
+def test_equal_distances_are_merged_by_index_and_a_small_shard_gives_all_its_images() -> None:
+    same = DigitSet(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.uint8))
+    shards = [neighbor_shards.search(same, first, same.images[:1], 3, algorithm="brute") for first in (2, 0)]
     assert neighbor_shards.nearest(shards, 3).indices.tolist() == [[0, 1, 2]]
-
-
-def test_a_shard_with_fewer_images_than_are_kept_gives_all_of_them() -> None:
-    few = DigitSet(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.uint8))
-    shards = [neighbor_shards.search(few, first, few.images[:1], 3, algorithm="brute") for first in (0, 2)]
-    assert neighbor_shards.nearest(shards, 3).indices.tolist() == [[0, 1, 2]]
-
-
-def test_rows_out_of_order_are_counted() -> None:
-    shard = neighbor_shards.ShardNeighbors(
-        np.array([[1, 2], [2, 1], [3, 3], [1, 2]]),
-        np.array([[5, 6], [5, 5], [7, 7], [6, 5]]),
-        np.zeros((4, 2), np.uint8),
-    )
-    assert neighbor_shards.num_out_of_order(shard) == 3
 
 
 def test_a_network_trained_on_one_shard_is_that_trained_on_the_set(digits: DigitSet) -> None:
@@ -107,18 +89,6 @@ def test_a_network_trained_on_shards_learns_and_depends_on_the_seed_alone(folds:
     assert not _equal(models[0], models[2])
     assert histories[0].epochs[1].loss < histories[0].epochs[0].loss
     assert histories[0].num_training == 1_800
-
-
-def test_one_shard_is_asked_for_at_a_time_each_once_a_pass(folds: list[DigitSet]) -> None:
-    asked: list[int] = []
-
-    class Recorded(list[DigitSet]):
-        def __getitem__(self, index):  # type: ignore[no-untyped-def]
-            asked.append(index)
-            return super().__getitem__(index)
-
-    training.train_on_shards(_linear(), Recorded(folds), Recipe(epochs=2, batch_size=200, learning_rate=1e-3))
-    assert sorted(asked[:3]) == sorted(asked[3:]) == [0, 1, 2]
 
 
 def test_shards_of_different_sizes_and_no_shards_are_refused(folds: list[DigitSet]) -> None:

@@ -12,10 +12,8 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.recognition import novelty as module
 from mnist_pipeline.recognition.novelty import POINT, Novelty, edges, euler_numbers, is_cut, looks_like_digit_in_picture
 from mnist_pipeline.recognition.pictures import find_digits
-from mnist_pipeline.utils import blocks
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +56,6 @@ def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test:
         rising = [np.maximum(0, np.cos(angle) * slopes[0] + np.sin(angle) * slopes[1]) for angle in angles]
         sums = np.array([cells @ slope @ cells.T for slope in rising]).ravel()
         np.testing.assert_allclose(found**2, sums / sums.sum(), atol=1e-5)
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_the_number_of_threads_changes_no_score(
-    novelty: Novelty, small_test: DigitSet, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = novelty.score(small_test.images)
-    monkeypatch.setattr(blocks, "num_cores", lambda: threads)
-    monkeypatch.setattr(module, "BLOCK_ROWS", 37)
-    np.testing.assert_array_equal(novelty.score(small_test.images), expected)
 
 
 def test_euler_numbers_are_pieces_minus_holes(small_test: DigitSet) -> None:
