@@ -71,12 +71,13 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
     located = data_set.located
     directory, layout, names = located.directory, located.known.layout, located.known.class_names
     with stopwatch() as watch, retried():
+        digits = datasets.load_digits(directory, split, layout=layout)
+        # Compared after reading, so that files that change in the meantime are refused too.
         if not pd.DataFrame(datasets.raw_files(directory, layout)).equals(raw_mnist):
             raw = located.key("raw_mnist").to_user_string()
             raise DatasetError(
                 f"the files in {directory} have changed since {raw} recorded them; materialize {raw} again"
             )
-        digits = datasets.load_digits(directory, split, canonical=located.canonical, layout=layout)
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=NUM_CLASSES)
     return result(

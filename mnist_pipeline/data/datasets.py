@@ -111,7 +111,7 @@ def find_file(root: Path, name: str) -> Path:
         present = {path.name for path in root.iterdir()}
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(
-            f"{root} is not a directory; point MNIST_PIPELINE_DATA at a directory that holds "
+            f"{root} does not exist or is not a directory; point MNIST_PIPELINE_DATA at a directory that holds "
             f"{', '.join(FILE_NAMES)} (plain or .gz)"
         ) from error
     except (OSError, ValueError) as error:
@@ -181,7 +181,7 @@ def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
     return mean, math.sqrt(max(0.0, squares / images.size - mean**2))
 
 
-def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> DigitSet:
+def load_digits(root: str | Path, split: Split, *, layout: Layout = MNIST_LAYOUT) -> DigitSet:
     """Read and validate the images and labels of one split.
 
     Parameters
@@ -189,8 +189,6 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     root : path
         Directory of the four IDX files, plain or compressed with gzip [1]_.
     split : {"train", "test"}
-    canonical : bool, default=False
-        Whether to compare the files with the checksums of MNIST.
     layout : Layout, default=MNIST_LAYOUT
         Names and contents of the files.
 
@@ -216,8 +214,6 @@ def load_digits(root: str | Path, split: Split, *, canonical: bool = False, layo
     images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, layout.labels_magic)
     images = np.ascontiguousarray(images.swapaxes(1, 2)) if layout.transposed else images
     labels = labels[:, 0] if labels.ndim == 2 else labels
-    if canonical:
-        verify_checksums(root)  # after reading, to detect a file that changed in the meantime
     if len(images) != len(labels):
         raise DatasetError(
             f"{image_path} holds {len(images):,} images and {label_path} {len(labels):,} labels; "

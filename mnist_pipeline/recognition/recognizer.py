@@ -130,10 +130,6 @@ class Recognizer(NamedTuple):
         prefix = f"{model}."
         return {name[len(prefix) :]: array for name, array in self.states.items() if name.startswith(prefix)}
 
-    def with_champion(self, model: str) -> Recognizer:
-        """The same models with another champion."""
-        return self._replace(champion=_encoded(model))
-
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading order."""
         found = [find_digits(picture) for picture in pictures]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import hashlib
 import os
 import re
 import shutil
 import struct
-import tempfile
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +23,9 @@ from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, load_digits
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILE_NAMES
-NOBODY = 65534
 HTML = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>Not here.</body></html>\n"
 MEGABYTE = 1 << 20
+LABELS = np.zeros(20, np.uint8)
 READERS = (datasets.validate, datasets.raw_files, datasets.verify_checksums)
 
 Change = Callable[[bytes], bytes]
@@ -153,8 +152,8 @@ def _replace_directory(make: Callable[[Path], object]) -> Spoil:
     return spoil
 
 
-def _replace(name: str, make: Callable[[Path], object]) -> Spoil:
-    """Put something else in the place of a file."""
+def _replace(name: str, make: Callable[[Path], object] = str) -> Spoil:
+    """Remove a file, and put something else in its place."""
 
     def spoil(directory: Path) -> Path:
         path = datasets.find_file(directory, name)
@@ -165,23 +164,9 @@ def _replace(name: str, make: Callable[[Path], object]) -> Spoil:
     return spoil
 
 
-def _rename(name: str, new: str) -> Spoil:
-    def spoil(directory: Path) -> Path:
-        datasets.find_file(directory, name).rename(directory / new)
-        return directory / name
-
-    return spoil
-
-
 def _grow(size: int) -> Spoil:
     """Extend the training images with a hole, which takes no space on the disk."""
     return lambda directory: os.truncate(path := datasets.find_file(directory, TRAIN_IMAGES), size) or path
-
-
-def _copy(source: str, target: str) -> Spoil:
-    return lambda directory: Path(
-        shutil.copy(datasets.find_file(directory, source), datasets.find_file(directory, target))
-    )
 
 
 def _header(*sizes: int) -> Change:
@@ -200,8 +185,8 @@ COMPRESSED: dict[str, tuple[Spoil, str]] = {
     "directory missing": (_replace_directory(lambda path: None), "MNIST_PIPELINE_DATA"),
     "file in place of the directory": (_replace_directory(Path.touch), "MNIST_PIPELINE_DATA"),
     "data directory a link to itself": (_replace_directory(lambda d: d.symlink_to(d)), "links"),
-    "training images missing": (_rename(TRAIN_IMAGES, f"{TRAIN_IMAGES}.gz.bak"), f"{TRAIN_IMAGES}.gz"),
-    "file with capital letters": (_rename(TRAIN_IMAGES, "TRAIN-IMAGES-IDX3-UBYTE.GZ"), f"{TRAIN_IMAGES}.gz"),
+    "training images missing": (_replace(TRAIN_IMAGES), f"{TRAIN_IMAGES}.gz"),
+    "capital letters": (_replace(TRAIN_IMAGES, lambda path: path.with_name(path.name.upper()).touch()), TRAIN_IMAGES),
     "directory in place of a file": (_replace(TEST_IMAGES, Path.mkdir), "directory"),
     "link to nowhere": (_replace(TEST_IMAGES, lambda path: path.symlink_to("nowhere")), "No such file"),
     "link to a device": (_replace(TEST_IMAGES, lambda path: path.symlink_to("/dev/zero")), "regular file"),
@@ -230,7 +215,7 @@ COMPRESSED: dict[str, tuple[Spoil, str]] = {
     # The header
     "header only": (_content(TRAIN_IMAGES, lambda c: c[:16]), "31,360 bytes.* 0 "),
     "wrong magic number": (_content(TRAIN_IMAGES, lambda c: b"\0\0\x0d\x03" + c[4:]), "0x00000d03.*0x00000803"),
-    "labels in place of images": (_copy(TRAIN_LABELS, TRAIN_IMAGES), "0x00000801"),
+    "labels in place of images": (_content(TRAIN_IMAGES, lambda c: encode_idx(LABELS)), "0x00000801"),
     "no images": (_content(TRAIN_IMAGES, lambda c: _header(0)(c)[:16]), "0 items"),
     "images without a side": (_content(TRAIN_IMAGES, _header(40, 0, 28)), "0×28.*28×28"),
     "images of 32 by 32": (
@@ -244,12 +229,11 @@ COMPRESSED: dict[str, tuple[Spoil, str]] = {
     "labels cut, then compressed": (_content(TEST_LABELS, lambda c: c[:-3]), "20 bytes.* 17"),
     "many bytes more": (_content(TEST_LABELS, lambda c: c + bytes(MEGABYTE)), "20 bytes.* more"),
     "one label too few": (_content(TRAIN_LABELS, lambda c: _header(39)(c)[:-1]), "40 images.* 39 labels"),
-    "labels of the other split": (_copy(TEST_LABELS, TRAIN_LABELS), "40 images.* 20 labels"),
+    "labels of the other split": (_content(TRAIN_LABELS, lambda c: encode_idx(LABELS)), "40 images.* 20 labels"),
     "a label of 10": (_content(TRAIN_LABELS, _label(13, 10)), "13 is 10;.*0–9"),
 }
 PLAIN: dict[str, tuple[Spoil, str]] = {
-    "test labels missing": (_rename(TEST_LABELS, "elsewhere"), f"{TEST_LABELS}.gz"),
-    "file with a dot in its name": (_rename(TRAIN_IMAGES, "train-images.idx3-ubyte"), TRAIN_IMAGES),
+    "test labels missing": (_replace(TEST_LABELS), f"{TEST_LABELS}.gz"),
     "plain pipe": (_replace(TRAIN_LABELS, os.mkfifo), "regular file"),
     "file of terabytes": (_grow(1 << 42), "785,048,576"),
     "damaged gzip beside a valid plain file": (
@@ -262,7 +246,6 @@ PLAIN: dict[str, tuple[Spoil, str]] = {
     "header cut": (_edit(TEST_IMAGES, lambda c: c[:15]), "15 of 16 bytes"),
     "line ends converted": (_edit(TRAIN_IMAGES, lambda c: c.replace(b"\0", b"\r\n")), "0x0d0a0d0a"),
     "header in little-endian order": (_edit(TRAIN_LABELS, lambda c: c[3::-1] + c[7:3:-1] + c[8:]), "0x01080000"),
-    "images in place of labels": (_copy(TEST_IMAGES, TEST_LABELS), "0x00000803"),
     "four billion pixels per side": (_edit(TEST_IMAGES, _header(20, 2**32 - 1, 2**32 - 1)), "4294967295×4294967295"),
     "a million items that are not there": (_edit(TRAIN_IMAGES, _header(1_000_000)), "784,000,000"),
     "plain file cut": (_edit(TRAIN_IMAGES, lambda c: c[:-1]), "31,360 bytes.* 31,359"),
@@ -401,40 +384,18 @@ def test_an_unknown_split_is_named_with_the_known_ones(data_directory: Path) -> 
         load_digits(data_directory, "valid")  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def public_directory() -> Iterator[Path]:
-    """A directory that other users can reach, unlike pytest's own."""
-    directory = Path(tempfile.mkdtemp(dir="/tmp"))
-    directory.chmod(0o755)
-    yield directory
-    for closed in (directory, directory / "data"):
-        closed.chmod(0o755)
-    shutil.rmtree(directory)
-
-
-@contextmanager
-def _as_ordinary_user() -> Iterator[None]:
-    """Give up the rights of root, which may read everything."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions of POSIX")
-@pytest.mark.parametrize("closed", ["file", "directory", "parent"])
+@pytest.mark.parametrize("opened", ["os.open", "pathlib.Path.iterdir"], ids=["file", "directory"])
 @pytest.mark.parametrize("read", READERS)
-def test_what_may_not_be_read_is_named(
-    read: Callable[[Path], object], closed: str, public_directory: Path, few: Few
+def test_what_may_not_be_read_may_be_readable_later(
+    read: Callable[[Path], object], opened: str, tmp_path: Path, few: Few, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    directory = write_idx(public_directory / "data", *few)
-    path = {"file": directory / f"{TRAIN_IMAGES}.gz", "directory": directory, "parent": public_directory}[closed]
-    path.chmod(0)
-    with _as_ordinary_user(), pytest.raises(datasets.UnreadableError, match=f"{directory}.* permissions"):
-        read(directory)
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    write_idx(tmp_path, *few)
+    monkeypatch.setattr(opened, refuse)
+    with pytest.raises(datasets.UnreadableError, match=f"{tmp_path}.* permissions"):
+        read(tmp_path)
 
 
 # The canonical files
@@ -453,17 +414,3 @@ def test_one_changed_byte_in_a_canonical_file_is_refused(name: str, canonical_co
     load_digits(canonical_copy, "train" if "train" in name else "test")
     with pytest.raises(DatasetError, match=str(path)):
         datasets.verify_checksums(canonical_copy)
-
-
-def test_a_canonical_file_that_changes_while_it_is_read_is_refused(
-    canonical_copy: Path, few: Few, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read_idx = datasets._read_idx
-
-    def changing(path: Path, magic: int) -> np.ndarray:
-        write_idx(canonical_copy, *few)
-        return read_idx(path, magic)
-
-    monkeypatch.setattr(datasets, "_read_idx", changing)
-    with pytest.raises(DatasetError, match="MNIST"):
-        load_digits(canonical_copy, "test", canonical=True)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.reading import Score, holds_no_digit, scores
+from support.reading import Score, scores
 
-from generators.handwriting import LETTERS, evaluation_set, letter_picture
-from generators.nondigits import nondigit_pictures
+from generators.handwriting import evaluation_set
 from mnist_pipeline import pca, training
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.recognition import recognizer as recognition
-from mnist_pipeline.recognition.novelty import POINT, Novelty
 from mnist_pipeline.recognition.recognizer import Recognizer
 
 SEED = 7
@@ -58,18 +56,3 @@ def test_handwritten_digits_are_read(read: dict[str, Score], kind: str, least: f
 @pytest.mark.parametrize("kind", ["line", "page"])
 def test_digits_come_in_reading_order(read: dict[str, Score], kind: str) -> None:
     assert read[kind].in_order == read[kind].pictures
-
-
-def test_pictures_without_a_digit_are_flagged(recognizer: Recognizer) -> None:
-    flagged = [holds_no_digit(recognizer, picture) for _, picture in nondigit_pictures(10, SEED)]
-    assert np.mean(flagged) >= 0.95
-
-
-def test_most_letters_unlike_any_digit_are_flagged(recognizer: Recognizer) -> None:
-    rng = np.random.default_rng(SEED)
-    flagged = [holds_no_digit(recognizer, letter_picture(letter, rng)) for letter in LETTERS for _ in range(10)]
-    assert np.mean(flagged) >= 0.7
-
-
-def test_few_test_digits_are_flagged(recognizer: Recognizer, test: DigitSet) -> None:
-    assert np.mean(Novelty(**recognizer.novelty).percentile(test.images) > POINT) <= 0.02

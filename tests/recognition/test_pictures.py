@@ -8,7 +8,6 @@ import os
 import struct
 import tracemalloc
 import warnings
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,14 +75,10 @@ def refusal(source: Path | bytes) -> str:
     return message
 
 
-def png_of_size(width: int, height: int) -> bytes:
-    """A PNG whose header claims a size, with almost no content."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+def of_size(width: int, height: int) -> bytes:
+    """A BMP whose header claims a size, with one pixel."""
+    content = encode(Image.new("L", (1, 1)), "BMP")
+    return content[:18] + struct.pack("<ii", width, height) + content[26:]
 
 
 # Reading
@@ -198,9 +193,9 @@ def test_a_picture_cut_off_is_refused(kind: str, written: np.ndarray) -> None:
         (b"seven\n", "PNG, JPEG, WebP, TIFF, BMP or GIF"),
         (b"P5 2 2 255\n0000", "not a PNG"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a PNG"),
-        (png_of_size(0, 5), "damaged"),
-        (png_of_size(30_000, 30_000), "50 megapixels"),
-        (png_of_size(7_500, 7_500), "50 megapixels"),
+        (of_size(0, 5), "damaged"),
+        (of_size(30_000, 30_000), "50 megapixels"),
+        (of_size(7_500, 7_500), "50 megapixels"),
     ],
     ids=["empty", "text", "another format", "svg", "no pixels", "a bomb", "too many pixels"],
 )

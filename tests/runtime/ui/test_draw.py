@@ -147,7 +147,7 @@ def test_the_recognizer_is_loaded_once_and_again_when_another_is_stored(
     with serving() as instance:
         assert [digit["champion"] for _ in range(3) for digit in instance.digits(PNG)] == ["knn"] * 3
         assert loaded == ["recognizer"]
-        stored.write("recognizer", read(stored, "recognizer").with_champion("softmax"))
+        stored.write("recognizer", read(stored, "recognizer")._replace(champion=np.frombuffer(b"softmax", np.uint8)))
         assert [digit["champion"] for _ in range(2) for digit in instance.digits(PNG)] == ["softmax"] * 2
         assert loaded == ["recognizer"] * 2
         (own / "manifests" / "recognizer.json").unlink()
