@@ -138,18 +138,11 @@ def compare(files: Files, directory: Path) -> str:
 
 
 def unpacked(content: bytes) -> bytes | None:
-    """The content of gzip data of one or more members, with zeros between them; None if the data are malformed."""
-    members = []
+    """The content of gzip data; None if the data are malformed."""
     try:
-        while content:
-            member = zlib.decompressobj(wbits=31)
-            members.append(member.decompress(content))
-            if not member.eof:
-                return None
-            content = member.unused_data.lstrip(b"\0")
-    except zlib.error:
+        return gzip.decompress(content)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
         return None
-    return b"".join(members)
 
 
 def decoded(contents: list[bytes | None]) -> DigitSet | None:
