@@ -101,23 +101,9 @@ def test_raw_mnist_refuses_a_malformed_file_and_names_it(own: Path) -> None:
         digits.raw_mnist(data_set=DATA_SET)
 
 
-def test_raw_mnist_refuses_a_directory_that_does_not_exist(
-    storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(DatasetError, match="nowhere"):
-        digits.raw_mnist(data_set=DATA_SET)
-
-
 def test_digit_images_are_the_first_of_each_class(small_train: DigitSet) -> None:
     images = digits.digit_images(small_train, data_set=DATA_SET).value
     assert (images.shape, images.dtype) == ((10, 28, 28), np.uint8)
     for label, image in enumerate(images):
         first = small_train.labels.tolist().index(label)
         np.testing.assert_array_equal(image, small_train.images[first])
-
-
-def test_digit_images_refuse_a_training_set_without_some_class(small_train: DigitSet) -> None:
-    kept = ~np.isin(small_train.labels, [3, 8])
-    with pytest.raises(DatasetError, match="no image of class 3, 8"):
-        digits.digit_images(DigitSet(small_train.images[kept], small_train.labels[kept]), data_set=DATA_SET)

@@ -137,10 +137,6 @@ print(dict(os.environ) == before, len(calls))
     assert _run([sys.executable, "-c", code]).split() == ["True", "1"]
 
 
-def test_dg_finds_the_definitions() -> None:
-    assert "loaded successfully" in _run([_script("dg"), "check", "defs"])
-
-
 def test_the_workspace_file_loads_the_same_location_as_dg() -> None:
     output = _run([_script("dagster"), "definitions", "validate", "--workspace", "workspace.yaml"])
     assert "Validation successful for code location mnist-pipeline" in output
