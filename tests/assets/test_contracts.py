@@ -23,27 +23,6 @@ from mnist_pipeline.runtime.storage.storage import read
 
 KEYS = sorted(select_assets("*"))
 PICTURE = encoded(Image.new("RGB", (8, 8)))
-FIGURES = {
-    "train_digits": {"sample"},
-    "test_digits": {"sample"},
-    "digit_images": {"digits", "class_means"},
-    "data_mean": {"mean"},
-    "covariance": {"covariance"},
-    "eigendecomposition": {"eigenvalues", "eigenvectors"},
-    "projections": {"scatter"},
-    "reconstructions": {"reconstructions"},
-    "harris_corners": {"corners", "gradients"},
-    "knn_predictions": {"votes", "errors"},
-    "softmax_model": {"templates", "learning"},
-    "mlp_model": {"learning"},
-    "cnn_model": {"learning"},
-    "cnn_kernels": {"kernels"},
-    "cnn_errors": {"errors"},
-    "knn_evaluation": {"confusion"},
-    **{f"{name}_evaluation": {"confusion", "reliability"} for name in ("softmax", "mlp", "cnn")},
-    "model_comparison": {"accuracies"},
-    "robustness": {"robustness"},
-}
 DIFFERS = {"evaluation_report"}  # it names its own run, and the seconds that each step took
 
 
@@ -108,7 +87,7 @@ def test_with_another_io_manager_nothing_is_written_to_the_storage(
 
 @pytest.mark.slow
 def test_assets_have_a_headline_their_seconds_and_small_previews_of_their_figures(
-    run_in_memory: dg.ExecuteInProcessResult,
+    run_in_memory: dg.ExecuteInProcessResult, finished: Path
 ) -> None:
     figures: dict[str, set[str]] = {}
     for key in map(dg.AssetKey.to_user_string, KEYS):
@@ -121,7 +100,16 @@ def test_assets_have_a_headline_their_seconds_and_small_previews_of_their_figure
                 assert value.startswith(f"![{name}](data:image/png;base64,")
                 assert len(value) < 30_000, (key, name)
                 figures.setdefault(key, set()).add(name)
-    assert figures == FIGURES
+    stored = {path.name: {file.stem for file in path.iterdir()} for path in (finished / "figures").iterdir()}
+    assert figures == stored
+    assert figures.keys() >= {
+        "train_digits",
+        "covariance",
+        "harris_corners",
+        "cnn_model",
+        "knn_evaluation",
+        "robustness",
+    }
 
 
 def test_a_value_loads_outside_a_run_without_a_dagster_instance(

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from support.graph_fixtures import environment
 from support.idx import write_idx
-from support.resources import DATA_SET, STORED_RESULTS
+from support.resources import STORED_RESULTS
 
 from assets.evaluation import compare_data_sets
 from mnist_pipeline import evaluation
@@ -190,9 +190,6 @@ def test_each_data_set_has_jobs_a_schedule_and_a_sensor_and_its_operations_have_
     assert set(jobs["every_data_set"]) == {*jobs["everything"], *whole}
     assert "fashion_mnist_changed_raw_files" in described["sensors"]
     assert "fashion_mnist_weekly_retraining" in described["schedules"]
-
-
-def test_what_compares_data_sets_comes_after_the_evaluations_of_each(described: dict[str, Any]) -> None:
     evaluations = [f"{model}_evaluation" for model in MODELS]
     assert described["assets"][TOGETHER]["deps"] == sorted([*evaluations, *(f"fashion_mnist/{e}" for e in evaluations)])
 
@@ -390,11 +387,6 @@ def test_a_data_set_that_is_added_and_not_materialized_yet_changes_nothing_but_w
 
 
 # Which data set a step is about
-
-
-def test_a_function_called_directly_is_about_the_data_set_of_plain_keys(storage: Path, slice_directory: Path) -> None:
-    located = DATA_SET.located
-    assert (located.directory, located.prefix, located.canonical) == (slice_directory.resolve(), None, False)
 
 
 def test_a_prefix_that_the_environment_does_not_name_is_told() -> None:

@@ -23,9 +23,10 @@ from PIL import Image
 
 from mnist_pipeline import evaluation, harris, pca
 from mnist_pipeline.data.catalogue import FASHION_MNIST, KNOWN
-from mnist_pipeline.data.datasets import CLASS_NAMES, DigitSet, first_of_each_class
+from mnist_pipeline.data.datasets import CLASS_NAMES
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
+from mnist_pipeline.report.document import Values
 from mnist_pipeline.robustness import Curves
 
 KS = [2, 20, 100]
@@ -43,22 +44,21 @@ LEARNING = (np.array([3.0, 2.0, 1.0]), {"training": np.array([0.7, 0.8, 0.9]), "
 
 
 @pytest.fixture(scope="module")
-def data(small_train: DigitSet) -> dict[str, np.ndarray]:
+def data(values: Values) -> dict[str, np.ndarray]:
     """Real digits, and what the methods compute from them."""
-    digits, mean = first_of_each_class(small_train), pca.mean(small_train.images)
-    values, vectors = pca.eigendecomposition(pca.covariance(pca.center(small_train.images, mean)))
-    projected = pca.project(digits, mean, vectors)
-    back = [pca.reconstruct(projected[:, :k], mean, vectors[:, :k]).reshape(digits.shape) for k in KS]
+    digits, (eigenvalues, vectors) = values.digit_images, values.eigendecomposition
+    projected = pca.project(digits, values.data_mean, vectors)
+    back = [pca.reconstruct(projected[:, :k], values.data_mean, vectors[:, :k]).reshape(digits.shape) for k in KS]
     return {
-        "images": small_train.images,
-        "labels": small_train.labels,
+        "images": values.train_digits.images,
+        "labels": values.train_digits.labels,
         "digits": digits,
-        "mean": mean,
-        "values": values,
+        "mean": values.data_mean,
+        "values": eigenvalues,
         "vectors": vectors,
-        "points": pca.project(small_train.images, mean, vectors[:, :2]),
+        "points": values.projections[:, :2],
         "back": np.stack(back),
-        "responses": np.stack([harris.corner_response(image) for image in digits]),
+        "responses": values.harris_corners.response,
     }
 
 
@@ -141,16 +141,6 @@ def test_drawing_does_not_import_pyplot() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_panels_stand_in_rows() -> None:
-    panels = [figures.loss_panel(np.ones(2), title) for title in ("first", "second", "third")]
-    figure = figures.side_by_side(*panels, size=(3, 2), columns=2)
-    assert tuple(figure.get_size_inches()) == (6, 4)
-    first, second, third = (axes.get_position() for axes in figure.axes)
-    assert first.y0 == second.y0 > third.y1
-    assert first.x0 == third.x0 < second.x0
-    assert len({(round(box.width, 9), round(box.height, 9)) for box in (first, second, third)}) == 1
-
-
 # Images
 
 
@@ -160,13 +150,6 @@ def test_a_grid_holds_every_image_in_its_place(data: Data) -> None:
     places = [_place(axes, image) for image in data["images"][:7]]
     rows, columns = (sorted({place[axis] for place in places}) for axis in (0, 1))
     assert places == [(rows[i // 3], columns[i % 3]) for i in range(7)]
-
-
-def test_a_signed_grid_scales_each_image_by_its_largest_magnitude() -> None:
-    (axes,) = figures.image_grid(np.array([[[0.0, -4.0]], [[0.5, 0.25]], [[0.0, 0.0]]]), 3, signed=True).axes
-    assert axes.images[0].get_clim() == (-1, 1)
-    for scaled in ([[0, -1]], [[1, 0.5]], [[0, 0]]):
-        _place(axes, np.array(scaled))
 
 
 def test_neighbours_stand_below_the_image_that_they_mislead(data: Data) -> None:
@@ -286,12 +269,6 @@ def test_eigenvalues_are_drawn_without_those_that_are_zero_up_to_rounding() -> N
     assert curve == [[place + 1, 100 * share] for place, share in enumerate(SHARES)]
     assert marks == [[[2, 80]], [[4, 92]], [[5, 96]]]
     assert [text.get_text() for text in shares.texts] == ["80%: 2", "90%: 4", "95%: 5"]
-
-
-def test_votes_are_shown_for_each_k_and_each_rule() -> None:
-    (axes,) = figures.votes(VOTES).axes
-    assert _lines(axes) == [[[1, 90], [2, 91], [5, 92]], [[1, 90], [2, 85], [5, 91]]]
-    assert len({line.get_marker() for line in axes.lines}) == 2
 
 
 def test_reliability_shows_the_bins_that_are_not_empty_with_their_intervals() -> None:

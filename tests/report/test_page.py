@@ -345,13 +345,9 @@ def test_every_number_of_the_page_comes_from_the_document(best: str, composed: d
     "path",
     [
         ("data", "never_inked"),
-        ("pca", "explained_share", "20"),
         ("harris", "places", "edge", "response"),
-        ("knn", "accuracy_by_k", "smallest"),
         ("models", "cnn", "calibration", "expected_error"),
-        ("robustness", "disturbances", "noise", "in_words"),
         ("notebook", "knn", "accuracy"),
-        ("machine", "cores"),
     ],
 )
 def test_a_number_that_is_missing_stops_the_page(

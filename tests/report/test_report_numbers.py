@@ -1,7 +1,11 @@
-"""Every number of the report of a finished run, computed again from the stored values by other code."""
+"""Every number of the report of a finished run, computed again from the stored values by other code.
+
+`tests/test_evaluation.py` does the same for evaluations, which are compared as they are stored.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator
@@ -12,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnist_pipeline import evaluation
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import storage
 
@@ -40,9 +43,9 @@ def again(finished: Path) -> dict[str, Any]:
         "knn": _knn(predictions["knn"], train, test),
         "softmax": _curves(read("softmax_model")) | {"gradient_error": float(read("softmax_model").gradient_error)},
         "networks": {name: _network(read(f"{name}_model")) for name in ("mlp", "cnn")},
-        "models": {model: _scores(predictions[model], test.labels) for model in MODELS},
+        "models": {model: dataclasses.asdict(read(f"{model}_evaluation")) for model in MODELS},
         "errors": {model: _errors(predictions[model], test.labels) for model in MODELS},
-        "comparison": _comparison(predictions, test.labels),
+        "comparison": _comparison(read("model_comparison"), predictions, test.labels),
         "robustness": _robustness(read("robustness")),
         "champion": _champion(read("champion").model, predictions, test.labels),
     }
@@ -205,44 +208,6 @@ def _network(model: Any) -> dict[str, Any]:
     }
 
 
-def _scores(found: Any, labels: np.ndarray) -> dict[str, Any]:
-    matrix = np.zeros((10, 10), int)
-    np.add.at(matrix, (labels, found.labels), 1)
-    right = np.diag(matrix)
-    with np.errstate(invalid="ignore"):
-        precision, recall = (np.nan_to_num(right / matrix.sum(axis=axis)) for axis in (0, 1))
-        f1 = np.nan_to_num(2 * precision * recall / (precision + recall))
-    scores = {
-        "total": len(labels),
-        "errors": int((found.labels != labels).sum()),
-        "accuracy": float((found.labels == labels).mean()),
-        "interval": list(evaluation.wilson_interval(int(right.sum()), len(labels))),
-        "precision": precision.tolist(),
-        "recall": recall.tolist(),
-        "f1": f1.tolist(),
-        "confusion_matrix": matrix.tolist(),
-    }
-    if hasattr(found, "probabilities"):
-        scores["calibration"] = _calibration(found, labels)
-    return scores
-
-
-def _calibration(found: Any, labels: np.ndarray) -> dict[str, Any]:
-    sure = found.probabilities.max(axis=1).astype(float)
-    bins = [(sure > j / 15) & (sure <= (j + 1) / 15) for j in range(15)]
-    right = found.labels == labels
-    accuracy = [float(right[chosen].mean()) if chosen.any() else 0.0 for chosen in bins]
-    confidence = [float(sure[chosen].mean()) if chosen.any() else 0.0 for chosen in bins]
-    counts = [int(chosen.sum()) for chosen in bins]
-    gaps = [count * abs(a - c) for count, a, c in zip(counts, accuracy, confidence)]
-    return {
-        "counts": counts,
-        "confidence": confidence,
-        "accuracy": accuracy,
-        "expected_error": sum(gaps) / len(labels),
-    }
-
-
 def _errors(found: Any, labels: np.ndarray) -> list[dict[str, Any]]:
     rows = []
     for index in np.flatnonzero(found.labels != labels).tolist():
@@ -258,25 +223,11 @@ def _errors(found: Any, labels: np.ndarray) -> list[dict[str, Any]]:
     return rows
 
 
-def _comparison(predictions: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
-    right = {model: found.labels == labels for model, found in predictions.items()}
-    ranked = sorted(MODELS, key=lambda model: int((~right[model]).sum()))
-    missed = [index for index in range(len(labels)) if not any(right[model][index] for model in MODELS)]
-    pairs = []
-    for place, first in enumerate(ranked):
-        for second in ranked[place + 1 :]:
-            only = [int((right[a] & ~right[b]).sum()) for a, b in ((first, second), (second, first))]
-            apart = sum(only)
-            tail = sum(math.comb(apart, k) for k in range(min(only) + 1)) / 2**apart
-            pairs.append({"only_first_correct": only[0], "only_second_correct": only[1], "p_value": min(1.0, 2 * tail)})
-    return {
-        "models": {
-            model: {key: _scores(predictions[model], labels)[key] for key in ("accuracy", "errors", "interval")}
-            for model in ranked
-        },
-        "pairs": pairs,
-        "missed_by_all": missed,
-        "missed_by_all_said": {model: predictions[model].labels[missed].tolist() for model in ranked},
+def _comparison(found: Any, predictions: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
+    missed = np.flatnonzero(np.all([each.labels != labels for each in predictions.values()], axis=0))
+    return dataclasses.asdict(found) | {
+        "missed_by_all": missed.tolist(),
+        "missed_by_all_said": {model: predictions[model].labels[missed].tolist() for model in found.models},
         "missed_by_all_labels": labels[missed].tolist(),
     }
 

@@ -43,11 +43,6 @@ def _compared(only_first: int, only_second: int, p_value: float | None = None, n
     return words.comparison_in_words(Comparison({}, [pair, *[other] * (num_pairs - 1)], []))[0]
 
 
-def test_a_comparison_names_the_better_model_first() -> None:
-    assert re.match(r"The convolutional network is better.* 90 images .* 10\.", _compared(90, 10))
-    assert re.match(r"Softmax regression is better.* 90 images .* 10\.", _compared(10, 90))
-
-
 def test_a_p_value_is_compared_with_a_level_divided_by_the_number_of_pairs() -> None:
     assert BETTER in _compared(30, 10, 0.02, num_pairs=2)
     assert CHANCE in _compared(30, 10, 0.02, num_pairs=3)
