@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -63,8 +63,8 @@ def _create(context: dg.InitLoggerContext) -> logging.Logger:
         file = logging.FileHandler(path, encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(file)
-        if _progress and context.job_def:
-            _progress.begin(context.run_id, [node.name for node in context.job_def.nodes])
+        if _begin and context.job_def:
+            _begin(context.run_id, [node.name for node in context.job_def.nodes])
             # Dagster now starts processes that copy the output of steps. They end with the run, not with a traceback
             # at Ctrl-C, which reaches each process of the terminal but those that inherit that the signal is blocked.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -83,88 +83,79 @@ def _accept_interrupts(record: logging.LogRecord) -> bool:
     return True
 
 
-class _Progress:
-    """Shows the events of a run on a display until the run ends."""
+# Begins to show a run of this process, by its id and the names of its steps; None in a process that works for another.
+_begin: Callable[[str, list[str]], None] | None = None
 
-    def __init__(self, display: Display) -> None:
-        self._display = display
-        self._headlines: dict[str, str] = {}
-        self._ended = threading.Event()
-        self._follower: threading.Thread | None = None
 
-    def begin(self, run_id: str, names: list[str]) -> None:
-        """Begin a run of these steps; Dagster creates the loggers of a run more than once."""
-        if not self._follower:
-            self._display.begin(names)
-            self._follower = threading.Thread(target=self._follow, args=(run_id,), daemon=True)
-            self._follower.start()
+def follow_run(run_id: str, names: list[str]) -> None:
+    """Show the progress of a run on the display of `shown_on`, if there is one."""
+    if _begin:
+        _begin(run_id, names)
 
-    def end(self) -> None:
-        """End the run, after the last of its events."""
+
+@contextmanager
+def shown_on(display: Display | None) -> Iterator[None]:
+    """Within, a run shows its progress on a display, until the last of its events."""
+    global _begin
+    ended = threading.Event()
+    followers: list[threading.Thread] = []
+
+    def begin(run_id: str, names: list[str]) -> None:
+        if display and not followers:  # Dagster creates the loggers of a run more than once
+            display.begin(names)
+            followers.append(threading.Thread(target=_follow, args=(run_id, display, ended), daemon=True))
+            followers[0].start()
+
+    _begin = begin if display else None
+    try:
+        yield
+    finally:
+        _begin = None
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        self._ended.set()
-        if self._follower:
-            self._follower.join()
-            self._display.end()
+        ended.set()
+        for follower in followers:
+            follower.join()
+        if display and followers:
+            display.end()
 
-    def _follow(self, run_id: str) -> None:
-        with dg.DagsterInstance.get() as instance:
-            cursor, ended = None, False
-            while not ended:
-                ended = self._ended.wait(POLL_SECONDS)
-                found = instance.get_records_for_run(run_id, cursor)
-                cursor = found.cursor
-                for record in found.records:
-                    self._show(record.event_log_entry)
 
-    def _show(self, entry: dg.EventLogEntry) -> None:
-        step, event = entry.step_key or "", entry.dagster_event
-        if event is None:
-            if epoch := EPOCH.fullmatch(entry.user_message):
-                self._display.show_epoch(step, int(epoch[1]), int(epoch[2]), epoch[3])
-            elif entry.level in (logging.INFO, logging.WARNING):
-                self._display.show_message(step, entry.user_message, warning=entry.level == logging.WARNING)
-        elif event.event_type == dg.DagsterEventType.STEP_START:
-            self._display.start_step(step)
-        elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
-            headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
-            self._headlines[step] = str(headline.value) if headline else ""
-        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            # If a check is a step of its own, its outcome is the headline of the step.
-            self._headlines.setdefault(step, "check passed" if check.passed else "check failed")
-            self._display.count_check(*describe_check(check))
-        elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
-            seconds = event.step_success_data.duration_ms / 1000
-            self._display.finish_step(step, seconds, self._headlines.pop(step, ""))
-        elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            self._display.finish_step(step, 0.0, None)
+def _follow(run_id: str, display: Display, ended: threading.Event) -> None:
+    headlines: dict[str, str] = {}
+    cursor, is_last = None, False
+    with dg.DagsterInstance.get() as instance:
+        while not is_last:
+            is_last = ended.wait(POLL_SECONDS)
+            found = instance.get_records_for_run(run_id, cursor)
+            cursor = found.cursor
+            for record in found.records:
+                _show(record.event_log_entry, display, headlines)
+
+
+def _show(entry: dg.EventLogEntry, display: Display, headlines: dict[str, str]) -> None:
+    """Show an event; `headlines` are those of the running steps."""
+    step, event = entry.step_key or "", entry.dagster_event
+    if event is None:
+        if epoch := EPOCH.fullmatch(entry.user_message):
+            display.show_epoch(step, int(epoch[1]), int(epoch[2]), epoch[3])
+        elif entry.level in (logging.INFO, logging.WARNING):
+            display.show_message(step, entry.user_message, warning=entry.level == logging.WARNING)
+    elif event.event_type == dg.DagsterEventType.STEP_START:
+        display.start_step(step)
+    elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+        headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
+        headlines[step] = str(headline.value) if headline else ""
+    elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        check = event.asset_check_evaluation_data
+        # If a check is a step of its own, its outcome is the headline of the step.
+        headlines.setdefault(step, "check passed" if check.passed else "check failed")
+        display.count_check(*describe_check(check))
+    elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+        display.finish_step(step, event.step_success_data.duration_ms / 1000, headlines.pop(step, ""))
+    elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
+        display.finish_step(step, 0.0, None)
 
 
 def describe_check(check: dg.AssetCheckEvaluation) -> tuple[str, str, bool]:
     """Return the name of a check, the values that it measured, and whether it passed."""
     measured = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
     return f"{check.asset_key.to_user_string()}: {check.check_name}", measured, check.passed
-
-
-# Where a run of this process shows its progress; nowhere in a process that works for another.
-_progress: _Progress | None = None
-
-
-def follow_run(run_id: str, names: list[str]) -> None:
-    """Show the progress of a run that was launched elsewhere."""
-    if _progress:
-        _progress.begin(run_id, names)
-
-
-@contextmanager
-def shown_on(display: Display | None) -> Iterator[None]:
-    """Within, a run shows its progress on a display."""
-    global _progress
-    _progress = _Progress(display) if display else None
-    try:
-        yield
-    finally:
-        progress, _progress = _progress, None
-        if progress:
-            progress.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -148,7 +148,7 @@ def materialize(
     job = dg.build_reconstructable_job(__name__, console_job.__name__, (name,))
     if name != FOLDS_JOB and launches_runs(instance):
         with shown_on(display):
-            return _launch_and_wait(instance, job, selected, config, partition_tags)
+            return _launch_and_wait(instance, job, selected, run_config=config, tags=partition_tags)
     outcome = None
     for _ in range(futures.MAX_ATTEMPTS):
         with run_lock.alive() as tags, run_lock.open_event_logs("index"), shown_on(display):
@@ -176,24 +176,15 @@ def launches_runs(instance: dg.DagsterInstance) -> bool:
 
 
 def _launch_and_wait(
-    instance: dg.DagsterInstance,
-    job: Any,
-    selected: AbstractSet[dg.AssetKey],
-    config: Mapping[str, Any],
-    tags: Mapping[str, str],
+    instance: dg.DagsterInstance, job: Any, selected: AbstractSet[dg.AssetKey], **options: Any
 ) -> LaunchedRun:
     """Launch a run of selected assets of a reconstructable job, and wait until it has ended; on Ctrl-C, terminate it.
 
     The process of the run waits for the storage lock, and the run fails if its process ends early.
     """
     subset = job.get_definition().get_subset(asset_selection=set(selected))
-    run = instance.create_run_for_job(
-        subset,
-        run_config=config,
-        tags=tags,
-        asset_selection=frozenset(selected),
-        job_code_origin=job.get_python_origin(),
-    )
+    origin, assets = job.get_python_origin(), frozenset(selected)
+    run = instance.create_run_for_job(subset, asset_selection=assets, job_code_origin=origin, **options)
     follow_run(run.run_id, [node.name for node in subset.nodes])
     workspace: Any = None  # only Dagster's default launcher reads it
     instance.launch_run(run.run_id, workspace)

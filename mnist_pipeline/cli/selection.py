@@ -76,15 +76,10 @@ def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
 
 
 def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.AssetKey]:
-    """Return the assets that a selection matches; raise CommandError if it can't be parsed, or matches nothing.
+    """Return the assets that a selection in Dagster's syntax matches; raise CommandError if it matches none.
 
-    Parameters
-    ----------
-    selection : str
-        In Dagster's syntax. `*` leaves out the expanded set. If a selection matches other assets too, the assets with
-        a partition per picture of the inbox are left out.
-    names : sequence of str
-        Data sets. The selection is then written in plain keys, and applied to each of the data sets.
+    `*` leaves out the expanded set. If a selection matches other assets too, the assets with a partition per picture of
+    the inbox are left out. With names of data sets, the selection is written in plain keys, and applied to each.
     """
     selected = _parse(selection)
     if not names:

@@ -55,7 +55,7 @@ def test_a_host_that_is_no_address_is_refused(host: str) -> None:
         Address(host)
 
 
-@pytest.mark.parametrize("name", ["", "*", "*.example.org", "http://example.org", "example.org/", "a b", ":80", "a@b"])
+@pytest.mark.parametrize("name", ["", "*.example.org", "http://example.org", "example.org/", "a b", ":80", "a@b"])
 def test_a_malformed_allowed_host_is_refused(name: str) -> None:
     with pytest.raises(AddressError, match="--allowed-host"):
         Address(allowed_hosts=(name,))

@@ -130,15 +130,6 @@ def test_a_message_over_a_websocket_is_refused(message: Any, guarded: Client, at
         assert closed.value.rcvd.code in (1008, 1009)
 
 
-def test_a_subscription_delivers(guarded: Client) -> None:
-    with open_websocket(guarded) as websocket:
-        query = 'subscription { capturedLogs(logKey: ["0", "compute_logs", "0"]) { stdout cursor } }'
-        websocket.send(json.dumps({"type": "start", "id": "1", "payload": {"query": query, "variables": {}}}))
-        received = json.loads(websocket.recv(60))
-        assert (received["type"], received["id"]) == ("data", "1")
-        assert "capturedLogs" in received["payload"]["data"]
-
-
 def test_a_mutation_of_a_page_of_the_ui_runs(guarded: Client) -> None:
     answer = json.loads(guarded.query(MUTATION.replace("attack", "control")).body)
     assert answer["data"]["reportRunlessAssetEvents"]["__typename"] == "ReportRunlessAssetEventsSuccess"
