@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import random
 import re
@@ -19,13 +18,14 @@ from typing import Any, TypeVar
 
 import dagster as dg
 import pytest
+from support.servers import without_times
 
+from faults import commands
+from faults.commands import COUNTED, Ended
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.runtime.storage.directory import forget_verified
 from mnist_pipeline.runtime.storage.publication import Manifest
 from mnist_pipeline.runtime.storage.storage import Storage
-
-from .conftest import COUNTED, Ended, Nursery
 
 KEYS = sorted(key.to_user_string() for key in select_assets("*"))
 REPORT = "evaluation_report"
@@ -66,11 +66,8 @@ FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagster
 class Trial:
     """A storage in which one asset has the value of the first slice, and all others have those of the second."""
 
-    def __init__(
-        self, nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], place: Path
-    ) -> None:
-        self.nursery, self.slices, self.undisturbed = nursery, slices, undisturbed
-        self.storage = place / f"trial-{nursery.directory.name}"
+    def __init__(self, storage: Path, slices: tuple[Path, Path], undisturbed: tuple[Path, Path]) -> None:
+        self.storage, self.slices, self.undisturbed = storage, slices, undisturbed
         self.old, self.new = (manifests(directory) for directory in undisturbed)
 
     def begin(self, key: str) -> None:
@@ -88,7 +85,7 @@ class Trial:
             instance.report_runless_asset_event(dg.AssetMaterialization(key, tags=tags))
 
     def suffer(self, key: str, kind: str, **fault: Any) -> Ended:
-        ended = self.nursery.run(self.storage, self.slices[1], "--select", f"key:{key}", fault=fault)
+        ended = commands.run(self.storage, self.slices[1], "--select", f"key:{key}", fault=fault)
         assert "fault: " in ended.output, ended.output
         assert ended.code != 0, ended.output
         self.count(kind)
@@ -96,7 +93,7 @@ class Trial:
 
     def count(self, kind: str) -> None:
         with COUNTING:
-            COUNTED[kind] = COUNTED.get(kind, 0) + 1
+            COUNTED[kind] += 1
 
     def require_nothing_lost(self, *changing: str) -> None:
         """Every value is the old or the new one, bit for bit; only the assets that were changing may differ."""
@@ -114,7 +111,7 @@ class Trial:
 
     def require_recovery(self) -> None:
         """`run --changed` completes, and the storage equals that of an undisturbed run."""
-        ended = self.nursery.run(self.storage, self.slices[1], "--changed")
+        ended = commands.run(self.storage, self.slices[1], "--changed")
         assert ended.code == 0, ended.output
         assert "Everything is in sync." in ended.output
         forget_verified()
@@ -163,10 +160,8 @@ class Trials:
 
 
 @pytest.fixture
-def trials(
-    nurseries: tuple[Nursery, Nursery], slices: tuple[Path, Path], undisturbed: tuple[Path, Path], place: Path
-) -> Iterator[Trials]:
-    pair = [Trial(nursery, slices, undisturbed, place) for nursery in nurseries]
+def trials(slices: tuple[Path, Path], undisturbed: tuple[Path, Path], place: Path) -> Iterator[Trials]:
+    pair = [Trial(place / name, slices, undisturbed) for name in ("trial", "another-trial")]
     yield Trials(*pair)
     for trial in pair:
         trial.end()
@@ -246,7 +241,7 @@ def _fill_the_disk(trial: Trial, key: str) -> None:
     try:
         shutil.copytree(kept, trial.storage, dirs_exist_ok=True)
         (trial.storage / "filler").write_bytes(bytes(max(0, shutil.disk_usage(trial.storage).free - 20_480)))
-        ended = trial.nursery.run(trial.storage, trial.slices[1], "--select", f"key:{key}")
+        ended = commands.run(trial.storage, trial.slices[1], "--select", f"key:{key}")
         assert ended.code != 0, ended.output
         assert re.search("full|No space left|disk I/O error", ended.output), ended.output
         trial.count("full disks")
@@ -265,8 +260,7 @@ def test_a_whole_run_killed_at_any_moment_loses_nothing(trials: Trials) -> None:
     def killed(trial: Trial, seconds: float) -> bool:
         trial.end()
         _copy(trial.undisturbed[0], trial.storage)
-        child = trial.nursery.start(trial.storage, trial.slices[1], "run")
-        return trial.nursery.wait(child, after=seconds, signal=signal.SIGKILL).signalled
+        return commands.start(trial.storage, trial.slices[1], "run").wait(seconds, signal.SIGKILL).lag is not None
 
     def try_out(trial: Trial, seconds: float) -> None:
         while not killed(trial, seconds):  # the run ended before the signal
@@ -277,7 +271,7 @@ def test_a_whole_run_killed_at_any_moment_loses_nothing(trials: Trials) -> None:
 
     trial = trials.trials[0]
     _copy(trial.undisturbed[0], trial.storage)
-    whole = trial.nursery.run(trial.storage, trial.slices[1])
+    whole = commands.run(trial.storage, trial.slices[1])
     assert whole.code == 0, whole.output
     trials.each([moments.uniform(0, whole.seconds) for _ in range(NUM_RANDOM)], try_out)
 
@@ -298,13 +292,9 @@ def manifests(directory: Path) -> dict[str, Manifest]:
 
 def _comparable_report(directory: Path) -> dict[str, Any]:
     """The report's document without what differs between any two runs: run ids and seconds."""
-    document: dict[str, Any] = Storage(directory).read(REPORT).document
-    document = json.loads(json.dumps(document))
-    document["run"] = document["run"]["source"]
+    document: dict[str, Any] = without_times(Storage(directory).read(REPORT).document)
     for origin in document["assets"].values():
-        origin["run_id"] = origin["seconds"] = origin["code_version"] = origin["config"] = None
-    for figures in document["models"].values():
-        figures["seconds"] = None
+        origin["code_version"] = origin["config"] = None
     return document
 
 

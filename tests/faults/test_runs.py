@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from faults import commands
 from mnist_pipeline.runtime.settings import PROJECT
 from mnist_pipeline.runtime.storage.directory import forget_verified
 from mnist_pipeline.runtime.storage.storage import Storage
 
-from .conftest import COUNTED, Nursery
 from .test_faults import KEYS, manifests
 
 PARTIAL = ("--select", "group:digits or group:pca")
@@ -51,17 +51,14 @@ def storage(place: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("pair", range(NUM_PAIRS))
 def test_two_runs_started_together_both_succeed_and_every_value_is_that_of_one_of_them(
-    pair: int, nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], storage: Path
+    pair: int, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], storage: Path
 ) -> None:
     """A full run of the first slice and a partial run of the second, in an empty or a finished storage."""
     if pair % 2:
         shutil.copytree(undisturbed[1], storage)
-    runs = [
-        lambda: nursery.start(storage, slices[0], "run"),
-        lambda: nursery.start(storage, slices[1], "run", *PARTIAL),
-    ]
-    children = [start() for start in (runs if pair % 4 < 2 else reversed(runs))]
-    ended = [nursery.wait(child) for child in children]
+    both = [(slices[0], "run"), (slices[1], "run", *PARTIAL)]
+    runs = [commands.start(storage, *arguments) for arguments in (both if pair % 4 < 2 else reversed(both))]
+    ended = [run.wait() for run in runs]
     outputs = "\n".join(run.output for run in ended)
     assert [run.code for run in ended] == [0, 0], outputs
     assert "database is locked" not in outputs
@@ -82,21 +79,20 @@ def test_two_runs_started_together_both_succeed_and_every_value_is_that_of_one_o
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_at_any_time_ends_a_run_within_seconds(
-    number: signal.Signals, nursery: Nursery, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], storage: Path
+    number: signal.Signals, slices: tuple[Path, Path], undisturbed: tuple[Path, Path], storage: Path
 ) -> None:
     moments = random.Random(int(number))
     for _ in range(NUM_INTERRUPTS):
         shutil.rmtree(storage, ignore_errors=True)
         shutil.copytree(undisturbed[0], storage)
-        child = nursery.start(storage, slices[1], "run")
-        ended = nursery.wait(child, after=moments.uniform(0, 8), signal=int(number))
-        if ended.signalled:
+        run = commands.start(storage, slices[1], "run")
+        ended = run.wait(moments.uniform(0, 8), number)
+        if ended.lag is not None:
             assert ended.code == 130, ended.output
-            assert ended.lag is not None
             assert ended.lag < QUICK_SECONDS
             assert "\nInterrupted. " in ended.output
-            COUNTED["signals at random"] = COUNTED.get("signals at random", 0) + 1
-        _require_group_ended(child)
+            commands.COUNTED["signals at random"] += 1
+        _require_group_ended(run.process.pid or 0)
         first, second = (manifests(directory) for directory in undisturbed)
         forget_verified()
         for key, manifest in manifests(storage).items():
@@ -106,7 +102,7 @@ def test_a_signal_at_any_time_ends_a_run_within_seconds(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_the_step_processes_of_a_run_end_with_it(
-    number: signal.Signals, nursery: Nursery, slices: tuple[Path, Path], storage: Path
+    number: signal.Signals, slices: tuple[Path, Path], storage: Path
 ) -> None:
     variables = {"MNIST_PIPELINE_DATA": str(slices[0]), "MNIST_PIPELINE_STORAGE": str(storage)}
     variables |= {"MNIST_PIPELINE_EXECUTOR": "multiprocess", "DAGSTER_HOME": str(storage / "dagster")}
@@ -129,8 +125,8 @@ def test_the_step_processes_of_a_run_end_with_it(
         assert process.returncode == 130
     process.stdout.close()
     _require_group_ended(process.pid)
-    COUNTED["signals to many processes"] = COUNTED.get("signals to many processes", 0) + 1
-    ended = nursery.run(storage, slices[0], "--changed", "--select", "group:pca or group:digits")
+    commands.COUNTED["signals to many processes"] += 1
+    ended = commands.run(storage, slices[0], "--changed", "--select", "group:pca or group:digits")
     assert ended.code == 0, ended.output
 
 

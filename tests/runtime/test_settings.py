@@ -27,49 +27,20 @@ INVALID = {
     "MNIST_PIPELINE_EXECUTOR": ("IN_PROCESS", " in_process", "in_process\n", "in-process", "1", "\udcff", "x" * 10_000),
     "MNIST_PIPELINE_STORAGE": (
         *NO_DIRECTORIES,
-        "s3://",
-        "s3:///prefix",
-        "s3://UPPER/prefix",
-        "s3://ab",
-        "s3://bucket:9000/prefix",
-        "s3://bucket/a//b",
-        "s3://bucket/../other",
-        "s3://bucket/./other",
-        "s3://bucket/a b",
-        "s3://bucket/prefix?versionId=3",
-        "s3://bucket/prefix#part",
-        "s3://bucket?x=1",
-        "S3://bucket/prefix",
-        "gs://bucket/prefix",
-        "https://bucket.s3.amazonaws.com",
+        *("s3://", "s3:///prefix", "s3://UPPER/prefix", "s3://ab", "s3://bucket:9000/prefix", "s3://bucket?x=1"),
+        *("s3://bucket/a//b", "s3://bucket/../other", "s3://bucket/./other", "s3://bucket/a b", "s3://bucket/p#part"),
+        *("s3://bucket/prefix?versionId=3", "S3://bucket/prefix", "gs://bucket/prefix", "https://b.s3.amazonaws.com"),
     ),
     "MNIST_PIPELINE_CACHE_GB": ("-1", "nan", "inf", "much", "1e300", " "),
     "MNIST_PIPELINE_FOLDS": ("0", "4097", "-1", "1.5", "many", "٤"),
     "MNIST_PIPELINE_THREADS": ("0", "-1", "two", "1e3", "1025", "٣", "99999999999"),
+    "MNIST_PIPELINE_CLUSTER": ("here", "host:", ":1", "http://host:1", "host:1/x", "a b:1", "host:1\n", "tcp://"),
+    "MNIST_PIPELINE_DATA_SETS": (
+        *("cifar", "kmnist", "kmnist=/nowhere", "kmnist=/etc/passwd", "kmnist=", "kmnist=~/k", "kmnist=/\x1b[31m"),
+        *("kmnist=s3://bucket/k", "mine=/,mine=/", "mine=/,", ",", "=/", "mnist=/", "assets=/", "nan=/", "Fashion=/"),
+        *("fashion_mnist=/", "a--b=/", "../up=/", "\n=/", "a" * 41 + "=/"),
+    ),
 }
-INVALID_DATA_SETS = (
-    "cifar",
-    "kmnist",
-    "kmnist=/nowhere",
-    "kmnist=/etc/passwd",
-    "kmnist=",
-    "kmnist=~/kmnist",
-    "kmnist=s3://bucket/kmnist",
-    "kmnist=/\x1b[31m",
-    "mine=/,mine=/",
-    "mnist=/",
-    "assets=/",
-    "nan=/",
-    "Fashion=/",
-    "fashion_mnist=/",
-    "a--b=/",
-    "../up=/",
-    "\n=/",
-    "mine=/,",
-    ",",
-    "=/",
-    "a" * 41 + "=/",
-)
 
 
 def refusal(environ: dict[str, str]) -> str:
@@ -104,7 +75,8 @@ def test_each_directory_has_its_own_variable(variable: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("variable", "value"), [(name, value) for name in INVALID for value in INVALID[name]])
 def test_an_invalid_value_is_refused_with_its_variable(variable: str, value: str) -> None:
-    assert refusal({variable: value}).startswith(f"{variable} is {value!a}: ")
+    needed = {"MNIST_PIPELINE_EXECUTOR": "ray"} if variable == "MNIST_PIPELINE_CLUSTER" else {}
+    assert refusal({variable: value, **needed}).startswith(f"{variable} is {value!a}: ")
 
 
 def test_valid_values_are_accepted(tmp_path: Path) -> None:
@@ -124,7 +96,7 @@ _CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=("Cs",))
 
 @given(
     st.dictionaries(
-        st.sampled_from([*INVALID, "MNIST_PIPELINE_CLUSTER", "MNIST_PIPELINE_DATABASE"]),
+        st.sampled_from([*INVALID, "MNIST_PIPELINE_DATABASE"]),
         st.text(_CHARACTERS, max_size=20)
         | st.text(_CHARACTERS, max_size=20).map("s3://{}".format)
         | st.sampled_from(["/", ".", "..", "//", "in_process", "n" * 5_000, "/dev/null/x", "s3://bucket/a/b", "nan"]),
@@ -139,9 +111,7 @@ def test_any_environment_gives_settings_or_a_settings_error(environ: dict[str, s
         assert message.isprintable()
         assert any(variable in message for variable in environ)
     else:
-        assert loaded.data.is_absolute()
-        assert loaded.dagster_home.is_absolute()
-        assert loaded.cache.is_absolute()
+        assert all(path.is_absolute() for path in (loaded.data, loaded.dagster_home, loaded.cache))
         assert Path(loaded.storage).is_absolute() or loaded.storage.startswith("s3://")
 
 
@@ -212,17 +182,6 @@ def test_data_sets_have_directories_of_their_own_or_are_where_fetch_puts_them(
         "mine": tmp_path / "own",
     }
     assert "data/*/" in settings.PROJECT.joinpath(".gitignore").read_text()
-
-
-@pytest.mark.parametrize("value", INVALID_DATA_SETS)
-def test_an_invalid_list_of_data_sets_is_refused(value: str) -> None:
-    assert refusal({"MNIST_PIPELINE_DATA_SETS": value}).startswith("MNIST_PIPELINE_DATA_SETS is ")
-
-
-@pytest.mark.parametrize("value", ["here", "host:", ":1", "http://host:1", "host:1/x", "a b:1", "host:1\n", "tcp://"])
-def test_an_invalid_address_of_a_cluster_is_refused(value: str) -> None:
-    message = refusal({"MNIST_PIPELINE_EXECUTOR": "ray", "MNIST_PIPELINE_CLUSTER": value})
-    assert message.startswith(f"MNIST_PIPELINE_CLUSTER is {value!a}: ")
 
 
 def test_a_cluster_that_the_executor_does_not_use_is_refused() -> None:

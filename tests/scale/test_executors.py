@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from support.servers import Server, command, data_versions, free_port, started, variables
+from support.servers import Server, command, data_versions, free_port, started, variables, without_times
 from support.settings import load_from
 
 from mnist_pipeline.runtime import settings
@@ -22,7 +22,6 @@ from mnist_pipeline.runtime.executors import futures
 from mnist_pipeline.runtime.executors.requirements import ExecutorError
 
 REPORT = "evaluation_report"  # holds times and the run's id
-TIMED = {"run", "run_id", "seconds"}
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
 PATIENCE_SECONDS = 300
 END_SECONDS = 30
@@ -110,13 +109,7 @@ def _require_same(found: dict[str, str], expected: dict[str, str]) -> int:
 
 def _report(storage: Path) -> object:
     """The report without times and runs."""
-    return _timeless(json.loads((storage / "report" / "report.json").read_text()))
-
-
-def _timeless(document: object) -> object:
-    if isinstance(document, dict):
-        return {name: _timeless(value) for name, value in document.items() if name not in TIMED}
-    return [_timeless(value) for value in document] if isinstance(document, list) else document
+    return without_times(json.loads((storage / "report" / "report.json").read_text()))
 
 
 def _instance(storage: Path) -> dg.DagsterInstance:

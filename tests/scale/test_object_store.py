@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import io
 import json
 import logging
 import os
@@ -28,9 +27,10 @@ import dagster as dg
 import numpy as np
 import PIL.Image
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from support import servers
-from support.idx import write_idx
+from support.graph_fixtures import Outcome
+from support.servers import without_times
 from support.values import ARRAYS, EVERY_KIND, REPORT, assert_same_values, data_version
 
 boto3 = pytest.importorskip("boto3", reason="pip install 'mnist-pipeline[test-scale]'")
@@ -41,7 +41,7 @@ from moto.s3.models import s3_backends  # noqa: E402
 from mnist_pipeline.cli import main as cli  # noqa: E402
 from mnist_pipeline.cli import selection  # noqa: E402
 from mnist_pipeline.data.datasets import DigitSet  # noqa: E402
-from mnist_pipeline.runtime.storage import contents, lease, objects, storage  # noqa: E402
+from mnist_pipeline.runtime.storage import contents, lease, objects  # noqa: E402
 from mnist_pipeline.runtime.storage.directory import forget_verified  # noqa: E402
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError  # noqa: E402
 from mnist_pipeline.runtime.ui import draw  # noqa: E402
@@ -51,7 +51,6 @@ ACCOUNT = "123456789012"
 KEYS = sorted(key.to_user_string() for key in selection.select_assets("*"))
 PICTURES = {"matrix": b"\x89PNG a picture", "curve": b"\x89PNG another picture"}
 SECRET = "wJalrXUtnFEMI-not-a-real-secret"
-OF_A_RUN = {"run", "run_id", "seconds"}  # entries of the report that differ between runs over the same data
 
 Elsewhere = Callable[[object], Storage]
 
@@ -145,17 +144,6 @@ def test_every_kind_of_value_comes_back_as_it_was(name: str, address: str, store
         found = reader.read("value")
         assert isinstance(found, np.memmap) == (name in ARRAYS)
         assert_same_values(found, EVERY_KIND[name])
-
-
-def test_a_value_of_another_kind_replaces_the_old_files(address: str, store: Store) -> None:
-    stored = Storage(address)
-    stored.write("evaluation_report", REPORT, PICTURES)
-    assert stored.read("evaluation_report") == REPORT
-    stored.write("cnn_kernels", ARRAYS["float32"], PICTURES)
-    stored.write("cnn_kernels", {"kernels": ARRAYS["float32"]}, {"matrix": b"\x89PNG"})
-    names = ["assets/cnn_kernels.safetensors", "figures/cnn_kernels/matrix.png", "manifests/cnn_kernels.json"]
-    assert [name for name in store.objects(address) if "cnn_kernels" in name] == names
-    assert stored.published.unfinished_files() == stored.published.unknown_files() == []
 
 
 @pytest.mark.parametrize("place", ["directory", "bucket"])
@@ -319,8 +307,7 @@ def test_a_fault_at_any_request_leaves_the_complete_old_or_new_value(
         version = reader.data_version(key)
         (which,) = (name for name, value in values.items() if data_version(value) == version)
         assert_same_values(reader.read(key), values[which])
-        manifest = reader.published.manifest(key)
-        assert manifest == expected[which]
+        assert reader.published.manifest(key) == expected[which]
         assert reader.fault(key, version, thorough=True) is None
         return which
 
@@ -461,8 +448,10 @@ def test_a_run_that_could_not_renew_in_time_writes_nothing(address: str, monkeyp
             stored.write("data_mean", np.ones(784))
 
 
-def test_a_run_that_waits_for_another_ends_on_ctrl_c(held: lease.Lease, address: str, own: dict[str, str]) -> None:
-    process = _start(own | {"MNIST_PIPELINE_STORAGE": address}, "run", "--select", "raw_mnist")
+def test_a_run_that_waits_for_another_ends_on_ctrl_c(
+    held: lease.Lease, address: str, slice_directory: Path, tmp_path: Path
+) -> None:
+    process = _start(_variables(slice_directory, address, tmp_path / "home"), "run", "--select", "raw_mnist")
     try:
         assert process.stdout is not None
         assert f"process {os.getpid()} on " in process.stdout.readline()
@@ -477,46 +466,11 @@ def test_a_run_that_waits_for_another_ends_on_ctrl_c(held: lease.Lease, address:
 # The command line
 
 
-def invoke(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(cli.main, list(arguments))
-    assert result.exit_code == code, result.output
-    return result
-
-
-def _variables(data: Path, stored: str, home: Path) -> dict[str, str]:
-    return {"MNIST_PIPELINE_DATA": str(data), "MNIST_PIPELINE_STORAGE": stored, "DAGSTER_HOME": str(home)}
-
-
-def _run(variables: dict[str, str], *arguments: str, code: int = 0) -> Result:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        return invoke(*arguments, code=code)
-
-
-def _start(variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    return servers.started(*arguments, environ={**os.environ, **variables, "OMP_WAIT_POLICY": "PASSIVE"})
-
-
 @pytest.fixture(scope="module")
-def data(small_train: DigitSet, small_test: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first 2,000 training and 500 test digits as a data directory."""
-    return write_idx(tmp_path_factory.mktemp("slice"), small_train, small_test)
-
-
-@pytest.fixture(scope="module")
-def directory_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Storage:
-    """The storage of a run into a directory; not to be changed."""
-    variables = _variables(data, str(tmp_path_factory.mktemp("directory")), tmp_path_factory.mktemp("home"))
-    _run(variables, "run")
-    return Storage(variables["MNIST_PIPELINE_STORAGE"])
-
-
-@pytest.fixture(scope="module")
-def bucket_run(store: Store, data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def bucket_run(store: Store, slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables of a run into a bucket, whose results are not to be changed."""
-    variables = _variables(data, f"s3://{BUCKET}/finished", tmp_path_factory.mktemp("home"))
-    _run(variables, "run")
+    variables = _variables(slice_directory, f"s3://{BUCKET}/finished", tmp_path_factory.mktemp("home"))
+    _invoke(variables, "run")
     return variables
 
 
@@ -529,31 +483,27 @@ def finished(bucket_run: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Sto
 
 
 @pytest.fixture
-def own(
-    bucket_run: dict[str, str], store: Store, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
-    """A copy of the run into a bucket, which a test may change; the environment names it."""
-    address = f"{address}-copy"
-    for name in store.objects(bucket_run["MNIST_PIPELINE_STORAGE"]):
-        source = {"Bucket": BUCKET, "Key": f"finished/{name}"}
-        store.client.copy_object(Bucket=BUCKET, Key=_prefix(address) + name, CopySource=source)
-    shutil.copytree(bucket_run["DAGSTER_HOME"], tmp_path / "home")
-    variables = _variables(Path(bucket_run["MNIST_PIPELINE_DATA"]), address, tmp_path / "home")
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    return variables
+def own(bucket_run: dict[str, str], store: Store, address: str, tmp_path: Path) -> dict[str, str]:
+    """The variables of a copy of the run into a bucket, which a test may change."""
+    for name, content in store.objects(bucket_run["MNIST_PIPELINE_STORAGE"]).items():
+        store.put(address, name, content)
+    home = shutil.copytree(bucket_run["DAGSTER_HOME"], tmp_path / "home")
+    return _variables(Path(bucket_run["MNIST_PIPELINE_DATA"]), address, home)
 
 
-def test_a_run_into_a_bucket_gives_the_bytes_of_a_run_into_a_directory(
-    directory_run: Storage, finished: Storage
-) -> None:
-    assert directory_run.published.keys() == finished.published.keys() == KEYS
-    others = _manifests(directory_run)
-    assert others == _manifests(finished)
-    assert len(others) == len(KEYS) - 1
-    reports = [_without_times(each.read("evaluation_report").document) for each in (directory_run, finished)]
-    assert reports[0] == reports[1]
-    print(f"\n{len(others)} of {len(KEYS)} assets identical in bucket and directory, and the numbers of the report")
+def _variables(data: Path, stored: str, home: Path) -> dict[str, str]:
+    return {"MNIST_PIPELINE_DATA": str(data), "MNIST_PIPELINE_STORAGE": stored, "DAGSTER_HOME": str(home)}
+
+
+def _invoke(variables: dict[str, str], *arguments: str, code: int = 0) -> str:
+    """Run a command in this process; return its output."""
+    result = CliRunner().invoke(cli.main, arguments, env=variables)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def _start(variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    return servers.started(*arguments, environ={**os.environ, **variables, "OMP_WAIT_POLICY": "PASSIVE"})
 
 
 def _manifests(stored: Storage) -> dict[str, Any]:
@@ -561,19 +511,28 @@ def _manifests(stored: Storage) -> dict[str, Any]:
     return {key: stored.published.manifest(key) for key in KEYS if key != "evaluation_report"}
 
 
-def _without_times(document: Any) -> Any:
-    if isinstance(document, dict):
-        return {key: _without_times(value) for key, value in document.items() if key not in OF_A_RUN}
-    return [_without_times(each) for each in document] if isinstance(document, list) else document
+def test_a_run_into_a_bucket_gives_the_bytes_of_a_run_into_a_directory(
+    finished_run: tuple[Outcome, Path], finished: Storage
+) -> None:
+    directory = Storage(finished_run[1])
+    assert directory.published.keys() == finished.published.keys() == KEYS
+    others = _manifests(directory)
+    assert others == _manifests(finished)
+    assert without_times(directory.read("evaluation_report").document) == without_times(
+        finished.read("evaluation_report").document
+    )
+    print(f"\n{len(others)} of {len(KEYS)} assets identical in bucket and directory, and the numbers of the report")
 
 
-def test_a_second_run_does_nothing_and_everything_is_intact(finished: Storage) -> None:
-    changed = invoke("run", "--changed").output
+def test_a_second_run_does_nothing_and_commands_read_the_bucket(finished: Storage) -> None:
+    changed = _invoke({}, "run", "--changed")
     assert "Materializing" not in changed
     assert f"Report: {finished.root}/report/index.html" in changed.splitlines()
-    verified = invoke("verify").output
+    verified = _invoke({}, "verify")
     assert verified.count(" ok\n") == len(KEYS)
     assert finished.root in verified.splitlines()[-1]
+    lineage = _invoke({}, "lineage", "cnn_evaluation")
+    assert all(checksum in lineage for checksum in finished.read("raw_mnist")["sha256"])
     assert finished.lock_holder() is None
 
 
@@ -588,53 +547,38 @@ def test_a_picture_is_read_by_the_recognizer_in_the_bucket(
     finished: Storage, small_train: DigitSet, tmp_path: Path, elsewhere: Elsewhere
 ) -> None:
     elsewhere(finished.root)
-    encoded = io.BytesIO()
     digit = np.kron(np.pad(small_train.images[5], 20), np.ones((4, 4), np.uint8))
-    PIL.Image.fromarray(255 - digit).save(encoded, "PNG")
-    (tmp_path / "digit.png").write_bytes(encoded.getvalue())
-    (predicted,) = json.loads(invoke("predict", "--json", str(tmp_path / "digit.png")).stdout)[0]["digits"]
-    (drawn,) = draw.Reader("recognizer").read(encoded.getvalue())["digits"]
+    PIL.Image.fromarray(255 - digit).save(tmp_path / "digit.png")
+    (predicted,) = json.loads(_invoke({}, "predict", "--json", str(tmp_path / "digit.png")))[0]["digits"]
+    (drawn,) = draw.Reader("recognizer").read((tmp_path / "digit.png").read_bytes())["digits"]
     assert predicted["digit"] == drawn["digit"] == int(small_train.labels[5])
 
 
-def test_lineage_ends_at_the_raw_files(finished: Storage) -> None:
-    lineage = invoke("lineage", "cnn_evaluation").output
-    assert all(checksum in lineage for checksum in finished.read("raw_mnist")["sha256"])
-
-
-def test_damaged_assets_are_reported_and_rebuilt(own: dict[str, str], store: Store) -> None:
+def test_damaged_assets_are_reported_and_rebuilt_and_pruning_keeps_them(own: dict[str, str], store: Store) -> None:
     address = own["MNIST_PIPELINE_STORAGE"]
     before, kept = _manifests(Storage(address)), store.objects(address)
-    store.put(address, "assets/digit_images.npy", b"\0" + kept["assets/digit_images.npy"][1:])
-    store.put(address, "figures/covariance/covariance.png", kept["figures/covariance/covariance.png"][:-1])
-    store.put(address, "assets/cnn_kernels.npy", kept["assets/data_mean.npy"])
-    store.put(address, "report/report.json", b"{}")
-    store.put(address, "manifests/champion.json", b"")
-    store.delete(address, "manifests/knn_index.json")
-    store.delete(address, "assets/projections.npy")
-    store.put(address, "assets/.covariance.npy.0123456789abcdef.staged", b"never committed")
-    store.put(address, "assets/unknown.pkl", pickle.dumps([]))
+    unfinished, unknown = "assets/.covariance.npy.0123456789abcdef.staged", "assets/unknown.pkl"
     damaged = {
-        *("digit_images", "covariance", "cnn_kernels", "evaluation_report", "champion", "knn_index", "projections"),
+        "digit_images": ("assets/digit_images.npy", b"\0" + kept["assets/digit_images.npy"][1:]),
+        "covariance": ("figures/covariance/covariance.png", kept["figures/covariance/covariance.png"][:-1]),
+        "cnn_kernels": ("assets/cnn_kernels.npy", kept["assets/data_mean.npy"]),
+        "evaluation_report": ("report/report.json", b"{}"),
+        "champion": ("manifests/champion.json", b""),
+        "knn_index": ("manifests/knn_index.json", None),
+        "projections": ("assets/projections.npy", None),
     }
-    verified = invoke("verify", code=1).output
+    for name, content in [*damaged.values(), (unfinished, b"never committed"), (unknown, pickle.dumps([]))]:
+        store.delete(address, name) if content is None else store.put(address, name, content)
+    verified = _invoke(own, "verify", code=1)
     rows = [line.split(maxsplit=1) for line in verified.splitlines()]
-    assert {row[0] for row in rows if len(row) == 2 and row[1].startswith("damaged: ")} == damaged
-    assert "assets/.covariance.npy.0123456789abcdef.staged: " in verified
-    assert "assets/unknown.pkl: " in verified
-    invoke("run", "--changed")
+    assert {row[0] for row in rows if len(row) == 2 and row[1].startswith("damaged: ")} == set(damaged)
+    assert f"{unfinished}: " in verified
+    assert f"{unknown}: " in verified
+    _invoke(own, "run", "--changed")
     assert _manifests(Storage(address)) == before
-    assert "assets/.covariance.npy.0123456789abcdef.staged" not in store.objects(address)
-    invoke("verify")
-
-
-def test_pruning_keeps_stored_values(own: dict[str, str]) -> None:
-    invoke("run", "--select", "key:data_mean")
-    invoke("run", "--select", "key:data_mean")
-    invoke("prune", "--keep", "1")
-    with dg.DagsterInstance.from_config(own["DAGSTER_HOME"]) as instance:
-        assert len(instance.get_runs()) == 2  # the latest, and the first run, which made the other assets
-    invoke("verify")
+    assert unfinished not in store.objects(address)
+    _invoke(own, "prune", "--keep", "0")
+    _invoke(own, "verify")
 
 
 def test_a_killed_run_leaves_complete_values_and_the_next_run_completes(
@@ -652,7 +596,7 @@ def test_a_killed_run_leaves_complete_values_and_the_next_run_completes(
     assert all((stored.fault(key, None, thorough=True) or "").startswith("not recorded: ") for key in keys)
     assert stored.lock_holder() is not None
     store.expire_lease(address)
-    _run(variables, "run", "--changed")
+    _invoke(variables, "run", "--changed")
     assert stored.published.unfinished_files() == stored.published.unknown_files() == []
     assert _manifests(stored) == _manifests(Storage(bucket_run["MNIST_PIPELINE_STORAGE"]))
     with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
@@ -662,14 +606,25 @@ def test_a_killed_run_leaves_complete_values_and_the_next_run_completes(
 # Storages that can't be used are refused before any step
 
 
-def _refusal(data: Path, home: Path, changes: dict[str, str]) -> str:
-    """The line in which a run is refused."""
-    result = _run(_variables(data, f"s3://{BUCKET}/refused", home) | changes, "run", code=1)
-    (line,) = result.output.splitlines()
-    assert line.startswith("Error: MNIST_PIPELINE_STORAGE")
-    assert SECRET not in line
-    assert not home.exists()
-    return line
+Refusal = Callable[[dict[str, str]], str]
+
+
+@pytest.fixture
+def refusal(store: Store, slice_directory: Path, tmp_path: Path) -> Iterator[Refusal]:
+    """The line in which a run with changed variables is refused."""
+
+    def refuse(changes: dict[str, str]) -> str:
+        variables = _variables(slice_directory, f"s3://{BUCKET}/refused", tmp_path / "home")
+        (line,) = _invoke(variables | changes, "run", code=1).splitlines()
+        assert line.startswith("Error: MNIST_PIPELINE_STORAGE")
+        assert SECRET not in line
+        assert not (tmp_path / "home").exists()
+        return line
+
+    clear = objects._client.cache_clear
+    clear()
+    yield refuse
+    clear()
 
 
 @pytest.mark.parametrize(
@@ -684,42 +639,36 @@ def _refusal(data: Path, home: Path, changes: dict[str, str]) -> str:
     ],
 )
 def test_a_storage_that_cannot_be_used_is_refused_in_a_line(
-    changes: dict[str, str], named: str, store: Store, data: Path, tmp_path: Path
+    changes: dict[str, str], named: str, refusal: Refusal
 ) -> None:
-    objects._client.cache_clear()
-    try:
-        assert named in _refusal(data, tmp_path / "home", changes)
-    finally:
-        objects._client.cache_clear()
+    assert named in refusal(changes)
 
 
-def test_refused_credentials_are_not_shown(
-    store: Store, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refused_credentials_are_not_shown(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
     from botocore.exceptions import ClientError
 
     def refuse(*_: Any) -> Any:
         raise ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": SECRET}}, "PutObject")
 
     monkeypatch.setattr(objects, "_client", refuse)
-    line = _refusal(data, tmp_path / "home", {})
+    line = refusal({})
     assert "SignatureDoesNotMatch" in line
     assert "AWS_ACCESS_KEY_ID" in line
 
 
-def test_a_missing_extra_is_named(store: Store, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects.importlib.util, "find_spec", lambda name: None)
-    assert "mnist-pipeline[s3]" in _refusal(data, tmp_path / "home", {})
+    assert "mnist-pipeline[s3]" in refusal({})
 
 
 def test_a_store_that_ignores_conditions_is_refused(
-    store: Store, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refusal: Refusal, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put = objects.ObjectStore.put
     monkeypatch.setattr(
         objects.ObjectStore, "put", lambda self, name, body, condition=None, **named: put(self, name, body)
     )
-    assert "If-None-Match" in _refusal(data, tmp_path / "home", {})
+    assert "If-None-Match" in refusal({})
     assert store.objects(f"s3://{BUCKET}/refused") == {}
 
 
@@ -731,5 +680,5 @@ def test_a_store_that_stops_answering_during_a_run_is_not_taken_for_damage(
 
     monkeypatch.setattr(objects.ObjectStore, "head", unavailable)
     monkeypatch.setattr(objects.ObjectStore, "download", unavailable)
-    assert invoke("run", "--changed", code=1).output == f"Error: {finished.root} does not answer\n"
-    assert storage.current().lock_holder() is None
+    assert _invoke({}, "run", "--changed", code=1) == f"Error: {finished.root} does not answer\n"
+    assert finished.lock_holder() is None

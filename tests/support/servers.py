@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
@@ -20,6 +20,7 @@ from mnist_pipeline.runtime.settings import PROJECT
 
 RUN_SECONDS = 600
 START_SECONDS = 60
+OF_A_RUN = {"run", "run_id", "seconds"}
 PASSWORD = "seven%21words"  # as in an address: it needs an escape
 
 
@@ -134,3 +135,10 @@ def data_versions(storage: Path) -> dict[str, str]:
     """The SHA-256 of each stored asset, by its manifest."""
     manifests = {path.stem: json.loads(path.read_text()) for path in (storage / "manifests").glob("*.json")}
     return {name: manifest["data_version"] for name, manifest in manifests.items()}
+
+
+def without_times(document: Any) -> Any:
+    """The document of a report without what differs between runs over the same data."""
+    if isinstance(document, dict):
+        return {key: without_times(value) for key, value in document.items() if key not in OF_A_RUN}
+    return [without_times(each) for each in document] if isinstance(document, list) else document

@@ -88,16 +88,6 @@ def test_changed_raw_files_are_noticed(own_copy: tuple[Path, Path]) -> None:
     assert not {"data_mean", "softmax_model", "cnn_model"} & _materialized(result)
 
 
-def test_after_a_failure_changed_goes_on_where_it_stopped(own_copy: tuple[Path, Path]) -> None:
-    _, storage = own_copy
-    (storage / "assets" / "digit_images.npy").write_bytes(b"damaged")
-    assert _run("--select", "key:harris_corners").exit_code == 1
-    assert _run("--select", "key:digit_images").exit_code == 0
-    result = _run("--changed")
-    assert result.exit_code == 0, result.output
-    assert "Everything is in sync." in result.output
-
-
 def test_the_staleness_that_we_read_is_the_one_that_dagster_shows(own_copy: tuple[Path, Path]) -> None:
     with dg.DagsterInstance.get() as instance:
         instance.report_runless_asset_event(
