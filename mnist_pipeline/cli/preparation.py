@@ -37,7 +37,8 @@ def prepare() -> Settings:
     threads.share_processors()
     if configured.database:
         os.environ[database.VARIABLE] = configured.database
-        database.make_tables(configured)
+        with fail_on(database.DatabaseError):
+            database.make_tables(configured)
     return configured
 
 

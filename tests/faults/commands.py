@@ -41,6 +41,7 @@ COUNTED: Counter[str] = Counter()  # the faults that were injected, by kind
 NUMBERS = itertools.count()
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
+os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not get this process's path
 
 torch.set_num_threads(2)
 execution.console_job(selection.EVERYTHING)

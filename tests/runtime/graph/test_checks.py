@@ -424,41 +424,27 @@ def test_checks_block_where_results_downstream_would_mean_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "inside", "outside"),
+    ("limit", "low", "high"),
     [
-        (lambda value: checks.at_most(value, 2), [-math.inf, 1, 2], [np.nextafter(2, 3), math.inf, math.nan]),
-        (lambda value: checks.at_least(value, 2), [2, 3, math.inf], [np.nextafter(2, 1), -math.inf, math.nan]),
-        (lambda value: checks.between(value, 2, 3), [2, 2.5, 3], [np.nextafter(2, 1), np.nextafter(3, 4), math.nan]),
-        (lambda value: checks.exactly(value, 2), [2, np.int64(2), np.float32(2)], [1, np.nextafter(2, 3), math.nan]),
-        (checks.Measured, [-math.inf, 0, math.inf], [math.nan]),
+        (lambda value: checks.at_most(value, 2), -math.inf, 2.0),
+        (lambda value: checks.at_least(value, np.float32(2)), 2.0, math.inf),
+        (lambda value: checks.between(value, 2, 3), 2.0, 3.0),
+        (lambda value: checks.exactly(value, np.int64(2)), 2.0, 2.0),
+        (checks.Measured, -math.inf, math.inf),
     ],
     ids=["at_most", "at_least", "between", "exactly", "no limit"],
 )
-def test_both_limits_belong_to_the_range_and_nan_does_not(
-    limit: Callable[[float], checks.Measured], inside: list[float], outside: list[float]
+def test_a_value_in_the_range_passes_and_the_result_records_it_with_the_finite_limits(
+    limit: Callable[[float], checks.Measured], low: float, high: float
 ) -> None:
-    assert [limit(value).passed for value in inside] == [True] * len(inside)
-    assert [limit(value).passed for value in outside] == [False] * len(outside)
-
-
-@pytest.mark.parametrize(
-    ("measured", "metadata"),
-    [
-        (checks.at_most(3, 2), {"measured": 3.0, "at most": 2.0}),
-        (checks.at_least(3, 2), {"measured": 3.0, "at least": 2.0}),
-        (checks.between(3, 2, 4), {"measured": 3.0, "at least": 2.0, "at most": 4.0}),
-        (checks.exactly(3, 2), {"measured": 3.0, "at least": 2.0, "at most": 2.0}),
-        (checks.at_most(math.nan, 2), {"measured": "nan", "at most": 2.0}),
-        (checks.at_least(-math.inf, 2), {"measured": "-inf", "at least": 2.0}),
-        (checks.Measured(3), {"measured": 3.0}),
-    ],
-)
-def test_a_result_records_the_value_and_its_finite_limits(
-    measured: checks.Measured, metadata: dict[str, float | str]
-) -> None:
-    (found,) = checks.check_results({"limit": measured})
-    assert (found.check_name, found.passed) == ("limit", measured.passed)
-    assert {name: entry.value for name, entry in found.metadata.items()} == metadata
+    inside = {low, high, float(np.clip(2.5, low, high))}
+    outside = {np.nextafter(low, -math.inf), np.nextafter(high, math.inf), -math.inf, math.inf} - inside
+    for value in (*inside, *outside, math.nan):
+        (found,) = checks.check_results({"limit": limit(value)})
+        assert (found.check_name, found.passed) == ("limit", value in inside)
+        limits = {name: end for name, end in (("at least", low), ("at most", high)) if math.isfinite(end)}
+        metadata = {name: entry.value for name, entry in found.metadata.items()}
+        assert metadata == {"measured": value if math.isfinite(value) else str(value), **limits}
 
 
 @pytest.mark.parametrize(
