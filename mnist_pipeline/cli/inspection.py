@@ -64,7 +64,7 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
             faults = partition_faults(instance, key, thorough=True)
             rows += [(storage.stored_key(name, each), fault or "ok") for each, fault in sorted(faults.items())]
         elif key in graph.materializable_asset_keys:
-            state = storage_fault(key, recorded, thorough=True) or "ok"
+            state = storage_fault(key, recorded.get(name), thorough=True) or "ok"
             if state == "missing" and name not in recorded:
                 if job_of(key) == EXPANDED_JOB:  # like partitions, listed only after the first run
                     continue

@@ -21,6 +21,7 @@ from websockets.typing import Origin, Subprotocol
 
 from mnist_pipeline.runtime.settings import PROJECT
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
+from support.servers import free_port
 
 Headers = dict[str, str | list[str] | None]
 
@@ -108,13 +109,6 @@ def open_websocket(client: Client) -> Iterator[ClientConnection]:
         websocket.send('{"type": "connection_init"}')
         assert json.loads(websocket.recv(60)) == {"type": "connection_ack"}
         yield websocket
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOCALHOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -26,29 +26,22 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     """
     graph = definitions.resolve_asset_graph()
     staleness = dagster_internals.staleness(instance, definitions)
-    recorded = records.recorded_versions(instance)
     keys = [
         key
         for key in graph.toposorted_asset_keys
         if key in graph.materializable_asset_keys and not graph.get(key).is_partitioned
     ]
+    recorded = records.origins(instance, keys)
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
-        faults = threads.map(lambda key: storage_fault(key, recorded), keys)
+        faults = threads.map(lambda key: storage_fault(key, recorded[key]["data_version"]), keys)
         reasons = {
             key: staleness(key)
-            or _failed_check(instance, definitions, key)
+            or _failed_checks(instance, definitions, key).get(recorded[key]["run_id"])
             or _changed_shards(instance, definitions, key)
             or fault
             for key, fault in zip(keys, faults, strict=True)
         }
     return {key: reason for key, reason in reasons.items() if reason}
-
-
-def _failed_check(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> str | None:
-    """The blocking check that the latest value of an asset failed."""
-    failed = _failed_checks(instance, definitions, key)
-    event = instance.get_latest_materialization_event(key) if failed else None
-    return failed.get(event.run_id) if event else None
 
 
 def _failed_checks(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> dict[str, str]:
@@ -62,14 +55,10 @@ def _failed_checks(instance: dg.DagsterInstance, definitions: dg.Definitions, ke
     }
 
 
-def storage_fault(key: dg.AssetKey, recorded: Mapping[str, str], *, thorough: bool = False) -> str | None:
-    """What is wrong with the stored files of an asset, None if nothing is.
-
-    `recorded` are the data versions that Dagster recorded, by key. A thorough search reads every file in a bucket
-    instead of trusting the checksums of the bucket.
-    """
+def storage_fault(key: dg.AssetKey, recorded: str | None, *, thorough: bool = False) -> str | None:
+    """What is wrong with the stored files of an asset, given the data version that Dagster recorded; see `fault`."""
     stored, name = storage.of_asset(key.to_user_string())
-    return stored.fault(name, recorded.get(key.to_user_string()), thorough=thorough)
+    return stored.fault(name, recorded, thorough=thorough)
 
 
 def _changed_shards(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> str | None:
