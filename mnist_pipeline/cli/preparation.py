@@ -37,8 +37,7 @@ def prepare() -> Settings:
     threads.share_processors()
     if configured.database:
         os.environ[database.VARIABLE] = configured.database
-        with fail_on(database.DatabaseError):
-            database.make_tables(configured)
+        database.make_tables(configured)
     return configured
 
 
