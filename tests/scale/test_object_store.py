@@ -13,7 +13,6 @@ import os
 import pickle
 import re
 import shutil
-import signal
 import subprocess
 import threading
 import uuid
@@ -27,9 +26,8 @@ import dagster as dg
 import numpy as np
 import PIL.Image
 import pytest
-from click.testing import CliRunner
 from support import servers
-from support.graph_fixtures import Outcome
+from support.graph_fixtures import Outcome, invoke
 from support.servers import without_times
 from support.values import ARRAYS, EVERY_KIND, REPORT, assert_same_values, data_version
 
@@ -38,7 +36,6 @@ moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-pipe
 
 from moto.s3.models import s3_backends  # noqa: E402
 
-from mnist_pipeline.cli import main as cli  # noqa: E402
 from mnist_pipeline.cli import selection  # noqa: E402
 from mnist_pipeline.data.datasets import DigitSet  # noqa: E402
 from mnist_pipeline.runtime.storage import contents, lease, objects  # noqa: E402
@@ -133,16 +130,24 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
 # Values
 
 
-@pytest.mark.parametrize("name", EVERY_KIND)
-def test_every_kind_of_value_comes_back_as_it_was(name: str, address: str, store: Store, elsewhere: Elsewhere) -> None:
-    stored = Storage(address)
-    path = stored.write("value", EVERY_KIND[name])
-    content = store.objects(address)[path.removeprefix(f"{address}/")]
-    assert hashlib.sha256(content).hexdigest() == data_version(EVERY_KIND[name])
-    for reader in (stored, elsewhere(address)):
-        found = reader.read("value")
-        assert isinstance(found, np.memmap) == (name in ARRAYS)
-        assert_same_values(found, EVERY_KIND[name])
+def test_every_kind_of_value_comes_back_and_a_copied_bucket_is_a_storage(
+    address: str, store: Store, tmp_path: Path, elsewhere: Elsewhere
+) -> None:
+    bucket = Storage(address)
+    values = {re.sub("[^a-zA-Z0-9]", "_", name): value for name, value in EVERY_KIND.items()}
+    for key, value in values.items():
+        bucket.write(key, value, PICTURES)
+    for reader in (bucket, elsewhere(address)):
+        for key, value in values.items():
+            found = reader.read(key)
+            assert isinstance(found, np.memmap) == isinstance(value, np.ndarray)
+            assert_same_values(found, value)
+    for name, content in store.objects(address).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    directory = Storage(tmp_path)
+    assert directory.published.keys() == sorted(values)
+    assert [directory.fault(key, data_version(value)) for key, value in values.items()] == [None] * len(values)
 
 
 @pytest.mark.parametrize("place", ["directory", "bucket"])
@@ -231,19 +236,6 @@ def test_a_value_is_downloaded_only_if_the_cache_has_no_intact_copy(
     copy.write_bytes(b"\0" * copy.stat().st_size)
     forget_verified()
     np.testing.assert_array_equal(stored.read("covariance"), ARRAYS["float64"])
-
-
-def test_a_bucket_that_is_copied_into_a_directory_is_a_storage(address: str, store: Store, tmp_path: Path) -> None:
-    bucket = Storage(address)
-    for name, value in EVERY_KIND.items():
-        bucket.write(re.sub("[^a-zA-Z0-9]", "_", name), value, PICTURES)
-    for name, content in store.objects(address).items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    directory = Storage(tmp_path)
-    keys = directory.published.keys()
-    assert len(keys) == len(EVERY_KIND)
-    assert [directory.fault(key, bucket.data_version(key)) for key in keys] == [None] * len(keys)
 
 
 # Faults of a publication
@@ -430,21 +422,6 @@ def test_a_run_that_could_not_renew_in_time_writes_nothing(address: str, monkeyp
             stored.write("data_mean", np.ones(784))
 
 
-def test_a_run_that_waits_for_another_ends_on_ctrl_c(
-    held: lease.Lease, address: str, slice_directory: Path, tmp_path: Path
-) -> None:
-    process = _start(_variables(slice_directory, address, tmp_path / "home"), "run", "--select", "raw_mnist")
-    try:
-        assert process.stdout is not None
-        assert f"process {os.getpid()} on " in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-    finally:
-        process.kill()
-        process.communicate()
-        held.release()
-
-
 # The command line
 
 
@@ -452,7 +429,7 @@ def test_a_run_that_waits_for_another_ends_on_ctrl_c(
 def bucket_run(store: Store, slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables of a run into a bucket, whose results are not to be changed."""
     variables = _variables(slice_directory, f"s3://{BUCKET}/finished", tmp_path_factory.mktemp("home"))
-    _invoke(variables, "run")
+    invoke("run", env=variables)
     return variables
 
 
@@ -477,13 +454,6 @@ def _variables(data: Path, stored: str, home: Path) -> dict[str, str]:
     return {"MNIST_PIPELINE_DATA": str(data), "MNIST_PIPELINE_STORAGE": stored, "DAGSTER_HOME": str(home)}
 
 
-def _invoke(variables: dict[str, str], *arguments: str, code: int = 0) -> str:
-    """Run a command in this process; return its output."""
-    result = CliRunner().invoke(cli.main, arguments, env=variables)
-    assert result.exit_code == code, result.output
-    return result.output
-
-
 def _start(variables: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     return servers.started(*arguments, environ={**os.environ, **variables, "OMP_WAIT_POLICY": "PASSIVE"})
 
@@ -506,23 +476,20 @@ def test_a_run_into_a_bucket_gives_the_bytes_of_a_run_into_a_directory(
     print(f"\n{len(others)} of {len(KEYS)} assets identical in bucket and directory, and the numbers of the report")
 
 
-def test_a_second_run_does_nothing_and_commands_read_the_bucket(finished: Storage) -> None:
-    changed = _invoke({}, "run", "--changed")
+def test_a_second_run_does_nothing_and_commands_and_browsers_read_the_bucket(finished: Storage, store: Store) -> None:
+    changed = invoke("run", "--changed")
     assert "Materializing" not in changed
     assert f"Report: {finished.root}/report/index.html" in changed.splitlines()
-    verified = _invoke({}, "verify")
+    verified = invoke("verify")
     assert verified.count(" ok\n") == len(KEYS)
     assert finished.root in verified.splitlines()[-1]
-    lineage = _invoke({}, "lineage", "cnn_evaluation")
+    lineage = invoke("lineage", "cnn_evaluation")
     assert all(checksum in lineage for checksum in finished.read("raw_mnist")["sha256"])
     assert finished.lock_holder() is None
-
-
-def test_a_browser_shows_the_report_from_the_bucket(finished: Storage, store: Store) -> None:
-    answer = store.client.get_object(Bucket=BUCKET, Key="finished/report/index.html")
-    assert answer["ContentType"] == "text/html"
+    page = store.client.get_object(Bucket=BUCKET, Key="finished/report/index.html")
+    assert page["ContentType"] == "text/html"
     document = store.objects(finished.root)["report/report.json"]
-    assert hashlib.sha256(document).hexdigest() in answer["Body"].read().decode().splitlines()[-1]
+    assert hashlib.sha256(document).hexdigest() in page["Body"].read().decode().splitlines()[-1]
 
 
 def test_a_picture_is_read_by_the_recognizer_in_the_bucket(
@@ -531,7 +498,7 @@ def test_a_picture_is_read_by_the_recognizer_in_the_bucket(
     elsewhere(finished.root)
     digit = np.kron(np.pad(small_train.images[5], 20), np.ones((4, 4), np.uint8))
     PIL.Image.fromarray(255 - digit).save(tmp_path / "digit.png")
-    (predicted,) = json.loads(_invoke({}, "predict", "--json", str(tmp_path / "digit.png")))[0]["digits"]
+    (predicted,) = json.loads(invoke("predict", "--json", str(tmp_path / "digit.png")))[0]["digits"]
     (drawn,) = draw.Reader("recognizer").read((tmp_path / "digit.png").read_bytes())["digits"]
     assert predicted["digit"] == drawn["digit"] == int(small_train.labels[5])
 
@@ -551,16 +518,16 @@ def test_damaged_assets_are_reported_and_rebuilt_and_pruning_keeps_them(own: dic
     }
     for name, content in [*damaged.values(), (unfinished, b"never committed"), (unknown, pickle.dumps([]))]:
         store.put(address, name, content)
-    verified = _invoke(own, "verify", code=1)
+    verified = invoke("verify", code=1, env=own)
     rows = [line.split(maxsplit=1) for line in verified.splitlines()]
     assert {row[0] for row in rows if len(row) == 2 and row[1].startswith("damaged: ")} == set(damaged)
     assert f"{unfinished}: " in verified
     assert f"{unknown}: " in verified
-    _invoke(own, "run", "--changed")
+    invoke("run", "--changed", env=own)
     assert _manifests(Storage(address)) == before
     assert unfinished not in store.objects(address)
-    _invoke(own, "prune", "--keep", "0")
-    _invoke(own, "verify")
+    invoke("prune", "--keep", "0", env=own)
+    invoke("verify", env=own)
 
 
 def test_a_killed_run_leaves_complete_values_and_the_next_run_completes(
@@ -578,7 +545,7 @@ def test_a_killed_run_leaves_complete_values_and_the_next_run_completes(
     assert all((stored.fault(key, None, thorough=True) or "").startswith("not recorded: ") for key in keys)
     assert stored.lock_holder() is not None
     store.expire_lease(address)
-    _invoke(variables, "run", "--changed")
+    invoke("run", "--changed", env=variables)
     assert stored.published.unfinished_files() == stored.published.unknown_files() == []
     assert _manifests(stored) == _manifests(Storage(bucket_run["MNIST_PIPELINE_STORAGE"]))
     with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
@@ -597,7 +564,7 @@ def refusal(store: Store, slice_directory: Path, tmp_path: Path) -> Iterator[Ref
 
     def refuse(changes: dict[str, str]) -> str:
         variables = _variables(slice_directory, f"s3://{BUCKET}/refused", tmp_path / "home")
-        (line,) = _invoke(variables | changes, "run", code=1).splitlines()
+        (line,) = invoke("run", code=1, env=variables | changes).splitlines()
         assert line.startswith("Error: MNIST_PIPELINE_STORAGE")
         assert SECRET not in line
         assert not (tmp_path / "home").exists()
@@ -662,5 +629,5 @@ def test_a_store_that_stops_answering_during_a_run_is_not_taken_for_damage(
 
     monkeypatch.setattr(objects.ObjectStore, "head", unavailable)
     monkeypatch.setattr(objects.ObjectStore, "download", unavailable)
-    assert _invoke({}, "run", "--changed", code=1) == f"Error: {finished.root} does not answer\n"
+    assert invoke("run", "--changed", code=1) == f"Error: {finished.root} does not answer\n"
     assert finished.lock_holder() is None

@@ -114,6 +114,22 @@ def able(able_storage: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return able_storage
 
 
+def invoke(*arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:
+    """Run a command in this process; return its output."""
+    result = CliRunner().invoke(cli.main, arguments, env=env)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def materialized(output: str) -> set[str]:
+    """The assets in the lines of an output that report a time in seconds."""
+    from mnist_pipeline.cli.selection import select_assets  # imports Dagster
+
+    keys = {key.to_user_string() for key in select_assets("*")}
+    rows = (line.split() for line in output.splitlines())
+    return {row[0] for row in rows if row and row[0] in keys and "s" in row}
+
+
 def environment(data: Path, storage: Path) -> dict[str, str]:
     """The settings that point at a data and a storage directory."""
     return {

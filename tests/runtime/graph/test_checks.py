@@ -129,7 +129,8 @@ def returns(owner: object, name: str, change: Callable[[Any], Any], inputs: Inpu
     """The asset runs while a function or method returns its own result, changed."""
 
     def run(asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
-        _change(patch, owner, name, change)
+        original = getattr(owner, name)
+        patch.setattr(owner, name, lambda *args, **kwargs: change(original(*args, **kwargs)))
         return pipeline.call(asset, **inputs(pipeline))
 
     return run
@@ -137,22 +138,12 @@ def returns(owner: object, name: str, change: Callable[[Any], Any], inputs: Inpu
 
 def calls(owner: object, name: str, function: Callable[..., Any]) -> Failure:
     """The asset runs with another function in place of one that it calls."""
-
-    def run(asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
-        patch.setattr(owner, name, function)
-        return pipeline.call(asset)
-
-    return run
+    return lambda asset, pipeline, patch: (patch.setattr(owner, name, function), pipeline.call(asset))[1]
 
 
 def reads(inputs: Inputs) -> Failure:
     """The asset runs on inputs of which some are wrong."""
     return lambda asset, pipeline, _: pipeline.call(asset, **inputs(pipeline))
-
-
-def _change(patch: pytest.MonkeyPatch, owner: object, name: str, change: Callable[[Any], Any]) -> None:
-    original = getattr(owner, name)
-    patch.setattr(owner, name, lambda *args, **kwargs: change(original(*args, **kwargs)))
 
 
 def _few_of_all_but_zero(labels: np.ndarray) -> np.ndarray:
@@ -183,10 +174,6 @@ def _in_each_epoch(change: Callable[[training.EpochRecord], dict[str, float]]) -
     return lambda history: replace(
         history, epochs=tuple(replace(record, **change(record)) for record in history.epochs)
     )
-
-
-def _with_a_right_prediction(errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {**errors, "true_label": np.r_[errors["predicted_label"][:1], errors["true_label"][1:]]}
 
 
 def _guesses(pipeline: Pipeline, model: str) -> Any:
@@ -254,14 +241,6 @@ def _recognizer_of_another_network(pipeline: Pipeline) -> dict[str, Any]:
     return {"champion": champion, "cnn_model": _without_weights(pipeline.value("cnn_model"))}
 
 
-def _doubled(array: np.ndarray) -> np.ndarray:
-    return 2 * array
-
-
-def _inverted(digits: DigitSet) -> DigitSet:
-    return digits._replace(images=255 - digits.images)
-
-
 SPOILED_DIGITS: dict[str, Callable[[DigitSet], DigitSet]] = {
     "as_many_labels_as_images": lambda read: DigitSet(read.images, read.labels[:-1]),
     "full_range_of_pixels": lambda read: DigitSet(read.images // 255, read.labels),
@@ -314,12 +293,14 @@ FAILURES: dict[tuple[str, str], Failure] = {
         lambda _: {"config": SoftmaxConfig(epochs=1)},
     ),
     ("softmax_model", "loss_falls"): reads(lambda _: {"config": SoftmaxConfig(epochs=1, learning_rate=10)}),
-    ("softmax_predictions", "probabilities_sum_to_one"): returns(softmax, "predict_probabilities", _doubled),
+    ("softmax_predictions", "probabilities_sum_to_one"): returns(
+        softmax, "predict_probabilities", lambda found: 2 * found
+    ),
     ("cnn_kernels", "finite"): spoiled("cnn_model", _network_with_nan),
     ("cnn_errors", "all_wrong"): returns(
         evaluation,
         "misclassified",
-        _with_a_right_prediction,
+        lambda errors: {**errors, "true_label": np.r_[errors["predicted_label"][:1], errors["true_label"][1:]]},
         _guesses_of("cnn"),
     ),
     ("model_comparison", "no_model_below_floor"): reads(
@@ -367,7 +348,9 @@ for asset in ("eigendecomposition", "expanded_eigendecomposition"):
     FAILURES[asset, "trace"] = returns(pca, "eigendecomposition", _stretch("eigenvalues"))
     FAILURES[asset, "orthonormal"] = returns(pca, "eigendecomposition", _stretch("eigenvectors"))
 for name in NETWORKS:
-    FAILURES[f"{name}_predictions", "probabilities_sum_to_one"] = returns(training, "predict_probabilities", _doubled)
+    FAILURES[f"{name}_predictions", "probabilities_sum_to_one"] = returns(
+        training, "predict_probabilities", lambda found: 2 * found
+    )
     for check, (function, spoil) in SPOILED_TRAINING.items():
         FAILURES[f"{name}_model", check] = returns(training, function, spoil, _few_train_digits)
 for model in MODELS:
@@ -379,7 +362,9 @@ for model in MODELS:
 FURTHER: dict[tuple[str, str], Failure] = {
     ("data_mean", "within_range"): returns(pca, "mean", lambda mean: mean - 100),
     ("covariance", "positive_semidefinite"): returns(pca, "covariance", lambda matrix: -matrix - np.eye(len(matrix))),
-    ("expanded_digits", "changed"): returns(expansion, "fold", _inverted, lambda _: {"fold": ORIGINAL}),
+    ("expanded_digits", "changed"): returns(
+        expansion, "fold", lambda fold: fold._replace(images=255 - fold.images), lambda _: {"fold": ORIGINAL}
+    ),
 }
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from support.graph_fixtures import invoke, materialized
 
-from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli import selection
 from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.data import datasets
@@ -25,10 +24,9 @@ def test_after_a_run_everything_is_in_sync_and_changed_runs_nothing(finished: Pa
     before = {
         path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file() and "assets" in path.parts
     }
-    result = _run("--changed")
-    assert result.exit_code == 0, result.output
-    assert "Materializing" not in result.output
-    assert "Everything is in sync." in result.output
+    output = invoke("run", "--changed")
+    assert "Materializing" not in output
+    assert "Everything is in sync." in output
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 
 
@@ -43,18 +41,15 @@ def test_nothing_is_built_on_what_failed_a_check_that_stops_what_is_downstream(
 
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "load_digits", without_sevens)
-        assert _run("--select", "key:train_digits").exit_code == 1
-        refused = _run("--changed")
-        assert refused.exit_code == 1
-        assert "train_digits failed" in refused.output
-        assert "data_mean" not in refused.output
-    healed = _run("--changed")
-    assert healed.exit_code == 0, healed.output
-    assert "Everything is in sync." in healed.output
+        invoke("run", "--select", "key:train_digits", code=1)
+        refused = invoke("run", "--changed", code=1)
+        assert "train_digits failed" in refused
+        assert "data_mean" not in refused
+    assert "Everything is in sync." in invoke("run", "--changed")
 
 
 def test_a_rerun_with_equal_results_leaves_what_is_downstream_in_sync(own_copy: tuple[Path, Path]) -> None:
-    assert _run("--select", "key:data_mean").exit_code == 0
+    invoke("run", "--select", "key:data_mean")
     with dg.DagsterInstance.get() as instance:
         assert not out_of_sync(instance, definitions()).keys() & selection.select_assets("*")
 
@@ -62,10 +57,9 @@ def test_a_rerun_with_equal_results_leaves_what_is_downstream_in_sync(own_copy: 
 def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tuple[Path, Path], tmp_path: Path) -> None:
     config = tmp_path / "run.yaml"
     config.write_text("ops: {softmax_model: {config: {epochs: 3}}}")
-    assert _run("--select", "key:softmax_model", "--config", str(config)).exit_code == 0
-    result = _run("--changed")
-    assert result.exit_code == 0, result.output
-    assert _materialized(result) == {
+    invoke("run", "--select", "key:softmax_model", "--config", str(config))
+    output = invoke("run", "--changed")
+    assert materialized(output) == {
         "softmax_predictions",
         "softmax_evaluation",
         "model_comparison",
@@ -74,7 +68,7 @@ def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tupl
         "robustness",
         "evaluation_report",
     }
-    assert "Materializing" not in _run("--changed").output
+    assert "Materializing" not in invoke("run", "--changed")
 
 
 def test_changed_raw_files_are_noticed(own_copy: tuple[Path, Path]) -> None:
@@ -82,10 +76,9 @@ def test_changed_raw_files_are_noticed(own_copy: tuple[Path, Path]) -> None:
     content = bytearray(gzip.decompress(labels.read_bytes()))
     content[8:10] = content[9:7:-1]  # two labels change places
     labels.write_bytes(gzip.compress(bytes(content), 1))
-    result = _run("--changed")
-    assert result.exit_code == 0, result.output
-    assert {"raw_mnist", "test_digits", "knn_evaluation", "evaluation_report"} <= _materialized(result)
-    assert not {"data_mean", "softmax_model", "cnn_model"} & _materialized(result)
+    output = invoke("run", "--changed")
+    assert {"raw_mnist", "test_digits", "knn_evaluation", "evaluation_report"} <= materialized(output)
+    assert not {"data_mean", "softmax_model", "cnn_model"} & materialized(output)
 
 
 def test_the_staleness_that_we_read_is_the_one_that_dagster_shows(own_copy: tuple[Path, Path]) -> None:
@@ -97,14 +90,3 @@ def test_the_staleness_that_we_read_is_the_one_that_dagster_shows(own_copy: tupl
     named = {key.to_user_string(): reason for key, reason in stale.items()}
     assert set(named) >= {"harris_corners", "reconstructions"}
     assert "digit_images has a new version" in named["harris_corners"]
-
-
-def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, ["run", *arguments])
-
-
-def _materialized(result: Result) -> set[str]:
-    """The assets in the lines that report a time in seconds."""
-    keys = {key.to_user_string() for key in definitions().resolve_asset_graph().materializable_asset_keys}
-    rows = (line.split() for line in result.output.splitlines())
-    return {row[0] for row in rows if row and row[0] in keys and "s" in row}

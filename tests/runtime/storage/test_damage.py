@@ -12,10 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from support.graph_fixtures import Outcome
+from support.graph_fixtures import Outcome, invoke, materialized
 
-from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.runtime.storage import publication
 from mnist_pipeline.runtime.storage.directory import forget_verified
@@ -183,17 +181,15 @@ def _is_pickle(content: bytes) -> bool:
 
 
 def test_everything_is_intact_after_a_run(finished: Path) -> None:
-    result = CliRunner().invoke(cli.main, ["verify"])
-    assert result.exit_code == 0, result.output
-    states = dict(line.split(maxsplit=1) for line in result.output.splitlines()[:-1])
+    output = invoke("verify")
+    states = dict(line.split(maxsplit=1) for line in output.splitlines()[:-1])
     assert states == dict.fromkeys(KEYS, "ok")
-    assert str(finished) in result.output.splitlines()[-1]
+    assert str(finished) in output.splitlines()[-1]
 
 
 def test_an_asset_that_was_never_materialized_is_not_an_error(storage: Path) -> None:
-    result = CliRunner().invoke(cli.main, ["verify"])
-    assert result.exit_code == 0, result.output
-    assert result.output.count("not materialized\n") == len(KEYS)
+    output = invoke("verify")
+    assert output.count("not materialized\n") == len(KEYS)
 
 
 def test_only_damaged_assets_are_rebuilt(own_copy: tuple[Path, Path]) -> None:
@@ -216,24 +212,22 @@ def test_only_damaged_assets_are_rebuilt(own_copy: tuple[Path, Path]) -> None:
     (storage / "assets" / ".covariance.npy.0123.tmp").write_bytes(b"half of a value")
     (storage / "assets" / "unknown.pkl").write_bytes(pickle.dumps([]))
     forget_verified()
-    result = CliRunner().invoke(cli.main, ["verify"])
-    assert result.exit_code == 1
-    rows = [line.split(maxsplit=1) for line in result.output.splitlines()]
+    output = invoke("verify", code=1)
+    rows = [line.split(maxsplit=1) for line in output.splitlines()]
     assert {row[0] for row in rows if len(row) == 2 and row[1].startswith("damaged: ")} == set(damaged)
-    assert "assets/.covariance.npy.0123.tmp: " in result.output
-    assert "assets/unknown.pkl: " in result.output
-    assert "mnist-pipeline run --changed" in result.output.splitlines()[-1]
+    assert "assets/.covariance.npy.0123.tmp: " in output
+    assert "assets/unknown.pkl: " in output
+    assert "mnist-pipeline run --changed" in output.splitlines()[-1]
 
-    result = CliRunner().invoke(cli.main, ["run", "--changed"])
-    assert result.exit_code == 0, result.output
-    assert _materialized(result) == set(damaged)
+    output = invoke("run", "--changed")
+    assert materialized(output) == set(damaged)
     after = _manifests(storage)
     assert {k: v for k, v in after.items() if k != "evaluation_report"} == {
         k: v for k, v in before.items() if k != "evaluation_report"
     }
     assert not (storage / "assets" / ".covariance.npy.0123.tmp").exists()
     forget_verified()
-    assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
+    invoke("verify")
 
 
 def test_a_value_that_dagster_has_not_recorded_is_not_used(own_copy: tuple[Path, Path]) -> None:
@@ -241,28 +235,16 @@ def test_a_value_that_dagster_has_not_recorded_is_not_used(own_copy: tuple[Path,
     before = _manifests(storage)
     stored = Storage(storage)
     stored.write("digit_images", stored.read("digit_images")[::-1])
-    result = CliRunner().invoke(cli.main, ["verify"])
-    assert result.exit_code == 1
-    assert "digit_images           not recorded: " in result.output
-    result = CliRunner().invoke(cli.main, ["run", "--select", "key:harris_corners"])
-    assert result.exit_code == 1
-    assert re.search("harris_corners failed: digit_images .*mnist-pipeline run --changed", result.output)
-    result = CliRunner().invoke(cli.main, ["run", "--changed"])
-    assert result.exit_code == 0, result.output
-    assert "digit_images" in _materialized(result)
+    output = invoke("verify", code=1)
+    assert "digit_images           not recorded: " in output
+    output = invoke("run", "--select", "key:harris_corners", code=1)
+    assert re.search("harris_corners failed: digit_images .*mnist-pipeline run --changed", output)
+    output = invoke("run", "--changed")
+    assert "digit_images" in materialized(output)
     assert _manifests(storage)["digit_images"] == before["digit_images"]
-    assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
+    invoke("verify")
 
 
 def _manifests(storage: Path) -> dict[str, Manifest | None]:
     published = Storage(storage).published
     return {key: published.manifest(key) for key in KEYS}
-
-
-def _materialized(result: Result) -> set[str]:
-    rows = (line.split() for line in result.output.splitlines())
-    return {
-        row[0]
-        for row in rows
-        if len(row) > 2 and row[2] == "s" and row[0] != "Time:" and row[1].replace(".", "").isdigit()
-    }
