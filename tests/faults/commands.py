@@ -29,6 +29,7 @@ import scipy.stats  # noqa: F401
 import torch
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from mnist_pipeline.cli import __main__ as cli
 from mnist_pipeline.cli import display, execution, inspection, main, selection  # noqa: F401
 from mnist_pipeline.report import figures  # noqa: F401
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
@@ -114,7 +115,8 @@ def _command(
         os.environ.update(environment)
         if fault:
             Fault(**fault).install()
-        main.main(arguments, prog_name="mnist-pipeline")
+        sys.argv = ["mnist-pipeline", *arguments]
+        cli.main()
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
