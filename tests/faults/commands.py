@@ -31,7 +31,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from mnist_pipeline.cli import __main__ as cli
 from mnist_pipeline.cli import display, execution, inspection, main, selection  # noqa: F401
-from mnist_pipeline.report import figures  # noqa: F401
+from mnist_pipeline.report.figures import evaluation, pca  # noqa: F401
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.storage import files, publication
 
