@@ -18,29 +18,17 @@ from mnist_pipeline.pca import flatten, sum_of_bytes
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
-MAX_BYTE = 255
 MIDDLE = 128  # subtracted from each pixel, so that products are as small as they can be
 BLOCK_ROWS = (1 << 24) // MIDDLE**2  # 1,024 images: float32 represents all integers up to 2²⁴
-MAX_COUNT = np.iinfo(np.int64).max // MAX_BYTE**2  # 1.4·10¹⁴ images; sums of products of more overflow int64
 
 
 @stored_type
 class Moments(NamedTuple):
-    """Sums over a set of images, from which its mean and covariance follow.
+    """Sums over a set of images, from which its mean and covariance follow. int64 is enough for 10¹⁴ images."""
 
-    Attributes
-    ----------
-    num_images : ndarray of shape (), int64
-        N.
-    sums : ndarray of shape (n_features,), int64
-        s = Σ x, exact.
-    products : ndarray of shape (n_features, n_features), int64
-        S = Σ x xᵀ, exact.
-    """
-
-    num_images: np.ndarray
-    sums: np.ndarray
-    products: np.ndarray
+    num_images: np.ndarray  # N, of shape ()
+    sums: np.ndarray  # s = Σ x, exact; int64 (n_features,)
+    products: np.ndarray  # S = Σ x xᵀ, exact; int64 (n_features, n_features)
 
 
 def moments(images: np.ndarray) -> Moments:
@@ -69,13 +57,8 @@ def moments(images: np.ndarray) -> Moments:
 
 
 def add(first: Moments, second: Moments) -> Moments:
-    """Add the moments of two sets of images of one size; a ValueError if the sums could overflow int64."""
-    if first.sums.shape != second.sums.shape:
-        raise ValueError(f"images of {len(first.sums)} and of {len(second.sums)} pixels have no common moments")
-    count = int(first.num_images) + int(second.num_images)
-    if count > MAX_COUNT:
-        raise ValueError(f"{count} images: sums of products of more than {MAX_COUNT} overflow int64")
-    return Moments(np.array(count), first.sums + second.sums, first.products + second.products)
+    """Add the moments of two sets of images of one size."""
+    return Moments(*(np.asarray(a + b) for a, b in zip(first, second, strict=True)))
 
 
 def total(parts: Iterable[Moments]) -> Moments:

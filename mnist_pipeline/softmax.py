@@ -98,14 +98,10 @@ def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
 def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
     """Standard deviation of each pixel over images (n, height, width), in grey levels, float64 (height · width,).
 
-    The influence of a weight is proportional to it: a pixel that is always blank keeps its initial weight and has no
-    influence.
+    The influence of a weight is proportional to it.
     """
     rows = images.reshape(len(images), -1)
-    squares = np.zeros(rows.shape[1])
-    for block in slices(len(rows), BLOCK_ROWS):
-        values = rows[block].astype(np.float64)
-        squares += np.einsum("ij,ij->j", values, values)  # sums of integers below 2⁵³: exact
+    squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)  # sums of integers below 2⁵³: exact
     mean = rows.sum(axis=0, dtype=np.int64) / len(rows)
     return np.asarray(np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)))
 

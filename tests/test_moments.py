@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.moments import BLOCK_ROWS, MAX_COUNT, Moments, add, covariance, mean, moments, total
+from mnist_pipeline.moments import BLOCK_ROWS, Moments, add, covariance, mean, moments, total
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,6 @@ def test_images_of_one_grey_level_are_summed_exactly(count: int, value: int) -> 
     found = moments(np.full((count, 5), value, np.uint8))
     assert (found.sums == value * count).all()
     assert (found.products == value**2 * count).all()
-
-
-def test_a_larger_block_would_not_be_exact() -> None:
-    assert BLOCK_ROWS * 128**2 <= 2**24 < (BLOCK_ROWS + 1) * 128**2
 
 
 @settings(max_examples=25, deadline=None)
@@ -82,9 +78,7 @@ def test_images_that_cannot_be_summed_are_refused() -> None:
     few = moments(np.zeros((2, 4), np.uint8))
     with pytest.raises(ValueError, match="images has type float64"):
         moments(np.zeros((2, 4)))
-    with pytest.raises(ValueError, match="4 and of 5"):
+    with pytest.raises(ValueError, match="4.*5"):
         add(few, moments(np.zeros((2, 5), np.uint8)))
-    with pytest.raises(ValueError, match=str(MAX_COUNT)):
-        add(few, few._replace(num_images=np.array(MAX_COUNT)))
     with pytest.raises(ValueError, match="num_images = 1"):
         covariance(moments(np.zeros((1, 4), np.uint8)))

@@ -303,15 +303,15 @@ def test_weights_of_another_architecture_are_refused() -> None:
 
 def test_auto_is_bfloat16_where_the_processor_multiplies_it_natively(few, monkeypatch) -> None:
     for native, precision in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(hardware, "has_native_bfloat16", lambda device, native=native: native)
+        monkeypatch.setattr(hardware, "cpu_supports", lambda instructions, native=native: native)
         recipe = replace(SHORT, epochs=1, precision="auto")
         assert train(build(MLP, 784, 8, 10), *few, recipe).precision == precision
 
 
 @pytest.mark.parametrize("amx", [True, False])
 def test_for_the_compiled_network_auto_is_bfloat16_only_with_amx(amx: bool, monkeypatch) -> None:
-    monkeypatch.setattr(hardware, "has_native_bfloat16", lambda device: True)
-    monkeypatch.setattr(hardware, "has_amx", lambda: amx)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    monkeypatch.setattr(hardware, "cpu_supports", lambda instructions: amx or instructions == "avx512_bf16")
     assert hardware.choose_precision(CNN(), torch.device("cpu")) == ("bfloat16" if amx else "float32")
     assert hardware.choose_precision(CNN(), torch.device("cuda")) == "bfloat16"
 

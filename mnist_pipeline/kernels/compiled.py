@@ -19,7 +19,7 @@ from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import extending, types
 from numba.core import cgutils, event
 
-BOOLEAN, BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
+BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -82,6 +82,14 @@ class Array(NamedTuple):
     data: Any
     shape: list[Any]
     dtype: Any
+
+
+class Matrix(NamedTuple):
+    """A matrix in memory: the pointer to its first element, and the distances between rows and between columns."""
+
+    data: Any
+    row: Any
+    column: Any = 1
 
 
 class Emitter:
@@ -176,31 +184,20 @@ class Emitter:
         )
 
     def matrix_product(
-        self,
-        left: Any,
-        left_steps: tuple[Any, Any],
-        right: Any,
-        right_step: Any,
-        result: Any,
-        result_step: Any,
-        shape: tuple[int, Any, range],
-        *,
-        is_sum: bool = False,
+        self, left: Matrix, right: Matrix, result: Matrix, num_rows: int, depth: Any, columns: range, *, is_sum: bool
     ) -> None:
         """Compute result[r, c] = Σ_k left[r, k] · right[k, c], or add it if `is_sum`, with all sums in registers.
 
-        The matrices are pointers; the steps are the distances between rows, for `left` also between the terms k.
-        `shape` is the number of rows, the number of terms, and the columns at which the vectors begin.
+        The columns are those at which the vectors of `right` and `result` begin; `depth` is the number of terms.
         """
-        num_rows, depth, columns = shape
-        starts = [self.at(left, self.multiply(left_steps[0], r)) for r in range(num_rows)]
-        places = [[self.at(result, self.multiply(result_step, r), c) for c in columns] for r in range(num_rows)]
+        starts = [self.at(left.data, self.multiply(left.row, r)) for r in range(num_rows)]
+        places = [[self.at(result.data, self.multiply(result.row, r), c) for c in columns] for r in range(num_rows)]
         totals = [[self.variable(self.load(place) if is_sum else self.zero) for place in row] for row in places]
         with self.loop(0, depth) as (k, _):
-            row = self.at(right, self.multiply(k, right_step))
+            row = self.at(right.data, self.multiply(k, right.row))
             vectors = [self.load(self.at(row, column)) for column in columns]
             for start, sums in zip(starts, totals):
-                value = self.broadcast(self.builder.load(self.at(start, self.multiply(left_steps[1], k))))
+                value = self.broadcast(self.builder.load(self.at(start, self.multiply(left.column, k))))
                 for vector, total in zip(vectors, sums):
                     self.builder.store(self.multiply_add(value, vector, self.builder.load(total)), total)
         for sums, row in zip(totals, places):

@@ -20,7 +20,7 @@ from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 from numba.extending import overload
 
-from mnist_pipeline.kernels.compiled import BOOLEAN, BYTE, FLOAT64, INT32, INT64, Array, Emitter, compiled, intrinsic
+from mnist_pipeline.kernels.compiled import BYTE, FLOAT64, INT32, INT64, Array, Emitter, Matrix, compiled, intrinsic
 from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES
 
 _NORM_ROW = 0
@@ -69,22 +69,23 @@ def _squared_distance_of_integers(a: Any, i: Any, b: Any, j: Any) -> Any:
     return total
 
 
+@compiled()
+def _square(a: Any, i: Any, b: Any, j: Any, f: Any) -> Any:
+    difference = np.float64(a[i, f]) - np.float64(b[j, f])
+    return difference * difference
+
+
 def _squared_distance_of_floats(a: Any, i: Any, b: Any, j: Any) -> Any:
     # Four running sums in a fixed order: fast without reordering, so the result is the same everywhere.
     s0 = s1 = s2 = s3 = 0.0
     whole = a.shape[1] - a.shape[1] % 4
     for f in range(0, whole, 4):
-        d0 = np.float64(a[i, f]) - np.float64(b[j, f])
-        d1 = np.float64(a[i, f + 1]) - np.float64(b[j, f + 1])
-        d2 = np.float64(a[i, f + 2]) - np.float64(b[j, f + 2])
-        d3 = np.float64(a[i, f + 3]) - np.float64(b[j, f + 3])
-        s0 += d0 * d0
-        s1 += d1 * d1
-        s2 += d2 * d2
-        s3 += d3 * d3
+        s0 += _square(a, i, b, j, f)
+        s1 += _square(a, i, b, j, f + 1)
+        s2 += _square(a, i, b, j, f + 2)
+        s3 += _square(a, i, b, j, f + 3)
     for f in range(whole, a.shape[1]):
-        d0 = np.float64(a[i, f]) - np.float64(b[j, f])
-        s0 += d0 * d0
+        s0 += _square(a, i, b, j, f)
     return (s0 + s1) + (s2 + s3)
 
 
@@ -146,11 +147,17 @@ def scan_all(queries: Any, train: Any, distances: Any, indices: Any) -> None:
         _sort_heap(distances[query], indices[query])
 
 
+@compiled()
+def _compare(queries: Any, query: Any, train: Any, rows: Any, distances: Any, indices: Any) -> None:
+    """Offer the exact distances of some training rows."""
+    for row in rows:
+        _offer(distances, indices, squared_distance(queries, query, train, row), row)
+
+
 @compiled(cache=True, nogil=True)
 def scan_candidates(queries: Any, query: Any, train: Any, candidates: Any, distances: Any, indices: Any) -> None:
     """Compare one query with the training rows in ``candidates``."""
-    for candidate in candidates:
-        _offer(distances, indices, squared_distance(queries, query, train, candidate), candidate)
+    _compare(queries, query, train, candidates, distances, indices)
     _sort_heap(distances, indices)
 
 
@@ -270,7 +277,7 @@ _nearness = _tile_values(1 + CENTROID_DIMENSIONS, [(1 + p, _FIRST_COORDINATE + p
 @intrinsic(Emitter, returns=types.int64)
 def _lowest(e: Emitter, mask: Any) -> Any:
     """The number of the lowest bit that is set."""
-    return e.builder.cttz(mask, BOOLEAN(1))
+    return e.builder.cttz(mask, ir.IntType(1)(1))
 
 
 @intrinsic(Emitter)
@@ -291,10 +298,10 @@ class _Doubles(Emitter):
 @intrinsic(_Doubles)
 def _multiply(e: _Doubles, rows: Array, matrix: Array, products: Array) -> None:
     """products = rows · matrix, for `_PROJECTED_ROWS` rows and a matrix of `DEPTHS[-1]` columns."""
-    steps = (rows.shape[1], 1)
+    depth, right, result = rows.shape[1], Matrix(matrix.data, DEPTHS[-1]), Matrix(products.data, DEPTHS[-1])
     for first in range(0, DEPTHS[-1], _PROJECTED_COLUMNS):
-        shape = _PROJECTED_ROWS, rows.shape[1], range(first, first + _PROJECTED_COLUMNS, e.width)
-        e.matrix_product(rows.data, steps, matrix.data, DEPTHS[-1], products.data, DEPTHS[-1], shape)
+        columns = range(first, first + _PROJECTED_COLUMNS, e.width)
+        e.matrix_product(Matrix(rows.data, depth), right, result, _PROJECTED_ROWS, depth, columns, is_sum=False)
 
 
 @compiled(fastmath={"reassoc", "contract"})
@@ -366,13 +373,6 @@ def _note(point: Any, seeds: Any, order: Any, train: Any, rows: Any, count: Any)
     rows[count] = order[place]
     _fetch(train, rows[count])
     return count + 1
-
-
-@compiled()
-def _compare(queries: Any, query: Any, train: Any, rows: Any, distances: Any, indices: Any) -> None:
-    """Offer the exact distances of some training rows."""
-    for row in rows:
-        _offer(distances, indices, squared_distance(queries, query, train, row), row)
 
 
 @compiled()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding, ir  # type: ignore[import-untyped]  # it ships no types
 
-from mnist_pipeline.kernels.compiled import INT64, Array, compiled, intrinsic
+from mnist_pipeline.kernels.compiled import INT64, Array, Matrix, compiled, intrinsic
 from mnist_pipeline.kernels.convolution import SIDE, WIDTH, WINDOW, Channels
 
 CHANNELS_IN, CHANNELS_OUT = 32, 64
@@ -174,14 +174,14 @@ def _multiplying(num_columns: int, *, columnwise: bool) -> Any:
 
     @intrinsic(Channels)
     def multiply(e: Channels, a: Array, b: Array, products: Array, place: Any, row: Any, depth: Any) -> None:
-        left = e.item(a, place, 0, row) if columnwise else e.item(a, place, row, 0)
-        steps = (1, a.shape[2]) if columnwise else (a.shape[2], 1)
+        left = Matrix(e.item(a, place, row, 0), a.shape[2])
+        if columnwise:
+            left = Matrix(e.item(a, place, 0, row), 1, a.shape[2])
+        right = Matrix(e.item(b, place, 0, 0), b.shape[2])
+        result = Matrix(e.item(products, place, row, 0), products.shape[2])
         for first in range(0, num_columns, at_once):
-            shape = _ROWS, depth, range(first, first + at_once, WIDTH)
-            e.matrix_product(
-                left, steps, e.item(b, place, 0, 0), b.shape[2],
-                e.item(products, place, row, 0), products.shape[2], shape, is_sum=columnwise,
-            )  # fmt: skip
+            columns = range(first, first + at_once, WIDTH)
+            e.matrix_product(left, right, result, _ROWS, depth, columns, is_sum=columnwise)
 
     return multiply
 

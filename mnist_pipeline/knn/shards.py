@@ -20,21 +20,11 @@ from mnist_pipeline.utils.stored_types import stored_type
 
 @stored_type
 class ShardNeighbors(NamedTuple):
-    """The nearest images of a shard to each query, nearest first.
+    """The nearest images of a shard to each query, nearest first; all fields are of shape (n_queries, n_kept)."""
 
-    Attributes
-    ----------
-    indices : ndarray of shape (n_queries, n_kept), int64
-        Indices into the whole set; equal distances are ordered by index.
-    squared_distances : ndarray of shape (n_queries, n_kept), int64
-        Exact.
-    labels : ndarray of shape (n_queries, n_kept), uint8
-        Labels of the neighbours.
-    """
-
-    indices: np.ndarray
-    squared_distances: np.ndarray
-    labels: np.ndarray
+    indices: np.ndarray  # into the whole set; equal distances are ordered by index
+    squared_distances: np.ndarray  # exact
+    labels: np.ndarray  # of the neighbours
 
 
 def search(

@@ -28,23 +28,15 @@ def choose_precision(model: nn.Module, device: torch.device, precision: str = "a
     """
     if precision != "auto":
         return precision
-    is_faster = has_amx() if has_compiled_form(model, device) else has_native_bfloat16(device)
+    if device.type == "cuda":
+        is_faster = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        is_faster = cpu_supports("amx_bf16") or (cpu_supports("avx512_bf16") and not has_compiled_form(model, device))
     return "bfloat16" if is_faster else "float32"
 
 
-def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether a device has instructions that multiply bfloat16: AVX512-BF16 or AMX on a CPU."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return _cpu_supports("avx512_bf16") or has_amx()
-
-
-def has_amx() -> bool:
-    """Whether the CPU multiplies matrices of bfloat16 in tiles."""
-    return _cpu_supports("amx_bf16")
-
-
-def _cpu_supports(instructions: str) -> bool:
+def cpu_supports(instructions: str) -> bool:
+    """Whether the CPU multiplies bfloat16: "avx512_bf16" in vectors, "amx_bf16" in tiles."""
     if hasattr(torch.cpu, "get_capabilities"):
         return bool(torch.cpu.get_capabilities().get(instructions))
     # torch before 2.10
@@ -54,8 +46,8 @@ def _cpu_supports(instructions: str) -> bool:
 
 def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
     """Whether a network has a faster form that computes the same: of float32, on a CPU, with a method `compiled`."""
-    parameter = next(model.parameters(), torch.zeros(()))
-    return hasattr(model, "compiled") and device.type == "cpu" and parameter.dtype == torch.float32
+    dtypes = {parameter.dtype for parameter in model.parameters()}
+    return hasattr(model, "compiled") and device.type == "cpu" and dtypes == {torch.float32}
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
