@@ -90,12 +90,6 @@ def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
     assert np.abs(full.eigenvalues - reference).max() < 1e-6 * reference[0]
 
 
-def test_the_diagonal_of_the_covariance_is_the_variance_of_each_pixel(full: Analysis) -> None:
-    diagonal = np.diag(full.covariance)
-    assert pca.variance_error(full.centered, diagonal) < 1e-5
-    assert pca.variance_error(full.centered[:-6_000], diagonal) > 1e-3
-
-
 def test_a_large_mean_of_floating_data_costs_no_precision() -> None:
     deviations = np.random.default_rng(0).normal(size=(500, 4))
     data = deviations + 1e7

@@ -244,8 +244,12 @@ def _read_idx(path: Path, magic: int) -> np.ndarray:
     try:
         with _opened(path) as file:
             stream = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
-            chunks = iter(lambda: stream.read(CHUNK_BYTES), b"")
-            _extend(data, chunks, header_bytes)
+
+            def read_up_to(length: int) -> None:
+                while len(data) < length and (chunk := stream.read(CHUNK_BYTES)):
+                    data.extend(chunk)
+
+            read_up_to(header_bytes)
             shape = _parse_header(path, bytes(data[:header_bytes]), magic)
             expected, size = math.prod(shape) * np.dtype(dtype).itemsize, os.fstat(file.fileno()).st_size
             announced = f"its header announces {shape[0]:,} items, {expected:,} bytes"
@@ -254,19 +258,13 @@ def _read_idx(path: Path, magic: int) -> np.ndarray:
                     f"{path} is truncated, or made to fill the memory: {announced}, and it is {size:,} bytes long; "
                     "fetch the file again"
                 )
-            _extend(data, chunks, header_bytes + expected + 1)
+            read_up_to(header_bytes + expected + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
     if (found := len(data) - header_bytes) != expected:
         there = f"only {found:,} are" if found < expected else "more are"
         raise DatasetError(f"{path} is truncated or too long: {announced}, and {there} there; fetch the file again")
     return np.frombuffer(data, dtype, offset=header_bytes).reshape(shape)
-
-
-def _extend(data: bytearray, chunks: Iterator[bytes], length: int) -> None:
-    """Append chunks until there are at least `length` bytes, or no more chunks."""
-    while len(data) < length and (chunk := next(chunks, b"")):
-        data += chunk
 
 
 def _parse_header(path: Path, header: bytes, magic: int) -> tuple[int, ...]:

@@ -342,7 +342,7 @@ def test_images_that_do_not_fit_in_memory_are_named(tmp_path: Path, few: Few, mo
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(datasets, "_extend", fail)
+    monkeypatch.setattr(gzip.GzipFile, "read", fail)
     with pytest.raises(datasets.UnreadableError, match=f"{TRAIN_IMAGES}.gz.* memory"):
         load_digits(write_idx(tmp_path, *few), "train")
 

@@ -171,13 +171,6 @@ def test_the_number_of_threads_and_blocks_changes_nothing(
     np.testing.assert_array_equal(vary(images, HANDS, seed=3), expected)
 
 
-def test_images_are_shifted_up_to_the_limit(images: np.ndarray) -> None:
-    many = np.tile(images, (20, 1, 1))
-    moved = spread(vary(many, Variation(shift=2)))[0] - spread(many)[0]
-    assert np.abs(moved).max() == pytest.approx(2, abs=0.1)
-    np.testing.assert_allclose(moved.mean(axis=0), 0, atol=0.1)
-
-
 IMAGES = np.zeros((3, 28, 28), np.uint8)
 
 

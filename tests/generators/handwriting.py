@@ -117,7 +117,6 @@ class Example(NamedTuple):
     digits: tuple[int, ...]
     boxes: tuple[Box, ...]
     picture: Picture
-    setting: Setting
 
 
 BLUE, BLACK, RED = (0.1, 0.15, 0.55), (0.08, 0.08, 0.1), (0.7, 0.1, 0.12)
@@ -251,20 +250,18 @@ def evaluation_set(
     for digit in np.repeat(np.arange(10), count_per_digit):
         chosen = setting(rng)
         picture, box = _single(_variant(digit, rng), chosen, rng)
-        yield Example("single", (int(digit),), (box,), picture, chosen)
+        yield Example("single", (int(digit),), (box,), picture)
     for kind, num_lines in (("line", (1, 2)), ("page", (2, 5))):
         remaining = 10 * count_per_digit
         while remaining > 0:
             lengths = rng.integers(2, 9, size=rng.integers(*num_lines))
             lines = [tuple(map(int, rng.integers(10, size=length))) for length in lengths]
-            chosen = setting(rng)
-            picture, boxes = page_picture(lines, rng, chosen)
-            yield Example(kind, sum(lines, ()), tuple(boxes), picture, chosen)
+            picture, boxes = page_picture(lines, rng)
+            yield Example(kind, sum(lines, ()), tuple(boxes), picture)
             remaining -= len(boxes)
     for image, label in zip(*pasted) if pasted else ():
-        chosen = setting(rng)
-        picture, box = _pasted(image, chosen, rng)
-        yield Example("pasted", (int(label),), (box,), picture, chosen)
+        picture, box = _pasted(image, setting(rng), rng)
+        yield Example("pasted", (int(label),), (box,), picture)
 
 
 def _variant(digit: int, rng: np.random.Generator) -> Glyph:

@@ -70,13 +70,6 @@ def test_the_neighbours_are_those_of_an_exhaustive_search(
         assert [neighbor.digit for neighbor in answer.neighbors] == small_train.labels[near].tolist()
 
 
-def test_the_reconstruction_is_the_best_of_its_rank(recognizer: Recognizer, small_test: DigitSet) -> None:
-    """The residual is orthogonal to the components, so no other point of their span is nearer."""
-    digits = small_test.images[:20]
-    residuals = (digits - recognizer.reconstruct(digits)).reshape(20, -1)
-    np.testing.assert_allclose(residuals @ recognizer.components, 0, atol=0.1)
-
-
 @pytest.mark.parametrize("wrong", [np.zeros((2, 784), np.uint8), np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8)])
 def test_arrays_of_another_shape_or_type_are_refused(recognizer: Recognizer, wrong: np.ndarray) -> None:
     with pytest.raises(ValueError, match=f"digits is {wrong.dtype}"):
