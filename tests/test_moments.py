@@ -78,7 +78,7 @@ def test_images_that_cannot_be_summed_are_refused() -> None:
     few = moments(np.zeros((2, 4), np.uint8))
     with pytest.raises(ValueError, match="images has type float64"):
         moments(np.zeros((2, 4)))
-    with pytest.raises(ValueError, match="4.*5"):
+    with pytest.raises(ValueError, match=r"4.*5"):
         add(few, moments(np.zeros((2, 5), np.uint8)))
     with pytest.raises(ValueError, match="num_images = 1"):
         covariance(moments(np.zeros((1, 4), np.uint8)))
