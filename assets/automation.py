@@ -39,12 +39,9 @@ def named(name: str, prefix: str | None) -> str:
 
 def define_jobs(prefix: str | None) -> list[Any]:  # of a type that Dagster does not export
     """A job for the whole graph of a data set, and one for each group."""
-    if prefix is None:
-        whole: dg.AssetSelection = dg.AssetSelection.all() - on_request
-        for other in prefixes:
-            whole -= dg.AssetSelection.key_prefixes([other])
-    else:
-        whole = dg.AssetSelection.key_prefixes([prefix])
+    of_others = dg.AssetSelection.key_prefixes(*([other] for other in prefixes))
+    plain = dg.AssetSelection.all() - on_request - of_others
+    whole = plain if prefix is None else dg.AssetSelection.key_prefixes([prefix])
     graph = "the whole graph" if prefix is None else f"the whole graph of {prefix}"
     return [
         dg.define_asset_job(

@@ -312,12 +312,13 @@ def expanded_evaluation(expanded_knn: Neighbors, expanded_cnn: Network, test_dig
     with stopwatch() as watch:
         network = training.load_weights(networks.CNN(), expanded_cnn.weights)
         probabilities = training.predict_probabilities(network, test_digits.images)
-        table = pd.DataFrame(
-            [
-                _evaluated("knn", test_digits.labels, expanded_knn.labels),
-                _evaluated("cnn", test_digits.labels, probabilities.argmax(axis=1)),
-            ]
-        )
+        # k-NN predicts the first test images only.
+        labels = {"knn": expanded_knn.labels, "cnn": probabilities.argmax(axis=1)}
+        found = {name: evaluation.evaluate(test_digits.labels[: len(each)], each) for name, each in labels.items()}
+    table = pd.DataFrame(
+        [(name, each.total, each.errors, each.accuracy, *each.interval) for name, each in found.items()],
+        columns=["model", "total", "errors", "accuracy", "interval_low", "interval_high"],
+    )
     return result(
         table,
         ", ".join(f"{row.model} {row.accuracy:.2%} of {row.total:,}" for row in table.itertuples()),
@@ -325,20 +326,6 @@ def expanded_evaluation(expanded_knn: Neighbors, expanded_cnn: Network, test_dig
         tables={"models": table},
         checks={"better_than_guessing": at_least(table["accuracy"].min(), 2 / NUM_CLASSES)},
     )
-
-
-def _evaluated(model: str, labels: np.ndarray, predicted: np.ndarray) -> dict[str, object]:
-    """A row of the evaluation. k-NN predicts the first test images only."""
-    found = evaluation.evaluate(labels[: len(predicted)], predicted)
-    low, high = found.interval
-    return {
-        "model": model,
-        "total": found.total,
-        "errors": found.errors,
-        "accuracy": found.accuracy,
-        "interval_low": low,
-        "interval_high": high,
-    }
 
 
 def _projection_error(images: np.ndarray, mean: np.ndarray, vectors: np.ndarray, coordinates: np.ndarray) -> float:

@@ -253,14 +253,9 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: Da
 def _drawn(errors: pd.DataFrame, images: np.ndarray, names: Sequence[str]) -> "Figure":
     """The worst errors as a grid of images with captions."""
     shown = errors.head(NUM_ERRORS_SHOWN)
-    return figures.image_grid(
-        images[shown["index"].to_numpy(dtype=np.int64)],
-        columns=10,
-        captions=[
-            figures.misread(names, true, predicted, f"{probability:.0%}")
-            for true, predicted, probability in zip(
-                shown["true_label"], shown["predicted_label"], shown["probability"], strict=True
-            )
-        ],
-        title=f"{len(shown)} of {len(errors)} errors, worst first: true → predicted, probability of the predicted",
-    )
+    captions = [
+        figures.misread(names, row["true_label"], row["predicted_label"], f"{row['probability']:.0%}")
+        for row in shown.to_dict("records")
+    ]
+    title = f"{len(shown)} of {len(errors)} errors, worst first: true → predicted, probability of the predicted"
+    return figures.image_grid(images[shown["index"].to_numpy(dtype=np.int64)], 10, captions, title)

@@ -37,15 +37,9 @@ def diverging(values: np.ndarray) -> str:
 
 
 class Atlas:
-    """Many images of one size in a single picture, where each is found by its index.
+    """Some of many images (n, height, width) in a single picture, where each is found by its index.
 
     An atlas of more than 2,000 images has only 16 grey levels, so that the page stays small.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width)
-    indices : sequence of int
-        Indices of the images that the atlas contains, in any order.
     """
 
     def __init__(self, images: np.ndarray, indices: Sequence[int]) -> None:

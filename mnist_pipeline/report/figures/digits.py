@@ -15,17 +15,10 @@ from mnist_pipeline.report.figures.style import STYLE, TOP, are_long
 def image_grid(
     images: np.ndarray, columns: int, captions: Sequence[str] = (), title: str = "", *, signed: bool = False
 ) -> Figure:
-    """Images in rows of `columns`, with a caption under each.
+    """Images (n_images, height, width) in rows of `columns`, with a caption under each.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_images, height, width)
-        Grey levels in 0–255, or signed values of any scale.
-    columns : int
-    captions : sequence of n_images str, optional
-    title : str
-    signed : bool
-        Draw positive values red and negative values blue, and scale each image by its largest magnitude.
+    Values are grey levels in 0–255. If `signed`, they have any scale: positive values are drawn red and negative values
+    blue, and each image is scaled by its largest magnitude.
     """
     if signed:
         images = images / np.maximum(np.abs(images).max(axis=(1, 2), keepdims=True), 1e-30)
