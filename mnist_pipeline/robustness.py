@@ -60,17 +60,16 @@ def measure(readers: Mapping[str, Reader], images: Images, labels: NDArray[Any])
     A reader maps images, uint8 (n, 28, 28), to predicted labels (n,). The result has columns of equal length;
     `count` is the number of images. The row of each neutral amount has the accuracy without disturbance.
     """
-    conditions = [(name, amount) for name, found in DISTURBANCES.items() for amount in found.amounts]
-    disturbed = [DISTURBANCES[name] for name, _ in conditions]
-    changed = [place for place, (_, amount) in enumerate(conditions) if amount != disturbed[place].neutral]
+    conditions = [(name, float(amount)) for name, found in DISTURBANCES.items() for amount in found.amounts]
+    changed = [(name, amount) for name, amount in conditions if amount != DISTURBANCES[name].neutral]
     # All images in one call, because a call has a fixed cost.
-    stacked = np.concatenate([images, *(disturbed[place].apply(images, conditions[place][1]) for place in changed)])
+    stacked = np.concatenate([images, *(DISTURBANCES[name].apply(images, amount) for name, amount in changed)])
     rows = []
     for model, read in readers.items():
         correct = read(stacked).reshape(-1, len(images)) == labels
-        shares = dict(zip([None, *changed], (int(count) / len(images) for count in correct.sum(axis=1)), strict=True))
-        for place, (name, amount) in enumerate(conditions):
-            rows.append((name, float(amount), model, shares[place if place in shares else None], len(images)))
+        undisturbed, *shares = (correct.sum(axis=1) / len(images)).tolist()
+        found = dict(zip(changed, shares, strict=True))
+        rows += [(*each, model, found.get(each, undisturbed), len(images)) for each in conditions]
     columns = ("disturbance", "amount", "model", "accuracy", "count")
     return {column: list(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)}
 

@@ -11,7 +11,6 @@ import re
 import shutil
 import struct
 import tracemalloc
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -285,15 +284,16 @@ def test_a_malformed_directory_is_refused_in_one_line_that_names_the_file_the_pr
 
 
 @pytest.mark.parametrize(
-    ("count", "megabytes"), [(40, 2), (200_000, 2), (60_000, 64)], ids=["too long", "a bomb", "as long as MNIST"]
+    ("count", "repeats", "megabytes"),
+    [(40, 640, 2), (60_000, 640, 64), (2**32 - 1, 640, 2), (200_000, 10, 2)],
+    ids=["10 GB too long", "as long as MNIST and too long", "a false header", "a bomb as long as its header announces"],
 )
 def test_a_file_that_expands_a_thousand_times_is_refused_without_taking_memory(
-    count: int, megabytes: int, tmp_path: Path, few: Few
+    count: int, repeats: int, megabytes: int, tmp_path: Path, few: Few
 ) -> None:
     path = write_idx(tmp_path, *few) / f"{TRAIN_IMAGES}.gz"
-    packer = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
-    content = packer.compress(struct.pack(">IIII", 0x803, count, 28, 28))
-    path.write_bytes(content + packer.compress(bytes(200_000 * 784)) + packer.flush())
+    header = struct.pack(">IIII", 0x803, count, 28, 28)
+    path.write_bytes(gzip.compress(header) + gzip.compress(bytes(16 * MEGABYTE)) * repeats)
     tracemalloc.start()
     try:
         with pytest.raises(DatasetError, match=f"{path}.*{count:,} items"):

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import functools
 import gzip
 import struct
 import tracemalloc
 import zlib
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -33,7 +31,7 @@ GOOD = tuple(
     for count in (1, 3)
 )
 
-Edit = Callable[[bytes], bytes]
+Edit = tuple[int, int, bytes]  # the place, the number of bytes removed there, and the bytes inserted instead
 Files = tuple[tuple[bytes, bool], ...]  # for images and labels: the content, and whether its name ends in .gz
 
 
@@ -42,55 +40,41 @@ def compressed(data: bytes) -> bytes:
     return gzip.compress(data, 1, mtime=0)
 
 
-def edit_of_a_place(make: Callable[[bytes, int], bytes]) -> st.SearchStrategy[Edit]:
-    """An edit at a random place, most often at one of the ends, where formats have their fields."""
-    places = st.integers(0, 24) | st.integers(-12, -1) | st.integers(0, 3_000)
-    return places.map(lambda place: lambda data: make(data, place % (len(data) + 1)))
-
-
 sizes = st.sampled_from([0, 1, 2, 3, 27, 28, 60_000, 10**6, 10**6 + 1, 2**31]) | st.integers(0, 2**32 - 1)
 headers = st.tuples(
     st.sampled_from([0x803, 0x801, 0x802, 0x903, 0xD03, 0x08030000]) | st.integers(0, 2**32 - 1),
     st.lists(sizes, max_size=4) | sizes.map(lambda size: [size, 28, 28]),
 ).map(lambda fields: struct.pack(f">{1 + len(fields[1])}I", fields[0], *fields[1]))
-small_bytes = st.binary(max_size=24)
-edits: st.SearchStrategy[Edit] = st.one_of(
-    edit_of_a_place(lambda d, at: d[:at]),
-    edit_of_a_place(lambda d, at: d[at:]),
-    edit_of_a_place(lambda d, at: d[:at] + d[at + 5 :]),
-    edit_of_a_place(lambda d, at: d[:at] + d),
-    small_bytes.flatmap(lambda new: edit_of_a_place(lambda d, at: d[:at] + new + d[at:])),
-    small_bytes.flatmap(lambda new: edit_of_a_place(lambda d, at: d[:at] + new + d[at + len(new) :])),
-    small_bytes.map(lambda new: lambda d: d + new),
-    headers.map(lambda header: lambda d: header + d[len(header) :]),
-)
-packings: st.SearchStrategy[Edit] = st.one_of(
-    st.just(compressed),
-    st.integers(0, 40).map(lambda at: lambda d: compressed(d[:at]) + compressed(d[at:])),
-    st.integers(0, 40).map(lambda count: lambda d: compressed(d) + bytes(count)),
-    st.just(zlib.compress),
-    st.just(lambda d: compressed(compressed(d))),
+# Most often at one of the ends, where formats have their fields.
+places = st.integers(0, 24) | st.integers(-12, -1) | st.integers(0, 3_000)
+edit = st.tuples(places, st.sampled_from([0, 1, 4, 8, 16, 10_000]), st.just(b"") | st.binary(max_size=24) | headers)
+edits = st.just([]) | st.lists(edit, max_size=3)
+packings = st.sampled_from(
+    [
+        compressed,
+        zlib.compress,
+        lambda content: compressed(compressed(content)),
+        lambda content: compressed(content[:20]) + compressed(content[20:]) + bytes(7),
+    ]
 )
 
 
-starts = st.sampled_from([b"", b"\x1f\x8b\x08\0\0\0\0\0\0\xff", GOOD[0][0][:16], GOOD[0][1][:8]])
-noise = st.tuples(starts | headers, st.binary(max_size=200)).map(b"".join)
-few_edits = st.just([]) | st.lists(edits, max_size=3)
+def edited(content: bytes, changes: list[Edit]) -> bytes:
+    for place, removed, new in changes:
+        at = place % (len(content) + 1)
+        content = content[:at] + new + content[at + removed :]
+    return content
 
 
 @st.composite
 def files(draw: st.DrawFn) -> Files:
-    """Good files or noise, packed or not, with a few edits before and after."""
+    """Files that are good, or noise behind a header, packed or not, with a few edits before and after."""
     made = []
     are_good = draw(st.integers(0, 3)) > 0
     for good in draw(st.sampled_from(GOOD)):
-        content = good if are_good else draw(noise)
-        content = functools.reduce(lambda edited, edit: edit(edited), draw(few_edits), content)
-        packed = draw(st.booleans())
-        if packed:
-            packing, *changes = draw(packings), *draw(few_edits)
-            content = functools.reduce(lambda edited, edit: edit(edited), changes, packing(content))
-        made.append((content, packed))
+        content = good if are_good else draw(headers) + draw(st.binary(max_size=200))
+        content, packed = edited(content, draw(edits)), draw(st.booleans())
+        made.append((edited(draw(packings)(content), draw(edits)) if packed else content, packed))
     return tuple(made)
 
 
