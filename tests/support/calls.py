@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -21,18 +21,20 @@ def call(
     context: dg.AssetExecutionContext | None = None,
     config: Mapping[str, Any] | None = None,
     seed: int = 0,
+    read: Callable[[str], Any] = read,
     **given: Any,
 ) -> dg.MaterializeResult[Any]:
-    """Call an asset on stored inputs, except for those given by the key of the asset that they come from."""
+    """Call an asset on inputs that `read` returns, except for those given by the key of the asset they come from."""
     asset = ASSETS[key]
     parameters = inspect.signature(asset.op.compute_fn.decorated_fn).parameters  # type: ignore[union-attr]
     inputs = {name: resource for name, resource in (defs.resources or {}).items() if name in parameters}
     for name, upstream in asset.keys_by_input_name.items():
         if not asset.op.input_dict[name].dagster_type.is_nothing:
             source = upstream.to_user_string()
-            inputs[name] = given[source] if source in given else read(source)
+            inputs[name] = given.pop(source) if source in given else read(source)
+    assert not given, f"{key} does not read {', '.join(given)}"
     if "config" in parameters:
         inputs["config"] = parameters["config"].annotation(**(config or {}))
     if "seed" in parameters:
         inputs["seed"] = Seed(value=seed)
-    return asset(context, **inputs) if context else asset(**inputs)
+    return asset(context, **inputs) if context and "context" in parameters else asset(**inputs)
