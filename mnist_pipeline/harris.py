@@ -90,10 +90,8 @@ def gram_difference(image: np.ndarray) -> float:
     return float(np.abs(tensor - gram).max() / largest) if largest else 0.0
 
 
-def gram_matrices(windows: np.ndarray, *, centered: bool = False) -> np.ndarray:
-    """GᵀG of windows (..., 9, 2), float64 (..., 2, 2); if `centered`, of the gradients minus their mean, as in PCA."""
-    if centered:
-        windows = windows - windows.mean(axis=-2, keepdims=True)
+def gram_matrices(windows: np.ndarray) -> np.ndarray:
+    """GᵀG of windows (..., 9, 2), float64 (..., 2, 2)."""
     return np.asarray(np.swapaxes(windows, -1, -2) @ windows)
 
 
@@ -105,8 +103,8 @@ def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
     if not corners.any():
         return 0.0
     windows = window_gradients(image)[corners]
-    total = np.trace(gram_matrices(windows), axis1=-2, axis2=-1)
-    centered = np.trace(gram_matrices(windows, centered=True), axis1=-2, axis2=-1)
+    both = (windows, windows - windows.mean(axis=-2, keepdims=True))
+    total, centered = (np.trace(gram_matrices(each), axis1=-2, axis2=-1) for each in both)
     return float(np.median(1 - centered / total))
 
 

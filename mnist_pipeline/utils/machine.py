@@ -64,10 +64,10 @@ def importing() -> Iterator[None]:
 
 def memory_bytes() -> int:
     """Size of the main memory; 0 if the system does not report it."""
-    names = ("SC_PAGE_SIZE", "SC_PHYS_PAGES")
-    if not all(name in getattr(os, "sysconf_names", {}) for name in names):
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):
         return 0
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def processor() -> str:

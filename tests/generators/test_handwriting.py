@@ -48,11 +48,7 @@ def read(recognizer: Recognizer, test: DigitSet) -> dict[str, Score]:
 
 
 @pytest.mark.parametrize(("kind", "least"), [("single", 0.97), ("pasted", 0.97), ("line", 0.95), ("page", 0.95)])
-def test_handwritten_digits_are_read(read: dict[str, Score], kind: str, least: float) -> None:
+def test_handwritten_digits_are_read_in_order(read: dict[str, Score], kind: str, least: float) -> None:
     assert read[kind].digits >= 200
     assert read[kind].accuracy >= least
-
-
-@pytest.mark.parametrize("kind", ["line", "page"])
-def test_digits_come_in_reading_order(read: dict[str, Score], kind: str) -> None:
     assert read[kind].in_order == read[kind].pictures

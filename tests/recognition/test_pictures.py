@@ -272,14 +272,6 @@ def test_an_mnist_image_stays_unchanged(test: DigitSet) -> None:
             np.testing.assert_array_equal(found.image, image)
 
 
-def test_an_enlarged_mnist_image_is_recovered(test: DigitSet) -> None:
-    differences = []
-    for image in test.images[:50]:
-        enlarged = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC))
-        differences.append(np.abs(find_digits(enlarged)[0].image.astype(float) - image).mean())
-    assert np.median(differences) < 10
-
-
 def test_polarity_scale_place_light_and_paper_change_nothing(written: np.ndarray, expected: list[Found]) -> None:
     tall, wide = written.shape
     dusty, squared = written.copy(), written.astype(float)
