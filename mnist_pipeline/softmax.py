@@ -183,7 +183,8 @@ def sgd(
     for epoch in range(1, epochs + 1):
         total, correct = kernel.run_epoch(starts, columns, values, scale, labels, blocks, b, learning_rate)
         _report(on_epoch, epoch, total / len(labels), correct / len(labels))
-    return _weights(blocks, num_classes), b
+    W = blocks.transpose(0, 2, 1).reshape(-1, samples.shape[1])[:num_classes]
+    return np.ascontiguousarray(W), b
 
 
 def sgd_reference(
@@ -226,11 +227,6 @@ def _blocks(W: FloatArray, lanes: int) -> FloatArray:
     padded = np.zeros((num_blocks * lanes, num_features))
     padded[:num_classes] = W
     return np.ascontiguousarray(padded.reshape(num_blocks, lanes, num_features).transpose(0, 2, 1))
-
-
-def _weights(blocks: FloatArray, num_classes: int) -> FloatArray:
-    """Undo `_blocks`."""
-    return np.ascontiguousarray(blocks.transpose(0, 2, 1).reshape(-1, blocks.shape[1])[:num_classes])
 
 
 def _prepare(

@@ -68,13 +68,6 @@ def test_equal_points_and_the_largest_distance_are_exact():
     assert_all_searches_agree(np.zeros((1, 784), np.uint8), np.full((1, 784), 255, np.uint8), 1)
 
 
-@pytest.mark.parametrize("num_features", [1, 2, 11, 12, 13, 64, 111, 112, 113, 130])
-def test_any_number_of_features_is_searched_exactly(num_features):
-    rng = np.random.default_rng(num_features)
-    X = rng.integers(0, 256, (333, num_features), dtype=np.uint8)
-    assert_all_searches_agree(X, rng.integers(0, 256, (17, num_features), dtype=np.uint8), 5)
-
-
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.int32, np.int64, np.uint64, bool])
 def test_every_integer_type_is_compared_exactly(dtype):
     rng = np.random.default_rng(1)
@@ -97,10 +90,9 @@ def test_all_searches_give_the_same_bits_on_floats(dtype):
     assert_all_searches_agree(X, queries, 5)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_scaled_digits_have_the_neighbors_of_the_bytes(digits, dtype):
+def test_scaled_digits_have_the_neighbors_of_the_bytes(digits):
     X, _, queries, _ = digits
-    scaled, scaled_queries = X[:2500] / dtype(256), queries[:30] / dtype(256)
+    scaled, scaled_queries = X[:2500] / 256, queries[:30] / 256
     assert_all_searches_agree(scaled, scaled_queries, 3)
     np.testing.assert_array_equal(
         neighbors(scaled, scaled_queries, 3, "pca")[1], neighbors(X[:2500], queries[:30], 3, "pca")[1]
@@ -171,7 +163,7 @@ def test_a_mean_far_from_the_data_costs_no_exactness(distance, num_features):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 150), st.integers(1, 20), st.sampled_from([2, 16, 256]))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 333), st.integers(1, 130), st.sampled_from([2, 16, 256]))
 def test_any_bytes_have_the_neighbors_of_the_reference(seed, num_points, num_features, levels):
     rng = np.random.default_rng(seed)
     k = 1 + seed % num_points
@@ -213,15 +205,11 @@ def test_three_neighbors_misread_283_digits_or_295_under_smallest_label(digits):
 
 
 def test_a_tied_vote_goes_to_the_nearest_or_the_smallest():
-    labels = np.array([[9, 2, 2, 9, 5], [4, 1, 7, 3, 0], [1, 8, 8, 1, 8]])
-    np.testing.assert_array_equal(vote(labels, "nearest"), [9, 4, 8])
-    np.testing.assert_array_equal(vote(labels, "smallest"), [2, 0, 8])
-
-
-def test_votes_keep_the_type_of_the_labels_and_allow_negative_ones():
-    winners = vote(np.array([[-3, 5, -3], [100, -100, 7]], np.int8), "smallest")
-    assert winners.dtype == np.int8
-    np.testing.assert_array_equal(winners, [-3, -100])
+    labels = np.array([[9, 2, 2, 9, 5], [4, 1, 7, 3, 0], [-3, 5, -3, 8, 8]], np.int8)
+    for rule, expected in (("nearest", [9, 4, -3]), ("smallest", [2, 0, -3])):
+        winners = vote(labels, rule)
+        assert winners.dtype == np.int8
+        np.testing.assert_array_equal(winners, expected)
 
 
 @pytest.mark.parametrize("transform", [np.asfortranarray, lambda a: a[:, ::-1], lambda a: a.astype(">f4")])
@@ -232,12 +220,12 @@ def test_the_layout_of_the_arrays_does_not_matter(transform):
     np.testing.assert_array_equal(result, neighbors(X, queries, 3, "pca"))
 
 
-def test_no_queries_have_no_neighbors(digits):
+@pytest.mark.parametrize("algorithm", SEARCHES)
+def test_no_queries_have_no_neighbors(digits, algorithm):
     X, y, _, _ = digits
-    for algorithm in SEARCHES:
-        model = KNNClassifier(3, algorithm).fit(X[:100], y[:100])
-        assert model.kneighbors(X[:0])[1].shape == (0, 3)
-        assert model.predict(X[:0]).shape == (0,)
+    model = KNNClassifier(3, algorithm).fit(X[:100], y[:100])
+    assert model.kneighbors(X[:0])[1].shape == (0, 3)
+    assert model.predict(X[:0]).shape == (0,)
 
 
 def test_a_restored_classifier_needs_no_fit_and_answers_the_same(digits, tmp_path):
@@ -272,21 +260,16 @@ LABELS = np.array([0, 1, 1, 0])
         (lambda: KNNClassifier(1).fit(BYTES[:, :0], LABELS), r"X has shape \(4, 0\)"),
         (lambda: KNNClassifier(1).fit(BYTES[0], LABELS), r"X has shape \(3,\)"),
         (lambda: KNNClassifier(1).fit(BYTES * np.nan, LABELS), "X has values"),
-        (lambda: KNNClassifier(1).fit(BYTES / 0.5 + np.inf, LABELS), "X has values"),
         (lambda: KNNClassifier(1).fit(BYTES * 1e200, LABELS), "1.1e.201"),
         (lambda: KNNClassifier(1).fit(BYTES.astype(int) * 10**12, LABELS), "X has values"),
         (lambda: KNNClassifier(1).fit(BYTES.astype(str), LABELS), "X is of type <U"),
-        (lambda: KNNClassifier(1).fit(BYTES * 1j, LABELS), "X is of type complex"),
         (lambda: KNNClassifier(1).kneighbors(BYTES), "KNNClassifier"),
-        (lambda: KNNClassifier(1).to_arrays(), "KNNClassifier"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features"),
         (lambda: neighbors(BYTES, BYTES, 1, "pca", mean=np.zeros(2)), r"mean has shape \(2,\)"),
         (lambda: neighbors(BYTES, BYTES, 1, "pca", mean=np.full(3, np.nan)), "mean has values"),
         (lambda: neighbors(BYTES, BYTES, 1, "pca", components=np.eye(2)), r"components has shape \(2, 2\)"),
         (lambda: neighbors(BYTES, BYTES, 1, "pca", components=np.ones((3, 2))), "components"),
-        (lambda: neighbors(BYTES, BYTES, 1, "pca", components=np.full((3, 3), np.inf)), "components has values"),
         (lambda: vote(np.array([1, 2])), r"neighbor_labels has shape \(2,\)"),
-        (lambda: vote(np.zeros((2, 0))), r"neighbor_labels has shape \(2, 0\)"),
         (lambda: vote(np.zeros((2, 2), int), "random"), "tie_break is 'random'"),
         (lambda: KNNClassifier.from_arrays({}), "images"),
         (lambda: KNNClassifier.from_arrays({"images": BYTES, "labels": LABELS}, 1, "pca"), "mean"),

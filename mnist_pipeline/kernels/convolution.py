@@ -6,13 +6,15 @@ time, so the result of an image does not depend on the number of threads that sh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 
 from mnist_pipeline.kernels.compiled import BYTE, INT16, INT32, Array, Emitter, compiled, intrinsic
+
+Place = tuple[int, int]  # row and column
 
 SIDE = 5  # rows and columns of a kernel
 CHANNELS = 32  # kernels
@@ -80,17 +82,15 @@ class Channels(Emitter):
         self.store_narrow(self.builder.lshr(rounded, self.everywhere(16)), pointer, INT16)
 
 
-class _Pixels:
-    """The pixels that the kernels cover at the 2×2 positions of the window with a pooled position."""
+def _pixels(e: Channels, images: Array, image: Any, row: Any, column: Any) -> Callable[[Place, Place], Any]:
+    """The pixel under a tap of the kernel at a position of the window of a pooled result, in every lane."""
+    corner = e.item(images, image, e.multiply(row, 2), e.multiply(column, 2))
 
-    def __init__(self, e: Channels, images: Array, image: Any, row: Any, column: Any) -> None:
-        self.e, self.columns = e, images.shape[2]
-        self.corner = e.item(images, image, e.multiply(row, 2), e.multiply(column, 2))
+    def pixel(tap: Place, at: Place) -> Any:
+        line = e.at(corner, e.multiply(images.shape[2], tap[0] + at[0]))
+        return e.broadcast(e.builder.load(e.at(line, tap[1] + at[1])))
 
-    def under(self, tap: tuple[int, int], at: tuple[int, int]) -> Any:
-        """The pixel under a tap of the kernel at a position of the window, in every lane."""
-        line = self.e.at(self.corner, self.e.multiply(self.columns, tap[0] + at[0]))
-        return self.e.broadcast(self.e.builder.load(self.e.at(line, tap[1] + at[1])))
+    return pixel
 
 
 @intrinsic(Channels)
@@ -99,12 +99,12 @@ def _forward(
     kernels: Array, bias: Array, output: Array, argmax: Array,
 ) -> None:  # fmt: skip
     """Convolve at the positions of a window; store the ReLU of the maximum of each channel, and its position."""
-    pixels = _Pixels(e, images, image, row, column)
+    pixel_under = _pixels(e, images, image, row, column)
     sums = {(at, first): e.zero for at in WINDOW for first in _VECTORS}
     for number, tap in enumerate(_TAPS):
         vectors = {first: e.load(e.item(kernels, number, first)) for first in _VECTORS}
         for at in WINDOW:
-            pixel = pixels.under(tap, at)
+            pixel = pixel_under(tap, at)
             for first in _VECTORS:
                 sums[at, first] = e.multiply_add(pixel, vectors[first], sums[at, first])
     for first in _VECTORS:
@@ -120,7 +120,7 @@ def _backward(
     gradient: Array, output: Array, argmax: Array, sums: Array,
 ) -> None:  # fmt: skip
     """Add a window's share to the gradients of the kernels, and of the biases in the last row."""
-    pixels = _Pixels(e, images, image, row, column)
+    pixel_under = _pixels(e, images, image, row, column)
     for first in _VECTORS:
         place = (image, row, column, first)
         passed = e.rectified_part(e.load_pooled(gradient, *place), e.load_pooled(output, *place))
@@ -129,7 +129,7 @@ def _backward(
             pointer = e.item(sums, number, first)
             total = e.load(pointer)
             for at, part in zip(WINDOW, parts):
-                total = e.multiply_add(pixels.under(tap, at), part, total)
+                total = e.multiply_add(pixel_under(tap, at), part, total)
             e.store(total, pointer)
         pointer = e.item(sums, len(_TAPS), first)
         e.store(e.builder.fadd(e.load(pointer), passed), pointer)

@@ -110,11 +110,7 @@ class KNNClassifier:
         return vote(labels[indices], self.tie_break)
 
     def kneighbors(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Find the nearest training points of each query.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_queries, n_features) or (n_queries, height, width)
+        """Find the nearest training points of queries (n_queries, n_features) or (n_queries, height, width).
 
         Returns
         -------

@@ -88,14 +88,8 @@ class PrincipalComponentIndex:
     ) -> PrincipalComponentIndex:
         """Project the training points and sort them into tiles.
 
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-        mean : ndarray of shape (n_features,), optional
-            By default the mean of `X`.
-        components : ndarray of shape (n_features, at least 1), optional
-            Eigenvectors of the covariance as columns, largest eigenvalue first. By default they are computed
-            from at most 10,000 rows of `X`, evenly spread.
+        `X` is of shape (n_samples, n_features); `mean` and `components` are as in `KNNClassifier.fit`. By default the
+        components are computed from at most 10,000 rows of `X`, evenly spread.
         """
         if mean is None:
             mean = X.mean(axis=0, dtype=np.float64)

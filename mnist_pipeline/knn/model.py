@@ -41,19 +41,14 @@ def reader(index: Mapping[str, np.ndarray], predictions: Neighbors) -> Callable[
 
 
 def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:
-    """Accuracy of the vote of the k nearest under both rules for ties, for each k up to the neighbours kept.
+    """Accuracy of the vote of the k nearest, for each k up to the neighbours kept.
 
-    Returns
-    -------
-    dict of columns of equal length
-        `k`, and the accuracy under each of `TIE_BREAKS`.
+    The result has columns of equal length: `k`, and the accuracy under each of `TIE_BREAKS`.
     """
     near = train_labels[neighbors.indices]
     ks = range(1, near.shape[1] + 1)
-    return {
-        "k": list(ks),
-        **{rule: [accuracy(test_labels, vote(near[:, :k], rule)) for k in ks] for rule in TIE_BREAKS},
-    }
+    accuracies = {rule: [accuracy(test_labels, vote(near[:, :k], rule)) for k in ks] for rule in TIE_BREAKS}
+    return {"k": list(ks), **accuracies}
 
 
 def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> str:

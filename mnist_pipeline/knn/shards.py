@@ -47,16 +47,15 @@ def search(
     return ShardNeighbors(first + indices, distances, shard.labels[indices])
 
 
-def merge(first: ShardNeighbors, second: ShardNeighbors, num_kept: int) -> ShardNeighbors:
-    """The nearest images of two shards together, by distance and then by index."""
-    indices, distances, labels = (np.concatenate(pair, axis=1) for pair in zip(first, second, strict=True))
-    order = np.lexsort((indices, distances), axis=1)[:, :num_kept]
-    return ShardNeighbors(*(np.take_along_axis(array, order, axis=1) for array in (indices, distances, labels)))
-
-
 def nearest(shards: Iterable[ShardNeighbors], num_kept: int) -> ShardNeighbors:
-    """The nearest images of all shards; only one shard's neighbours are in memory at a time."""
-    return reduce(lambda first, second: merge(first, second, num_kept), shards)
+    """The nearest images of all shards, by distance and then by index; one shard's are in memory at a time."""
+
+    def merge(first: ShardNeighbors, second: ShardNeighbors) -> ShardNeighbors:
+        both = ShardNeighbors(*(np.concatenate(pair, axis=1) for pair in zip(first, second, strict=True)))
+        order = np.lexsort((both.indices, both.squared_distances), axis=1)[:, :num_kept]
+        return ShardNeighbors(*(np.take_along_axis(array, order, axis=1) for array in both))
+
+    return reduce(merge, shards)
 
 
 def num_out_of_order(found: ShardNeighbors) -> int:

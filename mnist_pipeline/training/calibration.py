@@ -18,18 +18,9 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     Label smoothing makes a network less sure than it is right. One number corrects that, and changes no predicted label
     [1]_.
 
-    Parameters
-    ----------
-    logits : ndarray of shape (num_samples, num_classes)
-        Logits of images that the network was not trained on.
-    labels : ndarray of shape (num_samples,)
-        Their integer labels.
-
-    Returns
-    -------
-    float
-        In [0.05, 20]. 1 if the minimum lies outside: if every image is classified correctly, the cross-entropy falls
-        without end as T falls; if the predictions are no better than guessing, it falls as T rises.
+    The logits (num_samples, num_classes) and labels (num_samples,) are those of images that the network was not trained
+    on. T is in [0.05, 20], or 1 if the minimum lies outside: if every image is classified correctly, the cross-entropy
+    falls without end as T falls; if the predictions are no better than guessing, it falls as T rises.
 
     References
     ----------

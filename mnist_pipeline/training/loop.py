@@ -55,13 +55,7 @@ OnEpoch = Callable[[EpochRecord], None]
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Model:
-    """Construct a network; its initial weights depend only on the seed. torch's global generator is restored.
-
-    Examples
-    --------
-    >>> from mnist_pipeline.networks import CNN
-    >>> model = build(CNN, 10, seed=7)
-    """
+    """Construct a network; its initial weights depend only on the seed. torch's global generator is restored."""
     with seeded(seed, torch.device("cpu")):
         return construct(*arguments)
 
@@ -99,15 +93,11 @@ def train(
         Images, uint8 or floating in [0, 1].
     labels : ndarray of shape (num_samples,)
         Integer labels.
-    recipe : Recipe
-        Every setting of the run.
     seed : int, default=0
         Seed of the held-out split and of the order of the images. The same seed on the same machine with the same
         number of threads gives the same weights to the byte.
     validation_size : int, default=0
         Number of images to hold out. They are scored after each epoch, and the temperature is fitted on them.
-    on_epoch : callable, optional
-        Called with an `EpochRecord` after each epoch.
     """
     if not validation_size:
         return train_on_shards(model, [(images, labels)], recipe, seed=seed, on_epoch=on_epoch)
@@ -119,24 +109,14 @@ def train(
 
 
 def train_on_shards(
-    model: nn.Module,
-    shards: Sequence[Digits],
-    recipe: Recipe,
-    *,
-    seed: int = 0,
-    on_epoch: OnEpoch | None = None,
+    model: nn.Module, shards: Sequence[Digits], recipe: Recipe, *, seed: int = 0, on_epoch: OnEpoch | None = None
 ) -> History:
     """Train a network in place as `train` does, on a set in shards, with one shard in memory at a time.
 
     In each epoch the shards are visited in a random order, and so are the images of a shard. No batch crosses the
     border of two shards. With a single shard the result is that of `train`, to the byte. No image is held out.
 
-    Parameters
-    ----------
-    shards : sequence of (images, labels)
-        All of one size. A shard is read by its index when it is needed, and released afterwards.
-    model, recipe, seed, on_epoch
-        As in `train`.
+    All shards are of one size. A shard is read by its index when it is needed, and released afterwards.
     """
     if not len(shards):
         raise ValueError("shards is empty; pass at least one shard of images and labels")

@@ -19,21 +19,10 @@ BATCH_SIZE = 250  # the activations of so many images fit the cache, which halve
 
 
 def predict_probabilities(model: nn.Module, images: NDArray[Any], temperature: float = 1.0) -> NDArray[np.float32]:
-    """Class probabilities of each image, computed in float32 on the device of the model.
+    """Class probabilities (num_samples, num_classes) of images, computed in float32 on the device of the model.
 
-    Parameters
-    ----------
-    model : Module
-        From pixels in [0, 1] to logits.
-    images : ndarray of shape (num_samples, rows, columns) or (num_samples, num_features)
-        Images, uint8 or floating in [0, 1].
-    temperature : float, default=1.0
-        Divisor of the logits; `History.temperature` calibrates the probabilities.
-
-    Returns
-    -------
-    ndarray of shape (num_samples, num_classes), float32
-        Each row sums to one.
+    The images are (num_samples, rows, columns) or (num_samples, num_features), uint8 or floating in [0, 1].
+    `temperature` divides the logits; `History.temperature` calibrates the probabilities.
     """
     pixels, device = pixel_tensor(images), device_of(model)
     with placed(model, device, "float32", channels_last=True) as network:
