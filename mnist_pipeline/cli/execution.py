@@ -20,7 +20,7 @@ from mnist_pipeline.cli.selection import (
     job_of,
     picture_assets,
 )
-from mnist_pipeline.cli.waves import Wave
+from mnist_pipeline.cli.waves import Run, Wave
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors import futures
 from mnist_pipeline.runtime.graph import run_lock
@@ -36,6 +36,8 @@ RUN_FOLD = f"{__name__}:run_fold"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 POLL_SECONDS = 0.5
 
+FoldTask = tuple[Run, dict[str, Any]]  # the run of a fold, and its configuration
+
 
 class LaunchedRun(NamedTuple):
     """The outcome of a run that ended; the names are those of `dagster.JobExecutionResult`."""
@@ -45,20 +47,12 @@ class LaunchedRun(NamedTuple):
     all_events: Sequence[dg.DagsterEvent]
 
 
-class FoldTask(NamedTuple):
-    """The run of a fold, as plain data that can be sent to a worker."""
-
-    fold: str
-    assets: tuple[str, ...]
-    config: dict[str, Any]
-
-
 class FoldOutcome(NamedTuple):
     """Seconds of the run of a fold, a line per reason why it failed, and its checks, from `describe_check`."""
 
     seconds: float
-    failures: tuple[str, ...]
-    checks: tuple[tuple[str, str, bool], ...]
+    failures: list[str]
+    checks: list[tuple[str, str, bool]]
 
 
 def console_job(name: str) -> dg.JobDefinition:
@@ -81,33 +75,26 @@ def run_wave(
     instance: dg.DagsterInstance, wave: Wave, config: dict[str, Any], display: Display | None = None
 ) -> list[str]:
     """Execute the runs of a wave, folds on the workers, and return a line per failure."""
+    tasks = [(run, config_of(run.assets, config)) for run in wave]
     if job_of(next(iter(wave[0].assets))) == FOLDS_JOB:
         with run_lock.storage_lock(print):
-            return _run_folds(instance, fold_tasks(wave, config), display)
-    outcomes = [
-        materialize(instance, run.assets, config_of(run.assets, config), run.partition, display) for run in wave
-    ]
+            return _run_folds(instance, tasks, display)
+    outcomes = [materialize(instance, run.assets, part, run.partition, display) for run, part in tasks]
     return [line for outcome in outcomes for line in _failures_with_log(outcome)]
-
-
-def fold_tasks(wave: Wave, config: dict[str, Any]) -> list[FoldTask]:
-    """Return the runs of a wave of folds as tasks for workers."""
-    names = [tuple(sorted(key.to_user_string() for key in run.assets)) for run in wave]
-    return [FoldTask(str(run.partition), each, config_of(run.assets, config)) for run, each in zip(wave, names)]
 
 
 def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Display | None) -> list[str]:
     lines: list[str] = []
     if display:
-        display.begin([task.fold for task in tasks])
+        display.begin([str(run.partition) for run, _ in tasks])
     try:
-        for task, outcome in futures.compute(settings.load(), RUN_FOLD, tasks):
+        for (run, _), outcome in futures.compute(settings.load(), RUN_FOLD, tasks):
             lines += outcome.failures
             if display:
                 for check in outcome.checks:
                     display.count_check(*check)
-                headline = None if outcome.failures else ", ".join(task.assets)
-                display.finish_step(task.fold, outcome.seconds, headline)
+                names = ", ".join(sorted(key.to_user_string() for key in run.assets))
+                display.finish_step(str(run.partition), outcome.seconds, None if outcome.failures else names)
     finally:
         if display:
             display.end()
@@ -120,14 +107,14 @@ def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Dis
 def run_fold(task: FoldTask) -> FoldOutcome:
     """Execute the run of a fold, in a worker of a process that has the storage lock."""
     start = time.perf_counter()
+    (assets, fold), config = task
     with run_lock.under_driver_lock(), dg.DagsterInstance.get() as instance:
-        selected = {dg.AssetKey.from_user_string(name) for name in task.assets}
-        outcome = materialize(instance, selected, task.config, task.fold)
-        failed = [f"{task.fold}: {line}" for line in _failures_with_log(outcome)]
+        outcome = materialize(instance, assets, config, fold)
+    failed = [f"{fold}: {line}" for line in _failures_with_log(outcome)]
     evaluated = [each for each in outcome.all_events if each.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
     checks = [describe_check(event.asset_check_evaluation_data) for event in evaluated]
-    named = tuple((f"{task.fold}, {name}", measured, passed) for name, measured, passed in checks)
-    return FoldOutcome(time.perf_counter() - start, tuple(failed), named)
+    named = [(f"{fold}, {name}", measured, passed) for name, measured, passed in checks]
+    return FoldOutcome(time.perf_counter() - start, failed, named)
 
 
 def materialize(
