@@ -113,12 +113,12 @@ def _check_size(data: bytes) -> None:
     try:
         with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
-    except PIL.Image.DecompressionBombError as error:
-        raise HTTPException(413, f"The picture has more than {MAX_PIXELS:,} pixels; reduce it") from error
+    except PIL.Image.DecompressionBombError:
+        width = height = MAX_PIXELS
     except Exception as error:  # parsers of malformed files raise anything
         raise HTTPException(400, f"The picture is not {', '.join(FORMATS[:-1])} or {FORMATS[-1]}") from error
     if width * height > MAX_PIXELS:
-        raise HTTPException(413, f"The picture has {width:,} × {height:,} pixels; reduce it to at most {MAX_PIXELS:,}")
+        raise HTTPException(413, f"The picture has more than {MAX_PIXELS:,} pixels; reduce it")
 
 
 def _format_reading(recognizer: Recognizer, reading: Reading) -> dict[str, Any]:

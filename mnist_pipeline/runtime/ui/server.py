@@ -133,7 +133,5 @@ def _daemon(workspace: str, server: uvicorn.Server) -> Iterator[subprocess.Popen
         yield process
     finally:
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):  # the parent kills what is left
             process.wait(DAEMON_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
