@@ -1,4 +1,4 @@
-"""Data sets side by side: one graph of each, apart in storage, and what tells them together."""
+"""Several data sets: a graph and a storage for each, and the comparison of all."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class SideBySide(NamedTuple):
     output: str
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """What `mnist-pipeline` says in a process of its own: what the definitions are follows from the environment."""
+        """Run `mnist-pipeline` in a process of its own, because the definitions follow from the environment."""
         return python("-m", "mnist_pipeline.cli", *arguments, environment=self.environment)
 
     def document(self, prefix: str = "") -> dict[str, Any]:
@@ -99,7 +99,7 @@ def other_directory(train: DigitSet, test: DigitSet, tmp_path_factory: pytest.Te
 
 @pytest.fixture(scope="session")
 def two_directories(slice_directory: Path, other_directory: Path) -> dict[str, str]:
-    """Settings for the slice of MNIST, and Fashion-MNIST beside it."""
+    """Settings for the slice of MNIST and Fashion-MNIST."""
     return {
         "MNIST_PIPELINE_DATA": str(slice_directory),
         "MNIST_PIPELINE_DATA_SETS": f"fashion-mnist={other_directory}",
@@ -108,7 +108,7 @@ def two_directories(slice_directory: Path, other_directory: Path) -> dict[str, s
 
 @pytest.fixture(scope="session")
 def side_by_side(two_directories: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> SideBySide:
-    """One run over both; not to be written to."""
+    """A run over both; tests must not write to its storage."""
     storage = tmp_path_factory.mktemp("side_by_side")
     variables = {**environment(Path(two_directories["MNIST_PIPELINE_DATA"]), storage), **two_directories}
     done = python("-m", "mnist_pipeline.cli", "run", environment=variables)
@@ -118,7 +118,7 @@ def side_by_side(two_directories: dict[str, str], tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def own_side_by_side(side_by_side: SideBySide, tmp_path: Path) -> SideBySide:
-    """A copy of it, to be damaged."""
+    """A copy of it that a test may damage."""
     shutil.copytree(side_by_side.storage, tmp_path / "storage")
     data = Path(side_by_side.environment["MNIST_PIPELINE_DATA"])
     return SideBySide(tmp_path / "storage", {**side_by_side.environment, **environment(data, tmp_path / "storage")}, "")
@@ -126,7 +126,7 @@ def own_side_by_side(side_by_side: SideBySide, tmp_path: Path) -> SideBySide:
 
 @pytest.fixture(scope="session")
 def described(two_directories: dict[str, str]) -> dict[str, Any]:
-    """The definitions with a data set beside MNIST."""
+    """The definitions with another data set next to MNIST."""
     return _described({**two_directories})
 
 
@@ -140,7 +140,7 @@ def _described(variables: dict[str, str]) -> dict[str, Any]:
 # The graph
 
 
-def test_another_data_set_has_the_graph_of_mnist_under_its_prefix_but_for_what_answers_people(
+def test_another_data_set_has_the_graph_of_mnist_under_its_prefix_except_for_what_answers_users(
     described: dict[str, Any],
 ) -> None:
     expanded = {key for key, spec in described["assets"].items() if spec["group"] == "expanded"}
@@ -164,7 +164,7 @@ def test_another_data_set_has_the_graph_of_mnist_under_its_prefix_but_for_what_a
     ]
 
 
-def test_with_a_data_set_beside_it_mnist_keeps_keys_groups_code_versions_jobs_and_operations(
+def test_next_to_another_data_set_mnist_keeps_keys_groups_code_versions_jobs_and_operations(
     described: dict[str, Any],
 ) -> None:
     alone = _described({"MNIST_PIPELINE_DATA_SETS": ""})
@@ -197,7 +197,7 @@ def test_each_data_set_has_jobs_a_schedule_and_a_sensor_and_its_operations_have_
 # A run over two
 
 
-def test_one_run_fills_both_storages_and_tells_both_tables(side_by_side: SideBySide) -> None:
+def test_one_run_fills_both_storages_and_prints_both_tables(side_by_side: SideBySide) -> None:
     assert side_by_side.output.count("95% interval") == 2
     assert "\nFashion-MNIST\n  model" in side_by_side.output
     for prefix in ("", "fashion_mnist"):
@@ -206,11 +206,11 @@ def test_one_run_fills_both_storages_and_tells_both_tables(side_by_side: SideByS
     assert "check failed" not in side_by_side.output
 
 
-def test_what_is_stored_of_mnist_is_what_is_stored_where_it_is_alone(side_by_side: SideBySide, finished: Path) -> None:
-    alone, beside = Storage(str(finished)), Storage(str(side_by_side.storage))
+def test_mnist_is_stored_as_it_is_stored_alone(side_by_side: SideBySide, finished: Path) -> None:
+    alone, both = Storage(str(finished)), Storage(str(side_by_side.storage))
     keys = set(alone.published.keys()) - {"evaluation_report"}
-    assert set(beside.published.keys()) == {*keys, "evaluation_report", TOGETHER}
-    assert {key: beside.published.manifest(key) for key in keys} == {key: alone.published.manifest(key) for key in keys}
+    assert set(both.published.keys()) == {*keys, "evaluation_report", TOGETHER}
+    assert {key: both.published.manifest(key) for key in keys} == {key: alone.published.manifest(key) for key in keys}
 
 
 @pytest.mark.parametrize("key", ["../other/data_mean", "/data_mean", "a/b/data_mean", "fashion_mnist/../data_mean"])
@@ -223,7 +223,7 @@ def test_a_result_is_read_by_a_key_that_leads_out_of_no_storage(
         read(key)
 
 
-def test_the_report_of_a_data_set_tells_its_own_title_and_classes_and_nothing_of_the_notebook(
+def test_the_report_of_a_data_set_has_its_own_title_and_classes_and_no_notebook(
     side_by_side: SideBySide,
 ) -> None:
     document = side_by_side.document("fashion_mnist")
@@ -234,10 +234,10 @@ def test_the_report_of_a_data_set_tells_its_own_title_and_classes_and_nothing_of
     assert "Across data sets" not in page
     assert "notebook" not in page
     assert "T-shirt/<wbr>top" in page
-    told = page[page.index("</style>") : page.index('<script type="application/json"')]
-    told = re.sub(r"<code>.*?</code>", "", told, flags=re.DOTALL)  # names of assets
-    told = re.sub(r"width of strokes", "", told, flags=re.IGNORECASE)  # a disturbance
-    assert not re.findall(r".{30}(?:digit|strokes|handwrit|writer).{30}", told)
+    text = page[page.index("</style>") : page.index('<script type="application/json"')]
+    text = re.sub(r"<code>.*?</code>", "", text, flags=re.DOTALL)  # names of assets
+    text = re.sub(r"width of strokes", "", text, flags=re.IGNORECASE)  # a disturbance
+    assert not re.findall(r".{30}(?:digit|strokes|handwrit|writer).{30}", text)
 
 
 def test_the_report_of_mnist_compares_data_sets_as_their_evaluations_say(side_by_side: SideBySide) -> None:
@@ -283,11 +283,11 @@ def test_a_damaged_value_of_one_data_set_is_named_by_its_key_and_rebuilt_alone(o
 
 
 def test_the_lineage_of_an_asset_stays_within_its_data_set(side_by_side: SideBySide) -> None:
-    told = side_by_side.command("lineage", "fashion_mnist/data_mean")
-    assert told.returncode == 0, told.stderr
-    names = [line.split()[0] for line in told.stdout.splitlines()[1:4]]
+    found = side_by_side.command("lineage", "fashion_mnist/data_mean")
+    assert found.returncode == 0, found.stderr
+    names = [line.split()[0] for line in found.stdout.splitlines()[1:4]]
     assert names == [f"fashion_mnist/{name}" for name in ("raw_mnist", "train_digits", "data_mean")]
-    assert Storage(str(side_by_side.storage / "fashion_mnist")).read("raw_mnist")["sha256"][0] in told.stdout
+    assert Storage(str(side_by_side.storage / "fashion_mnist")).read("raw_mnist")["sha256"][0] in found.stdout
 
 
 def test_a_run_of_one_data_set_takes_plain_selections_and_a_configuration_by_operation(
@@ -359,7 +359,7 @@ def test_each_data_set_of_which_all_models_are_evaluated_has_a_row_per_model_the
         assert (row.interval_low, row.interval_high) == evaluation.wilson_interval(100 - int(row.errors), 100)
 
 
-def test_what_a_killed_run_stored_and_nobody_recorded_is_not_compared(storage: Path) -> None:
+def test_a_value_that_a_killed_run_stored_without_a_record_is_refused(storage: Path) -> None:
     (plain,) = _located(1)
     with dg.DagsterInstance.ephemeral() as instance:
         _evaluated(instance, storage, plain)
@@ -369,7 +369,7 @@ def test_what_a_killed_run_stored_and_nobody_recorded_is_not_compared(storage: P
             compare_data_sets(instance, STORED_RESULTS, [plain])
 
 
-def test_a_data_set_that_is_added_and_not_materialized_yet_changes_nothing_but_what_compares(
+def test_a_data_set_that_is_not_materialized_yet_changes_only_the_comparison_and_the_report(
     finished: Path, two_directories: dict[str, str], tmp_path: Path
 ) -> None:
     shutil.copytree(finished, tmp_path / "storage")
@@ -389,7 +389,7 @@ def test_a_data_set_that_is_added_and_not_materialized_yet_changes_nothing_but_w
 # Which data set a step is about
 
 
-def test_a_prefix_that_the_environment_does_not_name_is_told() -> None:
+def test_a_prefix_that_the_environment_does_not_name_is_refused() -> None:
     with pytest.raises(settings.SettingsError, match="names no data set whose keys begin with kmnist/; add it there"):
         data_sets.of_prefix("kmnist")
 

@@ -20,7 +20,7 @@ READERS = {"train": digits.train_digits, "test": digits.test_digits}
 
 @pytest.fixture
 def files(storage: Path) -> pd.DataFrame:
-    """What raw_mnist says of the slice."""
+    """The value of raw_mnist for the slice."""
     return digits.raw_mnist(data_set=DATA_SET).value
 
 

@@ -1,4 +1,4 @@
-"""The assets of the evaluation, called as functions on predictions that err as often as `WRONG` says."""
+"""The assets of the evaluation, called as functions on predictions with `WRONG` errors."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ def test_the_models_are_compared_best_first() -> None:
     assert result.value.missed_by_all[:2] == [0, 1]
 
 
-def test_models_are_told_apart_by_name_and_not_by_place() -> None:
+def test_models_are_identified_by_name_and_not_by_place() -> None:
     assert next(iter(compare({**WRONG, "cnn": 40, "softmax": 5}).value.models)) == "softmax"
