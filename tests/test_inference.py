@@ -21,10 +21,3 @@ def test_numpy_gives_the_logits_that_torch_gives(build, logits, small_test: Digi
     with torch.inference_mode():
         expected = model(torch.from_numpy(small_test.images.astype(np.float32) / 255)).numpy()
     np.testing.assert_allclose(logits(training.weights(model), small_test.images), expected, atol=1e-5)
-
-
-def test_an_image_has_the_same_logits_alone_and_among_others(small_test: DigitSet) -> None:
-    weights = training.weights(training.build(CNN, seed=1))
-    together = inference.cnn_logits(weights, small_test.images[:20])
-    alone = np.concatenate([inference.cnn_logits(weights, small_test.images[i : i + 1]) for i in range(20)])
-    np.testing.assert_allclose(together, alone, atol=1e-5)

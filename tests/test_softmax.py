@@ -126,13 +126,6 @@ def test_one_update_is_one_step_against_the_gradient(digits) -> None:
     np.testing.assert_array_equal(W, before)
 
 
-def test_training_may_stop_and_go_on(digits) -> None:
-    X, y = digits
-    once = softmax.sgd(X, y, epochs=3)
-    twice = softmax.sgd(X, y, epochs=2, initial=softmax.sgd(X, y, epochs=1))
-    assert_same(twice, once)
-
-
 def test_initial_parameters_are_uniform_around_zero(digits) -> None:
     W, b = softmax.sgd(np.zeros((1, 784)), [0], epochs=1, learning_rate=1e-12)
     assert -0.5 <= W.min() < -0.49
@@ -161,8 +154,8 @@ def test_loss_falls_and_the_digits_are_learned(digits) -> None:
 
 def test_bytes_are_scaled_and_floats_are_not(digits) -> None:
     X, y = digits
-    assert_same(softmax.sgd(X, y, epochs=1), softmax.sgd(X / 255, y, epochs=1))
     W, b = softmax.sgd(X, y, epochs=1)
+    assert_same((W, b), softmax.sgd(X / 255, y, epochs=1))
     np.testing.assert_allclose(softmax.predict_probabilities(W, b, X), softmax.predict_probabilities(W, b, X / 255))
 
 

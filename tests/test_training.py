@@ -125,16 +125,6 @@ def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one() -> None
     assert training.fit_temperature(np.zeros((4, 10)), np.arange(4)) == 1
 
 
-def test_training_fits_the_temperature_on_the_held_out_images(few) -> None:
-    images, labels = few
-    model = build(MLP, 784, 32, 10, seed=2)
-    history = train(model, images, labels, SHORT, seed=2, validation_size=40)
-    _, held_out = training.split(200, 40, seed=2)
-    logits = np.log(training.predict_probabilities(model, images[held_out]))
-    assert history.temperature == pytest.approx(training.fit_temperature(logits, labels[held_out]), rel=1e-4)
-    assert history.temperature != 1
-
-
 def test_held_out_images_do_not_change_the_weights(few) -> None:
     images, labels = few
     _, held_out = training.split(200, 40, seed=0)

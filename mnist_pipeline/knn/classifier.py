@@ -95,8 +95,7 @@ class KNNClassifier:
             Integer labels.
         mean, components : ndarray of shape (n_features,) and (n_features, n_components), optional
             The mean of each feature, and eigenvectors of the covariance as columns, largest eigenvalue first, of which
-            the first 112 are used. By default computed from `X`. The result is exact for any components, because their
-            measured deviation from orthonormality is part of the bound's margin. Better ones make the search faster.
+            the first 112 are used; by default computed from `X`. They change the time, not the result.
         """
         images, self._index = self._keep(X, y), None
         if self._has_index(images):

@@ -9,16 +9,11 @@ from mnist_pipeline.evaluation import calibrate
 from mnist_pipeline.knn import KNNClassifier, model
 
 
-def test_the_smoothed_vote_keeps_the_order_of_the_votes() -> None:
-    labels = np.array([[1, 1, 7], [3, 3, 3]])
-    mixed, sure = model.vote_probabilities(labels, 0.1)
-    assert mixed[1] > mixed[7] > mixed[0]
-    assert sure[3] > mixed[1]
-    assert sure[3] < 1
-
-
-def test_a_vote_without_smoothing_is_the_share_of_votes() -> None:
+def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order() -> None:
     assert model.vote_probabilities(np.array([[1, 1, 7]]), 0.0)[0, [1, 7, 0]].tolist() == [2 / 3, 1 / 3, 0]
+    mixed, sure = model.vote_probabilities(np.array([[1, 1, 7], [3, 3, 3]]), 0.1)
+    assert mixed[1] > mixed[7] > mixed[0]
+    assert mixed[1] < sure[3] < 1
 
 
 def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(train: DigitSet, test: DigitSet) -> None:
