@@ -321,7 +321,7 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("expanded_knn", "ordered"): reads(
         lambda pipeline: {"expanded_neighbors": shards_of([pipeline.value("expanded_neighbors")] * 2)}
     ),
-    ("expanded_knn", "no_farther"): replaces(neighbor_shards, "merge", lambda first, second, num_kept: second),
+    ("expanded_knn", "no_farther"): replaces(neighbor_shards, "nearest", lambda shards, _: list(shards)[-1]),
     ("expanded_cnn", "finite_weights"): returns(training, "stored", _network_with_nan, _few_expanded_digits(1)),
     ("expanded_cnn", "loss_falls"): returns(training, "train_on_shards", RISING_LOSS, _few_expanded_digits(2)),
     ("expanded_evaluation", "better_than_guessing"): spoiled("expanded_cnn", _without_weights),
