@@ -147,9 +147,9 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     """
     key = context.partition_key
     with stopwatch() as watch:
-        picture = inbox.read(key)
-        (readings,) = recognizer.read([picture])
-        sheet = contact_sheet.draw([contact_sheet.Page(key, picture, readings)], recognizer)
+        page = inbox.read(key)
+        (readings,) = recognizer.read_pages([page])
+        sheet = contact_sheet.draw([contact_sheet.Page(key, page.picture, readings)], recognizer)
     table = _digit_table(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     digits = shorten(" ".join(map(str, table["digit"])), MAX_DIGITS, placeholder=" …") or "no digit"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.recognition import contact_sheet
-from mnist_pipeline.recognition import pictures as images
+from mnist_pipeline.recognition.pictures import ImageError, Page
+from mnist_pipeline.recognition.reading import read
 from mnist_pipeline.recognition.recognizer import Reading, Recognizer
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import printable
@@ -62,19 +63,20 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
 def _read_files(files: Sequence[Path], recognizer: Recognizer, *, keep: bool) -> Iterator[Outcome]:
     """Recognize the digits in each file, and keep the pictures if asked to; a bad file does not affect the others."""
     for first in range(0, len(files), BATCH):
-        outcomes = [_open(file) for file in files[first : first + BATCH]]
-        readings = iter(recognizer.read([each.picture for each in outcomes if each.picture is not None]))
-        for outcome in outcomes:
-            if outcome.picture is not None:
-                outcome = replace(outcome, readings=next(readings), picture=outcome.picture if keep else None)
-            yield outcome
+        pages = [_read(file) for file in files[first : first + BATCH]]
+        readings = iter(recognizer.read_pages([page for page in pages if isinstance(page, Page)]))
+        for file, page in zip(files[first:], pages):
+            if isinstance(page, Page):
+                yield Outcome(str(file), page.picture if keep else None, next(readings))
+            else:
+                yield Outcome(str(file), error=str(page))
 
 
-def _open(file: Path) -> Outcome:
+def _read(file: Path) -> Page | ImageError:
     try:
-        return Outcome(str(file), images.read(file))
-    except images.ImageError as error:
-        return Outcome(str(file), error=str(error))
+        return read(file)
+    except ImageError as error:
+        return error
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:

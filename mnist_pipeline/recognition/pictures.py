@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
 import threading
 import warnings
 from pathlib import Path
@@ -20,6 +21,7 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPIm
 from scipy import ndimage
 
 from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.printable import printable
 
 Grey = NDArray[np.floating[Any]]
@@ -29,10 +31,16 @@ Mask = NDArray[np.bool_]
 FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format, "BMP", "GIF")
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"GIF8")
 MAX_PIXELS = 50_000_000
+MAX_SIDE = 30_000
+MAX_RATIO = 200  # of the sides
+MAX_STRIPS = 100_000  # of a TIFF; Pillow takes microseconds for each
+MAX_SCANS = 40  # of a progressive JPEG; encoders write about ten, and each takes the time of a whole picture
+STRIP_TAGS = (273, 279, 324, 325)  # of the offsets and lengths of strips and tiles
 MAX_FINDINGS = 256
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
 FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's light
 DARKEST_PAPER = 0.35  # share of full brightness; below it, contrast is not amplified further
+BLOCK_ROWS = 256  # blended with paper at a time
 COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
 
 DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
@@ -48,11 +56,22 @@ class ImageError(ValueError):
         super().__init__(printable(message))
 
 
+class _LimitError(Exception):
+    """A picture that would take too much time or memory; the message is the problem and the remedy."""
+
+
 class Found(NamedTuple):
     """A digit found in a picture."""
 
     box: tuple[int, int, int, int]  # x, y, width and height of its ink, in pixels of the upright picture
     image: NDArray[np.uint8]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
+
+
+class Page(NamedTuple):
+    """A picture that was read: its upright grey levels, and its digits in reading order."""
+
+    picture: NDArray[np.uint8] | Grey
+    digits: list[Found]
 
 
 def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
@@ -62,7 +81,7 @@ def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
     WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read. Transparent areas count as paper.
 
     Raises an ImageError if the file does not exist, is not a picture in one of these formats, is damaged, or exceeds 50
-    megapixels.
+    megapixels or 30,000 pixels on a side. A small file can take much time and memory all the same; see `reading.read`.
     """
     if isinstance(source, bytes):
         return _decoded(io.BytesIO(source), "the picture", len(source))
@@ -96,8 +115,12 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     ink, paper = _ink(_reduced(picture, factor))
     ink = _without_ruling(ink)
     strokes = _strokes(ink, paper)
-    glyphs = _reading_order(_glyphs(strokes))
-    return [Found(_box(glyph, factor, picture.shape), _normalized(glyph, ink, strokes)) for glyph in glyphs]
+    outlines = [(glyph, _outline(glyph, ink, strokes)) for glyph in _reading_order(_glyphs(strokes))]
+    return [
+        Found(_box(glyph, factor, picture.shape), _normalized(outline))
+        for glyph, outline in outlines
+        if (outline < 0).any()
+    ]
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -128,9 +151,9 @@ def _decoded(file: BinaryIO, name: str, size: int) -> NDArray[np.uint8] | Grey:
     with _pillow, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            _check_strips(file)
             with Image.open(file, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError
+                _check_limits(image, file)
                 image.draft("L", None)  # a JPEG then decodes its brightness only
                 image.load()
                 return _grey(_upright(image))
@@ -138,10 +161,42 @@ def _decoded(file: BinaryIO, name: str, size: int) -> NDArray[np.uint8] | Grey:
             raise ImageError(f"{name}: {_complaint(error, file)}") from error
 
 
+def _check_limits(image: Image.Image, file: BinaryIO) -> None:
+    """Refuse a picture by its header, before its pixels take time and memory."""
+    if image.width * image.height > MAX_PIXELS:
+        raise Image.DecompressionBombError
+    if max(image.size) > min(MAX_SIDE, MAX_RATIO * min(image.size)):
+        raise _LimitError(
+            f"has {image.width:,} × {image.height:,} pixels; cut out the digits, so that no side is longer than "
+            f"{MAX_SIDE:,} pixels, or {MAX_RATIO} times the other"
+        )
+    if image.format == "JPEG":
+        file.seek(0)
+        if file.read().count(b"\xff\xda") > MAX_SCANS:
+            raise _LimitError(f"has more than {MAX_SCANS} scans; save the picture again")
+
+
+def _check_strips(file: BinaryIO) -> None:
+    """Refuse a TIFF with too many strips or tiles, before Pillow reads their places."""
+    header = file.read(8)
+    if header.startswith((b"II*\0", b"MM\0*")):
+        order = "<" if header.startswith(b"II") else ">"
+        file.seek(*struct.unpack(f"{order}I", header[4:]))
+        (num_fields,) = struct.unpack(f"{order}H", file.read(2))
+        fields = struct.iter_unpack(f"{order}HHII", file.read(12 * num_fields))
+        if any(tag in STRIP_TAGS and count > MAX_STRIPS for tag, _, count, _ in fields):
+            raise _LimitError(f"has more than {MAX_STRIPS:,} strips; save the picture again")
+    file.seek(0)
+
+
 def _complaint(error: Exception, file: BinaryIO) -> str:
     """The problem with a file that did not decode, and the remedy."""
+    if isinstance(error, _LimitError):
+        return str(error)
     if isinstance(error, Image.DecompressionBombError):
         return f"has more than {MAX_PIXELS // 1_000_000} megapixels; reduce the picture, or cut out the digits"
+    if isinstance(error, MemoryError):
+        return "takes too much memory; reduce the picture"
     file.seek(0)
     if not file.read(16).startswith(SIGNATURES):
         return "is not a PNG, JPEG, WebP, TIFF, BMP or GIF picture; convert it to one of these"
@@ -164,7 +219,7 @@ def _grey(image: Image.Image) -> NDArray[np.uint8] | Grey:
     if image.mode in ("I", "F"):
         return _stretched(np.asarray(image, np.float64))
     if image.mode in ("RGBa", "La") or image.has_transparency_data:
-        return _on_paper(image.convert("RGBA"))
+        return _on_paper(image if image.mode in ("LA", "RGBA") else image.convert("RGBA"))
     if image.mode == "LAB":
         return np.asarray(image.getchannel(0))
     return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
@@ -186,7 +241,7 @@ def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
     Strokes on a transparent background get paper of the opposite brightness. An opaque card, for example one with round
     corners, is paper already; its own colour continues.
     """
-    grey, opacity = np.asarray(image.convert("RGB").convert("L")), np.asarray(image.getchannel("A"))
+    grey, opacity = np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
     opaque = opacity > 127
     if not opaque.any():
         return np.full(grey.shape, 255, np.uint8)
@@ -196,9 +251,11 @@ def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
     low, middle, high = np.percentile(levels, (1, 50, 99))
     is_card = levels.size > 0.6 * area and high - low > 50
     paper = middle if is_card else 255.0 if levels.mean() < 128 else 0.0
-    share = opacity.astype(np.float32) / 255
-    blended: Grey = grey * share + np.float32(paper) * (1 - share)
-    return np.rint(blended).astype(np.uint8)
+    blended = np.empty_like(grey)
+    for block in slices(len(grey), BLOCK_ROWS):
+        share = opacity[block].astype(np.float32) / 255
+        blended[block] = np.rint(grey[block] * share + np.float32(paper) * (1 - share))
+    return blended
 
 
 def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
@@ -489,9 +546,8 @@ def _extent(mask: Mask) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1)
 
 
-def _normalized(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.uint8]:
+def _normalized(outline: Grey) -> NDArray[np.uint8]:
     """Scale a digit into 20×20 with its aspect kept, and centre it in 28×28 by its centre of mass."""
-    outline = _outline(glyph, ink, strokes)
     inside = outline < 0
     side, stroke = max(_extent(inside)[2:]), _stroke_width(0.5 - outline[inside])
     # With the outline moved outwards by d, the stroke has (stroke + 2 d) · 20 / (side + 2 d) pixels of the 28×28.
@@ -511,16 +567,21 @@ def _normalized(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[
 
 
 def _outline(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> Grey:
-    """Signed distance to the outline of a digit, negative inside the ink; the larger side has about 64 pixels."""
+    """Signed distance to the outline of a digit, negative inside the ink; the larger side has about 64 pixels.
+
+    It is positive everywhere if the pixels of the strokes hold no ink themselves, only their surroundings do.
+    """
     margin = 2
     rows = slice(max(0, glyph.y - margin), glyph.y + glyph.height + margin)
     columns = slice(max(0, glyph.x - margin), glyph.x + glyph.width + margin)
     own = np.isin(strokes[rows, columns], glyph.labels)
     strength = np.where(ndimage.maximum_filter(own, 2 * margin + 1), ink[rows, columns], 0)
-    strength = np.pad(np.clip(strength / np.quantile(strength[own], 0.8), 0, 1), margin).astype(np.float32)
+    # A stroke is where the blurred ink is strong; in a tiny picture most of its pixels may hold none themselves.
+    full = next((level for level in np.quantile(strength[own], (0.8, 1)) if level > 0), np.inf)
+    strength = np.pad(np.clip(strength / full, 0, 1), margin).astype(np.float32)
     zoom = CONTOUR_SIDE / max(glyph.width, glyph.height)
     shape = tuple(int(np.ceil(side * zoom)) for side in strength.shape)
     drawn = ndimage.gaussian_filter(_resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
-    inside = np.pad(drawn > 0.5 * min(1.0, float(drawn.max())), 4)
+    inside = np.pad(drawn > max(0.5 * min(1.0, float(drawn.max())), 0), 4)
     outer, inner = ndimage.distance_transform_edt(~inside), ndimage.distance_transform_edt(inside)
     return np.where(inside, 0.5 - inner, outer - 0.5)

@@ -16,7 +16,7 @@ from mnist_pipeline import models, pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
-from mnist_pipeline.recognition.pictures import find_digits
+from mnist_pipeline.recognition.pictures import Page, find_digits
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
@@ -132,11 +132,14 @@ class Recognizer(NamedTuple):
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading order."""
-        found = [find_digits(picture) for picture in pictures]
-        images = [digit.image for digits in found for digit in digits]
+        return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
+
+    def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
+        """Recognise the digits that were found in each picture, in reading order."""
+        images = [digit.image for page in pages for digit in page.digits]
         answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
-        readings = [[Reading(digit.box, digit.image, next(answers)) for digit in digits] for digits in found]
-        return [_judged_together(page, picture.shape) for page, picture in zip(readings, pictures, strict=True)]
+        readings = [[Reading(digit.box, digit.image, next(answers)) for digit in page.digits] for page in pages]
+        return [_judged_together(found, page.picture.shape) for found, page in zip(readings, pages, strict=True)]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
         """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits` returns them."""

@@ -20,10 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from mnist_pipeline.recognition import pictures as images
-from mnist_pipeline.recognition.pictures import ImageError
+from mnist_pipeline.recognition import reading
+from mnist_pipeline.recognition.pictures import ImageError, Page
 from mnist_pipeline.runtime.storage import files
 
 ACCEPTED, REJECTED = "accepted", "rejected"
@@ -97,8 +95,8 @@ class Inbox:
                     found.append((path.lstat().st_mtime_ns, key, path))
         return {key: path for _, key, path in sorted(found)}
 
-    def read(self, key: str) -> np.ndarray:
-        """Read an accepted picture as `recognition.pictures.read` does, or raise `InboxError`."""
+    def read(self, key: str) -> Page:
+        """Read an accepted picture as `recognition.reading.read` does, or raise `InboxError`."""
         path = self.accepted().get(key)
         if path is None:
             raise InboxError(f"{key} is not in {self.directory / ACCEPTED}; put the picture into the inbox again")
@@ -108,7 +106,7 @@ class Inbox:
             raise InboxError(f"{path}: {error}") from error
         if not key.endswith(_checksum(content)):
             raise InboxError(f"{path} has changed since it was accepted; delete it, and put in the original again")
-        return images.read(content)
+        return reading.read(content)
 
     def _find_files(self) -> list[tuple[Path, str]]:
         """Find the files that were put in, oldest first, each with its fingerprint."""
@@ -128,7 +126,7 @@ class Inbox:
         try:
             try:
                 content = _read(path, fingerprint)
-                images.read(content)
+                reading.read(content)
                 checksum = _checksum(content)
                 if checksum in accepted:
                     raise _RejectedError(f"it has the same content as {accepted[checksum]}, which was accepted before")

@@ -170,7 +170,7 @@ def test_the_predictions_for_a_picture_are_stored_and_shown_with_its_contact_she
         event = instance.get_latest_materialization_event(inbox_predictions.key)
         assert dict(inspection.verify(instance))[f"inbox_predictions-{key}"] == "ok"
     table = storage.read("inbox_predictions", key)
-    ((reading,),) = storage.read("recognizer").read([box.read(key)])
+    ((reading,),) = storage.read("recognizer").read_pages([box.read(key)])
     assert list(table["number"]) == [1]
     assert table["digit"][0] == reading.recognition.digit
     assert [table[side][0] for side in ("x", "y", "width", "height")] == list(reading.box)

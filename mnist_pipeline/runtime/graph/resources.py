@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 from pydantic import Field
 
+from mnist_pipeline.recognition.pictures import Page
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.records import origins
@@ -52,8 +52,8 @@ class InboxResource(dg.ConfigurableResource["InboxResource"]):
         default=None, description="Directory of the inbox; by default the one that MNIST_PIPELINE_INBOX names."
     )
 
-    def read(self, picture: str) -> np.ndarray:
-        """The pixels of an accepted picture."""
+    def read(self, picture: str) -> Page:
+        """An accepted picture, with the digits found in it."""
         return Inbox(Path(self.directory) if self.directory else settings.load().inbox).read(picture)
 
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from mnist_pipeline.data.datasets import NUM_CLASSES
 from mnist_pipeline.models import Model, number_in_words
-from mnist_pipeline.recognition import pictures
+from mnist_pipeline.recognition import pictures, reading
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.storage import contents, storage
@@ -70,11 +70,11 @@ class Reader:
         _check_size(data)
         recognizer = self._load()
         try:
-            picture = pictures.read(data)
+            page = reading.read(data)
         except pictures.ImageError as error:
             raise HTTPException(400, f"The picture can't be read: {error}") from error
-        (readings,) = recognizer.read([picture])
-        return {"digits": [_format_reading(recognizer, reading) for reading in readings[:MAX_DIGITS]]}
+        (readings,) = recognizer.read_pages([page])
+        return {"digits": [_format_reading(recognizer, found) for found in readings[:MAX_DIGITS]]}
 
     def _load(self) -> Recognizer:
         stored = storage.current()
@@ -121,9 +121,9 @@ def _check_size(data: bytes) -> None:
         raise HTTPException(413, f"The picture has more than {MAX_PIXELS:,} pixels; reduce it")
 
 
-def _format_reading(recognizer: Recognizer, reading: Reading) -> dict[str, Any]:
+def _format_reading(recognizer: Recognizer, found: Reading) -> dict[str, Any]:
     """Format the results for one digit, with images as data URIs."""
-    document = reading.document()
+    document = found.document()
     neighbors = [near | {"picture": grey(recognizer.training_image(near["index"]))} for near in document["neighbors"]]
-    images = {"seen": grey(reading.image), "reconstruction": grey(reading.recognition.reconstruction)}
+    images = {"seen": grey(found.image), "reconstruction": grey(found.recognition.reconstruction)}
     return document | images | {"neighbors": neighbors}

@@ -1,0 +1,66 @@
+"""Pictures are read within a budget of time and memory, whatever they claim."""
+
+import contextlib
+import io
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generators.picture_bombs import picture_bombs
+from PIL import Image
+
+from mnist_pipeline.recognition import pictures, reading
+from mnist_pipeline.recognition.pictures import ImageError
+
+BOMBS = dict(picture_bombs())
+
+
+@pytest.fixture(scope="module")
+def good(test) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(255 - np.pad(test.images[0], 20)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_page_has_the_picture_and_its_digits(good: bytes, tmp_path: Path) -> None:
+    (tmp_path / "good.png").write_bytes(good)
+    expected = pictures.read(good)
+    for source in (good, tmp_path / "good.png"):
+        page = reading.read(source)
+        np.testing.assert_array_equal(page.picture, expected)
+        (found,), (digit,) = pictures.find_digits(expected), page.digits
+        assert digit.box == found.box
+        np.testing.assert_array_equal(digit.image, found.image)
+
+
+@pytest.mark.parametrize("name", ["absent.png", "directory", "empty.png", "text.png"])
+def test_errors_are_those_of_the_picture(name: str, tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(ImageError) as expected:
+        pictures.read(tmp_path / name)
+    with pytest.raises(ImageError) as raised:
+        reading.read(tmp_path / name)
+    assert str(raised.value) == str(expected.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_read_or_refused_within_its_budget(name: str, good: bytes) -> None:
+    with contextlib.suppress(ImageError):
+        assert reading.read(BOMBS[name]()).picture.size <= pictures.MAX_PIXELS
+    assert len(reading.read(good).digits) == 1
+
+
+def test_a_worker_that_the_system_ended_is_replaced(good: bytes) -> None:
+    reading.read(good)
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    workers = [pid for pid in children if b"recognition.reading" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert workers
+    for pid in workers:
+        os.kill(int(pid), signal.SIGKILL)
+        os.waitid(os.P_PID, int(pid), os.WEXITED | os.WNOWAIT)
+    assert len(reading.read(good).digits) == 1
