@@ -14,7 +14,7 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets, run_lock
 from mnist_pipeline.runtime.graph.records import runs_of_partitions
 from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
-from mnist_pipeline.runtime.inbox import Inbox, Look
+from mnist_pipeline.runtime.inbox import Inbox, InboxError, Look
 
 MODEL_GROUPS = dict.fromkeys(model.group for model in MODELS.values())
 GROUPS = ("digits", "pca", "harris", *MODEL_GROUPS, "evaluation", "serving", EXPANDED)
@@ -165,8 +165,8 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     try:
         look = inbox.look(context.cursor, context.instance.get_dynamic_partitions(str(PICTURES.name)))
         accepted = list(inbox.accepted())
-    except OSError as error:
-        return dg.SkipReason(f"the inbox {str(directory)!a} can't be read: {error.strerror}")
+    except (OSError, InboxError) as error:
+        return dg.SkipReason(f"the inbox {str(directory)!a} can't be used: {getattr(error, 'strerror', error)}")
     for line in look.rejected:
         context.log.warning(line)
     due = _due(context.instance, accepted)

@@ -1,24 +1,30 @@
 """The inbox, a directory that people put pictures into: each picture is accepted once, and other files are rejected.
 
 A picture that is no longer changing is renamed to `accepted/KEY.SUFFIX`. The key consists of its name and the checksum
-of its content, and all results of the picture are stored under this key. Any other file is renamed to `rejected/NAME`,
-with the reason in `rejected/NAME.txt`. Both are single renames, so a killed process leaves each file in one place, and
-the next look continues from there.
+of its content, and all results of the picture are stored under this key. Any other file is renamed to
+`rejected/KEY.SUFFIX`, with the reason in `rejected/KEY.txt`. Both are single renames, so a killed process leaves each
+file in one place, and the next look continues from there.
 
-Only regular files are opened: links are not followed, and pipes are not waited for.
+Whoever can put files into the inbox is not trusted. Only regular files are opened: links are not followed, and pipes
+are not waited for. The directories are opened once, and files are moved from one open directory to another, so a link
+in the place of `rejected` leads no file elsewhere. The new names have letters, digits and hyphens only, and the suffix
+of a picture or none.
 """
+
+from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import json
 import os
+import random
 import re
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from mnist_pipeline.recognition import reading
 from mnist_pipeline.recognition.pictures import ImageError, Page
@@ -26,9 +32,8 @@ from mnist_pipeline.runtime.storage import files
 
 ACCEPTED, REJECTED = "accepted", "rejected"
 KEY = re.compile(r"[A-Za-z0-9-]+-([0-9a-f]{16})")
-SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 MAX_STEM = 40  # characters of a name that become part of the key
-MAX_NAME_BYTES = 200  # of a rejected file, so that the file with the reason can have a longer name
 MAX_BYTES = 100_000_000
 MAX_FILES = 20  # accepted or rejected per look
 MAX_SECONDS = 20.0  # per look; Dagster stops a sensor after 60
@@ -66,94 +71,156 @@ class Inbox:
         `cursor` is that of the previous look; without it, all files wait for the next look. `known` are the keys that
         were accepted earlier, whether the pictures are still there or not.
         """
-        for name in (ACCEPTED, REJECTED):
-            (self.directory / name).mkdir(parents=True, exist_ok=True)
         seen, stuck = _parse_cursor(cursor)
-        known, accepted = _by_checksum(known), _by_checksum(self.accepted())
         look, later, still_stuck = Look(), [], []
         end, processed = time.monotonic() + MAX_SECONDS, 0
-        for path, fingerprint in self._find_files():
-            if fingerprint in stuck:
-                still_stuck.append(fingerprint)
-            elif fingerprint not in seen or processed >= MAX_FILES or (processed and time.monotonic() > end):
-                later.append(fingerprint)
-            else:
-                processed += 1
-                if not self._process(path, fingerprint, known, accepted, look):
+        with self._open() as directories:
+            known, accepted = _by_checksum(known), _by_checksum(_names_by_key(directories.accepted))
+            for name, fingerprint in _find_files(directories.inbox):
+                if fingerprint in stuck:
                     still_stuck.append(fingerprint)
+                elif fingerprint not in seen or processed >= MAX_FILES or (processed and time.monotonic() > end):
+                    later.append(fingerprint)
+                else:
+                    processed += 1
+                    if not _process(directories, name, fingerprint, known, accepted, look):
+                        still_stuck.append(fingerprint)
         look.waiting = len(later)
-        look.cursor = json.dumps({"seen": later[:MAX_WAITING], "stuck": still_stuck[:MAX_WAITING]})
+        # If too many files wait, chance decides, so that files that keep changing do not keep the others waiting.
+        later = later if len(later) <= MAX_WAITING else random.sample(later, MAX_WAITING)
+        look.cursor = json.dumps({"seen": later, "stuck": still_stuck[:MAX_WAITING]})
         return look
 
     def accepted(self) -> dict[str, Path]:
         """Return the accepted pictures by key, oldest first."""
-        found = []
-        for path in (self.directory / ACCEPTED).glob("*"):
-            key = path.name.partition(".")[0]
-            if KEY.fullmatch(key):
-                with contextlib.suppress(FileNotFoundError):  # it has just been removed
-                    found.append((path.lstat().st_mtime_ns, key, path))
-        return {key: path for _, key, path in sorted(found)}
+        with self._open() as directories:
+            names = _names_by_key(directories.accepted)
+        return {key: self.directory / ACCEPTED / name for key, name in names.items()}
 
     def read(self, key: str) -> Page:
         """Read an accepted picture as `recognition.reading.read` does, or raise `InboxError`."""
-        path = self.accepted().get(key)
-        if path is None:
-            raise InboxError(f"{key} is not in {self.directory / ACCEPTED}; put the picture into the inbox again")
-        try:
-            content = _read(path)
-        except _RejectedError as error:
-            raise InboxError(f"{path}: {error}") from error
+        with self._open() as directories:
+            name = _names_by_key(directories.accepted).get(key)
+            if name is None:
+                raise InboxError(f"{key} is not in {self.directory / ACCEPTED}; put the picture into the inbox again")
+            path = self.directory / ACCEPTED / name
+            try:
+                content = _read(directories.accepted, name)
+            except _RejectedError as error:
+                raise InboxError(f"{path}: {error}") from error
         if not key.endswith(_checksum(content)):
             raise InboxError(f"{path} has changed since it was accepted; delete it, and put in the original again")
         return reading.read(content)
 
-    def _find_files(self) -> list[tuple[Path, str]]:
-        """Find the files that were put in, oldest first, each with its fingerprint."""
-        found = []
-        for entry in os.scandir(self.directory):
-            is_unfinished = entry.name.startswith(".") or entry.name.lower().endswith(UNFINISHED)
-            if entry.name not in (ACCEPTED, REJECTED) and not is_unfinished:
-                with contextlib.suppress(OSError):  # it has just been removed
-                    state = entry.stat(follow_symlinks=False)
-                    found.append((state.st_mtime_ns, os.fsencode(entry.path), _fingerprint(state)))
-        return [(Path(os.fsdecode(path)), fingerprint) for _, path, fingerprint in sorted(found)]
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[_Directories]:
+        """Open the directories, which are created if they are missing; raise `InboxError` for a link or a file."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
 
-    def _process(
-        self, path: Path, fingerprint: str, known: dict[str, str], accepted: dict[str, str], look: Look
-    ) -> bool:
-        """Accept or reject a file; return False if it can't be moved."""
-        try:
-            try:
-                content = _read(path, fingerprint)
-                reading.read(content)
-                checksum = _checksum(content)
-                if checksum in accepted:
-                    raise _RejectedError(f"it has the same content as {accepted[checksum]}, which was accepted before")
-                key = known.get(checksum) or make_key(path.name, checksum)
-                suffix = path.suffix.lower()
-                path.rename(self.directory / ACCEPTED / f"{key}{suffix if SUFFIX.fullmatch(suffix) else ''}")
-                accepted[checksum] = key
-                look.accepted.append(key)
-            except (_RejectedError, ImageError) as error:
-                look.rejected.append(self._reject(path, str(error)))
-        except FileNotFoundError:
-            pass  # it was removed or is changing: the next look sees what is there
-        except OSError as error:
-            look.rejected.append(f"{path.name!a} can't be moved ({error.strerror}); it stays until it changes")
-            return False
-        return True
+            def open_directory(name: str | Path, directory: int | None = None) -> int:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=directory)
+                try:
+                    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+                except OSError as error:
+                    path = self.directory / name
+                    raise InboxError(f"{path} is not a directory ({error.strerror}); remove or rename it") from error
+                stack.callback(os.close, descriptor)
+                return descriptor
 
-    def _reject(self, path: Path, reason: str) -> str:
-        target = _free_path(self.directory / REJECTED, path.name)
-        explanation = target.with_name(f"{target.name}.txt")
-        files.write(explanation, lambda file: file.write(f"{reason}\n".encode()))
+            inbox = open_directory(self.directory.resolve())
+            yield _Directories(inbox, open_directory(ACCEPTED, inbox), open_directory(REJECTED, inbox))
+
+
+class _Directories(NamedTuple):
+    """Open directories. Whatever takes their names later, the files are those of the directories that were opened."""
+
+    inbox: int
+    accepted: int
+    rejected: int
+
+
+def _names_by_key(accepted: int) -> dict[str, str]:
+    """The names of the accepted pictures by key, oldest first."""
+    found = []
+    for entry in os.scandir(accepted):
+        key = entry.name.partition(".")[0]
+        if KEY.fullmatch(key):
+            with contextlib.suppress(FileNotFoundError):  # it has just been removed
+                found.append((entry.stat(follow_symlinks=False).st_mtime_ns, key, entry.name))
+    return {key: name for _, key, name in sorted(found)}
+
+
+def _find_files(inbox: int) -> list[tuple[str, str]]:
+    """Find the files that were put in, oldest first: the name and the fingerprint of each."""
+    found = []
+    for entry in os.scandir(inbox):
+        is_unfinished = entry.name.startswith(".") or entry.name.lower().endswith(UNFINISHED)
+        if entry.name in (ACCEPTED, REJECTED) or is_unfinished:
+            continue
+        with contextlib.suppress(OSError):  # it has just been removed
+            state = entry.stat(follow_symlinks=False)
+            found.append((state.st_mtime_ns, os.fsencode(entry.name), _fingerprint(state)))
+    return [(os.fsdecode(name), fingerprint) for _, name, fingerprint in sorted(found)]
+
+
+def _process(
+    directories: _Directories,
+    name: str,
+    fingerprint: str,
+    known: dict[str, str],
+    accepted: dict[str, str],
+    look: Look,
+) -> bool:
+    """Accept or reject a file; return False if it can't be moved."""
+    try:
         try:
-            path.rename(target)
-        except OSError:
-            explanation.unlink()
-            raise
-        return f"{path.name!a} was rejected: {reason}"
+            content = _read(directories.inbox, name, fingerprint)
+            reading.read(content)
+            checksum = _checksum(content)
+            if checksum in accepted:
+                raise _RejectedError(f"it has the same content as {accepted[checksum]}, which was accepted before")
+            key = known.get(checksum) or make_key(name, checksum)
+            _move(name, directories.inbox, key + _suffix(name), directories.accepted)
+            accepted[checksum] = key
+            look.accepted.append(key)
+        except (_RejectedError, ImageError) as error:
+            target = _reject(directories, name, fingerprint, str(error))
+            look.rejected.append(f"{name!a} was rejected, and is now {REJECTED}/{target}: {error}")
+    except FileNotFoundError:
+        pass  # it was removed or is changing: the next look sees what is there
+    except OSError as error:
+        look.rejected.append(f"{name!a} can't be moved ({error.strerror}); it stays until it changes")
+        return False
+    return True
+
+
+def _reject(directories: _Directories, name: str, fingerprint: str, reason: str) -> str:
+    """Move a file to the rejected ones, with the reason next to it; return its new name."""
+    key = make_key(name, fingerprint)
+    explanation = f"{key}.txt"
+    with contextlib.suppress(FileNotFoundError):  # left by a process that was killed
+        os.unlink(explanation, dir_fd=directories.rejected)
+    created = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(explanation, created, 0o666, dir_fd=directories.rejected), "w", encoding="utf-8") as file:
+        file.write(f"{reason}\n")
+    try:
+        _move(name, directories.inbox, key + _suffix(name), directories.rejected)
+    except OSError:
+        os.unlink(explanation, dir_fd=directories.rejected)
+        raise
+    return key + _suffix(name)
+
+
+def _move(name: str, directory: int, new_name: str, new_directory: int) -> None:
+    os.rename(name, new_name, src_dir_fd=directory, dst_dir_fd=new_directory)
+
+
+def _suffix(name: str) -> str:
+    """The suffix of a picture; none for any other file, because a suffix can make a file run, such as `.pth`."""
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix in SUFFIXES else ""
 
 
 def make_key(name: str, checksum: str) -> str:
@@ -174,10 +241,10 @@ def _fingerprint(state: os.stat_result) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
-def _read(path: Path, fingerprint: str | None = None) -> bytes:
+def _read(directory: int, name: str, fingerprint: str | None = None) -> bytes:
     """Read a regular file; raise `FileNotFoundError` if it is gone, or no longer has the fingerprint."""
     try:
-        with files.open_regular(path) as file:
+        with files.open_regular(name, directory) as file:
             content = file.read(MAX_BYTES + 1)
             found = _fingerprint(os.fstat(file.fileno()))
     except OSError as error:
@@ -185,7 +252,7 @@ def _read(path: Path, fingerprint: str | None = None) -> bytes:
             raise
         raise _RejectedError(f"it can't be read ({error.strerror}); put in a regular file") from error
     if fingerprint not in (None, found):
-        raise FileNotFoundError(path)
+        raise FileNotFoundError(name)
     if len(content) > MAX_BYTES:
         raise _RejectedError(f"it has more than {MAX_BYTES:,} bytes; put in a smaller picture")
     return content
@@ -193,16 +260,6 @@ def _read(path: Path, fingerprint: str | None = None) -> bytes:
 
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _free_path(directory: Path, name: str) -> Path:
-    """Find a path for a rejected file, whose name may be too long or taken."""
-    free = short = os.fsdecode(os.fsencode(name)[:MAX_NAME_BYTES])
-    for number in itertools.count(2):
-        if not any(os.path.lexists(directory / file) for file in (free, f"{free}.txt")):
-            break
-        free = f"{short}~{number}"
-    return directory / free
 
 
 def _parse_cursor(cursor: str | None) -> tuple[set[str], set[str]]:

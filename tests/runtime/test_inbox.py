@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -55,8 +56,14 @@ def left(box: Inbox) -> list[str]:
     return [name for name in names(box.directory) if name not in (ACCEPTED, REJECTED)]
 
 
+def rejected(box: Inbox) -> dict[str, Path]:
+    """The rejected files by the letters of their names, without those that give the reasons."""
+    found = [path for path in (box.directory / REJECTED).iterdir() if path.suffix != ".txt"]
+    return {path.name.partition(".")[0].rpartition("-")[0]: path for path in found}
+
+
 def reason(box: Inbox, name: str) -> str:
-    return (box.directory / REJECTED / f"{name}.txt").read_text().removesuffix("\n")
+    return rejected(box)[name].with_suffix(".txt").read_text().removesuffix("\n")
 
 
 def test_a_picture_is_accepted_at_the_second_look(box: Inbox) -> None:
@@ -92,8 +99,10 @@ def test_a_file_that_is_replaced_before_it_is_read_waits(box: Inbox, monkeypatch
     put(box, "seven.png", noise())
     look = box.look(None, ())
     open_regular = files.open_regular
-    monkeypatch.setattr(files, "open_regular", lambda path: open_regular(replace(path)))
-    assert counts(box.look(look.cursor, ())) == (0, 0, 0)
+    monkeypatch.setattr(
+        files, "open_regular", lambda name, directory: open_regular(replace(box.directory / name).name, directory)
+    )
+    assert counts(box.look(look.cursor, ())) == (0, 0, 0)  # it was replaced before it was read
     assert left(box) == ["seven.png"]
 
 
@@ -140,11 +149,18 @@ def test_a_file_that_is_no_picture_is_rejected_with_the_reason_and_blocks_nothin
     (line,) = look.rejected
     assert line.isprintable()
     assert line.startswith("'bad.png' ")
-    assert line.endswith(reason(box, "bad.png"))
+    assert line.endswith(reason(box, "bad"))
     assert problem in line
     assert left(box) == []
-    assert os.path.lexists(box.directory / REJECTED / "bad.png")
+    assert os.path.lexists(rejected(box)["bad"])
     assert counts(look_twice(box)) == (0, 0, 0)
+
+
+def test_a_file_that_is_too_large_is_rejected(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MAX_BYTES", 1_000)
+    put(box, "large.png", noise())
+    assert counts(look_twice(box)) == (0, 1, 0)
+    assert "1,000 bytes" in reason(box, "large")
 
 
 def test_a_file_that_can_not_be_moved_is_reported_once_and_left_until_it_changes(
@@ -153,15 +169,15 @@ def test_a_file_that_can_not_be_moved_is_reported_once_and_left_until_it_changes
     put(box, "good.png", noise(1))
     put(box, "stuck.txt", b"text")
     stuck = put(box, "stuck.png", noise())
-    rename = Path.rename
+    rename = os.rename
 
-    def rename_unless_stuck(self: Path, target: Path) -> Path:
-        if self.name.startswith("stuck"):
+    def rename_unless_stuck(source: str, target: str, **directories: int) -> None:
+        if source.startswith("stuck"):
             raise PermissionError(1, "Operation not permitted")
-        return rename(self, target)
+        rename(source, target, **directories)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", rename_unless_stuck)
+        patch.setattr(os, "rename", rename_unless_stuck)
         look = look_twice(box)
         assert counts(look) == (1, 2, 0)
         assert all("Operation not permitted" in line for line in look.rejected)
@@ -200,13 +216,22 @@ def test_pictures_and_bad_files_may_have_any_name(name: bytes, box: Inbox) -> No
     assert (box.read(key).picture < 128).any()
 
 
+def test_two_bad_files_of_one_name_are_both_kept(box: Inbox) -> None:
+    for content in (b"first", b"second"):
+        put(box, "bad.png", content)
+        look_twice(box)
+    found = sorted((box.directory / REJECTED).glob("*.png"))
+    assert {path.read_bytes() for path in found} == {b"first", b"second"}
+    assert all(path.with_suffix(".txt").read_text() for path in found)
+
+
 def test_the_same_content_under_other_names_is_accepted_once(box: Inbox) -> None:
     put(box, "a.png", noise())
     (key,) = look_twice(box).accepted
     put(box, "b.png", noise())
     put(box, "a.png", noise(1))  # other content under the same name
     assert counts(look_twice(box)) == (1, 1, 0)
-    assert key in reason(box, "b.png")
+    assert key in reason(box, "b")
     assert len(box.accepted()) == 2
 
 
@@ -264,9 +289,78 @@ def test_an_interrupted_rejection_is_completed_by_the_next_look(box: Inbox, monk
     put(box, "bad.png", b"text")
     cursor = box.look(None, ()).cursor
     with monkeypatch.context() as patch:
-        patch.delattr(Path, "rename")
+        patch.delattr(os, "rename")
         with pytest.raises(AttributeError):
             box.look(cursor, ())
     assert left(box) == ["bad.png"]
     assert len(box.look(cursor, ()).rejected) == 1
     assert left(box) == []
+
+
+@pytest.mark.parametrize("name", [ACCEPTED, REJECTED])
+@pytest.mark.parametrize("is_link", [True, False])
+def test_nothing_is_moved_if_a_directory_is_a_link_or_a_file(
+    name: str, is_link: bool, box: Inbox, tmp_path: Path
+) -> None:
+    outside = tmp_path / "site-packages"
+    outside.mkdir()
+    if is_link:
+        (box.directory / name).symlink_to(outside)
+    else:
+        (box.directory / name).touch()
+    put(box, "good.png", noise())
+    put(box, "run.pth", b"import os")
+    with pytest.raises(InboxError, match=str(box.directory / name)):
+        look_twice(box)
+    assert list(outside.iterdir()) == []
+    assert {"good.png", "run.pth"} <= set(left(box))
+    with pytest.raises(InboxError, match=str(box.directory / name)):
+        box.read("a-9ed97c950c330a5b")
+
+
+def test_a_link_that_takes_the_name_of_a_directory_during_a_look_leads_no_file_elsewhere(
+    box: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    put(box, "good.png", noise())
+    put(box, "bad.png", b"text")
+    cursor = box.look(None, ()).cursor
+    open_regular = files.open_regular
+
+    def swap_directories(name: str, directory: int) -> object:
+        for each in (ACCEPTED, REJECTED):
+            if not (box.directory / each).is_symlink():
+                (box.directory / each).rename(box.directory / f".{each}")
+                (box.directory / each).symlink_to(outside)
+        return open_regular(name, directory)
+
+    monkeypatch.setattr(files, "open_regular", swap_directories)
+    assert counts(box.look(cursor, ())) == (1, 1, 0)
+    assert list(outside.iterdir()) == []
+    assert len(names(box.directory / f".{ACCEPTED}")) == 1
+    assert len(names(box.directory / f".{REJECTED}")) == 2
+
+
+@pytest.mark.parametrize("name", ["run.pth", "sitecustomize.py", ".png/../x.pth", "a.png.PTH", "-rf", "x.so"])
+def test_new_names_are_not_those_of_the_sender(name: str, box: Inbox) -> None:
+    name = name.replace("/", "\\")
+    put(box, name, b"import os")
+    put(box, f"good-{name}", noise())
+    look_twice(box)
+    moved = [path.name for each in (ACCEPTED, REJECTED) for path in (box.directory / each).iterdir()]
+    assert moved
+    assert all(re.fullmatch(r"[A-Za-z0-9-]+-[0-9a-f]{16}(\.png|\.txt)?", each) for each in moved)
+
+
+def test_files_that_keep_changing_do_not_starve_the_others(box: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MAX_WAITING", 20)
+    put(box, "good.png", noise())
+    accepted, cursor = 0, None
+    for moment in range(60):
+        for number in range(40):
+            path = put(box, f"changing-{number}.png", str(moment).encode())
+            os.utime(path, (1, 1))  # before the good picture
+        look = box.look(cursor, ())
+        accepted, cursor = accepted + len(look.accepted), look.cursor
+    assert accepted == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import shutil
 import stat
@@ -55,10 +56,14 @@ def flush_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading; raises OSError if it is a link, a pipe or anything else that is not a regular file."""
+def open_regular(path: Path | str, directory: int | None = None) -> BinaryIO:
+    """Open a file for reading; raises OSError if it is a link, a pipe or anything else that is not a regular file.
+
+    A relative path starts at an open directory, if one is given.
+    """
     try:
-        file = open(path, "rb", opener=_open_without_following)  # noqa: SIM115  # Path.open takes no opener
+        opener = functools.partial(_open_without_following, dir_fd=directory)
+        file = open(path, "rb", opener=opener)  # noqa: SIM115  # Path.open takes no opener
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "it is a link", str(path)) from error
@@ -69,8 +74,8 @@ def open_regular(path: Path) -> BinaryIO:
     return file
 
 
-def _open_without_following(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+def _open_without_following(path: str, flags: int, dir_fd: int | None) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
 
 
 @contextlib.contextmanager
