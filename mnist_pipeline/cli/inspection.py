@@ -25,6 +25,7 @@ from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.directory import forget_verified
 
 NAME_WIDTH = 22
+ENDED = [dg.DagsterRunStatus[name] for name in ("SUCCESS", "FAILURE", "CANCELED")]
 LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
 NOT_MATERIALIZED = "not materialized"
 
@@ -99,6 +100,7 @@ def print_lineage(name: str) -> None:
 def prune(instance: dg.DagsterInstance, keep: int) -> int:
     """Delete all runs except the latest, with their logs, and return how many were deleted.
 
+    A run that has not ended is kept, for example one that a user has just launched in the UI.
     A run with the latest materialization of an asset or a partition is kept: without it, the asset would be missing.
     The latest run of a picture without predictions is kept too: it records that the picture was tried.
     """
@@ -111,7 +113,8 @@ def prune(instance: dg.DagsterInstance, keep: int) -> int:
         if graph.get(key).is_partitioned:
             made = {name: event.run_id for name, event in records.latest_of_partitions(instance, key).items()}
             needed |= {*(tried | made if key in picture_assets() else made).values()}
-    old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id not in needed]
+    ended = set(instance.get_run_ids(dg.RunsFilter(statuses=ENDED)))
+    old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id in ended - needed]
     for run_id in old:
         instance.delete_run(run_id)
         log_path(run_id).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command within seconds: first by an exception, then by force.
+"""Ctrl-C, SIGTERM and a closed terminal end a command within seconds: first by an exception, then by force.
 
 Stored results are safe, because a process may be killed at any time.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 STEPS_SECONDS = 1.0  # for step processes to end by themselves
 GRACE_SECONDS = 1.0  # then, for this process
 EXIT_CODE = 130
@@ -40,7 +40,8 @@ def handle_signals() -> None:
     os.set_blocking(writer, False)
     _state["terminal"] = os.dup(2)
     for each in SIGNALS:
-        signal.signal(each, _interrupt)
+        if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:  # `nohup` has it ignored
+            signal.signal(each, _interrupt)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader,), daemon=True).start()
 
@@ -48,8 +49,9 @@ def handle_signals() -> None:
 def release() -> None:
     """Restore the usual signal handlers, for a command that ends by itself."""
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for each in SIGNALS:
+        if signal.getsignal(each) == _interrupt:
+            signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
 
 
 def end_if_interrupted() -> None:

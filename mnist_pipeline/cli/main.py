@@ -156,13 +156,14 @@ def lineage(asset: str) -> None:
 @main.command()
 @click.option("--keep", default=20, show_default=True, type=click.IntRange(min=0), help="Latest runs to keep.")
 def prune(keep: int) -> None:
-    """Delete old runs and their logs, but no results, and no run that computed a current result."""
+    """Delete old runs and their logs, but no results, and no run that computed a current result or has not ended."""
     with machine.importing():
         prepare()
         import dagster as dg
 
         from mnist_pipeline.cli import inspection
-    with dg.DagsterInstance.get() as instance:
+        from mnist_pipeline.runtime.graph import run_lock
+    with run_lock.storage_lock(click.echo), dg.DagsterInstance.get() as instance:
         click.echo(f"{inspection.prune(instance, keep)} runs deleted")
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import asdict
 
 import click
@@ -21,6 +22,8 @@ from mnist_pipeline.runtime.executors.requirements import require
 from mnist_pipeline.runtime.ui.addresses import DRAW, Address
 
 STOP_SECONDS = 10  # for the servers to stop by themselves
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)  # the last two: a closed terminal, Ctrl-\\
+_parent_has_ended = threading.Event()
 RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
 
 
@@ -54,9 +57,10 @@ def _require_free(address: Address) -> None:
 
 def _run_servers(arguments: str) -> int:
     """Run `main` in a process of its own until it ends or a signal arrives; leave no process behind."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in STOPPING:
+        signal.signal(number, signal.default_int_handler)
     command = [sys.executable, "-m", __name__, arguments]
-    process = subprocess.Popen(command, cwd=settings.PROJECT, start_new_session=True)
+    process = subprocess.Popen(command, cwd=settings.PROJECT, stdin=subprocess.PIPE, start_new_session=True)
     try:
         return process.wait()
     except KeyboardInterrupt:
@@ -79,8 +83,9 @@ def main(arguments: str) -> int:
     from mnist_pipeline.runtime.ui import draw, server
 
     # A shell starts background processes with SIGINT ignored, and the daemon would inherit that.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, signal.default_int_handler)
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
     fields, read_only = json.loads(arguments)
     address = Address(fields["host"], fields["port"], tuple(fields["allowed_hosts"]))
     # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
@@ -90,5 +95,15 @@ def main(arguments: str) -> int:
     return 0
 
 
+def _stop_with_parent() -> None:
+    """Stop when the parent has ended, even if it was killed: its end of the pipe is closed then."""
+    sys.stdin.buffer.read()
+    _parent_has_ended.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))
+    code = main(sys.argv[1])
+    if _parent_has_ended.is_set():  # otherwise the parent ends the servers that are left
+        os.killpg(0, signal.SIGKILL)
+    raise SystemExit(code)

@@ -28,7 +28,7 @@ QUICK_SECONDS = 3
 PATIENCE_SECONDS = 60
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_process_that_ignores_the_exception_is_ended(number: signal.Signals) -> None:
     _require_quick_end(python("-c", STUBBORN), "ready", number)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 from click.testing import CliRunner
+from support.processes import locked_elsewhere, python
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli import selection
@@ -62,3 +63,24 @@ def test_pruning_deletes_old_runs_and_their_logs_and_nothing_that_is_needed(own_
     assert set(after) == {before[0], before[-1]}
     logs = {path.stem for path in (own_copy[1] / "dagster" / "logs").iterdir()}
     assert logs == set(after)
+
+
+def test_pruning_keeps_runs_that_have_not_ended(own_copy: tuple[Path, Path]) -> None:
+    run = CliRunner().invoke(cli.main, ["run", "--select", "key:data_mean"])
+    assert run.exit_code == 0
+    with dg.DagsterInstance.get() as instance:
+        job = definitions().resolve_job_def("everything")
+        waiting = instance.create_run_for_job(job)
+        assert CliRunner().invoke(cli.main, ["run", "--select", "key:data_mean"]).exit_code == 0
+    assert CliRunner().invoke(cli.main, ["prune", "--keep", "0"]).exit_code == 0
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_run_by_id(waiting.run_id)
+
+
+def test_pruning_waits_for_a_run_that_works(own_copy: tuple[Path, Path]) -> None:
+    with locked_elsewhere(own_copy[1] / ".lock"):
+        process = python("-m", "mnist_pipeline.cli", "prune")
+        assert process.stdout is not None
+        assert "Another run (" in process.stdout.readline()
+        process.kill()
+        process.wait()

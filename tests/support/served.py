@@ -112,8 +112,10 @@ def open_websocket(client: Client) -> Iterator[ClientConnection]:
 
 
 @contextlib.contextmanager
-def served_ui(data: Path, storage: Path, *options: str, password_hash: str = "") -> Iterator[int]:
-    """Serve the UI over a storage directory until the context ends; yields the port."""
+def served_ui(
+    data: Path, storage: Path, *options: str, password_hash: str = "", stop: signal.Signals = signal.SIGTERM
+) -> Iterator[int]:
+    """Serve the UI over a storage directory until the context ends with a signal to the command; yields the port."""
     port = free_port()
     environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"} | {
         "MNIST_PIPELINE_DATA": str(data),
@@ -127,9 +129,9 @@ def served_ui(data: Path, storage: Path, *options: str, password_hash: str = "")
         yield port
     finally:
         (group,) = _output("pgrep", "-P", str(process.pid))  # of the servers
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(stop)
         process.wait(STOP_SECONDS)
-    assert process.returncode == 0
+    assert process.returncode == (-stop if stop == signal.SIGKILL else 0)
     assert any(_has_ended(group) for _ in range(ATTEMPTS)), "mnist-pipeline ui left servers behind"
 
 
