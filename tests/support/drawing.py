@@ -94,7 +94,7 @@ def serving() -> Iterator[DrawingClient]:
     """Serve the page in this process, over the storage that the environment names."""
     with socket.create_server((LOCALHOST, 0)) as listening:
         address = Address(port=listening.getsockname()[1])
-        app = ui.application(draw.routes("recognizer", MODELS), address, None, False, ())
+        app = ui.application(draw.routes("recognizer", MODELS), address, None, None)
         configuration = ui.configuration(app, address)
         configuration.log_config = None
         server = uvicorn.Server(configuration)

@@ -1,6 +1,7 @@
 """Serve the Dagster UI with access control, and run the code server and the daemon that it needs."""
 
 import contextlib
+import functools
 import logging
 import os
 import shutil
@@ -9,6 +10,7 @@ import sysconfig
 import tempfile
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,15 +41,18 @@ MAX_HEAD = 2**16  # bytes of a request's line and headers
 
 
 def application(
-    routes: Sequence[BaseRoute], address: Address, password_hash: str | None, read_only: bool, harmless: Collection[str]
+    routes: Sequence[BaseRoute], address: Address, password_hash: str | None, read_only: Sequence[Any] | None
 ) -> Starlette:
-    """Put the access control in front of routes; a request passes the middleware in this order."""
+    """Put the access control in front of routes; a request passes the middleware in this order.
+
+    `read_only` are the arguments of `ReadOnlyMiddleware`, None for a UI that changes things.
+    """
     middleware = [
         Middleware(HostsMiddleware, address),
         Middleware(OriginsMiddleware, address),
         *([Middleware(LoginMiddleware, password_hash, address.port)] if password_hash else []),
         Middleware(MethodsMiddleware),
-        *([Middleware(ReadOnlyMiddleware, harmless)] if read_only else []),
+        *([Middleware(ReadOnlyMiddleware, *read_only)] if read_only else []),
     ]
     return Starlette(
         routes=[Mount("/", routes=routes, middleware=middleware)],
@@ -77,7 +82,8 @@ def serve(address: Address, read_only: bool, routes: Sequence[BaseRoute], harmle
         ) as dagster_ui,
     ):
         all_routes, password_hash = [*routes, Mount("/", dagster_ui)], settings.load().password_hash
-        app = application(all_routes, address, password_hash, read_only, harmless)
+        limits = [harmless, functools.partial(_log_exists, instance)] if read_only else None
+        app = application(all_routes, address, password_hash, limits)
         server = uvicorn.Server(configuration(app, address))
         # One daemon per instance is enough, and another UI may be running.
         with contextlib.nullcontext() if read_only else _daemon(workspace, server) as daemon:
@@ -87,6 +93,18 @@ def serve(address: Address, read_only: bool, routes: Sequence[BaseRoute], harmle
                 click.echo(f"The Dagster daemon ended by itself (exit code {daemon.returncode}).", err=True)
                 return 1
     return 0
+
+
+def _log_exists(instance: dg.DagsterInstance, key: list[str]) -> bool:
+    """Whether a step has written a log of this key; always true for a log manager that keeps no local files."""
+    path_of = getattr(instance.compute_log_manager, "get_captured_local_path", None)
+    if path_of is None:
+        return True
+    try:
+        paths = [Path(path_of(key, kind)) for kind in ("complete", "out", "err", "out.partial", "err.partial")]
+    except ValueError:  # the key leads out of the directory of the logs
+        return False
+    return any(path.is_file() for path in paths)
 
 
 def configuration(app: Starlette, address: Address) -> uvicorn.Config:

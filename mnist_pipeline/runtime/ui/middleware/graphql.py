@@ -3,7 +3,16 @@
 from collections.abc import Set
 from typing import Any
 
-from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    Visitor,
+    parse,
+    value_from_ast_untyped,
+    visit,
+)
 from starlette.exceptions import HTTPException
 
 GRAPHQL = "/graphql"
@@ -23,3 +32,20 @@ def require_operations(content: Any, allowed: Set[OperationType]) -> None:
         raise HTTPException(400, "The GraphQL document can't be parsed") from None
     for operation in {each.operation for each in definitions if isinstance(each, OperationDefinitionNode)} - allowed:
         raise HTTPException(403, f"A {operation.value} is not allowed here")
+
+
+def log_keys(content: dict[str, Any]) -> list[list[str]]:
+    """The keys of the captured logs that a document asks for; a value that is no key counts as the empty one."""
+    found: list[Any] = []
+
+    class Fields(Visitor):
+        def enter_field(self, node: FieldNode, *_: Any) -> None:
+            if node.name.value == "capturedLogs":
+                found.extend(
+                    value_from_ast_untyped(argument.value, content.get("variables") or {})
+                    for argument in node.arguments
+                    if argument.name.value == "logKey"
+                )
+
+    visit(parse(content["query"], no_location=True), Fields())
+    return [key if isinstance(key, list) and all(isinstance(part, str) for part in key) else [] for key in found]

@@ -147,7 +147,7 @@ def client(hashed: str) -> Iterator[TestClient]:
     async def greet(request: Request) -> Response:
         return Response("hello")
 
-    app = application([Route("/", greet)], Address(allowed_hosts=("digits.example.org",)), hashed, False, ())
+    app = application([Route("/", greet)], Address(allowed_hosts=("digits.example.org",)), hashed, None)
     with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}, follow_redirects=False) as client:
         yield client
 

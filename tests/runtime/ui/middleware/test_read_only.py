@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.attacks import BOTH, MUTATION, RECORDED, REPORT_ROUTE, SUBSCRIPTION, Attack, Counter, get, mutation, posted
-from support.served import HTML, Client
+from support.served import HTML, Client, open_websocket
+from websockets.exceptions import ConnectionClosed
 
 from mnist_pipeline.runtime.ui.addresses import DRAW
 from mnist_pipeline.runtime.ui.draw import READ
@@ -59,3 +62,41 @@ def test_a_reader_sees_everything_and_has_no_permission_to_change(read_only: Cli
 def test_a_reader_may_draw(read_only: Client) -> None:
     assert read_only.send("GET", DRAW, {"Accept": HTML}).status == 200
     assert read_only.send("POST", READ, body=b"{}").status == 400, "there is no picture in it"
+
+
+LOG = "subscription Log($key: [String!]!) { capturedLogs(logKey: $key) { stdout } }"
+SUBSCRIPTIONS = {
+    "a key": {"query": 'subscription { capturedLogs(logKey: ["no-run", "compute_logs", "x"]) { stdout } }'},
+    "a variable": {"query": LOG, "variables": {"key": ["no-run", "compute_logs", "x"]}},
+    "no list": {"query": 'subscription { capturedLogs(logKey: "no-run") { stdout } }'},
+    "a fragment": {
+        "query": "subscription { ...Log } fragment Log on Subscription "
+        '{ log: capturedLogs(logKey: ["no-run", "compute_logs", "x"]) { stdout } }'
+    },
+    "a path out of the logs": {"query": LOG, "variables": {"key": ["..", "..", "runs"]}},
+    "an empty key": {"query": LOG, "variables": {"key": []}},
+}
+
+
+@pytest.mark.parametrize("payload", SUBSCRIPTIONS.values(), ids=SUBSCRIPTIONS)
+def test_a_subscription_to_a_log_that_does_not_exist_is_refused(
+    payload: dict[str, Any], read_only: Client, storage: Path, attacks: Counter
+) -> None:
+    with attacks(), open_websocket(read_only) as websocket:
+        websocket.send(json.dumps({"type": "start", "id": "1", "payload": payload}))
+        with pytest.raises(ConnectionClosed) as closed:
+            websocket.recv(60)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+    assert not list(storage.glob("dagster/**/no-run"))
+
+
+def test_a_reader_sees_the_log_of_a_step(read_only: Client, storage: Path) -> None:
+    logs = storage / "dagster" / "storage" / "a-run" / "compute_logs"
+    logs.mkdir(parents=True)
+    (logs / "step.out").write_text("written by a step")
+    (logs / "step.complete").touch()
+    with open_websocket(read_only) as websocket:
+        payload = {"query": LOG, "variables": {"key": ["a-run", "compute_logs", "step"]}}
+        websocket.send(json.dumps({"type": "start", "id": "1", "payload": payload}))
+        assert json.loads(websocket.recv(60))["payload"]["data"] == {"capturedLogs": {"stdout": "written by a step"}}
