@@ -42,7 +42,8 @@ class Address:
     @property
     def url(self) -> str:
         """The URL for a browser on this machine."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        host = {"0.0.0.0": LOCALHOST, "::": "::1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def origins(self, host: str) -> tuple[str, ...]:
         """Return the origins of pages under a Host header, or nothing if the UI does not answer to that host.
@@ -51,7 +52,7 @@ class Address:
         """
         origin, port = f"http://{host.lower()}", f":{self.port}"
         loopback = {f"http://{name}{port}" for name in (LOCALHOST, "localhost", "[::1]")}
-        own = loopback if self.is_loopback or ip_address(self.host).is_unspecified else {self.url}
+        own = {self.url, *(loopback if self.is_loopback or ip_address(self.host).is_unspecified else ())}
         if origin in {each.removesuffix(":80") for each in own}:  # browsers omit port 80
             return (origin,)
         allowed = {f"http://{name.lower()}{suffix}" for name in self.allowed_hosts for suffix in ("", port)}

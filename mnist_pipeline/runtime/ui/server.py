@@ -32,6 +32,7 @@ from mnist_pipeline.runtime.ui.middleware.login import LoginMiddleware
 from mnist_pipeline.runtime.ui.middleware.methods import MAX_BODY, MethodsMiddleware
 from mnist_pipeline.runtime.ui.middleware.origins import OriginsMiddleware
 from mnist_pipeline.runtime.ui.middleware.read_only import ReadOnlyMiddleware
+from mnist_pipeline.runtime.ui.protocol import Protocol
 
 LOG_LEVEL = "warning"
 POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
@@ -113,7 +114,7 @@ def configuration(app: Starlette, address: Address) -> uvicorn.Config:
         app,
         host=address.host,
         port=address.port,
-        http="h11",
+        http=Protocol,
         h11_max_incomplete_event_size=MAX_HEAD,
         ws_max_size=MAX_BODY,
         log_level=LOG_LEVEL,
@@ -125,14 +126,31 @@ def configuration(app: Starlette, address: Address) -> uvicorn.Config:
 
 @contextlib.contextmanager
 def _code_servers(instance: dg.DagsterInstance) -> Iterator[str]:
-    """Load the definitions in a separate process; yield the path of a workspace file that names it."""
+    """Load the definitions in a separate process; yield the path of a workspace file that names it.
+
+    Dagster lets any user of the machine connect to the socket of that process, and have it run code. So the socket is
+    in a directory of this user.
+    """
     with (
+        _private_directory(),
         dagster_internals.code_servers(instance, str(settings.PROJECT / "workspace.yaml"), LOG_LEVEL) as servers,
         tempfile.NamedTemporaryFile("w", suffix=".yaml") as file,
     ):
         yaml.dump({"load_from": servers}, file)
         file.flush()
         yield file.name
+
+
+@contextlib.contextmanager
+def _private_directory() -> Iterator[None]:
+    """Put temporary files of this process and its children into a directory that no other user can open."""
+    with tempfile.TemporaryDirectory(prefix="mnist-pipeline-") as directory:
+        os.environ["TMPDIR"] = tempfile.tempdir = directory
+        try:
+            yield
+        finally:
+            del os.environ["TMPDIR"]
+            tempfile.tempdir = None
 
 
 @contextlib.contextmanager

@@ -41,12 +41,16 @@ def test_an_allowed_host_may_be_a_tls_terminator() -> None:
         ("127.0.0.1", True, "http://127.0.0.1:3000"),
         ("localhost", True, "http://127.0.0.1:3000"),
         ("::1", True, "http://[::1]:3000"),
-        ("0.0.0.0", False, "http://0.0.0.0:3000"),
+        ("127.0.0.2", True, "http://127.0.0.2:3000"),
+        ("0.0.0.0", False, "http://127.0.0.1:3000"),
+        ("::", False, "http://[::1]:3000"),
         ("192.0.2.7", False, "http://192.0.2.7:3000"),
     ],
 )
 def test_only_loopback_is_loopback(host: str, loopback: bool, url: str) -> None:
-    assert (Address(host).is_loopback, Address(host).url) == (loopback, url)
+    address = Address(host)
+    assert (address.is_loopback, address.url) == (loopback, url)
+    assert address.origins(url.removeprefix("http://")) == (url,)
 
 
 @pytest.mark.parametrize("host", ["", "example.org", "127.0.0.1:3000", "http://127.0.0.1", "localhost1"])
