@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.reading import Score, scores
+from support.reading import Score, holds_no_digit, scores
 
-from generators.handwriting import evaluation_set
+from generators.handwriting import LETTERS, evaluation_set, letter_picture
+from generators.nondigits import nondigit_pictures
 from mnist_pipeline import pca, training
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.recognition import recognizer as recognition
+from mnist_pipeline.recognition.novelty import POINT, Novelty
 from mnist_pipeline.recognition.recognizer import Recognizer
 
 SEED = 7
@@ -52,3 +54,11 @@ def test_handwritten_digits_are_read_in_order(read: dict[str, Score], kind: str,
     assert read[kind].digits >= 200
     assert read[kind].accuracy >= least
     assert read[kind].in_order == read[kind].pictures
+
+
+def test_pictures_without_a_digit_are_flagged_and_few_test_digits(recognizer: Recognizer, test: DigitSet) -> None:
+    rng = np.random.default_rng(SEED)
+    letters = [holds_no_digit(recognizer, letter_picture(letter, rng)) for letter in LETTERS for _ in range(10)]
+    assert np.mean([holds_no_digit(recognizer, picture) for _, picture in nondigit_pictures(10, SEED)]) >= 0.95
+    assert np.mean(letters) >= 0.7
+    assert np.mean(Novelty(**recognizer.novelty).percentile(test.images) > POINT) <= 0.02
