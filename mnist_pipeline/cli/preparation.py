@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
 
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
+MAX_SQLITE_PATH = 440  # SQLite opens paths of 512 bytes, and Dagster's files are below this directory
 # Otherwise, Dagster's processes for steps print debugging messages on standard error.
 LOG_LEVEL = "python_logs:\n  python_log_level: INFO\n"
 
@@ -23,6 +24,8 @@ LOG_LEVEL = "python_logs:\n  python_log_level: INFO\n"
 def prepare() -> Settings:
     """Load the settings, and check that the storage is writable and the Dagster instance is configured correctly."""
     configured = settings.load()
+    if not configured.database:
+        _require_path_for_sqlite(configured.dagster_home)
     for variable, root in (("MNIST_PIPELINE_STORAGE", configured.storage), ("DAGSTER_HOME", configured.dagster_home)):
         try:
             storage.file_store(str(root)).probe()
@@ -39,6 +42,15 @@ def prepare() -> Settings:
         os.environ[database.VARIABLE] = configured.database
         database.make_tables(configured)
     return configured
+
+
+def _require_path_for_sqlite(directory: Path) -> None:
+    """Refuse a directory in which Dagster can't open a SQLite file."""
+    remedy = "point DAGSTER_HOME, by default the directory `dagster` in the storage, at another directory"
+    for character in set("?%") & set(str(directory)):
+        raise CommandError(f"{directory} has a {character!r}, with which Dagster can't open a database; {remedy}")
+    if len(os.fsencode(directory)) > MAX_SQLITE_PATH:
+        raise CommandError(f"{directory} has more than {MAX_SQLITE_PATH} bytes, SQLite's limit; {remedy}")
 
 
 def _prepare_instance(configured: Settings) -> None:

@@ -306,6 +306,20 @@ def test_a_file_in_place_of_a_directory_is_reported_with_its_variable(
     assert f"{tmp_path / 'file'} can't be written (File exists); point {variable} at a directory" in result.output
 
 
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "x" * 240 + "/" + "y" * 230])
+def test_a_path_that_sqlite_can_not_open_is_refused_before_anything_is_written(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / name))
+    result = _run()
+    assert result.exit_code == 1
+    (line,) = result.output.splitlines()
+    assert "DAGSTER_HOME" in line
+    assert name[:10] in line
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_bad_setting_is_named_before_anything_is_written(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNIST_PIPELINE_EXECUTOR", "celery")
     result = _run()
