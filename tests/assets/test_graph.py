@@ -124,6 +124,7 @@ def test_loading_the_definitions_imports_no_heavy_library() -> None:
     assert _run([sys.executable, "-W", "error::DeprecationWarning:assets", "-c", code]).strip() == "[]"
 
 
+@pytest.mark.slow
 def test_loading_the_definitions_changes_no_environment_variable_and_reads_the_settings_once() -> None:
     code = """
 import os
@@ -137,6 +138,7 @@ print(dict(os.environ) == before, len(calls))
     assert _run([sys.executable, "-c", code]).split() == ["True", "1"]
 
 
+@pytest.mark.slow
 def test_the_workspace_file_loads_the_same_location_as_dg() -> None:
     output = _run([_script("dagster"), "definitions", "validate", "--workspace", "workspace.yaml"])
     assert "Validation successful for code location mnist-pipeline" in output

@@ -6,10 +6,12 @@ import gc
 import weakref
 
 import numpy as np
+import pytest
 
 from mnist_pipeline.kernels.compiled import compiled
 
 
+@pytest.mark.slow
 def test_compiling_keeps_no_array_of_the_callers_alive() -> None:
     @compiled()
     def last_rows(values):  # type: ignore[no-untyped-def]

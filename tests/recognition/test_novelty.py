@@ -89,6 +89,7 @@ def test_too_few_images_are_refused(small_train: DigitSet) -> None:
         Novelty.fit(small_train.images[:20], small_train.labels[:20], small_train.images[:20])
 
 
+@pytest.mark.slow
 def test_pictures_without_a_digit_are_flagged(novelty: Novelty) -> None:
     flagged = defaultdict(list)
     for kind, picture in nondigit_pictures(12, seed=2):
@@ -99,6 +100,7 @@ def test_pictures_without_a_digit_are_flagged(novelty: Novelty) -> None:
     assert min(shares.values()) >= 0.6, shares
 
 
+@pytest.mark.slow
 def test_letters_are_flagged_and_handwritten_digits_are_not(novelty: Novelty) -> None:
     rng = np.random.default_rng(3)
     letters = np.concatenate([_found(letter_picture(letter, rng))[0] for letter in LETTERS for _ in range(12)])

@@ -10,6 +10,7 @@ from support.drawing import serving
 from mnist_pipeline.runtime.ui import protocol
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET /draw HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /"]
 )
