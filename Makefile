@@ -51,7 +51,7 @@ lint: $(VENV)/installed-test  ## Lint, check formatting and types
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/installed-bench  ## Measure the methods beside what a user would pick instead (15 minutes)
+bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (15 minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks $(ARGS)
 
 bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (3 minutes)

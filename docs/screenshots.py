@@ -1,7 +1,7 @@
 """Take the pictures of the README from a finished run: `python docs/screenshots.py http://127.0.0.1:3000`.
 
-Start `mnist-pipeline ui` first, or leave the address away for those of the report alone; needs Chromium and the
-test extra. Pages show where the results lie: run into a directory with a name to be seen, as
+Start `mnist-pipeline ui` first, or leave out the address for the pictures of the report only; needs Chromium and the
+test extra. Pages show the path of the results, so choose one that readers may see, such as
 MNIST_PIPELINE_STORAGE=/srv/mnist.
 """
 
@@ -31,7 +31,7 @@ DRAWN = (
 
 
 def main(address: str | None) -> None:
-    """Write the pictures of the UI, where an address is given, and of the report beside this file."""
+    """Write the pictures of the UI, where an address is given, and of the report next to this file."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         if address:

@@ -38,11 +38,11 @@ def test_a_worker_that_is_killed_amid_a_shard_costs_time_alone(
     _require("run", "--select", DIGITS, environ=environ)
     driver = started("run", "--select", EXPANDED, environ={**environ, "MNIST_PIPELINE_EXECUTOR": executor})
     manifests = tmp_path / "manifests"
-    # One while folds are made, and one while their neighbours are searched.
+    # One worker while folds are deformed, and one while their neighbours are searched.
     first = _kill_a_worker(driver, tmp_path, after=tmp_path)
     second = _kill_a_worker(driver, tmp_path, after=manifests / "expanded_eigendecomposition.json")
-    told = driver.communicate(timeout=SECONDS)
-    assert driver.returncode == 0, told
+    output = driver.communicate(timeout=SECONDS)
+    assert driver.returncode == 0, output
     assert first != second
     assert data_versions(tmp_path) == undisturbed
     _require("verify", environ=environ)
@@ -50,7 +50,7 @@ def test_a_worker_that_is_killed_amid_a_shard_costs_time_alone(
         lost = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
     assert len(lost) == 2  # both were in the middle of a run
     identical = f"{len(undisturbed)} of {len(undisturbed)} assets and shards identical to those of one process"
-    print(f"{executor}: 2 workers killed amid a shard, {identical}")
+    print(f"{executor}: 2 workers killed during a fold, {identical}")
 
 
 def _require(*arguments: str, environ: dict[str, str]) -> None:
@@ -59,9 +59,9 @@ def _require(*arguments: str, environ: dict[str, str]) -> None:
 
 
 def _kill_a_worker(driver: subprocess.Popen[str], storage: Path, after: Path) -> int:
-    """Kill a worker that is amid a run of a fold, once a file is there; its process number.
+    """Wait until a file exists, kill a worker that computes a fold, and return its process id.
 
-    A run names in a tag the lock file of its process, which begins with the number.
+    A tag of a run names the lock file of its process, which begins with the process id.
     """
     going = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], job_name="expanded_shards")
     deadline = time.monotonic() + SECONDS
@@ -74,11 +74,11 @@ def _kill_a_worker(driver: subprocess.Popen[str], storage: Path, after: Path) ->
                         os.kill(worker, signal.SIGKILL)
                         return worker
             time.sleep(0.005)
-    raise AssertionError("no worker was seen amid a shard")
+    raise AssertionError("no worker computed a fold")
 
 
 def _descendants(pid: int) -> set[int]:
-    """The children of a process, and theirs: none but our own are killed."""
+    """The process ids of all descendants of a process."""
     found: set[int] = set()
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):

@@ -51,7 +51,7 @@ def slice_directory(small_train: DigitSet, small_test: DigitSet, tmp_path_factor
 
 @pytest.fixture
 def storage(slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty storage directory, which the environment names beside the slice."""
+    """An empty storage directory, which the environment names together with the slice."""
     _set(monkeypatch, environment(slice_directory, tmp_path / "storage"))
     return tmp_path / "storage"
 

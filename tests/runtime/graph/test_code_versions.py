@@ -27,7 +27,7 @@ PACKAGES = ("assets", "mnist_pipeline")
 REPORT = {"evaluation_report"}
 MLP = {"mlp_model", "mlp_predictions"}
 CNN = {"cnn_model", "cnn_predictions", "expanded_cnn"}
-ALL_NETWORKS = {"robustness", "expanded_evaluation"}  # they run the CNN beside other models
+ALL_NETWORKS = {"robustness", "expanded_evaluation"}  # they run the CNN and other models
 SEARCHES = {"knn_index", "knn_predictions", "expanded_neighbors", "robustness", "recognizer", "inbox_predictions"}
 EDITED = {  # the definition in a file that is edited, and the assets that become stale
     ("mnist_pipeline/utils/printable.py", "printable"): set(),  # no value contains printed text
