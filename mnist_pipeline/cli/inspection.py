@@ -23,6 +23,7 @@ from mnist_pipeline.runtime.graph.shards import FOLDS, digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.directory import forget_verified
+from mnist_pipeline.utils.printable import printable
 
 NAME_WIDTH = 22
 ENDED = [dg.DagsterRunStatus[name] for name in ("SUCCESS", "FAILURE", "CANCELED")]
@@ -43,8 +44,8 @@ def print_states(configured: Settings) -> None:
         leftovers += [] if holder else [each.prefix + name for name in each.published.unfinished_files()]
         unknown += [each.prefix + name for name in each.published.unknown_files()]
     lines = [f"  {name:<{width}} {state}" for name, state in rows]
-    lines += [f"  {name}: unfinished, from a killed run" for name in leftovers]
-    lines += [f"  {name}: belongs to no asset, never read" for name in unknown]
+    lines += [f"  {printable(name)}: unfinished, from a killed run" for name in leftovers]
+    lines += [f"  {printable(name)}: belongs to no asset, never read" for name in unknown]
     click.echo("\n".join(lines))
     wrong = [name for name, state in rows if state not in ("ok", NOT_MATERIALIZED)]
     if wrong or leftovers:

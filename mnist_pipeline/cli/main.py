@@ -17,6 +17,7 @@ from mnist_pipeline.runtime import passwords, settings
 from mnist_pipeline.runtime.database import DatabaseError
 from mnist_pipeline.runtime.executors.requirements import ExecutorError, require
 from mnist_pipeline.runtime.storage.contents import UnavailableError
+from mnist_pipeline.runtime.storage.files import LockFileError
 from mnist_pipeline.runtime.storage.storage import StorageError
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST, AddressError
 from mnist_pipeline.utils import machine
@@ -26,6 +27,7 @@ REPORTED = (
     AddressError,
     DatabaseError,
     ExecutorError,
+    LockFileError,
     passwords.PasswordError,
     settings.SettingsError,
     StorageError,

@@ -57,7 +57,9 @@ def _prepare_instance(configured: Settings) -> None:
     """Write the configuration of the Dagster instance that the settings need; a file that was edited must fit them."""
     file = configured.dagster_home / INSTANCE_FILE.name
     wanted = _instance_text(bool(configured.database), configured.executor == "ray")
-    if file.exists():
+    if os.path.lexists(file):
+        if not file.is_file():
+            raise CommandError(f"{file} is not a file; remove it to get the default configuration of Dagster")
         if error := dagster_internals.instance_error(str(file.parent)):
             remedy = "correct it, or delete it to get the default back"
             raise CommandError(f"{file} is not a configuration of Dagster: {shorten(error, 600)}; {remedy}")

@@ -33,7 +33,7 @@ from mnist_pipeline.cli import __main__ as cli
 from mnist_pipeline.cli import display, execution, inspection, main, selection  # noqa: F401
 from mnist_pipeline.report.figures import evaluation, pca  # noqa: F401
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
-from mnist_pipeline.runtime.storage import files, publication
+from mnist_pipeline.runtime.storage import contents, files, publication
 
 CAPABILITIES_VERSION = 0x20080522
 CAP_DAC_OVERRIDE = 1
@@ -163,7 +163,7 @@ class Fault:
 
     def install(self) -> None:
         def kind(path: Path) -> str:
-            return "manifest" if path.parent.name == publication.MANIFESTS else "file"
+            return "manifest" if path.parent.name == contents.MANIFESTS else "file"
 
         def write(path: Path, writer: Callable[[BinaryIO], None]) -> None:
             def halting(file: BinaryIO) -> None:

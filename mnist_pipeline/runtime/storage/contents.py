@@ -10,6 +10,8 @@ from typing import Any, BinaryIO, cast
 from mnist_pipeline.runtime.storage.files import Writer
 
 LOCK_NAME = ".lock"
+# At the top of a storage.
+MANIFESTS, ASSETS, REPORT, FIGURES = DIRECTORIES = ("manifests", "assets", "report", "figures")
 
 
 class DamageError(Exception):

@@ -7,6 +7,7 @@ storage stays valid when it is copied from one to the other.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -16,9 +17,18 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from mnist_pipeline.runtime.storage import files
-from mnist_pipeline.runtime.storage.contents import LOCK_NAME, Content, DamageError, Entry, HashingFile
+from mnist_pipeline.runtime.storage.contents import (
+    DIRECTORIES,
+    LOCK_NAME,
+    Content,
+    DamageError,
+    Entry,
+    HashingFile,
+    UnavailableError,
+)
 
 BLOCK = 1 << 20
+MAX_SMALL = 1 << 20  # bytes of a manifest; it has some hundreds
 # A file that is changed twice within a tick of the file system's clock keeps its modification time.
 CLOCK_TICK_NS = 50_000_000
 
@@ -39,6 +49,9 @@ class Directory:
     def probe(self) -> None:
         """Check that files can be written; raises OSError if a directory, UnavailableError if a bucket can't be."""
         self.root.mkdir(parents=True, exist_ok=True)
+        for path in (self.root / name for name in DIRECTORIES):
+            if os.path.lexists(path) and not path.is_dir():
+                raise UnavailableError(f"{path} is not a directory; remove or rename it")
         probe = self.root / f".{uuid.uuid4().hex}{files.TEMPORARY}"
         probe.touch()
         probe.unlink()
@@ -67,7 +80,10 @@ class Directory:
     def read(self, name: str) -> bytes:
         """The content of a small file; raises OSError if it does not exist, or is not a regular file."""
         with files.open_regular(self.root / name) as file:
-            return file.read()
+            content = file.read(MAX_SMALL + 1)
+        if len(content) > MAX_SMALL:
+            raise OSError(errno.EFBIG, f"it has more than {MAX_SMALL:,} bytes", name)
+        return content
 
     def open(self, name: str, entry: Entry) -> BinaryIO:
         """Open a file for reading after a comparison with its entry; the file object has a local path.

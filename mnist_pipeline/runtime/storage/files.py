@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from mnist_pipeline.utils.printable import printable
+
 TEMPORARY = ".tmp"
 
 Writer = Callable[[BinaryIO], object]
@@ -78,6 +80,28 @@ def _open_without_following(path: str, flags: int, dir_fd: int | None) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
 
 
+class LockFileError(RuntimeError):
+    """Something else is in the place of a lock file. The message names the path, the problem and the remedy."""
+
+
+def _open_lock(path: Path, flags: int) -> int:
+    """Open a lock file that only this user can open: whoever can open it can hold the lock."""
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        problem = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise LockFileError(f"{path} can't be opened as a lock file ({problem}); remove it") from error
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:  # the name of the holder would replace another file
+        os.close(descriptor)
+        raise LockFileError(f"{path} is not a file of its own; remove it")
+    if state.st_mode & 0o077 and state.st_uid == os.geteuid():
+        os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
 @contextlib.contextmanager
 def lock(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
     """Lock a file for this process; the kernel releases the lock when the process ends, for whatever reason.
@@ -89,7 +113,7 @@ def lock(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
         yield False
         return
     path.parent.mkdir(parents=True, exist_ok=True)  # in a new storage, `dg launch` comes here first
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = _open_lock(path, os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,13 +132,16 @@ def lock(path: Path, on_wait: Callable[[str], object]) -> Iterator[bool]:
 
 def lock_holder(path: Path) -> str | None:
     """A description of the process that holds the lock of a file, None if no process does."""
-    if not path.exists():
+    try:
+        descriptor = _open_lock(path, os.O_RDONLY)
+    except FileNotFoundError:
         return None
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _describe_holder(file.fileno())
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _describe_holder(descriptor)
+    finally:
+        os.close(descriptor)
     return None
 
 
@@ -126,4 +153,4 @@ def _replace_content(descriptor: int, text: str) -> None:
 
 
 def _describe_holder(descriptor: int) -> str:
-    return os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
+    return printable(os.pread(descriptor, 200, 0).decode(errors="replace")) or "another process"

@@ -37,7 +37,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mnist_pipeline.runtime.storage import files
-from mnist_pipeline.runtime.storage.contents import Content, DamageError, Entry, UnavailableError
+from mnist_pipeline.runtime.storage.contents import (
+    ASSETS,
+    FIGURES,
+    MANIFESTS,
+    REPORT,
+    Content,
+    DamageError,
+    Entry,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.storage.bucket import Bucket
@@ -45,9 +54,8 @@ if TYPE_CHECKING:
 
 STAGED = ".staged"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-# Where the files are: the manifests, one file per value, the files of a report, and the figures of an asset.
-MANIFESTS, ASSETS, REPORT, FIGURES = "manifests", "assets", "report", "figures"
-DIRECTORIES = (ASSETS, REPORT, f"{FIGURES}/*")
+# Where the files of assets are: one file per value, the files of a report, and the figures of an asset.
+PUBLISHED = (ASSETS, REPORT, f"{FIGURES}/*")
 
 T = TypeVar("T")
 
@@ -103,7 +111,7 @@ class PublishedFiles:
             return _decode(key, self.store.read(name))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamageError(
                 f"its record {self.store.path(name)} can't be read ({getattr(error, 'strerror', None) or error})"
             ) from error
@@ -155,7 +163,7 @@ class PublishedFiles:
 
     def unfinished_files(self) -> list[str]:
         """Names of the temporary files of killed processes, and of processes that are writing now."""
-        return sorted(filter(is_unfinished, self.store.list_names((MANIFESTS, *DIRECTORIES))))
+        return sorted(filter(is_unfinished, self.store.list_names((MANIFESTS, *PUBLISHED))))
 
     def unknown_files(self) -> list[str]:
         """Names of everything in the directories of assets that no manifest names; it is never read."""
@@ -163,7 +171,7 @@ class PublishedFiles:
         for key in self.keys():
             if manifest := self._readable_manifest(key):
                 known |= manifest.files.keys()
-        return sorted(name for name in self.store.list_names(DIRECTORIES) if name not in known)
+        return sorted(name for name in self.store.list_names(PUBLISHED) if name not in known)
 
     def _move_into_place(self, manifest: Manifest, staged: Collection[str]) -> None:
         """Rename the staged files of a manifest to their final names."""

@@ -19,17 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
-from mnist_pipeline.runtime.storage.contents import Content, DamageError
+from mnist_pipeline.runtime.storage.contents import ASSETS, FIGURES, REPORT, Content, DamageError
 from mnist_pipeline.runtime.storage.directory import Directory
-from mnist_pipeline.runtime.storage.publication import (
-    ASSETS,
-    FIGURES,
-    NAME,
-    REPORT,
-    Manifest,
-    PublishedFiles,
-    is_unfinished,
-)
+from mnist_pipeline.runtime.storage.publication import NAME, Manifest, PublishedFiles, is_unfinished
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.storage.bucket import Bucket
