@@ -25,6 +25,11 @@ MESSAGE = "\nInterrupted. Stored results are kept. Continue with: mnist-pipeline
 _state = {"received": False, "terminal": 2}  # standard error; while steps run, Dagster replaces descriptor 2
 
 
+def stopping_signals() -> list[signal.Signals]:
+    """The signals that end a command; without SIGHUP under `nohup`, which has it ignored."""
+    return [each for each in SIGNALS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
+
+
 def received() -> bool:
     """Whether this command was interrupted."""
     return bool(_state["received"])
@@ -39,9 +44,8 @@ def handle_signals() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     _state["terminal"] = os.dup(2)
-    for each in SIGNALS:
-        if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:  # `nohup` has it ignored
-            signal.signal(each, _interrupt)
+    for each in stopping_signals():
+        signal.signal(each, _interrupt)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader,), daemon=True).start()
 

@@ -15,6 +15,7 @@ from dataclasses import asdict
 import click
 
 from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.interruption import stopping_signals
 from mnist_pipeline.cli.preparation import prepare
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors import ray_cluster
@@ -22,7 +23,6 @@ from mnist_pipeline.runtime.executors.requirements import require
 from mnist_pipeline.runtime.ui.addresses import DRAW, Address
 
 STOP_SECONDS = 10  # for the servers to stop by themselves
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)  # the last two: a closed terminal, Ctrl-\\
 _parent_has_ended = threading.Event()
 RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
 
@@ -57,7 +57,7 @@ def _require_free(address: Address) -> None:
 
 def _run_servers(arguments: str) -> int:
     """Run `main` in a process of its own until it ends or a signal arrives; leave no process behind."""
-    for number in STOPPING:
+    for number in stopping_signals():
         signal.signal(number, signal.default_int_handler)
     command = [sys.executable, "-m", __name__, arguments]
     process = subprocess.Popen(command, cwd=settings.PROJECT, stdin=subprocess.PIPE, start_new_session=True)
@@ -83,7 +83,7 @@ def main(arguments: str) -> int:
     from mnist_pipeline.runtime.ui import draw, server
 
     # A shell starts background processes with SIGINT ignored, and the daemon would inherit that.
-    for number in STOPPING:
+    for number in stopping_signals():
         signal.signal(number, signal.default_int_handler)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     fields, read_only = json.loads(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,11 +22,18 @@ with files.lock(Path(sys.argv[1]), print):
 """
 
 
+def accept_hangup() -> None:
+    """For a process that starts: handle SIGHUP as in a terminal, even if the tests run under `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def python(*arguments: str) -> subprocess.Popen[str]:
     """Start Python in the project with pipes to it."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, *arguments], cwd=PROJECT, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+    return subprocess.Popen(  # type: ignore[call-overload]
+        [sys.executable, *arguments], cwd=PROJECT, env=environment, text=True, preexec_fn=accept_hangup, **pipes
+    )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from websockets.typing import Origin, Subprotocol
 
 from mnist_pipeline.runtime.settings import PROJECT
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
+from support.processes import accept_hangup
 from support.servers import free_port
 
 Headers = dict[str, str | list[str] | None]
@@ -123,7 +124,7 @@ def served_ui(
         "MNIST_PIPELINE_PASSWORD_HASH": password_hash,
     }
     command = [sys.executable, "-m", "mnist_pipeline.cli", "ui", "--port", str(port), *options]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True, preexec_fn=accept_hangup)
     try:
         assert any(_is_served(process, port) for _ in range(ATTEMPTS)), f"nothing is served at port {port}"
         yield port
