@@ -37,6 +37,10 @@ class Outcome:
 def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
     """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a file can't be read."""
     recognizer: Recognizer = storage.current().read("recognizer")
+    try:
+        recognizer.check_usable()
+    except ValueError as error:
+        raise CommandError(f"the stored recognizer can't be used: {error}; run mnist-pipeline run --changed") from error
     outcomes = list(_read_files(files, recognizer, keep=sheet is not None))
     if as_json:
         click.echo(json.dumps([_document(outcome) for outcome in outcomes], indent=1))

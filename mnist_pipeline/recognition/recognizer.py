@@ -130,6 +130,13 @@ class Recognizer(NamedTuple):
         prefix = f"{model}."
         return {name[len(prefix) :]: array for name, array in self.states.items() if name.startswith(prefix)}
 
+    def check_usable(self) -> None:
+        """Raise ValueError if this version of the models can't answer from the arrays, which an earlier one stored."""
+        try:
+            self.recognize(np.zeros((1, *SHAPE), np.uint8))
+        except Exception as error:
+            raise ValueError(f"another version stored it ({type(error).__name__}: {error})") from error
+
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading order."""
         return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])

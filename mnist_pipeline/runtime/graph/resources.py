@@ -66,11 +66,14 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
     )
 
     def previous(self, key: dg.AssetKey) -> Any | None:
-        """The stored value of an asset, which the current run is about to replace; None if nothing is stored."""
+        """The stored value of an asset, which the current run is about to replace; None if there is none to use."""
         try:
-            return self._read(key)
-        except storage.StorageError:
+            value = self._read(key)
+            if hasattr(value, "check_usable"):
+                value.check_usable()
+        except (storage.StorageError, ValueError):
             return None
+        return value
 
     def recorded(self, instance: dg.DagsterInstance, key: dg.AssetKey) -> Any | None:
         """The value that Dagster recorded last for an asset, None if there is no record.

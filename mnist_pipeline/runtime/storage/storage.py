@@ -115,10 +115,10 @@ class Storage:
         return self._path(_figure_file(key, name))
 
     def fault(self, key: str, data_version: str | None, *, thorough: bool = False) -> str | None:
-        """What is wrong with the stored files of an asset: "missing", "damaged: …", "not recorded: …", or None.
+        """What is wrong with a stored value: "missing", "damaged: …", "unusable: …", "not recorded: …", or None.
 
-        `data_version` is the one that Dagster has recorded. If `thorough`, every file is read; otherwise the checksums
-        that a bucket keeps are trusted.
+        `data_version` is the one that Dagster has recorded. If `thorough`, all files and the value are read; otherwise
+        the checksums that a bucket keeps are trusted.
         """
         try:
             manifest = self.published.manifest(_checked(key))
@@ -127,8 +127,20 @@ class Storage:
             self.published.read_consistently(key, lambda manifest: self.published.verify(manifest, thorough=thorough))
         except DamageError as damage:
             return f"damaged: {damage}"
+        if thorough and (reason := self._unusable(key)):
+            return f"unusable: {reason}"
         if data_version != manifest.data_version:
             return f"not recorded: {_recorded(data_version)}"
+        return None
+
+    def _unusable(self, key: str) -> str | None:
+        """Why this version can't use a stored value, None if it can; a class may have a method `check_usable`."""
+        try:
+            value = self.read(key)
+            if hasattr(value, "check_usable"):
+                value.check_usable()
+        except (StorageError, ValueError) as error:
+            return str(error)
         return None
 
     def recover(self) -> None:
