@@ -115,8 +115,8 @@ def recognizer(
         present = None if is_new else stored_results.previous(dg.AssetKey("recognizer"))
         if not is_new and present is None:
             raise dg.Failure(
-                f"the champion {champion.model} has been retrained, and there is no stored recognizer that this version "
-                "can use; choose a champion again: mnist-pipeline run --select 'key:champion or key:recognizer'",
+                f"the champion {champion.model} has been retrained, and no stored recognizer can answer in its place; "
+                "choose a champion again: mnist-pipeline run --select 'key:champion or key:recognizer'",
                 allow_retries=False,
             )
         found: Recognizer = present or recognition.assemble(
