@@ -133,7 +133,7 @@ def _stages(instance: Any, selected: Any) -> Iterator[tuple[list[float], float]]
         if wave[0].partition is None:
             failures, by_fold = execution.run_wave(instance, wave, config), []
         else:
-            done = [execution.run_fold((run, execution.config_of(run.assets, config))) for run in wave]
+            done = [execution.run_fold(task) for task in execution.fold_tasks(wave, config)]
             failures, by_fold = [line for each in done for line in each.failures], [each.seconds for each in done]
         if failures:
             raise SystemExit("\n".join(failures))

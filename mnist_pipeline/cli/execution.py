@@ -20,7 +20,7 @@ from mnist_pipeline.cli.selection import (
     job_of,
     picture_assets,
 )
-from mnist_pipeline.cli.waves import Run, Wave
+from mnist_pipeline.cli.waves import Wave
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors import futures
 from mnist_pipeline.runtime.graph import run_lock
@@ -36,7 +36,8 @@ RUN_FOLD = f"{__name__}:run_fold"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 POLL_SECONDS = 0.5
 
-FoldTask = tuple[Run, dict[str, Any]]  # the run of a fold, and its configuration
+# The run of a fold as plain data for workers on any machine: the fold, the names of its assets, and the configuration.
+FoldTask = tuple[str, list[str], dict[str, Any]]
 
 
 class LaunchedRun(NamedTuple):
@@ -75,26 +76,34 @@ def run_wave(
     instance: dg.DagsterInstance, wave: Wave, config: dict[str, Any], display: Display | None = None
 ) -> list[str]:
     """Execute the runs of a wave, folds on the workers, and return a line per failure."""
-    tasks = [(run, config_of(run.assets, config)) for run in wave]
     if job_of(next(iter(wave[0].assets))) == FOLDS_JOB:
         with run_lock.storage_lock(print):
-            return _run_folds(instance, tasks, display)
-    outcomes = [materialize(instance, run.assets, part, run.partition, display) for run, part in tasks]
+            return _run_folds(instance, fold_tasks(wave, config), display)
+    outcomes = [
+        materialize(instance, run.assets, config_of(run.assets, config), run.partition, display) for run in wave
+    ]
     return [line for outcome in outcomes for line in _failures_with_log(outcome)]
+
+
+def fold_tasks(wave: Wave, config: dict[str, Any]) -> list[FoldTask]:
+    """Return the runs of a wave of folds as tasks for workers."""
+    return [
+        (str(run.partition), sorted(key.to_user_string() for key in run.assets), config_of(run.assets, config))
+        for run in wave
+    ]
 
 
 def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Display | None) -> list[str]:
     lines: list[str] = []
     if display:
-        display.begin([str(run.partition) for run, _ in tasks])
+        display.begin([fold for fold, _, _ in tasks])
     try:
-        for (run, _), outcome in futures.compute(settings.load(), RUN_FOLD, tasks):
+        for (fold, names, _), outcome in futures.compute(settings.load(), RUN_FOLD, tasks):
             lines += outcome.failures
             if display:
                 for check in outcome.checks:
                     display.count_check(*check)
-                names = ", ".join(sorted(key.to_user_string() for key in run.assets))
-                display.finish_step(str(run.partition), outcome.seconds, None if outcome.failures else names)
+                display.finish_step(fold, outcome.seconds, None if outcome.failures else ", ".join(names))
     finally:
         if display:
             display.end()
@@ -107,7 +116,8 @@ def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Dis
 def run_fold(task: FoldTask) -> FoldOutcome:
     """Execute the run of a fold, in a worker of a process that has the storage lock."""
     start = time.perf_counter()
-    (assets, fold), config = task
+    fold, names, config = task
+    assets = {dg.AssetKey.from_user_string(name) for name in names}
     with run_lock.under_driver_lock(), dg.DagsterInstance.get() as instance:
         outcome = materialize(instance, assets, config, fold)
     failed = [f"{fold}: {line}" for line in _failures_with_log(outcome)]
