@@ -22,7 +22,7 @@ from benchmarks.pipeline import COMMAND, fill, wait
 from benchmarks.table import Row, Section, at_least, at_most, seconds
 from benchmarks.timing import Ratio
 from mnist_pipeline.evaluation import wilson_interval
-from mnist_pipeline.recognition.pictures import ImageError
+from mnist_pipeline.recognition.page import ImageError
 from mnist_pipeline.recognition.reading import MEMORY, read
 from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.runtime.storage import storage

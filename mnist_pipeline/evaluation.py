@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.special import bdtr, ndtri
 
 from mnist_pipeline.utils.stored_types import stored_type
 
@@ -193,6 +192,8 @@ def wilson_interval(successes: int, total: int, confidence: float = CONFIDENCE) 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the
     American Statistical Association 22(158), 1927.
     """
+    from scipy.special import ndtri  # slow to import, and stored results of this module are read without it
+
     z = float(ndtri(0.5 + confidence / 2))
     share = successes / total
     scale = 1 + z**2 / total
@@ -213,6 +214,8 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     """
     discordant = only_first_correct + only_second_correct
     # The binomial with p = 1/2 is symmetric, so both tails are twice the smaller.
+    from scipy.special import bdtr
+
     return min(1.0, 2 * float(bdtr(min(only_first_correct, only_second_correct), discordant, 0.5)))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.recognition import contact_sheet
-from mnist_pipeline.recognition.pictures import ImageError, Page
+from mnist_pipeline.recognition.page import ImageError, Page
 from mnist_pipeline.recognition.reading import read
 from mnist_pipeline.recognition.recognizer import Reading, Recognizer
 from mnist_pipeline.runtime.storage import storage
@@ -38,10 +38,14 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a file can't be read."""
     recognizer: Recognizer = storage.current().read("recognizer")
     try:
-        recognizer.check_usable()
-    except ValueError as error:
-        raise CommandError(f"the stored recognizer can't be used: {error}; run mnist-pipeline run --changed") from error
-    outcomes = list(_read_files(files, recognizer, keep=sheet is not None))
+        outcomes = list(_read_files(files, recognizer, keep=sheet is not None))
+    except Exception:
+        try:
+            recognizer.check_usable()
+        except ValueError as error:
+            remedy = "run mnist-pipeline run --changed"
+            raise CommandError(f"the stored recognizer can't be used: {error}; {remedy}") from error
+        raise
     if as_json:
         click.echo(json.dumps([_document(outcome) for outcome in outcomes], indent=1))
     else:

@@ -21,8 +21,8 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPIm
 from scipy import ndimage
 
 from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.recognition.page import Found, ImageError
 from mnist_pipeline.utils.blocks import slices
-from mnist_pipeline.utils.printable import printable
 
 Grey = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
@@ -49,29 +49,8 @@ STROKE_WIDTHS = (2.2, 3.4)  # pixels; in MNIST's training set, 80% of the digits
 CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 
 
-class ImageError(ValueError):
-    """A file is not a readable picture. The message is one printable line: the file, the problem and the remedy."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
-
-
 class _LimitError(Exception):
     """A picture that would take too much time or memory; the message is the problem and the remedy."""
-
-
-class Found(NamedTuple):
-    """A digit found in a picture."""
-
-    box: tuple[int, int, int, int]  # x, y, width and height of its ink, in pixels of the upright picture
-    image: NDArray[np.uint8]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
-
-
-class Page(NamedTuple):
-    """A picture that was read: its upright grey levels, and its digits in reading order."""
-
-    picture: NDArray[np.uint8] | Grey
-    digits: list[Found]
 
 
 def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:

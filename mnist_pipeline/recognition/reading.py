@@ -21,11 +21,12 @@ from collections.abc import Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from mnist_pipeline.recognition.page import Found, ImageError, Page
 
-from mnist_pipeline.recognition import pictures
-from mnist_pipeline.recognition.pictures import Found, ImageError, Page
+if TYPE_CHECKING:
+    import numpy as np
 
 SECONDS = 4.5  # for a picture, so that the answer comes within 5
 MEMORY = 1 << 30  # bytes of address space of a worker; Python and SciPy take a fifth of it
@@ -42,6 +43,8 @@ def read(source: Path | bytes) -> Page:
     ImageError
         As `pictures.read` does; also if the picture takes more time or memory.
     """
+    import numpy as np
+
     request = CONTENT + source if isinstance(source, bytes) else FILE + os.fsencode(source)
     with _workers().idle() as connection:
         try:
@@ -59,6 +62,11 @@ def read(source: Path | bytes) -> Page:
         raise ImageError(answer["error"])
     picture, *images = received
     return Page(picture, [Found(tuple(box), image) for box, image in zip(answer["boxes"], images, strict=True)])
+
+
+def start() -> None:
+    """Start a worker, so that it is ready when the first picture is read."""
+    _workers().start()
 
 
 class _Worker:
@@ -89,6 +97,9 @@ class _Workers:
         for _ in range(NUM_WORKERS):
             self._idle.put(None)
         atexit.register(self.end)
+
+    def start(self) -> None:
+        self._idle.put(self._idle.get() or _Worker())
 
     @contextlib.contextmanager
     def idle(self) -> Iterator[Connection]:
@@ -122,6 +133,8 @@ def _workers() -> _Workers:
 
 def _answer(request: bytes) -> tuple[dict[str, object], list[np.ndarray]]:
     """Read the picture of a request; return what JSON can express, and the arrays."""
+    from mnist_pipeline.recognition import pictures
+
     content = request[len(CONTENT) :]
     try:
         picture = pictures.read(content if request.startswith(CONTENT) else Path(os.fsdecode(content)))
@@ -133,6 +146,10 @@ def _answer(request: bytes) -> tuple[dict[str, object], list[np.ndarray]]:
 
 def _work(connection: Connection) -> None:
     """Answer requests until the other side closes the connection."""
+    import numpy as np
+
+    from mnist_pipeline.recognition import pictures  # noqa: F401  # before the time of the first picture starts
+
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that reads
     with contextlib.suppress(EOFError, BrokenPipeError):

@@ -16,7 +16,7 @@ from mnist_pipeline import models, pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
-from mnist_pipeline.recognition.pictures import Page, find_digits
+from mnist_pipeline.recognition.page import Page
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
@@ -139,6 +139,8 @@ class Recognizer(NamedTuple):
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading order."""
+        from mnist_pipeline.recognition.pictures import find_digits  # with SciPy, which a reader of pages does not need
+
         return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:

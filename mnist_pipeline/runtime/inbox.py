@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mnist_pipeline.recognition import reading
-from mnist_pipeline.recognition.pictures import ImageError, Page
+from mnist_pipeline.recognition.page import ImageError, Page
 from mnist_pipeline.runtime.storage import files
 
 ACCEPTED, REJECTED = "accepted", "rejected"

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mnist_pipeline.recognition.pictures import Page
+from mnist_pipeline.recognition.page import Page
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.records import origins

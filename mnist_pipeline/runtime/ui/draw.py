@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from mnist_pipeline.data.datasets import NUM_CLASSES
 from mnist_pipeline.models import Model, number_in_words
-from mnist_pipeline.recognition import pictures, reading
+from mnist_pipeline.recognition import reading
+from mnist_pipeline.recognition.page import ImageError
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.storage import contents, storage
@@ -71,7 +72,7 @@ class Reader:
         recognizer = self._load()
         try:
             page = reading.read(data)
-        except pictures.ImageError as error:
+        except ImageError as error:
             raise HTTPException(400, f"The picture can't be read: {error}") from error
         (readings,) = recognizer.read_pages([page])
         return {"digits": [_format_reading(recognizer, found) for found in readings[:MAX_DIGITS]]}
