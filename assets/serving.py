@@ -67,7 +67,7 @@ def champion(
         key = data_set.located.key("champion")
         present = stored_results.previous(key)
         chosen, reason = evaluation.promote(test_digits.labels, candidates, present, config.significance)
-        stays = present is not None and chosen is present and key == dg.AssetKey("champion")
+        stays = candidates and present is not None and chosen is present and key == dg.AssetKey("champion")
         # Its challengers are worse, so only the stored recognizer can answer as it does.
         if stays and stored_results.previous(dg.AssetKey("recognizer")) is None:
             chosen, reason = evaluation.promote(test_digits.labels, candidates, None, config.significance)
