@@ -69,7 +69,7 @@ def _write_slice(directory: Path) -> Path:
 
     directory.mkdir()
     for split, name, size in (("train", "train", 2_000), ("test", "t10k", 500)):
-        digits = load_digits(ROOT / "data", split, canonical=True)
+        digits = load_digits(ROOT / "data", split)
         for kind, array in (("images-idx3", digits.images[:size]), ("labels-idx1", digits.labels[:size])):
             header = struct.pack(f">{array.ndim + 1}I", 2048 + array.ndim, *array.shape)
             (directory / f"{name}-{kind}-ubyte").write_bytes(header + array.tobytes())

@@ -81,12 +81,12 @@ def take_drawing(browser: Browser, address: str) -> None:
 def draw_sheet() -> None:
     """sheet.png: the contact sheet of pictures that the tests' script writes, and of one that holds no digit."""
     sys.path.append(str(HERE.parent / "tests"))
-    import handwriting
-    import reading
+    from generators import handwriting
+    from support import reading
 
     rng = np.random.default_rng(SHEET_SEED)
     written = {
-        "line.jpg": handwriting.line_picture([3, 1, 4, 1, 5], rng)[0],
+        "line.jpg": handwriting.page_picture([[3, 1, 4, 1, 5]], rng)[0],
         "seven.png": handwriting.digit_picture(7, rng),
         "scribble.png": handwriting.scribble_picture(rng),
     }
