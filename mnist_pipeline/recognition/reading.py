@@ -7,7 +7,6 @@ once. They wait for further pictures, because Python and SciPy take a quarter of
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import json
@@ -90,13 +89,12 @@ class _Worker:
 
 
 class _Workers:
-    """The workers of this process, None for one that has to be started."""
+    """The workers of this process, None for one that has to be started. A worker ends when this process has ended."""
 
     def __init__(self) -> None:
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(NUM_WORKERS):
             self._idle.put(None)
-        atexit.register(self.end)
 
     def start(self) -> None:
         self._idle.put(self._idle.get() or _Worker())
@@ -118,11 +116,6 @@ class _Workers:
             raise
         finally:
             self._idle.put(worker)
-
-    def end(self) -> None:
-        while not self._idle.empty():
-            if worker := self._idle.get():
-                worker.end()
 
 
 @functools.cache

@@ -6,9 +6,9 @@ of its content, and all results of the picture are stored under this key. Any ot
 file in one place, and the next look continues from there.
 
 Whoever can put files into the inbox is not trusted. Only regular files are opened: links are not followed, and pipes
-are not waited for. The directories are opened once, and files are moved from one open directory to another, so a link
-in the place of `rejected` leads no file elsewhere. The new names have letters, digits and hyphens only, and the suffix
-of a picture or none.
+are not waited for. The directories are opened once, and files are moved from one open directory to another, so nobody
+can redirect a file by replacing `rejected` with a link. A new name consists of letters, digits and hyphens, followed
+by the suffix of a picture or by none.
 """
 
 from __future__ import annotations

@@ -235,7 +235,7 @@ PLAIN: dict[str, tuple[Spoil, str]] = {
     "test labels missing": (_replace(TEST_LABELS), f"{TEST_LABELS}.gz"),
     "plain pipe": (_replace(TRAIN_LABELS, os.mkfifo), "regular file"),
     "file of terabytes": (_grow(1 << 42), "785,048,576"),
-    "damaged gzip beside a valid plain file": (
+    "damaged gzip next to a valid plain file": (
         lambda directory: write_file(directory / TRAIN_IMAGES, HTML).rename(directory / f"{TRAIN_IMAGES}.gz"),
         "0x3c21444f",
     ),

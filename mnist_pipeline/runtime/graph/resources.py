@@ -68,12 +68,10 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
     def previous(self, key: dg.AssetKey) -> Any | None:
         """The stored value of an asset, which the current run is about to replace; None if there is none to use."""
         try:
-            value = self._read(key)
-            if hasattr(value, "check_usable"):
-                value.check_usable()
-        except (storage.StorageError, ValueError):
+            stored, name = storage.of_asset(key.to_user_string(), self.root)
+            return stored.read_usable(name)
+        except storage.StorageError:
             return None
-        return value
 
     def recorded(self, instance: dg.DagsterInstance, key: dg.AssetKey) -> Any | None:
         """The value that Dagster recorded last for an asset, None if there is no record.

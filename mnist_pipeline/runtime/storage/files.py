@@ -81,11 +81,11 @@ def _open_without_following(path: str, flags: int, dir_fd: int | None) -> int:
 
 
 class LockFileError(RuntimeError):
-    """Something else is in the place of a lock file. The message names the path, the problem and the remedy."""
+    """A path is not a usable lock file. The message names the path, the problem and the remedy."""
 
 
 def _open_lock(path: Path, flags: int) -> int:
-    """Open a lock file that only this user can open: whoever can open it can hold the lock."""
+    """Open a lock file; only this user gets permission to open it, because opening it is enough to lock it."""
     try:
         descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except FileNotFoundError:

@@ -127,21 +127,24 @@ class Storage:
             self.published.read_consistently(key, lambda manifest: self.published.verify(manifest, thorough=thorough))
         except DamageError as damage:
             return f"damaged: {damage}"
-        if thorough and (reason := self._unusable(key)):
-            return f"unusable: {reason}"
+        if thorough:
+            try:
+                self.read_usable(key)
+            except StorageError as error:
+                return f"unusable: {error}"
         if data_version != manifest.data_version:
             return f"not recorded: {_recorded(data_version)}"
         return None
 
-    def _unusable(self, key: str) -> str | None:
-        """Why this version can't use a stored value, None if it can; a class may have a method `check_usable`."""
-        try:
-            value = self.read(key)
-            if hasattr(value, "check_usable"):
+    def read_usable(self, key: str) -> Any:
+        """Read a value that this version can use; raise StorageError otherwise. A class may have `check_usable`."""
+        value = self.read(key)
+        if hasattr(value, "check_usable"):
+            try:
                 value.check_usable()
-        except (StorageError, ValueError) as error:
-            return str(error)
-        return None
+            except ValueError as error:
+                raise StorageError(f"{key} can't be used: {error}; rebuild it with {_command(key)}") from error
+        return value
 
     def recover(self) -> None:
         """Clean up after killed runs; only the holder of the lock may call this."""

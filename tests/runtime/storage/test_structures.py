@@ -1,4 +1,4 @@
-"""Something odd in the place of a file or a directory of a storage is named in one line, and is left as it is."""
+"""Links, pipes and directories where a storage expects files are named in one line, and are not changed."""
 
 from __future__ import annotations
 
