@@ -1,7 +1,5 @@
 """The one place where the graph is assembled."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import dagster as dg

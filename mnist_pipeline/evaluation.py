@@ -1,7 +1,5 @@
 """How good a classifier is, with the uncertainty of a finite test set, and whether one beats another."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

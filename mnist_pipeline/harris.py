@@ -1,7 +1,5 @@
 """Harris corners, and that they are principal component analysis of the gradients around a pixel."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

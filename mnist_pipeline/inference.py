@@ -3,8 +3,6 @@
 The architectures are those of `mnist_pipeline.networks`, the arithmetic is float32.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ An entry names modules instead of importing them, so that reading the table stay
 one picture imports only what answering takes. `docs/add-a-model.md` adds an entry step by step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module

@@ -6,8 +6,6 @@ workers. Only the final division into mean and covariance rounds, so both are th
 into shards.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import reduce
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Both take pixels in [0, 1] and return logits. The softmax is in the loss and in `training.predict_probabilities`.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from typing import Any

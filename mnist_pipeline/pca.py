@@ -4,8 +4,6 @@ Mean, centring, covariance, eigendecomposition, projection, reconstruction. Each
 the data in blocks of rows that fit the processor's cache.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The named arrays that assets return: the meaning and the shape of each field."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Accuracy of models on digits that are shifted, rotated, scaled, written with another pen, or badly photographed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

@@ -9,8 +9,6 @@ one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradien
 the nonzero pixels only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

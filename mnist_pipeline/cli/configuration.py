@@ -1,7 +1,5 @@
 """Read a run configuration from a YAML file, and check it before anything runs."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Set as AbstractSet
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The progress of runs: a live view on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any, TextIO
 

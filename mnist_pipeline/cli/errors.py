@@ -1,7 +1,5 @@
 """The error that a command reports in one line."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import textwrap

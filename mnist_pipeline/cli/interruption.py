@@ -3,8 +3,6 @@
 Stored results are safe, because a process may be killed at any time.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import select

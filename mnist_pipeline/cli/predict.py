@@ -1,7 +1,5 @@
 """The digits in picture files, as a table for a person and as JSON for a program."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Run selected assets, and print the models, the checks, the report and the time."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import time

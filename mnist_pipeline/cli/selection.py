@@ -1,7 +1,5 @@
 """The graph that `pyproject.toml` names, and the data sets and assets that a command is about."""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import sys

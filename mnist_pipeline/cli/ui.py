@@ -1,7 +1,5 @@
 """The process that serves the UI, and its parent, which leaves no process behind."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

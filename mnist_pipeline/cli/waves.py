@@ -1,7 +1,5 @@
 """The order in which selected assets are materialized: waves of runs that do not depend on one another."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The data sets known by name: their class names, the layout of their files, their publishers."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from dataclasses import dataclass

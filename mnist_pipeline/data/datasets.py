@@ -1,7 +1,5 @@
 """Reading and validating the four IDX files of an MNIST-like data set."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import math

@@ -5,8 +5,6 @@ in pixels. A parameter is one number for all images, or one number per image. Re
 threads, and random deformations depend only on the seed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

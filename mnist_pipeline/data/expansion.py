@@ -4,8 +4,6 @@ A fold depends only on the set, the seed and its number. So any fold can be comp
 any number of threads, to the same bytes. It needs no other fold, and the whole set is never in memory.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mnist_pipeline.data.datasets import DigitSet

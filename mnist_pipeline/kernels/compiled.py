@@ -7,8 +7,6 @@ registers are narrower.
 Numba's cache depends only on the file of the cached function: after a change here, touch the kernels' files too.
 """
 
-from __future__ import annotations
-
 import gc
 import inspect
 from collections.abc import Callable, Sequence
@@ -54,7 +52,7 @@ def compiled(**options: Any) -> Callable[[_Function], _Function]:
     return cast("Callable[[_Function], _Function]", numba.njit(**options))
 
 
-def intrinsic(emitter: Callable[[Any, Any], Emitter], returns: Any = types.void) -> Callable[[Any], Any]:
+def intrinsic(emitter: "Callable[[Any, Any], Emitter]", returns: Any = types.void) -> Callable[[Any], Any]:
     """Make an intrinsic of a function that emits its code.
 
     The function gets an emitter, and the arguments of a call: arrays as `Array`, integers as int64, others as they are.

@@ -9,8 +9,6 @@ to rectify. Gradients are summed per group of 32 images, and then over the group
 number of threads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

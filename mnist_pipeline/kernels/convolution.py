@@ -4,8 +4,6 @@ Its plain reference is `networks.CNN`. Each function runs on one thread, without
 time, so the result of an image does not depend on the number of threads that share the images.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ Both functions run on one thread, without the interpreter lock, one image at a t
 of threads that share the images.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -10,8 +10,6 @@ with the tile in registers, and the projection of rows. The exact comparison wai
 while others are compared.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, cast
 

@@ -4,8 +4,6 @@ Imported only when images are scored, so that importing :mod:`mnist_pipeline.rec
 `edge_shares` runs on one thread, without the interpreter lock.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -6,8 +6,6 @@ a nonzero pixel costs three multiply-adds to score and three to update. LLVM doe
 unrolls a loop over ten classes into scalars), so two intrinsics use explicit vectors. Everything else is plain loops.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The layout of points in tiles, which the compiled search reads."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mnist_pipeline.utils.blocks import slices

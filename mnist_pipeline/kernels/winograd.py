@@ -11,8 +11,6 @@ The layout of the factors is (64, tiles + 1, channels). The unused tile makes th
 power of two; otherwise all positions would map to the same few lines of the cache.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Exact k-nearest neighbours: the classifier, its vote, and three searches with the same result."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -84,7 +82,7 @@ class KNNClassifier:
 
     def fit(
         self, X: np.ndarray, y: np.ndarray, mean: np.ndarray | None = None, components: np.ndarray | None = None
-    ) -> KNNClassifier:
+    ) -> "KNNClassifier":
         """Store the training points, and index them if the algorithm is "pca".
 
         Parameters
@@ -150,7 +148,7 @@ class KNNClassifier:
         num_neighbors: int = 3,
         algorithm: str = "auto",
         tie_break: str = "nearest",
-    ) -> KNNClassifier:
+    ) -> "KNNClassifier":
         """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
         `num_neighbors`, `algorithm` and `tie_break` may differ from those of the stored classifier.
@@ -235,7 +233,7 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
 
 
 def _scan_tree(
-    tree: KDTree, train: np.ndarray, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray
+    tree: "KDTree", train: np.ndarray, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray
 ) -> None:
     """Search SciPy's tree for candidates, and order them exactly.
 

@@ -1,7 +1,5 @@
 """The principal component index: a lower bound of the distance that is cheap, tight and rigorous."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,7 +83,7 @@ class PrincipalComponentIndex:
     @classmethod
     def fit(
         cls, X: np.ndarray, mean: np.ndarray | None = None, components: np.ndarray | None = None
-    ) -> PrincipalComponentIndex:
+    ) -> "PrincipalComponentIndex":
         """Project the training points and sort them into tiles.
 
         `X` is of shape (n_samples, n_features); `mean` and `components` are as in `KNNClassifier.fit`. By default the
@@ -105,7 +103,7 @@ class PrincipalComponentIndex:
         return cls(mean, components, scale, order, pack(coordinates, half_norms, order))
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> PrincipalComponentIndex:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> "PrincipalComponentIndex":
         """Restore an index of training points of the given shape from its named arrays."""
         n_samples, n_features = shape
         mean, components = (np.ascontiguousarray(arrays[name], np.float64) for name in ("mean", "components"))

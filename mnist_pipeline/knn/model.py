@@ -1,7 +1,5 @@
 """k-nearest neighbours as a model of the table: what it answers from, and how sure a vote is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import numpy as np

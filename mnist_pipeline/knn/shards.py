@@ -5,8 +5,6 @@ count through all shards, so the order by (distance, index) does not depend on t
 shards can therefore be merged in any order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import reduce
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Pillow loads within milliseconds. Matplotlib is too slow for a command that answers at once.
 """
 
-from __future__ import annotations
-
 import functools
 import io
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Novelty detection: whether an image looks like any digit, independently of what the models read."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -62,7 +60,7 @@ class Novelty(NamedTuple):
     reference: np.ndarray  # scores of the reference digits, ascending; float64 (n_reference,)
 
     @classmethod
-    def fit(cls, train_images: np.ndarray, train_labels: np.ndarray, reference_images: np.ndarray) -> Novelty:
+    def fit(cls, train_images: np.ndarray, train_labels: np.ndarray, reference_images: np.ndarray) -> "Novelty":
         """Fit the classes on training digits, uint8 (n, 28, 28), and the usual scores on digits outside that set.
 
         Raises a ValueError if a class has fewer than eight training images.

@@ -4,8 +4,6 @@
 order, and scales each digit to 28×28. This module imports nothing heavy, so reading pictures starts fast.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import stat

@@ -4,8 +4,6 @@ A `Recognizer` holds all arrays that an answer needs. It imports neither torch n
 once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -100,7 +98,7 @@ class Recognizer(NamedTuple):
     novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
 
     @classmethod
-    def from_fields(cls, fields: Mapping[str, Any]) -> Recognizer:
+    def from_fields(cls, fields: Mapping[str, Any]) -> "Recognizer":
         """A recognizer from its stored fields. Versions before 2026-11-26 stored one field per model."""
         if set(fields) == set(cls._fields):
             return cls(**fields)
@@ -198,7 +196,7 @@ def assemble(
     mean: np.ndarray,
     eigenvectors: np.ndarray,
     reference: np.ndarray,
-) -> Recognizer:
+) -> "Recognizer":
     """Build a recognizer from the states of the models, as `models.state` returns them.
 
     `mean` (784,) and `eigenvectors` (784, n) are those of the PCA; `reference`, uint8 (n_test, 28, 28), has the digits

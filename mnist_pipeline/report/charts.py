@@ -1,7 +1,5 @@
 """The charts of the page, drawn from the numbers of its document."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

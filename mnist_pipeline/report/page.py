@@ -1,7 +1,5 @@
 """The HTML page of the report: one file that contains its style, script and images."""
 
-from __future__ import annotations
-
 import functools
 import json
 import re

@@ -1,7 +1,5 @@
 """Small images of a page as data URIs: digits in grey levels, weights in red and blue, atlases of many images."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import io

@@ -1,7 +1,5 @@
 """Numbers and comparisons in words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mnist_pipeline.evaluation import Comparison, PairComparison

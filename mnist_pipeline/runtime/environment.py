@@ -3,8 +3,6 @@
 Import `settings` instead, which is light: this module imports pydantic.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """Where the project is, and the names that its settings share with the rest of the code."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """How a network is computed on this machine: its device, its precision, its compiled form, its threads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any

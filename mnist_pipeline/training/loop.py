@@ -1,7 +1,5 @@
 """The training loop: Adam on the cross-entropy, over a set in memory or over shards of it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Probabilities from a trained network, its weights as arrays, and images as tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """Training recipes: every setting of a run, and the recipes of the two networks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """Bisection of a function of one positive number."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Work on many rows, a block of them at a time, on all cores."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The machine that computes: processor, cores, memory, accelerator."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import gc

@@ -1,7 +1,5 @@
 """Text from outside, such as a file's name, as what a terminal and a page can show."""
 
-from __future__ import annotations
-
 
 def printable(text: str) -> str:
     """A text as one printable line: other characters, which may steer a terminal, are escaped.

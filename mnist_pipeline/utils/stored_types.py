@@ -9,8 +9,6 @@ A type registers itself where it is defined:
   file is the one to open.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar

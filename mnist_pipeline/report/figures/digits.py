@@ -1,7 +1,5 @@
 """Images of digits and of learned weights, in grids with captions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib as mpl

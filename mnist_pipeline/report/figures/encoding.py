@@ -1,7 +1,5 @@
 """Figures as bytes: PNG, a small preview, and SVG for a page."""
 
-from __future__ import annotations
-
 import io
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """Figures of Harris corners and of the gradients around a pixel."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

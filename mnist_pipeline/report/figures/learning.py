@@ -1,7 +1,5 @@
 """Figures of training and of the choice of k: accuracy and loss by epoch, accuracy by number of neighbours."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

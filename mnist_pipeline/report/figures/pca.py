@@ -1,7 +1,5 @@
 """Figures of the principal component analysis."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The style that all figures share: colours, margins, axes, and panels side by side."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec

@@ -1,7 +1,5 @@
 """Checks of assets: a measured value, the range that it must lie in, and why that matters."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -9,8 +9,6 @@ Left out is what does not reach the stored value: figures that an asset draws fo
 settings, checks, commands. The figures of the report do reach its value.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import inspect

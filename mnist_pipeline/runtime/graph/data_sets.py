@@ -1,7 +1,5 @@
 """The data sets that the settings name, and a copy of the graph for each one under its own prefix."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -37,7 +35,7 @@ class Located(NamedTuple):
         return name if self.prefix is None else f"{self.prefix}_{name}"
 
 
-def configured(loaded: settings.Settings | None = None) -> list[Located]:
+def configured(loaded: "settings.Settings | None" = None) -> list[Located]:
     """All data sets that the settings name, by default those of the environment; first the one with plain keys."""
     loaded = loaded or settings.load()
     plain = MNIST if loaded.canonical else DataSet(settings.PLAIN, loaded.data.name)
@@ -57,7 +55,7 @@ def step_context() -> dg.AssetExecutionContext | None:
     return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
-def of_prefix(prefix: str | None, loaded: settings.Settings | None = None) -> Located:
+def of_prefix(prefix: str | None, loaded: "settings.Settings | None" = None) -> Located:
     """The data set whose keys have a prefix; raises a SettingsError if the settings do not name it."""
     for located in configured(loaded):
         if located.prefix == prefix:

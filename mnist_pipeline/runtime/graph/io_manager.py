@@ -1,7 +1,5 @@
 """The IO manager, which stores the values of assets and loads them as inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any

@@ -1,7 +1,5 @@
 """What the Dagster instance has recorded about assets: versions, origins and runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

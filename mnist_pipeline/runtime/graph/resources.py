@@ -1,7 +1,5 @@
 """What assets read besides their inputs: the files of a data set, the inbox, and stored results."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

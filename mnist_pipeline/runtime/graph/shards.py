@@ -1,7 +1,5 @@
 """The partitions of the expanded set (its folds), and the sequence in which an asset of the whole set reads them."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

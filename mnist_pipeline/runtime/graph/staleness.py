@@ -1,7 +1,5 @@
 """The assets that must run again, and those of them that one run can materialize."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor

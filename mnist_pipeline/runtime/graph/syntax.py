@@ -5,8 +5,6 @@ what has no effect on a computed value: comments, layout, docstrings, annotation
 `raise` statements build.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """The HTTP protocol of the web server, with a limit on the time in which the head of a request arrives."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 
