@@ -169,7 +169,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         return dg.SkipReason(f"the inbox {str(directory)!a} can't be used: {getattr(error, 'strerror', error)}")
     for line in look.rejected:
         context.log.warning(line)
-    due = _due(context.instance, accepted)
+    due = sorted(_due(context.instance, accepted), key=lambda each: each[0] in look.blank)
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=f"{key}:{n}", partition_key=key) for key, n in due[:MAX_RUNS]],
         dynamic_partitions_requests=[PICTURES.build_add_request([key for key, _ in due[:MAX_RUNS]])] if due else [],

@@ -35,8 +35,8 @@ KEY = re.compile(r"[A-Za-z0-9-]+-([0-9a-f]{16})")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 MAX_STEM = 40  # characters of a name that become part of the key
 MAX_BYTES = 100_000_000
-MAX_FILES = 20  # accepted or rejected per look
-MAX_SECONDS = 20.0  # per look; Dagster stops a sensor after 60
+MAX_FILES = 100  # accepted or rejected per look
+MAX_SECONDS = 30.0  # per look; Dagster stops a sensor after 60
 MAX_WAITING = 500  # files remembered until the next look, the oldest first
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".swp")  # suffixes of files that a program is writing
 
@@ -56,6 +56,7 @@ class Look:
     cursor: str = ""  # of the next look: the files that were seen, as JSON
     accepted: list[str] = field(default_factory=list)  # keys of the accepted pictures
     rejected: list[str] = field(default_factory=list)  # one line per rejected file, with the reason
+    blank: list[str] = field(default_factory=list)  # keys of accepted pictures without digits; nobody waits for them
     waiting: int = 0  # number of files left for later looks
 
 
@@ -71,8 +72,8 @@ class Inbox:
         `cursor` is that of the previous look; without it, all files wait for the next look. `known` are the keys that
         were accepted earlier, whether the pictures are still there or not.
         """
-        seen, stuck = _parse_cursor(cursor)
-        look, later, still_stuck = Look(), [], []
+        seen, stuck, blank = (_parse_cursor(cursor, name) for name in ("seen", "stuck", "blank"))
+        look, later, still_stuck = Look(blank=blank), [], []
         end, processed = time.monotonic() + MAX_SECONDS, 0
         with self._open() as directories:
             known, accepted = _by_checksum(known), _by_checksum(_names_by_key(directories.accepted))
@@ -88,7 +89,8 @@ class Inbox:
         look.waiting = len(later)
         # If too many files wait, chance decides, so that files that keep changing do not keep the others waiting.
         later = later if len(later) <= MAX_WAITING else random.sample(later, MAX_WAITING)
-        look.cursor = json.dumps({"seen": later, "stuck": still_stuck[:MAX_WAITING]})
+        look.blank = [key for key in look.blank if key in accepted.values()]
+        look.cursor = json.dumps({"seen": later, "stuck": still_stuck[:MAX_WAITING], "blank": look.blank})
         return look
 
     def accepted(self) -> dict[str, Path]:
@@ -177,7 +179,7 @@ def _process(
     try:
         try:
             content = _read(directories.inbox, name, fingerprint)
-            reading.read(content)
+            page = reading.read(content)
             checksum = _checksum(content)
             if checksum in accepted:
                 raise _RejectedError(f"it has the same content as {accepted[checksum]}, which was accepted before")
@@ -185,6 +187,7 @@ def _process(
             _move(name, directories.inbox, key + _suffix(name), directories.accepted)
             accepted[checksum] = key
             look.accepted.append(key)
+            look.blank += [] if page.digits else [key]
         except (_RejectedError, ImageError) as error:
             target = _reject(directories, name, fingerprint, str(error))
             look.rejected.append(f"{name!a} was rejected, and is now {REJECTED}/{target}: {error}")
@@ -262,10 +265,9 @@ def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _parse_cursor(cursor: str | None) -> tuple[set[str], set[str]]:
-    """Return the fingerprints that the previous look saw, and those that it could not move; none if unreadable."""
+def _parse_cursor(cursor: str | None, name: str) -> list[str]:
+    """Return an entry of a cursor: files or keys of the previous look; none if the cursor is unreadable."""
     try:
-        document = json.loads(cursor or "{}")
-        return set(document.get("seen", ())), set(document.get("stuck", ()))
-    except (ValueError, TypeError, AttributeError):
-        return set(), set()
+        return [str(each) for each in json.loads(cursor or "{}").get(name, ())]
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return []

@@ -13,7 +13,7 @@ import dagster as dg
 import numpy as np
 import PIL.Image
 import pytest
-from support.drawing import encoded
+from support.drawing import MIDDLE, encoded, picture
 
 from mnist_pipeline.runtime import inbox
 from mnist_pipeline.runtime.inbox import ACCEPTED, KEY, MAX_FILES, REJECTED, Inbox, InboxError, Look
@@ -279,7 +279,20 @@ def test_a_look_out_of_time_still_processes_a_file(box: Inbox, monkeypatch: pyte
     assert counts(box.look(look.cursor, ())) == (1, 0, 0)
 
 
-@pytest.mark.parametrize("cursor", ["", "{", "[]", "null", '{"seen": 3}', '{"seen": [[]]}', "another sensor's"])
+def test_pictures_without_digits_are_remembered_until_they_are_removed(box: Inbox) -> None:
+    put(box, "blank.png", encoded(PIL.Image.new("L", (60, 60), 255)))
+    put(box, "seven.png", picture(("1", MIDDLE)))
+    look = look_twice(box)
+    assert counts(look) == (2, 0, 0)
+    assert [key[:5] for key in look.blank] == ["blank"]
+    assert box.look(look.cursor, ()).blank == look.blank
+    box.accepted()[look.blank[0]].unlink()
+    assert box.look(look.cursor, ()).blank == []
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "{", "[]", "null", '{"seen": 3}', '{"seen": [[]]}', "another sensor's", "[" * 200_000]
+)
 def test_an_unreadable_cursor_counts_as_none(cursor: str, box: Inbox) -> None:
     put(box, "a.png", noise())
     assert counts(box.look(cursor, ())) == (0, 0, 1)

@@ -1,0 +1,129 @@
+"""44 picture bombs meet the inbox, the command and the drawing page; good pictures do not wait for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from generators.picture_bombs import picture_bombs
+from support.drawing import MIDDLE, picture, serving, uri
+from support.graph_fixtures import invoke, made_once
+
+from assets.automation import INBOX_SECONDS, inbox_sensor
+from assets.definitions import defs
+from mnist_pipeline.cli import predict
+from mnist_pipeline.recognition import reading
+from mnist_pipeline.recognition.page import Page
+from mnist_pipeline.recognition.reading import MEMORY
+
+pytestmark = pytest.mark.slow
+
+LIMIT_SECONDS = 8  # 5 on a machine that nobody else uses
+WAIT_SECONDS = 4  # 1 there
+MAX_POSTED = 700_000  # bytes of a picture that fits into a request of the drawing page
+NUM_ATTACKERS = 4
+GOOD = picture(("2", MIDDLE))
+
+
+@pytest.fixture(scope="session")
+def bombs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The bombs as files, all older than any other file."""
+
+    def make(directory: Path) -> None:
+        for number, (name, content) in enumerate(picture_bombs()):
+            path = directory / f"{number} {name}.png".replace("×", "x").replace(",", "")
+            path.write_bytes(content())
+            os.utime(path, (number, number))
+
+    return sorted(made_once(tmp_path_factory, "bombs", make)[0].iterdir())
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each picture that is read; the memory of the workers is checked after each."""
+    seconds: list[float] = []
+    read = reading.read
+
+    def measure(source: Path | bytes) -> Page:
+        start = time.monotonic()
+        try:
+            return read(source)
+        finally:
+            seconds.append(time.monotonic() - start)
+            assert all(peak <= MEMORY for peak in _peaks_of_workers())
+
+    monkeypatch.setattr(reading, "read", measure)
+    monkeypatch.setattr(predict, "read", measure)
+    return seconds
+
+
+def _peaks_of_workers() -> list[int]:
+    """The most address space, in bytes, that each worker of this process has had."""
+    peaks = []
+    for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+        if b"recognition.reading" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+            peaks.append(1024 * int(status["VmPeak"].split()[0]))
+    return peaks
+
+
+def test_predict_answers_for_the_good_picture_and_for_every_other_bomb(
+    bombs: list[Path], measured: list[float], able: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "good.png").write_bytes(GOOD)
+    files = [*map(str, bombs[::2]), str(tmp_path / "good.png")]
+    answers = json.loads(invoke("predict", "--json", *files, code=1).partition("]\nError: ")[0] + "]")
+    assert [answer["file"] for answer in answers] == files
+    assert [digit["digit"] for digit in answers[-1]["digits"]] == [2]
+    assert len(measured) == len(files)
+    assert max(measured) < LIMIT_SECONDS
+
+
+def test_a_good_picture_in_the_inbox_waits_for_one_tick(
+    bombs: list[Path], measured: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for bomb in bombs:
+        (inbox / bomb.name).hardlink_to(bomb)
+    (inbox / "good.png").write_bytes(GOOD)
+    monkeypatch.setenv("MNIST_PIPELINE_INBOX", str(inbox))
+    requested, cursor = [], None
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        for _ in range(2):
+            start = time.monotonic()
+            with dg.SensorEvaluationContext(
+                instance.get_ref(), None, None, cursor, None, repository_def=defs.get_repository_def()
+            ) as context:
+                data = inbox_sensor.evaluate_tick(context)
+            assert time.monotonic() - start < 2 * INBOX_SECONDS, "Dagster would have stopped the sensor"
+            requested, cursor = [str(request.partition_key) for request in data.run_requests or []], data.cursor
+    assert any(key.startswith("good-") for key in requested)
+    assert {path.name for path in inbox.iterdir()} == {"accepted", "rejected"}
+    assert len(measured) == len(bombs) + 1 == 45
+    assert max(measured) < LIMIT_SECONDS
+
+
+def test_a_second_client_of_the_drawing_page_does_not_wait(bombs: list[Path], able: Path) -> None:
+    with serving() as client, ThreadPoolExecutor(NUM_ATTACKERS) as attackers:
+        client.digits(GOOD)  # the recognizer is loaded
+
+        def post(bomb: Path) -> tuple[int, float]:
+            start = time.monotonic()
+            return client.read(uri(bomb.read_bytes())).status, time.monotonic() - start
+
+        posted = [attackers.submit(post, bomb) for bomb in bombs if bomb.stat().st_size < MAX_POSTED]
+        waits = []
+        while not all(each.done() for each in posted):
+            start = time.monotonic()
+            assert [digit["digit"] for digit in client.digits(GOOD)] == [2]
+            waits.append(time.monotonic() - start)
+        statuses, seconds = zip(*(each.result() for each in posted))
+    assert set(statuses) <= {200, 400, 413}
+    assert max(seconds) < LIMIT_SECONDS
+    assert max(waits) < WAIT_SECONDS
