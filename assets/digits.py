@@ -11,8 +11,8 @@ import pandas as pd
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import (
     NUM_CLASSES,
-    DatasetError,
     DigitSet,
+    RawFile,
     Split,
     UnreadableError,
 )
@@ -56,8 +56,7 @@ def raw_mnist(data_set: DataSetResource):
     located = data_set.located
     layout = located.known.layout
     with stopwatch() as watch, retried():
-        datasets.validate(located.directory, canonical=located.canonical, layout=layout)
-        files = pd.DataFrame(datasets.raw_files(located.directory, layout))
+        files = pd.DataFrame(datasets.validate(located.directory, canonical=located.canonical, layout=layout))
     return result(
         files,
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
@@ -70,14 +69,9 @@ def raw_mnist(data_set: DataSetResource):
 def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
     located = data_set.located
     directory, layout, names = located.directory, located.known.layout, located.known.class_names
+    recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
     with stopwatch() as watch, retried():
-        digits = datasets.load_digits(directory, split, layout=layout)
-        # Compared after reading, so that files that change in the meantime are refused too.
-        if not pd.DataFrame(datasets.raw_files(directory, layout)).equals(raw_mnist):
-            raw = located.key("raw_mnist").to_user_string()
-            raise DatasetError(
-                f"the files in {directory} have changed since {raw} recorded them; materialize {raw} again"
-            )
+        digits = datasets.load_digits(directory, split, layout=layout, recorded=recorded)
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=NUM_CLASSES)
     return result(

@@ -2,12 +2,13 @@
 
 import gzip
 import hashlib
+import io
 import math
 import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -123,27 +124,34 @@ def find_file(root: Path, name: str) -> Path:
 def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
     """Name, size and SHA-256 of each of the four files. Raises DatasetError if a file can't be read."""
     paths = [find_file(Path(root), name) for name in layout.file_names]
-    return [RawFile(path.name, *_digest(path, "sha256")) for path in paths]
+    return [_describe(path, hashlib.sha256()) for path in paths]
 
 
-def verify_checksums(root: str | Path) -> None:
-    """Compare the files with the MD5 sums of MNIST. Raises DatasetError if one differs or can't be read."""
+def verify_checksums(root: str | Path) -> list[RawFile]:
+    """Compare the files with the MD5 sums of MNIST, and describe them.
+
+    Raises DatasetError if a file differs or can't be read.
+    """
+    found = []
     for name, md5 in MNIST_SUMS.items():
-        path = find_file(Path(root), name.removesuffix(".gz"))
-        if _digest(path, "md5")[1] != md5:
+        path, sum_of_name = find_file(Path(root), name.removesuffix(".gz")), hashlib.md5(usedforsecurity=False)
+        found.append(_describe(path, hashlib.sha256(), sum_of_name))
+        if sum_of_name.hexdigest() != md5:
             raise DatasetError(
                 f"{path} is not the MNIST file of that name (its MD5 sum is not {md5}); restore it with "
                 f"'git checkout -- {name}' in {path.parent}, or point MNIST_PIPELINE_DATA at your own files"
             )
+    return found
 
 
-def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> None:
-    """Read and validate both splits, as `load_digits` does; for the canonical files, only compare their checksums."""
+def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
+    """Read and validate both splits; for the canonical files, only compare their checksums.
+
+    The result describes exactly the bytes that were validated, even if the files are replaced meanwhile.
+    """
     if canonical:
-        verify_checksums(root)
-    else:
-        for split in layout.names:
-            load_digits(root, split, layout=layout)
+        return verify_checksums(root)
+    return [file for split in layout.names for file in _read_split(Path(root), split, layout)[1]]
 
 
 def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
@@ -179,7 +187,9 @@ def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
     return mean, math.sqrt(max(0.0, squares / images.size - mean**2))
 
 
-def load_digits(root: str | Path, split: Split, *, layout: Layout = MNIST_LAYOUT) -> DigitSet:
+def load_digits(
+    root: str | Path, split: Split, *, layout: Layout = MNIST_LAYOUT, recorded: Collection[RawFile] | None = None
+) -> DigitSet:
     """Read and validate the images and labels of one split.
 
     Parameters
@@ -189,12 +199,14 @@ def load_digits(root: str | Path, split: Split, *, layout: Layout = MNIST_LAYOUT
     split : {"train", "test"}
     layout : Layout, default=MNIST_LAYOUT
         Names and contents of the files.
+    recorded : collection of RawFile, optional
+        What `validate` returned. The bytes that the digits are read from must be the same.
 
     Raises
     ------
     DatasetError
         If a file is missing, unreadable, truncated, too long, of another format or shape, if the counts
-        disagree, or if a label lies outside 0–9.
+        disagree, if a label lies outside 0–9, or if a file is not the recorded one.
 
     References
     ----------
@@ -208,8 +220,21 @@ def load_digits(root: str | Path, split: Split, *, layout: Layout = MNIST_LAYOUT
     """
     if split not in layout.names:
         raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, layout.names))}")
-    image_path, label_path = (find_file(Path(root), name) for name in layout.names[split])
-    images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, layout.labels_magic)
+    digits, files = _read_split(Path(root), split, layout)
+    for file in files if recorded is not None else ():
+        if file not in (recorded or ()):
+            raise DatasetError(
+                f"{Path(root, file.name)} has changed since its checksum was recorded; update everything that depends "
+                "on it with mnist-pipeline run --changed"
+            )
+    return digits
+
+
+def _read_split(root: Path, split: Split, layout: Layout) -> tuple[DigitSet, list[RawFile]]:
+    """The digits of a split, and the two files that they were read from."""
+    image_path, label_path = (find_file(root, name) for name in layout.names[split])
+    images, image_file = _read_idx(image_path, IMAGES_MAGIC)
+    labels, label_file = _read_idx(label_path, layout.labels_magic)
     images = np.ascontiguousarray(images.swapaxes(1, 2)) if layout.transposed else images
     labels = labels[:, 0] if labels.ndim == 2 else labels
     if len(images) != len(labels):
@@ -222,26 +247,45 @@ def load_digits(root: str | Path, split: Split, *, layout: Layout = MNIST_LAYOUT
         raise DatasetError(
             f"{label_path}: label {outside[0]:,} is {labels[outside[0]]}; labels must lie in 0–{NUM_CLASSES - 1}"
         )
-    return DigitSet(images, labels.astype(np.uint8, copy=False))
+    return DigitSet(images, labels.astype(np.uint8, copy=False)), [image_file, label_file]
 
 
-def _digest(path: Path, algorithm: str) -> tuple[int, str]:
-    """Size in bytes, and checksum in hexadecimal."""
-    digest, size = hashlib.new(algorithm, usedforsecurity=False), 0
+class _Hashed(io.RawIOBase):
+    """A file that updates hashes with everything that is read from it; the first hash is that of its description."""
+
+    def __init__(self, file: BinaryIO, *hashes: hashlib._Hash) -> None:
+        self._file, self._hashes, self._size = file, hashes, 0
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        self._size += len(chunk)
+        for each in self._hashes:
+            each.update(chunk)
+        return chunk
+
+    def describe(self, name: str) -> RawFile:
+        """Read the file to its end, and describe all that was read."""
+        while self.read(CHUNK_BYTES):
+            pass
+        return RawFile(name, self._size, self._hashes[0].hexdigest())
+
+
+def _describe(path: Path, *hashes: hashlib._Hash) -> RawFile:
     with _opened(path) as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()
+        return _Hashed(file, *hashes).describe(path.name)
 
 
-def _read_idx(path: Path, magic: int) -> np.ndarray:
-    """The array in an IDX file with a magic number; at most one byte more than its header announces is read."""
+def _read_idx(path: Path, magic: int) -> tuple[np.ndarray, RawFile]:
+    """The array in an IDX file with a magic number, and the file.
+
+    At most one byte more than its header announces is read.
+    """
     dtype, item_shape = ITEMS[magic]
     header_bytes, data = 4 * (2 + len(item_shape)), bytearray()
     try:
         with _opened(path) as file:
-            stream = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+            hashed = _Hashed(file, hashlib.sha256())
+            stream: io.RawIOBase | gzip.GzipFile = gzip.GzipFile(fileobj=hashed) if path.suffix == ".gz" else hashed
 
             def read_up_to(length: int) -> None:
                 while len(data) < length and (chunk := stream.read(CHUNK_BYTES)):
@@ -257,12 +301,15 @@ def _read_idx(path: Path, magic: int) -> np.ndarray:
                     "fetch the file again"
                 )
             read_up_to(header_bytes + expected + 1)
+            if (found := len(data) - header_bytes) != expected:
+                there = f"only {found:,} are" if found < expected else "more are"
+                raise DatasetError(
+                    f"{path} is truncated or too long: {announced}, and {there} there; fetch the file again"
+                )
+            described = hashed.describe(path.name)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
-    if (found := len(data) - header_bytes) != expected:
-        there = f"only {found:,} are" if found < expected else "more are"
-        raise DatasetError(f"{path} is truncated or too long: {announced}, and {there} there; fetch the file again")
-    return np.frombuffer(data, dtype, offset=header_bytes).reshape(shape)
+    return np.frombuffer(data, dtype, offset=header_bytes).reshape(shape), described
 
 
 def _parse_header(path: Path, header: bytes, magic: int) -> tuple[int, ...]:
