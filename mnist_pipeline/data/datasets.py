@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
@@ -253,7 +253,7 @@ def _read_split(root: Path, split: Split, layout: Layout) -> tuple[DigitSet, lis
 class _Hashed(io.RawIOBase):
     """A file that updates hashes with everything that is read from it; the first hash is that of its description."""
 
-    def __init__(self, file: BinaryIO, *hashes: hashlib._Hash) -> None:
+    def __init__(self, file: BinaryIO, *hashes: Any) -> None:
         self._file, self._hashes, self._size = file, hashes, 0
 
     def read(self, size: int = -1) -> bytes:
@@ -270,7 +270,7 @@ class _Hashed(io.RawIOBase):
         return RawFile(name, self._size, self._hashes[0].hexdigest())
 
 
-def _describe(path: Path, *hashes: hashlib._Hash) -> RawFile:
+def _describe(path: Path, *hashes: Any) -> RawFile:
     with _opened(path) as file:
         return _Hashed(file, *hashes).describe(path.name)
 
