@@ -20,7 +20,7 @@ from benchmarks.bench import Bench
 from benchmarks.table import Row, Section, at_least, seconds
 from benchmarks.timing import Ratio, take_turns, timed
 from mnist_pipeline import networks, training
-from mnist_pipeline.training.hardware import choose_precision
+from mnist_pipeline.training import choose_precision
 
 WARM_UP_IMAGES = 1_024
 

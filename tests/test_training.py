@@ -17,7 +17,7 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.deformations import Variation
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.softmax import softmax
-from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, hardware, train
+from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, train
 
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
 HANDS = Variation(rotation=10, scale=0.1, shift=1, stroke=0.5, noise=0.2)
@@ -275,14 +275,14 @@ def test_weights_of_another_architecture_are_refused() -> None:
 )
 def test_auto_is_bfloat16_where_it_is_faster(model: type, device: str, supported, expected: str, monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
-    monkeypatch.setattr(hardware, "cpu_supports", lambda instructions: instructions in supported)
-    assert hardware.choose_precision(model(), torch.device(device)) == expected
+    monkeypatch.setattr(training, "cpu_supports", lambda instructions: instructions in supported)
+    assert training.choose_precision(model(), torch.device(device)) == expected
 
 
 def test_training_and_prediction_run_the_compiled_network(few) -> None:
-    with hardware.placed(CNN(), torch.device("cpu"), "float32", channels_last=True) as network:
+    with training.placed(CNN(), torch.device("cpu"), "float32", channels_last=True) as network:
         assert type(network).__name__ == "CompiledCNN"
-    with hardware.placed(CNN().double(), torch.device("cpu"), "float32", channels_last=True) as network:
+    with training.placed(CNN().double(), torch.device("cpu"), "float32", channels_last=True) as network:
         assert isinstance(network, CNN)
 
 

@@ -33,9 +33,9 @@ EDITED = {  # the definition in a file that is edited, and the assets that becom
     ("mnist_pipeline/utils/printable.py", "printable"): set(),  # no value contains printed text
     ("mnist_pipeline/kernels/winograd.py", "convolve_and_pool"): CNN | ALL_NETWORKS | REPORT,
     ("mnist_pipeline/report/figures/evaluation.py", "reliability"): REPORT,
-    ("mnist_pipeline/training/calibration.py", "fit_temperature"): {"mlp_model", "cnn_model"},
-    ("mnist_pipeline/training/calibration.py", "fit_temperature.slope"): {"mlp_model", "cnn_model"},
-    ("mnist_pipeline/training/calibration.py", "TEMPERATURES"): {"mlp_model", "cnn_model"},
+    ("mnist_pipeline/training.py", "fit_temperature"): {"mlp_model", "cnn_model"},
+    ("mnist_pipeline/training.py", "fit_temperature.slope"): {"mlp_model", "cnn_model"},
+    ("mnist_pipeline/training.py", "TEMPERATURES"): {"mlp_model", "cnn_model"},
     ("mnist_pipeline/harris.py", "KAPPA"): {"harris_corners"},
     ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model"},
     ("mnist_pipeline/knn/classifier.py", "KNNClassifier.kneighbors"): SEARCHES,
