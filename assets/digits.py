@@ -55,12 +55,11 @@ def raw_mnist(data_set: DataSetResource):
     """Names, sizes and SHA-256 checksums of the four IDX files in the data directory, after validation."""
     located = data_set.located
     layout = located.known.layout
-    with stopwatch() as watch, retried():
+    with stopwatch(), retried():
         files = pd.DataFrame(datasets.validate(located.directory, canonical=located.canonical, layout=layout))
     return result(
         files,
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
-        seconds=watch.seconds,
         numbers={"directory": dg.MetadataValue.path(str(located.directory)), "canonical": located.canonical},
         tables={"files": files},
     )
@@ -70,14 +69,13 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
     located = data_set.located
     directory, layout, names = located.directory, located.known.layout, located.known.class_names
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
-    with stopwatch() as watch, retried():
+    with stopwatch(), retried():
         digits = datasets.load_digits(directory, split, layout=layout, recorded=recorded)
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=NUM_CLASSES)
     return result(
         digits,
         f"{len(digits.labels):,} images",
-        seconds=watch.seconds,
         numbers={
             ROW_COUNT: len(digits.labels),
             "pixel_mean": mean,
@@ -112,12 +110,11 @@ def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
 def digit_images(train_digits: DigitSet, data_set: DataSetResource):
     """The first training image of each class, uint8 (10, 28, 28)."""
     names = data_set.class_names
-    with stopwatch() as watch:
+    with stopwatch():
         images, means = datasets.first_of_each_class(train_digits), datasets.class_means(train_digits)
     return result(
         images,
         f"{len(images)} classes",
-        seconds=watch.seconds,
         figures={
             "digits": figures.image_grid(images, len(images), names, "The first training image of each class"),
             "class_means": figures.image_grid(means, len(means), names, "The mean training image of each class"),

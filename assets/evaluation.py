@@ -64,7 +64,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
     )
     def evaluated(predictions: Any, test_digits: DigitSet, data_set: DataSetResource):
         names = data_set.class_names
-        with stopwatch() as watch:
+        with stopwatch():
             probabilities = getattr(predictions, "probabilities", None)
             found = evaluation.evaluate(test_digits.labels, predictions.labels, NUM_CLASSES, probabilities)
         counts = np.array(found.confusion_matrix)
@@ -72,7 +72,6 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         return result(
             found,
             f"{found.accuracy:.2%}, {found.errors} errors",
-            seconds=watch.seconds,
             numbers={
                 "accuracy": found.accuracy,
                 "errors": found.errors,
@@ -106,7 +105,7 @@ def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_mode
     """The models side by side, the exact McNemar test for each pair, and the test digits that all models miss."""
     evaluations = {name: of_models[model.evaluation_asset] for name, model in MODELS.items()}
     labels = {name: of_models[model.predictions_asset].labels for name, model in MODELS.items()}
-    with stopwatch() as watch:
+    with stopwatch():
         comparison = evaluation.compare(test_digits.labels, labels, evaluations)
     best = next(iter(comparison.models))
     below = sum(not above_floor(name, found, data_set).passed for name, found in evaluations.items())
@@ -115,7 +114,6 @@ def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_mode
     return result(
         comparison,
         f"best is {best}; {len(comparison.missed_by_all)} digits missed by all",
-        seconds=watch.seconds,
         numbers={"best": best, "missed_by_all": len(comparison.missed_by_all)},
         tables={
             "models": pd.DataFrame(scores, columns=["model", "accuracy", "interval_low", "interval_high", "errors"]),
@@ -142,14 +140,13 @@ def data_set_comparison_of(located: Sequence[Located]) -> dg.AssetsDefinition:
     )
     def data_set_comparison(context: dg.AssetExecutionContext, stored_results: StoredResults):
         """Accuracy of each model with its 95% Wilson interval on each data set of which all models are evaluated."""
-        with stopwatch() as watch:
+        with stopwatch():
             table = compare_data_sets(context.instance, stored_results, located)
         outside = ~table["accuracy"].between(table["interval_low"], table["interval_high"])
         titles = table["title"].unique()
         return result(
             table,
             f"{len(titles)} of {len(located)} data sets: {', '.join(titles) or 'none is evaluated yet'}",
-            seconds=watch.seconds,
             tables={"models": table},
             checks={"within_interval": at_most(outside.sum(), 0)},
         )

@@ -108,13 +108,12 @@ class ExpandedCNNConfig(TrainingConfig):
 def expanded_digits(context: dg.AssetExecutionContext, train_digits: DigitSet, config: ExpandedDigitsConfig):
     """A fold of the expanded set. Fold 0 is the training images as they are; every other fold deforms each anew."""
     number = number_of(context.partition_key)
-    with stopwatch() as watch:
+    with stopwatch():
         digits = expansion.fold(train_digits, number, config.seed)
     changed = expansion.changed_share(train_digits, digits)
     return result(
         digits,
         f"{len(digits.labels):,} images",
-        seconds=watch.seconds,
         numbers={ROW_COUNT: len(digits.labels), "changed": changed},
         config=config,
         checks={
@@ -132,13 +131,12 @@ def expanded_digits(context: dg.AssetExecutionContext, train_digits: DigitSet, c
 )
 def expanded_moments(expanded_digits: DigitSet):
     """Count, sums, and sums of products of the pixels of a fold: exact integers, which add up over the folds."""
-    with stopwatch() as watch:
+    with stopwatch():
         found = moments.moments(expanded_digits.images)
     ink = int(expanded_digits.images.sum(dtype=np.int64))
     return result(
         found,
         f"{int(found.num_images):,} images",
-        seconds=watch.seconds,
         numbers={"images": int(found.num_images)},
         checks={
             "ink": exactly(int(found.sums.sum()) - ink, 0),
@@ -150,13 +148,12 @@ def expanded_moments(expanded_digits: DigitSet):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_mean", CHECKS))
 def expanded_mean(expanded_moments: Shards, train_digits: DigitSet):
     """Mean of each pixel over the whole expanded set, float64 (784,), correctly rounded."""
-    with stopwatch() as watch:
+    with stopwatch():
         whole = moments.total(expanded_moments)
         mean = moments.mean(whole)
     return result(
         mean,
         f"{int(whole.num_images):,} images, grey level {mean.mean():.2f} on average",
-        seconds=watch.seconds,
         numbers={"images": int(whole.num_images), MADE_FROM: expanded_moments.digest},
         figures={"mean": figures.mean_image(mean, IMAGE_SIDE)},
         checks={"counted": exactly(int(whole.num_images) - len(expanded_moments) * len(train_digits.labels), 0)},
@@ -166,12 +163,11 @@ def expanded_mean(expanded_moments: Shards, train_digits: DigitSet):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_covariance", CHECKS))
 def expanded_covariance(expanded_moments: Shards):
     """Sample covariance of the pixels over the whole expanded set, float64 (784, 784), correctly rounded."""
-    with stopwatch() as watch:
+    with stopwatch():
         matrix = moments.covariance(moments.total(expanded_moments))
     return result(
         matrix,
         f"trace {np.trace(matrix):,.0f}",
-        seconds=watch.seconds,
         numbers={"trace": float(np.trace(matrix)), MADE_FROM: expanded_moments.digest},
         figures={"covariance": figures.matrix(matrix, "Covariance of the pixels", "covariance (grey levels squared)")},
         checks={
@@ -184,13 +180,12 @@ def expanded_covariance(expanded_moments: Shards):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("expanded_eigendecomposition", CHECKS))
 def expanded_eigendecomposition(expanded_covariance: np.ndarray):
     """Eigenvalues, descending, and eigenvectors, as columns, of the covariance of the whole expanded set."""
-    with stopwatch() as watch:
+    with stopwatch():
         decomposition = pca.eigendecomposition(expanded_covariance)
     values = decomposition.eigenvalues
     return result(
         decomposition,
         f"{pca.components_for_share(values, 0.9)} of {len(values)} components explain 90% of the variance",
-        seconds=watch.seconds,
         numbers={"largest_eigenvalue": float(values[0])},
         figures=decomposition_figures(decomposition),
         checks=decomposition_checks(decomposition, expanded_covariance),
@@ -206,13 +201,12 @@ def expanded_projections(
 ):
     """Coordinates of the images of a fold on the leading components of the whole set, float32 (N, k)."""
     vectors = expanded_eigendecomposition.eigenvectors[:, : config.num_components]
-    with stopwatch() as watch:
+    with stopwatch():
         coordinates = pca.project(expanded_digits.images, expanded_mean, vectors)
     error = _projection_error(expanded_digits.images, expanded_mean, vectors, coordinates)
     return result(
         coordinates,
         f"{len(coordinates):,} images on {config.num_components} components",
-        seconds=watch.seconds,
         numbers={ROW_COUNT: len(coordinates)},
         config=config,
         checks={"equals_double_precision": at_most(error, 1e-5)},
@@ -246,7 +240,6 @@ def expanded_neighbors(
     return result(
         found,
         f"{len(queries):,} queries in {watch.seconds:.2f} s",
-        seconds=watch.seconds,
         numbers={ROW_COUNT: len(queries)},
         config=config,
         checks={"equals_brute_force": exactly(np.mean(same.all(axis=1)), 1)},
@@ -258,7 +251,7 @@ def expanded_knn(expanded_neighbors: Shards, test_digits: DigitSet, config: Expa
     """The nearest images of the whole expanded set, merged from the folds, and the label that they vote for."""
     from mnist_pipeline import knn
 
-    with stopwatch() as watch:
+    with stopwatch():
         near = neighbor_shards.nearest(expanded_neighbors, NUM_KEPT)
         labels = knn.vote(near.labels[:, : config.num_neighbors], config.tie_break.value)
     first: ShardNeighbors = expanded_neighbors[0]
@@ -266,7 +259,6 @@ def expanded_knn(expanded_neighbors: Shards, test_digits: DigitSet, config: Expa
     return result(
         Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), near.indices, near.squared_distances),
         f"k = {config.num_neighbors}: {accuracy:.2%} of {len(labels):,}",
-        seconds=watch.seconds,
         numbers={"accuracy": accuracy, ROW_COUNT: len(labels), MADE_FROM: expanded_neighbors.digest},
         config=config,
         checks={
@@ -283,7 +275,7 @@ def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed)
 
     recipe = dataclasses.replace(resolve_recipe("cnn", config), variation=None)
     model = training.build(networks.CNN, seed=seed.value)
-    with stopwatch() as watch:
+    with stopwatch():
         history = training.train_on_shards(
             model,
             expanded_digits,
@@ -296,7 +288,6 @@ def expanded_cnn(expanded_digits: Shards, config: ExpandedCNNConfig, seed: Seed)
     return result(
         network,
         f"training accuracy {network.accuracy[-1]:.2%} after {recipe.epochs} passes over {size:,} images",
-        seconds=watch.seconds,
         numbers={**numbers, MADE_FROM: expanded_digits.digest},
         config=config,
         seed=seed,
@@ -309,7 +300,7 @@ def expanded_evaluation(expanded_knn: Neighbors, expanded_cnn: Network, test_dig
     """Accuracy of k-NN and of the CNN, both trained on the whole expanded set, on the test digits."""
     from mnist_pipeline import networks, training
 
-    with stopwatch() as watch:
+    with stopwatch():
         network = training.load_weights(networks.CNN(), expanded_cnn.weights)
         probabilities = training.predict_probabilities(network, test_digits.images)
         # k-NN predicts the first test images only.
@@ -322,7 +313,6 @@ def expanded_evaluation(expanded_knn: Neighbors, expanded_cnn: Network, test_dig
     return result(
         table,
         ", ".join(f"{row.model} {row.accuracy:.2%} of {row.total:,}" for row in table.itertuples()),
-        seconds=watch.seconds,
         tables={"models": table},
         checks={"better_than_guessing": at_least(table["accuracy"].min(), 2 / NUM_CLASSES)},
     )

@@ -38,14 +38,13 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     The nine rows of G are the gradients around a pixel, so the eigenvectors of M are their principal
     components. Two large eigenvalues mean that the gradients vary in two directions: a corner.
     """
-    with stopwatch() as watch:
+    with stopwatch():
         found = _find(digit_images, config)
     _, places = harris.clearest_places(digit_images, found.response)
     difference, change = float(found.gram_difference.max()), float(np.median(found.centering_change))
     return result(
         found,
         f"{np.count_nonzero(found.corners)} corners; M and GᵀG differ by {difference:.1e}",
-        seconds=watch.seconds,
         numbers={
             "num_corners": int(np.count_nonzero(found.corners)),
             "max_relative_difference": difference,

@@ -35,30 +35,14 @@ CHECKS = {
 NUM_KEPT = 10
 NUM_ERRORS_SHOWN = 8
 NUM_NEIGHBORS_SHOWN = 3
-
-
-class Algorithm(Enum):
-    """How neighbours are searched. All algorithms find the same neighbours."""
-
-    AUTO = "auto"
-    PCA = "pca"
-    BRUTE = "brute"
-    KDTREE = "kdtree"
-
-
-class TieBreak(Enum):
-    """Which class wins a tied vote."""
-
-    NEAREST = "nearest"
-    SMALLEST = "smallest"
+Algorithm = Enum("Algorithm", {"AUTO": "auto", "PCA": "pca", "BRUTE": "brute"})
+TieBreak = Enum("TieBreak", {"NEAREST": "nearest", "SMALLEST": "smallest"})
 
 
 class KNNConfig(dg.Config):
     """How neighbours are searched, and how they vote."""
 
-    algorithm: Algorithm = Field(
-        Algorithm.AUTO, description="Search algorithm. In 784 dimensions, the k-d tree takes minutes."
-    )
+    algorithm: Algorithm = Field(Algorithm.AUTO, description="Search algorithm; all find the same neighbours.")
     num_neighbors: int = Field(3, ge=1, le=1_000, description="k: how many of the nearest images vote.")
     tie_break: TieBreak = Field(
         TieBreak.NEAREST,
@@ -69,7 +53,7 @@ class KNNConfig(dg.Config):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("knn_index", CHECKS))
 def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition: Eigendecomposition):
     """The training images, with their leading principal components in search order."""
-    with stopwatch() as watch:
+    with stopwatch():
         classifier = knn.KNNClassifier(num_neighbors=1, algorithm="pca")
         classifier.fit(train_digits.images, train_digits.labels, data_mean, eigendecomposition.eigenvectors)
         arrays = classifier.to_arrays()
@@ -77,7 +61,6 @@ def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition:
     return result(
         arrays,
         f"{len(train_digits.labels):,} images, {size / 1e6:.0f} MB",
-        seconds=watch.seconds,
         numbers={ROW_COUNT: len(train_digits.labels)},
         checks={"labels_kept": exactly(evaluation.accuracy(train_digits.labels, arrays["labels"]), 1)},
     )
@@ -104,7 +87,6 @@ def knn_predictions(
     return result(
         found,
         f"k = {config.num_neighbors}: {len(labels) / watch.seconds:,.0f} images per second",
-        seconds=watch.seconds,
         numbers={ROW_COUNT: len(labels)},
         tables={"accuracy_by_k": pd.DataFrame(accuracies)},
         figures={

@@ -35,13 +35,12 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
     def fitted(digits: DigitSet, config: Config, seed: Seed):  # type: ignore[valid-type]  # made from the entry
         fit = import_module(method).fit
         is_random = "seed" in signature(fit).parameters
-        with stopwatch() as watch:
+        with stopwatch():
             arrays = fit(digits.images, digits.labels, **dict(config), **({"seed": seed.value} if is_random else {}))
         numbers = sum(array.size for array in arrays.values())
         return result(
             arrays,
             f"{numbers:,} numbers from {len(digits.labels):,} images",
-            seconds=watch.seconds,
             numbers={"count": numbers},
             config=config,
             seed=seed if is_random else None,
@@ -64,23 +63,20 @@ def predictions_asset(model: Model) -> dg.AssetsDefinition:
         check_specs=checks(model.predictions_asset, {model.predictions_asset: PREDICTED}),
     )
     def predictions(fitted: dict[str, np.ndarray], test_digits: DigitSet):
-        with stopwatch() as watch:
+        with stopwatch():
             answer = models.answer(MODELS[name], fitted, test_digits.images)
-        return predicted(answer.probabilities, watch.seconds, answer.labels)
+        return predicted(answer.probabilities, answer.labels)
 
     return predictions
 
 
-def predicted(
-    probabilities: np.ndarray, seconds: float, labels: np.ndarray | None = None
-) -> dg.MaterializeResult[Predictions]:
+def predicted(probabilities: np.ndarray, labels: np.ndarray | None = None) -> dg.MaterializeResult[Predictions]:
     """The result of an asset that predicts by probabilities; the label is the most probable class unless given."""
     chosen = probabilities.argmax(axis=1) if labels is None else labels
     confidence = float(probabilities.max(axis=1).mean())
     return result(
         Predictions(chosen.astype(np.uint8), probabilities.astype(np.float32)),
         f"mean confidence {confidence:.1%}",
-        seconds=seconds,
         numbers={ROW_COUNT: len(chosen), "mean_confidence": confidence},
         checks={"probabilities_sum_to_one": at_most(np.abs(probabilities.sum(axis=1) - 1).max(), 1e-5)},
     )

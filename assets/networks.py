@@ -42,14 +42,7 @@ CHECKS = {
     "cnn_errors": {"all_wrong": "Every row is an error. Number of rows whose prediction equals the true label."},
 }
 NUM_ERRORS_SHOWN = 60
-
-
-class RecipeName(Enum):
-    """A named training recipe."""
-
-    DEFAULT = "default"
-    FAST = "fast"
-    NOTEBOOK = "notebook"
+RecipeName = Enum("RecipeName", {"DEFAULT": "default", "FAST": "fast", "NOTEBOOK": "notebook"})
 
 
 class TrainingConfig(dg.Config):
@@ -99,7 +92,7 @@ def _model_asset(name: str, title: str, description: str, build: Callable[[], "n
             from mnist_pipeline import networks, training
         recipe = resolve_recipe(name, config)
         network = training.build(build, seed=seed.value)
-        with stopwatch() as watch:
+        with stopwatch():
             history = training.train(
                 network,
                 train_digits.images,
@@ -118,7 +111,6 @@ def _model_asset(name: str, title: str, description: str, build: Callable[[], "n
         return result(
             value,
             f"{scored} accuracy {curves[scored][-1]:.2%} after {recipe.epochs} epochs",
-            seconds=watch.seconds,
             numbers={
                 **numbers,
                 "temperature": history.temperature,
@@ -173,12 +165,12 @@ def _predictions_asset(name: str, description: str, build: Callable[[], "nn.Modu
     def predictions(model: Network, test_digits: DigitSet):
         from mnist_pipeline import training
 
-        with stopwatch() as watch:
+        with stopwatch():
             network = training.load_weights(build(), model.weights)
             probabilities = training.predict_probabilities(
                 network, test_digits.images, temperature=float(model.temperature)
             )
-        return predicted(probabilities, watch.seconds)
+        return predicted(probabilities)
 
     return predictions
 
@@ -220,12 +212,11 @@ cnn_predictions = _predictions_asset(
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("cnn_kernels", CHECKS))
 def cnn_kernels(cnn_model: Network):
     """The 32 first-layer kernels of the convolutional network, float32 (32, 5, 5)."""
-    with stopwatch() as watch:
+    with stopwatch():
         kernels = next(array for array in cnn_model.weights.values() if array.ndim == 4)[:, 0]
     return result(
         kernels,
         f"{len(kernels)} kernels, largest weight {np.abs(kernels).max():.2f}",
-        seconds=watch.seconds,
         figures={"kernels": figures.image_grid(kernels, 8, title=f"{len(kernels)} first-layer kernels", signed=True)},
         checks={"finite": exactly(np.count_nonzero(~np.isfinite(kernels)), 0)},
     )
@@ -236,14 +227,13 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: Da
     """Every test digit that the convolutional network misreads, the most confident error first."""
     from mnist_pipeline import evaluation
 
-    with stopwatch() as watch:
+    with stopwatch():
         errors = pd.DataFrame(
             evaluation.misclassified(test_digits.labels, cnn_predictions.labels, cnn_predictions.probabilities)
         )
     return result(
         errors,
         f"{len(errors)} errors of {len(test_digits.labels):,}",
-        seconds=watch.seconds,
         tables={"worst": errors},
         figures={"errors": _drawn(errors, test_digits.images, data_set.class_names)} if len(errors) else {},
         checks={"all_wrong": exactly((errors["true_label"] == errors["predicted_label"]).sum(), 0)},

@@ -72,12 +72,11 @@ class ReconstructionsConfig(dg.Config):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("data_mean", CHECKS))
 def data_mean(train_digits: DigitSet):
     """Mean of each pixel over the training images, m = Σ xᵢ / N, float64 (784,)."""
-    with stopwatch() as watch:
+    with stopwatch():
         mean = pca.mean(train_digits.images)
     return result(
         mean,
         f"grey level {mean.mean():.2f} on average",
-        seconds=watch.seconds,
         numbers={"empty_pixels": int(np.count_nonzero(mean == 0))},
         figures={"mean": figures.mean_image(mean, IMAGE_SIDE)},
         checks={"within_range": at_least(min(mean.min(), 255 - mean.max()), 0)},
@@ -87,13 +86,12 @@ def data_mean(train_digits: DigitSet):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("centered_data", CHECKS))
 def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
     """Training images minus the mean, xᵢ − m, float32 (N, 784)."""
-    with stopwatch() as watch:
+    with stopwatch():
         centered = pca.center(train_digits.images, data_mean)
     largest = float(np.abs(pca.mean(centered)).max())
     return result(
         centered,
         f"largest mean left {largest:.1e}",
-        seconds=watch.seconds,
         numbers={"shape": str(centered.shape), "largest_mean": largest},
         checks={"mean_zero": at_most(largest, 1e-3)},
     )
@@ -102,13 +100,12 @@ def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("covariance", CHECKS))
 def covariance(centered_data: np.ndarray):
     """Sample covariance of the pixels, C = Xᵀ X / (N − 1), float64 (784, 784)."""
-    with stopwatch() as watch:
+    with stopwatch():
         matrix = pca.covariance(centered_data)
     asymmetry = float(np.abs(matrix - matrix.T).max())
     return result(
         matrix,
         f"trace {np.trace(matrix):,.0f}",
-        seconds=watch.seconds,
         numbers={"trace": float(np.trace(matrix)), "asymmetry": asymmetry},
         figures={"covariance": figures.matrix(matrix, "Covariance of the pixels", "covariance (grey levels squared)")},
         checks={
@@ -128,14 +125,13 @@ def positive_semidefinite(matrix: np.ndarray) -> Measured:
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("eigendecomposition", CHECKS))
 def eigendecomposition(covariance: np.ndarray):
     """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance: C = V diag(λ) Vᵀ."""
-    with stopwatch() as watch:
+    with stopwatch():
         decomposition = pca.eigendecomposition(covariance)
     values = decomposition.eigenvalues
     enough = {share: pca.components_for_share(values, share) for share in (0.8, 0.9, 0.95)}
     return result(
         decomposition,
         f"{enough[0.9]} of {len(values)} components explain 90% of the variance",
-        seconds=watch.seconds,
         numbers={
             "largest_eigenvalue": float(values[0]),
             "smallest_eigenvalue": float(values[-1]),
@@ -175,13 +171,12 @@ def projections(
 ):
     """Coordinates of the training images on the leading components, P = (X − m) V_k, float32 (N, k)."""
     values, vectors = eigendecomposition
-    with stopwatch() as watch:
+    with stopwatch():
         coordinates = pca.project(centered_data, None, vectors[:, : config.num_components])
     share = pca.explained_share(values)[config.num_components - 1]
     return result(
         coordinates,
         f"{share:.1%} of the variance on {config.num_components} components",
-        seconds=watch.seconds,
         numbers={"explained_share": float(share)},
         figures={"scatter": figures.class_scatter(coordinates[:, :2], train_digits.labels, data_set.class_names)},
         config=config,
@@ -203,7 +198,7 @@ def reconstructions(
     """The ten digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test images."""
     values, vectors = eigendecomposition
     ks = sorted(set(config.num_components))
-    with stopwatch() as watch:
+    with stopwatch():
         images = np.stack([_reconstruct(digit_images, data_mean, vectors[:, :k]) for k in ks])
         shares = pca.explained_share(values)[np.array(ks) - 1]
         errors = pca.reconstruction_rmse(test_digits.images, data_mean, vectors, ks)
@@ -211,7 +206,6 @@ def reconstructions(
     return result(
         value,
         f"k = {ks[-1]}: error {errors[-1]:.1f} grey levels on the test images",
-        seconds=watch.seconds,
         tables={"table": pd.DataFrame({"k": ks, "explained_share": shares, "test_rmse": errors})},
         figures={"reconstructions": figures.reconstructions(digit_images, images, ks)},
         config=config,

@@ -48,7 +48,7 @@ def evaluation_report(
     (spec,) = context.assets_def.specs
     parents = [dep.asset_key for dep in spec.deps]
     across = dg.AssetKey(ACROSS)
-    with stopwatch() as watch:
+    with stopwatch():
         values = document.Values(
             **{name: read[name] for name in READ},
             models={name: read[asset] for name, asset in LEARNING.items()},
@@ -65,7 +65,6 @@ def evaluation_report(
     return result(
         document.Report(html, composed),
         f"{size / 1e6:.1f} MB",
-        seconds=watch.seconds,
         checks={
             "self_contained": exactly(page.num_outside_references(html), 0),
             "size": at_most(size, MAX_REPORT_BYTES),

@@ -48,7 +48,7 @@ def robustness(test_digits: DigitSet, data_set: DataSetResource, config: Robustn
 
     digits = DigitSet(*(array[: config.num_images] for array in test_digits))
     predictions = {name: of_models[model.predictions_asset] for name, model in MODELS.items()}
-    with stopwatch() as watch:
+    with stopwatch():
         readers = {
             name: models.label_reader(model, of_models[model.model_asset], predictions[name])
             for name, model in MODELS.items()
@@ -61,7 +61,6 @@ def robustness(test_digits: DigitSet, data_set: DataSetResource, config: Robustn
     return result(
         found,
         f"CNN at least {least:.1%} under small disturbances of {len(digits.labels)} images",
-        seconds=watch.seconds,
         numbers={"images": len(digits.labels), "small_disturbances": least},
         tables={"models": summary.reset_index()},
         figures={"robustness": figures.robustness(list(robustness.curves(measured).values()))},

@@ -58,7 +58,7 @@ def champion(
     **of_models: Any,
 ):
     """The best model that is above its floor and not significantly worse than the present champion."""
-    with stopwatch() as watch:
+    with stopwatch():
         candidates = {
             name: np.asarray(of_models[model.predictions_asset].labels)
             for name, model in MODELS.items()
@@ -76,7 +76,6 @@ def champion(
     return result(
         chosen,
         f"{chosen.model}, {chosen.accuracy:.2%}",
-        seconds=watch.seconds,
         numbers={
             "model": chosen.model,
             "accuracy": chosen.accuracy,
@@ -110,7 +109,7 @@ def recognizer(
     keeps the models that it has, although retraining has replaced them elsewhere.
     """
     labels = {name: np.asarray(of_models[model.predictions_asset].labels) for name, model in MODELS.items()}
-    with stopwatch() as watch:
+    with stopwatch():
         is_new = np.array_equal(champion.labels, labels[champion.model])
         present = None if is_new else stored_results.previous(dg.AssetKey("recognizer"))
         if not is_new and present is None:
@@ -134,7 +133,6 @@ def recognizer(
     return result(
         found,
         f"{champion.model} answers" + (", as before" if present else ""),
-        seconds=watch.seconds,
         numbers={
             "champion": champion.model,
             "kept": present is not None,
@@ -153,7 +151,7 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     service then. Later models do not predict it again unless a user asks for it.
     """
     key = context.partition_key
-    with stopwatch() as watch:
+    with stopwatch():
         page = inbox.read(key)
         (readings,) = recognizer.read_pages([page])
         sheet = contact_sheet.draw([contact_sheet.Page(key, page.picture, readings)], recognizer)
@@ -163,7 +161,6 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     return result(
         table,
         f"{digits} ({strange} unlike any digit)" if strange else digits,
-        seconds=watch.seconds,
         numbers={"digits": len(table), "unlike_any_digit": strange},
         tables={"predictions": table},
         figures={"contact_sheet": sheet},

@@ -45,7 +45,7 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
         measured.append((loss, accuracy))
         progress(epoch, config.epochs, loss=loss, accuracy=accuracy)
 
-    with stopwatch() as watch:
+    with stopwatch():
         weights, bias = softmax.sgd(
             train_digits.images,
             train_digits.labels,
@@ -61,7 +61,6 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
     return result(
         SoftmaxModel(weights, bias, loss, accuracy, np.array(error)),
         f"loss {loss[-1]:.4f} after {len(measured)} epochs",
-        seconds=watch.seconds,
         numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
         figures={
             "templates": figures.templates(weights, deviations, IMAGE_SIDE, data_set.class_names),
@@ -76,6 +75,6 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_predictions", CHECKS))
 def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet):
     """Class probabilities y = softmax(W x + b) of each test image, and the most probable class as its label."""
-    with stopwatch() as watch:
+    with stopwatch():
         probabilities = softmax.predict_probabilities(softmax_model.weights, softmax_model.bias, test_digits.images)
-    return predicted(probabilities, watch.seconds)
+    return predicted(probabilities)

@@ -152,13 +152,6 @@ def _compare(queries: Any, query: Any, train: Any, rows: Any, distances: Any, in
         _offer(distances, indices, squared_distance(queries, query, train, row), row)
 
 
-@compiled(cache=True, nogil=True)
-def scan_candidates(queries: Any, query: Any, train: Any, candidates: Any, distances: Any, indices: Any) -> None:
-    """Compare one query with the training rows in ``candidates``."""
-    _compare(queries, query, train, candidates, distances, indices)
-    _sort_heap(distances, indices)
-
-
 @compiled()
 def _cut(half_norm: Any, worst: Any, limits: Any) -> Any:
     """The value below which a point is farther than the k-th neighbour found so far.

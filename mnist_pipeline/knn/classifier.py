@@ -1,8 +1,7 @@
-"""Exact k-nearest neighbours: the classifier, its vote, and three searches with the same result."""
+"""Exact k-nearest neighbours: the classifier, its vote, and two searches with the same result."""
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,10 +9,7 @@ from mnist_pipeline.knn.index import PrincipalComponentIndex
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 from mnist_pipeline.utils.machine import num_cores
 
-if TYPE_CHECKING:
-    from scipy.spatial import KDTree
-
-ALGORITHMS = ("auto", "pca", "brute", "kdtree")
+ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
 
 _QUERIES_PER_BLOCK = 128  # the coordinates of this many queries fit the cache together with a tile
@@ -30,13 +26,12 @@ class KNNClassifier:
     ----------
     num_neighbors : int, default=3
         How many neighbours vote, from 1 to the number of training points.
-    algorithm : {"auto", "pca", "brute", "kdtree"}, default="auto"
+    algorithm : {"auto", "pca", "brute"}, default="auto"
         The search. Every algorithm finds the same neighbours in the same order.
 
         - "pca": excludes points by a lower bound in the leading principal components
           (:class:`~mnist_pipeline.knn.index.PrincipalComponentIndex`), and compares the others exactly.
         - "brute": compares every query with every training point.
-        - "kdtree": SciPy's k-d tree. Good in a few dimensions, slow on images.
         - "auto": "brute" if the data are too few or too wide for an index to be worth it, else "pca".
     tie_break : {"nearest", "smallest"}, default="nearest"
         Which of several classes with the most votes wins: the class of the nearest neighbour among them, or
@@ -190,11 +185,6 @@ class KNNClassifier:
             return lambda queries, *found: scan_tiles(
                 queries, *index.project(queries), train, tiles, centroids, order, limits, *found
             )
-        if self.algorithm == "kdtree":
-            from scipy.spatial import KDTree
-
-            tree = KDTree(images.astype(np.float64))
-            return lambda queries, *found: _scan_tree(tree, train, queries, *found)
         return lambda queries, *found: scan_all(queries, train, *found)
 
 
@@ -230,26 +220,6 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     is_winner = votes == votes.max(axis=1, keepdims=True)
     largest = neighbor_labels.max(axis=1, keepdims=True)
     return np.asarray(np.where(is_winner, neighbor_labels, largest).min(axis=1))
-
-
-def _scan_tree(
-    tree: "KDTree", train: np.ndarray, queries: np.ndarray, squared_distances: np.ndarray, indices: np.ndarray
-) -> None:
-    """Search SciPy's tree for candidates, and order them exactly.
-
-    The tree rounds its distances and breaks ties in no defined order. If another point is as near as the k-th, up to
-    rounding, all points within that radius are candidates.
-    """
-    from mnist_pipeline.kernels.knn import scan_candidates
-
-    points, last = queries.astype(np.float64), indices.shape[1] - 1
-    found = tree.query(points, k=np.arange(1, min(last + 2, tree.n) + 1))
-    distances, rows = np.asarray(found[0]), np.asarray(found[1])
-    radii = distances[:, last] * (1.0 + 1e-9)
-    for i, point in enumerate(points):
-        is_tied = tree.n > last + 1 and distances[i, -1] <= radii[i]
-        candidates = tree.query_ball_point(point, radii[i]) if is_tied else rows[i, : last + 1]
-        scan_candidates(queries, i, train, np.asarray(candidates, np.int64), squared_distances[i], indices[i])
 
 
 def _checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:

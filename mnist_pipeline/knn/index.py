@@ -180,17 +180,10 @@ def _scale(X: np.ndarray, mean: np.ndarray) -> float:
 
 def _leading_components(X: np.ndarray, mean: np.ndarray, scale: float) -> np.ndarray:
     """Eigenvectors of the covariance of some rows, float64 (n_features, at most 112)."""
-    from scipy.linalg import eigh
-
     rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), _COVARIANCE_ROWS)).astype(np.int64))
-    n_features = X.shape[1]
-    covariance = np.zeros((n_features, n_features))
-    for start in range(0, len(rows), _BLOCK):
-        centered = (X[rows[start : start + _BLOCK]] - mean) / scale
-        covariance += centered.T @ centered
-    first = max(0, n_features - DEPTHS[-1])
-    _, eigenvectors = eigh(covariance, subset_by_index=[first, n_features - 1], driver="evr")
-    return np.ascontiguousarray(eigenvectors[:, ::-1])
+    centered = (X[rows] - mean) / scale
+    _, eigenvectors = np.linalg.eigh(centered.T @ centered)
+    return np.asarray(eigenvectors[:, ::-1][:, : DEPTHS[-1]])
 
 
 def _projection(mean: np.ndarray, components: np.ndarray, scale: float) -> _Fixed:

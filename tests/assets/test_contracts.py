@@ -124,7 +124,7 @@ def test_the_data_version_is_the_checksum_of_the_stored_form_with_any_io_manager
 
     @dg.asset
     def threes():
-        return result(value, "three numbers", seconds=0)
+        return result(value, "three numbers")
 
     (event,) = in_memory(threes).asset_materializations_for_node("threes")
     assert (event.tags or {})[DATA_VERSION_TAG] == data_version(value)
@@ -135,7 +135,7 @@ def test_a_value_is_stored_with_its_figures_and_replaces_the_previous_figures(st
 
     @dg.asset
     def drawn():
-        return result(np.zeros(1), "drawn", seconds=0, figures=figures.pop(0))
+        return result(np.zeros(1), "drawn", figures=figures.pop(0))
 
     for name in ("first", "second"):
         run = dg.materialize([drawn], resources=dict(defs.resources or {}), instance=dg.DagsterInstance.ephemeral())
@@ -147,7 +147,7 @@ def test_a_value_is_stored_with_its_figures_and_replaces_the_previous_figures(st
 def test_figures_of_a_value_that_another_io_manager_stored_are_not_stored_with_the_next_value(storage: Path) -> None:
     @dg.asset
     def drawn():
-        return result(np.zeros(1), "drawn", seconds=0, figures={"figure": PICTURE})
+        return result(np.zeros(1), "drawn", figures={"figure": PICTURE})
 
     @dg.asset
     def plain():

@@ -21,10 +21,9 @@ def predictions(**given: Any) -> dg.MaterializeResult[Any]:
     return call("knn_predictions", **given)
 
 
-@pytest.mark.parametrize("algorithm", ["brute", "kdtree"])
-def test_every_algorithm_finds_the_same_neighbours(algorithm: str, small_test: DigitSet) -> None:
+def test_every_algorithm_finds_the_same_neighbours(small_test: DigitSet) -> None:
     few = DigitSet(small_test.images[:100], small_test.labels[:100])
-    found = predictions(test_digits=few, config={"algorithm": algorithm}).value
+    found = predictions(test_digits=few, config={"algorithm": "brute"}).value
     for field in ("indices", "squared_distances"):
         np.testing.assert_array_equal(getattr(found, field), getattr(read("knn_predictions"), field)[:100])
 

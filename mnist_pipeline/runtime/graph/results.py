@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -32,20 +33,23 @@ EPOCH = re.compile(r"epoch (\d+)/(\d+): (.*)")  # the message of `progress`
 MAX_TABLE_ROWS = 20
 
 
+_measured: ContextVar[float | None] = ContextVar("measured", default=None)  # seconds of a method, for its result
+
+
 @contextmanager
 def stopwatch() -> Iterator[SimpleNamespace]:
-    """Measure the `seconds` of a method, without the figures, checksums and storage around it."""
+    """Measure the `seconds` of a method for `result`, without the figures, checksums and storage around it."""
     watch = SimpleNamespace(seconds=0.0)
     start = time.perf_counter()
     yield watch
     watch.seconds = time.perf_counter() - start
+    _measured.set(watch.seconds)
 
 
 def result(
     value: Any,
     headline: str,
     *,
-    seconds: float,
     numbers: Mapping[str, Any] | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
     figures: Mapping[str, Figure | bytes] | None = None,
@@ -56,15 +60,17 @@ def result(
     """What an asset returns: its value, which any IO manager can store, with metadata and checks.
 
     In a run, the data version is the SHA-256 of the stored value, and `StorageIOManager` stores the figures with it.
-    `headline` is the most important number, in a few words, which the command line prints; `seconds` is the wall time
-    of the method. The metadata shows 20 rows of each table, and a small preview of each figure (a Figure, or a PNG).
+    `headline` is the most important number, in a few words, which the command line prints. The metadata has the seconds
+    of the last `stopwatch`, 20 rows of each table, and a small preview of each figure (a Figure, or a PNG).
     """
     context = data_sets.step_context()
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
         pictures[name], metadata[name] = _drawn(name, figure)
-    metadata |= {SECONDS: round(seconds, 4), **(numbers or {})}
+    seconds = _measured.get()
+    _measured.set(None)
+    metadata |= {**({} if seconds is None else {SECONDS: round(seconds, 4)}), **(numbers or {})}
     metadata |= {name: _table(table) for name, table in (tables or {}).items()}
     if isinstance(value, pd.DataFrame):
         columns = [dg.TableColumn(str(name), str(dtype)) for name, dtype in value.dtypes.items()]
