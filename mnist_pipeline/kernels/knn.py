@@ -27,7 +27,7 @@ _COORDINATE_ROW = 1 + len(DEPTHS)
 _NUM_ROWS = _COORDINATE_ROW + DEPTHS[-1]
 _FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
 _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
-_SEED_TILES = 4
+_SEED_TILES = 2
 _FETCHED = 32  # rows that are prefetched before they are compared
 _CACHE_LINE = 64
 _PROJECTED_ROWS = 4  # rows projected together, which share the loads of the components
@@ -146,13 +146,6 @@ def scan_all(queries: Any, train: Any, distances: Any, indices: Any) -> None:
 
 
 @compiled()
-def _compare(queries: Any, query: Any, train: Any, rows: Any, distances: Any, indices: Any) -> None:
-    """Offer the exact distances of some training rows."""
-    for row in rows:
-        _offer(distances, indices, squared_distance(queries, query, train, row), row)
-
-
-@compiled()
 def _cut(half_norm: Any, worst: Any, limits: Any) -> Any:
     """The value below which a point is farther than the k-th neighbour found so far.
 
@@ -235,34 +228,20 @@ def _sieve(level: int) -> Any:
 _sieve_0, _sieve_1, _sieve_2, _sieve_3, _sieve_4 = (_sieve(level) for level in range(len(DEPTHS)))
 
 
-def _tile_values(num_rows: int, terms: list[tuple[int, int]]) -> Any:
-    """Compile the sum of the first row of one tile and some (row, column of the query) products.
+@intrinsic(_Bound, returns=types.uint32)
+def _nearness(e: _Bound, centroids: Array, group: Any, coordinates: Array, query: Any, cut: Any, values: Array) -> Any:
+    """Write how near the tiles of a group are to a query into `values`, by their centroids.
 
-    The values are written to ``values[slot]``, and a mask of those that are no less than the cut is returned.
+    A mask of the values that are no less than the cut is returned.
     """
-
-    @intrinsic(_Bound, returns=types.uint32)
-    def tile_values(
-        e: _Bound, tiles: Array, tile: Any, coordinates: Array, query: Any, cut: Any, values: Array, slot: Any
-    ) -> Any:
-        points = e.at(tiles.data, e.multiply(tile, num_rows * LANES))
-        place = e.at(coordinates.data, e.multiply(query, _NUM_COLUMNS))
-        sums = e.points(points, _NORM_ROW)
-        for row, column in terms:
-            sums = e.add_product(place, column, e.points(points, row), sums)
-        for vector, pointer in zip(sums, e.row(values.data, slot, LANES)):
-            e.store(vector, pointer)
-        return e.mask(sums, cut)
-
-    return tile_values
-
-
-_bounds = _tile_values(
-    _NUM_ROWS,
-    [(_RESIDUAL_ROW + len(DEPTHS) - 1, len(DEPTHS) - 1)]
-    + [(_COORDINATE_ROW + p, _FIRST_COORDINATE + p) for p in range(DEPTHS[-1])],
-)
-_nearness = _tile_values(1 + CENTROID_DIMENSIONS, [(1 + p, _FIRST_COORDINATE + p) for p in range(CENTROID_DIMENSIONS)])
+    points = e.at(centroids.data, e.multiply(group, (1 + CENTROID_DIMENSIONS) * LANES))
+    place = e.at(coordinates.data, e.multiply(query, _NUM_COLUMNS))
+    sums = e.points(points, _NORM_ROW)
+    for p in range(CENTROID_DIMENSIONS):
+        sums = e.add_product(place, _FIRST_COORDINATE + p, e.points(points, 1 + p), sums)
+    for vector, pointer in zip(sums, e.row(values.data, 0, LANES)):
+        e.store(vector, pointer)
+    return e.mask(sums, cut)
 
 
 @intrinsic(Emitter, returns=types.int64)
@@ -347,46 +326,12 @@ def _nearest_tiles(
     """Find the tiles with the nearest centroids, which are likely to contain the neighbours."""
     farness[:] = np.inf
     for group in range(centroids.shape[0]):
-        mask = _nearness(centroids, group, coordinates, query, -farness[0], values, 0)
+        mask = _nearness(centroids, group, coordinates, query, -farness[0], values)
         while mask:
             lane = _lowest(mask)
             mask &= mask - np.uint32(1)
             if group * LANES + lane < num_tiles:
-                _offer(farness, seeds, -values[0, lane], group * LANES + lane)
-
-
-@compiled()
-def _note(point: Any, seeds: Any, order: Any, train: Any, rows: Any, count: Any) -> Any:
-    """Append the training row of a point of the seed tiles to `rows`; return the new length."""
-    place = seeds[point // LANES] * LANES + point % LANES
-    if place >= order.size:
-        return count
-    rows[count] = order[place]
-    _fetch(train, rows[count])
-    return count + 1
-
-
-@compiled()
-def _search_seeds(
-    seeds: Any, bounds: Any, rows: Any, order: Any, queries: Any, query: Any,
-    train: Any, distances: Any, indices: Any, half_norm: Any, limits: Any,
-) -> Any:  # fmt: skip
-    """Compare a query with the points of its seed tiles, using their bounds, and return its cut.
-
-    The points with the k best bounds come first, then the points that these do not exclude.
-    """
-    flat, count = bounds.reshape(-1), 0
-    for _ in range(min(distances.size, flat.size)):
-        best = np.argmax(flat)
-        count = _note(best, seeds, order, train, rows, count)
-        flat[best] = -np.inf
-    _compare(queries, query, train, rows[:count], distances, indices)
-    cut, count = _cut(half_norm, distances[0], limits), 0
-    for point in range(flat.size):
-        if flat[point] >= cut and flat[point] > -np.inf:
-            count = _note(point, seeds, order, train, rows, count)
-    _compare(queries, query, train, rows[:count], distances, indices)
-    return _cut(half_norm, distances[0], limits)
+                _offer(farness, seeds, -values[lane], group * LANES + lane)
 
 
 @compiled(cache=True, nogil=True)
@@ -403,21 +348,22 @@ def scan_tiles(
     num_queries, num_tiles = queries.shape[0], tiles.shape[0]
     seeds = np.empty((num_queries, min(_SEED_TILES, num_tiles)), np.int64)
     farness = np.empty(seeds.shape[1], np.float32)
-    bounds = np.empty((seeds.shape[1], LANES), np.float32)
+    values = np.empty(LANES, np.float32)
     cuts = np.empty(num_queries, np.float32)
     survivors, masks = np.empty(num_queries, np.int64), np.empty(num_queries, np.uint32)
     sums = np.empty((num_queries, LANES), np.float32)
     # Pairs to compare: at most all pairs of a tile, plus those that did not fill a batch.
     query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
-    rows = np.empty(max(query_of.size, bounds.size), np.int64)
+    rows = np.empty(query_of.size, np.int64)
     for query in range(num_queries):
-        _nearest_tiles(centroids, num_tiles, coordinates, query, bounds, farness, seeds[query])
-        for slot in range(seeds.shape[1]):
-            _bounds(tiles, seeds[query, slot], coordinates, query, np.float32(0), bounds, slot)
-        cuts[query] = _search_seeds(
-            seeds[query], bounds, rows, order, queries, query, train, distances[query], indices[query],
-            half_norms[query], limits,
-        )  # fmt: skip
+        _nearest_tiles(centroids, num_tiles, coordinates, query, values, farness, seeds[query])
+        for tile in seeds[query]:
+            for row in order[tile * LANES : (tile + 1) * LANES]:
+                _fetch(train, row)
+        for tile in seeds[query]:
+            for row in order[tile * LANES : (tile + 1) * LANES]:
+                _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row)
+        cuts[query] = _cut(half_norms[query], distances[query, 0], limits)
     pending = 0
     for tile in range(num_tiles):
         count = _sieve_0(tiles, tile, coordinates, cuts, sums, survivors, masks, num_queries)
