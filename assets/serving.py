@@ -22,6 +22,7 @@ from mnist_pipeline.runtime.graph.checks import at_least, checks
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.runtime.graph.staleness import STORED_RESULT
 
 GROUP = "serving"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
@@ -47,6 +48,7 @@ class ChampionConfig(dg.Config):
 @dg.asset(
     group_name=GROUP,
     kinds={"scipy"},
+    metadata={STORED_RESULT: "recognizer"},
     ins=inputs("evaluation_asset", "predictions_asset"),
     check_specs=checks("champion", CHECKS, "candidates"),
 )

@@ -5,8 +5,8 @@ from typing import Any
 from mnist_pipeline.utils import stored_types
 
 stored_types.search_in(
-    *(f"{__name__}.{module}" for module in ("data.datasets", "evaluation", "knn.shards", "moments", "pca", "records")),
-    *(f"{__name__}.{module}" for module in ("recognition.recognizer", "report.document")),
+    *(f"{__name__}.{module}" for module in ("data.datasets", "evaluation", "knn.classifier", "knn.shards", "moments")),
+    *(f"{__name__}.{module}" for module in ("pca", "records", "recognition.recognizer", "report.document")),
 )
 
 
@@ -22,7 +22,7 @@ def read(key: str, partition: str | None = None) -> Any:
     Raises
     ------
     StorageError
-        If nothing is stored for it, or it is damaged.
+        If nothing is stored for it, it is damaged, or a later version stored it.
 
     Examples
     --------

@@ -56,6 +56,20 @@ class SoftmaxModel(NamedTuple):
     gradient_error: np.ndarray
 
 
+# The shapes of the parameters of `networks.MLP` and `networks.CNN`, by name.
+PARAMETERS: tuple[dict[str, tuple[int, ...]], ...] = (
+    {"hidden.weight": (1024, 784), "hidden.bias": (1024,), "output.weight": (10, 1024), "output.bias": (10,)},
+    {
+        "conv1.weight": (32, 1, 5, 5),
+        "conv1.bias": (32,),
+        "conv2.weight": (64, 32, 5, 5),
+        "conv2.bias": (64,),
+        "linear.weight": (10, 1024),
+        "linear.bias": (10,),
+    },
+)
+
+
 @stored_type
 class Network(NamedTuple):
     """A trained network.
@@ -69,6 +83,12 @@ class Network(NamedTuple):
     validation_accuracy: np.ndarray  # on held-out training images, NaN if none were held out; float64 (n_epochs,)
     # Divisor of the logits that calibrates the probabilities, fitted on the held-out images; 1 without; float64 ().
     temperature: np.ndarray
+
+    def check_usable(self) -> None:
+        """Raise ValueError if no network of this version has these parameters."""
+        shapes = {name: array.shape for name, array in self.weights.items()}
+        if shapes not in PARAMETERS:
+            raise ValueError(f"no network has the parameters {shapes}")
 
 
 class Nearest(NamedTuple):

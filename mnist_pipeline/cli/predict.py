@@ -34,16 +34,8 @@ class Outcome:
 
 def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
     """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a file can't be read."""
-    recognizer: Recognizer = storage.current().read("recognizer")
-    try:
-        outcomes = list(_read_files(files, recognizer, keep=sheet is not None))
-    except Exception:
-        try:
-            recognizer.check_usable()
-        except ValueError as error:
-            remedy = "run mnist-pipeline run --changed"
-            raise CommandError(f"the stored recognizer can't be used: {error}; {remedy}") from error
-        raise
+    recognizer: Recognizer = storage.current().read_usable("recognizer")
+    outcomes = list(_read_files(files, recognizer, keep=sheet is not None))
     if as_json:
         click.echo(json.dumps([_document(outcome) for outcome in outcomes], indent=1))
     else:

@@ -8,6 +8,7 @@ import numpy as np
 from mnist_pipeline.knn.index import PrincipalComponentIndex
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 from mnist_pipeline.utils.machine import num_cores
+from mnist_pipeline.utils.stored_types import stored_type
 
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
@@ -17,6 +18,18 @@ _MAX_MAGNITUDE = 1e150  # squares of differences, summed over any number of feat
 _MAX_BYTE_FEATURES = 32768  # 32768 · 255² < 2³¹: the kernel for bytes sums in int32
 _FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
 _MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
+
+
+@stored_type
+class IndexArrays(dict[str, np.ndarray]):
+    """The fitted state of a `KNNClassifier` as named arrays, to be stored."""
+
+    def check_usable(self) -> None:
+        """Raise ValueError if this version can't search these arrays."""
+        try:
+            KNNClassifier.from_arrays(self, 1, "pca" if "tiles" in self else "auto")
+        except KeyError as error:
+            raise ValueError(f"the index of the nearest neighbours has no array {error}") from error
 
 
 class KNNClassifier:
@@ -123,17 +136,17 @@ class KNNClassifier:
         in_blocks(lambda block: scan(queries[block], squared_distances[block], indices[block]), len(queries), size)
         return squared_distances, indices
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
+    def to_arrays(self) -> IndexArrays:
         """The fitted state as named arrays, which :meth:`from_arrays` restores without fitting again.
 
         The names are "images", "labels" and, where an index was built, "mean", "components", "scale", "order", "tiles".
         """
         images, labels = self._fitted()
-        arrays = {"images": images, "labels": labels}
+        arrays = IndexArrays(images=images, labels=labels)
         if self._index is not None:
             index = self._index
-            arrays |= {"mean": index.mean, "components": index.components, "scale": np.array([index.scale])}
-            arrays |= {"order": index.order, "tiles": index.tiles}
+            arrays.update(mean=index.mean, components=index.components, scale=np.array([index.scale]))
+            arrays.update(order=index.order, tiles=index.tiles)
         return arrays
 
     @classmethod

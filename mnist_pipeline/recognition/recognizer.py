@@ -16,7 +16,7 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
 from mnist_pipeline.recognition.page import Page
 from mnist_pipeline.utils.blocks import slices
-from mnist_pipeline.utils.stored_types import stored_type
+from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 INDEX = "knn"  # the model whose state includes the training digits
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
@@ -86,9 +86,13 @@ class Reading(NamedTuple):
         return dict([digit, probability, ("box", list(self.box)), *rest])
 
 
+@format_version(2)
 @stored_type
 class Recognizer(NamedTuple):
-    """The arrays from which the models answer, and the reference for how unusual an image is."""
+    """The arrays from which the models answer, and the reference for how unusual an image is.
+
+    If the arrays of a model get another meaning, this type gets another format version.
+    """
 
     champion: np.ndarray  # the name of the model whose answer counts, in UTF-8; uint8 (length,)
     states: dict[str, np.ndarray]  # the arrays of each model by "MODEL.ARRAY", see `models.state`
@@ -99,7 +103,7 @@ class Recognizer(NamedTuple):
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> "Recognizer":
-        """A recognizer from its stored fields. Versions before 2026-11-26 stored one field per model."""
+        """A recognizer from its stored fields; at first, version 1 had one field per model."""
         if set(fields) == set(cls._fields):
             return cls(**fields)
         temperatures = fields["temperatures"]

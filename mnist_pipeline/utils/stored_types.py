@@ -2,8 +2,12 @@
 
 A type registers itself where it is defined:
 
-- `@stored_type` registers a NamedTuple whose fields are arrays or dictionaries of arrays, or a dataclass of plain
-  values (numbers, texts, lists, dictionaries, other dataclasses);
+- `@stored_type` registers a NamedTuple whose fields are arrays or dictionaries of arrays, a subclass of dict whose
+  values are arrays, or a dataclass of plain values (numbers, texts, lists, dictionaries, other dataclasses). It may
+  have a method `check_usable`, which raises ValueError if this version of the code can't compute with the value;
+- `@format_version(2)`, above `@stored_type`, marks that the fields of a type, or what they mean, have changed. Stored
+  files name the version of their type. A file of another version is not read, but a class method `from_fields` of a
+  NamedTuple may convert the fields of earlier versions.
 - `@stored_as_files("data.json", "index.html")` registers a class whose values people open as files. It has a method
   `to_files`, which returns the content of each file by name, and a class method `from_files`, its inverse. The last
   file is the one to open.
@@ -16,6 +20,7 @@ from typing import Any, TypeVar
 T = TypeVar("T", bound=type)
 
 _types: dict[str, type[Any]] = {}
+_versions: dict[str, int] = {}
 _types_by_files: dict[frozenset[str], type[Any]] = {}
 _modules: list[str] = []
 
@@ -24,6 +29,21 @@ def stored_type(kind: T) -> T:
     """Register a class, so that its values can be stored."""
     _types[kind.__name__] = kind
     return kind
+
+
+def format_version(version: int) -> Callable[[T], T]:
+    """Set the version of the format of a stored type; it is 1 by default."""
+
+    def register(kind: T) -> T:
+        _versions[kind.__name__] = version
+        return kind
+
+    return register
+
+
+def version_of(kind: type) -> int:
+    """The version of the format of a registered class."""
+    return _versions.get(kind.__name__, 1)
 
 
 def stored_as_files(*names: str) -> Callable[[T], T]:

@@ -58,19 +58,23 @@ class StorageIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata({**shown, "bytes": dg.MetadataValue.int(prepared.size)})
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Load the value of an asset; raise an error if it does not have the data version that Dagster recorded.
+        """Load the value of an asset; raise an error if it can't be used, or Dagster recorded another data version.
 
         An asset with the same partitions gets the matching partition, any other asset gets `Shards` of all partitions.
         """
         asset = context.asset_key.to_user_string()
         stored, name = storage.of_asset(asset, self.root)
         if not context.has_asset_partitions:
-            return stored.read(name, self._recorded_versions(context).get(asset))
+            return stored.read_usable(name, self._recorded_versions(context).get(asset))
         versions = versions_of_partitions(context.instance, context.asset_key, context.asset_partition_keys)
         if context.has_partition_key:
             ((partition, version),) = versions.items()
-            return stored.read(storage.stored_key(name, partition), version)
-        return Shards(versions, lambda partition: stored.read(storage.stored_key(name, partition), versions[partition]))
+            return stored.read_usable(storage.stored_key(name, partition), version)
+
+        def load(partition: str) -> Any:
+            return stored.read_usable(storage.stored_key(name, partition), versions[partition])
+
+        return Shards(versions, load)
 
     def _recorded_versions(self, context: dg.InputContext) -> dict[str, str]:
         """The data version of each asset; empty outside a run if no Dagster instance is configured."""

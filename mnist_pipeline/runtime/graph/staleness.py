@@ -12,6 +12,9 @@ from mnist_pipeline.runtime.graph.records import CODE_VERSION_TAG, DATA_VERSION_
 from mnist_pipeline.runtime.graph.shards import FOLDS, MADE_FROM, digest
 from mnist_pipeline.runtime.storage import storage
 
+STORED_RESULT = (
+    "mnist_pipeline/stored_result"  # metadata: the name of an asset whose stored value is read, not an input
+)
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 
 
@@ -19,8 +22,10 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     """The unpartitioned assets that must run again, each with the reason.
 
     An asset must run again if it is missing, if its code version or the data version of a parent has changed since it
-    was materialized, if its value failed a blocking check, or if a stored file is missing, damaged or not the one that
-    Dagster recorded. For partitioned assets, see `stale_folds` and `partition_faults`.
+    was materialized, if its value failed a blocking check, or if a stored file is missing, damaged, of another format
+    version or not the one that Dagster recorded. If it relies on a stored result that is not an input, it also must run
+    again if that result is out of sync and can't be used. For partitioned assets, see `stale_folds` and
+    `partition_faults`.
     """
     graph = definitions.resolve_asset_graph()
     staleness = dagster_internals.staleness(instance, definitions)
@@ -39,7 +44,21 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
             or fault
             for key, fault in zip(keys, faults, strict=True)
         }
+    for key in keys:
+        result = dg.AssetKey([*key.path[:-1], str(graph.get(key).metadata.get(STORED_RESULT))])
+        if not reasons[key] and reasons.get(result):
+            reasons[key] = _problem(result)
     return {key: reason for key, reason in reasons.items() if reason}
+
+
+def _problem(key: dg.AssetKey) -> str | None:
+    """Why the stored value of an asset can't be used, None if it can."""
+    stored, name = storage.of_asset(key.to_user_string())
+    try:
+        stored.read_usable(name)
+    except storage.StorageError as error:
+        return str(error)
+    return None
 
 
 def _failed_checks(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> dict[str, str]:

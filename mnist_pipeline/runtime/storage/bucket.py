@@ -21,6 +21,8 @@ from mnist_pipeline.runtime.storage.objects import ABSENT, ConflictError, Object
 class Bucket:
     """Files in a bucket, at `s3://BUCKET/PREFIX` or `s3://BUCKET`; every method may raise UnavailableError."""
 
+    is_local = False
+
     def __init__(self, address: str) -> None:
         configured = settings.load()
         self.address = address

@@ -18,6 +18,10 @@ class DamageError(Exception):
     """A stored file differs from what was stored; the message names the file and the difference."""
 
 
+class VersionError(DamageError):
+    """A stored file has a format that this version of the package does not read; the message names both formats."""
+
+
 class UnavailableError(RuntimeError):
     """The storage does not answer, or refuses; the message names the storage, the problem and a remedy."""
 

@@ -39,6 +39,8 @@ _verified: dict[tuple[int, int, int, int], Entry] = {}
 class Directory:
     """Files under a local directory."""
 
+    is_local = True  # whether reading costs no transfer
+
     def __init__(self, root: Path) -> None:
         self.root = root
 

@@ -7,12 +7,13 @@ ndarray                                        `.npy`          memory-mapped nda
 dict of arrays                                 `.safetensors`  dict of memory-mapped arrays
 registered NamedTuple of arrays                `.safetensors`  the same NamedTuple of memory-mapped arrays
 DataFrame                                      `.csv`          DataFrame
+registered subclass of dict                    `.safetensors`  the same class of memory-mapped arrays
 registered dataclass                           `.json`         the same dataclass
 registered type with `to_files`                its own         the same type
 =============================================  ==============  ==============================================
 
-The types are registered in `utils.stored_types`. The type of a value determines its format; the name of the type is
-part of the `.safetensors` and `.json` files.
+The types are registered in `utils.stored_types`. The type of a value determines its format; the name of the type and
+the version of its format are part of the `.safetensors` and `.json` files. Without a version, a file has version 1.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from mnist_pipeline.runtime.storage.contents import VersionError
 from mnist_pipeline.runtime.storage.files import Writer
 from mnist_pipeline.utils import stored_types
 from mnist_pipeline.utils.blocks import slices
@@ -56,7 +58,7 @@ def encode(value: object) -> dict[str, Writer]:
         array = value
         return {".npy": lambda file: _write_array(file, array)}
     if isinstance(value, dict):
-        return _encode_arrays(value, "dict")
+        return _encode_arrays(value, kind if stored_types.is_registered(kind) else dict)
     if _is_table(value):
         table: Any = value
         return {".csv": _writer(table.to_csv(index=False).encode())}
@@ -65,8 +67,8 @@ def encode(value: object) -> dict[str, Writer]:
         if hasattr(kind, "to_files"):
             return {name: _writer(content) for name, content in registered.to_files().items()}
         if dataclasses.is_dataclass(value):
-            return {".json": _writer(_encode_json({"type": kind.__name__, **dataclasses.asdict(registered)}))}
-        return _encode_arrays(registered._asdict(), kind.__name__)
+            return {".json": _writer(_encode_json({**_type_entries(kind), **dataclasses.asdict(registered)}))}
+        return _encode_arrays(registered._asdict(), kind)
     raise TypeError(
         f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a DataFrame, "
         "or a NamedTuple of arrays or a dataclass that is decorated with `stored_type`"
@@ -74,7 +76,10 @@ def encode(value: object) -> dict[str, Writer]:
 
 
 def decode(names: Sequence[str], open_file: Callable[[str], BinaryIO]) -> Any:
-    """The value that is stored in files with these names; raises FormatError if the content of a file is not valid."""
+    """The value that is stored in files with these names.
+
+    Raises FormatError if the content of a file is not valid, VersionError if its format is not that of this version.
+    """
     try:
         suffix = f".{names[0].rpartition('.')[2]}"
         if len(names) == 1 and suffix in _DECODERS:
@@ -92,8 +97,35 @@ def decode(names: Sequence[str], open_file: Callable[[str], BinaryIO]) -> Any:
         raise FormatError(str(error)) from error
 
 
+def check_version(names: Sequence[str], open_file: Callable[[str], BinaryIO]) -> None:
+    """Raise what `decode` raises if the type of the value has another version; the arrays are not read."""
+    suffix = f".{names[0].rpartition('.')[2]}"
+    if len(names) == 1 and suffix in _HEADERS:
+        try:
+            with open_file(names[0]) as file:
+                _type_of(_HEADERS[suffix](file))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FormatError(str(error)) from error
+
+
 def _writer(content: bytes) -> Writer:
     return lambda file: file.write(content)
+
+
+def _type_entries(kind: type) -> dict[str, Any]:
+    return {"type": kind.__name__, "version": stored_types.version_of(kind)}
+
+
+def _type_of(entries: Mapping[str, Any]) -> type[Any]:
+    """The type with the name and the version in a file."""
+    name, version = str(entries.get("type")), int(entries.get("version", 1))
+    kind = dict if name == dict.__name__ else stored_types.find(name)
+    if kind is None:
+        raise FormatError(f"it contains a {name!r}, which is not a known type")
+    known = stored_types.version_of(kind)
+    if version > known or (version < known and not hasattr(kind, "from_fields")):
+        raise VersionError(f"has format version {version} of {name}; this version of mnist-pipeline reads {known}")
+    return kind
 
 
 # Arrays
@@ -126,7 +158,7 @@ def _map_array(file: BinaryIO) -> np.ndarray:
 # Named arrays
 
 
-def _encode_arrays(named: Mapping[str, Any], kind: str) -> dict[str, Writer]:
+def _encode_arrays(named: Mapping[str, Any], kind: type) -> dict[str, Writer]:
     """Arrays by name; the arrays of a field that is a dict are named `FIELD.NAME`."""
     arrays: dict[str, np.ndarray] = {}
     for field, content in named.items():
@@ -137,13 +169,13 @@ def _encode_arrays(named: Mapping[str, Any], kind: str) -> dict[str, Writer]:
     return {".safetensors": lambda file: _write_arrays(file, arrays, kind)}
 
 
-def _write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray], kind: str) -> None:
+def _write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray], kind: type) -> None:
     """Write the safetensors format directly from the arrays; the library would copy them twice.
 
     The format is the length of the header, the header as JSON, and the arrays one after another. The arrays with the
     widest numbers come first, so that each array is aligned.
     """
-    header: dict[str, Any] = {"__metadata__": {"type": kind}}
+    header: dict[str, Any] = {"__metadata__": {name: str(entry) for name, entry in _type_entries(kind).items()}}
     names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
     end = 0
     for name in names:
@@ -170,25 +202,30 @@ def _map_named_arrays(file: BinaryIO) -> Any:
     import safetensors
 
     try:
-        with safetensors.safe_open(file.name, framework="numpy") as opened:
-            kind = (opened.metadata() or {}).get("type", "dict")
+        with safetensors.safe_open(file.name, framework="numpy"):
+            pass
     except safetensors.SafetensorError as error:
         raise FormatError(str(error)) from error
     if not os.path.samestat(os.stat(file.name), os.fstat(file.fileno())):  # noqa: PTH116
         raise FormatError("it was replaced while it was read")
-    length = int.from_bytes(file.read(8), "little")
-    header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    content = np.asarray(np.memmap(file, np.uint8, "r"))[8 + length :]
+    header = _read_header(file)
+    start_of_arrays, kind = file.tell(), _type_of(header.pop("__metadata__"))
+    content = np.asarray(np.memmap(file, np.uint8, "r"))[start_of_arrays:]
     arrays = {}
     for name, entry in header.items():
         start, end = entry["data_offsets"]
         arrays[name] = content[start:end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-    return arrays if kind == "dict" else _named_tuple(kind, arrays)
+    return kind(arrays) if issubclass(kind, dict) else _named_tuple(kind, arrays)
 
 
-def _named_tuple(name: str, arrays: Mapping[str, np.ndarray]) -> Any:
-    kind, fields = _registered(name), dict[str, Any]()
+def _read_header(file: BinaryIO) -> dict[str, Any]:
+    """The header of the safetensors format, which ends where the file is read next."""
+    header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return {**header, "__metadata__": {"type": dict.__name__, **header.get("__metadata__", {})}}
+
+
+def _named_tuple(kind: type[Any], arrays: Mapping[str, np.ndarray]) -> Any:
+    fields: dict[str, Any] = {}
     for key, array in arrays.items():
         field, _, part = key.partition(".")
         if part:
@@ -200,13 +237,6 @@ def _named_tuple(name: str, arrays: Mapping[str, np.ndarray]) -> Any:
     if set(fields) != set(kind._fields):
         raise FormatError(f"it contains {', '.join(sorted(fields))} instead of {', '.join(kind._fields)}")
     return kind(**fields)
-
-
-def _registered(name: str) -> type[Any]:
-    kind = stored_types.find(name)
-    if kind is None:
-        raise FormatError(f"it contains a {name!r}, which is not a known type")
-    return kind
 
 
 # Tables
@@ -237,9 +267,10 @@ def _read_json(file: BinaryIO) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     document = json.loads(file.read())
-    kind = _registered(str(document.pop("type", None)))
+    kind = _type_of(document)
+    fields = {name: value for name, value in document.items() if name not in ("type", "version")}
     try:
-        return TypeAdapter(kind).validate_python(document)
+        return TypeAdapter(kind).validate_python(fields)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -251,4 +282,8 @@ _DECODERS: dict[str, Callable[[BinaryIO], Any]] = {
     ".safetensors": _map_named_arrays,
     ".csv": _read_table,
     ".json": _read_json,
+}
+_HEADERS: dict[str, Callable[[BinaryIO], Mapping[str, Any]]] = {
+    ".safetensors": lambda file: _read_header(file)["__metadata__"],
+    ".json": json.load,
 }

@@ -46,12 +46,14 @@ from mnist_pipeline.runtime.storage.contents import (
     DamageError,
     Entry,
     UnavailableError,
+    VersionError,
 )
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.storage.bucket import Bucket
     from mnist_pipeline.runtime.storage.directory import Directory
 
+FORMAT = 1  # of manifests, and of the names of files; manifests without a number are of the same format
 STAGED = ".staged"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 # Where the files of assets are: one file per value, the files of a report, and the figures of an asset.
@@ -115,6 +117,8 @@ class PublishedFiles:
             raise DamageError(
                 f"its record {self.store.path(name)} can't be read ({getattr(error, 'strerror', None) or error})"
             ) from error
+        except VersionError as error:
+            raise VersionError(f"its record {self.store.path(name)} {error}") from error
 
     def read_consistently(self, key: str, action: Callable[[Manifest], T]) -> T | None:
         """Call `action` with the manifest of an asset to read files of it; None if nothing is stored.
@@ -215,22 +219,31 @@ def is_unfinished(name: str) -> bool:
 
 def encode(manifest: Manifest) -> bytes:
     """The content of a manifest's file, with its own checksum."""
-    document = {
-        "asset": manifest.asset,
-        "data_version": manifest.data_version,
-        "files": {name: {"bytes": entry.size, "sha256": entry.sha256} for name, entry in manifest.files.items()},
-    }
+    return _with_checksum(
+        {
+            "format": FORMAT,
+            "asset": manifest.asset,
+            "data_version": manifest.data_version,
+            "files": {name: {"bytes": entry.size, "sha256": entry.sha256} for name, entry in manifest.files.items()},
+        }
+    )
+
+
+def _with_checksum(document: dict[str, Any]) -> bytes:
     text = json.dumps(document, indent=1)
-    document["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    return (json.dumps(document, indent=1) + "\n").encode()
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    return (json.dumps({**document, "sha256": checksum}, indent=1) + "\n").encode()
 
 
 def _decode(key: str, text: bytes) -> Manifest:
     document: dict[str, Any] = json.loads(text)
+    del document["sha256"]
+    if _with_checksum(document) != text:
+        raise ValueError("its checksum does not match")
+    if document.get("format", FORMAT) != FORMAT:
+        raise VersionError(f"has format {document['format']!r}; this version of mnist-pipeline reads {FORMAT}")
     entries = {name: Entry(entry["bytes"], entry["sha256"]) for name, entry in document["files"].items()}
     manifest = Manifest(document["asset"], str(document["data_version"]), entries)
-    if encode(manifest) != text:
-        raise ValueError("its checksum does not match")
     if manifest.asset != key:
         raise ValueError(f"it is the record of {manifest.asset}")
     for name in manifest.files:

@@ -15,17 +15,18 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
-from mnist_pipeline.runtime.storage.contents import ASSETS, FIGURES, REPORT, Content, DamageError
+from mnist_pipeline.runtime.storage.contents import ASSETS, FIGURES, REPORT, Content, DamageError, VersionError
 from mnist_pipeline.runtime.storage.directory import Directory
 from mnist_pipeline.runtime.storage.publication import NAME, Manifest, PublishedFiles, is_unfinished
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.storage.bucket import Bucket
 
+UPDATE = "mnist-pipeline run --changed"
 PARTITION = "-"  # between the name of an asset and the name of its partition
 
 T = TypeVar("T")
@@ -100,15 +101,21 @@ class Storage:
             if data_version not in (None, manifest.data_version):
                 raise StorageError(
                     f"{self.prefix + key} was stored by a run that ended before Dagster recorded it: "
-                    f"{_recorded(data_version)}; update it with mnist-pipeline run --changed"
+                    f"{_recorded(data_version)}; update it with {UPDATE}"
                 )
-            names = _value_files(manifest.files)
-            try:
-                return formats.decode(names, lambda name: self.published.open(manifest, name))
-            except formats.FormatError as error:
-                raise DamageError(f"{self._path(names[-1])} can't be read ({error})") from error
+            return self._decode(manifest, formats.decode)
 
         return self._stored(key, lambda: self.published.read_consistently(key, load))
+
+    def _decode(self, manifest: Manifest, decode: Callable[[list[str], Callable[[str], BinaryIO]], T]) -> T:
+        """Decode the files of a value; raises DamageError if their content is not valid, or of another version."""
+        names = _value_files(manifest.files)
+        try:
+            return decode(names, lambda name: self.published.open(manifest, name))
+        except formats.FormatError as error:
+            raise DamageError(f"{self._path(names[-1])} can't be read ({error})") from error
+        except VersionError as error:
+            raise VersionError(f"{self._path(names[-1])} {error}") from error
 
     def figure_path(self, key: str, name: str) -> str:
         """The path, or the `s3://` address, of a figure of an asset."""
@@ -117,14 +124,18 @@ class Storage:
     def fault(self, key: str, data_version: str | None, *, thorough: bool = False) -> str | None:
         """What is wrong with a stored value: "missing", "damaged: …", "unusable: …", "not recorded: …", or None.
 
-        `data_version` is the one that Dagster has recorded. If `thorough`, all files and the value are read; otherwise
-        the checksums that a bucket keeps are trusted.
+        `data_version` is the one that Dagster has recorded. If `thorough`, all files and the value are read. Otherwise,
+        of a value in a directory only the version of its format is compared, and a bucket is trusted.
         """
         try:
             manifest = self.published.manifest(_checked(key))
             if manifest is None:
                 return "damaged: it has no record of its checksum" if self._file_without_manifest(key) else "missing"
             self.published.read_consistently(key, lambda manifest: self.published.verify(manifest, thorough=thorough))
+            if not thorough and self.published.store.is_local:
+                self.published.read_consistently(key, lambda found: self._decode(found, formats.check_version))
+        except VersionError as error:
+            return f"unusable: {error}"
         except DamageError as damage:
             return f"damaged: {damage}"
         if thorough:
@@ -136,14 +147,14 @@ class Storage:
             return f"not recorded: {_recorded(data_version)}"
         return None
 
-    def read_usable(self, key: str) -> Any:
-        """Read a value that this version can use; raise StorageError otherwise. A class may have `check_usable`."""
-        value = self.read(key)
+    def read_usable(self, key: str, data_version: str | None = None) -> Any:
+        """Read a value that this version can compute with, as its class checks; raise StorageError otherwise."""
+        value = self.read(key, data_version)
         if hasattr(value, "check_usable"):
             try:
                 value.check_usable()
             except ValueError as error:
-                raise StorageError(f"{key} can't be used: {error}; rebuild it with {_command(key)}") from error
+                raise StorageError(f"{self.prefix + key} can't be used: {error}; rebuild it with {UPDATE}") from error
         return value
 
     def recover(self) -> None:
@@ -164,6 +175,9 @@ class Storage:
             found = find()
             if found is None and (file := self._file_without_manifest(key)):
                 raise DamageError(f"{file} has no record of its checksum")
+        except VersionError as error:
+            remedy = f"install the version that stored it, or rebuild it with {UPDATE}"
+            raise StorageError(f"{asset} can't be used: {error}; {remedy}") from error
         except DamageError as damage:
             raise StorageError(f"{asset} is damaged: {damage}; rebuild it with {_command(asset)}") from damage
         if found is None:
@@ -258,7 +272,7 @@ def _value_files(names: Iterable[str]) -> list[str]:
 def _command(key: str, *, with_upstream: bool = False) -> str:
     """The command that makes an asset again, with or without everything upstream of it."""
     if PARTITION in key:
-        return "mnist-pipeline run --changed"
+        return UPDATE
     return "mnist-pipeline run --select " + (f"'+{key}'" if with_upstream else key)
 
 

@@ -83,9 +83,8 @@ class Reader:
             try:
                 data_version = stored.data_version(self._key)
                 if self._recognizer is None or data_version != self._data_version:
-                    recognizer: Recognizer = stored.read(self._key)
-                    recognizer.recognize(recognizer.training_image(0)[None])  # compile, so that answers come fast
-                    self._recognizer, self._data_version = recognizer, data_version
+                    self._recognizer = stored.read_usable(self._key)  # this compiles, so that answers come fast
+                    self._data_version = data_version
             except (storage.StorageError, contents.UnavailableError) as error:
                 raise HTTPException(503, f"There is no recognizer: {error}") from error
             return self._recognizer
