@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mnist_pipeline.networks import CNN, MLP, layer_rows, load_by_position, num_parameters
+from mnist_pipeline.records import PARAMETERS
 
 
 @pytest.fixture
@@ -19,6 +20,11 @@ def test_the_networks_give_a_logit_for_each_class(images: torch.Tensor, num_clas
     assert CNN(num_classes)(images).shape == (6, num_classes)
     assert MLP(784, 32, num_classes)(images).shape == (6, num_classes)
     assert MLP(784, 32, num_classes)(images[:0]).shape == CNN(num_classes)(images[:0]).shape == (0, num_classes)
+
+
+def test_the_shapes_that_stored_parameters_must_have_are_those_of_the_networks() -> None:
+    shapes = [{name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} for model in (MLP(), CNN())]
+    assert shapes == [*PARAMETERS]
 
 
 @pytest.mark.parametrize("model", [CNN(), MLP()])

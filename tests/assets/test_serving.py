@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,19 @@ import dagster as dg
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.exceptions import HTTPException
 from support.calls import call
 from support.graph_fixtures import invoke
+from support.values import data_version
 
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.records import Network
+from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import read
+from mnist_pipeline.runtime.ui import draw
+from mnist_pipeline.utils import stored_types
 
 pytestmark = pytest.mark.usefixtures("finished")
 
@@ -56,16 +62,44 @@ def test_if_the_present_champion_stays_so_do_its_models(retrained: Network) -> N
     np.testing.assert_array_equal(found, read("cnn_model").weights["conv1.bias"])
 
 
+def _without_labels(old: Recognizer) -> Recognizer:
+    return old._replace(states={name: array for name, array in old.states.items() if name != "knn.labels"})
+
+
+def _smaller_network(old: Recognizer) -> Recognizer:
+    return old._replace(states={**old.states, "cnn.conv1.weight": old.states["cnn.conv1.weight"][:16]})
+
+
+# Recognizers of other versions: how today's is changed, and the format version that its file names.
+UNUSABLE: dict[str, tuple[Callable[[Recognizer], Recognizer], int]] = {
+    "another layout of the index": (_without_labels, 1),
+    "another network": (_smaller_network, 1),
+    "a later format": (lambda old: old, 3),
+}
+
+
+def _store_and_record(key: str, value: object) -> None:
+    """Store a value as if its last run had computed it."""
+    storage.current().write(key, value)
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey(key))
+        assert event is not None
+        assert event.asset_materialization is not None
+        tags = {**(event.asset_materialization.tags or {}), DATA_VERSION_TAG: data_version(value)}
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, tags=tags))
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
 def test_a_recognizer_of_another_version_is_reported_and_replaced(
-    own_copy: tuple[Path, Path], retrained: Network
+    kind: str, own_copy: tuple[Path, Path], retrained: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored, champion = storage.current(), read("champion")
-    old: Recognizer = read("recognizer")
-    states = {name: array for name, array in old.states.items() if name != "knn.labels"}
-    stored.write("recognizer", old._replace(states=states))
-    # A champion without errors, which every challenger is worse than.
-    best = dataclasses.replace(champion, labels=read("test_digits").labels.tolist(), errors=0, accuracy=1.0)
-    stored.write("champion", best)
+    change, version = UNUSABLE[kind]
+    # A champion without errors, which every challenger is worse than: only the stored recognizer answers as it does.
+    best = dataclasses.replace(read("champion"), labels=read("test_digits").labels.tolist(), errors=0, accuracy=1.0)
+    _store_and_record("champion", best)
+    with monkeypatch.context() as patch:
+        patch.setitem(stored_types._versions, "Recognizer", version)
+        storage.current().write("recognizer", change(read("recognizer")))
     picture = own_copy[0] / "digit.png"
     Image.fromarray(255 - np.pad(read("test_digits").images[0], 20)).save(picture)
 
@@ -73,8 +107,20 @@ def test_a_recognizer_of_another_version_is_reported_and_replaced(
     assert any("recognizer" in line and "unusable" in line for line in verified.splitlines())
     assert "run --changed" in predicted
     assert len(predicted.splitlines()) == 1
+    with pytest.raises(HTTPException, match="run --changed") as refused:
+        draw.Reader("recognizer").read(picture.read_bytes())
+    assert refused.value.status_code == 503
     with pytest.raises(dg.Failure, match="key:champion or key:recognizer"):
         call("recognizer", cnn_model=retrained, champion=best)
-    invoke("run", "--select", "key:champion or key:recognizer")
+    invoke("run", "--changed")
     assert "digit.png" in invoke("predict", str(picture))
     assert read("champion").errors > 0
+    invoke("verify")
+
+
+def test_a_step_refuses_an_input_that_it_can_not_use_in_one_line(own_copy: tuple[Path, Path]) -> None:
+    model: Network = read("cnn_model")
+    _store_and_record("cnn_model", model._replace(weights={**model.weights, "linear.bias": np.zeros(9, np.float32)}))
+    assert "cnn_model: unusable" in " ".join(invoke("verify", code=1).replace("cnn_model ", "cnn_model:").split())
+    output = invoke("run", "--select", "key:cnn_kernels", code=1)
+    assert any(line.startswith("Error: cnn_kernels failed: cnn_model can't be used") for line in output.splitlines())

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mnist_pipeline import evaluation, records
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.knn.classifier import IndexArrays
 from mnist_pipeline.knn.shards import ShardNeighbors
 from mnist_pipeline.moments import Moments
 from mnist_pipeline.pca import Eigendecomposition
@@ -87,6 +88,7 @@ NAMED = {
     "ShardNeighbors": ShardNeighbors(
         RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10)), RNG.integers(0, 10, (4, 10)).astype(np.uint8)
     ),
+    "IndexArrays": IndexArrays(images=ARRAYS["bytes"], labels=LABELS[:3]),
     "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},
 }
 TABLE = pd.DataFrame(

@@ -15,10 +15,21 @@ from typing import Any, BinaryIO
 import numpy as np
 import pytest
 import safetensors.numpy
-from support.values import ARRAYS, EVERY_KIND, NAMED, REPORT, assert_same_arrays, assert_same_values, data_version
+from support.values import (
+    ARRAYS,
+    EVERY_KIND,
+    NAMED,
+    PLAIN,
+    REPORT,
+    assert_same_arrays,
+    assert_same_values,
+    data_version,
+)
 
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.runtime.settings import PROJECT
-from mnist_pipeline.runtime.storage import files
+from mnist_pipeline.runtime.storage import files, publication
 from mnist_pipeline.runtime.storage.publication import Content, DamageError, Manifest
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 from mnist_pipeline.utils import stored_types
@@ -41,7 +52,7 @@ def plant(stored: Storage, name: str, content: bytes) -> Path:
 
 
 def test_every_registered_type_is_tested_here() -> None:
-    registered = {name for name, kind in stored_types._types.items() if hasattr(kind, "_fields")}
+    registered = {name for name, kind in stored_types._types.items() if issubclass(kind, (tuple, dict))}
     assert registered == {*NAMED, "Report"} - {"a dict"}
 
 
@@ -205,6 +216,82 @@ def test_content_of_another_type_is_refused(content: bytes, named: str, stored: 
     plant(stored, f"assets/value{suffix}", content)
     with pytest.raises(StorageError, match=rf"value is damaged: .*{named}.*mnist-pipeline run --select value"):
         stored.read("value")
+
+
+def _other_version(stored: Storage, value: object, version: int) -> str:
+    """Store a value as another version of its type would; return the path of its file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(stored_types._versions, type(value).__name__, version)
+        return stored.write("value", value)
+
+
+@pytest.mark.parametrize(
+    "value", [NAMED["DigitSet"], NAMED["IndexArrays"], NAMED["a dict"], PLAIN["Champion"]], ids=type
+)
+def test_a_value_of_a_later_format_is_refused_with_both_versions_and_the_way_out(
+    value: object, stored: Storage
+) -> None:
+    path = _other_version(stored, value, 7)
+    with pytest.raises(StorageError, match=rf"^value can't be used: {path} .*\b7\b.*\b1\b.*run --changed$"):
+        stored.read("value")
+    for thorough in (False, True):
+        assert (stored.fault("value", None, thorough=thorough) or "").startswith("unusable: ")
+    stored.write("value", value)
+    assert_same_values(stored.read("value"), value)
+
+
+def test_only_a_type_that_converts_the_fields_of_earlier_versions_is_read_from_them(stored: Storage) -> None:
+    _other_version(stored, NAMED["Recognizer"], 1)
+    assert_same_values(stored.read("value"), NAMED["Recognizer"])
+    _other_version(stored, NAMED["DigitSet"], 0)
+    with pytest.raises(StorageError, match="value can't be used"):
+        stored.read("value")
+
+
+def test_a_file_without_a_version_has_version_1(stored: Storage) -> None:
+    images, labels = NAMED["DigitSet"]
+    content = safetensors.numpy.save({"images": images, "labels": labels}, metadata={"type": "DigitSet"})
+    plant(stored, "assets/value.safetensors", content)
+    assert_same_values(stored.read("value"), NAMED["DigitSet"])
+    assert stored.fault("value", "0" * 64) is None
+    plant(
+        stored,
+        "assets/value.json",
+        Path(stored.write("other", PLAIN["Champion"])).read_bytes().replace(b' "version": 1,\n', b""),
+    )
+    assert_same_values(stored.read("value"), PLAIN["Champion"])
+
+
+@pytest.mark.parametrize("version", [None, 1, 2, "next"])
+def test_a_manifest_names_its_format_and_a_later_one_is_refused(
+    version: object, stored: Storage, tmp_path: Path
+) -> None:
+    stored.write("value", ARRAYS["float64"])
+    path = tmp_path / "manifests" / "value.json"
+    document = json.loads(path.read_text())
+    assert document.pop("format") == publication.FORMAT == 1
+    del document["sha256"]
+    path.write_bytes(publication._with_checksum(document if version is None else {"format": version, **document}))
+    if version in (None, 1):
+        assert_same_values(stored.read("value"), ARRAYS["float64"])
+        return
+    with pytest.raises(StorageError, match=rf"^value can't be used: .*{path} .*{version}.*\b1\b.*run --changed$"):
+        stored.read("value")
+    assert (stored.fault("value", None) or "").startswith("unusable: ")
+    stored.write("value", ARRAYS["float64"])
+    assert_same_values(stored.read("value"), ARRAYS["float64"])
+
+
+@pytest.mark.parametrize("missing", ["labels", "mean", "tiles"])
+def test_an_index_of_another_layout_is_found(missing: str, stored: Storage, small_train: DigitSet) -> None:
+    digits = DigitSet(np.tile(small_train.images, (2, 1, 1)), np.tile(small_train.labels, 2))  # enough for an index
+    arrays = KNNClassifier().fit(*digits).to_arrays()
+    version = data_version(arrays)
+    stored.write("knn_index", arrays)
+    assert stored.fault("knn_index", version, thorough=True) is None
+    del arrays[missing]
+    stored.write("knn_index", arrays)
+    assert (stored.fault("knn_index", version, thorough=True) or "").startswith("unusable: ")
 
 
 def test_a_missing_value_is_reported_with_its_directory_and_a_command(stored: Storage, tmp_path: Path) -> None:
