@@ -143,7 +143,7 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
 def verify() -> None:
     """Compare stored results with their checksums and Dagster's records; exit code 1 if anything is wrong."""
     with machine.importing():
-        configured = prepare()
+        configured = prepare(writes=False)
         from mnist_pipeline.cli import inspection
     inspection.print_states(configured)
 
@@ -153,7 +153,7 @@ def verify() -> None:
 def lineage(asset: str) -> None:
     """Print the data and code versions that ASSET was computed from, up to the checksums of the raw files."""
     with machine.importing():
-        prepare()
+        prepare(writes=False)
         from mnist_pipeline.cli import inspection
     inspection.print_lineage(asset)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
+
+import click
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.runtime import dagster_internals, database, settings, threads
@@ -16,20 +21,27 @@ if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
 
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 MAX_SQLITE_PATH = 440  # SQLite opens paths of 512 bytes, and Dagster's files are below this directory
 # Otherwise, Dagster's processes for steps print debugging messages on standard error.
 LOG_LEVEL = "python_logs:\n  python_log_level: INFO\n"
 
 
-def prepare() -> Settings:
-    """Load the settings, and check that the storage is writable and the Dagster instance is configured correctly."""
+def prepare(*, writes: bool = True) -> Settings:
+    """Load the settings, and check that the storage is writable and the Dagster instance is configured correctly.
+
+    A command that does not write accepts a read-only storage. It opens a copy of a read-only Dagster instance.
+    """
     configured = settings.load()
     if not configured.database:
         _require_path_for_sqlite(configured.dagster_home)
     for variable, root in (("MNIST_PIPELINE_STORAGE", configured.storage), ("DAGSTER_HOME", configured.dagster_home)):
         try:
-            storage.file_store(str(root)).probe()
+            storage.file_store(str(root)).probe(writes=writes or variable == "DAGSTER_HOME")
         except OSError as error:
+            if not writes and error.errno in READ_ONLY:
+                configured = _with_copied_instance(configured.dagster_home)
+                continue
             reason = f"can't be written ({error.strerror}); point {variable} at a directory that can"
             raise CommandError(f"storage {root} {reason}") from error
         except contents.UnavailableError as error:
@@ -42,6 +54,22 @@ def prepare() -> Settings:
         os.environ[database.VARIABLE] = configured.database
         database.make_tables(configured)
     return configured
+
+
+def _with_copied_instance(home: Path) -> Settings:
+    """Copy a Dagster instance to a temporary directory, because SQLite writes next to a database that it reads."""
+    directory = tempfile.TemporaryDirectory(prefix="mnist-pipeline-", ignore_cleanup_errors=True)
+    copy = Path(click.get_current_context().with_resource(directory))
+    try:
+        for source in (home / INSTANCE_FILE.name, *home.rglob("*.db"), *home.rglob("*.db-wal")):
+            if source.is_file():
+                target = copy / source.relative_to(home)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+    except OSError as error:
+        raise CommandError(f"{home} is read-only, and can't be copied to {copy} ({error.strerror})") from error
+    os.environ["DAGSTER_HOME"] = str(copy)
+    return settings.load()
 
 
 def _require_path_for_sqlite(directory: Path) -> None:

@@ -97,9 +97,10 @@ def test_a_recognizer_of_another_version_is_reported_and_replaced(
     # A champion without errors, which every challenger is worse than: only the stored recognizer answers as it does.
     best = dataclasses.replace(read("champion"), labels=read("test_digits").labels.tolist(), errors=0, accuracy=1.0)
     _store_and_record("champion", best)
+    changed = change(read("recognizer"))
     with monkeypatch.context() as patch:
         patch.setitem(stored_types._versions, "Recognizer", version)
-        storage.current().write("recognizer", change(read("recognizer")))
+        storage.current().write("recognizer", changed)
     picture = own_copy[0] / "digit.png"
     Image.fromarray(255 - np.pad(read("test_digits").images[0], 20)).save(picture)
 

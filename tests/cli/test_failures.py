@@ -68,7 +68,7 @@ def test_a_bad_data_set_is_reported_in_a_line_and_leaves_what_is_stored(damage: 
 
 
 def test_a_read_only_storage_is_named_before_anything_runs(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: object) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Directory, "probe", refuse)  # root may write into a read-only directory

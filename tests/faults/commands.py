@@ -6,7 +6,6 @@ second, not ten. The server computes nothing itself, so its libraries have no th
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import gc
 import io
@@ -28,6 +27,7 @@ from typing import Any, BinaryIO
 import scipy.stats  # noqa: F401
 import torch
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from support.processes import give_up_override
 
 from mnist_pipeline.cli import __main__ as cli
 from mnist_pipeline.cli import display, execution, inspection, main, selection  # noqa: F401
@@ -35,8 +35,6 @@ from mnist_pipeline.report.figures import evaluation, pca  # noqa: F401
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.storage import contents, files, publication
 
-CAPABILITIES_VERSION = 0x20080522
-CAP_DAC_OVERRIDE = 1
 PATIENCE_SECONDS = 120
 COUNTED: Counter[str] = Counter()  # the faults that were injected, by kind
 NUMBERS = itertools.count()
@@ -201,17 +199,3 @@ class Fault:
         files.write, files.move = write, move
         StorageIOManager.handle_output, SqliteEventLogStorage.store_event = handle_output, store_event
         self.at("start")
-
-
-def give_up_override() -> None:
-    """Make permissions apply to root too."""
-    if os.geteuid() != 0:
-        return
-    header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0)
-    sets = (ctypes.c_uint32 * 6)()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.capget(header, sets) != 0:
-        raise OSError(ctypes.get_errno(), "capget")
-    sets[0] &= ~(1 << CAP_DAC_OVERRIDE)
-    if libc.capset(header, sets) != 0:
-        raise OSError(ctypes.get_errno(), "capset")

@@ -32,9 +32,11 @@ class Bucket:
     def path(self, name: str) -> str:
         return f"{self.address}/{name}"
 
-    def probe(self) -> None:
+    def probe(self, *, writes: bool = True) -> None:
         name = f".{uuid.uuid4().hex}{files.TEMPORARY}"
         next(self._objects.list_names("manifests"), None)
+        if not writes:
+            return
         tag = self._objects.put(name, b"probe", condition=ABSENT)
         try:
             for condition in (ABSENT, f'"{"0" * 32}"'):

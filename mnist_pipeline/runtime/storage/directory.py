@@ -48,12 +48,18 @@ class Directory:
         """The path, or the `s3://` address, of a file."""
         return str(self.root / name)
 
-    def probe(self) -> None:
-        """Check that files can be written; raises OSError if a directory, UnavailableError if a bucket can't be."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        for path in (self.root / name for name in DIRECTORIES):
+    def probe(self, *, writes: bool = True) -> None:
+        """Check that files can be read, and written if the command `writes`.
+
+        Raises OSError if a directory can't be written, UnavailableError if the store can't be used.
+        """
+        if writes:
+            self.root.mkdir(parents=True, exist_ok=True)
+        for path in (self.root, *(self.root / name for name in DIRECTORIES)):
             if os.path.lexists(path) and not path.is_dir():
                 raise UnavailableError(f"{path} is not a directory; remove or rename it")
+        if not writes:
+            return
         probe = self.root / f".{uuid.uuid4().hex}{files.TEMPORARY}"
         probe.touch()
         probe.unlink()

@@ -92,13 +92,15 @@ def _open_lock(path: Path, flags: int) -> int:
         raise
     except OSError as error:
         problem = "it is a link" if error.errno == errno.ELOOP else error.strerror
-        raise LockFileError(f"{path} can't be opened as a lock file ({problem}); remove it") from error
+        remedy = "run the command as its owner" if isinstance(error, PermissionError) else "remove it"
+        raise LockFileError(f"{path} can't be opened as a lock file ({problem}); {remedy}") from error
     state = os.fstat(descriptor)
     if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:  # the name of the holder would replace another file
         os.close(descriptor)
         raise LockFileError(f"{path} is not a file of its own; remove it")
     if state.st_mode & 0o077 and state.st_uid == os.geteuid():
-        os.fchmod(descriptor, 0o600)
+        with contextlib.suppress(OSError):  # on a read-only medium
+            os.fchmod(descriptor, 0o600)
     return descriptor
 
 
@@ -136,6 +138,10 @@ def lock_holder(path: Path) -> str | None:
         descriptor = _open_lock(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
+    except LockFileError as error:
+        if isinstance(error.__cause__, PermissionError):
+            return f"perhaps one of the user who owns {path.name}"
+        raise
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -86,6 +87,16 @@ def test_other_users_can_not_open_a_lock(tmp_path: Path) -> None:
     path.unlink()
     path.mkdir()
     with pytest.raises(LockFileError, match=str(path)), files.lock(path, print):
+        pass
+
+
+def test_a_lock_that_another_user_owns_counts_as_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)  # root may open any file
+    assert files.lock_holder(tmp_path / "lock") is not None
+    with pytest.raises(LockFileError, match="owner"), files.lock(tmp_path / "lock", print):
         pass
 
 
