@@ -1,7 +1,5 @@
 """What the tests share: the real digits, read once."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

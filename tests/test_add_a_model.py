@@ -1,7 +1,5 @@
 """The page "Add a model", carried out in a copy of the project: the new model appears wherever models do."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

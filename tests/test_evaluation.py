@@ -1,7 +1,5 @@
 """The figures of a classifier, compared with their definitions and with SciPy."""
 
-from __future__ import annotations
-
 import math
 from itertools import combinations
 

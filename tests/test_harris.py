@@ -1,7 +1,5 @@
 """Harris corners: the structure tensor is a Gram matrix of gradients, and the response behaves as its name says."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import scipy.ndimage

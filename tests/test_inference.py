@@ -1,7 +1,5 @@
 """The networks in NumPy compute the logits of torch."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

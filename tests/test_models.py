@@ -1,7 +1,5 @@
 """The table of models: the invariants of its entries."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from importlib.util import find_spec

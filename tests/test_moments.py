@@ -1,7 +1,5 @@
 """Exact sums over images: mean and covariance do not depend on the division into shards."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

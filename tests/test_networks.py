@@ -1,7 +1,5 @@
 """The two networks: their shapes, their sizes, and the functions that they compute."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import nn

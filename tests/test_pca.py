@@ -1,7 +1,5 @@
 """Principal component analysis: invariants of the covariance, its eigenvectors, projections and reconstructions."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Robustness: which disturbances there are, and that each model's answers to them are counted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

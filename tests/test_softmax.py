@@ -1,7 +1,5 @@
 """Softmax regression: the function, its gradient, and the compiled descent compared with the plain one."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """Training: the meaning of a recipe, reproducibility from a seed, and that networks learn."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,10 +1,9 @@
 """Schedules, sensors and conditions, by Dagster's own evaluation helpers."""
 
-from __future__ import annotations
-
 import shutil
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -93,7 +92,7 @@ def test_every_asset_has_an_owner_a_freshness_policy_a_condition_and_a_link_to_i
         assert Path(reference.file_path).parent == settings.PROJECT / "assets", key
 
 
-def _look(instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorExecutionData:
+def _look(instance: dg.DagsterInstance, cursor: str | None = None) -> Any:
     context = dg.build_sensor_context(instance=instance, cursor=cursor, repository_def=defs.get_repository_def())
     return automation.changed_raw_files.evaluate_tick(context)
 

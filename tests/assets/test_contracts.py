@@ -1,7 +1,5 @@
 """What the graph promises to other users of Dagster: plain values, any IO manager, values outside a run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Several data sets: a graph and a storage for each, and the comparison of all."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

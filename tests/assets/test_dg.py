@@ -1,7 +1,5 @@
 """The project under Dagster's own command, `dg`, as a user of Dagster knows it."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

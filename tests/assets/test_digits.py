@@ -1,7 +1,5 @@
 """The assets of the digits, called as functions."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import os

@@ -1,7 +1,5 @@
 """The assets of the evaluation, called as functions on predictions with `WRONG` errors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The expanded set in the graph: folds as partitions, wholes made of them, and what is done again when."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

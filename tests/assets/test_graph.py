@@ -1,7 +1,5 @@
 """The graph itself: keys, groups and dependencies, and that every way to load it works."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Harris corners of the ten digit images, called as a function on stored values."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from support.calls import call

@@ -1,7 +1,5 @@
 """Pictures in the inbox: the sensor requests a run for each, and the run stores the predictions."""
 
-from __future__ import annotations
-
 import io
 import os
 from collections.abc import Iterator

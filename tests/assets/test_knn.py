@@ -1,7 +1,5 @@
 """The assets of k-nearest neighbours, called as functions on stored values."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The assets of the two networks, called as functions on stored values."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The report, called as a function on stored values; `tests/report` tests its page and its numbers."""
 
-from __future__ import annotations
-
 import re
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The robustness of the models, measured by the asset called as a function on stored values."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The assets of softmax regression, called as functions on stored values."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from support.calls import call

@@ -1,7 +1,5 @@
 """What runs show: plain lines, a live view on a terminal, events of this process and of others."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import io

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM end a command within seconds."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """The lineage of results, and the deletion of old runs."""
 
-from __future__ import annotations
-
 import json
 import platform
 from pathlib import Path

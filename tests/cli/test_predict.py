@@ -1,7 +1,5 @@
 """`mnist-pipeline predict` on picture files: the table, the JSON, the sheet and the errors."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

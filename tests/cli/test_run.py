@@ -1,7 +1,5 @@
 """`mnist-pipeline run` over a slice of the real data: the whole graph, once."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`mnist-pipeline ui` leaves no server behind, however it ends."""
 
-from __future__ import annotations
-
 import signal
 from pathlib import Path
 

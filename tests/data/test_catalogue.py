@@ -1,7 +1,5 @@
 """The known data sets: their classes, their files, and their download."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from pathlib import Path

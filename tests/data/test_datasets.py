@@ -1,7 +1,5 @@
 """Reading the four files: valid files are read to the byte, and a malformed file is refused with one clear error."""
 
-from __future__ import annotations
-
 import bz2
 import errno
 import gzip

@@ -3,8 +3,6 @@
 `--fuzz-cases N` sets the total number of cases.
 """
 
-from __future__ import annotations
-
 import gzip
 import struct
 import tracemalloc

@@ -1,7 +1,5 @@
 """Each deformation changes an image as its name promises, whatever the number of threads."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

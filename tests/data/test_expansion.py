@@ -1,7 +1,5 @@
 """The training set grown N-fold, and what is computed over it shard by shard."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -5,8 +5,6 @@ the form of the digit, the hand (slant, proportion, unsteadiness), the pen, the 
 generator is independent of the code that reads the pictures.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple

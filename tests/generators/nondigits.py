@@ -1,7 +1,5 @@
 """Pictures without a digit: noise, textures, scribbles, blank paper and objects, the same for the same seed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

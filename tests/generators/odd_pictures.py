@@ -1,7 +1,5 @@
 """Pictures that no camera takes: tiny, empty, saturated, striped, and files with damaged bytes."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Valid or nearly valid picture files that claim much more time or memory than their size suggests."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

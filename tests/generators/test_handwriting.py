@@ -1,7 +1,5 @@
 """A recognizer trained on all of MNIST reads synthetic handwriting and flags pictures without a digit."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from support.reading import Score, holds_no_digit, scores

@@ -1,7 +1,5 @@
 """The parts that all compiled code shares."""
 
-from __future__ import annotations
-
 import gc
 import weakref
 

@@ -1,7 +1,5 @@
 """The compiled convolutional network has the values and gradients of the plain one."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

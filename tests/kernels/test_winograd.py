@@ -1,7 +1,5 @@
 """Winograd's matrices: exactly the convolution."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

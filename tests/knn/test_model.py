@@ -1,7 +1,5 @@
 """How sure a vote of neighbours is, and which rule decided its ties."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mnist_pipeline.data.datasets import DigitSet

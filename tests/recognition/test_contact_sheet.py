@@ -1,7 +1,5 @@
 """The contact sheet shows everything, and its size is bounded."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whether an image looks like a digit: properties of the score, and how many pictures without a digit it detects."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 import numpy as np

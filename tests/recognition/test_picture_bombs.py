@@ -1,7 +1,5 @@
 """44 picture bombs meet the inbox, the command and the drawing page; good pictures do not wait for them."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -1,7 +1,5 @@
 """Pictures of any format become digits in MNIST's form, and a file that is no picture is refused with one line."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """Recognition of digits, on a slice of the real ones: answers, neighbours, and how unusual a digit is."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """The values of the finished run that the report shows, and the document of their numbers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

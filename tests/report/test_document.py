@@ -1,7 +1,5 @@
 """The document holds every number of the report as JSON; `test_report_numbers.py` recomputes those of a real run."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Every figure shows its data, leaves no state behind, and has a preview small enough for an event log."""
 
-from __future__ import annotations
-
 import io
 import itertools
 import re

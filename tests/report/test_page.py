@@ -1,7 +1,5 @@
 """The page is well formed and accessible, contains all that it needs, and shows no number but those of the document."""
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import io

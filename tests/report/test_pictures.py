@@ -1,7 +1,5 @@
 """Images of a page come back from their data URIs, and are found in an atlas by their index."""
 
-from __future__ import annotations
-
 import base64
 import io
 

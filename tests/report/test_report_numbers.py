@@ -3,8 +3,6 @@
 `tests/test_evaluation.py` does the same for evaluations, which are compared as they are stored.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math

@@ -1,7 +1,5 @@
 """The report of a finished run in headless Chromium: opened from a file, on a laptop, on a phone and on paper."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple

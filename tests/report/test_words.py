@@ -1,7 +1,5 @@
 """Numbers in words are rounded as they should be, and a comparison names the better model first."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Private names of Dagster are used in one module, and there are few of them."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

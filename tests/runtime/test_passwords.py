@@ -1,7 +1,5 @@
 """Passwords, stored as hashes."""
 
-from __future__ import annotations
-
 import pytest
 
 from mnist_pipeline.runtime import passwords

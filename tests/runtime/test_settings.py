@@ -1,7 +1,5 @@
 """Environment variables become typed settings, or are refused in one line that names the variable."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from unittest import mock

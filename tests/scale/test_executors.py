@@ -1,7 +1,5 @@
 """The whole graph in other processes than the driver: the same bytes, whatever happens."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

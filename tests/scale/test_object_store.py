@@ -3,8 +3,6 @@
 The store is moto's S3 server on loopback, in this process, so that a test can change the server's own records.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The Dagster instance on a real PostgreSQL server: one setting, several runs at once, dead runs, refusals."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

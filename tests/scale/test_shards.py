@@ -1,7 +1,5 @@
 """The expanded set on several workers: the same bytes as on one, whoever is killed meanwhile."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

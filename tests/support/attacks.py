@@ -1,7 +1,5 @@
 """Requests that the UI must refuse, and how many of them it refused."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Headless Chromium for the tests of pages, and an accessibility checker that runs in it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

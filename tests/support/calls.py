@@ -1,7 +1,5 @@
 """Assets called as functions, on the stored values that the environment names."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any

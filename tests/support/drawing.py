@@ -1,7 +1,5 @@
 """Digits drawn by a script, and the drawing page served in this process."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import io

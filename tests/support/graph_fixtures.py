@@ -3,8 +3,6 @@
 With pytest-xdist, the first worker that needs the run makes it, and the others use the same directory.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

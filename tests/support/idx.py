@@ -1,7 +1,5 @@
 """Writing data sets as IDX files, so that a test can have any directory it needs."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 from pathlib import Path

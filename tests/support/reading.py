@@ -1,7 +1,5 @@
 """How well a recognizer reads pictures whose digits are known."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO

@@ -1,7 +1,5 @@
 """`mnist-pipeline ui` in a separate process, and a client that sends raw HTTP to it."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -90,7 +88,7 @@ class Client:
         body = urlencode({"password": password, "next": next_page}).encode()
         return self.send("POST", "/login", {"Content-Type": FORM, "Cookie": None} | (changes or {}), body)
 
-    def logged_in(self, password: str) -> Client:
+    def logged_in(self, password: str) -> "Client":
         """The same client with a session."""
         answer = self.enter(password)
         assert answer.status == 303, answer.body

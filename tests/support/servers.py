@@ -1,7 +1,5 @@
 """A PostgreSQL server, and commands of the pipeline in processes of their own."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Settings from given variables instead of the environment of the tests."""
 
-from __future__ import annotations
-
 import os
 from unittest import mock
 

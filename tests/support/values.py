@@ -1,7 +1,5 @@
 """A value of every kind that is stored, and how two of them are compared."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

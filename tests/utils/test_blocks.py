@@ -1,7 +1,5 @@
 """Work shared by threads, a block of rows at a time."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

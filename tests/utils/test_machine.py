@@ -1,7 +1,5 @@
 """The machine as plain values."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os

@@ -1,7 +1,5 @@
 """Each item is computed once, by some worker, and again where its worker ends."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

@@ -1,7 +1,5 @@
 """An executor that could not work is refused before any work starts."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The executor of steps: the setting names the default, and a run may choose otherwise."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Every check of the graph passes on a slice of the real digits, and fails when something goes wrong."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -3,8 +3,6 @@
 The first tests edit definitions in a copy of the project; the others use small packages.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import json

@@ -1,7 +1,5 @@
 """One run at a time writes into a storage; a run whose process has died is marked as failed."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

@@ -1,7 +1,5 @@
 """Nothing is rerun that did not change: code versions, data versions, and `run --changed`."""
 
-from __future__ import annotations
-
 import gzip
 from pathlib import Path
 from typing import Any

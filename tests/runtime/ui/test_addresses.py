@@ -1,7 +1,5 @@
 """The address that the UI listens on, and the host names that it answers to."""
 
-from __future__ import annotations
-
 import pytest
 
 from mnist_pipeline.runtime.ui.addresses import Address, AddressError

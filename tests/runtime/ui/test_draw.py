@@ -1,7 +1,5 @@
 """The reader behind the drawing page."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import io

@@ -1,7 +1,5 @@
 """The drawing page in headless Chromium: mouse, finger, pen, keyboard and pictures."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """Connections on which no complete request arrives are closed."""
 
-from __future__ import annotations
-
 import socket
 
 import pytest

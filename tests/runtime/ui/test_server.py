@@ -1,7 +1,5 @@
 """The Dagster UI over a finished run, in headless Chromium."""
 
-from __future__ import annotations
-
 import shutil
 import uuid
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """UIs with a password over an empty storage, each served by `mnist-pipeline ui`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Headers of every response, of the UI or of a refusal."""
 
-from __future__ import annotations
-
 import pytest
 from support.attacks import Counter
 from support.served import HTML, Client

@@ -1,7 +1,5 @@
 """The UI answers only to its own names, and only at plain paths."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

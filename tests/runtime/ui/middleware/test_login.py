@@ -1,7 +1,5 @@
 """Only users who know the password see the UI, and only as long as their session lasts."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -1,7 +1,5 @@
 """The rules for the HTTP methods and for messages over a WebSocket."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Pages of other origins can't send anything to the UI."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """A read-only UI changes nothing."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path
