@@ -48,9 +48,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def tick(
-    instance: dg.DagsterInstance, cursor: str | None = None, *, is_lost: bool = False
-) -> tuple[list[str], dg.SensorExecutionData]:
+def tick(instance: dg.DagsterInstance, cursor: str | None = None, *, is_lost: bool = False) -> tuple[list[str], Any]:
     """Evaluate the sensor; return the keys that it requests. The partitions are added unless the tick is lost."""
     with dg.SensorEvaluationContext(
         instance.get_ref(), None, None, cursor, None, repository_def=defs.get_repository_def()
@@ -61,7 +59,7 @@ def tick(
     return [str(request.partition_key) for request in data.run_requests or []], data
 
 
-def tick_twice(instance: dg.DagsterInstance) -> tuple[list[str], dg.SensorExecutionData]:
+def tick_twice(instance: dg.DagsterInstance) -> tuple[list[str], Any]:
     return tick(instance, tick(instance)[1].cursor)
 
 
