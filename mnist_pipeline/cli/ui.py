@@ -95,7 +95,8 @@ def main(arguments: str) -> int:
 
 def _stop_with_parent() -> None:
     """Stop when the parent has ended, even if it was killed: its end of the pipe is closed then."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1):  # a buffered reader would abort the interpreter when it ends
+        pass
     _parent_has_ended.set()
     os.kill(os.getpid(), signal.SIGTERM)
 
