@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http.client import HTTPMessage, HTTPResponse
@@ -122,7 +123,10 @@ def served_ui(
         "MNIST_PIPELINE_PASSWORD_HASH": password_hash,
     }
     command = [sys.executable, "-m", "mnist_pipeline.cli", "ui", "--port", str(port), *options]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True, preexec_fn=accept_hangup)
+    errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # it is closed when nothing refers to it
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stderr=errors, start_new_session=True, preexec_fn=accept_hangup
+    )
     try:
         assert any(_is_served(process, port) for _ in range(ATTEMPTS)), f"nothing is served at port {port}"
         yield port
@@ -130,6 +134,9 @@ def served_ui(
         (group,) = _output("pgrep", "-P", str(process.pid))  # of the servers
         process.send_signal(stop)
         process.wait(STOP_SECONDS)
+    errors.seek(0)
+    printed = errors.read()
+    assert "Fatal Python error" not in printed, printed
     assert process.returncode == (-stop if stop == signal.SIGKILL else 0)
     assert any(_has_ended(group) for _ in range(ATTEMPTS)), "mnist-pipeline ui left servers behind"
 
