@@ -131,7 +131,8 @@ class Fault:
 
     Moments are "file created", "file half written", "file written", "file staged", the same of "manifest" (the last
     is the commit), "in place", "stored", "recorded"; or "start". `occurrence` counts such moments from 1. Actions are
-    "kill", "interrupt", "error", "full" (files are limited to `limit` bytes) and "read-only".
+    "kill", "interrupt", "error", "full" (files are limited to `limit` bytes), "read-only" and "unprivileged"
+    (permissions apply to root too).
     """
 
     def __init__(self, moment: str, action: str, occurrence: int = 1, limit: int = 0) -> None:
@@ -154,6 +155,8 @@ class Fault:
             raise OSError(errno.EIO, "a fault was injected")
         elif self.action == "full":
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit, resource.RLIM_INFINITY))
+        elif self.action == "unprivileged":
+            give_up_override()
         elif self.action == "read-only":
             give_up_override()
             for directory, _, _ in os.walk(os.environ["MNIST_PIPELINE_STORAGE"]):

@@ -14,7 +14,7 @@ from pathlib import Path
 from mnist_pipeline.runtime.settings import PROJECT
 
 CAPABILITIES_VERSION = 0x20080522
-CAP_DAC_OVERRIDE = 1
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 LOCK = """
 import sys
 from pathlib import Path
@@ -61,6 +61,6 @@ def give_up_override() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.capget(header, sets) != 0:
         raise OSError(ctypes.get_errno(), "capget")
-    sets[0] &= ~(1 << CAP_DAC_OVERRIDE)
+    sets[0] &= ~(1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH)
     if libc.capset(header, sets) != 0:
         raise OSError(ctypes.get_errno(), "capset")

@@ -67,8 +67,9 @@ class Directory:
     def write(self, name: str, content: Content) -> None:
         """Write a file completely or not at all; it replaces an existing one."""
         path = self.root / name
-        if self._is_below_first_level(path.parent) and (path.parent.is_symlink() or path.parent.is_file()):
-            path.parent.unlink()  # it is in the way of the directory for an asset's figures
+        is_directory = path.parent.is_dir() and not path.parent.is_symlink()
+        if self._is_below_first_level(path.parent) and not is_directory:
+            path.parent.unlink(missing_ok=True)  # it is in the way of the directory for an asset's figures
         files.write(path, content.writer)
         _verified[_identity(path.stat())] = content.entry  # no need to read it again
 
@@ -99,9 +100,9 @@ class Directory:
         Raises DamageError if the file is missing, or differs from its entry.
         """
         path = self.root / name
-        if self._is_below_first_level(path.parent) and path.parent.is_symlink():
-            raise DamageError(f"{path.parent} is a link")
         try:
+            if self._is_below_first_level(path.parent) and path.parent.is_symlink():
+                raise DamageError(f"{path.parent} is a link")
             file = files.open_regular(path)
         except OSError as error:
             raise DamageError(f"{path} can't be read ({error.strerror})") from error
@@ -116,9 +117,14 @@ class Directory:
 
     def list_names(self, directories: Iterable[str]) -> Iterator[str]:
         """The names of everything in the directories; the last part of a directory may be `*`."""
-        for directory in (found for pattern in directories for found in self.root.glob(pattern)):
-            if directory.is_dir() and not (directory.is_symlink() and self._is_below_first_level(directory)):
-                yield from (str(path.relative_to(self.root)) for path in directory.iterdir())
+        try:
+            for directory in (found for pattern in directories for found in self.root.glob(pattern)):
+                if directory.is_dir() and not (directory.is_symlink() and self._is_below_first_level(directory)):
+                    yield from (str(path.relative_to(self.root)) for path in directory.iterdir())
+        except PermissionError as error:
+            raise UnavailableError(
+                f"{error.filename} can't be read ({error.strerror}); change its permissions, or remove it"
+            ) from error
 
     def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
         """Lock the store for this process; the value is False if this process had the lock already.
