@@ -6,12 +6,15 @@ second, not ten. The server computes nothing itself, so its libraries have no th
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
+import importlib
 import io
 import itertools
 import multiprocessing
 import os
+import pkgutil
 import resource
 import signal
 import sys
@@ -24,14 +27,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import scipy.stats  # noqa: F401
+import dagster as dg
+import numba
 import torch
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from support.processes import give_up_override
 
+import mnist_pipeline
 from mnist_pipeline.cli import __main__ as cli
-from mnist_pipeline.cli import display, execution, inspection, main, selection  # noqa: F401
-from mnist_pipeline.report.figures import evaluation, pca  # noqa: F401
+from mnist_pipeline.cli import execution, selection
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.storage import contents, files, publication
 
@@ -42,9 +46,16 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
 os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # the server of Python 3.11 does not get this process's path
 
+for module in pkgutil.walk_packages(mnist_pipeline.__path__, "mnist_pipeline."):
+    with contextlib.suppress(ImportError):  # of an engine that is not installed
+        importlib.import_module(module.name)
+numba.njit(lambda: None)()  # numba and Dagster import much when they first compile and run something
+with dg.instance_for_test() as instance:
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    dg.materialize([dg.asset(name="nothing")(lambda: None)], instance=instance, run_config=quiet)
 torch.set_num_threads(2)
 execution.console_job(selection.EVERYTHING)
-selection.select_assets("*")
+selection.select_assets("key:champion")
 gc.collect()
 gc.freeze()
 

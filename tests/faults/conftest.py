@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,20 @@ from support.idx import write_idx
 from faults import commands
 from mnist_pipeline.data.datasets import DigitSet
 
+IN_MEMORY = Path("/dev/shm")
+ROOM = 2_000_000_000  # bytes; the tests need about a tenth
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts of a worker of pytest-xdist to the process that prints their sums."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = dict(commands.COUNTED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    commands.COUNTED.update(getattr(node, "workeroutput", {}).get("faults", {}))
+
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if commands.COUNTED:
@@ -25,8 +40,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(scope="session")
 def place() -> Iterator[Path]:
-    """A temporary directory for the session."""
-    with tempfile.TemporaryDirectory(prefix="faults-") as directory:
+    """A temporary directory for the session, in memory where possible: the faults end processes, not the machine."""
+    in_memory = os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM
+    with tempfile.TemporaryDirectory(prefix="faults-", dir=IN_MEMORY if in_memory else None) as directory:
         yield Path(directory)
 
 
