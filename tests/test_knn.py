@@ -20,9 +20,10 @@ def reference_neighbors(X, queries, k):
     """Compare everything, one query at a time, in an arithmetic that is exact for integers."""
     X, queries = X.reshape(len(X), -1), queries.reshape(len(queries), -1)
     exact = np.int64 if X.dtype.kind != "f" and queries.dtype.kind != "f" else np.float64
+    X = X.astype(exact)
     distances, indices = [], []
     for query in queries.astype(exact):
-        squared = np.square(X.astype(exact) - query).sum(axis=1)
+        squared = np.square(X - query).sum(axis=1)
         order = np.argsort(squared, kind="stable")[:k]
         distances.append(squared[order])
         indices.append(order)
