@@ -1,7 +1,7 @@
 """Commands of `mnist-pipeline` in processes that have all modules imported, and faults that happen in them.
 
 The fork server of multiprocessing imports this module once and forks a process per command: a fault then takes a
-second, not ten. The server computes nothing itself, so its libraries have no threads when it forks.
+second, not ten. The server runs no asset of the graph, so its libraries have no threads when it forks.
 """
 
 from __future__ import annotations
