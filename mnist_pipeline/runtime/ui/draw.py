@@ -58,6 +58,9 @@ class Reader:
         self._pending += 1
         try:
             async with self._running:
+                await request.body()  # after which the next message is that the client has gone
+                if await request.is_disconnected():
+                    return Response(status_code=408)
                 digits = await run_in_threadpool(self.read, data)
         finally:
             self._pending -= 1

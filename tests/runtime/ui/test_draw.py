@@ -145,14 +145,29 @@ def test_two_pictures_are_read_at_once_sixteen_wait_and_others_are_refused(monke
 
     async def send(count: int) -> list[Response | BaseException]:
         reader = draw.Reader("recognizer")
-        request = Request({"type": "http", "state": {"content": {"picture": uri(PNG)}}})
-        return await asyncio.gather(*(reader.answer(request) for _ in range(count)), return_exceptions=True)
+        requests = [_request(is_gone=False) for _ in range(count)]
+        return await asyncio.gather(*map(reader.answer, requests), return_exceptions=True)
 
     monkeypatch.setattr(draw.Reader, "read", read)
     answers = asyncio.run(send(draw.MAX_AT_ONCE + draw.MAX_WAITING + 3))
     refused = [answer for answer in answers if isinstance(answer, HTTPException)]
     assert [(each.status_code, "Retry-After" in (each.headers or {})) for each in refused] == [(503, True)] * 3
     assert max(most) <= draw.MAX_AT_ONCE
+
+
+def test_a_picture_is_not_read_after_its_client_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(draw.Reader, "read")
+    assert asyncio.run(draw.Reader("recognizer").answer(_request(is_gone=True))).status_code == 408
+
+
+def _request(*, is_gone: bool) -> Request:
+    """A request with a picture, from a client that waits for the answer or has gone."""
+    messages = [{"type": "http.request"}, *([{"type": "http.disconnect"}] if is_gone else [])]
+
+    async def receive() -> Any:
+        return messages.pop(0) if messages else await asyncio.Event().wait()
+
+    return Request({"type": "http", "method": "POST", "state": {"content": {"picture": uri(PNG)}}}, receive)
 
 
 def _message(answer: Answer) -> str:
