@@ -5,6 +5,7 @@ The event log has the events of every process, so the same code follows each exe
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -120,9 +121,11 @@ def shown_on(display: Display | None) -> Iterator[None]:
 
 
 def _follow(run_id: str, display: Display, ended: threading.Event) -> None:
+    from sqlalchemy.exc import DBAPIError
+
     headlines: dict[str, str] = {}
     cursor, is_last = None, False
-    with dg.DagsterInstance.get() as instance:
+    with contextlib.suppress(DBAPIError), dg.DagsterInstance.get() as instance:  # the run reports this error too
         while not is_last:
             is_last = ended.wait(POLL_SECONDS)
             found = instance.get_records_for_run(run_id, cursor)

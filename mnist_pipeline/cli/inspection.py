@@ -17,6 +17,7 @@ from mnist_pipeline.cli.selection import (
     picture_assets,
     select_assets,
 )
+from mnist_pipeline.runtime import instance_files
 from mnist_pipeline.runtime.environment import Settings
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.shards import FOLDS, digest
@@ -29,6 +30,7 @@ NAME_WIDTH = 22
 ENDED = [dg.DagsterRunStatus[name] for name in ("SUCCESS", "FAILURE", "CANCELED")]
 LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
 NOT_MATERIALIZED = "not materialized"
+NOT_RECORDED = "not recorded"
 
 
 def print_states(configured: Settings) -> None:
@@ -36,6 +38,7 @@ def print_states(configured: Settings) -> None:
     holder = storage.current().lock_holder()
     if holder:
         click.echo(f"A run ({holder}) is writing to the storage; its files may look unfinished.")
+    instance_files.require_whole(configured, thorough=True)
     with dg.DagsterInstance.get() as instance:
         rows = verify(instance)
     width = max([NAME_WIDTH, *(len(name) for name, _ in rows)])
@@ -50,7 +53,8 @@ def print_states(configured: Settings) -> None:
     wrong = [name for name, state in rows if state not in ("ok", NOT_MATERIALIZED)]
     if wrong or leftovers:
         count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"
-        raise CommandError(f"{count} are wrong; repair them with mnist-pipeline run --changed")
+        remedy = "mnist-pipeline repair, then " if any(state.startswith(NOT_RECORDED) for _, state in rows) else ""
+        raise CommandError(f"{count} are wrong; repair them with {remedy}mnist-pipeline run --changed")
     click.echo(f"All stored results in {configured.storage} are intact.")
 
 
@@ -112,7 +116,7 @@ def prune(instance: dg.DagsterInstance, keep: int) -> int:
     tried = {picture: runs[0].run_id for picture, runs in had.items() if runs}
     for key in graph.materializable_asset_keys:
         if graph.get(key).is_partitioned:
-            made = {name: event.run_id for name, event in records.latest_of_partitions(instance, key).items()}
+            made = {name: records.run_of(event) for name, event in records.latest_of_partitions(instance, key).items()}
             needed |= {*(tried | made if key in picture_assets() else made).values()}
     ended = set(instance.get_run_ids(dg.RunsFilter(statuses=ENDED)))
     old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id in ended - needed]

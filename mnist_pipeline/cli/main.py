@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import click
 from mnist_pipeline.cli import interruption
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.preparation import prepare
-from mnist_pipeline.runtime import passwords, settings
+from mnist_pipeline.runtime import instance_files, passwords, settings
 from mnist_pipeline.runtime.database import DatabaseError
 from mnist_pipeline.runtime.executors.requirements import ExecutorError, require
 from mnist_pipeline.runtime.storage.contents import UnavailableError
@@ -27,6 +28,7 @@ REPORTED = (
     AddressError,
     DatabaseError,
     ExecutorError,
+    instance_files.InstanceError,
     LockFileError,
     passwords.PasswordError,
     settings.SettingsError,
@@ -44,6 +46,15 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except REPORTED as error:
             raise CommandError(str(error)) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if "dagster" in sys.modules:
+                try:
+                    instance_files.explain(error, settings.load())
+                except instance_files.InstanceError as explained:
+                    raise CommandError(str(explained)) from error
+            raise
         finally:
             interruption.end_if_interrupted()
 
@@ -143,9 +154,18 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
 def verify() -> None:
     """Compare stored results with their checksums and Dagster's records; exit code 1 if anything is wrong."""
     with machine.importing():
-        configured = prepare(writes=False)
+        configured = prepare(writes=False, require_instance=False)
         from mnist_pipeline.cli import inspection
     inspection.print_states(configured)
+
+
+@main.command()
+def repair() -> None:
+    """Replace damaged or lost databases of Dagster, and restore its records of stored results. Computes nothing."""
+    with machine.importing():
+        configured = prepare(require_instance=False)
+        from mnist_pipeline.cli.repair import repair as repair_instance
+    repair_instance(configured)
 
 
 @main.command()

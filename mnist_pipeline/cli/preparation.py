@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.runtime import dagster_internals, database, settings, threads
+from mnist_pipeline.runtime import dagster_internals, database, instance_files, settings, threads
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.storage import contents, files, storage
 
@@ -27,10 +27,11 @@ MAX_SQLITE_PATH = 440  # SQLite opens paths of 512 bytes, and Dagster's files ar
 LOG_LEVEL = "python_logs:\n  python_log_level: INFO\n"
 
 
-def prepare(*, writes: bool = True) -> Settings:
-    """Load the settings, and check that the storage is writable and the Dagster instance is configured correctly.
+def prepare(*, writes: bool = True, require_instance: bool = True) -> Settings:
+    """Load the settings, and check that the storage is writable and the Dagster instance can be used.
 
     A command that does not write accepts a read-only storage. It opens a copy of a read-only Dagster instance.
+    Unless `require_instance`, the files of the instance are not checked.
     """
     configured = settings.load()
     if not configured.database:
@@ -48,6 +49,8 @@ def prepare(*, writes: bool = True) -> Settings:
             raise CommandError(f"{variable}: {error}") from error
     database.require(configured)
     _prepare_instance(configured)
+    if require_instance:
+        instance_files.require_whole(configured)
     os.environ["DAGSTER_HOME"] = str(configured.dagster_home)
     threads.share_processors()
     if configured.database:

@@ -15,7 +15,7 @@ import click
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.interruption import stopping_signals
 from mnist_pipeline.cli.preparation import prepare
-from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime import instance_files, settings
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.requirements import require
 from mnist_pipeline.runtime.ui.addresses import DRAW, Address
@@ -28,8 +28,9 @@ RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
 def serve(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) -> int:
     """Serve the UI until a signal arrives; return the exit code."""
     address = Address(host, port, allowed_hosts)
-    configured = prepare()
+    configured = prepare(require_instance=False)
     require(configured)
+    instance_files.require_whole(configured, thorough=True)
     if not address.is_loopback and not configured.password_hash:
         raise CommandError(
             f"--host {host}: anyone who can reach this address could run the pipeline; set a password first: "

@@ -86,7 +86,7 @@ def staleness(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Call
 
 
 def runs_that_failed(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> set[str]:
-    """The ids of the runs in which a check failed.
+    """The ids of the runs in which a check failed. A restored evaluation has only the run of what it evaluated.
 
     Private: `event_log_storage.get_asset_check_execution_history` and its statuses, because public methods read the
     checks of one run at a time. A public `DagsterInstance.fetch_asset_check_evaluations` would replace both.
@@ -99,7 +99,9 @@ def runs_that_failed(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> s
         page = instance.event_log_storage.get_asset_check_execution_history(
             check, PAGE, cursor, {AssetCheckExecutionRecordStatus.FAILED}
         )
-        runs |= {record.run_id for record in page}
+        for record in page:
+            target = record.evaluation.target_materialization_data if record.evaluation else None
+            runs.add(target.run_id if target and not record.run_id else record.run_id)
         cursor, has_more = (page[-1].id, True) if page else (None, False)
     return runs
 

@@ -35,7 +35,7 @@ BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.+(/|$))[A-Za-z
 POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 DATA_SET_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # The data set that is always present, directories of a storage, and names that a table reads back as a missing value.
-RESERVED = (PLAIN, "assets", "dagster", "figures", "inbox", "manifests", "report", "nan", "null")
+RESERVED = (PLAIN, "assets", "dagster", "figures", "inbox", "manifests", "records", "report", "nan", "null")
 SECRET = ("MNIST_PIPELINE_DATABASE", "MNIST_PIPELINE_PASSWORD_HASH")  # variables whose values are never shown
 
 

@@ -175,9 +175,9 @@ class Fault:
 
     def install(self) -> None:
         def kind(path: Path) -> str:
-            return "manifest" if path.parent.name == contents.MANIFESTS else "file"
+            return {contents.MANIFESTS: "manifest", contents.RECORDS: "record"}.get(path.parent.name, "file")
 
-        def write(path: Path, writer: Callable[[BinaryIO], None]) -> None:
+        def write(path: Path, writer: Callable[[BinaryIO], None], *, flush: bool = True) -> None:
             def halting(file: BinaryIO) -> None:
                 self.at(f"{kind(path)} created")
                 buffer = io.BytesIO()
@@ -188,7 +188,7 @@ class Fault:
                 self.at(f"{kind(path)} half written")
                 file.write(content[len(content) // 2 :])
 
-            real_write(path, halting)
+            real_write(path, halting, flush=flush)
             self.at(f"{kind(path)} staged")
 
         def move(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ DATA_VERSION_TAG = "dagster/data_version"
 CODE_VERSION_TAG = "dagster/code_version"
 PARTITION_TAG = "dagster/partition"
 PAGE = 1_000  # of Dagster's records, read at once
+RUN = "computed by run"  # metadata of a materialization that was restored
 SECONDS = "seconds"  # metadata: the wall time of the method
 
 
@@ -53,6 +54,13 @@ def tags_of(event: dg.EventLogEntry | None) -> Mapping[str, str]:
     return (materialization.tags or {}) if materialization else {}
 
 
+def run_of(event: dg.EventLogEntry) -> str:
+    """The id of the run that computed a value; a restored materialization belongs to no run, but names one."""
+    materialization = event.asset_materialization
+    restored = materialization.metadata.get(RUN) if materialization else None
+    return str(restored.value) if restored else event.run_id
+
+
 def origins(instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, dict[str, Any]]:
     """Where the stored values of assets come from. All entries of an asset that is not materialized yet are None."""
     entries = [record.asset_entry for record in instance.get_asset_records(keys)]
@@ -64,7 +72,7 @@ def _origin(event: dg.EventLogEntry | None) -> dict[str, Any]:
     materialization = event.asset_materialization if event else None
     tags, metadata = tags_of(event), materialization.metadata if materialization else {}
     return {
-        "run_id": event.run_id if event else None,
+        "run_id": run_of(event) if event else None,
         "data_version": tags.get(DATA_VERSION_TAG),
         "code_version": tags.get(CODE_VERSION_TAG),
         **{name: metadata[name].value if name in metadata else None for name in (SECONDS, "config", "seed")},

@@ -28,6 +28,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.runtime import database, settings, threads
+from mnist_pipeline.runtime.graph import copies
 from mnist_pipeline.runtime.storage import files, storage
 
 PROCESS_TAG = "mnist-pipeline/process"
@@ -144,7 +145,8 @@ class _LockingExecutor(dg.Executor):
                 stack.enter_context(storage_lock(plan_context.log.info))
             threads.share_processors()  # before a step imports the libraries that read these variables
             stack.enter_context(open_event_logs("index", plan_context.run_id))
-            yield from self._executor.execute(plan_context, execution_plan)
+            events = self._executor.execute(plan_context, execution_plan)
+            yield from copies.keep(events, plan_context.run_id, plan_context.log.warning)
 
 
 @contextlib.contextmanager

@@ -118,7 +118,7 @@ def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, key: 
             reasons[fold] = (
                 _changed(tags, graph.get(key).code_version, parents)
                 or storage.current().fault(storage.stored_key(key.to_user_string(), fold), tags.get(DATA_VERSION_TAG))
-                or failed.get(event.run_id)
+                or failed.get(records.run_of(event))
             )
     return {fold: reason for fold, reason in reasons.items() if reason}
 

@@ -50,7 +50,7 @@ class Bucket:
         finally:
             self._objects.remove(name)
 
-    def write(self, name: str, content: Content) -> None:
+    def write(self, name: str, content: Content, *, flush: bool = True) -> None:
         lease.require_not_lost(self.address)
         with self._cache.add(content.entry) as file:  # what this machine wrote is not downloaded again
             content.writer(file)

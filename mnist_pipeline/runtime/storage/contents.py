@@ -11,7 +11,7 @@ from mnist_pipeline.runtime.storage.files import Writer
 
 LOCK_NAME = ".lock"
 # At the top of a storage.
-MANIFESTS, ASSETS, REPORT, FIGURES = DIRECTORIES = ("manifests", "assets", "report", "figures")
+MANIFESTS, RECORDS, ASSETS, REPORT, FIGURES = DIRECTORIES = ("manifests", "records", "assets", "report", "figures")
 
 
 class DamageError(Exception):

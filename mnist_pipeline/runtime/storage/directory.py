@@ -64,13 +64,13 @@ class Directory:
         probe.touch()
         probe.unlink()
 
-    def write(self, name: str, content: Content) -> None:
-        """Write a file completely or not at all; it replaces an existing one."""
+    def write(self, name: str, content: Content, *, flush: bool = True) -> None:
+        """Write a file completely or not at all; it replaces an existing one. See `files.write` for `flush`."""
         path = self.root / name
         is_directory = path.parent.is_dir() and not path.parent.is_symlink()
         if self._is_below_first_level(path.parent) and not is_directory:
             path.parent.unlink(missing_ok=True)  # it is in the way of the directory for an asset's figures
-        files.write(path, content.writer)
+        files.write(path, content.writer, flush=flush)
         _verified[_identity(path.stat())] = content.entry  # no need to read it again
 
     def flush(self, directory: str) -> None:

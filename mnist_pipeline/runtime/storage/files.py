@@ -25,15 +25,19 @@ Writer = Callable[[BinaryIO], object]
 _locked: set[tuple[int, Path]] = set()
 
 
-def write(path: Path, writer: Writer) -> None:
-    """Write a file under a temporary name in the same directory, flush it to disk, and rename it."""
+def write(path: Path, writer: Writer, *, flush: bool = True) -> None:
+    """Write a file under a temporary name in the same directory, flush it to disk, and rename it.
+
+    If not `flush`, a power loss can leave the file incomplete.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}"
     try:
         with temporary.open("wb") as file:
             writer(file)
-            file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
         move(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

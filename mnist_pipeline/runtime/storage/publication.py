@@ -21,6 +21,9 @@ Dagster records the data version of an asset after the asset is stored. A proces
 manifest whose data version Dagster does not know. The value is complete, but nothing records what it was computed from.
 It counts as out of sync, and no step reads it until the asset is materialized again.
 
+`records/KEY.json` is a copy of what Dagster recorded, with its checksum, to restore the Dagster instance from. It is
+not flushed to disk: after a power loss it may be damaged, and is not used.
+
 A checksum is computed once before writing, and once per process while reading: a file that this process has written or
 verified is not read again as long as its inode, size and modification time stay the same.
 """
@@ -41,6 +44,7 @@ from mnist_pipeline.runtime.storage.contents import (
     ASSETS,
     FIGURES,
     MANIFESTS,
+    RECORDS,
     REPORT,
     Content,
     DamageError,
@@ -167,7 +171,7 @@ class PublishedFiles:
 
     def unfinished_files(self) -> list[str]:
         """Names of the temporary files of killed processes, and of processes that are writing now."""
-        return sorted(filter(is_unfinished, self.store.list_names((MANIFESTS, *PUBLISHED))))
+        return sorted(filter(is_unfinished, self.store.list_names((MANIFESTS, RECORDS, *PUBLISHED))))
 
     def unknown_files(self) -> list[str]:
         """Names of everything in the directories of assets that no manifest names; it is never read."""
@@ -176,6 +180,20 @@ class PublishedFiles:
             if manifest := self._readable_manifest(key):
                 known |= manifest.files.keys()
         return sorted(name for name in self.store.list_names(PUBLISHED) if name not in known)
+
+    def write_record(self, key: str, text: str) -> None:
+        """Store a copy of what Dagster has recorded about an asset."""
+        content = Content.of_bytes(_with_checksum({"recorded": text}))
+        self.store.write(f"{RECORDS}/{key}.json", content, flush=False)
+
+    def read_record(self, key: str) -> str | None:
+        """The copy of what Dagster has recorded about an asset; None if there is none, or it is damaged."""
+        try:
+            content = self.store.read(f"{RECORDS}/{key}.json")
+            text = str(json.loads(content)["recorded"])
+            return text if _with_checksum({"recorded": text}) == content else None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
 
     def _move_into_place(self, manifest: Manifest, staged: Collection[str]) -> None:
         """Rename the staged files of a manifest to their final names."""
