@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
-# Files of tests run in parallel; PARALLEL= for one process.
-PARALLEL ?= --numprocesses 2 --dist loadfile
+# Files of tests run in parallel, in the order of tests/conftest.py; PARALLEL= for one process.
+PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run ui check test test-faults test-scale test-latest lint fuzz soak bench bench-quick constraints clean help
 

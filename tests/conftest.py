@@ -13,11 +13,23 @@ from mnist_pipeline.data.datasets import DigitSet, load_digits
 
 pytest_plugins = ["support.graph_fixtures", "support.servers", "support.attacks"]
 REPOSITORY = Path(__file__).resolve().parent.parent
+LONGEST = (
+    *("assets/test_data_sets.py", "test_add_a_model.py", "generators/test_handwriting.py", "assets/test_expanded.py"),
+    *("runtime/graph/test_staleness.py", "cli/test_ui.py", "runtime/ui/test_draw_page.py", "runtime/ui/test_server.py"),
+    *("assets/test_inbox.py", "runtime/graph/test_checks.py", "cli/test_failures.py", "report/test_figures.py"),
+    *("test_knn.py", "test_training.py", "recognition/test_pictures_fuzz.py", "data/test_datasets.py"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How thoroughly the reader of data files is fuzzed."""
     parser.addoption("--fuzz-cases", type=int, default=5_000, metavar="N", help="Cases in all; 5,000 by default.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process is left alone with one of them at the end."""
+    places = {REPOSITORY / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

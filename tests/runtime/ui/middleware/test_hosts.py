@@ -1,6 +1,7 @@
 """The UI answers only to its own names, and only at plain paths."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from support.attacks import Attack, mutation, posted
@@ -75,3 +76,11 @@ def test_a_request_is_refused(attack: Attack, refuse: Callable[[Attack], None]) 
 def test_each_name_of_this_machine_gets_an_answer(name: str, guarded: Client) -> None:
     own = {"Host": f"{name}:PORT", "Origin": f"http://{name}:PORT"}
     assert guarded.send("POST", "/graphql", {**own}, posted("{version}")).status == 200
+
+
+@pytest.mark.usefixtures("guarded")
+def test_no_other_user_can_connect_to_the_code_server() -> None:
+    paths = [Path(line.split()[-1]) for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    sockets = [path for path in paths if path.is_absolute() and "mnist-pipeline-" in str(path)]
+    assert sockets
+    assert all(any(parent.stat().st_mode & 0o077 == 0 for parent in path.parents) for path in sockets)
