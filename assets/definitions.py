@@ -12,9 +12,8 @@ from mnist_pipeline.runtime.executors.step_executor import step_executor
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.code_versions import link_to_source, with_code_versions
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
-from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, StoredResults
+from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
-from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
 
 # Only MNIST answers users, whose pictures are of digits, and only MNIST is expanded.

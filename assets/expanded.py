@@ -24,8 +24,8 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors, Network
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
+from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
-from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.graph.shards import FOLDS, GROUP, MADE_FROM, Shards, number_of
 
 CHECKS = {
@@ -43,10 +43,6 @@ CHECKS = {
         "positive_semidefinite": PCA_CHECKS["covariance"]["positive_semidefinite"],
     },
     "expanded_eigendecomposition": PCA_CHECKS["eigendecomposition"],
-    "expanded_projections": {
-        "equals_double_precision": "Products are computed in float32. Largest relative difference from float64, "
-        "on a sample.",
-    },
     "expanded_neighbors": {
         "equals_brute_force": "The search skips images by a bound, and the bound must be right. Share of a sample of "
         "queries with the neighbours that a search without the bound finds.",
@@ -65,19 +61,12 @@ CHECKS = {
 NUM_KEPT = 10
 NUM_SEARCHED = 20  # queries whose neighbours are searched again without a bound
 LEAST_CHANGED = 0.99  # a deformation can leave an image as it is
-NUM_PROJECTED = 100
 
 
 class ExpandedDigitsConfig(dg.Config):
     """The seed of the deformations. It is not the seed of the run, so that all folds share it."""
 
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the deformations.")
-
-
-class ExpandedProjectionsConfig(dg.Config):
-    """How many coordinates are stored."""
-
-    num_components: int = Field(50, ge=1, le=784, description="Number of leading components to project on.")
 
 
 class ExpandedNeighborsConfig(dg.Config):
@@ -192,27 +181,6 @@ def expanded_eigendecomposition(expanded_covariance: np.ndarray):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, partitions_def=FOLDS, check_specs=checks("expanded_projections", CHECKS))
-def expanded_projections(
-    expanded_digits: DigitSet,
-    expanded_mean: np.ndarray,
-    expanded_eigendecomposition: Eigendecomposition,
-    config: ExpandedProjectionsConfig,
-):
-    """Coordinates of the images of a fold on the leading components of the whole set, float32 (N, k)."""
-    vectors = expanded_eigendecomposition.eigenvectors[:, : config.num_components]
-    with stopwatch():
-        coordinates = pca.project(expanded_digits.images, expanded_mean, vectors)
-    error = _projection_error(expanded_digits.images, expanded_mean, vectors, coordinates)
-    return result(
-        coordinates,
-        f"{len(coordinates):,} images on {config.num_components} components",
-        numbers={ROW_COUNT: len(coordinates)},
-        config=config,
-        checks={"equals_double_precision": at_most(error, 1e-5)},
-    )
-
-
 @dg.asset(
     group_name=GROUP,
     kinds={"numba"},
@@ -316,9 +284,3 @@ def expanded_evaluation(expanded_knn: Neighbors, expanded_cnn: Network, test_dig
         tables={"models": table},
         checks={"better_than_guessing": at_least(table["accuracy"].min(), 2 / NUM_CLASSES)},
     )
-
-
-def _projection_error(images: np.ndarray, mean: np.ndarray, vectors: np.ndarray, coordinates: np.ndarray) -> float:
-    """Largest difference of a sample of coordinates from float64, relative to the largest coordinate."""
-    expected = (images[:NUM_PROJECTED].reshape(-1, mean.size) - mean) @ vectors
-    return float(np.abs(coordinates[:NUM_PROJECTED] - expected).max() / np.abs(expected).max())

@@ -16,9 +16,8 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, exactly
-from mnist_pipeline.runtime.graph.resources import DataSetResource
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
-from mnist_pipeline.runtime.graph.seed import Seed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

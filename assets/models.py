@@ -13,8 +13,8 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.records import Predictions
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
+from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
-from mnist_pipeline.runtime.graph.seed import Seed
 
 FITTED = {"finite": "One NaN makes every prediction NaN. Number of values that are not finite."}
 PREDICTED = {"probabilities_sum_to_one": "The probabilities of an image sum to 1. Largest difference from 1."}

@@ -18,9 +18,8 @@ from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.records import Network, Predictions
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly, loss_falls
-from mnist_pipeline.runtime.graph.resources import DataSetResource
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
 from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
-from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.utils import machine
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ def evaluation_report(
             evaluations={name: read[model.evaluation_asset] for name, model in MODELS.items()},
             data_set=data_set.located.known,
             run=_run(context, data_set),
-            assets=provenance(context.instance, parents),
+            assets=dict(sorted((key.path[-1], origin) for key, origin in origins(context.instance, parents).items())),
             data_set_comparison=stored_results.recorded(context.instance, across) if across in parents else None,
         )
         composed = document.compose(values)
@@ -83,8 +83,3 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSetResource) -> dict[s
         "source": data_set.located.known.title,
         "canonical": data_set.canonical,
     }
-
-
-def provenance(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> dict[str, dict[str, Any]]:
-    """Run, data version, code version and seconds of each asset, by name."""
-    return dict(sorted((key.path[-1], origin) for key, origin in origins(instance, keys).items()))

@@ -19,9 +19,8 @@ from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition import recognizer as recognition
 from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading, Recognizer
 from mnist_pipeline.runtime.graph.checks import at_least, checks
-from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, StoredResults
+from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
-from mnist_pipeline.runtime.graph.seed import Seed
 from mnist_pipeline.runtime.graph.staleness import STORED_RESULT
 
 GROUP = "serving"

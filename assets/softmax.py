@@ -10,9 +10,8 @@ from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.records import SoftmaxModel
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls
-from mnist_pipeline.runtime.graph.resources import DataSetResource
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
 from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
-from mnist_pipeline.runtime.graph.seed import Seed
 
 GROUP = "softmax"
 NUM_CHECKED = 10

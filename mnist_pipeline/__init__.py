@@ -13,19 +13,9 @@ stored_types.search_in(
 def read(key: str, partition: str | None = None) -> Any:
     """The stored value of an asset, of the type that it was written with; arrays are memory-mapped.
 
-    Parameters
-    ----------
-    key : str
-        Of another data set than MNIST with its prefix: `fashion_mnist/eigendecomposition`.
-    partition : str, optional
+    The key of another data set than MNIST has its prefix: `fashion_mnist/eigendecomposition`. A StorageError is raised
+    if nothing is stored for the key, if it is damaged, or if a later version stored it.
 
-    Raises
-    ------
-    StorageError
-        If nothing is stored for it, it is damaged, or a later version stored it.
-
-    Examples
-    --------
     >>> from mnist_pipeline import read
     >>> eigenvalues, eigenvectors = read("eigendecomposition")  # doctest: +SKIP
     """

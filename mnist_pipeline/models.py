@@ -112,8 +112,7 @@ def answer(model: Model, arrays: State, images: np.ndarray) -> Answer:
     """A model's answer to images (n_images, 28, 28), uint8, from the arrays that `state` returns."""
     method = import_module(model.method)
     if hasattr(method, "answer"):
-        found: Answer = method.answer(arrays, images)
-        return found
+        return method.answer(arrays, images)
     probabilities = method.predict_probabilities(arrays, images)
     return Answer(probabilities.argmax(axis=1), probabilities)
 
@@ -122,8 +121,7 @@ def label_reader(model: Model, fitted: Any, predictions: Any) -> Callable[[np.nd
     """A function from many images to their labels, computed as the model's predictions were."""
     make = getattr(import_module(model.reader), "reader", None)
     if make is not None:
-        reader: Callable[[np.ndarray], np.ndarray] = make(fitted, predictions)
-        return reader
+        return make(fitted, predictions)
     arrays = state(model, fitted, predictions)
     return lambda images: answer(model, arrays, images).labels
 

@@ -42,16 +42,8 @@ def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
 def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float:
     """Cross-entropy L = −Σ y' log y of one sample, or its mean over a batch, in nats.
 
-    Parameters
-    ----------
-    W : ndarray of shape (num_classes, num_features)
-        Weights.
-    b : ndarray of shape (num_classes,)
-        Biases.
-    y_true : int or array_like of shape (num_samples,)
-        Integer labels.
-    x : array_like of shape (num_features,), (num_samples, num_features) or (num_samples, rows, columns)
-        One sample or a batch; bytes are divided by 255.
+    The weights W are (num_classes, num_features), the biases b (num_classes,). A sample x has num_features values, with
+    an integer label; a batch is (num_samples, num_features) or (num_samples, rows, columns). Bytes are divided by 255.
     """
     rows, targets = _samples(W, y_true, x)
     return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))

@@ -6,7 +6,7 @@ index into it.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -178,20 +178,13 @@ def train(
 ) -> History:
     """Train a network in place with Adam on the cross-entropy, on the GPU if there is one.
 
-    Parameters
-    ----------
-    model : Module
-        From pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). It returns to its device, and is in
-        evaluation mode afterwards.
-    images : ndarray of shape (num_samples, rows, columns) or (num_samples, num_features)
-        Images, uint8 or floating in [0, 1].
-    labels : ndarray of shape (num_samples,)
-        Integer labels.
-    seed : int, default=0
-        Seed of the held-out split and of the order of the images. The same seed on the same machine with the same
-        number of threads gives the same weights to the byte.
-    validation_size : int, default=0
-        Number of images to hold out. They are scored after each epoch, and the temperature is fitted on them.
+    The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). It returns to its device, and is in
+    evaluation mode afterwards. The images are (num_samples, rows, columns) or (num_samples, num_features), uint8 or
+    floating in [0, 1], with integer labels (num_samples,). `validation_size` of them are held out: they are scored
+    after each epoch, and the temperature is fitted on them.
+
+    The seed determines which images are held out, and the order of the others. The same seed on the same machine with
+    the same number of threads gives the same weights to the byte.
     """
     if not validation_size:
         return train_on_shards(model, [(images, labels)], recipe, seed=seed, on_epoch=on_epoch)
@@ -330,7 +323,7 @@ class _Run:
         """Make one step of Adam on a batch; return the logits before the step."""
         num_steps = self.recipe.epochs * self.num_shards * math.ceil(self.shard_size / self.recipe.batch_size)
         self.first_layer.requires_grad_(self.step < self.recipe.freeze * num_steps)
-        with autocast(self.device, self.precision):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             scores: Tensor = self.network(scaled(pixels)).float()
         objective = F.cross_entropy(scores, targets, label_smoothing=self.recipe.label_smoothing)
         torch.autograd.backward(objective)
@@ -368,8 +361,7 @@ def predict_probabilities(model: nn.Module, images: NDArray[Any], temperature: f
     pixels, device = pixel_tensor(images), device_of(model)
     with placed(model, device, "float32", channels_last=True) as network:
         scores = logits(network, pixels.to(device), "float32")
-    probabilities: NDArray[np.float32] = (scores / temperature).softmax(dim=1).cpu().numpy()
-    return probabilities
+    return (scores / temperature).softmax(dim=1).cpu().numpy()
 
 
 def weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
@@ -395,7 +387,8 @@ def reader(network: Network, predictions: object) -> Callable[[NDArray[Any]], ND
 def logits(model: nn.Module, pixels: Tensor, precision: str) -> Tensor:
     """Logits of all images, float32, one batch at a time, without gradients."""
     model.eval()
-    with torch.inference_mode(), autocast(pixels.device, precision):
+    autocast = torch.autocast(pixels.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    with torch.inference_mode(), autocast:
         return torch.cat([model(scaled(batch)).float() for batch in torch.split(pixels, BATCH_SIZE)])
 
 
@@ -487,11 +480,6 @@ def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
     """Whether a network has a faster form that computes the same: of float32, on a CPU, with a method `compiled`."""
     dtypes = {parameter.dtype for parameter in model.parameters()}
     return hasattr(model, "compiled") and device.type == "cpu" and dtypes == {torch.float32}
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Context in which matrix products are computed in a precision."""
-    return nullcontext() if precision == "float32" else torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.execution import config_of, console_job
 from mnist_pipeline.cli.selection import EVERYTHING, EXPANDED_JOB, FOLDS_JOB, definitions_of_assets, job_of
 from mnist_pipeline.runtime.graph.code_versions import function_of
-from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.utils.printable import one_line
 
 MAX_BYTES = 1 << 16

@@ -33,8 +33,7 @@ def definitions() -> dg.Definitions:
     """Load the definitions of the graph."""
     document = tomllib.loads((settings.PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
     module = document["tool"]["dg"]["project"]["code_location_target_module"]
-    loaded: dg.Definitions = importlib.import_module(module).defs
-    return loaded
+    return importlib.import_module(module).defs
 
 
 def definitions_of_assets() -> list[dg.AssetsDefinition]:

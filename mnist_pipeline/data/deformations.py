@@ -75,18 +75,10 @@ def affine(
 ) -> Images:
     """Scale, slant, rotate and move images, in this order, about their centre.
 
-    Pixels are interpolated bilinearly; outside the image there is paper.
-
-    Parameters
-    ----------
-    rotation : float or array of shape (n,), default=0
-        Degrees, counter-clockwise as seen.
-    scale : float or array of shape (2,) or (n, 2), default=1
-        Factors of heights and of widths, positive.
-    shear : float or array of shape (n,), default=0
-        Pixels to the right for each pixel up, as italics lean.
-    shift : float or array of shape (2,) or (n, 2), default=0
-        Pixels down and to the right.
+    Pixels are interpolated bilinearly; outside the image there is paper. `rotation` is in degrees, counter-clockwise as
+    seen; `shear` is in pixels to the right for each pixel up, as italics lean; both are numbers or of shape (n,).
+    `scale` has the positive factors of heights and of widths, and `shift` the pixels down and to the right; both are
+    numbers or of shape (2,) or (n, 2).
     """
     from mnist_pipeline.kernels.deformations import sample
 

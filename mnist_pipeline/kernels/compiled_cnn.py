@@ -44,8 +44,7 @@ class CompiledCNN(nn.Module):
         else:
             x = self.conv2(x)  # (N, 64, 8, 8)
             x = torch.relu(torch.max_pool2d(x, 2))  # (N, 64, 4, 4)
-        logits: Tensor = self.linear(x.flatten(1))  # (N, 10)
-        return logits
+        return self.linear(x.flatten(1))  # (N, 10)
 
 
 def first_layer(images: Tensor, layer: nn.Conv2d) -> Tensor:
@@ -53,14 +52,12 @@ def first_layer(images: Tensor, layer: nn.Conv2d) -> Tensor:
 
     The result is bfloat16 under autocast, else float32.
     """
-    result: Tensor = _FirstLayer.apply(images.detach().contiguous(), layer.weight, layer.bias)  # type: ignore[no-untyped-call]
-    return result
+    return _FirstLayer.apply(images.detach().contiguous(), layer.weight, layer.bias)  # type: ignore[no-untyped-call]
 
 
 def second_layer(x: Tensor, layer: nn.Conv2d) -> Tensor:
     """relu(pool(conv(x))) of what `first_layer` returns in float32, as (N, 64, 4, 4) with channels innermost."""
-    result: Tensor = _SecondLayer.apply(x, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
-    return result
+    return _SecondLayer.apply(x, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
 
 
 class _FirstLayer(torch.autograd.Function):
@@ -139,5 +136,4 @@ def _in_groups(
 def _kernel_factors(taps: Tensor) -> NDArray[np.float32]:
     """Winograd's factors (64, channels, channels) of kernels whose rows and columns come first."""
     factors = torch.from_numpy(winograd.KERNEL_FACTORS) @ taps.flatten(0, 1).flatten(1)
-    result: NDArray[np.float32] = factors.reshape(-1, *taps.shape[2:]).numpy()
-    return result
+    return factors.reshape(-1, *taps.shape[2:]).numpy()

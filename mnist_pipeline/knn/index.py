@@ -190,7 +190,10 @@ def _projection(mean: np.ndarray, components: np.ndarray, scale: float) -> _Fixe
     """The arguments of the kernel `project` that are the same for all points."""
     columns = np.zeros((len(mean), DEPTHS[-1]))
     columns[:, : components.shape[1]] = components
-    margins = np.array(_margins(_orthonormality_defect(components), len(mean)))
+    unit, terms = 2.0**-24, DEPTHS[-1] + 2
+    eta = _orthonormality_defect(components) + 2.0 * unit + math.sqrt(DEPTHS[-1]) * len(mean) * 2.0**-52
+    gamma = terms * unit / (1.0 - terms * unit)
+    margins = np.array([eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit])  # η and μ of the notes of the class
     return read_only(mean), read_only(columns), 1.0 / scale, margins, _MAX_SCALED_NORM**2
 
 
@@ -203,15 +206,6 @@ def _project(X: np.ndarray, fixed: _Fixed, coordinates: np.ndarray, half_norms: 
     from mnist_pipeline.kernels.knn import project
 
     project(read_only(X), *fixed, coordinates, half_norms)
-
-
-def _margins(defect: float, n_features: int) -> tuple[float, float]:
-    """η and μ of the notes of :class:`PrincipalComponentIndex`."""
-    unit = 2.0**-24
-    terms = DEPTHS[-1] + 2
-    eta = defect + 2.0 * unit + math.sqrt(DEPTHS[-1]) * n_features * 2.0**-52
-    gamma = terms * unit / (1.0 - terms * unit)
-    return eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit
 
 
 def _order_by_splits(coordinates: np.ndarray) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""The evaluation report: `document` composes its numbers, `page` renders the HTML, with `charts` and `pictures`."""
+"""The evaluation report: `document` composes its numbers, `page` renders the HTML, with `figures` and `pictures`."""

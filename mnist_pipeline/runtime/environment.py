@@ -92,11 +92,6 @@ def _database(value: str) -> str:
     return f"postgresql+psycopg2://{value.partition('://')[2]}"  # the driver that dagster-postgres installs
 
 
-def _password_hash(value: str) -> str:
-    passwords.check_hash(value)
-    return value
-
-
 def _data_sets(value: str) -> tuple[DataSetPlace, ...]:
     """The data sets in a comma-separated list of `NAME` and `NAME=DIRECTORY`."""
     places: dict[str, DataSetPlace] = {}
@@ -186,7 +181,7 @@ class Settings(BaseSettings):
     cache: LocalDirectory = Field(default_factory=_user_cache)
     cache_gb: Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False)] = 10.0
     # The output of `mnist-pipeline hash-password`; without it, the UI asks for no password.
-    password_hash: Annotated[str | None, BeforeValidator(_password_hash)] = Field(default=None, repr=False)
+    password_hash: Annotated[str | None, BeforeValidator(passwords.check_hash)] = Field(default=None, repr=False)
     # How many times as large as the training set the expanded set is.
     folds: Annotated[int, Field(ge=1, le=MAX_FOLDS)] = 4
     # Directory for pictures; by default next to the directory of the Dagster instance.

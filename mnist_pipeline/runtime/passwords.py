@@ -25,10 +25,11 @@ def hash_password(password: str) -> str:
     return f"{PREFIX}{urlsafe_b64encode(salt).decode()}:{urlsafe_b64encode(_digest(password, salt)).decode()}"
 
 
-def check_hash(hashed: str) -> None:
-    """Raise `PasswordError` unless the text has the format of a hash from `hash_password`."""
+def check_hash(hashed: str) -> str:
+    """The hash; raises `PasswordError` unless the text has the format of a hash from `hash_password`."""
     if not HASH.fullmatch(hashed):
         raise PasswordError("it is not a hashed password; create one with mnist-pipeline hash-password")
+    return hashed
 
 
 def verify(password: str, hashed: str) -> bool:

@@ -11,7 +11,6 @@ from assets.expanded import (
     ExpandedDigitsConfig,
     ExpandedKNNConfig,
     ExpandedNeighborsConfig,
-    ExpandedProjectionsConfig,
 )
 from assets.harris import HarrisConfig
 from assets.knn import KNNConfig
@@ -20,7 +19,7 @@ from assets.pca import ProjectionsConfig, ReconstructionsConfig
 from assets.robustness import RobustnessConfig
 from assets.serving import ChampionConfig
 from assets.softmax import SoftmaxConfig
-from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.runtime.graph.resources import Seed
 
 OUTSIDE: dict[type[dg.Config] | type[Seed], dict[str, list[object]]] = {
     Seed: {"value": [-1, 2**32]},
@@ -39,7 +38,6 @@ OUTSIDE: dict[type[dg.Config] | type[Seed], dict[str, list[object]]] = {
     RobustnessConfig: {"num_images": [0, 10_001]},
     ChampionConfig: {"significance": [0, 1]},
     ExpandedDigitsConfig: {"seed": [-1, 2**32]},
-    ExpandedProjectionsConfig: {"num_components": [0, 785]},
     ExpandedNeighborsConfig: {"num_queries": [0, 10_001]},
     ExpandedKNNConfig: {"num_neighbors": [0, 11]},
     ExpandedCNNConfig: {"epochs": [0]},

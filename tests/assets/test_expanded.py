@@ -68,7 +68,7 @@ def test_the_group_is_made_in_stages_and_by_default_not_at_all(made: tuple[Resul
     assert [line.partition(" into ")[0].partition(" of ")[0] for line in stages] == [
         "Materializing expanded_digits, expanded_moments",
         "Materializing 4 assets",
-        "Materializing expanded_neighbors, expanded_projections",
+        "Materializing expanded_neighbors",
         "Materializing 2 assets",
     ]
     names = {key.to_user_string() for key in selection.select_assets("*")}

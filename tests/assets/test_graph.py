@@ -82,7 +82,6 @@ GRAPH["expanded"] = {
     "expanded_mean": {"expanded_moments", "train_digits"},
     "expanded_covariance": {"expanded_moments"},
     "expanded_eigendecomposition": {"expanded_covariance"},
-    "expanded_projections": {"expanded_digits", "expanded_mean", "expanded_eigendecomposition"},
     "expanded_neighbors": {"expanded_digits", "expanded_mean", "expanded_eigendecomposition", "test_digits"},
     "expanded_knn": {"expanded_neighbors", "test_digits"},
     "expanded_cnn": {"expanded_digits"},

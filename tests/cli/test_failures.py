@@ -141,7 +141,7 @@ BAD_CONFIGURATIONS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "four hundred digits": (_softmax(f"learning_rate: {'9' * 400}"), ()),
     "ten thousand digits": (_softmax(f"epochs: {'9' * 10_000}"), ()),
     "no components": (_reconstructions("[]"), ("num_components",)),
-    "too many components": (_reconstructions("[2, 785]"), ("ops.reconstructions.config.num_components is [2, 785]",)),
+    "too many components": (_reconstructions("[2, 785]"), ("ops.reconstructions.config.num_components.1 is 785",)),
     "letters for components": (_reconstructions("[5, a]"), ("num_components[1]", '"a"')),
     "unknown recipe": ("ops: {cnn_model: {config: {recipe: fast}}}", ("cnn_model:config:recipe", "fast", "NOTEBOOK")),
     "unknown algorithm": ("ops: {knn_predictions: {config: {algorithm: BALL}}}", ("BALL",)),

@@ -22,7 +22,7 @@ from mnist_pipeline.data import datasets
 from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet
 from mnist_pipeline.data.datasets import CLASS_NAMES
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.report import charts, document, page
+from mnist_pipeline.report import document, page
 from mnist_pipeline.report.document import Values
 
 VOID_ELEMENTS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
@@ -111,7 +111,7 @@ def found(html: str) -> Page:
 @pytest.fixture
 def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes most of the time of a page, and has its own tests."""
-    monkeypatch.setattr(charts, "draw", lambda document, values: dict.fromkeys(CHARTS, "<svg></svg>"))
+    monkeypatch.setattr(page, "draw_charts", lambda document, values: dict.fromkeys(CHARTS, "<svg></svg>"))
 
 
 # Form and accessibility

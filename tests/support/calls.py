@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from assets.definitions import assets, defs
-from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.storage.storage import read
 
 ASSETS = {asset.key.to_user_string(): asset for asset in assets}

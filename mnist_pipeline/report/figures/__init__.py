@@ -7,24 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnist_pipeline.report.figures.digits import image_grid, misread, neighbor_errors, templates
-    from mnist_pipeline.report.figures.encoding import encoded, preview, rendered, svg
-    from mnist_pipeline.report.figures.evaluation import accuracies, across, confusion_matrix, reliability, robustness
-    from mnist_pipeline.report.figures.harris import gradients, harris_corners
-    from mnist_pipeline.report.figures.learning import accuracy_panel, learning_curves, loss_panel, votes
-    from mnist_pipeline.report.figures.pca import (
-        class_scatter,
-        eigenvalue_panel,
-        eigenvalues,
-        eigenvectors,
-        matrix,
-        mean_image,
-        reconstructions,
-        share_panel,
-    )
-    from mnist_pipeline.report.figures.style import COLORS, SQUARE, Panel, are_long, side_by_side
+    from mnist_pipeline.report.figures.digits import *
+    from mnist_pipeline.report.figures.encoding import *
+    from mnist_pipeline.report.figures.evaluation import *
+    from mnist_pipeline.report.figures.harris import *
+    from mnist_pipeline.report.figures.pca import *
+    from mnist_pipeline.report.figures.style import *
 
-MODULES = ("style", "encoding", "digits", "evaluation", "harris", "learning", "pca")
+MODULES = ("style", "encoding", "digits", "evaluation", "harris", "pca")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What assets read besides their inputs: the files of a data set, the inbox, and stored results."""
+"""What assets read besides their inputs: the seed, the files of a data set, the inbox, and stored results."""
 
 import os
 from pathlib import Path
@@ -13,6 +13,12 @@ from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.inbox import Inbox
 from mnist_pipeline.runtime.storage import storage
+
+
+class Seed(dg.ConfigurableResource["Seed"]):
+    """Seeds every random draw of the graph. On the same machine, the same seed gives the same bytes."""
+
+    value: int = Field(0, ge=0, lt=2**32, description="Seed of initial weights, splits and orders.")
 
 
 class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
@@ -77,8 +83,5 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
         It raises a StorageError if another value is stored, or none.
         """
         version = origins(instance, [key])[key]["data_version"]
-        return None if version is None else self._read(key, version)
-
-    def _read(self, key: dg.AssetKey, data_version: str | None = None) -> Any:
         stored, name = storage.of_asset(key.to_user_string(), self.root)
-        return stored.read(name, data_version)
+        return None if version is None else stored.read(name, version)

@@ -22,7 +22,7 @@ from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, check_results
 from mnist_pipeline.runtime.graph.io_manager import encode
 from mnist_pipeline.runtime.graph.records import SECONDS
-from mnist_pipeline.runtime.graph.seed import Seed
+from mnist_pipeline.runtime.graph.resources import Seed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

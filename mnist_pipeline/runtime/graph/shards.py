@@ -10,12 +10,11 @@ from mnist_pipeline.runtime import settings
 
 GROUP = "expanded"
 MADE_FROM = "shards"  # metadata of an asset of the whole set: the digest of the shards that it was computed from
-FOLD_NAME = "fold-{:04d}"
 
 
 def fold_names(count: int) -> list[str]:
     """The names of a number of folds."""
-    return [FOLD_NAME.format(number) for number in range(count)]
+    return [f"fold-{number:04d}" for number in range(count)]
 
 
 def number_of(fold: str) -> int:

@@ -313,9 +313,6 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("expanded_covariance", "positive_semidefinite"): spoiled_fold(
         "expanded_moments", lambda found, images: found._replace(products=moments.moments(images[:100]).products)
     ),
-    ("expanded_projections", "equals_double_precision"): returns(
-        pca, "project", lambda coordinates: coordinates.astype(np.float16)
-    ),
     ("expanded_neighbors", "equals_brute_force"): returns(
         PrincipalComponentIndex, "bounds", lambda found: (found[0], found[1] * [1, 0.5, 1])
     ),

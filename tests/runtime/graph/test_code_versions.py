@@ -39,7 +39,7 @@ EDITED = {  # the definition in a file that is edited, and the assets that becom
     ("mnist_pipeline/knn/classifier.py", "KNNClassifier.kneighbors"): SEARCHES,
     ("mnist_pipeline/networks.py", "MLP.forward"): MLP | {"robustness"} | REPORT,
     ("mnist_pipeline/recognition/contact_sheet.py", "draw"): set(),
-    ("mnist_pipeline/report/charts.py", "draw"): REPORT,
+    ("mnist_pipeline/report/page.py", "draw_charts"): REPORT,
     ("mnist_pipeline/report/templates/page.html.j2", ""): REPORT,
     ("mnist_pipeline/report/templates/script.js", ""): REPORT,
     ("mnist_pipeline/runtime/graph/results.py", "result"): set(),
