@@ -94,15 +94,16 @@ def _after(distance: Any, index: Any, other_distance: Any, other_index: Any) -> 
 
 
 @compiled()
-def _sift_down(distances: Any, indices: Any, size: Any, distance: Any, index: Any) -> None:
-    """Put a neighbour at the root of a max-heap, and sift it down."""
+def _replace_root(distances: Any, indices: Any, distance: Any, index: Any) -> None:
+    """Replace the root of a max-heap by a neighbour, and sift it down."""
     parent = 0
     while True:
         child = 2 * parent + 1
-        if child >= size:
+        if child >= distances.size:
             break
-        if child + 1 < size and _after(distances[child + 1], indices[child + 1], distances[child], indices[child]):
-            child += 1
+        other = child + 1
+        if other < distances.size and _after(distances[other], indices[other], distances[child], indices[child]):
+            child = other
         if not _after(distances[child], indices[child], distance, index):
             break
         distances[parent] = distances[child]
@@ -117,32 +118,22 @@ def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
     """Keep a neighbour if it comes before the last of the heap; return whether it was kept."""
     if not _after(distances[0], indices[0], distance, index):
         return False
-    _sift_down(distances, indices, distances.size, distance, index)
+    _replace_root(distances, indices, distance, index)
     return True
-
-
-@compiled()
-def _sort_heap(distances: Any, indices: Any) -> None:
-    """Turn the heap into ascending order, in place."""
-    for last in range(distances.size - 1, 0, -1):
-        distance, index = distances[last], indices[last]
-        distances[last], indices[last] = distances[0], indices[0]
-        _sift_down(distances, indices, last, distance, index)
 
 
 @compiled(cache=True, nogil=True)
 def scan_all(queries: Any, train: Any, distances: Any, indices: Any) -> None:
     """Compare every query of a block with every training row (``algorithm="brute"``).
 
-    Before the call, ``distances`` contains the largest value of its type and ``indices`` the largest integer.
+    Before the call, ``distances`` contains the largest value of its type and ``indices`` the largest integer. The
+    neighbours of a query are in no particular order afterwards.
     """
     rows = 256  # training rows that stay in cache while all queries of the block pass over them
     for start in range(0, train.shape[0], rows):
         for query in range(queries.shape[0]):
             for row in range(start, min(start + rows, train.shape[0])):
                 _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row)
-    for query in range(queries.shape[0]):
-        _sort_heap(distances[query], indices[query])
 
 
 @compiled()
@@ -388,5 +379,3 @@ def scan_tiles(
                 if _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row):
                     cuts[query] = _cut(half_norms[query], distances[query, 0], limits)
             pending = 0
-    for query in range(num_queries):
-        _sort_heap(distances[query], indices[query])

@@ -27,15 +27,6 @@ def _product(left: Any, right: Any, output: Any) -> None:
                     to[column] += factor * add[column]
 
 
-@compiled()
-def _transpose(matrices: Any, output: Any) -> None:
-    """Transpose matrices side by side: output[column, matrix, row] = matrices[row, matrix, column]."""
-    for matrix in range(matrices.shape[1]):
-        for row in range(matrices.shape[0]):
-            for column in range(matrices.shape[2]):
-                output[column, matrix, row] = matrices[row, matrix, column]
-
-
 @compiled(cache=True, nogil=True)
 def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: Any, shares: Any) -> None:
     """Compute the square roots of the shares of each image's edges, by direction and by cell.
@@ -57,10 +48,10 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
         pixels[:, :here] = images[start : start + here].transpose(1, 0, 2)
         # From here on the images are transposed: their rows are the columns.
         _product(smooth, pixels.reshape(side, width), passed.reshape(side, width))
-        _transpose(passed, transposed)
+        transposed[:] = passed.transpose(2, 1, 0)
         _product(difference, transposed.reshape(side, width), along_x.reshape(side, width))
         _product(difference, pixels.reshape(side, width), passed.reshape(side, width))
-        _transpose(passed, transposed)
+        transposed[:] = passed.transpose(2, 1, 0)
         _product(smooth, transposed.reshape(side, width), along_y.reshape(side, width))
         x, y = along_x.reshape(-1), along_y.reshape(-1)
         up, down = forward.reshape(-1), backward.reshape(-1)
@@ -72,7 +63,7 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
                 down[k] = max(-value, np.float32(0))
             for direction, rising in ((axis, forward), (axis + half, backward)):
                 _product(pooling, rising, pooled.reshape(cells, width))
-                _transpose(pooled, upright)
+                upright[:] = pooled.transpose(2, 1, 0)
                 _product(pooling, upright.reshape(side, count * cells), found[direction].reshape(cells, count * cells))
         for i in range(here):
             total = np.float32(0)

@@ -134,7 +134,8 @@ class KNNClassifier:
         scan = self._scan(images)
         size = max(1, min(_QUERIES_PER_BLOCK, -(-len(queries) // num_cores())))
         in_blocks(lambda block: scan(queries[block], squared_distances[block], indices[block]), len(queries), size)
-        return squared_distances, indices
+        order = np.lexsort((indices, squared_distances), axis=1)
+        return np.take_along_axis(squared_distances, order, axis=1), np.take_along_axis(indices, order, axis=1)
 
     def to_arrays(self) -> IndexArrays:
         """The fitted state as named arrays, which :meth:`from_arrays` restores without fitting again.
