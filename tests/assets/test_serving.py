@@ -1,7 +1,5 @@
 """The recognizer changes with the champion, and stays with it."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path

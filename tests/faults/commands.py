@@ -4,8 +4,6 @@ The fork server of multiprocessing imports this module once and forks a process 
 second, not ten. The server runs no asset of the graph, so its libraries have no threads when it forks.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import gc

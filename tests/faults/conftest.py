@@ -1,7 +1,5 @@
 """Shared by the fault tests: two slices of MNIST, and storages of undisturbed runs over them."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """Whatever fails while a run writes, no stored value is lost, and the next run completes the storage."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import random

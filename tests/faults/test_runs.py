@@ -1,7 +1,5 @@
 """Two runs at once, and Ctrl-C at any time: every stored value stays complete."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

@@ -1,7 +1,5 @@
 """Anything may stand in the place of a file or directory of a storage: commands name it or rebuild it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import random

@@ -1,7 +1,5 @@
 """Processes that tests start, watch and kill."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal
