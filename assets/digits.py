@@ -18,7 +18,7 @@ from mnist_pipeline.data.datasets import (
 )
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import data_sets
-from mnist_pipeline.runtime.graph.checks import at_least, between, checks, exactly
+from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 
@@ -88,8 +88,8 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
             "full_range_of_pixels": at_least(digits.images.max(), 128),
             "every_class_present": exactly(np.count_nonzero(counts), NUM_CLASSES),
             "classes_balanced": at_least(counts.min() / counts.max(), 0.5),
-            "pixel_mean": between(mean, 5, 127),
-            "pixel_deviation": between(deviation, 20, 127),
+            "pixel_mean": Measured(mean, 5, 127),
+            "pixel_deviation": Measured(deviation, 20, 127),
         },
     )
 

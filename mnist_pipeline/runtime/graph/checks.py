@@ -36,11 +36,6 @@ def at_least(value: Number, limit: Number) -> Measured:
     return Measured(float(value), low=float(limit))
 
 
-def between(value: Number, low: Number, high: Number) -> Measured:
-    """A value that must lie in a range."""
-    return Measured(float(value), float(low), float(high))
-
-
 def exactly(value: Number, expected: Number) -> Measured:
     """A value that must equal a number."""
     return Measured(float(value), float(expected), float(expected))
