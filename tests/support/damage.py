@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 MAIN = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
-TABLES = {"runs.db": "runs", "schedules.db": "jobs"}
+BODIES = {"runs.db": ("runs", "run_body"), "schedules.db": ("jobs", "job_body")}
 PAGES = 4_096
 
 
@@ -33,8 +33,10 @@ def _execute(file: Path, statement: str) -> None:
 
 
 def _break_rows(file: Path) -> None:
-    column = {"runs.db": "run_body", "schedules.db": "job_body"}.get(file.name, "event")
-    _execute(file, f"UPDATE {TABLES.get(file.name, 'event_logs')} SET {column} = 'no JSON'")
+    table, column = BODIES.get(file.name, ("event_logs", "event"))
+    if file.name == "schedules.db":  # it has no rows before a user switches on a schedule
+        _execute(file, "INSERT INTO jobs (job_origin_id) VALUES ('schedule')")
+    _execute(file, f"UPDATE {table} SET {column} = 'no JSON'")
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
@@ -45,7 +47,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "pipe": lambda file: _replace(file, os.mkfifo),
     "link": lambda file: _replace(file, lambda path: path.symlink_to("/nowhere")),
     "other application": lambda file: _replace(file, lambda path: _execute(path, "CREATE TABLE notes (text)")),
-    "no table": lambda file: _execute(file, f"DROP TABLE {TABLES.get(file.name, 'event_logs')}"),
+    "no table": lambda file: _execute(file, f"DROP TABLE {BODIES.get(file.name, ('event_logs',))[0]}"),
     "directory for the log": lambda file: file.with_name(f"{file.name}-wal").mkdir(),
 }
 # Only `verify` reads all pages and rows.
