@@ -139,7 +139,8 @@ class Fault:
     """A failure at a moment of a publication.
 
     Moments are "file created", "file half written", "file written", "file staged", the same of "manifest" (the last
-    is the commit), "in place", "stored", "recorded"; or "start". `occurrence` counts such moments from 1. Actions are
+    is the commit), "in place", "stored", "recorded", the same of "record"; or "start". `occurrence` counts such
+    moments from 1. Actions are
     "kill", "interrupt", "error", "full" (files are limited to `limit` bytes), "read-only" and "unprivileged"
     (permissions apply to root too).
     """

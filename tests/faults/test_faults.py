@@ -44,6 +44,7 @@ MOMENTS = [
     "in place",
     "stored",
     "recorded",
+    "record half written",
 ]
 # By kind: the action, and the moments at which it happens.
 FAULTS = {

@@ -46,18 +46,24 @@ def test_concurrent_runs_into_different_storages_share_one_database(
     print(f"postgres: {NUM_RUNS} runs at once over one database, {len(found[0])} of {len(found[0])} assets identical")
 
 
-def test_every_command_works_with_a_database(address: str, slice_directory: Path, tmp_path: Path) -> None:
-    environ = variables(slice_directory, tmp_path / "storage", MNIST_PIPELINE_DATABASE=address)
-    for arguments, expected in (
-        (QUICK, "data_mean"),
-        ([*QUICK, "--changed"], "Everything is in sync."),
-        (["verify"], "intact"),
-        (["lineage", "data_mean"], "train_digits"),
-        (["prune", "--keep", "0"], "0 runs deleted"),
+def test_every_command_works_with_a_database(
+    address: str, slice_directory: Path, tmp_path: Path, postgres: Server
+) -> None:
+    another = postgres.database(f"d{uuid.uuid4().hex}")
+    for arguments, expected, database_address in (
+        (QUICK, "data_mean", address),
+        ([*QUICK, "--changed"], "Everything is in sync.", address),
+        (["verify"], "intact", address),
+        (["lineage", "data_mean"], "train_digits", address),
+        (["prune", "--keep", "0"], "0 runs deleted", address),
+        (["repair"], "records of 3 stored results", another),
+        ([*QUICK, "--changed"], "Everything is in sync.", another),
     ):
+        environ = variables(slice_directory, tmp_path / "storage", MNIST_PIPELINE_DATABASE=database_address)
         done = command(*arguments, environ=environ)
         assert done.returncode == 0, done.stderr
         assert expected in done.stdout
+        assert "Materializing" not in done.stdout or arguments == QUICK
 
 
 def test_a_run_on_another_machine_is_failed_only_after_it_died(
