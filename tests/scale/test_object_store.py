@@ -526,6 +526,9 @@ def test_damaged_assets_are_reported_and_rebuilt_and_pruning_keeps_them(own: dic
     assert unfinished not in store.objects(address)
     invoke("prune", "--keep", "0", env=own)
     invoke("verify", env=own)
+    shutil.rmtree(own["DAGSTER_HOME"])
+    assert f"records of {len(KEYS)} stored results" in invoke("repair", env=own)
+    assert "Materializing" not in invoke("run", "--changed", env=own)
 
 
 def test_a_killed_run_leaves_complete_values_and_the_next_run_completes(
