@@ -13,10 +13,13 @@ import sqlite3
 from collections.abc import Set
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mnist_pipeline.runtime.environment import Settings
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.contents import RECORDS
+
+if TYPE_CHECKING:
+    from mnist_pipeline.runtime.environment import Settings
 
 RUNS = "history/runs"
 HISTORY, INDEX, SCHEDULES = f"{RUNS}.db", f"{RUNS}/index.db", "schedules/schedules.db"
