@@ -398,11 +398,11 @@ def test_checks_block_where_results_downstream_would_mean_nothing() -> None:
     [
         (lambda value: checks.at_most(value, 2), -math.inf, 2.0),
         (lambda value: checks.at_least(value, np.float32(2)), 2.0, math.inf),
-        (lambda value: checks.between(value, 2, 3), 2.0, 3.0),
+        (lambda value: checks.Measured(value, 2, 3), 2.0, 3.0),
         (lambda value: checks.exactly(value, np.int64(2)), 2.0, 2.0),
         (checks.Measured, -math.inf, math.inf),
     ],
-    ids=["at_most", "at_least", "between", "exactly", "no limit"],
+    ids=["at_most", "at_least", "a range", "exactly", "no limit"],
 )
 def test_a_value_in_the_range_passes_and_the_result_records_it_with_the_finite_limits(
     limit: Callable[[float], checks.Measured], low: float, high: float
