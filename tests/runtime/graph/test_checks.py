@@ -398,7 +398,7 @@ def test_checks_block_where_results_downstream_would_mean_nothing() -> None:
     [
         (lambda value: checks.at_most(value, 2), -math.inf, 2.0),
         (lambda value: checks.at_least(value, np.float32(2)), 2.0, math.inf),
-        (lambda value: checks.Measured(value, 2, 3), 2.0, 3.0),
+        (lambda value: checks.Measured(float(value), 2, 3), 2.0, 3.0),
         (lambda value: checks.exactly(value, np.int64(2)), 2.0, 2.0),
         (checks.Measured, -math.inf, math.inf),
     ],
