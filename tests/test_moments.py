@@ -51,6 +51,7 @@ def test_each_entry_is_the_rational_number_rounded_once() -> None:
             assert covariance(found)[i, j] == float(exact)
 
 
+@pytest.mark.slow
 def test_the_sums_are_exact_and_agree_with_the_covariance_of_centred_data(images: np.ndarray) -> None:
     found, wide = moments(images), images.astype(np.int64)
     assert np.array_equal(found.sums, wide.sum(axis=0))

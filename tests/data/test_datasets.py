@@ -55,6 +55,7 @@ def test_the_embedded_data_are_the_sixty_and_ten_thousand_digits(train: DigitSet
         assert np.unique(digits.labels).tolist() == list(range(10))
 
 
+@pytest.mark.slow
 def test_torchvision_has_the_same_bytes_and_checksums(test: DigitSet, canonical_copy: Path) -> None:
     from torchvision.datasets import MNIST
 
