@@ -7,8 +7,9 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline import evaluation
+from mnist_pipeline import evaluation, models
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation import Evaluation
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.report import figures
@@ -26,6 +27,10 @@ EVALUATED = {
 CHECKS = {
     **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
     "model_comparison": {"no_model_below_floor": "Every model must be above its floor. Number of models below."},
+    "held_out_labels": {
+        "better_than_guessing": "A model that reads held-out images no better than by naming the most frequent class "
+        "is broken. Least accuracy."
+    },
     ACROSS: {"within_interval": "An accuracy lies within its own interval. Number of rows where it does not."},
 }
 
@@ -48,6 +53,36 @@ def held_to_floor(accuracy: float, low: float, known: float, frequent: float, da
     `frequent`, the accuracy of always answering the most frequent class.
     """
     return at_least(accuracy, known) if data_set.canonical else at_least(low, frequent)
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"pandas"},
+    ins=inputs("model_asset", "predictions_asset"),
+    check_specs=checks("held_out_labels", CHECKS),
+)
+def held_out_labels(train_digits: DigitSet, **of_models: Any):
+    """The labels that each model gives to the training digits held out of its training; they decide on the champion.
+
+    k-nearest neighbours does not count an image as its own neighbour. A model that was trained on all digits is absent.
+    """
+    with stopwatch():
+        _, held_out = split(len(train_digits.images))
+        true = train_digits.labels[held_out]
+        found = {
+            name: models.held_out_labels(
+                model, of_models[model.model_asset], of_models[model.predictions_asset], train_digits.images, held_out
+            )
+            for name, model in MODELS.items()
+        }
+        labels = {name: each for name, each in found.items() if each is not None}
+        accuracies = {name: evaluation.accuracy(true, each) for name, each in labels.items()}
+    return result(
+        pd.DataFrame({"index": held_out, "label": true, **labels}),
+        f"{len(labels)} models on {len(true):,} digits",
+        numbers=accuracies,
+        checks={"better_than_guessing": at_least(min(accuracies.values()), np.bincount(true).max() / len(true))},
+    )
 
 
 def _evaluation_asset(model: Model) -> dg.AssetsDefinition:

@@ -10,6 +10,7 @@ from pydantic import Field, create_model
 
 from mnist_pipeline import models
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.records import Predictions
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
@@ -28,7 +29,7 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         name=model.model_asset,
         group_name=model.group,
         kinds={"numpy"},
-        description=f"{model.title}, fitted on all training images. {model.summary}",
+        description=f"{model.title}, fitted on the training images that are not held out. {model.summary}",
         ins={"digits": dg.AssetIn(model.training_asset)},
         check_specs=checks(model.model_asset, {model.model_asset: FITTED}),
     )
@@ -36,11 +37,13 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         fit = import_module(method).fit
         is_random = "seed" in signature(fit).parameters
         with stopwatch():
-            arrays = fit(digits.images, digits.labels, **dict(config), **({"seed": seed.value} if is_random else {}))
+            kept, _ = split(len(digits.images))
+            settings = {**dict(config), **({"seed": seed.value} if is_random else {})}
+            arrays = fit(digits.images[kept], digits.labels[kept], **settings)
         numbers = sum(array.size for array in arrays.values())
         return result(
             arrays,
-            f"{numbers:,} numbers from {len(digits.labels):,} images",
+            f"{numbers:,} numbers from {len(kept):,} images",
             numbers={"count": numbers},
             config=config,
             seed=seed if is_random else None,

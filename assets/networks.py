@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from assets.models import PREDICTED, predicted
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
+from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.records import Network, Predictions
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly, loss_falls
@@ -62,11 +63,19 @@ class NetworkConfig(TrainingConfig):
     """How a network is trained: a named recipe, the settings that replace its own, and the share held out."""
 
     validation_share: float = Field(
-        1 / 12,
+        SHARE,
         ge=0,
         le=0.5,
-        description="Share of the training images held out to measure each epoch and to calibrate probabilities.",
+        description="Share of the training images held out to measure each epoch, to calibrate probabilities and to "
+        "choose the champion: at least a twelfth, or 0 for a network that can't become champion.",
     )
+
+    @field_validator("validation_share")
+    @classmethod
+    def _require_all_or_none(cls, share: float) -> float:
+        if 0 < share < SHARE:
+            raise ValueError("it must be 0 or at least 1/12, since the champion is chosen on a twelfth of the images")
+        return share
 
 
 def resolve_recipe(name: str, config: TrainingConfig) -> "Recipe":

@@ -1,6 +1,7 @@
 """The model in service, and what it needs to recognize the digits of users."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
@@ -9,12 +10,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.evaluation import above_floor, inputs
-from mnist_pipeline import evaluation, models
+from assets.evaluation import inputs
+from mnist_pipeline import evaluation, models, promotion
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Champion
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.promotion import Champion
 from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition import recognizer as recognition
 from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading, Recognizer
@@ -39,8 +40,12 @@ CHECKS = {
 class ChampionConfig(dg.Config):
     """When the present champion stays."""
 
-    significance: float = Field(
-        0.05, gt=0, lt=1, description="Significance level of the McNemar test that refuses a worse challenger."
+    margin: float = Field(
+        promotion.MARGIN,
+        ge=0,
+        le=1,
+        description="Largest acceptable loss of accuracy compared with the best champion so far. A challenger with "
+        "more errors replaces the champion if the 95% interval of the difference lies above −margin.",
     )
 
 
@@ -48,32 +53,40 @@ class ChampionConfig(dg.Config):
     group_name=GROUP,
     kinds={"scipy"},
     metadata={STORED_RESULT: "recognizer"},
-    ins=inputs("evaluation_asset", "predictions_asset"),
+    ins=inputs("predictions_asset"),
     check_specs=checks("champion", CHECKS, "candidates"),
 )
 def champion(
+    held_out_labels: pd.DataFrame,
     test_digits: DigitSet,
     data_set: DataSetResource,
     stored_results: StoredResults,
     config: ChampionConfig,
     **of_models: Any,
 ):
-    """The best model that is above its floor and not significantly worse than the present champion."""
+    """The model in service, chosen on digits held out of training: it is not inferior to the best champion so far."""
     with stopwatch():
+        true = held_out_labels["label"].to_numpy()
         candidates = {
-            name: np.asarray(of_models[model.predictions_asset].labels)
-            for name, model in MODELS.items()
-            if above_floor(name, of_models[model.evaluation_asset], data_set).passed
+            name: held_out_labels[name].to_numpy()
+            for name in MODELS
+            if name in held_out_labels and _is_candidate(name, true, held_out_labels[name].to_numpy(), data_set)
         }
         key = data_set.located.key("champion")
-        present = stored_results.previous(key)
-        chosen, reason = evaluation.promote(test_digits.labels, candidates, present, config.significance)
-        stays = candidates and present is not None and chosen is present and key == dg.AssetKey("champion")
+        present: Champion | None = stored_results.previous(key)
+        same_test = present is not None and present.test_set == promotion.checksum(test_digits.labels)
+        before = present.choice if present and same_test else None
+        choice, reason = promotion.choose(true, candidates, before, config.margin)
+        stays = candidates and present is not None and choice is before and key == dg.AssetKey("champion")
         # Its challengers are worse, so only the stored recognizer can answer as it does.
         if stays and stored_results.previous(dg.AssetKey("recognizer")) is None:
-            chosen, reason = evaluation.promote(test_digits.labels, candidates, None, config.significance)
-    if chosen is None:
+            choice, reason = promotion.choose(true, candidates, None, config.margin)
+    if choice is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
+    if present and choice is before:
+        chosen = dataclasses.replace(present, reason=reason)
+    else:
+        chosen = _champion(choice, reason, of_models, test_digits.labels)
     return result(
         chosen,
         f"{chosen.model}, {chosen.accuracy:.2%}",
@@ -81,11 +94,34 @@ def champion(
             "model": chosen.model,
             "accuracy": chosen.accuracy,
             "errors": chosen.errors,
+            "held_out_errors": choice.errors,
             "reason": reason,
             "candidates": ", ".join(candidates) or "none",
         },
         config=config,
         checks={"candidates": at_least(len(candidates), 1)},
+    )
+
+
+def _is_candidate(name: str, true: np.ndarray, labels: np.ndarray, data_set: DataSetResource) -> bool:
+    """Whether held-out images show no sign that a model is below its floor."""
+    right = int(np.count_nonzero(labels == true))
+    low, high = evaluation.wilson_interval(right, len(true))
+    frequent = int(np.bincount(true).max()) / len(true)
+    return high >= MODELS[name].mnist_floor if data_set.canonical else low > frequent
+
+
+def _champion(choice: promotion.Choice, reason: str, of_models: Mapping[str, Any], true: np.ndarray) -> Champion:
+    """A chosen model with its result on the test images."""
+    labels = np.asarray(of_models[MODELS[choice.model].predictions_asset].labels)
+    return Champion(
+        model=choice.model,
+        accuracy=evaluation.accuracy(true, labels),
+        errors=int(np.count_nonzero(labels != true)),
+        labels=labels.tolist(),
+        test_set=promotion.checksum(true),
+        reason=reason,
+        choice=choice,
     )
 
 

@@ -1,5 +1,8 @@
 """Softmax regression by hand-written stochastic gradient descent."""
 
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
 import dagster as dg
 import numpy as np
 from pydantic import Field
@@ -7,6 +10,7 @@ from pydantic import Field
 from assets.models import PREDICTED, predicted
 from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.records import SoftmaxModel
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls
@@ -44,21 +48,20 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
         measured.append((loss, accuracy))
         progress(epoch, config.epochs, loss=loss, accuracy=accuracy)
 
-    with stopwatch():
-        weights, bias = softmax.sgd(
-            train_digits.images,
-            train_digits.labels,
-            learning_rate=config.learning_rate,
-            epochs=config.epochs,
-            seed=seed.value,
-            on_epoch=on_epoch,
-        )
+    images, labels = train_digits.images, train_digits.labels
+    kept, held_out = split(len(images))
+    fit = functools.partial(softmax.sgd, learning_rate=config.learning_rate, epochs=config.epochs, seed=seed.value)
+    with ThreadPoolExecutor(1) as threads:  # one fit computes on one core
+        without_held_out = threads.submit(fit, images[kept], labels[kept])
+        with stopwatch():
+            weights, bias = fit(images, labels, on_epoch=on_epoch)
+        held_out_labels = softmax.predict_probabilities(*without_held_out.result(), images[held_out]).argmax(axis=1)
     loss, accuracy = np.ascontiguousarray(np.array(measured).T)
-    sample = train_digits.images[:NUM_CHECKED].reshape(NUM_CHECKED, -1) / 255
-    error = softmax.gradient_error(weights, bias, train_digits.labels[:NUM_CHECKED], sample)
-    deviations = softmax.pixel_deviations(train_digits.images)
+    sample = images[:NUM_CHECKED].reshape(NUM_CHECKED, -1) / 255
+    error = softmax.gradient_error(weights, bias, labels[:NUM_CHECKED], sample)
+    deviations = softmax.pixel_deviations(images)
     return result(
-        SoftmaxModel(weights, bias, loss, accuracy, np.array(error)),
+        SoftmaxModel(weights, bias, loss, accuracy, np.array(error), held_out_labels.astype(np.uint8)),
         f"loss {loss[-1]:.4f} after {len(measured)} epochs",
         numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
         figures={

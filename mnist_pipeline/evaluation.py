@@ -72,43 +72,6 @@ class Comparison:
     missed_by_all: list[int]
 
 
-@stored_type
-@dataclass(frozen=True)
-class Champion:
-    """The model in service, with its labels of the test images, to compare it with later candidates."""
-
-    model: str
-    accuracy: float
-    errors: int
-    labels: list[int]
-
-
-def promote(
-    true_labels: np.ndarray, candidates: Mapping[str, np.ndarray], present: Champion | None, significance: float = 0.05
-) -> tuple[Champion | None, str]:
-    """The best candidate, unless the present champion is significantly better by the McNemar test; and the reason.
-
-    `candidates` are the predicted labels (n_samples,) of the models that may be promoted. Any candidate replaces a
-    champion chosen on other test images. The result is None if there is neither a candidate nor a present champion.
-    """
-    comparable = present is not None and len(present.labels) == len(true_labels)
-    if not candidates:
-        kept = present if comparable else None
-        return kept, "no model passes its checks; " + ("the present champion stays" if kept else "there is no champion")
-    best = max(candidates, key=lambda model: np.count_nonzero(candidates[model] == true_labels))
-    correct = candidates[best] == true_labels
-    errors = int(np.count_nonzero(~correct))
-    challenger = Champion(best, 1 - errors / len(correct), errors, candidates[best].tolist())
-    if not comparable or present is None:
-        return challenger, f"{best} is the best that passes, with {errors} errors; there was no champion to compare"
-    before = np.array(present.labels) == true_labels
-    pair = _compare_pair(best, present.model, correct, before)
-    counts = f"{errors} errors against {int(np.count_nonzero(~before))}, p = {pair.p_value:.2g}"
-    if pair.only_second_correct > pair.only_first_correct and pair.p_value < significance:
-        return present, f"the present {present.model} stays: {best} is significantly worse ({counts})"
-    return challenger, f"{best} is not significantly worse than the present {present.model} ({counts})"
-
-
 def evaluate(
     true_labels: np.ndarray,
     predicted_labels: np.ndarray,

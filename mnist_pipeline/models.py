@@ -126,6 +126,17 @@ def label_reader(model: Model, fitted: Any, predictions: Any) -> Callable[[np.nd
     return lambda images: answer(model, arrays, images).labels
 
 
+def held_out_labels(
+    model: Model, fitted: Any, predictions: Any, images: np.ndarray, held_out: np.ndarray
+) -> np.ndarray | None:
+    """The labels of the training images with these indices, which the model was not trained on; None if it was."""
+    find = getattr(import_module(model.reader), "held_out_labels", None)
+    if find is None:
+        return label_reader(model, fitted, predictions)(images[held_out])
+    labels: np.ndarray | None = find(fitted, predictions, images, held_out)
+    return labels
+
+
 # Hues: M. A. Petroff, "Accessible color sequences for data visualization", 2021.
 _TABLE = (
     Model(

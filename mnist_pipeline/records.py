@@ -54,6 +54,8 @@ class SoftmaxModel(NamedTuple):
     accuracy: np.ndarray  # float64 (n_epochs,)
     # Largest relative difference between the gradient and finite differences, at the fitted weights; float64 ().
     gradient_error: np.ndarray
+    # Labels of the held-out images (see `data.held_out`) by weights that were fitted without them; uint8 (n_held_out,).
+    held_out_labels: np.ndarray
 
 
 # The shapes of the parameters of `networks.MLP` and `networks.CNN`, by name.

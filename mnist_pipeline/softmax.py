@@ -123,6 +123,13 @@ def answer(state: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answ
     return Answer(probabilities.argmax(axis=1), probabilities)
 
 
+def held_out_labels(
+    model: SoftmaxModel, predictions: object, images: NDArray[np.uint8], held_out: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """The labels of the held-out images, from the fit without them."""
+    return model.held_out_labels
+
+
 def sgd(
     X: ArrayLike,
     y: ArrayLike,

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 
 from mnist_pipeline.data.deformations import Variation, vary
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.networks import of_weights
 from mnist_pipeline.records import Network
 from mnist_pipeline.utils.bisection import crossing
@@ -154,18 +155,6 @@ def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Mo
         return construct(*arguments)
 
 
-def split(num_samples: int, validation_size: int, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide sample indices into training and validation: two arrays of int64, each in increasing order.
-
-    The last `validation_size` samples of a permutation with this seed are held out.
-    """
-    if not 0 <= validation_size < num_samples:
-        raise ValueError(f"validation_size is {validation_size}; expected at least 0 and fewer than {num_samples}.")
-    permutation = np.random.default_rng(seed).permutation(num_samples)
-    boundary = num_samples - validation_size
-    return np.sort(permutation[:boundary]), np.sort(permutation[boundary:])
-
-
 def train(
     model: nn.Module,
     images: NDArray[Any],
@@ -180,16 +169,16 @@ def train(
 
     The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). It returns to its device, and is in
     evaluation mode afterwards. The images are (num_samples, rows, columns) or (num_samples, num_features), uint8 or
-    floating in [0, 1], with integer labels (num_samples,). `validation_size` of them are held out: they are scored
-    after each epoch, and the temperature is fitted on them.
+    floating in [0, 1], with integer labels (num_samples,). `validation_size` of them are held out, see
+    `data.held_out`: they are scored after each epoch, and the temperature is fitted on them.
 
-    The seed determines which images are held out, and the order of the others. The same seed on the same machine with
-    the same number of threads gives the same weights to the byte.
+    The seed determines the order of the images and their deformations. The same seed on the same machine with the same
+    number of threads gives the same weights to the byte.
     """
     if not validation_size:
         return train_on_shards(model, [(images, labels)], recipe, seed=seed, on_epoch=on_epoch)
     images, labels = np.asarray(images), np.asarray(labels)
-    kept, held_out = split(len(images), validation_size, seed)
+    kept, held_out = split(len(images), validation_size)
     shard, validation = (images[kept], labels[kept]), (images[held_out], labels[held_out])
     history, scores = _train(model, [shard], recipe, seed, validation, on_epoch)
     return replace(history, temperature=fit_temperature(scores.cpu().numpy(), labels[held_out]))
@@ -382,6 +371,15 @@ def reader(network: Network, predictions: object) -> Callable[[NDArray[Any]], ND
     """A function from many images to labels, by a stored network."""
     model = load_weights(of_weights(network.weights), network.weights)
     return lambda images: predict_probabilities(model, images).argmax(axis=1)
+
+
+def held_out_labels(
+    network: Network, predictions: object, images: NDArray[Any], held_out: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    """The labels of the images held out of training, None if none were."""
+    if np.isnan(network.validation_accuracy).all():
+        return None
+    return reader(network, predictions)(images[held_out])
 
 
 def logits(model: nn.Module, pixels: Tensor, precision: str) -> Tensor:

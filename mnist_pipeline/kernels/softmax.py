@@ -83,7 +83,7 @@ def compress(samples: Any) -> Any:
     return starts, columns, values
 
 
-@compiled(cache=True)
+@compiled(cache=True, nogil=True)
 def run_epoch(
     starts: Any, columns: Any, values: Any, scale: Any, labels: Any, blocks: Any, b: Any, learning_rate: Any
 ) -> Any:

@@ -91,8 +91,22 @@ def held_out_neighbors(
     """
     labels = index["labels"]
     sample = np.random.default_rng(seed).choice(len(labels), min(NUM_HELD_OUT, len(labels)), replace=False)
+    return _labels_of_others(index, num_neighbors, sample), labels[sample]
+
+
+def held_out_labels(
+    index: Mapping[str, np.ndarray], predictions: Neighbors, images: np.ndarray, held_out: np.ndarray
+) -> np.ndarray:
+    """The label of each of these training images by the vote of its neighbours among all the others."""
+    near = _labels_of_others(index, int(predictions.num_neighbors), held_out)
+    return vote(near, tie_break_of(predictions, index["labels"]))
+
+
+def _labels_of_others(index: Mapping[str, np.ndarray], num_neighbors: int, sample: np.ndarray) -> np.ndarray:
+    """Labels of the nearest images of some training images, without themselves."""
+    labels = index["labels"]
     voting = min(num_neighbors, len(labels) - 1)
     _, indices = KNNClassifier.from_arrays(index, voting + 1).kneighbors(index["images"][sample])
     own = indices == sample[:, np.newaxis]
     own[~own.any(axis=1), -1] = True  # copies of the image fill all places before it
-    return labels[indices[~own].reshape(len(sample), voting)], labels[sample]
+    return np.asarray(labels[indices[~own].reshape(len(sample), voting)])

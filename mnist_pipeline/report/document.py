@@ -15,9 +15,10 @@ import numpy as np
 from mnist_pipeline import harris, pca, robustness
 from mnist_pipeline.data.catalogue import MNIST, DataSet
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Champion, Comparison, Evaluation
+from mnist_pipeline.evaluation import Comparison, Evaluation
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.promotion import Champion
 from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from mnist_pipeline.report.words import comparison_in_words, disturbance_in_words, robustness_in_words
 from mnist_pipeline.utils import machine
@@ -100,7 +101,7 @@ def compose(values: Values) -> dict[str, Any]:
         "errors": {model: _errors(values, model) for model in values.evaluations},
         "comparison": _comparison(values),
         "robustness": _robustness(values),
-        "champion": {name: getattr(values.champion, name) for name in ("model", "accuracy", "errors")},
+        "champion": {name: getattr(values.champion, name) for name in ("model", "accuracy", "errors", "reason")},
         "across": _across(values.data_set_comparison),
         # The course notebook that the project grew from was on MNIST.
         "notebook": {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}

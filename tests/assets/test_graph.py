@@ -52,19 +52,19 @@ GRAPH = {
             *(f"{model}_evaluation" for model in MODELS),
             *(f"{model}_predictions" for model in MODELS),
         },
+        "held_out_labels": {
+            *("train_digits", "knn_index", "softmax_model", "mlp_model", "cnn_model"),
+            *(f"{model}_predictions" for model in MODELS),
+        },
     },
 }
 GRAPH["evaluation"]["robustness"] = {
     *("test_digits", "knn_index", "softmax_model", "mlp_model", "cnn_model"),
     *(f"{model}_predictions" for model in MODELS),
 }
-EVERYTHING = {key for group in GRAPH.values() for key in group} - {"data_directory"}
+EVERYTHING = {key for group in GRAPH.values() for key in group} - {"data_directory", "held_out_labels"}
 GRAPH["serving"] = {
-    "champion": {
-        "test_digits",
-        *(f"{model}_evaluation" for model in MODELS),
-        *(f"{model}_predictions" for model in MODELS),
-    },
+    "champion": {"held_out_labels", "test_digits", *(f"{model}_predictions" for model in MODELS)},
     "recognizer": {
         "champion",
         "knn_index",

@@ -14,6 +14,8 @@ from support.calls import call
 from support.graph_fixtures import invoke
 from support.values import data_version
 
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.records import Network
@@ -60,6 +62,41 @@ def test_if_the_present_champion_stays_so_do_its_models(retrained: Network) -> N
     np.testing.assert_array_equal(found, read("cnn_model").weights["conv1.bias"])
 
 
+def test_a_champion_is_chosen_on_held_out_digits_and_the_test_digits_only_report() -> None:
+    labels, test = read("held_out_labels"), read("test_digits")
+    guesses = read("mlp_predictions")._replace(labels=(test.labels + 1) % 10)
+    found = call("champion", held_out_labels=labels.assign(mlp=labels["label"]), mlp_predictions=guesses)
+    assert (found.value.model, found.value.choice.errors) == ("mlp", 0)
+    assert found.value.errors == found.metadata["errors"] == len(test.labels)
+
+
+def test_a_worse_challenger_leaves_the_present_champion_and_says_why() -> None:
+    present, labels = read("champion"), read("held_out_labels")
+    wrong = dict.fromkeys(MODELS, (labels["label"] + (labels.index % 3 == 0)) % 10)
+    found = call("champion", held_out_labels=labels.assign(**wrong))
+    assert found.value == dataclasses.replace(present, reason=found.metadata["reason"])
+
+
+def test_a_network_that_was_trained_on_all_digits_is_no_candidate() -> None:
+    network: Network = read("cnn_model")
+    nothing_held_out = network._replace(validation_accuracy=np.full_like(network.validation_accuracy, np.nan))
+    labels = call("held_out_labels", cnn_model=nothing_held_out).value
+    assert set(MODELS) - set(labels.columns) == {"cnn"}
+    assert "cnn" not in call("champion", held_out_labels=labels).metadata["candidates"]
+
+
+def test_no_model_was_trained_on_the_digits_that_the_champion_is_chosen_on() -> None:
+    """With other labels of the held-out digits, every model gives them the same labels as before."""
+    digits: DigitSet = read("train_digits")
+    _, held_out = split(len(digits.labels))
+    spoiled = digits.labels.copy()
+    spoiled[held_out] = (spoiled[held_out] + 1) % 10
+    for model in ("softmax", "mlp", "cnn"):
+        retrained = call(f"{model}_model", train_digits=digits._replace(labels=spoiled)).value
+        labels = call("held_out_labels", **{f"{model}_model": retrained}).value
+        assert labels[model].tolist() == read("held_out_labels")[model].tolist()
+
+
 def _without_labels(old: Recognizer) -> Recognizer:
     return old._replace(states={name: array for name, array in old.states.items() if name != "knn.labels"})
 
@@ -94,7 +131,9 @@ def test_a_recognizer_of_another_version_is_reported_and_replaced(
 ) -> None:
     change, version = UNUSABLE[kind]
     # A champion without errors, which every challenger is worse than: only the stored recognizer answers as it does.
-    best = dataclasses.replace(read("champion"), labels=read("test_digits").labels.tolist(), errors=0, accuracy=1.0)
+    true, present = read("held_out_labels")["label"].tolist(), read("champion")
+    choice = dataclasses.replace(present.choice, errors=0, labels=true, best_labels=true)
+    best = dataclasses.replace(present, labels=read("test_digits").labels.tolist(), choice=choice)
     _store_and_record("champion", best)
     changed = change(read("recognizer"))
     with monkeypatch.context() as patch:

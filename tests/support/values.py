@@ -12,6 +12,7 @@ from mnist_pipeline.knn.classifier import IndexArrays
 from mnist_pipeline.knn.shards import ShardNeighbors
 from mnist_pipeline.moments import Moments
 from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.promotion import Champion, Choice
 from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.report.document import Report
 from mnist_pipeline.runtime.graph.shards import Shards, fold_names
@@ -55,7 +56,7 @@ NAMED = {
         LABELS[:4], np.array(3), RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10))
     ),
     "SoftmaxModel": records.SoftmaxModel(
-        RNG.random((10, 784)), RNG.random(10), RNG.random(2), RNG.random(2), np.array(4.7e-10)
+        RNG.random((10, 784)), RNG.random(10), RNG.random(2), RNG.random(2), np.array(4.7e-10), LABELS[:3]
     ),
     "Network": records.Network(
         {
@@ -100,7 +101,9 @@ PLAIN = {
     "Evaluation": EVALUATIONS["knn"],
     "Evaluation with calibration": EVALUATIONS["cnn"],
     "Comparison": COMPARISON,
-    "Champion": evaluation.Champion("cnn", 1.0, 0, LABELS.tolist()),
+    "Champion": Champion(
+        "cnn", 1.0, 0, LABELS.tolist(), "ab", "the best", Choice("cnn", 0, [1, 2], "mlp", [1, 3], "cd")
+    ),
 }
 REPORT = Report("<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}})
 EVERY_KIND: dict[str, Any] = {**ARRAYS, **NAMED, "DataFrame": TABLE, **PLAIN}

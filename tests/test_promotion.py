@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.promotion import MARGIN, Choice, choose, difference_interval
+
+NUM_CLASSES = 10
+TRUE = np.random.default_rng(0).integers(0, NUM_CLASSES, 5_000)
+
+
+def with_errors(wrong: np.ndarray, true: np.ndarray = TRUE) -> np.ndarray:
+    """Labels that are wrong for these images only."""
+    labels = true.copy()
+    labels[wrong] = (labels[wrong] + 1) % NUM_CLASSES
+    return labels
+
+
+def chosen(wrong: np.ndarray, true: np.ndarray = TRUE) -> Choice:
+    found, _ = choose(true, {"first": with_errors(wrong, true)}, None)
+    assert found is not None
+    return found
+
+
+def test_the_candidate_with_the_fewest_errors_is_the_first_champion() -> None:
+    found, _ = choose(TRUE, {"poor": with_errors(np.arange(90)), "good": with_errors(np.arange(30))}, None)
+    assert found is not None
+    assert (found.model, found.errors, found.best_model) == ("good", 30, "good")
+
+
+def test_a_challenger_with_fewer_errors_is_always_taken() -> None:
+    found, _ = choose(TRUE, {"new": with_errors(np.arange(100, 129))}, chosen(np.arange(30)))
+    assert found is not None
+    assert (found.model, found.best_model) == ("new", "new")
+
+
+def test_a_challenger_that_is_not_inferior_is_taken_and_the_best_stays_the_measure() -> None:
+    found, _ = choose(TRUE, {"new": with_errors(np.arange(31))}, chosen(np.arange(30)))
+    assert found is not None
+    assert (found.model, found.best_model) == ("new", "first")
+
+
+@pytest.mark.parametrize("wrong", [np.arange(60), np.arange(1_000, 1_045)])
+def test_a_challenger_that_may_be_worse_by_more_than_the_margin_is_refused(wrong: np.ndarray) -> None:
+    present = chosen(np.arange(30))
+    found, _ = choose(TRUE, {"new": with_errors(wrong)}, present)
+    assert found is present
+
+
+def test_five_more_errors_of_a_hundred_images_are_refused() -> None:
+    true = TRUE[:100]
+    present = chosen(np.arange(3), true)
+    found, _ = choose(true, {"new": with_errors(np.arange(8), true)}, present)
+    assert found is present
+
+
+def test_champions_of_other_images_are_not_compared_even_if_they_are_as_many() -> None:
+    other = np.roll(TRUE, 1)
+    found, _ = choose(TRUE, {"new": with_errors(np.arange(500))}, chosen(np.arange(3), other))
+    assert found is not None
+    assert (found.model, found.best_model) == ("new", "new")
+
+
+def test_without_candidates_a_comparable_champion_stays() -> None:
+    present = chosen(np.arange(30))
+    assert choose(TRUE, {}, present)[0] is present
+    assert choose(np.roll(TRUE, 1), {}, present)[0] is None
+
+
+def test_five_hundred_challengers_do_not_bring_the_champion_down() -> None:
+    """Each challenger is trained anew, a little worse than the champion of its day on average."""
+    random = np.random.default_rng(1)
+    difficulty = random.random(len(TRUE))  # an image is misread if its difficulty exceeds a model's skill
+    skills, present = [0.994], None
+    for _ in range(500):
+        skill = skills[-1] - random.uniform(0, 0.001) + random.normal(0, 0.0005)
+        wrong = np.flatnonzero(difficulty + random.normal(0, 0.0005, len(TRUE)) > skill)
+        found, _ = choose(TRUE, {"challenger": with_errors(wrong)}, present)
+        assert found is not None
+        if found is not present:
+            skills.append(skill)
+        present = found
+        of_best = np.count_nonzero(np.array(present.best_labels) != TRUE)
+        assert present.errors <= of_best + MARGIN * len(TRUE)
+    assert len(skills) > 2
+    assert skills[-1] > max(skills) - MARGIN - 0.002  # sampling noise of 5,000 images
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (12, 2), (30, 30), (5, 10)])
+def test_the_interval_contains_the_difference_and_turns_round_with_its_arguments(first: int, second: int) -> None:
+    low, high = difference_interval(first, second, 100)
+    assert -1 < low < (first - second) / 100 < high < 1
+    assert difference_interval(second, first, 100) == pytest.approx((-high, -low))
+
+
+def test_the_interval_is_the_published_one() -> None:
+    """36, 12, 2 and 0 of 50 pairs, the example of Tango (1998)."""
+    assert difference_interval(12, 2, 50) == pytest.approx((0.0611, 0.3447), abs=5e-5)
+
+
+def test_the_interval_covers_the_true_difference_as_often_as_it_says() -> None:
+    random = np.random.default_rng(2)
+    counts = random.multinomial(100, [0.03, 0.05, 0.92], size=2_000)
+    intervals = [difference_interval(int(first), int(second), 100) for first, second, _ in counts]
+    assert 0.93 < np.mean([low <= -0.02 <= high for low, high in intervals]) < 0.98
