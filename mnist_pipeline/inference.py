@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from mnist_pipeline.records import Network
 from mnist_pipeline.softmax import softmax
+from mnist_pipeline.utils.onnx_graph import Graph
 
 Weights = Mapping[str, np.ndarray]
 TEMPERATURE = "temperature"
@@ -28,6 +29,22 @@ def predict_probabilities(state: Weights, images: np.ndarray) -> np.ndarray:
     is_convolutional = any(array.ndim == 4 for array in state.values())
     logits = (cnn_logits if is_convolutional else mlp_logits)(state, images)
     return np.asarray(softmax(logits.astype(np.float64) / float(state[TEMPERATURE])))
+
+
+def to_onnx(graph: Graph, state: Weights) -> tuple[str, str]:
+    """The logits and the calibrated probabilities of a network as nodes of an ONNX graph."""
+    if any(array.ndim == 4 for array in state.values()):
+        x = graph.pixels(np.float32, (1, 28, 28))
+        for layer in ("conv1", "conv2"):
+            x = graph.add("Conv", x, state[f"{layer}.weight"], state[f"{layer}.bias"])
+            x = graph.add("MaxPool", graph.add("Relu", x), kernel_shape=[2, 2], strides=[2, 2])
+        x, last = graph.add("Flatten", x), "linear"
+    else:
+        x = graph.pixels(np.float32, (state["hidden.weight"].shape[1],))
+        x = graph.add("Relu", graph.add("Gemm", x, state["hidden.weight"], state["hidden.bias"], transB=1))
+        last = "output"
+    logits = graph.add("Gemm", x, state[f"{last}.weight"], state[f"{last}.bias"], transB=1)
+    return logits, graph.softmax(logits, float(state[TEMPERATURE]))
 
 
 def mlp_logits(weights: Weights, images: np.ndarray) -> np.ndarray:

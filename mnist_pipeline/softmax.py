@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.records import Answer, SoftmaxModel
 from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.onnx_graph import Graph
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
@@ -121,6 +122,13 @@ def answer(state: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answ
     """The most probable class of each image, and the class probabilities."""
     probabilities = predict_probabilities(state["weights"], state["bias"], images)
     return Answer(probabilities.argmax(axis=1), probabilities)
+
+
+def to_onnx(graph: Graph, state: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
+    """The logits W x + b and the probabilities as nodes of an ONNX graph, in float64."""
+    pixels = graph.pixels(np.float64, (state["weights"].shape[1],))
+    logits = graph.add("Gemm", pixels, state["weights"], state["bias"], transB=1)
+    return logits, graph.softmax(logits, dtype=np.float64)
 
 
 def held_out_labels(

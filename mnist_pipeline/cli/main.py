@@ -193,6 +193,26 @@ def prune(keep: int) -> None:
 
 
 @main.command()
+@click.argument("model")
+@click.option(
+    "--onnx",
+    "path",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The file to write; other programs run it, for example with onnxruntime.",
+)
+def export(model: str, path: Path) -> None:
+    """Write the stored MODEL (knn, softmax, mlp or cnn) into an ONNX file.
+
+    It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated probabilities, and scores.
+    """
+    with machine.importing():
+        from mnist_pipeline.cli.export import export_model
+    export_model(model, path)
+
+
+@main.command()
 @click.argument("name", metavar="NAME")
 def fetch(name: str) -> None:
     """Download the data set NAME (fashion-mnist, kmnist, emnist-digits or qmnist) with torchvision; runs never do."""

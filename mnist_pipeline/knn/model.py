@@ -9,6 +9,7 @@ from mnist_pipeline.evaluation import accuracy
 from mnist_pipeline.knn.classifier import TIE_BREAKS, KNNClassifier, vote
 from mnist_pipeline.records import Answer, Nearest, Neighbors
 from mnist_pipeline.utils.bisection import crossing
+from mnist_pipeline.utils.onnx_graph import IMAGES, Graph
 
 NUM_NEAREST = 3  # nearest training images that an answer has at least
 SMOOTHINGS = (1e-4, 10.0)  # range in which the smoothing of the vote is searched
@@ -30,6 +31,28 @@ def answer(state: Mapping[str, np.ndarray], images: np.ndarray) -> Answer:
     labels = state["labels"][indices]
     probabilities = vote_probabilities(labels[:, :voting], float(state["smoothing"]))
     return Answer(vote(labels[:, :voting]), probabilities, Nearest(indices, labels, squared_distances))
+
+
+def to_onnx(graph: Graph, state: Mapping[str, np.ndarray]) -> tuple[str, str]:
+    """The votes and their calibrated probabilities as nodes of an ONNX graph that contains the training images.
+
+    The distances are exact: |x − t|² = |x|² − 2 x·t + |t|² in int32, and |x|² does not change the order. A tied vote
+    goes to the class of the nearest neighbour, since the neighbour of rank r has the weight 1 + 2⁻⁽ʳ⁺²⁾.
+    """
+    images, labels = state["images"].reshape(len(state["labels"]), -1), state["labels"]
+    voting, smoothing = int(state["num_neighbors"]), float(state["smoothing"])
+    squares = np.einsum("ij,ij->i", images, images, dtype=np.int32)
+    queries = graph.add("Reshape", IMAGES, np.array([-1, images.shape[1]]))
+    products = graph.add("MatMulInteger", queries, images.T)
+    distances = graph.add("Sub", squares, graph.add("Mul", products, np.array(2, np.int32)))
+    nearest = graph.add("TopK", distances, np.array([voting]), axis=1, largest=0, sorted=1) + "_indices"
+    one_hot = np.eye(NUM_CLASSES, dtype=np.float32)[labels]
+    votes = graph.add("Gather", one_hot, nearest)  # (n, voting, n_classes)
+    counts = graph.add("ReduceSum", votes, np.array([1]), keepdims=0)
+    ranks = 1 + 0.5 ** (np.arange(voting, dtype=np.float32) + 2)
+    weighted = graph.add("ReduceSum", graph.add("Mul", votes, ranks[:, np.newaxis]), np.array([1]), keepdims=0)
+    smoothed = graph.add("Add", counts, np.array(smoothing, np.float32))
+    return weighted, graph.add("Div", smoothed, np.array(voting + NUM_CLASSES * smoothing, np.float32))
 
 
 def reader(index: Mapping[str, np.ndarray], predictions: Neighbors) -> Callable[[np.ndarray], np.ndarray]:

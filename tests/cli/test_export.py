@@ -1,0 +1,64 @@
+"""A model that was exported answers as the stored model does, without this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from support.graph_fixtures import invoke
+
+from mnist_pipeline import export, inference, models
+from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.runtime.storage.storage import read
+
+
+def run(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
+    session = onnxruntime.InferenceSession(path)
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"images": images}), strict=True))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_exported_model_gives_the_stored_labels_and_probabilities(
+    name: str, finished: Path, tmp_path: Path
+) -> None:
+    images, model = read("test_digits").images, MODELS[name]
+    invoke("export", name, "--onnx", str(tmp_path / "model.onnx"))
+    found = run(tmp_path / "model.onnx", images)
+    predictions = read(model.predictions_asset)
+    np.testing.assert_array_equal(found["labels"], predictions.labels)
+    state = models.state(model, read(model.model_asset), predictions)
+    np.testing.assert_allclose(found["probabilities"], models.answer(model, state, images).probabilities, atol=1e-5)
+    if model.method == inference.__name__:
+        logits = {"mlp": inference.mlp_logits, "cnn": inference.cnn_logits}[name](state, images)
+        np.testing.assert_allclose(found["scores"], logits, atol=1e-4)
+
+
+def test_tied_votes_and_equal_distances_are_decided_as_the_classifier_decides_them(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 2, (300, 28, 28), np.uint8)
+    images[150:] = images[:150]  # each image twice, with different labels
+    state = {
+        "images": images, "labels": np.arange(300, dtype=np.uint8) % 10,
+        "num_neighbors": np.array(4), "smoothing": np.array(0.5),
+    }  # fmt: skip
+    path = tmp_path / "model.onnx"
+    path.write_bytes(export.to_onnx(MODELS["knn"], state))
+    found = run(path, images)
+    expected = KNNClassifier(4).fit(images, state["labels"]).predict(images)
+    np.testing.assert_array_equal(found["labels"], expected)
+
+
+@pytest.mark.parametrize("arguments", [("nobody", "--onnx", "a.onnx"), ("cnn", "--onnx", "file/a.onnx")])
+def test_what_cannot_be_exported_is_refused_in_one_line(
+    arguments: tuple[str, ...], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_bytes(b"in the way")
+    output = invoke("export", *arguments, code=1)
+    assert len(output.splitlines()) == 1
+    assert arguments[0] in output or arguments[-1] in output
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
