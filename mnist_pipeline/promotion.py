@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mnist_pipeline.utils.stored_types import stored_type
+from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 CONFIDENCE = 0.95
 # The least margin at which an equally good challenger usually passes: two networks disagree on about 0.6% of 5,000
@@ -33,6 +33,7 @@ class Choice:
     held_out: str  # SHA-256 of the true labels; only choices on the same images are compared
 
 
+@format_version(2)
 @stored_type
 @dataclass(frozen=True)
 class Champion:

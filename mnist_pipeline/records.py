@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.utils.stored_types import stored_type
+from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 
 @stored_type
@@ -41,6 +41,7 @@ class Neighbors(NamedTuple):
     squared_distances: np.ndarray  # exact; int64 (n_test, n_kept)
 
 
+@format_version(2)
 @stored_type
 class SoftmaxModel(NamedTuple):
     """Weights and bias of softmax regression, and the loss and accuracy of each epoch.
