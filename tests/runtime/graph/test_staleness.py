@@ -60,6 +60,7 @@ def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tupl
     assert materialized(output) == {
         "softmax_predictions",
         "softmax_evaluation",
+        "held_out_labels",
         "model_comparison",
         "champion",
         "recognizer",
