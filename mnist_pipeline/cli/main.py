@@ -13,7 +13,7 @@ import click
 
 from mnist_pipeline.cli import interruption
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.cli.preparation import prepare
+from mnist_pipeline.cli.preparation import prepare, with_original_paths
 from mnist_pipeline.runtime import instance_files, passwords, settings
 from mnist_pipeline.runtime.database import DatabaseError
 from mnist_pipeline.runtime.executors.requirements import ExecutorError, require
@@ -45,7 +45,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except REPORTED as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(with_original_paths(ctx, str(error))) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
@@ -53,7 +53,7 @@ class Commands(click.Group):
                 try:
                     instance_files.explain(error, settings.load())
                 except instance_files.InstanceError as explained:
-                    raise CommandError(str(explained)) from error
+                    raise CommandError(with_original_paths(ctx, str(explained))) from error
             raise
         finally:
             interruption.end_if_interrupted()

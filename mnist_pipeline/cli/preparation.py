@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 MAX_SQLITE_PATH = 440  # SQLite opens paths of 512 bytes, and Dagster's files are below this directory
+COPIED = f"{__name__}.copied"  # in a command's context: the directory of a copied Dagster instance, and of the original
 # Otherwise, Dagster's processes for steps print debugging messages on standard error.
 LOG_LEVEL = "python_logs:\n  python_log_level: INFO\n"
 
@@ -72,7 +73,13 @@ def _with_copied_instance(home: Path) -> Settings:
     except OSError as error:
         raise CommandError(f"{home} is read-only, and can't be copied to {copy} ({error.strerror})") from error
     os.environ["DAGSTER_HOME"] = str(copy)
+    click.get_current_context().meta[COPIED] = (str(copy), str(home))
     return settings.load()
+
+
+def with_original_paths(context: click.Context, message: str) -> str:
+    """A message that names the files of a copied Dagster instance by the paths of the originals."""
+    return message.replace(*context.meta[COPIED]) if COPIED in context.meta else message
 
 
 def _require_path_for_sqlite(directory: Path) -> None:

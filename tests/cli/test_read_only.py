@@ -60,13 +60,28 @@ def run(root: Path, scratch: Path, *arguments: str) -> subprocess.CompletedProce
 
 
 @pytest.mark.parametrize(
-    ("arguments", "shown"), [("verify", "intact"), ("lineage recognizer", "cnn_model"), ("predict digit.png", ">")]
+    ("arguments", "shown"), [("verify", "intact"), ("lineage recognizer", "cnn_model"), ("predict digit.png", "digit.png")]
 )
 def test_commands_that_only_read_work(arguments: str, shown: str, read_only: Path, tmp_path: Path) -> None:
     named = [str(read_only.with_name(word)) if word.endswith(".png") else word for word in arguments.split()]
     done = run(read_only, tmp_path / "scratch", *named)
     assert (done.returncode, done.stderr) == (0, "")
     assert shown in done.stdout
+
+
+def test_a_damaged_database_is_named_by_its_path_on_the_medium(read_only: Path, tmp_path: Path) -> None:
+    database = read_only / "dagster" / "history" / "runs.db"
+    whole = database.read_bytes()
+    database.chmod(0o644)
+    database.write_bytes(whole[:1000])
+    database.chmod(0o444)
+    done = run(read_only, tmp_path / "scratch", "verify")
+    database.chmod(0o644)
+    database.write_bytes(whole)
+    database.chmod(0o444)
+    assert done.returncode == 1
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert str(database) in line
 
 
 @pytest.mark.parametrize("arguments", ["run --changed", "prune", "ui --port 1"])
