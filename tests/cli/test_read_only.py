@@ -60,7 +60,8 @@ def run(root: Path, scratch: Path, *arguments: str) -> subprocess.CompletedProce
 
 
 @pytest.mark.parametrize(
-    ("arguments", "shown"), [("verify", "intact"), ("lineage recognizer", "cnn_model"), ("predict digit.png", "digit.png")]
+    ("arguments", "shown"),
+    [("verify", "intact"), ("lineage recognizer", "cnn_model"), ("predict digit.png", "digit.png")],
 )
 def test_commands_that_only_read_work(arguments: str, shown: str, read_only: Path, tmp_path: Path) -> None:
     named = [str(read_only.with_name(word)) if word.endswith(".png") else word for word in arguments.split()]
