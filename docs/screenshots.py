@@ -79,10 +79,11 @@ def take_drawing(browser: Browser, address: str) -> None:
 
 
 def draw_sheet() -> None:
-    """sheet.png: the contact sheet of pictures that the tests' script writes, and of one that holds no digit."""
-    sys.path.append(str(HERE.parent / "tests"))
-    from generators import handwriting
+    """sheet.png: the contact sheet of pictures of the generators, and of one that holds no digit."""
+    sys.path += [str(HERE.parent), str(HERE.parent / "tests")]
     from support import reading
+
+    from generators import handwriting
 
     rng = np.random.default_rng(SHEET_SEED)
     written = {

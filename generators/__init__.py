@@ -1,0 +1,1 @@
+"""Synthetic pictures for tests and benchmarks; they share no code with what reads pictures."""
