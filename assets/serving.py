@@ -1,6 +1,5 @@
 """The model in service, and what it needs to recognize the digits of users."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from textwrap import shorten
 from typing import Any
@@ -83,10 +82,7 @@ def champion(
             choice, reason = promotion.choose(true, candidates, None, config.margin)
     if choice is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
-    if present and choice is before:
-        chosen = dataclasses.replace(present, reason=reason)
-    else:
-        chosen = _champion(choice, reason, of_models, test_digits.labels)
+    chosen = present if present and choice is before else _champion(choice, of_models, test_digits.labels)
     return result(
         chosen,
         f"{chosen.model}, {chosen.accuracy:.2%}",
@@ -111,7 +107,7 @@ def _is_candidate(name: str, true: np.ndarray, labels: np.ndarray, data_set: Dat
     return high >= MODELS[name].mnist_floor if data_set.canonical else low > frequent
 
 
-def _champion(choice: promotion.Choice, reason: str, of_models: Mapping[str, Any], true: np.ndarray) -> Champion:
+def _champion(choice: promotion.Choice, of_models: Mapping[str, Any], true: np.ndarray) -> Champion:
     """A chosen model with its result on the test images."""
     labels = np.asarray(of_models[MODELS[choice.model].predictions_asset].labels)
     return Champion(
@@ -120,7 +116,6 @@ def _champion(choice: promotion.Choice, reason: str, of_models: Mapping[str, Any
         errors=int(np.count_nonzero(labels != true)),
         labels=labels.tolist(),
         test_set=promotion.checksum(true),
-        reason=reason,
         choice=choice,
     )
 

@@ -44,7 +44,6 @@ class Champion:
     errors: int
     labels: list[int]  # of the test images
     test_set: str  # SHA-256 of the true labels of the test images
-    reason: str  # why it is in service, in one sentence
     choice: Choice
 
 

@@ -101,7 +101,10 @@ def compose(values: Values) -> dict[str, Any]:
         "errors": {model: _errors(values, model) for model in values.evaluations},
         "comparison": _comparison(values),
         "robustness": _robustness(values),
-        "champion": {name: getattr(values.champion, name) for name in ("model", "accuracy", "errors", "reason")},
+        "champion": {
+            **{name: getattr(values.champion, name) for name in ("model", "accuracy", "errors")},
+            "reason": values.assets.get("champion", {}).get("reason"),
+        },
         "across": _across(values.data_set_comparison),
         # The course notebook that the project grew from was on MNIST.
         "notebook": {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}

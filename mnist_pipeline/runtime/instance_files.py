@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Set
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +35,8 @@ ABSENT = "is missing or empty, but its records are in the storage"
 # The column with JSON in some tables.
 SERIALIZED = {"event_logs": "event", "asset_keys": "last_materialization", "runs": "run_body", "jobs": "job_body"}
 DIRECTORIES = ("alive", "history", RUNS, "logs", "schedules", "storage")
-BUSY_SECONDS = 5.0  # to wait for a process that is writing
+BUSY_SECONDS = 10.0  # to wait for a process that is writing
+POLL_SECONDS = 0.1
 MIN_FREE_BYTES = 1 << 20
 # The first words that occur in a message of SQLite decide.
 PROBLEMS = {
@@ -118,8 +120,8 @@ def _problem(path: Path, tables: Set[str], thorough: bool, deserialize: bool) ->
         return ABSENT
     try:
         address = f"{path.absolute().as_uri()}?mode=rw"
-        with contextlib.closing(sqlite3.connect(address, timeout=BUSY_SECONDS, uri=True)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with contextlib.closing(sqlite3.connect(address, timeout=BUSY_SECONDS / 2, uri=True)) as connection:
+            _require_writable(connection)
             names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if not names:
                 return ABSENT
@@ -135,6 +137,24 @@ def _problem(path: Path, tables: Set[str], thorough: bool, deserialize: bool) ->
             raise refusal from error
         return f"is damaged ({error})"
     return None
+
+
+def _require_writable(connection: sqlite3.Connection) -> None:
+    """Begin and end a transaction that writes; raise sqlite3.Error if the file stays locked, or can't be written.
+
+    SQLite refuses some locks at once, without the timeout of the connection, while another process opens the file first
+    or closes it last. What is read afterwards locks out no process that writes.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def _is_readable(connection: sqlite3.Connection, table: str, column: str, deserialize: bool) -> bool:

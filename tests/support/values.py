@@ -101,9 +101,7 @@ PLAIN = {
     "Evaluation": EVALUATIONS["knn"],
     "Evaluation with calibration": EVALUATIONS["cnn"],
     "Comparison": COMPARISON,
-    "Champion": Champion(
-        "cnn", 1.0, 0, LABELS.tolist(), "ab", "the best", Choice("cnn", 0, [1, 2], "mlp", [1, 3], "cd")
-    ),
+    "Champion": Champion("cnn", 1.0, 0, LABELS.tolist(), "ab", Choice("cnn", 0, [1, 2], "mlp", [1, 3], "cd")),
 }
 REPORT = Report("<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}})
 EVERY_KIND: dict[str, Any] = {**ARRAYS, **NAMED, "DataFrame": TABLE, **PLAIN}

@@ -75,7 +75,7 @@ def _origin(event: dg.EventLogEntry | None) -> dict[str, Any]:
         "run_id": run_of(event) if event else None,
         "data_version": tags.get(DATA_VERSION_TAG),
         "code_version": tags.get(CODE_VERSION_TAG),
-        **{name: metadata[name].value if name in metadata else None for name in (SECONDS, "config", "seed")},
+        **{name: metadata[name].value if name in metadata else None for name in (SECONDS, "config", "seed", "reason")},
     }
 
 
