@@ -81,8 +81,8 @@ def choose(
     labels, correct = candidates[name].tolist(), candidates[name] == true_labels
     errors = int(np.count_nonzero(~correct))
     challenger = Choice(name, errors, labels, name, labels, held_out)
-    if known is None:
-        return challenger, f"{name} has the fewest errors, {errors}; no champion was chosen on these images before"
+    if known is None or known.best_labels == labels:
+        return challenger, f"{name} has the fewest errors of all models, {errors} of {len(correct):,}"
     of_best = np.array(known.best_labels) == true_labels
     better, worse = int(np.count_nonzero(correct & ~of_best)), int(np.count_nonzero(~correct & of_best))
     counts = (
