@@ -24,7 +24,7 @@ check: lint  ## Lint, types, import contracts, and the quick tests (one minute)
 test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-test-faults: $(VENV)/installed-test  ## Make runs fail in every way, and see that nothing is lost (10 minutes)
+test-faults: $(VENV)/installed-test  ## Make runs fail in every way, and see that nothing is lost (8 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) $(if $(PARALLEL),--dist worksteal) tests/faults $(ARGS)
 
 test-scale: $(VENV)/installed-scale  ## Run the graph on Ray, Dask, PostgreSQL and an S3 server of this machine (15 minutes)
