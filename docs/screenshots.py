@@ -79,7 +79,7 @@ def take_drawing(browser: Browser, address: str) -> None:
 
 
 def draw_sheet() -> None:
-    """sheet.png: the contact sheet of pictures of the generators, and of one that holds no digit."""
+    """sheet.png: a contact sheet of synthetic pictures, one of which contains no digit."""
     sys.path += [str(HERE.parent), str(HERE.parent / "tests")]
     from support import reading
 

@@ -95,7 +95,9 @@ def choose(
     if better == worse or low > -margin:
         accepted = replace(challenger, best_model=known.best_model, best_labels=known.best_labels)
         return accepted, f"{name} is not inferior to the best: {shown}"
-    verdict = "is worse" if high < 0 else "could be worse by more than the margin, too few images decide it"
+    verdict = (
+        "is worse" if high < 0 else "could be worse by more than the margin, and these images are too few to decide"
+    )
     return known, f"the present {known.model} stays, {name} {verdict}: {shown}"
 
 

@@ -14,8 +14,8 @@ def export_model(name: str, path: Path) -> None:
     """Write the stored model of that name as an ONNX file; a failure leaves no incomplete file."""
     if name not in MODELS:
         raise CommandError(f"{name!a} is not a model; there are {', '.join(MODELS)}")
-    model = MODELS[name]
-    fitted, predictions = (storage.read(asset) for asset in (model.model_asset, model.predictions_asset))
+    model, stored = MODELS[name], storage.current()
+    fitted, predictions = (stored.read_usable(asset) for asset in (model.model_asset, model.predictions_asset))
     try:
         content = export.to_onnx(model, models.state(model, fitted, predictions))
     except export.ExportError as error:

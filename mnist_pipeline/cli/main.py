@@ -203,7 +203,7 @@ def prune(keep: int) -> None:
     help="The file to write; other programs run it, for example with onnxruntime.",
 )
 def export(model: str, path: Path) -> None:
-    """Write the stored MODEL (knn, softmax, mlp or cnn) into an ONNX file.
+    """Write the stored MODEL, for example cnn, into an ONNX file.
 
     It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated probabilities, and scores.
     """

@@ -72,7 +72,7 @@ class Inbox:
         `cursor` is that of the previous look; without it, all files wait for the next look. `known` are the keys that
         were accepted earlier, whether the pictures are still there or not.
         """
-        seen, stuck, blank = (_parse_cursor(cursor, name) for name in ("seen", "stuck", "blank"))
+        seen, stuck, blank = _parse_cursor(cursor)
         look, later, still_stuck = Look(blank=blank), [], []
         end, processed = time.monotonic() + MAX_SECONDS, 0
         with self._open() as directories:
@@ -265,9 +265,11 @@ def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _parse_cursor(cursor: str | None, name: str) -> list[str]:
-    """Return an entry of a cursor: files or keys of the previous look; none if the cursor is unreadable."""
+def _parse_cursor(cursor: str | None) -> tuple[set[str], set[str], list[str]]:
+    """Return the files that the previous look saw, those it could not move, and `Look.blank`; empty if unreadable."""
     try:
-        return [str(each) for each in json.loads(cursor or "{}").get(name, ())]
+        document = json.loads(cursor or "{}")
+        seen, stuck, blank = ([str(each) for each in document.get(name, ())] for name in ("seen", "stuck", "blank"))
+        return set(seen), set(stuck), blank
     except (ValueError, TypeError, AttributeError, RecursionError):
-        return []
+        return set(), set(), []

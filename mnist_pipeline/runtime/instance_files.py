@@ -89,13 +89,15 @@ def find_damage(configured: Settings, *, thorough: bool, deserialize: bool = Fal
         tables = {path: {"event_logs"} for path in sorted((home / RUNS).glob("*.db"))} | tables
     for path, needed in tables.items():
         problem = _problem(path, needed, thorough, deserialize)
-        is_new = path != home / INDEX or not (home / HISTORY).parent.is_dir() or not _has_records()
-        if problem and not (problem == ABSENT and is_new):
+        if problem == ABSENT and not (path == home / INDEX and path.parent.parent.is_dir() and _has_records()):
+            continue
+        if problem:
             found[path] = problem
     return found
 
 
 def _has_records() -> bool:
+    """Whether the storage has copies of records. In a bucket, this is a request."""
     return any(True for _ in storage.current().published.store.list_names((RECORDS,)))
 
 

@@ -29,7 +29,7 @@ main()
 
 @pytest.fixture(scope="module")
 def read_only(finished_run: tuple[Outcome, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the storage of the finished run, in which nothing can be written, and a picture beside it."""
+    """A read-only copy of the finished run's storage, with a picture next to it."""
     root = tmp_path_factory.mktemp("medium") / "storage"
     shutil.copytree(finished_run[1], root)
     digit = Storage(root).read("test_digits").images[0]

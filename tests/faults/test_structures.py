@@ -1,4 +1,4 @@
-"""Anything may stand in the place of a file or directory of a storage: commands name it or rebuild it."""
+"""Files and directories of a storage are replaced at random: commands name the problem or rebuild the value."""
 
 import hashlib
 import os

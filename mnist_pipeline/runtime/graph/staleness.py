@@ -12,9 +12,8 @@ from mnist_pipeline.runtime.graph.records import CODE_VERSION_TAG, DATA_VERSION_
 from mnist_pipeline.runtime.graph.shards import FOLDS, MADE_FROM, digest
 from mnist_pipeline.runtime.storage import storage
 
-STORED_RESULT = (
-    "mnist_pipeline/stored_result"  # metadata: the name of an asset whose stored value is read, not an input
-)
+# Metadata of an asset: the name of another asset whose stored value it reads without an input.
+STORED_RESULT = "mnist_pipeline/stored_result"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 
 
@@ -45,9 +44,9 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
             for key, fault in zip(keys, faults, strict=True)
         }
     for key in keys:
-        result = dg.AssetKey([*key.path[:-1], str(graph.get(key).metadata.get(STORED_RESULT))])
-        if not reasons[key] and reasons.get(result):
-            reasons[key] = _problem(result)
+        if (name := graph.get(key).metadata.get(STORED_RESULT)) and not reasons[key]:
+            result = dg.AssetKey([*key.path[:-1], str(name)])
+            reasons[key] = _problem(result) if reasons.get(result) else None
     return {key: reason for key, reason in reasons.items() if reason}
 
 
