@@ -46,7 +46,7 @@ fuzz: $(VENV)/installed-test  ## Try 100,000 malformed data sets, 40,000 odd pic
 	@$(BIN)/python -m pytest $(PARALLEL) tests/data/test_datasets_fuzz.py tests/recognition/test_pictures_fuzz.py --fuzz-cases 100000
 
 lint: $(VENV)/installed-test  ## Lint, check formatting and types
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --no-cache .  # a cache keeps the order of imports that a moved package had
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo

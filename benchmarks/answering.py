@@ -28,9 +28,10 @@ from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.runtime.storage import storage
 
 sys.path.append(str(ROOT / "tests"))
+from support import drawing, reading
+
 from generators import handwriting, nondigits
 from generators.picture_bombs import picture_bombs
-from support import drawing, reading
 
 SEED = 2_026
 NUM_PICTURES = 10

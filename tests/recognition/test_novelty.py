@@ -4,11 +4,11 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from generators.handwriting import LETTERS, digit_picture, letter_picture
-from generators.nondigits import nondigit_pictures
 from PIL import Image
 from scipy import ndimage
 
+from generators.handwriting import LETTERS, digit_picture, letter_picture
+from generators.nondigits import nondigit_pictures
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.recognition.novelty import POINT, Novelty, edges, euler_numbers, is_cut, looks_like_digit_in_picture
 from mnist_pipeline.recognition.pictures import find_digits

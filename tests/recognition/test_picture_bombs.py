@@ -8,12 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from generators.picture_bombs import picture_bombs
 from support.drawing import MIDDLE, picture, serving, uri
 from support.graph_fixtures import invoke, made_once
 
 from assets.automation import INBOX_SECONDS, inbox_sensor
 from assets.definitions import defs
+from generators.picture_bombs import picture_bombs
 from mnist_pipeline.cli import predict
 from mnist_pipeline.recognition import reading
 from mnist_pipeline.recognition.page import Page

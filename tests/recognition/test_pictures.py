@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy import ndimage
+
 from generators.handwriting import (
     Hand,
     Pen,
@@ -22,9 +25,6 @@ from generators.handwriting import (
     page_picture,
     texture_picture,
 )
-from PIL import Image
-from scipy import ndimage
-
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.recognition import pictures as images
 from mnist_pipeline.recognition.pictures import Found, ImageError, find_digits, read

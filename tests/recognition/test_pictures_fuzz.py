@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
-from generators.odd_pictures import odd_file, odd_picture
 
+from generators.odd_pictures import odd_file, odd_picture
 from mnist_pipeline.recognition import pictures
 from mnist_pipeline.recognition.pictures import Found, ImageError
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import PIL.Image
-from generators.handwriting import Example, Picture
 
+from generators.handwriting import Example, Picture
 from mnist_pipeline.recognition import pictures as images
 from mnist_pipeline.recognition.recognizer import Recognizer
 
