@@ -7,9 +7,10 @@ import dagster as dg
 import assets as package
 from assets import automation, digits
 from assets.evaluation import data_set_comparison_of
+from mnist_pipeline import models
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors.step_executor import step_executor
-from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph import data_sets, history
 from mnist_pipeline.runtime.graph.code_versions import link_to_source, with_code_versions
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
@@ -18,12 +19,14 @@ from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
 
 # Only MNIST answers users, whose pictures are of digits, and only MNIST is expanded.
 MNIST_ONLY = dg.AssetSelection.assets("recognizer", "inbox_predictions") | dg.AssetSelection.groups(EXPANDED)
+SERVING = ("champion", "recognizer")  # their former values are kept, and can be put back into service
 REPORT = dg.AssetKey("evaluation_report")
 
 
 def finish(definitions: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The same assets with their code versions, their automation, and links to their source files."""
-    return link_to_source(automation.automated(with_code_versions(list(definitions))))
+    kept = history.keeping(definitions, models.STORED, SERVING)
+    return link_to_source(automation.automated(with_code_versions(kept)))
 
 
 plain, *others = data_sets.configured(settings.of_definitions())

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from assets.evaluation import ACROSS, GROUP, inputs
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
@@ -57,6 +57,9 @@ def evaluation_report(
             data_set=data_set.located.known,
             run=_run(context, data_set),
             assets=dict(sorted((key.path[-1], origin) for key, origin in origins(context.instance, parents).items())),
+            since_last_run=stored_results.since_last_run(
+                context.instance, (*STORED, "champion"), read["test_digits"].labels, data_set.located.prefix
+            ),
             data_set_comparison=stored_results.recorded(context.instance, across) if across in parents else None,
         )
         composed = document.compose(values)

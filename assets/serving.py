@@ -82,7 +82,11 @@ def champion(
             choice, reason = promotion.choose(true, candidates, None, config.margin)
     if choice is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
-    chosen = present if present and choice is before else _champion(choice, of_models, test_digits.labels)
+    if present and choice is before:
+        chosen = present
+    else:
+        version = stored_results.version(data_set.located.key(MODELS[choice.model].version_asset))
+        chosen = _champion(choice, of_models, test_digits.labels, version or "")
     return result(
         chosen,
         f"{chosen.model}, {chosen.accuracy:.2%}",
@@ -91,6 +95,8 @@ def champion(
             "accuracy": chosen.accuracy,
             "errors": chosen.errors,
             "held_out_errors": choice.errors,
+            "version": chosen.model_version,
+            "replaces": present.model_version if present and present.model_version != chosen.model_version else "",
             "reason": reason,
             "candidates": ", ".join(candidates) or "none",
         },
@@ -107,7 +113,7 @@ def _is_candidate(name: str, true: np.ndarray, labels: np.ndarray, data_set: Dat
     return high >= MODELS[name].mnist_floor if data_set.canonical else low > frequent
 
 
-def _champion(choice: promotion.Choice, of_models: Mapping[str, Any], true: np.ndarray) -> Champion:
+def _champion(choice: promotion.Choice, of_models: Mapping[str, Any], true: np.ndarray, version: str) -> Champion:
     """A chosen model with its result on the test images."""
     labels = np.asarray(of_models[MODELS[choice.model].predictions_asset].labels)
     return Champion(
@@ -117,6 +123,7 @@ def _champion(choice: promotion.Choice, of_models: Mapping[str, Any], true: np.n
         labels=labels.tolist(),
         test_set=promotion.checksum(true),
         choice=choice,
+        model_version=version,
     )
 
 

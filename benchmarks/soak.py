@@ -33,7 +33,8 @@ LINE = "{:>4} {:>8.0f} MB {:>8} {:>6} {:>13} {:>8.1f} MB {:>9.1f} MB"
 
 @dataclass(frozen=True)
 class State:
-    """What there is after a run: bytes resident, threads, open files; files and bytes stored; bytes of the instance."""
+    """What there is after a run: bytes resident, threads, open files; files and bytes stored; bytes of the instance and of
+    the records of former values."""
 
     resident: int
     threads: int
@@ -143,7 +144,9 @@ def _state(storage: Path) -> State:
     instance, values = [], []
     for file in storage.rglob("*"):
         if file.is_file():
-            (instance if "dagster" in file.relative_to(storage).parts else values).append(file)
+            first, *_ = file.relative_to(storage).parts
+            is_record = first == "dagster" or (first == "versions" and file.suffix == ".json")  # both grow until pruned
+            (instance if is_record else values).append(file)
     return State(
         resident=int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize(),
         threads=len(list(Path("/proc/self/task").iterdir())),

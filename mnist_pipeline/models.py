@@ -66,6 +66,7 @@ class Model:
     reader: str = ""
     training_asset: str = "train_digits"  # the images and labels that the model is fitted on
     model_asset: str = ""  # stores the fitted model; by default `NAME_model`
+    version_asset: str = ""  # its data versions name the versions of the model; by default the fitted model
     group: str = ""  # of the model's assets; by default the name
     summary: str = ""  # a sentence on the model for the descriptions of its assets
     settings: Mapping[str, Setting] = field(default_factory=dict)  # keyword arguments of `fit` that a run can configure
@@ -87,6 +88,7 @@ class Model:
         }
         for name, default in defaults.items():
             object.__setattr__(self, name, getattr(self, name) or default)
+        object.__setattr__(self, "version_asset", self.version_asset or self.model_asset)
 
     @property
     def predictions_asset(self) -> str:
@@ -149,6 +151,7 @@ _TABLE = (
         mnist_floor=0.97,
         method="mnist_pipeline.knn.model",
         model_asset="knn_index",
+        version_asset="knn_predictions",  # they depend on k; the index is the training set
         has_own_assets=True,
         section_title="Nearest neighbours",
         notebook=Notebook(0.5543, "k = 3, a k-d tree over unsigned bytes"),
@@ -203,6 +206,10 @@ _TABLE = (
     # Add a model here; see docs/add-a-model.md.
 )
 MODELS: Mapping[str, Model] = {model.name: model for model in _TABLE}
+# The assets that store a model, its predictions and its evaluation.
+STORED = [
+    asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset, model.evaluation_asset)
+]
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 

@@ -19,7 +19,7 @@ from mnist_pipeline.cli.selection import (
 )
 from mnist_pipeline.runtime import instance_files
 from mnist_pipeline.runtime.environment import Settings
-from mnist_pipeline.runtime.graph import records
+from mnist_pipeline.runtime.graph import history, records
 from mnist_pipeline.runtime.graph.shards import FOLDS, digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
 from mnist_pipeline.runtime.storage import storage
@@ -49,12 +49,16 @@ def print_states(configured: Settings) -> None:
     lines = [f"  {name:<{width}} {state}" for name, state in rows]
     lines += [f"  {printable(name)}: unfinished, from a killed run" for name in leftovers]
     lines += [f"  {printable(name)}: belongs to no asset, never read" for name in unknown]
+    damaged = history.faults(definitions())
+    lines += [f"  {printable(name)}: damaged, and only a former value: {fault}" for name, fault in damaged.items()]
     click.echo("\n".join(lines))
     wrong = [name for name, state in rows if state not in ("ok", NOT_MATERIALIZED)]
     if wrong or leftovers:
         count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"
         remedy = "mnist-pipeline repair, then " if any(state.startswith(NOT_RECORDED) for _, state in rows) else ""
         raise CommandError(f"{count} are wrong; repair them with {remedy}mnist-pipeline run --changed")
+    if damaged:
+        raise CommandError(f"{len(damaged)} former values are damaged; remove them with mnist-pipeline prune")
     click.echo(f"All stored results in {configured.storage} are intact.")
 
 

@@ -181,15 +181,69 @@ def lineage(asset: str) -> None:
 @main.command()
 @click.option("--keep", default=20, show_default=True, type=click.IntRange(min=0), help="Latest runs to keep.")
 def prune(keep: int) -> None:
-    """Delete old runs and their logs, but no results, and no run that computed a current result or has not ended."""
+    """Delete old runs and former versions of models.
+
+    Present results are kept, and so are the runs that computed them, and runs that have not ended. The latest
+    MNIST_PIPELINE_VERSIONS versions of each model are kept, and all champions.
+    """
     with machine.importing():
-        prepare()
+        configured = prepare()
         import dagster as dg
 
-        from mnist_pipeline.cli import inspection
-        from mnist_pipeline.runtime.graph import run_lock
+        from mnist_pipeline.cli import inspection, selection
+        from mnist_pipeline.runtime.graph import history, run_lock
     with run_lock.storage_lock(click.echo), dg.DagsterInstance.get() as instance:
-        click.echo(f"{inspection.prune(instance, keep)} runs deleted")
+        versions = history.prune(instance, selection.definitions(), configured.versions)
+        click.echo(f"{inspection.prune(instance, keep)} runs and {versions} former values deleted")
+
+
+of_data_set = click.option(
+    "--data-set", default=settings.PLAIN, show_default=True, metavar="NAME", help="Models of this data set."
+)
+
+
+@main.command()
+@click.argument("model", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per version.")
+@of_data_set
+def history(model: str | None, data_set: str, as_json: bool) -> None:
+    """List all versions of the models, or of MODEL, that are kept: the present ones and those before them."""
+    with machine.importing():
+        prepare(writes=False)
+        from mnist_pipeline.cli.history import print_history
+    print_history(model, data_set, as_json=as_json)
+
+
+@main.command()
+@click.argument("version")
+def restore(version: str) -> None:
+    """Put the champion VERSION back into service. Computes nothing."""
+    with machine.importing():
+        prepare()
+        from mnist_pipeline.cli.history import restore as restore_version
+    restore_version(version)
+
+
+@main.command()
+@click.argument("before")
+@click.argument("after")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw the images that are answered differently into a PNG file.",
+)
+@of_data_set
+def compare(before: str, after: str, data_set: str, as_json: bool, sheet: Path | None) -> None:
+    """Compare two runs, or two versions of models: what differs, how accurate they are, and on which images.
+
+    BEFORE and AFTER are ids of runs or versions, as mnist-pipeline history lists them.
+    """
+    with machine.importing():
+        prepare(writes=False)
+        from mnist_pipeline.cli.history import print_comparison
+    print_comparison((before, after), data_set, as_json=as_json, sheet=sheet)
 
 
 @main.command()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -32,7 +30,6 @@ NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
 PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
 NUM_SCATTERED = 150  # per class: more would cover each other
-LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")
 
 
 @stored_as_files("report.json", "index.html")
@@ -79,6 +76,7 @@ class Values(NamedTuple):
     run: Mapping[str, Any]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
     assets: Mapping[str, Mapping[str, Any]]  # the provenance of each asset
     data_set_comparison: pd.DataFrame | None = None  # None if data sets are not compared
+    since_last_run: Mapping[str, Any] | None = None  # see `versions.compare`; None if there was no run before the last
 
 
 def compose(values: Values) -> dict[str, Any]:
@@ -106,12 +104,13 @@ def compose(values: Values) -> dict[str, Any]:
             "reason": values.assets.get("champion", {}).get("reason"),
         },
         "across": _across(values.data_set_comparison),
+        "since_last_run": values.since_last_run,
         # The course notebook that the project grew from was on MNIST.
         "notebook": {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}
         if values.data_set.name == MNIST.name
         else {},
         "assets": dict(values.assets),
-        "versions": {"Python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "versions": machine.library_versions(),
         "machine": machine.describe(),
     }
 

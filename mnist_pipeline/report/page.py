@@ -23,6 +23,7 @@ from mnist_pipeline.robustness import Curves
 
 TITLES = {model.name: model.title for model in MODELS.values()}
 NUM_MISLED_SHOWN = 12
+NUM_CHANGED_SHOWN = 40
 NUM_EIGENVECTORS_SHOWN = 20
 # HTML needs no namespace. Not every font has tall brackets, so those of a matrix are a border in the style sheet.
 MATHML = {
@@ -44,21 +45,24 @@ FILTERS = {
 def render(document: Mapping[str, Any], values: Values) -> str:
     """The page of a document that `document.compose` returned, and of the values that it draws."""
     misread = [error["index"] for errors in document["errors"].values() for error in errors]
+    changed = _changed_answers(document)
     scattered = document["pca"]["scatter"]["index"]
     atlases = {
-        "test": pictures.Atlas(values.test_digits.images, misread),
+        "test": pictures.Atlas(values.test_digits.images, misread + [index for index, *_ in changed]),
         "train": pictures.Atlas(values.train_digits.images, scattered),
     }
     template = _environment().get_template("page.html.j2")
     return template.render(
         **document,
         titles=TITLES,
+        short_titles={model.name: model.short_title for model in MODELS.values()},
         sections=_sections(document),
         best=next(iter(document["comparison"]["models"])),
         long_names=figures.are_long(document["data"]["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=_pictures(document, values),
         atlases=atlases,
+        changed_answers=changed,
         script_data=_script_data(document, atlases),
     )
 
@@ -70,7 +74,20 @@ def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     found["comparison"] = "Comparison"
     if document["across"]:
         found["across"] = "Across data sets"
+    if document["since_last_run"]:
+        found["since"] = "Since the last run"
     return {**found, "lineage": "Provenance"}
+
+
+def _changed_answers(document: Mapping[str, Any]) -> list[tuple[int, str, int, int]]:
+    """Some test images that a model answers differently than after the run before: index, model, both answers."""
+    pairs = (document["since_last_run"] or {}).get("models", ())
+    found = [
+        (index, pair["after"]["model"], old, new)
+        for pair in pairs
+        for index, old, new in zip(pair.get("disagreements", ()), *pair.get("labels", {}).values())
+    ]
+    return found[:: max(1, -(-len(found) // NUM_CHANGED_SHOWN))]
 
 
 def num_outside_references(page: str) -> int:

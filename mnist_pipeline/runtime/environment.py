@@ -35,7 +35,7 @@ BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.+(/|$))[A-Za-z
 POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 DATA_SET_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # The data set that is always present, directories of a storage, and names that a table reads back as a missing value.
-RESERVED = (PLAIN, "assets", "dagster", "figures", "inbox", "manifests", "records", "report", "nan", "null")
+RESERVED = (PLAIN, "assets", "dagster", "figures", "inbox", "manifests", "records", "report", "versions", "nan", "null")
 SECRET = ("MNIST_PIPELINE_DATABASE", "MNIST_PIPELINE_PASSWORD_HASH")  # variables whose values are never shown
 
 
@@ -184,6 +184,8 @@ class Settings(BaseSettings):
     password_hash: Annotated[str | None, BeforeValidator(passwords.check_hash)] = Field(default=None, repr=False)
     # How many times as large as the training set the expanded set is.
     folds: Annotated[int, Field(ge=1, le=MAX_FOLDS)] = 4
+    # Number of former versions of each model that `prune` keeps.
+    versions: Annotated[int, Field(ge=0)] = 20
     # Directory for pictures; by default next to the directory of the Dagster instance.
     inbox: LocalDirectory = Field(default_factory=lambda fields: _instance_directory(fields) / "inbox")
 

@@ -2,13 +2,16 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import platform
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
+LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of mallopt(3)
 
 
@@ -21,6 +24,12 @@ def describe() -> dict[str, str | int | float | None]:
         "system": f"{platform.system()} {platform.machine()}",
         "accelerator": accelerator(),
     }
+
+
+@functools.cache
+def library_versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that compute."""
+    return {"Python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
 
 
 def num_cores() -> int:

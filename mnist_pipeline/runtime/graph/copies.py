@@ -7,6 +7,7 @@ data version is that of the stored value, so a run that is killed before it writ
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ POINTER_TAG = "dagster/input_event_pointer/"  # and the key of a parent: the num
 class _Copy:
     materialization: dg.AssetMaterialization
     run: str
+    time: float | None = None  # when it was recorded; earlier versions did not store it
     checks: dict[str, dg.AssetCheckEvaluation] = field(default_factory=dict)
 
     def write(self) -> None:
@@ -51,7 +53,7 @@ def keep(events: Iterable[dg.DagsterEvent], run: str, warn: Callable[[str], obje
     for event in events:
         if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
             materialization = event.step_materialization_data.materialization
-            copies[materialization.asset_key] = _Copy(materialization, run)
+            copies[materialization.asset_key] = _Copy(materialization, run, time.time())
             changed.setdefault(event.step_key, set()).add(materialization.asset_key)
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
@@ -95,26 +97,27 @@ def restore(instance: dg.DagsterInstance, definitions: dg.Definitions) -> tuple[
             if copy and (copy.materialization.tags or {}).get(DATA_VERSION_TAG) == version:
                 if isinstance(partitions, dg.DynamicPartitionsDefinition):
                     instance.add_dynamic_partitions(str(partitions.name), [partition])
-                _record(instance, copy)
+                record(instance, copy.materialization, copy.run, copy.time)
+                for evaluation in copy.checks.values():
+                    instance.report_runless_asset_event(evaluation)
                 restored.append(stored.prefix + key)
             else:
                 left.append(stored.prefix + key)
     return restored, left
 
 
-def _record(instance: dg.DagsterInstance, copy: _Copy) -> None:
-    """Let Dagster record a copy, as events that belong to no run."""
-    event = copy.materialization
+def record(instance: dg.DagsterInstance, event: dg.AssetMaterialization, run: str, computed: float | None) -> None:
+    """Let Dagster record, outside of a run, a materialization that a run computed at some time."""
     tags = {
         tag: _pointer(instance, tag) if tag.startswith(POINTER_TAG) else text
         for tag, text in (event.tags or {}).items()
     }
-    metadata = {**event.metadata, records.RUN: dg.MetadataValue.dagster_run(copy.run)}
+    metadata = {**event.metadata, records.RUN: dg.MetadataValue.dagster_run(run)}
+    if computed is not None:
+        metadata[records.TIME] = dg.MetadataValue.timestamp(computed)
     instance.report_runless_asset_event(
         dg.AssetMaterialization(event.asset_key, event.description, metadata, event.partition, tags)
     )
-    for evaluation in copy.checks.values():
-        instance.report_runless_asset_event(evaluation)
 
 
 def _pointer(instance: dg.DagsterInstance, tag: str) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from mnist_pipeline.runtime.graph import history
 from mnist_pipeline.runtime.graph.records import recorded_versions, versions_of_partitions
 from mnist_pipeline.runtime.graph.run_lock import end_with_parent
 from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import Prepared
+from mnist_pipeline.utils import machine
 
 # The last value that an asset of this process returned, and its encoding together with the figures. Dagster passes only
 # the value to the IO manager. If another IO manager stores the value, the encoding stays until the next asset returns.
@@ -36,12 +38,14 @@ class StorageIOManager(dg.ConfigurableIOManager):
         default=None,
         description="Directory, or s3://BUCKET/PREFIX; by default the one that MNIST_PIPELINE_STORAGE names.",
     )
+    _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     # The data version that Dagster recorded last for each asset; read once, because no other run writes meanwhile.
     _recorded: dict[str, str] | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Let a process of the multiprocess executor end with the run, whose process has the storage lock."""
         end_with_parent()
+        self._instance = context.instance
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store the value of an asset; record the paths of its files and its size."""
@@ -50,12 +54,17 @@ class StorageIOManager(dg.ConfigurableIOManager):
         _returned.set(None)
         asset = context.asset_key.to_user_string()
         stored, _ = storage.of_asset(asset, self.root)
-        path = stored.publish(prepared)
+        shown: dict[str, Any] = {"bytes": dg.MetadataValue.int(prepared.size)}
+        if self._instance and (context.definition_metadata or {}).get(history.FORMER_VALUES):
+            path = history.publish(self._instance, context.asset_key, stored, prepared)
+            shown[history.LIBRARIES] = dg.MetadataValue.json(machine.library_versions())
+        else:
+            path = stored.publish(prepared)
         if self._recorded is not None:
             self._recorded.pop(asset, None)
         paths = {"path": path, **{f"{name}_file": stored.figure_path(prepared.key, name) for name in prepared.figures}}
-        shown = {name: dg.MetadataValue.path(each) for name, each in paths.items()}
-        context.add_output_metadata({**shown, "bytes": dg.MetadataValue.int(prepared.size)})
+        shown |= {name: dg.MetadataValue.path(each) for name, each in paths.items()}
+        context.add_output_metadata(shown)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Load the value of an asset; raise an error if it can't be used, or Dagster recorded another data version.

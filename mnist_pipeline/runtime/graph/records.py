@@ -9,9 +9,10 @@ from mnist_pipeline.runtime import dagster_internals
 
 DATA_VERSION_TAG = "dagster/data_version"
 CODE_VERSION_TAG = "dagster/code_version"
+INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 PARTITION_TAG = "dagster/partition"
 PAGE = 1_000  # of Dagster's records, read at once
-RUN = "computed by run"  # metadata of a materialization that was restored
+RUN, TIME = "computed by run", "computed at"  # metadata of a materialization that was restored
 SECONDS = "seconds"  # metadata: the wall time of the method
 
 
@@ -59,6 +60,13 @@ def run_of(event: dg.EventLogEntry) -> str:
     materialization = event.asset_materialization
     restored = materialization.metadata.get(RUN) if materialization else None
     return str(restored.value) if restored else event.run_id
+
+
+def time_of(event: dg.EventLogEntry) -> float:
+    """When a value was computed, in seconds since 1970."""
+    materialization = event.asset_materialization
+    restored = materialization.metadata.get(TIME) if materialization else None
+    return float(restored.value) if restored else event.timestamp  # type: ignore[arg-type]
 
 
 def origins(instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, dict[str, Any]]:

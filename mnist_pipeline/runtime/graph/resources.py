@@ -1,15 +1,17 @@
 """What assets read besides their inputs: the seed, the files of a data set, the inbox, and stored results."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 from pydantic import Field
 
 from mnist_pipeline.recognition.page import Page
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph import data_sets, history
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.inbox import Inbox
 from mnist_pipeline.runtime.storage import storage
@@ -77,11 +79,23 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
         except storage.StorageError:
             return None
 
+    def version(self, key: dg.AssetKey, instance: dg.DagsterInstance | None = None) -> str | None:
+        """The data version that Dagster recorded last for an asset, None if there is no record."""
+        context = data_sets.step_context()
+        instance = instance or (context.instance if context else None)
+        return origins(instance, [key])[key]["data_version"] if instance else None
+
+    def since_last_run(
+        self, instance: dg.DagsterInstance, assets: Iterable[str], true_labels: np.ndarray, prefix: str | None
+    ) -> dict[str, Any] | None:
+        """What the last run that trained models changed, None if there was no run before it."""
+        return history.since_last_run(instance, assets, true_labels, prefix)
+
     def recorded(self, instance: dg.DagsterInstance, key: dg.AssetKey) -> Any | None:
         """The value that Dagster recorded last for an asset, None if there is no record.
 
         It raises a StorageError if another value is stored, or none.
         """
-        version = origins(instance, [key])[key]["data_version"]
+        version = self.version(key, instance)
         stored, name = storage.of_asset(key.to_user_string(), self.root)
         return None if version is None else stored.read(name, version)

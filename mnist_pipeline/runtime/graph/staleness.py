@@ -8,13 +8,12 @@ import dagster as dg
 
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.graph import records
-from mnist_pipeline.runtime.graph.records import CODE_VERSION_TAG, DATA_VERSION_TAG
+from mnist_pipeline.runtime.graph.records import CODE_VERSION_TAG, DATA_VERSION_TAG, INPUT_VERSION_TAG
 from mnist_pipeline.runtime.graph.shards import FOLDS, MADE_FROM, digest
 from mnist_pipeline.runtime.storage import storage
 
 # Metadata of an asset: the name of another asset whose stored value it reads without an input.
 STORED_RESULT = "mnist_pipeline/stored_result"
-INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 
 
 def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[dg.AssetKey, str]:

@@ -65,6 +65,10 @@ class Bucket:
         self._objects.copy(source, target)
         self._objects.remove(source)
 
+    def link(self, source: str, target: str) -> None:
+        lease.require_not_lost(self.address)
+        self._objects.copy(source, target)
+
     def remove(self, name: str) -> None:
         lease.require_not_lost(self.address)
         self._objects.remove(name)

@@ -11,7 +11,8 @@ from mnist_pipeline.runtime.storage.files import Writer
 
 LOCK_NAME = ".lock"
 # At the top of a storage.
-MANIFESTS, RECORDS, ASSETS, REPORT, FIGURES = DIRECTORIES = ("manifests", "records", "assets", "report", "figures")
+DIRECTORIES = ("manifests", "records", "assets", "report", "figures", "versions")
+MANIFESTS, RECORDS, ASSETS, REPORT, FIGURES, VERSIONS = DIRECTORIES
 
 
 class DamageError(Exception):

@@ -81,6 +81,18 @@ class Directory:
         """Rename a file; it replaces an existing one."""
         files.move(self.root / source, self.root / target)
 
+    def link(self, source: str, target: str) -> None:
+        """Give a file a second name, or copy it where the file system has no links; an existing target stays."""
+        path = self.root / target
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.hardlink_to(self.root / source)
+        except FileExistsError:
+            pass
+        except OSError:
+            with files.open_regular(self.root / source) as file:
+                files.write(path, lambda copy: shutil.copyfileobj(file, copy, BLOCK))
+
     def remove(self, name: str) -> None:
         """Remove a file, if it exists; no writer of ours creates a directory with such a name."""
         with contextlib.suppress(IsADirectoryError):

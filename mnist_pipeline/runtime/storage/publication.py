@@ -36,7 +36,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mnist_pipeline.runtime.storage import files
@@ -46,6 +46,7 @@ from mnist_pipeline.runtime.storage.contents import (
     MANIFESTS,
     RECORDS,
     REPORT,
+    VERSIONS,
     Content,
     DamageError,
     Entry,
@@ -73,6 +74,7 @@ class Manifest:
     asset: str
     data_version: str
     files: dict[str, Entry]
+    origin: Mapping[str, Any] = field(default_factory=dict)  # of a former value; see `former`
 
 
 class PublishedFiles:
@@ -84,7 +86,7 @@ class PublishedFiles:
     def publish(self, key: str, data_version: str, contents: Mapping[str, Content]) -> None:
         """Replace everything that is stored of an asset at once; a failure leaves the old value."""
         manifest = Manifest(key, data_version, {name: content.entry for name, content in contents.items()})
-        old = self._readable_manifest(key)
+        old = self.readable_manifest(key)
         staged = {_staged_name(name, content.entry): content for name, content in contents.items()}
         committing = False
         try:
@@ -105,7 +107,7 @@ class PublishedFiles:
     def _discard_staged(self, contents: Mapping[str, Content], key: str) -> None:
         """Remove the staged files of a failed publication, except those that the valid manifest names."""
         with contextlib.suppress(UnavailableError):  # the next run removes what is left
-            valid = self._readable_manifest(key)
+            valid = self.readable_manifest(key)
             for name, content in contents.items():
                 if valid is None or valid.files.get(name) != content.entry:
                     self.store.remove(_staged_name(name, content.entry))
@@ -114,7 +116,7 @@ class PublishedFiles:
         """The manifest of an asset, None if nothing is stored of it; raises DamageError if it can't be read."""
         name = _manifest_name(key)
         try:
-            return _decode(key, self.store.read(name))
+            return decode(key, self.store.read(name))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -158,7 +160,7 @@ class PublishedFiles:
         """
         unfinished = self.unfinished_files()
         for key in self.keys() if unfinished else ():
-            if manifest := self._readable_manifest(key):
+            if manifest := self.readable_manifest(key):
                 self._move_into_place(manifest, unfinished)
         for name in self.unfinished_files() if unfinished else ():
             self.store.remove(name)
@@ -177,7 +179,7 @@ class PublishedFiles:
         """Names of everything in the directories of assets that no manifest names; it is never read."""
         known = set(self.unfinished_files())
         for key in self.keys():
-            if manifest := self._readable_manifest(key):
+            if manifest := self.readable_manifest(key):
                 known |= manifest.files.keys()
         return sorted(name for name in self.store.list_names(PUBLISHED) if name not in known)
 
@@ -201,7 +203,7 @@ class PublishedFiles:
             if _staged_name(name, entry) in staged:
                 self.store.move(_staged_name(name, entry), name)
 
-    def _readable_manifest(self, key: str) -> Manifest | None:
+    def readable_manifest(self, key: str) -> Manifest | None:
         """The manifest of an asset, None if it is missing or damaged."""
         with contextlib.suppress(DamageError):
             return self.manifest(key)
@@ -243,6 +245,7 @@ def encode(manifest: Manifest) -> bytes:
             "asset": manifest.asset,
             "data_version": manifest.data_version,
             "files": {name: {"bytes": entry.size, "sha256": entry.sha256} for name, entry in manifest.files.items()},
+            **({"origin": manifest.origin} if manifest.origin else {}),
         }
     )
 
@@ -253,7 +256,8 @@ def _with_checksum(document: dict[str, Any]) -> bytes:
     return (json.dumps({**document, "sha256": checksum}, indent=1) + "\n").encode()
 
 
-def _decode(key: str, text: bytes) -> Manifest:
+def decode(key: str, text: bytes) -> Manifest:
+    """The manifest of an asset from the content of its file; raises an error of any class if it is not valid."""
     document: dict[str, Any] = json.loads(text)
     del document["sha256"]
     if _with_checksum(document) != text:
@@ -261,7 +265,7 @@ def _decode(key: str, text: bytes) -> Manifest:
     if document.get("format", FORMAT) != FORMAT:
         raise VersionError(f"has format {document['format']!r}; this version of mnist-pipeline reads {FORMAT}")
     entries = {name: Entry(entry["bytes"], entry["sha256"]) for name, entry in document["files"].items()}
-    manifest = Manifest(document["asset"], str(document["data_version"]), entries)
+    manifest = Manifest(document["asset"], str(document["data_version"]), entries, document.get("origin", {}))
     if manifest.asset != key:
         raise ValueError(f"it is the record of {manifest.asset}")
     for name in manifest.files:
@@ -276,4 +280,4 @@ def _belongs(name: str, key: str) -> bool:
     stem, _, suffix = file.partition(".")
     if not (NAME.fullmatch(stem) and NAME.fullmatch(suffix)):
         return False
-    return directory in (REPORT, f"{FIGURES}/{key}") or (directory == ASSETS and stem == key)
+    return directory in (REPORT, f"{FIGURES}/{key}", f"{VERSIONS}/{key}") or (directory == ASSETS and stem == key)

@@ -21,6 +21,7 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
 from mnist_pipeline.runtime.storage.contents import ASSETS, FIGURES, REPORT, Content, DamageError, VersionError
 from mnist_pipeline.runtime.storage.directory import Directory
+from mnist_pipeline.runtime.storage.former import FormerValues
 from mnist_pipeline.runtime.storage.publication import NAME, Manifest, PublishedFiles, is_unfinished
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Storage:
         self.root = str(root)
         self.prefix = prefix
         self.published = PublishedFiles(file_store(self.root))
+        self.former = FormerValues(self.published)
 
     def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
         """Lock the storage for this process, as a run does; see `Directory.lock`."""
@@ -106,6 +108,13 @@ class Storage:
             return self._decode(manifest, formats.decode)
 
         return self._stored(key, lambda: self.published.read_consistently(key, load))
+
+    def read_former(self, manifest: Manifest) -> Any:
+        """A former value; raises StorageError if it is damaged, or has a format that this version does not read."""
+        try:
+            return self._decode(manifest, formats.decode)
+        except DamageError as damage:
+            raise StorageError(f"a former value of {self.prefix + manifest.asset} can't be used: {damage}") from damage
 
     def _decode(self, manifest: Manifest, decode: Callable[[list[str], Callable[[str], BinaryIO]], T]) -> T:
         """Decode the files of a value; raises DamageError if their content is not valid, or of another version."""
