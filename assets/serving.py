@@ -22,6 +22,7 @@ from mnist_pipeline.runtime.graph.checks import at_least, checks
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.staleness import STORED_RESULT
+from mnist_pipeline.versions import DIGITS
 
 GROUP = "serving"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
@@ -150,11 +151,13 @@ def recognizer(
     labels = {name: np.asarray(of_models[model.predictions_asset].labels) for name, model in MODELS.items()}
     with stopwatch():
         is_new = np.array_equal(champion.labels, labels[champion.model])
-        present = None if is_new else stored_results.previous(dg.AssetKey("recognizer"))
+        of_champion = dg.AssetKey("champion")
+        present = None if is_new else stored_results.previous(dg.AssetKey("recognizer"), of_champion)
         if not is_new and present is None:
             raise dg.Failure(
                 f"the champion {champion.model} has been retrained, and no stored recognizer can answer in its place; "
-                "choose a champion again: mnist-pipeline run --select 'key:champion or key:recognizer'",
+                f"put it back: mnist-pipeline restore {champion.model_version[:DIGITS]}, or choose again: "
+                "mnist-pipeline run --select 'key:champion or key:recognizer'",
                 allow_retries=False,
             )
         found: Recognizer = present or recognition.assemble(

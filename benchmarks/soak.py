@@ -33,8 +33,10 @@ LINE = "{:>4} {:>8.0f} MB {:>8} {:>6} {:>13} {:>8.1f} MB {:>9.1f} MB"
 
 @dataclass(frozen=True)
 class State:
-    """What there is after a run: bytes resident, threads, open files; files and bytes stored; bytes of the instance and of
-    the records of former values."""
+    """What there is after a run: bytes resident, threads, open files; files and bytes stored; bytes of records.
+
+    Records are the Dagster instance, and what is known of former values.
+    """
 
     resident: int
     threads: int

@@ -70,25 +70,22 @@ def restore(name: str) -> None:
         found = [each for each in records[CHAMPION] if each.metadata.get("version") == version.version]
         if not found:
             raise CommandError(f"{title} was never the champion; mnist-pipeline history lists the champions")
-        champion = found[-1]
-        if champion.former is None:
-            click.echo(f"{title} is in service.")
-            return
-        followers = {
-            asset: [each for each in of_asset if each.inputs.get(CHAMPION) == champion.data_version]
-            for asset, of_asset in records.items()
-            if any(CHAMPION in each.inputs for each in of_asset)
-        }
-        reason = REASON.format(title)
-        # The champion comes last: if the process is killed before, it still is the one before, and nothing is lost.
-        for asset, matching in followers.items():
-            if not matching:
-                raise CommandError(f"the {asset} of {title} is not kept, so it can't answer as it did")
-            if matching[-1].former is not None:
-                inputs = {CHAMPION: champion.data_version}
-                history.put_back(instance, key_of(None, asset), matching[-1], reason, inputs)
-        history.put_back(instance, key_of(None, CHAMPION), champion, reason, {})
-    click.echo(f"{title} is in service again. mnist-pipeline run --changed updates the report.")
+        wanted = {CHAMPION: found[-1]}
+        for asset, of_asset in records.items():
+            if any(CHAMPION in each.inputs for each in of_asset):
+                matching = [each for each in of_asset if each.inputs.get(CHAMPION) == found[-1].data_version]
+                if not matching:
+                    raise CommandError(f"the {asset} of {title} is not kept, so it can't answer as it did")
+                wanted[asset] = matching[-1]
+        inputs = {CHAMPION: found[-1].data_version}
+        for asset, record in wanted.items():
+            if record.former is not None:
+                of_champion = inputs if CHAMPION in record.inputs else {}
+                history.put_back(instance, key_of(None, asset), record, REASON.format(title), of_champion)
+    if all(record.former is None for record in wanted.values()):
+        click.echo(f"{title} is in service.")
+    else:
+        click.echo(f"{title} is in service again. mnist-pipeline run --changed updates the report.")
 
 
 def print_comparison(names: Sequence[str], data_set: str, *, as_json: bool, sheet: Path | None) -> None:

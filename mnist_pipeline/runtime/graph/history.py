@@ -186,7 +186,7 @@ def put_back(
 
 def faults(definitions: dg.Definitions) -> dict[str, str]:
     """What is damaged of former values, by the name of their file."""
-    found = {}
+    found: dict[str, str] = {}
     for asset in kept_assets(definitions):
         stored, key = storage.of_asset(asset.to_user_string())
         found |= {stored.prefix + name: fault for name, fault in stored.former.faults(key).items()}

@@ -12,7 +12,7 @@ from pydantic import Field
 from mnist_pipeline.recognition.page import Page
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets, history
-from mnist_pipeline.runtime.graph.records import origins
+from mnist_pipeline.runtime.graph.records import INPUT_VERSION_TAG, origins, tags_of
 from mnist_pipeline.runtime.inbox import Inbox
 from mnist_pipeline.runtime.storage import storage
 
@@ -71,8 +71,16 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
         description="Directory, or s3://BUCKET/PREFIX; by default the one that MNIST_PIPELINE_STORAGE names.",
     )
 
-    def previous(self, key: dg.AssetKey) -> Any | None:
-        """The stored value of an asset, which the current run is about to replace; None if there is none to use."""
+    def previous(self, key: dg.AssetKey, of: dg.AssetKey | None = None) -> Any | None:
+        """The stored value of an asset, which the current run is about to replace; None if there is none to use.
+
+        With `of`, only a value that was computed from the present value of this other asset is used.
+        """
+        context = data_sets.step_context()
+        if of is not None and context is not None:
+            event = context.instance.get_latest_materialization_event(key)
+            if tags_of(event).get(INPUT_VERSION_TAG.format(of.to_user_string())) != self.version(of):
+                return None
         try:
             stored, name = storage.of_asset(key.to_user_string(), self.root)
             return stored.read_usable(name)
