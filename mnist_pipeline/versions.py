@@ -94,7 +94,8 @@ def _chains(model: Model, records: Records) -> dict[str, dict[str, Record]]:
         name = of_model if model.version_asset == model.model_asset else version
         chain = {model.model_asset: fitted.get(of_model), model.predictions_asset: record}
         chain[model.evaluation_asset] = evaluated.get(version)
-        chains[name] = {asset: each for asset, each in chain.items() if each}
+        if model.version_asset == model.predictions_asset or chain[model.model_asset]:  # else its record was removed
+            chains[name] = {asset: each for asset, each in chain.items() if each}
     return chains
 
 

@@ -111,7 +111,17 @@ def test_a_restored_champion_answers_as_it_did_and_a_run_of_what_changed_leaves_
     assert [each["version"] for each in history() if each["in_service"]] == [own_champions.versions[1]]
     invoke("restore", own_champions.versions[2])  # what was in service before can be restored as well
     assert served(own_champions.storage) == own_champions.files[2]
-    invoke("verify", code=1)  # the report is of the last run
+
+
+def test_a_restored_champion_and_all_versions_survive_the_loss_of_the_dagster_instance(
+    own_champions: Champions,
+) -> None:
+    invoke("restore", own_champions.versions[0])
+    before = history()
+    shutil.rmtree(own_champions.storage / "dagster")
+    invoke("repair")
+    assert history() == before
+    invoke("verify")
 
 
 def test_what_never_was_champion_is_not_put_into_service(champions: Champions) -> None:
@@ -159,11 +169,19 @@ def test_the_images_with_another_answer_are_drawn(champions: Champions, tmp_path
 
 
 def test_pruning_keeps_the_latest_versions_and_all_champions(
-    own_champions: Champions, monkeypatch: pytest.MonkeyPatch
+    own_champions: Champions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MNIST_PIPELINE_VERSIONS", "0")
+    before = {each["version"] for each in history("cnn")}
+    for seed in (9, 10, 11):
+        config = {"resources": {"seed": {"config": {"value": seed}}}}
+        (tmp_path / "run.yaml").write_text(json.dumps(config))
+        invoke("run", "--select", "key:cnn_model", "--config", str(tmp_path / "run.yaml"))
+    monkeypatch.setenv("MNIST_PIPELINE_VERSIONS", "1")
     invoke("prune", "--keep", "0")
-    assert {each["version"] for each in history("cnn")} == set(own_champions.versions)
+    found = history("cnn")
+    assert {each["version"] for each in found if each["seed"] not in (9, 10, 11)} == before
+    assert {each["seed"] for each in found} >= {10, 11}  # the latest former version, and the present one
+    assert 9 not in {each["seed"] for each in found}
     invoke("restore", own_champions.versions[0])
     assert served(own_champions.storage) == own_champions.files[0]
 

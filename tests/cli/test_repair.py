@@ -117,7 +117,7 @@ def test_a_repair_restores_every_record_and_computes_nothing(only_history: bool,
     assert "Materializing" not in invoke("run", "--changed")
     assert invoke("lineage", "evaluation_report") == before
     assert checksums(damageable) == stored
-    assert invoke("prune", "--keep", "0") == "0 runs deleted\n"
+    assert invoke("prune", "--keep", "0").startswith("0 runs ")
     assert "is whole" in invoke("repair")
 
 

@@ -31,6 +31,7 @@ INVALID = {
     ),
     "MNIST_PIPELINE_CACHE_GB": ("-1", "nan", "inf", "much", "1e300", " "),
     "MNIST_PIPELINE_FOLDS": ("0", "4097", "-1", "1.5", "many", "٤"),
+    "MNIST_PIPELINE_VERSIONS": ("-1", "1.5", "many"),
     "MNIST_PIPELINE_THREADS": ("0", "-1", "two", "1e3", "1025", "٣", "99999999999"),
     "MNIST_PIPELINE_CLUSTER": ("here", "host:", ":1", "http://host:1", "host:1/x", "a b:1", "host:1\n", "tcp://"),
     "MNIST_PIPELINE_DATA_SETS": (

@@ -106,8 +106,15 @@ def restore(instance: dg.DagsterInstance, definitions: dg.Definitions) -> tuple[
     return restored, left
 
 
-def record(instance: dg.DagsterInstance, event: dg.AssetMaterialization, run: str, computed: float | None) -> None:
-    """Let Dagster record, outside of a run, a materialization that a run computed at some time."""
+def store(materialization: dg.AssetMaterialization, run: str) -> None:
+    """Store a copy of a materialization that belongs to no run, but whose value this run computed."""
+    _Copy(materialization, run, time.time()).write()
+
+
+def record(
+    instance: dg.DagsterInstance, event: dg.AssetMaterialization, run: str, computed: float | None = None
+) -> None:
+    """Let Dagster record, outside of a run, a materialization that a run computed, perhaps at an earlier time."""
     tags = {
         tag: _pointer(instance, tag) if tag.startswith(POINTER_TAG) else text
         for tag, text in (event.tags or {}).items()

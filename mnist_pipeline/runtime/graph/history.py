@@ -13,14 +13,14 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
+from mnist_pipeline import versions
 from mnist_pipeline.runtime.graph import copies, data_sets, records
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, INPUT_VERSION_TAG
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.contents import DamageError
 from mnist_pipeline.runtime.storage.publication import Manifest
 from mnist_pipeline.runtime.storage.storage import Prepared, Storage
-from mnist_pipeline.versions import TEST_SET, ModelVersion, Record, Records, after_run, last_runs, predictions
-from mnist_pipeline.versions import compare as versions_compared
+from mnist_pipeline.versions import TEST_SET, ModelVersion, Record, Records
 
 FORMER_VALUES = "mnist_pipeline/former_values"
 RECENT, ALWAYS = "recent", "always"
@@ -102,7 +102,7 @@ def _record_of(asset: str, event: dg.EventLogEntry) -> Record:
     )
 
 
-def versions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[Record]:
+def of_asset(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[Record]:
     """The former values of an asset, the oldest first, and its present value if Dagster has recorded it."""
     stored, key = storage.of_asset(asset.to_user_string())
     found = [
@@ -118,7 +118,7 @@ def versions(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[Record]:
 
 def of_data_set(instance: dg.DagsterInstance, assets: Iterable[str], prefix: str | None) -> dict[str, list[Record]]:
     """The versions of assets of a data set, by their plain keys."""
-    return {asset: versions(instance, data_sets.key_of(prefix, asset)) for asset in assets}
+    return {asset: of_asset(instance, data_sets.key_of(prefix, asset)) for asset in assets}
 
 
 def read(record: Record, prefix: str | None = None) -> Any:
@@ -140,7 +140,7 @@ def compare(
     test_set = storage.current(prefix).data_version(TEST_SET)
 
     def labels(version: ModelVersion) -> np.ndarray | None:
-        record = predictions(version, of_assets)
+        record = versions.predictions(version, of_assets)
         if record is None or version.data.get(TEST_SET) != test_set:
             return None
         try:
@@ -148,7 +148,7 @@ def compare(
         except storage.StorageError:
             return None
 
-    return versions_compared(before, after, labels, true_labels)
+    return versions.compare(before, after, labels, true_labels)
 
 
 def since_last_run(
@@ -156,10 +156,10 @@ def since_last_run(
 ) -> dict[str, Any] | None:
     """What the last run that trained models changed, None if there was no run before it."""
     of_assets = of_data_set(instance, assets, prefix)
-    runs = last_runs(of_assets)[-2:]
+    runs = versions.last_runs(of_assets)[-2:]
     if len(runs) < 2:
         return None
-    before, after = (after_run(run, of_assets) for run in runs)
+    before, after = (versions.after_run(run, of_assets) for run in runs)
     return {"before": runs[0], "after": runs[1], **compare(before, after, of_assets, true_labels, prefix)}
 
 
@@ -181,7 +181,9 @@ def put_back(
         **{INPUT_VERSION_TAG.format(name): each for name, each in inputs.items()},
     }
     metadata = {**version.metadata, "reason": reason, "path": dg.MetadataValue.path(path)}
-    copies.record(instance, dg.AssetMaterialization(asset, metadata=metadata, tags=tags), version.run, version.time)
+    materialization = dg.AssetMaterialization(asset, metadata=metadata, tags=tags)
+    copies.record(instance, materialization, version.run)
+    copies.store(materialization, version.run)
 
 
 def faults(definitions: dg.Definitions) -> dict[str, str]:
@@ -199,7 +201,7 @@ def prune(instance: dg.DagsterInstance, definitions: dg.Definitions, count: int)
     Damaged values are removed as well.
     """
     kept = kept_assets(definitions)
-    of_assets = {key: versions(instance, key) for key in kept}
+    of_assets = {key: of_asset(instance, key) for key in kept}
     needed = _needed(kept, of_assets)
     removed = 0
     for key, found in of_assets.items():
