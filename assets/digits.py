@@ -11,6 +11,7 @@ import pandas as pd
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import (
     NUM_CLASSES,
+    DatasetError,
     DigitSet,
     RawFile,
     Split,
@@ -37,7 +38,7 @@ data_directory = dg.AssetSpec(
     "data_directory",
     group_name=GROUP,
     kinds={"file"},
-    description="The directory with the four IDX files, written by other programs. Its version is a checksum of them.",
+    description="The directory or file of the images, written by other programs. Its version is a checksum.",
 )
 
 
@@ -52,10 +53,12 @@ def retried() -> Iterator[None]:
 
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
-    """Names, sizes and SHA-256 checksums of the four IDX files in the data directory, after validation."""
+    """Names, sizes and SHA-256 checksums of the files of the data set, after validation; folders have one per split."""
     located = data_set.located
     layout = located.known.layout
     with stopwatch(), retried():
+        if (count := len(data_set.class_names)) != NUM_CLASSES:
+            raise DatasetError(f"{located.directory} has {count} classes; use a set with {NUM_CLASSES}")
         files = pd.DataFrame(datasets.validate(located.directory, canonical=located.canonical, layout=layout))
     return result(
         files,

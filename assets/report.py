@@ -54,7 +54,7 @@ def evaluation_report(
             models={name: read[asset] for name, asset in LEARNING.items()},
             predictions={name: read[model.predictions_asset] for name, model in MODELS.items()},
             evaluations={name: read[model.evaluation_asset] for name, model in MODELS.items()},
-            data_set=data_set.located.known,
+            data_set=data_set.located.described,
             run=_run(context, data_set),
             assets=dict(sorted((key.path[-1], origin) for key, origin in origins(context.instance, parents).items())),
             since_last_run=stored_results.since_last_run(
@@ -83,6 +83,6 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSetResource) -> dict[s
     return {
         "id": run_id,
         "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
-        "source": data_set.located.known.title,
+        "source": data_set.located.described.title,
         "canonical": data_set.canonical,
     }

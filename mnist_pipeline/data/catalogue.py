@@ -2,25 +2,24 @@
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import (
+from mnist_pipeline.data.datasets import DatasetError, Split, UnreadableError, reader_of
+from mnist_pipeline.data.idx import (
     CLASS_NAMES,
     EMNIST_DIGITS_LAYOUT,
     MNIST_LAYOUT,
     QMNIST_LAYOUT,
-    DatasetError,
     Layout,
-    Split,
-    UnreadableError,
+    find_file,
 )
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set of 28×28 images in ten classes."""
+    """A data set of labelled images."""
 
     name: str  # in settings and commands: lower case, digits and hyphens
     title: str  # in sentences
@@ -67,6 +66,28 @@ QMNIST = DataSet("qmnist", "QMNIST", layout=QMNIST_LAYOUT, publisher="QMNIST")
 KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST, EMNIST_DIGITS, QMNIST)}
 
 
+def described(data_set: DataSet, root: Path) -> DataSet:
+    """A data set with the names of its classes, and with the words of its dataset.yaml unless it is a known one.
+
+    Raises a DatasetError if its files are invalid.
+    """
+    if data_set in (MNIST, *KNOWN.values()):
+        return data_set
+    reader = reader_of(root)
+    names, own = reader.class_names, reader.description
+    title = own.title or data_set.title
+    if names == CLASS_NAMES and not own.model_fields_set:
+        return data_set  # digits
+    return replace(
+        data_set,
+        title=title,
+        class_names=names,
+        noun=own.noun,
+        heading=f"Recognizing {own.noun}s: {title}",
+        handwritten=own.handwritten,
+    )
+
+
 def fetch(known: DataSet, directory: Path) -> None:
     """Download the four files of a data set with torchvision, which verifies their checksums.
 
@@ -83,7 +104,7 @@ def fetch(known: DataSet, directory: Path) -> None:
             for split, names in known.layout.names.items():
                 raw = _downloaded(known, split, Path(scratch))
                 for name in names:
-                    file = datasets.find_file(raw, name)
+                    file = find_file(raw, name)
                     file.rename(whole / file.name)
             datasets.validate(whole, layout=known.layout)
             whole.rename(directory)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.data.errors import ImageError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-
-class ImageError(ValueError):
-    """A file is not a readable picture. The message is one printable line: the file, the problem and the remedy."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+__all__ = ["Found", "ImageError", "Page"]
 
 
 class Found(NamedTuple):

@@ -27,6 +27,7 @@ from mnist_pipeline.utils.machine import num_cores
 
 EXECUTORS = ("in_process", "multiprocess", "ray", "dask")
 EXECUTOR_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*")
+SOURCE_SUFFIXES = (".npz", ".parquet")
 ON_CLUSTERS = ("ray", "dask")
 CLUSTER = re.compile(r"((tcp|ray)://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 MAX_THREADS = 1_024
@@ -93,7 +94,7 @@ def _database(value: str) -> str:
 
 
 def _data_sets(value: str) -> tuple[DataSetPlace, ...]:
-    """The data sets in a comma-separated list of `NAME` and `NAME=DIRECTORY`."""
+    """The data sets in a comma-separated list of `NAME` and `NAME=PATH`."""
     places: dict[str, DataSetPlace] = {}
     for entry in value.split(","):
         name, separator, directory = entry.strip().partition("=")
@@ -104,23 +105,24 @@ def _data_sets(value: str) -> tuple[DataSetPlace, ...]:
 
 
 def _data_set_directory(name: str, directory: str | None) -> Path:
-    """The directory of a data set: the one in the setting, or the one into which it was fetched."""
+    """The directory or file of a data set: the one in the setting, or the directory into which it was fetched."""
     from mnist_pipeline.data.catalogue import KNOWN
 
     if not DATA_SET_NAME.fullmatch(name):
         raise ValueError(
-            f"{name!a} is not the name of a data set; write NAME or NAME=DIRECTORY, where a name has at most 40 "
+            f"{name!a} is not the name of a data set; write NAME or NAME=PATH, where a name has at most 40 "
             "lowercase letters and digits, with single hyphens between them"
         )
     if name in RESERVED:
         raise ValueError(f"{name!a} has a meaning of its own; choose another name")
     if directory is None and name not in KNOWN:
-        raise ValueError(f"{name!a} is not a known data set ({', '.join(KNOWN)}); write {name}=DIRECTORY for your own")
+        raise ValueError(f"{name!a} is not a known data set ({', '.join(KNOWN)}); write {name}=PATH for your own")
     found = fetched(name) if directory is None else _directory(directory)
-    if not found.is_dir():
-        problem = "is not a directory" if found.exists() else "does not exist"
+    is_usable = found.is_dir() or (found.is_file() and found.suffix in SOURCE_SUFFIXES)
+    if not is_usable:
+        problem = "is neither a directory nor .npz nor .parquet" if found.exists() else "does not exist"
         fetching = f"download it with mnist-pipeline fetch {name}, or " if directory is None else ""
-        raise ValueError(f"{str(found)!a} {problem}; {fetching}name the directory of the files: {name}=DIRECTORY")
+        raise ValueError(f"{str(found)!a} {problem}; {fetching}name the directory or file: {name}=PATH")
     return _resolved(found)
 
 
@@ -159,7 +161,7 @@ class Settings(BaseSettings):
         alias_generator=AliasGenerator(validation_alias=_variable),
     )
 
-    # Directory of the four IDX files; the embedded MNIST by default.
+    # Directory or file of labelled images in a layout of docs/data-sets.md; the embedded MNIST by default.
     data: Annotated[Path, BeforeValidator(_directory), AfterValidator(_resolved)] = Field(
         default_factory=lambda: project.EMBEDDED_DATA
     )
@@ -173,7 +175,7 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(default_factory=num_cores)
     # PostgreSQL database of the Dagster instance, `postgresql://…`; SQLite by default.
     database: Annotated[str | None, BeforeValidator(_database)] = Field(default=None, repr=False)
-    # Data sets besides MNIST, as `NAME`, `NAME=DIRECTORY`, ….
+    # Data sets besides MNIST, as `NAME`, `NAME=PATH`, ….
     data_sets: Annotated[tuple[DataSetPlace, ...], NoDecode, BeforeValidator(_data_sets)] = ()
     # Directory of the Dagster instance; by default in the storage, or in the project's `storage/s3` for a bucket.
     dagster_home: LocalDirectory = Field(default_factory=lambda fields: _instance_directory(fields) / "dagster")

@@ -16,7 +16,8 @@ from support.idx import encode_idx, write_file
 from mnist_pipeline.data import catalogue as data_sets
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.catalogue import EMNIST_DIGITS, FASHION_MNIST, KMNIST, KNOWN, QMNIST, DataSet
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, Layout, load_digits
+from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits
+from mnist_pipeline.data.idx import LABELS_MAGIC, Layout
 
 QMNIST_TEST_LABELS = "qmnist-test-labels-idx2-int"
 
@@ -40,9 +41,7 @@ def write(directory: Path, layout: Layout, few: Digits, compress: bool = True) -
         stored = images.swapaxes(1, 2) if layout.transposed else images
         images_name, labels_name = layout.names[split]
         write_file(directory / images_name, encode_idx(stored), compress)
-        encoded = (
-            encode_idx(labels) if layout.labels_magic == datasets.LABELS_MAGIC else encode_rows(label_rows(labels))
-        )
+        encoded = encode_idx(labels) if layout.labels_magic == LABELS_MAGIC else encode_rows(label_rows(labels))
         write_file(directory / labels_name, encoded, compress)
     return directory
 

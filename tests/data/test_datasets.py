@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from support.idx import encode_idx, write_file, write_idx
 
-from mnist_pipeline.data import datasets
+from mnist_pipeline.data import datasets, idx
 from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, load_digits
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILE_NAMES
 HTML = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>Not here.</body></html>\n"
 MEGABYTE = 1 << 20
 LABELS = np.zeros(20, np.uint8)
-READERS = (datasets.validate, datasets.raw_files, datasets.verify_checksums)
+READERS = (datasets.validate, datasets.raw_files, idx.verify_checksums)
 
 Change = Callable[[bytes], bytes]
 Spoil = Callable[[Path], Path]
@@ -65,7 +65,7 @@ def test_torchvision_has_the_same_bytes_and_checksums(test: DigitSet, canonical_
     theirs = Copied(str(canonical_copy), train=False, download=True)  # it only unpacks the files that are there
     np.testing.assert_array_equal(theirs.data.numpy(), test.images)
     np.testing.assert_array_equal(theirs.targets.numpy(), test.labels)
-    assert dict(MNIST.resources) == datasets.MNIST_SUMS
+    assert dict(MNIST.resources) == idx.MNIST_SUMS
 
 
 @pytest.mark.parametrize("compress", [True, False], ids=["gz", "plain"])
@@ -77,7 +77,7 @@ def test_other_digits_are_read_as_they_were_written(tmp_path: Path, compress: bo
     ]
     write_idx(tmp_path, *written, compress)
     datasets.validate(tmp_path)
-    for split, digits in zip(datasets.MNIST_LAYOUT.names, written, strict=True):
+    for split, digits in zip(idx.MNIST_LAYOUT.names, written, strict=True):
         for found, expected in zip(load_digits(tmp_path, split), digits, strict=True):
             np.testing.assert_array_equal(found, expected)
 
@@ -129,7 +129,7 @@ def _edit(name: str, change: Change) -> Spoil:
     """Change the bytes of a file on disk."""
 
     def spoil(directory: Path) -> Path:
-        path = datasets.find_file(directory, name)
+        path = idx.find_file(directory, name)
         path.write_bytes(change(path.read_bytes()))
         return path
 
@@ -154,7 +154,7 @@ def _replace(name: str, make: Callable[[Path], object] = str) -> Spoil:
     """Remove a file, and put something else in its place."""
 
     def spoil(directory: Path) -> Path:
-        path = datasets.find_file(directory, name)
+        path = idx.find_file(directory, name)
         path.unlink()
         make(path)
         return path
@@ -164,7 +164,7 @@ def _replace(name: str, make: Callable[[Path], object] = str) -> Spoil:
 
 def _grow(size: int) -> Spoil:
     """Extend the training images with a hole, which takes no space on the disk."""
-    return lambda directory: os.truncate(path := datasets.find_file(directory, TRAIN_IMAGES), size) or path
+    return lambda directory: os.truncate(path := idx.find_file(directory, TRAIN_IMAGES), size) or path
 
 
 def _header(*sizes: int) -> Change:
@@ -324,14 +324,14 @@ def test_a_file_that_changes_after_it_is_found_is_named(
     few: Few,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    find_file = datasets.find_file
+    find_file = idx.find_file
 
     def find(root: Path, name: str) -> Path:
         path = find_file(root, name)
         change(path)
         return path
 
-    monkeypatch.setattr(datasets, "find_file", find)
+    monkeypatch.setattr(idx, "find_file", find)
     write_idx(tmp_path, *few)
     with pytest.raises(DatasetError, match=f"{tmp_path}.*{named}"):
         read(tmp_path)
@@ -412,4 +412,4 @@ def test_one_changed_byte_in_a_canonical_file_is_refused(name: str, canonical_co
     path.write_bytes(content)
     load_digits(canonical_copy, "train" if "train" in name else "test")
     with pytest.raises(DatasetError, match=str(path)):
-        datasets.verify_checksums(canonical_copy)
+        idx.verify_checksums(canonical_copy)

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from mnist_pipeline.data import datasets
-from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet
-from mnist_pipeline.data.datasets import MNIST_LAYOUT, DatasetError, Layout
+from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet, described
+from mnist_pipeline.data.errors import DatasetError
+from mnist_pipeline.data.idx import MNIST_LAYOUT, Layout
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
@@ -19,12 +20,17 @@ DATA_DIRECTORY = "data_directory"  # the external asset that represents the file
 
 
 class Located(NamedTuple):
-    """A data set with its files."""
+    """A data set with its directory or file."""
 
     known: DataSet
     directory: Path
     canonical: bool = False  # whether the files must be the embedded MNIST, whose checksums are known
     prefix: str | None = None  # of the keys of its assets; None for plain keys
+
+    @property
+    def described(self) -> DataSet:
+        """The data set with the names of its classes, which are read from the files of a data set of your own."""
+        return described(self.known, self.directory)
 
     def key(self, name: str) -> dg.AssetKey:
         """The key of an asset of this data set."""
@@ -145,5 +151,5 @@ def observation(located: Located, version: str) -> dg.AssetMaterialization:
 
 
 def data_version(root: Path, layout: Layout = MNIST_LAYOUT) -> str:
-    """The SHA-256 of the checksums of the four files; raises a DatasetError if a file can't be read."""
+    """The SHA-256 of the checksums of the files; raises a DatasetError if a file can't be read."""
     return hashlib.sha256("".join(file.sha256 for file in datasets.raw_files(root, layout)).encode()).hexdigest()

@@ -28,7 +28,7 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
 
     directory: str | None = Field(
         default=None,
-        description="Directory of the data set with plain keys; by default the one that MNIST_PIPELINE_DATA names.",
+        description="Path of the data set with plain keys; by default the one that MNIST_PIPELINE_DATA names.",
     )
 
     @property
@@ -42,8 +42,8 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The name of each class, by label."""
-        return self.located.known.class_names
+        """The name of each class, by label; read from the files of a data set of your own."""
+        return self.located.described.class_names
 
     @property
     def canonical(self) -> bool:

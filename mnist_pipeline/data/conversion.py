@@ -1,0 +1,103 @@
+"""One rule that turns a picture of any size into 28×28 grey levels, and another one for handwriting."""
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_pipeline.data import decoding
+from mnist_pipeline.data.decoding import Grey
+from mnist_pipeline.data.errors import ImageError
+from mnist_pipeline.utils.workers import OVER_BUDGET, Answer, OverBudgetError, Workers
+
+Fit = Literal["whole", "mnist"]
+
+IMAGE_SIDE = 28
+DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
+CENTRE = 14.5  # distance of the centre of mass from the edge in MNIST: the middle of pixel 14
+FAINTEST = 0.1  # share of the darkest ink that still belongs to a digit
+LARGEST_SIDE = 20 * IMAGE_SIDE  # of a picture while its ink is searched; a larger picture is reduced first
+_workers = Workers(f"{__name__}:answer")
+
+
+def convert(content: bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
+    """The picture in a file's content as 28×28 grey levels, and its size and mode, such as `640×480 RGB`.
+
+    The picture is decoded in a worker, within 5 s and 1 GB of memory. Raises an ImageError, which does not name the
+    file, if it is no picture, is damaged or exceeds a limit.
+    """
+    try:
+        described, arrays = _workers.answer(bytes([get_args(Fit).index(fit)]) + content)
+    except OverBudgetError:
+        raise ImageError(OVER_BUDGET) from None
+    if "error" in described:
+        raise ImageError(described["error"])
+    return arrays[0], described["kind"]
+
+
+def answer(request: bytes) -> Answer:
+    """Convert the picture of a request in a worker."""
+    try:
+        picture, mode = decoding.decode(request[1:])
+    except ImageError as error:
+        return {"error": str(error)}, []
+    kind = f"{picture.shape[1]}×{picture.shape[0]} {mode}"
+    return {"kind": kind}, [fitted(picture, get_args(Fit)[request[0]])]
+
+
+def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:
+    """Grey levels in [0, 255] of any size as uint8 (28, 28).
+
+    `whole` keeps the whole picture: the larger side gets 28 pixels, by the mean over areas or, for a smaller picture,
+    by linear interpolation; the rest has the median level of the picture's border. A picture of 28×28 stays as it is.
+    `mnist` keeps the ink only, as light ink on 0: ink is what differs from the border's level. Its larger side gets 20
+    pixels, and its centre of mass comes to the middle.
+    """
+    return _whole(picture) if fit == "whole" else _ink_as_in_mnist(picture)
+
+
+def _whole(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
+    largest = max(picture.shape)
+    height, width = (max(1, round(side * IMAGE_SIDE / largest)) for side in picture.shape)
+    resampling = Image.Resampling.BOX if largest > IMAGE_SIDE else Image.Resampling.BILINEAR
+    canvas = np.full((IMAGE_SIDE, IMAGE_SIDE), _border_level(picture), np.float32)
+    top, left = (IMAGE_SIDE - height) // 2, (IMAGE_SIDE - width) // 2
+    resized = Image.fromarray(picture).resize((width, height), resampling)
+    canvas[top : top + height, left : left + width] = np.asarray(resized)
+    return np.rint(canvas).astype(np.uint8)
+
+
+def _border_level(picture: NDArray[Any]) -> float:
+    return float(np.median(np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])))
+
+
+def _ink_as_in_mnist(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
+    image = Image.fromarray(picture).reduce(-(-max(picture.shape) // LARGEST_SIDE))
+    levels = np.asarray(image, np.float32)
+    paper = _border_level(levels)
+    ink = np.maximum(paper - levels if paper > 127 else levels - paper, 0)
+    if not ink.any():
+        return np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8)
+    ink /= ink.max()
+    left, top, width, height = extent(ink >= FAINTEST)
+    return centred(ink[top : top + height, left : left + width], max(width, height) / DIGIT_SIDE)
+
+
+def extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """The bounding box of what is true: x, y, width and height."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1)
+
+
+def centred(levels: Grey, scale: float) -> NDArray[np.uint8]:
+    """Ink in [0, 1] reduced by a scale, with its centre of mass in the middle of 28×28."""
+    mass = levels.sum()
+    row = levels.sum(axis=1) @ (np.arange(len(levels)) + 0.5) / mass
+    column = levels.sum(axis=0) @ (np.arange(levels.shape[1]) + 0.5) / mass
+    margin = int(np.ceil(CENTRE * scale))
+    left, top = column + margin - CENTRE * scale, row + margin - CENTRE * scale
+    field = (left, top, left + IMAGE_SIDE * scale, top + IMAGE_SIDE * scale)
+    canvas = Image.fromarray(np.pad(levels, margin).astype(np.float32))
+    placed = np.asarray(canvas.resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BOX, field))
+    return np.rint(255 * np.clip(placed, 0, 1)).astype(np.uint8)
