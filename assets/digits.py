@@ -19,7 +19,7 @@ from mnist_pipeline.data.datasets import (
 )
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import data_sets
-from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly
+from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, warning
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 
@@ -31,6 +31,12 @@ LOADED = {
     "classes_balanced": "Accuracy means little if one class dominates. Smallest class ÷ largest class.",
     "pixel_mean": "Inverted images (ink on 0) have a high mean, empty images a low one. Mean grey level.",
     "pixel_deviation": "Images without contrast can't be recognized. Standard deviation of the grey levels.",
+    "no_duplicates": "A repeated image counts twice. Images that equal an earlier one.",
+    "one_label_per_image": "An image with two labels can't be right twice. Different images with several labels.",
+    "not_empty": "An image without contrast shows nothing. Images with a contrast of "
+    f"less than {datasets.LEAST_CONTRAST} grey levels.",
+    "classes_mixed": "Softmax regression learns from one image after the other, and would forget classes that do not "
+    "come again. 1 if the images are sorted by class.",
 }
 CHECKS = {"train_digits": LOADED, "test_digits": LOADED}
 BLOCKING = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
@@ -93,6 +99,10 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
             "classes_balanced": at_least(counts.min() / counts.max(), 0.5),
             "pixel_mean": Measured(mean, 5, 127),
             "pixel_deviation": Measured(deviation, 20, 127),
+            "no_duplicates": warning(at_most(datasets.num_duplicates(digits.images), 0)),
+            "one_label_per_image": warning(at_most(datasets.num_with_two_labels(digits), 0)),
+            "not_empty": warning(at_most(datasets.num_nearly_empty(digits.images), 0)),
+            "classes_mixed": warning(at_most(datasets.is_sorted_by_class(digits.labels), 0)),
         },
     )
 

@@ -151,6 +151,22 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
 
 
 @main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw the first images of each class, as the models see them, into a PNG file.",
+)
+def inspect(path: Path, as_json: bool, sheet: Path | None) -> None:
+    """Show what is in the data set at PATH, a directory or file; exit code 1 if a run could not use it."""
+    with machine.importing():
+        from mnist_pipeline.cli.inspect import print_findings
+    raise SystemExit(print_findings(path, as_json, sheet))
+
+
+@main.command()
 def verify() -> None:
     """Compare stored results with their checksums and Dagster's records; exit code 1 if anything is wrong."""
     with machine.importing():

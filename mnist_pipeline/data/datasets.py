@@ -32,6 +32,7 @@ __all__ = [
 
 NUM_CLASSES = 10
 BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which fit the cache
+LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
 READERS: tuple[type[Reader], ...] = (Idx, Npz, Parquet, Folders)
 
 
@@ -69,6 +70,34 @@ def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIS
         return verify_checksums(root)
     reader = reader_of(root, layout)
     return list(dict.fromkeys(file for split in SPLITS for file in reader.read(split).files))
+
+
+def num_duplicates(images: np.ndarray) -> int:
+    """Number of images that equal an earlier one, byte for byte."""
+    return len(images) - len({image.tobytes() for image in images})
+
+
+def num_with_two_labels(digits: DigitSet) -> int:
+    """Number of different images that occur with more than one label."""
+    labels: dict[bytes, int] = {}
+    return len(
+        {
+            content
+            for content, label in zip(map(bytes, digits.images), digits.labels.tolist(), strict=True)
+            if labels.setdefault(content, label) != label
+        }
+    )
+
+
+def num_nearly_empty(images: np.ndarray) -> int:
+    """Number of images whose grey levels differ by less than `LEAST_CONTRAST`."""
+    flat = images.reshape(len(images), -1)
+    return int(np.count_nonzero(np.ptp(flat, axis=1) < LEAST_CONTRAST))
+
+
+def is_sorted_by_class(labels: np.ndarray) -> bool:
+    """Whether the images of each class lie together, so that SGD would learn one class after the other."""
+    return np.count_nonzero(np.diff(labels)) + 1 == len(np.unique(labels)) < len(labels)
 
 
 def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:

@@ -73,14 +73,16 @@ def find_file(root: Path, name: str) -> Path:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(
             f"{root} does not exist or is not a directory; point MNIST_PIPELINE_DATA at a directory that holds "
-            f"{', '.join(FILE_NAMES)} (plain or .gz)"
+            f"{', '.join(FILE_NAMES)} (plain or .gz), or at images in another layout of docs/data-sets.md"
         ) from error
     except (OSError, ValueError) as error:
         raise unreadable(root, error) from error
     for candidate in (f"{name}.gz", name):
         if candidate in present:
             return root / candidate
-    raise DatasetError(f"{root} holds neither {name} nor {name}.gz; copy the file there")
+    raise DatasetError(
+        f"{root} holds neither {name} nor {name}.gz; copy the file there, or use another layout of docs/data-sets.md"
+    )
 
 
 def verify_checksums(root: str | Path) -> list[RawFile]:

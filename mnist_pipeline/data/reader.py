@@ -7,15 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.data import description
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.files import Hashed, RawFile, is_directory, opened, unreadable
 from mnist_pipeline.utils.printable import one_line
+
+if TYPE_CHECKING:
+    from mnist_pipeline.data.description import Description
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -68,8 +70,10 @@ class Reader:
         raise NotImplementedError
 
     @cached_property
-    def description(self) -> description.Description:
+    def description(self) -> "Description":
         """The content of dataset.yaml, or the defaults."""
+        from mnist_pipeline.data import description  # with pydantic, which recognizing pictures does not need
+
         if (text := self._text("dataset.yaml")) is None:
             return description.Description()
         try:

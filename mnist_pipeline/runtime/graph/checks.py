@@ -16,6 +16,7 @@ class Measured(NamedTuple):
     value: float
     low: float = -math.inf
     high: float = math.inf
+    warns: bool = False  # whether a value outside the range is a warning instead of an error
 
     @property
     def passed(self) -> bool:
@@ -41,6 +42,11 @@ def exactly(value: Number, expected: Number) -> Measured:
     return Measured(float(value), float(expected), float(expected))
 
 
+def warning(check: Measured) -> Measured:
+    """A check whose failure is a warning."""
+    return check._replace(warns=True)
+
+
 def loss_falls(loss: Sequence[float] | np.ndarray) -> Measured:
     """The last loss of a training, which must not exceed the first, or after a single epoch the loss of guessing."""
     return at_most(loss[-1], loss[0] if len(loss) > 1 else math.log(NUM_CLASSES))
@@ -63,4 +69,5 @@ def check_results(measured: Mapping[str, Measured]) -> Iterator[dg.AssetCheckRes
         limits = {"at least": check.low, "at most": check.high}
         value = check.value if math.isfinite(check.value) else str(check.value)  # the event log takes no NaN
         metadata = {"measured": value, **{limit: each for limit, each in limits.items() if math.isfinite(each)}}
-        yield dg.AssetCheckResult(passed=check.passed, check_name=name, metadata=metadata)
+        severity = dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR
+        yield dg.AssetCheckResult(passed=check.passed, check_name=name, metadata=metadata, severity=severity)

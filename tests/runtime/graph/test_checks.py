@@ -235,6 +235,12 @@ SPOILED_DIGITS: dict[str, Callable[[DigitSet], DigitSet]] = {
     "classes_balanced": lambda read: DigitSet(read.images, _few_of_all_but_zero(read.labels)),
     "pixel_mean": lambda read: DigitSet(255 - read.images, read.labels),
     "pixel_deviation": lambda read: DigitSet(np.full_like(read.images, 128), read.labels),
+    "no_duplicates": lambda read: DigitSet(np.concatenate([read.images[:-1], read.images[:1]]), read.labels),
+    "one_label_per_image": lambda read: DigitSet(read.images[[0, *range(len(read.images) - 1)]], read.labels),
+    "not_empty": lambda read: DigitSet(
+        np.minimum(read.images, np.arange(len(read.images))[:, None, None] * 255), read.labels
+    ),
+    "classes_mixed": lambda read: DigitSet(*(array[np.argsort(read.labels)] for array in read)),
 }
 RISING_LOSS = _in_each_epoch(lambda record: {"loss": float(record.epoch)})
 SPOILED_TRAINING: dict[str, tuple[str, Callable[[Any], Any]]] = {

@@ -1,0 +1,50 @@
+"""The command that shows what is in a data set."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.graph_fixtures import invoke
+from support.sources import write_folders
+
+from mnist_pipeline.data.datasets import DigitSet
+
+NAMES = ("cat", "dog", "owl")
+
+
+@pytest.fixture
+def animals(train: DigitSet, tmp_path: Path) -> Path:
+    few = train.labels < 3
+    return write_folders(tmp_path / "animals", {"": DigitSet(train.images[few][:90], train.labels[few][:90])}, NAMES)
+
+
+def test_classes_counts_and_a_contact_sheet_are_shown(animals: Path, tmp_path: Path) -> None:
+    output = invoke("inspect", str(animals), "--sheet", str(tmp_path / "sheet.png"))
+    assert f"{animals}: folders of pictures, 90 images in 3 classes" in output
+    counts = {line.split()[0]: line.split()[1:] for line in output.splitlines() if line.strip()}
+    for name in NAMES:
+        assert sum(map(int, counts[name])) == len(list((animals / name).iterdir()))
+    assert Image.open(tmp_path / "sheet.png").width > 1_000
+
+
+def test_json_has_all_findings(animals: Path) -> None:
+    document = json.loads(invoke("inspect", "--json", str(animals)))
+    assert document["usable"]
+    assert document["class_names"] == list(NAMES)
+    assert np.sum([*document["counts"].values()]) == 90
+
+
+def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals: Path) -> None:
+    (animals / "dog" / "broken.png").write_bytes(b"<html>")
+    assert "dog/broken.png" in invoke("inspect", str(animals), code=1)
+    document = json.loads(invoke("inspect", "--json", str(animals), code=1))
+    assert not document["usable"]
+    assert "dog/broken.png" in document["problems"][0]
+
+
+def test_a_sheet_that_cant_be_written_is_named(animals: Path, tmp_path: Path) -> None:
+    assert "nowhere/sheet.png" in invoke(
+        "inspect", str(animals), "--sheet", str(tmp_path / "nowhere/sheet.png"), code=1
+    )
