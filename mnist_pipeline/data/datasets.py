@@ -83,7 +83,7 @@ def num_with_two_labels(digits: DigitSet) -> int:
     return len(
         {
             content
-            for content, label in zip(map(bytes, digits.images), digits.labels.tolist(), strict=True)
+            for content, label in zip(map(bytes, digits.images), digits.labels.tolist(), strict=False)
             if labels.setdefault(content, label) != label
         }
     )
