@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from assets.models import PREDICTED, predicted
 from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
 from mnist_pipeline.data.held_out import SHARE
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.records import Network, Predictions
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly, loss_falls
@@ -87,12 +88,14 @@ def resolve_recipe(name: str, config: TrainingConfig) -> "Recipe":
     return dataclasses.replace(training.RECIPES[name][config.recipe.value], **given)
 
 
-def _model_asset(name: str, title: str, description: str, build: Callable[[], "nn.Module"]) -> dg.AssetsDefinition:
+def _model_asset(name: str, build: Callable[[], "nn.Module"]) -> dg.AssetsDefinition:
+    title = MODELS[name].short_title
+
     @dg.asset(
         name=f"{name}_model",
         group_name=GROUP,
         kinds={"torch"},
-        description=description,
+        description=MODELS[name].summary,
         check_specs=checks(f"{name}_model", CHECKS, "finite_weights", "held_out_accuracy"),
     )
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
@@ -196,19 +199,8 @@ def _cnn() -> "nn.Module":
     return CNN()
 
 
-mlp_model = _model_asset(
-    "mlp",
-    "MLP",
-    "Multi-layer perceptron 784–1024–10 with ReLU, trained with Adam on the cross-entropy.",
-    _mlp,
-)
-cnn_model = _model_asset(
-    "cnn",
-    "CNN",
-    "Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 channels, ReLU, "
-    "max-pooling 2, linear to 10; trained with Adam on the cross-entropy.",
-    _cnn,
-)
+mlp_model = _model_asset("mlp", _mlp)
+cnn_model = _model_asset("cnn", _cnn)
 mlp_predictions = _predictions_asset(
     "mlp", "The calibrated class probabilities of each test image by the multi-layer perceptron.", _mlp
 )

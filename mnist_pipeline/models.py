@@ -68,7 +68,7 @@ class Model:
     model_asset: str = ""  # stores the fitted model; by default `NAME_model`
     version_asset: str = ""  # its data versions name the versions of the model; by default the fitted model
     group: str = ""  # of the model's assets; by default the name
-    summary: str = ""  # a sentence on the model for the descriptions of its assets
+    summary: str = ""  # a sentence on the model for its card and the descriptions of its assets
     settings: Mapping[str, Setting] = field(default_factory=dict)  # keyword arguments of `fit` that a run can configure
     has_own_assets: bool = False  # whether a module of `assets` defines the model and its predictions
     has_learning_curves: bool = False  # whether the stored model records loss and accuracy per epoch
@@ -152,6 +152,7 @@ _TABLE = (
         method="mnist_pipeline.knn.model",
         model_asset="knn_index",
         version_asset="knn_predictions",  # they depend on k; the index is the training set
+        summary="The k nearest training images, by exact Euclidean distance, vote for their class.",
         has_own_assets=True,
         section_title="Nearest neighbours",
         notebook=Notebook(0.5543, "k = 3, a k-d tree over unsigned bytes"),
@@ -165,6 +166,8 @@ _TABLE = (
         marker="s",
         mnist_floor=0.915,
         method="mnist_pipeline.softmax",
+        summary="Class probabilities softmax(W x + b), fitted by stochastic gradient descent with one image per update "
+        "on the cross-entropy.",
         has_own_assets=True,
         has_learning_curves=True,
         notebook=Notebook(0.9198, "20 epochs of SGD, one image an update, learning rate 0.001"),
@@ -180,6 +183,7 @@ _TABLE = (
         method="mnist_pipeline.inference",
         reader="mnist_pipeline.training",
         group="networks",
+        summary="Multi-layer perceptron 784–1024–10 with ReLU, trained with Adam on the cross-entropy.",
         has_own_assets=True,
         has_learning_curves=True,
         section="networks",
@@ -197,6 +201,8 @@ _TABLE = (
         method="mnist_pipeline.inference",
         reader="mnist_pipeline.training",
         group="networks",
+        summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 "
+        "channels, ReLU, max-pooling 2, linear to 10; trained with Adam on the cross-entropy.",
         has_own_assets=True,
         has_learning_curves=True,
         section="networks",

@@ -1,8 +1,9 @@
-"""Write a trained model into a file for other programs."""
+"""Write a trained model, and its card, into files for other programs and people."""
 
 from pathlib import Path
 
 import click
+import numpy as np
 
 from mnist_pipeline import export, models
 from mnist_pipeline.cli.errors import CommandError
@@ -10,18 +11,31 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import files, storage
 
 
-def export_model(name: str, path: Path) -> None:
-    """Write the stored model of that name as an ONNX file; a failure leaves no incomplete file."""
+def export_model(name: str, onnx: Path, card: Path | None) -> None:
+    """Write the stored model of that name as an ONNX file, and the card of the champion as a Markdown file.
+
+    A failure leaves no incomplete file.
+    """
     if name not in MODELS:
         raise CommandError(f"{name!a} is not a model; there are {', '.join(MODELS)}")
     model, stored = MODELS[name], storage.current()
     fitted, predictions = (stored.read_usable(asset) for asset in (model.model_asset, model.predictions_asset))
+    if card:
+        champion, text = stored.read("champion"), stored.read("model_card")
+        if champion.model != name or not np.array_equal(champion.labels, predictions.labels):
+            raise CommandError(f"--card: the stored {name} is not the champion, which the card describes; leave it out")
     try:
         content = export.to_onnx(model, models.state(model, fitted, predictions))
     except export.ExportError as error:
         raise CommandError(str(error)) from error
+    _write("--onnx", onnx, content)
+    if card:
+        _write("--card", card, text.encode())
+    click.echo(f"{onnx}: {model.title}, {len(content) / 1e6:.1f} MB")
+
+
+def _write(option: str, path: Path, content: bytes) -> None:
     try:
         files.write(path, lambda opened: opened.write(content))
     except OSError as error:
-        raise CommandError(f"--onnx {path} can't be written ({error.strerror}); name another file") from error
-    click.echo(f"{path}: {model.title}, {len(content) / 1e6:.1f} MB")
+        raise CommandError(f"{option} {path} can't be written ({error.strerror}); name another file") from error

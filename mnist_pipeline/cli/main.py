@@ -266,20 +266,25 @@ def compare(before: str, after: str, data_set: str, as_json: bool, sheet: Path |
 @click.argument("model")
 @click.option(
     "--onnx",
-    "path",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="The file to write; other programs run it, for example with onnxruntime.",
 )
-def export(model: str, path: Path) -> None:
+@click.option(
+    "--card",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write the model card of the champion, in Markdown.",
+)
+def export(model: str, onnx: Path, card: Path | None) -> None:
     """Write the stored MODEL, for example cnn, into an ONNX file.
 
     It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated probabilities, and scores.
     """
     with machine.importing():
         from mnist_pipeline.cli.export import export_model
-    export_model(model, path)
+    export_model(model, onnx, card)
 
 
 @main.command()

@@ -29,6 +29,7 @@ class DataSet:
     heading: str = "Reading handwritten digits"  # of the report
     handwritten: bool = True
     publisher: str | None = None  # the class of torchvision that downloads it
+    licence: str | None = None  # None if it is not known
 
     @property
     def nouns(self) -> str:
@@ -36,7 +37,7 @@ class DataSet:
         return f"{self.noun}s"
 
 
-MNIST = DataSet("mnist", "MNIST", publisher="MNIST")
+MNIST = DataSet("mnist", "MNIST", publisher="MNIST", licence="CC BY-SA 3.0")
 # H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
 # algorithms", 2017.
 FASHION_MNIST = DataSet(
@@ -47,6 +48,7 @@ FASHION_MNIST = DataSet(
     heading="Recognizing articles of clothing",
     handwritten=False,
     publisher="FashionMNIST",
+    licence="the MIT licence",
 )
 # T. Clanuwat et al., "Deep learning for classical Japanese literature", 2018. Its hiragana are romanised: the font
 # of the figures has none.
@@ -57,6 +59,7 @@ KMNIST = DataSet(
     noun="character",
     heading="Reading cursive hiragana",
     publisher="KMNIST",
+    licence="CC BY-SA 4.0",
 )
 # G. Cohen et al., "EMNIST: an extension of MNIST to handwritten letters", 2017. Its images are stored column by column.
 EMNIST_DIGITS = DataSet("emnist-digits", "EMNIST digits", layout=EMNIST_DIGITS_LAYOUT, publisher="EMNIST")

@@ -76,6 +76,11 @@ GRAPH["serving"] = {
     },
     "inbox_predictions": {"recognizer"},
 }
+GRAPH["serving"]["model_card"] = {
+    *("champion", "raw_mnist", "train_digits", "test_digits", "model_comparison", "robustness"),
+    *("knn_index", *(f"{model}_model" for model in ("softmax", "mlp", "cnn"))),
+    *(f"{model}_{stored}" for model in MODELS for stored in ("predictions", "evaluation")),
+}
 GRAPH["expanded"] = {
     "expanded_digits": {"train_digits"},
     "expanded_moments": {"expanded_digits"},

@@ -37,6 +37,17 @@ def test_the_exported_model_gives_the_stored_labels_and_probabilities(
         np.testing.assert_allclose(found["scores"], logits, atol=1e-4)
 
 
+def test_the_card_of_the_champion_is_written_on_request(finished: Path, tmp_path: Path) -> None:
+    champion = read("champion").model
+    other = next(name for name in MODELS if name != champion)
+    onnx, card = tmp_path / "model.onnx", tmp_path / "model.md"
+    refused = invoke("export", other, "--onnx", str(onnx), "--card", str(card), code=1)
+    assert other in refused
+    assert list(tmp_path.iterdir()) == []
+    invoke("export", champion, "--onnx", str(onnx), "--card", str(card))
+    assert card.read_text(encoding="utf-8") == read("model_card")
+
+
 def test_tied_votes_and_equal_distances_are_decided_as_the_classifier_decides_them(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     images = random.integers(0, 2, (300, 28, 28), np.uint8)

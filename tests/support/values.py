@@ -104,7 +104,7 @@ PLAIN = {
     "Champion": Champion("cnn", 1.0, 0, LABELS.tolist(), "ab", Choice("cnn", 0, [1, 2], "mlp", [1, 3], "cd")),
 }
 REPORT = Report("<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}})
-EVERY_KIND: dict[str, Any] = {**ARRAYS, **NAMED, "DataFrame": TABLE, **PLAIN}
+EVERY_KIND: dict[str, Any] = {**ARRAYS, **NAMED, "DataFrame": TABLE, "a text": "# 7 → 1\n", **PLAIN}
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:

@@ -14,6 +14,7 @@ PARTITION_TAG = "dagster/partition"
 PAGE = 1_000  # of Dagster's records, read at once
 RUN, TIME = "computed by run", "computed at"  # metadata of a materialization that was restored
 SECONDS = "seconds"  # metadata: the wall time of the method
+METADATA = (SECONDS, "config", "seed", "recipe", "reason")  # of an origin
 
 
 def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
@@ -83,7 +84,7 @@ def _origin(event: dg.EventLogEntry | None) -> dict[str, Any]:
         "run_id": run_of(event) if event else None,
         "data_version": tags.get(DATA_VERSION_TAG),
         "code_version": tags.get(CODE_VERSION_TAG),
-        **{name: metadata[name].value if name in metadata else None for name in (SECONDS, "config", "seed", "reason")},
+        **{name: metadata[name].value if name in metadata else None for name in METADATA},
     }
 
 

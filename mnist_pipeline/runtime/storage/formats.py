@@ -7,6 +7,7 @@ ndarray                                        `.npy`          memory-mapped nda
 dict of arrays                                 `.safetensors`  dict of memory-mapped arrays
 registered NamedTuple of arrays                `.safetensors`  the same NamedTuple of memory-mapped arrays
 DataFrame                                      `.csv`          DataFrame
+str                                            `.md`           str
 registered subclass of dict                    `.safetensors`  the same class of memory-mapped arrays
 registered dataclass                           `.json`         the same dataclass
 registered type with `to_files`                its own         the same type
@@ -32,7 +33,7 @@ from mnist_pipeline.runtime.storage.files import Writer
 from mnist_pipeline.utils import stored_types
 from mnist_pipeline.utils.blocks import slices
 
-SUFFIXES = (".npy", ".safetensors", ".csv", ".json")
+SUFFIXES = (".npy", ".safetensors", ".csv", ".json", ".md")
 # The names of the types of numbers in the safetensors format.
 _DTYPES = {
     "BOOL": np.dtype(np.bool_),
@@ -57,6 +58,8 @@ def encode(value: object) -> dict[str, Writer]:
     if isinstance(value, np.ndarray):
         array = value
         return {".npy": lambda file: _write_array(file, array)}
+    if isinstance(value, str):
+        return {".md": _writer(value.encode())}
     if isinstance(value, dict):
         return _encode_arrays(value, kind if stored_types.is_registered(kind) else dict)
     if _is_table(value):
@@ -70,7 +73,7 @@ def encode(value: object) -> dict[str, Writer]:
             return {".json": _writer(_encode_json({**_type_entries(kind), **dataclasses.asdict(registered)}))}
         return _encode_arrays(registered._asdict(), kind)
     raise TypeError(
-        f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a DataFrame, "
+        f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a DataFrame, a text, "
         "or a NamedTuple of arrays or a dataclass that is decorated with `stored_type`"
     )
 
@@ -282,6 +285,7 @@ _DECODERS: dict[str, Callable[[BinaryIO], Any]] = {
     ".safetensors": _map_named_arrays,
     ".csv": _read_table,
     ".json": _read_json,
+    ".md": lambda file: file.read().decode(),
 }
 _HEADERS: dict[str, Callable[[BinaryIO], Mapping[str, Any]]] = {
     ".safetensors": lambda file: _read_header(file)["__metadata__"],

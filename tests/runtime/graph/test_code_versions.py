@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 PACKAGES = ("assets", "mnist_pipeline")
 REPORT = {"evaluation_report"}
+PAGES = REPORT | {"model_card"}
 MLP = {"mlp_model", "mlp_predictions"}
 CNN = {"cnn_model", "cnn_predictions", "expanded_cnn"}
 ALL_MODELS = {"robustness", "held_out_labels"}
@@ -40,8 +41,8 @@ EDITED = {  # the definition in a file that is edited, and the assets that becom
     ("mnist_pipeline/networks.py", "MLP.forward"): MLP | ALL_MODELS | REPORT,
     ("mnist_pipeline/recognition/contact_sheet.py", "draw"): set(),
     ("mnist_pipeline/report/page.py", "draw_charts"): REPORT,
-    ("mnist_pipeline/report/templates/page.html.j2", ""): REPORT,
-    ("mnist_pipeline/report/templates/script.js", ""): REPORT,
+    ("mnist_pipeline/report/templates/page.html.j2", ""): PAGES,
+    ("mnist_pipeline/report/templates/script.js", ""): PAGES,
     ("mnist_pipeline/runtime/graph/results.py", "result"): set(),
     ("assets/knn.py", "NUM_KEPT"): {"knn_predictions"},
 }

@@ -64,6 +64,7 @@ def test_other_results_bring_just_what_depends_on_them_up_to_date(own_copy: tupl
         "model_comparison",
         "champion",
         "recognizer",
+        "model_card",
         "robustness",
         "evaluation_report",
     }

@@ -1,0 +1,84 @@
+"""The model card of the champion."""
+
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from assets.evaluation import inputs
+from assets.serving import GROUP
+from mnist_pipeline import evaluation
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation import Comparison
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.promotion import Champion
+from mnist_pipeline.runtime.graph.checks import checks, exactly
+from mnist_pipeline.runtime.graph.records import origins
+from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+
+CHECKS = {
+    "model_card": {
+        "describes_champion": "The card must be that of the model in service. 1 if it has the checksum of its answers.",
+    },
+}
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"markdown"},
+    ins=inputs("predictions_asset", "evaluation_asset"),
+    deps=[model.model_asset for model in MODELS.values()],
+    check_specs=checks("model_card", CHECKS),
+)
+def model_card(
+    context: dg.AssetExecutionContext,
+    champion: Champion,
+    raw_mnist: pd.DataFrame,
+    train_digits: DigitSet,
+    test_digits: DigitSet,
+    model_comparison: Comparison,
+    robustness: pd.DataFrame,
+    data_set: DataSetResource,
+    stored_results: StoredResults,
+    **of_models: Any,
+):
+    """The purpose of the champion, its data and recipe, its figures with intervals, and its limits, in Markdown.
+
+    If the present champion stays because its challengers are worse, so does its card.
+    """
+    from mnist_pipeline.report import card
+
+    model, fingerprint = MODELS[champion.model], card.fingerprint(champion)
+    with stopwatch():
+        is_current = np.array_equal(champion.labels, of_models[model.predictions_asset].labels)
+        present = None if is_current else stored_results.previous(data_set.located.key("model_card"))
+        if present is not None and fingerprint not in present:
+            present = None
+        if is_current:
+            evaluated = of_models[model.evaluation_asset]
+        else:
+            evaluated = evaluation.evaluate(test_digits.labels, np.array(champion.labels))
+        keys = [data_set.located.key(name) for name in ("champion", model.model_asset, model.predictions_asset)]
+        chosen, *made = map(origins(context.instance, keys).__getitem__, keys)
+        found: str = present or card.render(
+            card.Values(
+                champion=champion,
+                reason=chosen["reason"],
+                evaluation=evaluated,
+                files=raw_mnist,
+                num_train=len(train_digits.labels),
+                data_set=data_set.located.known,
+                is_current=is_current,
+                comparison=model_comparison,
+                robustness=robustness,
+                origins=made,
+            )
+        )
+    return result(
+        found,
+        f"{model.title}{', as before' if present else ''}",
+        numbers={"card": dg.MetadataValue.md(found), "kept": present is not None},
+        checks={"describes_champion": exactly(fingerprint in found, 1)},
+    )

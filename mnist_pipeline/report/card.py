@@ -1,0 +1,150 @@
+"""The model card of the champion, in Markdown: what it is for, its data and recipe, figures with intervals, and limits.
+
+References
+----------
+M. Mitchell, S. Wu, A. Zaldivar, P. Barnes, L. Vasserman, B. Hutchinson, E. Spitzer, I. D. Raji, T. Gebru, "Model cards
+for model reporting", FAT* 2019. The sections are those of this paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jinja2
+import numpy as np
+
+from mnist_pipeline import promotion, robustness
+from mnist_pipeline.data.catalogue import DataSet
+from mnist_pipeline.evaluation import Comparison, Evaluation, wilson_interval
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.promotion import Champion
+from mnist_pipeline.report import words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RELIABLE = 0.9  # the card warns of a disturbance if the interval of its accuracy lies below
+
+
+class Proportion(NamedTuple):
+    """A share of images with its 95% Wilson interval."""
+
+    share: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, correct: int, total: int) -> Proportion:
+        """The share of correct answers, 0 with the interval from 0 to 1 if there are no images."""
+        return cls(correct / total, *wilson_interval(correct, total)) if total else cls(0.0, 0.0, 1.0)
+
+    def __str__(self) -> str:
+        return f"{words.percent(self.share)} ({words.percent(self.low)} – {words.percent(self.high)})"
+
+
+class Values(NamedTuple):
+    """What the card describes."""
+
+    champion: Champion
+    reason: str | None  # why it was chosen
+    evaluation: Evaluation  # of the champion's labels
+    files: pd.DataFrame  # names and checksums
+    num_train: int
+    data_set: DataSet
+    # Whether the stored model of that name is the champion; if not, the fields below are of another model.
+    is_current: bool
+    comparison: Comparison
+    robustness: pd.DataFrame
+    origins: Sequence[Mapping[str, Any]]  # of the model and its predictions
+
+
+def render(values: Values) -> str:
+    """The card as Markdown."""
+    champion, found = values.champion, values.evaluation
+    overall = Proportion.of(found.total - found.errors, found.total)
+    held_out = len(champion.choice.labels)
+    classes = list(_classes(found, values.data_set.class_names))
+    disturbed = _disturbed(values.robustness, champion.model) if values.is_current else []
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mnist_pipeline.report"),
+        autoescape=False,  # the result is Markdown
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(percent=words.percent, count="{:,}".format, probability=words.probability)
+    return environment.get_template("card.md.j2").render(
+        values._asdict(),
+        model=MODELS[champion.model],
+        settings=_settings(values.origins),
+        models=MODELS,
+        fingerprint=fingerprint(champion),
+        overall=overall,
+        held_out=Proportion.of(held_out - champion.choice.errors, held_out),
+        num_held_out=held_out,
+        classes=classes,
+        hard_classes=[each for each in classes if each["proportion"].high < overall.share],
+        disturbed=disturbed,
+        worst={each["disturbance"].title: each for each in reversed(disturbed)},
+        unreliable=[each for each in disturbed if each["proportion"].high < RELIABLE],
+        reliable=RELIABLE,
+    )
+
+
+def fingerprint(champion: Champion) -> str:
+    """The SHA-256 of the champion's labels of the test images; the card contains it."""
+    return promotion.checksum(np.array(champion.labels))
+
+
+def _settings(origins: Sequence[Mapping[str, Any]]) -> str:
+    """The configuration, the recipe and the seed of a model and its predictions."""
+    found: dict[str, Any] = {}
+    for origin in origins:
+        settings = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
+        found |= {name: value for name, value in settings.items() if value is not None}
+    return _in_words(found)
+
+
+def _in_words(value: object) -> str:
+    """Settings as names and values; settings within a setting are in parentheses."""
+    if isinstance(value, Mapping):
+        words = {
+            name: f"({_in_words(each)})" if isinstance(each, Mapping) else _in_words(each)
+            for name, each in value.items()
+        }
+        return ", ".join(f"{name.replace('_', ' ')} {each}" for name, each in words.items())
+    if isinstance(value, list):
+        return " and ".join(map(_in_words, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _classes(found: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Each class with its images, the share that is read correctly, and the most frequent wrong answer."""
+    for label, (name, row) in enumerate(zip(names, found.confusion_matrix, strict=True)):
+        wrong = [0 if other == label else count for other, count in enumerate(row)]
+        most = max(range(len(wrong)), key=wrong.__getitem__)
+        yield {
+            "name": name,
+            "total": sum(row),
+            "proportion": Proportion.of(row[label], sum(row)),
+            "mistaken_for": f"{names[most]} ({wrong[most]})" if wrong[most] else "–",
+        }
+
+
+def _disturbed(measured: pd.DataFrame, model: str) -> list[dict[str, Any]]:
+    """The accuracy of a model under each disturbance, the lowest first."""
+    rows = measured[measured["model"] == model].to_dict("records")
+    found = [
+        {
+            "disturbance": robustness.DISTURBANCES[row["disturbance"]],
+            "amount": row["amount"],
+            "small": robustness.is_small(row["disturbance"], row["amount"]),
+            "total": row["count"],
+            "proportion": Proportion.of(round(row["accuracy"] * row["count"]), row["count"]),
+        }
+        for row in rows
+        if row["amount"] != robustness.DISTURBANCES[row["disturbance"]].neutral
+    ]
+    return sorted(found, key=lambda each: each["proportion"].share)
