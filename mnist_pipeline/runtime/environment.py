@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mnist_pipeline.runtime import passwords, project
-from mnist_pipeline.runtime.project import PLAIN, PROJECT, SCHEME, DataSetPlace, fetched
+from mnist_pipeline.runtime.project import PLAIN, PROJECT, SCHEME, SQLITE, DataSetPlace, fetched
 from mnist_pipeline.utils.machine import num_cores
 
 EXECUTORS = ("in_process", "multiprocess", "ray", "dask")
@@ -91,6 +91,21 @@ def _database(value: str) -> str:
             "write postgresql://USER:PASSWORD@HOST:5432/NAME, with %-escapes for special characters"
         )
     return f"postgresql+psycopg2://{value.partition('://')[2]}"  # the driver that dagster-postgres installs
+
+
+def _mlflow(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_server = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_server = False
+    file = value.removeprefix(SQLITE)
+    if not value.isprintable() or "@" in value or not (is_server or (file != value and not set("?#%") & set(file))):
+        raise ValueError(
+            "it is not the address of an MLflow store; write http://HOST:PORT of a server, with credentials in "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or sqlite:///FILE"
+        )
+    return value if is_server else SQLITE + str(_directory(file).absolute())
 
 
 def _data_sets(value: str) -> tuple[DataSetPlace, ...]:
@@ -184,6 +199,8 @@ class Settings(BaseSettings):
     cache_gb: Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False)] = 10.0
     # The output of `mnist-pipeline hash-password`; without it, the UI asks for no password.
     password_hash: Annotated[str | None, BeforeValidator(passwords.check_hash)] = Field(default=None, repr=False)
+    # Where runs are also logged: an MLflow server, `http://…`, or a SQLite file, `sqlite:///FILE`.
+    mlflow: Annotated[str | None, BeforeValidator(_mlflow)] = None
     # How many times as large as the training set the expanded set is.
     folds: Annotated[int, Field(ge=1, le=MAX_FOLDS)] = 4
     # Number of former versions of each model that `prune` keeps.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 PROJECT = Path(__file__).resolve().parents[2]
 EMBEDDED_DATA = PROJECT / "data"
 SCHEME = "s3://"
+SQLITE = "sqlite:///"  # before the path of the file, in the address of an MLflow store
 PLAIN = "mnist"  # the data set whose asset keys have no prefix
 
 

@@ -30,6 +30,7 @@ def for_workers(configured: Settings) -> dict[str, str]:
         "MNIST_PIPELINE_THREADS": str(configured.threads),
         "DAGSTER_HOME": str(configured.dagster_home),
         **({"MNIST_PIPELINE_DATABASE": configured.database} if configured.database else {}),
+        **({"MNIST_PIPELINE_MLFLOW": configured.mlflow} if configured.mlflow else {}),
         **thread_limits(configured),
     }
 

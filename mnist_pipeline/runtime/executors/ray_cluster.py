@@ -22,10 +22,10 @@ OBJECT_STORE_BYTES = 100 * 2**20  # arguments and results are small
 LOCALHOST = "127.0.0.1"
 # A local cluster sends no statistics, and accepts only clients that know its token.
 LOCAL_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_DEDUP_LOGS": "0"}
-SETTINGS = ("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB", "DATABASE", "THREADS", "FOLDS")
+SETTINGS = ("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB", "DATABASE", "THREADS", "FOLDS", "MLFLOW")
 # The variables that a run takes along; Ray sets limits of threads of its own.
 PASSED_ON = ("DAGSTER_HOME", *(f"MNIST_PIPELINE_{name}" for name in SETTINGS), *threads.THREAD_VARIABLES)
-ABSOLUTE = ("MNIST_PIPELINE_DATA", "MNIST_PIPELINE_STORAGE", "MNIST_PIPELINE_INBOX")
+ABSOLUTE = tuple(f"MNIST_PIPELINE_{name}" for name in ("DATA", "STORAGE", "INBOX", "MLFLOW"))
 RUN_LAUNCHER = f"""run_launcher:
   module: dagster_ray
   class: RayRunLauncher
@@ -53,7 +53,9 @@ def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
         os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     if jobs:
         variables = threads.for_workers(configured)
-        os.environ.update({name: variables[name] for name in ABSOLUTE})  # a job has another working directory
+        os.environ.update(
+            {name: variables[name] for name in ABSOLUTE if name in variables}
+        )  # a job has another working directory
     ray: Any = importlib.import_module("ray")
     if ray.is_initialized():
         yield

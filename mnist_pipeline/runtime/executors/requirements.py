@@ -1,4 +1,4 @@
-"""What an executor needs, checked before any work starts."""
+"""What an executor, and the log of runs in MLflow, need, checked before any work starts."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ def num_local_workers() -> int:
 
 
 def require(configured: Settings) -> None:
-    """Raise ExecutorError if the executor could not work.
+    """Raise ExecutorError if the executor could not work, or runs could not be logged.
 
     A package may be missing, an executor may not be importable, or the cluster may not answer. The workers of a cluster
     need a Dagster instance that they can reach.
     """
     executor, cluster = configured.executor, configured.cluster
+    if configured.mlflow and importlib.util.find_spec("mlflow") is None:
+        raise ExecutorError(
+            "MNIST_PIPELINE_MLFLOW is set, but mlflow is not installed: pip install 'mnist-pipeline[mlflow]'"
+        )
     for module in MODULES.get(executor, ()):
         if importlib.util.find_spec(module) is None:
             raise ExecutorError(

@@ -28,7 +28,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.runtime import database, settings, threads
-from mnist_pipeline.runtime.graph import copies
+from mnist_pipeline.runtime.graph import copies, tracking
 from mnist_pipeline.runtime.storage import files, storage
 
 PROCESS_TAG = "mnist-pipeline/process"
@@ -146,7 +146,8 @@ class _LockingExecutor(dg.Executor):
             threads.share_processors()  # before a step imports the libraries that read these variables
             stack.enter_context(open_event_logs("index", plan_context.run_id))
             events = self._executor.execute(plan_context, execution_plan)
-            yield from copies.keep(events, plan_context.run_id, plan_context.log.warning)
+            kept = copies.keep(events, plan_context.run_id, plan_context.log.warning)
+            yield from tracking.log(kept, plan_context.dagster_run, plan_context.instance, plan_context.log.warning)
 
 
 @contextlib.contextmanager
