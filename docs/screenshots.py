@@ -42,7 +42,7 @@ def main(address: str | None) -> None:
 
 
 def take_ui(browser: Browser, address: str) -> None:
-    """lineage.png, asset.png, checks.png, automation.png and draw.png."""
+    """lineage.png, asset.png, checks.png, model-card.png, automation.png and draw.png."""
     page = browser.new_page(viewport={"width": 1500, "height": 1000})
     page.goto(f"{address}/asset-groups")
     page.wait_for_timeout(SETTLE)
@@ -54,6 +54,10 @@ def take_ui(browser: Browser, address: str) -> None:
     page.goto(f"{address}/assets/eigendecomposition?view=checks")
     page.wait_for_timeout(SETTLE)
     save(page, "checks")
+    page.goto(f"{address}/assets/model_card?view=events")
+    page.get_by_text("[Show Markdown]").first.click()
+    page.wait_for_timeout(SETTLE)
+    save(page, "model-card")
     page.goto(f"{address}/automation")
     page.wait_for_timeout(SETTLE)
     save(page, "automation")

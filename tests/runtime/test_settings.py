@@ -32,6 +32,10 @@ INVALID = {
     "MNIST_PIPELINE_CACHE_GB": ("-1", "nan", "inf", "much", "1e300", " "),
     "MNIST_PIPELINE_FOLDS": ("0", "4097", "-1", "1.5", "many", "٤"),
     "MNIST_PIPELINE_VERSIONS": ("-1", "1.5", "many"),
+    "MNIST_PIPELINE_MLFLOW": (
+        *("mlruns", "/mlruns", "file:///data", "databricks", "postgresql://h/n", "ftp://host", "http://", "http://h:0"),
+        *("http://h:x", "http://h\n", "sqlite://", "sqlite:///", "sqlite:///a?b", "sqlite:///a#b", "sqlite:///~/m.db"),
+    ),
     "MNIST_PIPELINE_THREADS": ("0", "-1", "two", "1e3", "1025", "٣", "99999999999"),
     "MNIST_PIPELINE_CLUSTER": ("here", "host:", ":1", "http://host:1", "host:1/x", "a b:1", "host:1\n", "tcp://"),
     "MNIST_PIPELINE_DATA_SETS": (
@@ -85,6 +89,9 @@ def test_valid_values_are_accepted(tmp_path: Path) -> None:
         assert load_from({"MNIST_PIPELINE_STORAGE": str(tmp_path / name)}).storage == str(tmp_path / name)
     assert load_from({"MNIST_PIPELINE_FOLDS": "64"}).folds == 64
     assert load_from({"MNIST_PIPELINE_THREADS": "3"}).threads == 3
+    for address in ("http://127.0.0.1:5000", "https://mlflow.example.org/path", f"sqlite:///{tmp_path}/mlflow.db"):
+        assert load_from({"MNIST_PIPELINE_MLFLOW": address}).mlflow == address
+    assert load_from({"MNIST_PIPELINE_MLFLOW": "sqlite:///m.db"}).mlflow == f"sqlite:///{Path.cwd() / 'm.db'}"
     loaded = load_from({"XDG_CACHE_HOME": str(tmp_path)})
     assert (loaded.cache, loaded.cache_gb) == (tmp_path / "mnist-pipeline", 10)
     assert load_from({"MNIST_PIPELINE_CACHE_GB": "0.5"}).cache_gb == 0.5

@@ -1,6 +1,7 @@
 """A run that is logged to MLflow is read back with MLflow's own functions."""
 
 import importlib.util
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from support.graph_fixtures import invoke
 
 from mnist_pipeline.runtime.graph import tracking
 from mnist_pipeline.runtime.graph.records import origins
+from mnist_pipeline.runtime.settings import PROJECT
 from mnist_pipeline.runtime.storage.storage import read
 
 pytestmark = [
@@ -79,6 +81,21 @@ def test_the_two_runs_name_each_other_and_the_versions(store: str) -> None:
     assert found.run_id == recorded["run_id"]
     for version in ("data_version", "code_version"):
         assert run.data.tags[f"softmax_evaluation/dagster/{version}"] == recorded[version]
+
+
+def test_the_example_of_the_documentation_reads_a_run_back(
+    own_copy: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (PROJECT / "docs" / "mlflow.md").read_text(encoding="utf-8")
+    (code,) = re.findall("```python\n(.*?)```", text, re.DOTALL)
+    (setting,) = re.findall("^MNIST_PIPELINE_MLFLOW=(\\S+)", text, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MNIST_PIPELINE_MLFLOW", setting)
+    invoke("run", "--select", "key:softmax_model or key:softmax_evaluation")
+    capsys.readouterr()
+    exec(code, {})
+    printed = capsys.readouterr().out
+    assert f"{read('softmax_evaluation').accuracy:.3f}" in printed
 
 
 def test_a_run_that_fails_is_logged_as_failed(store: str, own_copy: tuple[Path, Path]) -> None:
