@@ -19,7 +19,7 @@ from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
 
 # Only MNIST answers users, whose pictures are of digits, and only MNIST is expanded.
 MNIST_ONLY = dg.AssetSelection.assets("recognizer", "inbox_predictions") | dg.AssetSelection.groups(EXPANDED)
-SERVING = ("champion", "recognizer")  # their former values are kept, and can be put back into service
+SERVING = ("champion", "recognizer", "model_card")  # their former values are kept, and can be put back into service
 REPORT = dg.AssetKey("evaluation_report")
 
 

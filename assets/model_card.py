@@ -69,7 +69,7 @@ def model_card(
                 evaluation=evaluated,
                 files=raw_mnist,
                 num_train=len(train_digits.labels),
-                data_set=data_set.located.known,
+                data_set=data_set.located.described,
                 is_current=is_current,
                 comparison=model_comparison,
                 robustness=robustness,

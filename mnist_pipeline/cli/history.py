@@ -24,7 +24,7 @@ from mnist_pipeline.versions import DIGITS, ModelVersion, Record, Records
 TABLE = "  {:<13} {:<8} {:>8} {:>7} {:>6}  {:<17} {:<9} {}"
 PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
 FIRST_CHANGE = "  {:<32} {:<22} {}"
-CHAMPION = "champion"
+CHAMPION, RECOGNIZER = "champion", "recognizer"
 NUM_SHOWN = 60  # images of a picture
 REASON = "{} was put back into service with mnist-pipeline restore"
 
@@ -74,9 +74,10 @@ def restore(name: str) -> None:
         for asset, of_asset in records.items():
             if any(CHAMPION in each.inputs for each in of_asset):
                 matching = [each for each in of_asset if each.inputs.get(CHAMPION) == found[-1].data_version]
-                if not matching:
+                if matching:
+                    wanted[asset] = matching[-1]
+                elif asset == RECOGNIZER:
                     raise CommandError(f"the {asset} of {title} is not kept, so it can't answer as it did")
-                wanted[asset] = matching[-1]
         inputs = {CHAMPION: found[-1].data_version}
         for asset, record in wanted.items():
             if record.former is not None:

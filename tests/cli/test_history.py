@@ -12,15 +12,25 @@ import pytest
 from PIL import Image
 from support.graph_fixtures import Outcome, environment, invoke
 
+from assets.definitions import SERVING
 from mnist_pipeline import evaluation
 from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.models import MODELS
+from mnist_pipeline.report import card
 from mnist_pipeline.runtime.graph.staleness import out_of_sync
 from mnist_pipeline.runtime.storage.storage import read
 
 pytestmark = pytest.mark.slow
-SERVED = ("champion.json", "recognizer.safetensors")
-RETRAINED = ("cnn_model", "cnn_predictions", "cnn_evaluation", "held_out_labels", "champion", "recognizer")
+SERVED = ("champion.json", "recognizer.safetensors", "model_card.md")
+RETRAINED = (
+    "cnn_model",
+    "cnn_predictions",
+    "cnn_evaluation",
+    "held_out_labels",
+    "champion",
+    "recognizer",
+    "model_card",
+)
 
 
 class Champions(NamedTuple):
@@ -102,11 +112,11 @@ def test_a_restored_champion_answers_as_it_did_and_a_run_of_what_changed_leaves_
     with dg.DagsterInstance.get() as instance:
         stale = out_of_sync(instance, definitions())
         event = instance.get_latest_materialization_event(dg.AssetKey("champion"))
-    assert not {"champion", "recognizer"} & {key.to_user_string() for key in stale}
+    assert not set(SERVING) & {key.to_user_string() for key in stale}
     assert event is not None
     assert event.asset_materialization is not None
     assert own_champions.versions[1][:8] in str(event.asset_materialization.metadata["reason"].value)
-    invoke("run", "--changed", "--select", "key:champion or key:recognizer")
+    invoke("run", "--changed", "--select", "key:champion or key:recognizer or key:model_card")
     assert served(own_champions.storage) == own_champions.files[1]
     assert [each["version"] for each in history() if each["in_service"]] == [own_champions.versions[1]]
     invoke("restore", own_champions.versions[2])  # what was in service before can be restored as well
@@ -184,6 +194,14 @@ def test_pruning_keeps_the_latest_versions_and_all_champions(
     assert 9 not in {each["seed"] for each in found}
     invoke("restore", own_champions.versions[0])
     assert served(own_champions.storage) == own_champions.files[0]
+
+
+def test_a_champion_whose_card_is_not_kept_can_be_restored(own_champions: Champions) -> None:
+    shutil.rmtree(own_champions.storage / "versions" / "model_card")
+    invoke("restore", own_champions.versions[0])
+    assert served(own_champions.storage)[:2] == own_champions.files[0][:2]
+    invoke("run", "--changed", "--select", "key:model_card")
+    assert card.fingerprint(read("champion")) in read("model_card")
 
 
 def test_a_damaged_former_value_is_reported_and_pruned(own_champions: Champions) -> None:
