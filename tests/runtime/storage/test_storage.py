@@ -311,7 +311,7 @@ class _Unregistered:
 @pytest.mark.parametrize(
     ("value", "named"),
     [
-        *((value, type(value).__name__) for value in (3.5, "text", None, [1, 2], (1, 2), object(), _Unregistered)),
+        *((value, type(value).__name__) for value in (3.5, b"text", None, [1, 2], (1, 2), object(), _Unregistered)),
         (_Unregistered(), "_Unregistered"),
         (np.array([{}, []], dtype=object), "type"),
         ({"spectrum": np.zeros(3, complex)}, "spectrum is of type complex128"),
