@@ -83,11 +83,16 @@ def champion(
             choice, reason = promotion.choose(true, candidates, None, config.margin)
     if choice is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
+    links: dict[str, dg.MetadataValue[Any]] = {}
     if present and choice is before:
         chosen = present
     else:
-        version = stored_results.version(data_set.located.key(MODELS[choice.model].version_asset))
-        chosen = _champion(choice, of_models, test_digits.labels, version or "")
+        origin = stored_results.origin(data_set.located.key(MODELS[choice.model].version_asset))
+        chosen = _champion(choice, of_models, test_digits.labels, origin.get("data_version") or "")
+        if origin.get("run_id"):
+            links["trained_by"] = dg.MetadataValue.dagster_run(origin["run_id"])
+        if present and present.model_version != chosen.model_version:
+            links["replaces"] = dg.MetadataValue.text(present.model_version)
     return result(
         chosen,
         f"{chosen.model}, {chosen.accuracy:.2%}",
@@ -97,7 +102,7 @@ def champion(
             "errors": chosen.errors,
             "held_out_errors": choice.errors,
             "version": chosen.model_version,
-            "replaces": present.model_version if present and present.model_version != chosen.model_version else "",
+            **links,
             "reason": reason,
             "candidates": ", ".join(candidates) or "none",
         },

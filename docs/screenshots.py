@@ -42,7 +42,7 @@ def main(address: str | None) -> None:
 
 
 def take_ui(browser: Browser, address: str) -> None:
-    """lineage.png, asset.png, checks.png, model-card.png, automation.png and draw.png."""
+    """lineage, asset, checks, model-card, automation, history and draw, all as PNG."""
     page = browser.new_page(viewport={"width": 1500, "height": 1000})
     page.goto(f"{address}/asset-groups")
     page.wait_for_timeout(SETTLE)
@@ -61,6 +61,9 @@ def take_ui(browser: Browser, address: str) -> None:
     page.goto(f"{address}/automation")
     page.wait_for_timeout(SETTLE)
     save(page, "automation")
+    page.goto(f"{address}/assets/champion?view=events")  # after mnist-pipeline restore
+    page.wait_for_timeout(SETTLE)
+    save(page, "history")
     take_drawing(browser, address)
 
 

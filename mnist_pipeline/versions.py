@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline import evaluation, promotion
-from mnist_pipeline.models import MODELS, Model
+from mnist_pipeline.models import MODELS, STORED, Model
 
 TEST_SET = "test_digits"
 DIGITS = 12  # of a version, as people see it
@@ -163,9 +163,10 @@ def _time(record: Record) -> float:
 
 def after_run(run: str, records: Records) -> list[ModelVersion]:
     """The version of each model when a run had ended, in the order of the table of models."""
-    ended = max(record.time for each in records.values() for record in each if record.run == run)
+    # Of models only: a champion that was put back names the run that computed it.
+    ended = max(record.time for asset in STORED for record in records.get(asset, ()) if record.run == run)
     then = {asset: [record for record in each if record.time <= ended] for asset, each in records.items()}
-    latest = {found.model: found for found in reversed(of_models(then))}
+    latest = {found.model: found for found in reversed(of_models({**then, "champion": records.get("champion", ())}))}
     return [latest[model] for model in MODELS if model in latest]
 
 
@@ -234,3 +235,13 @@ def _paired(before: np.ndarray | None, after: np.ndarray | None, true: np.ndarra
         "disagreements": np.flatnonzero(before != after).tolist(),
         "labels": {"before": before[before != after].tolist(), "after": after[before != after].tolist()},
     }
+
+
+def changed_answers(compared: Mapping[str, Any], per_model: int) -> list[tuple[int, str, int, int]]:
+    """Some images that the two versions of each pair answer differently: index, model, the answers before and after."""
+    shown = []
+    for pair in compared["models"]:
+        changed = list(zip(pair.get("disagreements", ()), *pair.get("labels", {}).values()))
+        step = max(1, -(-len(changed) // per_model))
+        shown += [(index, pair["after"]["model"], old, new) for index, old, new in changed[::step]]
+    return shown

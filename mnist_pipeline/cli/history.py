@@ -25,7 +25,7 @@ TABLE = "  {:<13} {:<8} {:>8} {:>7} {:>6}  {:<17} {:<9} {}"
 PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
 FIRST_CHANGE = "  {:<32} {:<22} {}"
 CHAMPION, RECOGNIZER = "champion", "recognizer"
-NUM_SHOWN = 60  # images of a picture
+NUM_SHOWN = 20  # images of each model in a picture
 REASON = "{} was put back into service with mnist-pipeline restore"
 
 
@@ -79,10 +79,12 @@ def restore(name: str) -> None:
                 elif asset == RECOGNIZER:
                     raise CommandError(f"the {asset} of {title} is not kept, so it can't answer as it did")
         inputs = {CHAMPION: found[-1].data_version}
+        replaced = str(records[CHAMPION][-1].metadata.get("version", ""))
+        metadata = {"reason": REASON.format(title), **({"replaces": replaced} if replaced != version.version else {})}
         for asset, record in wanted.items():
             if record.former is not None:
                 of_champion = inputs if CHAMPION in record.inputs else {}
-                history.put_back(instance, key_of(None, asset), record, REASON.format(title), of_champion)
+                history.put_back(instance, key_of(None, asset), record, metadata, of_champion)
     if all(record.former is None for record in wanted.values()):
         click.echo(f"{title} is in service.")
     else:
@@ -141,19 +143,16 @@ def _draw(path: Path, found: Mapping[str, Any], images: np.ndarray, labels: np.n
     """Draw the images that two versions of a model answer differently."""
     from mnist_pipeline.report import figures
 
-    shown = []
-    for pair in found["models"]:
-        title = MODELS[pair["after"]["model"]].short_title
-        for index, *answers in zip(pair.get("disagreements", ()), *pair.get("labels", {}).values()):
-            old, new, true = (names[label] for label in (*answers, labels[index]))
-            shown.append((index, f"{title}: {old} → {new}\n(true: {true})"))
+    shown = versions.changed_answers(found, NUM_SHOWN)
     if not shown:
         click.echo("\nThey answer every image alike, so nothing was drawn.")
         return
-    title = f"{min(len(shown), NUM_SHOWN)} of {len(shown)} answers that changed: before → after"
-    figure = figures.image_grid(
-        images[[index for index, _ in shown[:NUM_SHOWN]]], 10, [text for _, text in shown[:NUM_SHOWN]], title
-    )
+    captions = [
+        f"{MODELS[model].short_title}: {names[old]} → {names[new]}\n(true: {names[labels[index]]})"
+        for index, model, old, new in shown
+    ]
+    title = "Images that are answered differently: before → after"
+    figure = figures.image_grid(images[[index for index, *_ in shown]], 10, captions, title)
     picture = figures.encoded(figures.rendered(figure))
     try:
         files.write(path, lambda file: file.write(picture))

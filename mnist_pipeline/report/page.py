@@ -12,7 +12,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mnist_pipeline import pca, softmax
+from mnist_pipeline import pca, softmax, versions
 from mnist_pipeline.data import datasets
 from mnist_pipeline.evaluation import Calibration
 from mnist_pipeline.harris import Place
@@ -23,7 +23,7 @@ from mnist_pipeline.robustness import Curves
 
 TITLES = {model.name: model.title for model in MODELS.values()}
 NUM_MISLED_SHOWN = 12
-NUM_CHANGED_SHOWN = 40
+NUM_CHANGED_SHOWN = 10  # images of each model
 NUM_EIGENVECTORS_SHOWN = 20
 # HTML needs no namespace. Not every font has tall brackets, so those of a matrix are a border in the style sheet.
 MATHML = {
@@ -45,7 +45,8 @@ FILTERS = {
 def render(document: Mapping[str, Any], values: Values) -> str:
     """The page of a document that `document.compose` returned, and of the values that it draws."""
     misread = [error["index"] for errors in document["errors"].values() for error in errors]
-    changed = _changed_answers(document)
+    since = document["since_last_run"]
+    changed = versions.changed_answers(since, NUM_CHANGED_SHOWN) if since else []
     scattered = document["pca"]["scatter"]["index"]
     atlases = {
         "test": pictures.Atlas(values.test_digits.images, misread + [index for index, *_ in changed]),
@@ -77,17 +78,6 @@ def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     if document["since_last_run"]:
         found["since"] = "Since the last run"
     return {**found, "lineage": "Provenance"}
-
-
-def _changed_answers(document: Mapping[str, Any]) -> list[tuple[int, str, int, int]]:
-    """Some test images that a model answers differently than after the run before: index, model, both answers."""
-    pairs = (document["since_last_run"] or {}).get("models", ())
-    found = [
-        (index, pair["after"]["model"], old, new)
-        for pair in pairs
-        for index, old, new in zip(pair.get("disagreements", ()), *pair.get("labels", {}).values())
-    ]
-    return found[:: max(1, -(-len(found) // NUM_CHANGED_SHOWN))]
 
 
 def num_outside_references(page: str) -> int:

@@ -162,6 +162,15 @@ def test_compared_runs_and_versions_differ_as_their_records_do(champions: Champi
     }
 
 
+def test_runs_compare_as_before_after_a_champion_was_restored(own_champions: Champions) -> None:
+    runs = {each["version"]: each["run"] for each in history("cnn")}
+    compared = ("compare", *(runs[version] for version in own_champions.versions[:2]), "--json")
+    before = json.loads(invoke(*compared))["models"]
+    invoke("restore", own_champions.versions[0])
+    after = json.loads(invoke(*compared))["models"]
+    assert [pair["disagreements"] for pair in after] == [pair["disagreements"] for pair in before]
+
+
 def test_a_run_compared_with_itself_has_no_difference(champions: Champions, tmp_path: Path) -> None:
     (run,) = {each["run"] for each in history() if each["in_service"]}
     found = json.loads(invoke("compare", run, run, "--json"))

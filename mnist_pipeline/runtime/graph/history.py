@@ -164,9 +164,13 @@ def since_last_run(
 
 
 def put_back(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, version: Record, reason: str, inputs: Mapping[str, str]
+    instance: dg.DagsterInstance,
+    asset: dg.AssetKey,
+    version: Record,
+    metadata: Mapping[str, str],
+    inputs: Mapping[str, str],
 ) -> None:
-    """Replace the present value of an asset by a former one, and let Dagster record it with the reason.
+    """Replace the present value of an asset by a former one, and let Dagster record it, with additional metadata.
 
     The record names the present versions of the inputs, so that the asset is as much in sync as before; `inputs`
     replaces them for inputs that were put back themselves.
@@ -180,8 +184,8 @@ def put_back(
         DATA_VERSION_TAG: manifest.data_version,
         **{INPUT_VERSION_TAG.format(name): each for name, each in inputs.items()},
     }
-    metadata = {**version.metadata, "reason": reason, "path": dg.MetadataValue.path(path)}
-    materialization = dg.AssetMaterialization(asset, metadata=metadata, tags=tags)
+    shown = {**version.metadata, **metadata, "path": dg.MetadataValue.path(path)}
+    materialization = dg.AssetMaterialization(asset, metadata=shown, tags=tags)
     copies.record(instance, materialization, version.run)
     copies.store(materialization, version.run)
 

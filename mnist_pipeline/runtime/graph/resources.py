@@ -79,7 +79,7 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
         context = data_sets.step_context()
         if of is not None and context is not None:
             event = context.instance.get_latest_materialization_event(key)
-            if tags_of(event).get(INPUT_VERSION_TAG.format(of.to_user_string())) != self.version(of):
+            if tags_of(event).get(INPUT_VERSION_TAG.format(of.to_user_string())) != self.origin(of)["data_version"]:
                 return None
         try:
             stored, name = storage.of_asset(key.to_user_string(), self.root)
@@ -87,11 +87,10 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
         except storage.StorageError:
             return None
 
-    def version(self, key: dg.AssetKey, instance: dg.DagsterInstance | None = None) -> str | None:
-        """The data version that Dagster recorded last for an asset, None if there is no record."""
+    def origin(self, key: dg.AssetKey) -> dict[str, Any]:
+        """What Dagster recorded last for an asset; see `records.origins`. It is empty outside a run."""
         context = data_sets.step_context()
-        instance = instance or (context.instance if context else None)
-        return origins(instance, [key])[key]["data_version"] if instance else None
+        return origins(context.instance, [key])[key] if context else {}
 
     def since_last_run(
         self, instance: dg.DagsterInstance, assets: Iterable[str], true_labels: np.ndarray, prefix: str | None
@@ -104,6 +103,6 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
 
         It raises a StorageError if another value is stored, or none.
         """
-        version = self.version(key, instance)
+        version = origins(instance, [key])[key]["data_version"]
         stored, name = storage.of_asset(key.to_user_string(), self.root)
         return None if version is None else stored.read(name, version)

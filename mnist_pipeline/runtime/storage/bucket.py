@@ -67,7 +67,8 @@ class Bucket:
 
     def link(self, source: str, target: str) -> None:
         lease.require_not_lost(self.address)
-        self._objects.copy(source, target)
+        if self._objects.head(target) is None:
+            self._objects.copy(source, target)
 
     def remove(self, name: str) -> None:
         lease.require_not_lost(self.address)

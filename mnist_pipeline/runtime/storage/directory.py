@@ -82,16 +82,18 @@ class Directory:
         files.move(self.root / source, self.root / target)
 
     def link(self, source: str, target: str) -> None:
-        """Give a file a second name, or copy it where the file system has no links; an existing target stays."""
+        """Give a file a second name, or copy it where the file system has no links; it replaces an existing file."""
         path = self.root / target
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{files.TEMPORARY}"
         try:
-            path.hardlink_to(self.root / source)
-        except FileExistsError:
-            pass
+            temporary.hardlink_to(self.root / source)
         except OSError:
             with files.open_regular(self.root / source) as file:
                 files.write(path, lambda copy: shutil.copyfileobj(file, copy, BLOCK))
+            return
+        files.move(temporary, path)
+        temporary.unlink(missing_ok=True)  # nothing is moved if both names are of the same file
 
     def remove(self, name: str) -> None:
         """Remove a file, if it exists; no writer of ours creates a directory with such a name."""

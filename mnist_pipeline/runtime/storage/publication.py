@@ -173,7 +173,7 @@ class PublishedFiles:
 
     def unfinished_files(self) -> list[str]:
         """Names of the temporary files of killed processes, and of processes that are writing now."""
-        return sorted(filter(is_unfinished, self.store.list_names((MANIFESTS, RECORDS, *PUBLISHED))))
+        return sorted(filter(is_unfinished, self.store.list_names((MANIFESTS, RECORDS, *PUBLISHED, f"{VERSIONS}/*"))))
 
     def unknown_files(self) -> list[str]:
         """Names of everything in the directories of assets that no manifest names; it is never read."""
