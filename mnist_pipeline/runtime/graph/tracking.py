@@ -4,7 +4,7 @@ An asset is logged when its step ends, from what Dagster has recorded and from t
 
 - parameters: its configuration, recipe and seed, such as `cnn_model/recipe/epochs`;
 - metrics: the numbers in its metadata, such as `cnn_evaluation/accuracy`, and the curves of a training, by epoch;
-- tags: the versions of its data and its code, and the short texts in its metadata;
+- tags: the versions of its data, its code and the libraries, and the short texts in its metadata;
 - artifacts: its figures, the file of a model, the report and the model card.
 
 The tag `dagster/run_id` of an MLflow run names the run of Dagster, whose tag `mlflow/run_id` names the MLflow run. An
@@ -33,6 +33,7 @@ from mnist_pipeline.runtime.project import SQLITE
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.publication import Manifest
 from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.printable import one_line
 
@@ -40,14 +41,16 @@ EXPERIMENT = "mnist-pipeline"
 ARTIFACTS = "mlartifacts"  # the directory for artifacts next to a SQLite file
 DAGSTER_RUN, MLFLOW_RUN = "dagster/run_id", "mlflow/run_id"
 MODEL_ASSETS = {model.model_asset for model in MODELS.values()}
+PARAMETERS = ("config", "recipe", "seed")  # metadata
 CURVES = ("loss", "accuracy", "validation_accuracy")  # fields of a model that have a number per epoch
 SHOWN = (".png", ".html", ".md")
 MAX_ENTRIES = 100  # in a request
 PROHIBITED = re.compile(r"[^\w./: -]")  # characters that MLflow refuses in names
-# MLflow's variables: it sends no statistics, and a server that does not answer delays a run by seconds, not minutes.
+# MLflow's variables: it sends no statistics, prints nothing, and waits seconds for a server that does not answer.
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
@@ -95,7 +98,9 @@ class _LoggedRun:
             from mlflow import MlflowClient
 
             client = MlflowClient(address)
-            name, tags = f"{run.job_name} {run.run_id[:8]}", {DAGSTER_RUN: run.run_id}
+            tags = {f"libraries/{name}": version for name, version in machine.library_versions().items()}
+            tags[DAGSTER_RUN] = run.run_id
+            name = f"{run.job_name} {run.run_id[:8]}"
             self._id = client.create_run(_experiment(client, address), run_name=name, tags=tags).info.run_id
             instance.add_run_tags(run.run_id, {MLFLOW_RUN: self._id})
             self._client = client
@@ -167,10 +172,8 @@ def _entries(asset: dg.AssetMaterialization) -> tuple[dict[str, str], dict[str, 
         name: (asset.tags or {})[name] for name in (DATA_VERSION_TAG, CODE_VERSION_TAG) if name in (asset.tags or {})
     }
     for name, entry in asset.metadata.items():
-        if isinstance(entry, dg.JsonMetadataValue):
+        if name in PARAMETERS:
             params |= {field: str(value) for field, value in _flat(name, entry.value)}
-        elif isinstance(entry, dg.IntMetadataValue) and name == "seed":
-            params[name] = str(entry.value)
         elif isinstance(entry, dg.IntMetadataValue | dg.FloatMetadataValue) and entry.value is not None:
             metrics[name] = [(0, float(entry.value))]
         elif isinstance(entry, dg.TextMetadataValue):

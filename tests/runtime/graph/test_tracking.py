@@ -70,6 +70,13 @@ def test_parameters_metrics_figures_and_models_are_read_back(
     assert {name: (own_copy[1] / name).read_bytes() for name in stored} == stored
 
 
+def test_nested_settings_are_parameters_with_the_names_of_their_places() -> None:
+    metadata = {"recipe": {"epochs": 2, "variation": {"shift": 1}}, "config": {"epochs": None}, "seed": 3, "count": 4}
+    params, tags, metrics = tracking._entries(dg.AssetMaterialization("model", metadata=metadata))
+    expected = {"recipe/epochs": "2", "recipe/variation/shift": "1", "config/epochs": "None", "seed": "3"}
+    assert (params, tags, metrics) == (expected, {}, {"count": [(0, 4.0)]})
+
+
 def test_the_two_runs_name_each_other_and_the_versions(store: str) -> None:
     invoke("run", "--select", "key:softmax_evaluation")
     (run,) = logged(store)
