@@ -110,6 +110,7 @@ def test_another_data_set_is_described_by_its_own_words(values: Values) -> None:
     text = card_of(values, "mlp", data_set=own)
     assert rows(text.replace("\\|", "/"), "thing")[0][0] == "a/b"
     assert "Handwriting" not in text
+    assert "style of writing" not in text
     assert "licence of their publisher" in text
 
 
