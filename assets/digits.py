@@ -10,8 +10,6 @@ import pandas as pd
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import (
-    NUM_CLASSES,
-    DatasetError,
     DigitSet,
     RawFile,
     Split,
@@ -63,8 +61,6 @@ def raw_mnist(data_set: DataSetResource):
     located = data_set.located
     layout = located.known.layout
     with stopwatch(), retried():
-        if (count := len(data_set.class_names)) != NUM_CLASSES:
-            raise DatasetError(f"{located.directory} has {count} classes; use a set with {NUM_CLASSES}")
         files = pd.DataFrame(datasets.validate(located.directory, canonical=located.canonical, layout=layout))
     return result(
         files,
@@ -76,12 +72,13 @@ def raw_mnist(data_set: DataSetResource):
 
 def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
     located = data_set.located
-    directory, layout, names = located.directory, located.known.layout, located.known.class_names
+    directory, layout = located.directory, located.known.layout
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
     with stopwatch(), retried():
+        names = data_set.class_names
         digits = datasets.load_digits(directory, split, layout=layout, recorded=recorded)
     mean, deviation = datasets.mean_and_deviation(digits.images)
-    counts = np.bincount(digits.labels, minlength=NUM_CLASSES)
+    counts = np.bincount(digits.labels, minlength=len(names))
     return result(
         digits,
         f"{len(digits.labels):,} images",
@@ -95,7 +92,7 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
         checks={
             "as_many_labels_as_images": exactly(len(digits.labels), len(digits.images)),
             "full_range_of_pixels": at_least(digits.images.max(), 128),
-            "every_class_present": exactly(np.count_nonzero(counts), NUM_CLASSES),
+            "every_class_present": exactly(np.count_nonzero(counts), len(names)),
             "classes_balanced": at_least(counts.min() / counts.max(), 0.5),
             "pixel_mean": Measured(mean, 5, 127),
             "pixel_deviation": Measured(deviation, 20, 127),
@@ -121,16 +118,17 @@ def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
 
 @dg.asset(group_name=GROUP, kinds={"numpy"})
 def digit_images(train_digits: DigitSet, data_set: DataSetResource):
-    """The first training image of each class, uint8 (10, 28, 28)."""
+    """The first training image of each class, uint8 (n_classes, 28, 28)."""
     names = data_set.class_names
     with stopwatch():
         images, means = datasets.first_of_each_class(train_digits), datasets.class_means(train_digits)
+    columns = min(10, len(images))
     return result(
         images,
         f"{len(images)} classes",
         figures={
-            "digits": figures.image_grid(images, len(images), names, "The first training image of each class"),
-            "class_means": figures.image_grid(means, len(means), names, "The mean training image of each class"),
+            "digits": figures.image_grid(images, columns, names, "The first training image of each class"),
+            "class_means": figures.image_grid(means, columns, names, "The mean training image of each class"),
         },
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline import evaluation, models
-from mnist_pipeline.data.datasets import NUM_CLASSES, DigitSet
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation import Evaluation
 from mnist_pipeline.models import MODELS, Model
@@ -101,7 +101,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         names = data_set.class_names
         with stopwatch():
             probabilities = getattr(predictions, "probabilities", None)
-            found = evaluation.evaluate(test_digits.labels, predictions.labels, NUM_CLASSES, probabilities)
+            found = evaluation.evaluate(test_digits.labels, predictions.labels, len(names), probabilities)
         counts = np.array(found.confusion_matrix)
         by_class = {"class": names, "precision": found.precision, "recall": found.recall, "f1": found.f1}
         return result(

@@ -17,7 +17,7 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion
 from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition import recognizer as recognition
-from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading, Recognizer
+from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Classes, Reading, Recognizer
 from mnist_pipeline.runtime.graph.checks import at_least, checks
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
@@ -144,6 +144,7 @@ def recognizer(
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
     test_digits: DigitSet,
+    data_set: DataSetResource,
     stored_results: StoredResults,
     seed: Seed,
     **of_models: Any,
@@ -154,6 +155,7 @@ def recognizer(
     keeps the models that it has, although retraining has replaced them elsewhere.
     """
     labels = {name: np.asarray(of_models[model.predictions_asset].labels) for name, model in MODELS.items()}
+    known = data_set.located.described
     with stopwatch():
         is_new = np.array_equal(champion.labels, labels[champion.model])
         of_champion = dg.AssetKey("champion")
@@ -174,6 +176,7 @@ def recognizer(
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
             reference=test_digits.images,
+            classes=Classes(known.class_names, known.noun, known.whole_pictures),
         )
     sample = slice(0, NUM_CHECKED)
     answers = [recognized.digit for recognized in found.recognize(test_digits.images[sample])]
@@ -204,7 +207,7 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
         sheet = contact_sheet.draw([contact_sheet.Page(key, page.picture, readings)], recognizer)
     table = _digit_table(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
-    digits = shorten(" ".join(map(str, table["digit"])), MAX_DIGITS, placeholder=" …") or "no digit"
+    digits = shorten(" ".join(table["class"]), MAX_DIGITS, placeholder=" …") or "no digit"
     return result(
         table,
         f"{digits} ({strange} unlike any digit)" if strange else digits,
@@ -216,12 +219,13 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
 
 def _digit_table(readings: list[Reading], models: Sequence[str]) -> pd.DataFrame:
     """One row per digit, in reading order."""
-    columns = ["number", "digit", "probability", "x", "y", "width", "height", *models]
+    columns = ["number", "digit", "class", "probability", "x", "y", "width", "height", *models]
     columns += [f"nearest_{i}" for i in range(1, NUM_NEIGHBORS_SHOWN + 1)] + ["unusual", "looks_like_digit"]
     rows = [
         (
             number,
             answer.digit,
+            answer.name,
             answer.probability,
             *box,
             *(answer.digits[model] for model in models),

@@ -123,6 +123,11 @@ def calibrate(true_labels: np.ndarray, probabilities: np.ndarray, num_bins: int 
     )
 
 
+def most_frequent_share(labels: np.ndarray) -> float:
+    """Accuracy of always answering the most frequent class."""
+    return int(np.bincount(labels).max()) / len(labels)
+
+
 def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
     """Correct ÷ total."""
     return int(np.count_nonzero(true_labels == predicted_labels)) / len(true_labels)

@@ -183,7 +183,7 @@ _TABLE = (
         method="mnist_pipeline.inference",
         reader="mnist_pipeline.training",
         group="networks",
-        summary="Multi-layer perceptron 784–1024–10 with ReLU, trained with Adam on the cross-entropy.",
+        summary="Multi-layer perceptron 784–1024–classes with ReLU, trained with Adam on the cross-entropy.",
         has_own_assets=True,
         has_learning_curves=True,
         section="networks",
@@ -202,7 +202,7 @@ _TABLE = (
         reader="mnist_pipeline.training",
         group="networks",
         summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 "
-        "channels, ReLU, max-pooling 2, linear to 10; trained with Adam on the cross-entropy.",
+        "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the cross-entropy.",
         has_own_assets=True,
         has_learning_curves=True,
         section="networks",

@@ -100,7 +100,9 @@ def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
 
 def of_weights(weights: Mapping[str, NDArray[Any]]) -> nn.Module:
     """A network with fresh parameters, of the kind that has parameters of these shapes."""
-    return CNN() if any(array.ndim == 4 for array in weights.values()) else MLP()
+    if "linear.bias" in weights:
+        return CNN(len(weights["linear.bias"]))
+    return MLP(num_classes=len(weights["output.bias"]))
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mnist_pipeline.networks import CNN, MLP, layer_rows, load_by_position, num_parameters
-from mnist_pipeline.records import PARAMETERS
+from mnist_pipeline.records import parameters
 
 
 @pytest.fixture
@@ -20,9 +20,11 @@ def test_the_networks_give_a_logit_for_each_class(images: torch.Tensor, num_clas
     assert MLP(784, 32, num_classes)(images[:0]).shape == CNN(num_classes)(images[:0]).shape == (0, num_classes)
 
 
-def test_the_shapes_that_stored_parameters_must_have_are_those_of_the_networks() -> None:
-    shapes = [{name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} for model in (MLP(), CNN())]
-    assert shapes == [*PARAMETERS]
+@pytest.mark.parametrize("num_classes", [2, 10, 100])
+def test_the_shapes_that_stored_parameters_must_have_are_those_of_the_networks(num_classes: int) -> None:
+    models = (MLP(num_classes=num_classes), CNN(num_classes))
+    shapes = [{name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} for model in models]
+    assert shapes == [*parameters(num_classes)]
 
 
 @pytest.mark.parametrize("model", [CNN(), MLP()])

@@ -17,9 +17,8 @@ from mnist_pipeline.recognition.recognizer import Reading, Recognizer
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import printable
 
-TABLE = "  {:<7}{:>11}{:>10}   {}  {:<35}{}"
+TABLE = "  {:<{width}}{:>11}{:>10}   {}  {:<35}{}"
 BATCH = 16  # pictures in memory at a time; their digits are recognized together
-NOT_A_DIGIT = "this does not look like a digit"
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,9 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     if as_json:
         click.echo(json.dumps([_document(outcome) for outcome in outcomes], indent=1))
     else:
-        header = TABLE.format(
-            "digit", "probability", "unusual", " ".join(recognizer.model_names), "nearest training digits", "box"
-        )
-        click.echo(
-            "\n".join([header, *(line for outcome in outcomes if not outcome.error for line in _lines(outcome))])
-        )
+        table = _Table(recognizer)
+        lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
+        click.echo("\n".join([table.header, *lines]))
     if sheet:
         pages = [contact_sheet.Page(o.file, o.picture, o.readings) for o in outcomes if o.picture is not None]
         try:
@@ -83,17 +79,33 @@ def _document(outcome: Outcome) -> dict[str, Any]:
     return {"file": outcome.file, "digits": [reading.document() for reading in outcome.readings]}
 
 
-def _lines(outcome: Outcome) -> Iterator[str]:
-    """Yield the lines of a file in the table."""
-    yield printable(outcome.file) + ("" if outcome.readings else ": no digit found")
-    for reading in outcome.readings:
-        found = reading.recognition
-        x, y, width, height = reading.box
-        yield TABLE.format(
-            found.digit,
-            contact_sheet.percent(found.probability),
-            f"{found.unusual:.1f}%",
-            " ".join(f"{digit:<{len(model)}}" for model, digit in found.digits.items()),
-            ", ".join(f"{near.digit} (#{near.index})" for near in found.neighbors),
-            f"{width}×{height} at {x}, {y}" + ("" if found.looks_like_digit else f"   {NOT_A_DIGIT}"),
-        )
+class _Table:
+    """The table for a person, with columns as wide as the names of the classes need."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._known = recognizer.known
+        self._names = [contact_sheet.cut(name) for name in self._known.names]
+        longest = max(map(len, self._names))
+        self._width = max(longest, len(self._known.noun)) + 2
+        self._widths = {model: max(len(model), longest) for model in recognizer.model_names}
+        models = " ".join(f"{model:<{width}}" for model, width in self._widths.items())
+        near = f"nearest training {self._known.noun}s"
+        self.header = TABLE.format(self._known.noun, "probability", "unusual", models, near, "box", width=self._width)
+
+    def lines(self, outcome: Outcome) -> Iterator[str]:
+        """Yield the lines of a file."""
+        names, noun = self._names, self._known.noun
+        yield printable(outcome.file) + ("" if outcome.readings else f": no {noun} found")
+        for reading in outcome.readings:
+            found = reading.recognition
+            x, y, width, height = reading.box
+            yield TABLE.format(
+                names[found.digit],
+                contact_sheet.percent(found.probability),
+                f"{found.unusual:.1f}%",
+                " ".join(f"{names[digit]:<{self._widths[model]}}" for model, digit in found.digits.items()),
+                ", ".join(f"{names[near.digit]} (#{near.index})" for near in found.neighbors),
+                f"{width}×{height} at {x}, {y}"
+                + ("" if found.looks_like_digit else f"   this does not look like a {noun}"),
+                width=self._width,
+            )

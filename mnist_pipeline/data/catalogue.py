@@ -28,6 +28,7 @@ class DataSet:
     noun: str = "digit"  # what an image shows
     heading: str = "Reading handwritten digits"  # of the report
     handwritten: bool = True
+    whole_pictures: bool = False  # whether a person's picture shows one thing; otherwise it is searched for several
     publisher: str | None = None  # the class of torchvision that downloads it
     licence: str | None = None  # None if it is not known
 
@@ -88,6 +89,7 @@ def described(data_set: DataSet, root: Path) -> DataSet:
         noun=own.noun,
         heading=f"Recognizing {own.noun}s: {title}",
         handwritten=own.handwritten,
+        whole_pictures=own.fit == "whole",
     )
 
 

@@ -30,7 +30,6 @@ __all__ = [
     "load_digits",
 ]
 
-NUM_CLASSES = 10
 BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which fit the cache
 LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
 READERS: tuple[type[Reader], ...] = (Idx, Npz, Parquet, Folders)
@@ -41,7 +40,12 @@ class DigitSet(NamedTuple):
     """Images with their labels."""
 
     images: np.ndarray  # uint8 (n_samples, 28, 28); grey levels, 0 (paper) to 255 (ink)
-    labels: np.ndarray  # uint8 (n_samples,); the class of each image, 0 to 9
+    labels: np.ndarray  # uint8 (n_samples,); the class of each image, from 0
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, if each has an image."""
+        return int(self.labels.max()) + 1
 
 
 def reader_of(root: str | Path, layout: Layout = MNIST_LAYOUT) -> Reader:
@@ -107,16 +111,16 @@ def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
 
 
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
-    """The first image of each class, uint8 (10, 28, 28). Raises DatasetError if a class has no image."""
+    """The first image of each class, uint8 (n_classes, 28, 28). Raises DatasetError if a class has no image."""
     labels, first = np.unique(digits.labels, return_index=True)
-    if missing := sorted(set(range(NUM_CLASSES)) - set(labels.tolist())):
+    if missing := sorted(set(range(digits.num_classes)) - set(labels.tolist())):
         raise DatasetError(f"the training set has no image of class {', '.join(map(str, missing))}; add one of each")
     return digits.images[first]
 
 
 def class_means(digits: DigitSet) -> np.ndarray:
-    """Mean image of each class, float64 (10, 28, 28); zero for a class without images."""
-    means = np.zeros((NUM_CLASSES, *digits.images.shape[1:]))
+    """Mean image of each class, float64 (n_classes, 28, 28); zero for a class without images."""
+    means = np.zeros((digits.num_classes, *digits.images.shape[1:]))
     for label in np.unique(digits.labels):
         means[label] = digits.images[digits.labels == label].mean(axis=0)
     return means

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from mnist_pipeline.data.datasets import NUM_CLASSES
 from mnist_pipeline.evaluation import accuracy
 from mnist_pipeline.knn.classifier import TIE_BREAKS, KNNClassifier, vote
 from mnist_pipeline.records import Answer, Nearest, Neighbors
@@ -19,7 +18,7 @@ NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibr
 def state(index: Mapping[str, np.ndarray], predictions: Neighbors, seed: int) -> dict[str, np.ndarray]:
     """The index with the number of voting neighbours and the smoothing of their vote."""
     num_neighbors = int(predictions.num_neighbors)
-    smoothing = fit_smoothing(*held_out_neighbors(index, num_neighbors, seed))
+    smoothing = fit_smoothing(*held_out_neighbors(index, num_neighbors, seed), _num_classes(index))
     return {**index, "num_neighbors": np.array(num_neighbors), "smoothing": np.array(smoothing)}
 
 
@@ -29,7 +28,7 @@ def answer(state: Mapping[str, np.ndarray], images: np.ndarray) -> Answer:
     kept = min(max(voting, NUM_NEAREST), len(state["labels"]))
     squared_distances, indices = KNNClassifier.from_arrays(state, kept).kneighbors(images)
     labels = state["labels"][indices]
-    probabilities = vote_probabilities(labels[:, :voting], float(state["smoothing"]))
+    probabilities = vote_probabilities(labels[:, :voting], float(state["smoothing"]), _num_classes(state))
     return Answer(vote(labels[:, :voting]), probabilities, Nearest(indices, labels, squared_distances))
 
 
@@ -40,19 +39,23 @@ def to_onnx(graph: Graph, state: Mapping[str, np.ndarray]) -> tuple[str, str]:
     goes to the class of the nearest neighbour, since the neighbour of rank r has the weight 1 + 2⁻⁽ʳ⁺²⁾.
     """
     images, labels = state["images"].reshape(len(state["labels"]), -1), state["labels"]
-    voting, smoothing = int(state["num_neighbors"]), float(state["smoothing"])
+    voting, smoothing, num_classes = int(state["num_neighbors"]), float(state["smoothing"]), _num_classes(state)
     squares = np.einsum("ij,ij->i", images, images, dtype=np.int32)
     queries = graph.add("Reshape", IMAGES, np.array([-1, images.shape[1]]))
     products = graph.add("MatMulInteger", queries, images.T)
     distances = graph.add("Sub", squares, graph.add("Mul", products, np.array(2, np.int32)))
     nearest = graph.add("TopK", distances, np.array([voting]), axis=1, largest=0, sorted=1) + "_indices"
-    one_hot = np.eye(NUM_CLASSES, dtype=np.float32)[labels]
+    one_hot = np.eye(num_classes, dtype=np.float32)[labels]
     votes = graph.add("Gather", one_hot, nearest)  # (n, voting, n_classes)
     counts = graph.add("ReduceSum", votes, np.array([1]), keepdims=0)
     ranks = 1 + 0.5 ** (np.arange(voting, dtype=np.float32) + 2)
     weighted = graph.add("ReduceSum", graph.add("Mul", votes, ranks[:, np.newaxis]), np.array([1]), keepdims=0)
     smoothed = graph.add("Add", counts, np.array(smoothing, np.float32))
-    return weighted, graph.add("Div", smoothed, np.array(voting + NUM_CLASSES * smoothing, np.float32))
+    return weighted, graph.add("Div", smoothed, np.array(voting + num_classes * smoothing, np.float32))
+
+
+def _num_classes(index: Mapping[str, np.ndarray]) -> int:
+    return int(index["labels"].max()) + 1
 
 
 def reader(index: Mapping[str, np.ndarray], predictions: Neighbors) -> Callable[[np.ndarray], np.ndarray]:
@@ -79,17 +82,17 @@ def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> str:
     return next(followed, "nearest")
 
 
-def vote_probabilities(neighbor_labels: np.ndarray, smoothing: float) -> np.ndarray:
+def vote_probabilities(neighbor_labels: np.ndarray, smoothing: float, num_classes: int = 10) -> np.ndarray:
     """Class probabilities of a vote, (v_c + s) ÷ (k + C s) for v_c of k votes and C classes, float64 (n, n_classes).
 
     Lidstone's smoothing, with s = `smoothing` ≥ 0: the share of votes alone would be certain where k votes cannot
     show it.
     """
-    votes = (neighbor_labels[:, :, np.newaxis] == np.arange(NUM_CLASSES)).sum(axis=1)
-    return np.asarray((votes + smoothing) / (neighbor_labels.shape[1] + NUM_CLASSES * smoothing))
+    votes = (neighbor_labels[:, :, np.newaxis] == np.arange(num_classes)).sum(axis=1)
+    return np.asarray((votes + smoothing) / (neighbor_labels.shape[1] + num_classes * smoothing))
 
 
-def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray) -> float:
+def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray, num_classes: int = 10) -> float:
     """The smoothing that maximises the likelihood of labels (n,) under the votes of their neighbours (n, k).
 
     No sample may be its own neighbour.
@@ -99,7 +102,7 @@ def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray) -> float:
 
     def slope(smoothing: float) -> float:
         # d/ds of the mean of log (v_y + s) − log (k + C s)
-        return float(np.mean(1 / (right + smoothing)) - NUM_CLASSES / (num_votes + NUM_CLASSES * smoothing))
+        return float(np.mean(1 / (right + smoothing)) - num_classes / (num_votes + num_classes * smoothing))
 
     return crossing(slope, *SMOOTHINGS)
 

@@ -94,6 +94,12 @@ def one_line(title: str) -> str:
     return line if len(line) <= TITLE_LENGTH else f"{line[: TITLE_LENGTH - 1]}…"
 
 
+def cut(name: str, length: int = 18) -> str:
+    """The name of a class in one line of at most so many characters."""
+    line = one_line(name)
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
 def percent(share: float) -> str:
     """A share in percent with one decimal, never rounded up to certainty."""
     return ">99.9%" if share >= 0.9995 else f"{share:.1%}"
@@ -103,7 +109,7 @@ class _Sheet:
     def __init__(self, height: int, recognizer: Recognizer) -> None:
         self.image = Image.new("RGB", (WIDTH, height), PAPER)
         self.pen = ImageDraw.Draw(self.image)
-        self.recognizer = recognizer
+        self.recognizer, self.names = recognizer, recognizer.known.names
         for x, caption in CAPTIONS.items():
             self.pen.multiline_text((x, 10), caption, SOFT, _font(SMALL), spacing=2)
 
@@ -152,9 +158,12 @@ class _Sheet:
         inner, middle = top + 8, top + 8 + SIDE // 2
         self.text((NUMBER, middle), str(number), _color(answer), anchor="lm")
         self.paste(reading.image, (SEEN, inner))
-        self.text((ANSWER, middle), str(answer.digit), color, LARGE, "lm")
-        self.text((ANSWER + 36, middle - 9), MODELS[answer.champion].short_title, SOFT, SMALL, "lm")
-        self.text((ANSWER + 36, middle + 9), percent(answer.probability), INK, anchor="lm")
+        is_letter = len(answer.name) == 1
+        place, size = ((ANSWER, middle), LARGE) if is_letter else ((ANSWER, middle - 27), NORMAL)
+        self.text(place, cut(answer.name, 13), color, size, "lm")
+        left = ANSWER + 36 if is_letter else ANSWER
+        self.text((left, middle - 9), MODELS[answer.champion].short_title, SOFT, SMALL, "lm")
+        self.text((left, middle + 9), percent(answer.probability), INK, anchor="lm")
         self.draw_others(inner, answer)
         for i, neighbor in enumerate(answer.neighbors):
             self.draw_neighbor((NEAR + i * NEAR_STEP, inner), neighbor, answer.digit)
@@ -167,15 +176,18 @@ class _Sheet:
         for i, (model, digit) in enumerate(others):
             y = top + SIDE * (2 * i + 1) // (2 * len(others))
             self.text((OTHERS, y), MODELS[model].short_title, SOFT, SMALL, "lm")
-            line = f"{digit}   {percent(float(answer.probabilities[model][digit]))}"
+            share = percent(float(answer.probabilities[model][digit]))
+            line = f"{self.names[digit]}   {share}" if len(self.names[digit]) == 1 else cut(self.names[digit], 10)
             self.text((OTHERS + 54, y), line, INK if digit == answer.digit else WARNING, SMALL, "lm")
 
     def draw_neighbor(self, place: tuple[int, int], neighbor: Neighbor, digit: int) -> None:
         """Draw a training digit with its label in a corner, in red if the label differs from the answer."""
         self.paste(self.recognizer.training_image(neighbor.index), place)
         x, y = place[0] + SIDE, place[1] + SIDE
-        self.pen.rectangle((x - 13, y - 15, x, y), fill=PAPER)
-        self.text((x - 6, y - 7), str(neighbor.digit), INK if neighbor.digit == digit else WARNING, SMALL, "mm")
+        label = cut(self.names[neighbor.digit], 7)
+        width = max(13, round(_font(SMALL).getlength(label)) + 4)
+        self.pen.rectangle((x - width, y - 15, x, y), fill=PAPER)
+        self.text((x - width // 2, y - 7), label, INK if neighbor.digit == digit else WARNING, SMALL, "mm")
 
     def draw_unusual(self, top: int, answer: Recognition) -> None:
         """Draw the percentile as a bar, and a warning if the image does not look like a digit."""
@@ -184,7 +196,7 @@ class _Sheet:
         self.pen.rectangle((left, middle - 5, left + width, middle + 1), LINE)
         self.pen.rectangle((left, middle - 5, left + round(width * answer.unusual / 100), middle + 1), _color(answer))
         if not answer.looks_like_digit:
-            for i, line in enumerate(("does not look", "like a digit")):
+            for i, line in enumerate(("does not look", f"like a {self.recognizer.known.noun}")):
                 self.text((left, middle + 12 + 14 * i), line, WARNING, anchor="lm")
 
 

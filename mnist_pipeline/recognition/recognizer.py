@@ -4,17 +4,19 @@ A `Recognizer` holds all arrays that an answer needs. It imports neither torch n
 once.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mnist_pipeline import models, pca
-from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
+from mnist_pipeline.data.idx import CLASS_NAMES
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
-from mnist_pipeline.recognition.page import Page
+from mnist_pipeline.recognition.page import Found, Page
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
@@ -23,6 +25,15 @@ SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 REFERENCE_ROWS = 512  # images reconstructed at a time
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What a recognizer tells apart, and how it looks at a picture."""
+
+    names: tuple[str, ...] = CLASS_NAMES
+    noun: str = "digit"  # what an image shows
+    whole: bool = False  # whether a picture shows one thing, as in the data set, and is not searched for several
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,8 @@ class Neighbor:
 class Recognition:
     """The answers of all models for one image."""
 
-    digit: int  # the champion's answer
+    digit: int  # the champion's answer: the number of a class
+    name: str  # of that class
     probability: float  # the champion's calibrated probability of it
     champion: str  # the name of the champion
     digits: dict[str, int]  # the answer of each model
@@ -53,6 +65,7 @@ class Recognition:
         """All fields but the reconstruction as plain JSON values."""
         return {
             "digit": self.digit,
+            "class": self.name,
             "probability": round(self.probability, 6),
             "looks_like_digit": self.looks_like_digit,
             "novelty": round(self.novelty, 2),
@@ -82,11 +95,19 @@ class Reading(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """The box and the answers as plain JSON values."""
-        digit, probability, *rest = self.recognition.document().items()
-        return dict([digit, probability, ("box", list(self.box)), *rest])
+        digit, name, probability, *rest = self.recognition.document().items()
+        return dict([digit, name, probability, ("box", list(self.box)), *rest])
 
 
-@format_version(2)
+def _encoded(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def _encoded_classes(classes: Classes) -> np.ndarray:
+    return _encoded(json.dumps(asdict(classes)))
+
+
+@format_version(3)
 @stored_type
 class Recognizer(NamedTuple):
     """The arrays from which the models answer, and the reference for how unusual an image is.
@@ -100,11 +121,15 @@ class Recognizer(NamedTuple):
     components: np.ndarray  # the leading eigenvectors of the covariance, as columns; float32 (784, 50)
     errors: np.ndarray  # reconstruction errors of the test digits, ascending, in grey levels; float64 (n_test,)
     novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
+    classes: np.ndarray = _encoded_classes(Classes())  # the fields of a `Classes` as JSON in UTF-8; uint8 (length,)
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> "Recognizer":
-        """A recognizer from its stored fields; at first, version 1 had one field per model."""
-        if set(fields) == set(cls._fields):
+        """A recognizer from its stored fields.
+
+        At first, version 1 had one field per model. Before version 3, all recognizers were of digits.
+        """
+        if "temperatures" not in fields:
             return cls(**fields)
         temperatures = fields["temperatures"]
         states = {
@@ -120,6 +145,12 @@ class Recognizer(NamedTuple):
     def champion_name(self) -> str:
         """The model whose answer counts."""
         return bytes(self.champion).decode()
+
+    @property
+    def known(self) -> Classes:
+        """The classes, with their names."""
+        content = json.loads(bytes(self.classes))
+        return Classes(tuple(content["names"]), content["noun"], content["whole"])
 
     @property
     def model_names(self) -> tuple[str, ...]:
@@ -146,10 +177,14 @@ class Recognizer(NamedTuple):
         return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
-        """Recognise the digits that were found in each picture, in reading order."""
+        """Recognise the digits that were found in each picture, in reading order, or each picture as a whole."""
+        if is_whole := self.known.whole:
+            pages = [_as_a_whole(page.picture) for page in pages]
         images = [digit.image for page in pages for digit in page.digits]
         answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
         readings = [[Reading(digit.box, digit.image, next(answers)) for digit in page.digits] for page in pages]
+        if is_whole:
+            return readings
         return [_judged_together(found, page.picture.shape) for found, page in zip(readings, pages, strict=True)]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
@@ -159,7 +194,7 @@ class Recognizer(NamedTuple):
         if not len(digits):
             return []
         answers = {name: models.answer(MODELS[name], self.state(name), digits) for name in self.model_names}
-        champion, nearest = self.champion_name, answers[INDEX].nearest
+        champion, nearest, names = self.champion_name, answers[INDEX].nearest, self.known.names
         assert nearest is not None
         reconstructions = self.reconstruct(digits)
         unusual = percentile(reconstruction_errors(digits, reconstructions), self.errors)
@@ -167,6 +202,7 @@ class Recognizer(NamedTuple):
         return [
             Recognition(
                 digit=int(answers[champion].labels[i]),
+                name=names[int(answers[champion].labels[i])],
                 probability=float(answers[champion].probabilities[i, answers[champion].labels[i]]),
                 champion=champion,
                 digits={name: int(answer.labels[i]) for name, answer in answers.items()},
@@ -200,6 +236,7 @@ def assemble(
     mean: np.ndarray,
     eigenvectors: np.ndarray,
     reference: np.ndarray,
+    classes: Classes = Classes(),
 ) -> "Recognizer":
     """Build a recognizer from the states of the models, as `models.state` returns them.
 
@@ -214,14 +251,17 @@ def assemble(
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
         errors=np.empty(0),
         novelty=Novelty.fit(index["images"].reshape(-1, *SHAPE), index["labels"], reference)._asdict(),
+        classes=_encoded_classes(classes),
     )
     blocks = [reference[rows] for rows in slices(len(reference), REFERENCE_ROWS)]
     errors = [reconstruction_errors(block, recognizer.reconstruct(block)) for block in blocks]
     return recognizer._replace(errors=np.sort(np.concatenate(errors)))
 
 
-def _encoded(name: str) -> np.ndarray:
-    return np.frombuffer(name.encode(), np.uint8)
+def _as_a_whole(picture: np.ndarray) -> Page:
+    """A picture with one finding, which is converted as the pictures of a data set are."""
+    height, width = picture.shape
+    return Page(picture, [Found((0, 0, width, height), fitted(picture, "whole"))])
 
 
 def _flat(states: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -30,6 +30,7 @@ NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
 PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
 NUM_SCATTERED = 150  # per class: more would cover each other
+MAX_SCATTERED = 1_500  # in all
 
 
 @stored_as_files("report.json", "index.html")
@@ -133,7 +134,8 @@ def _pca(values: Values) -> dict[str, Any]:
     ks = list(map(str, values.reconstructions.num_components))
     enough = {f"{share:g}": pca.components_for_share(eigenvalues, share) for share in SHARES}
     labels = values.train_digits.labels
-    shown = np.sort(np.concatenate([np.flatnonzero(labels == k)[:NUM_SCATTERED] for k in np.unique(labels)]))
+    per_class = min(NUM_SCATTERED, MAX_SCATTERED // (int(labels.max()) + 1))
+    shown = np.sort(np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)]))
     x, y = values.projections[shown, :2].T
     return {
         "eigenvalues": eigenvalues.tolist(),

@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jinja2
@@ -23,6 +23,7 @@ from mnist_pipeline.robustness import Curves
 
 TITLES = {model.name: model.title for model in MODELS.values()}
 NUM_MISLED_SHOWN = 12
+NUM_CONFUSIONS_SHOWN = 30
 NUM_CHANGED_SHOWN = 10  # images of each model
 NUM_EIGENVECTORS_SHOWN = 20
 # HTML needs no namespace. Not every font has tall brackets, so those of a matrix are a border in the style sheet.
@@ -32,8 +33,9 @@ MATHML = {
     "</mtable><mo>&#x00029;</mo>": "</mtable>",
     "<mi>&#x02032;</mi>": "<mo>&#x02032;</mo>",
 }
-FILTERS = {
+FILTERS: dict[str, Callable[..., str]] = {
     "percent": words.percent,
+    "percents": lambda share: f"{100 * share:.1f}",
     "count": "{:,}".format,
     "in_words": number_in_words,
     "seconds": words.seconds,
@@ -59,6 +61,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         short_titles={model.name: model.short_title for model in MODELS.values()},
         sections=_sections(document),
         best=next(iter(document["comparison"]["models"])),
+        confusions={model: _most_frequent(found["confusion_matrix"]) for model, found in document["models"].items()},
         long_names=figures.are_long(document["data"]["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=_pictures(document, values),
@@ -80,6 +83,12 @@ def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     return {**found, "lineage": "Provenance"}
 
 
+def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
+    """The most frequent confusions: number of images, true class, predicted class."""
+    cells = ((n, i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if n and i != j)
+    return sorted(cells, key=lambda cell: -cell[0])[:NUM_CONFUSIONS_SHOWN]
+
+
 def num_outside_references(page: str) -> int:
     """The number of references to anything but the page itself and the data that it contains."""
     inside = r"(?![\"']?(?:#|data:))"
@@ -98,7 +107,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    environment.globals.update(tex=_tex, breakable=_breakable)
+    environment.globals.update(tex=_tex, breakable=_breakable, many_classes=figures.MANY_CLASSES)
     return environment
 
 
@@ -125,8 +134,8 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
         "digits": [pictures.grey(image) for image in digits],
         "class_means": [pictures.grey(image) for image in datasets.class_means(train)],
         "eigenvectors": [pictures.diverging(vector.reshape(side, side)) for vector in eigenvectors],
-        "originals": pictures.strip(digits),
-        "reconstructions": [pictures.strip(row) for row in values.reconstructions.images],
+        "originals": pictures.strip(digits[: figures.MAX_COLUMNS]),
+        "reconstructions": [pictures.strip(row[: figures.MAX_COLUMNS]) for row in values.reconstructions.images],
         "corners": [np.argwhere(found).tolist() for found in values.harris_corners.corners],
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
         "kernels": [pictures.diverging(kernel) for kernel in values.cnn_kernels],

@@ -13,7 +13,18 @@ from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.recognition.contact_sheet import percent
 
-KEYS = ["digit", "probability", "box", "looks_like_digit", "novelty", "unusual", "champion", "models", "neighbors"]
+KEYS = [
+    "digit",
+    "class",
+    "probability",
+    "box",
+    "looks_like_digit",
+    "novelty",
+    "unusual",
+    "champion",
+    "models",
+    "neighbors",
+]
 
 
 def invoke(*arguments: str | Path) -> Result:

@@ -18,6 +18,7 @@ def recognition(image: np.ndarray, *, looks_like_digit: bool = True) -> Recognit
     probabilities = np.full(10, 0.1)
     return Recognition(
         digit=7,
+        name="7",
         probability=0.5,
         champion="cnn",
         digits={"knn": 7, "softmax": 2, "mlp": 7, "cnn": 7},

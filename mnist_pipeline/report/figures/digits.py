@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from mnist_pipeline.report.figures.style import STYLE, TOP, are_long
+from mnist_pipeline.report.figures.style import MANY_CLASSES, STYLE, TOP, are_long, plain
 
 
 @mpl.rc_context(STYLE)
@@ -40,7 +40,8 @@ def image_grid(
     for place, caption in enumerate(captions):
         x = step_x * (place % columns) + (width - 1) / 2
         y = step_y * (place // columns) + height + gap * 0.45
-        axes.text(x, y, caption, ha="center", va="center", fontsize=min(10.0, 9.0 * inches / columns))
+        text = "\n".join(plain(line, max(8, round(14 * inches / columns))) for line in caption.split("\n"))
+        axes.text(x, y, text, ha="center", va="center", fontsize=min(10.0, 9.0 * inches / columns))
     return figure
 
 
@@ -66,7 +67,7 @@ def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Seq
     """
     return image_grid(
         (weights * deviations).reshape(len(weights), side, side),
-        columns=min(5, len(weights)),
+        columns=min(5 if len(weights) <= MANY_CLASSES else 10, len(weights)),
         captions=list(names) if are_long(names) else [f"class {name}" for name in names],
         title="Weights times the standard deviation of their pixel",
         signed=True,

@@ -10,7 +10,18 @@ from matplotlib.ticker import MaxNLocator
 
 from mnist_pipeline.evaluation import Calibration, wilson_interval
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.report.figures.style import BOTTOM, COLORS, GRID, INK, MARKERS, are_long, panel, side_by_side
+from mnist_pipeline.report.figures.style import (
+    BOTTOM,
+    COLORS,
+    GRID,
+    INK,
+    MANY_CLASSES,
+    MARKERS,
+    are_long,
+    panel,
+    plain,
+    side_by_side,
+)
 from mnist_pipeline.robustness import Curves
 
 Score = Sequence[float]  # accuracy, and the lower and upper end of its 95% interval: shares in 0–1
@@ -18,25 +29,28 @@ ACCURACY_TITLE = "Accuracy on the test images, 95% interval"
 
 
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
-    """Counts of true class (rows) against predicted class (columns); colour shows the errors."""
+    """Counts of true class (rows) against predicted class (columns); colour shows the errors, of many classes alone."""
     long = are_long(names)
-    rotated: dict[str, Any] = {"rotation": 45, "ha": "right"} if long else {}
+    many = len(names) > MANY_CLASSES
+    rotated: dict[str, Any] = {"rotation": 90} if many else {"rotation": 45, "ha": "right"} if long else {}
+    size = 6 if many else 10
 
     def draw(axes: Axes) -> None:
         errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
         axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, errors.max()))
         for (row, column), count in np.ndenumerate(counts):
-            if count:
+            if count and len(counts) <= MANY_CLASSES:
                 style: dict[str, Any] = {"color": "white" if errors[row, column] > 0.6 * errors.max() else INK}
                 style["fontweight"] = "bold" if row == column else "normal"
                 axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=8, **style)
-        axes.set_xticks(range(len(names)), names, **rotated)
-        axes.set_yticks(range(len(names)), names)
+        shown = [plain(name, 16) for name in names]
+        axes.set_xticks(range(len(names)), shown, fontsize=size, **rotated)
+        axes.set_yticks(range(len(names)), shown, fontsize=size)
         axes.set(title=title, xlabel="predicted class", ylabel="true class")
         axes.spines[:].set_visible(False)
 
     margin = 1.2 if long else BOTTOM
-    side = 5.2 + margin - BOTTOM
+    side = max(5.2, 0.105 * len(names)) + margin - BOTTOM
     return side_by_side(draw, size=(side, side), left=margin, bottom=margin)
 
 

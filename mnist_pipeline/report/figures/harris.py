@@ -7,16 +7,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnist_pipeline.harris import Place
-from mnist_pipeline.report.figures.style import COLORS, RIGHT, TOP, Panel, panel, side_by_side
+from mnist_pipeline.report.figures.style import COLORS, MAX_COLUMNS, RIGHT, TOP, Panel, panel, side_by_side
 
 
 def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarray) -> Figure:
-    """Digits with their corners marked, and below them the Harris response, all (n_digits, height, width)."""
+    """The first ten digits with their corners marked, and below them the Harris response, all (n, height, width)."""
+    title = (
+        "Harris corners of one image of each class" if len(images) <= MAX_COLUMNS else "Harris corners of some classes"
+    )
+    images, responses, corners = (array[:MAX_COLUMNS] for array in (images, responses, corners))
     height, width = images.shape[1:]
     scale = np.abs(responses).max(axis=(1, 2), keepdims=True)
     scaled = np.cbrt(responses / np.where(scale == 0, 1, scale))
     figure = side_by_side(
-        _row(images, "Harris corners of one image of each class", "gray_r", (0, 255)),
+        _row(images, title, "gray_r", (0, 255)),
         _row(scaled, "Harris response (cube root): orange is positive, purple is negative", "PuOr_r", (-1, 1)),
         size=(10.0 + 2 * RIGHT, 10.0 * height / (width * len(images)) + TOP),
         left=RIGHT,

@@ -1,6 +1,5 @@
 """Figures of the principal component analysis."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +12,15 @@ from matplotlib.ticker import LogLocator, NullLocator
 from mnist_pipeline.report.figures.digits import image_grid
 from mnist_pipeline.report.figures.style import (
     COLORS,
+    MANY_CLASSES,
     MARKERS,
+    MAX_COLUMNS,
     RIGHT,
     STYLE,
     TOP,
     are_long,
     panel,
+    plain,
     side_by_side,
 )
 from mnist_pipeline.report.words import SUPERSCRIPTS
@@ -108,44 +110,49 @@ def class_scatter(
     With `glyphs`, each point is the name of its class, or a marker if names are long, and the points of class k are
     the group `class-k` of an SVG, in their order. Dots are drawn in a random order, so that no class covers the others.
     """
-    long = are_long(names)
-    marks, layers = ["o"], np.array_split(np.random.default_rng(seed).permutation(len(points)), NUM_LAYERS)
+    long = are_long(names) or not all(name.isascii() and name.isalnum() for name in names)
+    layers = np.array_split(np.random.default_rng(seed).permutation(len(points)), NUM_LAYERS)
     style: dict[str, Any] = {
         "markersize": np.sqrt(14 if len(points) < 5_000 else 3),
         "markeredgewidth": 0,
         "alpha": 0.55,
     }
     if glyphs:
-        marks, layers = list(MARKERS) if long else [f"${name}$" for name in names], [np.arange(len(points))]
+        layers = [np.arange(len(points))]
         style = {"markersize": np.sqrt(30), "markeredgewidth": 0.4}
-    legend = 1.06 if long else 0.56
+    colors = [COLORS[k % len(COLORS)] for k in range(len(names))]
+    # With another marker for each ten classes, so that a marker and a colour name a class.
+    shapes = [MARKERS[(k + k // 10) % len(MARKERS)] if glyphs and long else "o" for k in range(len(names))]
+    marks = [f"${name}$" for name in names] if glyphs and not long else shapes
+    columns, size, row = (4 if long else 10, 10, 0.25) if len(names) <= MANY_CLASSES else (5 if long else 10, 7, 0.17)
+    columns = min(columns, len(names))
+    legend = 0.31 + row * -(-len(names) // columns)
 
     def draw(axes: Axes) -> None:
         for layer in layers:  # of all classes: points of one colour are fast to draw together
-            for k in range(len(names)):
+            for k, (color, mark) in enumerate(zip(colors, marks)):
                 x, y = points[layer[labels[layer] == k]].T
-                color, mark = COLORS[k % len(COLORS)], marks[k % len(marks)]
                 axes.plot(x, y, linestyle="", color=color, marker=mark, gid=f"class-{k}", **style)
         axes.set_title(f"{len(points):,} images on the first two components")
         axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
         place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
         handles = [
-            Line2D([], [], color=COLORS[k % len(COLORS)], marker=mark, linestyle="", label=name)
-            for k, (name, mark) in enumerate(zip(names, itertools.cycle(marks if long else "o")))
+            Line2D([], [], linestyle="", color=color, marker=mark, label=plain(name, 16))
+            for name, color, mark in zip(names, colors, shapes)
         ]
-        columns = min(4 if long else 10, len(names))
-        axes.legend(handles=handles, title="class", ncols=columns, columnspacing=0.6, handletextpad=0.1, **place)
+        place |= {"columnspacing": 0.6, "handletextpad": 0.1, "fontsize": size}
+        axes.legend(handles=handles, title="class", ncols=columns, **place)
         axes.grid(alpha=0.4)
 
     return side_by_side(draw, size=(5.6, 4.84 + legend), legend=legend)
 
 
 def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: Sequence[int]) -> Figure:
-    """Digits in columns, numbers of components k in rows, the originals in the first row.
+    """The first ten digits in columns, numbers of components k in rows, the originals in the first row.
 
     `originals` has shape (n_digits, height, width), `images` (n_values_of_k, n_digits, height, width).
     """
-    rows = np.concatenate([originals[None].astype(float), np.clip(images, 0, 255)])
+    rows = np.concatenate([originals[None].astype(float), np.clip(images, 0, 255)])[:, :MAX_COLUMNS]
     num_rows, num_digits, height, width = rows.shape
 
     def draw(axes: Axes) -> None:

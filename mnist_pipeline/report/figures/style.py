@@ -41,6 +41,8 @@ STYLE: Any = {
     "grid.color": GRID,
     "legend.frameon": False,
 }
+MAX_COLUMNS = 10  # images of classes side by side; of more classes, the first ones are drawn
+MANY_CLASSES = 20  # above this number, tables and legends get another form
 SHORT_NAME = 3  # characters of a class name that fit into the space of a digit
 Panel = Callable[[Axes], None]
 Parameters = ParamSpec("Parameters")
@@ -87,6 +89,12 @@ def side_by_side(
         if isinstance(locator, MaxNLocator):
             locator.set_params(nbins=MAX_INTERVALS)
     return figure
+
+
+def plain(name: str, length: int = 40) -> str:
+    """A name as Matplotlib draws it letter by letter, cut to a length: `$` would begin a formula."""
+    cut = name if len(name) <= length else f"{name[: length - 1]}…"
+    return cut.replace("$", r"\$")
 
 
 def are_long(names: Sequence[str]) -> bool:

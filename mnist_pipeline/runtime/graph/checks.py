@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import dagster as dg
 import numpy as np
 
-from mnist_pipeline.data.datasets import NUM_CLASSES
-
 
 class Measured(NamedTuple):
     """A measured value, and the range that it must lie in; both ends belong to the range."""
@@ -47,9 +45,9 @@ def warning(check: Measured) -> Measured:
     return check._replace(warns=True)
 
 
-def loss_falls(loss: Sequence[float] | np.ndarray) -> Measured:
+def loss_falls(loss: Sequence[float] | np.ndarray, num_classes: int) -> Measured:
     """The last loss of a training, which must not exceed the first, or after a single epoch the loss of guessing."""
-    return at_most(loss[-1], loss[0] if len(loss) > 1 else math.log(NUM_CLASSES))
+    return at_most(loss[-1], loss[0] if len(loss) > 1 else math.log(num_classes))
 
 
 def checks(asset: str, why: Mapping[str, Mapping[str, str]], *blocking: str) -> list[dg.AssetCheckSpec]:

@@ -8,6 +8,7 @@
   const SILENCE = 700; // milliseconds without a change before the answer is announced to screen readers
   const PATIENCE = 60_000;
   const MAX_SIDE = 1600, MAX_LENGTH = 1_000_000; // limits of a picture that is sent: pixels, and characters of its data URI
+  const MAX_ROWS = 20; // of the table of probabilities
   const find = (selector) => document.querySelector(selector);
   const canvas = find("canvas"), context = canvas.getContext("2d");
   const status = find("#status"), alert = find("#alert"), result = find("#result"), waiting = find("#waiting");
@@ -20,6 +21,7 @@
   let stroke = null; // the stroke that is being drawn
   let version = 0, sentVersion = -1, epoch = 0; // number of changes; the last change that was sent; number of new drawings
   let found = [], chosen = 0, hasChosen = false, isReady = false, hasFailed = false;
+  let classes = [], noun = "digit"; // the names of the classes, and what an image shows; from the recognizer
   const cursor = { x: WIDTH / 2, y: HEIGHT / 5, shown: false };
 
   // Drawing.
@@ -297,6 +299,9 @@
     if (response.status === 401) throw new Error("Your session has ended; reload the page to log in again.");
     const content = await response.json().catch(() => ({}));
     if (!response.ok) throw new Error(content.errors?.[0].message ?? `The server failed (${response.status}).`);
+    classes = content.classes;
+    noun = content.noun;
+    if (noun !== "digit") document.title = find("h1").textContent = `Draw or drop a picture: ${noun}`;
     return content.digits;
   };
   const sendDrawing = async () => {
@@ -315,7 +320,7 @@
     try {
       const digits = await postPicture(controller.signal);
       isReady = true;
-      if (requestEpoch === epoch) showDigits(digits);
+      if (requestEpoch === epoch) showDigits(isEmpty() ? [] : digits);
     } catch (error) {
       if (requestEpoch === epoch) showError(error);
     }
@@ -348,14 +353,14 @@
   const agreement = ({ digit, models }) => {
     const others = Object.entries(models).filter(([, prediction]) => prediction.digit !== digit);
     if (!others.length) return "All models agree.";
-    return `Other answers: ${others.map(([model, { digit: other }]) => `${data.names[model]} ${other}`).join(", ")}.`;
+    return `Other answers: ${others.map(([model, { digit: other }]) => `${data.names[model]} ${classes[other]}`).join(", ")}.`;
   };
   const unusual = ({ unusual: percentile, looks_like_digit: looksLikeDigit }) => {
     const share = percentile < 99 || percentile === 100 ? Math.round(percentile) : percentile.toFixed(1);
     const others = percentile === 100 ? "any" : `${share}%`;
-    const measure = `harder to rebuild from ${data.numComponents} components than ${others} of the test digits.`;
+    const measure = `harder to rebuild from ${data.numComponents} components than ${others} of the test ${noun}s.`;
     if (!looksLikeDigit) return `It is ${measure}`;
-    return `${percentile < 75 ? "An ordinary digit" : percentile < 95 ? "An unusual digit" : "A very unusual digit"}: ${measure}`;
+    return `${percentile < 75 ? "An ordinary" : percentile < 95 ? "An unusual" : "A very unusual"} ${noun}: ${measure}`;
   };
   const element = (name, properties, ...children) => {
     const made = Object.assign(document.createElement(name), properties);
@@ -364,9 +369,9 @@
   };
   const chip = (reading, i) => {
     const doubt = reading.looks_like_digit ? "" : "?";
-    const button = element("button", { type: "button" }, element("img", { src: reading.seen, alt: "", className: "ink" }), `${reading.digit}${doubt}`);
+    const button = element("button", { type: "button" }, element("img", { src: reading.seen, alt: "", className: "ink" }), `${classes[reading.digit]}${doubt}`);
     button.setAttribute("aria-pressed", String(i === chosen));
-    if (doubt) button.setAttribute("aria-label", `${reading.digit}, which does not look like a digit`);
+    if (doubt) button.setAttribute("aria-label", `${classes[reading.digit]}, which does not look like a ${noun}`);
     button.addEventListener("click", () => {
       [chosen, hasChosen] = [i, true];
       for (const [place, other] of document.querySelectorAll(".chips button").entries()) other.setAttribute("aria-pressed", String(place === i));
@@ -379,12 +384,32 @@
   const neighbor = ({ digit, index, picture }, rank) => element(
     "figure", {},
     element("img", { src: picture, className: "ink", alt: `Training digit № ${index}`, title: `Training digit № ${index}` }),
-    element("figcaption", {}, `${RANKS[rank]}: `, element("strong", {}, digit)),
+    element("figcaption", {}, `${RANKS[rank]}: `, element("strong", {}, classes[digit])),
   );
+  // A table row per class; of many classes, only the most probable ones.
+  const probabilityRows = ({ champion, models }) => {
+    const shares = models[champion].probabilities;
+    let shown = [...classes.keys()];
+    if (shown.length > MAX_ROWS) shown = shown.sort((a, b) => shares[b] - shares[a]).slice(0, MAX_ROWS);
+    const rows = shown.map((digit) => [digit, element(
+      "tr", { className: "probabilities" },
+      element("th", { scope: "row" }, classes[digit]),
+      ...Object.keys(data.names).map((model) => {
+        const cell = element("td", {});
+        cell.dataset.model = model;
+        return cell;
+      }),
+    )]);
+    document.querySelectorAll("tr.probabilities").forEach((row) => row.remove());
+    find("#result tbody").append(...rows.map(([, row]) => row));
+    return rows;
+  };
   const showDigit = () => {
     const reading = found[chosen];
     find(".verdict").classList.toggle("doubtful", !reading.looks_like_digit);
-    find(".digit").textContent = reading.digit;
+    find(".digit").textContent = classes[reading.digit];
+    find(".digit").classList.toggle("named", classes[reading.digit].length > 1);
+    find(".flag").textContent = `This does not look like a ${noun}.`;
     find(".flag").hidden = reading.looks_like_digit;
     const doubt = reading.looks_like_digit ? "" : "If it is one: ";
     find(".sure").textContent = sentence(`${doubt}${inWords(reading.probability)} probable, according to ${data.names[reading.champion]}.`);
@@ -393,19 +418,21 @@
     find(".seen img").src = reading.seen;
     find(".rebuilt img").src = reading.reconstruction;
     find(".near").replaceChildren(...reading.neighbors.map(neighbor));
+    const rows = probabilityRows(reading);
     for (const [model, prediction] of Object.entries(reading.models)) {
       const isChampion = model === reading.champion;
       find(`thead [data-model="${model}"]`).classList.toggle("champion", isChampion);
       const answer = find(`.answers [data-model="${model}"]`);
-      answer.textContent = prediction.digit;
+      answer.textContent = classes[prediction.digit];
       answer.classList.toggle("champion", isChampion);
-      document.querySelectorAll(`.probabilities [data-model="${model}"]`).forEach((cell, digit) => {
+      for (const [digit, row] of rows) {
+        const cell = row.querySelector(`[data-model="${model}"]`);
         const share = prediction.probabilities[digit];
         cell.textContent = percent(share);
         cell.style.setProperty("--share", share);
         cell.classList.toggle("predicted", digit === prediction.digit);
         cell.classList.toggle("slight", share < 0.0005);
-      });
+      }
     }
   };
   // The digit that was drawn last.
@@ -441,7 +468,7 @@
     announcement = setTimeout(() => {
       if (stroke || isEmpty()) return;
       if (controller || sentVersion !== version) return announce();
-      const answers = found.map(({ digit, looks_like_digit: looksLikeDigit }) => (looksLikeDigit ? `${digit}` : `${digit}, which does not look like a digit`));
+      const answers = found.map(({ digit, looks_like_digit: looksLikeDigit }) => (looksLikeDigit ? classes[digit] : `${classes[digit]}, which does not look like a ${noun}`));
       if (!found.length) status.textContent = waiting.textContent;
       else if (found.length > 1) status.textContent = `${found.length} digits: ${answers.join("; ")}.`;
       else status.textContent = `${answers[0]}. ${find(".sure").textContent} ${find(".agreement").textContent}`;

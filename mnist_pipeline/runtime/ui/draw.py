@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mnist_pipeline.data.datasets import NUM_CLASSES
 from mnist_pipeline.models import Model, number_in_words
 from mnist_pipeline.recognition import reading
 from mnist_pipeline.recognition.page import ImageError
@@ -78,7 +77,8 @@ class Reader:
         except ImageError as error:
             raise HTTPException(400, f"The picture can't be read: {error}") from error
         (readings,) = recognizer.read_pages([page])
-        return {"digits": [_format_reading(recognizer, found) for found in readings[:MAX_DIGITS]]}
+        digits = [_format_reading(recognizer, found) for found in readings[:MAX_DIGITS]]
+        return {"digits": digits, "classes": recognizer.known.names, "noun": recognizer.known.noun}
 
     def _load(self) -> Recognizer:
         stored = storage.current()
@@ -102,7 +102,6 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
             "names": {name: model.phrase for name, model in models.items()},
             "titles": {name: model.title for name, model in models.items()},
             "num_models": number_in_words(len(models)),
-            "num_classes": NUM_CLASSES,
             "num_components": NUM_COMPONENTS,
             "max_digits": MAX_DIGITS,
         }

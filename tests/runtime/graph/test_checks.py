@@ -441,4 +441,4 @@ def test_a_value_in_the_range_passes_and_the_result_records_it_with_the_finite_l
 def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_epoch(
     loss: list[float], passed: bool
 ) -> None:
-    assert checks.loss_falls(loss).passed is passed
+    assert checks.loss_falls(loss, 10).passed is passed
