@@ -32,9 +32,10 @@ KINDS = {
     "softmax_evaluation": "evaluation",
     "model_comparison": "comparison",
     "champion": "champion",
+    "model_card": "text",
     REPORT: "report",
 }
-SINGLE_FILE = {"champion"}
+SINGLE_FILE = {"champion", "model_card"}
 MOMENTS = [
     *(
         f"{what} {moment}"
@@ -101,7 +102,7 @@ class Trial:
             stored = Storage(self.storage)
             stored.published.read_consistently(key, stored.published.verify)
             stored.read(key)
-            assert Path(stored.path(key)).suffix in (".npy", ".safetensors", ".csv", ".json", ".html")
+            assert Path(stored.path(key)).suffix in (".npy", ".safetensors", ".csv", ".json", ".md", ".html")
 
     def require_recovery(self) -> None:
         """`run --changed` completes, and the storage equals that of an undisturbed run."""

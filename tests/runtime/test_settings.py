@@ -252,8 +252,10 @@ def test_a_worker_has_the_settings_of_its_driver_except_the_executor(tmp_path: P
         "MNIST_PIPELINE_CLUSTER": "tcp://127.0.0.1:8786",
         "MNIST_PIPELINE_DATABASE": "postgresql://u:p@h/n",
         "MNIST_PIPELINE_THREADS": "3",
+        "MNIST_PIPELINE_MLFLOW": "sqlite:///mlflow.db",
     }
     with mock.patch.dict(os.environ, environ, clear=True):
         loaded = settings.load()
         variables = threads.for_workers(loaded)
+    assert variables["MNIST_PIPELINE_MLFLOW"] == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
     assert load_from(variables) == loaded.model_copy(update={"executor": "in_process", "cluster": None})

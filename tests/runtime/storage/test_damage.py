@@ -82,7 +82,15 @@ def files_of(storage: Path) -> Iterator[tuple[str, Path, Path]]:
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_each_damaged_file_is_refused_with_its_asset_and_the_command_that_rebuilds_it(damage: str, copy: Path) -> None:
     stored, kept, stored_files = Storage(copy), copy.parent / "kept", list(files_of(copy))
-    assert {path.suffix for _, path, _ in stored_files} == {".npy", ".safetensors", ".csv", ".json", ".png", ".html"}
+    assert {path.suffix for _, path, _ in stored_files} == {
+        ".npy",
+        ".safetensors",
+        ".csv",
+        ".json",
+        ".md",
+        ".png",
+        ".html",
+    }
     for key, path, other in stored_files:
         shutil.copy2(path, kept)
         DAMAGES[damage](path, other)
