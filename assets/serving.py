@@ -233,6 +233,6 @@ def _digit_table(readings: list[Reading], models: Sequence[str]) -> pd.DataFrame
             answer.unusual,
             answer.looks_like_digit,
         )
-        for number, (box, _, answer) in enumerate(readings, 1)
+        for number, (box, _, answer, _) in enumerate(readings, 1)
     ]
     return pd.DataFrame(rows, columns=columns)

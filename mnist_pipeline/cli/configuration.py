@@ -1,6 +1,7 @@
 """Read a run configuration from a YAML file, and check it before anything runs."""
 
 import inspect
+import re
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from textwrap import shorten
@@ -10,7 +11,7 @@ import dagster as dg
 import yaml
 from pydantic import ValidationError
 
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.cli.execution import config_of, console_job
 from mnist_pipeline.cli.selection import EVERYTHING, EXPANDED_JOB, FOLDS_JOB, definitions_of_assets, job_of
 from mnist_pipeline.runtime.graph.code_versions import function_of
@@ -100,7 +101,25 @@ def _describe(error: Exception) -> str:
 
 
 def _describe_invalid(error: Any) -> str:
-    """Return Dagster's message about one value, and the names that it would accept."""
+    """Return Dagster's message about one value, and the names that it would accept.
+
+    The message about an unknown name ends with the types of all accepted names.
+    """
+    wrong = getattr(error.error_data, "field_name", None) or ", ".join(getattr(error.error_data, "field_names", ()))
+    _, separator, schema = error.message.partition(" Expected: ")
+    if wrong and separator:
+        place = ":".join(["root", *(entry.field_name for entry in error.stack.entries if hasattr(entry, "field_name"))])
+        return unknown(wrong, f"accepted in {place}", _outer_names(schema))
     choices = getattr(getattr(error.error_data, "config_type_snap", None), "enum_values", None) or ()
     names = f" ({', '.join(each.value for each in choices)})" if choices else ""
     return shorten(one_line(error.message), MESSAGE_LENGTH) + names
+
+
+def _outer_names(schema: str) -> list[str]:
+    """The names at the outer level of a schema such as `{ epochs?: (Int | { env: String })? recipe?: Name? }`."""
+    depth, names = 0, []
+    for token in re.findall(r"[{(\[]|[])}]|\w+\??:", schema):
+        depth += 1 if token in "{([" else -1 if token in "})]" else 0
+        if depth == 1 and token.endswith(":"):
+            names.append(token.rstrip("?:"))
+    return names

@@ -1,12 +1,21 @@
 """The error that a command reports in one line."""
 
+import difflib
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterable
 
 import click
 
 PREFIX = "Error: "  # of click
+
+
+def unknown(name: str, kind: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, and name the known one that it resembles, or else all of them."""
+    names = sorted(known)
+    similar = difflib.get_close_matches(name, names, 1)
+    return f"{name!a} is not {kind}; " + (f"did you mean {similar[0]}?" if similar else f"there are {', '.join(names)}")
 
 
 class CommandError(click.ClickException):

@@ -6,7 +6,7 @@ import click
 import numpy as np
 
 from mnist_pipeline import export, models
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import files, storage
 
@@ -17,7 +17,7 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
     A failure leaves no incomplete file.
     """
     if name not in MODELS:
-        raise CommandError(f"{name!a} is not a model; there are {', '.join(MODELS)}")
+        raise CommandError(unknown(name, "a model", MODELS))
     model, stored = MODELS[name], storage.current()
     fitted, predictions = (stored.read_usable(asset) for asset in (model.model_asset, model.predictions_asset))
     if card:

@@ -12,7 +12,7 @@ import dagster as dg
 import numpy as np
 
 from mnist_pipeline import versions
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.cli.selection import definitions, select_data_sets
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
@@ -32,7 +32,7 @@ REASON = "{} was put back into service with mnist-pipeline restore"
 def print_history(model: str | None, data_set: str, *, as_json: bool) -> None:
     """Print the versions of all models or of one, the latest first."""
     if model is not None and model not in MODELS:
-        raise CommandError(f"{model!a} is not a model; there are {', '.join(MODELS)}")
+        raise CommandError(unknown(model, "a model", MODELS))
     with dg.DagsterInstance.get() as instance:
         records = _records(instance, _located(data_set))
     found = [each for each in versions.of_models(records) if model in (None, each.model)]

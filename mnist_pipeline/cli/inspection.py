@@ -8,7 +8,7 @@ import click
 import dagster as dg
 
 from mnist_pipeline.cli.console import log_path
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.cli.selection import (
     EXPANDED_JOB,
     asset_names,
@@ -24,13 +24,30 @@ from mnist_pipeline.runtime.graph.shards import FOLDS, digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.directory import forget_verified
-from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.printable import count, one_line, printable
 
 NAME_WIDTH = 22
 ENDED = [dg.DagsterRunStatus[name] for name in ("SUCCESS", "FAILURE", "CANCELED")]
 LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
 NOT_MATERIALIZED = "not materialized"
 NOT_RECORDED = "not recorded"
+
+
+def print_assets(selection: str) -> None:
+    """Print the assets of a selection by group, with the first sentence of their description."""
+    graph = definitions().resolve_asset_graph()
+    selected = graph.get_all_asset_keys() if selection == "*" else select_assets(selection)
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for key in graph.toposorted_asset_keys:
+        if key in selected and key in graph.materializable_asset_keys:
+            node = graph.get(key)
+            sentence, _, _ = one_line(node.description or "").partition(". ")
+            groups.setdefault(str(node.group_name), []).append((key.to_user_string(), sentence.rstrip(".")))
+    formatter = click.get_current_context().make_formatter()
+    for group, rows in groups.items():
+        with formatter.section(group):
+            formatter.write_dl(rows, col_max=NAME_WIDTH + 4)
+    click.echo(formatter.getvalue().strip())
 
 
 def print_states(configured: Settings) -> None:
@@ -54,11 +71,13 @@ def print_states(configured: Settings) -> None:
     click.echo("\n".join(lines))
     wrong = [name for name, state in rows if state not in ("ok", NOT_MATERIALIZED)]
     if wrong or leftovers:
-        count = f"{len(wrong)} of {len(rows)} assets, {len(leftovers)} unfinished files"
+        counts = f"{len(wrong)} of {count(len(rows), 'asset')}, {count(len(leftovers), 'unfinished file')}"
         remedy = "mnist-pipeline repair, then " if any(state.startswith(NOT_RECORDED) for _, state in rows) else ""
-        raise CommandError(f"{count} are wrong; repair them with {remedy}mnist-pipeline run --changed")
+        raise CommandError(f"{counts}, are wrong; repair them with {remedy}mnist-pipeline run --changed")
     if damaged:
-        raise CommandError(f"{len(damaged)} former values are damaged; remove them with mnist-pipeline prune")
+        raise CommandError(
+            f"damaged: {count(len(damaged), 'former value')}; mnist-pipeline prune removes what is damaged"
+        )
     click.echo(f"All stored results in {configured.storage} are intact.")
 
 
@@ -88,7 +107,7 @@ def print_lineage(name: str) -> None:
     graph = definitions().resolve_asset_graph()
     asset = dg.AssetKey.from_user_string(name)
     if asset not in graph.materializable_asset_keys:
-        raise CommandError(f"{name!r} is not an asset; there are {asset_names()}")
+        raise CommandError(unknown(name, "an asset", asset_names()))
     selected = (select_assets(f'+key:"{name}"') | {asset}) & graph.materializable_asset_keys
     keys = [key for key in graph.toposorted_asset_keys if key in selected]
     width = max([NAME_WIDTH, *(len(key.to_user_string()) for key in keys)])

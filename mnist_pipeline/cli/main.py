@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from mnist_pipeline.cli import interruption
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.cli.preparation import prepare, with_original_paths
 from mnist_pipeline.runtime import instance_files, passwords, settings
 from mnist_pipeline.runtime.database import DatabaseError
@@ -22,6 +22,7 @@ from mnist_pipeline.runtime.storage.files import LockFileError
 from mnist_pipeline.runtime.storage.storage import StorageError
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST, AddressError
 from mnist_pipeline.utils import machine
+from mnist_pipeline.utils.printable import count
 
 # Errors whose message names the problem and the remedy.
 REPORTED = (
@@ -39,6 +40,11 @@ REPORTED = (
 
 class Commands(click.Group):
     """Commands that report errors in one line, and end when interrupted."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with the first sentence of its help; click would cut it after 45 characters."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_sentence(each.help)) for name, each in sorted(self.commands.items())])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. After an interruption, the process ends here and prints no other error."""
@@ -59,7 +65,17 @@ class Commands(click.Group):
             interruption.end_if_interrupted()
 
 
+def _first_sentence(text: str | None) -> str:
+    return " ".join((text or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+
+
+of_data_set = click.option(
+    "--data-set", default=settings.PLAIN, show_default=True, metavar="NAME", help="Models of this data set."
+)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mnist-pipeline", message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
     """MNIST from raw files to an evaluation report, as Dagster assets."""
@@ -166,6 +182,31 @@ def inspect(path: Path, as_json: bool, sheet: Path | None) -> None:
     raise SystemExit(print_findings(path, as_json, sheet))
 
 
+@main.command("list")
+@click.argument("selection", default="*")
+def list_assets(selection: str) -> None:
+    """List the assets of SELECTION by group, with what they store; by default all."""
+    with machine.importing():
+        prepare(writes=False, require_instance=False)
+        from mnist_pipeline.cli import inspection
+    inspection.print_assets(selection)
+
+
+@main.command()
+@click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
+@of_data_set
+def report(opens: bool, data_set: str) -> None:
+    """Print the path of the report, or open it."""
+    from mnist_pipeline.cli.selection import select_data_sets
+    from mnist_pipeline.runtime.storage import storage
+
+    (located,) = select_data_sets([data_set])
+    path = storage.current(located.prefix).path("evaluation_report")
+    click.echo(path)
+    if opens:
+        click.launch(path)
+
+
 @main.command()
 def verify() -> None:
     """Compare stored results with their checksums and Dagster's records; exit code 1 if anything is wrong."""
@@ -210,12 +251,8 @@ def prune(keep: int) -> None:
         from mnist_pipeline.runtime.graph import history, run_lock
     with run_lock.storage_lock(click.echo), dg.DagsterInstance.get() as instance:
         versions = history.prune(instance, selection.definitions(), configured.versions)
-        click.echo(f"{inspection.prune(instance, keep)} runs and {versions} former values deleted")
-
-
-of_data_set = click.option(
-    "--data-set", default=settings.PLAIN, show_default=True, metavar="NAME", help="Models of this data set."
-)
+        runs = inspection.prune(instance, keep)
+    click.echo(f"{count(runs, 'run')} and {count(versions, 'former value')} deleted")
 
 
 @main.command()
@@ -295,7 +332,7 @@ def fetch(name: str) -> None:
     from mnist_pipeline.data.datasets import DatasetError
 
     if name not in catalogue.KNOWN:
-        raise CommandError(f"{name!a} is not a known data set; there are {', '.join(catalogue.KNOWN)}")
+        raise CommandError(unknown(name, "a known data set", catalogue.KNOWN))
     try:
         catalogue.fetch(catalogue.KNOWN[name], settings.fetched(name))
     except DatasetError as error:

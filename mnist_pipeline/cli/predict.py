@@ -13,11 +13,11 @@ from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition.page import ImageError, Page
 from mnist_pipeline.recognition.reading import read
-from mnist_pipeline.recognition.recognizer import Reading, Recognizer
+from mnist_pipeline.recognition.recognizer import Reading, Recognizer, text_of
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import printable
 
-TABLE = "  {:<{width}}{:>11}{:>10}   {}  {:<35}{}"
+TABLE = "  {:<{width}} {:>11} {:>8}  {}  {:<16} {}"
 BATCH = 16  # pictures in memory at a time; their digits are recognized together
 
 
@@ -76,7 +76,8 @@ def _read(file: Path) -> Page | ImageError:
 def _document(outcome: Outcome) -> dict[str, Any]:
     if outcome.error is not None:
         return {"file": outcome.file, "error": outcome.error}
-    return {"file": outcome.file, "digits": [reading.document() for reading in outcome.readings]}
+    digits = [reading.document() for reading in outcome.readings]
+    return {"file": outcome.file, "text": text_of(outcome.readings), "digits": digits}
 
 
 class _Table:
@@ -86,16 +87,17 @@ class _Table:
         self._known = recognizer.known
         self._names = [contact_sheet.cut(name) for name in self._known.names]
         longest = max(map(len, self._names))
-        self._width = max(longest, len(self._known.noun)) + 2
+        self._width = max(longest, len(self._known.noun))
         self._widths = {model: max(len(model), longest) for model in recognizer.model_names}
         models = " ".join(f"{model:<{width}}" for model, width in self._widths.items())
-        near = f"nearest training {self._known.noun}s"
-        self.header = TABLE.format(self._known.noun, "probability", "unusual", models, near, "box", width=self._width)
+        self.header = TABLE.format(
+            self._known.noun, "probability", "unusual", models, "box", "nearest", width=self._width
+        )
 
     def lines(self, outcome: Outcome) -> Iterator[str]:
         """Yield the lines of a file."""
         names, noun = self._names, self._known.noun
-        yield printable(outcome.file) + ("" if outcome.readings else f": no {noun} found")
+        yield f"{printable(outcome.file)}: {' / '.join(text_of(outcome.readings)) or f'no {noun} found'}"
         for reading in outcome.readings:
             found = reading.recognition
             x, y, width, height = reading.box
@@ -104,8 +106,9 @@ class _Table:
                 contact_sheet.percent(found.probability),
                 f"{found.unusual:.1f}%",
                 " ".join(f"{names[digit]:<{self._widths[model]}}" for model, digit in found.digits.items()),
-                ", ".join(f"{names[near.digit]} (#{near.index})" for near in found.neighbors),
-                f"{width}×{height} at {x}, {y}"
-                + ("" if found.looks_like_digit else f"   this does not look like a {noun}"),
+                f"{width}×{height} at {x},{y}",
+                " ".join(names[near.digit] for near in found.neighbors),
                 width=self._width,
             )
+            if not found.looks_like_digit:
+                yield f"        this does not look like a {noun}"

@@ -1,9 +1,9 @@
 """Run selected assets, and print the models, the checks, the report and the time."""
 
-import contextlib
 import gc
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -66,7 +66,7 @@ def run_assets(configured: Settings, select: str, config: Path | None, changed: 
         if changed and not failures:
             echo("Everything is in sync.")
         if not failures:
-            _show_results(echo, instance, located)
+            _show_results(echo, instance, located, selected)
         echo()
         if display and (display.num_passed or display.failed_checks):
             failed = display.failed_checks
@@ -79,10 +79,15 @@ def run_assets(configured: Settings, select: str, config: Path | None, changed: 
             raise CommandError("\n".join(failures))
 
 
-def _show_results(echo: Callable[..., None], instance: dg.DagsterInstance, located: Sequence[Located]) -> None:
-    """Print the table of models and the path of the report, for each data set that has them."""
+def _show_results(
+    echo: Callable[..., None],
+    instance: dg.DagsterInstance,
+    located: Sequence[Located],
+    selected: AbstractSet[dg.AssetKey],
+) -> None:
+    """Print the table of models and the path of the report, for each data set of which they were selected."""
     for each in located:
-        with contextlib.suppress(storage.StorageError):
+        if each.key("model_comparison") in selected:
             rows = _model_rows(instance, each)
             echo()
             if len(located) > 1:
@@ -90,7 +95,7 @@ def _show_results(echo: Callable[..., None], instance: dg.DagsterInstance, locat
             echo(MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"), dim=True)
             for row in rows:
                 echo(MODEL_TABLE.format(*row))
-        with contextlib.suppress(storage.StorageError):
+        if each.key("evaluation_report") in selected:
             echo(f"\nReport: {storage.current(each.prefix).path('evaluation_report')}")
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Set as AbstractSet
 
 import dagster as dg
 
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.shards import FOLDS
@@ -23,6 +24,7 @@ else:
 EVERYTHING = "everything"
 EVERY_DATA_SET = "every_data_set"
 EXPANDED = "expanded"
+KEYWORDS = ("and", "or", "not", "sinks", "roots")  # of Dagster's selections
 EXPANDED_JOB = f"{EXPANDED}_group"
 FOLDS_JOB = "expanded_shards"
 INBOX_JOB = "inbox_predictions_of_a_picture"
@@ -67,7 +69,7 @@ def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
     for name in names:
         if name not in known:
             raise CommandError(
-                f"--data-set {name!a} is unknown: there is {', '.join(known)}; add it to MNIST_PIPELINE_DATA_SETS"
+                f"--data-set: {unknown(name, 'a data set', known)}; MNIST_PIPELINE_DATA_SETS adds others"
             )
     return [located for name, located in zip(known, data_sets.configured()) if name in names or not names]
 
@@ -103,12 +105,24 @@ def _parse(selection: str) -> AbstractSet[dg.AssetKey]:
             warnings.simplefilter("ignore", dg.BetaWarning)
             selected = dg.AssetSelection.from_string(selection).resolve(graph)
     except dg.DagsterError as error:
-        raise CommandError(
-            f"--select {selection!r}: {one_line(error)}; write for instance 'group:pca' or '+key:cnn_model'"
-        ) from error
+        problem = _unknown_name(selection) or f"{one_line(error)}; write for example 'group:pca' or '+key:cnn_model'"
+        raise CommandError(f"--select {selection!r}: {problem}") from error
     if not selected:
-        raise CommandError(f"--select {selection!r} matches no asset; there are {asset_names()}")
+        problem = _unknown_name(selection) or f"it matches no asset; there are {', '.join(asset_names())}"
+        raise CommandError(f"--select {selection!r}: {problem}")
     return selected - picture_assets().keys() or selected
+
+
+def _unknown_name(selection: str) -> str | None:
+    """Say which group or asset of a selection is unknown, None if all are known."""
+    graph = definitions().resolve_asset_graph()
+    groups = {str(graph.get(key).group_name) for key in graph.materializable_asset_keys}
+    for attribute, name in re.findall(r"(?:(\w+):)?\"?([A-Za-z_][\w/-]*)", selection):
+        if attribute == "group" and name not in groups:
+            return unknown(name, "a group", groups)
+        if attribute in ("", "key") and name not in (*KEYWORDS, *asset_names()):
+            return unknown(name, "an asset", asset_names())
+    return None
 
 
 def data_directories(selected: AbstractSet[dg.AssetKey]) -> str:
@@ -117,7 +131,7 @@ def data_directories(selected: AbstractSet[dg.AssetKey]) -> str:
     return ", ".join(str(each.directory) for each in data_sets.configured() if each.prefix in prefixes)
 
 
-def asset_names() -> str:
+def asset_names() -> list[str]:
     """Return the keys of all assets that can be materialized, as text."""
     keys = definitions().resolve_asset_graph().materializable_asset_keys
-    return ", ".join(sorted(key.to_user_string() for key in keys))
+    return sorted(key.to_user_string() for key in keys)

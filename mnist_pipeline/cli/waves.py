@@ -13,6 +13,7 @@ from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.shards import FOLDS
 from mnist_pipeline.runtime.graph.staleness import out_of_sync, partition_faults, ready, stale_folds
 from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.utils.printable import count
 
 Units = Mapping[dg.AssetKey, Collection[str | None]]  # assets with their folds; None for an asset without partitions
 
@@ -71,7 +72,7 @@ def describe(wave: Wave) -> str:
     """Describe what a wave materializes, in a few words."""
     first = wave[0]
     if first.partition is None:
-        return "1 asset" if len(first.assets) == 1 else f"{len(first.assets)} assets"
+        return count(len(first.assets), "asset")
     if is_of_pictures(wave):
         return first.partition
     names = sorted({key.to_user_string() for run in wave for key in run.assets})

@@ -18,6 +18,7 @@ class Found(NamedTuple):
 
     box: tuple[int, int, int, int]  # x, y, width and height of its ink, in pixels of the upright picture
     image: NDArray[np.uint8]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
+    line: int = 1  # the number of its line, from the top
 
 
 class Page(NamedTuple):

@@ -56,11 +56,14 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     ink, paper = _ink(_reduced(picture, factor))
     ink = _without_ruling(ink)
     strokes = _strokes(ink, paper)
-    outlines = [(glyph, _outline(glyph, ink, strokes)) for glyph in _reading_order(_glyphs(strokes))]
+    outlines = [
+        [(glyph, outline) for glyph in line if ((outline := _outline(glyph, ink, strokes)) < 0).any()]
+        for line in _lines(_glyphs(strokes))
+    ]
     return [
-        Found(_box(glyph, factor, picture.shape), _normalized(outline))
-        for glyph, outline in outlines
-        if (outline < 0).any()
+        Found(_box(glyph, factor, picture.shape), _normalized(outline), number)
+        for number, line in enumerate(filter(None, outlines), 1)
+        for glyph, outline in line
     ]
 
 
@@ -325,8 +328,8 @@ def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) ->
     return above | ((gap < 0) & (overlap > -0.1 * typical))
 
 
-def _reading_order(glyphs: list[Glyph]) -> list[Glyph]:
-    """Sort digits by lines from top to bottom, and from left to right; digits of a line overlap in height."""
+def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
+    """The lines from top to bottom, each from left to right; digits of a line overlap in height."""
     lines: list[list[Glyph]] = []
     for glyph in sorted(glyphs, key=lambda glyph: glyph.x):
         overlaps = [
@@ -338,7 +341,7 @@ def _reading_order(glyphs: list[Glyph]) -> list[Glyph]:
         else:
             lines.append([glyph])
     lines.sort(key=lambda line: float(np.mean([glyph.y + glyph.height / 2 for glyph in line])))
-    return [glyph for line in lines for glyph in line]
+    return lines
 
 
 def _box(glyph: Glyph, factor: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -31,7 +31,8 @@ def read(source: Path | bytes) -> Page:
     if "error" in described:
         raise ImageError(described["error"])
     picture, *images = arrays
-    return Page(picture, [Found(tuple(box), image) for box, image in zip(described["boxes"], images, strict=True)])
+    found = zip(described["boxes"], images, described["lines"], strict=True)
+    return Page(picture, [Found(tuple(box), image, line) for box, image, line in found])
 
 
 def answer(request: bytes) -> Answer:
@@ -44,4 +45,5 @@ def answer(request: bytes) -> Answer:
         found = pictures.find_digits(picture)
     except ImageError as error:
         return {"error": str(error)}, []
-    return {"boxes": [digit.box for digit in found]}, [picture, *(digit.image for digit in found)]
+    described = {"boxes": [digit.box for digit in found], "lines": [digit.line for digit in found]}
+    return described, [picture, *(digit.image for digit in found)]

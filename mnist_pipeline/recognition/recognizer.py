@@ -92,11 +92,20 @@ class Reading(NamedTuple):
     box: tuple[int, int, int, int]  # x, y, width and height in pixels of the upright picture
     image: np.ndarray  # uint8 (28, 28)
     recognition: Recognition
+    line: int = 1  # the number of the line that it stands in, from the top
 
     def document(self) -> dict[str, Any]:
-        """The box and the answers as plain JSON values."""
+        """Where it is, and the answers, as plain JSON values."""
         digit, name, probability, *rest = self.recognition.document().items()
-        return dict([digit, name, probability, ("box", list(self.box)), *rest])
+        return dict([digit, name, probability, ("line", self.line), ("box", list(self.box)), *rest])
+
+
+def text_of(readings: Sequence[Reading]) -> list[str]:
+    """What is written in each line of a picture; between names of several letters is a space."""
+    lines: dict[int, list[str]] = {}
+    for reading in readings:
+        lines.setdefault(reading.line, []).append(reading.recognition.name)
+    return [("" if all(len(name) == 1 for name in line) else " ").join(line) for line in lines.values()]
 
 
 def _encoded(text: str) -> np.ndarray:
@@ -182,7 +191,9 @@ class Recognizer(NamedTuple):
             pages = [_as_a_whole(page.picture) for page in pages]
         images = [digit.image for page in pages for digit in page.digits]
         answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
-        readings = [[Reading(digit.box, digit.image, next(answers)) for digit in page.digits] for page in pages]
+        readings = [
+            [Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits] for page in pages
+        ]
         if is_whole:
             return readings
         return [_judged_together(found, page.picture.shape) for found, page in zip(readings, pages, strict=True)]

@@ -12,6 +12,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things: `1 run`, `2,000 runs`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def one_line(message: object) -> str:
     """A message as a terminal can show it in one line, whatever it quotes."""
     return printable(" ".join(str(message).split()))

@@ -243,7 +243,7 @@ def test_pruning_keeps_the_latest_runs_of_pictures(filled: tuple[Inbox, list[str
         instance.add_dynamic_partitions(PARTITIONS, ["tried"])
         failed = start(instance, "tried")
         instance.report_run_failed(failed)
-    assert run("prune", "--keep", "0").output == "1 runs deleted\n"
+    assert run("prune", "--keep", "0").output.startswith("1 run ")
     with dg.DagsterInstance.get() as instance:
         assert instance.get_materialized_partitions(inbox_predictions.key) == set(keys)
         assert instance.get_run_by_id(failed.run_id) is not None

@@ -17,6 +17,7 @@ KEYS = [
     "digit",
     "class",
     "probability",
+    "line",
     "box",
     "looks_like_digit",
     "novelty",
@@ -54,12 +55,22 @@ def test_a_picture_of_digits_is_read_in_order(finished: Path, line: Path, small_
 def test_the_table_has_the_same_answers_as_the_json(finished: Path, line: Path) -> None:
     lines = invoke(line).output.splitlines()
     digits = json.loads(invoke(line, "--json").stdout)[0]["digits"]
-    assert lines[1] == str(line)
+    assert lines[1] == f"{line}: {''.join(str(digit['digit']) for digit in digits)}"
+    assert max(map(len, [lines[0], *lines[2:]])) <= 80
     for row, digit in zip(lines[2:], digits, strict=True):
         x, y, width, height = digit["box"]
         assert row.split()[:2] == [str(digit["digit"]), percent(digit["probability"])]
-        assert f"{width}×{height} at {x}, {y}" in row
-        assert ("does not look like a digit" in row) != digit["looks_like_digit"]
+        assert f"{width}×{height} at {x},{y}" in row
+
+
+def test_the_text_of_a_picture_has_its_lines(finished: Path, small_train: DigitSet, tmp_path: Path) -> None:
+    rows = [np.concatenate([np.pad(small_train.images[i], 8) for i in line], axis=1) for line in ((5, 7, 1), (2, 3, 4))]
+    page = np.pad(np.concatenate([np.pad(row, ((12, 12), (0, 0))) for row in rows]), 20)
+    PIL.Image.fromarray(255 - np.kron(page, np.ones((4, 4), np.uint8))).save(tmp_path / "page.png")
+    (found,) = json.loads(invoke(tmp_path / "page.png", "--json").stdout)
+    assert [digit["line"] for digit in found["digits"]] == [1, 1, 1, 2, 2, 2]
+    digits = "".join(str(digit["digit"]) for digit in found["digits"])
+    assert found["text"] == [digits[:3], digits[3:]]
 
 
 def test_blank_paper_has_no_digit(finished: Path, tmp_path: Path) -> None:

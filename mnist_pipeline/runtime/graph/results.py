@@ -89,7 +89,7 @@ def result(
 
 def progress(epoch: int, epochs: int, **figures: float) -> None:
     """Log what a training measured in an epoch."""
-    text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    text = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
     dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {text}")
 
 
