@@ -6,29 +6,32 @@ from typing import Any
 
 import dagster as dg
 
-from assets import expanded
+from assets import expanded, experiments
 from assets.serving import PICTURES, inbox_predictions
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets, run_lock
 from mnist_pipeline.runtime.graph.records import runs_of_partitions
-from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
 from mnist_pipeline.runtime.inbox import Inbox, InboxError, Look
 
 MODEL_GROUPS = dict.fromkeys(model.group for model in MODELS.values())
-GROUPS = ("digits", "pca", "harris", *MODEL_GROUPS, "evaluation", "serving", EXPANDED)
+# The expanded set is several times the data, and a sweep trains many models: both are computed on request.
+SHARDED = {module.GROUP: module for module in (expanded, experiments)}
+GROUPS = ("digits", "pca", "harris", *MODEL_GROUPS, "evaluation", "serving", *SHARDED)
 DAY_SECONDS = 24 * 60 * 60
 INBOX_SECONDS = 30
 MAX_RUNS = 5  # per tick of the inbox sensor: runs wait for each other, each in a process of its own
 MAX_ATTEMPTS = 3  # for a picture whose run was killed
 
 pictures = dg.AssetSelection.assets(inbox_predictions)
-folds = dg.AssetSelection.assets(
-    *(each for each in vars(expanded).values() if isinstance(each, dg.AssetsDefinition) and each.partitions_def)
-)
-# A picture is recognized when it arrives. The expanded set is several times the data, and is computed on request.
-on_request = pictures | dg.AssetSelection.groups(EXPANDED)
+shards = {
+    group: dg.AssetSelection.assets(
+        *(each for each in vars(module).values() if isinstance(each, dg.AssetsDefinition) and each.partitions_def)
+    )
+    for group, module in SHARDED.items()
+}
+on_request = pictures | dg.AssetSelection.groups(*SHARDED)  # a picture is recognized when it arrives
 prefixes = [placed.prefix for placed in settings.of_definitions().data_sets]
 
 
@@ -50,7 +53,7 @@ def define_jobs(prefix: str | None) -> list[Any]:  # of a type that Dagster does
         *(
             dg.define_asset_job(
                 f"{group}_group",
-                dg.AssetSelection.groups(group) - pictures - folds,
+                dg.AssetSelection.groups(group) - pictures - shards.get(group, pictures),
                 description=f"Materialize the group {group}.",
             )
             for group in (named(group, prefix) for group in GROUPS)
@@ -63,13 +66,16 @@ every_data_set = dg.define_asset_job(
     dg.AssetSelection.all() - on_request,
     description="Materialize the whole graph of each data set, and compare the data sets.",
 )
-# Folds are distributed over runs, so a run of one fold needs only one process.
-expanded_shards = dg.define_asset_job(
-    "expanded_shards",
-    folds,
-    executor_def=run_lock.with_storage_lock(dg.in_process_executor),
-    description="Materialize the assets of one fold of the expanded set.",
-)
+# Shards are distributed over runs, so the run of a shard needs only one process.
+shard_jobs = [
+    dg.define_asset_job(
+        f"{group}_shards",
+        sharded,
+        executor_def=run_lock.with_storage_lock(dg.in_process_executor),
+        description=f"Materialize one partition of each partitioned asset of the group {group}.",
+    )
+    for group, sharded in shards.items()
+]
 inbox_job = dg.define_asset_job(
     "inbox_predictions_of_a_picture", pictures, description="Recognize the digits in a picture from the inbox."
 )
@@ -140,7 +146,7 @@ def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition
 
 
 def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
-    if spec.partitions_def is not None or spec.group_name == EXPANDED:
+    if spec.partitions_def is not None or spec.group_name in SHARDED:
         return spec.replace_attributes(owners=["team:pipeline"])
     model, _, _ = spec.key.path[-1].partition("_")
     return spec.replace_attributes(
@@ -207,7 +213,7 @@ def _skip_reason(look: Look) -> str:
 
 weekly_retraining = weekly_schedule(None)
 changed_raw_files = raw_files_sensor(None)
-jobs = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)] + [inbox_job, expanded_shards]
+jobs = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)] + [inbox_job, *shard_jobs]
 if prefixes:
     jobs.append(every_data_set)
 schedules = [weekly_retraining, *map(weekly_schedule, prefixes)]

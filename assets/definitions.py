@@ -15,10 +15,9 @@ from mnist_pipeline.runtime.graph.code_versions import link_to_source, with_code
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
-from mnist_pipeline.runtime.graph.shards import GROUP as EXPANDED
 
-# Only MNIST answers users, whose pictures are of digits, and only MNIST is expanded.
-MNIST_ONLY = dg.AssetSelection.assets("recognizer", "inbox_predictions") | dg.AssetSelection.groups(EXPANDED)
+# Only MNIST answers users, whose pictures are of digits, and only MNIST has groups that are computed on request.
+MNIST_ONLY = dg.AssetSelection.assets("recognizer", "inbox_predictions") | dg.AssetSelection.groups(*automation.SHARDED)
 SERVING = ("champion", "recognizer", "model_card")  # their former values are kept, and can be put back into service
 REPORT = dg.AssetKey("evaluation_report")
 

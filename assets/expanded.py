@@ -23,11 +23,13 @@ from mnist_pipeline.knn.shards import ShardNeighbors
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Neighbors, Network
 from mnist_pipeline.report import figures
+from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
-from mnist_pipeline.runtime.graph.shards import FOLDS, GROUP, MADE_FROM, Shards, number_of
+from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
 
+GROUP = "expanded"
 CHECKS = {
     "expanded_digits": {
         "labels_kept": "A deformed image keeps the class of its original. Share of labels that are equal.",
@@ -61,6 +63,19 @@ CHECKS = {
 NUM_KEPT = 10
 NUM_SEARCHED = 20  # queries whose neighbours are searched again without a bound
 LEAST_CHANGED = 0.99  # a deformation can leave an image as it is
+
+
+def fold_names(count: int) -> list[str]:
+    """The names of a number of folds."""
+    return [f"fold-{number:04d}" for number in range(count)]
+
+
+def number_of(fold: str) -> int:
+    """The number in the name of a fold."""
+    return int(fold.rpartition("-")[2])
+
+
+FOLDS = dg.StaticPartitionsDefinition(fold_names(settings.of_definitions().folds))
 
 
 class ExpandedDigitsConfig(dg.Config):

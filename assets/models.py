@@ -2,11 +2,10 @@
 
 from importlib import import_module
 from inspect import signature
-from typing import Any
 
 import dagster as dg
 import numpy as np
-from pydantic import Field, create_model
+from pydantic import create_model
 
 from mnist_pipeline import models
 from mnist_pipeline.data.datasets import DigitSet
@@ -87,13 +86,8 @@ def predicted(probabilities: np.ndarray, labels: np.ndarray | None = None) -> dg
 
 def config_of(model: Model) -> type[dg.Config]:
     """The configuration of `NAME_model`, from the settings of the entry."""
-    fields: dict[str, Any] = {
-        name: (type(each.default), Field(each.default, ge=each.low, le=each.high, description=each.description))
-        for name, each in model.settings.items()
-    }
-    return create_model(
-        f"{model.name.title()}Config", __base__=dg.Config, __doc__=f"How {model.phrase} is fitted.", **fields
-    )
+    name, doc = f"{model.name.title()}Config", f"How {model.phrase} is fitted."
+    return create_model(name, __base__=dg.Config, __doc__=doc, **models.setting_fields(model))
 
 
 simple = [model for model in MODELS.values() if not model.has_own_assets]

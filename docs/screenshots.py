@@ -19,6 +19,7 @@ from mnist_pipeline.runtime.storage import storage
 HERE = Path(__file__).parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 SETTLE = 4_000  # milliseconds that a page gets to load and lay out
+BACKFILL_MILLISECONDS = 300_000
 NUM_COLORS = 192
 SHEET_SEED = 3
 # Strokes of a 4, a 7 and a 2, as shares of the sheet.
@@ -42,7 +43,7 @@ def main(address: str | None) -> None:
 
 
 def take_ui(browser: Browser, address: str) -> None:
-    """lineage, asset, checks, model-card, automation, history and draw, all as PNG."""
+    """lineage, asset, checks, model-card, automation, history, draw and backfill, all as PNG."""
     page = browser.new_page(viewport={"width": 1500, "height": 1000})
     page.goto(f"{address}/asset-groups")
     page.wait_for_timeout(SETTLE)
@@ -65,6 +66,7 @@ def take_ui(browser: Browser, address: str) -> None:
     page.wait_for_timeout(SETTLE)
     save(page, "history")
     take_drawing(browser, address)
+    take_backfill(browser, address)
 
 
 def take_drawing(browser: Browser, address: str) -> None:
@@ -83,6 +85,21 @@ def take_drawing(browser: Browser, address: str) -> None:
     page.mouse.move(0, 0)
     page.wait_for_timeout(SETTLE)
     save(page, "draw")
+
+
+def take_backfill(browser: Browser, address: str) -> None:
+    """backfill.png: the trials of a sweep while a backfill runs. It needs a storage without trials."""
+    page = browser.new_page(viewport={"width": 1400, "height": 700})
+    page.goto(f"{address}/assets/experiment_trials?view=partitions")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_role("button", name="All", exact=True).click()
+    page.get_by_role("button", name="Launch backfill").click()
+    page.get_by_text("Materialized (4)").wait_for(timeout=BACKFILL_MILLISECONDS)
+    stored = sorted(storage.current().published.keys())
+    done = next(key.partition("-")[2] for key in stored if key.startswith("experiment_trials-"))
+    page.get_by_text(done).first.click()
+    page.wait_for_timeout(SETTLE)
+    save(page, "backfill")
 
 
 def draw_sheet() -> None:

@@ -7,7 +7,8 @@ one picture imports only what answering takes. `docs/add-a-model.md` adds an ent
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from inspect import signature
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,12 +19,13 @@ State = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Setting:
-    """A keyword argument of a model's `fit` that a run can configure: its default, its range, and what it does."""
+    """A keyword argument of a model's `fit` that a run or a trial can configure: default, range, and what it does."""
 
-    default: float
-    low: float
-    high: float
+    default: float | str | None  # None leaves the value to the recipe
+    low: float | None
+    high: float | None
     description: str
+    choices: tuple[str, ...] = ()  # for text, in place of a range
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,17 @@ class Model:
     mnist_floor: float
     method: str  # the module that implements the model
     # The module whose `reader(model, predictions)` returns a function from images to labels for many images at once;
-    # by default the method. Without such a function, `answer` reads them.
+    # by default the method. Without such a function, `answer` reads them. In the same module, `fit_reader(images,
+    # labels, **settings)` returns such a function fitted to these images, for trials; by default by `fit` and `answer`.
     reader: str = ""
     training_asset: str = "train_digits"  # the images and labels that the model is fitted on
     model_asset: str = ""  # stores the fitted model; by default `NAME_model`
     version_asset: str = ""  # its data versions name the versions of the model; by default the fitted model
     group: str = ""  # of the model's assets; by default the name
     summary: str = ""  # a sentence on the model for its card and the descriptions of its assets
-    settings: Mapping[str, Setting] = field(default_factory=dict)  # keyword arguments of `fit` that a run can configure
+    # Keyword arguments of `fit`, or `fit_reader`, by name. Trials configure them for every model, runs for a model
+    # without assets of its own.
+    settings: Mapping[str, Setting] = field(default_factory=dict)
     has_own_assets: bool = False  # whether a module of `assets` defines the model and its predictions
     has_learning_curves: bool = False  # whether the stored model records loss and accuracy per epoch
     # The section of the report, by default the name; models may share it. Its template is `SECTION.html.j2`, or
@@ -139,6 +144,39 @@ def held_out_labels(
     return labels
 
 
+def fit_reader(
+    model: Model, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from images to labels, by the model fitted to images with labels.
+
+    `seed` and `repeats` reach the methods that have such a parameter. `repeats` says how many times as many passes a
+    training makes than its settings say, so that with few images it makes as many updates as with many.
+    """
+    make = getattr(import_module(model.reader), "fit_reader", None)
+    fit = make or import_module(model.method).fit
+    further = {"seed": seed, "repeats": repeats}
+    fitted = fit(
+        images, labels, **settings, **{name: further[name] for name in further & signature(fit).parameters.keys()}
+    )
+    return fitted if make else lambda queries: answer(model, fitted, queries).labels
+
+
+def setting_fields(model: Model) -> dict[str, Any]:
+    """The settings of a model as fields of a pydantic class."""
+    from pydantic import Field
+
+    return {
+        name: (
+            Literal[each.choices] if each.choices else float | None if each.default is None else type(each.default),
+            Field(each.default, ge=each.low, le=each.high, description=each.description),
+        )
+        for name, each in model.settings.items()
+    }
+
+
+_RECIPE = Setting("default", None, None, "Named training recipe.", ("default", "fast", "notebook"))
+_RATE = Setting(None, 1e-6, 10, "Learning rate, or its peak in a one-cycle schedule; by default as the recipe.")
+
 # Hues: M. A. Petroff, "Accessible color sequences for data visualization", 2021.
 _TABLE = (
     Model(
@@ -154,6 +192,7 @@ _TABLE = (
         version_asset="knn_predictions",  # they depend on k; the index is the training set
         summary="The k nearest training images, by exact Euclidean distance, vote for their class.",
         has_own_assets=True,
+        settings={"num_neighbors": Setting(3, 1, 1_000, "k: how many of the nearest images vote.")},
         section_title="Nearest neighbours",
         notebook=Notebook(0.5543, "k = 3, a k-d tree over unsigned bytes"),
     ),
@@ -169,6 +208,10 @@ _TABLE = (
         summary="Class probabilities softmax(W x + b), fitted by stochastic gradient descent with one image per update "
         "on the cross-entropy.",
         has_own_assets=True,
+        settings={
+            "learning_rate": Setting(1e-3, 1e-6, 10, "Step size of every update."),
+            "epochs": Setting(20, 1, 10_000, "Passes over all training images."),
+        },
         has_learning_curves=True,
         notebook=Notebook(0.9198, "20 epochs of SGD, one image an update, learning rate 0.001"),
     ),
@@ -185,6 +228,11 @@ _TABLE = (
         group="networks",
         summary="Multi-layer perceptron 784–1024–classes with ReLU, trained with Adam on the cross-entropy.",
         has_own_assets=True,
+        settings={
+            "recipe": _RECIPE,
+            "learning_rate": _RATE,
+            "hidden_size": Setting(1024, 1, 16_384, "Number of hidden units."),
+        },
         has_learning_curves=True,
         section="networks",
         section_title="The networks",
@@ -204,6 +252,7 @@ _TABLE = (
         summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 "
         "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the cross-entropy.",
         has_own_assets=True,
+        settings={"recipe": _RECIPE, "learning_rate": _RATE},
         has_learning_curves=True,
         section="networks",
         section_title="The networks",

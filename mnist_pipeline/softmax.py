@@ -110,6 +110,15 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     return probabilities
 
 
+def fit_reader(
+    images: ArrayLike, labels: ArrayLike, *, learning_rate: float, epochs: int, seed: int, repeats: float = 1
+) -> Callable[[ArrayLike], NDArray[np.int64]]:
+    """A function from images to labels, by weights fitted to these images in `epochs` · `repeats` passes."""
+    passes = max(1, round(epochs * repeats))
+    weights, bias = sgd(images, labels, learning_rate=learning_rate, epochs=passes, seed=seed)
+    return lambda queries: predict_probabilities(weights, bias, queries).argmax(axis=1)
+
+
 def state(model: SoftmaxModel, predictions: object, seed: int) -> dict[str, NDArray[Any]]:
     """The weights and the bias of a fitted model.
 

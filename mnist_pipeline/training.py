@@ -21,7 +21,7 @@ from torch.optim.adam import adam
 
 from mnist_pipeline.data.deformations import Variation, vary
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.networks import of_weights
+from mnist_pipeline.networks import CNN, MLP, SIDE, of_weights
 from mnist_pipeline.records import Network
 from mnist_pipeline.utils.bisection import crossing
 
@@ -371,6 +371,30 @@ def reader(network: Network, predictions: object) -> Callable[[NDArray[Any]], ND
     """A function from many images to labels, by a stored network."""
     model = load_weights(of_weights(network.weights), network.weights)
     return lambda images: predict_probabilities(model, images).argmax(axis=1)
+
+
+def fit_reader(
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    recipe: str,
+    learning_rate: float | None = None,
+    hidden_size: int | None = None,
+    seed: int = 0,
+    repeats: float = 1,
+) -> Callable[[NDArray[Any]], NDArray[np.int64]]:
+    """A function from images to labels, by a network trained on these images.
+
+    The network is a perceptron with `hidden_size` hidden units, or without that number the convolutional network. It
+    makes as many updates as the recipe makes with `repeats` times as many images.
+    """
+    named = RECIPES["mlp" if hidden_size else "cnn"][recipe]
+    updates = named.epochs * math.ceil(len(images) * repeats / named.batch_size)
+    epochs = round(updates / math.ceil(len(images) / named.batch_size))
+    chosen = replace(named, epochs=epochs, learning_rate=learning_rate or named.learning_rate)
+    model = build(MLP, SIDE * SIDE, hidden_size, seed=seed) if hidden_size else build(CNN, seed=seed)
+    train(model, images, labels, chosen, seed=seed)
+    return lambda queries: predict_probabilities(model, queries).argmax(axis=1)
 
 
 def held_out_labels(

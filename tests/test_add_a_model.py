@@ -89,7 +89,9 @@ def run(
             assert place
             code = before + code + place + after
         path.write_text(code, encoding="utf-8")
-    variables = {**os.environ, **environment(slice_directory, copy / "storage"), "PYTHONPATH": str(copy)}
+    (copy / "sweep.yaml").write_text(f"- {{model: {NAME}, size: [100, all], penalty: [0.0001, 0.1]}}")
+    own = {"PYTHONPATH": str(copy), "MNIST_PIPELINE_EXPERIMENTS": str(copy / "sweep.yaml")}
+    variables = {**os.environ, **environment(slice_directory, copy / "storage"), **own}
 
     def run_python(*arguments: str) -> str:
         command = [sys.executable, *arguments]
@@ -166,3 +168,13 @@ def test_predict_and_the_drawing_page_answer_with_it(
     assert row.split()[3 : 3 + len(ALL)] == [str(answer["digit"]) for answer in digit["models"].values()]
     assert sum(digit["models"][NAME]["probabilities"]) == pytest.approx(1, abs=1e-4)
     assert f'<th scope="col" data-model="{NAME}">{TITLE}</th>' in facts["draw_page"]
+
+
+def test_it_can_be_swept_over_its_settings(run: Callable[..., str]) -> None:
+    run("-m", "mnist_pipeline.cli", "run", "--select", "group:experiments")
+    table = "from mnist_pipeline import read; print(read('experiment_summary').to_json(orient='records'))"
+    rows = json.loads(run("-c", table))
+    assert {(row["size"], row["settings"]) for row in rows} == {
+        (size, settings) for size in (100, 1_833) for settings in ("default", "penalty 0.1")
+    }
+    assert all(row["test_accuracy"] > 0.5 for row in rows)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.cli.execution import config_of, console_job
-from mnist_pipeline.cli.selection import EVERYTHING, EXPANDED_JOB, FOLDS_JOB, definitions_of_assets, job_of
+from mnist_pipeline.cli.selection import INBOX_JOB, SHARDS, definitions_of_assets, job_of
 from mnist_pipeline.runtime.graph.code_versions import function_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.utils.printable import one_line
@@ -35,8 +35,9 @@ def load_run_config(file: Path | None, selected: AbstractSet[dg.AssetKey]) -> di
     try:
         config |= _read(file)
         # The assets of each job; pictures are checked only if nothing else is selected.
-        parts = [{key for key in selected if job_of(key) == name} for name in (EVERYTHING, EXPANDED_JOB, FOLDS_JOB)]
-        first, *others = [part for part in parts if part] or [set(selected)]
+        names_of_jobs = sorted({*map(job_of, selected)} - {INBOX_JOB}, key=lambda name: (name.endswith(SHARDS), name))
+        parts = [{key for key in selected if job_of(key) == name} for name in names_of_jobs]
+        first, *others = parts or [set(selected)]
         names = {key.to_user_string() for part in others for key in part}
         # The first part is checked with all names but those of the others, so that unknown names are refused.
         ops = {name: value for name, value in config.get("ops", {}).items() if name not in names} if names else None

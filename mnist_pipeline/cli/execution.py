@@ -14,8 +14,8 @@ from mnist_pipeline.cli.console import console_logger, describe_check, follow_ru
 from mnist_pipeline.cli.selection import (
     EVERY_DATA_SET,
     EVERYTHING,
-    FOLDS_JOB,
     INBOX_JOB,
+    SHARDS,
     definitions,
     job_of,
     picture_assets,
@@ -32,12 +32,12 @@ from mnist_pipeline.utils.printable import one_line
 if TYPE_CHECKING:
     from mnist_pipeline.cli.display import Display
 
-RUN_FOLD = f"{__name__}:run_fold"
+RUN_SHARD = f"{__name__}:run_shard"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 POLL_SECONDS = 0.5
 
-# The run of a fold as plain data for workers on any machine: the fold, the names of its assets, and the configuration.
-FoldTask = tuple[str, list[str], dict[str, Any]]
+# The run of a shard as plain data for workers on any machine: the shard, the names of its assets, the configuration.
+ShardTask = tuple[str, list[str], dict[str, Any]]
 
 
 class LaunchedRun(NamedTuple):
@@ -48,8 +48,8 @@ class LaunchedRun(NamedTuple):
     all_events: Sequence[dg.DagsterEvent]
 
 
-class FoldOutcome(NamedTuple):
-    """Seconds of the run of a fold, a line per reason why it failed, and its checks, from `describe_check`."""
+class ShardOutcome(NamedTuple):
+    """Seconds of the run of a shard, a line per reason why it failed, and its checks, from `describe_check`."""
 
     seconds: float
     failures: list[str]
@@ -67,43 +67,43 @@ def config_of(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> dic
     names = {operation_name(key) for key in selected}
     ops = {"ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
     name = job_of(next(iter(selected)))
-    if name in (INBOX_JOB, FOLDS_JOB):  # a seed and an executor are for the other jobs
-        return {"loggers": config["loggers"], **(ops if name == FOLDS_JOB else {})}
+    if name == INBOX_JOB or name.endswith(SHARDS):  # a seed and an executor are for the other jobs
+        return {"loggers": config["loggers"], **({} if name == INBOX_JOB else ops)}
     return {**config, **ops}
 
 
 def run_wave(
     instance: dg.DagsterInstance, wave: Wave, config: dict[str, Any], display: Display | None = None
 ) -> list[str]:
-    """Execute the runs of a wave, folds on the workers, and return a line per failure."""
-    if job_of(next(iter(wave[0].assets))) == FOLDS_JOB:
+    """Execute the runs of a wave, shards on the workers, and return a line per failure."""
+    if job_of(next(iter(wave[0].assets))).endswith(SHARDS):
         with run_lock.storage_lock(print):
-            return _run_folds(instance, fold_tasks(wave, config), display)
+            return _run_shards(instance, shard_tasks(wave, config), display)
     outcomes = [
         materialize(instance, run.assets, config_of(run.assets, config), run.partition, display) for run in wave
     ]
     return [line for outcome in outcomes for line in _failures_with_log(outcome)]
 
 
-def fold_tasks(wave: Wave, config: dict[str, Any]) -> list[FoldTask]:
-    """Return the runs of a wave of folds as tasks for workers."""
+def shard_tasks(wave: Wave, config: dict[str, Any]) -> list[ShardTask]:
+    """Return the runs of a wave of shards as tasks for workers."""
     return [
         (str(run.partition), sorted(key.to_user_string() for key in run.assets), config_of(run.assets, config))
         for run in wave
     ]
 
 
-def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Display | None) -> list[str]:
+def _run_shards(instance: dg.DagsterInstance, tasks: list[ShardTask], display: Display | None) -> list[str]:
     lines: list[str] = []
     if display:
-        display.begin([fold for fold, _, _ in tasks])
+        display.begin([shard for shard, _, _ in tasks])
     try:
-        for (fold, names, _), outcome in futures.compute(settings.load(), RUN_FOLD, tasks):
+        for (shard, names, _), outcome in futures.compute(settings.load(), RUN_SHARD, tasks):
             lines += outcome.failures
             if display:
                 for check in outcome.checks:
                     display.count_check(*check)
-                display.finish_step(fold, outcome.seconds, None if outcome.failures else ", ".join(names))
+                display.finish_step(shard, outcome.seconds, None if outcome.failures else ", ".join(names))
     finally:
         if display:
             display.end()
@@ -113,18 +113,18 @@ def _run_folds(instance: dg.DagsterInstance, tasks: list[FoldTask], display: Dis
     return lines
 
 
-def run_fold(task: FoldTask) -> FoldOutcome:
-    """Execute the run of a fold, in a worker of a process that has the storage lock."""
+def run_shard(task: ShardTask) -> ShardOutcome:
+    """Execute the run of a shard, in a worker of a process that has the storage lock."""
     start = time.perf_counter()
-    fold, names, config = task
+    shard, names, config = task
     assets = {dg.AssetKey.from_user_string(name) for name in names}
     with run_lock.under_driver_lock(), dg.DagsterInstance.get() as instance:
-        outcome = materialize(instance, assets, config, fold)
-    failed = [f"{fold}: {line}" for line in _failures_with_log(outcome)]
+        outcome = materialize(instance, assets, config, shard)
+    failed = [f"{shard}: {line}" for line in _failures_with_log(outcome)]
     evaluated = [each for each in outcome.all_events if each.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
     checks = [describe_check(event.asset_check_evaluation_data) for event in evaluated]
-    named = [(f"{fold}, {name}", measured, passed) for name, measured, passed in checks]
-    return FoldOutcome(time.perf_counter() - start, failed, named)
+    named = [(f"{shard}, {name}", measured, passed) for name, measured, passed in checks]
+    return ShardOutcome(time.perf_counter() - start, failed, named)
 
 
 def materialize(
@@ -143,7 +143,7 @@ def materialize(
         instance.add_dynamic_partitions(picture_assets()[next(iter(selected))], [partition])
     partition_tags = {} if partition is None else {PARTITION_TAG: partition}
     job = dg.build_reconstructable_job(__name__, console_job.__name__, (name,))
-    if name != FOLDS_JOB and launches_runs(instance):
+    if not name.endswith(SHARDS) and launches_runs(instance):
         with shown_on(display):
             return _launch_and_wait(instance, job, selected, run_config=config, tags=partition_tags)
     outcome = None

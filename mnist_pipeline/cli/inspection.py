@@ -10,17 +10,18 @@ import dagster as dg
 from mnist_pipeline.cli.console import log_path
 from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.cli.selection import (
-    EXPANDED_JOB,
+    EVERYTHING,
     asset_names,
     definitions,
     job_of,
     picture_assets,
     select_assets,
+    shards_of,
 )
 from mnist_pipeline.runtime import instance_files
 from mnist_pipeline.runtime.environment import Settings
 from mnist_pipeline.runtime.graph import history, records
-from mnist_pipeline.runtime.graph.shards import FOLDS, digest
+from mnist_pipeline.runtime.graph.shards import digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.directory import forget_verified
@@ -95,7 +96,7 @@ def verify(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
         elif key in graph.materializable_asset_keys:
             state = storage_fault(key, recorded.get(name), thorough=True) or "ok"
             if state == "missing" and name not in recorded:
-                if job_of(key) == EXPANDED_JOB:  # like partitions, listed only after the first run
+                if job_of(key) != EVERYTHING:  # like partitions, listed only after the first run
                     continue
                 state = NOT_MATERIALIZED
             rows.append((name, state))
@@ -114,9 +115,8 @@ def print_lineage(name: str) -> None:
     click.echo(LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run", width=width))
     with dg.DagsterInstance.get() as instance:
         for key, found in records.origins(instance, keys).items():
-            if graph.get(key).partitions_def == FOLDS:
-                folds = FOLDS.get_partition_keys()
-                found["data_version"] = digest(records.versions_of_partitions(instance, key, folds))
+            if shards := shards_of(key):
+                found["data_version"] = digest(records.versions_of_partitions(instance, key, shards))
             data, code, run = (str(found[field] or "–") for field in ("data_version", "code_version", "run_id"))
             click.echo(LINEAGE_TABLE.format(key.to_user_string(), data[:16], code, run[:8], width=width))
     with contextlib.suppress(storage.StorageError):

@@ -13,7 +13,7 @@ import dagster as dg
 from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
-from mnist_pipeline.runtime.graph.shards import FOLDS
+from mnist_pipeline.runtime.graph.shards import shard_names
 from mnist_pipeline.utils.printable import one_line
 
 if sys.version_info >= (3, 11):
@@ -23,10 +23,8 @@ else:
 
 EVERYTHING = "everything"
 EVERY_DATA_SET = "every_data_set"
-EXPANDED = "expanded"
 KEYWORDS = ("and", "or", "not", "sinks", "roots")  # of Dagster's selections
-EXPANDED_JOB = f"{EXPANDED}_group"
-FOLDS_JOB = "expanded_shards"
+SHARDS = "_shards"  # ends the name of a job for one shard of each sharded asset of a group
 INBOX_JOB = "inbox_predictions_of_a_picture"
 
 
@@ -57,10 +55,22 @@ def job_of(key: dg.AssetKey) -> str:
     """Return the name of the job that materializes an asset; a run has the assets of one job only."""
     if key in picture_assets():
         return INBOX_JOB
-    node = definitions().resolve_asset_graph().get(key)
-    if node.partitions_def == FOLDS:
-        return FOLDS_JOB
-    return EXPANDED_JOB if node.group_name == EXPANDED else EVERYTHING
+    group = definitions().resolve_asset_graph().get(key).group_name
+    if shards_of(key):
+        return f"{group}{SHARDS}"
+    return f"{group}_group" if group in sharded_groups() else EVERYTHING
+
+
+def shards_of(key: dg.AssetKey) -> Sequence[str]:
+    """Return the names of the shards of an asset, none if it has no shards."""
+    return shard_names(definitions().resolve_asset_graph().get(key).partitions_def)
+
+
+@functools.cache
+def sharded_groups() -> AbstractSet[str | None]:
+    """Return the groups that have assets with shards. They are computed on request only."""
+    graph = definitions().resolve_asset_graph()
+    return {graph.get(key).group_name for key in graph.materializable_asset_keys if shards_of(key)}
 
 
 def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
@@ -77,8 +87,9 @@ def select_data_sets(names: Sequence[str]) -> list[data_sets.Located]:
 def select_assets(selection: str, names: Sequence[str] = ()) -> AbstractSet[dg.AssetKey]:
     """Return the assets that a selection in Dagster's syntax matches; raise CommandError if it matches none.
 
-    `*` leaves out the expanded set. If a selection matches other assets too, the assets with a partition per picture of
-    the inbox are left out. With names of data sets, the selection is written in plain keys, and applied to each.
+    `*` leaves out the groups that are computed on request. If a selection matches other assets too, the assets with a
+    partition per picture of the inbox are left out. With names of data sets, the selection is written in plain keys,
+    and applied to each.
     """
     selected = _parse(selection)
     if not names:

@@ -7,15 +7,14 @@ from typing import NamedTuple
 import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.cli.selection import EVERYTHING, FOLDS_JOB, definitions, job_of, picture_assets
+from mnist_pipeline.cli.selection import EVERYTHING, definitions, job_of, picture_assets, shards_of
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
-from mnist_pipeline.runtime.graph.shards import FOLDS
-from mnist_pipeline.runtime.graph.staleness import out_of_sync, partition_faults, ready, stale_folds
+from mnist_pipeline.runtime.graph.staleness import out_of_sync, partition_faults, ready, stale_shards
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import count
 
-Units = Mapping[dg.AssetKey, Collection[str | None]]  # assets with their folds; None for an asset without partitions
+Units = Mapping[dg.AssetKey, Collection[str | None]]  # assets with their shards; None for an asset without partitions
 
 
 class Run(NamedTuple):
@@ -36,24 +35,23 @@ def all_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]) 
             f"{', '.join(key.to_user_string() for key in selected)} is computed per picture: put a picture into "
             f"{settings.load().inbox}, and switch on the sensor 'inbox' in mnist-pipeline ui"
         )
-    folds = FOLDS.get_partition_keys()
     for stage in _stages(selected):
-        yield _runs({key: folds if job_of(key) == FOLDS_JOB else [None] for key in stage})
+        yield _runs({key: shards_of(key) or [None] for key in stage})
 
 
 def changed_waves(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]) -> Iterator[Wave]:
     """Yield the waves that materialize what is missing or out of sync, upstream first, until nothing is.
 
-    For assets with folds, only the folds that are out of sync are run. The last waves are pictures: those whose
+    For assets with shards, only the shards that are out of sync are run. The last waves are pictures: those whose
     predictions were computed from the selected assets and are missing in the storage.
     """
     data_sets.observe_data_directories(instance)
     done: set[tuple[dg.AssetKey, str | None]] = set()
     while stale := _stale(instance, selected):
         stage = next(_stages(ready(stale.keys(), definitions())))
-        units = {(key, fold) for key in stage for fold in stale[key]}
+        units = {(key, shard) for key in stage for shard in stale[key]}
         if again := units & done:
-            names = ", ".join(sorted(storage.stored_key(key.to_user_string(), fold) for key, fold in again))
+            names = ", ".join(sorted(storage.stored_key(key.to_user_string(), shard) for key, shard in again))
             raise CommandError(f"{names} is out of sync right after its run; see its page in the UI")
         done = units if job_of(next(iter(stage))) == EVERYTHING else done | units
         yield _runs({key: stale[key] for key in stage})
@@ -76,7 +74,7 @@ def describe(wave: Wave) -> str:
     if is_of_pictures(wave):
         return first.partition
     names = sorted({key.to_user_string() for run in wave for key in run.assets})
-    return f"{', '.join(names)} of {len(wave)} folds"
+    return f"{', '.join(names)} of {len(wave)} shards"
 
 
 def _stages(selected: AbstractSet[dg.AssetKey]) -> Iterator[set[dg.AssetKey]]:
@@ -96,13 +94,13 @@ def _stages(selected: AbstractSet[dg.AssetKey]) -> Iterator[set[dg.AssetKey]]:
 
 
 def _runs(units: Units) -> Wave:
-    """Return the runs of a stage: one per fold for assets with folds, else one."""
-    partitions = sorted({fold for folds in units.values() for fold in folds}, key=str)
-    return [Run({key for key, folds in units.items() if fold in folds}, fold) for fold in partitions]
+    """Return the runs of a stage: one per shard for assets with shards, else one."""
+    partitions = dict.fromkeys(shard for shards in units.values() for shard in shards)
+    return [Run({key for key, shards in units.items() if shard in shards}, shard) for shard in partitions]
 
 
 def _stale(instance: dg.DagsterInstance, selected: AbstractSet[dg.AssetKey]) -> Units:
     """Return the selected assets that are missing or out of sync."""
     whole = {key: [None] for key in out_of_sync(instance, definitions()).keys() & selected}
-    folds = {key: stale_folds(instance, definitions(), key) for key in selected if job_of(key) == FOLDS_JOB}
-    return whole | {key: [*found] for key, found in folds.items() if found}
+    shards = {key: stale_shards(instance, definitions(), key) for key in selected if shards_of(key)}
+    return whole | {key: [*found] for key, found in shards.items() if found}

@@ -64,6 +64,11 @@ def reader(index: Mapping[str, np.ndarray], predictions: Neighbors) -> Callable[
     return KNNClassifier.from_arrays(index, int(predictions.num_neighbors), tie_break=rule).predict
 
 
+def fit_reader(images: np.ndarray, labels: np.ndarray, *, num_neighbors: int = 3) -> Callable[[np.ndarray], np.ndarray]:
+    """The vote of the nearest of these images."""
+    return KNNClassifier(num_neighbors).fit(images, labels).predict
+
+
 def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:
     """Accuracy of the vote of the k nearest, for each k up to the neighbours kept.
 

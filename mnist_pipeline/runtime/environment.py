@@ -40,12 +40,12 @@ RESERVED = (PLAIN, "assets", "dagster", "figures", "inbox", "manifests", "record
 SECRET = ("MNIST_PIPELINE_DATABASE", "MNIST_PIPELINE_PASSWORD_HASH")  # variables whose values are never shown
 
 
-def _directory(value: str) -> Path:
-    """A local directory, which need not exist."""
+def _local_path(value: str) -> Path:
+    """A local directory or file, which need not exist."""
     if not value.strip() or value.startswith("~") or "://" in value or _has_control_characters(value):
         raise ValueError(
-            "it is not the path of a local directory: it is blank, begins with ~, which only a shell expands, is an "
-            "address, or contains control characters; write the whole path"
+            "it is not a local path: it is blank, begins with ~, which only a shell expands, is an address, or "
+            "contains control characters; write the whole path"
         )
     return Path(value)
 
@@ -60,7 +60,7 @@ def _resolved(path: Path) -> Path:
 
 def _storage(value: str) -> str:
     if "://" not in value or _has_control_characters(value):
-        return str(_directory(value).absolute())
+        return str(_local_path(value).absolute())
     address = value.rstrip("/")
     if not BUCKET.fullmatch(address):
         raise ValueError(
@@ -132,7 +132,7 @@ def _data_set_directory(name: str, directory: str | None) -> Path:
         raise ValueError(f"{name!a} has a meaning of its own; choose another name")
     if directory is None and name not in KNOWN:
         raise ValueError(f"{name!a} is not a known data set ({', '.join(KNOWN)}); write {name}=PATH for your own")
-    found = fetched(name) if directory is None else _directory(directory)
+    found = fetched(name) if directory is None else _local_path(directory)
     is_usable = found.is_dir() or (found.is_file() and found.suffix in SOURCE_SUFFIXES)
     if not is_usable:
         problem = "is neither a directory nor .npz nor .parquet" if found.exists() else "does not exist"
@@ -154,7 +154,7 @@ def _user_cache() -> Path:
     return Path(base).absolute() / "mnist-pipeline"
 
 
-LocalDirectory = Annotated[Path, BeforeValidator(_directory), AfterValidator(Path.absolute)]
+LocalPath = Annotated[Path, BeforeValidator(_local_path), AfterValidator(Path.absolute)]
 
 
 def _variable(field: str) -> str:
@@ -177,7 +177,7 @@ class Settings(BaseSettings):
     )
 
     # Directory or file of labelled images in a layout of docs/data-sets.md; the embedded MNIST by default.
-    data: Annotated[Path, BeforeValidator(_directory), AfterValidator(_resolved)] = Field(
+    data: Annotated[Path, BeforeValidator(_local_path), AfterValidator(_resolved)] = Field(
         default_factory=lambda: project.EMBEDDED_DATA
     )
     # Directory of the results, or `s3://BUCKET/PREFIX`.
@@ -193,9 +193,9 @@ class Settings(BaseSettings):
     # Data sets besides MNIST, as `NAME`, `NAME=PATH`, ….
     data_sets: Annotated[tuple[DataSetPlace, ...], NoDecode, BeforeValidator(_data_sets)] = ()
     # Directory of the Dagster instance; by default in the storage, or in the project's `storage/s3` for a bucket.
-    dagster_home: LocalDirectory = Field(default_factory=lambda fields: _instance_directory(fields) / "dagster")
+    dagster_home: LocalPath = Field(default_factory=lambda fields: _instance_directory(fields) / "dagster")
     # Directory of local copies of files from a bucket, and their total size in GB (10⁹ bytes).
-    cache: LocalDirectory = Field(default_factory=_user_cache)
+    cache: LocalPath = Field(default_factory=_user_cache)
     cache_gb: Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False)] = 10.0
     # The output of `mnist-pipeline hash-password`; without it, the UI asks for no password.
     password_hash: Annotated[str | None, BeforeValidator(passwords.check_hash)] = Field(default=None, repr=False)
@@ -205,8 +205,10 @@ class Settings(BaseSettings):
     folds: Annotated[int, Field(ge=1, le=MAX_FOLDS)] = 4
     # Number of former versions of each model that `prune` keeps.
     versions: Annotated[int, Field(ge=0)] = 20
+    # YAML file of the sweep of the group `experiments`; by default the one in `assets/`.
+    experiments: LocalPath | None = None
     # Directory for pictures; by default next to the directory of the Dagster instance.
-    inbox: LocalDirectory = Field(default_factory=lambda fields: _instance_directory(fields) / "inbox")
+    inbox: LocalPath = Field(default_factory=lambda fields: _instance_directory(fields) / "inbox")
 
     @classmethod
     def settings_customise_sources(

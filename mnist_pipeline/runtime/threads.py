@@ -31,6 +31,7 @@ def for_workers(configured: Settings) -> dict[str, str]:
         "DAGSTER_HOME": str(configured.dagster_home),
         **({"MNIST_PIPELINE_DATABASE": configured.database} if configured.database else {}),
         **({"MNIST_PIPELINE_MLFLOW": configured.mlflow} if configured.mlflow else {}),
+        **({"MNIST_PIPELINE_EXPERIMENTS": str(configured.experiments)} if configured.experiments else {}),
         **thread_limits(configured),
     }
 

@@ -83,9 +83,9 @@ def test_every_asset_has_an_owner_a_freshness_policy_a_condition_and_a_link_to_i
     for key in graph.materializable_asset_keys:
         spec = graph.get(key).to_asset_spec()
         assert spec.owners, key
-        # The predictions of a picture stay, however old they are and whatever model follows. The expanded set is
-        # computed only when a user asks for it.
-        follows = spec.partitions_def is None and spec.group_name != "expanded"
+        # The predictions of a picture stay, however old they are and whatever model follows. The expanded set and
+        # experiments are computed only when a user asks for them.
+        follows = spec.partitions_def is None and spec.group_name not in ("expanded", "experiments")
         assert bool(spec.freshness_policy) == follows, key
         assert bool(spec.automation_condition) == follows, key
         (reference,) = spec.metadata["dagster/code_references"].code_references

@@ -141,11 +141,10 @@ def _described(variables: dict[str, str]) -> dict[str, Any]:
 def test_another_data_set_has_the_graph_of_mnist_under_its_prefix_except_for_what_answers_users(
     described: dict[str, Any],
 ) -> None:
-    expanded = {key for key, spec in described["assets"].items() if spec["group"] == "expanded"}
-    plain = {
-        key: spec for key, spec in described["assets"].items() if "/" not in key and key not in expanded | {TOGETHER}
-    }
-    other = {key: spec for key, spec in described["assets"].items() if "/" in key}
+    found = described["assets"]
+    on_request = {key for key, spec in found.items() if spec["group"] in ("expanded", "experiments")}
+    plain = {key: spec for key, spec in found.items() if "/" not in key and key not in on_request | {TOGETHER}}
+    other = {key: spec for key, spec in found.items() if "/" in key}
     assert other.keys() == {f"fashion_mnist/{key}" for key in plain.keys() - MNIST_ONLY}
     for key, spec in other.items():
         model = plain[key.removeprefix("fashion_mnist/")]
@@ -155,7 +154,7 @@ def test_another_data_set_has_the_graph_of_mnist_under_its_prefix_except_for_wha
             "deps": [f"fashion_mnist/{dep}" for dep in deps],
             "group": f"fashion_mnist_{model['group']}",
         }
-    left_out = MNIST_ONLY | expanded | {TOGETHER}
+    left_out = MNIST_ONLY | on_request | {TOGETHER}
     checks = [check for check in described["checks"] if check.split(":")[0] not in left_out]
     assert sorted(f"fashion_mnist/{check}" for check in checks if "/" not in check) == [
         check for check in checks if "/" in check

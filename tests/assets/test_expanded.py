@@ -14,6 +14,7 @@ from support.graph_fixtures import environment
 from support.values import shards_of
 
 from assets import expanded
+from assets.expanded import FOLDS
 from mnist_pipeline import moments
 from mnist_pipeline.cli import inspection, selection
 from mnist_pipeline.cli import main as cli
@@ -22,7 +23,7 @@ from mnist_pipeline.data import expansion
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.runtime.graph import staleness
-from mnist_pipeline.runtime.graph.shards import FOLDS, Shards
+from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage.storage import Storage
 
 pytestmark = pytest.mark.slow
@@ -113,7 +114,7 @@ def test_a_damaged_fold_alone_is_made_again_and_what_it_was_part_of_stands(stora
     result = _run("--select", "group:expanded", "--changed")
     assert result.exit_code == 0, result.output
     (line,) = (line for line in result.output.splitlines() if line.startswith("Materializing"))
-    assert "expanded_moments of 1 folds" in line
+    assert "expanded_moments of 1 shards" in line
     assert storage.data_version("expanded_moments-fold-0002") == version
     assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
 
@@ -128,7 +129,7 @@ def test_a_whole_is_out_of_sync_once_a_fold_has_another_version(storage: Storage
         reasons = staleness.out_of_sync(instance, definitions())
         named = {key.to_user_string() for key in reasons if key.to_user_string().startswith("expanded")}
         assert named == {"expanded_mean", "expanded_covariance"}
-        assert staleness.stale_folds(instance, definitions(), dg.AssetKey("expanded_moments")).keys() == {"fold-0001"}
+        assert staleness.stale_shards(instance, definitions(), dg.AssetKey("expanded_moments")).keys() == {"fold-0001"}
 
 
 def test_nothing_is_built_on_a_fold_that_failed_its_checks(storage: Storage, small_train: DigitSet) -> None:
@@ -137,7 +138,7 @@ def test_nothing_is_built_on_a_fold_that_failed_its_checks(storage: Storage, sma
     tags = {"dagster/data_version": str(storage.data_version("train_digits"))}
     with dg.DagsterInstance.get() as instance:
         instance.report_runless_asset_event(dg.AssetMaterialization("train_digits", tags=tags))
-        stale = staleness.stale_folds(instance, definitions(), dg.AssetKey("expanded_digits"))
+        stale = staleness.stale_shards(instance, definitions(), dg.AssetKey("expanded_digits"))
         assert stale == dict.fromkeys(FOLDS.get_partition_keys(), "train_digits has a new version")
     assert _run("--select", "key:expanded_digits").exit_code == 1
     refused = _run("--select", "group:expanded", "--changed")
@@ -145,7 +146,7 @@ def test_nothing_is_built_on_a_fold_that_failed_its_checks(storage: Storage, sma
     assert "fold-0002: expanded_digits failed" in refused.output
     assert "expanded_covariance" not in refused.output
     with dg.DagsterInstance.get() as instance:
-        stale = staleness.stale_folds(instance, definitions(), dg.AssetKey("expanded_digits"))
+        stale = staleness.stale_shards(instance, definitions(), dg.AssetKey("expanded_digits"))
     assert stale == dict.fromkeys(FOLDS.get_partition_keys()[1:], "its check changed failed")
     assert _run("--select", DIGITS).exit_code == 0
     assert _run("--select", "group:expanded", "--changed").exit_code == 0
@@ -172,7 +173,7 @@ def test_a_failed_fold_is_named_the_others_are_made_and_changed_goes_on(storage:
     assert sorted(str(record.partition_key) for record in records) == [f"fold-000{number}" for number in (0, 1, 3)]
     again = _run("--select", "group:expanded", "--changed")
     assert again.exit_code == 0, again.output
-    assert "expanded_digits of 1 folds" in again.output
+    assert "expanded_digits of 1 shards" in again.output
     assert storage.data_version("expanded_covariance") == version
 
 
@@ -182,7 +183,7 @@ def test_a_fold_can_be_made_from_the_ui(storage: Storage) -> None:
     with dg.DagsterInstance.get() as instance:
         outcome = job.execute_in_process(partition_key="fold-0003", instance=instance)
         assert outcome.success
-        assert not staleness.stale_folds(instance, definitions(), dg.AssetKey("expanded_neighbors"))
+        assert not staleness.stale_shards(instance, definitions(), dg.AssetKey("expanded_neighbors"))
     assert storage.data_version("expanded_digits-fold-0003") == version
 
 

@@ -92,6 +92,10 @@ GRAPH["expanded"] = {
     "expanded_cnn": {"expanded_digits"},
     "expanded_evaluation": {"expanded_knn", "expanded_cnn", "test_digits"},
 }
+GRAPH["experiments"] = {
+    "experiment_trials": {"train_digits", "test_digits"},
+    "experiment_summary": {"experiment_trials", "train_digits", "test_digits"},
+}
 GRAPH["evaluation"]["evaluation_report"] = EVERYTHING | {"champion"}
 
 

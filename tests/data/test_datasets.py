@@ -46,6 +46,16 @@ def canonical_copy(data_directory: Path, tmp_path: Path) -> Path:
 # Valid files
 
 
+def test_the_number_of_images_is_read_from_the_header(few: Few, tmp_path: Path) -> None:
+    write_idx(tmp_path, *few)
+    assert [datasets.num_images(tmp_path, split) for split in ("train", "test")] == [40, 20]
+    (path,) = tmp_path.glob(f"{TRAIN_IMAGES}*")
+    for content in (HTML, b"", b"\x1f\x8b damaged"):
+        path.write_bytes(content)
+        with pytest.raises(DatasetError):
+            datasets.num_images(tmp_path, "train")
+
+
 def test_the_embedded_data_are_the_sixty_and_ten_thousand_digits(train: DigitSet, test: DigitSet) -> None:
     for digits, count in ((train, 60_000), (test, 10_000)):
         assert digits.images.shape == (count, 28, 28)

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -22,6 +23,7 @@ from PIL import Image
 from mnist_pipeline import evaluation, harris, pca
 from mnist_pipeline.data.catalogue import FASHION_MNIST, KNOWN
 from mnist_pipeline.data.datasets import CLASS_NAMES
+from mnist_pipeline.experiments import BEST, WITHIN_NOISE, Curve
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.document import Values
@@ -37,6 +39,14 @@ CALIBRATION = evaluation.Calibration(
 CURVES = Curves("Scale", "factor", 1.0, [0.7, 1.0, 1.3], {"knn": [0.6, 0.97, 0.5], "cnn": [0.95, 0.99, 0.9]})
 SCORES = {"b": (0.9, 0.85, 0.93), "c": (0.8, 0.75, 0.84), "a": (0.99, 0.97, 0.995)}
 ACROSS = {title: dict.fromkeys(MODELS, score) for title, score in SCORES.items()}
+BY_SIZE = [Curve(name, "default", [100, 1_000, 55_000], [[0.7, 0.75], [0.88], [0.97]]) for name in MODELS]
+TRIALS = pd.DataFrame(
+    [
+        (f"mlp-size_all-seed_{n}-hidden_size_1024-recipe_notebook", -n, -n - 1, 1 - n, WITHIN_NOISE if n else BEST)
+        for n in range(30)
+    ],
+    columns=["trial", "behind", "behind_low", "behind_high", "verdict"],
+)
 GRADIENTS = np.random.default_rng(0).normal(size=(9, 2)) @ [[30, 10], [0, 5]]
 LEARNING = (np.array([3.0, 2.0, 1.0]), {"training": np.array([0.7, 0.8, 0.9]), "held-out": np.array([0.6, 0.7, 0.7])})
 
@@ -81,6 +91,8 @@ DRAWINGS: dict[str, Callable[[Data], Figure]] = {
     "accuracies": lambda data: figures.accuracies(SCORES),
     "across": lambda data: figures.across(ACROSS),
     "robustness": lambda data: figures.robustness([CURVES] * 7),
+    "accuracy_by_size": lambda data: figures.accuracy_by_size(BY_SIZE, 10_000),
+    "trials": lambda data: figures.trials(TRIALS),
     "neighbor_errors": lambda data: _neighbor_errors(data),
 }
 
@@ -192,6 +204,13 @@ def test_names_of_classes_do_not_overlap(name: str, data: Data) -> None:
         assert not any(first.overlaps(second) for first, second in itertools.combinations(_boxes(figure, labels), 2))
     below = min(box.ymin for box in _boxes(confusion, confusion.axes[0].get_xticklabels()))
     assert _boxes(confusion, [confusion.axes[0].xaxis.label])[0].ymax <= below + 1
+
+
+def test_the_labels_of_lines_that_end_together_do_not_overlap() -> None:
+    figure = figures.accuracy_by_size(BY_SIZE, 10_000)
+    (axes,) = figure.axes
+    assert {text.get_text() for text in axes.texts} == {model.short_title for model in MODELS.values()}
+    assert not any(first.overlaps(second) for first, second in itertools.combinations(_boxes(figure, axes.texts), 2))
 
 
 def _boxes(figure: Figure, texts: Sequence[Text]) -> list[Bbox]:

@@ -30,6 +30,7 @@ INVALID = {
         *("s3://bucket/prefix?versionId=3", "S3://bucket/prefix", "gs://bucket/prefix", "https://b.s3.amazonaws.com"),
     ),
     "MNIST_PIPELINE_CACHE_GB": ("-1", "nan", "inf", "much", "1e300", " "),
+    "MNIST_PIPELINE_EXPERIMENTS": NO_DIRECTORIES,
     "MNIST_PIPELINE_FOLDS": ("0", "4097", "-1", "1.5", "many", "٤"),
     "MNIST_PIPELINE_VERSIONS": ("-1", "1.5", "many"),
     "MNIST_PIPELINE_MLFLOW": (

@@ -1,7 +1,8 @@
-"""The expanded set on several workers: the same bytes as on one, whoever is killed meanwhile."""
+"""Shards on several workers: the same bytes as on one, whoever is killed meanwhile."""
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,9 +13,12 @@ import pytest
 from support.servers import command, data_versions, started, variables
 
 from mnist_pipeline.runtime.graph.run_lock import PROCESS_TAG
+from mnist_pipeline.runtime.storage.storage import Storage
 
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
 EXPANDED = "group:expanded"
+TRIALS = "group:experiments"
+NUM_TRIALS = 12
 SECONDS = 300
 Undisturbed = dict[str, str]
 
@@ -25,6 +29,15 @@ def undisturbed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory)
     storage = tmp_path_factory.mktemp("undisturbed")
     for selection in (DIGITS, EXPANDED):
         _require("run", "--select", selection, environ=variables(slice_directory, storage))
+    return data_versions(storage)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_trials(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """The data versions of a sweep in one process."""
+    storage = tmp_path_factory.mktemp("undisturbed-trials")
+    for selection in (DIGITS, TRIALS):
+        _require("run", "--select", selection, environ=_with_sweep(slice_directory, storage))
     return data_versions(storage)
 
 
@@ -83,3 +96,42 @@ def _descendants(pid: int) -> set[int]:
             for child in map(int, listed.read_text().split()):
                 found |= {child, *_descendants(child)}
     return found
+
+
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess", "ray", "dask"])
+def test_a_run_of_trials_that_is_killed_twice_ends_with_every_row_and_the_same_bytes(
+    executor: str, slice_directory: Path, undisturbed_trials: Undisturbed, tmp_path: Path
+) -> None:
+    environ = _with_sweep(slice_directory, tmp_path)
+    _require("run", "--select", DIGITS, environ=environ)
+    environ["MNIST_PIPELINE_EXECUTOR"] = executor
+    finished = 0
+    for _ in range(2):
+        driver = started("run", "--select", TRIALS, "--changed", environ=environ)
+        while _num_trials(tmp_path) < finished + 2:
+            assert driver.poll() is None, driver.communicate()
+            time.sleep(0.005)
+        driver.kill()
+        driver.communicate(timeout=SECONDS)
+        finished = _num_trials(tmp_path)
+    assert finished < NUM_TRIALS
+    ended = command("run", "--select", TRIALS, "--changed", environ=environ)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (missing,) = map(int, re.findall(r"experiment_trials of (\d+) shards", ended.stdout))
+    assert 0 < missing < NUM_TRIALS
+    assert data_versions(tmp_path) == undisturbed_trials
+    assert len(Storage(str(tmp_path)).read("experiment_summary")) == NUM_TRIALS
+    _require("verify", environ=environ)
+    print(f"{executor}: killed twice, {missing} trials left to run, {NUM_TRIALS} rows, identical to an undisturbed run")
+
+
+def _with_sweep(data: Path, storage: Path) -> dict[str, str]:
+    """The environment of a command with a sweep of twelve trials."""
+    sweep = storage.parent / f"{storage.name}.yaml"
+    sweep.write_text("- {model: [knn, softmax, mlp, cnn], size: [20, 100, 300]}")
+    return variables(data, storage, MNIST_PIPELINE_EXPERIMENTS=str(sweep))
+
+
+def _num_trials(storage: Path) -> int:
+    """Number of stored trials."""
+    return len(list((storage / "manifests").glob("experiment_trials-*.json")))

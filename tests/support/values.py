@@ -1,6 +1,6 @@
 """A value of every kind that is stored, and how two of them are compared."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion, Choice
 from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.report.document import Report
-from mnist_pipeline.runtime.graph.shards import Shards, fold_names
+from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage.storage import prepare
 
 RNG = np.random.default_rng(0)
@@ -143,7 +143,8 @@ def assert_same_arrays(found: Any, expected: Any) -> None:
         np.testing.assert_array_equal(found_leaves[name], array, err_msg=name, strict=True)
 
 
-def shards_of(values: Sequence[Any]) -> Shards:
-    """Shards of values in memory."""
-    by_fold = dict(zip(fold_names(len(values)), values, strict=True))
-    return Shards(dict.fromkeys(by_fold, ""), by_fold.__getitem__)
+def shards_of(values: Sequence[Any] | Mapping[str, Any]) -> Shards:
+    """Shards of values in memory, by name if the names matter."""
+    numbered = {f"shard-{number}": value for number, value in enumerate(values)}
+    by_name = dict(values) if isinstance(values, Mapping) else numbered
+    return Shards(dict.fromkeys(by_name, ""), by_name.__getitem__)

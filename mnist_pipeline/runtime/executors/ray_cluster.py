@@ -22,10 +22,13 @@ OBJECT_STORE_BYTES = 100 * 2**20  # arguments and results are small
 LOCALHOST = "127.0.0.1"
 # A local cluster sends no statistics, and accepts only clients that know its token.
 LOCAL_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_DEDUP_LOGS": "0"}
-SETTINGS = ("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB", "DATABASE", "THREADS", "FOLDS", "MLFLOW")
+SETTINGS = (
+    *("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB", "DATABASE", "THREADS", "FOLDS", "MLFLOW"),
+    "EXPERIMENTS",
+)
 # The variables that a run takes along; Ray sets limits of threads of its own.
 PASSED_ON = ("DAGSTER_HOME", *(f"MNIST_PIPELINE_{name}" for name in SETTINGS), *threads.THREAD_VARIABLES)
-ABSOLUTE = tuple(f"MNIST_PIPELINE_{name}" for name in ("DATA", "STORAGE", "INBOX", "MLFLOW"))
+ABSOLUTE = tuple(f"MNIST_PIPELINE_{name}" for name in ("DATA", "STORAGE", "INBOX", "MLFLOW", "EXPERIMENTS"))
 RUN_LAUNCHER = f"""run_launcher:
   module: dagster_ray
   class: RayRunLauncher

@@ -1,4 +1,7 @@
-"""The partitions of the expanded set (its folds), and the sequence in which an asset of the whole set reads them."""
+"""Shards: the static partitions of an asset, and the sequence in which an asset without partitions reads them.
+
+A group of assets with shards is computed on request. Its shards are distributed over workers, one run per shard.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -6,42 +9,31 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.runtime import settings
-
-GROUP = "expanded"
-MADE_FROM = "shards"  # metadata of an asset of the whole set: the digest of the shards that it was computed from
+MADE_FROM = "shards"  # metadata of an asset that reads shards: the digest of the shards that it was computed from
 
 
-def fold_names(count: int) -> list[str]:
-    """The names of a number of folds."""
-    return [f"fold-{number:04d}" for number in range(count)]
-
-
-def number_of(fold: str) -> int:
-    """The number in the name of a fold."""
-    return int(fold.rpartition("-")[2])
-
-
-FOLDS = dg.StaticPartitionsDefinition(fold_names(settings.of_definitions().folds))
+def shard_names(partitions: dg.PartitionsDefinition | None) -> Sequence[str]:
+    """The names of an asset's shards, none if it has no static partitions."""
+    return partitions.get_partition_keys() if isinstance(partitions, dg.StaticPartitionsDefinition) else []
 
 
 class Shards(Sequence[Any]):
-    """The shards of an asset, in the order of the folds. Each access reads a shard; none stays in memory."""
+    """The shards of an asset, in the order of their names. Each access reads a shard; none stays in memory."""
 
     def __init__(self, versions: Mapping[str, str | None], read: Callable[[str], Any]) -> None:
-        self._folds, self._read = list(versions), read
+        self.names, self._read = list(versions), read
         self.digest = digest(versions)
 
     def __len__(self) -> int:
-        return len(self._folds)
+        return len(self.names)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             raise TypeError("shards are read one at a time; use the number of a shard instead of a slice")
-        return self._read(self._folds[index])
+        return self._read(self.names[index])
 
 
 def digest(versions: Mapping[str, str | None]) -> str:
     """A digest of the versions of all shards. It changes if a shard changes, is added or is removed."""
-    listed = "\n".join(f"{fold}\t{version}" for fold, version in sorted(versions.items()))
+    listed = "\n".join(f"{shard}\t{version}" for shard, version in sorted(versions.items()))
     return hashlib.sha256(listed.encode()).hexdigest()

@@ -9,7 +9,7 @@ import dagster as dg
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.records import CODE_VERSION_TAG, DATA_VERSION_TAG, INPUT_VERSION_TAG
-from mnist_pipeline.runtime.graph.shards import FOLDS, MADE_FROM, digest
+from mnist_pipeline.runtime.graph.shards import MADE_FROM, digest, shard_names
 from mnist_pipeline.runtime.storage import storage
 
 # Metadata of an asset: the name of another asset whose stored value it reads without an input.
@@ -22,7 +22,7 @@ def out_of_sync(instance: dg.DagsterInstance, definitions: dg.Definitions) -> di
     An asset must run again if it is missing, if its code version or the data version of a parent has changed since it
     was materialized, if its value failed a blocking check, or if a stored file is missing, damaged, of another format
     version or not the one that Dagster recorded. If it relies on a stored result that is not an input, it also must run
-    again if that result is out of sync and can't be used. For partitioned assets, see `stale_folds` and
+    again if that result is out of sync and can't be used. For partitioned assets, see `stale_shards` and
     `partition_faults`.
     """
     graph = definitions.resolve_asset_graph()
@@ -82,43 +82,43 @@ def _changed_shards(instance: dg.DagsterInstance, definitions: dg.Definitions, k
     Dagster compares fewer than 100 partitions, and no removed ones. The digest in the metadata of the asset covers all.
     """
     graph = definitions.resolve_asset_graph()
-    sharded = [parent for parent in graph.get(key).parent_keys if graph.get(parent).partitions_def == FOLDS]
-    event = instance.get_latest_materialization_event(key) if sharded else None
+    shards = {parent: shard_names(graph.get(parent).partitions_def) for parent in graph.get(key).parent_keys}
+    event = instance.get_latest_materialization_event(key) if any(shards.values()) else None
     metadata = event.asset_materialization.metadata if event and event.asset_materialization else {}
-    for parent in sharded:
-        versions = records.versions_of_partitions(instance, parent, FOLDS.get_partition_keys())
-        if MADE_FROM not in metadata or metadata[MADE_FROM].value != digest(versions):
-            return f"{parent.to_user_string()} has other folds, or new versions"
+    for parent, names in shards.items():
+        versions = records.versions_of_partitions(instance, parent, names) if names else {}
+        if names and (MADE_FROM not in metadata or metadata[MADE_FROM].value != digest(versions)):
+            return f"{parent.to_user_string()} has other shards, or new versions"
     return None
 
 
-def stale_folds(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> dict[str, str]:
-    """The folds of an asset that must run again, each with the reason.
+def stale_shards(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> dict[str, str]:
+    """The shards of an asset that must run again, each with the reason.
 
-    The reasons are those of `out_of_sync`, but a query reads the records of a thousand folds.
+    The reasons are those of `out_of_sync`, but a query reads the records of a thousand shards.
     """
     graph = definitions.resolve_asset_graph()
-    folds = FOLDS.get_partition_keys()
+    shards = shard_names(graph.get(key).partitions_def)
     whole = records.recorded_versions(instance)
     versions = {
-        parent.to_user_string(): records.versions_of_partitions(instance, parent, folds)
+        parent.to_user_string(): records.versions_of_partitions(instance, parent, shards)
         if graph.get(parent).is_partitioned
-        else dict.fromkeys(folds, whole.get(parent.to_user_string()))
+        else dict.fromkeys(shards, whole.get(parent.to_user_string()))
         for parent in sorted(graph.get(key).parent_keys)
     }
     recorded = records.latest_of_partitions(instance, key)
     failed = _failed_checks(instance, definitions, key)
-    reasons: dict[str, str | None] = dict.fromkeys(folds, "not materialized yet")
-    for fold in folds:
-        if event := recorded.get(fold):
+    reasons: dict[str, str | None] = dict.fromkeys(shards, "not materialized yet")
+    for shard in shards:
+        if event := recorded.get(shard):
             tags = records.tags_of(event)
-            parents = {parent: of_folds[fold] for parent, of_folds in versions.items()}
-            reasons[fold] = (
+            parents = {parent: of_shards[shard] for parent, of_shards in versions.items()}
+            reasons[shard] = (
                 _changed(tags, graph.get(key).code_version, parents)
-                or storage.current().fault(storage.stored_key(key.to_user_string(), fold), tags.get(DATA_VERSION_TAG))
+                or storage.current().fault(storage.stored_key(key.to_user_string(), shard), tags.get(DATA_VERSION_TAG))
                 or failed.get(records.run_of(event))
             )
-    return {fold: reason for fold, reason in reasons.items() if reason}
+    return {shard: reason for shard, reason in reasons.items() if reason}
 
 
 def _changed(tags: Mapping[str, str], code_version: str | None, parents: Mapping[str, str | None]) -> str | None:

@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.websockets import WebSocket
 
 from mnist_pipeline.runtime import dagster_internals, settings
+from mnist_pipeline.runtime.graph import run_lock
 from mnist_pipeline.runtime.ui.addresses import Address
 from mnist_pipeline.runtime.ui.middleware.headers import HeadersMiddleware
 from mnist_pipeline.runtime.ui.middleware.hosts import HostsMiddleware
@@ -38,6 +39,7 @@ LOG_LEVEL = "warning"
 POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
 GRACE_SECONDS = 2  # for open connections when the UI stops
 DAEMON_SECONDS = 5  # for the daemon to stop
+ABANDONED_SECONDS = 10  # between two searches for runs whose process was killed
 MAX_HEAD = 2**16  # bytes of a request's line and headers
 
 
@@ -87,7 +89,7 @@ def serve(address: Address, read_only: bool, routes: Sequence[BaseRoute], harmle
         app = application(all_routes, address, password_hash, limits)
         server = uvicorn.Server(configuration(app, address))
         # One daemon per instance is enough, and another UI may be running.
-        with contextlib.nullcontext() if read_only else _daemon(workspace, server) as daemon:
+        with contextlib.nullcontext() if read_only else _daemon(workspace, server, instance) as daemon:
             with contextlib.suppress(KeyboardInterrupt):
                 server.run()
             if daemon and daemon.poll() is not None:
@@ -154,14 +156,23 @@ def _private_directory() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _daemon(workspace: str, server: uvicorn.Server) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the daemon that schedules and sensors need; stop the server when it ends."""
+def _daemon(workspace: str, server: uvicorn.Server, instance: dg.DagsterInstance) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the daemon that schedules, sensors and backfills need; stop the server when it ends.
+
+    Runs whose process was killed are marked as failed, since the daemon starts only a few runs at a time.
+    """
     command = shutil.which("dagster-daemon", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
     assert command is not None, "dagster installs this command"
     process = subprocess.Popen([command, "run", "--workspace", workspace, "--log-level", LOG_LEVEL])
 
     def watch() -> None:
-        process.wait()
+        while process.poll() is None:
+            try:
+                run_lock.fail_abandoned_runs(instance)
+            except Exception:  # of many classes: the database may be busy, and is asked again
+                logging.exception("Runs whose process was killed could not be marked as failed")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(ABANDONED_SECONDS)
         server.should_exit = True
 
     threading.Thread(target=watch, daemon=True).start()

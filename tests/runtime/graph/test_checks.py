@@ -16,7 +16,8 @@ from support.values import shards_of
 
 from assets.definitions import defs
 from assets.digits import not_in_training
-from mnist_pipeline import evaluation, harris, knn, moments, pca, softmax, training
+from assets.expanded import fold_names
+from mnist_pipeline import evaluation, experiments, harris, knn, moments, pca, softmax, training
 from mnist_pipeline.data import datasets, expansion
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Evaluation
@@ -26,7 +27,6 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.records import Network
 from mnist_pipeline.report import card, page
 from mnist_pipeline.runtime.graph import checks
-from mnist_pipeline.runtime.graph.shards import FOLDS, fold_names
 from mnist_pipeline.runtime.storage.storage import Storage
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 GRAPH = defs.resolve_asset_graph()
 MODELS = ("knn", "softmax", "mlp", "cnn")
 NETWORKS = ("mlp", "cnn")
-EXPANDED = "expanded"
+ON_REQUEST = ("expanded", "experiment")
 BLOCKING = {
     **{
         f"{split}_digits": {"as_many_labels_as_images", "full_range_of_pixels", "every_class_present"}
@@ -47,14 +47,15 @@ BLOCKING = {
     "expanded_neighbors": {"equals_brute_force"},
     "expanded_cnn": {"finite_weights"},
 }
-ORIGINAL, DEFORMED = TWO_FOLDS = fold_names(2)
+ORIGINAL, _ = TWO_FOLDS = fold_names(2)
+TWO_TRIALS = ["knn-size_100-seed_0", "knn-size_300-seed_0"]
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
 class Pipeline:
-    """The assets on the slice: the values of the finished run, and of the expanded set, which is computed when needed.
+    """The assets on the slice: the values of the finished run, and of the other groups, which are computed when needed.
 
-    The expanded set has two folds. By default, an asset with folds is called for the deformed one.
+    The expanded set has two folds, a sweep two trials. By default, an asset with shards is called for the second one.
     """
 
     def __init__(self, directory: Path, finished: Path) -> None:
@@ -62,23 +63,23 @@ class Pipeline:
         self._finished = Storage(str(finished))
         self._results: dict[tuple[str, str], dg.MaterializeResult[Any]] = {}
 
-    def result(self, key: str, fold: str = DEFORMED) -> dg.MaterializeResult[Any]:
-        """The result of an asset of the expanded set if nothing goes wrong."""
-        fold = fold if _in_folds(key) else ""
+    def result(self, key: str, fold: str = "") -> dg.MaterializeResult[Any]:
+        """The result of an asset that is computed on request if nothing goes wrong."""
+        fold = (fold or _shards(key)[-1]) if _shards(key) else ""
         if (key, fold) not in self._results:
             self._results[key, fold] = self.call(key, fold)
         return self._results[key, fold]
 
-    def value(self, key: str, fold: str = DEFORMED) -> Any:
-        return self.result(key, fold).value if key.startswith(EXPANDED) else self._finished.read(key)
+    def value(self, key: str, fold: str = "") -> Any:
+        return self.result(key, fold).value if key.startswith(ON_REQUEST) else self._finished.read(key)
 
     def folds(self, key: str) -> list[Any]:
-        """The values of all folds of an asset."""
-        return [self.value(key, fold) for fold in TWO_FOLDS]
+        """The values of all shards of an asset."""
+        return [self.value(key, fold) for fold in _shards(key)]
 
-    def call(self, key: str, fold: str = DEFORMED, config: Any = None, **spoiled: Any) -> dg.MaterializeResult[Any]:
+    def call(self, key: str, fold: str = "", config: Any = None, **spoiled: Any) -> dg.MaterializeResult[Any]:
         """Call an asset on good inputs, except for those given by the key of the asset that they come from."""
-        partition = fold if _in_folds(key) else None
+        partition = (fold or _shards(key)[-1]) if _shards(key) else None
         with dg.DagsterInstance.ephemeral() as instance:
             context = dg.build_asset_context(instance=instance, partition_key=partition)
             return calls.call(
@@ -86,14 +87,17 @@ class Pipeline:
             )
 
     def _input(self, source: str, key: str, fold: str) -> Any:
-        """What an asset reads from another: the same fold if both have folds, or all folds if only the other has."""
-        if _in_folds(source) and not _in_folds(key):
-            return shards_of(self.folds(source))
+        """What an asset reads from another: the same shard if both have shards, or all shards if only the other has."""
+        if _shards(source) and not _shards(key):
+            return shards_of(dict(zip(_shards(source), self.folds(source), strict=True)))
         return self.value(source, fold)
 
 
-def _in_folds(key: str) -> bool:
-    return ASSETS[key].partitions_def == FOLDS
+def _shards(key: str) -> list[str]:
+    """The two shards of an asset that is computed in shards."""
+    if not key.startswith(ON_REQUEST) or ASSETS[key].partitions_def is None:
+        return []
+    return TWO_TRIALS if key.startswith("experiment") else TWO_FOLDS
 
 
 @pytest.fixture(scope="module")
@@ -332,6 +336,15 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("expanded_cnn", "finite_weights"): returns(training, "stored", _network_with_nan, _few_expanded_digits(1)),
     ("expanded_cnn", "loss_falls"): returns(training, "train_on_shards", RISING_LOSS, _few_expanded_digits(2)),
     ("expanded_evaluation", "better_than_guessing"): spoiled("expanded_cnn", _without_weights),
+    ("experiment_trials", "better_than_guessing"): returns(
+        experiments, "run", lambda labels: {name: (each + 1) % 10 for name, each in labels.items()}
+    ),
+    ("experiment_summary", "every_trial"): returns(experiments, "summarize", lambda table: table[:-1]),
+    ("experiment_summary", "more_data_helps"): reads(
+        lambda pipeline: {
+            "experiment_trials": shards_of(dict(zip(TWO_TRIALS, pipeline.folds("experiment_trials")[::-1])))
+        }
+    ),
 }
 for split in ("train", "test"):
     for check, spoil in SPOILED_DIGITS.items():
@@ -372,7 +385,7 @@ def test_each_check_fails_when_something_goes_wrong(
     key: tuple[str, str], failure: Failure, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asset, check = key
-    if asset.startswith(EXPANDED):
+    if asset.startswith(ON_REQUEST):
         pipeline.result(asset)  # computes everything upstream before anything is patched
     found = _check(failure(asset, pipeline, monkeypatch), check)
     assert found.passed is False
@@ -382,13 +395,13 @@ def test_each_check_fails_when_something_goes_wrong(
 
 
 def test_every_check_passes_on_a_slice_of_the_digits(finished_run: tuple[Outcome, Path]) -> None:
-    checked = [key for key in GRAPH.asset_check_keys if not key.asset_key.to_user_string().startswith(EXPANDED)]
+    checked = [key for key in GRAPH.asset_check_keys if not key.asset_key.to_user_string().startswith(ON_REQUEST)]
     assert f"Checks: {len(checked)} passed" in finished_run[0].output.splitlines()
 
 
-@pytest.mark.parametrize("asset", sorted({asset for asset, _ in FAILURES if asset.startswith(EXPANDED)}))
-def test_every_check_of_the_expanded_set_passes(asset: str, pipeline: Pipeline) -> None:
-    for fold in TWO_FOLDS:
+@pytest.mark.parametrize("asset", sorted({asset for asset, _ in FAILURES if asset.startswith(ON_REQUEST)}))
+def test_every_check_of_an_asset_on_request_passes(asset: str, pipeline: Pipeline) -> None:
+    for fold in _shards(asset) or [""]:
         found = {check.check_name: check.passed for check in pipeline.result(asset, fold).check_results}
         assert found == {spec.name: True for spec in ASSETS[asset].check_specs}
 

@@ -26,17 +26,18 @@ REPORT = {"evaluation_report"}
 PAGES = REPORT | {"model_card"}
 MLP = {"mlp_model", "mlp_predictions"}
 CNN = {"cnn_model", "cnn_predictions", "expanded_cnn"}
-ALL_MODELS = {"robustness", "held_out_labels"}
+NETWORKS = {"mlp_model", "cnn_model", "experiment_trials"}
+ALL_MODELS = {"robustness", "held_out_labels", "experiment_trials"}
 SEARCHES = {"knn_index", "knn_predictions", "expanded_neighbors", "recognizer", "inbox_predictions"}
 EDITED = {  # the definition in a file that is edited, and the assets that become stale
     ("mnist_pipeline/utils/printable.py", "printable"): set(),  # no value contains printed text
     ("mnist_pipeline/kernels/winograd.py", "convolve_and_pool"): CNN | ALL_MODELS | {"expanded_evaluation"} | REPORT,
     ("mnist_pipeline/report/figures/evaluation.py", "reliability"): REPORT,
-    ("mnist_pipeline/training.py", "fit_temperature"): {"mlp_model", "cnn_model"},
-    ("mnist_pipeline/training.py", "fit_temperature.slope"): {"mlp_model", "cnn_model"},
-    ("mnist_pipeline/training.py", "TEMPERATURES"): {"mlp_model", "cnn_model"},
+    ("mnist_pipeline/training.py", "fit_temperature"): NETWORKS,
+    ("mnist_pipeline/training.py", "fit_temperature.slope"): NETWORKS,
+    ("mnist_pipeline/training.py", "TEMPERATURES"): NETWORKS,
     ("mnist_pipeline/harris.py", "KAPPA"): {"harris_corners"},
-    ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model"},
+    ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model", "experiment_trials"},
     ("mnist_pipeline/knn/classifier.py", "KNNClassifier.kneighbors"): SEARCHES | ALL_MODELS,
     ("mnist_pipeline/networks.py", "MLP.forward"): MLP | ALL_MODELS | REPORT,
     ("mnist_pipeline/recognition/contact_sheet.py", "draw"): set(),

@@ -13,12 +13,13 @@ from mnist_pipeline.runtime.graph import copies, records
 from mnist_pipeline.runtime.graph.checks import Measured
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.results import result
-from mnist_pipeline.runtime.graph.shards import FOLDS, MADE_FROM
-from mnist_pipeline.runtime.graph.staleness import out_of_sync, stale_folds
+from mnist_pipeline.runtime.graph.shards import MADE_FROM
+from mnist_pipeline.runtime.graph.staleness import out_of_sync, stale_shards
 from mnist_pipeline.runtime.storage.storage import Storage
 
 PICTURES = dg.DynamicPartitionsDefinition(name="pictures")
-FOLD = FOLDS.get_partition_keys()[0]
+FOLDS = dg.StaticPartitionsDefinition(["first", "second", "third"])
+FOLD = "first"
 
 
 @dg.asset(code_version="1", check_specs=[dg.AssetCheckSpec("positive", asset="source", blocking=True)])
@@ -82,7 +83,7 @@ def _state(instance: dg.DagsterInstance) -> dict[str, Any]:
         "pictures": records.versions_of_partitions(instance, picture.key),
         "partitions": instance.get_dynamic_partitions("pictures"),
         "out of sync": out_of_sync(instance, DEFINITIONS),
-        "stale": stale_folds(instance, DEFINITIONS, fold.key),
+        "stale": stale_shards(instance, DEFINITIONS, fold.key),
     }
 
 

@@ -1,0 +1,105 @@
+"""Experiments: one partition per trial of a sweep, and a summary of all trials.
+
+A sweep is a YAML file, which `MNIST_PIPELINE_EXPERIMENTS` names; see `docs/experiments.md`.
+"""
+
+import contextlib
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+
+from mnist_pipeline import experiments
+from mnist_pipeline.data.datasets import DatasetError, DigitSet, num_images
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.evaluation import accuracy
+from mnist_pipeline.experiments import Trial
+from mnist_pipeline.report import figures
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph import data_sets
+from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
+
+GROUP = "experiments"
+DEFAULT_SWEEP = Path(__file__).with_suffix(".yaml")
+CHECKS = {
+    "experiment_trials": {
+        "better_than_guessing": "A model that learned something beats naming the most frequent class. Accuracy on the "
+        "held-out images.",
+    },
+    "experiment_summary": {
+        "every_trial": "A trial that is left out could be the best. Difference in trials.",
+        "more_data_helps": "A model that becomes worse with more data is trained wrongly. Smallest gain in accuracy "
+        "from the least to the most training images.",
+    },
+}
+
+
+def trials_of(loaded: "settings.Settings") -> list[str]:
+    """The keys of the trials of a sweep. The default sweep skips sizes larger than the data."""
+    plain, *_ = data_sets.configured(loaded)
+    available = None
+    with contextlib.suppress(DatasetError):  # a run reports what is wrong with the files
+        available = len(split(num_images(plain.directory, "train", plain.known.layout))[0])
+    file = loaded.experiments or DEFAULT_SWEEP
+    try:
+        return list(experiments.read_sweep(file, available, skip_larger=file == DEFAULT_SWEEP))
+    except experiments.SweepError as error:
+        raise settings.SettingsError(f"MNIST_PIPELINE_EXPERIMENTS: {error}") from None
+
+
+TRIALS = dg.StaticPartitionsDefinition(trials_of(settings.of_definitions()))
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"torch"},
+    partitions_def=TRIALS,
+    check_specs=checks("experiment_trials", CHECKS),
+)
+def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet):
+    """The labels that a trial's model predicts for the held-out training images and for the test images."""
+    trial = Trial.of_key(context.partition_key)
+    with stopwatch():
+        labels = experiments.run(trial, train_digits, test_digits)
+    true = train_digits.labels[split(len(train_digits.images))[1]]
+    scores = {"held_out": accuracy(true, labels["held_out"]), "test": accuracy(test_digits.labels, labels["test"])}
+    return result(
+        labels,
+        f"held-out accuracy {scores['held_out']:.2%}",
+        numbers={"model": trial.model, "held_out_accuracy": scores["held_out"], "test_accuracy": scores["test"]},
+        checks={"better_than_guessing": at_least(scores["held_out"], np.bincount(true).max() / len(true))},
+    )
+
+
+@dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("experiment_summary", CHECKS))
+def experiment_summary(experiment_trials: Shards, train_digits: DigitSet, test_digits: DigitSet):
+    """One row per trial, the best on the held-out images first, and how much data each model needs."""
+    with stopwatch():
+        labels = dict(zip(experiment_trials.names, experiment_trials, strict=True))
+        table = experiments.summarize(labels, train_digits, test_digits)
+        found = experiments.curves(table)
+        needed = experiments.needed_sizes(found)
+    best = table.iloc[0]
+    within = int((table["verdict"] == experiments.WITHIN_NOISE).sum())
+    return result(
+        table,
+        f"{best['trial']} is best of {len(table)}, {within} within its noise",
+        numbers={
+            "best": best["trial"],
+            "best_held_out_accuracy": float(best["held_out_accuracy"]),
+            "best_test_accuracy": float(best["test_accuracy"]),
+            "within_noise": within,
+            MADE_FROM: experiment_trials.digest,
+        },
+        tables={"trials": table, "training_images_needed": needed},
+        figures={
+            "accuracy_by_size": figures.accuracy_by_size(found, len(test_digits.labels)),
+            "trials": figures.trials(table),
+        },
+        checks={
+            "every_trial": exactly(len(table) - len(experiment_trials), 0),
+            "more_data_helps": at_least(experiments.smallest_gain(found), 0),
+        },
+    )

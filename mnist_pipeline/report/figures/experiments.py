@@ -1,0 +1,75 @@
+"""Figures of experiments: accuracy by training size, and the trials of a sweep compared with the best."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from mnist_pipeline.experiments import BEST, WITHIN_NOISE, Curve
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.report.figures.style import COLORS, INK, side_by_side
+
+SHOWN_ACCURACIES = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.998, 0.999])
+NUM_TRIALS_SHOWN = 20
+LABEL_DISTANCE = 0.05  # between two labels, as a share of the height
+
+
+def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
+    """Accuracy by training size: a line through the mean of the seeds, a dot per seed, and 95% intervals as bars.
+
+    Both axes are logarithmic, the vertical axis in the error rate.
+    """
+
+    def draw(axes: Axes) -> None:
+        ends = {}
+        for curve in curves:
+            color, errors = MODELS[curve.model].color, 1 - curve.means
+            axes.plot(curve.sizes, errors, color=color)
+            axes.vlines(curve.sizes, *(1 - curve.intervals(num_test_images)).T, color=color, linewidth=4, alpha=0.35)
+            for size, accuracies in zip(curve.sizes, curve.accuracies):
+                axes.plot([size] * len(accuracies), 1 - np.array(accuracies), ".", color=color, markersize=4)
+            ends[curve.title] = (curve.sizes[-1], errors[-1], color)
+        axes.set(xscale="log", yscale="log", xlabel="training images", ylabel="accuracy on the test images")
+        axes.set_title("Accuracy by number of training images")
+        axes.invert_yaxis()
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_yticks(1 - SHOWN_ACCURACIES, [f"{100 * accuracy:g}%" for accuracy in SHOWN_ACCURACIES])
+        shown = [error for curve in curves for error in 1 - curve.intervals(num_test_images).ravel()] or [1, 0.001]
+        axes.set_ylim(max(shown) * 1.1, max(min(shown) / 1.2, 1e-4))
+        left, right = axes.get_xlim()
+        axes.set_xlim(left, right**1.35 / left**0.35)  # room for the labels
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.grid(alpha=0.6)
+        place = 0.0
+        for title, (x, y, color) in sorted(ends.items(), key=lambda end: -end[1][1]):
+            height = float(axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1])
+            place = max(height, place + LABEL_DISTANCE)
+            left = float(axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[0])
+            axes.text(left + 0.02, place, title, color=color, va="center", fontsize=9, transform=axes.transAxes)
+
+    return side_by_side(draw, size=(6.4, 4.4))
+
+
+def trials(table: pd.DataFrame) -> Figure:
+    """The difference of each of the leading trials to the best on the held-out images, with its 95% interval."""
+    shown = table.head(NUM_TRIALS_SHOWN)
+    styles: dict[str, Any] = {BEST: COLORS[2], WITHIN_NOISE: COLORS[0]}
+
+    def draw(axes: Axes) -> None:
+        percents = 100 * shown[["behind_low", "behind", "behind_high"]].to_numpy(np.float64)
+        for row, (verdict, (low, behind, high)) in enumerate(zip(shown["verdict"], percents)):
+            color = styles.get(verdict, COLORS[3])
+            axes.plot([low, high], [row, row], color=color, linewidth=2)
+            axes.plot([behind], [row], "o", color=color, markersize=4)
+        axes.axvline(0, color=INK, linewidth=0.8)
+        axes.set_yticks(range(len(shown)), [str(trial) for trial in shown["trial"]], fontsize=7)
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.set(xlabel="held-out accuracy minus the best (percentage points)")
+        axes.set_title("Leading trials: red is the best, blue within its noise")
+        axes.grid(axis="x", alpha=0.6)
+
+    return side_by_side(draw, size=(7.2, 0.22 * len(shown) + 1.0), left=2.6)
