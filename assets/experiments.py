@@ -7,16 +7,15 @@ import contextlib
 from pathlib import Path
 
 import dagster as dg
-import numpy as np
 
 from mnist_pipeline import experiments
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, num_images
+from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation import accuracy
+from mnist_pipeline.data.idx import Idx
+from mnist_pipeline.evaluation import accuracy, most_frequent_share
 from mnist_pipeline.experiments import Trial
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
@@ -37,11 +36,14 @@ CHECKS = {
 
 
 def trials_of(loaded: "settings.Settings") -> list[str]:
-    """The keys of the trials of a sweep. The default sweep skips sizes larger than the data."""
-    plain, *_ = data_sets.configured(loaded)
+    """The keys of the trials of a sweep. The default sweep skips sizes larger than the data.
+
+    The size of data in another layout than IDX files is known when a trial reads them.
+    """
     available = None
     with contextlib.suppress(DatasetError):  # a run reports what is wrong with the files
-        available = len(split(num_images(plain.directory, "train", plain.known.layout))[0])
+        if Idx.recognises(loaded.data):
+            available = len(split(Idx(loaded.data).num_images("train"))[0])
     file = loaded.experiments or DEFAULT_SWEEP
     try:
         return list(experiments.read_sweep(file, available, skip_larger=file == DEFAULT_SWEEP))
@@ -69,7 +71,7 @@ def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet,
         labels,
         f"held-out accuracy {scores['held_out']:.2%}",
         numbers={"model": trial.model, "held_out_accuracy": scores["held_out"], "test_accuracy": scores["test"]},
-        checks={"better_than_guessing": at_least(scores["held_out"], np.bincount(true).max() / len(true))},
+        checks={"better_than_guessing": at_least(scores["held_out"], most_frequent_share(true))},
     )
 
 

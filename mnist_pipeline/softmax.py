@@ -9,6 +9,7 @@ one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradien
 the nonzero pixels only.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -111,11 +112,11 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
 
 
 def fit_reader(
-    images: ArrayLike, labels: ArrayLike, *, learning_rate: float, epochs: int, seed: int, repeats: float = 1
+    images: ArrayLike, labels: NDArray[Any], *, learning_rate: float, epochs: int, seed: int, repeats: float = 1
 ) -> Callable[[ArrayLike], NDArray[np.int64]]:
     """A function from images to labels, by weights fitted to these images in `epochs` · `repeats` passes."""
-    passes = max(1, round(epochs * repeats))
-    weights, bias = sgd(images, labels, learning_rate=learning_rate, epochs=passes, seed=seed)
+    fit = functools.partial(sgd, num_classes=int(labels.max()) + 1, learning_rate=learning_rate, seed=seed)
+    weights, bias = fit(images, labels, epochs=max(1, round(epochs * repeats)))
     return lambda queries: predict_probabilities(weights, bias, queries).argmax(axis=1)
 
 

@@ -392,7 +392,9 @@ def fit_reader(
     updates = named.epochs * math.ceil(len(images) * repeats / named.batch_size)
     epochs = round(updates / math.ceil(len(images) / named.batch_size))
     chosen = replace(named, epochs=epochs, learning_rate=learning_rate or named.learning_rate)
-    model = build(MLP, SIDE * SIDE, hidden_size, seed=seed) if hidden_size else build(CNN, seed=seed)
+    num_classes = int(labels.max()) + 1
+    kind, *sizes = (MLP, SIDE * SIDE, hidden_size) if hidden_size else (CNN,)
+    model: nn.Module = build(kind, *sizes, num_classes, seed=seed)
     train(model, images, labels, chosen, seed=seed)
     return lambda queries: predict_probabilities(model, queries).argmax(axis=1)
 

@@ -137,17 +137,6 @@ def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
     return mean, math.sqrt(max(0.0, squares / images.size - mean**2))
 
 
-def num_images(root: str | Path, split: Split, layout: Layout = MNIST_LAYOUT) -> int:
-    """Number of images of a split, by the header of its file. Raises a DatasetError if it can't be read."""
-    path = find_file(Path(root), layout.names[split][0])
-    try:
-        with _opened(path) as file:
-            stream = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
-            return _parse_header(path, stream.read(16), IMAGES_MAGIC)[0]
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
-
-
 def load_digits(
     root: str | Path, split: Split, *, layout: Layout = MNIST_LAYOUT, recorded: Collection[RawFile] | None = None
 ) -> DigitSet:

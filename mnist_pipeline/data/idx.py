@@ -131,6 +131,16 @@ class Idx(Reader):
         paths = [find_file(self.root, name) for name in self.layout.file_names]
         return [describe(path, hashlib.sha256(), max_bytes=MAX_FILE_BYTES) for path in paths]
 
+    def num_images(self, split: Split) -> int:
+        """Number of images of a split, by the header of its file. Raises DatasetError if it can't be read."""
+        path = find_file(self.root, self.layout.names[split][0])
+        try:
+            with opened(path, MAX_FILE_BYTES) as file:
+                stream = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+                return _parse_header(path, stream.read(16), IMAGES_MAGIC)[0]
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
+
     def read(self, split: Split) -> Part:
         """Read and validate the two files of a split."""
         image_path, label_path = (find_file(self.root, name) for name in self.layout.names[split])

@@ -105,7 +105,7 @@ def _mlflow(value: str) -> str:
             "it is not the address of an MLflow store; write http://HOST:PORT of a server, with credentials in "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or sqlite:///FILE"
         )
-    return value if is_server else SQLITE + str(_directory(file).absolute())
+    return value if is_server else SQLITE + str(_local_path(file).absolute())
 
 
 def _data_sets(value: str) -> tuple[DataSetPlace, ...]:

@@ -18,6 +18,7 @@ from support.idx import encode_idx, write_file, write_idx
 
 from mnist_pipeline.data import datasets, idx
 from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, load_digits
+from mnist_pipeline.data.idx import Idx
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILE_NAMES
 HTML = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body>Not here.</body></html>\n"
@@ -48,12 +49,12 @@ def canonical_copy(data_directory: Path, tmp_path: Path) -> Path:
 
 def test_the_number_of_images_is_read_from_the_header(few: Few, tmp_path: Path) -> None:
     write_idx(tmp_path, *few)
-    assert [datasets.num_images(tmp_path, split) for split in ("train", "test")] == [40, 20]
+    assert [Idx(tmp_path).num_images(split) for split in ("train", "test")] == [40, 20]
     (path,) = tmp_path.glob(f"{TRAIN_IMAGES}*")
     for content in (HTML, b"", b"\x1f\x8b damaged"):
         path.write_bytes(content)
         with pytest.raises(DatasetError):
-            datasets.num_images(tmp_path, "train")
+            Idx(tmp_path).num_images("train")
 
 
 def test_the_embedded_data_are_the_sixty_and_ten_thousand_digits(train: DigitSet, test: DigitSet) -> None:
