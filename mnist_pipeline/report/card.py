@@ -78,7 +78,7 @@ def render(values: Values) -> str:
     return environment.get_template("card.md.j2").render(
         values._asdict(),
         model=MODELS[champion.model],
-        settings=_settings(values.origins),
+        settings=words.settings_in_words(values.origins),
         models=MODELS,
         fingerprint=fingerprint(champion),
         overall=overall,
@@ -96,28 +96,6 @@ def render(values: Values) -> str:
 def fingerprint(champion: Champion) -> str:
     """The SHA-256 of the champion's labels of the test images; the card contains it."""
     return promotion.checksum(np.array(champion.labels))
-
-
-def _settings(origins: Sequence[Mapping[str, Any]]) -> str:
-    """The configuration, the recipe and the seed of a model and its predictions."""
-    found: dict[str, Any] = {}
-    for origin in origins:
-        settings = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
-        found |= {name: value for name, value in settings.items() if value is not None}
-    return _in_words(found)
-
-
-def _in_words(value: object) -> str:
-    """Settings as names and values; settings within a setting are in parentheses."""
-    if isinstance(value, Mapping):
-        words = {
-            name: f"({_in_words(each)})" if isinstance(each, Mapping) else _in_words(each)
-            for name, each in value.items()
-        }
-        return ", ".join(f"{name.replace('_', ' ')} {each}" for name, each in words.items())
-    if isinstance(value, list):
-        return " and ".join(map(_in_words, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _classes(found: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,12 @@ from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion
 from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
-from mnist_pipeline.report.words import comparison_in_words, disturbance_in_words, robustness_in_words
+from mnist_pipeline.report.words import (
+    comparison_in_words,
+    disturbance_in_words,
+    robustness_in_words,
+    settings_in_words,
+)
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.stored_types import stored_as_files
 
@@ -94,7 +99,13 @@ def compose(values: Values) -> dict[str, Any]:
         "softmax": {**_curves(softmax), "gradient_error": float(softmax.gradient_error)},
         "networks": {name: _network(model) for name, model in values.models.items() if isinstance(model, Network)},
         "models": {
-            model: {**dataclasses.asdict(evaluation), "seconds": model_seconds(values.assets, model)}
+            model: {
+                **dataclasses.asdict(evaluation),
+                "seconds": model_seconds(values.assets, model),
+                "settings": settings_in_words(
+                    [values.assets[asset] for asset in (MODELS[model].model_asset, MODELS[model].predictions_asset)]
+                ),
+            }
             for model, evaluation in values.evaluations.items()
         },
         "errors": {model: _errors(values, model) for model in values.evaluations},

@@ -1,6 +1,7 @@
 """Numbers and comparisons in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mnist_pipeline.evaluation import Comparison, PairComparison
 from mnist_pipeline.models import MODELS
@@ -45,6 +46,28 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
         f"On average over all disturbances, {MODELS[best].phrase} has the highest accuracy: {shares[best]}. "
         f"The lowest is that of {MODELS[worst].phrase}: {shares[worst]}."
     )
+
+
+def settings_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
+    """The configuration, the recipe and the seed of a model and its predictions."""
+    found: dict[str, Any] = {}
+    for origin in origins:
+        settings = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
+        found |= {name: value for name, value in settings.items() if value is not None}
+    return _in_words(found)
+
+
+def _in_words(value: object) -> str:
+    """Settings as names and values; settings within a setting are in parentheses."""
+    if isinstance(value, Mapping):
+        words = {
+            name: f"({_in_words(each)})" if isinstance(each, Mapping) else _in_words(each)
+            for name, each in value.items()
+        }
+        return ", ".join(f"{name.replace('_', ' ')} {each}" for name, each in words.items())
+    if isinstance(value, list):
+        return " and ".join(map(_in_words, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def percent(share: float, digits: int = 2) -> str:
