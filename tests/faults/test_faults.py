@@ -282,8 +282,9 @@ def manifests(directory: Path) -> dict[str, Manifest]:
 
 
 def _comparable_report(directory: Path) -> dict[str, Any]:
-    """The report's document without what differs between any two runs: run ids and seconds."""
+    """The report's document without what differs between any two runs: run ids, seconds, and the run before."""
     document: dict[str, Any] = without_times(Storage(directory).read(REPORT).document)
+    del document["since_last_run"]
     for origin in document["assets"].values():
         origin["code_version"] = origin["config"] = None
     return document
