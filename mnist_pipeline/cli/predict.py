@@ -111,4 +111,4 @@ class _Table:
                 width=self._width,
             )
             if not found.looks_like_digit:
-                yield f"        this does not look like a {noun}"
+                yield f"        this {self._known.unlike}".replace("\n", " ")

@@ -48,11 +48,11 @@ REBUILT = NEAR + 3 * NEAR_STEP + 12
 UNUSUAL = REBUILT + SIDE + 20
 WIDTH = UNUSUAL + 178 + MARGIN
 CAPTIONS = {
-    SEEN: "the digit as\nthe models see it",
+    SEEN: "the {noun} as\nthe models see it",
     OTHERS: "the other\nmodels",
-    NEAR: "the nearest\ntraining digits",
+    NEAR: "the nearest\ntraining {noun}s",
     REBUILT: f"from {NUM_COMPONENTS}\ncomponents",
-    UNUSUAL + 10: "how unusual,\namong test digits",
+    UNUSUAL + 10: "how unusual,\namong test {noun}s",
 }
 
 
@@ -109,9 +109,9 @@ class _Sheet:
     def __init__(self, height: int, recognizer: Recognizer) -> None:
         self.image = Image.new("RGB", (WIDTH, height), PAPER)
         self.pen = ImageDraw.Draw(self.image)
-        self.recognizer, self.names = recognizer, recognizer.known.names
+        self.recognizer, self.names, self.noun = recognizer, recognizer.known.names, recognizer.known.noun
         for x, caption in CAPTIONS.items():
-            self.pen.multiline_text((x, 10), caption, SOFT, _font(SMALL), spacing=2)
+            self.pen.multiline_text((x, 10), caption.format(noun=self.noun), SOFT, _font(SMALL), spacing=2)
 
     def text(self, place: tuple[int, int], text: str, color: str, size: int = NORMAL, anchor: str = "la") -> None:
         self.pen.text(place, text, color, _font(size), anchor=anchor)
@@ -125,7 +125,7 @@ class _Sheet:
         """Draw a picture with boxes around its digits, and the rows of its first `count` digits."""
         self.pen.line((MARGIN, top, WIDTH - MARGIN, top), LINE)
         self.text((MARGIN, top + 9), one_line(page.title), INK)
-        self.text((WIDTH - MARGIN, top + 9), _counted(len(page.readings), "digit"), SOFT, anchor="ra")
+        self.text((WIDTH - MARGIN, top + 9), _counted(len(page.readings), self.noun), SOFT, anchor="ra")
         top += TITLE
         self.image.paste(picture, (MARGIN, top))
         self.pen.rectangle((MARGIN - 1, top - 1, MARGIN + picture.width, top + picture.height), outline=LINE)
@@ -135,7 +135,7 @@ class _Sheet:
             top += ROW
         left_out = len(page.readings) - count
         if left_out or not count:
-            remark = f"and {_counted(left_out, 'more digit')}" if left_out else "no digit was found"
+            remark = f"and {_counted(left_out, f'more {self.noun}')}" if left_out else f"no {self.noun} was found"
             self.text((ROWS + 10, top + 8), remark, SOFT)
 
     def draw_boxes(self, top: int, scale: float, readings: Sequence[Reading]) -> None:
@@ -159,11 +159,11 @@ class _Sheet:
         self.text((NUMBER, middle), str(number), _color(answer), anchor="lm")
         self.paste(reading.image, (SEEN, inner))
         is_letter = len(answer.name) == 1
-        place, size = ((ANSWER, middle), LARGE) if is_letter else ((ANSWER, middle - 27), NORMAL)
+        place, size = ((ANSWER, middle), LARGE) if is_letter else ((ANSWER, middle - 20), NORMAL)
         self.text(place, cut(answer.name, 13), color, size, "lm")
         left = ANSWER + 36 if is_letter else ANSWER
-        self.text((left, middle - 9), MODELS[answer.champion].short_title, SOFT, SMALL, "lm")
-        self.text((left, middle + 9), percent(answer.probability), INK, anchor="lm")
+        self.text((left, middle - 9 if is_letter else middle), MODELS[answer.champion].short_title, SOFT, SMALL, "lm")
+        self.text((left, middle + 9 if is_letter else middle + 18), percent(answer.probability), INK, anchor="lm")
         self.draw_others(inner, answer)
         for i, neighbor in enumerate(answer.neighbors):
             self.draw_neighbor((NEAR + i * NEAR_STEP, inner), neighbor, answer.digit)
@@ -196,7 +196,7 @@ class _Sheet:
         self.pen.rectangle((left, middle - 5, left + width, middle + 1), LINE)
         self.pen.rectangle((left, middle - 5, left + round(width * answer.unusual / 100), middle + 1), _color(answer))
         if not answer.looks_like_digit:
-            for i, line in enumerate(("does not look", f"like a {self.recognizer.known.noun}")):
+            for i, line in enumerate(self.recognizer.known.unlike.splitlines()):
                 self.text((left, middle + 12 + 14 * i), line, WARNING, anchor="lm")
 
 

@@ -35,6 +35,11 @@ class Classes:
     noun: str = "digit"  # what an image shows
     whole: bool = False  # whether a picture shows one thing, as in the data set, and is not searched for several
 
+    @property
+    def unlike(self) -> str:
+        """What is said of an image that is unlike all others, in two lines."""
+        return "does not look\nlike a digit" if self.noun == "digit" else f"is unlike the\ntraining {self.noun}s"
+
 
 @dataclass(frozen=True)
 class Neighbor:

@@ -8,7 +8,7 @@
   const SILENCE = 700; // milliseconds without a change before the answer is announced to screen readers
   const PATIENCE = 60_000;
   const MAX_SIDE = 1600, MAX_LENGTH = 1_000_000; // limits of a picture that is sent: pixels, and characters of its data URI
-  const MAX_ROWS = 20; // of the table of probabilities
+  const MAX_ROWS = 12; // of the table of probabilities
   const find = (selector) => document.querySelector(selector);
   const canvas = find("canvas"), context = canvas.getContext("2d");
   const status = find("#status"), alert = find("#alert"), result = find("#result"), waiting = find("#waiting");
@@ -22,6 +22,7 @@
   let version = 0, sentVersion = -1, epoch = 0; // number of changes; the last change that was sent; number of new drawings
   let found = [], chosen = 0, hasChosen = false, isReady = false, hasFailed = false;
   let classes = [], noun = "digit"; // the names of the classes, and what an image shows; from the recognizer
+  const unlike = () => (noun === "digit" ? "does not look like a digit" : `is unlike the ${noun}s of the data set`);
   const cursor = { x: WIDTH / 2, y: HEIGHT / 5, shown: false };
 
   // Drawing.
@@ -301,7 +302,10 @@
     if (!response.ok) throw new Error(content.errors?.[0].message ?? `The server failed (${response.status}).`);
     classes = content.classes;
     noun = content.noun;
-    if (noun !== "digit") document.title = find("h1").textContent = `Draw or drop a picture: ${noun}`;
+    if (noun !== "digit") {
+      document.title = find("h1").textContent = `Recognize ${noun}s`;
+      find(".lead").textContent = find(".lead").textContent.replace("handwriting", "pictures");
+    }
     return content.digits;
   };
   const sendDrawing = async () => {
@@ -371,7 +375,7 @@
     const doubt = reading.looks_like_digit ? "" : "?";
     const button = element("button", { type: "button" }, element("img", { src: reading.seen, alt: "", className: "ink" }), `${classes[reading.digit]}${doubt}`);
     button.setAttribute("aria-pressed", String(i === chosen));
-    if (doubt) button.setAttribute("aria-label", `${classes[reading.digit]}, which does not look like a ${noun}`);
+    if (doubt) button.setAttribute("aria-label", `${classes[reading.digit]}, which ${unlike()}`);
     button.addEventListener("click", () => {
       [chosen, hasChosen] = [i, true];
       for (const [place, other] of document.querySelectorAll(".chips button").entries()) other.setAttribute("aria-pressed", String(place === i));
@@ -391,16 +395,18 @@
     const shares = models[champion].probabilities;
     let shown = [...classes.keys()];
     if (shown.length > MAX_ROWS) shown = shown.sort((a, b) => shares[b] - shares[a]).slice(0, MAX_ROWS);
+    const columns = [...document.querySelectorAll("thead [data-model]")].map((heading) => heading.dataset.model);
     const rows = shown.map((digit) => [digit, element(
       "tr", { className: "probabilities" },
       element("th", { scope: "row" }, classes[digit]),
-      ...Object.keys(data.names).map((model) => {
+      ...columns.map((model) => {
         const cell = element("td", {});
         cell.dataset.model = model;
         return cell;
       }),
     )]);
     document.querySelectorAll("tr.probabilities").forEach((row) => row.remove());
+    find("#result table").classList.toggle("named", classes.some((name) => name.length > 3));
     find("#result tbody").append(...rows.map(([, row]) => row));
     return rows;
   };
@@ -409,7 +415,7 @@
     find(".verdict").classList.toggle("doubtful", !reading.looks_like_digit);
     find(".digit").textContent = classes[reading.digit];
     find(".digit").classList.toggle("named", classes[reading.digit].length > 1);
-    find(".flag").textContent = `This does not look like a ${noun}.`;
+    find(".flag").textContent = `This ${unlike()}.`;
     find(".flag").hidden = reading.looks_like_digit;
     const doubt = reading.looks_like_digit ? "" : "If it is one: ";
     find(".sure").textContent = sentence(`${doubt}${inWords(reading.probability)} probable, according to ${data.names[reading.champion]}.`);
@@ -468,7 +474,7 @@
     announcement = setTimeout(() => {
       if (stroke || isEmpty()) return;
       if (controller || sentVersion !== version) return announce();
-      const answers = found.map(({ digit, looks_like_digit: looksLikeDigit }) => (looksLikeDigit ? classes[digit] : `${classes[digit]}, which does not look like a ${noun}`));
+      const answers = found.map(({ digit, looks_like_digit: looksLikeDigit }) => (looksLikeDigit ? classes[digit] : `${classes[digit]}, which ${unlike()}`));
       if (!found.length) status.textContent = waiting.textContent;
       else if (found.length > 1) status.textContent = `${found.length} digits: ${answers.join("; ")}.`;
       else status.textContent = `${answers[0]}. ${find(".sure").textContent} ${find(".agreement").textContent}`;

@@ -1,0 +1,97 @@
+"""Own images from a folder or an archive to the report and to answers, with as many classes as they have."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from support.graph_fixtures import environment, invoke, made_once
+from support.sources import write_folders
+
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.runtime.storage.storage import Storage
+
+pytestmark = pytest.mark.slow
+
+NAMES = ("long $name$ of a class", "b_$", "C")
+MANY = 100
+EPOCHS = {"config": {"epochs": 15, "batch_size": 32}}
+
+
+def _coloured(images: np.ndarray) -> np.ndarray:
+    """Larger pictures, light on dark blue."""
+    large = images.repeat(3, 1).repeat(4, 2)
+    return np.stack([large, large // 2, np.maximum(large, 60)], axis=-1)
+
+
+def _run(directory: Path, data: Path) -> None:
+    """Run the graph on a few images, with more passes over them than MNIST needs."""
+    (directory / "run.yaml").write_text(yaml.dump({"ops": {f"{name}_model": EPOCHS for name in ("mlp", "cnn")}}))
+    invoke("run", "--config", str(directory / "run.yaml"), env=environment(data, directory / "storage"))
+
+
+@pytest.fixture(scope="session")
+def three(train: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Storage]:
+    """A folder of colour pictures in three classes, and the storage of a run on it."""
+
+    def make(directory: Path) -> None:
+        kept = np.flatnonzero(train.labels < 3)[:360]
+        digits = DigitSet(_coloured(train.images[kept]), train.labels[kept])
+        write_folders(directory / "pictures", {"": digits}, NAMES)
+        (directory / "pictures" / "dataset.yaml").write_text("title: Three kinds\nnoun: thing\n")
+        _run(directory, directory / "pictures")
+
+    directory, _ = made_once(tmp_path_factory, "three", make)
+    return directory / "pictures", Storage(str(directory / "storage"))
+
+
+def test_the_report_and_the_models_have_the_classes_of_the_folders(three: tuple[Path, Storage]) -> None:
+    _, storage = three
+    document = storage.read("evaluation_report").document
+    assert document["data"]["class_names"] == ["C", *sorted(NAMES[:2])]
+    assert document["data"]["noun"] == "thing"
+    assert document["run"]["source"] == "Three kinds"
+    for evaluation in document["models"].values():
+        assert np.shape(evaluation["confusion_matrix"]) == (3, 3)
+    assert storage.read("softmax_model").weights.shape == (3, 784)
+    assert storage.read("cnn_model").num_classes == 3
+    assert storage.read("cnn_predictions").probabilities.shape[1] == 3
+
+
+def test_predict_recognizes_a_whole_picture_by_the_name_of_its_class(
+    three: tuple[Path, Storage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures, storage = three
+    recognizer = storage.read("recognizer")
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(storage.root))
+    files = [str(path) for name in NAMES for path in sorted((pictures / name).iterdir())[:5]]
+    answers = json.loads(invoke("predict", "--json", *files, "--sheet", str(tmp_path / "sheet.png")))
+    found = [reading for answer in answers for reading in answer["digits"]]
+    assert len(found) == len(files)
+    assert {tuple(reading["box"]) for reading in found} == {(0, 0, 112, 84)}
+    assert {reading["class"] for reading in found} <= {*NAMES}
+    assert all(recognizer.known.names[reading["digit"]] == reading["class"] for reading in found)
+    right = [reading["class"] == Path(file).parent.name for file, reading in zip(files, found, strict=True)]
+    assert np.mean(right) > 0.6
+    assert Image.open(tmp_path / "sheet.png").height > 1_000
+
+
+def test_a_hundred_classes_run_to_their_report(train: DigitSet, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    arrays = {}
+    for split, count in (("train", 12), ("test", 3)):
+        labels = np.tile(np.arange(MANY), count)
+        tens, ones = (
+            [generator.choice(np.flatnonzero(train.labels == d)) for d in part] for part in divmod(labels, 10)
+        )
+        arrays[f"x_{split}"] = np.concatenate([train.images[tens], train.images[ones]], axis=2)
+        arrays[f"y_{split}"] = labels
+    np.savez(tmp_path / "pairs.npz", **arrays)
+    _run(tmp_path, tmp_path / "pairs.npz")
+    storage = Storage(str(tmp_path / "storage"))
+    document = storage.read("evaluation_report").document
+    assert document["data"]["class_names"] == [str(number) for number in range(MANY)]
+    assert all(np.shape(found["confusion_matrix"]) == (MANY, MANY) for found in document["models"].values())
+    assert len(storage.read("evaluation_report").html) < 4_000_000
