@@ -1,6 +1,7 @@
 """What a data set contains, as a text for a person, as JSON for a program, and as a contact sheet."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,15 +53,25 @@ def _lines(path: Path, found: Findings) -> list[str]:
     rows = [*zip(names, train, test, strict=True)][:MAX_LINES]
     rows.append((f"all {len(names)} classes", sum(train), sum(test)))
     lines += [f"  {name:<{width}}{of_train:>10,}{of_test:>10,}" for name, of_train, of_test in rows]
-    kinds = [f"{kind} ({count:,})" for kind, count in found.kinds.items()]
-    more = [f"and {len(kinds) - MAX_KINDS} others"] * (len(kinds) > MAX_KINDS)
-    lines += ["", f"  sizes and colours: {', '.join(kinds[:MAX_KINDS] + more)}", ""]
+    lines += ["", f"  sizes and colours: {_kinds(found.kinds)}", ""]
     lines += [f"  warning: {warning}" for warning in found.warnings]
     lines += [f"  problem: {problem}" for problem in found.problems]
     lines.append(
         "  can't be used" if found.problems else f"  can be used: MNIST_PIPELINE_DATA={path} mnist-pipeline run"
     )
     return lines
+
+
+def _kinds(kinds: Mapping[str, int]) -> str:
+    """The original sizes and colours: each with its number of images, or their ranges if there are many."""
+    if len(kinds) <= MAX_KINDS:
+        return ", ".join(f"{kind} ({count:,})" for kind, count in kinds.items())
+    widths, heights = zip(*(map(int, kind.split()[0].split("×")) for kind in kinds))
+    modes = Counter[str]()
+    for kind, count in kinds.items():
+        modes[kind.split()[1]] += count
+    colours = ", ".join(f"{mode} ({count:,})" for mode, count in modes.most_common())
+    return f"{min(widths)}–{max(widths)} × {min(heights)}–{max(heights)} pixels, {colours}"
 
 
 def _draw(sheet: Path, found: Findings, train: DigitSet) -> None:

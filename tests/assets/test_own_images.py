@@ -8,22 +8,17 @@ import pytest
 import yaml
 from PIL import Image
 from support.graph_fixtures import environment, invoke, made_once
-from support.sources import write_folders
 
+from generators.shapes import write_shapes
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.runtime.storage.storage import Storage
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("long $name$ of a class", "b_$", "C")
+RENAMED = {"square": "long $name$ of a class", "star": "b_$"}
+NAMES = ("b_$", "circle", "long $name$ of a class")
 MANY = 100
 EPOCHS = {"config": {"epochs": 15, "batch_size": 32}}
-
-
-def _coloured(images: np.ndarray) -> np.ndarray:
-    """Larger pictures, light on dark blue."""
-    large = images.repeat(3, 1).repeat(4, 2)
-    return np.stack([large, large // 2, np.maximum(large, 60)], axis=-1)
 
 
 def _run(directory: Path, data: Path) -> None:
@@ -33,15 +28,16 @@ def _run(directory: Path, data: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def three(train: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Storage]:
-    """A folder of colour pictures in three classes, and the storage of a run on it."""
+def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Storage]:
+    """A folder of 300 photographs in three classes, and the storage of a run on it."""
 
     def make(directory: Path) -> None:
-        kept = np.flatnonzero(train.labels < 3)[:360]
-        digits = DigitSet(_coloured(train.images[kept]), train.labels[kept])
-        write_folders(directory / "pictures", {"": digits}, NAMES)
-        (directory / "pictures" / "dataset.yaml").write_text("title: Three kinds\nnoun: thing\n")
-        _run(directory, directory / "pictures")
+        pictures = write_shapes(directory / "pictures")
+        for old, new in RENAMED.items():
+            (pictures / old).rename(pictures / new)
+        (pictures / "dataset.yaml").write_text("title: Three kinds\nnoun: shape\n")
+        assert "300 images in 3 classes" in invoke("inspect", str(pictures))
+        _run(directory, pictures)
 
     directory, _ = made_once(tmp_path_factory, "three", make)
     return directory / "pictures", Storage(str(directory / "storage"))
@@ -50,8 +46,8 @@ def three(train: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 def test_the_report_and_the_models_have_the_classes_of_the_folders(three: tuple[Path, Storage]) -> None:
     _, storage = three
     document = storage.read("evaluation_report").document
-    assert document["data"]["class_names"] == ["C", *sorted(NAMES[:2])]
-    assert document["data"]["noun"] == "thing"
+    assert document["data"]["class_names"] == list(NAMES)
+    assert document["data"]["noun"] == "shape"
     assert document["run"]["source"] == "Three kinds"
     for evaluation in document["models"].values():
         assert np.shape(evaluation["confusion_matrix"]) == (3, 3)
@@ -70,7 +66,8 @@ def test_predict_recognizes_a_whole_picture_by_the_name_of_its_class(
     answers = json.loads(invoke("predict", "--json", *files, "--sheet", str(tmp_path / "sheet.png")))
     found = [reading for answer in answers for reading in answer["digits"]]
     assert len(found) == len(files)
-    assert {tuple(reading["box"]) for reading in found} == {(0, 0, 112, 84)}
+    sizes = [Image.open(file).size for file in files]
+    assert [tuple(reading["box"]) for reading in found] == [(0, 0, *size) for size in sizes]
     assert {reading["class"] for reading in found} <= {*NAMES}
     assert all(recognizer.known.names[reading["digit"]] == reading["class"] for reading in found)
     right = [reading["class"] == Path(file).parent.name for file, reading in zip(files, found, strict=True)]
