@@ -38,7 +38,7 @@ from mnist_pipeline.cli import selection  # noqa: E402
 from mnist_pipeline.data.datasets import DigitSet  # noqa: E402
 from mnist_pipeline.runtime.storage import contents, lease, objects  # noqa: E402
 from mnist_pipeline.runtime.storage.directory import forget_verified  # noqa: E402
-from mnist_pipeline.runtime.storage.storage import Storage, StorageError  # noqa: E402
+from mnist_pipeline.runtime.storage.storage import Prepared, Storage, StorageError  # noqa: E402
 from mnist_pipeline.runtime.ui import draw  # noqa: E402
 
 BUCKET = "results"
@@ -146,6 +146,22 @@ def test_every_kind_of_value_comes_back_and_a_copied_bucket_is_a_storage(
     directory = Storage(tmp_path)
     assert directory.published.keys() == sorted(values)
     assert [directory.fault(key, data_version(value)) for key, value in values.items()] == [None] * len(values)
+
+
+def test_a_former_value_is_kept_and_published_again(address: str, store: Store, elsewhere: Elsewhere) -> None:
+    bucket = Storage(address)
+    for number in (1, 2, 1):  # the third value is kept already
+        bucket.write("value", np.full(5, number))
+        manifest = bucket.published.manifest("value")
+        assert manifest is not None
+        bucket.former.keep(manifest, float(len(bucket.former.of("value"))), {"run": f"run {number}"})
+    other = elsewhere(address)
+    first, second, again = other.former.of("value").values()
+    assert [int(other.read_former(each)[0]) for each in (first, second, again)] == [1, 2, 1]
+    other.publish(Prepared("value", second.data_version, other.former.contents(second)))
+    assert int(other.read("value")[0]) == 2
+    other.former.remove("value", list(other.former.of("value")))
+    assert not [name for name in store.objects(address) if name.startswith("versions/")]
 
 
 @pytest.mark.parametrize("place", ["directory", "bucket"])

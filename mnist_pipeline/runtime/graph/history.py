@@ -56,28 +56,29 @@ def kept_assets(definitions: dg.Definitions) -> dict[dg.AssetKey, str]:
     return {key: str(policy) for key, policy in sorted(found.items()) if policy}
 
 
-def publish(instance: dg.DagsterInstance, asset: dg.AssetKey, stored: Storage, prepared: Prepared) -> str:
-    """Publish a value of an asset, keep the value that it replaces, and return the path of the new value."""
+def publish(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, stored: Storage, prepared: Prepared
+) -> tuple[str, str | None]:
+    """Publish a value of an asset, and keep the value that it replaces; return the paths of both."""
     present = stored.published.readable_manifest(prepared.key)
     event = instance.get_latest_materialization_event(asset)
     if present is None or event is None or records.data_version(event) != present.data_version:
-        return stored.publish(prepared)
-    replaced = present.data_version != prepared.data_version
-    if replaced:
-        _keep(stored, present, event)
-    path = stored.publish(prepared)
-    if not replaced:  # the new files are whole, even if the old ones were damaged
-        _keep(stored, present, event)
-    return path
+        return stored.publish(prepared), None
+    if present.data_version != prepared.data_version:
+        former = _keep(stored, present, event)
+        return stored.publish(prepared), former
+    path = stored.publish(prepared)  # first, because its files are whole, even if the old ones were damaged
+    return path, _keep(stored, present, event)
 
 
-def _keep(stored: Storage, manifest: Manifest, event: dg.EventLogEntry) -> None:
+def _keep(stored: Storage, manifest: Manifest, event: dg.EventLogEntry) -> str | None:
     try:
         stored.published.verify(manifest)
     except DamageError:  # it can't be used again
-        return
+        return None
     record = asdict(_record_of(manifest.asset, event))
-    stored.former.keep(manifest, record["time"], {name: record[name] for name in _ORIGIN})
+    name = stored.former.keep(manifest, record["time"], {name: record[name] for name in _ORIGIN})
+    return stored.published.store.path(name)
 
 
 _ORIGIN = ("time", "run", "code_version", "inputs", "metadata")
@@ -178,7 +179,7 @@ def put_back(
     stored, key = storage.of_asset(asset.to_user_string())
     manifest = stored.former.of(key)[str(version.former)]
     event = instance.get_latest_materialization_event(asset)
-    path = publish(instance, asset, stored, Prepared(key, manifest.data_version, stored.former.contents(manifest)))
+    path, _ = publish(instance, asset, stored, Prepared(key, manifest.data_version, stored.former.contents(manifest)))
     tags = {
         **records.tags_of(event),
         DATA_VERSION_TAG: manifest.data_version,

@@ -56,13 +56,15 @@ class StorageIOManager(dg.ConfigurableIOManager):
         stored, _ = storage.of_asset(asset, self.root)
         shown: dict[str, Any] = {"bytes": dg.MetadataValue.int(prepared.size)}
         if self._instance and (context.definition_metadata or {}).get(history.FORMER_VALUES):
-            path = history.publish(self._instance, context.asset_key, stored, prepared)
+            path, former = history.publish(self._instance, context.asset_key, stored, prepared)
             shown[history.LIBRARIES] = dg.MetadataValue.json(machine.library_versions())
         else:
-            path = stored.publish(prepared)
+            path, former = stored.publish(prepared), None
         if self._recorded is not None:
             self._recorded.pop(asset, None)
         paths = {"path": path, **{f"{name}_file": stored.figure_path(prepared.key, name) for name in prepared.figures}}
+        if former:
+            paths["former_value"] = former
         shown |= {name: dg.MetadataValue.path(each) for name, each in paths.items()}
         context.add_output_metadata(shown)
 

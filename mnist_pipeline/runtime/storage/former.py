@@ -29,8 +29,8 @@ class FormerValues:
         self._published = published
         self._store = published.store
 
-    def keep(self, manifest: Manifest, time: float, origin: Mapping[str, Any]) -> None:
-        """Keep a published value. `time` is when it was computed, in seconds since 1970."""
+    def keep(self, manifest: Manifest, time: float, origin: Mapping[str, Any]) -> str:
+        """Keep a published value; return its name. `time` is when it was computed, in seconds since 1970."""
         version = manifest.data_version[:DIGITS]
         directory = f"{VERSIONS}/{manifest.asset}"
         published = [name for name in manifest.files if not name.startswith(f"{FIGURES}/")]
@@ -39,7 +39,9 @@ class FormerValues:
             self._store.link(source, target)
         entries = {target: manifest.files[source] for source, target in kept.items()}
         former = Manifest(manifest.asset, manifest.data_version, entries, origin)
-        self._store.write(f"{directory}/{round(time * 1000):013}-{version}.json", Content.of_bytes(encode(former)))
+        name = f"{directory}/{round(time * 1000):013}-{version}.json"
+        self._store.write(name, Content.of_bytes(encode(former)))
+        return name
 
     def of(self, key: str) -> dict[str, Manifest]:
         """The former values of an asset, the oldest first, without those whose manifest can't be read."""
