@@ -137,6 +137,7 @@ def _champion(choice: promotion.Choice, of_models: Mapping[str, Any], true: np.n
     group_name=GROUP,
     kinds={"numpy"},
     ins=inputs("model_asset", "predictions_asset"),
+    deps=["raw_mnist"],  # the names of the classes follow from the files
     check_specs=checks("recognizer", CHECKS),
 )
 def recognizer(
@@ -156,6 +157,7 @@ def recognizer(
     """
     labels = {name: np.asarray(of_models[model.predictions_asset].labels) for name, model in MODELS.items()}
     known = data_set.located.described
+    classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
         is_new = np.array_equal(champion.labels, labels[champion.model])
         of_champion = dg.AssetKey("champion")
@@ -167,7 +169,7 @@ def recognizer(
                 "mnist-pipeline run --select 'key:champion or key:recognizer'",
                 allow_retries=False,
             )
-        found: Recognizer = present or recognition.assemble(
+        assembled: Recognizer = present or recognition.assemble(
             champion.model,
             {
                 name: models.state(model, of_models[model.model_asset], of_models[model.predictions_asset], seed.value)
@@ -176,8 +178,8 @@ def recognizer(
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
             reference=test_digits.images,
-            classes=Classes(known.class_names, known.noun, known.whole_pictures),
         )
+        found = assembled.of(classes)
     sample = slice(0, NUM_CHECKED)
     answers = [recognized.digit for recognized in found.recognize(test_digits.images[sample])]
     return result(

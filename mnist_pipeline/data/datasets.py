@@ -14,7 +14,7 @@ from mnist_pipeline.data.folders import Folders
 from mnist_pipeline.data.idx import CLASS_NAMES, FILE_NAMES, MNIST_LAYOUT, Idx, Layout, verify_checksums
 from mnist_pipeline.data.npz import Npz
 from mnist_pipeline.data.parquet import Parquet
-from mnist_pipeline.data.reader import SPLITS, Reader, Split
+from mnist_pipeline.data.reader import SPLITS, TEXTS, Reader, Split
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
@@ -62,7 +62,8 @@ def reader_of(root: str | Path, layout: Layout = MNIST_LAYOUT) -> Reader:
 
 def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
     """Name, size and SHA-256 of what a data set is read from. Raises DatasetError if a file can't be read."""
-    return reader_of(root, layout).files()
+    reader = reader_of(root, layout)
+    return [*reader.files(), *reader.texts()]
 
 
 def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
@@ -73,7 +74,7 @@ def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIS
     if canonical:
         return verify_checksums(root)
     reader = reader_of(root, layout)
-    return list(dict.fromkeys(file for split in SPLITS for file in reader.read(split).files))
+    return [*dict.fromkeys(file for split in SPLITS for file in reader.read(split).files), *reader.texts()]
 
 
 def num_duplicates(images: np.ndarray) -> int:
@@ -166,9 +167,11 @@ def load_digits(
     """
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, SPLITS))}")
-    part = reader_of(root, layout).read(split)
-    for file in part.files if recorded is not None else ():
-        if file not in (recorded or ()):
+    reader = reader_of(root, layout)
+    part = reader.read(split)
+    if recorded is not None:
+        texts, recorded_texts = set(reader.texts()), {file for file in recorded if file.name in TEXTS}
+        for file in [*(set(part.files) - set(recorded)), *(texts ^ recorded_texts)]:
             raise DatasetError(
                 f"{Path(root, file.name)} has changed since its checksum was recorded; update everything that depends "
                 "on it with mnist-pipeline run --changed"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.files import Hashed, RawFile, is_directory, opened, unreadable
+from mnist_pipeline.data.files import Hashed, RawFile, describe, is_directory, opened, unreadable
 from mnist_pipeline.utils.printable import one_line
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ UNSUSPICIOUS_BYTES = 1 << 26
 MAX_CLASSES = 256
 MAX_NAME = 100  # characters of the name of a class
 MAX_FILE_BYTES = 1 << 36  # of an archive or a Parquet file
+TEXTS = ("dataset.yaml", "classes.txt")
 MAX_TEXT_BYTES = 1 << 16  # of classes.txt and dataset.yaml
 SEED = 0  # of the split and the order of images that come without one
 
@@ -87,6 +88,11 @@ class Reader:
         if (text := self._text("classes.txt")) is None:
             return None
         return check_names(text.removeprefix("\ufeff").splitlines(), self._beside("classes.txt"))
+
+    def texts(self) -> list[RawFile]:
+        """Name, size and SHA-256 of dataset.yaml and classes.txt, as far as they are there."""
+        paths = [path for path in map(self._beside, TEXTS) if os.path.lexists(path)]
+        return [describe(path, hashlib.sha256(), max_bytes=MAX_TEXT_BYTES) for path in paths]
 
     def _beside(self, name: str) -> Path:
         return (self.root if is_directory(self.root) else self.root.parent) / name

@@ -166,6 +166,10 @@ class Recognizer(NamedTuple):
         content = json.loads(bytes(self.classes))
         return Classes(tuple(content["names"]), content["noun"], content["whole"])
 
+    def of(self, classes: Classes) -> "Recognizer":
+        """The same recognizer with these names of its classes."""
+        return self._replace(classes=_encoded_classes(classes))
+
     @property
     def model_names(self) -> tuple[str, ...]:
         """The models that answer, in the order of the table."""
@@ -252,7 +256,6 @@ def assemble(
     mean: np.ndarray,
     eigenvectors: np.ndarray,
     reference: np.ndarray,
-    classes: Classes = Classes(),
 ) -> "Recognizer":
     """Build a recognizer from the states of the models, as `models.state` returns them.
 
@@ -267,7 +270,6 @@ def assemble(
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
         errors=np.empty(0),
         novelty=Novelty.fit(index["images"].reshape(-1, *SHAPE), index["labels"], reference)._asdict(),
-        classes=_encoded_classes(classes),
     )
     blocks = [reference[rows] for rows in slices(len(reference), REFERENCE_ROWS)]
     errors = [reconstruction_errors(block, recognizer.reconstruct(block)) for block in blocks]

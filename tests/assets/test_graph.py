@@ -67,6 +67,7 @@ GRAPH["serving"] = {
     "champion": {"held_out_labels", "test_digits", *(f"{model}_predictions" for model in MODELS)},
     "recognizer": {
         "champion",
+        "raw_mnist",
         "knn_index",
         *(f"{model}_model" for model in ("softmax", "mlp", "cnn")),
         *(f"{model}_predictions" for model in MODELS),

@@ -132,6 +132,22 @@ def test_a_renamed_folder_and_a_changed_picture_change_the_checksum(few: dict[st
     assert datasets.raw_files(root)[0].sha256 != recorded[0].sha256
 
 
+def test_what_is_written_beside_the_images_is_recorded_with_them(few: dict[str, DigitSet], tmp_path: Path) -> None:
+    root = write_npz(tmp_path / "a.npz", few)
+    recorded = datasets.validate(root)
+    names = tmp_path / "classes.txt"
+    names.write_text("\n".join("abcdefghij"))
+    with pytest.raises(DatasetError, match=r"classes.txt.*run --changed"):
+        load_digits(root, "train", recorded=recorded)
+    recorded = datasets.validate(root)
+    assert [file.name for file in recorded] == ["a.npz", "classes.txt"]
+    assert recorded == datasets.raw_files(root)
+    load_digits(root, "train", recorded=recorded)
+    names.unlink()
+    with pytest.raises(DatasetError, match=r"classes\.txt"):
+        load_digits(root, "train", recorded=recorded)
+
+
 def test_a_link_within_the_folder_and_files_of_systems_do_no_harm(few: dict[str, DigitSet], tmp_path: Path) -> None:
     root = write_folders(tmp_path, few)
     path = next((root / "train" / "3").iterdir())

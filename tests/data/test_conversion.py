@@ -1,0 +1,58 @@
+"""Pictures of any size become 28×28 by the rules of docs/data-sets.md."""
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.data import conversion
+from mnist_pipeline.data.conversion import fitted
+from mnist_pipeline.data.datasets import DigitSet
+
+
+def test_an_image_of_the_right_size_stays_as_it_is(test: DigitSet) -> None:
+    np.testing.assert_array_equal(fitted(test.images[0], "whole"), test.images[0])
+
+
+def test_a_large_image_is_averaged_over_areas(test: DigitSet) -> None:
+    np.testing.assert_array_equal(fitted(test.images[0].repeat(5, 0).repeat(5, 1), "whole"), test.images[0])
+
+
+@pytest.mark.parametrize(("shape", "rows", "columns"), [((60, 120), 14, 28), ((9, 3), 28, 9), ((1, 200), 1, 28)])
+def test_the_aspect_is_kept_and_the_rest_is_the_colour_of_the_border(
+    shape: tuple[int, int], rows: int, columns: int
+) -> None:
+    picture = np.full(shape, 90, np.uint8)
+    if min(shape) > 2:
+        picture[1:-1, 1:-1] = 200
+    found = fitted(picture, "whole")
+    assert found[0, 0] == found[-1, -1] == 90
+    inked = found > 90
+    assert inked.any(axis=1).sum() <= rows
+    assert inked.any(axis=0).sum() <= columns
+    assert abs((14 - (28 - rows) // 2) - rows / 2) <= 1
+
+
+@pytest.mark.parametrize("invert", [False, True], ids=["light ink", "dark ink"])
+def test_handwriting_gets_the_form_of_mnist_wherever_it_lies_on_the_paper(test: DigitSet, invert: bool) -> None:
+    differences = []
+    for image in test.images[:50]:
+        page = np.pad(image.repeat(6, 0).repeat(6, 1), ((40, 300), (200, 10)))
+        found = fitted(255 - page if invert else page, "mnist")
+        rows, columns = np.nonzero(found >= 26)
+        assert max(np.ptp(rows), np.ptp(columns)) <= 21
+        mass = found.astype(float)
+        centre = [(mass.sum(axis=axis) @ (np.arange(28) + 0.5)) / mass.sum() for axis in (1, 0)]
+        assert np.abs(np.array(centre) - 14.5).max() < 0.6
+        differences.append(np.abs(found.astype(int) - image).mean())
+    assert np.median(differences) < 12
+
+
+def test_blank_paper_is_blank() -> None:
+    assert not fitted(np.full((50, 80), 240, np.uint8), "mnist").any()
+
+
+def test_a_picture_is_converted_in_a_worker_with_its_size_and_mode(test: DigitSet) -> None:
+    from support.sources import encoded
+
+    image, kind = conversion.convert(encoded(np.stack([test.images[0]] * 3, axis=-1)), "whole")
+    np.testing.assert_array_equal(image, test.images[0])
+    assert kind == "28×28 RGB"
