@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
+import pyarrow as pa
 import pytest
 from data.test_datasets_fuzz import CONSTANT_BYTES, edited, read_within
 from hypothesis import HealthCheck, Phase, given, settings
@@ -67,5 +68,6 @@ def test_a_reader_returns_digits_or_raises_a_dataset_error_within_bounded_memory
 
     try_out()
     assert outcomes["refused"] > cases / 4
-    assert outcomes["read"] > cases / 50
+    assert outcomes["read"] > cases / 500
+    assert pa.default_memory_pool().max_memory() < 64 << 20  # which tracemalloc does not see
     shutil.rmtree(tmp_path / root.name, ignore_errors=True)
