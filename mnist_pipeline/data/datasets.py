@@ -79,7 +79,7 @@ def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIS
 
 def num_duplicates(images: np.ndarray) -> int:
     """Number of images that equal an earlier one, byte for byte."""
-    return len(images) - len({image.tobytes() for image in images})
+    return len(images) - len(set(map(bytes, images)))
 
 
 def num_with_two_labels(digits: DigitSet) -> int:

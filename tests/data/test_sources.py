@@ -96,6 +96,29 @@ def test_pictures_of_any_format_size_and_colour_are_converted_by_the_rule(tmp_pa
     assert [np.bincount(part.labels).tolist() for part in parts] == [[3, 3, 3], [3, 3, 3]]
 
 
+def test_idx_files_have_as_many_classes_as_classes_txt_names(few: dict[str, DigitSet], tmp_path: Path) -> None:
+    shifted = [DigitSet(digits.images, digits.labels + 30) for digits in few.values()]
+    write_idx(tmp_path, *shifted)
+    with pytest.raises(DatasetError, match=r"0–9.*classes\.txt"):
+        datasets.validate(tmp_path)
+    (tmp_path / "classes.txt").write_text("\n".join(f"class {number}" for number in range(40)))
+    np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, shifted[1].labels)
+    assert len(reader_of(tmp_path).class_names) == 40
+
+
+@pytest.mark.parametrize("values", [("10", "9", "100"), ("owl", "cat", "dog"), (7, 3, 12)])
+def test_labels_without_names_are_sorted_and_are_the_names(values: tuple[Any, ...], tmp_path: Path) -> None:
+    pictures = [encoded(np.full((28, 28), level, np.uint8)) for level in range(60)]
+    labels = [values[row % 3] for row in range(60)]
+    pq.write_table(pa.table({"img": pictures, "target": labels}), tmp_path / "all.parquet")
+    expected = sorted(values, key=lambda value: int(value) if str(value).isdecimal() else value)
+    assert reader_of(tmp_path).class_names == tuple(map(str, expected))
+    for split in reader.SPLITS:
+        found = load_digits(tmp_path, split)
+        for level, label in zip(found.images[:, 0, 0].tolist(), found.labels.tolist(), strict=True):
+            assert expected[label] == labels[level]
+
+
 @pytest.mark.parametrize("value", [1.0, 16.0, 65_535])
 def test_the_largest_value_of_an_archive_is_white(value: float, tmp_path: Path) -> None:
     images = np.zeros((8, 28, 28), type(value))
