@@ -1,0 +1,279 @@
+"""The methods as scikit-learn estimators, for pipelines, cross-validation and grid searches.
+
+Parameters and attributes have scikit-learn's names (`n_neighbors`, `n_components`, `random_state`, `n_features_in_`).
+Samples are of shape (n_samples, n_features); images (n_samples, height, width) are flattened. Labels may be of any
+type; the attribute `classes_` has them in sorted order.
+
+Bytes (uint8) are pixels: softmax regression and the CNN divide them by 255, to values in [0, 1]. Other numbers are used
+as they are. So train and predict on the same kind of numbers.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mnist_pipeline import knn, networks, pca, softmax, training
+from mnist_pipeline.knn.model import vote_probabilities
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError:
+    raise ImportError("scikit-learn is missing: pip install 'mnist-pipeline[sklearn]'") from None
+
+
+class _Classifier(ClassifierMixin, BaseEstimator):
+    """Checks of the input, and labels of any type as codes from 0.
+
+    A subclass has `_fit(X, codes)` and `_probabilities(X)`.
+    """
+
+    classes_: NDArray[Any]
+    _dtype: Any = (np.float64, np.float32, np.uint8)  # other types are converted to the first
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "_Classifier":
+        """Fit to samples (n_samples, n_features) and their labels (n_samples,)."""
+        fewest = getattr(self, "n_neighbors", 1)
+        samples, labels = validate_data(self, _rows(X), y, dtype=self._dtype, ensure_min_samples=fewest)
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        self._fit(samples, codes)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Class probabilities of samples, (n_samples, n_classes), in the order of `classes_`; each row sums to 1."""
+        return self._probabilities(self._checked(X))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The label of each sample, (n_samples,)."""
+        codes = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[codes]
+
+    def _checked(self, X: ArrayLike) -> NDArray[Any]:
+        check_is_fitted(self)
+        return validate_data(self, _rows(X), dtype=self._dtype, reset=False)
+
+
+class KNNClassifier(_Classifier):
+    """Classification by a vote of the exact k nearest neighbours: :class:`mnist_pipeline.knn.KNNClassifier`.
+
+    Bytes are compared in integer arithmetic, which is fastest, and so are other integers. If training samples or
+    queries are floating-point, distances are float64 sums. Features are not scaled.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=3
+        How many neighbours vote, from 1 to the number of training samples.
+    tie_break : {"nearest", "smallest"}, default="nearest"
+        Which of several classes with the most votes wins: the class of the nearest neighbour among them, or the first
+        in `classes_`. The probabilities of these classes are equal.
+
+    Examples
+    --------
+    >>> X, y = [[0, 0], [0, 3], [9, 9]], ["four", "four", "seven"]
+    >>> model = KNNClassifier(n_neighbors=2).fit(X, y)
+    >>> model.predict([[0, 1], [8, 8]])
+    array(['four', 'seven'], dtype='<U5')
+    >>> model.predict_proba([[0, 1], [8, 8]])  # shares of the votes
+    array([[1. , 0. ],
+           [0.5, 0.5]])
+    """
+
+    _dtype = "numeric"  # integers stay integers
+
+    def __init__(self, n_neighbors: int = 3, tie_break: str = "nearest") -> None:
+        self.n_neighbors, self.tie_break = n_neighbors, tie_break
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The label of each sample, (n_samples,)."""
+        samples = self._checked(X)
+        return self.classes_[self._search.predict(samples)]
+
+    def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
+        self._search = knn.KNNClassifier(self.n_neighbors, tie_break=self.tie_break).fit(X, codes)
+        self._codes = codes
+
+    def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        _, indices = self._search.kneighbors(X)
+        return vote_probabilities(self._codes[indices], smoothing=0.0, num_classes=len(self.classes_))
+
+
+class SoftmaxRegression(_Classifier):
+    """Softmax regression by per-sample gradient descent: :func:`mnist_pipeline.softmax.sgd`.
+
+    The samples are visited in their order, so samples that are sorted by class need a shuffle before. Features should
+    be in about [0, 1] or standardized. A FloatingPointError is raised if training diverges.
+
+    Parameters
+    ----------
+    learning_rate : float, default=1e-3
+        Step of every update.
+    epochs : int, default=20
+        Passes over the data.
+    random_state : int, default=0
+        Seed of the initial parameters, uniform in [−0.5, 0.5).
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_classes, n_features)
+        Weights, one row per class.
+    intercept_ : ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> X, y = [[0.0], [0.1], [0.9], [1.0]], ["low", "low", "high", "high"]
+    >>> SoftmaxRegression(learning_rate=1.0, epochs=100).fit(X, y).predict([[0.2], [0.8]])
+    array(['low', 'high'], dtype='<U4')
+    """
+
+    def __init__(self, learning_rate: float = 1e-3, epochs: int = 20, random_state: int = 0) -> None:
+        self.learning_rate, self.epochs, self.random_state = learning_rate, epochs, random_state
+
+    def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
+        self.coef_, self.intercept_ = softmax.sgd(
+            X, codes, num_classes=len(self.classes_),
+            learning_rate=self.learning_rate, epochs=self.epochs, seed=int(self.random_state),
+        )  # fmt: skip
+
+    def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        return softmax.predict_probabilities(self.coef_, self.intercept_, X)
+
+
+class CNNClassifier(_Classifier):
+    """The convolutional network :class:`mnist_pipeline.networks.CNN`, trained by :func:`mnist_pipeline.training.train`.
+
+    Samples are images of 28×28 pixels: 784 features, or (n_samples, 28, 28). Another number of features is a
+    ValueError. Numbers that are not bytes should be in [0, 1]. Probabilities are not calibrated.
+
+    scikit-learn's `check_estimator` uses samples of a few features, so this class can't pass it. A subclass that
+    stretches these samples to 784 features, and changes nothing else, passes (`tests/test_estimators.py`).
+
+    Parameters
+    ----------
+    recipe : {"default", "fast", "notebook"}, default="default"
+        A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" deforms the images if they are bytes.
+    epochs, learning_rate : int and float, optional
+        Replace those of the recipe.
+    random_state : int, default=0
+        Seed of the weights, the order of the images, and their deformations.
+
+    Attributes
+    ----------
+    weights_ : dict of ndarray
+        The parameters by their names in the network, float32.
+
+    Examples
+    --------
+    >>> images = np.zeros((40, 28, 28), dtype=np.uint8)
+    >>> images[20:, :, 10:18] = 255
+    >>> model = CNNClassifier("fast", epochs=5).fit(images, ["empty"] * 20 + ["bar"] * 20)
+    >>> model.predict(images[[0, -1]])
+    array(['empty', 'bar'], dtype='<U5')
+    """
+
+    def __init__(
+        self, recipe: str = "default", epochs: int | None = None,
+        learning_rate: float | None = None, random_state: int = 0,
+    ) -> None:  # fmt: skip
+        self.recipe, self.epochs, self.learning_rate, self.random_state = recipe, epochs, learning_rate, random_state
+
+    def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
+        named = training.RECIPES["cnn"].get(self.recipe)
+        if named is None:
+            raise ValueError(f"recipe is {self.recipe!r}; expected one of {', '.join(training.RECIPES['cnn'])}")
+        images = self._images(X)
+        settings: dict[str, Any] = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+        recipe = replace(named, **{name: value for name, value in settings.items() if value is not None})
+        if images.dtype != np.uint8:
+            recipe = replace(recipe, variation=None)  # deformations are defined for bytes
+        network = training.build(networks.CNN, len(self.classes_), seed=int(self.random_state))
+        training.train(network, images, codes, recipe, seed=int(self.random_state))
+        self.weights_ = training.weights(network)
+
+    def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float32]:
+        network = training.load_weights(networks.of_weights(self.weights_), self.weights_)
+        return training.predict_probabilities(network, self._images(X))
+
+    def _images(self, X: NDArray[Any]) -> NDArray[Any]:
+        if X.shape[1] != networks.SIDE**2:
+            raise ValueError(f"X has {X.shape[1]} features; expected {networks.SIDE**2}, images of 28×28 pixels")
+        return X.reshape(-1, networks.SIDE, networks.SIDE)
+
+
+class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Projection on the principal components: :mod:`mnist_pipeline.pca`.
+
+    Any real numbers are accepted, and sums of integers are exact. Centred data and projections are float32, the
+    covariance and its eigenvectors float64.
+
+    Parameters
+    ----------
+    n_components : int, float or None, default=None
+        The number of components; as a float in (0, 1) the share of the variance that they have at least; or None for
+        all features.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+    components_ : ndarray of shape (n_components, n_features)
+        Orthonormal rows, largest variance first; the entry of largest magnitude of each is positive.
+    explained_variance_ : ndarray of shape (n_components,)
+        Variance on each component, with the divisor n_samples − 1.
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        Share of the variance on each component; zero if there is no variance.
+
+    Examples
+    --------
+    >>> model = PCA(n_components=1).fit([[0, 0], [2, 0], [4, 0]])
+    >>> model.transform([[3, 5]])
+    array([[1.]], dtype=float32)
+    >>> model.inverse_transform([[1.0]])
+    array([[3., 0.]])
+    """
+
+    def __init__(self, n_components: int | float | None = None) -> None:
+        self.n_components = n_components
+
+    def fit(self, X: ArrayLike, y: object = None) -> "PCA":
+        """Compute the components of samples (n_samples, n_features), at least two; `y` is ignored."""
+        samples = validate_data(self, _rows(X), ensure_min_samples=2)
+        self.mean_ = pca.mean(samples)
+        eigenvalues, eigenvectors = pca.eigendecomposition(pca.covariance(pca.center(samples, self.mean_)))
+        count = self._n_features_out = self._num_components(eigenvalues)
+        self.components_ = eigenvectors[:, :count].T
+        self.explained_variance_ = eigenvalues[:count]
+        self.explained_variance_ratio_ = eigenvalues[:count] / (eigenvalues.sum() or 1.0)
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Coordinates of samples on the components, float32 (n_samples, n_components)."""
+        check_is_fitted(self)
+        samples = validate_data(self, _rows(X), reset=False)
+        return pca.project(samples, self.mean_, self.components_.T)
+
+    def inverse_transform(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Samples (n_samples, n_features) from their coordinates (n_samples, n_components)."""
+        check_is_fitted(self)
+        return pca.reconstruct(np.asarray(X), self.mean_, self.components_.T)
+
+    def _num_components(self, eigenvalues: NDArray[np.float64]) -> int:
+        most = len(eigenvalues)
+        count = most if self.n_components is None else self.n_components
+        if 0 < count < 1:
+            return pca.components_for_share(eigenvalues, count)
+        if not (isinstance(count, int | np.integer) and 1 <= count <= most):
+            raise ValueError(f"n_components is {count!r}; expected an integer in 1–{most}, a share in (0, 1), or None")
+        return int(count)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def _rows(X: Any) -> Any:
+    """Images (n, height, width) as rows of pixels; anything else as it is."""
+    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim == 3 and len(X) else X

@@ -1,0 +1,121 @@
+"""The scikit-learn estimators: scikit-learn's own checks, the same results as the methods, and a grid search."""
+
+import doctest
+import importlib
+import re
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import check_estimator
+
+from mnist_pipeline import estimators, knn, pca, softmax, training
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.estimators import PCA, CNNClassifier, KNNClassifier, SoftmaxRegression
+
+TIES = "on a tied vote, the class of the nearest neighbour wins, although the probabilities are equal"
+
+
+class StretchedCNN(CNNClassifier):
+    """The classifier with images that are made of a few features, each repeated until all pixels are filled."""
+
+    def _images(self, X: np.ndarray) -> np.ndarray:
+        return super()._images(np.repeat(X, -(-784 // X.shape[1]), axis=1)[:, :784])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "exceptions"),
+    [
+        pytest.param(KNNClassifier(), {"check_classifiers_train": TIES}, id="knn"),
+        pytest.param(KNNClassifier(tie_break="smallest"), {}, id="knn_smallest"),
+        pytest.param(SoftmaxRegression(), {}, id="softmax"),
+        pytest.param(PCA(), {}, id="pca"),
+        pytest.param(StretchedCNN("fast", epochs=5), {}, id="cnn", marks=pytest.mark.slow),
+    ],
+)
+def test_scikit_learns_checks_pass(estimator: Any, exceptions: dict[str, str]) -> None:
+    results = check_estimator(estimator, expected_failed_checks=exceptions, on_skip=None)
+    assert {result["check_name"] for result in results if result["status"] == "xfail"} == set(exceptions)
+
+
+def test_knn_finds_the_labels_of_the_method(small_train: DigitSet, small_test: DigitSet) -> None:
+    expected = knn.KNNClassifier(3).fit(*small_train).predict(small_test.images)
+    names = np.array(["digit " + str(digit) for digit in range(10)])
+    model = KNNClassifier(3).fit(small_train.images, names[small_train.labels])
+    np.testing.assert_array_equal(model.predict(small_test.images), names[expected])
+
+
+def test_softmax_regression_learns_the_weights_of_the_method(small_train: DigitSet) -> None:
+    W, b = softmax.sgd(*small_train, epochs=2, seed=5)
+    model = SoftmaxRegression(epochs=2, random_state=5).fit(*small_train)
+    np.testing.assert_array_equal(model.coef_, W)
+    np.testing.assert_array_equal(model.intercept_, b)
+
+
+@pytest.mark.parametrize("recipe", ["fast", "default"])
+def test_cnn_predicts_the_labels_of_the_method(small_train: DigitSet, small_test: DigitSet, recipe: str) -> None:
+    read = training.fit_reader(*small_train, recipe=recipe, seed=5)
+    model = CNNClassifier(recipe, random_state=5).fit(*small_train)
+    np.testing.assert_array_equal(model.predict(small_test.images), read(small_test.images))
+
+
+def test_cnn_takes_pixels_from_0_to_1_like_bytes(small_train: DigitSet, small_test: DigitSet) -> None:
+    model = CNNClassifier("fast").fit(*small_train)
+    pixels = (small_test.images / 255).reshape(-1, 784)
+    np.testing.assert_allclose(model.predict_proba(pixels), model.predict_proba(small_test.images), atol=1e-6)
+
+
+def test_cnn_rejects_images_of_another_size() -> None:
+    with pytest.raises(ValueError, match="64 features"):
+        CNNClassifier().fit(np.zeros((4, 8, 8)), [0, 0, 1, 1])
+
+
+def test_cnn_rejects_an_unknown_recipe(small_train: DigitSet) -> None:
+    with pytest.raises(ValueError, match="'slow'"):
+        CNNClassifier("slow").fit(*small_train)
+
+
+def test_pca_projects_as_the_method(small_train: DigitSet, small_test: DigitSet) -> None:
+    mean = pca.mean(small_train.images)
+    eigenvalues, eigenvectors = pca.eigendecomposition(pca.covariance(pca.center(small_train.images, mean)))
+    model = PCA(n_components=0.9).fit(small_train.images)
+    count = pca.components_for_share(eigenvalues, 0.9)
+    expected = pca.project(small_test.images, mean, eigenvectors[:, :count])
+    np.testing.assert_array_equal(model.transform(small_test.images), expected)
+    assert model.explained_variance_ratio_.sum() == pytest.approx(pca.explained_share(eigenvalues)[count - 1])
+
+
+def test_pca_with_all_components_restores_the_samples(small_test: DigitSet) -> None:
+    window = small_test.images[:, 10:18, 10:18]
+    model = PCA().fit(window)
+    np.testing.assert_allclose(model.inverse_transform(model.transform(window)), window.reshape(-1, 64), atol=1e-3)
+
+
+@pytest.mark.parametrize("n_components", [0, 5, 1.0, -0.5])
+def test_pca_rejects_other_numbers_of_components(n_components: float) -> None:
+    with pytest.raises(ValueError, match="n_components is " + re.escape(str(n_components))):
+        PCA(n_components).fit(np.eye(4))
+
+
+def test_the_grid_search_of_the_documentation_runs(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(request.config.rootpath)
+    page = (request.config.rootpath / "docs" / "python.md").read_text()
+    example, printed = re.findall(r"```python\n([^`]*GridSearchCV[^`]*)```\n\n```\n([^`]*)```", page)[0]
+    exec(compile(example, "docs/python.md", "exec"), {})
+    assert capsys.readouterr().out == printed
+
+
+def test_the_examples_of_the_docstrings_are_true() -> None:
+    failed, attempted = doctest.testmod(estimators)
+    assert attempted > 0
+    assert failed == 0
+
+
+def test_a_missing_scikit_learn_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "mnist_pipeline.estimators")
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)
+    with pytest.raises(ImportError, match=r"mnist-pipeline\[sklearn\]"):
+        importlib.import_module("mnist_pipeline.estimators")
