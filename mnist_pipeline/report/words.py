@@ -49,11 +49,11 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def settings_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
-    """The configuration, the recipe and the seed of a model and its predictions."""
+    """The configuration, the recipe and the seed of a model and its predictions, without what is only on or off."""
     found: dict[str, Any] = {}
     for origin in origins:
         settings = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
-        found |= {name: value for name, value in settings.items() if value is not None}
+        found |= {name: value for name, value in settings.items() if value is not None and not isinstance(value, bool)}
     return _in_words(found)
 
 
