@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import secrets
+import socket
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_pipeline.runtime import threads
-from mnist_pipeline.runtime.executors.requirements import num_local_workers
+from mnist_pipeline.runtime.executors.requirements import ExecutorError, num_local_workers
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
@@ -37,10 +39,12 @@ RUN_LAUNCHER = f"""run_launcher:
       address: auto
       env_vars: [{", ".join(PASSED_ON)}]
 """
+JOBS_PORT = 52365  # where a local cluster accepts jobs; `ray.init` can't choose another port
+PORT_SECONDS = 120
 API_SERVER = "RAY_API_SERVER_ADDRESS"  # where Ray's own clients submit jobs
 
 
-@contextmanager
+@contextlib.contextmanager
 def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
     """Connect this process to the cluster, unless it is connected already or the executor is another one.
 
@@ -70,6 +74,8 @@ def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
         "object_store_memory": OBJECT_STORE_BYTES,
         "_node_ip_address": LOCALHOST,  # no public argument keeps a local cluster off the network
     }
+    if jobs and not configured.cluster:
+        _wait_for_port(JOBS_PORT)
     context = ray.init(
         configured.cluster or "local",
         runtime_env={"env_vars": threads.thread_limits(configured)},
@@ -84,3 +90,17 @@ def connected(configured: Settings, *, jobs: bool = False) -> Iterator[None]:
     finally:
         os.environ.pop(API_SERVER, None)
         ray.shutdown()
+
+
+def _wait_for_port(port: int) -> None:
+    """Wait until a port is free. A process of Ray has it for a minute after the driver of its cluster was killed."""
+    deadline = time.monotonic() + PORT_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection does not count
+            probe.bind(("", port))
+            return
+        time.sleep(1)
+    raise ExecutorError(
+        f"port {port} is in use, perhaps by another local Ray cluster; end it, or name it in MNIST_PIPELINE_CLUSTER"
+    )
