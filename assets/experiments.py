@@ -3,19 +3,18 @@
 A sweep is a YAML file, which `MNIST_PIPELINE_EXPERIMENTS` names; see `docs/experiments.md`.
 """
 
-import contextlib
 from pathlib import Path
 
 import dagster as dg
 
 from mnist_pipeline import experiments
-from mnist_pipeline.data.datasets import DatasetError, DigitSet
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.idx import Idx
 from mnist_pipeline.evaluation import accuracy, most_frequent_share
 from mnist_pipeline.experiments import Trial
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph import sweeps
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
@@ -35,23 +34,7 @@ CHECKS = {
 }
 
 
-def trials_of(loaded: "settings.Settings") -> list[str]:
-    """The keys of the trials of a sweep. The default sweep skips sizes larger than the data.
-
-    The size of data in another layout than IDX files is known when a trial reads them.
-    """
-    available = None
-    with contextlib.suppress(DatasetError):  # a run reports what is wrong with the files
-        if Idx.recognises(loaded.data):
-            available = len(split(Idx(loaded.data).num_images("train"))[0])
-    file = loaded.experiments or DEFAULT_SWEEP
-    try:
-        return list(experiments.read_sweep(file, available, skip_larger=file == DEFAULT_SWEEP))
-    except experiments.SweepError as error:
-        raise settings.SettingsError(f"MNIST_PIPELINE_EXPERIMENTS: {error}") from None
-
-
-TRIALS = dg.StaticPartitionsDefinition(trials_of(settings.of_definitions()))
+TRIALS = dg.StaticPartitionsDefinition(sweeps.trials(settings.of_definitions(), DEFAULT_SWEEP))
 
 
 @dg.asset(
