@@ -1,10 +1,12 @@
 """The error that a command reports in one line."""
 
+import contextlib
 import difflib
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import click
 
@@ -28,3 +30,13 @@ class CommandError(click.ClickException):
         lines = f"{PREFIX}{self.message}".splitlines()
         wrap = textwrap.TextWrapper(shutil.get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
         return "\n".join(map(wrap.fill, lines)).removeprefix(PREFIX)
+
+
+@contextlib.contextmanager
+def writing(option: str, path: Path) -> Iterator[None]:
+    """Report in one line that the file of an option can't be written."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"can't be written ({error.strerror}); name a file in a directory that can"
+        raise CommandError(f"{option} {path} {reason}") from error

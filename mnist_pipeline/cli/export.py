@@ -6,7 +6,7 @@ import click
 import numpy as np
 
 from mnist_pipeline import export, models
-from mnist_pipeline.cli.errors import CommandError, unknown
+from mnist_pipeline.cli.errors import CommandError, unknown, writing
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import files, storage
 
@@ -35,7 +35,5 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
 
 
 def _write(option: str, path: Path, content: bytes) -> None:
-    try:
+    with writing(option, path):
         files.write(path, lambda opened: opened.write(content))
-    except OSError as error:
-        raise CommandError(f"{option} {path} can't be written ({error.strerror}); name another file") from error

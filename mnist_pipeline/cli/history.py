@@ -12,7 +12,7 @@ import dagster as dg
 import numpy as np
 
 from mnist_pipeline import versions
-from mnist_pipeline.cli.errors import CommandError, unknown
+from mnist_pipeline.cli.errors import CommandError, unknown, writing
 from mnist_pipeline.cli.selection import definitions, select_data_sets
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
@@ -154,10 +154,8 @@ def _draw(path: Path, found: Mapping[str, Any], images: np.ndarray, labels: np.n
     title = "Images that are answered differently: before → after"
     figure = figures.image_grid(images[[index for index, *_ in shown]], 10, captions, title)
     picture = figures.encoded(figures.rendered(figure))
-    try:
+    with writing("--sheet", path):
         files.write(path, lambda file: file.write(picture))
-    except OSError as error:
-        raise CommandError(f"--sheet {path} can't be written ({error.strerror}); name another file") from error
 
 
 def _records(instance: dg.DagsterInstance, located: Located) -> dict[str, list[Record]]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, writing
 from mnist_pipeline.data import findings
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.data.findings import Findings
@@ -87,8 +87,5 @@ def _draw(sheet: Path, found: Findings, train: DigitSet) -> None:
         [caption for row in captions for caption in row],
         "The first images of each class",
     )
-    try:
+    with writing("--sheet", sheet):
         sheet.write_bytes(figures.encoded(figures.rendered(figure)))
-    except OSError as error:
-        reason = f"can't be written ({error.strerror}); name a file in a directory that can"
-        raise CommandError(f"--sheet {sheet} {reason}") from error

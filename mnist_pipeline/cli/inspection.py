@@ -25,7 +25,7 @@ from mnist_pipeline.runtime.graph.shards import digest
 from mnist_pipeline.runtime.graph.staleness import partition_faults, storage_fault
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.directory import forget_verified
-from mnist_pipeline.utils.printable import count, one_line, printable
+from mnist_pipeline.utils.printable import count, first_sentence, printable
 
 NAME_WIDTH = 22
 ENDED = [dg.DagsterRunStatus[name] for name in ("SUCCESS", "FAILURE", "CANCELED")]
@@ -42,8 +42,8 @@ def print_assets(selection: str) -> None:
     for key in graph.toposorted_asset_keys:
         if key in selected and key in graph.materializable_asset_keys:
             node = graph.get(key)
-            sentence, _, _ = one_line(node.description or "").partition(". ")
-            groups.setdefault(str(node.group_name), []).append((key.to_user_string(), sentence.rstrip(".")))
+            row = (key.to_user_string(), first_sentence(node.description))
+            groups.setdefault(str(node.group_name), []).append(row)
     formatter = click.get_current_context().make_formatter()
     for group, rows in groups.items():
         with formatter.section(group):

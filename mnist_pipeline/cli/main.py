@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from mnist_pipeline.runtime.storage.files import LockFileError
 from mnist_pipeline.runtime.storage.storage import StorageError
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST, AddressError
 from mnist_pipeline.utils import machine
-from mnist_pipeline.utils.printable import count
+from mnist_pipeline.utils.printable import count, first_sentence
 
 # Errors whose message names the problem and the remedy.
 REPORTED = (
@@ -44,7 +45,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands, each with the first sentence of its help; click would cut it after 45 characters."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _first_sentence(each.help)) for name, each in sorted(self.commands.items())])
+            formatter.write_dl([(name, first_sentence(each.help)) for name, each in sorted(self.commands.items())])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. After an interruption, the process ends here and prints no other error."""
@@ -65,12 +66,14 @@ class Commands(click.Group):
             interruption.end_if_interrupted()
 
 
-def _first_sentence(text: str | None) -> str:
-    return " ".join((text or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+def output_file(option: str, text: str, *, required: bool = False) -> Callable[[Any], Any]:
+    """An option that names a file to write."""
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option(option, required=required, type=kind, metavar="FILE", help=text)
 
 
 of_data_set = click.option(
-    "--data-set", default=settings.PLAIN, show_default=True, metavar="NAME", help="Models of this data set."
+    "--data-set", default=settings.PLAIN, show_default=True, metavar="NAME", help="Name of the data set."
 )
 
 
@@ -146,12 +149,7 @@ def ui(**options: Any) -> None:
 @main.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
-@click.option(
-    "--sheet",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw the pictures with the recognized digits into a PNG file.",
-)
+@output_file("--sheet", "Draw the pictures with the recognized digits into a PNG file.")
 def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
     """Recognize the digits in picture FILES; exit code 1 if a file cannot be read.
 
@@ -169,12 +167,7 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-@click.option(
-    "--sheet",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw the first images of each class, as the models see them, into a PNG file.",
-)
+@output_file("--sheet", "Draw the first images of each class, as the models see them, into a PNG file.")
 def inspect(path: Path, as_json: bool, sheet: Path | None) -> None:
     """Show what is in the data set at PATH, a directory or file; exit code 1 if a run could not use it."""
     with machine.importing():
@@ -281,12 +274,7 @@ def restore(version: str) -> None:
 @click.argument("before")
 @click.argument("after")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-@click.option(
-    "--sheet",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw the images that are answered differently into a PNG file.",
-)
+@output_file("--sheet", "Draw the images that are answered differently into a PNG file.")
 @of_data_set
 def compare(before: str, after: str, data_set: str, as_json: bool, sheet: Path | None) -> None:
     """Compare two runs, or two versions of models: what differs, how accurate they are, and on which images.
@@ -301,19 +289,8 @@ def compare(before: str, after: str, data_set: str, as_json: bool, sheet: Path |
 
 @main.command()
 @click.argument("model")
-@click.option(
-    "--onnx",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The file to write; other programs run it, for example with onnxruntime.",
-)
-@click.option(
-    "--card",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Also write the model card of the champion, in Markdown.",
-)
+@output_file("--onnx", "The file to write; other programs run it, for example with onnxruntime.", required=True)
+@output_file("--card", "Also write the model card of the champion, in Markdown.")
 def export(model: str, onnx: Path, card: Path | None) -> None:
     """Write the stored MODEL, for example cnn, into an ONNX file.
 

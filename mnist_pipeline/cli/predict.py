@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import writing
 from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition.page import ImageError, Page
 from mnist_pipeline.recognition.reading import read
@@ -43,11 +43,8 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
         click.echo("\n".join([table.header, *lines]))
     if sheet:
         pages = [contact_sheet.Page(o.file, o.picture, o.readings) for o in outcomes if o.picture is not None]
-        try:
+        with writing("--sheet", sheet):
             sheet.write_bytes(contact_sheet.draw(pages, recognizer))
-        except OSError as error:
-            reason = f"can't be written ({error.strerror}); name a file in a directory that can"
-            raise CommandError(f"--sheet {sheet} {reason}") from error
     errors = [outcome.error for outcome in outcomes if outcome.error]
     for message in errors:
         click.echo(f"Error: {message}", err=True)

@@ -160,7 +160,7 @@ class Folders(Reader):
             raise unreadable(path, error) from error
 
     def _folders(self, directory: Path) -> list[str]:
-        """The names of the folders in a directory, which must not have pictures beside them."""
+        """The names of the folders in a directory; raises a DatasetError if the directory also has pictures."""
         found = []
         for name in listing(directory):
             if _is_of_system(name):

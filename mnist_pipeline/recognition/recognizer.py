@@ -37,7 +37,7 @@ class Classes:
 
     @property
     def unlike(self) -> str:
-        """What is said of an image that is unlike all others, in two lines."""
+        """The warning about an image that is unlike all others, in two lines."""
         return "does not look\nlike a digit" if self.noun == "digit" else f"is unlike the\ntraining {self.noun}s"
 
 

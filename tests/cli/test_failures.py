@@ -119,7 +119,7 @@ BAD_CONFIGURATIONS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "unknown part": ("opps: {}", ("'opps'",)),
     "list of operations": ("ops: [a]", ("root:ops",)),
     "operation without content": ("ops: {softmax_model: }", ("root:ops:softmax_model",)),
-    "values beside configuration": ("ops: {softmax_model: {epochs: 3}}", ("'epochs'", "root:ops:softmax_model")),
+    "values outside the configuration": ("ops: {softmax_model: {epochs: 3}}", ("'epochs'", "root:ops:softmax_model")),
     "unknown operation": ("ops: {softmax: {}}", ("'softmax'", "ops")),
     "unknown value": (_softmax("epoch: 3"), ("'epoch'",)),
     "value that nothing reads": ("ops: {data_mean: {config: {center: 1}}}", ("ops.data_mean.config",)),

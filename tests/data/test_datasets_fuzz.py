@@ -13,7 +13,8 @@ from pathlib import Path
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
+from support.fuzzing import fuzzed
 
 from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, load_digits
 
@@ -82,14 +83,7 @@ def test_the_reader_returns_the_digits_or_raises_a_dataset_error_within_bounded_
     cases = pytestconfig.getoption("fuzz_cases")
     outcomes: Counter[str] = Counter()
 
-    @settings(
-        max_examples=cases,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
+    @fuzzed(cases)
     @given(files())
     def try_out(drawn: Files) -> None:
         outcomes[compare(drawn, tmp_path)] += 1

@@ -203,7 +203,7 @@ def _picture(content: Callable[[bytes], bytes]) -> Spoil:
 
 
 def _replaced(make: Callable[[Path], object]) -> Spoil:
-    """Put something else in the place of a picture."""
+    """Replace a picture by something else."""
 
     def spoil(root: Path) -> None:
         path = min((root / "train" / "7").iterdir())

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from data.test_datasets_fuzz import CONSTANT_BYTES, edited, read_within
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
+from support.fuzzing import fuzzed
 from support.sources import write_folders, write_npz, write_parquet
 
 from mnist_pipeline.data.datasets import DigitSet
@@ -47,14 +48,7 @@ def test_a_reader_returns_digits_or_raises_a_dataset_error_within_bounded_memory
     }[layout]()
     good, outcomes = path.read_bytes(), Counter[str]()
 
-    @settings(
-        max_examples=cases,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
+    @fuzzed(cases)
     @given(edits)
     def try_out(changes: list[tuple[int, int, bytes]]) -> None:
         path.write_bytes(edited(good, changes))

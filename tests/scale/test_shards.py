@@ -1,4 +1,4 @@
-"""Shards on several workers: the same bytes as on one, whoever is killed meanwhile."""
+"""Shards computed by several workers have the same bytes as by one, even if workers or drivers are killed."""
 
 import contextlib
 import os
@@ -27,17 +27,20 @@ Undisturbed = dict[str, str]
 def undisturbed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """The data versions of a run in one process."""
     storage = tmp_path_factory.mktemp("undisturbed")
-    for selection in (DIGITS, EXPANDED):
-        _require("run", "--select", selection, environ=variables(slice_directory, storage))
-    return data_versions(storage)
+    return _computed(storage, EXPANDED, variables(slice_directory, storage))
 
 
 @pytest.fixture(scope="module")
 def undisturbed_trials(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """The data versions of a sweep in one process."""
     storage = tmp_path_factory.mktemp("undisturbed-trials")
-    for selection in (DIGITS, TRIALS):
-        _require("run", "--select", selection, environ=_with_sweep(slice_directory, storage))
+    return _computed(storage, TRIALS, _with_sweep(slice_directory, storage))
+
+
+def _computed(storage: Path, selection: str, environ: dict[str, str]) -> Undisturbed:
+    """Compute the digits and a selection; return the data versions."""
+    for each in (DIGITS, selection):
+        _require("run", "--select", each, environ=environ)
     return data_versions(storage)
 
 

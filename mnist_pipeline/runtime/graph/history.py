@@ -127,7 +127,7 @@ def read(record: Record, prefix: str | None = None) -> Any:
     stored = storage.current(prefix)
     if record.former is None:
         return stored.read(record.asset, record.data_version)
-    return stored.read_former(stored.former.of(record.asset)[record.former])
+    return stored.read_former(stored.former.manifest(record.asset, record.former))
 
 
 def compare(
@@ -177,7 +177,7 @@ def put_back(
     replaces them for inputs that were put back themselves.
     """
     stored, key = storage.of_asset(asset.to_user_string())
-    manifest = stored.former.of(key)[str(version.former)]
+    manifest = stored.former.manifest(key, str(version.former))
     event = instance.get_latest_materialization_event(asset)
     path, _ = publish(instance, asset, stored, Prepared(key, manifest.data_version, stored.former.contents(manifest)))
     tags = {

@@ -48,15 +48,22 @@ class FormerValues:
         found = {}
         for name in self._manifests(key):
             with contextlib.suppress(DamageError):
-                found[name] = self._manifest(key, name)
+                found[name] = self.manifest(key, name)
         return found
+
+    def manifest(self, key: str, name: str) -> Manifest:
+        """The manifest of a former value; raises DamageError if it can't be read."""
+        try:
+            return decode(key, self._store.read(name))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise DamageError(f"{self._store.path(name)} can't be read ({error})") from error
 
     def faults(self, key: str) -> dict[str, str]:
         """What is damaged of former values of an asset; all their files are read."""
         faults = {}
         for name in self._manifests(key):
             try:
-                self._published.verify(self._manifest(key, name))
+                self._published.verify(self.manifest(key, name))
             except VersionError:  # a later version of this package can read it
                 continue
             except DamageError as damage:
@@ -86,12 +93,6 @@ class FormerValues:
         for name in self._list(key):
             if _version_in(name) not in needed:
                 self._store.remove(name)
-
-    def _manifest(self, key: str, name: str) -> Manifest:
-        try:
-            return decode(key, self._store.read(name))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DamageError(f"{self._store.path(name)} can't be read ({error})") from error
 
     def _manifests(self, key: str) -> list[str]:
         return sorted(filter(_is_manifest, self._list(key)))
