@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 # Files of tests run in parallel, in the order of tests/conftest.py; PARALLEL= for one process.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run ui check test test-faults test-scale test-latest lint fuzz soak bench bench-quick constraints clean help
+.PHONY: run ui check test test-faults test-scale test-latest test-wheel lint fuzz soak bench bench-quick constraints clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,17 @@ test-latest:  ## Run the quick tests against the newest Dagster, in an environme
 	@$(LATEST)/bin/python -c 'import dagster; print("Dagster", dagster.__version__)'
 	@$(LATEST)/bin/python -m pytest $(or $(ARGS),$(LATEST_TESTS))
 
+# A release installs for each of these; PYTHON=python3.13 runs the wheel with another one.
+PYTHONS := 3.10 3.11 3.12 3.13 3.14
+WHEEL := .venv-wheel
+test-wheel: $(VENV)/installed-test  ## Install the wheel into an empty environment, and use it in another directory
+	@rm -rf $(WHEEL) && $(PYTHON) -m venv $(WHEEL)
+	@$(BIN)/python -m pip wheel --quiet --no-deps . --wheel-dir $(WHEEL)
+	@$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(WHEEL)/*.whl
+	@INSTALLED_PYTHON=$(WHEEL)/bin/python $(BIN)/python -m pytest tests/test_wheel.py
+	@for version in $(PYTHONS); do $(BIN)/uv pip compile pyproject.toml --all-extras --only-binary :all: \
+	  --constraint constraints.txt --python-version $$version --quiet >/dev/null || exit 1; done
+
 fuzz: $(VENV)/installed-test  ## Try 130,000 malformed data sets, 40,000 odd pictures and 40,000 damaged picture files (10 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) tests/data/test_datasets_fuzz.py tests/data/test_sources_fuzz.py tests/recognition/test_pictures_fuzz.py --fuzz-cases 100000
 
@@ -60,13 +71,13 @@ bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (3 minu
 soak: $(VENV)/installed  ## Run everything in 2 GB of address space, then 20 times in one process, and look for leaks
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
-constraints:  ## Resolve constraints.txt anew (needs uv)
-	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header --no-annotate --quiet \
+constraints:  ## Resolve constraints.txt anew
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header --no-annotate --quiet \
 	  | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.new
 	@(grep '^#' constraints.txt; cat constraints.new) > constraints.all && rm constraints.new && mv constraints.all constraints.txt
 
 clean:  ## Remove the virtual environments
-	@rm -rf $(VENV) $(LATEST)
+	@rm -rf $(VENV) $(LATEST) $(WHEEL)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \

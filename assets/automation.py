@@ -6,14 +6,15 @@ from typing import Any
 
 import dagster as dg
 
-from assets import expanded, experiments
-from assets.serving import PICTURES, inbox_predictions
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets, run_lock
 from mnist_pipeline.runtime.graph.records import runs_of_partitions
 from mnist_pipeline.runtime.inbox import Inbox, InboxError, Look
+
+from . import expanded, experiments
+from .serving import PICTURES, inbox_predictions
 
 MODEL_GROUPS = dict.fromkeys(model.group for model in MODELS.values())
 # The expanded set is several times the data, and a sweep trains many models: both are computed on request.

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-import assets as package
-from assets import automation, digits
-from assets.evaluation import data_set_comparison_of
 from mnist_pipeline import models
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.executors.step_executor import step_executor
@@ -15,6 +12,9 @@ from mnist_pipeline.runtime.graph.code_versions import link_to_source, with_code
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
+
+from . import automation, digits
+from .evaluation import data_set_comparison_of
 
 # Only MNIST answers users, whose pictures are of digits, and only MNIST has groups that are computed on request.
 MNIST_ONLY = dg.AssetSelection.assets("recognizer", "inbox_predictions") | dg.AssetSelection.groups(*automation.SHARDED)
@@ -29,7 +29,7 @@ def finish(definitions: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefiniti
 
 
 plain, *others = data_sets.configured(settings.of_definitions())
-loaded = dg.load_assets_from_package_module(package)
+loaded = dg.load_assets_from_package_name(str(__package__))
 assets = finish([asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)])
 if others:
     (comparison,) = finish([data_set_comparison_of([plain, *others])])

@@ -11,10 +11,6 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.knn import TieBreak
-from assets.networks import TRAINED, TrainingConfig, report_epoch, resolve_recipe, trained
-from assets.pca import CHECKS as PCA_CHECKS
-from assets.pca import decomposition_checks, decomposition_figures, positive_semidefinite
 from mnist_pipeline import evaluation, moments, pca
 from mnist_pipeline.data import expansion
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
@@ -28,6 +24,11 @@ from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exact
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
+
+from .knn import TieBreak
+from .networks import TRAINED, TrainingConfig, report_epoch, resolve_recipe, trained
+from .pca import CHECKS as PCA_CHECKS
+from .pca import decomposition_checks, decomposition_figures, positive_semidefinite
 
 GROUP = "expanded"
 CHECKS = {

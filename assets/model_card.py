@@ -6,8 +6,6 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from assets.evaluation import inputs
-from assets.serving import GROUP
 from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Comparison
@@ -17,6 +15,9 @@ from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
+
+from .evaluation import inputs
+from .serving import GROUP
 
 CHECKS = {
     "model_card": {

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from assets.models import PREDICTED, predicted
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.evaluation import least_useful_accuracy
@@ -24,6 +23,8 @@ from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exac
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
 from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
 from mnist_pipeline.utils import machine
+
+from .models import PREDICTED, predicted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,12 +6,13 @@ from typing import Any
 
 import dagster as dg
 
-from assets.evaluation import ACROSS, GROUP, inputs
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
+
+from .evaluation import ACROSS, GROUP, inputs
 
 CHECKS = {
     "evaluation_report": {

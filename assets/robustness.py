@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.evaluation import GROUP, held_to_floor, inputs
 from mnist_pipeline import evaluation, models
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
@@ -17,6 +16,8 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, at_most, checks
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
+
+from .evaluation import GROUP, held_to_floor, inputs
 
 CHECKS = {
     "robustness": {

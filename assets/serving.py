@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assets.evaluation import inputs
 from mnist_pipeline import evaluation, models, promotion
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
@@ -23,6 +22,8 @@ from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResourc
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.staleness import STORED_RESULT
 from mnist_pipeline.versions import DIGITS
+
+from .evaluation import inputs
 
 GROUP = "serving"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")

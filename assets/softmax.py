@@ -7,7 +7,6 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from assets.models import PREDICTED, predicted
 from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.data.held_out import split
@@ -16,6 +15,8 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
 from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
+
+from .models import PREDICTED, predicted
 
 GROUP = "softmax"
 NUM_CHECKED = 10

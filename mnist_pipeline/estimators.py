@@ -22,7 +22,7 @@ try:
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
-    raise ImportError("scikit-learn is missing: pip install 'mnist-pipeline[sklearn]'") from None
+    raise ImportError("scikit-learn is missing: pip install 'mnist-dagster[sklearn]'") from None
 
 
 class _Classifier(ClassifierMixin, BaseEstimator):

@@ -26,5 +26,5 @@ def to_onnx(model: Model, state: Mapping[str, np.ndarray]) -> bytes:
     try:
         graph = Graph()
     except ImportError:
-        raise ExportError("the extra for ONNX is missing: pip install 'mnist-pipeline[onnx]'") from None
+        raise ExportError("the extra for ONNX is missing: pip install 'mnist-dagster[onnx]'") from None
     return graph.finished(model.title, IMAGE_SIDE, *add_nodes(graph, state))

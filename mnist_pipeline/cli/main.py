@@ -22,7 +22,7 @@ from mnist_pipeline.runtime.storage.contents import UnavailableError
 from mnist_pipeline.runtime.storage.files import LockFileError
 from mnist_pipeline.runtime.storage.storage import StorageError
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST, AddressError
-from mnist_pipeline.utils import machine
+from mnist_pipeline.utils import machine, places
 from mnist_pipeline.utils.printable import count, first_sentence
 
 # Errors whose message names the problem and the remedy.
@@ -78,7 +78,7 @@ of_data_set = click.option(
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="mnist-pipeline", message="%(prog)s %(version)s")
+@click.version_option(package_name=places.DISTRIBUTION, message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
     """MNIST from raw files to an evaluation report, as Dagster assets."""

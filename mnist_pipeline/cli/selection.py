@@ -1,9 +1,8 @@
-"""The graph that `pyproject.toml` names, and the data sets and assets that a command is about."""
+"""The graph of the project, and the data sets and assets that a command is about."""
 
 import functools
 import importlib
 import re
-import sys
 import warnings
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -11,15 +10,10 @@ from collections.abc import Set as AbstractSet
 import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError, unknown
-from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime import project, settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.shards import shard_names
 from mnist_pipeline.utils.printable import one_line
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 EVERYTHING = "everything"
 EVERY_DATA_SET = "every_data_set"
@@ -31,9 +25,7 @@ INBOX_JOB = "inbox_predictions_of_a_picture"
 @functools.cache
 def definitions() -> dg.Definitions:
     """Load the definitions of the graph."""
-    document = tomllib.loads((settings.PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
-    module = document["tool"]["dg"]["project"]["code_location_target_module"]
-    return importlib.import_module(module).defs
+    return importlib.import_module(project.graph_module()).defs
 
 
 def definitions_of_assets() -> list[dg.AssetsDefinition]:

@@ -138,7 +138,7 @@ def _opened(path: Path) -> Iterator[Table]:
     try:
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise DatasetError(f"{path} needs pyarrow; install it with pip install 'mnist-pipeline[parquet]'") from error
+        raise DatasetError(f"{path} needs pyarrow; install it with pip install 'mnist-dagster[parquet]'") from error
     with read_at_random(path) as (file, described):
         schema = pq.read_schema(file)
         image, label = _columns(path, schema)

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import extending, types
-from numba.core import cgutils, event
+from numba.core import cgutils, config, event
+
+from mnist_pipeline.utils import places
 
 BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
@@ -45,6 +47,11 @@ class _Leftovers(event.Listener):
 
 
 event.register("numba:compile", _Leftovers())  # type: ignore[no-untyped-call]  # Numba ships no types
+
+
+NUMBA: Any = config  # its attributes are made when it is imported
+if places.INSTALLED and not NUMBA.CACHE_DIR:
+    NUMBA.CACHE_DIR = str(places.user_cache() / "numba")  # instead of the directory of the source
 
 
 def compiled(**options: Any) -> Callable[[_Function], _Function]:

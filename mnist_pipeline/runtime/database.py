@@ -31,7 +31,7 @@ def require(configured: Settings) -> None:
     if configured.database:
         if importlib.util.find_spec("dagster_postgres") is None:
             raise DatabaseError(
-                f"{VARIABLE} is set, but PostgreSQL's extra is missing: pip install 'mnist-pipeline[postgres]'"
+                f"{VARIABLE} is set, but PostgreSQL's extra is missing: pip install 'mnist-dagster[postgres]'"
             )
         with connected(configured):
             pass

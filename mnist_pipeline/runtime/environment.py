@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from mnist_pipeline.runtime import passwords, project
 from mnist_pipeline.runtime.project import PLAIN, PROJECT, SCHEME, SQLITE, DataSetPlace, fetched
+from mnist_pipeline.utils import places
 from mnist_pipeline.utils.machine import num_cores
 
 EXECUTORS = ("in_process", "multiprocess", "ray", "dask")
@@ -146,12 +147,7 @@ def _instance_directory(fields: dict[str, Any]) -> Path:
     storage: str = fields["storage"]
     if not storage.startswith(SCHEME):
         return Path(storage)
-    return PROJECT / "storage" / "s3" / quote(storage.removeprefix(SCHEME), safe="")
-
-
-def _user_cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # never fails
-    return Path(base).absolute() / "mnist-pipeline"
+    return places.writable_home() / "storage" / "s3" / quote(storage.removeprefix(SCHEME), safe="")
 
 
 LocalPath = Annotated[Path, BeforeValidator(_local_path), AfterValidator(Path.absolute)]
@@ -180,8 +176,10 @@ class Settings(BaseSettings):
     data: Annotated[Path, BeforeValidator(_local_path), AfterValidator(_resolved)] = Field(
         default_factory=lambda: project.EMBEDDED_DATA
     )
-    # Directory of the results, or `s3://BUCKET/PREFIX`.
-    storage: Annotated[str, BeforeValidator(_storage)] = str(PROJECT / "storage")
+    # Directory of the results, or `s3://BUCKET/PREFIX`; `storage` in the checkout or the data directory of the user.
+    storage: Annotated[str, BeforeValidator(_storage)] = Field(
+        default_factory=lambda: str(places.writable_home() / "storage")
+    )
     # Where work runs: one of `EXECUTORS`, or `package.module:name` of another `dagster.ExecutorDefinition`.
     executor: Annotated[str, BeforeValidator(_executor)] = "in_process"
     # Address of a running Ray or Dask cluster; by default a local one is started.
@@ -192,10 +190,10 @@ class Settings(BaseSettings):
     database: Annotated[str | None, BeforeValidator(_database)] = Field(default=None, repr=False)
     # Data sets besides MNIST, as `NAME`, `NAME=PATH`, ….
     data_sets: Annotated[tuple[DataSetPlace, ...], NoDecode, BeforeValidator(_data_sets)] = ()
-    # Directory of the Dagster instance; by default in the storage, or in the project's `storage/s3` for a bucket.
+    # Directory of the Dagster instance; by default in the storage, or in `storage/s3` for a bucket.
     dagster_home: LocalPath = Field(default_factory=lambda fields: _instance_directory(fields) / "dagster")
     # Directory of local copies of files from a bucket, and their total size in GB (10⁹ bytes).
-    cache: LocalPath = Field(default_factory=_user_cache)
+    cache: LocalPath = Field(default_factory=places.user_cache)
     cache_gb: Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False)] = 10.0
     # The output of `mnist-pipeline hash-password`; without it, the UI asks for no password.
     password_hash: Annotated[str | None, BeforeValidator(passwords.check_hash)] = Field(default=None, repr=False)
@@ -255,7 +253,7 @@ class Settings(BaseSettings):
 
 
 # Everything in the environment that settings depend on.
-VARIABLES = (*map(_variable, Settings.model_fields), "XDG_CACHE_HOME", "HOME")
+VARIABLES = (*map(_variable, Settings.model_fields), "XDG_CACHE_HOME", "XDG_DATA_HOME", "HOME")
 
 
 def first_problem(error: ValidationError) -> str:

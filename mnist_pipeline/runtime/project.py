@@ -1,10 +1,19 @@
-"""Where the project is, and the names that its settings share with the rest of the code."""
+"""Where the project and its graph are, and the names that its settings share with the rest of the code."""
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
-PROJECT = Path(__file__).resolve().parents[2]
-EMBEDDED_DATA = PROJECT / "data"
+from mnist_pipeline.utils import places
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PROJECT = places.PROJECT
+EMBEDDED_DATA = places.EMBEDDED_DATA
+CODE_LOCATION = "mnist-pipeline"
 SCHEME = "s3://"
 SQLITE = "sqlite:///"  # before the path of the file, in the address of an MLflow store
 PLAIN = "mnist"  # the data set whose asset keys have no prefix
@@ -28,4 +37,12 @@ class DataSetPlace(NamedTuple):
 
 def fetched(name: str) -> Path:
     """The directory into which `mnist-pipeline fetch` downloads a data set."""
-    return EMBEDDED_DATA / name
+    return places.writable_home() / "data" / name
+
+
+def graph_module() -> str:
+    """The module of the graph: a part of an installed package, in a checkout the one that `pyproject.toml` names."""
+    if places.INSTALLED:
+        return "mnist_pipeline.assets.definitions"
+    document = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    return str(document["tool"]["dg"]["project"]["code_location_target_module"])

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from support.settings import load_from
 
-from mnist_pipeline.runtime import passwords, project, settings, threads
+from mnist_pipeline.runtime import passwords, settings, threads
+from mnist_pipeline.utils import places
 
 DIRECTORIES = {
     "MNIST_PIPELINE_DATA": "data",
@@ -178,7 +179,7 @@ def test_settings_follow_the_environment_and_the_working_directory(
 def test_data_sets_have_directories_of_their_own_or_are_where_fetch_puts_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(project, "EMBEDDED_DATA", tmp_path / "data")
+    monkeypatch.setattr(places, "PROJECT", tmp_path)
     for name in ("fashion", "data/kmnist", "own"):
         (tmp_path / name).mkdir(parents=True)
     value = f"fashion-mnist={tmp_path / 'fashion'}, kmnist ,mine={tmp_path / 'own'}"

@@ -29,8 +29,8 @@ from support.graph_fixtures import Outcome, invoke
 from support.servers import without_times
 from support.values import ARRAYS, EVERY_KIND, REPORT, assert_same_values, data_version
 
-boto3 = pytest.importorskip("boto3", reason="pip install 'mnist-pipeline[test-scale]'")
-moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-pipeline[test-scale]'")
+boto3 = pytest.importorskip("boto3", reason="pip install 'mnist-dagster[test-scale]'")
+moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-dagster[test-scale]'")
 
 from moto.s3.models import s3_backends  # noqa: E402
 
@@ -624,7 +624,7 @@ def test_refused_credentials_are_not_shown(refusal: Refusal, monkeypatch: pytest
 
 def test_a_missing_extra_is_named(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects.importlib.util, "find_spec", lambda name: None)
-    assert "mnist-pipeline[s3]" in refusal({})
+    assert "mnist-dagster[s3]" in refusal({})
 
 
 def test_a_store_that_ignores_conditions_is_refused(

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from http.client import HTTPMessage, HTTPResponse
 from pathlib import Path
@@ -113,7 +113,14 @@ def open_websocket(client: Client) -> Iterator[ClientConnection]:
 
 @contextlib.contextmanager
 def served_ui(
-    data: Path, storage: Path, *options: str, password_hash: str = "", stop: signal.Signals = signal.SIGTERM
+    data: Path,
+    storage: Path,
+    *options: str,
+    password_hash: str = "",
+    stop: signal.Signals = signal.SIGTERM,
+    python: str | Path = sys.executable,
+    cwd: Path = PROJECT,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[int]:
     """Serve the UI over a storage directory until the context ends with a signal to the command; yields the port."""
     port = free_port()
@@ -121,11 +128,12 @@ def served_ui(
         "MNIST_PIPELINE_DATA": str(data),
         "MNIST_PIPELINE_STORAGE": str(storage),
         "MNIST_PIPELINE_PASSWORD_HASH": password_hash,
+        **(variables or {}),
     }
-    command = [sys.executable, "-m", "mnist_pipeline.cli", "ui", "--port", str(port), *options]
+    command = [str(python), "-m", "mnist_pipeline.cli", "ui", "--port", str(port), *options]
     errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # it is closed when nothing refers to it
     process = subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stderr=errors, start_new_session=True, preexec_fn=accept_hangup
+        command, cwd=cwd, env=environment, stderr=errors, start_new_session=True, preexec_fn=accept_hangup
     )
     try:
         assert any(_is_served(process, port) for _ in range(ATTEMPTS)), f"nothing is served at port {port}"

@@ -37,13 +37,13 @@ def require(configured: Settings) -> None:
     executor, cluster = configured.executor, configured.cluster
     if configured.mlflow and importlib.util.find_spec("mlflow") is None:
         raise ExecutorError(
-            "MNIST_PIPELINE_MLFLOW is set, but mlflow is not installed: pip install 'mnist-pipeline[mlflow]'"
+            "MNIST_PIPELINE_MLFLOW is set, but mlflow is not installed: pip install 'mnist-dagster[mlflow]'"
         )
     for module in MODULES.get(executor, ()):
         if importlib.util.find_spec(module) is None:
             raise ExecutorError(
                 f"MNIST_PIPELINE_EXECUTOR is {executor!r}, but {module} is not installed: "
-                f"pip install 'mnist-pipeline[{executor}]'"
+                f"pip install 'mnist-dagster[{executor}]'"
             )
     if ":" in executor:
         import_executor(executor)

@@ -23,8 +23,11 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.runtime.graph.syntax import Code, Dotted, Module
+from mnist_pipeline.utils import places
 
 METHODS = __name__.partition(".")[0]
+GRAPH = ("assets",)
+INSTALLED_GRAPH = (METHODS, *GRAPH)  # in a wheel the graph is part of the package, with the same versions
 LEFT_OUT = {(METHODS, *name.split(".")) for name in ("cli", "runtime", "recognition.contact_sheet")}
 REPORT, FIGURES = (METHODS, "report"), (METHODS, "report", "figures")
 VERSION_LENGTH = 16
@@ -68,13 +71,14 @@ class Project:
 
     def parts(self, function: Callable[..., Any]) -> dict[str, str]:
         """What a function computes with: definitions by their dotted names, and values that it closes over."""
-        self.packages.add(function.__module__.partition(".")[0])
+        self.packages.add(_dotted(function.__module__)[0])
         return _Parts(self, function).found
 
     def module(self, path: Dotted) -> Module | None:
         """The module of a dotted name, None if the project has none of that name."""
         if path not in self._modules:
-            package = getattr(sys.modules.get(path[0]), "__file__", None) if path[0] in self.packages else None
+            root = ".".join(INSTALLED_GRAPH if places.INSTALLED and path[:1] == GRAPH else path[:1])
+            package = getattr(sys.modules.get(root), "__file__", None) if path[0] in self.packages else None
             place = Path(package or "").parent.joinpath(*path[1:])
             file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
             self._modules[path] = Module(path, file) if package and file.exists() else None
@@ -109,7 +113,7 @@ class _Parts:
 
     def __init__(self, project: Project, function: Callable[..., Any]) -> None:
         self.project = project
-        self.user = tuple(function.__module__.split("."))
+        self.user = _dotted(function.__module__)
         self.found: dict[str, str] = {}  # the checksum of each definition, and each value closed over, by name
         self._codes: list[Code] = []
         self._words: set[str] = set()
@@ -120,12 +124,12 @@ class _Parts:
 
     def add_function(self, function: Callable[..., Any]) -> None:
         """Add a function, with what it uses and what it closes over."""
-        path = tuple(function.__module__.split("."))
+        path = _dotted(function.__module__)
         module = None if _is_left_out(path, self.user) else self.project.module(path)
         if module is not None:
             self.add_definitions([(module, function.__qualname__)])
             for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-                self.add_value(f"{function.__module__}.{function.__qualname__}.{name}", cell.cell_contents)
+                self.add_value(".".join((*path, function.__qualname__, name)), cell.cell_contents)
 
     def add_definitions(self, definitions: Iterable[Definition]) -> None:
         """Add definitions, with what they use, directly or not."""
@@ -146,7 +150,7 @@ class _Parts:
     def add_value(self, name: str, value: Any) -> None:
         """Add a value that a function closes over."""
         if isinstance(value, types.ModuleType):
-            self.add_definitions(self.project.find(tuple(value.__name__.split(".")), self.user))
+            self.add_definitions(self.project.find(_dotted(value.__name__), self.user))
         elif isinstance(value, types.FunctionType):
             self.add_function(value)
         else:
@@ -165,13 +169,13 @@ class _Parts:
             return value.items()
         if isinstance(value, (list, tuple)):
             return enumerate(value)
-        is_of_project = type(value).__module__.partition(".")[0] in self.project.packages
+        is_of_project = _dotted(type(value).__module__)[0] in self.project.packages
         return getattr(value, "__dict__", {}).items() if is_of_project else ()
 
     def add_class(self, kind: Any) -> None:
         """Add a class, if it is one of the project."""
         if isinstance(kind, type):
-            path = (*kind.__module__.split("."), *kind.__qualname__.split("."))
+            path = (*_dotted(kind.__module__), *kind.__qualname__.split("."))
             self.add_definitions(self.project.find(path, self.user))
 
     def add_modules_imported_by_name(self) -> None:
@@ -187,6 +191,12 @@ class _Parts:
             paths = [tuple(word.split(".")) for word in self._words if word.partition(".")[0] in self.project.packages]
             for module in filter(None, map(self.project.module, paths if mentioned else [])):
                 self.add_definitions(self.project.resolve([(word,) for word in mentioned], module))
+
+
+def _dotted(module: str) -> Dotted:
+    """The dotted name of a module, in a wheel the one that it has in a checkout."""
+    path = tuple(module.split("."))
+    return path[1:] if path[: len(INSTALLED_GRAPH)] == INSTALLED_GRAPH else path
 
 
 def _is_left_out(path: Dotted, user: Dotted) -> bool:

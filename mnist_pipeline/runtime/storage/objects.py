@@ -54,7 +54,7 @@ class ObjectStore:
 
     def __init__(self, address: str) -> None:
         if importlib.util.find_spec("boto3") is None:
-            raise UnavailableError(f"{address} needs boto3; install it with pip install 'mnist-pipeline[s3]'")
+            raise UnavailableError(f"{address} needs boto3; install it with pip install 'mnist-dagster[s3]'")
         self.address = address
         self.bucket, _, prefix = address.removeprefix(SCHEME).partition("/")
         self.prefix = f"{prefix}/" if prefix else ""

@@ -9,7 +9,7 @@ import subprocess
 import sysconfig
 import tempfile
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount
 from starlette.websockets import WebSocket
 
-from mnist_pipeline.runtime import dagster_internals, settings
+from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime.graph import run_lock
 from mnist_pipeline.runtime.ui.addresses import Address
 from mnist_pipeline.runtime.ui.middleware.headers import HeadersMiddleware
@@ -133,12 +133,20 @@ def _code_servers(instance: dg.DagsterInstance) -> Iterator[str]:
     Dagster lets any user of the machine connect to the socket of that process, and have it run code. So the socket is
     in a directory of this user.
     """
+    graph = {"python_module": {"module_name": project.graph_module(), "location_name": project.CODE_LOCATION}}
     with (
         _private_directory(),
-        dagster_internals.code_servers(instance, str(settings.PROJECT / "workspace.yaml"), LOG_LEVEL) as servers,
-        tempfile.NamedTemporaryFile("w", suffix=".yaml") as file,
+        _workspace_file([graph]) as workspace,
+        dagster_internals.code_servers(instance, workspace, LOG_LEVEL) as servers,
+        _workspace_file(servers) as of_servers,
     ):
-        yaml.dump({"load_from": servers}, file)
+        yield of_servers
+
+
+@contextlib.contextmanager
+def _workspace_file(locations: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.dump({"load_from": locations}, file)
         file.flush()
         yield file.name
 

@@ -127,5 +127,5 @@ def test_a_run_is_refused_in_one_line_if_mlflow_is_not_installed(store: str, mon
     nothing: dict[str, Any] = {}
     monkeypatch.setattr(importlib.util, "find_spec", nothing.get)
     output = invoke("run", code=1)
-    assert "mnist-pipeline[mlflow]" in output
+    assert "mnist-dagster[mlflow]" in output
     assert len(output.splitlines()) == 1
