@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 # Files of tests run in parallel, in the order of tests/conftest.py; PARALLEL= for one process.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run ui check test test-faults test-scale test-latest test-wheel lint fuzz soak bench bench-quick constraints clean help
+.PHONY: run ui check test test-faults test-scale test-latest test-wheel lint docs fuzz soak bench bench-quick constraints clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,10 @@ lint: $(VENV)/installed-test  ## Lint, check formatting and types
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
+docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/site, and run its tutorial (a minute)
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/site
+	@echo "docs/_build/site/index.html"
+
 bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (15 minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks $(ARGS)
 
@@ -76,8 +80,8 @@ constraints:  ## Resolve constraints.txt anew
 	  | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.new
 	@(grep '^#' constraints.txt; cat constraints.new) > constraints.all && rm constraints.new && mv constraints.all constraints.txt
 
-clean:  ## Remove the virtual environments
-	@rm -rf $(VENV) $(LATEST) $(WHEEL)
+clean:  ## Remove the virtual environments and the documentation site
+	@rm -rf $(VENV) $(LATEST) $(WHEEL) docs/_build
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -100,6 +104,11 @@ $(VENV)/installed-test: $(VENV)/installed
 $(VENV)/installed-scale: $(VENV)/installed-test
 	@echo "Installing the engines to scale on into $(VENV) …"
 	@$(PIP) --editable '.[test,test-scale]'
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	@echo "Installing the tools of the documentation into $(VENV) …"
+	@$(PIP) --editable '.[docs]'
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed

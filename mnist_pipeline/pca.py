@@ -137,7 +137,7 @@ def components_for_share(eigenvalues: np.ndarray, share: float) -> int:
 
 
 def orthonormality_error(vectors: np.ndarray) -> float:
-    """Largest entry of |VᵀV − I|, for vectors as columns."""
+    """Largest absolute entry of VᵀV − I, for vectors as columns."""
     return float(np.abs(vectors.T @ vectors - np.eye(vectors.shape[1])).max())
 
 

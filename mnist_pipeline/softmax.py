@@ -78,7 +78,7 @@ def numerical_gradient(
 
 
 def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5) -> float:
-    """max |analytic − numerical| / max |analytic| of `gradient` and `numerical_gradient`, over weights and biases."""
+    """Largest difference of `gradient` and `numerical_gradient`, relative to the largest entry of the first."""
     analytic, numerical = (
         np.concatenate([dW.ravel(), db])
         for dW, db in (gradient(W, b, y_true, x), numerical_gradient(W, b, y_true, x, step=step))

@@ -1,15 +1,26 @@
-"""The links of the documentation lead somewhere."""
+"""The links of the documentation lead somewhere, its examples run, and its references are complete."""
 
+import importlib.util
+import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mnist_pipeline.cli import configuration, selection
+from mnist_pipeline.cli import main as cli
+from mnist_pipeline.runtime.environment import VARIABLES
 from mnist_pipeline.runtime.settings import PROJECT
 
-PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
+DOCS = PROJECT / "docs"
+PAGES = sorted([*PROJECT.glob("*.md"), *DOCS.glob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)  # those with a title belong to longer examples
+COMMAND = re.compile(r"^(?:[A-Z_]+=\S* )*(?:\.venv/bin/)?mnist-pipeline (?!COMMAND)(.+)$", re.MULTILINE)
+TESTED_ELSEWHERE = re.compile("GridSearchCV|mlflow")
 
 
 def anchors(page: Path) -> Iterator[str]:
@@ -37,5 +48,58 @@ def test_every_page_and_picture_of_the_docs_is_linked() -> None:
         for page in PAGES
         for link in LINK.findall(page.read_text(encoding="utf-8"))
     }
-    files = {path for path in (PROJECT / "docs").iterdir() if path.suffix in (".md", ".png")}
+    files = {path for path in DOCS.iterdir() if path.suffix in (".md", ".png", ".svg")}
     assert not files - linked
+
+
+def blocks(language: str) -> list[Any]:
+    """The code in a language, with the page that it is on."""
+    found = [(page, code) for page in PAGES for name, code in BLOCK.findall(page.read_text()) if name == language]
+    return [pytest.param(code, id=f"{page.name}-{number}") for number, (page, code) in enumerate(found)]
+
+
+@pytest.mark.parametrize("code", [each for each in blocks("python") if not TESTED_ELSEWHERE.search(each.values[0])])
+def test_every_example_in_python_runs(code: str, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    exec(compile(code, "docs", "exec"), {})
+
+
+@pytest.mark.parametrize("code", [each for each in blocks("yaml") if each.values[0].startswith("ops:")])
+def test_every_run_configuration_is_accepted(code: str, storage: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(code)
+    assert configuration.load_run_config(tmp_path / "run.yaml", selection.select_assets("*"))["ops"]
+
+
+def test_every_command_line_is_accepted(storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.yaml").touch()
+    lines = {line for page in PAGES for _, code in BLOCK.findall(page.read_text()) for line in COMMAND.findall(code)}
+    assert len(lines) > 30
+    for line in lines:
+        name, *arguments = shlex.split(line.split(" # ")[0].split(" > ")[0].rstrip(')"'), comments=True)
+        parameters = cli.main.commands[name].make_context(name, arguments).params
+        if parameters.get("select") and not parameters.get("names"):
+            assert selection.select_assets(parameters["select"])
+
+
+def test_the_pictures_of_the_architecture_show_the_present_code() -> None:
+    spec = importlib.util.spec_from_file_location("architecture", DOCS / "architecture.py")
+    assert spec
+    assert spec.loader
+    architecture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(architecture)
+    for name, text in architecture.pictures().items():
+        assert (DOCS / name).read_text() == text, "run python docs/architecture.py"
+
+
+def test_every_setting_and_every_key_of_the_report_is_documented(finished: Path) -> None:
+    settings = (DOCS / "settings.md").read_text()
+    assert {name for name in VARIABLES if name.startswith("MNIST_PIPELINE_")} <= set(re.findall(r"\w+", settings))
+    document = json.loads((finished / "report" / "report.json").read_text())
+    rows = re.findall(r"^\| (`.*?) \|", (DOCS / "report-json.md").read_text(), re.MULTILINE)
+    documented = re.findall(r"`([a-zA-Z0-9_.]+)`", "".join(rows))
+    assert {key.partition(".")[0] for key in documented} == set(document)
+    for key in documented:
+        values: list[Any] = [document]
+        for part in key.split("."):
+            values = [each for value in values for each in (value.values() if part.isupper() else [value[part]])]

@@ -1,0 +1,55 @@
+"""Sphinx builds the documentation site from the Markdown pages in this directory: `make docs`."""
+
+from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+
+project = html_title = "mnist-pipeline"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_copyright = False
+html_math_renderer = "mathml"
+default_role = "code"  # in docstrings
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints = "none"  # docstrings state shapes and types
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+nb_execution_mode = "cache"  # the tutorial runs again when one of its cells changes, and on a fresh checkout
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_merge_streams = True
+
+
+def setup(app: Any) -> None:
+    """Add what Sphinx has no option for."""
+    app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))
+    app.connect("source-read", link_included)
+    app.connect("autodoc-skip-member", is_bare_field)
+
+
+def inline_math(writer: Any, node: Any) -> None:
+    """Write a formula as MathML, which browsers draw without a script from elsewhere."""
+    writer.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def display_math(writer: Any, node: Any) -> None:
+    """Write a formula in a line of its own."""
+    writer.body.append(convert(node.astext(), display="block"))
+    raise nodes.SkipNode
+
+
+def link_included(app: Any, page: str, source: list[str]) -> None:
+    """Link the table of benchmarks where the site includes it; on a forge, it is a file."""
+    source[0] = source[0].replace("](../benchmarks/results.md)", "](benchmarks.md#the-last-run)")
+
+
+def is_bare_field(app: Any, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out fields of named tuples, which the docstring of their class describes."""
+    return True if (member.__doc__ or "").startswith("Alias for field number") else None
