@@ -24,6 +24,16 @@ def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Central differences I_x (to the right) and I_y (downwards) of an image (height, width), the border replicated.
 
     Both have the image's shape, in grey levels per pixel, float64.
+
+    Examples
+    --------
+    >>> horizontal, vertical = gradients(np.array([[0, 10, 20], [0, 10, 20]]))
+    >>> horizontal
+    array([[ 5., 10.,  5.],
+           [ 5., 10.,  5.]])
+    >>> vertical
+    array([[0., 0., 0.],
+           [0., 0., 0.]])
     """
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"image has shape {image.shape}; it must be (height, width)")
@@ -41,6 +51,13 @@ def structure_tensor(image: np.ndarray) -> np.ndarray:
     References
     ----------
     C. Harris, M. Stephens, "A combined corner and edge detector", Alvey Vision Conference, 1988.
+
+    Examples
+    --------
+    >>> edge = np.tile([0, 0, 0, 2, 2, 2], (6, 1))
+    >>> structure_tensor(edge)[2, 2]  # I_x is 1 in two of the three columns around, I_y is 0
+    array([[6., 0.],
+           [0., 0.]])
     """
     horizontal, vertical = gradients(image)
     tensor = np.empty((*image.shape, 2, 2))
@@ -54,6 +71,14 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
     """G(p): the gradients of the nine pixels around p, one per row, float64 (height, width, 9, 2).
 
     They are the data points of the PCA: the structure tensor at p is the Gram matrix GᵀG.
+
+    Examples
+    --------
+    >>> edge = np.tile([0, 0, 0, 2, 2, 2], (6, 1))
+    >>> G = window_gradients(edge)[2, 2]
+    >>> G.T @ G
+    array([[6., 0.],
+           [0., 0.]])
     """
     field = np.stack(gradients(image), axis=-1)  # (H, W, 2)
     padded = np.pad(field, ((1, 1), (1, 1), (0, 0)))
@@ -62,7 +87,16 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
 
 
 def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
-    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near zero where flat."""
+    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near zero where flat.
+
+    Examples
+    --------
+    >>> square = np.zeros((9, 9))
+    >>> square[:5, :5] = 255
+    >>> response = corner_response(square)
+    >>> bool(response[4, 4] > 0), bool(response[1, 4] < 0), float(response[8, 8])
+    (True, True, 0.0)
+    """
     tensor = structure_tensor(image)
     determinant = tensor[..., 0, 0] * tensor[..., 1, 1] - tensor[..., 0, 1] ** 2
     trace = tensor[..., 0, 0] + tensor[..., 1, 1]
@@ -73,6 +107,13 @@ def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD
     """Whether each pixel is a corner: the maximum of its 3×3 neighbourhood, and above a share of the largest response.
 
     All False where the response is nowhere positive.
+
+    Examples
+    --------
+    >>> square = np.zeros((9, 9))
+    >>> square[:5, :5] = 255
+    >>> np.argwhere(corners(corner_response(square)))
+    array([[4, 4]])
     """
     padded = np.pad(response, 1, constant_values=-np.inf)
     neighborhoods = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW))
@@ -81,7 +122,13 @@ def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD
 
 
 def gram_difference(image: np.ndarray) -> float:
-    """Largest difference between the structure tensor and GᵀG, relative to the largest entry of the tensor."""
+    """Largest difference between the structure tensor and GᵀG, relative to the largest entry of the tensor.
+
+    Examples
+    --------
+    >>> gram_difference(np.eye(9)) < 1e-12
+    True
+    """
     tensor = structure_tensor(image)
     gram = gram_matrices(window_gradients(image))
     largest = np.abs(tensor).max()
@@ -89,7 +136,14 @@ def gram_difference(image: np.ndarray) -> float:
 
 
 def gram_matrices(windows: np.ndarray) -> np.ndarray:
-    """GᵀG of windows (..., 9, 2), float64 (..., 2, 2)."""
+    """GᵀG of windows (..., 9, 2), float64 (..., 2, 2).
+
+    Examples
+    --------
+    >>> gram_matrices(np.tile([1.0, 2.0], (9, 1)))
+    array([[ 9., 18.],
+           [18., 36.]])
+    """
     return np.asarray(np.swapaxes(windows, -1, -2) @ windows)
 
 
@@ -97,6 +151,14 @@ def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
     """How much the corners would change if the gradients were centred, as PCA does and Harris does not.
 
     This is the share of tr M that the window's mean gradient accounts for, median over the corners; 0 without corners.
+
+    Examples
+    --------
+    >>> edge = np.tile([0, 0, 0, 2, 2, 2], (6, 1))
+    >>> at = np.zeros((6, 6), bool)
+    >>> at[2, 2] = True
+    >>> round(centering_change(edge, at), 3)  # of I_x, with mean 2/3 and mean square 2/3
+    0.667
     """
     if not corners.any():
         return 0.0
@@ -111,6 +173,13 @@ def places(image: np.ndarray, response: np.ndarray) -> dict[str, Place]:
 
     The corner is where the response is largest, the edge where it is smallest. The flat place is the pixel nearest to
     the middle among those with the smallest gradients around them.
+
+    Examples
+    --------
+    >>> square = np.zeros((9, 9))
+    >>> square[:5, :5] = 255
+    >>> {name: (place.row, place.column) for name, place in places(square, corner_response(square)).items()}
+    {'corner': (4, 4), 'edge': (1, 4), 'flat': (2, 2)}
     """
     trace = np.trace(structure_tensor(image), axis1=-2, axis2=-1)
     rows, columns = np.indices(image.shape)
@@ -125,7 +194,16 @@ def places(image: np.ndarray, response: np.ndarray) -> dict[str, Place]:
 
 
 def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dict[str, Place]]:
-    """The index of the image with the largest response, and the `places` of it."""
+    """The index of the image with the largest response, and the `places` of it.
+
+    Examples
+    --------
+    >>> images = np.zeros((2, 9, 9))
+    >>> images[1, :5, :5] = 255
+    >>> index, found = clearest_places(images, np.stack([corner_response(image) for image in images]))
+    >>> index, found["corner"].row, found["corner"].column
+    (1, 4, 4)
+    """
     index = int(responses.max(axis=(1, 2)).argmax())
     return index, places(images[index], responses[index])
 

@@ -99,14 +99,26 @@ def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
 
 
 def of_weights(weights: Mapping[str, NDArray[Any]]) -> nn.Module:
-    """A network with fresh parameters, of the kind that has parameters of these shapes."""
+    """A network with fresh parameters, of the kind that has parameters of these shapes.
+
+    Examples
+    --------
+    >>> type(of_weights(CNN().state_dict())).__name__
+    'CNN'
+    """
     if "linear.bias" in weights:
         return CNN(len(weights["linear.bias"]))
     return MLP(num_classes=len(weights["output.bias"]))
 
 
 def num_parameters(model: nn.Module) -> int:
-    """Number of parameters that a network learns."""
+    """Number of parameters that a network learns.
+
+    Examples
+    --------
+    >>> num_parameters(MLP(784, 1024, 10))
+    814090
+    """
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -116,5 +128,13 @@ def load_by_position(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None
     The first tensor goes into the first parameter, the second into the second, and so on: weight before bias, layers
     in the order of their definition. For the CNN that is conv1, conv2, linear; for the MLP hidden, output.
     A tensor of another shape is a RuntimeError.
+
+    Examples
+    --------
+    >>> old = nn.Sequential(nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 10))
+    >>> model = MLP()
+    >>> load_by_position(model, old.state_dict())
+    >>> torch.equal(model.output.bias, old[2].bias)
+    True
     """
     model.load_state_dict(dict(zip(model.state_dict(), state_dict.values(), strict=True)))

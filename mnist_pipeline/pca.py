@@ -27,7 +27,13 @@ class Eigendecomposition(NamedTuple):
 
 
 def mean(images: np.ndarray) -> np.ndarray:
-    """Mean of each pixel of images (n_samples, 784) or (n_samples, 28, 28), float64; sums of integers are exact."""
+    """Mean of each pixel of images (n_samples, 784) or (n_samples, 28, 28), float64; sums of integers are exact.
+
+    Examples
+    --------
+    >>> mean(np.array([[0, 10], [20, 30]], np.uint8))
+    array([10., 20.])
+    """
     pixels = flatten(images)
     if pixels.dtype == np.uint8:
         return sum_of_bytes(pixels) / len(pixels)
@@ -38,7 +44,13 @@ def mean(images: np.ndarray) -> np.ndarray:
 
 
 def sum_of_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Sum of each column of a uint8 matrix, int64; the rows are shared between threads."""
+    """Sum of each column of a uint8 matrix, int64; the rows are shared between threads.
+
+    Examples
+    --------
+    >>> sum_of_bytes(np.array([[1, 2], [255, 255]], np.uint8))
+    array([256, 257])
+    """
     total = np.zeros(pixels.shape[1], np.int64)
     lock = threading.Lock()
 
@@ -53,7 +65,14 @@ def sum_of_bytes(pixels: np.ndarray) -> np.ndarray:
 
 
 def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Images (n_samples, 784) or (n_samples, 28, 28) minus the mean, float32 (n_samples, n_features)."""
+    """Images (n_samples, 784) or (n_samples, 28, 28) minus the mean, float32 (n_samples, n_features).
+
+    Examples
+    --------
+    >>> center(np.array([[0, 10], [20, 30]], np.uint8), np.array([10.0, 20.0]))
+    array([[-10., -10.],
+           [ 10.,  10.]], dtype=float32)
+    """
     pixels = flatten(images)
     centered = np.empty(pixels.shape, np.float32)
     if pixels.dtype == np.uint8:
@@ -71,6 +90,12 @@ def covariance(centered: np.ndarray) -> np.ndarray:
 
     The product of each block of rows is formed in the precision of the data, and the blocks are added in float64.
     Memory beyond the result does not grow with N. A single sample has no covariance: that is a ValueError.
+
+    Examples
+    --------
+    >>> covariance(np.array([[-10.0, -10.0], [10.0, 10.0]]))
+    array([[200., 200.],
+           [200., 200.]])
     """
     num_samples, num_features = centered.shape
     if num_samples < 2:
@@ -89,6 +114,14 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
     ----------
     K. Pearson, "On lines and planes of closest fit to systems of points in space", Philosophical Magazine
     2(11), 1901.
+
+    Examples
+    --------
+    >>> eigenvalues, eigenvectors = eigendecomposition(np.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> eigenvalues
+    array([3., 1.])
+    >>> eigenvectors[:, 0]  # (1, 1) / √2
+    array([0.70710678, 0.70710678])
     """
     # NumPy's eigh, not SciPy's: each library has its own OpenBLAS, and NumPy's threads still spin after the product.
     ascending, vectors = np.linalg.eigh(covariance)
@@ -103,6 +136,13 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
 
     The mean is None if the images are centred already. The components (n_features, n_components) are eigenvectors as
     columns.
+
+    Examples
+    --------
+    >>> images, first = np.array([[3.0, 4.0], [5.0, 12.0]]), np.array([[1.0], [0.0]])
+    >>> project(images, mean=np.array([1.0, 1.0]), components=first)
+    array([[2.],
+           [4.]], dtype=float32)
     """
     pixels = flatten(images)
     components = components.astype(np.float32)
@@ -117,6 +157,12 @@ def reconstruct(projections: np.ndarray, mean: np.ndarray, components: np.ndarra
     """Images from their coordinates, P Vᵀ + mean, float64 (n_samples, n_features): the best approximation of rank k.
 
     They are not clipped: values can lie slightly outside the range of the images.
+
+    Examples
+    --------
+    >>> reconstruct(np.array([[2.0], [4.0]]), mean=np.array([1.0, 1.0]), components=np.array([[1.0], [0.0]]))
+    array([[3., 1.],
+           [5., 1.]])
     """
     return np.asarray(projections @ components.T + mean, np.float64)
 
@@ -125,19 +171,36 @@ def explained_share(eigenvalues: np.ndarray) -> np.ndarray:
     """Share of the variance on the first k components, Σ_{i≤k} λ_i / Σ λ_i, for k = 1 … n_features.
 
     All ones if the total variance is zero.
+
+    Examples
+    --------
+    >>> explained_share(np.array([6.0, 3.0, 1.0]))
+    array([0.6, 0.9, 1. ])
     """
     total = eigenvalues.sum()
     return np.cumsum(eigenvalues) / total if total > 0 else np.ones(len(eigenvalues))
 
 
 def components_for_share(eigenvalues: np.ndarray, share: float) -> int:
-    """Smallest number of components with at least `share` (0–1) of the variance."""
+    """Smallest number of components with at least `share` (0–1) of the variance.
+
+    Examples
+    --------
+    >>> components_for_share(np.array([6.0, 3.0, 1.0]), 0.8)
+    2
+    """
     count = int(np.searchsorted(explained_share(eigenvalues), share) + 1)
     return min(count, len(eigenvalues))  # rounding can leave the sum of all shares slightly below 1
 
 
 def orthonormality_error(vectors: np.ndarray) -> float:
-    """Largest absolute entry of VᵀV − I, for vectors as columns."""
+    """Largest absolute entry of VᵀV − I, for vectors as columns.
+
+    Examples
+    --------
+    >>> orthonormality_error(np.array([[1.0, 0.5], [0.0, 1.0]]))
+    0.5
+    """
     return float(np.abs(vectors.T @ vectors - np.eye(vectors.shape[1])).max())
 
 
@@ -146,6 +209,11 @@ def variance_error(centered: np.ndarray, expected: np.ndarray) -> float:
 
     The columns are centred pixels and `expected` is the diagonal of their covariance, or they are coordinates on the
     principal components and `expected` has their eigenvalues.
+
+    Examples
+    --------
+    >>> variance_error(np.array([[-3.0, -1.0], [3.0, 1.0]]), expected=np.array([18.0, 2.0]))
+    0.0
     """
     squares = np.zeros(centered.shape[1])
     for rows in slices(len(centered), BLOCK_ROWS):
@@ -159,6 +227,12 @@ def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: n
 
     It is relative to the sum of all eigenvalues. The shapes are (n_samples, n_features), (n_samples, n_components) and
     (n_features,).
+
+    Examples
+    --------
+    >>> centered = np.array([[-3.0, -1.0], [3.0, 1.0]])
+    >>> left_out_error(centered, projections=centered[:, :1], eigenvalues=np.array([18.0, 2.0]))
+    0.0
     """
     kept = projections.shape[1]
     total = sum(float(np.vdot(centered[rows], centered[rows])) for rows in slices(len(centered), BLOCK_ROWS))
@@ -175,6 +249,11 @@ def reconstruction_rmse(
     The components are orthonormal, so the squared error of an image x is ‖x − mean‖² − Σ_{i≤k} p_i².
 
     Raises a ValueError if a k is outside 1 … n_features.
+
+    Examples
+    --------
+    >>> reconstruction_rmse(np.array([[3.0, 4.0]]), np.zeros(2), np.eye(2), [1, 2]).round(2)
+    array([2.83, 0.  ])
     """
     most = eigenvectors.shape[1]
     outside = [k for k in num_components if not 1 <= k <= most]
@@ -193,7 +272,13 @@ def reconstruction_rmse(
 
 
 def flatten(images: np.ndarray) -> np.ndarray:
-    """Images as rows of pixels, (n_samples, n_features), without a copy where possible."""
+    """Images as rows of pixels, (n_samples, n_features), without a copy where possible.
+
+    Examples
+    --------
+    >>> flatten(np.zeros((5, 28, 28))).shape
+    (5, 784)
+    """
     if images.ndim < 2 or len(images) == 0:
         raise ValueError(f"images has shape {images.shape}; expected (n_samples, 784) or (n_samples, 28, 28)")
     return images.reshape(len(images), -1)

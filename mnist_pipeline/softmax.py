@@ -46,13 +46,28 @@ def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float
 
     The weights W are (num_classes, num_features), the biases b (num_classes,). A sample x has num_features values, with
     an integer label; a batch is (num_samples, num_features) or (num_samples, rows, columns). Bytes are divided by 255.
+
+    Examples
+    --------
+    >>> loss(np.zeros((10, 784)), np.zeros(10), 7, np.ones(784))  # log 10: each class has the probability 1/10
+    2.302585092994046
     """
     rows, targets = _samples(W, y_true, x)
     return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
 
 
 def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
-    """Gradient of `loss` in the weights and the biases: (y − y') xᵀ and y − y', or the mean of them over a batch."""
+    """Gradient of `loss` in the weights and the biases: (y − y') xᵀ and y − y', or the mean of them over a batch.
+
+    Examples
+    --------
+    >>> slope_W, slope_b = gradient(np.zeros((2, 3)), np.zeros(2), 0, [1.0, 2.0, 4.0])  # y − y' = (−½, ½)
+    >>> slope_W
+    array([[-0.5, -1. , -2. ],
+           [ 0.5,  1. ,  2. ]])
+    >>> slope_b
+    array([-0.5,  0.5])
+    """
     rows, targets = _samples(W, y_true, x)
     difference = (softmax(rows @ W.T + b) - targets) / len(rows)
     return difference.T @ rows, difference.sum(axis=0)
@@ -61,7 +76,14 @@ def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> P
 def numerical_gradient(
     W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
 ) -> Parameters:
-    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h for each parameter, with h = `step`."""
+    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h for each parameter, with h = `step`.
+
+    Examples
+    --------
+    >>> _, slope_b = numerical_gradient(np.zeros((2, 3)), np.zeros(2), 0, [1.0, 0.0, 4.0])
+    >>> slope_b.round(6)
+    array([-0.5,  0.5])
+    """
     rows, targets = _samples(W, y_true, x)
     scores = rows @ np.asarray(W, np.float64).T + b
     # Scores are linear in the parameters: W[c, j] + h moves those of class c by h x_j, and b[c] + h by h.
@@ -78,7 +100,13 @@ def numerical_gradient(
 
 
 def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5) -> float:
-    """Largest difference of `gradient` and `numerical_gradient`, relative to the largest entry of the first."""
+    """Largest difference of `gradient` and `numerical_gradient`, relative to the largest entry of the first.
+
+    Examples
+    --------
+    >>> gradient_error(np.zeros((2, 3)), np.zeros(2), 0, [1.0, 0.0, 4.0]) < 1e-8
+    True
+    """
     analytic, numerical = (
         np.concatenate([dW.ravel(), db])
         for dW, db in (gradient(W, b, y_true, x), numerical_gradient(W, b, y_true, x, step=step))
@@ -91,6 +119,11 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
     """Standard deviation of each pixel over images (n, height, width), in grey levels, float64 (height · width,).
 
     The influence of a weight is proportional to it.
+
+    Examples
+    --------
+    >>> pixel_deviations(np.array([[[0, 7]], [[10, 7]]], np.uint8))
+    array([5., 0.])
     """
     rows = images.reshape(len(images), -1)
     squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)  # sums of integers below 2⁵³: exact
@@ -103,6 +136,12 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
 
     W is of shape (num_classes, num_features), b (num_classes,), X (num_samples, num_features) or (num_samples, rows,
     columns). Bytes are divided by 255.
+
+    Examples
+    --------
+    >>> W, b = np.array([[0.0], [np.log(3)]]), np.zeros(2)
+    >>> predict_probabilities(W, b, [[1.0]])
+    array([[0.25, 0.75]])
     """
     samples = _matrix(X)
     probabilities = np.empty((len(samples), len(W)))
@@ -188,6 +227,14 @@ def sgd(
     The updates are those of `sgd_reference`, in the same order. Sums are associated differently, so the weights agree
     up to rounding (1e-9), not to the last bit. A zero pixel contributes nothing to z = W x + b or to (y − y') xᵀ, so
     only the nonzero pixels are visited. `sgd` uses one thread, so the result does not depend on the number of threads.
+
+    Examples
+    --------
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0]], [0, 1]
+    >>> W, b = sgd(X, y, num_classes=2, learning_rate=0.5, epochs=100)
+    >>> predict_probabilities(W, b, X).round(1)
+    array([[1., 0.],
+           [0., 1.]])
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
     from mnist_pipeline.kernels import softmax as kernel  # here, so that importing this module does not import Numba
@@ -213,7 +260,15 @@ def sgd_reference(
     initial: Parameters | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
-    """Fit softmax regression as `sgd` does, in plain NumPy: the reference that `sgd` is tested against."""
+    """Fit softmax regression as `sgd` does, in plain NumPy: the reference that `sgd` is tested against.
+
+    Examples
+    --------
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0]], [0, 1]
+    >>> (W, _), (expected, _) = sgd(X, y, num_classes=2), sgd_reference(X, y, num_classes=2)
+    >>> np.allclose(W, expected, atol=1e-9)
+    True
+    """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
     pixels, one_hot = _pixels(samples), np.eye(num_classes)
     scores = np.empty((len(labels), num_classes))

@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ PAGES = sorted([*PROJECT.glob("*.md"), *DOCS.glob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)  # those with a title belong to longer examples
 COMMAND = re.compile(r"^(?:[A-Z_]+=\S* )*(?:\.venv/bin/)?mnist-pipeline (?!COMMAND)(.+)$", re.MULTILINE)
+API = (DOCS / "api.md").read_text()
+REFERENCE = re.compile(r"automodule:: (\S+)\n   :members:(.*)")
 TESTED_ELSEWHERE = re.compile("GridSearchCV|mlflow")
 
 
@@ -80,6 +83,15 @@ def test_every_command_line_is_accepted(storage: Path, tmp_path: Path, monkeypat
         parameters = cli.main.commands[name].make_context(name, arguments).params
         if parameters.get("select") and not parameters.get("names"):
             assert selection.select_assets(parameters["select"])
+
+
+@pytest.mark.parametrize(("module", "names"), REFERENCE.findall(API.partition("## Training")[0]))
+def test_every_function_of_the_reference_has_an_example(module: str, names: str) -> None:
+    found = importlib.import_module(module)
+    listed = names.strip().split(", ") if names.strip() else getattr(found, "__all__", vars(found))
+    functions = [vars(found)[name] for name in listed if not name.startswith("_") and isfunction(vars(found)[name])]
+    public = [each for each in functions if names.strip() or each.__module__.startswith(module)]
+    assert not [each.__name__ for each in public if ">>>" not in (each.__doc__ or "")]
 
 
 def test_the_pictures_of_the_architecture_show_the_present_code() -> None:

@@ -53,6 +53,11 @@ def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:
     by linear interpolation; the rest has the median level of the picture's border. A picture of 28×28 stays as it is.
     `mnist` keeps the ink only, as light ink on 0: ink is what differs from the border's level. Its larger side gets 20
     pixels, and its centre of mass comes to the middle.
+
+    Examples
+    --------
+    >>> fitted(np.zeros((480, 640), np.uint8), "whole").shape
+    (28, 28)
     """
     return _whole(picture) if fit == "whole" else _ink_as_in_mnist(picture)
 
@@ -85,7 +90,15 @@ def _ink_as_in_mnist(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
 
 
 def extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """The bounding box of what is true: x, y, width and height."""
+    """The bounding box of what is true: x, y, width and height.
+
+    Examples
+    --------
+    >>> mask = np.zeros((10, 10), bool)
+    >>> mask[2:5, 1:9] = True
+    >>> extent(mask)
+    (1, 2, 8, 3)
+    """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1)
 

@@ -53,6 +53,11 @@ def reader_of(root: str | Path, layout: Layout = MNIST_LAYOUT) -> Reader:
 
     A layout other than MNIST's means IDX files of these names. If no reader recognises the content, the errors are
     those of IDX files.
+
+    Examples
+    --------
+    >>> type(reader_of("data")).__name__
+    'Idx'
     """
     path = Path(root)
     if layout is not MNIST_LAYOUT:
@@ -61,7 +66,13 @@ def reader_of(root: str | Path, layout: Layout = MNIST_LAYOUT) -> Reader:
 
 
 def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
-    """Name, size and SHA-256 of what a data set is read from. Raises DatasetError if a file can't be read."""
+    """Name, size and SHA-256 of what a data set is read from. Raises DatasetError if a file can't be read.
+
+    Examples
+    --------
+    >>> [(file.name, file.size) for file in raw_files("data")][:1]
+    [('train-images-idx3-ubyte.gz', 9912422)]
+    """
     reader = reader_of(root, layout)
     return [*reader.files(), *reader.texts()]
 
@@ -70,6 +81,11 @@ def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIS
     """Read and validate both splits; for the canonical files, only compare their checksums.
 
     The result describes exactly the bytes that were validated, even if the files are replaced meanwhile.
+
+    Examples
+    --------
+    >>> len(validate("data", canonical=True))
+    4
     """
     if canonical:
         return verify_checksums(root)
@@ -78,12 +94,24 @@ def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIS
 
 
 def num_duplicates(images: np.ndarray) -> int:
-    """Number of images that equal an earlier one, byte for byte."""
+    """Number of images that equal an earlier one, byte for byte.
+
+    Examples
+    --------
+    >>> num_duplicates(np.zeros((3, 28, 28), np.uint8))
+    2
+    """
     return len(images) - len(set(map(bytes, images)))
 
 
 def num_with_two_labels(digits: DigitSet) -> int:
-    """Number of different images that occur with more than one label."""
+    """Number of different images that occur with more than one label.
+
+    Examples
+    --------
+    >>> num_with_two_labels(DigitSet(np.zeros((2, 28, 28), np.uint8), np.array([3, 8], np.uint8)))
+    1
+    """
     labels: dict[bytes, int] = {}
     return len(
         {
@@ -95,24 +123,49 @@ def num_with_two_labels(digits: DigitSet) -> int:
 
 
 def num_nearly_empty(images: np.ndarray) -> int:
-    """Number of images whose grey levels differ by less than `LEAST_CONTRAST`."""
+    """Number of images whose grey levels differ by less than `LEAST_CONTRAST`.
+
+    Examples
+    --------
+    >>> num_nearly_empty(np.zeros((3, 28, 28), np.uint8))
+    3
+    """
     flat = images.reshape(len(images), -1)
     return int(np.count_nonzero(np.ptp(flat, axis=1) < LEAST_CONTRAST))
 
 
 def is_sorted_by_class(labels: np.ndarray) -> bool:
-    """Whether the images of each class lie together, so that SGD would learn one class after the other."""
+    """Whether the images of each class lie together, so that SGD would learn one class after the other.
+
+    Examples
+    --------
+    >>> [bool(is_sorted_by_class(np.array(labels))) for labels in ([0, 0, 1, 1], [0, 1, 0, 1])]
+    [True, False]
+    """
     return np.count_nonzero(np.diff(labels)) + 1 == len(np.unique(labels)) < len(labels)
 
 
 def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
-    """Number of images of the second set that are also in the first, byte for byte."""
+    """Number of images of the second set that are also in the first, byte for byte.
+
+    Examples
+    --------
+    >>> num_shared_images(np.zeros((1, 28, 28)), np.zeros((2, 28, 28)))
+    2
+    """
     known = {image.tobytes() for image in first}
     return sum(image.tobytes() in known for image in second)
 
 
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
-    """The first image of each class, uint8 (n_classes, 28, 28). Raises DatasetError if a class has no image."""
+    """The first image of each class, uint8 (n_classes, 28, 28). Raises DatasetError if a class has no image.
+
+    Examples
+    --------
+    >>> images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1)
+    >>> first_of_each_class(DigitSet(images, np.array([1, 0, 0, 1], np.uint8))).ravel()
+    array([1, 0], dtype=uint8)
+    """
     labels, first = np.unique(digits.labels, return_index=True)
     if missing := sorted(set(range(digits.num_classes)) - set(labels.tolist())):
         raise DatasetError(f"the training set has no image of class {', '.join(map(str, missing))}; add one of each")
@@ -120,7 +173,14 @@ def first_of_each_class(digits: DigitSet) -> np.ndarray:
 
 
 def class_means(digits: DigitSet) -> np.ndarray:
-    """Mean image of each class, float64 (n_classes, 28, 28); zero for a class without images."""
+    """Mean image of each class, float64 (n_classes, 28, 28); zero for a class without images.
+
+    Examples
+    --------
+    >>> images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1)
+    >>> class_means(DigitSet(images, np.array([1, 0, 0, 1], np.uint8))).ravel()
+    array([1.5, 1.5])
+    """
     means = np.zeros((digits.num_classes, *digits.images.shape[1:]))
     for label in np.unique(digits.labels):
         means[label] = digits.images[digits.labels == label].mean(axis=0)
@@ -128,7 +188,13 @@ def class_means(digits: DigitSet) -> np.ndarray:
 
 
 def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels of uint8 images, in grey levels."""
+    """Mean and standard deviation of all pixels of uint8 images, in grey levels.
+
+    Examples
+    --------
+    >>> mean_and_deviation(np.array([[0, 10]], np.uint8))
+    (5.0, 5.0)
+    """
     total = squares = 0.0
     for rows in slices(len(images), BLOCK_ROWS):
         levels = images[rows].reshape(-1).astype(np.float64)

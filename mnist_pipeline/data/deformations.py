@@ -136,12 +136,24 @@ def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Genera
 
 
 def contrast(images: Images, factor: float) -> Images:
-    """Multiply ink by a factor from 0, as with a fainter or a stronger pencil; the paper stays white."""
+    """Multiply ink by a factor from 0, as with a fainter or a stronger pencil; the paper stays white.
+
+    Examples
+    --------
+    >>> contrast(np.array([[[0, 100, 200]]], np.uint8), 0.5)
+    array([[[  0,  50, 100]]], dtype=uint8)
+    """
     return _as_bytes(np.arange(MAX_INK + 1) * factor)[images]
 
 
 def low_resolution(images: Images, side: float = 8) -> Images:
-    """Reduce images to `side` × `side` pixels by the mean over areas, and enlarge them again bilinearly."""
+    """Reduce images to `side` × `side` pixels by the mean over areas, and enlarge them again bilinearly.
+
+    Examples
+    --------
+    >>> low_resolution(np.full((1, 28, 28), 7, np.uint8))[0, 0, :3]
+    array([7, 7, 7], dtype=uint8)
+    """
     down, across = (_enlarging(length, int(side)) @ _averaging(length, int(side)) for length in images.shape[1:])
     return _as_bytes(down @ images.astype(np.float64) @ across.T)
 

@@ -14,7 +14,14 @@ VARIATION = Variation(rotation=6, scale=0.05, shear=0.05, shift=1, stroke=0.2)
 
 
 def fold(digits: DigitSet, number: int, seed: int = 0) -> DigitSet:
-    """A fold of a set of digits: as many images, in the same order, with the same labels. Fold 0 is the set itself."""
+    """A fold of a set of digits: as many images, in the same order, with the same labels. Fold 0 is the set itself.
+
+    Examples
+    --------
+    >>> digits = DigitSet(np.zeros((2, 28, 28), np.uint8), np.array([3, 8], np.uint8))
+    >>> fold(digits, 1).labels
+    array([3, 8], dtype=uint8)
+    """
     if number == 0:
         return digits
     return DigitSet(vary(digits.images, VARIATION, (seed, number)), digits.labels)

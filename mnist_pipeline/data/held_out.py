@@ -12,6 +12,12 @@ def split(num_samples: int, num_held_out: int | None = None) -> tuple[NDArray[np
 
     The last `num_held_out` samples of a fixed permutation are held out, by default a twelfth of all. So a larger
     number holds out the same samples and others.
+
+    Examples
+    --------
+    >>> kept, held_out = split(60_000)
+    >>> len(kept), len(held_out)
+    (55000, 5000)
     """
     size = round(SHARE * num_samples) if num_held_out is None else num_held_out
     if not 0 <= size < num_samples:

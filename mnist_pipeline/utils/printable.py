@@ -2,7 +2,7 @@
 
 
 def printable(text: str) -> str:
-    """A text as one printable line: other characters, which may steer a terminal, are escaped.
+    r"""A text as one printable line: other characters, which may steer a terminal, are escaped.
 
     Examples
     --------
