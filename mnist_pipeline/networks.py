@@ -74,9 +74,10 @@ class CNN(nn.Module):
 
 
 def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
-    """Rows of a table of the layers, in the order in which they run: `layer`, `output` for one image, `parameters`.
+    """Rows of a table of the layers, in the order in which they run.
 
-    There is one row per call of a layer. The network is not changed.
+    A row is one call of a layer: its `layer`, `kernel`, `output` for one image, and `parameters`. The `kernel` is
+    empty for a layer without one. The network is not changed.
 
     Examples
     --------
@@ -87,7 +88,10 @@ def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
 
     def record(module: nn.Module, _: Any, output: Tensor) -> None:
         shape = " × ".join(map(str, output.shape[1:]))
-        rows.append({"layer": type(module).__name__, "output": shape, "parameters": num_parameters(module)})
+        size: Any = getattr(module, "kernel_size", ())  # one number stands for both sides
+        kernel = " × ".join(map(str, size if isinstance(size, tuple) else (size, size)))
+        found = {"kernel": kernel, "output": shape, "parameters": num_parameters(module)}
+        rows.append({"layer": type(module).__name__, **found})
 
     observed = copy.deepcopy(model).cpu()
     for module in observed.modules():

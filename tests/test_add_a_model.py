@@ -148,7 +148,7 @@ def test_it_is_compared_a_candidate_disturbed_served_and_in_the_report(facts: Ma
     assert len(comparison["pairs"]) == len(ALL) * (len(ALL) - 1) // 2
     assert document["models"][NAME]["accuracy"] > 0.8
     assert document["models"][NAME]["seconds"] > 0
-    assert facts["legend"][TITLE] == COLOR
+    assert facts["legend"][NAME] == COLOR
     for part in (
         f'<h2 id="{NAME}">{TITLE}</h2>', f'<a href="#{NAME}">{TITLE}</a>', f'data-model="{NAME}"',
         f"figure-reliability_{NAME}", "Five models",

@@ -68,6 +68,7 @@ def test_parameters_of_another_architecture_are_refused(other: nn.Module) -> Non
 def test_the_layers_are_listed_in_the_order_in_which_they_run() -> None:
     model = CNN()
     rows = layer_rows(model)
+    assert [row["kernel"] for row in rows if row["kernel"]] == ["5 × 5", "2 × 2", "5 × 5", "2 × 2"]
     assert [(row["layer"], row["output"]) for row in rows] == [
         ("Conv2d", "32 × 24 × 24"),
         ("ReLU", "32 × 24 × 24"),

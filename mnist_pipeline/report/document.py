@@ -19,6 +19,7 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion
 from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from mnist_pipeline.report.words import (
+    SIGNIFICANCE,
     comparison_in_words,
     disturbance_in_words,
     robustness_in_words,
@@ -34,8 +35,8 @@ SHARES = (0.8, 0.9, 0.95)
 NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
 PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
-NUM_SCATTERED = 150  # per class: more would cover each other
-MAX_SCATTERED = 1_500  # in all
+NUM_SCATTERED = 100  # per class: more would cover each other
+MAX_SCATTERED = 1_000  # in all
 
 
 @stored_as_files("report.json", "index.html")
@@ -135,6 +136,7 @@ def _data(values: Values) -> dict[str, Any]:
         "class_names": list(names),
         "class_counts": {split: np.bincount(labels, minlength=len(names)).tolist() for split, labels in splits.items()},
         "mean_grey_level": float(values.data_mean.mean()),
+        "largest_mean": float(values.data_mean.max()),
         "never_inked": int(np.count_nonzero(values.data_mean == 0)),
         **{name: getattr(values.data_set, name) for name in ("heading", "noun", "nouns", "handwritten")},
     }
@@ -148,11 +150,16 @@ def _pca(values: Values) -> dict[str, Any]:
     per_class = min(NUM_SCATTERED, MAX_SCATTERED // (int(labels.max()) + 1))
     shown = np.sort(np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)]))
     x, y = values.projections[shown, :2].T
+    errors = np.sqrt(
+        np.mean((values.reconstructions.images - values.digit_images) ** 2, axis=(2, 3))
+    )  # (n_k, n_digits)
     return {
         "eigenvalues": eigenvalues.tolist(),
         "total_variance": float(total),
         "explained_share": dict(zip(ks, values.reconstructions.explained_share.tolist())),
         "test_rmse": dict(zip(ks, values.reconstructions.test_rmse.tolist())),
+        "worst_digit": {"class": int(errors[-1].argmax()), "rmse": float(errors[-1].max())},  # from the most components
+        "largest_covariance": float(np.abs(values.covariance).max()),
         "share_of_component": (eigenvalues[:NUM_EIGENVECTORS] / total).tolist(),
         "share_of_two": float(pca.explained_share(eigenvalues)[1]),
         "components_for_share": enough,
@@ -240,13 +247,28 @@ def _errors(values: Values, model: str) -> list[dict[str, Any]]:
 def _comparison(values: Values) -> dict[str, Any]:
     compared = dataclasses.asdict(values.model_comparison)
     missed = values.model_comparison.missed_by_all
+    level = SIGNIFICANCE / max(1, len(compared["pairs"]))
     for pair, words in zip(compared["pairs"], comparison_in_words(values.model_comparison)):
-        pair["in_words"] = words
+        pair |= {"in_words": words, "significant": pair["p_value"] < level}
+    compared["by_class"] = _by_class(values)
     compared["missed_by_all_said"] = {
         model: values.predictions[model].labels[missed].tolist() for model in values.model_comparison.models
     }
     compared["missed_by_all_labels"] = values.test_digits.labels[missed].tolist()
     return compared
+
+
+def _by_class(values: Values) -> dict[str, Any]:
+    """The share of the images of each class that each model misreads, its mean, and the hardest and easiest class."""
+    present = np.bincount(values.test_digits.labels, minlength=len(values.data_set.class_names)) > 0
+    shares = {name: 1 - np.array(values.evaluations[name].recall) for name in values.model_comparison.models}
+    mean = np.mean(list(shares.values()), axis=0)
+    return {
+        "models": {name: share.tolist() for name, share in shares.items()},
+        "mean": mean.tolist(),
+        "hardest": int(np.where(present, mean, -1).argmax()),
+        "easiest": int(np.where(present, mean, 2).argmin()),
+    }
 
 
 def _robustness(values: Values) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The HTML page of the report: one file that contains its style, script and images."""
 
 import functools
+import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -12,20 +13,22 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mnist_pipeline import pca, softmax, versions
+from mnist_pipeline import harris, pca, softmax, versions
 from mnist_pipeline.data import datasets
 from mnist_pipeline.evaluation import Calibration
 from mnist_pipeline.harris import Place
+from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS, number_in_words
 from mnist_pipeline.report import figures, pictures, words
 from mnist_pipeline.report.document import Values
-from mnist_pipeline.robustness import Curves
+from mnist_pipeline.robustness import DISTURBANCES, Curves
 
 TITLES = {model.name: model.title for model in MODELS.values()}
 NUM_MISLED_SHOWN = 12
 NUM_CONFUSIONS_SHOWN = 30
 NUM_CHANGED_SHOWN = 10  # images of each model
 NUM_EIGENVECTORS_SHOWN = 20
+PIXELS = range(4, 28, 5)  # rows and columns of the pixels whose covariances are shown
 # HTML needs no namespace. Not every font has tall brackets, so those of a matrix are a border in the style sheet.
 MATHML = {
     ' xmlns="http://www.w3.org/1998/Math/MathML"': "",
@@ -35,6 +38,7 @@ MATHML = {
 }
 FILTERS: dict[str, Callable[..., str]] = {
     "percent": words.percent,
+    "level": "{:.1f}".format,
     "percents": lambda share: f"{100 * share:.1f}",
     "count": "{:,}".format,
     "in_words": number_in_words,
@@ -54,6 +58,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         "test": pictures.Atlas(values.test_digits.images, misread + [index for index, *_ in changed]),
         "train": pictures.Atlas(values.train_digits.images, scattered),
     }
+    confusions = {model: _most_frequent(found["confusion_matrix"]) for model, found in document["models"].items()}
     template = _environment().get_template("page.html.j2")
     return template.render(
         **document,
@@ -61,11 +66,16 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         short_titles={model.name: model.short_title for model in MODELS.values()},
         sections=_sections(document),
         best=next(iter(document["comparison"]["models"])),
-        confusions={model: _most_frequent(found["confusion_matrix"]) for model, found in document["models"].items()},
+        confusions=confusions,
         long_names=figures.are_long(document["data"]["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=_pictures(document, values),
         atlases=atlases,
+        most_confused=max(confused[0][0] for confused in confusions.values() if confused)
+        if any(confusions.values())
+        else 1,
+        most_missed=max(map(max, document["comparison"]["by_class"]["models"].values())) or 1,
+        code_of=_code(),
         changed_answers=changed,
         script_data=_script_data(document, atlases),
     )
@@ -81,6 +91,25 @@ def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     if document["since_last_run"]:
         found["since"] = "Since the last run"
     return {**found, "lineage": "Provenance"}
+
+
+def _code() -> dict[str, str]:
+    """The source of the steps that the page explains, by their names."""
+    from mnist_pipeline import networks  # imported here, because torch is slow to import
+
+    steps: dict[str, tuple[Callable[..., Any], ...]] = {
+        "center": (pca.mean, pca.center),
+        "covariance": (pca.covariance,),
+        "eigendecomposition": (pca.eigendecomposition,),
+        "project": (pca.project,),
+        "reconstruct": (pca.reconstruct,),
+        "harris": (harris.gradients, harris.structure_tensor, harris.corner_response),
+        "knn": (classifier.vote,),
+        "softmax": (softmax.softmax, softmax.gradient, softmax.sgd_reference),
+        "mlp": (networks.MLP,),
+        "cnn": (networks.CNN,),
+    }
+    return {name: "\n\n".join(map(inspect.getsource, parts)) for name, parts in steps.items()}
 
 
 def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
@@ -107,7 +136,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    environment.globals.update(tex=_tex, breakable=_breakable, many_classes=figures.MANY_CLASSES)
+    environment.globals.update(tex=_tex, breakable=_breakable, zip=zip, many_classes=figures.MANY_CLASSES)
     return environment
 
 
@@ -133,14 +162,32 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     return {
         "digits": [pictures.grey(image) for image in digits],
         "class_means": [pictures.grey(image) for image in datasets.class_means(train)],
+        "mean": pictures.grey(255 * values.data_mean.reshape(side, side) / (values.data_mean.max() or 1)),
+        "covariance": pictures.diverging(_signed_root(values.covariance)),
+        "covariances": [
+            (row, column, pictures.diverging(values.covariance[side * row + column].reshape(side, side)))
+            for row in PIXELS
+            for column in PIXELS
+        ],
         "eigenvectors": [pictures.diverging(vector.reshape(side, side)) for vector in eigenvectors],
         "originals": pictures.strip(digits[: figures.MAX_COLUMNS]),
         "reconstructions": [pictures.strip(row[: figures.MAX_COLUMNS]) for row in values.reconstructions.images],
         "corners": [np.argwhere(found).tolist() for found in values.harris_corners.corners],
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
         "kernels": [pictures.diverging(kernel) for kernel in values.cnn_kernels],
+        "disturbed": {
+            name: [pictures.grey(each.apply(values.test_digits.images[:1], amount)[0]) for amount in each.amounts]
+            for name, each in DISTURBANCES.items()
+        },
         "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]],
     }
+
+
+def _signed_root(values: np.ndarray) -> np.ndarray:
+    """Values with less contrast, so that small ones are seen beside large ones; means of 2×2 where that is possible."""
+    rows, columns = (length // 2 * 2 for length in values.shape)
+    halved = values[:rows, :columns].reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3))
+    return np.sign(halved) * np.sqrt(np.abs(halved))
 
 
 def draw_charts(document: Mapping[str, Any], values: Values) -> dict[str, str]:
@@ -154,8 +201,6 @@ def _pca_charts(document: Mapping[str, Any], values: Values) -> dict[str, Figure
     eigenvalues, scatter = np.array(document["pca"]["eigenvalues"]), document["pca"]["scatter"]
     points, labels = np.stack([scatter["x"], scatter["y"]], axis=1), np.array(scatter["label"])
     return {
-        "mean": figures.mean_image(values.data_mean, values.digit_images.shape[-1]),
-        "covariance": figures.matrix(values.covariance, "Covariance of the pixels", "covariance (grey levels²)"),
         "eigenvalues_linear": figures.side_by_side(figures.eigenvalue_panel(eigenvalues)),
         "eigenvalues_logarithmic": figures.side_by_side(figures.eigenvalue_panel(eigenvalues, logarithmic=True)),
         "share": figures.side_by_side(figures.share_panel(pca.explained_share(eigenvalues))),
@@ -180,7 +225,9 @@ def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
         kinds = {"accuracy": "training", "held_out_accuracy": "held-out"}
         accuracies = {label: np.array(curves[kind]) for kind, label in kinds.items() if curves.get(kind)}
         drawn[f"{name}_loss"] = figures.side_by_side(figures.loss_panel(np.array(curves["loss"]), title))
-        drawn[f"{name}_accuracy"] = figures.side_by_side(figures.accuracy_panel(accuracies, title))
+        drawn[f"{name}_accuracy"] = figures.side_by_side(
+            figures.accuracy_panel(accuracies, title), right=figures.LABELS
+        )
     return drawn
 
 
@@ -191,7 +238,9 @@ def _comparison_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
         if found["calibration"]:
             drawn[f"reliability_{name}"] = figures.reliability(Calibration(**found["calibration"]), MODELS[name].title)
     for name, found in document["robustness"]["disturbances"].items():
-        drawn[f"robustness_{name}"] = figures.robustness([Curves(*(found[field] for field in Curves._fields))])
+        curves = Curves(*(found[field] for field in Curves._fields))
+        champion, num_images = document["champion"]["model"], document["robustness"]["num_images"]
+        drawn[f"robustness_{name}"] = figures.robustness([curves], champion, num_images)
     if document["across"]:
         drawn["across"] = figures.across(
             {

@@ -1,10 +1,10 @@
 """Small images of a page as data URIs: digits in grey levels, weights in red and blue, atlases of many images."""
 
 import base64
-import functools
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,6 +12,7 @@ from PIL import Image
 NUM_FINE = 2_000  # images in an atlas that keeps all grey levels
 COARSE_LEVELS = 16  # grey levels of a larger atlas: half a byte per pixel
 LEVELS = 255  # colours of a diverging map; the middle one is zero
+RED, BLUE = (215, 58, 46), (43, 123, 214)  # both stand out from a light and from a dark page
 GAP = 2  # pixels between the images of a strip
 
 
@@ -27,11 +28,15 @@ def strip(images: np.ndarray) -> str:
 
 
 def diverging(values: np.ndarray) -> str:
-    """Signed values, red above zero and blue below, scaled by the largest magnitude."""
+    """Signed values, red above zero and blue below, scaled by the largest magnitude.
+
+    Zero is transparent, so that the page's own colour, light or dark, stands for it.
+    """
     largest = np.abs(values).max() or 1.0
     image = Image.fromarray(np.rint((values / largest + 1) * (LEVELS - 1) / 2).astype(np.uint8))
-    image.putpalette(_palette())
-    return _uri(image)
+    image.putpalette([part for level in range(LEVELS) for part in (RED if level > LEVELS // 2 else BLUE)])
+    opacity = np.rint(255 * np.abs(np.linspace(-1, 1, LEVELS))).astype(np.uint8)
+    return _uri(image, transparency=opacity.tobytes())
 
 
 class Atlas:
@@ -67,14 +72,7 @@ def _ink(levels: np.ndarray) -> np.ndarray:
     return 255 - np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
-@functools.cache
-def _palette() -> bytes:
-    import matplotlib as mpl  # slow to import, and grey images do not need it
-
-    return mpl.colormaps["RdBu_r"](np.linspace(0, 1, LEVELS), bytes=True)[:, :3].tobytes()
-
-
-def _uri(image: Image.Image) -> str:
+def _uri(image: Image.Image, **settings: Any) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, format="png", compress_level=6)
+    image.save(buffer, format="png", compress_level=6, **settings)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -206,8 +206,16 @@ def test_names_of_classes_do_not_overlap(name: str, data: Data) -> None:
     assert _boxes(confusion, [confusion.axes[0].xaxis.label])[0].ymax <= below + 1
 
 
-def test_the_labels_of_lines_that_end_together_do_not_overlap() -> None:
-    figure = figures.accuracy_by_size(BY_SIZE, 10_000)
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: figures.accuracy_by_size(BY_SIZE, 10_000),
+        lambda: figures.robustness([CURVES._replace(accuracies={name: [1.0, 1.0, 1.0] for name in MODELS})]),
+    ],
+    ids=["accuracy_by_size", "robustness"],
+)
+def test_the_labels_of_lines_that_end_together_do_not_overlap(draw: Callable[[], Figure]) -> None:
+    figure = draw()
     (axes,) = figure.axes
     assert {text.get_text() for text in axes.texts} == {model.short_title for model in MODELS.values()}
     assert not any(first.overlaps(second) for first, second in itertools.combinations(_boxes(figure, axes.texts), 2))
@@ -216,7 +224,7 @@ def test_the_labels_of_lines_that_end_together_do_not_overlap() -> None:
 def _boxes(figure: Figure, texts: Sequence[Text]) -> list[Bbox]:
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw(renderer)
-    return [text.get_window_extent(renderer) for text in texts]
+    return [Text.get_window_extent(text, renderer) for text in texts]  # without the stroke of an annotation
 
 
 def _place(axes: Axes, image: np.ndarray) -> tuple[int, int]:
@@ -298,11 +306,20 @@ def test_reliability_shows_the_bins_that_are_not_empty_with_their_intervals() ->
 
 
 def test_robustness_shows_each_model_by_amount_and_marks_the_neutral_amount() -> None:
-    (axes,) = figures.robustness([CURVES]).axes
+    (axes,) = figures.robustness([CURVES], "cnn", 400).axes
     neutral, *lines = _lines(axes)
     assert {x for x, _ in neutral} == {1}
     assert lines == [[[0.7, 60], [1, 97], [1.3, 50]], [[0.7, 95], [1, 99], [1.3, 90]]]
     assert [line.get_color() for line in axes.lines[1:]] == [MODELS[name].color for name in ("knn", "cnn")]
+    assert axes.lines[2].get_linewidth() > axes.lines[1].get_linewidth()
+    low, high = evaluation.wilson_interval(380, 400)
+    band = axes.collections[1].get_paths()[0].vertices
+    assert {y for x, y in np.asarray(band) if x == 0.7} >= {100 * low, 100 * high}
+
+
+def test_the_undisturbed_digits_stand_at_the_left() -> None:
+    (axes,) = figures.robustness([CURVES._replace(neutral=1.3)]).axes
+    assert axes.get_xlim()[0] > axes.get_xlim()[1]
 
 
 def test_the_ellipse_has_the_root_mean_squares_of_the_gradients_as_its_semi_axes() -> None:

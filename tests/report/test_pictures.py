@@ -42,16 +42,16 @@ def test_a_strip_has_its_images_in_their_order_with_paper_between_them(count: in
         assert (levels[:, place * step + 28 : (place + 1) * step] == 255).all()
 
 
-def test_signed_values_are_red_above_zero_white_at_zero_and_blue_below() -> None:
+def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below() -> None:
     def colors(*values: float) -> np.ndarray:
-        return np.asarray(_image(pictures.diverging(np.array([values]))).convert("RGB")).astype(int)[0]
+        return np.asarray(_image(pictures.diverging(np.array([values]))).convert("RGBA")).astype(int)[0]
 
     negative, zero, positive = colors(-2, 0, 2)
-    assert zero.min() >= 245
+    assert (negative[3], zero[3], positive[3]) == (255, 0, 255)
     assert positive[0] > 2 * positive[2]
     assert negative[2] > 2 * negative[0]
-    assert colors(0, 1, 5)[0].min() >= 245  # also if all have one sign
-    assert colors(0, 0, 0).min() >= 245
+    assert colors(0, 1, 5)[0][3] == 0  # also if all have one sign
+    assert not colors(0, 0, 0)[:, 3].any()
 
 
 def test_opposite_values_lie_equally_far_from_the_middle_of_the_colours() -> None:

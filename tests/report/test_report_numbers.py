@@ -79,6 +79,7 @@ def _data(train: Any, test: Any, mean: np.ndarray) -> dict[str, Any]:
             for split, digits in (("train", train), ("test", test))
         },
         "mean_grey_level": float(train.images.mean()),
+        "largest_mean": float(train.images.mean(axis=0).max()),
         "never_inked": int((train.images.max(axis=0) == 0).sum()),
     }
 
@@ -89,12 +90,16 @@ def _pca(read: Any, train: Any, test: Any) -> dict[str, Any]:
     shares = np.cumsum(values) / values.sum()
     ks = read("reconstructions").num_components.tolist()
     enough = {share: int((shares < float(share)).sum()) + 1 for share in ("0.8", "0.9", "0.95")}
-    shown = sorted(index for k in range(10) for index in np.flatnonzero(train.labels == k)[:150].tolist())
+    digits = read("digit_images")
+    errors = np.array([_rmse(digit[None], mean, vectors[:, : ks[-1]]) for digit in digits])
+    shown = sorted(index for k in range(10) for index in np.flatnonzero(train.labels == k)[:100].tolist())
     return {
         "eigenvalues": values.tolist(),
         "total_variance": float(np.trace(read("covariance"))),
         "explained_share": {str(k): float(shares[k - 1]) for k in ks},
         "test_rmse": {str(k): _rmse(test.images, mean, vectors[:, :k]) for k in ks},
+        "worst_digit": {"class": int(errors.argmax()), "rmse": float(errors.max())},
+        "largest_covariance": float(read("covariance").max()),
         "share_of_component": (values[:20] / values.sum()).tolist(),
         "share_of_two": float(values[:2].sum() / values.sum()),
         "components_for_share": enough,
@@ -223,7 +228,18 @@ def _errors(found: Any, labels: np.ndarray) -> list[dict[str, Any]]:
 
 def _comparison(found: Any, predictions: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
     missed = np.flatnonzero(np.all([each.labels != labels for each in predictions.values()], axis=0))
+    wrong = {
+        model: [float((predictions[model].labels != labels)[labels == k].mean()) for k in range(10)]
+        for model in found.models
+    }
+    mean = np.mean(list(wrong.values()), axis=0)
     return dataclasses.asdict(found) | {
+        "by_class": {
+            "models": wrong,
+            "mean": mean.tolist(),
+            "hardest": int(mean.argmax()),
+            "easiest": int(mean.argmin()),
+        },
         "missed_by_all": missed.tolist(),
         "missed_by_all_said": {model: predictions[model].labels[missed].tolist() for model in found.models},
         "missed_by_all_labels": labels[missed].tolist(),

@@ -8,13 +8,58 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from support.browser import ARGUMENTS, CHROMIUM, needs_axe, serious_findings
 
-VIEWS = {f"{width} {scheme}": (width, scheme) for width in (1280, 390) for scheme in ("light", "dark")}
+VIEWS = {f"{width} {scheme}": (width, scheme) for width in (1280, 360) for scheme in ("light", "dark")}
+MIN_TEXT, MIN_MARK = 4.5, 3.0  # contrasts, of WCAG 2.2
+MIN_SIZE = 10  # pixels of text in a figure, as displayed
 A4_WIDTH = 794 - 2 * 45  # CSS pixels between the margins of 12 mm
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; install one (Debian: apt-get install chromium)"),
 ]
+
+
+# The contrasts of all text, and of the marks of charts, to the colours behind them, with the outer HTML. Marks are
+# everything but the grid and the axes, which have the colour of lines, and bands that can be seen through.
+CONTRASTS = """() => {
+    const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const rgba = (color) => {
+        context.clearRect(0, 0, 1, 1);
+        context.fillStyle = color;
+        context.fillRect(0, 0, 1, 1);
+        const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
+        return [r, g, b, a / 255];
+    };
+    const over = ([r, g, b, a], under) => [r, g, b].map((part, place) => a * part + (1 - a) * under[place]);
+    const behind = (element) => {
+        if (!element) return rgba(getComputedStyle(document.documentElement).getPropertyValue("--paper")).slice(0, 3);
+        return over(rgba(getComputedStyle(element).backgroundColor), behind(element.parentElement));
+    };
+    const luminance = (color) => color.map((part) => part / 255)
+        .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+    const contrast = (color, element) => {
+        const under = behind(element);
+        const [low, high] = [over(rgba(color), under), under].map(luminance).sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    };
+    const told = (value, element) => [value, element.outerHTML.slice(0, 160)];
+    const text = [...document.querySelectorAll("body *")]
+        .filter((each) => each.checkVisibility() && each.getClientRects().length && !each.closest("script, style"))
+        .filter((each) => [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()))
+        .map((each) => [each, getComputedStyle(each)])
+        .map(([each, style]) => told(contrast(each.ownerSVGElement ? style.fill : style.color, each), each));
+    const line = rgba(getComputedStyle(document.documentElement).getPropertyValue("--line")).join();
+    const marks = [...document.querySelectorAll(".chart svg :is(path, use, circle)")]
+        .filter((each) => !each.closest("defs"))
+        .map((each) => [each, getComputedStyle(each)])
+        .filter(([, style]) => Number(style.fillOpacity) * Number(style.opacity) === 1)
+        .map(([each, style]) => [each, [style.stroke, style.fill].filter((color) => color !== "none"
+            && rgba(color)[3] && rgba(color).join() !== line)])
+        .filter(([, colors]) => colors.length)
+        .map(([each, colors]) => told(Math.max(...colors.map((color) => contrast(color, each))), each));
+    return { text, marks };
+}"""
 
 
 class View(NamedTuple):
@@ -66,6 +111,43 @@ def test_nothing_is_wider_than_the_screen(page: Page) -> None:
     assert _cut(page, ".scroll, .formula, svg") == []
 
 
+def test_what_is_wider_than_its_place_scrolls_with_a_sign(page: Page) -> None:
+    page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true; })")
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll("main *")]
+            .filter((each) => each.clientWidth && each.scrollWidth > each.clientWidth + 1)
+            .filter((each) => getComputedStyle(each).overflowX === "auto")
+            .map((each) => [each.tabIndex, getComputedStyle(each).backgroundImage.includes("gradient")])"""
+    )
+    page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = false; })")
+    assert wide or page.evaluate("innerWidth") > 1_000
+    assert all(sign == [0, True] for sign in wide)
+
+
+def test_counts_fit_their_cells(page: Page) -> None:
+    cells = page.locator(".confusion td")
+    assert cells.evaluate_all("all => all.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).length") == 0
+
+
+def test_text_and_marks_stand_out_from_what_is_behind_them(page: Page) -> None:
+    found = page.evaluate(CONTRASTS)
+    assert len(found["text"]) > 500
+    assert len(found["marks"]) > 500
+    assert [each for each in found["text"] if each[0] < MIN_TEXT] == []
+    assert [each for each in found["marks"] if each[0] < MIN_MARK] == []
+
+
+def test_the_text_of_figures_is_large_enough_to_read(page: Page) -> None:
+    sizes = page.evaluate(
+        """() => [...document.querySelectorAll("figure :is(svg text, li span, figcaption, td, th)")]
+            .filter((text) => text.textContent.trim() && text.checkVisibility())
+            .map((text) => [parseFloat(getComputedStyle(text).fontSize)
+                * (text.ownerSVGElement ? text.ownerSVGElement.getScreenCTM().a : 1), text.textContent])"""
+    )
+    assert len(sizes) > 100
+    assert [each for each in sizes if each[0] < MIN_SIZE] == []
+
+
 def test_every_image_is_loaded(page: Page) -> None:
     images = page.locator("img")
     assert images.count() > 50
@@ -75,9 +157,10 @@ def test_every_image_is_loaded(page: Page) -> None:
     assert sprites.evaluate_all("all => all.every((s) => getComputedStyle(s).backgroundImage.startsWith('url'))")
 
 
-def test_the_slider_changes_the_digits_by_mouse_and_by_keyboard(page: Page) -> None:
+def test_the_slider_enlarges_a_row_of_the_grid_by_mouse_and_by_keyboard(page: Page) -> None:
     figure = page.locator("#figure-reconstructions")
-    slider, step = figure.locator("input"), figure.locator(".step:visible")
+    slider, step, enlarged = figure.locator("input"), figure.locator(".step.chosen"), figure.locator(".control img")
+    assert all(each.is_visible() for each in figure.locator(".step").all())
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
     assert box
@@ -85,7 +168,8 @@ def test_the_slider_changes_the_digits_by_mouse_and_by_keyboard(page: Page) -> N
     for share in (0.02, 0.5, 0.98):
         page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
         assert step.count() == 1
-        seen.add((step.locator("img").get_attribute("src"), figure.locator("output").inner_text()))
+        assert enlarged.get_attribute("src") == step.locator("img").get_attribute("src")
+        seen.add((enlarged.get_attribute("src"), figure.locator("output").inner_text()))
     assert len(seen) == 3
     for key, k in (("Home", 2), ("ArrowRight", 3)):
         page.keyboard.press(key)

@@ -11,7 +11,11 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
-PAGE_COLORS = {"#24292f": "var(--ink)", "#d0d7de": "var(--line)"}  # they follow the reader's light or dark theme
+from mnist_pipeline.report.figures.style import COLORS, GRID, INK, SOFT
+
+# Colours of a page follow the reader's light or dark theme: its style sheet defines these variables.
+PAGE_COLORS = {INK: "var(--ink)", SOFT: "var(--soft)", GRID: "var(--line)"}
+PAGE_COLORS |= {color: f"var(--series-{place})" for place, color in enumerate(COLORS)}
 PNG_EFFORT = 3  # of 9: files a tenth larger in half the time
 PREVIEW_WIDTHS = (480, 400, 320, 240, 160)
 PREVIEW_BYTES = 16_000  # Dagster stores several copies of metadata
@@ -37,6 +41,8 @@ def svg(figure: Figure, name: str) -> str:
     text = re.sub(r'(?<= )(?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), text)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'\b(?:xlink:)?href="#', f'href="#{name}-', text).replace("url(#", f"url(#{name}-")
+    width = re.findall(r'viewBox="0 0 ([\d.]+)', text)[0]  # in points: the page scales all charts alike
+    text = text.replace("<svg", f'<svg style="--width: {width}"', 1)
     for color, variable in PAGE_COLORS.items():
         text = text.replace(color, variable)
     return text

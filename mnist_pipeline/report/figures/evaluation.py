@@ -13,11 +13,13 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures.style import (
     BOTTOM,
     COLORS,
-    GRID,
     INK,
     MANY_CLASSES,
     MARKERS,
+    PANEL,
+    SOFT,
     are_long,
+    label_ends,
     panel,
     plain,
     side_by_side,
@@ -25,7 +27,8 @@ from mnist_pipeline.report.figures.style import (
 from mnist_pipeline.robustness import Curves
 
 Score = Sequence[float]  # accuracy, and the lower and upper end of its 95% interval: shares in 0–1
-ACCURACY_TITLE = "Accuracy on the test images, 95% interval"
+ACCURACY_TITLE = "Accuracy on the test images"
+LABELS = 0.75  # inches at the right of learning curves
 
 
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
@@ -65,13 +68,13 @@ def accuracies(scores: Mapping[str, Score]) -> Figure:
             axes.plot([accuracy], [row], "o", color=COLORS[2])
             label: dict[str, Any] = {"textcoords": "offset points", "xytext": (0, 7), "ha": "center"}
             axes.annotate(f"{accuracy:.2f}%", (accuracy, row), **label)
-        axes.set_yticks(range(len(ranked)), [title for title, _ in ranked])
+        axes.set_yticks(range(len(ranked)), [title.replace(" ", "\n", 1) for title, _ in ranked])
         axes.set_ylim(-0.5, len(ranked) - 0.3)
         axes.margins(x=0.08)
         axes.set(title=ACCURACY_TITLE, xlabel="accuracy (%)")
         axes.grid(axis="x", alpha=0.6)
 
-    return side_by_side(draw, size=(5.2, 0.4 * len(scores) + 1.0), left=1.75)
+    return side_by_side(draw, size=(PANEL[0], 0.45 * len(scores) + 1.0), left=1.05)
 
 
 def across(scores: Mapping[str, Mapping[str, Score]]) -> Figure:
@@ -81,22 +84,23 @@ def across(scores: Mapping[str, Mapping[str, Score]]) -> Figure:
         step = 0.6 / max(1, len(MODELS) - 1)  # between the models of one row
         for place, model in enumerate(MODELS.values()):
             style: dict[str, Any] = {"color": model.color, "marker": model.marker, "markersize": 5}
-            axes.plot([], [], linestyle="", label=model.title, **style)
+            axes.plot([], [], linestyle="", label=model.short_title, **style)
             for row, score_of in enumerate(scores.values()):
                 accuracy, low, high = (100 * share for share in score_of[model.name])
                 y = row - 0.3 + place * step
                 axes.plot([low, high], [y, y], color=model.color, linewidth=2, solid_capstyle="butt")
                 axes.plot([accuracy], [y], **style)
-        axes.set_yticks(range(len(scores)), list(scores))
+        axes.set_yticks(range(len(scores)), [title.replace("-", "-\n", 1) for title in scores])
         axes.set_ylim(len(scores) - 0.5, -0.5)
         axes.set(title=ACCURACY_TITLE, xlabel="accuracy (%)")
         axes.xaxis.set_major_formatter("{x:g}")
         axes.margins(x=0.05)
         axes.grid(axis="x", alpha=0.6)
-        place_below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "ncols": 2}
-        axes.legend(fontsize=8, borderaxespad=4.6, **place_below)  # below the label of the axis
+        below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.4, 0), "ncols": len(MODELS)}
+        below |= {"columnspacing": 0.8, "handletextpad": 0.1, "borderaxespad": 3.2}  # below the label of the axis
+        axes.legend(**below)
 
-    return side_by_side(draw, size=(5.2, 0.75 * len(scores) + 1.5), left=1.35, legend=0.51)
+    return side_by_side(draw, size=(PANEL[0], 0.75 * len(scores) + 1.3), left=0.8, legend=0.3)
 
 
 def reliability(calibration: Calibration, title: str) -> Figure:
@@ -107,7 +111,7 @@ def reliability(calibration: Calibration, title: str) -> Figure:
         counts = np.array(calibration.counts)[filled]
         confidence, accuracy = (np.array(share)[filled] for share in (calibration.confidence, calibration.accuracy))
         ends = [wilson_interval(round(share * n), n) for share, n in zip(accuracy.tolist(), counts.tolist())]
-        axes.plot([0, 100], [0, 100], color=GRID, linestyle="--")
+        axes.plot([0, 100], [0, 100], color=SOFT, linestyle="--", linewidth=1)
         axes.vlines(100 * confidence, *(100 * np.array(ends).T), color=COLORS[0], linewidth=1.5)
         axes.plot(100 * confidence, 100 * accuracy, "o", color=COLORS[2], markersize=4)
         axes.set(title=f"{title}: reliability", xlabel="confidence (%)", ylabel="accuracy (%)")
@@ -117,29 +121,40 @@ def reliability(calibration: Calibration, title: str) -> Figure:
     return side_by_side(draw)
 
 
-def robustness(curves: Sequence[Curves]) -> Figure:
-    """Accuracy of each model by the amount of a disturbance, one panel per disturbance."""
-    return side_by_side(*map(_robustness_panel, curves))
+def robustness(curves: Sequence[Curves], champion: str = "", num_images: int = 0) -> Figure:
+    """Accuracy of each model by the amount of a disturbance, one panel per disturbance.
+
+    The line of the champion is emphasised. If the number of images is given, bands show the 95% intervals.
+    """
+    return side_by_side(*(_robustness_panel(each, champion, num_images) for each in curves), right=0.82)
 
 
 @panel
-def _robustness_panel(axes: Axes, curves: Curves) -> None:
-    """A vertical line marks the amount that has no effect."""
-    axes.axvline(curves.neutral, color=GRID, linestyle="--")
+def _robustness_panel(axes: Axes, curves: Curves, champion: str, num_images: int) -> None:
+    """A vertical line marks the amount that has no effect; if it is an end of the axis, it is the left one."""
+    axes.axvline(curves.neutral, color=SOFT, linestyle="--", linewidth=1)
+    last = 0 if curves.neutral == curves.amounts[-1] else -1
+    ends = {}
     for name, shares in curves.accuracies.items():
-        model, percents = MODELS[name], [100 * share for share in shares]
-        style: dict[str, Any] = {"color": model.color, "marker": model.marker, "markersize": 4}
-        axes.plot(curves.amounts, percents, label=model.title, **style)
-    # In the corner below the undisturbed accuracy, where no line ends.
-    corners: dict[float, Any] = {curves.amounts[0]: "lower left", curves.amounts[-1]: "lower right"}
-    axes.legend(loc=corners.get(curves.neutral, "lower center"), fontsize=8)
-    axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102))
+        model, percents, emphasis = MODELS[name], [100 * share for share in shares], 2 if name == champion else 1
+        style: dict[str, Any] = {"marker": model.marker, "markersize": 4, "zorder": 2 + emphasis / 10}
+        axes.plot(curves.amounts, percents, color=model.color, linewidth=1.4 * emphasis, **style)
+        ends[model.short_title] = (curves.amounts[last], percents[last], model.color)
+        if num_images:
+            low, high = zip(*(wilson_interval(round(share * num_images), num_images) for share in shares))
+            band = (curves.amounts, 100 * np.array(low), 100 * np.array(high))
+            axes.fill_between(*band, color=model.color, alpha=0.1 * emphasis, linewidth=0)
+    axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102), xticks=curves.amounts)
+    axes.xaxis.set_major_formatter("{x:g}")
+    if last == 0:
+        axes.invert_xaxis()
     axes.grid(alpha=0.6)
+    label_ends(axes, ends, bold=MODELS[champion].short_title if champion else "")
 
 
 def learning_curves(loss: np.ndarray, accuracies: Mapping[str, np.ndarray], title: str) -> Figure:
     """Training loss by epoch, shape (n_epochs,), and named accuracies by epoch, shares in 0–1."""
-    return side_by_side(loss_panel(loss, title), accuracy_panel(accuracies, title))
+    return side_by_side(loss_panel(loss, title), accuracy_panel(accuracies, title), right=LABELS)
 
 
 @panel
@@ -164,18 +179,20 @@ def votes(accuracy_by_k: Mapping[str, Sequence[float]]) -> Figure:
     """Accuracy by number of neighbours k, one line per rule for ties, as `knn.model.accuracy_by_k` returns them."""
 
     def draw(axes: Axes) -> None:
-        rules = {"nearest": "ties to the nearest", "smallest": "ties to the smallest label"}
+        rules = {"nearest": "ties to\nthe nearest", "smallest": "ties to the\nsmallest\nlabel"}
         _plot_accuracies(axes, accuracy_by_k["k"], {name: accuracy_by_k[rule] for rule, name in rules.items()})
         axes.set(title="Accuracy by number of neighbours", xlabel="neighbours k")
 
-    return side_by_side(draw)
+    return side_by_side(draw, right=0.95)
 
 
 def _plot_accuracies(axes: Axes, x: Sequence[float], accuracies: Mapping[str, Sequence[float] | np.ndarray]) -> None:
     """One line per name, over whole numbers."""
-    for (name, shares), marker in zip(accuracies.items(), MARKERS):
-        axes.plot(x, 100 * np.array(shares), marker=marker, markersize=4, label=name)
+    ends = {}
+    for (name, shares), marker, color in zip(accuracies.items(), MARKERS, COLORS):
+        axes.plot(x, 100 * np.array(shares), marker=marker, markersize=4, color=color)
+        ends[name] = (x[-1], 100 * shares[-1], color)
     axes.set_ylabel("accuracy (%)")
-    axes.legend(loc="lower right")
+    label_ends(axes, ends)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.6)

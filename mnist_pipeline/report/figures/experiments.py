@@ -11,11 +11,10 @@ from matplotlib.ticker import NullLocator
 
 from mnist_pipeline.experiments import BEST, WITHIN_NOISE, Curve
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.report.figures.style import COLORS, INK, side_by_side
+from mnist_pipeline.report.figures.style import COLORS, INK, label_ends, side_by_side
 
 SHOWN_ACCURACIES = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.998, 0.999])
 NUM_TRIALS_SHOWN = 20
-LABEL_DISTANCE = 0.05  # between two labels, as a share of the height
 
 
 def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
@@ -40,18 +39,11 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
         axes.set_yticks(1 - SHOWN_ACCURACIES, [f"{100 * accuracy:g}%" for accuracy in SHOWN_ACCURACIES])
         shown = [error for curve in curves for error in 1 - curve.intervals(num_test_images).ravel()] or [1, 0.001]
         axes.set_ylim(max(shown) * 1.1, max(min(shown) / 1.2, 1e-4))
-        left, right = axes.get_xlim()
-        axes.set_xlim(left, right**1.35 / left**0.35)  # room for the labels
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(alpha=0.6)
-        place = 0.0
-        for title, (x, y, color) in sorted(ends.items(), key=lambda end: -end[1][1]):
-            height = float(axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1])
-            place = max(height, place + LABEL_DISTANCE)
-            left = float(axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[0])
-            axes.text(left + 0.02, place, title, color=color, va="center", fontsize=9, transform=axes.transAxes)
+        label_ends(axes, ends)
 
-    return side_by_side(draw, size=(6.4, 4.4))
+    return side_by_side(draw, size=(6.4, 4.4), right=0.9)
 
 
 def trials(table: pd.DataFrame) -> Figure:

@@ -15,6 +15,7 @@ from mnist_pipeline.report.figures.style import (
     MANY_CLASSES,
     MARKERS,
     MAX_COLUMNS,
+    PANEL,
     RIGHT,
     STYLE,
     TOP,
@@ -119,32 +120,35 @@ def class_scatter(
     }
     if glyphs:
         layers = [np.arange(len(points))]
-        style = {"markersize": np.sqrt(30), "markeredgewidth": 0.4}
+        style = {"markersize": 5, "markeredgewidth": 0.4}
     colors = [COLORS[k % len(COLORS)] for k in range(len(names))]
     # With another marker for each ten classes, so that a marker and a colour name a class.
     shapes = [MARKERS[(k + k // 10) % len(MARKERS)] if glyphs and long else "o" for k in range(len(names))]
     marks = [f"${name}$" for name in names] if glyphs and not long else shapes
-    columns, size, row = (4 if long else 10, 10, 0.25) if len(names) <= MANY_CLASSES else (5 if long else 10, 7, 0.17)
+    columns, row = (2 if long else 10, 0.22) if len(names) <= MANY_CLASSES else (3 if long else 10, 0.17)
     columns = min(columns, len(names))
-    legend = 0.31 + row * -(-len(names) // columns)
+    named = glyphs and not long  # the marks are the legend
+    legend = 0.0 if named else 0.31 + row * -(-len(names) // columns)
 
     def draw(axes: Axes) -> None:
         for layer in layers:  # of all classes: points of one colour are fast to draw together
             for k, (color, mark) in enumerate(zip(colors, marks)):
                 x, y = points[layer[labels[layer] == k]].T
                 axes.plot(x, y, linestyle="", color=color, marker=mark, gid=f"class-{k}", **style)
-        axes.set_title(f"{len(points):,} images on the first two components")
+        axes.set_title(f"{len(points):,} images on two components")
         axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
-        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+        axes.grid(alpha=0.4)
+        if named:
+            return
+        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.4, -0.16)}
         handles = [
             Line2D([], [], linestyle="", color=color, marker=mark, label=plain(name, 16))
             for name, color, mark in zip(names, colors, shapes)
         ]
-        place |= {"columnspacing": 0.6, "handletextpad": 0.1, "fontsize": size}
+        place |= {"columnspacing": 0.6, "handletextpad": 0.1, "labelspacing": 0.2}
         axes.legend(handles=handles, title="class", ncols=columns, **place)
-        axes.grid(alpha=0.4)
 
-    return side_by_side(draw, size=(5.6, 4.84 + legend), legend=legend)
+    return side_by_side(draw, size=(PANEL[0], 3.5 + legend), legend=legend)
 
 
 def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: Sequence[int]) -> Figure:

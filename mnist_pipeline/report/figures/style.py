@@ -1,10 +1,11 @@
 """The style that all figures share: colours, margins, axes, and panels side by side."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
@@ -14,12 +15,14 @@ from matplotlib.ticker import MaxNLocator
 # M. A. Petroff, "Accessible color sequences for data visualization", 2021.
 COLORS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
 MARKERS = "osv^DPX<>*"
-PANEL = (4.4, 3.1)  # inches: readable on a phone, and two fit side by side on a page
-SQUARE = (3.2, 3.2)  # inches, of a panel with equal axes
+PANEL = (3.8, 2.9)  # inches: its text has at least 10 pixels on a phone
+SQUARE = (3.8, 3.6)  # inches, of a panel with equal axes
 LEFT, RIGHT, TOP, BOTTOM = 0.92, 0.12, 0.34, 0.54  # margins of a panel, in inches
+LINE_HEIGHT = 0.17  # inches, of a line of text
 LABEL = 0.26  # inches from the outer end of a margin to the label of its axis
 MAX_INTERVALS = 5  # between the ticks of an axis, where Matplotlib chooses them
 INK = "#24292f"
+SOFT = "#57606a"  # of lines that mark a place
 GRID = "#d0d7de"
 STYLE: Any = {
     "figure.dpi": 110,
@@ -63,20 +66,21 @@ def side_by_side(
     *panels: Panel,
     size: tuple[float, float] = PANEL,
     left: float = LEFT,
+    right: float = RIGHT,
     bottom: float = BOTTOM,
     legend: float = 0.0,
     columns: int = 4,
 ) -> Figure:
     """One figure of several panels, in rows of at most `columns`; lengths are in inches.
 
-    `size` is that of a panel. It includes `left` and `bottom`, the space for the labels, and `legend`, the space
-    below them: fixed margins align the axes of all panels.
+    `size` is that of a panel. It includes `left`, `right` and `bottom`, the space for the labels, and `legend`, the
+    space below them: fixed margins align the axes of all panels.
     """
     width, height = size
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(width * columns, height * rows))
-    axes_width, axes_height = width - left - RIGHT, height - legend - bottom - TOP
+    axes_width, axes_height = width - left - right, height - legend - bottom - TOP
     for place, draw in enumerate(panels):
         row, column = divmod(place, columns)
         corner = (column + left / width) / columns, (rows - 1 - row + (legend + bottom) / height) / rows
@@ -89,6 +93,32 @@ def side_by_side(
         if isinstance(locator, MaxNLocator):
             locator.set_params(nbins=MAX_INTERVALS)
     return figure
+
+
+def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: str = "") -> None:
+    """Write the name of each line at the right of the axes, where it ends (x, y) in its colour.
+
+    Names that would overlap are moved apart, and a stroke in the colour of the line leads to each.
+    """
+    height = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
+    axes.autoscale_view()
+    to_axes = axes.transData + axes.transAxes.inverted()
+    places = sorted((float(to_axes.transform((x, y))[1]), name) for name, (x, y, _) in ends.items())
+    steps = {name: (name.count("\n") + 1) * LINE_HEIGHT / height for name in ends}
+    heights: dict[str, float] = {}
+    least = -np.inf
+    for place, name in places:
+        heights[name] = max(place, least)
+        least = heights[name] + steps[name]
+    most = 1.0
+    for _, name in reversed(places):
+        heights[name] = min(heights[name], most)
+        most = heights[name] - steps[name]
+    for name, (x, y, color) in ends.items():
+        leader = {"arrowstyle": "-", "color": color, "linewidth": 1, "shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)}
+        beside: Any = {"xytext": (1.06, heights[name]), "textcoords": axes.transAxes, "va": "center"}
+        weight = "bold" if name == bold else "normal"
+        axes.annotate(name, (x, y), arrowprops=leader, fontweight=weight, annotation_clip=False, **beside)
 
 
 def plain(name: str, length: int = 40) -> str:

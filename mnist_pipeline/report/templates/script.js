@@ -9,12 +9,13 @@
     return `${(100 * column) / (atlas.columns - 1)}% ${(100 * row) / (atlas.rows - 1)}%`;
   };
 
-  // The slider over k shows one strip at a time. Without this script, and in print, all are visible.
+  // The slider over k enlarges one row of the grid.
   const figure = document.getElementById("figure-reconstructions");
   const steps = [...figure.querySelectorAll(".step")];
-  const slider = figure.querySelector("input"), output = figure.querySelector("output");
+  const slider = figure.querySelector("input"), output = figure.querySelector("output"), enlarged = figure.querySelector(".control img");
   const choose = () => {
-    steps.forEach((step, place) => { step.hidden = place !== Number(slider.value); });
+    steps.forEach((step, place) => step.classList.toggle("chosen", place === Number(slider.value)));
+    enlarged.setAttribute("src", steps[slider.value].querySelector("img").src);
     const chosen = steps[slider.value].dataset.label;
     output.textContent = chosen;
     slider.setAttribute("aria-valuetext", chosen);

@@ -36,7 +36,7 @@ EDITED = {  # the definition in a file that is edited, and the assets that becom
     ("mnist_pipeline/training.py", "fit_temperature"): NETWORKS,
     ("mnist_pipeline/training.py", "fit_temperature.slope"): NETWORKS,
     ("mnist_pipeline/training.py", "TEMPERATURES"): NETWORKS,
-    ("mnist_pipeline/harris.py", "KAPPA"): {"harris_corners"},
+    ("mnist_pipeline/harris.py", "KAPPA"): {"evaluation_report", "harris_corners"},
     ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model", "experiment_trials"},
     ("mnist_pipeline/knn/classifier.py", "KNNClassifier.kneighbors"): SEARCHES | ALL_MODELS,
     ("mnist_pipeline/networks.py", "MLP.forward"): MLP | ALL_MODELS | REPORT,
