@@ -1,7 +1,6 @@
 """Jobs, schedules, sensors and automation conditions. Schedules and sensors are off until a user switches them on."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -9,8 +8,7 @@ import dagster as dg
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import data_sets, run_lock
-from mnist_pipeline.runtime.graph.records import runs_of_partitions
+from mnist_pipeline.runtime.graph import attempts, data_sets, retention, run_lock, scheduling
 from mnist_pipeline.runtime.inbox import Inbox, InboxError, Look
 
 from . import expanded, experiments
@@ -22,8 +20,7 @@ SHARDED = {module.GROUP: module for module in (expanded, experiments)}
 GROUPS = ("digits", "pca", "harris", *MODEL_GROUPS, "evaluation", "serving", *SHARDED)
 DAY_SECONDS = 24 * 60 * 60
 INBOX_SECONDS = 30
-MAX_RUNS = 5  # per tick of the inbox sensor: runs wait for each other, each in a process of its own
-MAX_ATTEMPTS = 3  # for a picture whose run was killed
+MAX_RUNS = 5  # per tick of the inbox sensor
 
 pictures = dg.AssetSelection.assets(inbox_predictions)
 shards = {
@@ -41,15 +38,21 @@ def named(name: str, prefix: str | None) -> str:
     return name if prefix is None else f"{prefix}_{name}"
 
 
+def whole_graph(prefix: str | None) -> dg.AssetSelection:
+    """All assets of a data set, but those that are computed on request."""
+    if prefix is not None:
+        return dg.AssetSelection.key_prefixes([prefix])
+    return dg.AssetSelection.all() - on_request - dg.AssetSelection.key_prefixes(*([other] for other in prefixes))
+
+
 def define_jobs(prefix: str | None) -> list[Any]:  # of a type that Dagster does not export
     """A job for the whole graph of a data set, and one for each group."""
-    of_others = dg.AssetSelection.key_prefixes(*([other] for other in prefixes))
-    plain = dg.AssetSelection.all() - on_request - of_others
-    whole = plain if prefix is None else dg.AssetSelection.key_prefixes([prefix])
     graph = "the whole graph" if prefix is None else f"the whole graph of {prefix}"
     return [
         dg.define_asset_job(
-            named("everything", prefix), whole, description=f"Materialize {graph}, from the raw files to the report."
+            named("everything", prefix),
+            whole_graph(prefix),
+            description=f"Materialize {graph}, from the raw files to the report.",
         ),
         *(
             dg.define_asset_job(
@@ -83,14 +86,14 @@ inbox_job = dg.define_asset_job(
 
 
 def weekly_schedule(prefix: str | None) -> dg.ScheduleDefinition:
-    """A schedule that materializes the whole graph of a data set once a week."""
-    return dg.ScheduleDefinition(
-        name=named("weekly_retraining", prefix),
-        job_name=named("everything", prefix),
-        cron_schedule="0 3 * * 0",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Retrain all models on Sundays at 03:00 UTC.",
+    """A schedule that brings the whole graph of a data set up to date once a week."""
+    return scheduling.of_changes(
+        named("weekly_retraining", prefix),
+        named("everything", prefix),
+        prefix,
+        whole_graph(prefix),
+        cron="0 3 * * 0",
+        description="On Sundays at 03:00 UTC, run what is missing or out of sync, and what depends on it.",
     )
 
 
@@ -111,14 +114,12 @@ def raw_files_sensor(prefix: str | None) -> dg.SensorDefinition:
             version = data_sets.data_version(located.directory, located.known.layout)
         except (DatasetError, settings.SettingsError) as error:
             return dg.SkipReason(f"the raw files can't be read: {error}")
+        observed = data_sets.observation(located, version)
         known = context.cursor or data_sets.observed_version(context.instance, located)
         if version == known:
-            return dg.SensorResult(skip_reason=f"the raw files are unchanged ({version[:12]})", cursor=version)
-        return dg.SensorResult(
-            run_requests=[dg.RunRequest(run_key=version)],
-            asset_events=[data_sets.observation(located, version)],
-            cursor=version,
-        )
+            unchanged = f"the raw files are unchanged ({version[:12]})"
+            return dg.SensorResult(skip_reason=unchanged, asset_events=[observed], cursor=version)
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=version)], asset_events=[observed], cursor=version)
 
     return changed_raw_files
 
@@ -135,11 +136,9 @@ FOLLOW = (
     & ~dg.AutomationCondition.in_progress()
 ).with_label("an upstream version, or the code, changed")
 
-FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_window=timedelta(days=8))
-
 
 def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets with owner, tags, freshness policy and automation condition.
+    """The same assets with owner, tags and automation condition.
 
     Assets that are computed on request get an owner only.
     """
@@ -153,7 +152,6 @@ def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
     return spec.replace_attributes(
         owners=["team:pipeline"],
         tags={**spec.tags, "model": model} if model in MODELS else spec.tags,
-        freshness_policy=FRESHNESS,
         automation_condition=FOLLOW,
     )
 
@@ -176,7 +174,9 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         return dg.SkipReason(f"the inbox {str(directory)!a} can't be used: {getattr(error, 'strerror', error)}")
     for line in look.rejected:
         context.log.warning(line)
-    due = sorted(_due(context.instance, accepted), key=lambda each: each[0] in look.blank)
+    due = sorted(
+        attempts.due(context.instance, inbox_predictions.key, accepted), key=lambda each: each[0] in look.blank
+    )
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=f"{key}:{n}", partition_key=key) for key, n in due[:MAX_RUNS]],
         dynamic_partitions_requests=[PICTURES.build_add_request([key for key, _ in due[:MAX_RUNS]])] if due else [],
@@ -185,37 +185,20 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     )
 
 
-def _due(instance: dg.DagsterInstance, accepted: Sequence[str]) -> list[tuple[str, int]]:
-    """The accepted pictures that need a run, oldest first, each with the number of runs that it has had.
-
-    A picture gets one run. It gets another, up to `MAX_ATTEMPTS`, only if the process of every earlier run was killed.
-    """
-    run_lock.fail_abandoned_runs(instance)
-    done = instance.get_materialized_partitions(inbox_predictions.key)
-    runs = runs_of_partitions(instance, [key for key in accepted if key not in done])
-    return [
-        (key, len(earlier))
-        for key, earlier in runs.items()
-        if len(earlier) < MAX_ATTEMPTS and all(_was_killed(instance, run) for run in earlier)
-    ]
-
-
-def _was_killed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether a run failed although no step of it failed."""
-    if run.status != dg.DagsterRunStatus.FAILURE:
-        return False
-    return not instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-
-
 def _skip_reason(look: Look) -> str:
     parts = [f"{look.waiting} files may still be written"] if look.waiting else []
     return "; ".join([*look.rejected, *parts]) or "nothing new in the inbox"
 
 
 weekly_retraining = weekly_schedule(None)
+weekly_pruning = scheduling.of_pruning("weekly_pruning", cron="0 5 * * 0")
 changed_raw_files = raw_files_sensor(None)
-jobs = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)] + [inbox_job, *shard_jobs]
+jobs = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)] + [
+    inbox_job,
+    *shard_jobs,
+    retention.pruning,
+]
 if prefixes:
     jobs.append(every_data_set)
-schedules = [weekly_retraining, *map(weekly_schedule, prefixes)]
+schedules = [weekly_retraining, weekly_pruning, *map(weekly_schedule, prefixes)]
 sensors = [changed_raw_files, inbox_sensor, *map(raw_files_sensor, prefixes)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -43,6 +44,8 @@ data_directory = dg.AssetSpec(
     group_name=GROUP,
     kinds={"file"},
     description="The directory or file of the images, written by other programs. Its version is a checksum.",
+    # Every tick of the weekly schedule and the daily sensor looks at the files. Later results follow from versions.
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_window=timedelta(days=8)),
 )
 
 

@@ -14,23 +14,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import dagster as dg
 
-from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.results import EPOCH, HEADLINE
+from mnist_pipeline.runtime.graph.retention import log_path
 
 if TYPE_CHECKING:
     from mnist_pipeline.cli.display import Display
 
 POLL_SECONDS = 0.3
-
-
-def log_path(run_id: str) -> Path:
-    """The file of the full log of a run."""
-    return settings.load().dagster_home / "logs" / f"{run_id}.log"
 
 
 class _Descriptor(io.FileIO):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import dagster as dg
 
 from mnist_pipeline.cli import interruption
-from mnist_pipeline.cli.console import console_logger, describe_check, follow_run, log_path, shown_on
+from mnist_pipeline.cli.console import console_logger, describe_check, follow_run, shown_on
 from mnist_pipeline.cli.selection import (
     EVERY_DATA_SET,
     EVERYTHING,
@@ -26,6 +26,7 @@ from mnist_pipeline.runtime.executors import futures
 from mnist_pipeline.runtime.graph import run_lock
 from mnist_pipeline.runtime.graph.data_sets import operation_name
 from mnist_pipeline.runtime.graph.records import PARTITION_TAG
+from mnist_pipeline.runtime.graph.retention import log_path
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import one_line
 

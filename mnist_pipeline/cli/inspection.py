@@ -1,4 +1,4 @@
-"""Verify stored results, trace what they were computed from, and delete old runs."""
+"""Verify stored results, and trace what they were computed from."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import contextlib
 import click
 import dagster as dg
 
-from mnist_pipeline.cli.console import log_path
 from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.cli.selection import (
     EVERYTHING,
     asset_names,
     definitions,
     job_of,
-    picture_assets,
     select_assets,
     shards_of,
 )
@@ -28,7 +26,6 @@ from mnist_pipeline.runtime.storage.directory import forget_verified
 from mnist_pipeline.utils.printable import count, first_sentence, printable
 
 NAME_WIDTH = 22
-ENDED = [dg.DagsterRunStatus[name] for name in ("SUCCESS", "FAILURE", "CANCELED")]
 LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
 NOT_MATERIALIZED = "not materialized"
 NOT_RECORDED = "not recorded"
@@ -123,27 +120,3 @@ def print_lineage(name: str) -> None:
         prefix, separator, _ = name.rpartition("/")
         files = storage.read(f"{prefix}{separator}raw_mnist")
         click.echo("\n".join(["", *(f"  {file['sha256']}  {file['name']}" for file in files.to_dict("records"))]))
-
-
-def prune(instance: dg.DagsterInstance, keep: int) -> int:
-    """Delete all runs except the latest, with their logs, and return how many were deleted.
-
-    A run that has not ended is kept, for example one that a user has just launched in the UI.
-    A run with the latest materialization of an asset or a partition is kept: without it, the asset would be missing.
-    The latest run of a picture without predictions is kept too: it records that the picture was tried.
-    """
-    graph = definitions().resolve_asset_graph()
-    needed = {found["run_id"] for found in records.origins(instance, [*graph.materializable_asset_keys]).values()}
-    pictures = {picture for name in picture_assets().values() for picture in instance.get_dynamic_partitions(name)}
-    had = records.runs_of_partitions(instance, sorted(pictures))
-    tried = {picture: runs[0].run_id for picture, runs in had.items() if runs}
-    for key in graph.materializable_asset_keys:
-        if graph.get(key).is_partitioned:
-            made = {name: records.run_of(event) for name, event in records.latest_of_partitions(instance, key).items()}
-            needed |= {*(tried | made if key in picture_assets() else made).values()}
-    ended = set(instance.get_run_ids(dg.RunsFilter(statuses=ENDED)))
-    old = [run_id for run_id in instance.get_run_ids()[keep:] if run_id in ended - needed]
-    for run_id in old:
-        instance.delete_run(run_id)
-        log_path(run_id).unlink(missing_ok=True)
-    return len(old)

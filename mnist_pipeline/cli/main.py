@@ -23,7 +23,7 @@ from mnist_pipeline.runtime.storage.files import LockFileError
 from mnist_pipeline.runtime.storage.storage import StorageError
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST, AddressError
 from mnist_pipeline.utils import machine, places
-from mnist_pipeline.utils.printable import count, first_sentence
+from mnist_pipeline.utils.printable import first_sentence
 
 # Errors whose message names the problem and the remedy.
 REPORTED = (
@@ -229,8 +229,8 @@ def lineage(asset: str) -> None:
 
 
 @main.command()
-@click.option("--keep", default=20, show_default=True, type=click.IntRange(min=0), help="Latest runs to keep.")
-def prune(keep: int) -> None:
+@click.option("--keep", type=click.IntRange(min=0), help="Latest runs to keep; MNIST_PIPELINE_KEPT_RUNS by default.")
+def prune(keep: int | None) -> None:
     """Delete old runs and former versions of models.
 
     Present results are kept, and so are the runs that computed them, and runs that have not ended. The latest
@@ -240,12 +240,11 @@ def prune(keep: int) -> None:
         configured = prepare()
         import dagster as dg
 
-        from mnist_pipeline.cli import inspection, selection
-        from mnist_pipeline.runtime.graph import history, run_lock
+        from mnist_pipeline.cli import selection
+        from mnist_pipeline.runtime.graph import retention, run_lock
+    kept = configured.kept_runs if keep is None else keep
     with run_lock.storage_lock(click.echo), dg.DagsterInstance.get() as instance:
-        versions = history.prune(instance, selection.definitions(), configured.versions)
-        runs = inspection.prune(instance, keep)
-    click.echo(f"{count(runs, 'run')} and {count(versions, 'former value')} deleted")
+        click.echo(retention.prune(instance, selection.definitions(), kept, configured.versions))
 
 
 @main.command()

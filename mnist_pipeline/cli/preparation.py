@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,6 +25,12 @@ INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 MAX_SQLITE_PATH = 440  # SQLite opens paths of 512 bytes, and Dagster's files are below this directory
 COPIED = f"{__name__}.copied"  # in a command's context: the directory of a copied Dagster instance, and of the original
+ONE_RUN = "max_concurrent_runs: 1"
+# Earlier versions wrote this comment, and configurations without these entries.
+FORMER_LINES = (
+    "# Runs wait for the storage lock, so more than one that computes and one that starts would only take memory.",
+)
+ADDED = ("concurrency", "run_monitoring", "python_logs")
 # Otherwise, Dagster's processes for steps print debugging messages on standard error.
 LOG_LEVEL = "python_logs:\n  python_log_level: INFO\n"
 
@@ -94,7 +101,7 @@ def _require_path_for_sqlite(directory: Path) -> None:
 def _prepare_instance(configured: Settings) -> None:
     """Write the configuration of the Dagster instance that the settings need; a file that was edited must fit them."""
     file = configured.dagster_home / INSTANCE_FILE.name
-    wanted = _instance_text(bool(configured.database), configured.executor == "ray")
+    wanted = _instance_text(bool(configured.database), configured.executor == "ray", configured.concurrent_runs)
     if os.path.lexists(file):
         if not file.is_file():
             raise CommandError(f"{file} is not a file; remove it to get the default configuration of Dagster")
@@ -104,8 +111,7 @@ def _prepare_instance(configured: Settings) -> None:
         text = file.read_text(encoding="utf-8")
         if text == wanted:
             return
-        written = {_instance_text(on_postgres, on_ray) for on_postgres in (False, True) for on_ray in (False, True)}
-        if text not in written | {each.replace(LOG_LEVEL, "") for each in written}:  # without it: earlier versions
+        if not _is_generated(text):
             if problem := _contradiction(configured, text):
                 raise CommandError(f"{file}: {problem}")
             return
@@ -120,8 +126,21 @@ def _contradiction(configured: Settings, text: str) -> str | None:
     return database.contradiction(configured, text)
 
 
-def _instance_text(on_postgres: bool, on_ray: bool) -> str:
-    text = INSTANCE_FILE.read_text(encoding="utf-8") + LOG_LEVEL
+def _is_generated(text: str) -> bool:
+    """Whether some version of the pipeline wrote a configuration, and nobody has edited it."""
+    import yaml
+
+    text = re.sub(rf"{ONE_RUN[:-1]}\d+$", ONE_RUN, text, flags=re.MULTILINE)
+    variants = [_instance_text(on_postgres, on_ray, 1) for on_postgres in (False, True) for on_ray in (False, True)]
+    known = {*FORMER_LINES, *(line for each in variants for line in each.splitlines())}
+    found, documents = yaml.safe_load(text), map(yaml.safe_load, variants)
+    return known.issuperset(text.splitlines()) and any(
+        {**{name: each[name] for name in ADDED}, **found} == each for each in documents
+    )
+
+
+def _instance_text(on_postgres: bool, on_ray: bool, concurrent_runs: int) -> str:
+    text = INSTANCE_FILE.read_text(encoding="utf-8").replace(ONE_RUN, f"{ONE_RUN[:-1]}{concurrent_runs}") + LOG_LEVEL
     if on_postgres:
         text = text.replace("SQLite under this directory", "PostgreSQL") + database.STORAGE
     return text + ray_cluster.RUN_LAUNCHER if on_ray else text

@@ -1,7 +1,6 @@
 """The graph of the project, and the data sets and assets that a command is about."""
 
 import functools
-import importlib
 import re
 import warnings
 from collections.abc import Sequence
@@ -25,7 +24,8 @@ INBOX_JOB = "inbox_predictions_of_a_picture"
 @functools.cache
 def definitions() -> dg.Definitions:
     """Load the definitions of the graph."""
-    return importlib.import_module(project.graph_module()).defs
+    loaded: dg.Definitions = project.graph()
+    return loaded
 
 
 def definitions_of_assets() -> list[dg.AssetsDefinition]:

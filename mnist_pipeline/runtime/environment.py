@@ -203,6 +203,10 @@ class Settings(BaseSettings):
     folds: Annotated[int, Field(ge=1, le=MAX_FOLDS)] = 4
     # Number of former versions of each model that `prune` keeps.
     versions: Annotated[int, Field(ge=0)] = 20
+    # Number of latest runs that `prune` keeps.
+    kept_runs: Annotated[int, Field(ge=0)] = 20
+    # Number of runs that the daemon starts at a time; further ones are queued.
+    concurrent_runs: Annotated[int, Field(ge=1, le=1_000)] = 1
     # YAML file of the sweep of the group `experiments`; by default the one in `assets/`.
     experiments: LocalPath | None = None
     # Directory for pictures; by default next to the directory of the Dagster instance.

@@ -1,8 +1,9 @@
 """Where the project and its graph are, and the names that its settings share with the rest of the code."""
 
+import importlib
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mnist_pipeline.utils import places
 
@@ -38,6 +39,11 @@ class DataSetPlace(NamedTuple):
 def fetched(name: str) -> Path:
     """The directory into which `mnist-pipeline fetch` downloads a data set."""
     return places.writable_home() / "data" / name
+
+
+def graph() -> Any:
+    """The definitions of the graph, a `dagster.Definitions`."""
+    return importlib.import_module(graph_module()).defs
 
 
 def graph_module() -> str:

@@ -1,7 +1,6 @@
 """Schedules, sensors and conditions, by Dagster's own evaluation helpers."""
 
 import shutil
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +31,6 @@ def test_everything_that_starts_work_by_itself_is_off() -> None:
     assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in repository.sensor_defs)
 
 
-def test_the_weekly_schedule_asks_for_one_run_of_everything() -> None:
-    moment = datetime(2026, 1, 4, 3, tzinfo=timezone.utc)
-    context = dg.build_schedule_context(scheduled_execution_time=moment)
-    data = automation.weekly_retraining.evaluate_tick(context)
-    assert automation.weekly_retraining.job_name == "everything"
-    assert automation.weekly_retraining.cron_schedule == "0 3 * * 0"
-    assert len(data.run_requests or []) == 1
-
-
 def test_the_sensor_requests_a_run_if_and_only_if_the_raw_files_changed(
     data: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -49,7 +39,9 @@ def test_the_sensor_requests_a_run_if_and_only_if_the_raw_files_changed(
     assert result.cursor == data_sets.data_version(data)
     (event,) = result.asset_events
     assert (event.tags or {})[data_sets.DATA_VERSION_TAG] == result.cursor
-    assert not _look(instance, cursor=result.cursor).run_requests
+    unchanged = _look(instance, cursor=result.cursor)
+    assert not unchanged.run_requests
+    assert unchanged.asset_events  # it has looked, so that the freshness of the directory begins anew
     assert _look(instance).run_requests  # nothing is known about the files
     data_sets.observe_data_directories(instance)
     assert not _look(instance).run_requests
@@ -78,7 +70,7 @@ def test_what_depends_on_a_changed_version_is_requested_and_what_does_not_is_not
     assert {"harris_corners", "reconstructions", "evaluation_report"} == requested
 
 
-def test_every_asset_has_an_owner_a_freshness_policy_a_condition_and_a_link_to_its_source() -> None:
+def test_every_asset_has_an_owner_a_condition_and_a_link_to_its_source() -> None:
     graph = defs.resolve_asset_graph()
     for key in graph.materializable_asset_keys:
         spec = graph.get(key).to_asset_spec()
@@ -86,7 +78,6 @@ def test_every_asset_has_an_owner_a_freshness_policy_a_condition_and_a_link_to_i
         # The predictions of a picture stay, however old they are and whatever model follows. The expanded set and
         # experiments are computed only when a user asks for them.
         follows = spec.partitions_def is None and spec.group_name not in ("expanded", "experiments")
-        assert bool(spec.freshness_policy) == follows, key
         assert bool(spec.automation_condition) == follows, key
         (reference,) = spec.metadata["dagster/code_references"].code_references
         assert Path(reference.file_path).parent == settings.PROJECT / "assets", key

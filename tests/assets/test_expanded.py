@@ -16,13 +16,13 @@ from support.values import shards_of
 from assets import expanded
 from assets.expanded import FOLDS
 from mnist_pipeline import moments
-from mnist_pipeline.cli import inspection, selection
 from mnist_pipeline.cli import main as cli
+from mnist_pipeline.cli import selection
 from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.data import expansion
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn import KNNClassifier
-from mnist_pipeline.runtime.graph import staleness
+from mnist_pipeline.runtime.graph import retention, staleness
 from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -154,7 +154,7 @@ def test_nothing_is_built_on_a_fold_that_failed_its_checks(storage: Storage, sma
 
 def test_nothing_is_done_twice_and_pruning_keeps_what_says_so(storage: Storage) -> None:
     with dg.DagsterInstance.get() as instance:
-        inspection.prune(instance, 0)
+        retention.prune(instance, definitions(), 0, 0)
     result = _run("--select", "group:expanded", "--changed")
     assert result.exit_code == 0, result.output
     assert "Materializing" not in result.output

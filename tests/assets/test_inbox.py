@@ -14,11 +14,12 @@ from click.testing import CliRunner, Result
 from support.drawing import MIDDLE, encoded, picture
 
 from assets import automation
-from assets.automation import MAX_ATTEMPTS, MAX_RUNS, inbox_job, inbox_sensor
+from assets.automation import MAX_RUNS, inbox_job, inbox_sensor
 from assets.definitions import defs
 from assets.serving import PICTURES, inbox_predictions
 from mnist_pipeline.cli import execution, inspection
 from mnist_pipeline.cli import main as cli
+from mnist_pipeline.runtime.graph.attempts import MAX_ATTEMPTS
 from mnist_pipeline.runtime.graph.records import PARTITION_TAG
 from mnist_pipeline.runtime.inbox import Inbox
 from mnist_pipeline.runtime.storage import storage

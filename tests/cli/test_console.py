@@ -18,9 +18,10 @@ import dagster as dg
 import pytest
 
 from mnist_pipeline.cli import console
-from mnist_pipeline.cli.console import log_path, shown_on
+from mnist_pipeline.cli.console import shown_on
 from mnist_pipeline.cli.display import Display
 from mnist_pipeline.runtime.graph.results import HEADLINE, progress
+from mnist_pipeline.runtime.graph.retention import log_path
 
 COLUMNS = 80
 LONG_NAME = "a_data_set_of_many_digits__test_digits_not_in_training"

@@ -295,6 +295,28 @@ def test_a_dagster_instance_that_is_configured_wrongly_is_named(content: str | b
     assert len(result.output.splitlines()) == 1
 
 
+def test_the_configuration_of_the_dagster_instance_follows_the_settings_unless_it_was_edited(
+    storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = storage / "dagster" / "dagster.yaml"
+
+    def configured(runs: str, text: str | None = None) -> str:
+        if text is not None:
+            file.write_text(text)
+        monkeypatch.setenv("MNIST_PIPELINE_CONCURRENT_RUNS", runs)
+        assert CliRunner().invoke(cli.main, ["verify"]).exit_code == 0
+        return file.read_text()
+
+    default = configured("1")
+    start, _, rest = default.partition("# One run")
+    of_first_release = start + rest[rest.index("nux:") : rest.index("python_logs:")]
+    three = configured("3", of_first_release)
+    assert "max_concurrent_runs: 3" in three
+    assert configured("1") == default
+    for edited in (default + "# mine", default.replace("purge_after_days: 90", "purge_after_days: 9")):
+        assert configured("3", edited) == edited
+
+
 @pytest.mark.parametrize("variable", ["MNIST_PIPELINE_STORAGE", "DAGSTER_HOME"])
 def test_a_file_in_place_of_a_directory_is_reported_with_its_variable(
     variable: str, storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

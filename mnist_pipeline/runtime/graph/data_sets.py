@@ -139,6 +139,13 @@ def observe_data_directories(instance: dg.DagsterInstance) -> None:
                 instance.report_runless_asset_event(observation(located, version))
 
 
+def look(instance: dg.DagsterInstance, located: Located) -> None:
+    """Record the version of the directory of a data set, also if it has not changed: its freshness begins anew."""
+    with suppress(DatasetError):
+        version = data_version(located.directory, located.known.layout)
+        instance.report_runless_asset_event(observation(located, version))
+
+
 def observed_version(instance: dg.DagsterInstance, located: Located) -> str | None:
     """The version of the directory of a data set that Dagster recorded last."""
     return records.data_version(instance.get_latest_materialization_event(located.key(DATA_DIRECTORY)))

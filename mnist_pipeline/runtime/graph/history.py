@@ -201,26 +201,33 @@ def faults(definitions: dg.Definitions) -> dict[str, str]:
 
 
 def prune(instance: dg.DagsterInstance, definitions: dg.Definitions, count: int) -> int:
-    """Remove former values except the latest `count` of each asset and those to be kept always; return how many.
+    """Remove the former values that `unwanted` names; return how many."""
+    found = unwanted(instance, definitions, count)
+    for key, names in found.items():
+        stored, name = storage.of_asset(key.to_user_string())
+        stored.former.remove(name, names)
+    return sum(map(len, found.values()))
 
-    Damaged values are removed as well.
+
+def unwanted(instance: dg.DagsterInstance, definitions: dg.Definitions, count: int) -> dict[dg.AssetKey, set[str]]:
+    """The names of former values except the latest `count` of each asset and those to be kept always.
+
+    Damaged values are unwanted as well.
     """
     kept = kept_assets(definitions)
     of_assets = {key: of_asset(instance, key) for key in kept}
     needed = _needed(kept, of_assets)
-    removed = 0
+    names: dict[dg.AssetKey, set[str]] = {}
     for key, found in of_assets.items():
         former = [record for record in found if record.former]
         first = _first(former)
         stored, name = storage.of_asset(key.to_user_string())
-        unwanted = set(stored.former.faults(name)) | {
+        names[key] = set(stored.former.faults(name)) | {
             str(each.former)
             for each in former[: max(0, len(former) - count)]
             if each not in first or (key, each.data_version) not in needed
         }
-        stored.former.remove(name, unwanted)
-        removed += len(unwanted)
-    return removed
+    return names
 
 
 def _needed(

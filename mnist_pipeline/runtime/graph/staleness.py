@@ -146,6 +146,20 @@ def partition_faults(
     }
 
 
+def due(instance: dg.DagsterInstance, definitions: dg.Definitions, selection: dg.AssetSelection) -> set[dg.AssetKey]:
+    """The unpartitioned assets of a selection that one run must materialize so that all of them are in sync.
+
+    Those are the stale assets and what depends on them, whose inputs could change.
+    """
+    graph = definitions.resolve_asset_graph()
+    selected, stale = selection.resolve(graph), out_of_sync(instance, definitions)
+    found: set[dg.AssetKey] = set()
+    for key in graph.toposorted_asset_keys:
+        if key in selected and (key in stale or graph.get(key).parent_keys & found):
+            found.add(key)
+    return found
+
+
 def ready(stale: Set[dg.AssetKey], definitions: dg.Definitions) -> set[dg.AssetKey]:
     """The stale assets that one run can materialize so that none of them has to run twice.
 
