@@ -158,12 +158,14 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     digits, train = values.digit_images, values.train_digits
     side, misled = digits.shape[-1], document["knn"]["misled"]
     eigenvectors = values.eigendecomposition.eigenvectors.T[:NUM_EIGENVECTORS_SHOWN]
+    half = len(values.covariance) // 2
+    halved = values.covariance.reshape(half, 2, half, 2).mean(axis=(1, 3))
     templates = values.models["softmax"].weights * softmax.pixel_deviations(train.images)
     return {
         "digits": [pictures.grey(image) for image in digits],
         "class_means": [pictures.grey(image) for image in datasets.class_means(train)],
         "mean": pictures.grey(255 * values.data_mean.reshape(side, side) / (values.data_mean.max() or 1)),
-        "covariance": pictures.diverging(_signed_root(values.covariance)),
+        "covariance": pictures.diverging(figures.signed_root(halved)),
         "covariances": [
             (row, column, pictures.diverging(values.covariance[side * row + column].reshape(side, side)))
             for row in PIXELS
@@ -181,13 +183,6 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
         },
         "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]],
     }
-
-
-def _signed_root(values: np.ndarray) -> np.ndarray:
-    """Values with less contrast, so that small ones are seen beside large ones; means of 2×2 where that is possible."""
-    rows, columns = (length // 2 * 2 for length in values.shape)
-    halved = values[:rows, :columns].reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3))
-    return np.sign(halved) * np.sqrt(np.abs(halved))
 
 
 def draw_charts(document: Mapping[str, Any], values: Values) -> dict[str, str]:

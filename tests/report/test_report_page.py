@@ -189,6 +189,15 @@ def test_pointing_at_the_scatter_shows_the_digit_and_the_class_of_the_mark(page:
     assert scatter.locator(".sprite").is_visible()
 
 
+def test_classes_of_the_scatter_can_be_shown_alone(page: Page) -> None:
+    scatter = page.locator("#figure-scatter")
+    button = scatter.get_by_role("button", name="only class 7")
+    opacities = [scatter.locator(f"#scatter-class-{label}") for label in ("7", "1")]
+    for shown in (["1", "0.12"], ["1", "1"]):
+        button.click()
+        assert [each.evaluate("group => getComputedStyle(group).opacity") for each in opacities] == shown
+
+
 def test_arrow_keys_move_over_the_scatter(page: Page) -> None:
     plot = page.locator("#figure-scatter .plot")
     plot.focus()

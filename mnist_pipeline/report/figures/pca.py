@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
@@ -44,15 +45,22 @@ def mean_image(mean: np.ndarray, side: int) -> Figure:
 
 
 def matrix(values: np.ndarray, title: str, label: str) -> Figure:
-    """A symmetric matrix as an image, with zero in the middle of the colour scale."""
+    """A symmetric matrix as an image, with zero in the middle of the colour scale, which is that of square roots."""
 
     def draw(axes: Axes) -> None:
         limit = np.abs(values).max() or 1.0
-        drawn = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="antialiased")
+        norm = FuncNorm((signed_root, lambda roots: roots * np.abs(roots)), vmin=-limit, vmax=limit)
+        drawn = axes.imshow(values, cmap="RdBu_r", norm=norm, interpolation="antialiased")
         axes.set(title=title, xlabel="pixel (row by row)", ylabel="pixel (row by row)")
-        axes.figure.colorbar(drawn, ax=axes, label=label, **COLOR_SCALE)
+        ticks = [limit * share for share in (-1, -0.25, 0, 0.25, 1)]
+        axes.figure.colorbar(drawn, ax=axes, label=label, ticks=ticks, format="{x:,.0f}", **COLOR_SCALE)
 
     return side_by_side(draw, size=(6.18, 4.68), left=0.78)
+
+
+def signed_root(values: np.ndarray) -> np.ndarray:
+    """The square root of magnitudes, with their sign, so that small values are seen beside large ones."""
+    return np.sign(values) * np.sqrt(np.abs(values))
 
 
 def eigenvalues(values: np.ndarray, shares: np.ndarray) -> Figure:
@@ -125,8 +133,9 @@ def class_scatter(
     # With another marker for each ten classes, so that a marker and a colour name a class.
     shapes = [MARKERS[(k + k // 10) % len(MARKERS)] if glyphs and long else "o" for k in range(len(names))]
     marks = [f"${name}$" for name in names] if glyphs and not long else shapes
-    columns, row = (2 if long else 10, 0.22) if len(names) <= MANY_CLASSES else (3 if long else 10, 0.17)
-    columns = min(columns, len(names))
+    size = (PANEL[0], 3.5) if glyphs else (5.6, 4.84)
+    columns = min(len(names), 10 if not long else 2 if glyphs else 4)
+    row = 0.22 if len(names) <= MANY_CLASSES else 0.17  # inches
     named = glyphs and not long  # the marks are the legend
     legend = 0.0 if named else 0.31 + row * -(-len(names) // columns)
 
@@ -140,7 +149,7 @@ def class_scatter(
         axes.grid(alpha=0.4)
         if named:
             return
-        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.4, -0.16)}
+        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.15)}
         handles = [
             Line2D([], [], linestyle="", color=color, marker=mark, label=plain(name, 16))
             for name, color, mark in zip(names, colors, shapes)
@@ -148,7 +157,7 @@ def class_scatter(
         place |= {"columnspacing": 0.6, "handletextpad": 0.1, "labelspacing": 0.2}
         axes.legend(handles=handles, title="class", ncols=columns, **place)
 
-    return side_by_side(draw, size=(PANEL[0], 3.5 + legend), legend=legend)
+    return side_by_side(draw, size=(size[0], size[1] + legend), legend=legend)
 
 
 def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: Sequence[int]) -> Figure:

@@ -24,6 +24,18 @@
   figure.querySelector(".control").hidden = false;
   choose();
 
+  // Buttons show some classes of the scatter plot alone.
+  const classes = document.querySelector(".classes"), buttons = [...classes.querySelectorAll("button")];
+  const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
+  const isShown = (label) => isPressed(buttons[label]) || !buttons.some(isPressed);
+  classes.hidden = false;
+  classes.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    button.setAttribute("aria-pressed", String(!isPressed(button)));
+    buttons.forEach((_, label) => document.getElementById(`scatter-class-${label}`).classList.toggle("faded", !isShown(label)));
+  });
+
   // The scatter plot shows the image of the mark nearest to the pointer; arrow keys move to the next mark.
   const scatter = document.querySelector(".scatter"), plot = scatter.querySelector(".plot"), svg = plot.querySelector("svg");
   const sprite = scatter.querySelector(".pointed .sprite"), message = scatter.querySelector(".pointed .message");
@@ -31,9 +43,10 @@
     const indices = data.scatter.index.filter((_, place) => data.scatter.label[place] === label);
     const drawn = svg.querySelectorAll(`[id="scatter-class-${label}"] use`);
     return [...drawn].map((use, place) => ({
-      x: Number(use.getAttribute("x")), y: Number(use.getAttribute("y")), index: indices[place], name,
+      x: Number(use.getAttribute("x")), y: Number(use.getAttribute("y")), index: indices[place], name, label,
     }));
   });
+  const shownMarks = () => marks.filter((mark) => isShown(mark.label));
   const ring = document.createElementNS(svg.namespaceURI, "circle");
   ring.setAttribute("class", "ring");
   ring.setAttribute("r", "6");
@@ -51,7 +64,7 @@
   const pointAt = (event) => {
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
     const distance = (mark) => (mark.x - at.x) ** 2 + (mark.y - at.y) ** 2;
-    point(marks.reduce((near, mark) => (distance(mark) < distance(near) ? mark : near), marks[0]));
+    point(shownMarks().reduce((near, mark) => (distance(mark) < distance(near) ? mark : near)));
   };
   plot.addEventListener("pointermove", pointAt);
   plot.addEventListener("pointerdown", pointAt);
@@ -62,7 +75,7 @@
     event.preventDefault();
     const [axis, sign] = direction;
     const across = axis === "x" ? "y" : "x";
-    const ahead = marks.filter((mark) => !current
+    const ahead = shownMarks().filter((mark) => !current
       || sign * (mark[axis] - current[axis]) > Math.abs(mark[across] - current[across]));
     const cost = (mark) => (current ? Math.hypot(mark.x - current.x, mark.y - current.y) : 0);
     if (ahead.length) point(ahead.reduce((near, mark) => (cost(mark) < cost(near) ? mark : near)));
