@@ -8,7 +8,7 @@ import dagster as dg
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import attempts, data_sets, retention, run_lock, scheduling
+from mnist_pipeline.runtime.graph import alerts, attempts, data_sets, retention, run_lock, scheduling
 from mnist_pipeline.runtime.inbox import Inbox, InboxError, Look
 
 from . import expanded, experiments
@@ -201,4 +201,4 @@ jobs = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)] + [
 if prefixes:
     jobs.append(every_data_set)
 schedules = [weekly_retraining, weekly_pruning, *map(weekly_schedule, prefixes)]
-sensors = [changed_raw_files, inbox_sensor, *map(raw_files_sensor, prefixes)]
+sensors = [changed_raw_files, inbox_sensor, alerts.alerts, *map(raw_files_sensor, prefixes)]

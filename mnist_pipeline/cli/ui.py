@@ -1,5 +1,7 @@
 """The process that serves the UI, and its parent, which leaves no process behind."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -8,7 +10,9 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +23,10 @@ from mnist_pipeline.runtime import instance_files, settings
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.requirements import require
 from mnist_pipeline.runtime.ui.addresses import DRAW, Address
+
+if TYPE_CHECKING:
+    from mnist_pipeline.models import Model
+    from mnist_pipeline.runtime.ui import monitoring
 
 STOP_SECONDS = 10  # for the servers to stop by themselves
 _parent_has_ended = threading.Event()
@@ -90,8 +98,23 @@ def main(arguments: str) -> int:
     # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with contextlib.suppress(KeyboardInterrupt):
-        return server.serve(address, read_only, draw.routes(RECOGNIZER, MODELS), harmless=[draw.READ])
+        return server.serve(
+            address, read_only, draw.routes(RECOGNIZER, MODELS), harmless=[draw.READ], gauges=_gauges(MODELS)
+        )
     return 0
+
+
+def _gauges(models: Mapping[str, Model]) -> list[monitoring.Gauge]:
+    """What `/metrics` has of the results."""
+    from mnist_pipeline.runtime.graph import data_sets
+    from mnist_pipeline.runtime.ui import monitoring
+
+    accuracies = {
+        each.key(model.evaluation_asset): {"data_set": each.known.name, "model": name}
+        for each in data_sets.configured()
+        for name, model in models.items()
+    }
+    return [monitoring.Gauge("model_accuracy", "Accuracy on the test images.", accuracies, "accuracy")]
 
 
 def _stop_with_parent() -> None:

@@ -38,7 +38,11 @@ POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 DATA_SET_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # The data set that is always present, directories of a storage, and names that a table reads back as a missing value.
 RESERVED = (PLAIN, "assets", "dagster", "figures", "inbox", "manifests", "records", "report", "versions", "nan", "null")
-SECRET = ("MNIST_PIPELINE_DATABASE", "MNIST_PIPELINE_PASSWORD_HASH")  # variables whose values are never shown
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
+MIN_TOKEN = 16
+SECRET = tuple(  # variables whose values are never shown
+    f"MNIST_PIPELINE_{name}" for name in ("ALERTS", "DATABASE", "METRICS_TOKEN", "PASSWORD_HASH")
+)
 
 
 def _local_path(value: str) -> Path:
@@ -107,6 +111,22 @@ def _mlflow(value: str) -> str:
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or sqlite:///FILE"
         )
     return value if is_server else SQLITE + str(_local_path(file).absolute())
+
+
+def _alerts(value: str) -> tuple[str, ...]:
+    addresses = tuple(value.split())
+    if not value.isprintable() or not all(ADDRESS.fullmatch(each) for each in addresses):
+        raise ValueError(
+            "an address is not valid (it is not shown, since it may contain a password); write https://… of a webhook, "
+            "or an address of apprise, for example mailtos://USER:PASSWORD@HOST, with spaces between several"
+        )
+    return addresses
+
+
+def _token(value: str) -> str:
+    if len(value) < MIN_TOKEN or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(f"write at least {MIN_TOKEN} letters, digits and signs without spaces (it is not shown)")
+    return value
 
 
 def _data_sets(value: str) -> tuple[DataSetPlace, ...]:
@@ -197,6 +217,10 @@ class Settings(BaseSettings):
     cache_gb: Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False)] = 10.0
     # The output of `mnist-pipeline hash-password`; without it, the UI asks for no password.
     password_hash: Annotated[str | None, BeforeValidator(passwords.check_hash)] = Field(default=None, repr=False)
+    # Where failed runs, failed checks and lost freshness are reported: webhooks and addresses of apprise.
+    alerts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_alerts)] = Field(default=(), repr=False)
+    # The bearer token with which monitoring reads `/metrics` of a UI that has a password.
+    metrics_token: Annotated[str | None, BeforeValidator(_token)] = Field(default=None, repr=False)
     # Where runs are also logged: an MLflow server, `http://…`, or a SQLite file, `sqlite:///FILE`.
     mlflow: Annotated[str | None, BeforeValidator(_mlflow)] = None
     # How many times as large as the training set the expanded set is.

@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket
 
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime.graph import run_lock
+from mnist_pipeline.runtime.ui import monitoring
 from mnist_pipeline.runtime.ui.addresses import Address
 from mnist_pipeline.runtime.ui.middleware.headers import HeadersMiddleware
 from mnist_pipeline.runtime.ui.middleware.hosts import HostsMiddleware
@@ -44,11 +45,16 @@ MAX_HEAD = 2**16  # bytes of a request's line and headers
 
 
 def application(
-    routes: Sequence[BaseRoute], address: Address, password_hash: str | None, read_only: Sequence[Any] | None
+    routes: Sequence[BaseRoute],
+    address: Address,
+    password_hash: str | None,
+    read_only: Sequence[Any] | None,
+    monitored: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """Put the access control in front of routes; a request passes the middleware in this order.
 
-    `read_only` are the arguments of `ReadOnlyMiddleware`, None for a UI that changes things.
+    Only the routes in `monitored` are served to any host and without the password. `read_only` are the arguments of
+    `ReadOnlyMiddleware`, None for a UI that changes things.
     """
     middleware = [
         Middleware(HostsMiddleware, address),
@@ -58,7 +64,7 @@ def application(
         *([Middleware(ReadOnlyMiddleware, *read_only)] if read_only else []),
     ]
     return Starlette(
-        routes=[Mount("/", routes=routes, middleware=middleware)],
+        routes=[*monitored, Mount("/", routes=routes, middleware=middleware)],
         middleware=[Middleware(HeadersMiddleware)],  # around the exception handler, so that refusals have them too
         exception_handlers={HTTPException: refuse},
     )
@@ -71,7 +77,13 @@ async def refuse(connection: Any, error: Any) -> Any:
     return JSONResponse({"errors": [{"message": error.detail}]}, error.status_code, error.headers)
 
 
-def serve(address: Address, read_only: bool, routes: Sequence[BaseRoute], harmless: Collection[str]) -> int:
+def serve(
+    address: Address,
+    read_only: bool,
+    routes: Sequence[BaseRoute],
+    harmless: Collection[str],
+    gauges: Sequence[monitoring.Gauge],
+) -> int:
     """Serve the UI and further routes until a signal arrives; return the exit code, 1 if the daemon ended by itself.
 
     A read-only UI runs no daemon. It accepts only POSTs of GraphQL queries and to the paths in `harmless`.
@@ -84,9 +96,12 @@ def serve(address: Address, read_only: bool, routes: Sequence[BaseRoute], harmle
             instance, workspace, read_only=read_only, poll_milliseconds=POLL_MILLISECONDS
         ) as dagster_ui,
     ):
-        all_routes, password_hash = [*routes, Mount("/", dagster_ui)], settings.load().password_hash
+        configured = settings.load()
+        health, metrics = monitoring.routes(instance, gauges, configured.metrics_token)
+        monitored = [health, metrics] if configured.metrics_token else [health]
         limits = [harmless, functools.partial(_log_exists, instance)] if read_only else None
-        app = application(all_routes, address, password_hash, limits)
+        all_routes = [*routes, metrics, Mount("/", dagster_ui)]
+        app = application(all_routes, address, configured.password_hash, limits, monitored)
         server = uvicorn.Server(configuration(app, address))
         # One daemon per instance is enough, and another UI may be running.
         with contextlib.nullcontext() if read_only else _daemon(workspace, server, instance) as daemon:
