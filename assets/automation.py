@@ -9,10 +9,10 @@ from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import alerts, attempts, data_sets, retention, run_lock, scheduling
-from mnist_pipeline.runtime.inbox import Inbox, InboxError, Look
+from mnist_pipeline.runtime.inbox import Inbox, InboxError
 
 from . import expanded, experiments
-from .serving import PICTURES, inbox_predictions
+from .serving import PICTURES, inbox_drift, inbox_predictions
 
 MODEL_GROUPS = dict.fromkeys(model.group for model in MODELS.values())
 # The expanded set is several times the data, and a sweep trains many models: both are computed on request.
@@ -23,13 +23,14 @@ INBOX_SECONDS = 30
 MAX_RUNS = 5  # per tick of the inbox sensor
 
 pictures = dg.AssetSelection.assets(inbox_predictions)
+drift = dg.AssetSelection.assets(inbox_drift)
 shards = {
     group: dg.AssetSelection.assets(
         *(each for each in vars(module).values() if isinstance(each, dg.AssetsDefinition) and each.partitions_def)
     )
     for group, module in SHARDED.items()
 }
-on_request = pictures | dg.AssetSelection.groups(*SHARDED)  # a picture is recognized when it arrives
+on_request = pictures | drift | dg.AssetSelection.groups(*SHARDED)  # a picture is recognized when it arrives
 prefixes = [placed.prefix for placed in settings.of_definitions().data_sets]
 
 
@@ -57,7 +58,7 @@ def define_jobs(prefix: str | None) -> list[Any]:  # of a type that Dagster does
         *(
             dg.define_asset_job(
                 f"{group}_group",
-                dg.AssetSelection.groups(group) - pictures - shards.get(group, pictures),
+                dg.AssetSelection.groups(group) - pictures - drift - shards.get(group, pictures),
                 description=f"Materialize the group {group}.",
             )
             for group in (named(group, prefix) for group in GROUPS)
@@ -83,6 +84,9 @@ shard_jobs = [
 inbox_job = dg.define_asset_job(
     "inbox_predictions_of_a_picture", pictures, description="Recognize the digits in a picture from the inbox."
 )
+
+
+drift_job = dg.define_asset_job("inbox_drift_by_day", drift, description="Compare the pictures of the inbox by day.")
 
 
 def weekly_schedule(prefix: str | None) -> dg.ScheduleDefinition:
@@ -146,7 +150,7 @@ def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition
 
 
 def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
-    if spec.partitions_def is not None or spec.group_name in SHARDED:
+    if spec.partitions_def is not None or spec.group_name in SHARDED or spec.key == inbox_drift.key:
         return spec.replace_attributes(owners=["team:pipeline"])
     model, _, _ = spec.key.path[-1].partition("_")
     return spec.replace_attributes(
@@ -180,25 +184,18 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=f"{key}:{n}", partition_key=key) for key, n in due[:MAX_RUNS]],
         dynamic_partitions_requests=[PICTURES.build_add_request([key for key, _ in due[:MAX_RUNS]])] if due else [],
-        skip_reason=None if due else _skip_reason(look),
+        skip_reason=None if due else look.reason,
         cursor=look.cursor,
     )
 
 
-def _skip_reason(look: Look) -> str:
-    parts = [f"{look.waiting} files may still be written"] if look.waiting else []
-    return "; ".join([*look.rejected, *parts]) or "nothing new in the inbox"
-
-
 weekly_retraining = weekly_schedule(None)
 weekly_pruning = scheduling.of_pruning("weekly_pruning", cron="0 5 * * 0")
+daily_drift = scheduling.of_new_partitions("daily_drift", drift_job, inbox_predictions.key, cron="0 4 * * *")
 changed_raw_files = raw_files_sensor(None)
-jobs = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)] + [
-    inbox_job,
-    *shard_jobs,
-    retention.pruning,
-]
+of_data_sets = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)]
+jobs = [*of_data_sets, inbox_job, drift_job, *shard_jobs, retention.pruning]
 if prefixes:
     jobs.append(every_data_set)
-schedules = [weekly_retraining, weekly_pruning, *map(weekly_schedule, prefixes)]
+schedules = [weekly_retraining, weekly_pruning, daily_drift, *map(weekly_schedule, prefixes)]
 sensors = [changed_raw_files, inbox_sensor, alerts.alerts, *map(raw_files_sensor, prefixes)]

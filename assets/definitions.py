@@ -16,8 +16,8 @@ from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
 from . import automation, digits
 from .evaluation import data_set_comparison_of
 
-# Only MNIST answers users, whose pictures are of digits, and only MNIST has groups that are computed on request.
-MNIST_ONLY = dg.AssetSelection.assets("recognizer", "inbox_predictions") | dg.AssetSelection.groups(*automation.SHARDED)
+# Only MNIST answers users, whose pictures are of digits, and only MNIST has assets that are computed on request.
+MNIST_ONLY = dg.AssetSelection.assets("recognizer") | automation.on_request
 SERVING = ("champion", "recognizer", "model_card")  # their former values are kept, and can be put back into service
 REPORT = dg.AssetKey("evaluation_report")
 

@@ -1,6 +1,6 @@
 """The model in service, and what it needs to recognize the digits of users."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from textwrap import shorten
 from typing import Any
 
@@ -14,12 +14,13 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion
-from mnist_pipeline.recognition import contact_sheet
+from mnist_pipeline.recognition import contact_sheet, tables
 from mnist_pipeline.recognition import recognizer as recognition
-from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Classes, Reading, Recognizer
-from mnist_pipeline.runtime.graph.checks import at_least, checks
+from mnist_pipeline.recognition.recognizer import Classes, Recognizer
+from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
 from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
-from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.results import MAX_TABLE_ROWS, result, stopwatch
+from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
 from mnist_pipeline.runtime.graph.staleness import STORED_RESULT
 from mnist_pipeline.versions import DIGITS
 
@@ -34,6 +35,10 @@ CHECKS = {
     "recognizer": {
         "agrees_with_predictions": "The model in service must be the one that was evaluated. Share of test digits with "
         "the same answer.",
+    },
+    "inbox_drift": {
+        "familiar": "Digits unlike any other are often misread. Their share in the latest days, at least.",
+        "balanced": "A class that prevails shows another source of pictures. Its share in the latest days, at least.",
     },
 }
 
@@ -208,7 +213,7 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
         page = inbox.read(key)
         (readings,) = recognizer.read_pages([page])
         sheet = contact_sheet.draw([contact_sheet.Page(key, page.picture, readings)], recognizer)
-    table = _digit_table(readings, recognizer.model_names)
+    table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     digits = shorten(" ".join(table["class"]), MAX_DIGITS, placeholder=" …") or "no digit"
     return result(
@@ -220,22 +225,26 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     )
 
 
-def _digit_table(readings: list[Reading], models: Sequence[str]) -> pd.DataFrame:
-    """One row per digit, in reading order."""
-    columns = ["number", "digit", "class", "probability", "x", "y", "width", "height", *models]
-    columns += [f"nearest_{i}" for i in range(1, NUM_NEIGHBORS_SHOWN + 1)] + ["unusual", "looks_like_digit"]
-    rows = [
-        (
-            number,
-            answer.digit,
-            answer.name,
-            answer.probability,
-            *box,
-            *(answer.digits[model] for model in models),
-            *(near.index for near in answer.neighbors),
-            answer.unusual,
-            answer.looks_like_digit,
-        )
-        for number, (box, _, answer, _) in enumerate(readings, 1)
-    ]
-    return pd.DataFrame(rows, columns=columns)
+@dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("inbox_drift", CHECKS))
+def inbox_drift(recognizer: Recognizer, inbox_predictions: Shards, stored_results: StoredResults):
+    """What came through the inbox by day: pictures, digits, the share of digits unlike any other, and of each class."""
+    times = stored_results.times_of_partitions(dg.AssetKey("inbox_predictions"))
+    with stopwatch():
+        read = {name: inbox_predictions[i] for i, name in enumerate(inbox_predictions.names) if name in times}
+        days = tables.by_day(read, times, recognizer.known.names)
+        latest = tables.latest(days, recognizer.known.names)
+    return result(
+        days,
+        f"{latest.unfamiliar:.1%} of {latest.digits} digits are unlike any other",
+        numbers={
+            "pictures": int(days["pictures"].sum()),
+            "unfamiliar": latest.unfamiliar,
+            "class_shares": dg.MetadataValue.json(latest.shares),
+            MADE_FROM: inbox_predictions.digest,
+        },
+        tables={"days": days.tail(MAX_TABLE_ROWS)},
+        checks={
+            "familiar": at_most(latest.least_unfamiliar, tables.MAX_UNFAMILIAR),
+            "balanced": at_most(latest.least_of_largest, tables.max_share(len(recognizer.known.names))),
+        },
+    )

@@ -12,6 +12,7 @@ import dagster as dg
 from mnist_pipeline.cli import interruption
 from mnist_pipeline.cli.console import console_logger, describe_check, follow_run, shown_on
 from mnist_pipeline.cli.selection import (
+    DRIFT_JOB,
     EVERY_DATA_SET,
     EVERYTHING,
     INBOX_JOB,
@@ -68,8 +69,8 @@ def config_of(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> dic
     names = {operation_name(key) for key in selected}
     ops = {"ops": {name: value for name, value in config.get("ops", {}).items() if name in names}}
     name = job_of(next(iter(selected)))
-    if name == INBOX_JOB or name.endswith(SHARDS):  # a seed and an executor are for the other jobs
-        return {"loggers": config["loggers"], **({} if name == INBOX_JOB else ops)}
+    if name in (INBOX_JOB, DRIFT_JOB) or name.endswith(SHARDS):  # a seed and an executor are for the other jobs
+        return {"loggers": config["loggers"], **(ops if name.endswith(SHARDS) else {})}
     return {**config, **ops}
 
 

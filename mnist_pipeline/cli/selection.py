@@ -19,6 +19,7 @@ EVERY_DATA_SET = "every_data_set"
 KEYWORDS = ("and", "or", "not", "sinks", "roots")  # of Dagster's selections
 SHARDS = "_shards"  # ends the name of a job for one shard of each sharded asset of a group
 INBOX_JOB = "inbox_predictions_of_a_picture"
+DRIFT_JOB = "inbox_drift_by_day"  # for what is computed from all pictures
 
 
 @functools.cache
@@ -47,7 +48,10 @@ def job_of(key: dg.AssetKey) -> str:
     """Return the name of the job that materializes an asset; a run has the assets of one job only."""
     if key in picture_assets():
         return INBOX_JOB
-    group = definitions().resolve_asset_graph().get(key).group_name
+    node = definitions().resolve_asset_graph().get(key)
+    group = node.group_name
+    if node.parent_keys & picture_assets().keys():
+        return DRIFT_JOB
     if shards_of(key):
         return f"{group}{SHARDS}"
     return f"{group}_group" if group in sharded_groups() else EVERYTHING

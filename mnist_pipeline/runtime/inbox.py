@@ -59,6 +59,12 @@ class Look:
     blank: list[str] = field(default_factory=list)  # keys of accepted pictures without digits; nobody waits for them
     waiting: int = 0  # number of files left for later looks
 
+    @property
+    def reason(self) -> str:
+        """Why there is no picture to read: rejected files, and files that may still be written."""
+        parts = [f"{self.waiting} files may still be written"] if self.waiting else []
+        return "; ".join([*self.rejected, *parts]) or "nothing new in the inbox"
+
 
 @dataclass(frozen=True)
 class Inbox:

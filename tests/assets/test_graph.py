@@ -76,6 +76,7 @@ GRAPH["serving"] = {
         "test_digits",
     },
     "inbox_predictions": {"recognizer"},
+    "inbox_drift": {"inbox_predictions", "recognizer"},
 }
 GRAPH["serving"]["model_card"] = {
     *("champion", "raw_mnist", "train_digits", "test_digits", "model_comparison", "robustness"),

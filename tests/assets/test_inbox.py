@@ -250,6 +250,31 @@ def test_pruning_keeps_the_latest_runs_of_pictures(filled: tuple[Inbox, list[str
         assert instance.get_run_by_id(failed.run_id) is not None
 
 
+def test_pictures_are_compared_by_day_if_there_are_new_ones(filled: tuple[Inbox, list[str]]) -> None:
+    keys = filled[1]
+
+    def daily() -> int:
+        context = dg.build_schedule_context(instance=instance, repository_def=defs.get_repository_def())
+        return len(automation.daily_drift.evaluate_tick(context).run_requests or [])
+
+    with dg.DagsterInstance.get() as instance:
+        assert daily() == 0
+        execute(*keys[:2])
+        instance.add_dynamic_partitions(PARTITIONS, keys)  # the last one is not read yet
+        assert daily() == 1
+        assert defs.resolve_job_def(automation.drift_job.name).execute_in_process(instance=instance).success
+        assert daily() == 0
+        event = instance.get_latest_materialization_event(dg.AssetKey("inbox_drift"))
+    (row,) = storage.read("inbox_drift").to_dict("records")
+    assert (row["pictures"], row["digits"]) == (2, 2)
+    assert sum(row[f"share_of_{digit}"] for digit in range(10)) == pytest.approx(1)
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert set(event.asset_materialization.metadata) >= {"unfamiliar", "class_shares"}
+    assert run("run", "--select", "key:inbox_drift").exit_code == 0
+    assert run("verify").exit_code == 0
+
+
 def test_selecting_the_predictions_on_the_command_line_is_refused_in_one_line(own_copy: tuple[Path, Path]) -> None:
     result = run("run", "--select", "key:inbox_predictions")
     assert result.exit_code == 1

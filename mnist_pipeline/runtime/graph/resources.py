@@ -12,7 +12,7 @@ from pydantic import Field
 from mnist_pipeline.recognition.page import Page
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets, history
-from mnist_pipeline.runtime.graph.records import INPUT_VERSION_TAG, origins, tags_of
+from mnist_pipeline.runtime.graph.records import INPUT_VERSION_TAG, latest_of_partitions, origins, tags_of, time_of
 from mnist_pipeline.runtime.inbox import Inbox
 from mnist_pipeline.runtime.storage import storage
 
@@ -91,6 +91,12 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
         """What Dagster recorded last for an asset; see `records.origins`. It is empty outside a run."""
         context = data_sets.step_context()
         return origins(context.instance, [key])[key] if context else {}
+
+    def times_of_partitions(self, key: dg.AssetKey) -> dict[str, float]:
+        """When each partition of an asset was computed, in seconds since 1970. It is empty outside a run."""
+        context = data_sets.step_context()
+        latest = latest_of_partitions(context.instance, key) if context else {}
+        return {partition: time_of(event) for partition, event in latest.items()}
 
     def since_last_run(
         self, instance: dg.DagsterInstance, assets: Iterable[str], true_labels: np.ndarray, prefix: str | None
