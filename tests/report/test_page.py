@@ -24,6 +24,7 @@ from mnist_pipeline.data.datasets import CLASS_NAMES
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import document, page
 from mnist_pipeline.report.document import Values
+from mnist_pipeline.report.figures.style import COLORS
 
 VOID_ELEMENTS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 NOT_READ = {"style", "script", "svg", "math", "head", "pre"}
@@ -169,6 +170,37 @@ def test_every_image_control_and_table_has_a_name_or_headers(found: Page) -> Non
     for table in found.root.iter("table"):
         assert {header.attrib["scope"] for header in table.iter("th")} <= {"row", "col"}
         assert table.find(".//th") is not None
+
+
+# Colours
+
+# Of linear RGB: to LMS (B. Ottosson, "Oklab", 2020), and as seen without red and without green cones (G. M. Machado et
+# al., 2009). Oklab itself is linear in the cube root of LMS.
+LMS = np.array([[0.41222, 0.53633, 0.05145], [0.21190, 0.68070, 0.10740], [0.08830, 0.28172, 0.62998]])
+OKLAB = np.array([[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059], [0.02590, 0.78277, -0.80868]])
+VISIONS = {
+    "all cones": np.eye(3),
+    "no red": np.array([[0.15229, 1.05258, -0.20487], [0.11450, 0.78628, 0.09922], [-0.00388, -0.04812, 1.05200]]),
+    "no green": np.array([[0.36732, 0.86065, -0.22797], [0.28009, 0.67250, 0.04741], [-0.01182, 0.04294, 0.96888]]),
+}
+
+
+def _least_distance(colors: list[str]) -> float:
+    """The distance of the two colours that are hardest to tell apart, in Oklab, with any of the visions."""
+    levels = np.array([[int(color[place : place + 2], 16) for place in (1, 3, 5)] for color in colors]) / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    distances = []
+    for vision in VISIONS.values():
+        seen = np.cbrt(np.clip(linear @ vision.T, 0, 1) @ LMS.T) @ OKLAB.T
+        distances += [np.linalg.norm(one - other) for one, other in itertools.combinations(seen, 2)]
+    return float(min(distances))
+
+
+def test_the_colours_of_both_themes_are_told_apart_as_well_as_those_made_for_colour_blind_readers(html: str) -> None:
+    found = [color for place in range(len(COLORS)) for color in re.findall(rf"--series-{place}: (#\w{{6}});", html)]
+    assert len(found) == 2 * len(COLORS)
+    for theme in (found[::2], found[1::2]):
+        assert _least_distance(theme) >= _least_distance(COLORS)
 
 
 # Self-containment and escaping
