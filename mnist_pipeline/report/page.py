@@ -45,6 +45,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "seconds": words.seconds,
     "power": words.power,
     "probability": words.probability,
+    "short_titles": words.with_short_titles,
 }
 
 

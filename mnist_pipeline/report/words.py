@@ -1,5 +1,6 @@
 """Numbers and comparisons in words."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,6 +69,11 @@ def _in_words(value: object) -> str:
     if isinstance(value, list):
         return " and ".join(map(_in_words, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def with_short_titles(text: str) -> str:
+    """A text with the short titles of models in place of their names."""
+    return re.sub(rf"\b({'|'.join(MODELS)})\b", lambda name: MODELS[name[0]].short_title, text)
 
 
 def percent(share: float, digits: int = 2) -> str:

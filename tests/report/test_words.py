@@ -90,3 +90,7 @@ def test_a_power_of_ten_is_the_number_to_two_digits(value: float) -> None:
     exponent = exponent.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
     assert 1 <= abs(float(mantissa)) < 10
     assert math.isclose(float(f"{mantissa}e{exponent}"), value, rel_tol=0.0501)
+
+
+def test_a_text_names_models_by_their_short_titles() -> None:
+    assert words.with_short_titles("the cnn stays, knn is worse") == "the CNN stays, k-NN is worse"
