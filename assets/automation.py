@@ -10,6 +10,7 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import alerts, attempts, data_sets, retention, run_lock, scheduling
 from mnist_pipeline.runtime.inbox import Inbox, InboxError
+from mnist_pipeline.runtime.project import REPORT
 
 from . import expanded, experiments
 from .serving import PICTURES, inbox_drift, inbox_predictions
@@ -54,11 +55,12 @@ def define_jobs(prefix: str | None) -> list[Any]:  # of a type that Dagster does
             named("everything", prefix),
             whole_graph(prefix),
             description=f"Materialize {graph}, from the raw files to the report.",
+            metadata={"report": dg.MetadataValue.url("/".join(filter(None, [REPORT, prefix])))},
         ),
         *(
             dg.define_asset_job(
                 f"{group}_group",
-                dg.AssetSelection.groups(group) - pictures - drift - shards.get(group, pictures),
+                dg.AssetSelection.groups(group) - shards.get(group, pictures),
                 description=f"Materialize the group {group}.",
             )
             for group in (named(group, prefix) for group in GROUPS)

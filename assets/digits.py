@@ -18,7 +18,7 @@ from mnist_pipeline.data.datasets import (
 )
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import data_sets
-from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, warning
+from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, metadata, warning
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 
@@ -146,12 +146,8 @@ def not_in_training_of(prefix: str | None) -> dg.AssetChecksDefinition:
     )
     def not_in_training(test_digits: DigitSet, train_digits: DigitSet) -> dg.AssetCheckResult:
         """Count the test images that equal a training image byte for byte."""
-        shared = datasets.num_shared_images(train_digits.images, test_digits.images)
-        return dg.AssetCheckResult(
-            passed=shared == 0,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"measured": shared, "at most": 0},
-        )
+        shared = exactly(datasets.num_shared_images(train_digits.images, test_digits.images), 0)
+        return dg.AssetCheckResult(passed=shared.passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata(shared))
 
     return not_in_training
 

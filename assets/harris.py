@@ -44,7 +44,8 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     difference, change = float(found.gram_difference.max()), float(np.median(found.centering_change))
     return result(
         found,
-        f"{np.count_nonzero(found.corners)} corners; M and GᵀG differ by {difference:.1e}",
+        f"{np.count_nonzero(found.corners)} corners; M "
+        + (f"is GᵀG up to {difference:.0e}" if difference else "equals GᵀG"),
         numbers={
             "num_corners": int(np.count_nonzero(found.corners)),
             "max_relative_difference": difference,

@@ -79,7 +79,7 @@ def model_card(
         )
     return result(
         found,
-        f"{model.title}{', as before' if present else ''}",
+        f"{model.title}, {champion.accuracy:.2%}{', as before' if present else ''}",
         numbers={"card": dg.MetadataValue.md(found), "kept": present is not None},
         checks={"describes_champion": exactly(fingerprint in found, 1)},
     )

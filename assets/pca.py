@@ -96,7 +96,7 @@ def covariance(centered_data: np.ndarray):
     asymmetry = float(np.abs(matrix - matrix.T).max())
     return result(
         matrix,
-        f"trace {np.trace(matrix):,.0f}",
+        f"total variance {np.trace(matrix):,.0f} of {len(matrix)} pixels",
         numbers={"trace": float(np.trace(matrix)), "asymmetry": asymmetry},
         figures={"covariance": figures.matrix(matrix, "Covariance of the pixels", "covariance (grey levels squared)")},
         checks={

@@ -11,6 +11,7 @@ from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.project import REPORT
 
 from .evaluation import ACROSS, GROUP, inputs
 
@@ -65,10 +66,11 @@ def evaluation_report(
         )
         composed = document.compose(values)
         html = page.render(composed, values)
-    size = len(html.encode())
+    size, champion = len(html.encode()), read["champion"]
     return result(
         document.Report(html, composed),
-        f"{size / 1e6:.1f} MB",
+        f"{champion.model} {champion.accuracy:.2%}, {champion.errors:,} errors",
+        numbers={"report": dg.MetadataValue.url("/".join([REPORT, *context.asset_key.path[:-1]]))},
         checks={
             "self_contained": exactly(page.num_outside_references(html), 0),
             "size": at_most(size, MAX_REPORT_BYTES),

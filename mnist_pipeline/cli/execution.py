@@ -22,12 +22,13 @@ from mnist_pipeline.cli.selection import (
     picture_assets,
 )
 from mnist_pipeline.cli.waves import Wave
-from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.executors import futures
 from mnist_pipeline.runtime.graph import run_lock
 from mnist_pipeline.runtime.graph.data_sets import operation_name
 from mnist_pipeline.runtime.graph.records import PARTITION_TAG
 from mnist_pipeline.runtime.graph.retention import log_path
+from mnist_pipeline.runtime.project import CODE_LOCATION
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import one_line
 
@@ -144,6 +145,7 @@ def materialize(
     if name == INBOX_JOB and partition is not None:  # a new Dagster instance does not know it
         instance.add_dynamic_partitions(picture_assets()[next(iter(selected))], [partition])
     partition_tags = {} if partition is None else {PARTITION_TAG: partition}
+    dagster_internals.assign_runs(instance, CODE_LOCATION)
     job = dg.build_reconstructable_job(__name__, console_job.__name__, (name,))
     if not name.endswith(SHARDS) and launches_runs(instance):
         with shown_on(display):

@@ -22,7 +22,8 @@ from mnist_pipeline.cli.preparation import prepare
 from mnist_pipeline.runtime import instance_files, settings
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.requirements import require
-from mnist_pipeline.runtime.ui.addresses import DRAW, Address
+from mnist_pipeline.runtime.project import DRAW, REPORT
+from mnist_pipeline.runtime.ui.addresses import Address
 
 if TYPE_CHECKING:
     from mnist_pipeline.models import Model
@@ -32,6 +33,7 @@ STOP_SECONDS = 10  # for the servers to stop by themselves
 _parent_has_ended = threading.Event()
 DRIFT = "inbox_drift"  # the asset whose numbers are metrics
 RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
+REPORT_ASSET = "evaluation_report"
 
 
 def serve(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) -> int:
@@ -46,7 +48,7 @@ def serve(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool)
             'export MNIST_PIPELINE_PASSWORD_HASH="$(mnist-pipeline hash-password)"'
         )
     _require_free(address)
-    click.echo(f"Dagster UI: {address.url}\nDraw a digit: {address.url}{DRAW}")
+    click.echo(f"Dagster UI: {address.url}\nReport: {address.url}{REPORT}\nDraw a digit: {address.url}{DRAW}")
     with ray_cluster.connected(configured, jobs=True):
         return _run_servers(json.dumps([asdict(address), read_only]))
 
@@ -88,7 +90,7 @@ def _run_servers(arguments: str) -> int:
 def main(arguments: str) -> int:
     """Serve until a signal arrives. The arguments are the fields of `Address` and `read_only`, as JSON."""
     from mnist_pipeline.models import MODELS
-    from mnist_pipeline.runtime.ui import draw, server
+    from mnist_pipeline.runtime.ui import draw, results, server
 
     # A shell starts background processes with SIGINT ignored, and the daemon would inherit that.
     for number in stopping_signals():
@@ -99,9 +101,8 @@ def main(arguments: str) -> int:
     # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with contextlib.suppress(KeyboardInterrupt):
-        return server.serve(
-            address, read_only, draw.routes(RECOGNIZER, MODELS), harmless=[draw.READ], gauges=_gauges(MODELS)
-        )
+        routes = [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)]
+        return server.serve(address, read_only, routes, harmless=[draw.READ], gauges=_gauges(MODELS))
     return 0
 
 

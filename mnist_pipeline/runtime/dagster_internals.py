@@ -7,6 +7,7 @@ the functions, so that a command loads only the parts of Dagster that it uses.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,30 @@ def web_application(
     version = metadata.version("dagster-webserver")
     with WorkspaceProcessContext(instance, WorkspaceFileTarget([workspace_file]), version, read_only) as context:
         yield create_app_from_workspace_process_context(context, live_data_poll_rate=poll_milliseconds)
+
+
+def assign_runs(instance: dg.DagsterInstance, code_location: str) -> None:
+    """Assign the runs that an instance creates to a code location, so that the UI shows them with it and its jobs.
+
+    Private: the parameter `remote_job_origin` of `create_run_for_job`, which `execute_job` does not pass on, and the
+    form in which Dagster stores its value. A public parameter of `execute_job` would replace this function.
+    """
+    from dagster import deserialize_value
+
+    create_run: Any = type(instance).create_run_for_job
+
+    def create(job_def: dg.JobDefinition, *arguments: Any, **options: Any) -> Any:
+        location = {"__class__": "RegisteredRepositoryLocationOrigin", "location_name": code_location}
+        repository = {"repository_location_origin": location, "repository_name": "__repository__"}
+        job = {
+            "__class__": "ExternalPipelineOrigin",
+            "external_repository_origin": {"__class__": "ExternalRepositoryOrigin", **repository},
+            "pipeline_name": job_def.name,
+        }
+        origin = deserialize_value(json.dumps(job))
+        return create_run(instance, job_def, *arguments, **{**options, "remote_job_origin": origin})
+
+    instance.create_run_for_job = create  # type: ignore[method-assign]
 
 
 def staleness(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Callable[[dg.AssetKey], str | None]:

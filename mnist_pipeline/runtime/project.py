@@ -15,6 +15,8 @@ else:
 PROJECT = places.PROJECT
 EMBEDDED_DATA = places.EMBEDDED_DATA
 CODE_LOCATION = "mnist-pipeline"
+# Paths in the UI: the drawing page, the report, and the figures of assets.
+DRAW, REPORT, FIGURES = "/draw", "/report", "/figures"
 SCHEME = "s3://"
 SQLITE = "sqlite:///"  # before the path of the file, in the address of an MLflow store
 PLAIN = "mnist"  # the data set whose asset keys have no prefix

@@ -94,8 +94,8 @@ def test_assets_have_a_headline_their_seconds_and_small_previews_of_their_figure
         assert metadata[HEADLINE]
         assert metadata[SECONDS] >= 0
         for name, value in metadata.items():
-            if str(value).startswith("!["):
-                assert value.startswith(f"![{name}](data:image/png;base64,")
+            if str(value).startswith("[!["):
+                assert value.startswith(f"[![{name}](data:image/png;base64,")
                 assert len(value) < 30_000, (key, name)
                 figures.setdefault(key, set()).add(name)
     stored = {path.name: {file.stem for file in path.iterdir()} for path in (finished / "figures").iterdir()}

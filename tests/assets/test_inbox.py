@@ -180,7 +180,7 @@ def test_the_predictions_for_a_picture_are_stored_and_shown_with_its_contact_she
     assert event.asset_materialization is not None
     assert event.asset_materialization.partition == key
     metadata = event.asset_materialization.metadata
-    assert str(metadata["contact_sheet"].value).startswith("![contact_sheet](data:image/png;base64,")
+    assert str(metadata["contact_sheet"].value).startswith("[![contact_sheet](data:image/png;base64,")
     assert Path(str(metadata["contact_sheet_file"].value)).read_bytes() == sheet
     assert len(metadata["predictions"].records) == 1  # type: ignore[attr-defined]
 

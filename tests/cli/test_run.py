@@ -12,6 +12,7 @@ from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli import selection
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.graph.results import HEADLINE, SECONDS
+from mnist_pipeline.runtime.project import CODE_LOCATION, FIGURES
 
 pytestmark = pytest.mark.slow
 
@@ -76,9 +77,19 @@ def test_every_asset_records_its_seconds_its_path_its_checksum_and_its_figures(
     for key, figure in SHOWS_FIGURE.items():  # small in the metadata, complete in a file
         metadata = materializations[key].metadata
         preview = str(metadata[figure].value)
-        assert preview.startswith(f"![{figure}](data:image/png;base64,")
+        assert preview.startswith(f"[![{figure}](data:image/png;base64,")
+        assert preview.endswith(f"]({FIGURES}/{key}/{figure}.png)")
         assert len(preview) < 30_000
         assert Path(str(metadata[f"{figure}_file"].value)).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_belongs_to_the_code_location_and_has_no_tag_that_the_ui_shows(finished: Path) -> None:
+    with dg.DagsterInstance.get() as instance:
+        (run,) = instance.get_runs()
+        assert not [tag for tag in run.tags if not tag.startswith((".dagster/", "dagster/"))]
+        assert run.remote_job_origin
+        assert run.remote_job_origin.location_name == CODE_LOCATION
+        assert run.remote_job_origin.job_name == run.job_name == "everything"
 
 
 def test_the_report_contains_the_promised_numbers(report: dict) -> None:

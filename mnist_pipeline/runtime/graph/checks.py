@@ -62,10 +62,21 @@ def checks(asset: str, why: Mapping[str, Mapping[str, str]], *blocking: str) -> 
 
 
 def check_results(measured: Mapping[str, Measured]) -> Iterator[dg.AssetCheckResult]:
-    """The results of checks by name, each with the value and its finite limits."""
+    """The results of checks by name, each with the value and its limits."""
     for name, check in measured.items():
-        limits = {"at least": check.low, "at most": check.high}
-        value = check.value if math.isfinite(check.value) else str(check.value)  # the event log takes no NaN
-        metadata = {"measured": value, **{limit: each for limit, each in limits.items() if math.isfinite(each)}}
         severity = dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR
-        yield dg.AssetCheckResult(passed=check.passed, check_name=name, metadata=metadata, severity=severity)
+        yield dg.AssetCheckResult(passed=check.passed, check_name=name, metadata=metadata(check), severity=severity)
+
+
+def metadata(check: Measured) -> dict[str, float | str]:
+    """The measured value, which Dagster plots over time, and its limits as text, which would be constant lines."""
+    value = rounded(check.value) if math.isfinite(check.value) else str(check.value)  # the event log takes no NaN
+    limits = [("at least", check.low), ("at most", check.high)]
+    finite = [f"{name} {limit:.6g}" for name, limit in limits if math.isfinite(limit)]
+    expected = f"exactly {check.low:.6g}" if check.low == check.high else ", ".join(finite)
+    return {"measured": value, "expected": expected or "any number"}
+
+
+def rounded(number: float) -> float:
+    """A number with six digits."""
+    return float(f"{number:.6g}")

@@ -15,14 +15,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import data_sets
-from mnist_pipeline.runtime.graph.checks import Measured, check_results
+from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
 from mnist_pipeline.runtime.graph.io_manager import encode
 from mnist_pipeline.runtime.graph.records import SECONDS
 from mnist_pipeline.runtime.graph.resources import Seed
+from mnist_pipeline.runtime.project import FIGURES
+from mnist_pipeline.runtime.storage import storage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,10 +70,10 @@ def result(
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
-        pictures[name], metadata[name] = _drawn(name, figure)
+        pictures[name], metadata[name] = _drawn(name, figure, context)
     seconds = _measured.get()
     _measured.set(None)
-    metadata |= {**({} if seconds is None else {SECONDS: round(seconds, 4)}), **(numbers or {})}
+    metadata |= {**({} if seconds is None else {SECONDS: round(seconds, 4)}), **_readable(numbers or {})}
     metadata |= {name: _table(table) for name, table in (tables or {}).items()}
     if isinstance(value, pd.DataFrame):
         columns = [dg.TableColumn(str(name), str(dtype)) for name, dtype in value.dtypes.items()]
@@ -93,12 +96,24 @@ def progress(epoch: int, epochs: int, **figures: float) -> None:
     dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {text}")
 
 
-def _drawn(name: str, figure: Figure | bytes) -> tuple[bytes, dg.MarkdownMetadataValue]:
-    """A figure as PNG, and the metadata that shows a small preview."""
+def _readable(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(each) if isinstance(each, float | np.floating) else each for name, each in numbers.items()}
+
+
+def _drawn(
+    name: str, figure: Figure | bytes, context: dg.AssetExecutionContext | None
+) -> tuple[bytes, dg.MarkdownMetadataValue]:
+    """A figure as PNG, and the metadata that shows a small preview, which the UI links to the figure."""
     image = figure if isinstance(figure, bytes) else figures.rendered(figure)
     picture = image if isinstance(image, bytes) else figures.encoded(image)
     preview = base64.b64encode(figures.preview(image)).decode()
-    return picture, dg.MetadataValue.md(f"![{name}](data:image/png;base64,{preview})")
+    shown = f"![{name}](data:image/png;base64,{preview})"
+    return picture, dg.MetadataValue.md(f"[{shown}]({FIGURES}/{_stored_as(context)}/{name}.png)" if context else shown)
+
+
+def _stored_as(context: dg.AssetExecutionContext) -> str:
+    partition = context.partition_key if context.has_partition_key else None
+    return storage.stored_key(context.asset_key.to_user_string(), partition)
 
 
 def _table(table: pd.DataFrame) -> dg.TableMetadataValue:
@@ -113,5 +128,5 @@ def _plain(value: object) -> str | int | float | bool | None:
     """A table cell for Dagster: a plain Python value, floats with six digits."""
     item = value.item() if hasattr(value, "item") else value
     if isinstance(item, float):
-        return float(f"{item:.6g}")
+        return rounded(item)
     return item if isinstance(item, str | int | float | bool) or item is None else str(item)

@@ -31,7 +31,7 @@ from mnist_pipeline.runtime import database, settings, threads
 from mnist_pipeline.runtime.graph import copies, tracking
 from mnist_pipeline.runtime.storage import files, storage
 
-PROCESS_TAG = "mnist-pipeline/process"
+PROCESS_TAG = ".dagster/process"  # the UI hides tags with this prefix
 POLL_SECONDS = 0.1
 UNFINISHED = [dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
 ENDED = "The process of the run was killed, or its machine failed; mnist-pipeline run --changed continues."

@@ -126,6 +126,18 @@ class Storage:
         except VersionError as error:
             raise VersionError(f"{self._path(names[-1])} {error}") from error
 
+    def read_figure(self, key: str, name: str) -> bytes:
+        """A figure of an asset, as PNG; raises StorageError if none is stored, or it is damaged."""
+        file = _figure_file(key, name)
+
+        def load(manifest: Manifest) -> bytes:
+            if file not in manifest.files:
+                raise StorageError(f"{self.prefix + key} has no figure {name!r}")
+            with self.published.open(manifest, file) as opened:
+                return opened.read()
+
+        return self._stored(key, lambda: self.published.read_consistently(key, load))
+
     def figure_path(self, key: str, name: str) -> str:
         """The path, or the `s3://` address, of a figure of an asset."""
         return self._path(_figure_file(key, name))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 LOCALHOST = "127.0.0.1"
-DRAW = "/draw"  # the path of the drawing page
 HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 
 

@@ -19,9 +19,9 @@ from mnist_pipeline.recognition import reading
 from mnist_pipeline.recognition.page import ImageError
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer
 from mnist_pipeline.report.pictures import grey
+from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import contents, storage
 from mnist_pipeline.runtime.ui import pages
-from mnist_pipeline.runtime.ui.addresses import DRAW
 
 READ = f"{DRAW}/read"
 FORMATS = ("PNG", "JPEG", "WEBP")  # in which browsers save a canvas
@@ -99,6 +99,7 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
     async def page(request: Request) -> Response:
         context = {
             "read": READ,
+            "report": REPORT,
             "names": {name: model.phrase for name, model in models.items()},
             "titles": {name: model.title for name, model in models.items()},
             "num_models": number_in_words(len(models)),

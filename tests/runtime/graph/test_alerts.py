@@ -9,7 +9,7 @@ import pytest
 from support.messages import Webhook, mail_server, webhook
 
 from assets.definitions import defs
-from mnist_pipeline.runtime.graph import alerts, data_sets
+from mnist_pipeline.runtime.graph import alerts, data_sets, run_lock
 
 DAY = 24 * 3600
 
@@ -75,7 +75,7 @@ def test_a_failed_run_and_a_failed_check_send_one_message_each(instance: dg.Dags
 
 def test_a_run_whose_process_was_killed_sends_a_message(instance: dg.DagsterInstance, hook: Webhook) -> None:
     watch = Watch(instance)
-    tags = {"mnist-pipeline/process": f"1-{uuid.uuid4().hex}"}
+    tags = {run_lock.PROCESS_TAG: f"1-{uuid.uuid4().hex}"}
     instance.add_run(dg.DagsterRun("everything", str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED, tags=tags))
     watch.tick()
     watch.tick()

@@ -20,9 +20,9 @@ from support.drawing import MIDDLE, SHEET, DrawingClient, encoded, picture, serv
 from support.served import Answer
 
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.ui import draw
-from mnist_pipeline.runtime.ui.addresses import DRAW
 
 LINE = [(0.03, 0.25, 0.28, 0.5), (0.36, 0.25, 0.28, 0.5), (0.69, 0.25, 0.28, 0.5)]
 PNG = picture(("1", MIDDLE))

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from support.browser import PATIENCE, launch_browser, needs_axe, serious_findings
 from support.drawing import MIDDLE, DrawingClient, encoded, picture, placed, serving
 
+from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.ui import draw
-from mnist_pipeline.runtime.ui.addresses import DRAW
 from mnist_pipeline.runtime.ui.middleware.methods import MAX_BODY
 
 DEVICES: dict[str, dict[str, Any]] = {

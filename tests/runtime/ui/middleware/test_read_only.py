@@ -10,7 +10,7 @@ from support.attacks import BOTH, MUTATION, RECORDED, REPORT_ROUTE, SUBSCRIPTION
 from support.served import HTML, Client, open_websocket
 from websockets.exceptions import ConnectionClosed
 
-from mnist_pipeline.runtime.ui.addresses import DRAW
+from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.ui.draw import READ
 from mnist_pipeline.runtime.ui.middleware.graphql import MAX_DOCUMENT
 
