@@ -72,6 +72,15 @@ def output_file(option: str, text: str, *, required: bool = False) -> Callable[[
     return click.option(option, required=required, type=kind, metavar="FILE", help=text)
 
 
+def host_and_port(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    """The host and the port of an option."""
+    host, _, port = (value or "").rpartition(":")
+    if value and (not host or not port.isdecimal() or not 0 < int(port) < 65_536):
+        raise click.BadParameter(f"{value!a} is not HOST:PORT")
+    return (host, int(port)) if value else None
+
+
+CODE_SERVER = "The graph is served there, by mnist-pipeline code-server."
 of_data_set = click.option(
     "--data-set", default=settings.PLAIN, show_default=True, metavar="NAME", help="Name of the data set."
 )
@@ -134,6 +143,9 @@ def run(**options: Any) -> None:
     help="Another host name of the UI; may be repeated.",
 )
 @click.option("--read-only", is_flag=True, help="Refuse all changes, and run no daemon.")
+@click.option(
+    "--code-server", callback=host_and_port, metavar="HOST:PORT", help=f"{CODE_SERVER} The daemon runs elsewhere, too."
+)
 def ui(**options: Any) -> None:
     """Serve the Dagster UI, with the daemon that schedules and sensors need.
 
@@ -144,6 +156,30 @@ def ui(**options: Any) -> None:
 
     interruption.release()  # the servers need longer to end
     raise SystemExit(serve(**options))
+
+
+@main.command()
+@click.option("--host", default=LOCALHOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option("--port", default=4000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
+def code_server(host: str, port: int) -> None:
+    """Serve the graph to a UI and a daemon in other processes, and execute the runs that they start.
+
+    Whoever can connect can run any code of the graph: only the UI and the daemon may reach this address.
+    """
+    from mnist_pipeline.cli.servers import serve_code
+
+    interruption.release()
+    serve_code(host, port)
+
+
+@main.command()
+@click.option("--code-server", callback=host_and_port, metavar="HOST:PORT", required=True, help=CODE_SERVER)
+def daemon(code_server: tuple[str, int]) -> None:
+    """Run schedules, sensors and the queue of runs, for a UI in another process."""
+    from mnist_pipeline.cli.servers import run_daemon
+
+    interruption.release()
+    raise SystemExit(run_daemon(code_server))
 
 
 @main.command()

@@ -36,7 +36,9 @@ RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
 REPORT_ASSET = "evaluation_report"
 
 
-def serve(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool) -> int:
+def serve(
+    host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool, code_server: tuple[str, int] | None
+) -> int:
     """Serve the UI until a signal arrives; return the exit code."""
     address = Address(host, port, allowed_hosts)
     configured = prepare(require_instance=False)
@@ -50,7 +52,7 @@ def serve(host: str, port: int, allowed_hosts: tuple[str, ...], read_only: bool)
     _require_free(address)
     click.echo(f"Dagster UI: {address.url}\nReport: {address.url}{REPORT}\nDraw a digit: {address.url}{DRAW}")
     with ray_cluster.connected(configured, jobs=True):
-        return _run_servers(json.dumps([asdict(address), read_only]))
+        return _run_servers(json.dumps([asdict(address), read_only, code_server]))
 
 
 def _require_free(address: Address) -> None:
@@ -88,7 +90,7 @@ def _run_servers(arguments: str) -> int:
 
 
 def main(arguments: str) -> int:
-    """Serve until a signal arrives. The arguments are the fields of `Address` and `read_only`, as JSON."""
+    """Serve until a signal arrives. The arguments are the fields of `Address` and two options of `serve`, as JSON."""
     from mnist_pipeline.models import MODELS
     from mnist_pipeline.runtime.ui import draw, results, server
 
@@ -96,13 +98,13 @@ def main(arguments: str) -> int:
     for number in stopping_signals():
         signal.signal(number, signal.default_int_handler)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    fields, read_only = json.loads(arguments)
+    fields, read_only, code_server = json.loads(arguments)
     address = Address(fields["host"], fields["port"], tuple(fields["allowed_hosts"]))
     # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with contextlib.suppress(KeyboardInterrupt):
-        routes = [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)]
-        return server.serve(address, read_only, routes, harmless=[draw.READ], gauges=_gauges(MODELS))
+        routes, gauges = [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)], _gauges(MODELS)
+        return server.serve(address, read_only, routes, [draw.READ], gauges, code_server)
     return 0
 
 

@@ -36,7 +36,7 @@ from mnist_pipeline.runtime.ui.middleware.origins import OriginsMiddleware
 from mnist_pipeline.runtime.ui.middleware.read_only import ReadOnlyMiddleware
 from mnist_pipeline.runtime.ui.protocol import Protocol
 
-LOG_LEVEL = "warning"
+LOG_LEVEL, LOG_FORMAT = "warning", "%(asctime)s %(levelname)s %(name)s: %(message)s"
 POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
 GRACE_SECONDS = 2  # for open connections when the UI stops
 DAEMON_SECONDS = 5  # for the daemon to stop
@@ -83,15 +83,17 @@ def serve(
     routes: Sequence[BaseRoute],
     harmless: Collection[str],
     gauges: Sequence[monitoring.Gauge],
+    code_server: tuple[str, int] | None = None,
 ) -> int:
     """Serve the UI and further routes until a signal arrives; return the exit code, 1 if the daemon ended by itself.
 
-    A read-only UI runs no daemon. It accepts only POSTs of GraphQL queries and to the paths in `harmless`.
+    With a code server elsewhere, the daemon runs elsewhere too. A read-only UI needs no daemon, and accepts only POSTs
+    of GraphQL queries and to the paths in `harmless`.
     """
-    logging.basicConfig(level=LOG_LEVEL.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=LOG_LEVEL.upper(), format=LOG_FORMAT)
     with (
         dg.DagsterInstance.get() as instance,
-        _code_servers(instance) as workspace,
+        workspace_of(code_server) if code_server else _code_servers(instance) as workspace,
         dagster_internals.web_application(
             instance, workspace, read_only=read_only, poll_milliseconds=POLL_MILLISECONDS
         ) as dagster_ui,
@@ -104,11 +106,12 @@ def serve(
         app = application(all_routes, address, configured.password_hash, limits, monitored)
         server = uvicorn.Server(configuration(app, address))
         # One daemon per instance is enough, and another UI may be running.
-        with contextlib.nullcontext() if read_only else _daemon(workspace, server, instance) as daemon:
+        is_alone = read_only or code_server is not None
+        with contextlib.nullcontext() if is_alone else daemon(workspace, instance, server) as process:
             with contextlib.suppress(KeyboardInterrupt):
                 server.run()
-            if daemon and daemon.poll() is not None:
-                click.echo(f"The Dagster daemon ended by itself (exit code {daemon.returncode}).", err=True)
+            if process and process.poll() is not None:
+                click.echo(f"The Dagster daemon ended by itself (exit code {process.returncode}).", err=True)
                 return 1
     return 0
 
@@ -159,6 +162,16 @@ def _code_servers(instance: dg.DagsterInstance) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def workspace_of(code_server: tuple[str, int]) -> Iterator[str]:
+    """Yield the path of a workspace file that names a code server, by its host and port."""
+    host, port = code_server
+    with _workspace_file(
+        [{"grpc_server": {"host": host, "port": port, "location_name": project.CODE_LOCATION}}]
+    ) as file:
+        yield file
+
+
+@contextlib.contextmanager
 def _workspace_file(locations: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.dump({"load_from": locations}, file)
@@ -179,8 +192,10 @@ def _private_directory() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _daemon(workspace: str, server: uvicorn.Server, instance: dg.DagsterInstance) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the daemon that schedules, sensors and backfills need; stop the server when it ends.
+def daemon(
+    workspace: str, instance: dg.DagsterInstance, server: uvicorn.Server | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the daemon that schedules, sensors and backfills need; stop the web server when it ends.
 
     Runs whose process was killed are marked as failed, since the daemon starts only a few runs at a time.
     """
@@ -196,7 +211,8 @@ def _daemon(workspace: str, server: uvicorn.Server, instance: dg.DagsterInstance
                 logging.exception("Runs whose process was killed could not be marked as failed")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(ABANDONED_SECONDS)
-        server.should_exit = True
+        if server:
+            server.should_exit = True
 
     threading.Thread(target=watch, daemon=True).start()
     try:
