@@ -255,6 +255,15 @@ def repair() -> None:
 
 
 @main.command()
+def upgrade() -> None:
+    """Bring the storage of an earlier version to this one, and name what can't be kept. Computes nothing."""
+    with machine.importing():
+        prepare()
+        from mnist_pipeline.cli.upgrade import upgrade as upgrade_storage
+    upgrade_storage()
+
+
+@main.command()
 @click.argument("asset")
 def lineage(asset: str) -> None:
     """Print the data and code versions that ASSET was computed from, up to the checksums of the raw files."""
