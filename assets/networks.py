@@ -103,20 +103,35 @@ def _model_asset(name: str, build: Callable[[int], "nn.Module"]) -> dg.AssetsDef
     )
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
         with machine.importing():
-            from mnist_pipeline import networks, training
+            from mnist_pipeline import adaptation, networks, training
         recipe = resolve_recipe(name, config)
         network = training.build(lambda: build(train_digits.num_classes), seed=seed.value)
+        num_held_out = round(config.validation_share * len(train_digits.images))
+        adapts = config.recipe is RecipeName.DEFAULT and num_held_out > 0
+        digits = (network, train_digits.images, train_digits.labels)
+        tried: dict[str, list[dict[str, float]]] = {}
         with stopwatch():
-            history = training.train(
-                network,
-                train_digits.images,
-                train_digits.labels,
-                recipe,
-                seed=seed.value,
-                validation_size=round(config.validation_share * len(train_digits.images)),
-                on_epoch=lambda record: report_epoch(record, recipe.epochs),
-            )
+            if adapts:
+                adapted = adaptation.fit(
+                    *digits,
+                    recipe,
+                    seed=seed.value,
+                    validation_size=num_held_out,
+                    epochs=config.epochs,
+                    on_epoch=report_epoch,
+                )
+                history, recipe, tried = adapted.history, adapted.recipe, adapted.rows()
+            else:
+                history = training.train(
+                    *digits,
+                    recipe,
+                    seed=seed.value,
+                    validation_size=num_held_out,
+                    on_epoch=lambda record: report_epoch(record, recipe.epochs),
+                )
         value, numbers, measured = trained(network, history, recipe)
+        if tried:
+            numbers["adaptation"] = dg.MetadataValue.json(tried)
         curves = {"training": value.accuracy}
         if history.num_validation:
             curves["held-out"] = value.validation_accuracy
@@ -130,7 +145,10 @@ def _model_asset(name: str, build: Callable[[int], "nn.Module"]) -> dg.AssetsDef
                 "temperature": history.temperature,
                 "parameters": networks.num_parameters(network),
             },
-            tables={"layers": pd.DataFrame(networks.layer_rows(network))},
+            tables={
+                "layers": pd.DataFrame(networks.layer_rows(network)),
+                **{step: pd.DataFrame(rows) for step, rows in tried.items()},
+            },
             figures={"learning": figures.learning_curves(value.loss, curves, title)},
             config=config,
             seed=seed,

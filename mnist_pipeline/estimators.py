@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline import knn, networks, pca, softmax, training
+from mnist_pipeline import adaptation, knn, networks, pca, softmax, training
+from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.knn.model import vote_probabilities
 
 try:
@@ -146,7 +147,7 @@ class CNNClassifier(_Classifier):
     """The convolutional network :class:`mnist_pipeline.networks.CNN`, trained by :func:`mnist_pipeline.training.train`.
 
     Samples are images of 28×28 pixels: 784 features, or (n_samples, 28, 28). Another number of features is a
-    ValueError. Numbers that are not bytes should be in [0, 1]. Probabilities are not calibrated.
+    ValueError. Numbers that are not bytes should be in [0, 1]. With the recipe "default", probabilities are calibrated.
 
     scikit-learn's `check_estimator` uses samples of a few features, so this class can't pass it. A subclass that
     stretches these samples to 784 features, and changes nothing else, passes (`tests/test_estimators.py`).
@@ -154,7 +155,8 @@ class CNNClassifier(_Classifier):
     Parameters
     ----------
     recipe : {"default", "fast", "notebook"}, default="default"
-        A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" deforms the images if they are bytes.
+        A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" adapts to the samples, see
+        :mod:`mnist_pipeline.adaptation`: it holds out a twelfth of them, and deforms the images only if they are bytes.
     epochs, learning_rate : int and float, optional
         Replace those of the recipe.
     random_state : int, default=0
@@ -164,6 +166,8 @@ class CNNClassifier(_Classifier):
     ----------
     weights_ : dict of ndarray
         The parameters by their names in the network, float32.
+    temperature_ : float
+        Divisor of the logits that calibrates the probabilities; 1 without held-out samples.
 
     Examples
     --------
@@ -190,12 +194,20 @@ class CNNClassifier(_Classifier):
         if images.dtype != np.uint8:
             recipe = replace(recipe, variation=None)  # deformations are defined for bytes
         network = training.build(networks.CNN, len(self.classes_), seed=int(self.random_state))
-        training.train(network, images, codes, recipe, seed=int(self.random_state))
+        self.temperature_, num_held_out = 1.0, round(SHARE * len(images))
+        if self.recipe == "default" and num_held_out:
+            adapted = adaptation.fit(
+                network, images, codes, recipe,
+                validation_size=num_held_out, seed=int(self.random_state), epochs=self.epochs,
+            )  # fmt: skip
+            self.temperature_ = adapted.history.temperature
+        else:
+            training.train(network, images, codes, recipe, seed=int(self.random_state))
         self.weights_ = training.weights(network)
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float32]:
         network = training.load_weights(networks.of_weights(self.weights_), self.weights_)
-        return training.predict_probabilities(network, self._images(X))
+        return training.predict_probabilities(network, self._images(X), temperature=self.temperature_)
 
     def _images(self, X: NDArray[Any]) -> NDArray[Any]:
         if X.shape[1] != networks.SIDE**2:

@@ -135,7 +135,7 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
     """Coordinates of images on the principal components, (X − mean) V, float32 (n_samples, n_components).
 
     The mean is None if the images are centred already. The components (n_features, n_components) are eigenvectors as
-    columns.
+    columns. Images in float64 are multiplied in float64, and rounded afterwards.
 
     Examples
     --------
@@ -145,11 +145,15 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
            [4.]], dtype=float32)
     """
     pixels = flatten(images)
-    components = components.astype(np.float32)
+    is_double = pixels.dtype == np.float64
+    components = components.astype(np.float64 if is_double else np.float32)
     projections = np.empty((len(pixels), components.shape[1]), np.float32)
     for rows in slices(len(pixels), BLOCK_ROWS):
-        block = np.asarray(pixels[rows], np.float32) if mean is None else center(pixels[rows], mean)
-        np.matmul(block, components, out=projections[rows])
+        if is_double:
+            projections[rows] = (pixels[rows] - (0.0 if mean is None else mean)) @ components
+        else:
+            block = np.asarray(pixels[rows], np.float32) if mean is None else center(pixels[rows], mean)
+            np.matmul(block, components, out=projections[rows])
     return projections
 
 

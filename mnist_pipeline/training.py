@@ -144,6 +144,7 @@ class History:
     num_training: int  # images trained on
     num_validation: int  # images held out
     temperature: float  # divisor of the logits, see `fit_temperature`; 1 without held-out images
+    validation_loss: float = math.nan  # mean cross-entropy on the held-out images after calibration, in nats
 
 
 OnEpoch = Callable[[EpochRecord], None]
@@ -181,7 +182,8 @@ def train(
     kept, held_out = split(len(images), validation_size)
     shard, validation = (images[kept], labels[kept]), (images[held_out], labels[held_out])
     history, scores = _train(model, [shard], recipe, seed, validation, on_epoch)
-    return replace(history, temperature=fit_temperature(scores.cpu().numpy(), labels[held_out]))
+    temperature, loss = calibrate(scores.cpu().numpy(), labels[held_out])
+    return replace(history, temperature=temperature, validation_loss=loss)
 
 
 def train_on_shards(
@@ -464,6 +466,13 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     if not slope(high) < 0 < slope(low):
         return 1.0
     return crossing(slope, low, high)
+
+
+def calibrate(logits: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
+    """The temperature of these logits, see `fit_temperature`, and the mean cross-entropy with it, in nats."""
+    temperature = fit_temperature(logits, labels)
+    scores = torch.from_numpy(np.asarray(logits, np.float64)) / temperature
+    return temperature, float(F.cross_entropy(scores, torch.from_numpy(np.asarray(labels, np.int64))))
 
 
 def default_device() -> torch.device:

@@ -48,6 +48,14 @@ def test_overrides_take_effect_in_training(name: str, digits: DigitSet) -> None:
     assert result.metadata["recipe"].data["epochs"] == 2
 
 
+def test_the_default_recipe_records_what_it_tried_and_the_others_try_nothing(digits: DigitSet) -> None:
+    tried = fit("cnn", digits).metadata["adaptation"].data
+    assert {trial["deformations"] for trial in tried["trials"]} >= {0, 1}
+    assert [cycle["epochs"] for cycle in tried["cycles"]] == [1]
+    assert "adaptation" not in fit("cnn", digits, recipe="fast").metadata
+    assert "adaptation" not in fit("cnn", digits, validation_share=0).metadata
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(name: str, digits: DigitSet) -> None:
     first, again, other = (fit(name, digits, seed=seed).value.weights for seed in (0, 0, 1))
