@@ -54,6 +54,7 @@ class Cycle:
     learning_rate: float  # the peak
     loss: float  # cross-entropy of the calibrated probabilities, in nats
     accuracy: float
+    kept: bool  # False if it did not lower the loss of the cycle before, whose weights the network has then
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Adapted:
     history: History  # of the cycles whose weights the network has
     recipe: Recipe  # as chosen, with all passes
     trials: tuple[Trial, ...]  # in the order in which they were made
-    cycles: tuple[Cycle, ...]  # the last may be one that did not help and was undone
+    cycles: tuple[Cycle, ...]  # only the last may not be kept
 
     def rows(self) -> dict[str, list[dict[str, float]]]:
         """The trials and the cycles as plain values."""
@@ -111,8 +112,9 @@ def fit(
             seed=seed + (number << 32), validation_size=validation_size, on_epoch=report,
         )  # fmt: skip
         accuracy = latest.epochs[-1].validation_accuracy or 0.0
-        cycles.append(Cycle(settings.epochs, settings.learning_rate, latest.validation_loss, accuracy))
-        if history and latest.validation_loss > (1 - LEAST_GAIN) * history.validation_loss:
+        helps = not history or latest.validation_loss <= (1 - LEAST_GAIN) * history.validation_loss
+        cycles.append(Cycle(settings.epochs, settings.learning_rate, latest.validation_loss, accuracy, helps))
+        if not helps:
             model.load_state_dict(weights)
             break
         numbered = tuple(replace(record, epoch=len(before) + record.epoch) for record in latest.epochs)

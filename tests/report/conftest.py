@@ -13,7 +13,9 @@ from mnist_pipeline.report import document
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.runtime.storage.storage import Storage
 
-UNKNOWN = dict.fromkeys(("run_id", "data_version", "code_version", "seconds", "config", "seed", "recipe", "reason"))
+UNKNOWN = dict.fromkeys(
+    ("run_id", "data_version", "code_version", "seconds", "config", "seed", "recipe", "adaptation", "reason")
+)
 PARTS = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
 
 
