@@ -24,6 +24,9 @@ from mnist_pipeline.data.deformations import Variation
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.training import EpochRecord, History, Recipe
 
+# Deformations must lower the loss of a trial by this share of it, or the network is trained without: two trials that
+# differ by less differ by chance, and then the images as they are the better guess.
+MARGIN = 0.02
 TRIAL_IMAGES, TRIAL_EPOCHS, TRIAL_BATCH = 400, 10, 100
 RATED_IMAGES = 1_000
 # A cycle makes at least this many updates, which with few images takes more passes than the recipe says.
@@ -64,11 +67,13 @@ class Adapted:
     history: History  # of the cycles whose weights the network has
     recipe: Recipe  # as chosen, with all passes
     trials: tuple[Trial, ...]  # in the order in which they were made
+    best: Trial
     cycles: tuple[Cycle, ...]  # only the last may not be kept
 
     def rows(self) -> dict[str, list[dict[str, float]]]:
-        """The trials and the cycles as plain values."""
-        return {"trials": list(map(asdict, self.trials)), "cycles": list(map(asdict, self.cycles))}
+        """The trials, of which one is chosen, and the cycles as plain values."""
+        trials = [{**asdict(trial), "chosen": trial == self.best} for trial in self.trials]
+        return {"trials": trials, "cycles": list(map(asdict, self.cycles))}
 
 
 def fit(
@@ -88,7 +93,7 @@ def fit(
     of so many passes. `on_epoch` is called with the record of each pass and the number of passes planned so far.
     """
     trials = _trials(model, images, labels, recipe, validation_size, seed)
-    best = min(trials, key=lambda trial: trial.loss)
+    best = _best(trials)
     updates = math.ceil((len(images) - validation_size) / recipe.batch_size)  # per pass
     chosen = replace(
         _with(recipe, best.deformations, best.label_smoothing),
@@ -122,7 +127,7 @@ def fit(
         if (1 - accuracy) * validation_size < LEAST_ERRORS:
             break
     assert history is not None
-    return Adapted(history, replace(chosen, epochs=len(history.epochs)), tuple(trials), tuple(cycles))
+    return Adapted(history, replace(chosen, epochs=len(history.epochs)), tuple(trials), best, tuple(cycles))
 
 
 def _trials(
@@ -153,8 +158,12 @@ def _trials(
     if can_deform and trials[1].loss < trials[0].loss:
         attempt(0.5, recipe.label_smoothing)
     if recipe.label_smoothing:
-        attempt(min(trials, key=lambda trial: trial.loss).deformations, 0.0)
+        attempt(_best(trials).deformations, 0.0)
     return trials
+
+
+def _best(trials: list[Trial]) -> Trial:
+    return min(trials, key=lambda trial: trial.loss * (1 + MARGIN * bool(trial.deformations)))
 
 
 def _with(recipe: Recipe, deformations: float, label_smoothing: float) -> Recipe:

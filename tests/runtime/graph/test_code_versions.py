@@ -28,7 +28,7 @@ MLP = {"mlp_model", "mlp_predictions"}
 CNN = {"cnn_model", "cnn_predictions", "expanded_cnn"}
 NETWORKS = {"mlp_model", "cnn_model", "experiment_trials"}
 ALL_MODELS = {"robustness", "held_out_labels", "experiment_trials"}
-SEARCHES = {"knn_index", "knn_predictions", "expanded_neighbors", "recognizer", "inbox_predictions"}
+SEARCHES = {"knn_index", "knn_predictions", "expanded_neighbors", "recognizer", "inbox_predictions", "inbox_drift"}
 EDITED = {  # the definition in a file that is edited, and the assets that become stale
     ("mnist_pipeline/utils/printable.py", "printable"): set(),  # no value contains printed text
     ("mnist_pipeline/kernels/winograd.py", "convolve_and_pool"): CNN | ALL_MODELS | {"expanded_evaluation"} | REPORT,
