@@ -1,7 +1,7 @@
 """Training that adapts, on other images than MNIST: mean test accuracy over seeds, and what the choice costs.
 
-`python -m benchmarks.adaptation NAME=PATH …` takes data sets as `mnist-pipeline inspect` reads them, after MNIST. `digits`
-stands for scikit-learn's 8×8 digits and `letters` for the capitals of `generators.letters`, which are made here.
+`python -m benchmarks.adaptation NAME=PATH …` measures MNIST, and data sets that `mnist-pipeline inspect` can read. Two
+sets are made here if no path is given: `digits`, scikit-learn's 8×8 digits, and `letters`, of `generators.letters`.
 """
 
 import argparse

@@ -38,10 +38,10 @@ def write_letters(directory: Path, fonts: Sequence[Sequence[Path]], seed: int = 
 
 
 def _draw(letter: str, font: ImageFont.FreeTypeFont) -> Image.Image:
-    """A letter as large as its ink, in black on white."""
+    """A letter as large as its ink, in white on black, as MNIST has it."""
     left, top, right, bottom = font.getbbox(letter)
-    image = Image.new("L", (int(right - left) + 2 * MARGIN, int(bottom - top) + 2 * MARGIN), 255)
-    ImageDraw.Draw(image).text((MARGIN - left, MARGIN - top), letter, 0, font)
+    image = Image.new("L", (int(right - left) + 2 * MARGIN, int(bottom - top) + 2 * MARGIN))
+    ImageDraw.Draw(image).text((MARGIN - left, MARGIN - top), letter, 255, font)
     return image
 
 
