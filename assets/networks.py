@@ -104,34 +104,21 @@ def _model_asset(name: str, build: Callable[[int], "nn.Module"]) -> dg.AssetsDef
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
         with machine.importing():
             from mnist_pipeline import adaptation, networks, training
-        recipe = resolve_recipe(name, config)
         network = training.build(lambda: build(train_digits.num_classes), seed=seed.value)
-        num_held_out = round(config.validation_share * len(train_digits.images))
-        adapts = config.recipe is RecipeName.DEFAULT and num_held_out > 0
-        digits = (network, train_digits.images, train_digits.labels)
-        tried: dict[str, list[dict[str, float]]] = {}
         with stopwatch():
-            if adapts:
-                adapted = adaptation.fit(
-                    *digits,
-                    recipe,
-                    seed=seed.value,
-                    validation_size=num_held_out,
-                    epochs=config.epochs,
-                    on_epoch=report_epoch,
-                )
-                history, recipe, tried = adapted.history, adapted.recipe, adapted.rows()
-            else:
-                history = training.train(
-                    *digits,
-                    recipe,
-                    seed=seed.value,
-                    validation_size=num_held_out,
-                    on_epoch=lambda record: report_epoch(record, recipe.epochs),
-                )
+            adapted = adaptation.fit(
+                network,
+                train_digits.images,
+                train_digits.labels,
+                resolve_recipe(name, config),
+                seed=seed.value,
+                validation_size=round(config.validation_share * len(train_digits.images)),
+                epochs=config.epochs,
+                adapts=config.recipe is RecipeName.DEFAULT,
+                on_epoch=report_epoch,
+            )
+        history, recipe, tried = adapted.history, adapted.recipe, adapted.rows()
         value, numbers, measured = trained(network, history, recipe)
-        if tried:
-            numbers["adaptation"] = dg.MetadataValue.json(tried)
         curves = {"training": value.accuracy}
         if history.num_validation:
             curves["held-out"] = value.validation_accuracy
@@ -142,6 +129,7 @@ def _model_asset(name: str, build: Callable[[int], "nn.Module"]) -> dg.AssetsDef
             f"{scored} accuracy {curves[scored][-1]:.2%} after {recipe.epochs} epochs",
             numbers={
                 **numbers,
+                **({"adaptation": dg.MetadataValue.json(tried)} if tried else {}),
                 "temperature": history.temperature,
                 "parameters": networks.num_parameters(network),
             },

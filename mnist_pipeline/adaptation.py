@@ -62,16 +62,18 @@ class Cycle:
 
 @dataclass(frozen=True)
 class Adapted:
-    """The record of a training that adapted."""
+    """The record of a training, and of how its recipe was chosen: nothing if the training did not adapt."""
 
     history: History  # of the cycles whose weights the network has
     recipe: Recipe  # as chosen, with all passes
     trials: tuple[Trial, ...]  # in the order in which they were made
-    best: Trial
+    best: Trial | None
     cycles: tuple[Cycle, ...]  # only the last may not be kept
 
     def rows(self) -> dict[str, list[dict[str, float]]]:
-        """The trials, of which one is chosen, and the cycles as plain values."""
+        """The trials, of which one is chosen, and the cycles as plain values; empty if the training did not adapt."""
+        if not self.trials:
+            return {}
         trials = [{**asdict(trial), "chosen": trial == self.best} for trial in self.trials]
         return {"trials": trials, "cycles": list(map(asdict, self.cycles))}
 
@@ -85,13 +87,21 @@ def fit(
     validation_size: int,
     seed: int = 0,
     epochs: int | None = None,
+    adapts: bool = True,
     on_epoch: Callable[[EpochRecord, int], None] = lambda record, planned: None,
 ) -> Adapted:
     """Train a network in place as `training.train` does, and choose the recipe's settings on the held-out images.
 
-    `validation_size`, at least 1, is the number of images held out. A number of `epochs` fixes the length to one cycle
-    of so many passes. `on_epoch` is called with the record of each pass and the number of passes planned so far.
+    `validation_size` is the number of images held out. Without any, or if `adapts` is false, the recipe is used as it
+    stands. A number of `epochs` fixes the length to one cycle of so many passes. `on_epoch` gets the record of each
+    pass and the number of passes planned so far.
     """
+    if not (adapts and validation_size):
+        history = training.train(
+            model, images, labels, recipe,
+            seed=seed, validation_size=validation_size, on_epoch=lambda record: on_epoch(record, recipe.epochs),
+        )  # fmt: skip
+        return Adapted(history, recipe, (), None, ())
     trials = _trials(model, images, labels, recipe, validation_size, seed)
     best = _best(trials)
     updates = math.ceil((len(images) - validation_size) / recipe.batch_size)  # per pass
@@ -101,13 +111,13 @@ def fit(
         freeze=recipe.freeze if best.deformations else 1.0,
     )
     cycles: list[Cycle] = []
-    history: History | None = None
+    kept: History | None = None
     weights: dict[str, Any] = {}
     for number in range(1 if epochs else MOST_CYCLES):
         settings = chosen
         if number:  # it refines what was learned: smaller steps, a longer memory, and the first layer to the end
             settings = replace(chosen, learning_rate=chosen.learning_rate / 2**number, betas=REFINING, freeze=1.0)
-        before = history.epochs if history else ()
+        before = kept.epochs if kept else ()
 
         def report(record: EpochRecord, done: int = len(before)) -> None:
             on_epoch(replace(record, epoch=done + record.epoch), done + chosen.epochs)
@@ -117,17 +127,17 @@ def fit(
             seed=seed + (number << 32), validation_size=validation_size, on_epoch=report,
         )  # fmt: skip
         accuracy = latest.epochs[-1].validation_accuracy or 0.0
-        helps = not history or latest.validation_loss <= (1 - LEAST_GAIN) * history.validation_loss
+        helps = not kept or latest.validation_loss <= (1 - LEAST_GAIN) * kept.validation_loss
         cycles.append(Cycle(settings.epochs, settings.learning_rate, latest.validation_loss, accuracy, helps))
         if not helps:
             model.load_state_dict(weights)
             break
         numbered = tuple(replace(record, epoch=len(before) + record.epoch) for record in latest.epochs)
-        history, weights = replace(latest, epochs=before + numbered), copy.deepcopy(model.state_dict())
+        kept, weights = replace(latest, epochs=before + numbered), copy.deepcopy(model.state_dict())
         if (1 - accuracy) * validation_size < LEAST_ERRORS:
             break
-    assert history is not None
-    return Adapted(history, replace(chosen, epochs=len(history.epochs)), tuple(trials), best, tuple(cycles))
+    assert kept is not None
+    return Adapted(kept, replace(chosen, epochs=len(kept.epochs)), tuple(trials), best, tuple(cycles))
 
 
 def _trials(

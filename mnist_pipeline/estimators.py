@@ -194,15 +194,11 @@ class CNNClassifier(_Classifier):
         if images.dtype != np.uint8:
             recipe = replace(recipe, variation=None)  # deformations are defined for bytes
         network = training.build(networks.CNN, len(self.classes_), seed=int(self.random_state))
-        self.temperature_, num_held_out = 1.0, round(SHARE * len(images))
-        if self.recipe == "default" and num_held_out:
-            adapted = adaptation.fit(
-                network, images, codes, recipe,
-                validation_size=num_held_out, seed=int(self.random_state), epochs=self.epochs,
-            )  # fmt: skip
-            self.temperature_ = adapted.history.temperature
-        else:
-            training.train(network, images, codes, recipe, seed=int(self.random_state))
+        adapted = adaptation.fit(
+            network, images, codes, recipe, seed=int(self.random_state), epochs=self.epochs,
+            validation_size=round(SHARE * len(images)) if self.recipe == "default" else 0,
+        )  # fmt: skip
+        self.temperature_ = adapted.history.temperature
         self.weights_ = training.weights(network)
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float32]:
