@@ -92,8 +92,6 @@ def resolve_recipe(name: str, config: TrainingConfig) -> "Recipe":
 
 
 def _model_asset(name: str, build: Callable[[int], "nn.Module"]) -> dg.AssetsDefinition:
-    title = MODELS[name].short_title
-
     @dg.asset(
         name=f"{name}_model",
         group_name=GROUP,
@@ -118,6 +116,7 @@ def _model_asset(name: str, build: Callable[[int], "nn.Module"]) -> dg.AssetsDef
                 on_epoch=report_epoch,
             )
         history, recipe, tried = adapted.history, adapted.recipe, adapted.rows()
+        losses = [[round(loss, 5) for loss in record.losses] for record in history.epochs]
         value, numbers, measured = trained(network, history, recipe)
         curves = {"training": value.accuracy}
         if history.num_validation:
@@ -130,6 +129,7 @@ def _model_asset(name: str, build: Callable[[int], "nn.Module"]) -> dg.AssetsDef
             numbers={
                 **numbers,
                 **({"adaptation": dg.MetadataValue.json(tried)} if tried else {}),
+                "losses": dg.MetadataValue.json(losses),
                 "temperature": history.temperature,
                 "parameters": networks.num_parameters(network),
             },
@@ -137,7 +137,7 @@ def _model_asset(name: str, build: Callable[[int], "nn.Module"]) -> dg.AssetsDef
                 "layers": pd.DataFrame(networks.layer_rows(network)),
                 **{step: pd.DataFrame(rows) for step, rows in tried.items()},
             },
-            figures={"learning": figures.learning_curves(value.loss, curves, title)},
+            figures={"learning": figures.learning_curves(value.loss, curves, MODELS[name].short_title, losses)},
             config=config,
             seed=seed,
             checks={

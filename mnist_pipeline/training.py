@@ -27,6 +27,7 @@ from mnist_pipeline.utils.bisection import crossing
 
 BATCH_SIZE = 250  # images predicted at a time; their activations fit the cache, which halves the time
 TEMPERATURES = (0.05, 20.0)
+PARTS = 20  # of the epoch, or of each shard, whose losses are recorded
 Model = TypeVar("Model", bound=nn.Module)
 Digits = tuple[NDArray[Any], NDArray[Any]]  # images and labels
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
@@ -132,6 +133,7 @@ class EpochRecord:
     loss: float  # mean cross-entropy over the training images, without label smoothing
     accuracy: float  # over the training images
     validation_accuracy: float | None  # on the held-out images, after the epoch; None if none are held out
+    losses: tuple[float, ...] = ()  # like `loss`, over each of up to `PARTS` parts of the epoch in turn
 
 
 @dataclass(frozen=True)
@@ -220,12 +222,13 @@ def _train(
         for epoch in range(1, recipe.epochs + 1):
             order = np.random.default_rng((seed, epoch)).permutation(len(shards))
             measured = [run.train_on_shard(*shards[int(number)]) for number in order]
-            loss, accuracy = (sum(values) / len(values) for values in zip(*measured, strict=True))
+            shard_losses, accuracies, parts = zip(*measured, strict=True)
+            loss, accuracy = (sum(values) / len(values) for values in (shard_losses, accuracies))
             validation_accuracy = None
             if held_out:
                 scores = logits(network, held_out[0], precision)
                 validation_accuracy = _share_right(scores, held_out[1])
-            records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy))
+            records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy, sum(parts, ())))
             if on_epoch is not None:
                 on_epoch(records[-1])
         run.first_layer.requires_grad_(True)
@@ -285,8 +288,11 @@ class _Run:
         self.first_layer = _first_layer(model)
         self.shard_size = self.step = 0
 
-    def train_on_shard(self, images: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
-        """Pass once over the images in a random order; return their mean loss and accuracy, scored on the way."""
+    def train_on_shard(self, images: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float, tuple[float, ...]]:
+        """Pass once over the images in a random order; return their mean loss and accuracy, scored on the way.
+
+        The third value is the mean loss over each part of the pass.
+        """
         self.shard_size = self.shard_size or len(images)
         if len(images) != self.shard_size:
             raise ValueError(
@@ -308,7 +314,8 @@ class _Run:
                 f"the loss is {loss} after {self.step} updates: training diverged. "
                 f"Lower the recipe's learning_rate, which is {self.recipe.learning_rate}."
             )
-        return loss, _share_right(scores, targets)
+        parts = torch.chunk(F.cross_entropy(scores, targets, reduction="none"), PARTS)
+        return loss, _share_right(scores, targets), tuple(float(part.mean()) for part in parts)
 
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Make one step of Adam on a batch; return the logits before the step."""

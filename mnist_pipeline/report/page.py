@@ -220,7 +220,9 @@ def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
         title = model.title if model.section == model.name else model.short_title
         kinds = {"accuracy": "training", "held_out_accuracy": "held-out"}
         accuracies = {label: np.array(curves[kind]) for kind, label in kinds.items() if curves.get(kind)}
-        drawn[f"{name}_loss"] = figures.side_by_side(figures.loss_panel(np.array(curves["loss"]), title))
+        parts = document["assets"].get(model.model_asset, {}).get("losses") or ()
+        loss = figures.loss_panel(np.array(curves["loss"]), title, parts)
+        drawn[f"{name}_loss"] = figures.side_by_side(loss)
         drawn[f"{name}_accuracy"] = figures.side_by_side(
             figures.accuracy_panel(accuracies, title), right=figures.LABELS
         )

@@ -23,7 +23,18 @@ def test_assets_that_were_never_materialized_have_an_empty_provenance() -> None:
     assert document["assets"].keys() >= {"raw_mnist", "covariance", "knn_index", "cnn_model", "model_comparison"}
     for origin in document["assets"].values():
         assert origin == dict.fromkeys(
-            ("run_id", "data_version", "code_version", "seconds", "config", "seed", "recipe", "adaptation", "reason")
+            (
+                "run_id",
+                "data_version",
+                "code_version",
+                "seconds",
+                "config",
+                "seed",
+                "recipe",
+                "adaptation",
+                "losses",
+                "reason",
+            )
         )
     assert {figures["seconds"] for figures in document["models"].values()} == {None}
     assert document["run"]["assets"] == len(document["assets"])

@@ -14,7 +14,7 @@ from mnist_pipeline.report.document import Values
 from mnist_pipeline.runtime.storage.storage import Storage
 
 UNKNOWN = dict.fromkeys(
-    ("run_id", "data_version", "code_version", "seconds", "config", "seed", "recipe", "adaptation", "reason")
+    ("run_id", "data_version", "code_version", "seconds", "config", "seed", "recipe", "adaptation", "losses", "reason")
 )
 PARTS = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
 

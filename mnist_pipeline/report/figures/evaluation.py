@@ -152,15 +152,21 @@ def _robustness_panel(axes: Axes, curves: Curves, champion: str, num_images: int
     label_ends(axes, ends, bold=MODELS[champion].short_title if champion else "")
 
 
-def learning_curves(loss: np.ndarray, accuracies: Mapping[str, np.ndarray], title: str) -> Figure:
-    """Training loss by epoch, shape (n_epochs,), and named accuracies by epoch, shares in 0–1."""
-    return side_by_side(loss_panel(loss, title), accuracy_panel(accuracies, title), right=LABELS)
+def learning_curves(
+    loss: np.ndarray, accuracies: Mapping[str, np.ndarray], title: str, parts: Sequence[Sequence[float]] = ()
+) -> Figure:
+    """Training loss by epoch, shape (n_epochs,), or by part, and named accuracies by epoch, shares in 0–1."""
+    return side_by_side(loss_panel(loss, title, parts), accuracy_panel(accuracies, title), right=LABELS)
 
 
 @panel
-def loss_panel(axes: Axes, loss: np.ndarray, title: str) -> None:
-    """Training loss by epoch."""
-    axes.plot(np.arange(1, len(loss) + 1), loss, marker="o", markersize=3)
+def loss_panel(axes: Axes, loss: np.ndarray, title: str, parts: Sequence[Sequence[float]] = ()) -> None:
+    """Training loss by epoch, or by part of each epoch, which has the shape of the first epoch too."""
+    if parts:
+        places = [epoch + (place + 0.5) / len(part) for epoch, part in enumerate(parts) for place in range(len(part))]
+        axes.plot(places, [each for part in parts for each in part])
+    else:
+        axes.plot(np.arange(1, len(loss) + 1), loss, marker="o", markersize=3)
     axes.set(title=f"{title}: training loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -14,7 +14,7 @@ PARTITION_TAG = "dagster/partition"
 PAGE = 1_000  # of Dagster's records, read at once
 RUN, TIME = "computed by run", "computed at"  # metadata of a materialization that was restored
 SECONDS = "seconds"  # metadata: the wall time of the method
-METADATA = (SECONDS, "config", "seed", "recipe", "adaptation", "reason")  # of an origin
+METADATA = (SECONDS, "config", "seed", "recipe", "adaptation", "losses", "reason")  # of an origin
 
 
 def recorded_versions(instance: dg.DagsterInstance) -> dict[str, str]:
