@@ -96,6 +96,15 @@ def fit(
 
     `validation_size` is the number of images held out. Without any, or if `adapts` is false, the recipe is used as it
     stands. A number of `epochs` fixes the length to one cycle of so many passes.
+
+    Examples
+    --------
+    >>> images, labels = np.zeros((60, 28, 28), np.uint8), np.repeat([0, 1], 30)
+    >>> images[30:, :, 10:18] = 255
+    >>> recipe = Recipe(epochs=1, batch_size=20, learning_rate=0.01, label_smoothing=0.1)
+    >>> adapted = fit(training.build(training.MLP, 784, 16, 2), images, labels, recipe, validation_size=10)
+    >>> adapted.recipe.epochs, [trial.label_smoothing for trial in adapted.trials]
+    (100, [0.1, 0.0])
     """
     if not (adapts and validation_size):
         history = training.train(

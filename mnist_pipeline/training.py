@@ -153,7 +153,14 @@ OnEpoch = Callable[[EpochRecord], None]
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Model:
-    """Construct a network; its initial weights depend only on the seed. torch's global generator is restored."""
+    """Construct a network; its initial weights depend only on the seed. torch's global generator is restored.
+
+    Examples
+    --------
+    >>> first, again = (build(MLP, 784, 16, 10, seed=1) for _ in range(2))
+    >>> bool((first.hidden.weight == again.hidden.weight).all())
+    True
+    """
     with seeded(seed, torch.device("cpu")):
         return construct(*arguments)
 
@@ -177,6 +184,15 @@ def train(
 
     The seed determines the order of the images and their deformations. The same seed on the same machine with the same
     number of threads gives the same weights to the byte.
+
+    Examples
+    --------
+    >>> images, labels = np.zeros((40, 28, 28), np.uint8), np.repeat([0, 1], 20)
+    >>> images[20:, :, 10:18] = 255
+    >>> model = build(MLP, 784, 16, 2)
+    >>> history = train(model, images, labels, Recipe(epochs=5, batch_size=10, learning_rate=0.01))
+    >>> history.epochs[-1].accuracy
+    1.0
     """
     if not validation_size:
         return train_on_shards(model, [(images, labels)], recipe, seed=seed, on_epoch=on_epoch)
@@ -197,6 +213,13 @@ def train_on_shards(
     border of two shards. With a single shard the result is that of `train`, to the byte. No image is held out.
 
     All shards are of one size. A shard is read by its index when it is needed, and released afterwards.
+
+    Examples
+    --------
+    >>> shards = [(np.full((10, 28, 28), 25 * shard, np.uint8), np.full(10, shard)) for shard in range(3)]
+    >>> recipe = Recipe(epochs=2, batch_size=5, learning_rate=0.001)
+    >>> train_on_shards(build(MLP, 784, 16, 3), shards, recipe).num_training
+    30
     """
     if not len(shards):
         raise ValueError("shards is empty; pass at least one shard of images and labels")
@@ -355,6 +378,11 @@ def predict_probabilities(model: nn.Module, images: NDArray[Any], temperature: f
 
     The images are (num_samples, rows, columns) or (num_samples, num_features), uint8 or floating in [0, 1].
     `temperature` divides the logits; `History.temperature` calibrates the probabilities.
+
+    Examples
+    --------
+    >>> predict_probabilities(build(MLP, 784, 16, 3), np.zeros((5, 28, 28), np.uint8)).shape
+    (5, 3)
     """
     pixels, device = pixel_tensor(images), device_of(model)
     with placed(model, device, "float32", channels_last=True) as network:

@@ -85,7 +85,7 @@ def test_every_command_line_is_accepted(storage: Path, tmp_path: Path, monkeypat
             assert selection.select_assets(parameters["select"])
 
 
-@pytest.mark.parametrize(("module", "names"), REFERENCE.findall(API.partition("## Training")[0]))
+@pytest.mark.parametrize(("module", "names"), REFERENCE.findall(API.partition("## scikit-learn")[0]))
 def test_every_function_of_the_reference_has_an_example(module: str, names: str) -> None:
     found = importlib.import_module(module)
     listed = names.strip().split(", ") if names.strip() else getattr(found, "__all__", vars(found))
