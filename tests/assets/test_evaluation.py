@@ -40,7 +40,9 @@ def test_accuracy_is_correct_by_total_with_an_interval_and_a_table_of_the_classe
     low, high = found.interval
     assert 0 < low < found.accuracy < high < 1
     names = ("interval_low", "interval_high", "accuracy", "errors")
-    assert [result.metadata[name] for name in names] == [low, high, found.accuracy, found.errors]
+    assert [result.metadata[name] for name in names] == pytest.approx(
+        [low, high, found.accuracy, found.errors], rel=1e-5
+    )
     rows = [record.data for record in result.metadata["classes"].records]
     assert [row["class"] for row in rows] == [str(label) for label in range(10)]
     for name in ("precision", "recall", "f1"):

@@ -530,4 +530,4 @@ def test_a_missing_library_is_named_with_the_extra(
     few: dict[str, DigitSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
-    _refused(write_parquet(tmp_path, few), r"mnist-pipeline\[parquet\]")
+    _refused(write_parquet(tmp_path, few), r"mnist-dagster\[parquet\]")

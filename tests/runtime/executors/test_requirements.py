@@ -24,7 +24,7 @@ def test_an_executor_that_is_not_installed_is_refused_with_the_extra_that_brings
 ) -> None:
     nothing: dict[str, Any] = {}
     monkeypatch.setattr(importlib.util, "find_spec", nothing.get)
-    with pytest.raises(ExecutorError, match=rf"'mnist-pipeline\[{executor}\]'"):
+    with pytest.raises(ExecutorError, match=rf"'mnist-dagster\[{executor}\]'"):
         _require(tmp_path, executor)
 
 
