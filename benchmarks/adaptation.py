@@ -6,11 +6,11 @@ sets are made here if no path is given: `digits`, scikit-learn's 8×8 digits, an
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.timing import timed
 from generators.letters import families, write_letters
 from mnist_pipeline import adaptation, networks, softmax, training
 from mnist_pipeline.data.datasets import DigitSet, load_digits
@@ -41,14 +41,12 @@ def _train(name: str, train: DigitSet, seed: int, adapts: bool = True) -> tuple[
     """A trained network, the seconds that the training took, and what was chosen."""
     network = training.build(NETWORKS[name], train.num_classes, seed=seed)
     recipe, held_out = training.RECIPES[name]["default"], round(SHARE * len(train.images))
-    fit = adaptation.fit if adapts else training.train
-    start = time.perf_counter()
-    record = fit(network, train.images, train.labels, recipe, validation_size=held_out, seed=seed)
-    seconds = time.perf_counter() - start
-    if not isinstance(record, adaptation.Adapted):
-        return network, seconds, ""
-    chosen = record.best
-    return network, seconds, f"{chosen.deformations:g}/{chosen.label_smoothing:g}/{record.recipe.epochs}"
+    digits = (train.images, train.labels)
+    seconds, record = timed(
+        lambda: adaptation.fit(network, *digits, recipe, validation_size=held_out, seed=seed, adapts=adapts)
+    )
+    best = record.best
+    return network, seconds, f"{best.deformations:g}/{best.label_smoothing:g}/{record.recipe.epochs}" if best else ""
 
 
 def main() -> None:

@@ -58,8 +58,7 @@ class Runs:
         seed = len(self.models)
         model = training.build(_construct, self.network, seed=seed)
         images, labels = self.bench.train
-        fit = adaptation.fit if self.num_held_out else training.train
-        fit(model, images, labels, self.recipe, seed=seed, validation_size=self.num_held_out)
+        adaptation.fit(model, images, labels, self.recipe, seed=seed, validation_size=self.num_held_out)
         self.models.append(model)
 
     def score(self) -> None:

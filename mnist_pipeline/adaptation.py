@@ -1,8 +1,8 @@
 """Training that adapts to a data set: a recipe's deformations, label smoothing and length, chosen on held-out images.
 
 1. Trials. A network is trained for 10 passes over 400 images with each candidate, and rated on up to 1,000 held-out
-   images. Few images and many passes show within a second whether deformations help: what a network can't learn from
-   the images it must take from the deformations, if they leave an image in its class.
+   images. With so few images and so many passes, a network memorizes the images. Deformations prevent that, unless they
+   turn an image into an image of another class. So a trial shows within a second whether they help.
 2. Cycles. The network is trained as the recipe says with the best candidate, and again from there at half the learning
    rate of the cycle before, while that lowers the held-out loss.
 
@@ -24,8 +24,8 @@ from mnist_pipeline.data.deformations import Variation
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.training import EpochRecord, History, Recipe
 
-# Deformations must lower the loss of a trial by this share of it, or the network is trained without: two trials that
-# differ by less differ by chance, and then the images as they are the better guess.
+# The network is trained with deformations only if they lower the loss of a trial by more than this share. A smaller
+# difference may be chance, and then training without them is the safer choice.
 MARGIN = 0.01
 TRIAL_IMAGES, TRIAL_EPOCHS, TRIAL_BATCH = 400, 10, 100
 RATED_IMAGES = 1_000
@@ -33,9 +33,9 @@ RATED_IMAGES = 1_000
 LEAST_UPDATES = 300
 MOST_CYCLES = 3
 REFINING = (0.9, 0.99)  # decay rates of Adam in later cycles
-LEAST_GAIN = 0.01  # share of the held-out loss by which a cycle must lower it, or it is the last
-# Another cycle is tried only above this number of held-out errors. A tenth fewer would be 20, against a standard error
-# of √200 ≈ 14: below it, an improvement can hardly be told from chance.
+LEAST_GAIN = 0.01  # a cycle that lowers the held-out loss by a smaller share than this is undone, and is the last
+# With fewer held-out errors than this, there is no further cycle. A cycle that corrects a tenth of 200 errors corrects
+# 20, and the standard error of the number of errors is √200 ≈ 14: a smaller improvement may be chance.
 LEAST_ERRORS = 200
 
 OnEpoch = Callable[[EpochRecord, int], None]  # gets the record of each pass, and the number of passes planned so far

@@ -17,13 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from mnist_pipeline import adaptation, knn, networks, pca, softmax, training
 from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.knn.model import vote_probabilities
+from mnist_pipeline.utils import places
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
-    raise ImportError("scikit-learn is missing: pip install 'mnist-dagster[sklearn]'") from None
+    raise ImportError(f"scikit-learn is missing: {places.pip_install('sklearn')}") from None
 
 
 class _Classifier(ClassifierMixin, BaseEstimator):

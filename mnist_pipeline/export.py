@@ -7,6 +7,7 @@ import numpy as np
 
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.models import Model
+from mnist_pipeline.utils import places
 from mnist_pipeline.utils.onnx_graph import Graph
 
 
@@ -26,5 +27,5 @@ def to_onnx(model: Model, state: Mapping[str, np.ndarray]) -> bytes:
     try:
         graph = Graph()
     except ImportError:
-        raise ExportError("the extra for ONNX is missing: pip install 'mnist-dagster[onnx]'") from None
+        raise ExportError(f"the extra for ONNX is missing: {places.pip_install('onnx')}") from None
     return graph.finished(model.title, IMAGE_SIDE, *add_nodes(graph, state))

@@ -1,4 +1,4 @@
-"""The package as it is installed: from a wheel, in a directory of a stranger who has a package `assets` too.
+"""The package as it is installed: from a wheel, in a directory with an unrelated package called `assets`.
 
 By default, the environment is new, but borrows the installed dependencies. `make test-wheel` installs the wheel with
 its dependencies into an empty environment, and names its Python in INSTALLED_PYTHON.
@@ -71,7 +71,7 @@ def installed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The wheel is installed; nothing has been run."""
     base = tmp_path_factory.mktemp("installed")
     (base / "elsewhere" / "assets").mkdir(parents=True)
-    (base / "elsewhere" / "assets" / "__init__.py").write_text("raise ImportError('the package of a stranger')")
+    (base / "elsewhere" / "assets" / "__init__.py").write_text("raise ImportError('the unrelated package')")
     own = {"HOME": base / "home", "XDG_DATA_HOME": base / "home" / "data", "XDG_CACHE_HOME": base / "home" / "cache"}
     own |= {"MNIST_PIPELINE_DATA": slice_directory, "DAGSTER_HOME": "", "MNIST_PIPELINE_STORAGE": "", "PYTHONPATH": ""}
     variables = {name: str(value) for name, value in own.items()}

@@ -26,6 +26,7 @@ from mnist_pipeline.data.reader import (
     files_with_suffix,
     read_at_random,
 )
+from mnist_pipeline.utils import places
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -138,7 +139,7 @@ def _opened(path: Path) -> Iterator[Table]:
     try:
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise DatasetError(f"{path} needs pyarrow; install it with pip install 'mnist-dagster[parquet]'") from error
+        raise DatasetError(f"{path} needs pyarrow; install it with {places.pip_install('parquet')}") from error
     with read_at_random(path) as (file, described):
         schema = pq.read_schema(file)
         image, label = _columns(path, schema)

@@ -72,9 +72,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=_pictures(document, values),
         atlases=atlases,
-        most_confused=max(confused[0][0] for confused in confusions.values() if confused)
-        if any(confusions.values())
-        else 1,
+        most_confused=max((confused[0][0] for confused in confusions.values() if confused), default=1),
         most_missed=max(map(max, document["comparison"]["by_class"]["models"].values())) or 1,
         code_of=_code(),
         changed_answers=changed,

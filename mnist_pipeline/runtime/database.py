@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from mnist_pipeline.utils import places
+
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
 
@@ -31,7 +33,7 @@ def require(configured: Settings) -> None:
     if configured.database:
         if importlib.util.find_spec("dagster_postgres") is None:
             raise DatabaseError(
-                f"{VARIABLE} is set, but PostgreSQL's extra is missing: pip install 'mnist-dagster[postgres]'"
+                f"{VARIABLE} is set, but PostgreSQL's extra is missing: {places.pip_install('postgres')}"
             )
         with connected(configured):
             pass

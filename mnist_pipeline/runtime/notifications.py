@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mnist_pipeline.utils.places import DISTRIBUTION
+from mnist_pipeline.utils import places
 
 VARIABLE = "MNIST_PIPELINE_ALERTS"
 WEBHOOKS = ("http://", "https://")
@@ -47,7 +47,7 @@ def send(address: str, message: Message) -> None:
 
 def _apprise(address: str) -> Any:
     if importlib.util.find_spec("apprise") is None:
-        raise NotificationError(f"{VARIABLE} names a service of apprise: pip install '{DISTRIBUTION}[alerts]'")
+        raise NotificationError(f"{VARIABLE} names a service of apprise: {places.pip_install('alerts')}")
     apprise = importlib.import_module("apprise")
     services = apprise.Apprise()
     if not services.add(address):

@@ -1,6 +1,6 @@
 """Where this package is, and where it keeps what it writes: in a checkout, or installed from a wheel.
 
-A wheel carries the graph as `mnist_pipeline.assets`, beside which other packages may be called `assets`, and the data.
+A wheel contains the data, and the graph as `mnist_pipeline.assets`, so that another package may be called `assets`.
 """
 
 import os
@@ -11,6 +11,11 @@ PACKAGE = Path(__file__).resolve().parents[1]
 PROJECT = PACKAGE.parent  # the directory that Python imports from: a checkout, or site-packages
 INSTALLED = (PACKAGE / "assets").is_dir()
 EMBEDDED_DATA = PACKAGE / "data" / "mnist" if INSTALLED else PROJECT / "data"
+
+
+def pip_install(extra: str) -> str:
+    """The command that installs this package with an extra."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
 
 
 def user_cache() -> Path:

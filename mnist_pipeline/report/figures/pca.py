@@ -59,7 +59,7 @@ def matrix(values: np.ndarray, title: str, label: str) -> Figure:
 
 
 def signed_root(values: np.ndarray) -> np.ndarray:
-    """The square root of magnitudes, with their sign, so that small values are seen beside large ones."""
+    """The square root of magnitudes, with their sign, so that small values stay visible next to large ones."""
     return np.sign(values) * np.sqrt(np.abs(values))
 
 

@@ -116,9 +116,9 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: s
         most = heights[name] - steps[name]
     for name, (x, y, color) in ends.items():
         leader = {"arrowstyle": "-", "color": color, "linewidth": 1, "shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)}
-        beside: Any = {"xytext": (1.06, heights[name]), "textcoords": axes.transAxes, "va": "center"}
+        position: Any = {"xytext": (1.06, heights[name]), "textcoords": axes.transAxes, "va": "center"}
         weight = "bold" if name == bold else "normal"
-        axes.annotate(name, (x, y), arrowprops=leader, fontweight=weight, annotation_clip=False, **beside)
+        axes.annotate(name, (x, y), arrowprops=leader, fontweight=weight, annotation_clip=False, **position)
 
 
 def plain(name: str, length: int = 40) -> str:

@@ -7,6 +7,7 @@ import pkgutil
 import socket
 from typing import TYPE_CHECKING
 
+from mnist_pipeline.utils import places
 from mnist_pipeline.utils.machine import num_cores
 
 if TYPE_CHECKING:
@@ -37,13 +38,12 @@ def require(configured: Settings) -> None:
     executor, cluster = configured.executor, configured.cluster
     if configured.mlflow and importlib.util.find_spec("mlflow") is None:
         raise ExecutorError(
-            "MNIST_PIPELINE_MLFLOW is set, but mlflow is not installed: pip install 'mnist-dagster[mlflow]'"
+            f"MNIST_PIPELINE_MLFLOW is set, but mlflow is not installed: {places.pip_install('mlflow')}"
         )
     for module in MODULES.get(executor, ()):
         if importlib.util.find_spec(module) is None:
             raise ExecutorError(
-                f"MNIST_PIPELINE_EXECUTOR is {executor!r}, but {module} is not installed: "
-                f"pip install 'mnist-dagster[{executor}]'"
+                f"MNIST_PIPELINE_EXECUTOR is {executor!r}, but {module} is missing: {places.pip_install(executor)}"
             )
     if ":" in executor:
         import_executor(executor)

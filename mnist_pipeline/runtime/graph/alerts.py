@@ -23,6 +23,8 @@ INTERVAL_SECONDS = 30
 OVERLAP_SECONDS = 600  # runs that ended within this time before the last tick are looked at again
 MAX_PENDING = 50  # messages per service; older ones are dropped
 MAX_LINES = 10  # of a message
+FAILED_STEP, CHECK = dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION
+FAILED_RUN = dg.DagsterEventType.RUN_FAILURE
 
 
 @dg.sensor(
@@ -61,7 +63,7 @@ def _ended(instance: dg.DagsterInstance, since: float) -> dict[str, dg.RunRecord
 
 def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Message]:
     """The message of a run that failed, or whose checks did, with the reasons."""
-    logs = instance.all_logs(run.run_id, of_type={FAILED_STEP, CHECK} | FAILED_RUN)
+    logs = instance.all_logs(run.run_id, of_type={FAILED_STEP, CHECK, FAILED_RUN})
     events = [entry.dagster_event for entry in logs if entry.dagster_event]
     evaluations = [each.asset_check_evaluation_data for each in events if each.event_type == CHECK]
     failed = [each for each in evaluations if not each.passed and each.severity == dg.AssetCheckSeverity.ERROR]
@@ -69,14 +71,10 @@ def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Messag
     name = f"{run.job_name}, run {run.run_id[:8]}"
     if run.status == dg.DagsterRunStatus.FAILURE:
         steps = [f"{each.step_key}: {_reason(each)}" for each in events if each.event_type == FAILED_STEP]
-        reasons = steps or [one_line(each.message or "") for each in events if each.event_type in FAILED_RUN]
+        reasons = steps or [one_line(each.message or "") for each in events if each.event_type == FAILED_RUN]
         yield Message("run", f"Run failed: {name}", _shorten(reasons + lines), run.run_id)
     elif failed:
         yield Message("checks", f"{count(len(failed), 'check')} failed: {name}", _shorten(lines), run.run_id)
-
-
-FAILED_STEP, CHECK = dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION
-FAILED_RUN = {dg.DagsterEventType.RUN_FAILURE}
 
 
 def _reason(event: dg.DagsterEvent) -> str:

@@ -9,6 +9,7 @@ from mnist_pipeline.runtime.graph import data_sets, history, retention, run_lock
 from mnist_pipeline.utils.printable import count
 
 Tick = dg.RunRequest | dg.SkipReason
+PRUNING = "Delete all but the latest runs, and all but the latest former versions of models; champions are kept."
 OPTIONS: dict[str, Any] = {"execution_timezone": "UTC", "default_status": dg.DefaultScheduleStatus.STOPPED}
 
 
@@ -53,9 +54,6 @@ def of_pruning(name: str, cron: str) -> dg.ScheduleDefinition:
         return dg.RunRequest() if runs or versions else dg.SkipReason(f"there are no more than {_kept(configured)}")
 
     return old
-
-
-PRUNING = "Delete all but the latest runs, and all but the latest former versions of models; champions are kept."
 
 
 def _kept(configured: "settings.Settings") -> str:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from mnist_pipeline.runtime.project import SCHEME
 from mnist_pipeline.runtime.storage.contents import Entry, UnavailableError
+from mnist_pipeline.utils import places
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 15  # without a byte from the store
@@ -54,7 +55,7 @@ class ObjectStore:
 
     def __init__(self, address: str) -> None:
         if importlib.util.find_spec("boto3") is None:
-            raise UnavailableError(f"{address} needs boto3; install it with pip install 'mnist-dagster[s3]'")
+            raise UnavailableError(f"{address} needs boto3; install it with {places.pip_install('s3')}")
         self.address = address
         self.bucket, _, prefix = address.removeprefix(SCHEME).partition("/")
         self.prefix = f"{prefix}/" if prefix else ""

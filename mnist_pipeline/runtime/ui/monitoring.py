@@ -14,8 +14,7 @@ from starlette.routing import Route
 
 HEALTH, METRICS = "/healthz", "/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-MAX_AGE_SECONDS = 15  # of metrics: each answer reads the database, whoever asks
-
+MAX_AGE_SECONDS = 15  # metrics are not read from the database more often
 MAX_RUNS = 200  # that are searched for the latest of each job
 
 Sample = tuple[str, str, Mapping[str, str], float]  # name without prefix, description, labels, value
