@@ -45,7 +45,7 @@ def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) ->
     def drawn(limit: float, *shape: int) -> NDArray[np.float64]:
         return generator.uniform(-limit, limit, (len(images), *shape))
 
-    images, amounts = _checked_images(images), drawn(variation.stroke)
+    images, amounts = checked_images(images), drawn(variation.stroke)
     maps = _maps(
         images.shape,
         rotation=drawn(variation.rotation),
@@ -82,7 +82,7 @@ def affine(
     """
     from mnist_pipeline.kernels.deformations import sample
 
-    images = _checked_images(images)
+    images = checked_images(images)
     maps = _maps(images.shape, rotation=rotation, scale=scale, shear=shear, shift=shift)
     return _in_blocks(lambda block, output: sample(images[block], maps[block], output), images)
 
@@ -116,14 +116,14 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
     """
     from mnist_pipeline.kernels.deformations import widen
 
-    images = _checked_images(images)
+    images = checked_images(images)
     amounts = _for_each("amount", amount, len(images))
     return _in_blocks(lambda block, output: widen(images[block], amounts[block], output), images)
 
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
     """Add normally distributed noise, whose standard deviation is a share of full ink, to each pixel."""
-    images = _checked_images(images)
+    images = checked_images(images)
     deviations = _for_each("deviation", deviation, len(images))
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
     generator, output = np.random.default_rng(seed), np.empty_like(images)
@@ -131,7 +131,7 @@ def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Genera
         noise = generator.standard_normal(images[block].shape, np.float32)
         noise *= factors[block]
         noise += images[block]
-        output[block] = _as_bytes(noise)
+        output[block] = as_bytes(noise)
     return output
 
 
@@ -143,7 +143,7 @@ def contrast(images: Images, factor: float) -> Images:
     >>> contrast(np.array([[[0, 100, 200]]], np.uint8), 0.5)
     array([[[  0,  50, 100]]], dtype=uint8)
     """
-    return _as_bytes(np.arange(MAX_INK + 1) * factor)[images]
+    return as_bytes(np.arange(MAX_INK + 1) * factor)[images]
 
 
 def low_resolution(images: Images, side: float = 8) -> Images:
@@ -155,7 +155,7 @@ def low_resolution(images: Images, side: float = 8) -> Images:
     array([7, 7, 7], dtype=uint8)
     """
     down, across = (_enlarging(length, int(side)) @ _averaging(length, int(side)) for length in images.shape[1:])
-    return _as_bytes(down @ images.astype(np.float64) @ across.T)
+    return as_bytes(down @ images.astype(np.float64) @ across.T)
 
 
 def _averaging(length: int, side: int) -> NDArray[np.float64]:
@@ -179,11 +179,12 @@ def _in_blocks(deform: Callable[[slice, Images], None], images: Images) -> Image
     return output
 
 
-def _as_bytes(values: NDArray[Any]) -> Images:
+def as_bytes(values: NDArray[Any]) -> Images:
+    """Values rounded, and limited to 0–255."""
     return np.rint(np.clip(values, 0, MAX_INK)).astype(np.uint8)
 
 
-def _checked_images(images: Images) -> Images:
+def checked_images(images: Images) -> Images:
     """The images as the compiled code takes them."""
     array = np.asarray(images)
     if array.ndim != 3 or not all(array.shape[1:]):

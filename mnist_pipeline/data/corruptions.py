@@ -1,0 +1,255 @@
+"""The fifteen corruptions of MNIST-C [1]_, in the severities of the published data set.
+
+Each function takes images, uint8 (n, 28, 28), 0 the paper and 255 full ink, and a generator, and returns images of the
+same kind. `corrupt` calls them by name. No model is trained on them: `robustness` and the benchmarks measure with them.
+
+The published images come from scikit-image 0.15 and ImageMagick. Where these have ways of their own, the functions
+follow them: glass blur smooths along columns only, and a shear also lengthens the image by 1 / cos 0.4.
+
+References
+----------
+.. [1] N. Mu, J. Gilmer, "MNIST-C: a robustness benchmark for computer vision", 2019.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mnist_pipeline.data.deformations import MAX_INK, Images, affine, as_bytes, checked_images
+
+Floats = NDArray[Any]
+Corruption = Callable[[Images, np.random.Generator], Images]
+
+SIDE = 28
+TURN = 0.4  # radians, of rotate and shear
+LINE_REACH = 2.3  # pixels from its middle at which the ink of a line ends
+FOG_SIDE, FOG_DECAY, FOG_AMOUNT = 256, 1.4, 3.0
+_IMAGES_PER_BLOCK = 64  # of fog, whose maps are 84 times as large as the images
+
+
+def corrupt(images: Images, name: str, seed: int = 0) -> Images:
+    """Corrupt images by the corruption of this name in `CORRUPTIONS`. Each has random numbers of its own.
+
+    Examples
+    --------
+    >>> corrupt(np.zeros((1, 28, 28), np.uint8), "stripe")[0, 0, ::7]
+    array([255,   0,   0, 255], dtype=uint8)
+    """
+    return CORRUPTIONS[name](checked_images(images), np.random.default_rng((seed, zlib.crc32(name.encode()))))
+
+
+def _shot_noise(images: Images, generator: np.random.Generator) -> Images:
+    """The number of photons that reach a pixel, of which three make full ink, is Poisson distributed."""
+    return as_bytes(generator.poisson(_ink(images) * 3) / 3 * MAX_INK)
+
+
+def _impulse_noise(images: Images, generator: np.random.Generator) -> Images:
+    """17% of the pixels become paper or full ink."""
+    is_hit, is_ink = generator.random(images.shape) < 0.17, generator.random(images.shape) < 0.5
+    return np.where(is_hit, np.where(is_ink, np.uint8(MAX_INK), np.uint8(0)), images)
+
+
+def _glass_blur(images: Images, generator: np.random.Generator) -> Images:
+    """Smooth columns, swap pixels with neighbours above and to the left twice, and smooth columns again."""
+
+    def smooth(stack: Floats) -> Floats:
+        return ndimage.gaussian_filter1d(stack, 0.7, axis=1, mode="nearest")
+
+    pixels, each = (smooth(_ink(images)) * MAX_INK).astype(np.uint8), np.arange(len(images))
+    for _ in range(2):
+        for row in range(SIDE - 1, 1, -1):
+            for column in range(SIDE - 1, 1, -1):
+                swaps = generator.random(len(images)) < 0.5
+                up, left = generator.integers(0, 2, (2, len(images))) * swaps
+                here = pixels[:, row, column].copy()
+                pixels[:, row, column] = pixels[each, row - up, column - left]
+                pixels[each, row - up, column - left] = here
+    return as_bytes(smooth(pixels.astype(np.float64)))
+
+
+def _motion_blur(images: Images, generator: np.random.Generator) -> Images:
+    """Average along a line of 21 pixels, within 45° of a row, with weights that fall as half a Gaussian curve."""
+    angles, steps = np.radians(generator.uniform(-45, 45, len(images))), np.arange(21)
+    weights = np.exp(-(steps**2) / (2 * 3**2))
+    weights /= weights.sum()
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    total = np.zeros(images.shape)
+    for step, weight in zip(steps, weights, strict=True):
+        down, across = (np.ceil(step * turn(angles) - 0.5).astype(int)[:, None, None] for turn in (np.sin, np.cos))
+        row, column = np.clip(rows + down, 0, SIDE - 1), np.clip(columns + across, 0, SIDE - 1)
+        total += weight * images[np.arange(len(images))[:, None, None], row, column]
+    return as_bytes(total)
+
+
+def _shear(images: Images, generator: np.random.Generator) -> Images:
+    return affine(images, scale=(1 / np.cos(TURN), 1), shear=np.sin(TURN) * _signs(generator, len(images)))
+
+
+def _scale(images: Images, generator: np.random.Generator) -> Images:
+    return affine(images, scale=0.7)
+
+
+def _rotate(images: Images, generator: np.random.Generator) -> Images:
+    return affine(images, rotation=np.degrees(TURN) * _signs(generator, len(images)))
+
+
+def _brightness(images: Images, generator: np.random.Generator) -> Images:
+    return as_bytes(images + 0.5 * MAX_INK)
+
+
+def _translate(images: Images, generator: np.random.Generator) -> Images:
+    return affine(images, shift=3 * _signs(generator, len(images), 2))
+
+
+def _stripe(images: Images, generator: np.random.Generator) -> Images:
+    """Invert the left and the right quarter."""
+    inverted = images.copy()
+    for quarter in (slice(0, 7), slice(21, None)):
+        inverted[:, :, quarter] = MAX_INK - images[:, :, quarter]
+    return inverted
+
+
+def _fog(images: Images, generator: np.random.Generator) -> Images:
+    """Add a corner of a random landscape, three times as strong as ink, and scale the sum to the range of the ink."""
+    foggy = np.empty_like(images)
+    for start in range(0, len(images), _IMAGES_PER_BLOCK):
+        block = _ink(images[start : start + _IMAGES_PER_BLOCK])
+        most = block.max(axis=(1, 2), keepdims=True)
+        fog = FOG_AMOUNT * _landscapes(len(block), generator)[:, :SIDE, :SIDE]
+        foggy[start : start + len(block)] = as_bytes((block + fog) * most / (most + FOG_AMOUNT) * MAX_INK)
+    return foggy
+
+
+def _landscapes(count: int, generator: np.random.Generator) -> Floats:
+    """Random heights in [0, 1] on a torus, float32 (count, 256, 256), by the diamond-square algorithm.
+
+    The corner has the height 0. Each round halves the distance of the known points: first the middle of each square,
+    then the middle of each edge becomes the mean of its four neighbours plus noise.
+    """
+    heights, step, noise = np.zeros((count, FOG_SIDE, FOG_SIDE), np.float32), FOG_SIDE, np.float32(100)
+
+    def following(points: Floats, axis: int) -> Floats:
+        return np.roll(points, -1, axis)
+
+    def noisy_mean(total: Floats) -> Floats:
+        return total / 4 + noise**2 * (2 * generator.random(total.shape, np.float32) - 1)
+
+    while step > 1:
+        half = step // 2
+        corners = heights[:, ::step, ::step]
+        edges = corners + following(corners, 1)
+        middles = heights[:, half::step, half::step] = noisy_mean(edges + following(edges, 2))
+        across, down = corners + following(corners, 2), corners + following(corners, 1)
+        heights[:, ::step, half::step] = noisy_mean(across + middles + np.roll(middles, 1, 1))
+        heights[:, half::step, ::step] = noisy_mean(down + middles + np.roll(middles, 1, 2))
+        step, noise = half, np.float32(noise / FOG_DECAY)
+    heights -= heights.min(axis=(1, 2), keepdims=True)
+    return heights / heights.max(axis=(1, 2), keepdims=True)
+
+
+def _spatter(images: Images, generator: np.random.Generator) -> Images:
+    """Cover the image with drops of mud, a quarter of full ink."""
+    liquid = _smooth(generator.normal(0.65, 0.3, images.shape), 1.0)
+    mud = _smooth((liquid > 0.65).astype(np.float64), 1.5)
+    mud[mud < 0.8] = 0
+    return as_bytes(images * (1 - mud) + 63 * mud)
+
+
+def _dotted_line(images: Images, generator: np.random.Generator) -> Images:
+    """A dotted line from the left edge to the right one: two columns of ink, two without."""
+    first, last = generator.integers(0, 27, (2, len(images))).astype(float)
+    line = _lines(np.zeros(len(images)), first, np.full(len(images), 27.0), last)
+    return as_bytes(images + MAX_INK * line * (np.arange(SIDE) % 4 >= 2))
+
+
+def _zigzag(images: Images, generator: np.random.Generator) -> Images:
+    """A zigzag from the left to the right, two pixels to either side of a line that rises or falls by up to five."""
+    first, length = generator.integers(0, 27, len(images)).astype(float), 23
+    rise = generator.integers(-5, 5, len(images))
+    angle = np.arctan(rise / length)
+    end = length / np.cos(angle)
+    along = np.stack([*(np.full(len(images), place) for place in (0, 2, 6, 10, 14, 18, 22)), end])
+    aside = np.stack([*(np.full(len(images), place) for place in (0, 2, -2, 2, -2, 2, -2)), -1 / (end - 20)])
+    x = 2 + np.cos(angle) * along - np.sin(angle) * aside
+    y = first + np.sin(angle) * along + np.cos(angle) * aside
+    ink = sum(_lines(*ends) for ends in zip(x[:-1], y[:-1], x[1:], y[1:], strict=True))
+    return as_bytes(images + MAX_INK * ink)
+
+
+def _lines(x: Floats, y: Floats, last_x: Floats, last_y: Floats) -> Floats:
+    """Ink in [0, 1] of one line per image, from (x, y) to (last_x, last_y), which fades with the distance to it."""
+    x, y, last_x, last_y = (each[:, None, None] for each in (x, y, last_x, last_y))
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    distance = np.abs(rows - y - (last_y - y) / (last_x - x) * (columns - x))
+    ink = 1 + np.log(1 - np.minimum(distance / LINE_REACH, 1 - 1e-10))
+    return np.clip(ink, 0, 1) * ((columns >= np.floor(x)) & (columns < np.ceil(last_x)))
+
+
+def _canny_edges(images: Images, generator: np.random.Generator) -> Images:
+    """The edges of Canny's detector [1]_ with a Gaussian of σ = 1 and thresholds 0.1 and 0.2 of Sobel's gradient.
+
+    References
+    ----------
+    .. [1] J. Canny, "A computational approach to edge detection", PAMI 8, 1986.
+    """
+    blurred = _smooth(_ink(images), 1.0, "constant") / _smooth(np.ones((1, SIDE, SIDE)), 1.0, "constant")
+    down, across = _sobel(blurred, 1, 2), _sobel(blurred, 2, 1)
+    strength = np.hypot(down, across)
+    # An edge is a largest gradient along its own direction: compare it with the values between the two neighbours that
+    # the direction points between, a straight and a diagonal one.
+    steep = np.abs(down) >= np.abs(across)
+    share = np.minimum(np.abs(down), np.abs(across)) / np.maximum(np.maximum(np.abs(down), np.abs(across)), 1e-30)
+    towards_row, towards_column = np.where(down >= 0, 1, -1), np.where(across >= 0, 1, -1)
+    padded, (each, rows, columns) = np.pad(strength, ((0, 0), (1, 1), (1, 1))), np.indices(images.shape)
+    is_largest = strength > 0
+    for sign in (1, -1):
+        row, column = rows + 1 + sign * towards_row, columns + 1 + sign * towards_column
+        straight = np.where(steep, padded[each, row, columns + 1], padded[each, rows + 1, column])
+        is_largest &= share * padded[each, row, column] + (1 - share) * straight <= strength
+    is_largest[:, [0, -1]] = is_largest[:, :, [0, -1]] = False
+    # Weak edges count if they touch a strong one.
+    touching = np.zeros((3, 3, 3), bool)
+    touching[1] = True
+    parts, _ = ndimage.label(is_largest & (strength >= 0.1), touching)
+    is_strong = np.zeros(parts.max() + 1, bool)
+    is_strong[parts[is_largest & (strength >= 0.2)]] = True
+    return np.where(is_strong[parts] & (parts > 0), np.uint8(MAX_INK), np.uint8(0))
+
+
+def _ink(images: Images) -> Floats:
+    return images / MAX_INK
+
+
+def _smooth(stack: Floats, deviation: float, mode: Literal["nearest", "constant"] = "nearest") -> Floats:
+    return np.asarray(ndimage.gaussian_filter(stack, deviation, mode=mode, axes=(1, 2)))
+
+
+def _sobel(stack: Floats, along: int, across: int) -> Floats:
+    return np.asarray(ndimage.correlate1d(ndimage.correlate1d(stack, (-1, 0, 1), along), (1, 2, 1), across))
+
+
+def _signs(generator: np.random.Generator, *shape: int) -> NDArray[np.int64]:
+    return generator.choice([-1, 1], shape)
+
+
+CORRUPTIONS: Mapping[str, Corruption] = {
+    "shot_noise": _shot_noise,
+    "impulse_noise": _impulse_noise,
+    "glass_blur": _glass_blur,
+    "motion_blur": _motion_blur,
+    "shear": _shear,
+    "scale": _scale,
+    "rotate": _rotate,
+    "brightness": _brightness,
+    "translate": _translate,
+    "stripe": _stripe,
+    "fog": _fog,
+    "spatter": _spatter,
+    "dotted_line": _dotted_line,
+    "zigzag": _zigzag,
+    "canny_edges": _canny_edges,
+}

@@ -1,0 +1,58 @@
+"""Each corruption of MNIST-C does to an image what its name says, and depends on nothing but its seed."""
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
+
+
+@pytest.fixture(scope="module")
+def bars() -> np.ndarray:
+    """Twenty images of an upright bar."""
+    images = np.zeros((20, 28, 28), np.uint8)
+    images[:, 6:22, 12:16] = 255
+    return images
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_the_seed_determines_the_result(name: str, bars: np.ndarray) -> None:
+    original = bars.copy()
+    first, again, other = (corrupt(bars, name, seed) for seed in (1, 1, 2))
+    assert first.shape == bars.shape
+    assert first.dtype == np.uint8
+    assert (first == again).all()
+    assert (bars == original).all()
+    assert (first != bars).any(axis=(1, 2)).all()
+    assert (first != other).any() == (name not in ("scale", "brightness", "stripe", "canny_edges"))
+
+
+def test_the_fifteen_corruptions_of_the_paper() -> None:
+    assert len(CORRUPTIONS) == 15
+
+
+def test_translated_images_move_three_pixels_along_both_axes(bars: np.ndarray) -> None:
+    for image in corrupt(bars, "translate"):
+        rows, columns = np.nonzero(image)
+        assert {abs(int(rows.min()) - 6), abs(int(columns.min()) - 12)} == {3}
+        assert image.sum() == bars[0].sum()
+
+
+def test_impulse_noise_replaces_17_percent_of_the_pixels_by_paper_or_ink() -> None:
+    noisy = corrupt(np.full((50, 28, 28), 100, np.uint8), "impulse_noise")
+    values, counts = np.unique(noisy, return_counts=True)
+    assert values.tolist() == [0, 100, 255]
+    np.testing.assert_allclose(counts / noisy.size, [0.085, 0.83, 0.085], atol=0.01)
+
+
+def test_edges_outline_a_bar(bars: np.ndarray) -> None:
+    edges = corrupt(bars, "canny_edges")[0]
+    assert set(np.unique(edges)) == {0, 255}
+    assert np.nonzero(edges[14])[0].size == 2  # a line across the bar crosses two edges
+    assert edges[8:20, 13:15].sum() == 0
+    assert corrupt(np.zeros_like(bars), "canny_edges").sum() == 0
+
+
+def test_fog_hides_contrast_but_no_digit(bars: np.ndarray) -> None:
+    foggy = corrupt(bars, "fog").astype(float)
+    inside, beside = foggy[:, 7:21, 13:15].mean(axis=(1, 2)), foggy[:, 7:21, 9:11].mean(axis=(1, 2))
+    np.testing.assert_allclose(inside - beside, 255 / 4, atol=15)  # ink is a quarter of what fog and ink add up to
