@@ -169,6 +169,11 @@ def digit_picture(digit: int, rng: np.random.Generator, chosen: Setting | None =
     return _single(_variant(digit, rng), chosen or setting(rng), rng)[0]
 
 
+def write_digit(digit: int, height: float, chosen: Setting, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Coverage with ink in [0, 1] of one digit of a height in pixels, cropped."""
+    return _write(_variant(digit, rng), height, chosen, rng)
+
+
 def letter_picture(letter: str, rng: np.random.Generator) -> Picture:
     """A picture with one of the `LETTERS`."""
     return _single(_glyph(VARIANTS[letter][0]), setting(rng), rng)[0]
@@ -191,7 +196,7 @@ def page_picture(
     for i, line in enumerate(lines):
         x = height * rng.uniform(0.4, 0.8)
         for digit in line:
-            ink = _write(_variant(digit, rng), height * rng.normal(1, 0.06), chosen, rng)
+            ink = write_digit(digit, height * rng.normal(1, 0.06), chosen, rng)
             base = i * pitch + drift * x + rng.normal(0, 0.03) * height
             placed.append((int(base) - ink.shape[0], int(x), ink))
             x += ink.shape[1] + gap * rng.uniform(0.8, 1.4)
@@ -203,7 +208,7 @@ def page_picture(
     for top, left, ink in placed:
         window = coverage[top + up : top + up + ink.shape[0], left : left + ink.shape[1]]
         np.maximum(window, ink, out=window)
-    return _photographed(coverage, height, chosen, rng), [_box(ink, left, top + up) for top, left, ink in placed]
+    return _photographed(coverage, height, chosen, rng), [box_of(ink, left, top + up) for top, left, ink in placed]
 
 
 def blank_picture(rng: np.random.Generator, chosen: Setting | None = None) -> Picture:
@@ -329,10 +334,11 @@ def _on_paper(
     """Surround ink with blank paper, and photograph it."""
     top, left = map(int, before)
     coverage = np.pad(ink, ((top, int(after[0])), (left, int(after[1]))))
-    return _photographed(coverage, height, chosen, rng), _box(ink, left, top)
+    return _photographed(coverage, height, chosen, rng), box_of(ink, left, top)
 
 
-def _box(ink: NDArray[np.float32], left: int, top: int) -> Box:
+def box_of(ink: NDArray[np.float32], left: int, top: int) -> Box:
+    """The box of the ink of a glyph whose array is placed at `left`, `top`."""
     rows, columns = np.flatnonzero((ink > 0.3).any(axis=1)), np.flatnonzero((ink > 0.3).any(axis=0))
     x, y = int(columns[0]), int(rows[0])
     return left + x, top + y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1

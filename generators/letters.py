@@ -1,4 +1,4 @@
-"""Capital letters in the fonts of this machine, a folder per class: no font is in both parts.
+"""Capital letters in the printed fonts of this machine, a folder per class: no font is in both parts.
 
 `python -m generators.letters DIRECTORY` writes a picture of each letter in each font.
 """
@@ -11,15 +11,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from generators import other_hands
+
+HANDS = set(" ".join(other_hands.FONTS.values()).split())
 FONTS = Path("/usr/share/fonts")
 TEST_SHARE = 0.25  # of the families
 SIZE, MARGIN = 64, 8  # pixels
 
 
 def families(root: Path = FONTS) -> list[list[Path]]:
-    """The font files by the name of their directory: Debian's packages have one for a family, or a few of one maker."""
+    """The font files by the name of their directory: Debian's packages have one for a family, or a few of one maker.
+
+    Directories with a handwriting font, from which `other_hands` draws digits, are left out.
+    """
     files = sorted(path for suffix in ("ttf", "otf") for path in root.rglob(f"*.{suffix}"))
-    names = sorted({path.parent.name for path in files})
+    names = sorted({path.parent.name for path in files} - {path.parent.name for path in files if path.stem in HANDS})
     return [[each for each in files if each.parent.name == name] for name in names]
 
 

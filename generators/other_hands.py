@@ -1,0 +1,251 @@
+"""Digits in hands that nothing was chosen on: handwriting fonts of Debian, 8×8 scans, touching pairs, pages on a table.
+
+Each function yields an `Example` per picture, the same for the same seed: its kind, its digits in reading order, their
+boxes and the picture. The fonts have a development part, on which methods may be chosen, and an evaluation part, which
+only reports; so have the 8×8 digits. A font that is not installed is left out; `PACKAGES` installs all of them. Without
+fonts, the glyphs of `generators.handwriting` take their place.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from generators.handwriting import Box, Example, Picture, Setting, box_of, setting, write_digit
+
+Ink = NDArray[np.float32]
+Writer = Callable[[int, float, np.random.Generator], tuple[Ink, float]]
+"""Draws a digit with a size in pixels: its coverage with ink, cropped, and how far its foot is above the baseline."""
+
+ROOT = Path("/usr/share/fonts")
+FONTS = {  # names of files
+    "development": """\
+        BecauseWeBuild-Regular BecauseWeConnect-Regular BecauseWeCreate-Regular BecauseWeLearn-Regular
+        BecauseWeMentor-Regular BecauseWeOrganize-Regular Breip breipfont KaushanScript-Regular KleeOne-Regular
+        LeckerliOne-Regular TomsonTalks setofont""",
+    "evaluation": """\
+        aoyagi-soseki DancingScript-Regular Delphine dkg Domestic_Manners Ecolier-court Havana-Regular Humor-Sans
+        Isabella Junkyard Kristi Ottilie-U1AY Purisa Rufscript010 SteveHand YOzBAF YOzRSX YuseiMagic-Regular kiloji
+        lobster""",
+    "outline": "femkeklaver",
+}
+PACKAGES = """\
+    fonts-aoyagi-soseki fonts-breip fonts-bwht fonts-dancingscript fonts-dkg-handwriting fonts-dustin
+    fonts-ecolier-court fonts-femkeklaver fonts-havana fonts-humor-sans fonts-isabella fonts-kaushanscript fonts-kiloji
+    fonts-klee fonts-kristi fonts-leckerli-one fonts-lobster fonts-ottilie fonts-rufscript fonts-seto fonts-sjfonts
+    fonts-tlwg-purisa-otf fonts-tomsontalks fonts-yozvox-yozfont fonts-yusei-magic"""
+NUM_EIGHT_DEVELOPMENT = 797  # of the 1,797 8×8 digits; the other 1,000 evaluate
+NUM_DIGITS = 6  # in a line
+INK, PAPER = 0.12, 0.96
+
+
+def installed(part: str = "evaluation") -> list[Path]:
+    """The font files of a part that this machine has."""
+    files = {path.stem: path for path in sorted(ROOT.rglob("*.[to]tf"))}
+    return [files[name] for name in FONTS[part].split() if name in files]
+
+
+def single_digits(count: int, seed: int, fonts: Sequence[Path], *, ruled: bool = False) -> Iterator[Example]:
+    """`count` pictures of each digit in each font, black on white or on ruled paper with a shadow."""
+    for font in fonts:
+        rng = np.random.default_rng((seed, *font.stem.encode()))
+        for digit in np.repeat(np.arange(10), count):
+            yield _line("single", [int(digit)], _font_writer(font), rng, ruled=ruled, margin=False)
+
+
+def lines(count: int, seed: int, fonts: Sequence[Path], *, ruled: bool = False) -> Iterator[Example]:
+    """`count` lines of six digits, black on white or on ruled paper with a margin line and a shadow."""
+    rng = np.random.default_rng((seed, 1))
+    for number in range(count):
+        digits = rng.integers(10, size=NUM_DIGITS).tolist()
+        yield _line("six digits", digits, _writer(fonts, number, rng), rng, ruled=ruled, margin=True)
+
+
+def touching_pairs(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
+    """`count` pairs of digits whose strokes touch; every other pair is written with the glyphs of a script."""
+    rng = np.random.default_rng((seed, 2))
+    for number in range(count):
+        digits = rng.integers(10, size=2).tolist()
+        fonts_of_pair = fonts if number % 2 else ()
+        yield _line("touching pair", digits, _writer(fonts_of_pair, number // 2, rng), rng, touching=True)
+
+
+def pages_on_a_table(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
+    """`count` photographs of a sheet of paper on a dark table, which shows on two to four sides of the sheet."""
+    rng = np.random.default_rng((seed, 3))
+    for number in range(count):
+        yield _page_on_a_table(_writer(fonts, number, rng), rng)
+
+
+def eight_by_eight(part: str = "evaluation") -> Iterator[Example]:
+    """scikit-learn's 8×8 digits, enlarged, as dark ink on paper with a margin."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    chosen = slice(NUM_EIGHT_DEVELOPMENT) if part == "development" else slice(NUM_EIGHT_DEVELOPMENT, None)
+    rng = np.random.default_rng(8)
+    for image, label in zip(images[chosen].reshape(-1, 8, 8), labels[chosen], strict=True):
+        side = int(rng.integers(8, 25)) * 8
+        small = Image.fromarray(np.pad(image / 16, 2).astype(np.float32))
+        kernel = rng.choice([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.BOX])
+        ink = np.asarray(small.resize((side, side), Image.Resampling(int(kernel))))
+        yield Example("8×8", (int(label),), (box_of(ink, 0, 0),), _levels(PAPER - (PAPER - INK) * ink))
+
+
+def _writer(fonts: Sequence[Path], number: int, rng: np.random.Generator) -> Writer:
+    return _font_writer(fonts[number % len(fonts)]) if fonts else partial(_scripted, setting(rng))
+
+
+def _font_writer(font: Path) -> Writer:
+    large = ImageFont.truetype(str(font), 200)
+    _, top, _, bottom = large.getbbox("0", anchor="ls")
+
+    def write(digit: int, size: float, rng: np.random.Generator) -> tuple[Ink, float]:
+        drawn = ImageFont.truetype(str(font), max(8, 200 * size * rng.normal(1, 0.03) / (bottom - top)))
+        left, above, right, below = drawn.getbbox(str(digit), anchor="ls")
+        image = Image.new("L", (int(right - left) + 4, int(below - above) + 4))
+        ImageDraw.Draw(image).text((2 - left, 2 - above), str(digit), 255, drawn, anchor="ls")
+        return np.asarray(image, np.float32) / np.float32(255), -below - 2
+
+    return write
+
+
+def _scripted(chosen: Setting, digit: int, size: float, rng: np.random.Generator) -> tuple[Ink, float]:
+    return write_digit(digit, size * rng.normal(1, 0.05), chosen, rng), 0.0
+
+
+def _line(
+    kind: str,
+    digits: Sequence[int],
+    writer: Writer,
+    rng: np.random.Generator,
+    *,
+    ruled: bool = False,
+    margin: bool = False,
+    touching: bool = False,
+) -> Example:
+    """Digits on one baseline."""
+    size = float(np.exp(rng.uniform(np.log(32), np.log(110))))
+    ink, boxes, base = _written(digits, writer, size, rng, touching=touching)
+    before, after = (size * rng.uniform(0.5, 1.1, (2, 2))).astype(int)
+    ink = np.pad(ink, ((before[0], after[0]), (before[1], after[1])))
+    boxes = [(x + before[1], y + before[0], width, height) for x, y, width, height in boxes]
+    where = " on ruled paper" if ruled else ""
+    picture = _ruled_photo(ink, before[0] + base, size, rng, margin) if ruled else PAPER - (PAPER - INK) * ink
+    return Example(kind + where, tuple(digits), tuple(boxes), _levels(picture))
+
+
+def _written(
+    digits: Sequence[int], writer: Writer, size: float, rng: np.random.Generator, *, touching: bool = False
+) -> tuple[Ink, list[Box], int]:
+    """Coverage with ink of a line, the box of each digit, and the row of the baseline."""
+    glyphs = [writer(digit, size, rng) for digit in digits]
+    feet = [round(foot + size * rng.normal(0, 0.02)) for _, foot in glyphs]
+    base = max(len(ink) + foot for (ink, _), foot in zip(glyphs, feet))
+    rows = base - min(feet)
+    line = np.zeros((rows, 0), np.float32)
+    boxes: list[Box] = []
+    for (ink, _), foot in zip(glyphs, feet):
+        top = base - foot - len(ink)
+        own = np.pad(ink, ((top, rows - top - len(ink)), (0, 0)))
+        deep, apart = 1 + int(size * rng.uniform(0, 0.04)), int(size * rng.uniform(0.14, 0.4))
+        gap = -_overlap(line, own) - deep if touching else apart
+        x = max(0, line.shape[1] + gap) if boxes else 0
+        line = np.pad(line, ((0, 0), (0, max(0, x + own.shape[1] - line.shape[1]))))
+        window = line[:, x : x + own.shape[1]]
+        np.maximum(window, own, out=window)
+        boxes.append(box_of(ink, x, top))
+    return line, boxes, base
+
+
+def _overlap(left: Ink, right: Ink) -> int:
+    """How many columns the right ink can move over the left one before they touch."""
+    if not left.size:
+        return 0
+    first, second = left > 0.5, right > 0.5
+    space_left = np.where(first.any(axis=1), np.argmax(first[:, ::-1], axis=1), np.inf)
+    space_right = np.where(second.any(axis=1), np.argmax(second, axis=1), np.inf)
+    nearest = float(np.min(space_left + space_right))
+    return int(nearest) if np.isfinite(nearest) else 0
+
+
+def _ruled_photo(ink: Ink, base: float, size: float, rng: np.random.Generator, margin: bool) -> NDArray[np.float64]:
+    """A photograph of ruled paper, written on its lines, with a soft shadow and a camera's blur and noise."""
+    rows, columns = np.mgrid[: ink.shape[0], : ink.shape[1]].astype(float)
+    slope = rng.normal(0, 0.008)
+    pitch, thickness = size * rng.uniform(1.2, 1.8), max(1.0, size * rng.uniform(0.012, 0.03))
+    away = np.abs((rows - slope * columns - base - size * rng.normal(0, 0.04) + pitch / 2) % pitch - pitch / 2)
+    printed = rng.uniform(0.12, 0.3) * np.clip(thickness / 2 + 0.5 - away, 0, 1)
+    if margin:
+        beside = np.abs(columns + slope * rows - size * rng.uniform(0.15, 0.4))
+        printed = np.maximum(printed, rng.uniform(0.2, 0.4) * np.clip(thickness / 2 + 0.5 - beside, 0, 1))
+    picture = (PAPER - printed) * (1 - ink) + np.minimum(INK + rng.uniform(0, 0.2), PAPER - printed) * ink
+    picture = picture * _shadow(ink.shape, rng)
+    picture = ndimage.gaussian_filter(picture, rng.uniform(0.3, 0.3 + 0.01 * size))
+    return picture + rng.uniform(0.004, 0.02) * rng.standard_normal(picture.shape)
+
+
+def _shadow(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Light that falls off, with the soft edge of a shadow."""
+    rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+    angle = rng.uniform(0, 2 * np.pi)
+    along = np.cos(angle) * columns + np.sin(angle) * rows
+    edge = (along - rng.uniform(-0.5, 0.5)) / rng.uniform(0.05, 0.3)
+    falling = 1 - rng.uniform(0, 0.25) * (along + 1.5) / 3
+    return np.asarray(falling * (1 - rng.uniform(0.25, 0.5) / (1 + np.exp(-edge))))
+
+
+def _page_on_a_table(writer: Writer, rng: np.random.Generator) -> Example:
+    """A sheet with two to four lines of digits, turned by a few degrees, on a dark table."""
+    size = float(np.exp(rng.uniform(np.log(26), np.log(60))))
+    pitch, margin = int(size * rng.uniform(1.5, 2.2)), int(size * rng.uniform(0.8, 1.6))
+    written = [
+        (rng.integers(10, size=n).tolist(), int(size * rng.uniform(0, 1)))
+        for n in rng.integers(3, 7, size=rng.integers(2, 5))
+    ]
+    drawn = [(_written(digits, writer, size, rng), indent) for digits, indent in written]
+    width = max(line.shape[1] + indent for (line, _, _), indent in drawn) + 2 * margin
+    height = int(2 * margin + pitch * len(drawn) + size)
+    ink, boxes = np.zeros((height, width), np.float32), []
+    for number, ((line, own, base), indent) in enumerate(drawn):
+        left, top = margin + indent, int(margin + size + number * pitch) - base
+        window = ink[max(top, 0) : top + len(line), left : left + line.shape[1]]
+        np.maximum(window, line[max(-top, 0) :], out=window)
+        boxes += [(x + left, y + top, *rest) for x, y, *rest in own]
+    paper = rng.uniform(0.75, PAPER)
+    picture = paper * (1 - ink) + rng.uniform(0.05, 0.25) * ink
+    sides = rng.uniform(0.08, 0.6, 4) * (rng.permutation(4) >= rng.integers(0, 3))
+    above, right, below, before = (int(side * extent) for side, extent in zip(sides, (height, width) * 2))
+    angle = rng.normal(0, 2.5) if sides.all() else 0.0
+    scene = np.pad(picture, ((above, below), (before, right)), constant_values=np.nan)
+    boxes = [(x + before, y + above, *rest) for x, y, *rest in boxes]
+    turned = np.asarray(
+        Image.fromarray(np.nan_to_num(scene, nan=-9).astype(np.float32)).rotate(
+            angle, Image.Resampling.NEAREST, fillcolor=-9
+        )
+    )
+    grain = ndimage.gaussian_filter(rng.standard_normal(scene.shape), rng.choice([1.0, 3.0, 8.0], 2))
+    table = rng.uniform(0.06, 0.3) + rng.uniform(0.005, 0.03) * grain / grain.std()
+    photo = np.where(turned < -1, table, turned) * _shadow(scene.shape, rng)
+    photo = ndimage.gaussian_filter(photo, rng.uniform(0.4, 0.9))
+    photo += rng.uniform(0.003, 0.015) * rng.standard_normal(photo.shape)
+    digits = tuple(digit for line, _ in written for digit in line)
+    return Example("page on a table", digits, tuple(_turned(box, angle, scene.shape) for box in boxes), _levels(photo))
+
+
+def _turned(box: Box, angle: float, shape: tuple[int, ...]) -> Box:
+    """A box whose middle turns about the middle of the picture."""
+    x, y, width, height = box
+    middle = np.array([shape[1], shape[0]]) / 2
+    across, down = np.array([x + width / 2, y + height / 2]) - middle
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    across, down = cosine * across + sine * down, cosine * down - sine * across
+    return int(middle[0] + across - width / 2), int(middle[1] + down - height / 2), width, height
+
+
+def _levels(picture: NDArray[np.floating]) -> Picture:
+    return np.uint8(np.clip(255 * picture + 0.5, 0, 255))
