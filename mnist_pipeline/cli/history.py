@@ -21,9 +21,10 @@ from mnist_pipeline.runtime.graph.data_sets import Located, key_of, prefix_of
 from mnist_pipeline.runtime.storage import files, storage
 from mnist_pipeline.versions import DIGITS, ModelVersion, Record, Records
 
-TABLE = "  {:<13} {:<8} {:>8} {:>7} {:>6}  {:<17} {:<9} {}"
+TABLE = "{:<12} {:<8} {:>8} {:>4} {:<16} {:<8} {}"  # 80 columns with the longest mark
 PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
 FIRST_CHANGE = "  {:<32} {:<22} {}"
+PRESENT = "*"
 CHAMPION, RECOGNIZER = "champion", "recognizer"
 NUM_SHOWN = 20  # images of each model in a picture
 REASON = "{} was put back into service with mnist-pipeline restore"
@@ -39,25 +40,26 @@ def print_history(model: str | None, data_set: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([vars(each) for each in found], indent=1))
         return
-    click.echo(TABLE.format("version", "model", "accuracy", "errors", "seed", "trained (UTC)", "run", "").rstrip())
+    click.echo(TABLE.format("version", "model", "accuracy", "seed", "trained (UTC)", "run", "").rstrip())
     for each in found:
         click.echo(TABLE.format(*_row(each)).rstrip())
-    if not found:
-        click.echo("  none; train the models with mnist-pipeline run")
+    if found:
+        click.echo(f"\n{PRESENT} the version that the assets of the model store now")
+    else:
+        click.echo("none; train the models with mnist-pipeline run")
 
 
 def _row(found: ModelVersion) -> tuple[str, ...]:
     champion = "in service" if found.in_service else "former champion" if found.champion else ""
-    marks = filter(None, (champion, "present" if found.present else ""))
+    marks = filter(None, (champion, PRESENT if found.present else ""))
     return (
         found.version[:DIGITS],
         found.model,
         "–" if found.accuracy is None else f"{found.accuracy:.2%}",
-        "–" if found.errors is None else f"{found.errors:,}",
         "–" if found.seed is None else str(found.seed),
         found.time[:16].replace("T", " "),
         found.run[:8],
-        ", ".join(marks),
+        " ".join(marks),
     )
 
 

@@ -26,7 +26,7 @@ from mnist_pipeline.runtime.storage.directory import forget_verified
 from mnist_pipeline.utils.printable import count, first_sentence, printable
 
 NAME_WIDTH = 22
-LINEAGE_TABLE = "  {:<{width}} {:<24} {:<18} {}"
+LINEAGE_TABLE = "  {:<{width}} {:<22} {:<16} {}"
 NOT_MATERIALIZED = "not materialized"
 NOT_RECORDED = "not recorded"
 
@@ -118,5 +118,5 @@ def print_lineage(name: str) -> None:
             click.echo(LINEAGE_TABLE.format(key.to_user_string(), data[:16], code, run[:8], width=width))
     with contextlib.suppress(storage.StorageError):
         prefix, separator, _ = name.rpartition("/")
-        files = storage.read(f"{prefix}{separator}raw_mnist")
-        click.echo("\n".join(["", *(f"  {file['sha256']}  {file['name']}" for file in files.to_dict("records"))]))
+        files = storage.read(f"{prefix}{separator}raw_mnist").to_dict("records")
+        click.echo("\n".join(["", *(f"  {file['name']}\n    {file['sha256']}" for file in files)]))

@@ -74,7 +74,9 @@ def render(values: Values) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(percent=words.percent, count="{:,}".format, probability=words.probability)
+    environment.filters.update(
+        percent=words.percent, count="{:,}".format, probability=words.probability, short_titles=words.with_short_titles
+    )
     return environment.get_template("card.md.j2").render(
         values._asdict(),
         model=MODELS[champion.model],

@@ -37,7 +37,7 @@ IDENTIFIER = re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{8,}\b")  # a version or the id 
 NUMBER = re.compile(
     r"(?<=[\s(])>?\d[\d.,:%×-]*| +>?\d[\d.,:%×-]*"
 )  # with the spaces before it, which align it to the right
-MAY_BE_LONG = ("run --select", "history", "lineage")  # a reason, words or a whole checksum
+MAY_BE_LONG = "run --select"  # a reason
 
 
 @pytest.fixture
