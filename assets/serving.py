@@ -30,7 +30,7 @@ GROUP = "serving"
 INBOX = "inbox"  # a group of its own, so that "Materialize all" of the others does not ask for a partition
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
 NUM_CHECKED = 200
-MAX_DIGITS = 60  # characters of the digits of a picture in its headline
+MAX_HEADLINE = 80  # characters of what is written in a picture
 CHECKS = {
     "champion": {"candidates": "The champion is chosen among the models above their floors. Number of such models."},
     "recognizer": {
@@ -216,10 +216,9 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
         sheet = contact_sheet.draw([contact_sheet.Page(key, page.picture, readings)], recognizer)
     table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
-    digits = shorten(" ".join(table["class"]), MAX_DIGITS, placeholder=" …") or "no digit"
     return result(
         table,
-        f"{digits} ({strange} unlike any digit)" if strange else digits,
+        shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
         numbers={"digits": len(table), "unlike_any_digit": strange},
         tables={"predictions": table},
         figures={"contact_sheet": sheet},

@@ -13,11 +13,12 @@ from mnist_pipeline.cli.errors import writing
 from mnist_pipeline.recognition import contact_sheet
 from mnist_pipeline.recognition.page import ImageError, Page
 from mnist_pipeline.recognition.reading import read
-from mnist_pipeline.recognition.recognizer import Reading, Recognizer, text_of
+from mnist_pipeline.recognition.recognizer import Classes, Reading, Recognizer, headline, text_of
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import printable
 
-TABLE = "  {:<{width}} {:>11} {:>8}  {}  {:<16} {}"
+TABLE = "{} {:<{width}} {:>11} {:>8}  {}  {:<16} {}"
+LEAST_CERTAIN = "*"
 BATCH = 16  # pictures in memory at a time; their digits are recognized together
 
 
@@ -36,7 +37,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     recognizer: Recognizer = storage.current().read_usable("recognizer")
     outcomes = list(_read_files(files, recognizer, keep=sheet is not None))
     if as_json:
-        click.echo(json.dumps([_document(outcome) for outcome in outcomes], indent=1))
+        click.echo(json.dumps([_document(outcome, recognizer.known) for outcome in outcomes], indent=1))
     else:
         table = _Table(recognizer)
         lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
@@ -70,11 +71,15 @@ def _read(file: Path) -> Page | ImageError:
         return error
 
 
-def _document(outcome: Outcome) -> dict[str, Any]:
+def _document(outcome: Outcome, known: Classes) -> dict[str, Any]:
     if outcome.error is not None:
         return {"file": outcome.file, "error": outcome.error}
-    digits = [reading.document() for reading in outcome.readings]
-    return {"file": outcome.file, "text": text_of(outcome.readings), "digits": digits}
+    return {
+        "file": outcome.file,
+        "text": text_of(outcome.readings),
+        "headline": headline(outcome.readings, known),
+        "digits": [reading.document(known) for reading in outcome.readings],
+    }
 
 
 class _Table:
@@ -88,17 +93,18 @@ class _Table:
         self._widths = {model: max(len(model), longest) for model in recognizer.model_names}
         models = " ".join(f"{model:<{width}}" for model, width in self._widths.items())
         self.header = TABLE.format(
-            self._known.noun, "probability", "unusual", models, "box", "nearest", width=self._width
+            " ", self._known.noun, "probability", "unusual", models, "box", "nearest", width=self._width
         )
 
     def lines(self, outcome: Outcome) -> Iterator[str]:
         """Yield the lines of a file."""
-        names, noun = self._names, self._known.noun
-        yield f"{printable(outcome.file)}: {' / '.join(text_of(outcome.readings)) or f'no {noun} found'}"
+        names = self._names
+        yield f"{printable(outcome.file)}: {headline(outcome.readings, self._known)}"
         for reading in outcome.readings:
             found = reading.recognition
             x, y, width, height = reading.box
             yield TABLE.format(
+                LEAST_CERTAIN if reading.least_certain else " ",
                 names[found.digit],
                 contact_sheet.percent(found.probability),
                 f"{found.unusual:.1f}%",
@@ -107,5 +113,7 @@ class _Table:
                 " ".join(names[near.digit] for near in found.neighbors),
                 width=self._width,
             )
-            if not found.looks_like_digit:
-                yield f"        this {self._known.unlike}".replace("\n", " ")
+            if found.is_doubtful:
+                yield f"        {self._known.headline(found)}"
+        if any(reading.least_certain for reading in outcome.readings):
+            yield f"{LEAST_CERTAIN} the least certain {self._known.noun} of its line"

@@ -7,6 +7,8 @@ import numpy as np
 
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.data.deformations import Variation, low_resolution, vary
+from mnist_pipeline.recognition import outliers
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 
 POINT = 98.0  # above this percentile of the reference digits, an image does not look like a digit
@@ -17,12 +19,22 @@ CELLS = 5  # per side
 SMOOTHING = 0.7  # standard deviation in pixels, before differences are taken
 NUM_COMPONENTS = 25  # of the subspace of a class
 IMAGES_PER_COMPONENT = 4  # the minimum, in the smallest class
+LEAST_IMAGES = 2 * IMAGES_PER_COMPONENT  # of a class
 INK = 96  # from this grey level on, a pixel counts as ink for pieces and holes
 EULER_WEIGHT = 0.1
 EULER_SPREAD = 0.4  # the minimum, because nearly all digits of some classes have the same Euler number
 NEGLIGIBLE = 1e-7  # smaller entries of the smoothing matrix, whose rows sum to 1, become 0
 BLOCK_ROWS = 1_024  # images per block of a thread
 EULER_ROWS = 128  # the same for Euler numbers, whose intermediate arrays then fit the cache
+
+MOST_IMAGES = 20_000  # training images that the classes are fitted on
+MOST_MEMBERS = 8_000  # of those, what the network learns as members, as they are and deformed
+OUTLIERS = {"strokes": 0.6, "scribbles": 0.2, "halves": 0.5, "turned": 0.5}  # for each of these members
+VARIATION = Variation(rotation=15, scale=0.12, shear=0.2, shift=1, stroke=0.5)
+COARSE_SHARE = 0.25  # of the deformed members, which also lose resolution
+ORDINARY_OF_TURNED = 75.0  # turned images of a class are outliers if most of them lie above this percentile
+LEAST_SHARE = 0.8  # of the distance, that counts even if the network sees no outlier
+HIDDEN_SIZE, EPOCHS, BATCH_SIZE, LEAST_UPDATES = 128, 8, 256, 300
 
 
 class Novelty(NamedTuple):
@@ -35,13 +47,17 @@ class Novelty(NamedTuple):
     score compares edges instead of pixels: histograms of gradients [1]_ in eight directions and 5×5 overlapping cells,
     normalised by all edges of the image. The square roots of these shares turn Euclidean distances into Hellinger
     distances [2]_, which depend little on the pen and the contrast. The digits of a class lie near a subspace of 25
-    dimensions [3]_. The score of an image for a class has two terms. The first is the logarithm of the squared distance
-    from the subspace, in standard deviations from the mean over the class's own digits. The second is a tenth of the
-    deviation of the Euler number (pieces minus holes, counted on 2×2 pixels [4]_): tangles have many holes, specks
-    many pieces. The score of an image is its lowest score over the classes.
+    dimensions [3]_. The distance of an image from a class has two terms. The first is the logarithm of the squared
+    distance from the subspace, in standard deviations from the mean over the class's own digits. The second is a tenth
+    of the deviation of the Euler number (pieces minus holes, counted on 2×2 pixels [4]_): tangles have many holes,
+    specks many pieces. The distance of an image is its lowest distance over the classes.
 
-    The method is fitted without any example of a non-digit. The threshold is a percentile of reference digits, so the
-    share of digits above it is known.
+    The distance alone takes an A for a bad 4. So a network of one hidden layer also learns from the edges to tell
+    training digits, as they are and deformed, from images of `outliers`: random strokes, halves of different digits,
+    and digits that are turned or mirrored. No letter is among them. The distance d and the network's log odds o for an
+    outlier are standardised over the reference digits, and the score is d + max(o, 0.8 d): the network may raise a
+    doubt, and can't remove one. The threshold is a percentile of the reference digits, so the share of digits above it
+    is known.
 
     References
     ----------
@@ -58,45 +74,80 @@ class Novelty(NamedTuple):
     residuals: np.ndarray  # mean and standard deviation of log squared residuals by class; float64 (n_classes, 2)
     euler: np.ndarray  # mean and standard deviation of Euler numbers by class; float64 (n_classes, 2)
     reference: np.ndarray  # scores of the reference digits, ascending; float64 (n_reference,)
+    # Of the network; a recognizer of an earlier version has none, and then the distance is the score.
+    hidden_weight: np.ndarray = np.empty((0, DIRECTIONS * CELLS * CELLS), np.float32)  # float32 (n_hidden, 200)
+    hidden_bias: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
+    output_weight: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
+    scales: np.ndarray = np.array([[0.0, 1.0]] * 2)  # mean and deviation of distance and log odds; float64 (2, 2)
 
     @classmethod
-    def fit(cls, train_images: np.ndarray, train_labels: np.ndarray, reference_images: np.ndarray) -> "Novelty":
-        """Fit the classes on training digits, uint8 (n, 28, 28), and the usual scores on digits outside that set.
+    def fit(
+        cls, train_images: np.ndarray, train_labels: np.ndarray, reference_images: np.ndarray, seed: int = 0
+    ) -> "Novelty":
+        """Fit classes and network on training digits, uint8 (n, 28, 28), and the usual scores on others.
 
         Raises a ValueError if a class has fewer than eight training images.
         """
         classes, counts = np.unique(train_labels, return_counts=True)
-        if counts.min() < 2 * IMAGES_PER_COMPONENT:
+        if counts.min() < LEAST_IMAGES:
             raise ValueError(
-                f"train_labels has {counts.min()} images of a class; a subspace needs at least "
-                f"{2 * IMAGES_PER_COMPONENT}"
+                f"train_labels has {counts.min()} images of a class; a subspace needs at least {LEAST_IMAGES}"
             )
+        generator = np.random.default_rng(seed)
+        order = generator.permutation(len(train_images))
+        chosen = np.sort(
+            np.concatenate([order[train_labels[order] == label][: MOST_IMAGES // len(classes)] for label in classes])
+        )
+        train_images, train_labels = train_images[chosen], train_labels[chosen]
+        fitted = cls._fit_classes(train_images, train_labels)
+        found = edges(reference_images)
+        distances = fitted._distances(reference_images, found)
+        members, strangers = _examples(fitted, train_images, train_labels, distances, generator)
+        fitted = fitted._replace(**_train(edges(members), edges(strangers), seed))
+        fitted = fitted._replace(scales=np.array([_moments(distances), _moments(fitted._log_odds(found))]))
+        return fitted._replace(reference=np.sort(fitted.score(reference_images)))
+
+    @classmethod
+    def _fit_classes(cls, images: np.ndarray, labels: np.ndarray) -> "Novelty":
+        """The subspaces and Euler numbers of the classes, without reference and network."""
+        classes, counts = np.unique(labels, return_counts=True)
         num_components = min(NUM_COMPONENTS, int(counts.min()) // IMAGES_PER_COMPONENT)
         means, components, residuals, euler = [], [], [], []
         for label in classes:
-            images = train_images[train_labels == label]
-            found = edges(images)
+            found = edges(images[labels == label])
             mean = pca.mean(found)
             leading = pca.eigendecomposition(pca.covariance(pca.center(found, mean))).eigenvectors[:, :num_components]
             means.append(mean.astype(np.float32))
             components.append(leading.astype(np.float32))
             residuals.append(_moments(_log_residuals(found, means[-1], components[-1])))
-            euler.append(_moments(euler_numbers(images)))
-        fitted = cls(np.array(means), np.array(components), np.array(residuals), np.array(euler), np.empty(0))
-        return fitted._replace(reference=np.sort(fitted.score(reference_images)))
+            euler.append(_moments(euler_numbers(images[labels == label])))
+        return cls(np.array(means), np.array(components), np.array(residuals), np.array(euler), np.empty(0))
 
     def score(self, images: np.ndarray) -> np.ndarray:
-        """Distance of each image from its nearest class, float64 (n,); about 0 for a typical digit of the class.
+        """How far each image is from all classes, float64 (n,); about 0 for a typical digit.
 
         Images are uint8 (n, 28, 28), with light ink on 0, as `pictures.find_digits` returns them.
         """
-        found, numbers = edges(images), euler_numbers(images)
-        scores = np.full(len(images), np.inf)
+        found = edges(images)
+        (mean, deviation), (odds_mean, odds_deviation) = self.scales
+        distance = (self._distances(images, found) - mean) / deviation
+        odds = (self._log_odds(found) - odds_mean) / odds_deviation
+        return np.asarray(distance + np.maximum(odds, LEAST_SHARE * distance))
+
+    def _distances(self, images: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """Distance of each image, with the edges `found`, from its nearest class, float64 (n,)."""
+        numbers = euler_numbers(images)
+        distances = np.full(len(images), np.inf)
         for mean, components, residual, euler in zip(self.means, self.components, self.residuals, self.euler):
             distance = (_log_residuals(found, mean, components) - residual[0]) / residual[1]
             topology = np.abs(numbers - euler[0]) / max(euler[1], EULER_SPREAD)
-            scores = np.minimum(scores, distance + EULER_WEIGHT * topology)
-        return scores
+            distances = np.minimum(distances, distance + EULER_WEIGHT * topology)
+        return distances
+
+    def _log_odds(self, found: np.ndarray) -> np.ndarray:
+        """The network's log odds for an outlier by the edges of images, up to a constant, float64 (n,)."""
+        hidden = np.maximum(found @ self.hidden_weight.T + self.hidden_bias, 0)
+        return np.asarray(hidden @ self.output_weight, np.float64)
 
     def percentile(self, images: np.ndarray) -> np.ndarray:
         """The share of the reference digits with a lower score, 0–100, float64 (n,)."""
@@ -161,6 +212,55 @@ def is_cut(boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]) -
     x, y, width, height = np.array(boxes, np.intp).reshape(-1, 4).T
     near = np.array([x, y, shape[1] - x - width, shape[0] - y - height]) <= 1
     return np.asarray(near.any(axis=0) & ~near.all(axis=0))
+
+
+def _examples(
+    fitted: Novelty, images: np.ndarray, labels: np.ndarray, distances: np.ndarray, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of members, as they are and deformed, and of outliers."""
+    originals = images[generator.permutation(len(images))[:MOST_MEMBERS]]
+    deformed = vary(originals, VARIATION, int(generator.integers(1 << 32)))
+    coarse = slice(0, round(COARSE_SHARE * len(deformed)))
+    if deformed[coarse].size:
+        deformed[coarse] = low_resolution(deformed[coarse])
+    counts = {name: round(2 * share * len(originals)) for name, share in OUTLIERS.items()}
+    turned, groups = outliers.turned(images, labels, counts["turned"], generator)
+    far = fitted._distances(turned, edges(turned)) > np.percentile(distances, ORDINARY_OF_TURNED)
+    share_far = np.bincount(groups, far) / np.maximum(np.bincount(groups), 1)
+    strangers = [
+        outliers.strokes(counts["strokes"], generator),
+        outliers.strokes(counts["scribbles"], generator, outliers.MANY),
+        outliers.halves(images, labels, counts["halves"], generator),
+        turned[share_far[groups] > 0.5],
+    ]
+    return np.concatenate([originals, deformed]), np.concatenate(strangers)
+
+
+def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Train the network on edges, and return its weights for edges that are not standardised."""
+    from mnist_pipeline import training  # with torch, which an answer does not need
+    from mnist_pipeline.networks import MLP
+
+    found = np.concatenate([members, strangers])
+    mean, deviation = found.mean(axis=0), found.std(axis=0) + 0.01
+    labels = np.repeat([0, 1], [len(members), len(strangers)])
+    network = training.build(MLP, found.shape[1], HIDDEN_SIZE, 2, seed=seed)
+    updates = -(-len(found) // BATCH_SIZE)  # per pass
+    recipe = training.Recipe(
+        epochs=max(EPOCHS, -(-LEAST_UPDATES // updates)),
+        batch_size=BATCH_SIZE,
+        learning_rate=3e-3,
+        betas=(0.8, 0.95),
+        schedule="one-cycle",
+    )
+    training.train(network, (found - mean) / deviation, labels, recipe, seed=seed)
+    weights = training.weights(network)
+    hidden = weights["hidden.weight"] / deviation
+    return {
+        "hidden_weight": hidden,
+        "hidden_bias": weights["hidden.bias"] - hidden @ mean,
+        "output_weight": weights["output.weight"][1] - weights["output.weight"][0],
+    }
 
 
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,9 +13,10 @@ import numpy as np
 
 from mnist_pipeline import models, pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.idx import CLASS_NAMES
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.recognition.novelty import POINT, Novelty, looks_like_digit_in_picture, percentile
+from mnist_pipeline.recognition.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture, percentile
 from mnist_pipeline.recognition.page import Found, Page
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import format_version, stored_type
@@ -25,6 +26,8 @@ SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 REFERENCE_ROWS = 512  # images reconstructed at a time
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
+MAX_OTHERS = 0.5  # share of the other models that may answer differently before they count as disagreeing
+PROBABLE = 0.9  # an answer of a lower probability is only probable
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,14 @@ class Classes:
     def unlike(self) -> str:
         """The warning about an image that is unlike all others, in two lines."""
         return "does not look\nlike a digit" if self.noun == "digit" else f"is unlike the\ntraining {self.noun}s"
+
+    def headline(self, answer: "Recognition") -> str:
+        """The answer for one image in words, with its doubt."""
+        if not answer.looks_like_digit:
+            return self.unlike.replace("\n", " ")
+        if answer.models_disagree:
+            return f"probably {answer.name}, the models disagree"
+        return answer.name if answer.probability >= PROBABLE else f"probably {answer.name}"
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,17 @@ class Recognition:
     looks_like_digit: bool  # by `novelty`; in a picture, `looks_like_digit_in_picture` decides
     reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
 
+    @property
+    def models_disagree(self) -> bool:
+        """Whether more than half of the other models give another answer than the champion."""
+        others = [digit != self.digit for model, digit in self.digits.items() if model != self.champion]
+        return sum(others) > MAX_OTHERS * len(others)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the headline is more than the name of the class."""
+        return not self.looks_like_digit or self.models_disagree or self.probability < PROBABLE
+
     def document(self) -> dict[str, Any]:
         """All fields but the reconstruction as plain JSON values."""
         return {
@@ -73,6 +95,7 @@ class Recognition:
             "class": self.name,
             "probability": round(self.probability, 6),
             "looks_like_digit": self.looks_like_digit,
+            "models_disagree": self.models_disagree,
             "novelty": round(self.novelty, 2),
             "unusual": round(self.unusual, 2),
             "champion": self.champion,
@@ -98,11 +121,13 @@ class Reading(NamedTuple):
     image: np.ndarray  # uint8 (28, 28)
     recognition: Recognition
     line: int = 1  # the number of the line that it stands in, from the top
+    least_certain: bool = False  # of the digits of its line, if there are several
 
-    def document(self) -> dict[str, Any]:
+    def document(self, known: Classes) -> dict[str, Any]:
         """Where it is, and the answers, as plain JSON values."""
         digit, name, probability, *rest = self.recognition.document().items()
-        return dict([digit, name, probability, ("line", self.line), ("box", list(self.box)), *rest])
+        place = {"line": self.line, "least_certain": self.least_certain, "box": list(self.box)}
+        return dict([digit, name, probability, ("headline", known.headline(self.recognition)), *place.items(), *rest])
 
 
 def text_of(readings: Sequence[Reading]) -> list[str]:
@@ -111,6 +136,14 @@ def text_of(readings: Sequence[Reading]) -> list[str]:
     for reading in readings:
         lines.setdefault(reading.line, []).append(reading.recognition.name)
     return [("" if all(len(name) == 1 for name in line) else " ").join(line) for line in lines.values()]
+
+
+def headline(readings: Sequence[Reading], known: Classes) -> str:
+    """What is written in a picture, in one line, and how many of its digits are in doubt."""
+    if len(readings) <= 1:
+        return known.headline(readings[0].recognition) if readings else f"no {known.noun} found"
+    doubtful = sum(reading.recognition.is_doubtful for reading in readings)
+    return " / ".join(text_of(readings)) + (f" ({doubtful} of {len(readings)} in doubt)" if doubtful else "")
 
 
 def _encoded(text: str) -> np.ndarray:
@@ -263,13 +296,17 @@ def assemble(
     among which an image gets its percentiles.
     """
     index = states[INDEX]
+    images, labels = index["images"].reshape(-1, *SHAPE), index["labels"]
+    kept, held_out = split(len(images))
+    if np.bincount(labels[kept], minlength=int(labels.max()) + 1).min() < LEAST_IMAGES:
+        kept = np.arange(len(images))  # there are too few to hold any out
     recognizer = Recognizer(
         champion=_encoded(champion),
         states=_flat(states),
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
         errors=np.empty(0),
-        novelty=Novelty.fit(index["images"].reshape(-1, *SHAPE), index["labels"], reference)._asdict(),
+        novelty=Novelty.fit(images[kept], labels[kept], images[held_out])._asdict(),
     )
     blocks = [reference[rows] for rows in slices(len(reference), REFERENCE_ROWS)]
     errors = [reconstruction_errors(block, recognizer.reconstruct(block)) for block in blocks]
@@ -296,7 +333,17 @@ def _judged_together(readings: list[Reading], shape: tuple[int, ...]) -> list[Re
     """Decide for all readings of a picture together whether they look like digits."""
     percentiles = np.array([reading.recognition.novelty for reading in readings])
     like = looks_like_digit_in_picture(percentiles, [reading.box for reading in readings], shape)
-    return [
+    judged = [
         reading._replace(recognition=replace(reading.recognition, looks_like_digit=bool(looks)))
         for reading, looks in zip(readings, like, strict=True)
     ]
+    for line in {reading.line for reading in judged}:
+        places = [place for place, reading in enumerate(judged) if reading.line == line]
+        if len(places) > 1:
+            least = min(places, key=lambda place: _certainty(judged[place].recognition))
+            judged[least] = judged[least]._replace(least_certain=True)
+    return judged
+
+
+def _certainty(answer: Recognition) -> tuple[bool, bool, float]:
+    return answer.looks_like_digit, not answer.models_disagree, answer.probability

@@ -18,7 +18,11 @@ SHARE = "share_of_{}"  # the column of a class
 def of_digits(readings: list[Reading], models: Sequence[str]) -> pd.DataFrame:
     """One row per digit, in reading order."""
     columns = ["number", "digit", "class", "probability", "x", "y", "width", "height", *models]
-    columns += [f"nearest_{i}" for i in range(1, NUM_NEIGHBORS_SHOWN + 1)] + ["unusual", "looks_like_digit"]
+    columns += [f"nearest_{i}" for i in range(1, NUM_NEIGHBORS_SHOWN + 1)] + [
+        "unusual",
+        "looks_like_digit",
+        "models_disagree",
+    ]
     rows = [
         (
             number,
@@ -30,8 +34,9 @@ def of_digits(readings: list[Reading], models: Sequence[str]) -> pd.DataFrame:
             *(near.index for near in answer.neighbors),
             answer.unusual,
             answer.looks_like_digit,
+            answer.models_disagree,
         )
-        for number, (box, _, answer, _) in enumerate(readings, 1)
+        for number, (box, _, answer, *_) in enumerate(readings, 1)
     ]
     return pd.DataFrame(rows, columns=columns)
 

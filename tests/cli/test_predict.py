@@ -17,9 +17,12 @@ KEYS = [
     "digit",
     "class",
     "probability",
+    "headline",
     "line",
+    "least_certain",
     "box",
     "looks_like_digit",
+    "models_disagree",
     "novelty",
     "unusual",
     "champion",
@@ -55,11 +58,14 @@ def test_a_picture_of_digits_is_read_in_order(finished: Path, line: Path, small_
 def test_the_table_has_the_same_answers_as_the_json(finished: Path, line: Path) -> None:
     lines = invoke(line).output.splitlines()
     digits = json.loads(invoke(line, "--json").stdout)[0]["digits"]
-    assert lines[1] == f"{line}: {''.join(str(digit['digit']) for digit in digits)}"
+    number = "".join(str(digit["digit"]) for digit in digits)
+    assert lines[1].startswith(f"{line}: {number}")
     assert max(map(len, [lines[0], *lines[2:]])) <= 80
-    for row, digit in zip(lines[2:], digits, strict=True):
+    rows = [row for row in lines[2:] if "×" in row]
+    for row, digit in zip(rows, digits, strict=True):
         x, y, width, height = digit["box"]
-        assert row.split()[:2] == [str(digit["digit"]), percent(digit["probability"])]
+        assert row[2:].split()[:2] == [str(digit["digit"]), percent(digit["probability"])]
+        assert row.startswith("*") == digit["least_certain"]
         assert f"{width}×{height} at {x},{y}" in row
 
 
@@ -71,6 +77,8 @@ def test_the_text_of_a_picture_has_its_lines(finished: Path, small_train: DigitS
     assert [digit["line"] for digit in found["digits"]] == [1, 1, 1, 2, 2, 2]
     digits = "".join(str(digit["digit"]) for digit in found["digits"])
     assert found["text"] == [digits[:3], digits[3:]]
+    for line in (found["digits"][:3], found["digits"][3:]):
+        assert sum(digit["least_certain"] for digit in line) == 1
 
 
 def test_blank_paper_has_no_digit(finished: Path, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def _check_size(data: bytes) -> None:
 
 def _format_reading(recognizer: Recognizer, found: Reading) -> dict[str, Any]:
     """Format the results for one digit, with images as data URIs."""
-    document = found.document()
+    document = found.document(recognizer.known)
     neighbors = [near | {"picture": grey(recognizer.training_image(near["index"]))} for near in document["neighbors"]]
     images = {"seen": grey(found.image), "reconstruction": grey(found.recognition.reconstruction)}
     return document | images | {"neighbors": neighbors}

@@ -1,0 +1,89 @@
+"""Images that show no member of a data set, made from its images and from random strokes.
+
+A detector that has seen examples of what it must refuse also refuses what none of them shows: letters, for example, of
+which none is used here. The idea is Outlier Exposure [1]_.
+
+References
+----------
+.. [1] D. Hendrycks, M. Mazeika, T. Dietterich, "Deep anomaly detection with outlier exposure", ICLR 2019.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_pipeline.data.conversion import IMAGE_SIDE
+from mnist_pipeline.data.deformations import MAX_INK, Images
+
+ROWS, COLUMNS = 4, 3  # of the grid on which strokes begin and end
+FEW, MANY = (2, 4), (5, 14)  # strokes per image
+JOINED = 0.6  # share of the strokes that begin where another one ends
+SCATTER, SLANT = 0.03, 0.12  # standard deviations, as a share of the height
+ASPECTS = (0.5, 1.2)  # widths, as a share of the height
+WIDTHS = (2.2, 3.4)  # of a pen, in pixels
+INK_SIDE = 20  # of the square that the strokes fill, as MNIST's digits do
+NUM_TURNS = 4
+
+
+def strokes(count: int, generator: np.random.Generator, numbers: tuple[int, int] = FEW) -> Images:
+    """Random straight strokes, many of them joined: a `FEW` as in letters and runes, or `MANY` as in scribbles."""
+    least, most = numbers
+    corners = np.stack(np.meshgrid(np.linspace(0, 1, COLUMNS), np.linspace(0, 1, ROWS)), axis=-1).reshape(-1, 2)
+    each = np.arange(count)
+    ends = generator.integers(len(corners), size=(count, most, 2))  # indices of corners
+    for stroke in range(1, most):
+        joined = np.flatnonzero(generator.random(count) < JOINED)
+        other, end = generator.integers(stroke, size=count), generator.integers(2, size=count)
+        ends[joined, stroke, 0] = ends[each, other, end][joined]
+    places = corners[ends] + generator.normal(0, SCATTER, (count, most, 2, 2))  # x, y
+    left_out = np.arange(most) >= generator.integers(least, most + 1, (count, 1))
+    places = np.where(left_out[:, :, None, None], places[:, :1], places)
+    places[..., 0] *= generator.uniform(*ASPECTS, (count, 1, 1))
+    places[..., 0] += generator.normal(0, SLANT, (count, 1, 1)) * (1 - places[..., 1])
+    width = generator.uniform(*WIDTHS, (count, 1, 1, 1))
+    places -= places.min(axis=(1, 2), keepdims=True)
+    places *= (INK_SIDE - width) / np.maximum(places.max(axis=(1, 2, 3), keepdims=True), 0.5)
+    begin, along = places[:, :, 0], places[:, :, 1] - places[:, :, 0]  # (count, strokes, 2)
+    lengths = np.linalg.norm(along, axis=2, keepdims=True) * ~left_out[:, :, None] + 1e-3
+    mass = ((begin + along / 2) * lengths).sum(axis=1, keepdims=True) / lengths.sum(axis=1, keepdims=True)
+    return _drawn(begin - mass + (IMAGE_SIDE - 1) / 2, along, width[:, 0, 0])
+
+
+def _drawn(begin: NDArray[np.float64], along: NDArray[np.float64], width: NDArray[np.float64]) -> Images:
+    """Strokes from `begin` to `begin + along`, (n, strokes, 2), drawn with pens of widths (n, 1)."""
+    pixels = np.indices((IMAGE_SIDE, IMAGE_SIDE))[::-1].reshape(2, -1).astype(np.float32)  # x, y
+    distance = np.full((len(begin), pixels.shape[1]), np.inf, np.float32)
+    for start, way in zip(begin.swapaxes(0, 1), along.swapaxes(0, 1), strict=True):
+        x, y = (pixels[axis] - start[:, axis, None].astype(np.float32) for axis in (0, 1))
+        way_x, way_y = way[:, :1].astype(np.float32), way[:, 1:].astype(np.float32)
+        share = np.clip((x * way_x + y * way_y) / np.maximum(way_x**2 + way_y**2, 1e-6), 0, 1)
+        np.minimum(distance, np.hypot(x - share * way_x, y - share * way_y), out=distance)
+    ink = np.clip(width / 2 + 0.5 - distance, 0, 1).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+    return np.asarray(np.rint(MAX_INK * ink), np.uint8)
+
+
+def halves(images: Images, labels: NDArray[np.integer], count: int, generator: np.random.Generator) -> Images:
+    """Images whose left and right, or upper and lower, parts belong to images of two classes."""
+    first, second = generator.integers(len(images), size=(2, count))
+    differ = labels[first] != labels[second]
+    first, second = first[differ], second[differ]
+    cut = generator.integers(IMAGE_SIDE * 2 // 5, IMAGE_SIDE * 3 // 5 + 2, (len(first), 1))
+    is_first = np.broadcast_to((np.arange(IMAGE_SIDE) < cut)[:, None], (len(first), IMAGE_SIDE, IMAGE_SIDE))
+    is_upper = generator.random((len(first), 1, 1)) < 0.5
+    return np.where(np.where(is_upper, is_first.swapaxes(1, 2), is_first), images[first], images[second])
+
+
+def turned(
+    images: Images, labels: NDArray[np.integer], count: int, generator: np.random.Generator
+) -> tuple[Images, NDArray[np.integer]]:
+    """Images that are mirrored or turned by 90°, and the number of the class and the turn of each.
+
+    Some of them show a member of the data set again: a mirrored 8 is an 8.
+    """
+    chosen, turn = generator.integers(len(images), size=count), generator.integers(NUM_TURNS, size=count)
+    originals = images[chosen]
+    made = np.empty_like(originals)
+    for number, each in enumerate(
+        (originals[:, :, ::-1], originals[:, ::-1], np.rot90(originals, 1, (1, 2)), np.rot90(originals, -1, (1, 2)))
+    ):
+        made[turn == number] = each[turn == number]
+    return made, labels[chosen].astype(np.int64) * NUM_TURNS + turn
