@@ -124,6 +124,12 @@ def answer(model: Model, arrays: State, images: np.ndarray) -> Answer:
     return Answer(probabilities.argmax(axis=1), probabilities)
 
 
+def answer_many(model: Model, arrays: State, images: np.ndarray) -> Answer:
+    """The same answer in less time for many images, with modules that a command does not load for a few."""
+    find = getattr(import_module(model.reader), "answer", None)
+    return find(arrays, images) if find else answer(model, arrays, images)
+
+
 def label_reader(model: Model, fitted: Any, predictions: Any) -> Callable[[np.ndarray], np.ndarray]:
     """A function from many images to their labels, computed as the model's predictions were."""
     make = getattr(import_module(model.reader), "reader", None)

@@ -21,8 +21,9 @@ from torch.optim.adam import adam
 
 from mnist_pipeline.data.deformations import Variation, vary
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.inference import TEMPERATURE
 from mnist_pipeline.networks import CNN, MLP, SIDE, of_weights
-from mnist_pipeline.records import Network
+from mnist_pipeline.records import Answer, Network
 from mnist_pipeline.utils.bisection import crossing
 
 BATCH_SIZE = 250  # images predicted at a time; their activations fit the cache, which halves the time
@@ -408,6 +409,14 @@ def reader(network: Network, predictions: object) -> Callable[[NDArray[Any]], ND
     """A function from many images to labels, by a stored network."""
     model = load_weights(of_weights(network.weights), network.weights)
     return lambda images: predict_probabilities(model, images).argmax(axis=1)
+
+
+def answer(state: Mapping[str, NDArray[Any]], images: NDArray[Any]) -> Answer:
+    """The answer of a network to many images, from what `inference.state` returns."""
+    parameters = {name: array for name, array in state.items() if name != TEMPERATURE}
+    model = load_weights(of_weights(parameters), parameters)
+    probabilities = predict_probabilities(model, images, float(state[TEMPERATURE]))
+    return Answer(probabilities.argmax(axis=1), probabilities)
 
 
 def fit_reader(

@@ -133,11 +133,19 @@ def held_out_labels(
     return vote(near, tie_break_of(predictions, index["labels"]))
 
 
-def _labels_of_others(index: Mapping[str, np.ndarray], num_neighbors: int, sample: np.ndarray) -> np.ndarray:
-    """Labels of the nearest images of some training images, without themselves."""
-    labels = index["labels"]
+def answer_of_others(state: Mapping[str, np.ndarray], images: np.ndarray, sample: np.ndarray) -> Answer:
+    """The answer to images that were made from a sample of the training images, by all other training images."""
+    near = _labels_of_others(state, int(state["num_neighbors"]), sample, images)
+    return Answer(vote(near), vote_probabilities(near, float(state["smoothing"]), _num_classes(state)))
+
+
+def _labels_of_others(
+    index: Mapping[str, np.ndarray], num_neighbors: int, sample: np.ndarray, images: np.ndarray | None = None
+) -> np.ndarray:
+    """Labels of the nearest images of some training images, or of images made from them, without themselves."""
+    labels, images = index["labels"], index["images"][sample] if images is None else images
     voting = min(num_neighbors, len(labels) - 1)
-    _, indices = KNNClassifier.from_arrays(index, voting + 1).kneighbors(index["images"][sample])
+    _, indices = KNNClassifier.from_arrays(index, voting + 1).kneighbors(images)
     own = indices == sample[:, np.newaxis]
     own[~own.any(axis=1), -1] = True  # copies of the image fill all places before it
     return np.asarray(labels[indices[~own].reshape(len(sample), voting)])

@@ -16,6 +16,7 @@ from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.idx import CLASS_NAMES
 from mnist_pipeline.models import MODELS
+from mnist_pipeline.recognition import calibration
 from mnist_pipeline.recognition.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture, percentile
 from mnist_pipeline.recognition.page import Found, Page
 from mnist_pipeline.utils.blocks import slices
@@ -154,7 +155,7 @@ def _encoded_classes(classes: Classes) -> np.ndarray:
     return _encoded(json.dumps(asdict(classes)))
 
 
-@format_version(3)
+@format_version(4)
 @stored_type
 class Recognizer(NamedTuple):
     """The arrays from which the models answer, and the reference for how unusual an image is.
@@ -169,12 +170,14 @@ class Recognizer(NamedTuple):
     errors: np.ndarray  # reconstruction errors of the test digits, ascending, in grey levels; float64 (n_test,)
     novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
     classes: np.ndarray = _encoded_classes(Classes())  # the fields of a `Classes` as JSON in UTF-8; uint8 (length,)
+    calibration: np.ndarray = calibration.NONE  # of the champion's probabilities for pictures; float64 (2,)
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> "Recognizer":
         """A recognizer from its stored fields.
 
-        At first, version 1 had one field per model. Before version 3, all recognizers were of digits.
+        At first, version 1 had one field per model. Before version 3, all recognizers were of digits, and before
+        version 4, probabilities were calibrated on images of the data set.
         """
         if "temperatures" not in fields:
             return cls(**fields)
@@ -249,6 +252,9 @@ class Recognizer(NamedTuple):
         answers = {name: models.answer(MODELS[name], self.state(name), digits) for name in self.model_names}
         champion, nearest, names = self.champion_name, answers[INDEX].nearest, self.known.names
         assert nearest is not None
+        probabilities = {name: answer.probabilities for name, answer in answers.items()}
+        shares = calibration.disagreement({name: answer.labels for name, answer in answers.items()}, champion)
+        probabilities[champion] = calibration.tempered(probabilities[champion], shares, self.calibration)
         reconstructions = self.reconstruct(digits)
         unusual = percentile(reconstruction_errors(digits, reconstructions), self.errors)
         novelty = Novelty(**self.novelty).percentile(digits)
@@ -256,10 +262,10 @@ class Recognizer(NamedTuple):
             Recognition(
                 digit=int(answers[champion].labels[i]),
                 name=names[int(answers[champion].labels[i])],
-                probability=float(answers[champion].probabilities[i, answers[champion].labels[i]]),
+                probability=float(probabilities[champion][i, answers[champion].labels[i]]),
                 champion=champion,
                 digits={name: int(answer.labels[i]) for name, answer in answers.items()},
-                probabilities={name: answer.probabilities[i] for name, answer in answers.items()},
+                probabilities={name: of_model[i] for name, of_model in probabilities.items()},
                 neighbors=[
                     Neighbor(int(index), int(label), float(np.sqrt(distance)))
                     for index, label, distance in zip(*(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest))
@@ -310,7 +316,28 @@ def assemble(
     )
     blocks = [reference[rows] for rows in slices(len(reference), REFERENCE_ROWS)]
     errors = [reconstruction_errors(block, recognizer.reconstruct(block)) for block in blocks]
-    return recognizer._replace(errors=np.sort(np.concatenate(errors)))
+    fitted = _calibration(champion, states, images, labels, held_out)
+    return recognizer._replace(errors=np.sort(np.concatenate(errors)), calibration=fitted)
+
+
+def _calibration(
+    champion: str,
+    states: Mapping[str, Mapping[str, np.ndarray]],
+    images: np.ndarray,
+    labels: np.ndarray,
+    held_out: np.ndarray,
+) -> np.ndarray:
+    """Fit the temperature of the champion's probabilities on held-out training images, disturbed as pictures are."""
+    from mnist_pipeline.knn.model import answer_of_others
+
+    sample = np.random.default_rng(0).permutation(held_out)[: calibration.NUM_IMAGES]
+    made = calibration.disturbed(images[sample], seed=0)
+    answers = {
+        name: answer_of_others(state, made, sample) if name == INDEX else models.answer_many(MODELS[name], state, made)
+        for name, state in states.items()
+    }
+    shares = calibration.disagreement({name: answer.labels for name, answer in answers.items()}, champion)
+    return calibration.fit(answers[champion].probabilities, shares, labels[sample])
 
 
 def _as_a_whole(picture: np.ndarray) -> Page:

@@ -81,6 +81,7 @@ NAMED = {
         mean=RNG.random(784),
         components=RNG.random((784, 50)).astype(np.float32),
         errors=RNG.random(9),
+        calibration=np.array([0.1, 0.2]),
         novelty={"means": RNG.random((10, 200)).astype(np.float32)},
     ),
     "Moments": Moments(np.array(60_000), RNG.integers(0, 1 << 40, 784), RNG.integers(0, 1 << 40, (784, 784))),

@@ -1,0 +1,34 @@
+"""The temperature of the champion's probabilities, which depends on how far the models disagree."""
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.recognition import calibration
+
+
+def test_disagreement_is_the_share_of_the_other_models() -> None:
+    labels = {"cnn": np.array([4, 4]), "mlp": np.array([4, 9]), "knn": np.array([4, 4])}
+    np.testing.assert_array_equal(calibration.disagreement(labels, "cnn"), [0, 0.5])
+    np.testing.assert_array_equal(calibration.disagreement({"cnn": labels["cnn"]}, "cnn"), [0, 0])
+
+
+def test_without_weights_probabilities_stay_and_with_weights_their_order_does() -> None:
+    probabilities = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 20)
+    shares = np.linspace(0, 1, 20)
+    same = calibration.tempered(probabilities, shares, calibration.NONE)
+    np.testing.assert_allclose(same, probabilities, atol=1e-9)
+    tempered = calibration.tempered(probabilities, shares, np.array([0.5, 1.0]))
+    np.testing.assert_array_equal(tempered.argmax(axis=1), probabilities.argmax(axis=1))
+    np.testing.assert_allclose(tempered.sum(axis=1), 1)
+    assert (tempered.max(axis=1) < probabilities.max(axis=1)).all()
+
+
+def test_the_fit_states_the_probability_with_which_answers_are_right() -> None:
+    rng = np.random.default_rng(1)
+    disagree = rng.random(4_000) < 0.3
+    right = rng.random(4_000) < np.where(disagree, 0.6, 0.99)
+    probabilities = np.full((4_000, 2), [0.95, 0.05])
+    weights = calibration.fit(probabilities, disagree.astype(float), np.where(right, 0, 1))
+    found = calibration.tempered(probabilities, disagree.astype(float), weights)[:, 0]
+    assert found[disagree].mean() == pytest.approx(0.6, abs=0.03)
+    assert found[~disagree].mean() == pytest.approx(0.99, abs=0.01)
