@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 PREFIX = "Error: "  # of click
+COPIED = f"{__name__}.copied"  # in a command's context: the directory of a copied Dagster instance, and of the original
 
 
 def unknown(name: str, kind: str, known: Iterable[str]) -> str:
@@ -40,3 +41,8 @@ def writing(option: str, path: Path) -> Iterator[None]:
     except OSError as error:
         reason = f"can't be written ({error.strerror}); name a file in a directory that can"
         raise CommandError(f"{option} {path} {reason}") from error
+
+
+def with_original_paths(context: click.Context, message: str) -> str:
+    """A message that names the files of a copied Dagster instance by the paths of the originals."""
+    return message.replace(*context.meta[COPIED]) if COPIED in context.meta else message

@@ -8,35 +8,20 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mnist_pipeline.cli import interruption
-from mnist_pipeline.cli.errors import CommandError, unknown
-from mnist_pipeline.cli.preparation import prepare, with_original_paths
-from mnist_pipeline.runtime import instance_files, passwords, settings
-from mnist_pipeline.runtime.database import DatabaseError
-from mnist_pipeline.runtime.executors.requirements import ExecutorError, require
-from mnist_pipeline.runtime.storage.contents import UnavailableError
-from mnist_pipeline.runtime.storage.files import LockFileError
-from mnist_pipeline.runtime.storage.storage import StorageError
-from mnist_pipeline.runtime.ui.addresses import LOCALHOST, AddressError
+from mnist_pipeline.cli.errors import CommandError, unknown, with_original_paths
+from mnist_pipeline.runtime import passwords, settings
+from mnist_pipeline.runtime.ui.addresses import LOCALHOST
 from mnist_pipeline.utils import machine, places
 from mnist_pipeline.utils.printable import first_sentence
+from mnist_pipeline.utils.reported import ReportedError
 
-# Errors whose message names the problem and the remedy.
-REPORTED = (
-    AddressError,
-    DatabaseError,
-    ExecutorError,
-    instance_files.InstanceError,
-    LockFileError,
-    passwords.PasswordError,
-    settings.SettingsError,
-    StorageError,
-    UnavailableError,
-)
+if TYPE_CHECKING:
+    from mnist_pipeline.runtime.environment import Settings
 
 
 class Commands(click.Group):
@@ -51,12 +36,14 @@ class Commands(click.Group):
         """Run a command. After an interruption, the process ends here and prints no other error."""
         try:
             return super().invoke(ctx)
-        except REPORTED as error:
+        except ReportedError as error:
             raise CommandError(with_original_paths(ctx, str(error))) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             if "dagster" in sys.modules:
+                from mnist_pipeline.runtime import instance_files
+
                 try:
                     instance_files.explain(error, settings.load())
                 except instance_files.InstanceError as explained:
@@ -78,6 +65,13 @@ def host_and_port(ctx: click.Context, param: click.Parameter, value: str | None)
     if value and (not host or not port.isdecimal() or not 0 < int(port) < 65_536):
         raise click.BadParameter(f"{value!a} is not HOST:PORT")
     return (host, int(port)) if value else None
+
+
+def prepare(*, writes: bool = True, require_instance: bool = True) -> Settings:
+    """See `preparation.prepare`."""
+    from mnist_pipeline.cli import preparation  # imports NumPy
+
+    return preparation.prepare(writes=writes, require_instance=require_instance)
 
 
 CODE_SERVER = "The graph is served there, by mnist-pipeline code-server."
@@ -127,8 +121,10 @@ def run(**options: Any) -> None:
     """Materialize assets, and print the results and the path of the report."""
     with machine.importing():
         configured = prepare()
-        require(configured)
         from mnist_pipeline.cli.run import run_assets
+        from mnist_pipeline.runtime.executors.requirements import require
+
+        require(configured)
     run_assets(configured, **options)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import COPIED, CommandError
 from mnist_pipeline.runtime import dagster_internals, database, instance_files, settings, threads
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.storage import contents, files, storage
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 MAX_SQLITE_PATH = 440  # SQLite opens paths of 512 bytes, and Dagster's files are below this directory
-COPIED = f"{__name__}.copied"  # in a command's context: the directory of a copied Dagster instance, and of the original
 ONE_RUN = "max_concurrent_runs: 1"
 # Earlier versions wrote this comment, and configurations without these entries.
 FORMER_LINES = (
@@ -82,11 +81,6 @@ def _with_copied_instance(home: Path) -> Settings:
     os.environ["DAGSTER_HOME"] = str(copy)
     click.get_current_context().meta[COPIED] = (str(copy), str(home))
     return settings.load()
-
-
-def with_original_paths(context: click.Context, message: str) -> str:
-    """A message that names the files of a copied Dagster instance by the paths of the originals."""
-    return message.replace(*context.meta[COPIED]) if COPIED in context.meta else message
 
 
 def _require_path_for_sqlite(directory: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mnist_pipeline.utils import places
+from mnist_pipeline.utils.reported import ReportedError
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
@@ -24,7 +25,7 @@ STORAGE = "storage:\n  postgres:\n    postgres_url:\n      env: MNIST_PIPELINE_D
 KEEPALIVES = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=15 -c tcp_keepalives_count=4"
 
 
-class DatabaseError(ValueError):
+class DatabaseError(ReportedError, ValueError):
     """The database can't be used; the message names the problem and a remedy, and never the password."""
 
 

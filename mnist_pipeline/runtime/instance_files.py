@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.contents import RECORDS
+from mnist_pipeline.utils.reported import ReportedError
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.environment import Settings
@@ -48,7 +49,7 @@ PROBLEMS = {
 }
 
 
-class InstanceError(RuntimeError):
+class InstanceError(ReportedError, RuntimeError):
     """A file of the Dagster instance can't be used; the message names the file, the problem and a remedy."""
 
 

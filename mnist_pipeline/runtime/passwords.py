@@ -6,6 +6,8 @@ import secrets
 import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
+from mnist_pipeline.utils.reported import ReportedError
+
 MIN_LENGTH = 12  # characters
 # 16 MiB of memory and a fifth of a second per password: slow for guessing, and safe for the server.
 COST, BLOCK_SIZE, PARALLELISM = 2**14, 8, 5
@@ -13,7 +15,7 @@ PREFIX = f"scrypt:{COST}:{BLOCK_SIZE}:{PARALLELISM}:"
 HASH = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{22}}==:[A-Za-z0-9_-]{{43}}=")  # 16 and 32 bytes in base64
 
 
-class PasswordError(ValueError):
+class PasswordError(ReportedError, ValueError):
     """A password that is too short, or a hash that `hash_password` did not return."""
 
 

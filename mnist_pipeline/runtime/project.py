@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mnist_pipeline.utils import places
+from mnist_pipeline.utils.reported import ReportedError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,7 +23,7 @@ SQLITE = "sqlite:///"  # before the path of the file, in the address of an MLflo
 PLAIN = "mnist"  # the data set whose asset keys have no prefix
 
 
-class SettingsError(ValueError):
+class SettingsError(ReportedError, ValueError):
     """A setting is not valid; the message names the variable, the problem and a remedy."""
 
 

@@ -8,7 +8,6 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")
@@ -29,6 +28,8 @@ def describe() -> dict[str, str | int | float | None]:
 @functools.cache
 def library_versions() -> dict[str, str]:
     """The versions of Python and of the libraries that compute."""
+    from importlib import metadata  # here, because a command that prints help does not need it
+
     return {"Python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.machine import num_cores
+from mnist_pipeline.utils.reported import ReportedError
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -20,7 +21,7 @@ MIN_WORKERS = 2
 MODULES = {"ray": ["ray", "dagster_ray"], "dask": ["distributed"]}
 
 
-class ExecutorError(RuntimeError):
+class ExecutorError(ReportedError, RuntimeError):
     """Workers are not available, or a task cannot be completed; the message names the reason and the remedy."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from mnist_pipeline.runtime.storage.files import Writer
+from mnist_pipeline.utils.reported import ReportedError
 
 LOCK_NAME = ".lock"
 # At the top of a storage.
@@ -23,7 +24,7 @@ class VersionError(DamageError):
     """A stored file has a format that this version of the package does not read; the message names both formats."""
 
 
-class UnavailableError(RuntimeError):
+class UnavailableError(ReportedError, RuntimeError):
     """The storage does not answer, or refuses; the message names the storage, the problem and a remedy."""
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.reported import ReportedError
 
 TEMPORARY = ".tmp"
 
@@ -84,7 +85,7 @@ def _open_without_following(path: str, flags: int, dir_fd: int | None) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
 
 
-class LockFileError(RuntimeError):
+class LockFileError(ReportedError, RuntimeError):
     """A path is not a usable lock file. The message names the path, the problem and the remedy."""
 
 

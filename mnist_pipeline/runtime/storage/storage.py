@@ -23,6 +23,7 @@ from mnist_pipeline.runtime.storage.contents import ASSETS, FIGURES, REPORT, Con
 from mnist_pipeline.runtime.storage.directory import Directory
 from mnist_pipeline.runtime.storage.former import FormerValues
 from mnist_pipeline.runtime.storage.publication import NAME, Manifest, PublishedFiles, is_unfinished
+from mnist_pipeline.utils.reported import ReportedError
 
 if TYPE_CHECKING:
     from mnist_pipeline.runtime.storage.bucket import Bucket
@@ -33,7 +34,7 @@ PARTITION = "-"  # between the name of an asset and the name of its partition
 T = TypeVar("T")
 
 
-class StorageError(RuntimeError):
+class StorageError(ReportedError, RuntimeError):
     """A stored value is missing or can't be read; the message names the asset, the problem and a remedy."""
 
 

@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from mnist_pipeline.utils.reported import ReportedError
+
 LOCALHOST = "127.0.0.1"
 HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
-class AddressError(ValueError):
+class AddressError(ReportedError, ValueError):
     """The UI can't be served at an address or under a host name."""
 
 
