@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mnist_pipeline import training
-from mnist_pipeline.data.deformations import Variation
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.variation import Variation
 from mnist_pipeline.training import EpochRecord, History, Recipe
 
 # The network is trained with deformations only if they lower the loss of a trial by more than this share. A smaller

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.adam import adam
 
-from mnist_pipeline.data.deformations import Variation, vary
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.inference import TEMPERATURE
 from mnist_pipeline.networks import CNN, MLP, SIDE, of_weights
 from mnist_pipeline.records import Answer, Network
@@ -98,10 +98,12 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
         "fast": CNN_FAST,
         "default": replace(
             CNN_FAST,
-            epochs=2,
+            epochs=3,
             learning_rate=8e-3,
-            label_smoothing=0.05,
-            variation=Variation(rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.35, noise=0.2),
+            label_smoothing=0.0,
+            variation=Variation(
+                rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.35, noise=0.2, far=3.2, foreign=0.02
+            ),
             freeze=0.3,
         ),
     },

@@ -8,7 +8,7 @@ import torch
 
 from mnist_pipeline import adaptation, training
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.deformations import Variation
+from mnist_pipeline.data.variation import Variation
 from mnist_pipeline.networks import MLP
 from mnist_pipeline.training import Recipe
 

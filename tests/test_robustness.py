@@ -54,13 +54,15 @@ def test_accuracies_are_counted_for_each_model_amount_and_disturbance(measured: 
         for name, found in DISTURBANCES.items()
         for amount in found.amounts
     ]
-    assert [(model, name, amount) for name, amount, model, _, _ in rows] == expected
-    for name, amount, model, accuracy, count in rows:
+    assert [(model, name, amount) for name, amount, model, *_ in rows] == expected
+    for name, amount, model, accuracy, count, answers in rows:
         assert count == 60
+        assert len(answers.split()) == robustness.SHOWN
         if amount == DISTURBANCES[name].neutral:
             assert accuracy == (model == "cnn")
         elif model == "cnn":
-            assert accuracy < 0.2 or name == "shift"  # which keeps the ink, as long as it stays in the image
+            # These keep the ink, as long as it stays in the image.
+            assert accuracy < 0.2 or name in ("shift", "corruption_translate")
         assert accuracy == robustness.curves(measured)[name].accuracies[model][DISTURBANCES[name].amounts.index(amount)]
 
 
@@ -68,3 +70,30 @@ def test_small_amounts_are_those_of_ordinary_handwriting() -> None:
     small = {"shift": [1], "rotation": [5, 10], "scale": [0.9, 1.1], "stroke": [-0.5, 0.5]}
     for name, found in DISTURBANCES.items():
         assert [amount for amount in found.amounts if robustness.is_small(name, amount)] == small.get(name, [])
+
+
+def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
+    digits: DigitSet, measured: dict[str, list[Any]]
+) -> None:
+    again = robustness.disturb(digits.images[: robustness.SHOWN], "corruption_fog", 1)
+    (row,) = (
+        place
+        for place, found in enumerate(zip(measured["disturbance"], measured["amount"], measured["model"]))
+        if found == ("corruption_fog", 1, "cnn")
+    )
+    assert measured["answers"][row] == " ".join(map(str, ink(again)))
+    errors = robustness.corruption_errors(measured, "cnn")
+    assert errors["fog"] == 1 - measured["accuracy"][row]
+    assert len(errors) == 15
+
+
+def test_a_larger_sample_begins_with_the_smaller_one() -> None:
+    small, large = robustness.sample(1_000, 10), robustness.sample(1_000, 50)
+    assert (large[:10] == small).all()
+    assert len(set(large.tolist())) == 50
+    assert sorted(small.tolist()) != list(range(10))
+
+
+def test_the_undisturbed_accuracy_is_compared_with_another(measured: dict[str, list[Any]]) -> None:
+    assert robustness.largest_difference(measured, {"cnn": 1.0, "knn": 0.0}) == 0
+    assert robustness.largest_difference(measured, {"cnn": 0.9, "knn": 0.0}) == pytest.approx(0.1)

@@ -10,10 +10,9 @@ import torch
 from torch import nn
 
 from mnist_pipeline import training
-from mnist_pipeline.data import deformations
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.deformations import Variation
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.softmax import softmax
 from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, train
@@ -179,7 +178,7 @@ def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero(warmup: floa
 def test_each_pass_deforms_the_images_anew_and_the_held_out_ones_never(few) -> None:
     images, labels = few
     kept, held_out = split(200, 40)
-    passes = [(deformations.vary(images[kept], HANDS, (1, updates)), labels[kept]) for updates in (0, 4)]
+    passes = [(vary(images[kept], HANDS, (1, updates)), labels[kept]) for updates in (0, 4)]
 
     class Passes(list):  # type: ignore[type-arg]
         def __getitem__(self, _):  # type: ignore[no-untyped-def]

@@ -2,11 +2,10 @@
 
 Images and results are uint8, shape (n, rows, columns); 0 is paper and 255 is full ink. Angles are in degrees, lengths
 in pixels. A parameter is one number for all images, or one number per image. Results do not depend on the number of
-threads, and random deformations depend only on the seed.
+threads.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,52 +16,8 @@ from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
 Images = NDArray[np.uint8]
 
 MAX_INK = 255
-NOISY_SHARE = 0.2
 _IMAGES_PER_BLOCK = 1_024
 _NOISY_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
-
-
-@dataclass(frozen=True)
-class Variation:
-    """Limits of random deformations: each image is deformed in its own way, as if another person had written it."""
-
-    rotation: float = 0.0  # degrees, in either direction
-    scale: float = 0.0  # share by which height and width, drawn independently, grow or shrink
-    shear: float = 0.0  # slant to either side, in pixels per row
-    shift: float = 0.0  # pixels, in each direction
-    stroke: float = 0.0  # change of the width of strokes, in pixels on each side
-    # Standard deviation of the noise on one image in five, as a share of full ink. Interpolation smooths images, and a
-    # network trained only on smooth images is worse at noisy ones.
-    noise: float = 0.0
-
-
-def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) -> Images:
-    """Deform each image in its own way, uniformly within limits."""
-    from mnist_pipeline.kernels.deformations import sample, widen
-
-    generator = np.random.default_rng(seed)
-
-    def drawn(limit: float, *shape: int) -> NDArray[np.float64]:
-        return generator.uniform(-limit, limit, (len(images), *shape))
-
-    images, amounts = checked_images(images), drawn(variation.stroke)
-    maps = _maps(
-        images.shape,
-        rotation=drawn(variation.rotation),
-        scale=1 + drawn(variation.scale, 2),
-        shear=drawn(variation.shear),
-        shift=drawn(variation.shift, 2),
-    )
-
-    def deform(block: slice, output: Images) -> None:
-        widened = np.empty_like(output)
-        widen(images[block], amounts[block], widened)
-        sample(read_only(widened), maps[block], output)
-
-    varied = _in_blocks(deform, images)
-    noisy = np.flatnonzero((generator.random(len(images)) < NOISY_SHARE) & (variation.noise > 0))
-    varied[noisy] = add_noise(varied[noisy], generator.uniform(0, variation.noise, len(noisy)), generator)
-    return varied
 
 
 def affine(

@@ -7,7 +7,7 @@ any number of threads, to the same bytes. It needs no other fold, and the whole 
 import numpy as np
 
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.deformations import Variation, vary
+from mnist_pipeline.data.variation import Variation, vary
 
 # Small enough that every digit keeps its class: half of the variation that the default network is trained with.
 VARIATION = Variation(rotation=6, scale=0.05, shear=0.05, shift=1, stroke=0.2)

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.data.deformations import Images, Variation, vary
+from mnist_pipeline.data.deformations import Images
+from mnist_pipeline.data.variation import Variation, vary
 
 Floats = NDArray[np.float64]
 

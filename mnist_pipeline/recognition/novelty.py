@@ -7,7 +7,8 @@ import numpy as np
 
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE
-from mnist_pipeline.data.deformations import Variation, low_resolution, vary
+from mnist_pipeline.data.deformations import low_resolution
+from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.recognition import outliers
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 

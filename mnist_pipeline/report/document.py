@@ -272,19 +272,28 @@ def _by_class(values: Values) -> dict[str, Any]:
 
 
 def _robustness(values: Values) -> dict[str, Any]:
-    curves = robustness.curves({str(name): column for name, column in values.robustness.items()})
-    models = {model: _under_disturbances(curves, model) for model in values.evaluations}
+    measured: dict[str, Any] = {str(name): column for name, column in values.robustness.items()}
+    count, of_champion = int(values.robustness["count"].iloc[0]), robustness.answers(measured, values.champion.model)
+    curves = robustness.curves(measured)
+    errors = {model: robustness.corruption_errors(measured, model) for model in values.evaluations}
+    models = {
+        model: {**_under_disturbances(curves, model), "corruption_error": float(np.mean(list(errors[model].values())))}
+        for model in values.evaluations
+    }
+    shown = robustness.sample(len(values.test_digits.labels), count)[: robustness.SHOWN]
     return {
-        "num_images": int(values.robustness["count"].iloc[0]),
+        "num_images": count,
         "num_disturbances": sum(len(curve.amounts) - 1 for curve in curves.values()),
         "disturbances": {
             name: {
                 **curve._asdict(),
                 "small": list(robustness.DISTURBANCES[name].small),
+                "answers": [of_champion[name, amount] for amount in curve.amounts],
                 "in_words": disturbance_in_words(curve, values.data_set.nouns),
             }
             for name, curve in curves.items()
         },
+        "shown": {"indices": shown.tolist(), "labels": values.test_digits.labels[shown].tolist()},
         "models": models,
         "in_words": robustness_in_words(models),
     }

@@ -21,10 +21,11 @@ from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS, number_in_words
 from mnist_pipeline.report import figures, pictures, words
 from mnist_pipeline.report.document import Values
-from mnist_pipeline.robustness import DISTURBANCES, Curves
+from mnist_pipeline.robustness import CORRUPTED, DISTURBANCES, Curves, disturb
 
 TITLES = {model.name: model.title for model in MODELS.values()}
 NUM_MISLED_SHOWN = 12
+NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 NUM_CONFUSIONS_SHOWN = 30
 NUM_CHANGED_SHOWN = 10  # images of each model
 NUM_EIGENVECTORS_SHOWN = 20
@@ -64,6 +65,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
     return template.render(
         **document,
         titles=TITLES,
+        corrupted={key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()},
         short_titles={model.name: model.short_title for model in MODELS.values()},
         sections=_sections(document),
         best=next(iter(document["comparison"]["models"])),
@@ -176,12 +178,37 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
         "corners": [np.argwhere(found).tolist() for found in values.harris_corners.corners],
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
         "kernels": [pictures.diverging(kernel) for kernel in values.cnn_kernels],
-        "disturbed": {
-            name: [pictures.grey(each.apply(values.test_digits.images[:1], amount)[0]) for amount in each.amounts]
-            for name, each in DISTURBANCES.items()
-        },
+        "disturbed": _disturbed(document["robustness"], values.test_digits.images),
         "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]],
     }
+
+
+def _disturbed(measured: Mapping[str, Any], images: np.ndarray) -> dict[str, list[dict[str, Any]]]:
+    """Pictures of disturbed images and what the champion answers, by disturbance.
+
+    A corruption has several images, misread ones first. Another disturbance has the image that is misread most often,
+    in each amount.
+    """
+    labels, drawn = np.array(measured["shown"]["labels"]), images[measured["shown"]["indices"]]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, disturbance in measured["disturbances"].items():
+        amounts, answers = disturbance["amounts"], np.array(disturbance["answers"])
+        is_wrong = answers != labels
+        if name in CORRUPTED:
+            chosen = [(-1, place) for place in np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist()]
+        else:
+            chosen = [(at, int(is_wrong.sum(axis=0).argmax())) for at in range(len(amounts))]
+        made = {at: disturb(drawn, name, DISTURBANCES[name].amounts[at]) for at, _ in chosen}
+        found[name] = [
+            {
+                "picture": pictures.grey(made[at][place]),
+                "amount": amounts[at],
+                "label": int(labels[place]),
+                "answer": int(answers[at][place]),
+            }
+            for at, place in chosen
+        ]
+    return found
 
 
 def draw_charts(document: Mapping[str, Any], values: Values) -> dict[str, str]:
@@ -233,10 +260,18 @@ def _comparison_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
     for name, found in models.items():
         if found["calibration"]:
             drawn[f"reliability_{name}"] = figures.reliability(Calibration(**found["calibration"]), MODELS[name].title)
+    champion, num_images = document["champion"]["model"], document["robustness"]["num_images"]
+    errors: dict[str, dict[str, Any]] = {}
     for name, found in document["robustness"]["disturbances"].items():
-        curves = Curves(*(found[field] for field in Curves._fields))
-        champion, num_images = document["champion"]["model"], document["robustness"]["num_images"]
-        drawn[f"robustness_{name}"] = figures.robustness([curves], champion, num_images)
+        if name in CORRUPTED:
+            shares = found["accuracies"]
+            row = {model: figures.error_score(1 - shares[model][-1], num_images) for model in shares}
+            errors[CORRUPTED[name].replace("_", " ")] = row
+        else:
+            curves = Curves(*(found[field] for field in Curves._fields))
+            drawn[f"robustness_{name}"] = figures.robustness([curves], champion, num_images)
+    worst_first = sorted(errors, key=lambda name: -errors[name][champion][0])
+    drawn["corruptions"] = figures.corruptions({name: errors[name] for name in worst_first})
     if document["across"]:
         drawn["across"] = figures.across(
             {

@@ -12,7 +12,7 @@ from support.resources import DATA_SET
 from assets import robustness
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.robustness import DISTURBANCES
+from mnist_pipeline.robustness import DISTURBANCES, disturb, sample
 from mnist_pipeline.runtime.graph.results import HEADLINE
 from mnist_pipeline.runtime.storage.storage import read
 
@@ -26,7 +26,7 @@ def measured(finished: Path) -> dg.MaterializeResult[pd.DataFrame]:
 
 def test_each_model_is_measured_under_each_disturbance(measured: dg.MaterializeResult[pd.DataFrame]) -> None:
     table = measured.value
-    assert list(table.columns) == ["disturbance", "amount", "model", "accuracy", "count"]
+    assert list(table.columns) == ["disturbance", "amount", "model", "accuracy", "count", "answers"]
     conditions = sum(len(found.amounts) for found in DISTURBANCES.values())
     assert table.groupby("model").size().to_dict() == dict.fromkeys(MODELS, conditions)
     assert set(table["count"]) == {100}
@@ -35,11 +35,13 @@ def test_each_model_is_measured_under_each_disturbance(measured: dg.MaterializeR
 def test_a_model_reads_disturbed_images_as_it_reads_the_test_images(
     measured: dg.MaterializeResult[pd.DataFrame],
 ) -> None:
-    few = DigitSet(*(array[:100] for array in read("test_digits")))
-    turned = DigitSet(DISTURBANCES["rotation"].apply(few.images, 30), few.labels)
+    digits = read("test_digits")
+    drawn = sample(len(digits.labels), 100)
+    few = DigitSet(*(array[drawn] for array in digits))
+    turned = DigitSet(disturb(few.images, "rotation", 30), few.labels)
     accuracies = measured.value.set_index(["disturbance", "amount", "model"])["accuracy"]
     for model in MODELS:
-        undisturbed = read(f"{model}_predictions").labels[:100] == few.labels
+        undisturbed = read(f"{model}_predictions").labels[drawn] == few.labels
         assert accuracies["rotation", 0, model] == undisturbed.mean()
         predictions = call(f"{model}_predictions", test_digits=turned).value
         assert accuracies["rotation", 30, model] == np.mean(predictions.labels == few.labels)

@@ -6,11 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mnist_pipeline.data import deformations
-from mnist_pipeline.data.deformations import Variation, add_noise, affine, contrast, low_resolution, thicken, vary
-from mnist_pipeline.utils import blocks
-
-HANDS = Variation(rotation=20, scale=0.2, shear=0.2, shift=2, stroke=0.8, noise=0.2)
+from mnist_pipeline.data.deformations import add_noise, affine, contrast, low_resolution, thicken
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +32,6 @@ UNCHANGED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "add_noise": lambda images: add_noise(images, 0),
     "contrast": lambda images: contrast(images, 1),
     "low_resolution": lambda images: low_resolution(images, 28),
-    "vary": lambda images: vary(images, Variation(), seed=3),
 }
 
 
@@ -125,15 +120,6 @@ def test_noise_has_its_deviation_and_its_seed() -> None:
     assert (noisy != add_noise(grey, 0.1, seed=5)).mean() > 0.9
 
 
-def test_one_image_in_five_gets_noise_up_to_the_limit() -> None:
-    grey = np.full((2_000, 28, 28), 128, np.uint8)
-    deviations = vary(grey, Variation(noise=0.2), seed=1).std(axis=(1, 2), dtype=float) / 255
-    noisy = deviations[deviations > 0]
-    assert len(noisy) / len(grey) == pytest.approx(0.2, abs=0.03)
-    assert noisy.max() == pytest.approx(0.2, abs=0.02)
-    assert noisy.mean() == pytest.approx(0.1, abs=0.01)
-
-
 def test_contrast_multiplies_ink_and_leaves_paper_white(noise: np.ndarray) -> None:
     np.testing.assert_array_equal(contrast(noise, 0.3), np.rint(noise * 0.3))
     np.testing.assert_array_equal(contrast(noise, 2), np.minimum(2 * noise.astype(int), 255))
@@ -148,25 +134,6 @@ def test_low_resolution_keeps_large_shapes_and_loses_small_ones(images: np.ndarr
     assert lost == sorted(lost, reverse=True)
     for kept in (low_resolution(images), low_resolution(images, 14)):
         np.testing.assert_allclose(kept.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=0.02)
-
-
-def test_a_seed_decides_how_each_image_varies(images: np.ndarray) -> None:
-    varied = vary(images, HANDS, seed=3)
-    np.testing.assert_array_equal(varied, vary(images, HANDS, seed=3))
-    other = vary(images, HANDS, seed=4)
-    assert all((a != b).any() for a, b in zip(varied, other))
-    same = np.broadcast_to(images[0], images.shape)
-    assert len({image.tobytes() for image in vary(same, HANDS)}) == len(images)
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_the_number_of_threads_and_blocks_changes_nothing(
-    images: np.ndarray, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = vary(images, HANDS, seed=3)
-    monkeypatch.setattr(blocks, "num_cores", lambda: threads)
-    monkeypatch.setattr(deformations, "_IMAGES_PER_BLOCK", 7)
-    np.testing.assert_array_equal(vary(images, HANDS, seed=3), expected)
 
 
 IMAGES = np.zeros((3, 28, 28), np.uint8)

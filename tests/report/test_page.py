@@ -35,7 +35,7 @@ CHARTS = (
     *("accuracies", "eigenvalues_linear", "eigenvalues_logarithmic", "share", "scatter"),
     *("gradients_corner", "gradients_edge", "gradients_flat", "votes", "across"),
     *(name for model in LEARNING for name in (f"reliability_{model}", f"{model}_loss", f"{model}_accuracy")),
-    *(f"robustness_{name}" for name in robustness.DISTURBANCES),
+    *("corruptions", *(f"robustness_{name}" for name in robustness.DISTURBANCES if name not in robustness.CORRUPTED)),
 )
 # The digits on the page that are not results, each with the text around it.
 OWN_NUMBERS = (

@@ -44,7 +44,7 @@ def again(finished: Path) -> dict[str, Any]:
         "models": {model: dataclasses.asdict(read(f"{model}_evaluation")) for model in MODELS},
         "errors": {model: _errors(predictions[model], test.labels) for model in MODELS},
         "comparison": _comparison(read("model_comparison"), predictions, test.labels),
-        "robustness": _robustness(read("robustness")),
+        "robustness": _robustness(read("robustness"), read("champion").model, test.labels),
         "champion": _champion(read("champion").model, predictions, test.labels),
     }
 
@@ -255,7 +255,7 @@ SMALL = {"shift": (0, 1), "rotation": (0, 10), "scale": (0.9, 1.1), "stroke": (-
 NEUTRAL = {"scale": 1, "contrast": 1, "resolution": 28}
 
 
-def _robustness(table: pd.DataFrame) -> dict[str, Any]:
+def _robustness(table: pd.DataFrame, champion: str, labels: np.ndarray) -> dict[str, Any]:
     neutral = table["disturbance"].map(lambda name: NEUTRAL.get(name, 0))
     ends = table["disturbance"].map(lambda name: SMALL.get(name, (NEUTRAL.get(name, 0),) * 2))
     disturbed = table[table["amount"] != neutral]
@@ -263,6 +263,9 @@ def _robustness(table: pd.DataFrame) -> dict[str, Any]:
         [low <= amount <= high for amount, (low, high) in zip(disturbed["amount"], ends[disturbed.index])]
     ]
     by_model = {model: disturbed.loc[disturbed["model"] == model, "accuracy"] for model in MODELS}
+    corrupted = disturbed[disturbed["disturbance"].str.startswith("corruption_")]
+    said = table[table["model"] == champion].set_index(["disturbance", "amount"])["answers"]
+    shown = np.random.default_rng(0).permutation(len(labels))[: min(24, table["count"].iloc[0])]
     first = table[table["amount"] == neutral].groupby("model")["accuracy"].first()
     return {
         "num_images": int(table["count"].iloc[0]),
@@ -273,6 +276,7 @@ def _robustness(table: pd.DataFrame) -> dict[str, Any]:
                 "amounts": sorted(set(rows["amount"])),
                 "accuracies": {m: rows.loc[rows["model"] == m, "accuracy"].tolist() for m in MODELS},
                 "small": list(SMALL.get(name, (NEUTRAL.get(name, 0),) * 2)),
+                "answers": [list(map(int, said[name, amount].split())) for amount in sorted(set(rows["amount"]))],
             }
             for name, rows in table.groupby("disturbance")
         },
@@ -282,7 +286,9 @@ def _robustness(table: pd.DataFrame) -> dict[str, Any]:
                 "small_least": float(small.loc[small["model"] == model, "accuracy"].min()),
                 "mean": float(shares.mean()),
                 "least": float(shares.min()),
+                "corruption_error": 1 - float(corrupted.loc[corrupted["model"] == model, "accuracy"].mean()),
             }
             for model, shares in by_model.items()
         },
+        "shown": {"indices": shown.tolist(), "labels": labels[shown].tolist()},
     }

@@ -8,8 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Calibration, wilson_interval
 from mnist_pipeline.models import MODELS
+from mnist_pipeline.report.figures.digits import image_grid
 from mnist_pipeline.report.figures.style import (
     BOTTOM,
     COLORS,
@@ -24,7 +26,16 @@ from mnist_pipeline.report.figures.style import (
     plain,
     side_by_side,
 )
-from mnist_pipeline.robustness import Curves
+from mnist_pipeline.robustness import (
+    CORRUPTED,
+    DISTURBANCES,
+    SHOWN,
+    Curves,
+    answers,
+    corruption_errors,
+    curves,
+    disturb,
+)
 
 Score = Sequence[float]  # accuracy, and the lower and upper end of its 95% interval: shares in 0–1
 ACCURACY_TITLE = "Accuracy on the test images"
@@ -79,20 +90,33 @@ def accuracies(scores: Mapping[str, Score]) -> Figure:
 
 def across(scores: Mapping[str, Mapping[str, Score]]) -> Figure:
     """Accuracy with its 95% interval by title of a data set and name of a model, one row per data set."""
+    rows = {title.replace("-", "-\n", 1): found for title, found in scores.items()}
+    return _by_model(rows, ACCURACY_TITLE, "accuracy (%)", height=0.75, left=0.8)
+
+
+def corruptions(scores: Mapping[str, Mapping[str, Score]]) -> Figure:
+    """Error with its 95% interval by name of a corruption and of a model, one row per corruption."""
+    return _by_model(scores, "Error on corrupted test images", "error (%)", height=0.36, left=1.1)
+
+
+def _by_model(
+    scores: Mapping[str, Mapping[str, Score]], title: str, label: str, *, height: float, left: float
+) -> Figure:
+    """A share with its 95% interval by row and by name of a model; the height of a row is in inches."""
 
     def draw(axes: Axes) -> None:
         step = 0.6 / max(1, len(MODELS) - 1)  # between the models of one row
         for place, model in enumerate(MODELS.values()):
-            style: dict[str, Any] = {"color": model.color, "marker": model.marker, "markersize": 5}
+            style: dict[str, Any] = {"color": model.color, "marker": model.marker, "markersize": min(5, 12 * height)}
             axes.plot([], [], linestyle="", label=model.short_title, **style)
             for row, score_of in enumerate(scores.values()):
-                accuracy, low, high = (100 * share for share in score_of[model.name])
+                share, low, high = (100 * each for each in score_of[model.name])
                 y = row - 0.3 + place * step
                 axes.plot([low, high], [y, y], color=model.color, linewidth=2, solid_capstyle="butt")
-                axes.plot([accuracy], [y], **style)
-        axes.set_yticks(range(len(scores)), [title.replace("-", "-\n", 1) for title in scores])
+                axes.plot([share], [y], **style)
+        axes.set_yticks(range(len(scores)), list(scores))
         axes.set_ylim(len(scores) - 0.5, -0.5)
-        axes.set(title=ACCURACY_TITLE, xlabel="accuracy (%)")
+        axes.set(title=title, xlabel=label)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.margins(x=0.05)
         axes.grid(axis="x", alpha=0.6)
@@ -100,7 +124,7 @@ def across(scores: Mapping[str, Mapping[str, Score]]) -> Figure:
         below |= {"columnspacing": 0.8, "handletextpad": 0.1, "borderaxespad": 3.2}  # below the label of the axis
         axes.legend(**below)
 
-    return side_by_side(draw, size=(PANEL[0], 0.75 * len(scores) + 1.3), left=0.8, legend=0.3)
+    return side_by_side(draw, size=(PANEL[0], height * len(scores) + 1.3), left=left, legend=0.3)
 
 
 def reliability(calibration: Calibration, title: str) -> Figure:
@@ -121,30 +145,66 @@ def reliability(calibration: Calibration, title: str) -> Figure:
     return side_by_side(draw)
 
 
-def robustness(curves: Sequence[Curves], champion: str = "", num_images: int = 0) -> Figure:
+def disturbances(measured: Mapping[str, Any], digits: DigitSet, names: Sequence[str]) -> dict[str, Figure]:
+    """Figures of the result of `robustness.measure` on these images, which belong to classes with these names."""
+    found, count = curves(measured), len(digits.labels)
+    errors = {model: corruption_errors(measured, model) for model in next(iter(found.values())).accuracies}
+    scores = {name: {model: error_score(errors[model][name], count) for model in errors} for name in errors["cnn"]}
+    return {
+        "robustness": robustness([curve for name, curve in found.items() if name not in CORRUPTED]),
+        "corruptions": corruptions({name.replace("_", " "): score for name, score in scores.items()}),
+        "examples": _examples(answers(measured, "cnn"), digits, names),
+    }
+
+
+def error_score(error: float, num_images: int) -> Score:
+    """The share of images that are misread, and its interval."""
+    return [error, *wilson_interval(round(error * num_images), num_images)]
+
+
+def _examples(said: Mapping[tuple[str, float], Sequence[int]], digits: DigitSet, names: Sequence[str]) -> Figure:
+    """What each disturbance does to an image, in its strongest amount, and what the convolutional network answers.
+
+    The image is one of the first that are misread, if there is one.
+    """
+    shown, captions = [], []
+    for name, found in DISTURBANCES.items():
+        amount = max(found.amounts, key=lambda each: abs(each - found.neutral))  # called at once
+        few = min(len(digits.labels), SHOWN)
+        read = np.array(said[name, amount])
+        place = int((read != digits.labels[:few]).argmax())
+        shown.append(disturb(digits.images[:few], name, amount)[place])
+        title = found.title.removeprefix("Corruption: ").capitalize()
+        amounts = "" if name in CORRUPTED else f" {amount:g}"
+        captions.append(f"{title}{amounts}\n{plain(names[digits.labels[place]])} → {plain(names[read[place]])}")
+    title = "Each disturbance at its strongest: true → read by the CNN; a misread image, if there is one"
+    return image_grid(np.array(shown), 8, captions, title)
+
+
+def robustness(measured: Sequence[Curves], champion: str = "", num_images: int = 0) -> Figure:
     """Accuracy of each model by the amount of a disturbance, one panel per disturbance.
 
     The line of the champion is emphasised. If the number of images is given, bands show the 95% intervals.
     """
-    return side_by_side(*(_robustness_panel(each, champion, num_images) for each in curves), right=0.82)
+    return side_by_side(*(_robustness_panel(each, champion, num_images) for each in measured), right=0.82)
 
 
 @panel
-def _robustness_panel(axes: Axes, curves: Curves, champion: str, num_images: int) -> None:
+def _robustness_panel(axes: Axes, found: Curves, champion: str, num_images: int) -> None:
     """A vertical line marks the amount that has no effect; if it is an end of the axis, it is the left one."""
-    axes.axvline(curves.neutral, color=SOFT, linestyle="--", linewidth=1)
-    last = 0 if curves.neutral == curves.amounts[-1] else -1
+    axes.axvline(found.neutral, color=SOFT, linestyle="--", linewidth=1)
+    last = 0 if found.neutral == found.amounts[-1] else -1
     ends = {}
-    for name, shares in curves.accuracies.items():
+    for name, shares in found.accuracies.items():
         model, percents, emphasis = MODELS[name], [100 * share for share in shares], 2 if name == champion else 1
         style: dict[str, Any] = {"marker": model.marker, "markersize": 4, "zorder": 2 + emphasis / 10}
-        axes.plot(curves.amounts, percents, color=model.color, linewidth=1.4 * emphasis, **style)
-        ends[model.short_title] = (curves.amounts[last], percents[last], model.color)
+        axes.plot(found.amounts, percents, color=model.color, linewidth=1.4 * emphasis, **style)
+        ends[model.short_title] = (found.amounts[last], percents[last], model.color)
         if num_images:
             low, high = zip(*(wilson_interval(round(share * num_images), num_images) for share in shares))
-            band = (curves.amounts, 100 * np.array(low), 100 * np.array(high))
+            band = (found.amounts, 100 * np.array(low), 100 * np.array(high))
             axes.fill_between(*band, color=model.color, alpha=0.1 * emphasis, linewidth=0)
-    axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102), xticks=curves.amounts)
+    axes.set(title=found.title, xlabel=found.unit, ylabel="accuracy (%)", ylim=(0, 102), xticks=found.amounts)
     axes.xaxis.set_major_formatter("{x:g}")
     if last == 0:
         axes.invert_xaxis()

@@ -1,0 +1,72 @@
+"""Random variation: as the limits say, each image in its own way, and the same for the same seed."""
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.data import deformations, variation
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.variation import Variation, vary
+from mnist_pipeline.utils import blocks
+
+HANDS = Variation(rotation=20, scale=0.2, shear=0.2, shift=2, stroke=0.8, noise=0.2, far=3, foreign=0.2)
+
+
+@pytest.fixture(scope="module")
+def images(small_train: DigitSet) -> np.ndarray:
+    return small_train.images[:60]
+
+
+def test_without_limits_nothing_changes(images: np.ndarray) -> None:
+    np.testing.assert_array_equal(vary(images, Variation(), seed=3), images)
+
+
+def test_a_seed_decides_how_each_image_varies(images: np.ndarray) -> None:
+    varied = vary(images, HANDS, seed=3)
+    np.testing.assert_array_equal(varied, vary(images, HANDS, seed=3))
+    other = vary(images, HANDS, seed=4)
+    assert all((a != b).any() for a, b in zip(varied, other))
+    same = np.broadcast_to(images[0], images.shape)
+    assert len({image.tobytes() for image in vary(same, HANDS)}) == len(images)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_and_blocks_changes_nothing(
+    images: np.ndarray, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = vary(images, HANDS, seed=3)
+    monkeypatch.setattr(blocks, "num_cores", lambda: threads)
+    monkeypatch.setattr(deformations, "_IMAGES_PER_BLOCK", 7)
+    np.testing.assert_array_equal(vary(images, HANDS, seed=3), expected)
+
+
+def test_one_image_in_five_gets_noise_up_to_the_limit() -> None:
+    grey = np.full((2_000, 28, 28), 128, np.uint8)
+    deviations = vary(grey, Variation(noise=0.2), seed=1).std(axis=(1, 2), dtype=float) / 255
+    noisy = deviations[deviations > 0]
+    assert len(noisy) / len(grey) == pytest.approx(0.2, abs=0.03)
+    assert noisy.max() == pytest.approx(0.2, abs=0.02)
+    assert noisy.mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_one_image_in_five_is_far_from_the_middle() -> None:
+    dots = np.zeros((2_000, 28, 28), np.uint8)
+    dots[:, 14, 14] = 255
+    is_moved = vary(dots, Variation(far=3), seed=1)[:, 14, 14] < 255
+    assert is_moved.mean() == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("change", variation.FOREIGN)
+def test_each_foreign_change_gets_its_share_of_the_images(change, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = np.zeros((1_000, 28, 28), np.uint8)
+    bars[:, 6:22, 12:16] = 255
+    monkeypatch.setattr(variation, "FOREIGN", [change])
+    is_changed = (vary(bars, Variation(foreign=0.1), seed=1) != bars).any(axis=(1, 2))
+    assert is_changed.mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_an_outline_has_no_ink_where_the_stroke_was() -> None:
+    bars = np.zeros((10, 28, 28), np.uint8)
+    bars[:, 6:22, 12:16] = 255
+    outlines = variation._outlined(bars, np.random.default_rng(0))
+    assert not outlines[bars > 0].any()
+    assert outlines[:, 6:22, [11, 16]].all()
