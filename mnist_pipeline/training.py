@@ -102,7 +102,7 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
             learning_rate=8e-3,
             label_smoothing=0.0,
             variation=Variation(
-                rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.35, noise=0.2, far=3.2, foreign=0.02
+                rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.35, noise=0.2, far=3.5, foreign=0.02
             ),
             freeze=0.3,
         ),
