@@ -117,7 +117,7 @@ def raw_files_sensor(prefix: str | None) -> dg.SensorDefinition:
         """Compare the checksum of the raw files with that of the last tick, or else with that of the last run."""
         try:
             located = data_sets.of_prefix(prefix)
-            version = data_sets.data_version(located.directory, located.known.layout)
+            version = data_sets.data_version(located)
         except (DatasetError, settings.SettingsError) as error:
             return dg.SkipReason(f"the raw files can't be read: {error}")
         observed = data_sets.observation(located, version)

@@ -62,9 +62,9 @@ def retried() -> Iterator[None]:
 def raw_mnist(data_set: DataSetResource):
     """Names, sizes and SHA-256 checksums of the files of the data set, after validation; folders have one per split."""
     located = data_set.located
-    layout = located.known.layout
     with stopwatch(), retried():
-        files = pd.DataFrame(datasets.validate(located.directory, canonical=located.canonical, layout=layout))
+        found = datasets.validate(located.directory, canonical=located.canonical, layout=located.known.layout)
+        files = pd.DataFrame([*found, *located.corrected])
     return result(
         files,
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
@@ -75,11 +75,11 @@ def raw_mnist(data_set: DataSetResource):
 
 def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
     located = data_set.located
-    directory, layout = located.directory, located.known.layout
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
     with stopwatch(), retried():
         names = data_set.class_names
-        digits = datasets.load_digits(directory, split, layout=layout, recorded=recorded)
+        digits = datasets.load_digits(located.directory, split, layout=located.known.layout, recorded=recorded)
+        digits = located.with_corrections(digits, recorded) if split == "train" else digits
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=len(names))
     return result(

@@ -92,6 +92,7 @@ def _run_servers(arguments: str) -> int:
 def main(arguments: str) -> int:
     """Serve until a signal arrives. The arguments are the fields of `Address` and two options of `serve`, as JSON."""
     from mnist_pipeline.models import MODELS
+    from mnist_pipeline.runtime.corrections import Corrections
     from mnist_pipeline.runtime.ui import draw, results, server
 
     # A shell starts background processes with SIGINT ignored, and the daemon would inherit that.
@@ -103,7 +104,9 @@ def main(arguments: str) -> int:
     # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with contextlib.suppress(KeyboardInterrupt):
-        routes, gauges = [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)], _gauges(MODELS)
+        corrections = None if read_only else Corrections(settings.load().corrections)
+        routes = [*draw.routes(RECOGNIZER, MODELS, corrections), *results.routes(REPORT_ASSET)]
+        gauges = _gauges(MODELS)
         return server.serve(address, read_only, routes, [draw.READ], gauges, code_server)
     return 0
 

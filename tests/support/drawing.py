@@ -15,6 +15,7 @@ import uvicorn
 from PIL import Image, ImageDraw
 
 from mnist_pipeline.models import MODELS
+from mnist_pipeline.runtime.corrections import Corrections
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.runtime.ui import server as ui
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST, Address
@@ -88,11 +89,11 @@ class DrawingClient(Client):
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[DrawingClient]:
+def serving(corrections: Corrections | None = None) -> Iterator[DrawingClient]:
     """Serve the page in this process, over the storage that the environment names."""
     with socket.create_server((LOCALHOST, 0)) as listening:
         address = Address(port=listening.getsockname()[1])
-        app = ui.application(draw.routes("recognizer", MODELS), address, None, None)
+        app = ui.application(draw.routes("recognizer", MODELS, corrections), address, None, None)
         configuration = ui.configuration(app, address)
         configuration.log_config = None
         server = uvicorn.Server(configuration)

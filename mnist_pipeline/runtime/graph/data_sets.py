@@ -11,8 +11,8 @@ import dagster as dg
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet, described
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.idx import MNIST_LAYOUT, Layout
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.corrections import Corrections
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
 
@@ -26,11 +26,22 @@ class Located(NamedTuple):
     directory: Path
     canonical: bool = False  # whether the files must be the embedded MNIST, whose checksums are known
     prefix: str | None = None  # of the keys of its assets; None for plain keys
+    corrections: Corrections | None = None  # that its training images end with
 
     @property
     def described(self) -> DataSet:
         """The data set with the names of its classes, which are read from the files of a data set of your own."""
         return described(self.known, self.directory)
+
+    @property
+    def corrected(self) -> list[datasets.RawFile]:
+        """The entry of the corrections beside the files of the data set, if there are any."""
+        file = self.corrections.file() if self.corrections else None
+        return [file] if file else []
+
+    def with_corrections(self, digits: datasets.DigitSet, recorded: list[datasets.RawFile]) -> datasets.DigitSet:
+        """Training images, and after them the corrections that are recorded."""
+        return self.corrections.add_to(digits, recorded) if self.corrections else digits
 
     def key(self, name: str) -> dg.AssetKey:
         """The key of an asset of this data set."""
@@ -49,7 +60,8 @@ def configured(loaded: "settings.Settings | None" = None) -> list[Located]:
         Located(KNOWN.get(other.name, DataSet(other.name, other.name)), other.directory, prefix=other.prefix)
         for other in loaded.data_sets
     )
-    return [Located(plain, loaded.data, loaded.canonical), *others]
+    corrections = Corrections(loaded.corrections) if loaded.train_on_corrections else None
+    return [Located(plain, loaded.data, loaded.canonical, corrections=corrections), *others]
 
 
 def step_context() -> dg.AssetExecutionContext | None:
@@ -134,7 +146,7 @@ def observe_data_directories(instance: dg.DagsterInstance) -> None:
     """Record a new version of the directory of each data set that has changed and can be read."""
     for located in configured():
         with suppress(DatasetError):  # a run reports what is wrong with the files
-            version = data_version(located.directory, located.known.layout)
+            version = data_version(located)
             if version != observed_version(instance, located):
                 instance.report_runless_asset_event(observation(located, version))
 
@@ -142,7 +154,7 @@ def observe_data_directories(instance: dg.DagsterInstance) -> None:
 def look(instance: dg.DagsterInstance, located: Located) -> None:
     """Record the version of the directory of a data set, also if it has not changed: its freshness begins anew."""
     with suppress(DatasetError):
-        version = data_version(located.directory, located.known.layout)
+        version = data_version(located)
         instance.report_runless_asset_event(observation(located, version))
 
 
@@ -157,6 +169,7 @@ def observation(located: Located, version: str) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(located.key(DATA_DIRECTORY), tags={DATA_VERSION_TAG: version}, metadata=metadata)
 
 
-def data_version(root: Path, layout: Layout = MNIST_LAYOUT) -> str:
+def data_version(located: Located) -> str:
     """The SHA-256 of the checksums of the files; raises a DatasetError if a file can't be read."""
-    return hashlib.sha256("".join(file.sha256 for file in datasets.raw_files(root, layout)).encode()).hexdigest()
+    found = [*datasets.raw_files(located.directory, located.known.layout), *located.corrected]
+    return hashlib.sha256("".join(file.sha256 for file in found).encode()).hexdigest()

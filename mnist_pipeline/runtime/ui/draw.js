@@ -22,7 +22,6 @@
   let version = 0, sentVersion = -1, epoch = 0; // number of changes; the last change that was sent; number of new drawings
   let found = [], chosen = 0, hasChosen = false, isReady = false, hasFailed = false;
   let classes = [], noun = "digit"; // the names of the classes, and what an image shows; from the recognizer
-  const unlike = () => (noun === "digit" ? "does not look like a digit" : `is unlike the ${noun}s of the data set`);
   const cursor = { x: WIDTH / 2, y: HEIGHT / 5, shown: false };
 
   // Drawing.
@@ -244,13 +243,13 @@
   const show = async (files) => {
     const [picture] = files;
     if (!picture) return;
-    let bitmap;
     try {
-      bitmap = await createImageBitmap(picture);
+      showBitmap(await createImageBitmap(picture));
     } catch {
       alert.textContent = `${picture.name} is not a picture that this browser can show; try a PNG or JPEG file.`;
-      return;
     }
+  };
+  const showBitmap = (bitmap) => {
     alert.textContent = "";
     endStroke();
     states.push({ picture: encoded(bitmap), strokes: [] });
@@ -276,6 +275,21 @@
     else alert.textContent = "Only a picture file can be dropped here.";
   });
 
+  // Examples to click, which come with the models.
+  const showExamples = async () => {
+    const response = await fetch(data.examples);
+    if (!response.ok) return;
+    const buttons = (await response.json()).map(({ name, picture }) => {
+      const image = element("img", { src: picture, alt: "", className: "ink" });
+      const button = element("button", { type: "button" }, image);
+      button.setAttribute("aria-label", `Example: ${name}`);
+      button.addEventListener("click", async () => showBitmap(await createImageBitmap(image)));
+      return button;
+    });
+    find(".examples").append(...buttons);
+    find(".examples").hidden = !buttons.length;
+  };
+
   // Requests: one at a time, always for the current drawing; with pauses during a stroke.
   let controller = null, timer = 0;
   const schedule = (pause = 0) => {
@@ -290,16 +304,20 @@
       drawStrokes(target, strokes, "#000");
     }).toDataURL("image/png");
   };
-  const postPicture = async (signal) => {
-    const response = await fetch(data.read, {
+  const post = async (path, content, signal) => {
+    const response = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ picture: currentPicture() }),
+      body: JSON.stringify({ picture: currentPicture(), ...content }),
       signal,
     });
     if (response.status === 401) throw new Error("Your session has ended; reload the page to log in again.");
-    const content = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(content.errors?.[0].message ?? `The server failed (${response.status}).`);
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(answer.errors?.[0].message ?? `The server failed (${response.status}).`);
+    return answer;
+  };
+  const postPicture = async (signal) => {
+    const content = await post(data.read, {}, signal);
     classes = content.classes;
     noun = content.noun;
     if (noun !== "digit") {
@@ -323,6 +341,7 @@
     const patience = setTimeout(() => controller.abort(new Error("The server did not answer in time.")), PATIENCE);
     try {
       const digits = await postPicture(controller.signal);
+      if (!isReady) showExamples();
       isReady = true;
       if (requestEpoch === epoch) showDigits(isEmpty() ? [] : digits);
     } catch (error) {
@@ -371,11 +390,24 @@
     made.append(...children);
     return made;
   };
+  const isDoubtful = ({ headline, digit }) => headline !== classes[digit];
+  // The number that is written in each line, with a mark at its least certain digit.
+  const showNumber = (digits) => {
+    const parts = [];
+    digits.forEach((reading, i) => {
+      const name = classes[reading.digit];
+      if (i && reading.line !== digits[i - 1].line) parts.push(" / ");
+      else if (i && Math.max(name.length, classes[digits[i - 1].digit].length) > 1) parts.push(" ");
+      parts.push(reading.least_certain ? element("mark", {}, name) : name);
+    });
+    find(".number").replaceChildren(...parts, element("small", {}, `underlined: the least certain ${noun}`));
+    find(".number").hidden = digits.length < 2;
+  };
   const chip = (reading, i) => {
-    const doubt = reading.looks_like_digit ? "" : "?";
+    const doubt = isDoubtful(reading) ? "?" : "";
     const button = element("button", { type: "button" }, element("img", { src: reading.seen, alt: "", className: "ink" }), `${classes[reading.digit]}${doubt}`);
     button.setAttribute("aria-pressed", String(i === chosen));
-    if (doubt) button.setAttribute("aria-label", `${classes[reading.digit]}, which ${unlike()}`);
+    if (doubt) button.setAttribute("aria-label", `${classes[reading.digit]}: ${reading.headline}`);
     button.addEventListener("click", () => {
       [chosen, hasChosen] = [i, true];
       for (const [place, other] of document.querySelectorAll(".chips button").entries()) other.setAttribute("aria-pressed", String(place === i));
@@ -412,11 +444,16 @@
   };
   const showDigit = () => {
     const reading = found[chosen];
-    find(".verdict").classList.toggle("doubtful", !reading.looks_like_digit);
+    find(".verdict").classList.toggle("doubtful", isDoubtful(reading));
     find(".digit").textContent = classes[reading.digit];
     find(".digit").classList.toggle("named", classes[reading.digit].length > 1);
-    find(".flag").textContent = `This ${unlike()}.`;
-    find(".flag").hidden = reading.looks_like_digit;
+    find(".flag").textContent = reading.looks_like_digit ? `${sentence(reading.headline)}.` : `This ${reading.headline}.`;
+    find(".flag").hidden = !isDoubtful(reading);
+    if (data.correct) {
+      find("#right").replaceChildren(...classes.map((name, label) => element("option", { value: label }, name)));
+      find("#right").value = reading.digit;
+      find("#kept").textContent = "";
+    }
     const doubt = reading.looks_like_digit ? "" : "If it is one: ";
     find(".sure").textContent = sentence(`${doubt}${inWords(reading.probability)} probable, according to ${data.names[reading.champion]}.`);
     find(".agreement").textContent = agreement(reading);
@@ -461,6 +498,7 @@
     waiting.textContent = isEmpty()
       ? "Draw a digit with mouse, finger or pen; the answer comes while you draw. Several digits are read in their order."
       : "There is nothing here to read yet.";
+    showNumber(digits);
     const chips = find(".chips");
     chips.hidden = digits.length < 2;
     chips.replaceChildren(...(digits.length < 2 ? [] : digits.map(chip)));
@@ -474,13 +512,22 @@
     announcement = setTimeout(() => {
       if (stroke || isEmpty()) return;
       if (controller || sentVersion !== version) return announce();
-      const answers = found.map(({ digit, looks_like_digit: looksLikeDigit }) => (looksLikeDigit ? classes[digit] : `${classes[digit]}, which ${unlike()}`));
+      const answers = found.map((reading) => (isDoubtful(reading) ? `${classes[reading.digit]}, ${reading.headline}` : reading.headline));
       if (!found.length) status.textContent = waiting.textContent;
-      else if (found.length > 1) status.textContent = `${found.length} digits: ${answers.join("; ")}.`;
+      else if (found.length > 1) status.textContent = `${found.length} ${noun}s: ${answers.join("; ")}.`;
       else status.textContent = `${answers[0]}. ${find(".sure").textContent} ${find(".agreement").textContent}`;
     }, SILENCE);
   };
 
+  find("#keep")?.addEventListener("click", async () => {
+    const kept = find("#kept");
+    try {
+      const answer = await post(data.correct, { place: chosen, label: Number(find("#right").value) });
+      kept.textContent = `Kept as ${answer.kept}.`;
+    } catch (error) {
+      kept.textContent = error.message;
+    }
+  });
   new ResizeObserver(() => {
     canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
     canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);

@@ -4,9 +4,10 @@ import asyncio
 import base64
 import io
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import PIL.Image
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,18 +18,21 @@ from starlette.routing import Route
 from mnist_pipeline.models import Model, number_in_words
 from mnist_pipeline.recognition import reading
 from mnist_pipeline.recognition.page import ImageError
-from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer
+from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer, text_of
 from mnist_pipeline.report.pictures import grey
+from mnist_pipeline.runtime.corrections import Corrections, CorrectionsError
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import contents, storage
 from mnist_pipeline.runtime.ui import pages
 
-READ = f"{DRAW}/read"
+READ, CORRECT, EXAMPLES = f"{DRAW}/read", f"{DRAW}/correct", f"{DRAW}/examples"
+TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 FORMATS = ("PNG", "JPEG", "WEBP")  # in which browsers save a canvas
 MAX_PIXELS = 4_000_000
 MAX_DIGITS = 100
 MAX_AT_ONCE = 2  # pictures; the search for neighbours of each uses all processors
 MAX_WAITING = 16
+MAX_EXAMPLES = 12
 POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'"
@@ -48,6 +52,18 @@ class Reader:
 
     async def answer(self, request: Request) -> Response:
         """Respond with the digits of the posted picture."""
+        return JSONResponse(await self._run(request, self.read), headers={"Cache-Control": "no-store"})
+
+    async def keep(self, request: Request, corrections: Corrections) -> Response:
+        """Keep one digit of the posted picture with its right label."""
+        place, label = (request.state.content.get(name) for name in ("place", "label"))
+        if type(place) is not int or type(label) is not int:
+            raise HTTPException(400, 'Send {"picture": "…", "place": 0, "label": 7}, with the place of the digit')
+        kept = await self._run(request, lambda data: self._keep(data, place, label, corrections))
+        return JSONResponse({"kept": f"{corrections.directory.name}/{kept}"})
+
+    async def _run(self, request: Request, answer: Callable[[bytes], Any]) -> Any:
+        """Compute an answer to the posted picture when it is its turn."""
         try:
             data = base64.b64decode(request.state.content["picture"].rpartition(",")[2], validate=True)
         except (KeyError, AttributeError, ValueError):
@@ -59,26 +75,52 @@ class Reader:
             async with self._running:
                 await request.body()  # after which the next message is that the client has gone
                 if await request.is_disconnected():
-                    return Response(status_code=408)
-                digits = await run_in_threadpool(self.read, data)
+                    raise HTTPException(408, "The client has gone")
+                return await run_in_threadpool(answer, data)
         finally:
             self._pending -= 1
-        return JSONResponse(digits, headers={"Cache-Control": "no-store"})
 
     def read(self, data: bytes) -> dict[str, Any]:
         """Read the digits of a picture in one of `FORMATS`, in reading order, with all that the page shows of each.
 
         Raises HTTPException if there is no recognizer (503), or the picture can't be read (400) or is too large (413).
         """
+        recognizer, readings = self._read(data)
+        return {
+            "digits": [_format_reading(recognizer, found) for found in readings[:MAX_DIGITS]],
+            "text": text_of(readings[:MAX_DIGITS]),
+            "classes": recognizer.known.names,
+            "noun": recognizer.known.noun,
+        }
+
+    def _read(self, data: bytes) -> tuple[Recognizer, list[Reading]]:
         _check_size(data)
         recognizer = self._load()
         try:
             page = reading.read(data)
         except ImageError as error:
             raise HTTPException(400, f"The picture can't be read: {error}") from error
-        (readings,) = recognizer.read_pages([page])
-        digits = [_format_reading(recognizer, found) for found in readings[:MAX_DIGITS]]
-        return {"digits": digits, "classes": recognizer.known.names, "noun": recognizer.known.noun}
+        return recognizer, recognizer.read_pages([page])[0]
+
+    def _keep(self, data: bytes, place: int, label: int, corrections: Corrections) -> str:
+        recognizer, readings = self._read(data)
+        if not (0 <= place < len(readings) and 0 <= label < len(recognizer.known.names)):
+            raise HTTPException(400, "There is no such digit in the picture, or no such class")
+        try:
+            return corrections.keep(readings[place].image, label)
+        except (CorrectionsError, OSError) as error:
+            raise HTTPException(507, f"The correction can't be kept: {error}") from error
+
+    def examples(self) -> list[dict[str, str]]:
+        """A test image of each class, for as many classes as fit the page; none if no test images are stored."""
+        try:
+            recognizer, test = self._load(), storage.current().read(TEST_DIGITS)
+        except (HTTPException, storage.StorageError, contents.UnavailableError):
+            return []
+        known = recognizer.known
+        firsts = [(name, np.flatnonzero(test.labels == label)) for label, name in enumerate(known.names[:MAX_EXAMPLES])]
+        shown = 255 - test.images if known.whole else test.images  # `grey` draws ink black
+        return [{"name": name, "picture": grey(shown[places[0]])} for name, places in firsts if len(places)]
 
     def _load(self) -> Recognizer:
         stored = storage.current()
@@ -93,8 +135,9 @@ class Reader:
             return self._recognizer
 
 
-def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
-    """The page that shows the answers of some models, and the reader of its pictures."""
+def routes(recognizer_key: str, models: Mapping[str, Model], corrections: Corrections | None = None) -> list[Route]:
+    """The page that shows the answers of some models, the reader of its pictures, and a place for corrections."""
+    reader = Reader(recognizer_key)
 
     async def page(request: Request) -> Response:
         context = {
@@ -105,10 +148,20 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
             "num_models": number_in_words(len(models)),
             "num_components": NUM_COMPONENTS,
             "max_digits": MAX_DIGITS,
+            "correct": CORRECT if corrections else None,
+            "examples": EXAMPLES,
         }
         return pages.respond(request, "draw.html", POLICY, context)
 
-    return [Route(DRAW, page), Route(READ, Reader(recognizer_key).answer, methods=["POST"])]
+    async def examples(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(reader.examples))
+
+    async def correct(request: Request) -> Response:
+        assert corrections is not None
+        return await reader.keep(request, corrections)
+
+    shown = [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, reader.answer, methods=["POST"])]
+    return [*shown, Route(CORRECT, correct, methods=["POST"])] if corrections else shown
 
 
 def _check_size(data: bytes) -> None:

@@ -20,6 +20,7 @@ from support.drawing import MIDDLE, SHEET, DrawingClient, encoded, picture, serv
 from support.served import Answer
 
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.runtime.corrections import Corrections
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.ui import draw
@@ -68,6 +69,41 @@ def test_digits_are_read_from_each_format_in_their_order(
     monkeypatch.setattr(draw, "MAX_DIGITS", 2)
     assert [digit["digit"] for digit in instance.digits(encoded(image, kind))] == [2, 0]
     assert instance.digits(encoded(Image.new("L", SHEET, 255), kind)) == []
+
+
+def test_a_number_comes_with_its_text_and_its_least_certain_digit(instance: DrawingClient, able: Path) -> None:
+    answer = json.loads(instance.read(uri(picture(*zip("203", LINE, strict=True)))).body)
+    assert answer["text"] == ["203"]
+    assert [digit["headline"].endswith(name) for digit, name in zip(answer["digits"], "203", strict=True)]
+    assert sum(digit["least_certain"] for digit in answer["digits"]) == 1
+
+
+def test_examples_are_test_images_of_each_class(instance: DrawingClient, able: Path) -> None:
+    test = Storage(str(able)).read("test_digits")
+    examples = json.loads(instance.send("GET", draw.EXAMPLES).body)
+    assert [example["name"] for example in examples] == list("0123456789")
+    first = test.images[np.flatnonzero(test.labels == 3)[0]]
+    np.testing.assert_array_equal(_pixels(examples[3]["picture"]), 255 - first)
+
+
+def test_a_correction_keeps_the_chosen_digit(able: Path, tmp_path: Path) -> None:
+    drawn = uri(picture(*zip("203", LINE, strict=True)))
+    with serving(Corrections(tmp_path / "corrections")) as client:
+
+        def post(**content: object) -> Answer:
+            return client.send("POST", draw.CORRECT, {}, json.dumps({"picture": drawn, **content}).encode())
+
+        kept = json.loads(post(place=1, label=8).body)["kept"]
+        (seen,) = (digit["seen"] for digit in client.digits(picture(*zip("203", LINE, strict=True)))[1:2])
+        for wrong in ({}, {"place": 3, "label": 8}, {"place": 0, "label": 10}, {"place": True, "label": "../x"}):
+            assert post(**wrong).status == 400
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")] == [kept]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / kept)), 255 - _pixels(seen))
+
+
+def test_without_a_place_for_corrections_there_is_no_way_to_make_one(instance: DrawingClient, able: Path) -> None:
+    assert instance.send("POST", draw.CORRECT, {}, b"{}").status in (404, 405)
+    assert "That was wrong" not in instance.send("GET", DRAW).body.decode()
 
 
 BAD_PICTURES = {
@@ -156,8 +192,10 @@ def test_two_pictures_are_read_at_once_sixteen_wait_and_others_are_refused(monke
 
 
 def test_a_picture_is_not_read_after_its_client_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(draw.Reader, "read")
-    assert asyncio.run(draw.Reader("recognizer").answer(_request(is_gone=True))).status_code == 408
+    monkeypatch.setattr(draw.Reader, "read", None)
+    with pytest.raises(HTTPException) as gone:
+        asyncio.run(draw.Reader("recognizer").answer(_request(is_gone=True)))
+    assert gone.value.status_code == 408
 
 
 def _request(*, is_gone: bool) -> Request:

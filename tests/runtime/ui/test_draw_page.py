@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from support.browser import PATIENCE, launch_browser, needs_axe, serious_findings
 from support.drawing import MIDDLE, DrawingClient, encoded, picture, placed, serving
 
+from mnist_pipeline.runtime.corrections import Corrections
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.runtime.ui.middleware.methods import MAX_BODY
@@ -122,6 +123,28 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View, inst
     assert view.messages == []
     assert len(view.requests) > 2
     assert [url for url in view.requests if not url.startswith((f"{instance.origin}/draw", "data:"))] == []
+
+
+def test_the_number_marks_its_least_certain_digit_and_an_example_can_be_clicked(view: View) -> None:
+    view.transfer("drop", "digits.png", picture(("1", LEFT), ("scribble", RIGHT)))
+    expect(view.page.locator(".number mark")).to_have_count(1)
+    expect(view.page.locator(".flag")).to_have_text(re.compile("."))
+    view.page.get_by_role("button", name="Example: 7").click()
+    expect(view.digit).to_have_text("7")
+    expect(view.page.locator(".number")).to_be_hidden()
+    assert view.messages == []
+
+
+def test_a_misread_digit_is_kept_with_its_right_label(browser: Browser, able: Path, tmp_path: Path) -> None:
+    with serving(Corrections(tmp_path / "corrections")) as client, viewing(browser, client.origin) as view:
+        view.transfer("drop", "three.png", picture(("3", MIDDLE)))
+        expect(view.digit).to_have_text("3")
+        view.page.get_by_text("That was wrong").click()
+        view.page.get_by_label("The right answer").select_option("8")
+        view.page.get_by_role("button", name="Keep it").click()
+        expect(view.page.locator("#kept")).to_contain_text("corrections/8/")
+        assert view.messages == []
+    assert len(list(tmp_path.glob("corrections/8/*.png"))) == 1
 
 
 @needs_axe

@@ -11,7 +11,7 @@ from support.served import HTML, Client, open_websocket
 from websockets.exceptions import ConnectionClosed
 
 from mnist_pipeline.runtime.project import DRAW
-from mnist_pipeline.runtime.ui.draw import READ
+from mnist_pipeline.runtime.ui.draw import CORRECT, READ
 from mnist_pipeline.runtime.ui.middleware.graphql import MAX_DOCUMENT
 
 pytestmark = pytest.mark.slow
@@ -34,6 +34,7 @@ CHANGES_TO_READ = [
 ] + [
     Attack("a materialization reported, read-only", 403, "POST", REPORT_ROUTE, {}, b"{}", on="read_only"),
     Attack("a path that begins like that of a drawing, read-only", 403, "POST", f"{READ}/x", {}, b"{}", on="read_only"),
+    Attack("a correction of a drawing, read-only", 403, "POST", CORRECT, {}, b"{}", on="read_only"),
     Attack("a drawing without a session, read-only", 401, "POST", READ, {"Cookie": None}, b"{}", on="read_only"),
     Attack("a drawing from another site, read-only", 403, "POST", READ, {"Origin": "null"}, b"{}", on="read_only"),
     Attack("a mutation by GET, read-only", 403, target=get(query=MUTATION), on="read_only"),
