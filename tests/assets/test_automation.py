@@ -36,7 +36,7 @@ def test_the_sensor_requests_a_run_if_and_only_if_the_raw_files_changed(
 ) -> None:
     result = _look(instance, cursor="another version")
     assert len(result.run_requests or []) == 1
-    assert result.cursor == data_sets.data_version(data)
+    assert result.cursor == data_sets.data_version(data_sets.configured()[0])
     (event,) = result.asset_events
     assert (event.tags or {})[data_sets.DATA_VERSION_TAG] == result.cursor
     unchanged = _look(instance, cursor=result.cursor)
