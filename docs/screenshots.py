@@ -22,6 +22,7 @@ SETTLE = 4_000  # milliseconds that a page gets to load and lay out
 BACKFILL_MILLISECONDS = 300_000
 NUM_COLORS = 192
 SHEET_SEED = 3
+NUM_MISREAD = 5
 # Strokes of a 4, a 7 and a 2, as shares of the sheet.
 DRAWN = (
     ((0.17, 0.22), (0.09, 0.5), (0.28, 0.52)),
@@ -103,22 +104,31 @@ def take_backfill(browser: Browser, address: str) -> None:
 
 
 def draw_sheet() -> None:
-    """sheet.png: a contact sheet of synthetic pictures, one of which contains no digit."""
+    """sheet.png: synthetic pictures, two without a digit. misread.png: misread digits in handwriting fonts."""
     sys.path += [str(HERE.parent), str(HERE.parent / "tests")]
     from support import reading
 
-    from generators import handwriting
+    from generators import handwriting, other_hands
 
     rng = np.random.default_rng(SHEET_SEED)
     written = {
         "line.jpg": handwriting.page_picture([[3, 1, 4, 1, 5]], rng)[0],
         "seven.png": handwriting.digit_picture(7, rng),
         "scribble.png": handwriting.scribble_picture(rng),
+        "letter-A.png": handwriting.letter_picture("A", rng),
     }
     recognizer = storage.read("recognizer")
     pictures = [reading.grey(picture) for picture in written.values()]
     pages = map(contact_sheet.Page, written, pictures, recognizer.read(pictures))
     (HERE / "sheet.png").write_bytes(contact_sheet.draw(list(pages), recognizer))
+    misread = []
+    for example in other_hands.single_digits(1, SHEET_SEED, other_hands.installed()):
+        picture = reading.grey(example.picture)
+        (found,) = recognizer.read([picture])
+        if [each.recognition.digit for each in found] != list(example.digits):
+            misread.append(contact_sheet.Page(f"a written {example.digits[0]}", picture, found))
+    rows = [page for page in misread if page.readings][:NUM_MISREAD]
+    (HERE / "misread.png").write_bytes(contact_sheet.draw(rows, recognizer))
 
 
 def take_report(browser: Browser) -> None:

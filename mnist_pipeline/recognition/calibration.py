@@ -22,7 +22,7 @@ from mnist_pipeline.data.variation import Variation, vary
 
 Floats = NDArray[np.float64]
 
-NUM_IMAGES = 3_000
+NUM_IMAGES = 2_000
 NONE = np.zeros(2)  # the weights a and b that change nothing
 SPREAD = 1.0  # standard deviation of the weights around it that is expected before any image is seen
 LOWEST = 1e-12  # a smaller probability counts as this one

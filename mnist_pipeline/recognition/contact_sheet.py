@@ -153,7 +153,9 @@ class _Sheet:
     def draw_row(self, top: int, number: int, reading: Reading) -> None:
         """Draw one digit: its image, all answers, the nearest training digits, the reconstruction, the percentile."""
         answer = reading.recognition
-        card, color = (CARD, INK) if answer.looks_like_digit else (WARNING_CARD, WARNING)
+        card, color = CARD, SOFT if answer.is_doubtful else INK
+        if not answer.looks_like_digit:
+            card, color = WARNING_CARD, WARNING
         self.pen.rounded_rectangle((ROWS, top, WIDTH - MARGIN, top + ROW - 8), 6, card)
         inner, middle = top + 8, top + 8 + SIDE // 2
         self.text((NUMBER, middle), str(number), _color(answer), anchor="lm")
@@ -190,13 +192,15 @@ class _Sheet:
         self.text((x - width // 2, y - 7), label, INK if neighbor.digit == digit else WARNING, SMALL, "mm")
 
     def draw_unusual(self, top: int, answer: Recognition) -> None:
-        """Draw the percentile as a bar, and a warning if the image does not look like a digit."""
+        """Draw the percentile as a bar, and below it the doubt about the answer, if there is any."""
         left, width, middle = UNUSUAL + 10, 140, top + SIDE // 2
         self.text((left, middle - 18), f"above {answer.unusual:.{int(answer.unusual >= 99)}f}%", INK, anchor="lm")
         self.pen.rectangle((left, middle - 5, left + width, middle + 1), LINE)
         self.pen.rectangle((left, middle - 5, left + round(width * answer.unusual / 100), middle + 1), _color(answer))
-        if not answer.looks_like_digit:
-            for i, line in enumerate(self.recognizer.known.unlike.splitlines()):
+        if answer.is_doubtful:
+            doubt = f"probably {cut(answer.name)}" + ("\nthe models disagree" if answer.models_disagree else "")
+            lines = (doubt if answer.looks_like_digit else self.recognizer.known.unlike).splitlines()
+            for i, line in enumerate(lines):
                 self.text((left, middle + 12 + 14 * i), line, WARNING, anchor="lm")
 
 

@@ -28,8 +28,8 @@ NEGLIGIBLE = 1e-7  # smaller entries of the smoothing matrix, whose rows sum to 
 BLOCK_ROWS = 1_024  # images per block of a thread
 EULER_ROWS = 128  # the same for Euler numbers, whose intermediate arrays then fit the cache
 
-MOST_IMAGES = 20_000  # training images that the classes are fitted on
-MOST_MEMBERS = 8_000  # of those, what the network learns as members, as they are and deformed
+MOST_IMAGES = 12_000  # training images that the classes are fitted on
+MOST_MEMBERS = 5_000  # of those, what the network learns as members, as they are and deformed
 OUTLIERS = {"strokes": 0.6, "scribbles": 0.2, "halves": 0.5, "turned": 0.5}  # for each of these members
 VARIATION = Variation(rotation=15, scale=0.12, shear=0.2, shift=1, stroke=0.5)
 COARSE_SHARE = 0.25  # of the deformed members, which also lose resolution

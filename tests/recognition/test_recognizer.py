@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,3 +103,25 @@ def test_the_recognizer_of_an_earlier_version_answers_the_same(recognizer: Recog
     assert [answer.document() for answer in read.recognize(small_test.images[:5])] == [
         answer.document() for answer in expected
     ]
+
+
+@pytest.mark.parametrize(
+    ("others", "probability", "looks", "shown"),
+    [
+        ((4, 4, 4), 0.99, True, "4"),
+        ((4, 4, 9), 0.99, True, "4"),
+        ((4, 4, 4), 0.7, True, "probably 4"),
+        ((9, 4, 9), 0.99, True, "probably 4, the models disagree"),
+        ((4, 4, 4), 0.99, False, "does not look like a digit"),
+    ],
+)
+def test_the_headline_names_the_doubt(
+    others: tuple[int, ...], probability: float, looks: bool, shown: str, recognizer: Recognizer, small_test: DigitSet
+) -> None:
+    (answer,) = recognizer.recognize(small_test.images[:1])
+    digits = {"cnn": 4, **dict(zip(("knn", "softmax", "mlp"), others, strict=True))}
+    doubted = replace(
+        answer, champion="cnn", digit=4, name="4", digits=digits, probability=probability, looks_like_digit=looks
+    )
+    assert recognizer.known.headline(doubted) == shown
+    assert doubted.is_doubtful == (shown != "4")
