@@ -32,7 +32,7 @@ MNIST_FLOOR = 0.95
 class RobustnessConfig(dg.Config):
     """How many digits are disturbed."""
 
-    num_images: int = Field(300, ge=1, le=10_000, description="Number of test images to disturb, drawn at random.")
+    num_images: int = Field(200, ge=1, le=10_000, description="Number of test images to disturb, drawn at random.")
 
 
 @dg.asset(
