@@ -14,7 +14,9 @@ from scipy import ndimage
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, centred, extent
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.data.decoding import Grey, read
+from mnist_pipeline.recognition import touching
 from mnist_pipeline.recognition.page import Found, ImageError
+from mnist_pipeline.recognition.sheet import find_sheet
 
 __all__ = ["Found", "ImageError", "find_digits", "read"]
 
@@ -28,6 +30,9 @@ COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pi
 
 STROKE_WIDTHS = (2.2, 3.4)  # pixels; in MNIST's training set, 80% of the digits are between 1.8 and 3.6
 CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
+FAINTEST_SHARE = 0.2  # of full ink, in a stroke
+SOFT = 0.4  # share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture
+MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
 
 
 def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
@@ -50,21 +55,26 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     .. [3] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
        Intelligence 8(6), 1986.
     """
-    if (found := _already_mnist(picture)) is not None:
-        return [found]
+    if (digit := _already_mnist(picture)) is not None:
+        return [digit]
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
-    ink, paper = _ink(_reduced(picture, factor))
+    grey = _reduced(picture, factor)
+    on_sheet = find_sheet(grey)
+    found = _on_paper(on_sheet.picture) if on_sheet is not None else []
+    left, top = (on_sheet.left, on_sheet.top) if on_sheet is not None and found else (0, 0)
+    return [_placed(digit, left, top, factor, picture.shape) for digit in found or _on_paper(grey)]
+
+
+def _on_paper(grey: Grey) -> list[Found]:
+    """Find the digits on paper that fills the picture."""
+    ink, paper = _ink(grey)
     ink = _without_ruling(ink)
     strokes = _strokes(ink, paper)
-    outlines = [
-        [(glyph, outline) for glyph in line if ((outline := _outline(glyph, ink, strokes)) < 0).any()]
+    lines = [
+        [found for glyph in line if (found := _found(glyph, ink, strokes)) is not None]
         for line in _lines(_glyphs(strokes))
     ]
-    return [
-        Found(_box(glyph, factor, picture.shape), _normalized(outline), number)
-        for number, line in enumerate(filter(None, outlines), 1)
-        for glyph, outline in line
-    ]
+    return [found._replace(line=number) for number, line in enumerate(filter(None, lines), 1) for found in line]
 
 
 def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
@@ -344,10 +354,15 @@ def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
     return lines
 
 
-def _box(glyph: Glyph, factor: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Bounding box in pixels of the original picture."""
-    x, y = factor * glyph.x, factor * glyph.y
-    return x, y, min(factor * glyph.width, shape[1] - x), min(factor * glyph.height, shape[0] - y)
+def _placed(found: Found, left: int, top: int, factor: int, shape: tuple[int, ...]) -> Found:
+    """A digit on a sheet that begins at `left`, `top`, with its boxes in pixels of the original picture."""
+    x, y, width, height = found.box
+    x, y = factor * (left + x), factor * (top + y)
+    box = x, y, min(factor * width, shape[1] - x), min(factor * height, shape[0] - y)
+    cuts = [
+        tuple(_placed(side, left, top, factor, shape)._replace(line=found.line) for side in cut) for cut in found.cuts
+    ]
+    return Found(box, found.image, found.line, tuple((first, second) for first, second in cuts))
 
 
 def _normalized(outline: Grey) -> NDArray[np.uint8]:
@@ -362,21 +377,78 @@ def _normalized(outline: Grey) -> NDArray[np.uint8]:
     return centred(levels, scale)
 
 
-def _outline(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> Grey:
-    """Signed distance to the outline of a digit, negative inside the ink; the larger side has about 64 pixels.
-
-    It is positive everywhere if the pixels of the strokes hold no ink themselves, only their surroundings do.
-    """
-    margin = 2
-    rows = slice(max(0, glyph.y - margin), glyph.y + glyph.height + margin)
-    columns = slice(max(0, glyph.x - margin), glyph.x + glyph.width + margin)
+def _found(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> Found | None:
+    """A digit in MNIST's form with its cuts; None if the pixels of its strokes hold no ink, only their surroundings."""
+    rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
+    columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
     own = np.isin(strokes[rows, columns], glyph.labels)
-    strength = np.where(ndimage.maximum_filter(own, 2 * margin + 1), ink[rows, columns], 0)
+    strength = _strength(own, ink[rows, columns])
+    image = _in_mnist_form(strength, max(glyph.width, glyph.height))
+    if image is None:
+        return None
+    cuts = _cuts(strength, columns.start, rows.start) if touching.may_be_two(glyph.width, glyph.height) else ()
+    return Found((glyph.x, glyph.y, glyph.width, glyph.height), image, cuts=cuts)
+
+
+def _cuts(strength: Grey, x: int, y: int) -> tuple[tuple[Found, Found], ...]:
+    """Both sides of each candidate cut through a glyph whose pixels begin at x, y."""
+    scale = max(1.0, max(strength.shape) / (2 * CONTOUR_SIDE))
+    small = _resized(strength, tuple(round(side / scale) for side in strength.shape), Image.Resampling.BOX)
+    cuts = []
+    for left in touching.seams(small):
+        first, second = (_side(np.where(side, small, 0), scale, x, y) for side in (left, ~left))
+        if first is not None and second is not None:
+            cuts.append((first, second))
+    return tuple(cuts)
+
+
+def _side(strength: Grey, scale: float, x: int, y: int) -> Found | None:
+    """The ink on one side of a cut, in MNIST's form; None if there is none."""
+    if not (strength > 0.5).any():
+        return None
+    left, top, width, height = extent(strength > 0.5)
+    rows = slice(max(0, top - MARGIN), top + height + MARGIN)
+    columns = slice(max(0, left - MARGIN), left + width + MARGIN)
+    image = _in_mnist_form(strength[rows, columns], max(width, height))
+    box = x + int(left * scale), y + int(top * scale), max(1, int(width * scale)), max(1, int(height * scale))
+    return None if image is None else Found(box, image)
+
+
+def _in_mnist_form(strength: Grey, side: int) -> NDArray[np.uint8] | None:
+    """A digit, whose larger side has a number of pixels, in MNIST's form; None if there is no ink.
+
+    Wide strokes of a blurred or tiny picture keep their grey levels, as a threshold would close the holes of the digit
+    or open them. Other strokes get the width of MNIST's.
+    """
+    outline = _outline(strength, side)
+    inside = outline < 0
+    if not inside.any():
+        return None
+    faint = strength > FAINTEST_SHARE
+    is_soft = np.count_nonzero(faint & (strength < 1 - FAINTEST_SHARE)) > SOFT * np.count_nonzero(faint)
+    if is_soft and _stroke_width(0.5 - outline[inside]) * DIGIT_SIDE > STROKE_WIDTHS[0] * max(extent(inside)[2:]):
+        left, top, width, height = extent(faint)
+        image = centred(strength[top : top + height, left : left + width], max(width, height) / DIGIT_SIDE)
+        return np.rint(image * (255 / image.max())).astype(np.uint8)
+    return _normalized(outline)
+
+
+def _strength(own: Mask, ink: Grey) -> Grey:
+    """The ink of a digit and its edge, as a share of full ink, in [0, 1]."""
+    strength = np.where(ndimage.maximum_filter(own, 2 * MARGIN + 1), ink, 0)
     # A stroke is where the blurred ink is strong; in a tiny picture most of its pixels may hold none themselves.
     full = next((level for level in np.quantile(strength[own], (0.8, 1)) if level > 0), np.inf)
-    strength = np.pad(np.clip(strength / full, 0, 1), margin).astype(np.float32)
-    zoom = CONTOUR_SIDE / max(glyph.width, glyph.height)
-    shape = tuple(int(np.ceil(side * zoom)) for side in strength.shape)
+    return np.clip(strength / full, 0, 1).astype(np.float32)
+
+
+def _outline(strength: Grey, side: int) -> Grey:
+    """Signed distance to the outline of a digit, negative inside the ink; its larger side gets about 64 pixels.
+
+    It is positive everywhere if there is no ink.
+    """
+    strength = np.pad(strength, MARGIN)
+    zoom = CONTOUR_SIDE / side
+    shape = tuple(int(np.ceil(length * zoom)) for length in strength.shape)
     drawn = ndimage.gaussian_filter(_resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
     inside = np.pad(drawn > max(0.5 * min(1.0, float(drawn.max())), 0), 4)
     outer, inner = ndimage.distance_transform_edt(~inside), ndimage.distance_transform_edt(inside)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mnist_pipeline.recognition.page import Found, ImageError, Page
 from mnist_pipeline.utils.workers import MEMORY, OVER_BUDGET, Answer, OverBudgetError, Workers
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["MEMORY", "answer", "read", "start"]
 
@@ -30,9 +35,9 @@ def read(source: Path | bytes) -> Page:
         raise ImageError(f"{'the picture' if isinstance(source, bytes) else source}: {OVER_BUDGET}") from None
     if "error" in described:
         raise ImageError(described["error"])
-    picture, *images = arrays
-    found = zip(described["boxes"], images, described["lines"], strict=True)
-    return Page(picture, [Found(tuple(box), image, line) for box, image, line in found])
+    picture, *rest = arrays
+    images = iter(rest)
+    return Page(picture, [_restored(digit, images) for digit in described["digits"]])
 
 
 def answer(request: bytes) -> Answer:
@@ -45,5 +50,19 @@ def answer(request: bytes) -> Answer:
         found = pictures.find_digits(picture)
     except ImageError as error:
         return {"error": str(error)}, []
-    described = {"boxes": [digit.box for digit in found], "lines": [digit.line for digit in found]}
-    return described, [picture, *(digit.image for digit in found)]
+    images: list[np.ndarray] = []
+    return {"digits": [_described(digit, images) for digit in found]}, [picture, *images]
+
+
+def _described(digit: Found, images: list[np.ndarray]) -> list[Any]:
+    """The box, the line and the cuts of a digit, which JSON can express; its images are appended."""
+    images.append(digit.image)
+    return [digit.box, digit.line, [[_described(side, images) for side in cut] for cut in digit.cuts]]
+
+
+def _restored(described: list[Any], images: Iterator[np.ndarray]) -> Found:
+    """The inverse of `_described`."""
+    box, line, cuts = described
+    image = next(images)
+    pairs = [[_restored(side, images) for side in cut] for cut in cuts]
+    return Found(tuple(box), image, line, tuple((left, right) for left, right in pairs))

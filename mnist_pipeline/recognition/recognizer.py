@@ -7,6 +7,7 @@ once.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition import calibration
 from mnist_pipeline.recognition.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture, percentile
 from mnist_pipeline.recognition.page import Found, Page
+from mnist_pipeline.recognition.touching import best_cut, is_unusual
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
@@ -234,14 +236,34 @@ class Recognizer(NamedTuple):
         """Recognise the digits that were found in each picture, in reading order, or each picture as a whole."""
         if is_whole := self.known.whole:
             pages = [_as_a_whole(page.picture) for page in pages]
-        images = [digit.image for page in pages for digit in page.digits]
-        answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
+        answers = iter(self._answers([digit for page in pages for digit in page.digits]))
         readings = [
             [Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits] for page in pages
         ]
         if is_whole:
             return readings
-        return [_judged_together(found, page.picture.shape) for found, page in zip(readings, pages, strict=True)]
+        apart = [self._apart(page.digits, found) for page, found in zip(pages, readings, strict=True)]
+        return [_judged_together(found, page.picture.shape) for found, page in zip(apart, pages, strict=True)]
+
+    def _answers(self, digits: Sequence[Found]) -> list[Recognition]:
+        return self.recognize(np.array([digit.image for digit in digits], np.uint8).reshape(-1, *SHAPE))
+
+    def _apart(self, digits: Sequence[Found], wholes: Sequence[Reading]) -> list[Reading]:
+        """The readings of a page, with two readings in place of each digit that reads better cut in two."""
+        readings: list[Reading] = []
+        for digit, whole in zip(digits, wholes, strict=True):
+            readings.append(whole)
+            if digit.cuts and is_unusual(digit, whole.recognition):
+                sides = [side for cut in digit.cuts for side in cut]
+                answers = self._answers(sides)
+                best = best_cut(digit, whole.recognition, answers)
+                if best is not None:
+                    chosen = zip(sides, answers, strict=True)
+                    readings[-1:] = [
+                        Reading(side.box, side.image, answer, side.line)
+                        for side, answer in islice(chosen, 2 * best, 2 * best + 2)
+                    ]
+        return readings
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
         """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits` returns them."""

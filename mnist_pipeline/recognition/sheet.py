@@ -1,0 +1,116 @@
+"""A sheet of paper that fills a part of a dark picture."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from mnist_pipeline.data.conversion import extent
+from mnist_pipeline.data.decoding import Grey
+
+Mask = NDArray[np.bool_]
+
+COARSE_SIDE = 192  # the sheet is searched on a picture of at most this many pixels per side
+WIDEST_STROKE = 0.08  # as a share of the larger side; strokes on a sheet are removed before it is searched
+NARROWEST = 0.22  # side of a sheet, as a share of the picture's smaller side; light strokes are narrower
+LEAST_CONTRAST = np.log(1.7)  # between the light of the sheet and of the table; most shadows have less
+LEAST_SHARE, LARGEST_SHARE = 0.08, 0.96  # of the picture
+LEAST_RECTANGULARITY = 0.82  # area of the sheet as a share of the smallest rectangle around it
+MOST_LIGHT_OUTSIDE = 0.2  # share of the table that is as light as the sheet
+MOST_INK = 0.3  # share of the sheet that is as dark as the table; more among light strokes on a blackboard
+DARKEST = 0.02  # light that is added before logarithms, because a dark table is noisy
+EDGE = 2  # coarse pixels at the edge of the sheet that are neither sheet nor table
+
+
+class Sheet(NamedTuple):
+    """A sheet of paper: its part of the picture, where everything else has the sheet's own light."""
+
+    picture: Grey
+    left: int
+    top: int
+
+
+def find_sheet(grey: Grey) -> Sheet | None:
+    """Find a sheet of paper on a darker table, which shows on at least one side of it; None if there is none.
+
+    The light of sheet and table is the picture without dark and light strokes, by a grey closing and opening. Otsu's
+    threshold separates the two, on a logarithmic scale, because light is multiplicative.
+    """
+    factor = -(-max(grey.shape) // COARSE_SIDE)
+    coarse = np.asarray(Image.fromarray(np.ascontiguousarray(grey)).reduce(factor), np.float32) / 255
+    if min(coarse.shape) < 24:
+        return None
+    light = _without_strokes(coarse)
+    scale = np.log(light + DARKEST)
+    threshold = _threshold(scale)
+    is_light = scale > threshold
+    labels, count = ndimage.label(is_light)
+    if not count:
+        return None
+    sheet = ndimage.binary_fill_holes(labels == 1 + np.argmax(np.bincount(labels[labels > 0])[1:]))
+    share = float(sheet.mean())
+    if not LEAST_SHARE <= share <= LARGEST_SHARE or is_light[~sheet].mean() > MOST_LIGHT_OUTSIDE:
+        return None
+    if _contrast_at_edge(scale, sheet) < LEAST_CONTRAST or share * sheet.size < LEAST_RECTANGULARITY * _rectangle(
+        sheet
+    ):
+        return None
+    if (np.log(coarse[sheet] + DARKEST) <= threshold).mean() > MOST_INK:
+        return None
+    inner = ndimage.binary_erosion(sheet, iterations=EDGE, border_value=1)
+    if not inner.any():
+        return None
+    nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
+    return _cut_out(grey, inner, 255 * light[tuple(nearest)], factor)
+
+
+def _without_strokes(light: Grey) -> Grey:
+    closing = max(3, round(WIDEST_STROKE * max(light.shape)))
+    opening = max(3, round(NARROWEST * min(light.shape)))
+    margin = closing + opening
+    extended = np.pad(light, margin, mode="edge")
+    closed = ndimage.grey_closing(extended, (closing, closing))
+    return np.asarray(ndimage.grey_opening(closed, (opening, opening))[margin:-margin, margin:-margin])
+
+
+def _threshold(values: Grey) -> float:
+    """Otsu's threshold between two classes of any values."""
+    counts, edges = np.histogram(values, 128)
+    centres, below = (edges[1:] + edges[:-1]) / 2, np.cumsum(counts)
+    total, above = np.cumsum(counts * centres), counts.sum() - below
+    between = (total[-1] * below - total * below[-1]) ** 2 / np.maximum(below * above, 1)
+    return float(edges[1:][between.argmax()])
+
+
+def _contrast_at_edge(scale: Grey, sheet: Mask) -> float:
+    """Median step in the logarithm of the light from the table to the sheet; a soft shadow has none."""
+    inside = ndimage.binary_erosion(sheet, iterations=1 + EDGE, border_value=1)
+    outside = ~ndimage.binary_dilation(sheet, iterations=1 + EDGE)
+    lightest = ndimage.maximum_filter(np.where(inside, scale, -np.inf), 2 * EDGE + 5)
+    darkest = ndimage.minimum_filter(np.where(outside, scale, np.inf), 2 * EDGE + 5)
+    steps = (lightest - darkest)[np.isfinite(lightest) & np.isfinite(darkest)]
+    return float(np.median(steps)) if steps.size else 0.0
+
+
+def _rectangle(mask: Mask) -> float:
+    """Area of the smallest rectangle around the true pixels, at angles up to 45° in steps of 3°."""
+    rows, columns = np.nonzero(mask & ~ndimage.binary_erosion(mask))
+    areas = []
+    for angle in np.radians(np.arange(-45, 45, 3)):
+        along = np.cos(angle) * columns + np.sin(angle) * rows
+        across = np.cos(angle) * rows - np.sin(angle) * columns
+        areas.append((np.ptp(along) + 1) * (np.ptp(across) + 1))
+    return float(min(areas))
+
+
+def _cut_out(grey: Grey, inner: Mask, paper: Grey, factor: int) -> Sheet:
+    left, top, width, height = (factor * length for length in extent(inner))
+    rows, columns = slice(top, min(top + height, len(grey))), slice(left, min(left + width, grey.shape[1]))
+    size = (factor * inner.shape[1], factor * inner.shape[0])
+    share = np.asarray(Image.fromarray(inner.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))[rows, columns]
+    around = np.asarray(Image.fromarray(paper.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))[
+        rows, columns
+    ]
+    return Sheet(np.where(share > 0.5, grey[rows, columns], around).astype(np.float32), left, top)
