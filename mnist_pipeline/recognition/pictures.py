@@ -70,9 +70,13 @@ def _on_paper(grey: Grey) -> list[Found]:
     ink, paper = _ink(grey)
     ink = _without_ruling(ink)
     strokes = _strokes(ink, paper)
+    glyphs = _glyphs(strokes)
+    cut = {
+        id(glyph) for glyph in sorted(glyphs, key=_width)[-touching.MAX_GLYPHS :] if touching.may_be_two(_width(glyph))
+    }
     lines = [
-        [found for glyph in line if (found := _found(glyph, ink, strokes)) is not None]
-        for line in _lines(_glyphs(strokes))
+        [found for glyph in line if (found := _found(glyph, ink, strokes, id(glyph) in cut)) is not None]
+        for line in _lines(glyphs)
     ]
     return [found._replace(line=number) for number, line in enumerate(filter(None, lines), 1) for found in line]
 
@@ -377,7 +381,12 @@ def _normalized(outline: Grey) -> NDArray[np.uint8]:
     return centred(levels, scale)
 
 
-def _found(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> Found | None:
+def _width(glyph: Glyph) -> float:
+    """Width as a share of the height."""
+    return glyph.width / glyph.height
+
+
+def _found(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32], is_cut: bool) -> Found | None:
     """A digit in MNIST's form with its cuts; None if the pixels of its strokes hold no ink, only their surroundings."""
     rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
     columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
@@ -386,7 +395,7 @@ def _found(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> Found | None:
     image = _in_mnist_form(strength, max(glyph.width, glyph.height))
     if image is None:
         return None
-    cuts = _cuts(strength, columns.start, rows.start) if touching.may_be_two(glyph.width, glyph.height) else ()
+    cuts = _cuts(strength, columns.start, rows.start) if is_cut else ()
     return Found((glyph.x, glyph.y, glyph.width, glyph.height), image, cuts=cuts)
 
 

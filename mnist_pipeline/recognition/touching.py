@@ -16,6 +16,7 @@ Mask = NDArray[np.bool_]
 
 LEAST_WIDTH = 0.5  # of two digits that touch, as a share of their height
 LEAST_HEIGHT = 0.5  # of a digit, as a share of the height of both
+MAX_GLYPHS = 32  # of a picture for which cuts are searched, the widest first: each takes up to 40 ms
 MAX_SEAMS = 8
 SIDE = 48  # the height of a glyph while seams are searched
 STEP_COST = 0.05  # of each pixel of a seam; a pixel of full ink costs 1
@@ -30,9 +31,9 @@ OF_A_PAIR = (1.62, 16.4, -2.2)  # the score of the cut; novelty and log probabil
 BIAS = -16.5  # 1.5 lower than fitted, because few digits touch
 
 
-def may_be_two(width: int, height: int) -> bool:
-    """Whether a glyph is wide enough for two digits."""
-    return width >= LEAST_WIDTH * height
+def may_be_two(width: float) -> bool:
+    """Whether a glyph is wide enough for two digits; the width is a share of the height."""
+    return width >= LEAST_WIDTH
 
 
 class Answer(Protocol):
