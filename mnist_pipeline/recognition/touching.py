@@ -28,7 +28,7 @@ SPACING = 0.1  # between seams, as a share of the height
 # of the development fonts, of scripted glyphs, and of MNIST's training digits that the network did not see.
 OF_A_CUT = (2.69, -3.49, 2.27, 3.97)  # log probabilities of both sides, their mean novelty, least height, least width
 OF_A_PAIR = (1.62, 16.4, -2.2)  # the score of the cut; novelty and log probability of the whole
-BIAS = -16.5  # 1.5 lower than fitted, because few digits touch
+BIAS = -17.0  # 2 lower than fitted, because few digits touch
 
 
 def may_be_two(width: float) -> bool:
