@@ -26,12 +26,17 @@ REPORT = {"evaluation_report"}
 PAGES = REPORT | {"model_card"}
 MLP = {"mlp_model", "mlp_predictions"}
 CNN = {"cnn_model", "cnn_predictions", "expanded_cnn"}
-NETWORKS = {"mlp_model", "cnn_model", "experiment_trials"}
+RECOGNIZER = {"recognizer", "inbox_predictions", "inbox_drift"}  # it trains a small network of its own
+NETWORKS = {"mlp_model", "cnn_model", "experiment_trials"} | RECOGNIZER
 ALL_MODELS = {"robustness", "held_out_labels", "experiment_trials"}
-SEARCHES = {"knn_index", "knn_predictions", "expanded_neighbors", "recognizer", "inbox_predictions", "inbox_drift"}
+SEARCHES = {"knn_index", "knn_predictions", "expanded_neighbors"} | RECOGNIZER
 EDITED = {  # the definition in a file that is edited, and the assets that become stale
     ("mnist_pipeline/utils/printable.py", "printable"): set(),  # no value contains printed text
-    ("mnist_pipeline/kernels/winograd.py", "convolve_and_pool"): CNN | ALL_MODELS | {"expanded_evaluation"} | REPORT,
+    ("mnist_pipeline/kernels/winograd.py", "convolve_and_pool"): CNN
+    | ALL_MODELS
+    | {"expanded_evaluation"}
+    | RECOGNIZER
+    | REPORT,
     ("mnist_pipeline/report/figures/evaluation.py", "reliability"): REPORT,
     ("mnist_pipeline/training.py", "fit_temperature"): NETWORKS,
     ("mnist_pipeline/training.py", "fit_temperature.slope"): NETWORKS,
@@ -39,7 +44,7 @@ EDITED = {  # the definition in a file that is edited, and the assets that becom
     ("mnist_pipeline/harris.py", "KAPPA"): {"evaluation_report", "harris_corners"},
     ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model", "experiment_trials"},
     ("mnist_pipeline/knn/classifier.py", "KNNClassifier.kneighbors"): SEARCHES | ALL_MODELS,
-    ("mnist_pipeline/networks.py", "MLP.forward"): MLP | ALL_MODELS | REPORT,
+    ("mnist_pipeline/networks.py", "MLP.forward"): MLP | ALL_MODELS | RECOGNIZER | REPORT,
     ("mnist_pipeline/recognition/contact_sheet.py", "draw"): set(),
     ("mnist_pipeline/report/page.py", "draw_charts"): REPORT,
     ("mnist_pipeline/report/templates/page.html.j2", ""): PAGES,
