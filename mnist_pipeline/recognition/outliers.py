@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import MAX_INK, Images
+from mnist_pipeline.utils.blocks import in_blocks
 
 ROWS, COLUMNS = 4, 3  # of the grid on which strokes begin and end
 FEW, MANY = (2, 4), (5, 14)  # strokes per image
@@ -22,6 +23,7 @@ ASPECTS = (0.5, 1.2)  # widths, as a share of the height
 WIDTHS = (2.2, 3.4)  # of a pen, in pixels
 INK_SIDE = 20  # of the square that the strokes fill, as MNIST's digits do
 NUM_TURNS = 4
+BLOCK_ROWS = 128  # images drawn at a time, whose values fit the cache
 
 
 def strokes(count: int, generator: np.random.Generator, numbers: tuple[int, int] = FEW) -> Images:
@@ -50,15 +52,24 @@ def strokes(count: int, generator: np.random.Generator, numbers: tuple[int, int]
 
 def _drawn(begin: NDArray[np.float64], along: NDArray[np.float64], width: NDArray[np.float64]) -> Images:
     """Strokes from `begin` to `begin + along`, (n, strokes, 2), drawn with pens of widths (n, 1)."""
-    pixels = np.indices((IMAGE_SIDE, IMAGE_SIDE))[::-1].reshape(2, -1).astype(np.float32)  # x, y
-    distance = np.full((len(begin), pixels.shape[1]), np.inf, np.float32)
-    for start, way in zip(begin.swapaxes(0, 1), along.swapaxes(0, 1), strict=True):
-        x, y = (pixels[axis] - start[:, axis, None].astype(np.float32) for axis in (0, 1))
-        way_x, way_y = way[:, :1].astype(np.float32), way[:, 1:].astype(np.float32)
-        share = np.clip((x * way_x + y * way_y) / np.maximum(way_x**2 + way_y**2, 1e-6), 0, 1)
-        np.minimum(distance, np.hypot(x - share * way_x, y - share * way_y), out=distance)
-    ink = np.clip(width / 2 + 0.5 - distance, 0, 1).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
-    return np.asarray(np.rint(MAX_INK * ink), np.uint8)
+    x, y = np.indices((IMAGE_SIDE, IMAGE_SIDE))[::-1].reshape(2, -1).astype(np.float32)
+    images = np.empty((len(begin), IMAGE_SIDE, IMAGE_SIDE), np.uint8)
+
+    def draw(block: slice) -> None:
+        squared = np.full((len(images[block]), len(x)), np.inf, np.float32)  # distance from the nearest stroke
+        for start, way in zip(begin[block].swapaxes(0, 1), along[block].swapaxes(0, 1), strict=True):
+            (way_x, way_y), (from_x, from_y) = (
+                way.astype(np.float32).T[..., None],
+                start.astype(np.float32).T[..., None],
+            )
+            to_x, to_y = x - from_x, y - from_y
+            share = np.clip((to_x * way_x + to_y * way_y) / np.maximum(way_x**2 + way_y**2, 1e-6), 0, 1)
+            np.minimum(squared, (to_x - share * way_x) ** 2 + (to_y - share * way_y) ** 2, out=squared)
+        ink = np.clip(width[block] / 2 + 0.5 - np.sqrt(squared), 0, 1)
+        images[block] = np.rint(MAX_INK * ink).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+
+    in_blocks(draw, len(images), BLOCK_ROWS)
+    return images
 
 
 def halves(images: Images, labels: NDArray[np.integer], count: int, generator: np.random.Generator) -> Images:
