@@ -115,7 +115,7 @@ def _smaller_network(old: Recognizer) -> Recognizer:
 UNUSABLE: dict[str, tuple[Callable[[Recognizer], Recognizer], int]] = {
     "another layout of the index": (_without_labels, 1),
     "another network": (_smaller_network, 1),
-    "a later format": (lambda old: old, 4),
+    "a later format": (lambda old: old, 99),
 }
 
 
