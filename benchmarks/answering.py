@@ -8,21 +8,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import PIL.Image
 
 from benchmarks import foreign
 from benchmarks.bench import ROOT, Bench
 from benchmarks.pipeline import COMMAND, fill, wait
-from benchmarks.table import Row, Section, at_least, at_most, seconds
+from benchmarks.table import Row, Section, at_least, at_most, interval, seconds
 from benchmarks.timing import Ratio
-from mnist_pipeline.evaluation import wilson_interval
 from mnist_pipeline.recognition.page import ImageError
 from mnist_pipeline.recognition.reading import MEMORY, read
 from mnist_pipeline.recognition.recognizer import Recognizer
@@ -51,7 +48,7 @@ def measure(bench: Bench) -> Section:
         _command_row(bench),
         _stroke_row(bench, recognizer),
         *_reading_rows(bench, recognizer),
-        *_flagging_rows(bench, recognizer),
+        _flagging_row(bench, recognizer),
         *_bomb_rows(bench),
     ]
     return section
@@ -100,24 +97,18 @@ def _reading_rows(bench: Bench, recognizer: Recognizer) -> Iterator[Row]:
     for kind, score in reading.scores(recognizer, examples).items():
         yield Row(
             f"digits read right: {kind}", 100 * score.accuracy, "%", at_least(LEAST[kind]),
-            _interval(score.right, score.digits), score.digits,
+            interval(score.right, score.digits), score.digits,
             agreement=f"boxes in order in {score.in_order} of {score.pictures}, flagged {score.flagged}",
         )  # fmt: skip
 
 
-def _flagging_rows(bench: Bench, recognizer: Recognizer) -> Iterator[Row]:
-    """Share of pictures without a digit that are flagged, and share of digits that are flagged."""
-    count = bench.pick(50, 10)
-    nothing = [picture for _, picture in nondigits.nondigit_pictures(count, SEED)]
-    yield _flagged("pictures that hold no digit, flagged", recognizer, nothing, at_least(95))
-    rng = np.random.default_rng(SEED)
-    letters = [handwriting.letter_picture(letter, rng) for letter in handwriting.LETTERS for _ in range(count)]
-    yield _flagged("letters unlike any digit, flagged", recognizer, letters, at_least(85))
-    answers = recognizer.recognize(bench.test.images[: bench.pick(10_000, 1_000)])
-    flagged = sum(not each.looks_like_digit for each in answers)
-    yield Row(
-        "MNIST test digits, flagged", 100 * flagged / len(answers), "%", at_most(2), _interval(flagged, len(answers)),
-        len(answers),
+def _flagging_row(bench: Bench, recognizer: Recognizer) -> Row:
+    """Share of pictures without a digit that are flagged; letters and digits are in `foreign`."""
+    pictures = [picture for _, picture in nondigits.nondigit_pictures(bench.pick(50, 10), SEED)]
+    flagged = sum(reading.holds_no_digit(recognizer, picture) for picture in pictures)
+    return Row(
+        "pictures that hold no digit, flagged", 100 * flagged / len(pictures), "%", at_least(95),
+        interval(flagged, len(pictures)), len(pictures),
     )  # fmt: skip
 
 
@@ -150,17 +141,3 @@ def _bomb_rows(bench: Bench) -> Iterator[Row]:
         f"a drawn digit, while {NUM_ATTACKERS} clients send {len(posted)} bombs", max(waits), " s", at_most(1),
         (min(waits), max(waits)), len(waits),
     )  # fmt: skip
-
-
-def _flagged(name: str, recognizer: Recognizer, pictures: Iterable[handwriting.Picture], bound: Any) -> Row:
-    outcomes = [reading.holds_no_digit(recognizer, picture) for picture in pictures]
-    flagged = sum(outcomes)
-    return Row(
-        name, 100 * flagged / len(outcomes), "%", bound, _interval(flagged, len(outcomes)), len(outcomes)
-    )  # fmt: skip
-
-
-def _interval(successes: int, total: int) -> tuple[float, float]:
-    """Wilson's 95% interval in percent."""
-    low, high = wilson_interval(successes, total)
-    return 100 * low, 100 * high

@@ -17,6 +17,7 @@ from mnist_pipeline.data.datasets import load_digits
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.utils.blocks import slices
 
 BLOCK = 500
 
@@ -34,8 +35,7 @@ def main(storage: str, work: Path, out: Path) -> None:
         (readings,) = recognizer.read([picture])
         walls.append(time.perf_counter() - start)
         found.append([[_answer(reading.recognition), list(map(int, reading.box))] for reading in readings])
-    blocks = [images[first : first + BLOCK] for first in range(0, len(images), BLOCK)]
-    of_images = [_answer(each) for block in blocks for each in recognizer.recognize(block)]
+    of_images = [_answer(each) for rows in slices(len(images), BLOCK) for each in recognizer.recognize(images[rows])]
     train, test = (load_digits(Path.cwd() / "data", split) for split in ("train", "test"))
     settings = {"recipe": "default", "learning_rate": None}
     accuracies = [

@@ -22,11 +22,10 @@ import numpy as np
 from benchmarks.bench import ROOT, Bench
 from benchmarks.environment import BenchmarkError
 from benchmarks.pipeline import COMMAND, wait
-from benchmarks.table import Bound, Row, at_least, at_most
+from benchmarks.table import Bound, Row, at_least, at_most, interval
 from generators import handwriting, other_hands
 from generators.handwriting import Example
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
-from mnist_pipeline.evaluation import wilson_interval
 
 BASELINE = "61ce4e7"
 SEED = 2_026
@@ -158,21 +157,20 @@ def _row(
     note: str = "",
     unit: str = "%",
 ) -> Row:
-    value, interval, samples = measure(ours)
-    sides = [_told(*measure(side), unit) if side else "" for side in (ours, theirs)]
-    return Row(name, value, unit, bound, interval, samples, *sides, agreement=note)
+    value, spread, samples = measure(ours)
+    sides = [_formatted(*measure(side), unit) if side else "" for side in (ours, theirs)]
+    return Row(name, value, unit, bound, spread, samples, *sides, agreement=note)
 
 
-def _told(value: float, interval: tuple[float, float] | None, samples: int, unit: str) -> str:
-    between = f" ({interval[0]:.1f} – {interval[1]:.1f})" if interval and samples > 1 else ""
+def _formatted(value: float, spread: tuple[float, float] | None, samples: int, unit: str) -> str:
+    between = f" ({spread[0]:.1f} – {spread[1]:.1f})" if spread and samples > 1 else ""
     return f"{value:.1f}{unit}{between}"
 
 
 def _share(outcomes: Sequence[bool]) -> tuple[float, tuple[float, float], int]:
     """Percentage with Wilson's 95% interval."""
     successes, total = int(np.count_nonzero(outcomes)), len(outcomes)
-    low, high = wilson_interval(successes, total)
-    return 100 * successes / total, (100 * low, 100 * high), total
+    return 100 * successes / total, interval(successes, total), total
 
 
 def _corruption_rows(sets: Sets, ours: Answers, theirs: Answers | None) -> Iterator[Row]:
@@ -249,10 +247,10 @@ def _doubt_rows(sets: Sets, ours: Answers, theirs: Answers | None) -> Iterator[R
         mean, error = float(np.mean(differences)), 1.96 * float(np.std(differences)) / len(differences) ** 0.5
         return mean, (mean - error, mean + error), len(differences)
 
-    value, interval, samples = gap(ours)
-    told = [_told(*gap(side), " points") if side else "" for side in (ours, theirs)]
+    value, spread, samples = gap(ours)
+    texts = [_formatted(*gap(side), " points") if side else "" for side in (ours, theirs)]
     foreign = "over the single digits in fonts and the 8×8 digits; target: within ±1"
-    yield Row("stated probability minus accuracy", abs(value), " points", at_most(1), interval, samples, *told, foreign)
+    yield Row("stated probability minus accuracy", abs(value), " points", at_most(1), spread, samples, *texts, foreign)
 
     def flagged(side: Answers, letters: Sequence[str]) -> tuple[float, tuple[float, float], int]:
         return _share([not any(answer[2] for answer, _ in found) for each in letters for found in side.readings[each]])

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mnist_pipeline.evaluation import wilson_interval
+
 HEADER = ("", "ours", "theirs", "measured (min – max, n)", "target", "verdict", "agreement")
 
 
@@ -27,6 +29,12 @@ def at_least(limit: float) -> Bound:
 
 def at_most(limit: float) -> Bound:
     return Bound(limit, is_least=False)
+
+
+def interval(successes: int, total: int) -> tuple[float, float]:
+    """Wilson's 95% interval in percent."""
+    low, high = wilson_interval(successes, total)
+    return 100 * low, 100 * high
 
 
 @dataclass(frozen=True)

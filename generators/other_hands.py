@@ -181,8 +181,8 @@ def _ruled_photo(ink: Ink, base: float, size: float, rng: np.random.Generator, m
     away = np.abs((rows - slope * columns - base - size * rng.normal(0, 0.04) + pitch / 2) % pitch - pitch / 2)
     printed = rng.uniform(0.12, 0.3) * np.clip(thickness / 2 + 0.5 - away, 0, 1)
     if margin:
-        beside = np.abs(columns + slope * rows - size * rng.uniform(0.15, 0.4))
-        printed = np.maximum(printed, rng.uniform(0.2, 0.4) * np.clip(thickness / 2 + 0.5 - beside, 0, 1))
+        distance = np.abs(columns + slope * rows - size * rng.uniform(0.15, 0.4))
+        printed = np.maximum(printed, rng.uniform(0.2, 0.4) * np.clip(thickness / 2 + 0.5 - distance, 0, 1))
     picture = (PAPER - printed) * (1 - ink) + np.minimum(INK + rng.uniform(0, 0.2), PAPER - printed) * ink
     picture = picture * _shadow(ink.shape, rng)
     picture = ndimage.gaussian_filter(picture, rng.uniform(0.3, 0.3 + 0.01 * size))

@@ -143,18 +143,6 @@ def answers(measured: Mapping[str, Any], model: str) -> dict[tuple[str, float], 
     return {(name, float(amount)): list(map(int, said.split())) for name, amount, of, said in rows if of == model}
 
 
-def errors_when_corrupted(read: Reader, images: Images, labels: NDArray[Any], seed: int = 0) -> dict[str, float]:
-    """The share of images that a reader misreads under each corruption of MNIST-C, by its name.
-
-    Examples
-    --------
-    >>> blank = np.zeros((4, 28, 28), np.uint8)
-    >>> errors_when_corrupted(lambda images: images.max(axis=(1, 2)), blank, np.zeros(4))["stripe"]
-    1.0
-    """
-    return {name: float(np.mean(read(corrupt(images, name, seed)) != labels)) for name in CORRUPTIONS}
-
-
 def corruption_errors(measured: Mapping[str, Any], model: str) -> dict[str, float]:
     """The share of the images that a model misreads under each corruption of MNIST-C, by its name."""
     found = curves(measured)

@@ -68,8 +68,8 @@ def host_and_port(ctx: click.Context, param: click.Parameter, value: str | None)
 
 
 def prepare(*, writes: bool = True, require_instance: bool = True) -> Settings:
-    """See `preparation.prepare`."""
-    from mnist_pipeline.cli import preparation  # imports NumPy
+    """Load the settings, and check the storage and the Dagster instance: see `preparation.prepare`."""
+    from mnist_pipeline.cli import preparation  # here, because it imports NumPy
 
     return preparation.prepare(writes=writes, require_instance=require_instance)
 

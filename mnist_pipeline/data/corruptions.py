@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import MAX_INK, Images, affine, as_bytes, checked_images
+from mnist_pipeline.utils.blocks import slices
 
 Floats = NDArray[Any]
 Corruption = Callable[[Images, np.random.Generator], Images]
 
-SIDE = 28
 TURN = 0.4  # radians, of rotate and shear
 LINE_REACH = 2.3  # pixels from its middle at which the ink of a line ends
 FOG_SIDE, FOG_DECAY, FOG_AMOUNT = 256, 1.4, 3.0
@@ -61,8 +62,8 @@ def _glass_blur(images: Images, generator: np.random.Generator) -> Images:
 
     pixels, each = (smooth(_ink(images)) * MAX_INK).astype(np.uint8), np.arange(len(images))
     for _ in range(2):
-        for row in range(SIDE - 1, 1, -1):
-            for column in range(SIDE - 1, 1, -1):
+        for row in range(IMAGE_SIDE - 1, 1, -1):
+            for column in range(IMAGE_SIDE - 1, 1, -1):
                 swaps = generator.random(len(images)) < 0.5
                 up, left = generator.integers(0, 2, (2, len(images))) * swaps
                 here = pixels[:, row, column].copy()
@@ -76,11 +77,11 @@ def _motion_blur(images: Images, generator: np.random.Generator) -> Images:
     angles, steps = np.radians(generator.uniform(-45, 45, len(images))), np.arange(21)
     weights = np.exp(-(steps**2) / (2 * 3**2))
     weights /= weights.sum()
-    rows, columns = np.mgrid[:SIDE, :SIDE]
+    rows, columns = np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE]
     total = np.zeros(images.shape)
     for step, weight in zip(steps, weights, strict=True):
         down, across = (np.ceil(step * turn(angles) - 0.5).astype(int)[:, None, None] for turn in (np.sin, np.cos))
-        row, column = np.clip(rows + down, 0, SIDE - 1), np.clip(columns + across, 0, SIDE - 1)
+        row, column = np.clip(rows + down, 0, IMAGE_SIDE - 1), np.clip(columns + across, 0, IMAGE_SIDE - 1)
         total += weight * images[np.arange(len(images))[:, None, None], row, column]
     return as_bytes(total)
 
@@ -116,11 +117,11 @@ def _stripe(images: Images, generator: np.random.Generator) -> Images:
 def _fog(images: Images, generator: np.random.Generator) -> Images:
     """Add a corner of a random landscape, three times as strong as ink, and scale the sum to the range of the ink."""
     foggy = np.empty_like(images)
-    for start in range(0, len(images), _IMAGES_PER_BLOCK):
-        block = _ink(images[start : start + _IMAGES_PER_BLOCK])
+    for rows in slices(len(images), _IMAGES_PER_BLOCK):
+        block = _ink(images[rows])
         most = block.max(axis=(1, 2), keepdims=True)
-        fog = FOG_AMOUNT * _landscapes(len(block), generator)[:, :SIDE, :SIDE]
-        foggy[start : start + len(block)] = as_bytes((block + fog) * most / (most + FOG_AMOUNT) * MAX_INK)
+        fog = FOG_AMOUNT * _landscapes(len(block), generator)[:, :IMAGE_SIDE, :IMAGE_SIDE]
+        foggy[rows] = as_bytes((block + fog) * most / (most + FOG_AMOUNT) * MAX_INK)
     return foggy
 
 
@@ -163,7 +164,7 @@ def _dotted_line(images: Images, generator: np.random.Generator) -> Images:
     """A dotted line from the left edge to the right one: two columns of ink, two without."""
     first, last = generator.integers(0, 27, (2, len(images))).astype(float)
     line = _lines(np.zeros(len(images)), first, np.full(len(images), 27.0), last)
-    return as_bytes(images + MAX_INK * line * (np.arange(SIDE) % 4 >= 2))
+    return as_bytes(images + MAX_INK * line * (np.arange(IMAGE_SIDE) % 4 >= 2))
 
 
 def _zigzag(images: Images, generator: np.random.Generator) -> Images:
@@ -183,7 +184,7 @@ def _zigzag(images: Images, generator: np.random.Generator) -> Images:
 def _lines(x: Floats, y: Floats, last_x: Floats, last_y: Floats) -> Floats:
     """Ink in [0, 1] of one line per image, from (x, y) to (last_x, last_y), which fades with the distance to it."""
     x, y, last_x, last_y = (each[:, None, None] for each in (x, y, last_x, last_y))
-    rows, columns = np.mgrid[:SIDE, :SIDE]
+    rows, columns = np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE]
     distance = np.abs(rows - y - (last_y - y) / (last_x - x) * (columns - x))
     ink = 1 + np.log(1 - np.minimum(distance / LINE_REACH, 1 - 1e-10))
     return np.clip(ink, 0, 1) * ((columns >= np.floor(x)) & (columns < np.ceil(last_x)))
@@ -196,7 +197,7 @@ def _canny_edges(images: Images, generator: np.random.Generator) -> Images:
     ----------
     .. [1] J. Canny, "A computational approach to edge detection", PAMI 8, 1986.
     """
-    blurred = _smooth(_ink(images), 1.0, "constant") / _smooth(np.ones((1, SIDE, SIDE)), 1.0, "constant")
+    blurred = _smooth(_ink(images), 1.0, "constant") / _smooth(np.ones((1, IMAGE_SIDE, IMAGE_SIDE)), 1.0, "constant")
     down, across = _sobel(blurred, 1, 2), _sobel(blurred, 2, 1)
     strength = np.hypot(down, across)
     # An edge is a largest gradient along its own direction: compare it with the values between the two neighbours that

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import MAX_INK, Images, add_noise, affine, as_bytes, thicken
 
 Generator = np.random.Generator
 
-SIDE = 28
 SOME = 0.2  # the share of the images that are noisy, and of those that are far from the middle
 LIGHTS = (1, 2, 3, 4, 6)
 
@@ -90,7 +90,7 @@ def _on_paper(images: Images, generator: Generator) -> Images:
     """Less contrast, on grey paper in uneven light."""
     light = np.empty(images.shape, np.float32)
     for group, points in enumerate(LIGHTS):  # light is interpolated between so many points per side
-        position = np.linspace(0, points - 1, SIDE)
+        position = np.linspace(0, points - 1, IMAGE_SIDE)
         weights = np.clip(1 - np.abs(position[:, None] - np.arange(points)), 0, None).astype(np.float32)
         lit = light[group :: len(LIGHTS)]
         lit[:] = weights @ generator.random((len(lit), points, points), np.float32) @ weights.T
@@ -106,7 +106,9 @@ def _partly_inverted(images: Images, generator: Generator) -> Images:
     angles = np.where(generator.random(len(images)) < 0.7, np.floor(turns), turns) * np.pi / 2  # most along an axis
     across, _ = _axes(images, angles)
     beyond = across > _per_image(generator, 2, 12, images)
-    beyond |= -across > np.where(_per_image(generator, 0, 1, images) < 0.5, _per_image(generator, 2, 12, images), SIDE)
+    beyond |= -across > np.where(
+        _per_image(generator, 0, 1, images) < 0.5, _per_image(generator, 2, 12, images), IMAGE_SIDE
+    )
     return as_bytes(images + beyond * _per_image(generator, 0.3, 1, images) * (MAX_INK - 2.0 * images))
 
 
@@ -128,6 +130,6 @@ def _per_image(generator: Generator, low: float, high: float, images: Images) ->
 
 def _axes(images: Images, angles: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The coordinates of all pixels from the centre, across and along a direction per image, (n, 28, 28) each."""
-    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32) - (SIDE - 1) / 2
+    rows, columns = np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE].astype(np.float32) - (IMAGE_SIDE - 1) / 2
     cos, sin = (turn(angles).astype(np.float32)[:, None, None] for turn in (np.cos, np.sin))
     return cos * columns + sin * rows, cos * rows - sin * columns

@@ -106,7 +106,7 @@ class Novelty(NamedTuple):
         members, strangers = _examples(fitted, train_images, train_labels, distances, generator)
         fitted = fitted._replace(**_train(edges(members), edges(strangers), seed))
         fitted = fitted._replace(scales=np.array([_moments(distances), _moments(fitted._log_odds(found))]))
-        return fitted._replace(reference=np.sort(fitted.score(reference_images)))
+        return fitted._replace(reference=np.sort(fitted._scores(distances, found)))
 
     @classmethod
     def _fit_classes(cls, images: np.ndarray, labels: np.ndarray) -> "Novelty":
@@ -130,8 +130,12 @@ class Novelty(NamedTuple):
         Images are uint8 (n, 28, 28), with light ink on 0, as `pictures.find_digits` returns them.
         """
         found = edges(images)
+        return self._scores(self._distances(images, found), found)
+
+    def _scores(self, distances: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """The scores of images from their distances and edges, float64 (n,)."""
         (mean, deviation), (odds_mean, odds_deviation) = self.scales
-        distance = (self._distances(images, found) - mean) / deviation
+        distance = (distances - mean) / deviation
         odds = (self._log_odds(found) - odds_mean) / odds_deviation
         return np.asarray(distance + np.maximum(odds, LEAST_SHARE * distance))
 

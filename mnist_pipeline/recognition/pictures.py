@@ -15,6 +15,7 @@ from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, centred, extent
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.data.decoding import Grey, read
 from mnist_pipeline.recognition import touching
+from mnist_pipeline.recognition.otsu import separation
 from mnist_pipeline.recognition.page import Found, ImageError
 from mnist_pipeline.recognition.sheet import find_sheet
 
@@ -169,14 +170,9 @@ def _otsu(values: Grey) -> float:
     """Threshold with the smallest variance within the two classes; 1 if there are no values."""
     if values.size == 0:
         return 1.0
-    counts, edges = np.histogram(values, 128, (0, 1))
-    centres = (edges[1:] + edges[:-1]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    total = np.cumsum(counts * centres)
-    between = (total[-1] * below - total * below[-1]) ** 2 / np.maximum(below * above, 1)
+    thresholds, between = separation(values, (0, 1))
     # If no value lies between the classes, several thresholds are equally good.
-    return float(edges[1:][between >= between.max() * (1 - 1e-9)].mean())
+    return float(thresholds[between >= between.max() * (1 - 1e-9)].mean())
 
 
 def _stroke_width(depths: Grey) -> float:

@@ -7,7 +7,6 @@ once.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -258,11 +257,8 @@ class Recognizer(NamedTuple):
                 answers = self._answers(sides)
                 best = best_cut(digit, whole.recognition, answers)
                 if best is not None:
-                    chosen = zip(sides, answers, strict=True)
-                    readings[-1:] = [
-                        Reading(side.box, side.image, answer, side.line)
-                        for side, answer in islice(chosen, 2 * best, 2 * best + 2)
-                    ]
+                    of_cut = zip(digit.cuts[best], answers[2 * best : 2 * best + 2], strict=True)
+                    readings[-1:] = [Reading(side.box, side.image, answer, side.line) for side, answer in of_cut]
         return readings
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.data.decoding import Grey
+from mnist_pipeline.recognition.otsu import separation
 
 Mask = NDArray[np.bool_]
 
@@ -44,7 +45,8 @@ def find_sheet(grey: Grey) -> Sheet | None:
         return None
     light = _without_strokes(coarse)
     scale = np.log(light + DARKEST)
-    threshold = _threshold(scale)
+    thresholds, between = separation(scale)
+    threshold = float(thresholds[between.argmax()])
     is_light = scale > threshold
     labels, count = ndimage.label(is_light)
     if not count:
@@ -73,15 +75,6 @@ def _without_strokes(light: Grey) -> Grey:
     extended = np.pad(light, margin, mode="edge")
     closed = ndimage.grey_closing(extended, (closing, closing))
     return np.asarray(ndimage.grey_opening(closed, (opening, opening))[margin:-margin, margin:-margin])
-
-
-def _threshold(values: Grey) -> float:
-    """Otsu's threshold between two classes of any values."""
-    counts, edges = np.histogram(values, 128)
-    centres, below = (edges[1:] + edges[:-1]) / 2, np.cumsum(counts)
-    total, above = np.cumsum(counts * centres), counts.sum() - below
-    between = (total[-1] * below - total * below[-1]) ** 2 / np.maximum(below * above, 1)
-    return float(edges[1:][between.argmax()])
 
 
 def _contrast_at_edge(scale: Grey, sheet: Mask) -> float:

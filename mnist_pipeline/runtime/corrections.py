@@ -130,7 +130,7 @@ class Corrections:
 @contextlib.contextmanager
 def _opened(name: str, directory: int | None = None) -> Iterator[int]:
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+        descriptor = files.open_directory(name, directory)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -130,7 +130,7 @@ class Inbox:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, dir_fd=directory)
                 try:
-                    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+                    descriptor = files.open_directory(name, directory)
                 except OSError as error:
                     path = self.directory / name
                     raise InboxError(f"{path} is not a directory ({error.strerror}); remove or rename it") from error

@@ -35,7 +35,7 @@ class Located(NamedTuple):
 
     @property
     def corrected(self) -> list[datasets.RawFile]:
-        """The entry of the corrections beside the files of the data set, if there are any."""
+        """A list with one entry for the corrections, which `raw_mnist` adds to the files; empty if there are none."""
         file = self.corrections.file() if self.corrections else None
         return [file] if file else []
 

@@ -85,6 +85,11 @@ def _open_without_following(path: str, flags: int, dir_fd: int | None) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
 
 
+def open_directory(path: str | Path, directory: int | None = None) -> int:
+    """Open a directory, below an open one if that is given; a link at its end is an OSError."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+
+
 class LockFileError(ReportedError, RuntimeError):
     """A path is not a usable lock file. The message names the path, the problem and the remedy."""
 
