@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mnist_pipeline.data.errors import ImageError
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Found", "ImageError", "Page"]
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Found:
     """A digit found in a picture."""
 
     box: tuple[int, int, int, int]  # x, y, width and height of its ink, in pixels of the upright picture

@@ -4,6 +4,7 @@
 order, and scales each digit to 28×28. This module imports nothing heavy, so reading pictures starts fast.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +80,7 @@ def _on_paper(grey: Grey) -> list[Found]:
         [found for glyph in line if (found := _found(glyph, ink, strokes, id(glyph) in cut)) is not None]
         for line in _lines(glyphs)
     ]
-    return [found._replace(line=number) for number, line in enumerate(filter(None, lines), 1) for found in line]
+    return [replace(found, line=number) for number, line in enumerate(filter(None, lines), 1) for found in line]
 
 
 def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
@@ -360,7 +361,7 @@ def _placed(found: Found, left: int, top: int, factor: int, shape: tuple[int, ..
     x, y = factor * (left + x), factor * (top + y)
     box = x, y, min(factor * width, shape[1] - x), min(factor * height, shape[0] - y)
     cuts = [
-        tuple(_placed(side, left, top, factor, shape)._replace(line=found.line) for side in cut) for cut in found.cuts
+        tuple(replace(_placed(side, left, top, factor, shape), line=found.line) for side in cut) for cut in found.cuts
     ]
     return Found(box, found.image, found.line, tuple((first, second) for first, second in cuts))
 
