@@ -25,6 +25,7 @@ LIMIT_SECONDS = 8  # 5 on a machine that nobody else uses
 WAIT_SECONDS = 4  # 1 there
 MAX_POSTED = 700_000  # bytes of a picture that fits into a request of the drawing page
 NUM_ATTACKERS = 4
+MOST_TICKS = 6  # of the inbox until all pictures are read; 2 on a machine that nobody else uses
 GOOD = picture(("2", MIDDLE))
 
 
@@ -82,7 +83,7 @@ def test_predict_answers_for_the_good_picture_and_for_every_other_bomb(
     assert max(measured) < LIMIT_SECONDS
 
 
-def test_a_good_picture_in_the_inbox_waits_for_one_tick(
+def test_a_good_picture_in_the_inbox_is_reached_by_ticks_that_end_in_time(
     bombs: list[Path], measured: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox = tmp_path / "inbox"
@@ -91,16 +92,20 @@ def test_a_good_picture_in_the_inbox_waits_for_one_tick(
         (inbox / bomb.name).hardlink_to(bomb)
     (inbox / "good.png").write_bytes(GOOD)
     monkeypatch.setenv("MNIST_PIPELINE_INBOX", str(inbox))
-    requested, cursor = [], None
+    requested: list[str] = []
+    cursor = None
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        for _ in range(2):
+        for _ in range(MOST_TICKS):
             start = time.monotonic()
             with dg.SensorEvaluationContext(
                 instance.get_ref(), None, None, cursor, None, repository_def=defs.get_repository_def()
             ) as context:
                 data = inbox_sensor.evaluate_tick(context)
             assert time.monotonic() - start < 2 * INBOX_SECONDS, "Dagster would have stopped the sensor"
-            requested, cursor = [str(request.partition_key) for request in data.run_requests or []], data.cursor
+            requested += [str(request.partition_key) for request in data.run_requests or []]
+            cursor = data.cursor
+            if {path.name for path in inbox.iterdir()} == {"accepted", "rejected"}:
+                break
     assert any(key.startswith("good-") for key in requested)
     assert {path.name for path in inbox.iterdir()} == {"accepted", "rejected"}
     assert len(measured) == len(bombs) + 1 == 45
