@@ -126,6 +126,8 @@ def test_what_is_wider_than_its_place_scrolls_with_a_sign(page: Page) -> None:
 
 def test_counts_fit_their_cells(page: Page) -> None:
     cells = page.locator(".confusion td")
+    # The test images of a class of MNIST are up to 1,135; the run of this page has fewer.
+    page.locator(".confusion td.right").evaluate_all("all => all.forEach((cell) => { cell.textContent = '1135'; })")
     assert cells.evaluate_all("all => all.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).length") == 0
 
 
