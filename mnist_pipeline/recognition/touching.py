@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_pipeline.data.decoding import Grey
-from mnist_pipeline.recognition.novelty import POINT
 
 if TYPE_CHECKING:
     from mnist_pipeline.recognition.page import Found
@@ -48,6 +47,10 @@ class Answer(Protocol):
     def novelty(self) -> float:
         """The percentile of how unlike a digit the image is."""
 
+    @property
+    def looks_like_digit(self) -> bool:
+        """Whether the image looks like any digit."""
+
 
 def is_unusual(found: "Found", answer: Answer) -> bool:
     """Whether a digit would count as two if a cut read perfectly."""
@@ -62,9 +65,10 @@ def best_cut(found: "Found", whole: Answer, sides: Sequence[Answer]) -> int | No
     lengths = np.array([[side.box[2:] for side in cut] for cut in found.cuts]) / found.box[3]  # (n, 2, 2)
     least_width, least_height = lengths.min(axis=1).T
     certain = np.log([side.probability for side in sides]).reshape(-1, 2).sum(axis=1)
-    unusual = np.reshape([side.novelty for side in sides], (-1, 2))
-    scores = np.column_stack([certain, unusual.mean(axis=1) / 100, least_height, least_width]) @ OF_A_CUT
-    scores[unusual.max(axis=1) > POINT] = -np.inf  # a scribble is not two digits
+    unusual = np.reshape([side.novelty for side in sides], (-1, 2)).mean(axis=1) / 100
+    scores = np.column_stack([certain, unusual, least_height, least_width]) @ OF_A_CUT
+    are_digits = np.reshape([side.looks_like_digit for side in sides], (-1, 2)).all(axis=1)
+    scores[~are_digits] = -np.inf  # a scribble is not two digits
     best = int(scores.argmax())
     return best if _score_of_pair(float(scores[best]), whole) > 0 else None
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from mnist_pipeline.recognition.novelty import POINT
 from mnist_pipeline.recognition.page import Found
 from mnist_pipeline.recognition.pictures import find_digits
 from mnist_pipeline.recognition.touching import best_cut, is_unusual
@@ -15,6 +16,10 @@ class Answered(NamedTuple):
 
     probability: float
     novelty: float
+
+    @property
+    def looks_like_digit(self) -> bool:
+        return self.novelty <= POINT
 
 
 def two_rings() -> np.ndarray:
