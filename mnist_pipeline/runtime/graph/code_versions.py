@@ -18,7 +18,7 @@ import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -33,6 +33,14 @@ REPORT, FIGURES = (METHODS, "report"), (METHODS, "report", "figures")
 VERSION_LENGTH = 16
 
 Definition = tuple[Module, str]
+
+
+class Read(NamedTuple):
+    """What is read from the source of a definition."""
+
+    checksum: str
+    code: Code
+    uses: list[Definition]
 
 
 def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
@@ -64,6 +72,7 @@ class Project:
     def __init__(self) -> None:
         self.packages = {METHODS}
         self._modules: dict[Dotted, Module | None] = {}
+        self._read: dict[Definition, Read] = {}
 
     def version(self, function: Callable[..., Any]) -> str:
         """The version of a function that computes an asset, 16 hexadecimal digits."""
@@ -83,6 +92,16 @@ class Project:
             file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
             self._modules[path] = Module(path, file) if package and file.exists() else None
         return self._modules[path]
+
+    def read(self, definition: Definition) -> Read:
+        """Read a definition; assets share most definitions, so each is read only once."""
+        if definition not in self._read:
+            module, name = definition
+            code = module.code(name)
+            imported = sorted(str(sorted(module.imports[root])) for root, *_ in code.names if root in module.imports)
+            checksum = _checksum(*code.text, *imported, module.page_text)
+            self._read[definition] = Read(checksum, code, list(self.resolve(code.names, module)))
+        return self._read[definition]
 
     def resolve(self, names: Iterable[Dotted], module: Module) -> Iterator[Definition]:
         """The definitions that names in a module stand for."""
@@ -135,17 +154,14 @@ class _Parts:
         """Add definitions, with what they use, directly or not."""
         waiting = list(definitions)
         while waiting:
-            module, name = waiting.pop()
+            definition = waiting.pop()
+            module, name = definition
             dotted = ".".join((*module.name, name))
             if dotted not in self.found:
-                code = module.code(name)
-                imported = sorted(
-                    str(sorted(module.imports[root])) for root, *_ in code.names if root in module.imports
-                )
-                self.found[dotted] = _checksum(*code.text, *imported, module.page_text)
+                self.found[dotted], code, uses = self.project.read(definition)
                 self._codes.append(code)
                 self._words |= code.words
-                waiting += self.project.resolve(code.names, module)
+                waiting += uses
 
     def add_value(self, name: str, value: Any) -> None:
         """Add a value that a function closes over."""
