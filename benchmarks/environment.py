@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import time
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bench import ROOT
 from mnist_pipeline.utils import machine
 
 LIBRARIES = (
@@ -48,6 +50,7 @@ def describe() -> dict[str, Any]:
     """Machine, libraries and settings as plain values."""
     return {
         "started": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        "commit": _commit(),
         "cpu": machine.processor(),
         "cores": machine.num_cores(),
         "memory_gb": round(machine.memory_bytes() / 1e9, 1),
@@ -122,6 +125,12 @@ def _others_seconds() -> float:
     ours = os.times()
     busy = (user + nice + system + interrupts + soft_interrupts) / os.sysconf("SC_CLK_TCK")
     return busy - (ours.user + ours.system + ours.children_user + ours.children_system)
+
+
+def _commit() -> str:
+    """The commit that is checked out, with `+` if files were changed since."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 def _version(name: str) -> str:

@@ -32,11 +32,11 @@ def measure(bench: Bench) -> Section:
     bench.notebook["softmax"] = theirs * PIPELINE_EPOCHS / epochs
     section.rows = [
         Row(
-            f"SGD, {epochs} epochs, vs the plain loop", ratio.median, "× faster", at_least(15), ratio.spread,
+            "SGD vs the plain loop", ratio.median, "× faster", at_least(15), ratio.spread,
             ratio.rounds, seconds(ours), seconds(theirs), f"weights within {difference:.1e}",
         ),
         Row("SGD: largest difference of a weight", difference, "", at_most(1e-9), samples=1),
     ]  # fmt: skip
-    section.notes = [f"warm-up apart from timing: {seconds(warm_up)}"]
+    section.notes = [f"{epochs} epochs each; warm-up apart from timing: {seconds(warm_up)}"]
     section.details = {"epochs": epochs, "seconds": rounds.seconds, "warm_up": warm_up, "difference": difference}
     return section
