@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.records import Answer, SoftmaxModel
-from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.blocks import read_only, slices
 from mnist_pipeline.utils.onnx_graph import Graph
 
 FloatArray = NDArray[np.float64]
@@ -239,7 +239,7 @@ def sgd(
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
     from mnist_pipeline.kernels import softmax as kernel  # here, so that importing this module does not import Numba
 
-    starts, columns, values = kernel.compress(samples)
+    starts, columns, values = kernel.compress(read_only(samples))
     scale = 1 / 255 if samples.dtype == np.uint8 else 1.0
     blocks = _blocks(W, kernel.LANES)
     for epoch in range(1, epochs + 1):

@@ -12,6 +12,14 @@ import numpy as np
 from mnist_pipeline.kernels.compiled import compiled
 
 
+@compiled()
+def _copy(source: Any, target: Any) -> None:
+    """target[:] = source. Numba would compile the error message of that assignment too, which takes seconds."""
+    for row in range(target.shape[0]):
+        for column in range(target.shape[1]):
+            target[row, column] = source[row, column]
+
+
 @compiled(cache=True, nogil=True)
 def sample(images: Any, maps: Any, output: Any) -> None:
     """Compute each output pixel by bilinear interpolation at the position that the map of its image assigns to it.
@@ -25,7 +33,7 @@ def sample(images: Any, maps: Any, output: Any) -> None:
     padded, stride = image.reshape(-1), columns + 2
     last_row, last_column = np.float32(rows + 1), np.float32(columns + 1)
     for i in range(images.shape[0]):
-        image[1:-1, 1:-1] = images[i]
+        _copy(images[i], image[1:-1, 1:-1])
         a, b, c, d, e, f = maps[i]
         for row in range(rows):
             first_y, first_x = a * row + c + 1, d * row + f + 1
@@ -65,7 +73,7 @@ def widen(images: Any, amounts: Any, output: Any) -> None:
     rows, columns = images.shape[1:]
     current, blended = np.zeros((rows + 2, columns + 2), np.uint8), np.zeros((rows + 2, columns + 2), np.uint8)
     for i in range(images.shape[0]):
-        current[1:-1, 1:-1] = images[i]
+        _copy(images[i], current[1:-1, 1:-1])
         # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
         invert = np.uint8(255 if amounts[i] < 0 else 0)
         left = abs(amounts[i])
@@ -75,4 +83,4 @@ def widen(images: Any, amounts: Any, output: Any) -> None:
                 _widen_row(current[row - 1], current[row], current[row + 1], invert, fraction, blended[row, 1:-1])
             current, blended = blended, current
             left -= 1.0
-        output[i] = current[1:-1, 1:-1]
+        _copy(current[1:-1, 1:-1], output[i])

@@ -27,6 +27,15 @@ def _product(left: Any, right: Any, output: Any) -> None:
                     to[column] += factor * add[column]
 
 
+@compiled()
+def _transpose(source: Any, target: Any) -> None:
+    """target[:] = source.T. Numba would compile the error message of that assignment too, which takes seconds."""
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            for k in range(target.shape[2]):
+                target[i, j, k] = source[k, j, i]
+
+
 @compiled(cache=True, nogil=True)
 def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: Any, shares: Any) -> None:
     """Compute the square roots of the shares of each image's edges, by direction and by cell.
@@ -37,34 +46,38 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
     """
     count, side, cells, half = LANES, smooth.shape[0], pooling.shape[0], axes.shape[0]
     pixels, passed = np.zeros((side, count, side), np.float32), np.empty((side, count, side), np.float32)
-    transposed = np.empty((side, count, side), np.float32)
-    along_x, along_y = np.empty((side, count, side), np.float32), np.empty((side, count, side), np.float32)
-    forward, backward = np.empty((side, count * side), np.float32), np.empty((side, count * side), np.float32)
-    pooled, upright = np.empty((cells, count, side), np.float32), np.empty((side, count, cells), np.float32)
-    found = np.empty((2 * half, cells, count, cells), np.float32)
+    transposed, pooled = np.empty((side, count, side), np.float32), np.empty((cells, count, side), np.float32)
+    upright, found = np.empty((side, count, cells), np.float32), np.empty((2 * half, cells, count, cells), np.float32)
+    # The same numbers, with all images in one row.
     width = count * side
+    pixel_rows, passed_rows = pixels.reshape(side, width), passed.reshape(side, width)
+    transposed_rows, pooled_rows = transposed.reshape(side, width), pooled.reshape(cells, width)
+    upright_rows, found_rows = upright.reshape(side, count * cells), found.reshape(2 * half, cells, count * cells)
+    along_x, along_y = np.empty((side, width), np.float32), np.empty((side, width), np.float32)
+    rising = np.empty((side, width), np.float32)
     for start in range(0, images.shape[0], count):
         here = min(count, images.shape[0] - start)
-        pixels[:, :here] = images[start : start + here].transpose(1, 0, 2)
+        for i in range(here):
+            for row in range(side):
+                for column in range(side):
+                    pixels[row, i, column] = images[start + i, row, column]
         # From here on the images are transposed: their rows are the columns.
-        _product(smooth, pixels.reshape(side, width), passed.reshape(side, width))
-        transposed[:] = passed.transpose(2, 1, 0)
-        _product(difference, transposed.reshape(side, width), along_x.reshape(side, width))
-        _product(difference, pixels.reshape(side, width), passed.reshape(side, width))
-        transposed[:] = passed.transpose(2, 1, 0)
-        _product(smooth, transposed.reshape(side, width), along_y.reshape(side, width))
-        x, y = along_x.reshape(-1), along_y.reshape(-1)
-        up, down = forward.reshape(-1), backward.reshape(-1)
-        for axis in range(half):
-            cosine, sine = axes[axis]
-            for k in range(x.size):
-                value = cosine * x[k] + sine * y[k]
-                up[k] = max(value, np.float32(0))
-                down[k] = max(-value, np.float32(0))
-            for direction, rising in ((axis, forward), (axis + half, backward)):
-                _product(pooling, rising, pooled.reshape(cells, width))
-                upright[:] = pooled.transpose(2, 1, 0)
-                _product(pooling, upright.reshape(side, count * cells), found[direction].reshape(cells, count * cells))
+        _product(smooth, pixel_rows, passed_rows)
+        _transpose(passed, transposed)
+        _product(difference, transposed_rows, along_x)
+        _product(difference, pixel_rows, passed_rows)
+        _transpose(passed, transposed)
+        _product(smooth, transposed_rows, along_y)
+        for direction in range(2 * half):
+            cosine, sine = axes[direction % half]
+            if direction >= half:
+                cosine, sine = -cosine, -sine
+            for row in range(side):
+                for k in range(width):
+                    rising[row, k] = max(cosine * along_x[row, k] + sine * along_y[row, k], np.float32(0))
+            _product(pooling, rising, pooled_rows)
+            _transpose(pooled, upright)
+            _product(pooling, upright_rows, found_rows[direction])
         for i in range(here):
             total = np.float32(0)
             for direction in range(2 * half):
