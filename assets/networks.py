@@ -46,7 +46,10 @@ CHECKS = {
     "cnn_errors": {"all_wrong": "Every row is an error. Number of rows whose prediction equals the true label."},
 }
 NUM_ERRORS_SHOWN = 60
-RecipeName = Enum("RecipeName", {"DEFAULT": "default", "FAST": "fast", "NOTEBOOK": "notebook"})
+RecipeName = Enum(
+    "RecipeName",
+    {"DEFAULT": "default", "FAST": "fast", "LONGER": "longer", "NOTEBOOK": "notebook", "THOROUGH": "thorough"},
+)
 
 
 class TrainingConfig(dg.Config):

@@ -11,12 +11,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks import environment, plot, table
+from benchmarks import environment, history, plot, table
 from benchmarks.bench import FASHION, Bench
 from mnist_pipeline.data.datasets import DatasetError
 
 # In this order: the pipeline is compared with the results of the others, and torch's threads are loaded late.
-SECTIONS = ("knn", "softmax", "pca", "growth", "training", "pipeline", "answering")
+SECTIONS = ("knn", "softmax", "pca", "growth", "training", "pipeline", "waits")
+EXTRAS = ("answering", "ladder", "peers", "threads")  # they take long, and run only if named
 HERE = Path(__file__).resolve().parent
 
 
@@ -30,17 +31,21 @@ def main() -> int:
         return 1
     description = environment.describe()
     print(environment.summary(description), flush=True)
-    chosen = [name for name in SECTIONS if not arguments.only or name in arguments.only]
+    chosen = [name for name in SECTIONS + EXTRAS if name in (arguments.only or SECTIONS)]
     measured, failures = _measure_all(bench, chosen)
     wall = time.perf_counter() - bench.started
     sections = list(measured.values())
     print(f"\n{table.text(sections)}\n\n{table.tally(sections)}\n{len(chosen)} sections in {wall:.0f} s.")
+    document = {"environment": description, "quick": arguments.quick, "wall_seconds": wall}
+    document["sections"] = {name: section.as_json() for name, section in measured.items()}
+    row = history.entry(description, [row for section in document["sections"].values() for row in section["rows"]])
+    print("\n".join(history.slower(row)))
     is_whole = not arguments.quick and chosen == list(SECTIONS) and not failures
     output = arguments.output or (HERE if is_whole else None)
     if output:
-        document = {"environment": description, "quick": arguments.quick, "wall_seconds": wall}
-        document["sections"] = {name: section.as_json() for name, section in measured.items()}
         _write(output, document, sections)
+        if output == HERE:
+            history.plot(history.add(row))
     else:
         print("Nothing is written unless a full run measures every section; --output DIR writes this one.")
     for name, reason in failures.items():
@@ -83,7 +88,7 @@ def _write(output: Path, document: dict[str, Any], sections: list[table.Section]
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: about 3 minutes instead of 15")
-    parser.add_argument("--only", action="append", choices=SECTIONS, help="this section only; may be repeated")
+    parser.add_argument("--only", action="append", choices=SECTIONS + EXTRAS, help="this section only; may be repeated")
     parser.add_argument("--fashion", type=Path, default=FASHION, metavar="DIR", help=f"default: {FASHION}")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: here, if all is measured)")
     return parser.parse_args()

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-TIMEOUT = 600  # seconds
+TIMEOUT = 3_600  # seconds
 
 
 def main() -> int:

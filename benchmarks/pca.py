@@ -67,7 +67,7 @@ def _rows(rounds: Rounds, errors: dict[str, float]) -> list[Row]:
     agreement = "eigenvalues within {:.0e} of the largest"
     return [
         Row(
-            "PCA vs scikit-learn covariance_eigh", fused.median, "× the time", at_most(1.3), fused.spread,
+            "PCA vs scikit-learn covariance_eigh", fused.median, "× the time", at_most(1.0), fused.spread,
             fused.rounds, ours, seconds(rounds.median(SKLEARN)), f"theirs within {errors[SKLEARN]:.0e} of float64",
         ),
         Row(

@@ -155,7 +155,7 @@ class CNNClassifier(_Classifier):
 
     Parameters
     ----------
-    recipe : {"default", "fast", "notebook"}, default="default"
+    recipe : {"default", "fast", "longer", "notebook", "thorough"}, default="default"
         A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" adapts to the samples, see
         :mod:`mnist_pipeline.adaptation`: it holds out a twelfth of them, and deforms the images only if they are bytes.
     epochs, learning_rate : int and float, optional

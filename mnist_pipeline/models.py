@@ -180,7 +180,8 @@ def setting_fields(model: Model) -> dict[str, Any]:
     }
 
 
-_RECIPE = Setting("default", None, None, "Named training recipe.", ("default", "fast", "notebook"))
+_RECIPES = ("default", "fast", "longer", "notebook", "thorough")
+_RECIPE = Setting("default", None, None, "Named training recipe.", _RECIPES)
 _RATE = Setting(None, 1e-6, 10, "Learning rate, or its peak in a one-cycle schedule; by default as the recipe.")
 
 # Hues: M. A. Petroff, "Accessible color sequences for data visualization", 2021.

@@ -69,7 +69,7 @@ def test_the_key_of_a_trial_is_a_file_name_from_which_the_trial_is_known() -> No
         ("- {model: knn, size: 100, num_neighbors: [1, 1001]}", "num_neighbors is 1001: .* 1000"),
         ("- {model: knn, size: 100, components: 785}", "components is 785: .* 784"),
         ("- {model: softmax, size: 100, learning_rate: -1}", "learning_rate is -1: .* 0.000001|1e-06"),
-        ("- {model: cnn, size: 100, recipe: slow}", "recipe is 'slow': .* 'default', 'fast' or 'notebook'"),
+        ("- {model: cnn, size: 100, recipe: slow}", "recipe is 'slow': .* 'default', .* or 'thorough'"),
         (f"- {{model: knn, size: 100, seed: {list(range(1_001))}}}", "1,001 trials; .* 1,000"),
     ],
 )

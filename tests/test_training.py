@@ -175,6 +175,27 @@ def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero(warmup: floa
     assert 0 < rates[-1] < 0.01 * recipe.learning_rate
 
 
+@pytest.mark.parametrize(("average", "count"), [(0.0, 1), (0.1, 1), (0.4, 3), (0.9, 7)])
+def test_the_weights_are_the_mean_over_the_last_share_of_the_updates(
+    few, average: float, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, taken, step = build(MLP, 784, 8, 10), [], training.Adam.step
+
+    def step_and_take(*arguments) -> None:
+        step(*arguments)
+        taken.append(training.weights(model))
+
+    monkeypatch.setattr(training.Adam, "step", step_and_take)
+    history = train(model, *few, replace(SHORT, average=average), validation_size=40)  # 2 passes of 4 updates
+    assert len(taken) == 8
+    for name, weights in training.weights(model).items():
+        expected = np.mean([each[name] for each in taken[-count:]], axis=0)
+        np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-7)
+    _, held_out = split(200, 40)
+    predicted = training.predict_probabilities(model, few[0][held_out]).argmax(axis=1)
+    assert history.epochs[-1].validation_accuracy == np.mean(predicted == few[1][held_out])
+
+
 def test_each_pass_deforms_the_images_anew_and_the_held_out_ones_never(few) -> None:
     images, labels = few
     kept, held_out = split(200, 40)
@@ -290,7 +311,8 @@ def test_torch_uses_one_thread_while_the_compiled_layers_run(few, precision: str
     ("setting", "value"),
     [
         ("epochs", 0), ("batch_size", 0), ("learning_rate", 0.0), ("learning_rate", math.nan), ("betas", (0.9, 1.0)),
-        ("warmup", 1.0), ("label_smoothing", 1.0), ("freeze", 0.0), ("schedule", "cosine"), ("precision", "float16"),
+        ("warmup", 1.0), ("label_smoothing", 1.0), ("average", 1.0), ("freeze", 0.0), ("schedule", "cosine"),
+        ("precision", "float16"),
     ],
 )  # fmt: skip
 def test_a_setting_out_of_range_is_refused_by_name(setting: str, value: object) -> None:

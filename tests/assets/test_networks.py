@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from support.calls import call
 
-from assets.networks import NetworkConfig, resolve_recipe
+from assets.networks import NetworkConfig, RecipeName, resolve_recipe
 from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.records import Network
 from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT
 from mnist_pipeline.runtime.storage.storage import read
@@ -29,9 +30,15 @@ def fit(name: str, digits: DigitSet, seed: int = 0, **config: object) -> dg.Mate
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("recipe", ["default", "fast", "notebook"])
+@pytest.mark.parametrize("recipe", ["default", "fast", "longer", "notebook", "thorough"])
 def test_a_configuration_names_a_recipe_and_changes_nothing_else(name: str, recipe: str) -> None:
     assert resolve_recipe(name, NetworkConfig(recipe=recipe)) == training.RECIPES[name][recipe]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_recipe_can_be_configured_and_compared_in_experiments(name: str) -> None:
+    assert {recipe.value for recipe in RecipeName} == training.RECIPES[name].keys()
+    assert set(MODELS[name].settings["recipe"].choices) == training.RECIPES[name].keys()
 
 
 @pytest.mark.parametrize(("field", "value"), [("epochs", 9), ("batch_size", 17), ("learning_rate", 0.0123)])
