@@ -1,5 +1,7 @@
 """Exact k-nearest neighbours: every search gives the neighbours that comparing everything gives."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,11 +43,15 @@ def assert_all_searches_agree(X, queries, k):
     if distances.dtype == np.int64:
         np.testing.assert_array_equal((distances, indices), expected)
     np.testing.assert_allclose(distances, expected[0], rtol=1e-12, atol=0)
-    np.testing.assert_array_equal(neighbors(X, queries, k, "pca"), (distances, indices))
+    assert_the_index_is_exact(X, queries, k)
 
 
 def assert_the_index_is_exact(X, queries, k, **fit):
-    np.testing.assert_array_equal(neighbors(X, queries, k, "pca", **fit), neighbors(X, queries, k, "brute"))
+    """The compiled search, and the one in NumPy for a few queries of bytes, find what comparing everything finds."""
+    expected = neighbors(X, queries, k, "brute")
+    for few in (0, len(queries)):
+        with mock.patch.object(classifier, "_FEW_QUERIES", few):
+            np.testing.assert_array_equal(neighbors(X, queries, k, "pca", **fit), expected)
 
 
 @pytest.mark.parametrize(("num_points", "k"), [(3000, 1), (3000, 3), (3000, 10), (133, 133), (1, 1)])
@@ -110,6 +116,11 @@ def test_queries_far_from_all_training_points_are_exact():
     X = rng.normal(size=(300, 5))
     queries = rng.normal(size=(8, 5)) * 10.0 ** np.arange(0, 120, 15)[:, np.newaxis]
     assert_the_index_is_exact(X, queries, 3)
+
+
+def test_bytes_beyond_the_range_of_the_bound_are_exact():
+    X = np.full((70, 1), 7, np.uint8)
+    assert_the_index_is_exact(X, np.array([[0], [255]], np.uint8), 4, mean=np.array([7 + 1e-12]), components=np.eye(1))
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
@@ -193,6 +204,15 @@ def test_the_number_of_threads_changes_nothing(digits, algorithm, monkeypatch):
     np.testing.assert_array_equal(*results)
 
 
+def test_the_neighbors_of_a_query_do_not_depend_on_the_other_queries(digits):
+    X, _, queries, _ = digits
+    found = neighbors(X[:500], queries[:1200], 3, "pca")
+    np.testing.assert_array_equal(found, neighbors(X[:500], queries[:1200], 3, "brute"))
+    np.testing.assert_array_equal(
+        neighbors(X[:500], queries[1199:599:-1], 3, "pca"), [each[1199:599:-1] for each in found]
+    )
+
+
 @pytest.mark.full
 def test_three_neighbors_misread_283_digits_or_295_under_smallest_label(digits):
     X, y, queries, labels = digits
@@ -241,6 +261,15 @@ def test_a_restored_classifier_needs_no_fit_and_answers_the_same(digits, tmp_pat
     np.testing.assert_array_equal(
         brute.kneighbors(queries[:9]), KNNClassifier.from_arrays(arrays, 5, "pca").kneighbors(queries[:9])
     )
+
+
+def test_an_index_that_an_earlier_version_stored_gets_the_margin_of_this_one(digits):
+    X, y, queries, _ = digits
+    arrays = KNNClassifier(3, "pca").fit(X[:3000], y[:3000]).to_arrays()
+    earlier = arrays | {"components": arrays["components"].astype(np.float64)}
+    restored = KNNClassifier.from_arrays(earlier, 3, "pca")
+    assert (restored.to_arrays()["tiles"][:, 0] > arrays["tiles"][:, 0]).all()
+    np.testing.assert_array_equal(restored.kneighbors(queries[:40]), neighbors(X[:3000], queries[:40], 3, "brute"))
 
 
 BYTES = np.arange(12, dtype=np.uint8).reshape(4, 3)

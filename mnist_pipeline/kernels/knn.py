@@ -1,9 +1,9 @@
 """The compiled inner loops of exact nearest-neighbour search.
 
-Imported only when an index is built or searched, so that importing :mod:`mnist_pipeline.knn` does not load Numba.
-Every function here runs on one thread, without the interpreter lock. :mod:`mnist_pipeline.knn` divides the queries
-into blocks for a pool of threads, and results do not depend on their number. The plain reference of the search is
-`scan_all`.
+Imported only when an index is built or searched for many queries, so that importing :mod:`mnist_pipeline.knn` does not
+load Numba. Every function here runs on one thread, without the interpreter lock. :mod:`mnist_pipeline.knn` divides the
+queries into blocks for a pool of threads, and results do not depend on their number. The plain reference of the search
+is `scan_all`.
 
 Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one query after another,
 with the tile in registers, and the projection of rows. The exact comparison waits for memory, so rows are prefetched
@@ -18,8 +18,8 @@ from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 from numba.extending import overload
 
-from mnist_pipeline.kernels.compiled import BYTE, FLOAT64, INT32, INT64, Array, Emitter, Matrix, compiled, intrinsic
-from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES
+from mnist_pipeline.kernels.compiled import BYTE, INT32, INT64, Array, Emitter, Matrix, compiled, intrinsic
+from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES, SUMMED_FEATURES, cut
 
 _NORM_ROW = 0
 _RESIDUAL_ROW = 1
@@ -30,8 +30,8 @@ _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
 _SEED_TILES = 2
 _FETCHED = 32  # rows that are prefetched before they are compared
 _CACHE_LINE = 64
-_PROJECTED_ROWS = 4  # rows projected together, which share the loads of the components
-_PROJECTED_COLUMNS = 16
+_PROJECTED_ROWS = 3  # rows projected together: their sums fill 21 of 32 registers
+_SAMPLED = 256  # points from which the variances of a run are estimated
 
 
 def squared_distance(a: Any, i: int, b: Any, j: int) -> Any:
@@ -136,18 +136,7 @@ def scan_all(queries: Any, train: Any, distances: Any, indices: Any) -> None:
                 _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row)
 
 
-@compiled()
-def _cut(half_norm: Any, worst: Any, limits: Any) -> Any:
-    """The value below which a point is farther than the k-th neighbour found so far.
-
-    With τ the k-th distance in scaled units, c = ((1 − μ)|q|² − τ)/2, lowered by more than float32 can
-    round (see :class:`mnist_pipeline.knn.index.PrincipalComponentIndex`).
-    """
-    inverse_scale, growth, underflow = limits[0], limits[1], limits[2]
-    threshold = worst * inverse_scale * inverse_scale * growth + underflow
-    if not threshold < np.inf or half_norm < 0.0:
-        return np.float32(-np.inf)
-    return np.float32(half_norm - 0.5 * threshold - (half_norm + threshold) * 2.0**-22 - 2.0**-110)
+_cut = compiled()(cut)
 
 
 class _Bound(Emitter):
@@ -252,17 +241,13 @@ def _fetch(e: Emitter, points: Array, row: Any) -> None:
         )  # to read, to keep, data
 
 
-class _Doubles(Emitter):
-    element, width = FLOAT64, 8
-
-
-@intrinsic(_Doubles)
-def _multiply(e: _Doubles, rows: Array, matrix: Array, products: Array) -> None:
-    """products = rows · matrix, for `_PROJECTED_ROWS` rows and a matrix of `DEPTHS[-1]` columns."""
-    depth, right, result = rows.shape[1], Matrix(matrix.data, DEPTHS[-1]), Matrix(products.data, DEPTHS[-1])
-    for first in range(0, DEPTHS[-1], _PROJECTED_COLUMNS):
-        columns = range(first, first + _PROJECTED_COLUMNS, e.width)
-        e.matrix_product(Matrix(rows.data, depth), right, result, _PROJECTED_ROWS, depth, columns, is_sum=False)
+@intrinsic(Emitter)
+def _multiply(e: Emitter, rows: Array, matrix: Array, first: Any, count: Any, products: Array) -> None:
+    """products = rows · matrix over `count` features from `first`, for `_PROJECTED_ROWS` rows."""
+    left = Matrix(e.at(rows.data, first), rows.shape[1])
+    right = Matrix(e.at(matrix.data, e.multiply(first, DEPTHS[-1])), DEPTHS[-1])
+    result = Matrix(products.data, DEPTHS[-1])
+    e.matrix_product(left, right, result, _PROJECTED_ROWS, count, range(0, DEPTHS[-1], e.width), is_sum=False)
 
 
 @compiled(fastmath={"reassoc", "contract"})
@@ -286,8 +271,9 @@ def project(
     a negative half norm. `components` has `DEPTHS[-1]` columns, of which the last may be zero.
     """
     eta, mu = margins[0], margins[1]
-    centered = np.zeros((_PROJECTED_ROWS, X.shape[1]))
-    products = np.empty((_PROJECTED_ROWS, DEPTHS[-1]))
+    centered = np.zeros((_PROJECTED_ROWS, X.shape[1]), np.float32)
+    products = np.empty((_PROJECTED_ROWS, DEPTHS[-1]), np.float32)
+    totals = np.empty(products.shape)
     squared_norms = np.empty(_PROJECTED_ROWS)
     for start in range(0, X.shape[0], _PROJECTED_ROWS):
         here = min(_PROJECTED_ROWS, X.shape[0] - start)
@@ -297,17 +283,67 @@ def project(
             if not squared_norms[r] <= farthest:
                 centered[r] = 0.0
                 squared_norms[r], half_norms[start + r] = 0.0, -1.0
-        _multiply(centered, components, products)
+        totals[:] = 0.0
+        for first in range(0, X.shape[1], SUMMED_FEATURES):
+            _multiply(centered, components, first, min(SUMMED_FEATURES, X.shape[1] - first), products)
+            totals += products
         for r in range(here):
             captured, first = 0.0, 0
             for level in range(len(DEPTHS)):
                 for p in range(first, DEPTHS[level]):
-                    coordinate = np.float32(products[r, p])
+                    coordinate = np.float32(totals[r, p])
                     coordinates[start + r, _FIRST_COORDINATE + p] = coordinate
                     captured += np.float64(coordinate) * np.float64(coordinate)
                 first = DEPTHS[level]
                 remaining = max(squared_norms[r] - captured, 0.0)
                 coordinates[start + r, level] = np.sqrt(remaining + 5.0 * eta * squared_norms[r])
+
+
+@compiled()
+def _select(values: Any, rows: Any, low: Any, high: Any, place: Any) -> None:
+    """Move the smallest of the values from `low` to `high` before a place, and their rows with them (quickselect)."""
+    while low < high:
+        pivot, i, j = values[(low + high) // 2], low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                rows[i], rows[j] = rows[j], rows[i]
+                i, j = i + 1, j - 1
+        if place > j:
+            low = i
+        if place < i:
+            high = j
+
+
+@compiled(cache=True, nogil=True)
+def order_by_splits(coordinates: Any, order: Any, values: Any, start: int, stop: int) -> None:
+    """Order the rows in ``order[start:stop]`` so that each run of 32 is close together.
+
+    Split at the median of the coordinate that varies most, and order both halves. They are rounded to whole tiles, so
+    that only the last tile may be short. `coordinates` are those that `project` computes; `values` is overwritten.
+    """
+    if stop - start <= LANES:
+        return
+    widest, largest = 0, -1.0
+    sample = range(start, stop, 1 + (stop - start) // _SAMPLED)
+    for column in range(_FIRST_COORDINATE, _FIRST_COORDINATE + DEPTHS[0]):
+        total, squares = 0.0, 0.0
+        for i in sample:
+            value = np.float64(coordinates[order[i], column])
+            total += value
+            squares += value * value
+        if squares - total * total / len(sample) > largest:
+            widest, largest = column, squares - total * total / len(sample)
+    for i in range(start, stop):
+        values[i] = coordinates[order[i], widest]
+    middle = start + ((stop - start) // 2 + LANES - 1) // LANES * LANES
+    _select(values, order, start, stop - 1, middle)
+    order_by_splits(coordinates, order, values, start, middle)
+    order_by_splits(coordinates, order, values, middle, stop)
 
 
 @compiled()

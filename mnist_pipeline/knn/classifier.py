@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from mnist_pipeline.knn.index import PrincipalComponentIndex
+from mnist_pipeline.knn.index import PrincipalComponentIndex, sort
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 from mnist_pipeline.utils.machine import num_cores
 from mnist_pipeline.utils.stored_types import stored_type
@@ -13,7 +13,8 @@ from mnist_pipeline.utils.stored_types import stored_type
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
 
-_QUERIES_PER_BLOCK = 128  # the coordinates of this many queries fit the cache together with a tile
+_QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile
+_FEW_QUERIES = 16  # NumPy compares so many bytes in less time than the import of Numba takes
 _MAX_MAGNITUDE = 1e150  # squares of differences, summed over any number of features, stay finite
 _MAX_BYTE_FEATURES = 32768  # 32768 · 255² < 2³¹: the kernel for bytes sums in int32
 _FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
@@ -125,17 +126,21 @@ class KNNClassifier:
             Training rows; the smaller index first where distances are equal.
         """
         images, _ = self._fitted()
-        queries = read_only(_checked_points("X", X, images.shape[1]))
+        queries, index = _checked_points("X", X, images.shape[1]), self._index
+        if index is not None and len(queries) <= _FEW_QUERIES and images.dtype == queries.dtype == np.uint8:
+            return index.search_few(images, queries, self.num_neighbors)
         is_integer = images.dtype.kind != "f" and queries.dtype.kind != "f"
         shape = (len(queries), self.num_neighbors)
         largest = np.iinfo(np.int64).max
         squared_distances = np.full(shape, largest) if is_integer else np.full(shape, np.inf)
         indices = np.full(shape, largest)
-        scan = self._scan(images)
-        size = max(1, min(_QUERIES_PER_BLOCK, -(-len(queries) // num_cores())))
-        in_blocks(lambda block: scan(queries[block], squared_distances[block], indices[block]), len(queries), size)
-        order = np.lexsort((indices, squared_distances), axis=1)
-        return np.take_along_axis(squared_distances, order, axis=1), np.take_along_axis(indices, order, axis=1)
+        order, scan = self._search(images, queries)
+        blocks_per_core = max(1, -(-len(queries) // (num_cores() * _QUERIES_PER_BLOCK)))
+        size = max(1, -(-len(queries) // (num_cores() * blocks_per_core)))
+        in_blocks(lambda rows: scan(order[rows], squared_distances[rows], indices[rows]), len(queries), size)
+        ascending, places = np.lexsort((indices, squared_distances), axis=1), np.argsort(order)
+        squared_distances = np.take_along_axis(squared_distances, ascending, axis=1)[places]
+        return squared_distances, np.take_along_axis(indices, ascending, axis=1)[places]
 
     def to_arrays(self) -> IndexArrays:
         """The fitted state as named arrays, which :meth:`from_arrays` restores without fitting again.
@@ -160,11 +165,12 @@ class KNNClassifier:
     ) -> "KNNClassifier":
         """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
-        `num_neighbors`, `algorithm` and `tie_break` may differ from those of the stored classifier.
+        `num_neighbors`, `algorithm` and `tie_break` may differ from those of the stored classifier. "auto" searches the
+        index if there is one.
         """
         model = cls(num_neighbors, algorithm, tie_break)
         images = model._keep(arrays["images"], arrays["labels"])
-        if model._has_index(images):
+        if algorithm == "pca" or (algorithm == "auto" and "tiles" in arrays):
             model._index = PrincipalComponentIndex.from_arrays(arrays, images.shape)
         return model
 
@@ -189,17 +195,24 @@ class KNNClassifier:
         is_worth_it = images.size >= _FEW_PAIRS and images.shape[1] <= _MANY_FEATURES
         return self.algorithm == "pca" or (self.algorithm == "auto" and is_worth_it)
 
-    def _scan(self, images: np.ndarray) -> Callable[[np.ndarray, np.ndarray, np.ndarray], None]:
-        """The search: it takes a block of queries, and fills in their squared distances and indices."""
+    def _search(
+        self, images: np.ndarray, queries: np.ndarray
+    ) -> tuple[np.ndarray, Callable[[np.ndarray, np.ndarray, np.ndarray], None]]:
+        """The order in which to search the queries, and the search.
+
+        The search takes the rows of some queries, and fills in their squared distances and indices. Queries that are
+        close together follow one another, because they are compared with the same points, which are then in the cache.
+        """
         from mnist_pipeline.kernels.knn import scan_all, scan_tiles
 
         train, index = read_only(images), self._index
-        if index is not None:
-            tiles, order, centroids, limits = read_only(index.tiles), read_only(index.order), *index.bounds()
-            return lambda queries, *found: scan_tiles(
-                queries, *index.project(queries), train, tiles, centroids, order, limits, *found
-            )
-        return lambda queries, *found: scan_all(queries, train, *found)
+        if index is None:
+            return np.arange(len(queries)), lambda rows, *found: scan_all(read_only(queries[rows]), train, *found)
+        coordinates, half_norms = index.project(queries)
+        arrays = train, read_only(index.tiles), index.centroids(), read_only(index.order), index.limits
+        return sort(coordinates), lambda rows, *found: scan_tiles(
+            read_only(queries[rows]), coordinates[rows], half_norms[rows], *arrays, *found
+        )
 
 
 def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:

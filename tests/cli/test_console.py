@@ -170,7 +170,7 @@ picture = sys.argv[1]
 PIL.Image.fromarray(numpy.pad(numpy.zeros((20, 4), numpy.uint8), 40, constant_values=255)).save(picture)
 for arguments, missing in (
     (["--help"], {"pydantic", "dagster", "torch", "matplotlib", "rich.progress"}),
-    (["predict", picture], {"dagster", "torch", "matplotlib", "rich.progress"}),
+    (["predict", picture], {"dagster", "torch", "numba", "matplotlib", "rich.progress"}),
     (["run", "--changed"], {"rich.progress"}),
 ):
     with contextlib.suppress(SystemExit):
