@@ -118,6 +118,12 @@ def test_queries_far_from_all_training_points_are_exact():
     assert_the_index_is_exact(X, queries, 3)
 
 
+def test_queries_that_are_far_from_all_digits_are_exact(digits):
+    X, _, _, _ = digits
+    noise = np.random.default_rng(11).integers(0, 256, (4, 784)).astype(np.uint8)
+    assert_the_index_is_exact(X[:3000].reshape(3000, -1), noise, 3)
+
+
 def test_bytes_beyond_the_range_of_the_bound_are_exact():
     X = np.full((70, 1), 7, np.uint8)
     assert_the_index_is_exact(X, np.array([[0], [255]], np.uint8), 4, mean=np.array([7 + 1e-12]), components=np.eye(1))

@@ -128,7 +128,9 @@ class KNNClassifier:
         images, _ = self._fitted()
         queries, index = _checked_points("X", X, images.shape[1]), self._index
         if index is not None and len(queries) <= _FEW_QUERIES and images.dtype == queries.dtype == np.uint8:
-            return index.search_few(images, queries, self.num_neighbors)
+            found = index.search_few(images, queries, self.num_neighbors)
+            if found is not None:
+                return found
         is_integer = images.dtype.kind != "f" and queries.dtype.kind != "f"
         shape = (len(queries), self.num_neighbors)
         largest = np.iinfo(np.int64).max
@@ -170,7 +172,7 @@ class KNNClassifier:
         """
         model = cls(num_neighbors, algorithm, tie_break)
         images = model._keep(arrays["images"], arrays["labels"])
-        if algorithm == "pca" or (algorithm == "auto" and "tiles" in arrays):
+        if model._has_index(images) or (algorithm == "auto" and "tiles" in arrays):
             model._index = PrincipalComponentIndex.from_arrays(arrays, images.shape)
         return model
 

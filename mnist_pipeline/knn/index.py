@@ -15,6 +15,7 @@ _SAMPLE_ROWS = 3_000  # rows from which the mean and the components are computed
 _NUM_ITERATIONS = 2  # of the subspace iteration; more of them hardly prune better
 _NEGLIGIBLE = 1e-10  # share of the largest square below which rounding would make a direction inexact
 _TILES_PER_BLOCK = 256  # in the search for few queries
+_MOST_COMPARED = 2_000  # points, for each of few queries; NumPy takes about 3 µs for each, compiled code a tenth
 _MAX_DEFECT = 1e-3
 _MAX_SCALED_NORM = 2.0**40  # queries that are farther out are compared exactly, so that float32 suffices
 
@@ -157,7 +158,9 @@ class PrincipalComponentIndex:
             underflow = n_features * 2.0**-1022 * inverse * inverse
         return np.array([inverse, 1.0 + (n_features + 4) * 2.0**-51, underflow])
 
-    def search_few(self, train: np.ndarray, queries: np.ndarray, num_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    def search_few(
+        self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
+    ) -> tuple[np.ndarray, np.ndarray] | None:
         """Find the neighbours of a few queries in plain NumPy, which takes less time than importing Numba.
 
         Training points and queries are bytes. The bound of each pair is computed in all dimensions. The points of the
@@ -166,7 +169,8 @@ class PrincipalComponentIndex:
         Returns
         -------
         squared_distances, indices : ndarray of shape (n_queries, num_neighbors), int64
-            As from `KNNClassifier.kneighbors`.
+            As from `KNNClassifier.kneighbors`. None instead of both if a query is so far from all points that the bound
+            excludes too few of them.
         """
         coordinates, half_norms = self._project_few(queries)
         bounds = np.empty((len(self.tiles), len(queries), LANES), np.float32)
@@ -186,6 +190,8 @@ class PrincipalComponentIndex:
             distances, _ = self._compare(train, query, seeds[:, i, np.newaxis] * LANES + lanes, num_neighbors)
             least = cut(half_norms[i], float(distances[-1]), self.limits)
             tiles, kept = np.nonzero(bounds[:, i] >= least)
+            if len(tiles) > _MOST_COMPARED:
+                return None
             squared_distances[i], indices[i] = self._compare(train, query, tiles * LANES + kept, num_neighbors)
         return squared_distances, indices
 
