@@ -1,4 +1,4 @@
-"""Each method with 1, 2, 4, … threads and as many as there are cores, medians of 3, each number in a fresh process.
+"""Each method on 1, 2, 4, … cores, a thread each, up to all of them: medians of 3, each number in a fresh process.
 
 The GPU trains and predicts instead of the CPU where torch finds one; its times are rows of their own. `threads.png` has
 the curves. Softmax regression is not here: each update needs the one before.
@@ -63,9 +63,8 @@ def plot(found: Mapping[int, Seconds], file: Path = PLOT) -> None:
 
 def _in_fresh_process(number: int, bench: Bench) -> Seconds:
     """Seconds of each method with so many threads."""
-    environment = {**os.environ, "MNIST_PIPELINE_THREADS": str(number)}
-    command = [sys.executable, "-m", "benchmarks.threads"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks.threads", str(number)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchmarkError(f"{number} threads failed:\n{done.stderr.strip()}")
     taken: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -74,7 +73,8 @@ def _in_fresh_process(number: int, bench: Bench) -> Seconds:
 
 
 def main() -> None:
-    """Measure each method in this process, with the threads that its environment names."""
+    """Measure each method in this process, on as many cores as the argument says; each core gets a thread."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
     from mnist_pipeline.runtime.threads import share_processors
 
     share_processors()

@@ -46,8 +46,8 @@ def cut(half_norm: Any, worst: Any, limits: Any) -> Any:
     With τ the k-th distance in scaled units, c = ((1 − μ)|q|² − τ)/2, lowered by more than float32 can
     round (see :class:`mnist_pipeline.knn.index.PrincipalComponentIndex`).
     """
-    inverse_scale, growth, underflow = limits[0], limits[1], limits[2]
-    threshold = worst * inverse_scale * inverse_scale * growth + underflow
+    inverse_scale, growth, added = limits[0], limits[1], limits[2]
+    threshold = worst * inverse_scale * inverse_scale * growth + added
     if not threshold < np.inf or half_norm < 0.0:
         return np.float32(-np.inf)
     return np.float32(half_norm - 0.5 * threshold - (half_norm + threshold) * 2.0**-22 - 2.0**-110)

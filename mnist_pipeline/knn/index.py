@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -125,12 +125,7 @@ class PrincipalComponentIndex:
         expected = (n_features,), (n_features,), (n_samples,), (-(-n_samples // LANES), *_TILE_SHAPE)
         if found != expected:
             raise ValueError(f"arrays has shapes {found}, expected {expected}: pass arrays that were stored together")
-        index = cls(mean, components, float(np.ravel(arrays["scale"])[0]), order, tiles)
-        if components.dtype == np.float64:  # an earlier version projected in float64, with a smaller margin
-            tiles = tiles.copy()
-            tiles[:, 0] *= 1.0 - index._projection[3][1]
-            index = replace(index, tiles=tiles)
-        return index
+        return cls(mean, components, float(np.ravel(arrays["scale"])[0]), order, tiles)
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute the coordinates of queries, and (1 − μ)A/2 of each, negative where it is out of range."""
@@ -151,12 +146,16 @@ class PrincipalComponentIndex:
 
     @cached_property
     def limits(self) -> np.ndarray:
-        """The numbers that turn a k-th distance into τ: the inverse scale, the growth, and the underflow."""
+        """The numbers that turn a k-th distance into τ: the inverse scale, the growth, and what is added."""
         n_features = len(self.mean)
         inverse = 1.0 / self.scale
         with np.errstate(over="ignore"):
-            underflow = n_features * 2.0**-1022 * inverse * inverse
-        return np.array([inverse, 1.0 + (n_features + 4) * 2.0**-51, underflow])
+            added = n_features * 2.0**-1022 * inverse * inverse  # what may underflow
+        if self.components.dtype == np.float64:
+            # An earlier version projected the points in float64: their margins lack 4η B, and B is at most one.
+            eta, _ = self._projection[3]
+            added += 4.0 * eta
+        return np.array([inverse, 1.0 + (n_features + 4) * 2.0**-51, added])
 
     def search_few(
         self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
