@@ -4,7 +4,8 @@ Numba relies on LLVM to vectorize loops. LLVM does not vectorize short loops, an
 whose 512-bit vectors it considers slow. The intrinsics here use explicit vectors, which LLVM keeps, and splits where
 registers are narrower.
 
-Numba's cache depends only on the file of the cached function: after a change here, touch the kernels' files too.
+Numba's cache depends only on the content of the cached function's own file: after a change here, change those files
+too, or delete the cache. A stale cache gives wrong results without an error.
 """
 
 import gc
