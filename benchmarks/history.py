@@ -1,4 +1,4 @@
-"""The history of the measured times: one row per release and kind of processor, in `history.csv`, with a plot.
+"""The history of the measured times: one row per commit and kind of processor, in `history.csv`, with a plot.
 
 A full run of `make bench` adds the row of the commit that it measures. `make bench-quick` compares its own measurements
 with the latest row of the same kind of processor, and names what became more than 15% slower.
@@ -24,8 +24,7 @@ PLOT = FILE.with_suffix(".png")
 WHERE = ["processor", "cores"]
 KEY = ["commit", *WHERE]
 SLOWER = 0.15
-LARGER_IS_FASTER = {"× faster": True, "× the time": False, " s": False, " ms": False}  # by the unit of a row
-
+TIMES = ("× faster", "× the time", " s", " ms")  # the units of rows that are times, or ratios of times
 COLUMNS = 5  # of panels in the plot
 
 Rows = Iterable[dict[str, Any]]  # as `table.Section.as_json` writes them
@@ -33,22 +32,21 @@ Rows = Iterable[dict[str, Any]]  # as `table.Section.as_json` writes them
 
 def entry(environment: dict[str, Any], rows: Rows) -> dict[str, Any]:
     """A row of the history: where and when it was measured, and each time or ratio of times, with its unit."""
-    times = {f"{row['name']} [{row['unit'].strip()}]": row["value"] for row in rows if row["unit"] in LARGER_IS_FASTER}
+    times = {f"{row['name']} [{row['unit'].strip()}]": row["value"] for row in rows if row["unit"] in TIMES}
     place = {"processor": environment["cpu"], "cores": environment["cores"]}
     return {"commit": environment["commit"], "date": environment["started"][:10], **place, **times}
 
 
 def add(row: dict[str, Any], file: Path = FILE) -> pd.DataFrame:
     """Write a row at the end of the history, in place of an earlier one of the same commit and processor."""
-    former = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
-    history = pd.concat([former, pd.DataFrame([row])], ignore_index=True).drop_duplicates(KEY, keep="last")
+    history = pd.concat([_read(file), pd.DataFrame([row])], ignore_index=True).drop_duplicates(KEY, keep="last")
     history.to_csv(file, index=False, float_format="%.4g")
     return history
 
 
 def slower(row: dict[str, Any], file: Path = FILE) -> list[str]:
-    """What became slower than in the latest row of the same kind of processor, a line each, after a headline."""
-    history = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
+    """A summary, and a line for each time that is longer than in the latest row of the same kind of processor."""
+    history = _read(file)
     same = history[(history[WHERE] == [row[name] for name in WHERE]).all(axis=1)]
     if same.empty:
         return [f"{FILE.name} has no row of this kind of processor, {row['processor']} with {row['cores']} cores."]
@@ -87,6 +85,10 @@ def plot(history: pd.DataFrame, file: Path = PLOT) -> None:
         figure.savefig(file, dpi=110)
 
 
+def _read(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
+
+
 def _times_slower(name: str, value: float, before: float) -> float:
-    """How many times the earlier time is; NaN if either was not measured."""
+    """How many times as long it takes as before."""
     return before / value if name.endswith("[× faster]") else value / before

@@ -104,7 +104,7 @@ class ScikitLearn:
 
 
 class Faiss:
-    """faiss in a process of its own, whose OpenBLAS is told to use the kernels of a type of processor."""
+    """faiss in a process of its own. `core_type` chooses the kernels of its OpenBLAS, by the name of a processor."""
 
     def __init__(self, directory: Path, core_type: str) -> None:
         self.core_type, self._directory = core_type, directory

@@ -36,9 +36,9 @@ def growth() -> Iterator[Growth]:
     """Measure the peak memory that the body of the `with` statement adds."""
     measured = Growth()
     if not STATUS.exists():
-        before = _peak_elsewhere()
+        before = peak()
         yield measured
-        measured.resident = measured.private = _peak_elsewhere() - before
+        measured.resident = measured.private = peak() - before
         return
     with suppress(OSError):  # where it may not be reset, an earlier peak counts in: too much, never too little
         RESET_PEAK.write_text("5")
@@ -66,6 +66,6 @@ def _status(name: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def _peak_elsewhere() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def peak() -> int:
+    """Largest resident set of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

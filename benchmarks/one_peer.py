@@ -15,7 +15,6 @@ The networks of Dagster's and PyTorch's examples are written anew, with the same
 
 import argparse
 import json
-import resource
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks import memory
 from benchmarks.bench import DATA
 from benchmarks.notebook import PictureDataset
 from benchmarks.pca import chain, notebook_chain
@@ -192,7 +192,7 @@ def measure(method: str, passes: int, at_least: float | None) -> dict[str, float
         rows = train.images.reshape(len(train.images), -1)
         EIGENVALUES[method](rows[:WARM_UP_IMAGES])
         elapsed, eigenvalues = timed(lambda: EIGENVALUES[method](rows))
-        peak = _peak()
+        peak = memory.peak()
         exact = notebook_chain(rows)[3]
         return {"seconds": elapsed, "peak": peak, "score": float(np.abs(eigenvalues - exact).max() / exact[0])}
     fit = CLASSIFIERS[method]
@@ -200,15 +200,10 @@ def measure(method: str, passes: int, at_least: float | None) -> dict[str, float
         fit(few, 1)
     for tried in count(1) if at_least else (passes,):
         elapsed, (classify, made) = timed(lambda tried=tried: fit(train, tried))  # type: ignore[misc]
-        peak, score = _peak(), _accuracy(classify, *test)
+        peak, score = memory.peak(), _accuracy(classify, *test)
         if at_least is None or score >= at_least or tried == passes:
             break
     return {"seconds": elapsed, "peak": peak, "score": score, "passes": made}
-
-
-def _peak() -> int:
-    """Largest resident set so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ from generators import handwriting
 
 SEED = 2_026
 NUM_PICTURES = 10
+PREDICT = f"mnist-pipeline predict, {NUM_PICTURES} pictures, from the prompt"  # the name in the history
 PROGRAM = COMMAND[0]
 DAGSTER = str(Path(PROGRAM).with_name("dagster"))
 PATIENCE = 120  # seconds until a UI must have served its first page
@@ -58,7 +59,7 @@ def measure(bench: Bench) -> Section:
         [
             command("mnist-pipeline --help", at_most(0.15), "--help"),
             command("run --changed, nothing to do", at_most(1.0), "run", "--changed"),
-            command(f"predict, {NUM_PICTURES} pictures", at_most(0.6), "predict", *pictures),
+            command(PREDICT, at_most(0.6), "predict", *pictures),
             _row(bench, "ui, until the first page", at_most(4), first_page(PROGRAM, "ui")),
             _row(
                 bench, "dagster dev, until the first page", None, first_page(DAGSTER, "dev", "-m", "assets.definitions")

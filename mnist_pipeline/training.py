@@ -371,7 +371,7 @@ class _Run:
         """Make one step of Adam on a batch; return the logits before the step."""
         num_steps = self.recipe.epochs * self.num_shards * math.ceil(self.shard_size / self.recipe.batch_size)
         self.first_layer.requires_grad_(self.step < self.recipe.freeze * num_steps)
-        with multiplying(self.device, self.precision):
+        with arithmetic(self.device, self.precision):
             scores: Tensor = self.network(scaled(pixels)).float()
         objective = F.cross_entropy(scores, targets, label_smoothing=self.recipe.label_smoothing)
         torch.autograd.backward(objective)
@@ -495,7 +495,7 @@ def held_out_labels(
 def logits(model: nn.Module, pixels: Tensor, precision: str) -> Tensor:
     """Logits of all images, float32, one batch at a time, without gradients."""
     model.eval()
-    with torch.inference_mode(), multiplying(pixels.device, precision):
+    with torch.inference_mode(), arithmetic(pixels.device, precision):
         return torch.cat([model(scaled(batch)).float() for batch in torch.split(pixels, BATCH_SIZE)])
 
 
@@ -581,8 +581,8 @@ def choose_precision(model: nn.Module, device: torch.device, precision: str = "a
     return "bfloat16" if is_faster else "float32"
 
 
-def multiplying(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Inside this context, networks multiply matrices in this arithmetic."""
+def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """The context in which networks multiply matrices in bfloat16 or float32, as `precision` says."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 

@@ -19,12 +19,11 @@ from numba import types
 from numba.extending import overload
 
 from mnist_pipeline.kernels.compiled import BYTE, INT32, INT64, Array, Emitter, Matrix, compiled, intrinsic
-from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES, SUMMED_FEATURES, cut
+from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, COORDINATE_ROW, DEPTHS, LANES, SUMMED_FEATURES, cut
 
 _NORM_ROW = 0
 _RESIDUAL_ROW = 1
-_COORDINATE_ROW = 1 + len(DEPTHS)
-_NUM_ROWS = _COORDINATE_ROW + DEPTHS[-1]
+_NUM_ROWS = COORDINATE_ROW + DEPTHS[-1]
 _FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
 _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
 _SEED_TILES = 2
@@ -168,7 +167,7 @@ def _sieve(level: int) -> Any:
     """
     is_first, is_last = level == 0, level == len(DEPTHS) - 1
     dimensions = range(0 if is_first else DEPTHS[level - 1], DEPTHS[level])
-    rows = [_RESIDUAL_ROW + level, *(_COORDINATE_ROW + p for p in dimensions)] + [_NORM_ROW] * is_first
+    rows = [_RESIDUAL_ROW + level, *(COORDINATE_ROW + p for p in dimensions)] + [_NORM_ROW] * is_first
     fits = len(rows) * LANES // _Bound.width < 30  # of 32 registers
 
     @intrinsic(_Bound, returns=types.int64)
@@ -190,7 +189,7 @@ def _sieve(level: int) -> Any:
             query = e.at(coordinates.data, e.multiply(index, _NUM_COLUMNS))
             values = row_of_tile(_NORM_ROW) if is_first else e.points(sums.data, i)
             for p in dimensions:
-                values = e.add_product(query, _FIRST_COORDINATE + p, row_of_tile(_COORDINATE_ROW + p), values)
+                values = e.add_product(query, _FIRST_COORDINATE + p, row_of_tile(COORDINATE_ROW + p), values)
             if not is_last:
                 for vector, pointer in zip(values, e.row(sums.data, to, LANES)):
                     e.store(vector, pointer)

@@ -11,6 +11,7 @@ LANES = 32  # points in a tile: one bit each in a 32-bit mask, and two full vect
 # The numbers of leading dimensions after which a tile is tested against the bound. This file is compiled into
 # `kernels.knn`, whose cache depends on its own content only: after a change here, change that file or delete the cache.
 DEPTHS = (12, 24, 40, 64, 112)
+COORDINATE_ROW = 1 + len(DEPTHS)  # first row of a tile with coordinates, after half norms and residual norms
 SUMMED_FEATURES = 128  # features whose products a projection sums in float32, before it adds the sums in float64
 CENTROID_DIMENSIONS = 16  # leading dimensions in which the tiles nearest to a query are found
 _TILES_PER_BLOCK = 64  # tiles that fit the cache

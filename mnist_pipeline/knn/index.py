@@ -7,7 +7,16 @@ from functools import cached_property
 
 import numpy as np
 
-from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, DEPTHS, LANES, SUMMED_FEATURES, cut, in_lanes, pack
+from mnist_pipeline.kernels.tiles import (
+    CENTROID_DIMENSIONS,
+    COORDINATE_ROW,
+    DEPTHS,
+    LANES,
+    SUMMED_FEATURES,
+    cut,
+    in_lanes,
+    pack,
+)
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 
 _BLOCK = 1024  # rows projected at a time
@@ -19,8 +28,7 @@ _MOST_COMPARED = 2_000  # points, for each of few queries; NumPy takes about 3 Â
 _MAX_DEFECT = 1e-3
 _MAX_SCALED_NORM = 2.0**40  # queries that are farther out are compared exactly, so that float32 suffices
 
-_FIRST_COORDINATE = 1 + len(DEPTHS)  # row of a tile
-_TILE_SHAPE = (_FIRST_COORDINATE + DEPTHS[-1], LANES)
+_TILE_SHAPE = (COORDINATE_ROW + DEPTHS[-1], LANES)
 
 _Fixed = tuple[np.ndarray, np.ndarray, float, np.ndarray, float]
 
@@ -141,7 +149,7 @@ class PrincipalComponentIndex:
         A lane is a tile, and its rows are the negative half squared norm and the leading coordinates. The value of its
         bound, without a residual, is largest for the nearest tile.
         """
-        means = self.tiles[:, _FIRST_COORDINATE : _FIRST_COORDINATE + CENTROID_DIMENSIONS].mean(axis=2)
+        means = self.tiles[:, COORDINATE_ROW : COORDINATE_ROW + CENTROID_DIMENSIONS].mean(axis=2)
         return in_lanes(np.concatenate([np.square(means).sum(axis=1, keepdims=True) * np.float32(-0.5), means], axis=1))
 
     @cached_property
@@ -176,7 +184,7 @@ class PrincipalComponentIndex:
 
         def compute(tiles: slice) -> None:
             # The row before the coordinates has the residual norms beyond all of them.
-            np.matmul(coordinates, self.tiles[tiles, _FIRST_COORDINATE - 1 :], out=bounds[tiles])
+            np.matmul(coordinates, self.tiles[tiles, COORDINATE_ROW - 1 :], out=bounds[tiles])
             bounds[tiles] += self.tiles[tiles, :1]
 
         in_blocks(compute, len(bounds), _TILES_PER_BLOCK)

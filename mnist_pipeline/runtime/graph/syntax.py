@@ -99,7 +99,6 @@ class Module:
         self.name, self.file = name, file
         self.statements: dict[str, list[ast.stmt]] = defaultdict(list)
         self.imports: dict[str, set[Dotted]] = defaultdict(set)
-        self._codes: dict[str, Code] = {}
         self._tree = ast.parse(file.read_bytes())
         package = name if file.name == "__init__.py" else name[:-1]
         for node in _imports(self._tree):
@@ -122,9 +121,7 @@ class Module:
 
     def code(self, qualified_name: str) -> Code:
         """The code of a definition, or of a function within it, such as `make.<locals>.inner`."""
-        if qualified_name not in self._codes:
-            self._codes[qualified_name] = Code(self._nodes(qualified_name) + self.statements.get(NO_NAME, []))
-        return self._codes[qualified_name]
+        return Code(self._nodes(qualified_name) + self.statements.get(NO_NAME, []))
 
     def _nodes(self, qualified_name: str) -> list[ast.stmt]:
         first, *inner = qualified_name.replace("<locals>.", "").split(".")
