@@ -339,7 +339,7 @@ FAILURES: dict[tuple[str, str], Failure] = {
         "expanded_moments", lambda found, images: found._replace(products=moments.moments(images[:100]).products)
     ),
     ("expanded_neighbors", "equals_brute_force"): returns(
-        PrincipalComponentIndex, "bounds", lambda found: (found[0], found[1] * [1, 0.5, 1])
+        PrincipalComponentIndex, "project", lambda found: (found[0], found[1] * 1.5)
     ),
     ("expanded_knn", "ordered"): reads(
         lambda pipeline: {"expanded_neighbors": shards_of([pipeline.value("expanded_neighbors")] * 2)}
