@@ -3,14 +3,13 @@
 Numba relies on LLVM to vectorize loops. LLVM does not vectorize short loops, and it uses only 256 bits on processors
 whose 512-bit vectors it considers slow. The intrinsics here use explicit vectors, which LLVM keeps, and splits where
 registers are narrower.
-
-Numba's cache depends only on the content of the cached function's own file: after a change here, change those files
-too, or delete the cache. A stale cache gives wrong results without an error.
 """
 
 import gc
+import hashlib
 import inspect
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
@@ -50,13 +49,25 @@ class _Leftovers(event.Listener):
 event.register("numba:compile", _Leftovers())  # type: ignore[no-untyped-call]  # Numba ships no types
 
 
+def cache_directory(kernels: Path, base: Path) -> Path:
+    """The directory below `base` for the compiled code of the modules in a folder: another one after any change.
+
+    Numba itself compares only the file of a cached function with the one that was compiled, though its code contains
+    functions and constants of other files. Code that is out of date would give wrong results without an error.
+    """
+    sources = b"".join(file.read_bytes() for file in sorted(kernels.glob("*.py")))
+    return base / f"numba-{hashlib.sha256(sources).hexdigest()[:12]}"
+
+
 NUMBA: Any = config  # its attributes are made when it is imported
-if places.INSTALLED and not NUMBA.CACHE_DIR:
-    NUMBA.CACHE_DIR = str(places.user_cache() / "numba")  # instead of the directory of the source
+_KERNELS = Path(__file__).resolve().parent
+_BASE = places.user_cache() if places.INSTALLED else _KERNELS / "__pycache__"
+CACHE = cache_directory(_KERNELS, Path(NUMBA.CACHE_DIR or _BASE))
 
 
 def compiled(**options: Any) -> Callable[[_Function], _Function]:
-    """Give :func:`numba.njit` a type: Numba ships no annotations."""
+    """Numba's `njit`, with a type, and with the directory `CACHE`."""
+    NUMBA.CACHE_DIR = str(CACHE)  # Numba forgets it when one of its environment variables changes
     return cast("Callable[[_Function], _Function]", numba.njit(**options))
 
 

@@ -8,9 +8,7 @@ from mnist_pipeline.utils.blocks import in_blocks
 
 LANES = 32  # points in a tile: one bit each in a 32-bit mask, and two full vector registers of 16 float32
 
-# The numbers of leading dimensions after which a tile is tested against the bound. This file is compiled into
-# `kernels.knn`, whose cache depends on its own content only: after a change here, change that file or delete the cache.
-DEPTHS = (12, 24, 40, 64, 112)
+DEPTHS = (12, 24, 40, 64, 112)  # leading dimensions after which a tile is tested against the bound
 COORDINATE_ROW = 1 + len(DEPTHS)  # first row of a tile with coordinates, after half norms and residual norms
 SUMMED_FEATURES = 128  # features whose products a projection sums in float32, before it adds the sums in float64
 CENTROID_DIMENSIONS = 16  # leading dimensions in which the tiles nearest to a query are found

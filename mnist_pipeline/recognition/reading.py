@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_pipeline.recognition.page import Found, ImageError, Page
-from mnist_pipeline.utils.workers import MEMORY, OVER_BUDGET, Answer, OverBudgetError, Workers
+from mnist_pipeline.utils.workers import MEMORY, OVER_BUDGET, OverBudgetError, Workers
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["MEMORY", "answer", "read", "start"]
+__all__ = ["MEMORY", "read", "start"]
 
 FILE, CONTENT = b"F", b"C"  # the first byte of a request: a path follows, or the content of a file
-_workers = Workers(f"{__name__}:answer")
+_workers = Workers("mnist_pipeline.recognition.answering:answer")
 start = _workers.start  # so that a worker is ready when the first picture is read
 
 
@@ -37,32 +37,14 @@ def read(source: Path | bytes) -> Page:
         raise ImageError(described["error"])
     picture, *rest = arrays
     images = iter(rest)
-    return Page(picture, [_restored(digit, images) for digit in described["digits"]])
+    return Page(picture, _restored(described["digits"], images))
 
 
-def answer(request: bytes) -> Answer:
-    """Read the picture of a request in a worker."""
-    from mnist_pipeline.recognition import pictures
-
-    content = request[len(CONTENT) :]
-    try:
-        picture = pictures.read(content if request.startswith(CONTENT) else Path(os.fsdecode(content)))
-        found = pictures.find_digits(picture)
-    except ImageError as error:
-        return {"error": str(error)}, []
-    images: list[np.ndarray] = []
-    return {"digits": [_described(digit, images) for digit in found]}, [picture, *images]
-
-
-def _described(digit: Found, images: list[np.ndarray]) -> list[Any]:
-    """The box, the line and the cuts of a digit, which JSON can express; its images are appended."""
-    images.append(digit.image)
-    return [digit.box, digit.line, [[_described(side, images) for side in cut] for cut in digit.cuts]]
-
-
-def _restored(described: list[Any], images: Iterator[np.ndarray]) -> Found:
-    """The inverse of `_described`."""
-    box, line, cuts = described
-    image = next(images)
-    pairs = [[_restored(side, images) for side in cut] for cut in cuts]
-    return Found(tuple(box), image, line, tuple((left, right) for left, right in pairs))
+def _restored(described: list[Any], images: Iterator[np.ndarray]) -> list[Found]:
+    """The digits that a worker described; each takes the next image."""
+    digits = []
+    for box, line, cuts in described:
+        image = next(images)
+        pairs = [_restored(cut, images) for cut in cuts]
+        digits.append(Found(tuple(box), image, line, tuple((left, right) for left, right in pairs)))
+    return digits

@@ -21,6 +21,7 @@ from mnist_pipeline.runtime.graph.staleness import out_of_sync
 from mnist_pipeline.runtime.storage.storage import read
 
 pytestmark = pytest.mark.slow
+EPOCHS = 3
 SERVED = ("champion.json", "recognizer.safetensors", "model_card.md")
 RETRAINED = (
     "cnn_model",
@@ -63,7 +64,7 @@ def champions(
             patch.setenv(name, value)
         Image.fromarray(255 - read("test_digits").images[0]).resize((90, 90)).save(found.picture)
         for seed in range(3):
-            ops = {"cnn_model": {"epochs": 15}, "champion": {"margin": 1.0}}
+            ops = {"cnn_model": {"epochs": EPOCHS}, "champion": {"margin": 1.0}}
             config = {
                 "ops": {name: {"config": each} for name, each in ops.items()},
                 "resources": {"seed": {"config": {"value": seed}}},
@@ -93,7 +94,7 @@ def test_every_trained_version_is_listed_with_what_it_was_trained_with(champions
     for seed, version in enumerate(champions.versions):
         listed = found[version]
         assert (listed["model"], listed["seed"]) == ("cnn", seed)
-        assert listed["configuration"]["cnn_model.epochs"] == 15
+        assert listed["configuration"]["cnn_model.epochs"] == EPOCHS
         assert listed["champion"]
         assert listed["in_service"] is listed["present"] is (seed == 2)
     evaluated = read("cnn_evaluation")
@@ -192,7 +193,8 @@ def test_pruning_keeps_the_latest_versions_and_all_champions(
 ) -> None:
     before = {each["version"] for each in history("cnn")}
     for seed in (9, 10, 11):
-        config = {"resources": {"seed": {"config": {"value": seed}}}}
+        fast = {"cnn_model": {"config": {"recipe": "FAST"}}}
+        config = {"ops": fast, "resources": {"seed": {"config": {"value": seed}}}}
         (tmp_path / "run.yaml").write_text(json.dumps(config))
         invoke("run", "--select", "key:cnn_model", "--config", str(tmp_path / "run.yaml"))
     monkeypatch.setenv("MNIST_PIPELINE_VERSIONS", "1")

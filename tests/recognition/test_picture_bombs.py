@@ -65,7 +65,7 @@ def _peaks_of_workers() -> list[int]:
     """The most address space, in bytes, that each worker of this process has had."""
     peaks = []
     for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
-        if b"recognition.reading" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"recognition.answering" in Path(f"/proc/{pid}/cmdline").read_bytes():
             status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
             peaks.append(1024 * int(status["VmPeak"].split()[0]))
     return peaks

@@ -46,7 +46,7 @@ def test_errors_are_those_of_the_picture(name: str, tmp_path: Path) -> None:
 def test_a_worker_that_the_system_ended_is_replaced(good: bytes) -> None:
     reading.read(good)
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    workers = [pid for pid in children if b"recognition.reading" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    workers = [pid for pid in children if b"recognition.answering" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert workers
     for pid in workers:
         os.kill(int(pid), signal.SIGKILL)
