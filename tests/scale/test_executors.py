@@ -87,7 +87,7 @@ def test_steps_end_with_a_driver_that_is_killed_and_the_next_run_finishes(
     run = started("run", environ=variables(slice_directory, tmp_path, MNIST_PIPELINE_EXECUTOR=executor))
     process = _process_of("covariance", tmp_path, run)
     run.kill()
-    run.communicate()
+    run.communicate(timeout=PATIENCE_SECONDS)  # nothing that a step started holds its output any more
     deadline = time.monotonic() + END_SECONDS
     while Path(f"/proc/{process}").exists():
         assert time.monotonic() < deadline

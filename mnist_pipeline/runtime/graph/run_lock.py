@@ -15,6 +15,7 @@ import contextlib
 import multiprocessing
 import os
 import re
+import signal
 import sqlite3
 import threading
 import time
@@ -179,4 +180,9 @@ def _end_after(sentinel: int | None, parent: int | None) -> None:
         wait([sentinel])
     while sentinel is None and os.getppid() == parent:  # loky's processes have no sentinel
         time.sleep(POLL_SECONDS)
+    # Dagster copies the output of a step in a process of its own, which would stay if the step ends while starting it.
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in children.read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGTERM)
     os._exit(1)

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from mnist_pipeline.runtime.storage import files
 from mnist_pipeline.runtime.storage.storage import Storage
 
 pytestmark = pytest.mark.slow
+PATIENCE_SECONDS = 60
 
 
 def test_a_run_waits_for_another_and_names_it(storage: Path) -> None:
@@ -100,7 +102,7 @@ def test_only_a_run_whose_process_has_died_is_marked_as_failed(instance: dg.Dags
     assert not (storage / "dagster" / "alive" / dead).exists()
 
 
-def test_a_step_process_ends_with_its_run() -> None:
+def test_a_step_process_ends_with_its_run_and_so_does_what_it_started() -> None:
     context = multiprocessing.get_context("spawn")
     reader, writer = context.Pipe(duplex=False)
     run = context.Process(target=_run_with_a_step, args=(writer,))
@@ -109,7 +111,8 @@ def test_a_step_process_ends_with_its_run() -> None:
     run.kill()
     run.join()
     writer.close()
-    with pytest.raises(EOFError):  # the step held the other end
+    assert reader.poll(PATIENCE_SECONDS)
+    with pytest.raises(EOFError):  # the step and its child held the other end
         reader.recv()
     assert step > 0
 
@@ -122,5 +125,6 @@ def _run_with_a_step(writer: object) -> None:
 
 def _step(writer: object) -> None:
     run_lock.end_with_parent()
+    subprocess.Popen(["sleep", "1000"], pass_fds=[writer.fileno()])  # type: ignore[attr-defined]
     writer.send(os.getpid())  # type: ignore[attr-defined]
     signal.pause()
