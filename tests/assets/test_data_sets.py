@@ -13,7 +13,7 @@ import dagster as dg
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.graph_fixtures import environment
+from support.graph_fixtures import copy_storage, environment
 from support.idx import write_idx
 from support.resources import STORED_RESULTS
 
@@ -369,7 +369,7 @@ def test_a_value_that_a_killed_run_stored_without_a_record_is_refused(storage: P
 def test_a_data_set_that_is_not_materialized_yet_changes_only_the_comparison_and_the_report(
     finished: Path, two_directories: dict[str, str], tmp_path: Path
 ) -> None:
-    shutil.copytree(finished, tmp_path / "storage")
+    copy_storage(finished, tmp_path / "storage")
     data = Path(two_directories["MNIST_PIPELINE_DATA"])
     found = SideBySide(tmp_path / "storage", {**environment(data, tmp_path / "storage"), **two_directories}, "")
     alone = found.command("run", "--data-set", "mnist", "--changed")

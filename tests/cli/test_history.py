@@ -11,7 +11,7 @@ import dagster as dg
 import numpy as np
 import pytest
 from PIL import Image
-from support.graph_fixtures import Outcome, environment, invoke
+from support.graph_fixtures import Outcome, copy_storage, environment, invoke
 
 from assets.definitions import SERVING
 from mnist_pipeline import evaluation
@@ -59,7 +59,7 @@ def champions(
 ) -> Iterator[Champions]:
     root = tmp_path_factory.mktemp("champions")
     found = Champions(root / "storage", root / "seven.png", [], [], [])
-    shutil.copytree(finished_run[1], found.storage)
+    copy_storage(finished_run[1], found.storage)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment(slice_directory, found.storage).items():
             patch.setenv(name, value)

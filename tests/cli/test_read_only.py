@@ -1,7 +1,6 @@
 """A storage on a read-only medium can be inspected and used, and commands that write refuse it in one line."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from support.graph_fixtures import Outcome, environment
+from support.graph_fixtures import Outcome, copy_storage, environment
 
 from mnist_pipeline.runtime.settings import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -31,7 +30,7 @@ main()
 def read_only(finished_run: tuple[Outcome, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A read-only copy of the finished run's storage, with a picture next to it."""
     root = tmp_path_factory.mktemp("medium") / "storage"
-    shutil.copytree(finished_run[1], root)
+    copy_storage(finished_run[1], root)
     digit = Storage(root).read("test_digits").images[0]
     PIL.Image.fromarray(255 - np.pad(digit, 20)).save(root.with_name("digit.png"))
     paths = [root, *root.rglob("*")]

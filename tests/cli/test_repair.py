@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from support.damage import DAMAGE, HIDDEN_DAMAGE, MAIN, checksums, databases, flip
-from support.graph_fixtures import Outcome, _set, environment, invoke, materialized
+from support.graph_fixtures import Outcome, _set, copy_storage, environment, invoke, materialized
 
 from mnist_pipeline.cli import console, execution
 from mnist_pipeline.runtime import instance_files
@@ -28,7 +28,7 @@ def damageable(
 ) -> Iterator[Path]:
     """A copy of the finished storage, whose Dagster instance is copied anew for each test."""
     storage = tmp_path_factory.mktemp("damageable") / "storage"
-    shutil.copytree(finished_run[1], storage)
+    copy_storage(finished_run[1], storage)
     with pytest.MonkeyPatch.context() as monkeypatch:
         _set(monkeypatch, environment(slice_directory, storage))
         yield storage
@@ -39,7 +39,7 @@ def home(damageable: Path, finished_run: tuple[Outcome, Path]) -> Path:
     """The Dagster instance of that storage, not damaged yet."""
     home = damageable / "dagster"
     shutil.rmtree(home)
-    shutil.copytree(finished_run[1] / "dagster", home)
+    copy_storage(finished_run[1] / "dagster", home)
     return home
 
 

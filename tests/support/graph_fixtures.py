@@ -68,6 +68,11 @@ def finished_run(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
     return Outcome(exit_code, output), directory
 
 
+def copy_storage(source: Path, target: Path) -> Path:
+    """Copy a storage that other processes read, for which SQLite makes and deletes files next to its databases."""
+    return Path(shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.db-wal", "*.db-shm")))
+
+
 @pytest.fixture
 def own_copy(
     finished_run: tuple[Outcome, Path], slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -75,7 +80,7 @@ def own_copy(
     """Copies of the slice and of the storage of the finished run, which the environment names, to be damaged."""
     data, storage = tmp_path / "data", tmp_path / "storage"
     shutil.copytree(slice_directory, data)
-    shutil.copytree(finished_run[1], storage)
+    copy_storage(finished_run[1], storage)
     _set(monkeypatch, environment(data, storage))
     return data, storage
 

@@ -1,6 +1,5 @@
 """The Dagster UI over a finished run, in headless Chromium."""
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ import dagster as dg
 import pytest
 from playwright.sync_api import Page, expect
 from support.browser import PATIENCE, launch_browser
-from support.graph_fixtures import Outcome
+from support.graph_fixtures import Outcome, copy_storage
 from support.served import served_ui
 
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def storage(finished_run: tuple[Outcome, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the storage of the finished run."""
-    return shutil.copytree(finished_run[1], tmp_path_factory.mktemp("ui") / "storage")
+    return copy_storage(finished_run[1], tmp_path_factory.mktemp("ui") / "storage")
 
 
 @pytest.fixture(scope="module")
