@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from mnist_pipeline.utils.processes import kill_children
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 STEPS_SECONDS = 1.0  # for step processes to end by themselves
 GRACE_SECONDS = 1.0  # then, for this process
@@ -87,14 +89,10 @@ def _end_steps() -> None:
 
 
 def _end() -> NoReturn:
-    """End this process now, and its children except Python's resource tracker, which cleans up after them."""
+    """End this process now, and its children."""
     with contextlib.suppress(OSError, ValueError):
         _end_steps()
-        for listed in Path("/proc/self/task").glob("*/children"):
-            for pid in listed.read_text().split():
-                with contextlib.suppress(OSError):
-                    if b"resource_tracker" not in Path("/proc", pid, "cmdline").read_bytes():
-                        os.kill(int(pid), signal.SIGKILL)
+        kill_children()
         sys.stdout.flush()
     with contextlib.suppress(OSError):
         os.write(_state["terminal"], MESSAGE.encode())

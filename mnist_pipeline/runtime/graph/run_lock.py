@@ -15,7 +15,6 @@ import contextlib
 import multiprocessing
 import os
 import re
-import signal
 import sqlite3
 import threading
 import time
@@ -31,6 +30,7 @@ import dagster as dg
 from mnist_pipeline.runtime import database, settings, threads
 from mnist_pipeline.runtime.graph import copies, tracking
 from mnist_pipeline.runtime.storage import files, storage
+from mnist_pipeline.utils.processes import kill_children
 
 PROCESS_TAG = ".dagster/process"  # the UI hides tags with this prefix
 POLL_SECONDS = 0.1
@@ -181,8 +181,5 @@ def _end_after(sentinel: int | None, parent: int | None) -> None:
     while sentinel is None and os.getppid() == parent:  # loky's processes have no sentinel
         time.sleep(POLL_SECONDS)
     # Dagster copies the output of a step in a process of its own, which would stay if the step ends while starting it.
-    for children in Path("/proc/self/task").glob("*/children"):
-        for child in children.read_text().split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGTERM)
+    kill_children()
     os._exit(1)
