@@ -31,6 +31,7 @@ IMAGE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
 OWN = ("code", "daemon", "web")  # in the order in which they start
 PASSWORD = "twelve characters"
 PATIENCE_SECONDS = 240
+ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 SELECTOR = 'repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline"'
 LAUNCH = """mutation {{ launchRun(executionParams: {{
   selector: {{{selector}, jobName: "{job}"}}, runConfigData: {config}
@@ -122,6 +123,11 @@ def launch(client: Client, job: str, config: str = "{}") -> str:
     return str(ask(client, LAUNCH, job=job, config=config)["launchRun"]["run"]["runId"])
 
 
+def result(client: Client, run_id: str) -> str:
+    """How a run ended; waits for it."""
+    return str(until(lambda: (found := status(client, run_id)) in ENDED and found))
+
+
 def status(client: Client, run_id: str) -> str:
     runs = ask(client, RUNS)["runsOrError"]["results"]
     return str(next(run["status"] for run in runs if run["runId"] == run_id))
@@ -154,17 +160,17 @@ def test_the_processes_of_a_deployment_run_alert_and_have_everything_after_a_res
         ask(client, SENSOR)
         until(lambda: ask(client, TICKS)["sensorOrError"]["sensorState"]["ticks"])  # the watch has begun
         digits = launch(client, "digits_group")
-        until(lambda: status(client, digits) == "SUCCESS")
+        assert result(client, digits) == "SUCCESS"
         (file,) = Path(deployment.values["MNIST_PIPELINE_DATA"]).glob("train-images*")
         content = gzip.decompress(file.read_bytes())
         inverted = 255 - np.frombuffer(content, np.uint8, offset=16)  # black on white: the check of the mean fails
         file.write_bytes(gzip.compress(content[:16] + inverted.tobytes()))
         checked = launch(client, "digits_group")
-        until(lambda: status(client, checked) == "SUCCESS")
+        assert result(client, checked) == "SUCCESS"
         waits = [_seconds_until(lambda: hook.messages)]
         file.write_bytes(b"damaged")
         failed = launch(client, "digits_group")
-        until(lambda: status(client, failed) == "FAILURE")
+        assert result(client, failed) == "FAILURE"
         waits.append(_seconds_until(lambda: len(hook.messages) > 1))
         assert max(waits) < 60
         values = sorted(path.name for path in (deployment.volume / "storage" / "manifests").iterdir())

@@ -11,6 +11,7 @@ started and its lock is free, the process has died.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -37,6 +38,8 @@ POLL_SECONDS = 0.1
 UNFINISHED = [dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
 ENDED = "The process of the run was killed, or its machine failed; mnist-pipeline run --changed continues."
 _own: set[str] = set()  # the locks of the runs of this process
+_until_exit = contextlib.ExitStack()  # what it holds until it ends
+atexit.register(_until_exit.close)
 _under_driver_lock: ContextVar[bool] = ContextVar("under_driver_lock", default=False)
 WAITING = "Another run ({holder}) is writing into {root}; waiting until it ends …"
 
@@ -91,7 +94,11 @@ def _locked_file(token: str) -> Iterator[None]:
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs whose process has died as failed; return their number."""
-    abandoned = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_abandoned(instance, run)]
+    unfinished = dg.RunsFilter(statuses=UNFINISHED)
+    suspected = [run for run in instance.get_runs(unfinished) if _is_abandoned(instance, run)]
+    # A run may have ended, and its process after it, between the query and the look at its lock.
+    still = {run.run_id for run in instance.get_runs(unfinished)} if suspected else set()
+    abandoned = [run for run in suspected if run.run_id in still]
     for run in abandoned:
         instance.report_run_failed(run, ENDED)
         (_directory() / run.tags[PROCESS_TAG]).unlink(missing_ok=True)
@@ -141,7 +148,8 @@ class _LockingExecutor(dg.Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         with contextlib.ExitStack() as stack:
             if plan_context.dagster_run.tags.get(PROCESS_TAG) not in _own:
-                plan_context.instance.add_run_tags(plan_context.run_id, stack.enter_context(alive()))
+                # Dagster records the end of the run after this generator, so the lock stays until the process ends.
+                plan_context.instance.add_run_tags(plan_context.run_id, _until_exit.enter_context(alive()))
             with dg.raise_execution_interrupts():  # so that people can terminate a waiting run
                 stack.enter_context(storage_lock(plan_context.log.info))
             threads.share_processors()  # before a step imports the libraries that read these variables

@@ -102,6 +102,45 @@ def test_only_a_run_whose_process_has_died_is_marked_as_failed(instance: dg.Dags
     assert not (storage / "dagster" / "alive" / dead).exists()
 
 
+@dg.op
+def nothing() -> None:
+    pass
+
+
+@dg.job(executor_def=run_lock.with_storage_lock(dg.in_process_executor))
+def short() -> None:
+    nothing()
+
+
+def test_a_run_whose_steps_are_done_is_alive_until_its_end_is_recorded(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, marked = dg.DagsterInstance.handle_new_event, []
+
+    def look_then_record(instance: dg.DagsterInstance, event: dg.EventLogEntry, **options: object) -> None:
+        if event.dagster_event_type == dg.DagsterEventType.RUN_SUCCESS:
+            marked.append(run_lock.fail_abandoned_runs(instance))
+        record(instance, event, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dg.DagsterInstance, "handle_new_event", look_then_record)
+    dg.execute_job(dg.reconstructable(short), instance)
+    assert marked == [0]
+    assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"]
+
+
+def test_a_run_that_ends_while_its_lock_is_looked_at_is_not_marked_as_failed(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = _started(instance, f"1-{uuid.uuid4().hex}")
+
+    def end_then_look(_: Path) -> None:
+        instance.report_run_canceled(instance.get_run_by_id(run_id))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "lock_holder", end_then_look)
+    assert run_lock.fail_abandoned_runs(instance) == 0
+    assert [run.status.value for run in instance.get_runs()] == ["CANCELED"]
+
+
 def test_a_step_process_ends_with_its_run_and_so_does_what_it_started() -> None:
     context = multiprocessing.get_context("spawn")
     reader, writer = context.Pipe(duplex=False)
