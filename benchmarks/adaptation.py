@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from benchmarks.timing import timed
 from generators.letters import families, write_letters
@@ -37,7 +38,7 @@ def _accuracy(probabilities: np.ndarray, test: DigitSet) -> float:
     return 100 * float(np.mean(probabilities.argmax(axis=1) == test.labels))
 
 
-def _train(name: str, train: DigitSet, seed: int, adapts: bool = True) -> tuple[training.nn.Module, float, str]:
+def _train(name: str, train: DigitSet, seed: int, adapts: bool = True) -> tuple[nn.Module, float, str]:
     """A trained network, the seconds that the training took, and what was chosen."""
     network = training.build(NETWORKS[name], train.num_classes, seed=seed)
     recipe, held_out = training.RECIPES[name]["default"], round(SHARE * len(train.images))

@@ -97,7 +97,7 @@ def main() -> None:
         "k-NN, fit and search": lambda: KNNClassifier(3).fit(pixels, train.labels).kneighbors(test.images),
         "PCA": lambda: chain(pixels),
         "deformations": lambda: vary(train.images, variation),
-        "MLP": lambda: training.train(training.build(MLP), *train, training.MLP_FAST),
+        "MLP": lambda: training.train(training.build(MLP), *train, training.RECIPES["mlp"]["fast"]),
         "CNN, one pass": lambda: training.train(training.build(CNN), *train, recipes["fast"]),
         "CNN, predictions": lambda: training.predict_probabilities(trained, test.images),
     }

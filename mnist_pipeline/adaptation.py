@@ -99,10 +99,11 @@ def fit(
 
     Examples
     --------
+    >>> from mnist_pipeline.networks import MLP
     >>> images, labels = np.zeros((60, 28, 28), np.uint8), np.repeat([0, 1], 30)
     >>> images[30:, :, 10:18] = 255
     >>> recipe = Recipe(epochs=1, batch_size=20, learning_rate=0.01, label_smoothing=0.1)
-    >>> adapted = fit(training.build(training.MLP, 784, 16, 2), images, labels, recipe, validation_size=10)
+    >>> adapted = fit(training.build(MLP, 784, 16, 2), images, labels, recipe, validation_size=10)
     >>> adapted.recipe.epochs, [trial.label_smoothing for trial in adapted.trials]
     (100, [0.1, 0.0])
     """

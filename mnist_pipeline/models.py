@@ -231,7 +231,7 @@ _TABLE = (
         marker="v",
         mnist_floor=0.9775,
         method="mnist_pipeline.inference",
-        reader="mnist_pipeline.training",
+        reader="mnist_pipeline.training.readers",
         group="networks",
         summary="Multi-layer perceptron 784–1024–classes with ReLU, trained with Adam on the cross-entropy.",
         has_own_assets=True,
@@ -254,7 +254,7 @@ _TABLE = (
         marker="^",
         mnist_floor=0.99,
         method="mnist_pipeline.inference",
-        reader="mnist_pipeline.training",
+        reader="mnist_pipeline.training.readers",
         group="networks",
         summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 "
         "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the cross-entropy.",

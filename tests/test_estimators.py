@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from mnist_pipeline import knn, pca, softmax, training
+from mnist_pipeline import knn, pca, softmax
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.estimators import PCA, CNNClassifier, KNNClassifier, SoftmaxRegression
+from mnist_pipeline.training import readers
 
 TIES = "on a tied vote, the class of the nearest neighbour wins, although the probabilities are equal"
 
@@ -53,7 +54,7 @@ def test_softmax_regression_learns_the_weights_of_the_method(small_train: DigitS
 
 
 def test_cnn_predicts_the_labels_of_the_method(small_train: DigitSet, small_test: DigitSet) -> None:
-    read = training.fit_reader(*small_train, recipe="fast", seed=5)
+    read = readers.fit_reader(*small_train, recipe="fast", seed=5)
     model = CNNClassifier("fast", random_state=5).fit(*small_train)
     np.testing.assert_array_equal(model.predict(small_test.images), read(small_test.images))
 

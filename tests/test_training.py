@@ -15,7 +15,7 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.softmax import softmax
-from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, train
+from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, devices, loop, recipes, train
 
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
 HANDS = Variation(rotation=10, scale=0.1, shift=1, stroke=0.5, noise=0.2)
@@ -166,7 +166,7 @@ def test_the_recorded_loss_of_one_batch_is_that_before_its_update(few) -> None:
 @pytest.mark.parametrize("warmup", [0.0, 0.25, 0.5])
 def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero(warmup: float) -> None:
     recipe = replace(SHORT, schedule="one-cycle", warmup=warmup)
-    rates = [training.learning_rate_at(step, 1000, recipe) for step in range(1000)]
+    rates = [recipes.learning_rate_at(step, 1000, recipe) for step in range(1000)]
     peak = int(np.argmax(rates))
     assert peak == pytest.approx(1000 * warmup, abs=1)
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
@@ -179,13 +179,13 @@ def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero(warmup: floa
 def test_the_weights_are_the_mean_over_the_last_share_of_the_updates(
     few, average: float, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, taken, step = build(MLP, 784, 8, 10), [], training.Adam.step
+    model, taken, step = build(MLP, 784, 8, 10), [], loop.Adam.step
 
     def step_and_take(*arguments) -> None:
         step(*arguments)
         taken.append(training.weights(model))
 
-    monkeypatch.setattr(training.Adam, "step", step_and_take)
+    monkeypatch.setattr(loop.Adam, "step", step_and_take)
     history = train(model, *few, replace(SHORT, average=average), validation_size=40)  # 2 passes of 4 updates
     assert len(taken) == 8
     for name, weights in training.weights(model).items():
@@ -286,14 +286,14 @@ def test_weights_of_another_architecture_are_refused() -> None:
 )
 def test_auto_is_bfloat16_where_it_is_faster(model: type, device: str, supported, expected: str, monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
-    monkeypatch.setattr(training, "cpu_supports", lambda instructions: instructions in supported)
+    monkeypatch.setattr(devices, "cpu_supports", lambda instructions: instructions in supported)
     assert training.choose_precision(model(), torch.device(device)) == expected
 
 
 def test_training_and_prediction_run_the_compiled_network(few) -> None:
-    with training.placed(CNN(), torch.device("cpu"), "float32", channels_last=True) as network:
+    with devices.placed(CNN(), torch.device("cpu"), "float32", channels_last=True) as network:
         assert type(network).__name__ == "CompiledCNN"
-    with training.placed(CNN().double(), torch.device("cpu"), "float32", channels_last=True) as network:
+    with devices.placed(CNN().double(), torch.device("cpu"), "float32", channels_last=True) as network:
         assert isinstance(network, CNN)
 
 

@@ -11,6 +11,7 @@ from support.stand_in import DEVICE, StandIn
 from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.networks import CNN, MLP
+from mnist_pipeline.training import loop, prediction
 
 BUILDERS = {"cnn": CNN, "mlp": MLP}
 # Relative, of the losses. On the CPU, compiled layers of the CNN add in another order than torch's, and every update
@@ -21,7 +22,8 @@ TOLERANCES = {"cnn": 1e-3, "mlp": 0.0}
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """The stand-in, where a GPU would be."""
-    monkeypatch.setattr(training, "default_device", lambda: DEVICE)
+    for module in (loop, prediction):
+        monkeypatch.setattr(module, "default_device", lambda: DEVICE)
     monkeypatch.setattr(torch, "inference_mode", torch.no_grad)  # its tensors can't be wrapped
     torch.__future__.set_swap_module_params_on_conversion(True)  # lets a module move to another class of tensors
     with StandIn():
@@ -58,13 +60,13 @@ def test_probabilities_are_computed_on_the_device(
     model = training.build(BUILDERS[name])
     expected = training.predict_probabilities(model, small_test.images)
     device = request.getfixturevalue("device")
-    logits, devices = training.logits, set()
+    logits, devices = prediction.logits, set()
 
     def recorded(network: torch.nn.Module, pixels: torch.Tensor, precision: str) -> torch.Tensor:
         devices.update([pixels.device, *(parameter.device for parameter in network.parameters())])
         return logits(network, pixels, precision)
 
-    monkeypatch.setattr(training, "logits", recorded)
+    monkeypatch.setattr(prediction, "logits", recorded)
     np.testing.assert_allclose(training.predict_probabilities(model, small_test.images), expected, atol=1e-6)
     assert devices == {device}
     assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}

@@ -38,9 +38,9 @@ EDITED = {  # the definition in a file that is edited, and the assets that becom
     | RECOGNIZER
     | REPORT,
     ("mnist_pipeline/report/figures/evaluation.py", "reliability"): REPORT,
-    ("mnist_pipeline/training.py", "fit_temperature"): NETWORKS,
-    ("mnist_pipeline/training.py", "fit_temperature.slope"): NETWORKS,
-    ("mnist_pipeline/training.py", "TEMPERATURES"): NETWORKS,
+    ("mnist_pipeline/training/calibration.py", "fit_temperature"): NETWORKS,
+    ("mnist_pipeline/training/calibration.py", "fit_temperature.slope"): NETWORKS,
+    ("mnist_pipeline/training/calibration.py", "TEMPERATURES"): NETWORKS,
     ("mnist_pipeline/harris.py", "KAPPA"): {"evaluation_report", "harris_corners"},
     ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model", "experiment_trials"},
     ("mnist_pipeline/knn/classifier.py", "KNNClassifier.kneighbors"): SEARCHES | ALL_MODELS,

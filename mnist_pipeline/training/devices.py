@@ -1,0 +1,88 @@
+"""Where and how this machine computes a network: the device, the arithmetic, the form that runs."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def default_device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the parameters of a network are."""
+    return next(model.parameters(), torch.zeros(())).device
+
+
+def choose_precision(model: nn.Module, device: torch.device, precision: str = "auto") -> str:
+    """The arithmetic of a network's matrix products on a device, "float32" or "bfloat16".
+
+    "auto" means bfloat16 where the device multiplies it natively. Compared with compiled layers in float32, bfloat16
+    is faster only with AMX.
+    """
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        is_faster = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        is_faster = cpu_supports("amx_bf16") or (cpu_supports("avx512_bf16") and not has_compiled_form(model, device))
+    return "bfloat16" if is_faster else "float32"
+
+
+def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """The context in which networks multiply matrices in bfloat16 or float32, as `precision` says."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+def cpu_supports(instructions: str) -> bool:
+    """Whether the CPU multiplies bfloat16: "avx512_bf16" in vectors, "amx_bf16" in tiles."""
+    if hasattr(torch.cpu, "get_capabilities"):
+        return bool(torch.cpu.get_capabilities().get(instructions))
+    # torch before 2.10
+    older = {"avx512_bf16": torch.cpu._is_avx512_bf16_supported, "amx_bf16": torch.cpu._is_amx_tile_supported}
+    return bool(older[instructions]())
+
+
+def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
+    """Whether a network has a faster form that computes the same: of float32, on a CPU, with a method `compiled`."""
+    dtypes = {parameter.dtype for parameter in model.parameters()}
+    return hasattr(model, "compiled") and device.type == "cpu" and dtypes == {torch.float32}
+
+
+@contextmanager
+def placed(model: nn.Module, device: torch.device, precision: str, channels_last: bool) -> Iterator[nn.Module]:
+    """Move a network to a device and a memory layout, and return it afterwards, in evaluation mode.
+
+    Yields the form of the network to run. While that is the compiled form in float32, torch uses one thread: what is
+    left to torch is small, and its waiting threads would take the cores from the compiled layers.
+    """
+    original = device_of(model)
+    num_threads = torch.get_num_threads()
+    is_compiled = has_compiled_form(model, device)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    try:
+        if precision == "float32" and is_compiled:
+            torch.set_num_threads(1)
+        model.to(device)
+        model.to(memory_format=layout)  # type: ignore[call-overload]  # torch types only the tensors' `to`
+        # torch types the attributes of a module as tensors or modules.
+        yield model.compiled().train(model.training) if is_compiled else model  # type: ignore[operator]
+    finally:
+        torch.set_num_threads(num_threads)
+        model.to(original)
+        model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators, which dropout uses, and restore them afterwards."""
+    cuda = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            torch.cuda.manual_seed(seed)
+        yield

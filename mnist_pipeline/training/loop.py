@@ -1,0 +1,297 @@
+"""The loop that trains a network, with Adam on the cross-entropy.
+
+It trains any module from pixels in [0, 1] to logits. The images are one uint8 tensor in memory, and a batch is an index
+into it.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.adam import adam
+
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.variation import vary
+from mnist_pipeline.records import Network
+from mnist_pipeline.training.calibration import calibrate
+from mnist_pipeline.training.devices import arithmetic, choose_precision, default_device, device_of, placed, seeded
+from mnist_pipeline.training.prediction import Model, logits, pixel_tensor, scaled, weights
+from mnist_pipeline.training.recipes import Recipe, learning_rate_at
+
+PARTS = 20  # of the epoch, or of each shard, whose losses are recorded
+Digits = tuple[NDArray[Any], NDArray[Any]]  # images and labels
+
+
+class DivergenceError(ArithmeticError):
+    """The loss became infinite or NaN."""
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """The measurements of one epoch. Each training image is scored just before its batch's update."""
+
+    epoch: int  # from 1
+    loss: float  # mean cross-entropy over the training images, without label smoothing
+    accuracy: float  # over the training images
+    validation_accuracy: float | None  # on the held-out images, after the epoch; None if none are held out
+    losses: tuple[float, ...] = ()  # like `loss`, over each of up to `PARTS` parts of the epoch in turn
+
+
+@dataclass(frozen=True)
+class History:
+    """The record of a training run."""
+
+    epochs: tuple[EpochRecord, ...]
+    precision: str  # "float32" or "bfloat16"
+    device: str  # "cpu" or "cuda"
+    num_training: int  # images trained on
+    num_validation: int  # images held out
+    temperature: float  # divisor of the logits, see `fit_temperature`; 1 without held-out images
+    validation_loss: float = math.nan  # mean cross-entropy on the held-out images after calibration, in nats
+
+
+OnEpoch = Callable[[EpochRecord], None]
+
+
+def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Model:
+    """Construct a network; its initial weights depend only on the seed. torch's global generator is restored.
+
+    Examples
+    --------
+    >>> from mnist_pipeline.networks import MLP
+    >>> first, again = (build(MLP, 784, 16, 10, seed=1) for _ in range(2))
+    >>> bool((first.hidden.weight == again.hidden.weight).all())
+    True
+    """
+    with seeded(seed, torch.device("cpu")):
+        return construct(*arguments)
+
+
+def train(
+    model: nn.Module,
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    validation_size: int = 0,
+    on_epoch: OnEpoch | None = None,
+) -> History:
+    """Train a network in place with Adam on the cross-entropy, on the GPU if there is one.
+
+    The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). It returns to its device, and is in
+    evaluation mode afterwards. The images are (num_samples, rows, columns) or (num_samples, num_features), uint8 or
+    floating in [0, 1], with integer labels (num_samples,). `validation_size` of them are held out, see
+    `data.held_out`: they are scored after each epoch, and the temperature is fitted on them.
+
+    The seed determines the order of the images and their deformations. The same seed on the same machine with the same
+    number of threads gives the same weights to the byte.
+
+    Examples
+    --------
+    >>> from mnist_pipeline.networks import MLP
+    >>> images, labels = np.zeros((40, 28, 28), np.uint8), np.repeat([0, 1], 20)
+    >>> images[20:, :, 10:18] = 255
+    >>> model = build(MLP, 784, 16, 2)
+    >>> history = train(model, images, labels, Recipe(epochs=5, batch_size=10, learning_rate=0.01))
+    >>> history.epochs[-1].accuracy
+    1.0
+    """
+    if not validation_size:
+        return train_on_shards(model, [(images, labels)], recipe, seed=seed, on_epoch=on_epoch)
+    images, labels = np.asarray(images), np.asarray(labels)
+    kept, held_out = split(len(images), validation_size)
+    shard, validation = (images[kept], labels[kept]), (images[held_out], labels[held_out])
+    history, scores = _train(model, [shard], recipe, seed, validation, on_epoch)
+    temperature, loss = calibrate(scores.cpu().numpy(), labels[held_out])
+    return replace(history, temperature=temperature, validation_loss=loss)
+
+
+def train_on_shards(
+    model: nn.Module, shards: Sequence[Digits], recipe: Recipe, *, seed: int = 0, on_epoch: OnEpoch | None = None
+) -> History:
+    """Train a network in place as `train` does, on a set in shards, with one shard in memory at a time.
+
+    In each epoch the shards are visited in a random order, and so are the images of a shard. No batch crosses the
+    border of two shards. With a single shard the result is that of `train`, to the byte. No image is held out.
+
+    All shards are of one size. A shard is read by its index when it is needed, and released afterwards.
+
+    Examples
+    --------
+    >>> from mnist_pipeline.networks import MLP
+    >>> shards = [(np.full((10, 28, 28), 25 * shard, np.uint8), np.full(10, shard)) for shard in range(3)]
+    >>> recipe = Recipe(epochs=2, batch_size=5, learning_rate=0.001)
+    >>> train_on_shards(build(MLP, 784, 16, 3), shards, recipe).num_training
+    30
+    """
+    if not len(shards):
+        raise ValueError("shards is empty; pass at least one shard of images and labels")
+    return _train(model, shards, recipe, seed, None, on_epoch)[0]
+
+
+def _train(
+    model: nn.Module,
+    shards: Sequence[Digits],
+    recipe: Recipe,
+    seed: int,
+    validation: Digits | None,
+    on_epoch: OnEpoch | None,
+) -> tuple[History, Tensor]:
+    """Train on shards; return the record, and the last logits of the images that are held out for validation."""
+    device = default_device()
+    precision = choose_precision(model, device, recipe.precision)
+    held_out = _tensors(*validation, device) if validation else None
+    scores = torch.empty(0)
+    records: list[EpochRecord] = []
+    with placed(model, device, precision, recipe.channels_last) as network, seeded(seed, device):
+        run = _Run(model, network, recipe, seed, len(shards), precision)
+        for epoch in range(1, recipe.epochs + 1):
+            order = np.random.default_rng((seed, epoch)).permutation(len(shards))
+            measured = [run.train_on_shard(*shards[int(number)]) for number in order]
+            shard_losses, accuracies, parts = zip(*measured, strict=True)
+            loss, accuracy = (sum(values) / len(values) for values in (shard_losses, accuracies))
+            validation_accuracy = None
+            if held_out:
+                scores = logits(network, held_out[0], precision)
+                validation_accuracy = _share_right(scores, held_out[1])
+            records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy, sum(parts, ())))
+            if on_epoch is not None:
+                on_epoch(records[-1])
+        run.first_layer.requires_grad_(True)
+    num_training = len(shards) * run.shard_size
+    return History(tuple(records), precision, device.type, num_training, len(scores), 1.0), scores
+
+
+def stored(model: nn.Module, history: History) -> Network:
+    """A trained network as it is stored, with the measurements of each epoch."""
+    epochs = history.epochs
+    return Network(
+        weights(model),
+        np.array([record.loss for record in epochs]),
+        np.array([record.accuracy for record in epochs]),
+        np.array([record.validation_accuracy for record in epochs], np.float64),  # None becomes NaN
+        np.array(history.temperature),
+    )
+
+
+class Adam:
+    """Adam [1]_: the update of `torch.optim.Adam`, whose base class loads torch's compiler, which takes 0.75 s.
+
+    References
+    ----------
+    .. [1] D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], betas: tuple[float, float]) -> None:
+        self.betas = betas
+        # Each parameter, the running means of its gradient and of the square, and its number of steps.
+        self.state = [(p, torch.zeros_like(p), torch.zeros_like(p), p.new_zeros(())) for p in parameters]
+
+    def step(self, learning_rate: float) -> None:
+        """Update the parameters that have a gradient, and delete their gradients."""
+        updated = [state for state in self.state if state[0].grad is not None]
+        parameters, means, squares, steps = ([state[i] for state in updated] for i in range(4))
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        with torch.no_grad():
+            adam(
+                parameters, gradients, means, squares, [], steps, fused=True, amsgrad=False, maximize=False,
+                beta1=self.betas[0], beta2=self.betas[1], lr=learning_rate, weight_decay=0.0, eps=1e-8,
+            )  # fmt: skip
+        for parameter in parameters:
+            parameter.grad = None
+
+
+class _Run:
+    """The state of a training run."""
+
+    def __init__(
+        self, model: nn.Module, network: nn.Module, recipe: Recipe, seed: int, num_shards: int, precision: str
+    ) -> None:
+        self.network, self.recipe, self.seed, self.num_shards = network, recipe, seed, num_shards
+        self.device, self.precision = device_of(model), precision
+        self.generator = torch.Generator().manual_seed(seed)
+        self.optimizer = Adam(model.parameters(), recipe.betas)
+        self.first_layer = _first_layer(model)
+        self.parameters = list(model.parameters()) if recipe.average else []
+        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]  # over the updates averaged so far
+        self.shard_size = self.step = 0
+
+    def train_on_shard(self, images: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float, tuple[float, ...]]:
+        """Pass once over the images in a random order; return their mean loss and accuracy, scored on the way.
+
+        The third value is the mean loss over each part of the pass.
+        """
+        self.shard_size = self.shard_size or len(images)
+        if len(images) != self.shard_size:
+            raise ValueError(
+                f"a shard contains {len(images)} images, another {self.shard_size}; all shards must be of one size."
+            )
+        if self.recipe.variation:
+            images = vary(images, self.recipe.variation, (self.seed, self.step))
+        pixels, targets = _tensors(images, labels, self.device)
+        order = torch.randperm(len(pixels), generator=self.generator).to(self.device)
+        self.network.train()
+        batches = [
+            self.update(pixels.index_select(0, batch), targets[batch])
+            for batch in torch.split(order, self.recipe.batch_size)
+        ]
+        scores, targets = torch.cat(batches).double(), targets[order]
+        loss = float(F.cross_entropy(scores, targets))
+        if not math.isfinite(loss):
+            raise DivergenceError(
+                f"the loss is {loss} after {self.step} updates: training diverged. "
+                f"Lower the recipe's learning_rate, which is {self.recipe.learning_rate}."
+            )
+        parts = torch.chunk(F.cross_entropy(scores, targets, reduction="none"), PARTS)
+        return loss, _share_right(scores, targets), tuple(float(part.mean()) for part in parts)
+
+    def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
+        """Make one step of Adam on a batch; return the logits before the step."""
+        num_steps = self.recipe.epochs * self.num_shards * math.ceil(self.shard_size / self.recipe.batch_size)
+        self.first_layer.requires_grad_(self.step < self.recipe.freeze * num_steps)
+        with arithmetic(self.device, self.precision):
+            scores: Tensor = self.network(scaled(pixels)).float()
+        objective = F.cross_entropy(scores, targets, label_smoothing=self.recipe.label_smoothing)
+        torch.autograd.backward(objective)
+        self.optimizer.step(learning_rate_at(self.step, num_steps, self.recipe))
+        self.step += 1
+        self.average(num_steps)
+        return scores.detach()
+
+    @torch.no_grad()
+    def average(self, num_steps: int) -> None:
+        """Add the weights to their mean, in the last share of the updates; after the last, the mean replaces them."""
+        count = self.step - num_steps + round(self.recipe.average * num_steps)  # weights in the mean, with these
+        if count < 1:
+            return
+        for parameter, mean in zip(self.parameters, self.means, strict=True):
+            mean.lerp_(parameter, 1 / count)
+            if self.step == num_steps:
+                parameter.copy_(mean)
+
+
+def _first_layer(model: nn.Module) -> nn.Module:
+    """The first layer with parameters, or an empty module if no other layer follows it."""
+    layers = [module for module in model.modules() if next(module.parameters(recurse=False), None) is not None]
+    return layers[0] if len(layers) > 1 else nn.Module()
+
+
+def _share_right(scores: Tensor, targets: Tensor) -> float:
+    return int((scores.argmax(dim=1) == targets).sum()) / len(targets)
+
+
+def _tensors(images: NDArray[Any], labels: NDArray[Any], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Images and labels as tensors; raise a ValueError unless there is one integer label per image."""
+    pixels, targets = pixel_tensor(images), np.asarray(labels)
+    if targets.shape != (len(pixels),) or targets.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels has shape {targets.shape} and type {targets.dtype}; expected ({len(pixels)},) integers."
+        )
+    return pixels.to(device), torch.from_numpy(targets.astype(np.int64)).to(device)
