@@ -1,4 +1,4 @@
-"""The processes that this one started."""
+"""The processes that a process started."""
 
 import contextlib
 import os
@@ -6,12 +6,22 @@ import signal
 from pathlib import Path
 
 
-def kill_children() -> None:
-    """Kill each of them except Python's resource tracker, which cleans up after them; none where /proc is missing."""
-    with contextlib.suppress(OSError):
-        for listed in Path("/proc/self/task").glob("*/children"):
-            with contextlib.suppress(OSError):  # of a thread that has ended
-                for pid in listed.read_text().split():
+def children(pid: int | None = None) -> dict[int, str]:
+    """The children of a process, by default of this one, and their command lines; none where /proc is missing."""
+    found: dict[int, str] = {}
+    with contextlib.suppress(OSError):  # of a process, a thread or a child that has ended
+        for listed in Path("/proc", str(pid or os.getpid()), "task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                for child in map(int, listed.read_text().split()):
                     with contextlib.suppress(OSError):
-                        if b"resource_tracker" not in Path("/proc", pid, "cmdline").read_bytes():
-                            os.kill(int(pid), signal.SIGKILL)
+                        command = Path("/proc", str(child), "cmdline").read_text(errors="replace")
+                        found[child] = command.replace("\0", " ")
+    return found
+
+
+def kill_children() -> None:
+    """Kill the children of this process except Python's resource tracker, which cleans up after them."""
+    for pid, command in children().items():
+        if "resource_tracker" not in command:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)

@@ -18,6 +18,7 @@ from mnist_pipeline.cli import predict
 from mnist_pipeline.recognition import reading
 from mnist_pipeline.recognition.page import Page
 from mnist_pipeline.recognition.reading import MEMORY
+from mnist_pipeline.utils.processes import children
 
 pytestmark = pytest.mark.slow
 
@@ -64,8 +65,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def _peaks_of_workers() -> list[int]:
     """The most address space, in bytes, that each worker of this process has had."""
     peaks = []
-    for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
-        if b"recognition.answering" in Path(f"/proc/{pid}/cmdline").read_bytes():
+    for pid, command in children().items():
+        if "recognition.answering" in command:
             status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
             peaks.append(1024 * int(status["VmPeak"].split()[0]))
     return peaks

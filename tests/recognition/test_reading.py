@@ -11,6 +11,7 @@ from PIL import Image
 
 from mnist_pipeline.recognition import pictures, reading
 from mnist_pipeline.recognition.pictures import ImageError
+from mnist_pipeline.utils.processes import children
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +46,9 @@ def test_errors_are_those_of_the_picture(name: str, tmp_path: Path) -> None:
 
 def test_a_worker_that_the_system_ended_is_replaced(good: bytes) -> None:
     reading.read(good)
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    workers = [pid for pid in children if b"recognition.answering" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    workers = [pid for pid, command in children().items() if "recognition.answering" in command]
     assert workers
     for pid in workers:
-        os.kill(int(pid), signal.SIGKILL)
-        os.waitid(os.P_PID, int(pid), os.WEXITED | os.WNOWAIT)
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert len(reading.read(good).digits) == 1

@@ -14,6 +14,7 @@ from support.servers import command, data_versions, started, variables
 
 from mnist_pipeline.runtime.graph.run_lock import PROCESS_TAG
 from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.utils.processes import children
 
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
 EXPANDED = "group:expanded"
@@ -93,12 +94,7 @@ def _kill_a_worker(driver: subprocess.Popen[str], storage: Path, after: Path) ->
 
 def _descendants(pid: int) -> set[int]:
     """The process ids of all descendants of a process."""
-    found: set[int] = set()
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for child in map(int, listed.read_text().split()):
-                found |= {child, *_descendants(child)}
-    return found
+    return {each for child in children(pid) for each in (child, *_descendants(child))}
 
 
 @pytest.mark.parametrize("executor", ["in_process", "multiprocess", "ray", "dask"])
