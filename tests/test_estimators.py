@@ -59,6 +59,7 @@ def test_cnn_predicts_the_labels_of_the_method(small_train: DigitSet, small_test
     np.testing.assert_array_equal(model.predict(small_test.images), read(small_test.images))
 
 
+@pytest.mark.slow
 def test_by_default_the_cnn_makes_enough_passes_for_few_images(small_train: DigitSet, small_test: DigitSet) -> None:
     model = CNNClassifier().fit(small_train.images[:300], small_train.labels[:300])
     assert model.score(*small_test) > 0.85

@@ -9,6 +9,7 @@ from generators.odd_pictures import odd_file, odd_picture
 from mnist_pipeline.recognition import pictures
 from mnist_pipeline.recognition.pictures import Found, ImageError
 
+pytestmark = pytest.mark.slow
 BATCHES = 20  # so that a failure names a small range of seeds
 
 

@@ -11,6 +11,7 @@ from support.messages import Webhook, mail_server, webhook
 from assets.definitions import defs
 from mnist_pipeline.runtime.graph import alerts, data_sets, run_lock
 
+pytestmark = pytest.mark.slow
 DAY = 24 * 3600
 
 

@@ -17,6 +17,7 @@ from mnist_pipeline.runtime.graph.shards import MADE_FROM
 from mnist_pipeline.runtime.graph.staleness import out_of_sync, stale_shards
 from mnist_pipeline.runtime.storage.storage import Storage
 
+pytestmark = pytest.mark.slow
 PICTURES = dg.DynamicPartitionsDefinition(name="pictures")
 FOLDS = dg.StaticPartitionsDefinition(["first", "second", "third"])
 FOLD = "first"
