@@ -2,7 +2,7 @@
 
 Ours are the softmax regression, the perceptron and PCA, compared with scikit-learn's with its default settings, and the
 recipes of the convolutional network, compared with the networks of Dagster's tutorial and of PyTorch's example (see
-`one_peer`). One seed each. It takes half an hour. Quick: one pass of the two examples, whose seconds to the end are
+`one_peer`). One seed each. It takes 40 minutes. Quick: one pass of the two examples, whose seconds to the end are
 extrapolated.
 """
 
