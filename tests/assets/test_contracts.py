@@ -65,7 +65,6 @@ def loaded(finished: Path) -> Mapping[dg.AssetKey, Any]:
         return {key: loader.load_asset_value(key) for key in KEYS}
 
 
-@pytest.mark.slow
 def test_any_io_manager_stores_what_assets_return(
     run_in_memory: dg.ExecuteInProcessResult, loaded: Mapping[dg.AssetKey, Any]
 ) -> None:
@@ -83,7 +82,6 @@ def test_with_another_io_manager_nothing_is_written_to_the_storage(
     assert not untouched.exists()
 
 
-@pytest.mark.slow
 def test_assets_have_a_headline_their_seconds_and_small_previews_of_their_figures(
     run_in_memory: dg.ExecuteInProcessResult, finished: Path
 ) -> None:

@@ -130,7 +130,6 @@ def _store_and_record(key: str, value: object) -> None:
         instance.report_runless_asset_event(dg.AssetMaterialization(key, tags=tags))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", UNUSABLE)
 def test_a_recognizer_of_another_version_is_reported_and_replaced(
     kind: str, own_copy: tuple[Path, Path], retrained: Network, monkeypatch: pytest.MonkeyPatch

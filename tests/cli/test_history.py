@@ -21,7 +21,6 @@ from mnist_pipeline.report import card
 from mnist_pipeline.runtime.graph.staleness import out_of_sync
 from mnist_pipeline.runtime.storage.storage import read
 
-pytestmark = pytest.mark.slow
 EPOCHS = 3
 SERVED = ("champion.json", "recognizer.safetensors", "model_card.md")
 RETRAINED = (

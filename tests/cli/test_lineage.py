@@ -5,7 +5,6 @@ import platform
 from pathlib import Path
 
 import dagster as dg
-import pytest
 from click.testing import CliRunner
 from support.processes import locked_elsewhere, python
 
@@ -49,7 +48,6 @@ def test_every_number_of_the_report_has_its_origin_in_the_report(finished: Path)
     assert document["versions"]["Python"] == platform.python_version()
 
 
-@pytest.mark.slow
 def test_pruning_deletes_old_runs_and_their_logs_and_nothing_that_is_needed(own_copy: tuple[Path, Path]) -> None:
     for _ in range(3):
         assert CliRunner().invoke(cli.main, ["run", "--select", "key:data_mean"]).exit_code == 0
@@ -65,7 +63,6 @@ def test_pruning_deletes_old_runs_and_their_logs_and_nothing_that_is_needed(own_
     assert logs == set(after)
 
 
-@pytest.mark.slow
 def test_pruning_keeps_runs_that_have_not_ended(own_copy: tuple[Path, Path]) -> None:
     run = CliRunner().invoke(cli.main, ["run", "--select", "key:data_mean"])
     assert run.exit_code == 0
@@ -78,7 +75,6 @@ def test_pruning_keeps_runs_that_have_not_ended(own_copy: tuple[Path, Path]) -> 
         assert instance.get_run_by_id(waiting.run_id)
 
 
-@pytest.mark.slow
 def test_pruning_waits_for_a_run_that_works(own_copy: tuple[Path, Path]) -> None:
     with locked_elsewhere(own_copy[1] / ".lock"):
         process = python("-m", "mnist_pipeline.cli", "prune")

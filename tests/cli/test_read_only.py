@@ -14,8 +14,6 @@ from support.graph_fixtures import Outcome, copy_storage, environment
 from mnist_pipeline.runtime.settings import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
 
-pytestmark = pytest.mark.slow
-
 COMMAND = """
 import sys
 from mnist_pipeline.cli.__main__ import main

@@ -17,8 +17,6 @@ from support.graph_fixtures import Outcome, _set, copy_storage, environment, inv
 from mnist_pipeline.cli import console, execution
 from mnist_pipeline.runtime import instance_files
 
-pytestmark = pytest.mark.slow
-
 COMMANDS = (["verify"], ["run", "--changed"], ["lineage", "covariance"], ["prune"], ["ui", "--port", "1"])
 
 

@@ -17,8 +17,6 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.recognition import reading
 from mnist_pipeline.utils.workers import Workers
 
-pytestmark = pytest.mark.slow
-
 SESSIONS = (
     "--help",
     "run --help",

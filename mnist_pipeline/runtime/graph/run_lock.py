@@ -38,7 +38,7 @@ POLL_SECONDS = 0.1
 UNFINISHED = [dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
 ENDED = "The process of the run was killed, or its machine failed; mnist-pipeline run --changed continues."
 _own: set[str] = set()  # the locks of the runs of this process
-_until_exit = contextlib.ExitStack()  # what it holds until it ends
+_until_exit = contextlib.ExitStack()  # the locks that this process holds until it ends
 atexit.register(_until_exit.close)
 _under_driver_lock: ContextVar[bool] = ContextVar("under_driver_lock", default=False)
 WAITING = "Another run ({holder}) is writing into {root}; waiting until it ends …"
@@ -94,11 +94,10 @@ def _locked_file(token: str) -> Iterator[None]:
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs whose process has died as failed; return their number."""
-    unfinished = dg.RunsFilter(statuses=UNFINISHED)
-    suspected = [run for run in instance.get_runs(unfinished) if _is_abandoned(instance, run)]
-    # A run may have ended, and its process after it, between the query and the look at its lock.
-    still = {run.run_id for run in instance.get_runs(unfinished)} if suspected else set()
-    abandoned = [run for run in suspected if run.run_id in still]
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    suspected = [run.run_id for run in unfinished if _is_abandoned(instance, run)]
+    # Between the query and the look at its lock, a run may have ended, and its process after it.
+    abandoned = instance.get_runs(dg.RunsFilter(suspected, statuses=UNFINISHED)) if suspected else []
     for run in abandoned:
         instance.report_run_failed(run, ENDED)
         (_directory() / run.tags[PROCESS_TAG]).unlink(missing_ok=True)

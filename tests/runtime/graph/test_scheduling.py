@@ -13,7 +13,6 @@ from assets.definitions import defs
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.storage import storage
 
-pytestmark = pytest.mark.slow
 DIRECTORY = dg.AssetKey("data_directory")
 
 

@@ -15,8 +15,6 @@ from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.runtime.graph.staleness import out_of_sync
 
-pytestmark = pytest.mark.slow
-
 
 def test_after_a_run_everything_is_in_sync_and_changed_runs_nothing(finished: Path) -> None:
     before = {
