@@ -14,7 +14,7 @@ SIDE = 7_071  # of a square of almost 50 megapixels
 
 
 def picture_bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """44 files as functions that make them, each with a short description."""
+    """46 files as functions that make them, each with a short description."""
     for width, height in ((4_000_000, 1), (1, 4_000_000), (50_000_000, 1), (1, 50_000_000), (65_000, 760)):
         yield f"PNG, {width} × {height}", partial(_png, width, height)
     for width, height in ((30_000, 1), (1, 30_000), (30_000, 133), (133, 30_000), (30_000, 1_666)):
@@ -40,6 +40,7 @@ def picture_bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
         yield name, partial(_tiff, width, height, num_strips, rows, bits, samples)
     for kind in ("GIF", "WEBP", "BMP"):
         yield f"{kind}, 7000 × 7000", partial(_saved, np.zeros((7_000, 7_000), np.uint8), kind)
+    yield "PNG, 10 × 10, 700 profiles", partial(_png, 10, 10, profiles=700)
     for name, draw in BUSY.items():
         yield f"PNG, 2000 × 2000, {name}", partial(_busy, draw)
 
@@ -51,6 +52,11 @@ def _scribble(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return levels
 
 
+def _ring(rows: np.ndarray, columns: np.ndarray, middle: int) -> np.ndarray:
+    """A circle in each square of 125 pixels; circles that are 40 apart touch."""
+    return np.abs(np.hypot(1.2 * (rows % 125 - 60), columns % 125 - middle) - 20) < 4
+
+
 # Pictures full of strokes, from the row and the column of each pixel.
 BUSY: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "noise": lambda rows, columns: np.random.default_rng(0).integers(0, 256, rows.shape),
@@ -59,6 +65,7 @@ BUSY: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "ruling": lambda rows, columns: np.where(rows % 7 == 0, 0, 255),
     "diagonals": lambda rows, columns: (rows + columns) % 6 // 3 * 255,
     "circles": lambda rows, columns: np.where(np.hypot(rows % 30 - 15, columns % 30 - 15) < 8, 0, 255),
+    "pairs of circles": lambda rows, columns: np.where(_ring(rows, columns, 40) | _ring(rows, columns, 80), 0, 255),
     "scribble": _scribble,
 }
 
@@ -73,7 +80,7 @@ def _saved(levels: np.ndarray, kind: str) -> bytes:
     return file.getvalue()
 
 
-def _png(width: int, height: int, bits: int = 1, color: int = 0) -> bytes:
+def _png(width: int, height: int, bits: int = 1, color: int = 0, profiles: int = 0) -> bytes:
     """A blank PNG, whose pixels are made a block at a time."""
     row = bytes((width * bits * SAMPLES[color] + 7) // 8 + 1)
     rows = max(1, min(height, (1 << 20) // len(row)))
@@ -82,7 +89,8 @@ def _png(width: int, height: int, bits: int = 1, color: int = 0) -> bytes:
     pixels += compressor.compress(row * (height % rows)) + compressor.flush()
     header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
     palette = [(b"PLTE", bytes(6))] if color == 3 else []
-    chunks = [(b"IHDR", header), *palette, (b"IDAT", pixels), (b"IEND", b"")]
+    metadata = [(b"iCCP", b"a\0\0" + zlib.compress(bytes(1_000_000), 9))] * profiles
+    chunks = [(b"IHDR", header), *metadata, *palette, (b"IDAT", pixels), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )

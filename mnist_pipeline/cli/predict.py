@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from mnist_pipeline.cli.errors import writing
 from mnist_pipeline.recognition import contact_sheet
@@ -19,15 +18,16 @@ from mnist_pipeline.utils.printable import printable
 
 TABLE = "{} {:<{width}} {:>11} {:>8}  {}  {:<16} {}"
 LEAST_CERTAIN = "*"
-BATCH = 16  # pictures in memory at a time; their digits are recognized together
+BATCH = 16  # pictures whose digits are recognized together, at most
+BATCH_BYTES = 100_000_000  # of pictures in memory, after which their digits are recognized; the last may be larger
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A file with the digits in it, or with the reason why it can't be read; and its picture, if it is kept."""
+    """A file with the digits in it, and its page on a contact sheet if there is one; or why it can't be read."""
 
     file: str
-    picture: np.ndarray | None = None
+    page: contact_sheet.Page | None = None
     readings: Sequence[Reading] = ()
     error: str | None = None
 
@@ -35,7 +35,7 @@ class Outcome:
 def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
     """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a file can't be read."""
     recognizer: Recognizer = storage.current().read_usable("recognizer")
-    outcomes = list(_read_files(files, recognizer, keep=sheet is not None))
+    outcomes = list(_read_files(files, recognizer, on_sheet=sheet is not None))
     if as_json:
         click.echo(json.dumps([_document(outcome, recognizer.known) for outcome in outcomes], indent=1))
     else:
@@ -43,7 +43,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
         lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
         click.echo("\n".join([table.header, *lines]))
     if sheet:
-        pages = [contact_sheet.Page(o.file, o.picture, o.readings) for o in outcomes if o.picture is not None]
+        pages = [outcome.page for outcome in outcomes if outcome.page]
         with writing("--sheet", sheet):
             sheet.write_bytes(contact_sheet.draw(pages, recognizer))
     errors = [outcome.error for outcome in outcomes if outcome.error]
@@ -52,16 +52,31 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     return int(bool(errors))
 
 
-def _read_files(files: Sequence[Path], recognizer: Recognizer, *, keep: bool) -> Iterator[Outcome]:
-    """Recognize the digits in each file, and keep the pictures if asked to; a bad file does not affect the others."""
-    for first in range(0, len(files), BATCH):
-        pages = [_read(file) for file in files[first : first + BATCH]]
-        readings = iter(recognizer.read_pages([page for page in pages if isinstance(page, Page)]))
-        for file, page in zip(files[first:], pages):
+def _read_files(files: Sequence[Path], recognizer: Recognizer, *, on_sheet: bool) -> Iterator[Outcome]:
+    """Recognize the digits in each file, for a contact sheet if there is one; a bad file does not affect the others."""
+    for batch in _batches(files):
+        readings = iter(recognizer.read_pages([page for _, page in batch if isinstance(page, Page)]))
+        for file, page in batch:
             if isinstance(page, Page):
-                yield Outcome(str(file), page.picture if keep else None, next(readings))
+                found = next(readings)
+                on_its_page = contact_sheet.Page(str(file), page.picture, found).fitted() if on_sheet else None
+                yield Outcome(str(file), on_its_page, found)
             else:
                 yield Outcome(str(file), error=str(page))
+
+
+def _batches(files: Sequence[Path]) -> Iterator[list[tuple[Path, Page | ImageError]]]:
+    """The files in their order, read, a few at a time."""
+    batch, size = [], 0
+    for file in files:
+        page = _read(file)
+        batch.append((file, page))
+        size += page.picture.nbytes if isinstance(page, Page) else 0
+        if len(batch) == BATCH or size > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _read(file: Path) -> Page | ImageError:

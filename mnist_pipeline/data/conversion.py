@@ -9,7 +9,7 @@ from PIL import Image
 from mnist_pipeline.data import decoding
 from mnist_pipeline.data.decoding import Grey
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.utils.workers import OVER_BUDGET, Answer, OverBudgetError, Workers
+from mnist_pipeline.utils.workers import Answer, WorkerError, Workers
 
 Fit = Literal["whole", "mnist"]
 
@@ -29,8 +29,8 @@ def convert(content: bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
     """
     try:
         described, arrays = _workers.answer(bytes([get_args(Fit).index(fit)]) + content)
-    except OverBudgetError:
-        raise ImageError(OVER_BUDGET) from None
+    except WorkerError as error:
+        raise ImageError(str(error)) from None
     if "error" in described:
         raise ImageError(described["error"])
     return arrays[0], described["kind"]

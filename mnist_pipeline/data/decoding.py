@@ -26,6 +26,8 @@ MAX_SIDE = 30_000
 MAX_RATIO = 200  # of the sides
 MAX_STRIPS = 100_000  # of a TIFF; Pillow takes microseconds for each
 MAX_SCANS = 40  # of a progressive JPEG; encoders write about ten, and each takes the time of a whole picture
+MAX_METADATA = 20  # compressed texts and profiles of a PNG; Pillow inflates each to up to 1 MB
+METADATA = (b"iCCP", b"zTXt", b"iTXt")
 STRIP_TAGS = (273, 279, 324, 325)  # of the offsets and lengths of strips and tiles
 BLOCK_ROWS = 256  # blended with paper at a time
 
@@ -82,7 +84,7 @@ def _decoded(file: BinaryIO, name: str, size: int) -> tuple[NDArray[np.uint8] | 
     with _pillow, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            _check_strips(file)
+            check_structure(file)
             with Image.open(file, formats=FORMATS) as image:
                 _check_limits(image, file)
                 mode = image.mode
@@ -108,8 +110,11 @@ def _check_limits(image: Image.Image, file: BinaryIO) -> None:
             raise _LimitError(f"has more than {MAX_SCANS} scans; save the picture again")
 
 
-def _check_strips(file: BinaryIO) -> None:
-    """Refuse a TIFF with too many strips or tiles, before Pillow reads their places."""
+def check_structure(file: BinaryIO) -> None:
+    """Refuse a file before Pillow reads its header: a TIFF with too many strips or tiles, a PNG with too much metadata.
+
+    Raises any exception if the file is damaged.
+    """
     header = file.read(8)
     if header.startswith((b"II*\0", b"MM\0*")):
         order = "<" if header.startswith(b"II") else ">"
@@ -118,6 +123,10 @@ def _check_strips(file: BinaryIO) -> None:
         fields = struct.iter_unpack(f"{order}HHII", file.read(12 * num_fields))
         if any(tag in STRIP_TAGS and count > MAX_STRIPS for tag, _, count, _ in fields):
             raise _LimitError(f"has more than {MAX_STRIPS:,} strips; save the picture again")
+    if header.startswith(b"\x89PNG"):
+        content = file.read()
+        if sum(map(content.count, METADATA)) > MAX_METADATA:
+            raise _LimitError(f"has more than {MAX_METADATA} texts and profiles; save the picture again")
     file.seek(0)
 
 

@@ -62,6 +62,11 @@ class Page(NamedTuple):
     title: str  # any text; it is drawn in one line
     picture: np.ndarray  # (rows, columns), upright and grey, as `pictures.read` returns it
     readings: Sequence[Reading]  # as `Recognizer.read` returns them
+    width: int | None = None  # of the picture to which the boxes belong, if `picture` is a copy of another size
+
+    def fitted(self) -> "Page":
+        """The same page with the picture in the size in which it is drawn, so that many take little memory."""
+        return self._replace(picture=np.asarray(_fitted(self.picture)), width=self.width or self.picture.shape[1])
 
 
 def draw(pages: Sequence[Page], recognizer: Recognizer) -> bytes:
@@ -129,7 +134,7 @@ class _Sheet:
         top += TITLE
         self.image.paste(picture, (MARGIN, top))
         self.pen.rectangle((MARGIN - 1, top - 1, MARGIN + picture.width, top + picture.height), outline=LINE)
-        self.draw_boxes(top, picture.width / page.picture.shape[1], page.readings)
+        self.draw_boxes(top, picture.width / (page.width or page.picture.shape[1]), page.readings)
         for number, reading in enumerate(page.readings[:count], 1):
             self.draw_row(top, number, reading)
             top += ROW

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_pipeline.recognition.page import Found, ImageError, Page
-from mnist_pipeline.utils.workers import MEMORY, OVER_BUDGET, OverBudgetError, Workers
+from mnist_pipeline.utils.workers import MEMORY, WorkerError, Workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +31,8 @@ def read(source: Path | bytes) -> Page:
     request = CONTENT + source if isinstance(source, bytes) else FILE + os.fsencode(source)
     try:
         described, arrays = _workers.answer(request)
-    except OverBudgetError:
-        raise ImageError(f"{'the picture' if isinstance(source, bytes) else source}: {OVER_BUDGET}") from None
+    except WorkerError as error:
+        raise ImageError(f"{'the picture' if isinstance(source, bytes) else source}: {error}") from None
     if "error" in described:
         raise ImageError(described["error"])
     picture, *rest = arrays

@@ -45,6 +45,8 @@ def find_sheet(grey: Grey) -> Sheet | None:
         return None
     light = _without_strokes(coarse)
     scale = np.log(light + DARKEST)
+    if np.ptp(scale) < LEAST_CONTRAST:
+        return None
     thresholds, between = separation(scale)
     threshold = float(thresholds[between.argmax()])
     is_light = scale > threshold

@@ -3,6 +3,9 @@
 A small file can claim a lot: a TIFF of 4 kB took 8.6 GB, a JPEG of 1 MB kept a processor busy for minutes. A worker
 that exceeds its budget ends, and the request fails; the next request gets a new worker. At most two workers run at
 once. They wait for further requests, because Python and SciPy take a quarter of a second to start.
+
+A worker imports modules from where this process does, and not from the directory in which the command was started:
+files there may come from somebody else.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
@@ -29,12 +32,14 @@ MEMORY = 1 << 30  # bytes of address space of a worker; Python and SciPy take a 
 NUM_WORKERS = 2
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 OVER_BUDGET = f"takes more than 5 s or {MEMORY >> 30} GB of memory to read; reduce the picture"
+# `python -m` would import from the current directory first.
+START = f"import sys; sys.path[:] = sys.argv[3:]; from {__name__} import work; work(sys.argv[1], int(sys.argv[2]))"
 
 Answer = tuple[dict[str, Any], "list[np.ndarray]"]  # what JSON can express, and arrays
 
 
-class OverBudgetError(Exception):
-    """A request took more time or memory than a worker may take."""
+class WorkerError(Exception):
+    """A request has no answer: it took more time or memory than a worker may take, or the function failed."""
 
 
 class Workers:
@@ -58,7 +63,7 @@ class Workers:
         self._idle.put(self._idle.get() or _Worker(self._function))
 
     def answer(self, request: bytes) -> Answer:
-        """Call the function in an idle worker. Raises an OverBudgetError if that takes too much time or memory."""
+        """Call the function in an idle worker. Raises a WorkerError if it fails, or takes too much time or memory."""
         import numpy as np
 
         with self._connection() as connection:
@@ -69,8 +74,10 @@ class Workers:
                     np.frombuffer(connection.recv_bytes(), dtype).reshape(shape)
                     for dtype, shape in described.pop("arrays")
                 ]
-            except (EOFError, OSError):
-                raise OverBudgetError from None
+            except (EOFError, OSError, MemoryError):
+                raise WorkerError(OVER_BUDGET) from None
+        if "failure" in described:
+            raise WorkerError(f"can't be read, because of an error in the reader ({described['failure']})")
         return described, arrays
 
     @contextlib.contextmanager
@@ -95,7 +102,7 @@ class Workers:
 class _Worker:
     def __init__(self, function: str) -> None:
         self.connection, theirs = Pipe()
-        command = [sys.executable, "-m", __name__, function, str(theirs.fileno())]
+        command = [sys.executable, "-c", START, function, str(theirs.fileno()), *filter(None, sys.path)]
         environment = os.environ | ONE_THREAD
         self._process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, pass_fds=[theirs.fileno()]
@@ -112,10 +119,11 @@ class _Worker:
         self._process.wait()
 
 
-def _work(function: str, connection: Connection) -> None:
-    """Answer requests until the other side closes the connection."""
+def work(function: str, descriptor: int) -> None:
+    """Answer the requests that arrive at a file descriptor, until the other side closes the connection."""
     import numpy as np
 
+    connection = Connection(descriptor)
     module, _, name = function.partition(":")
     answer = getattr(importlib.import_module(module), name)  # before the time of the first request starts
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -124,7 +132,7 @@ def _work(function: str, connection: Connection) -> None:
         while True:
             request = connection.recv_bytes()
             signal.setitimer(signal.ITIMER_REAL, SECONDS)  # SIGALRM ends the process, whatever library runs
-            described, arrays = answer(request)
+            described, arrays = _tried(answer, request)
             signal.setitimer(signal.ITIMER_REAL, 0)
             described["arrays"] = [(array.dtype.str, array.shape) for array in arrays]
             connection.send_bytes(json.dumps(described).encode())
@@ -132,5 +140,10 @@ def _work(function: str, connection: Connection) -> None:
                 connection.send_bytes(np.ascontiguousarray(array).data.cast("B"))
 
 
-if __name__ == "__main__":
-    _work(sys.argv[1], Connection(int(sys.argv[2])))
+def _tried(answer: Callable[[bytes], Answer], request: bytes) -> Answer:
+    try:
+        return answer(request)
+    except MemoryError:  # the worker ends
+        raise
+    except Exception as error:
+        return {"failure": type(error).__name__}, []

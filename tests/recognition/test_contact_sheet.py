@@ -116,3 +116,12 @@ def test_a_title_is_one_plain_line(title: str, shown: str, recognizer: Recognize
 
 def test_a_probability_is_not_rounded_up_to_certainty() -> None:
     assert [percent(share) for share in (0.5, 0.9994, 0.9996, 1.0)] == ["50.0%", "99.9%", ">99.9%", ">99.9%"]
+
+
+def test_a_page_in_the_size_of_the_sheet_is_drawn_as_the_picture_is(
+    recognizer: Recognizer, readings: list[Reading]
+) -> None:
+    for shape in ((30, 20), (900, 700)):
+        picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        page = Page("a.png", picture, readings)
+        assert draw([page.fitted()], recognizer) == draw([page], recognizer)

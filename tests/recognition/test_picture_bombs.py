@@ -1,4 +1,4 @@
-"""44 picture bombs meet the inbox, the command and the drawing page; good pictures do not wait for them."""
+"""46 picture bombs meet the inbox, the command and the drawing page; good pictures do not wait for them."""
 
 import json
 import os
@@ -109,7 +109,7 @@ def test_a_good_picture_in_the_inbox_is_reached_by_ticks_that_end_in_time(
                 break
     assert any(key.startswith("good-") for key in requested)
     assert {path.name for path in inbox.iterdir()} == {"accepted", "rejected"}
-    assert len(measured) == len(bombs) + 1 == 45
+    assert len(measured) == len(bombs) + 1
     assert max(measured) < LIMIT_SECONDS
 
 

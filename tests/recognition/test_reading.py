@@ -12,6 +12,7 @@ from PIL import Image
 from mnist_pipeline.recognition import pictures, reading
 from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.utils.processes import children
+from mnist_pipeline.utils.workers import Answer, WorkerError, Workers
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +53,25 @@ def test_a_worker_that_the_system_ended_is_replaced(good: bytes) -> None:
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert len(reading.read(good).digits) == 1
+
+
+def test_a_worker_imports_nothing_from_the_current_directory(
+    good: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("numpy", "scipy", "json", "mnist_pipeline"):
+        (tmp_path / f"{module}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    workers = Workers("mnist_pipeline.recognition.answering:answer")
+    described, _ = workers.answer(reading.CONTENT + good)
+    assert len(described["digits"]) == 1
+    assert not (tmp_path / "imported").exists()
+
+
+def fail(request: bytes) -> Answer:
+    raise IndexError(request)
+
+
+def test_an_error_in_a_worker_is_not_reported_as_too_much_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    with pytest.raises(WorkerError, match="IndexError"):
+        Workers(f"{Path(__file__).stem}:fail").answer(b"")

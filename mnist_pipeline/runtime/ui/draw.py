@@ -2,9 +2,10 @@
 
 import asyncio
 import base64
+import contextlib
 import io
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mnist_pipeline.data.decoding import check_structure
 from mnist_pipeline.models import Model, number_in_words
 from mnist_pipeline.recognition import reading
 from mnist_pipeline.recognition.page import ImageError
@@ -30,8 +32,8 @@ TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 FORMATS = ("PNG", "JPEG", "WEBP")  # in which browsers save a canvas
 MAX_PIXELS = 4_000_000
 MAX_DIGITS = 100
-MAX_AT_ONCE = 2  # pictures; the search for neighbours of each uses all processors
-MAX_WAITING = 16
+LARGE = 500_000  # pixels; the page sends a drawing with fewer
+MAX_WAITING = 16  # pictures of either size
 MAX_EXAMPLES = 12
 POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
@@ -39,16 +41,38 @@ POLICY = (  # no request to another host
 )
 
 
+class Queue:
+    """Pictures of which one is read at a time, because the search for neighbours uses all processors."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._pending = 0
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the pictures that came before. Raises HTTPException (503) if too many wait."""
+        if self._pending > MAX_WAITING:
+            raise HTTPException(503, "Too many pictures are being read; try again", {"Retry-After": "1"})
+        self._pending += 1
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._pending -= 1
+
+
 class Reader:
-    """Reads pictures with the stored recognizer of an asset key, and loads it again when another one is stored."""
+    """Reads pictures with the stored recognizer of an asset key, and loads it again when another one is stored.
+
+    A large picture is read beside a small one, so that nobody who draws waits for the photos of others.
+    """
 
     def __init__(self, key: str) -> None:
         self._key = key
         self._lock = threading.Lock()
         self._data_version = ""
         self._recognizer: Recognizer | None = None
-        self._running = asyncio.Semaphore(MAX_AT_ONCE)
-        self._pending = 0
+        self._small, self._large = Queue(), Queue()
 
     async def answer(self, request: Request) -> Response:
         """Respond with the digits of the posted picture."""
@@ -68,39 +92,34 @@ class Reader:
             data = base64.b64decode(request.state.content["picture"].rpartition(",")[2], validate=True)
         except (KeyError, AttributeError, ValueError):
             raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}') from None
-        if self._pending >= MAX_AT_ONCE + MAX_WAITING:
-            raise HTTPException(503, "Too many pictures are being read; try again", {"Retry-After": "1"})
-        self._pending += 1
-        try:
-            async with self._running:
-                await request.body()  # after which the next message is that the client has gone
-                if await request.is_disconnected():
-                    raise HTTPException(408, "The client has gone")
-                return await run_in_threadpool(answer, data)
-        finally:
-            self._pending -= 1
+        size = await run_in_threadpool(_checked_size, data)
+        async with (self._large if size > LARGE else self._small).turn():
+            await request.body()  # after which the next message is that the client has gone
+            if await request.is_disconnected():
+                raise HTTPException(408, "The client has gone")
+            return await run_in_threadpool(answer, data)
 
     def read(self, data: bytes) -> dict[str, Any]:
         """Read the digits of a picture in one of `FORMATS`, in reading order, with all that the page shows of each.
 
-        Raises HTTPException if there is no recognizer (503), or the picture can't be read (400) or is too large (413).
+        Raises HTTPException if there is no recognizer (503), or the picture can't be read (400).
         """
         recognizer, readings = self._read(data)
         return {
-            "digits": [_format_reading(recognizer, found) for found in readings[:MAX_DIGITS]],
-            "text": text_of(readings[:MAX_DIGITS]),
+            "digits": [_format_reading(recognizer, found) for found in readings],
+            "text": text_of(readings),
             "classes": recognizer.known.names,
             "noun": recognizer.known.noun,
         }
 
     def _read(self, data: bytes) -> tuple[Recognizer, list[Reading]]:
-        _check_size(data)
         recognizer = self._load()
         try:
             page = reading.read(data)
         except ImageError as error:
             raise HTTPException(400, f"The picture can't be read: {error}") from error
-        return recognizer, recognizer.read_pages([page])[0]
+        shown = page._replace(digits=page.digits[:MAX_DIGITS])
+        return recognizer, recognizer.read_pages([shown])[0][:MAX_DIGITS]
 
     def _keep(self, data: bytes, place: int, label: int, corrections: Corrections) -> str:
         recognizer, readings = self._read(data)
@@ -164,17 +183,20 @@ def routes(recognizer_key: str, models: Mapping[str, Model], corrections: Correc
     return [*shown, Route(CORRECT, correct, methods=["POST"])] if corrections else shown
 
 
-def _check_size(data: bytes) -> None:
-    """Refuse a picture that is too large by its header, before its pixels take memory."""
+def _checked_size(data: bytes) -> int:
+    """The number of pixels of a picture, by its header; raises HTTPException if it is too large, or no picture."""
+    file = io.BytesIO(data)
     try:
-        with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            width, height = picture.size
+        check_structure(file)
+        with PIL.Image.open(file, formats=FORMATS) as picture:
+            size = picture.width * picture.height
     except PIL.Image.DecompressionBombError:
-        width = height = MAX_PIXELS
+        size = MAX_PIXELS + 1
     except Exception as error:  # parsers of malformed files raise anything
         raise HTTPException(400, f"The picture is not {', '.join(FORMATS[:-1])} or {FORMATS[-1]}") from error
-    if width * height > MAX_PIXELS:
+    if size > MAX_PIXELS:
         raise HTTPException(413, f"The picture has more than {MAX_PIXELS:,} pixels; reduce it")
+    return size
 
 
 def _format_reading(recognizer: Recognizer, found: Reading) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,43 +170,46 @@ def test_the_recognizer_is_loaded_once_and_again_when_another_is_stored(
         assert instance.read(uri(PNG)).status == 503
 
 
-def test_two_pictures_are_read_at_once_sixteen_wait_and_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    all_begun, running, most = threading.Barrier(draw.MAX_AT_ONCE), threading.Semaphore(0), []
+def test_a_large_picture_is_read_beside_a_small_one_sixteen_of_each_wait_and_others_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures = [PNG, encoded(Image.new("L", (1_000, 600), 255))]
+    both_begun, running, most = threading.Barrier(2), Counter[bytes](), Counter[bytes]()
 
     def read(self: draw.Reader, data: bytes) -> dict[str, Any]:
-        running.release()
-        most.append(running._value)
-        all_begun.wait(60)
-        running.acquire()
+        running[data] += 1
+        most[data] = max(most[data], running[data])
+        both_begun.wait(60)
+        running[data] -= 1
         return {"digits": []}
 
     async def send(count: int) -> list[Response | BaseException]:
         reader = draw.Reader("recognizer")
-        requests = [_request(is_gone=False) for _ in range(count)]
+        requests = [_request(picture, is_gone=False) for _ in range(count) for picture in pictures]
         return await asyncio.gather(*map(reader.answer, requests), return_exceptions=True)
 
     monkeypatch.setattr(draw.Reader, "read", read)
-    answers = asyncio.run(send(draw.MAX_AT_ONCE + draw.MAX_WAITING + 3))
+    answers = asyncio.run(send(1 + draw.MAX_WAITING + 3))
     refused = [answer for answer in answers if isinstance(answer, HTTPException)]
-    assert [(each.status_code, "Retry-After" in (each.headers or {})) for each in refused] == [(503, True)] * 3
-    assert max(most) <= draw.MAX_AT_ONCE
+    assert [(each.status_code, "Retry-After" in (each.headers or {})) for each in refused] == [(503, True)] * 6
+    assert most == dict.fromkeys(pictures, 1)
 
 
 def test_a_picture_is_not_read_after_its_client_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draw.Reader, "read", None)
     with pytest.raises(HTTPException) as gone:
-        asyncio.run(draw.Reader("recognizer").answer(_request(is_gone=True)))
+        asyncio.run(draw.Reader("recognizer").answer(_request(PNG, is_gone=True)))
     assert gone.value.status_code == 408
 
 
-def _request(*, is_gone: bool) -> Request:
+def _request(picture: bytes, *, is_gone: bool) -> Request:
     """A request with a picture, from a client that waits for the answer or has gone."""
     messages = [{"type": "http.request"}, *([{"type": "http.disconnect"}] if is_gone else [])]
 
     async def receive() -> Any:
         return messages.pop(0) if messages else await asyncio.Event().wait()
 
-    return Request({"type": "http", "method": "POST", "state": {"content": {"picture": uri(PNG)}}}, receive)
+    return Request({"type": "http", "method": "POST", "state": {"content": {"picture": uri(picture)}}}, receive)
 
 
 def _message(answer: Answer) -> str:
