@@ -17,7 +17,6 @@ import contextlib
 import hashlib
 import json
 import os
-import random
 import re
 import time
 import unicodedata
@@ -37,7 +36,8 @@ MAX_STEM = 40  # characters of a name that become part of the key
 MAX_BYTES = 100_000_000
 MAX_FILES = 100  # accepted or rejected per look
 MAX_SECONDS = 30.0  # per look; Dagster stops a sensor after 60
-MAX_WAITING = 500  # files remembered until the next look, the oldest first
+MAX_WAITING = 500  # files remembered until the next look, those that have not changed for the longest time
+MAX_STUCK = 20_000  # files remembered that can't be moved
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".swp")  # suffixes of files that a program is writing
 
 
@@ -73,30 +73,33 @@ class Inbox:
     directory: Path
 
     def look(self, cursor: str | None, known: Iterable[str]) -> Look:
-        """Accept the pictures that have not changed since the previous look, oldest first, and reject other files.
+        """Accept the pictures that have not changed since the previous look, and reject other files.
+
+        Those that have not changed for the longest time come first, so files that keep changing do not keep the others
+        waiting, nor do files that can't be moved.
 
         `cursor` is that of the previous look; without it, all files wait for the next look. `known` are the keys that
         were accepted earlier, whether the pictures are still there or not.
         """
         seen, stuck, blank = _parse_cursor(cursor)
         look, later, still_stuck = Look(blank=blank), [], []
-        end, processed = time.monotonic() + MAX_SECONDS, 0
+        end, tried, moved = time.monotonic() + MAX_SECONDS, 0, 0
         with self._open() as directories:
             known, accepted = _by_checksum(known), _by_checksum(_names_by_key(directories.accepted))
             for name, fingerprint in _find_files(directories.inbox):
                 if fingerprint in stuck:
                     still_stuck.append(fingerprint)
-                elif fingerprint not in seen or processed >= MAX_FILES or (processed and time.monotonic() > end):
+                elif fingerprint not in seen or moved >= MAX_FILES or (tried and time.monotonic() > end):
                     later.append(fingerprint)
                 else:
-                    processed += 1
-                    if not _process(directories, name, fingerprint, known, accepted, look):
+                    tried += 1
+                    if _process(directories, name, fingerprint, known, accepted, look):
+                        moved += 1
+                    else:
                         still_stuck.append(fingerprint)
         look.waiting = len(later)
-        # If too many files wait, chance decides, so that files that keep changing do not keep the others waiting.
-        later = later if len(later) <= MAX_WAITING else random.sample(later, MAX_WAITING)
         look.blank = [key for key in look.blank if key in accepted.values()]
-        look.cursor = json.dumps({"seen": later, "stuck": still_stuck[:MAX_WAITING], "blank": look.blank})
+        look.cursor = json.dumps({"seen": later[:MAX_WAITING], "stuck": still_stuck[:MAX_STUCK], "blank": look.blank})
         return look
 
     def accepted(self) -> dict[str, Path]:
@@ -161,7 +164,10 @@ def _names_by_key(accepted: int) -> dict[str, str]:
 
 
 def _find_files(inbox: int) -> list[tuple[str, str]]:
-    """Find the files that were put in, oldest first: the name and the fingerprint of each."""
+    """Find the files that were put in, by the time of their last change: the name and the fingerprint of each.
+
+    Whoever writes a file can set its time of modification, but not this one.
+    """
     found = []
     for entry in os.scandir(inbox):
         is_unfinished = entry.name.startswith(".") or entry.name.lower().endswith(UNFINISHED)
@@ -169,7 +175,7 @@ def _find_files(inbox: int) -> list[tuple[str, str]]:
             continue
         with contextlib.suppress(OSError):  # it has just been removed
             state = entry.stat(follow_symlinks=False)
-            found.append((state.st_mtime_ns, os.fsencode(entry.name), _fingerprint(state)))
+            found.append((state.st_ctime_ns, os.fsencode(entry.name), _fingerprint(state)))
     return [(os.fsdecode(name), fingerprint) for _, name, fingerprint in sorted(found)]
 
 

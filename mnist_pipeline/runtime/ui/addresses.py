@@ -27,7 +27,7 @@ class Address:
             ip = ip_address(LOCALHOST if self.host == "localhost" else self.host)
         except ValueError:
             raise AddressError(f"--host {self.host!r} is not an IP address; the default is {LOCALHOST}") from None
-        object.__setattr__(self, "host", str(ip))
+        object.__setattr__(self, "host", str(getattr(ip, "ipv4_mapped", None) or ip))
         for name in self.allowed_hosts:
             if not HOST.fullmatch(name):
                 raise AddressError(

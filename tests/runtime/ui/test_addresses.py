@@ -40,6 +40,7 @@ def test_an_allowed_host_may_be_a_tls_terminator() -> None:
         ("localhost", True, "http://127.0.0.1:3000"),
         ("::1", True, "http://[::1]:3000"),
         ("127.0.0.2", True, "http://127.0.0.2:3000"),
+        ("::ffff:127.0.0.2", True, "http://127.0.0.2:3000"),
         ("0.0.0.0", False, "http://127.0.0.1:3000"),
         ("::", False, "http://[::1]:3000"),
         ("192.0.2.7", False, "http://192.0.2.7:3000"),

@@ -37,12 +37,15 @@ def require_operations(content: Any, allowed: Set[OperationType]) -> None:
 def log_keys(content: dict[str, Any]) -> list[list[str]]:
     """The keys of the captured logs that a document asks for; a value that is no key counts as the empty one."""
     found: list[Any] = []
+    variables = content.get("variables") or {}
+    if not isinstance(variables, dict):
+        return [[]]
 
     class Fields(Visitor):
         def enter_field(self, node: FieldNode, *_: Any) -> None:
             if node.name.value == "capturedLogs":
                 found.extend(
-                    value_from_ast_untyped(argument.value, content.get("variables") or {})
+                    value_from_ast_untyped(argument.value, variables)
                     for argument in node.arguments
                     if argument.name.value == "logKey"
                 )

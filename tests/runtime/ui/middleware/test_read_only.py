@@ -74,6 +74,7 @@ SUBSCRIPTIONS = {
     },
     "a path out of the logs": {"query": LOG, "variables": {"key": ["..", "..", "runs"]}},
     "an empty key": {"query": LOG, "variables": {"key": []}},
+    "variables that are no object": {"query": LOG, "variables": ["key"]},
 }
 
 
