@@ -249,16 +249,20 @@ class Recognizer(NamedTuple):
 
     def _apart(self, digits: Sequence[Found], wholes: Sequence[Reading]) -> list[Reading]:
         """The readings of a page, with two readings in place of each digit that reads better cut in two."""
+        sides = {
+            place: [side for cut in digit.cuts for side in cut]
+            for place, (digit, whole) in enumerate(zip(digits, wholes, strict=True))
+            if digit.cuts and is_unusual(digit, whole.recognition)
+        }
+        answers = iter(self._answers([side for of_digit in sides.values() for side in of_digit]))
         readings: list[Reading] = []
-        for digit, whole in zip(digits, wholes, strict=True):
+        for place, (digit, whole) in enumerate(zip(digits, wholes, strict=True)):
             readings.append(whole)
-            if digit.cuts and is_unusual(digit, whole.recognition):
-                sides = [side for cut in digit.cuts for side in cut]
-                answers = self._answers(sides)
-                best = best_cut(digit, whole.recognition, answers)
-                if best is not None:
-                    of_cut = zip(digit.cuts[best], answers[2 * best : 2 * best + 2], strict=True)
-                    readings[-1:] = [Reading(side.box, side.image, answer, side.line) for side, answer in of_cut]
+            of_sides = [next(answers) for _ in sides.get(place, ())]
+            best = best_cut(digit, whole.recognition, of_sides) if of_sides else None
+            if best is not None:
+                of_cut = zip(digit.cuts[best], of_sides[2 * best : 2 * best + 2], strict=True)
+                readings[-1:] = [Reading(side.box, side.image, answer, side.line) for side, answer in of_cut]
         return readings
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:

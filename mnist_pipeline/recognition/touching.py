@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 
 LEAST_WIDTH = 0.7  # of two digits that touch, as a share of their height; most digits are narrower
 LEAST_HEIGHT = 0.5  # of a digit, as a share of the height of both
-MAX_GLYPHS = 32  # of a picture for which cuts are searched, the widest first: each takes up to 40 ms
+MAX_GLYPHS = 8  # of a picture for which cuts are searched, the widest first: each takes up to 40 ms
 MAX_SEAMS = 8
 SIDE = 48  # the height of a glyph while seams are searched
 STEP_COST = 0.05  # of each pixel of a seam; a pixel of full ink costs 1
