@@ -61,11 +61,13 @@ def print_states(configured: Settings) -> None:
     for each in storage.all_storages():
         leftovers += [] if holder else [each.prefix + name for name in each.published.unfinished_files()]
         unknown += [each.prefix + name for name in each.published.unknown_files()]
-    lines = [f"  {name:<{width}} {state}" for name, state in rows]
+    lines = [f"  {name:<{width}} {printable(state)}" for name, state in rows]
     lines += [f"  {printable(name)}: unfinished, from a killed run" for name in leftovers]
     lines += [f"  {printable(name)}: belongs to no asset, never read" for name in unknown]
     damaged = history.faults(definitions())
-    lines += [f"  {printable(name)}: damaged, and only a former value: {fault}" for name, fault in damaged.items()]
+    lines += [
+        f"  {printable(name)}: damaged, and only a former value: {printable(fault)}" for name, fault in damaged.items()
+    ]
     click.echo("\n".join(lines))
     wrong = [name for name, state in rows if state not in ("ok", NOT_MATERIALIZED)]
     if wrong or leftovers:

@@ -17,7 +17,7 @@ from mnist_pipeline.cli.errors import CommandError, unknown, with_original_paths
 from mnist_pipeline.runtime import passwords, settings
 from mnist_pipeline.runtime.ui.addresses import LOCALHOST
 from mnist_pipeline.utils import machine, places
-from mnist_pipeline.utils.printable import first_sentence
+from mnist_pipeline.utils.printable import first_sentence, printable
 from mnist_pipeline.utils.reported import ReportedError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ReportedError as error:
-            raise CommandError(with_original_paths(ctx, str(error))) from error
+            raise CommandError(printable(with_original_paths(ctx, str(error)))) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:

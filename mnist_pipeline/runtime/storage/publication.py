@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of manifests, and of the names of files; manifests without a number are of the same format
 STAGED = ".staged"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 # Where the files of assets are: one file per value, the files of a report, and the figures of an asset.
 PUBLISHED = (ASSETS, REPORT, f"{FIGURES}/*")
 
@@ -264,14 +265,25 @@ def decode(key: str, text: bytes) -> Manifest:
         raise ValueError("its checksum does not match")
     if document.get("format", FORMAT) != FORMAT:
         raise VersionError(f"has format {document['format']!r}; this version of mnist-pipeline reads {FORMAT}")
-    entries = {name: Entry(entry["bytes"], entry["sha256"]) for name, entry in document["files"].items()}
-    manifest = Manifest(document["asset"], str(document["data_version"]), entries, document.get("origin", {}))
-    if manifest.asset != key:
-        raise ValueError(f"it is the record of {manifest.asset}")
-    for name in manifest.files:
+    if document["asset"] != key:
+        raise ValueError(f"it is the record of {document['asset']!r}")
+    if not NAME.fullmatch(document["data_version"]):
+        raise ValueError(f"its data version is {document['data_version']!r}")
+    for name in document["files"]:
         if not _belongs(name, key):
             raise ValueError(f"it names {name!r}, which is not a file of {key}")
-    return manifest
+    entries = {name: _entry(name, entry) for name, entry in document["files"].items()}
+    if all(name.startswith(f"{FIGURES}/") for name in entries):
+        raise ValueError("it names no file of a value")
+    return Manifest(key, document["data_version"], entries, document.get("origin", {}))
+
+
+def _entry(name: str, document: Mapping[str, Any]) -> Entry:
+    """The size and the checksum of a file in a manifest."""
+    size, sha256 = document["bytes"], document["sha256"]
+    if type(size) is not int or not SHA256.fullmatch(sha256):
+        raise ValueError(f"it has no size and SHA-256 of {name}")
+    return Entry(size, sha256)
 
 
 def _belongs(name: str, key: str) -> bool:

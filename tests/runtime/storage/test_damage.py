@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import pickletools
@@ -9,6 +10,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from support.graph_fixtures import Outcome, invoke, materialized
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.runtime.storage import publication
 from mnist_pipeline.runtime.storage.directory import forget_verified
-from mnist_pipeline.runtime.storage.publication import Entry, Manifest
+from mnist_pipeline.runtime.storage.publication import Content, Entry, Manifest
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
 pytestmark = pytest.mark.slow
@@ -166,6 +168,70 @@ def test_a_manifest_that_names_a_file_of_another_asset_is_refused(name: str, tmp
     (tmp_path / "storage" / "manifests" / "covariance.json").write_bytes(publication.encode(record))
     with pytest.raises(StorageError, match=re.escape(repr(name))):
         stored.read("covariance")
+
+
+def _forge(storage: Path, key: str, **changed: Any) -> None:
+    """Change fields of a manifest, and give it a valid checksum again."""
+    path = storage / "manifests" / f"{key}.json"
+    document = json.loads(path.read_text())
+    del document["sha256"]
+    path.write_bytes(publication._with_checksum({**document, **changed}))
+
+
+FIGURE = {"figures/recognizer/a.png": {"bytes": 1, "sha256": "0" * 64}}
+VALUE = "assets/recognizer.safetensors"
+FORGED: dict[str, dict[str, Any]] = {
+    "no files": {"files": {}},
+    "only a figure": {"files": FIGURE},
+    "a list of files": {"files": [VALUE]},
+    **{
+        f"{field} is {value!r}": {"files": {VALUE: {"bytes": 1, "sha256": "0" * 64, field: value}}}
+        for field, value in [
+            ("bytes", "1"),
+            ("bytes", None),
+            ("bytes", [1]),
+            ("bytes", 1.5),
+            ("sha256", 1),
+            ("sha256", None),
+            ("sha256", "../outside"),
+        ]
+    },
+    "no entry of a file": {"files": {VALUE: None}},
+    "half of a character": {"asset": "\ud800"},
+    "lines of the command": {"asset": "x)\n  champion ok\nAll stored results are intact.\x1b[2J"},
+    "a list as the asset": {"asset": ["recognizer"]},
+    "a path as the data version": {"data_version": "../../outside"},
+    "a number as the data version": {"data_version": 1},
+}
+
+
+@pytest.mark.parametrize("changed", FORGED.values(), ids=FORGED)
+def test_a_forged_manifest_is_damaged_and_can_not_steer_the_terminal(
+    changed: dict[str, Any], copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(copy))
+    path, kept = copy / "manifests" / "recognizer.json", copy.parent / "kept"
+    shutil.copy2(path, kept)
+    _forge(copy, "recognizer", **changed)
+    try:
+        assert (Storage(copy).fault("recognizer", None) or "").startswith("damaged: ")
+        (line,) = invoke("predict", "digit.png", code=1).splitlines()
+    finally:
+        _put_back(kept, path)
+    assert line.isprintable()
+    assert str(path) in line
+
+
+def test_no_text_of_a_stored_file_can_steer_the_terminal(own_copy: tuple[Path, Path]) -> None:
+    _, storage = own_copy
+    _forge(storage, "data_mean", asset="x)\n  champion ok\nAll stored results are intact.\x1b[2J")
+    text = b'{"type": "Champion", "version": 1, "\\u001b[2J\\n  champion ok": 1}'
+    content = Content.of_bytes(text)
+    Storage(storage).published.publish("champion", content.entry.sha256, {"assets/champion.json": content})
+    for arguments in (["verify"], ["run", "--select", "key:recognizer or key:covariance"]):
+        lines = invoke(*arguments, code=1).splitlines()
+        assert all(line.isprintable() for line in lines)
+        assert not [line for line in lines if line.split() == ["champion", "ok"]]
 
 
 def test_no_stored_file_is_a_pickle(finished: Path) -> None:
