@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 RUNS = "history/runs"
 HISTORY, INDEX, SCHEDULES = f"{RUNS}.db", f"{RUNS}/index.db", "schedules/schedules.db"
 # After these tables, Dagster creates the table `alembic_version`.
+MIGRATIONS = "secondary_indexes"
 TABLES = {
-    HISTORY: {"runs", "run_tags", "snapshots", "daemon_heartbeats", "kvs", "bulk_actions", "instance_info"},
-    INDEX: {"event_logs", "asset_keys", "asset_event_tags", "asset_check_executions", "dynamic_partitions"},
-    SCHEDULES: {"jobs", "job_ticks", "instigators"},
+    HISTORY: {"runs", "run_tags", "snapshots", "daemon_heartbeats", "kvs", "bulk_actions", "instance_info", MIGRATIONS},
+    INDEX: {"event_logs", "asset_keys", "asset_event_tags", "asset_check_executions", "dynamic_partitions", MIGRATIONS},
+    SCHEDULES: {"jobs", "job_ticks", "instigators", MIGRATIONS},
 }
+JOURNALS = ("-journal", "-wal", "-shm")  # the ends of the names of the files that SQLite keeps with a database
 COMPLETE = "alembic_version"
 ABSENT = "is missing or empty, but its records are in the storage"
 # The column with JSON in some tables.
@@ -105,10 +107,15 @@ def _has_records() -> bool:
 def move_aside(path: Path) -> Path:
     """Give a damaged file a new name, and also the files that SQLite keeps with it; return the new name."""
     moved = path.with_name(f"{path.name}.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}")
-    for suffix in ("", "-wal", "-shm"):
+    for file in _files_of(path):
         with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(f"{moved}{suffix}")
+            file.rename(f"{moved}{file.name.removeprefix(path.name)}")
     return moved
+
+
+def _files_of(path: Path) -> list[Path]:
+    """A SQLite file, and the files that SQLite keeps with it."""
+    return [path.with_name(path.name + suffix) for suffix in ("", *JOURNALS)]
 
 
 def _problem(path: Path, tables: Set[str], thorough: bool, deserialize: bool) -> str | None:
@@ -116,7 +123,7 @@ def _problem(path: Path, tables: Set[str], thorough: bool, deserialize: bool) ->
 
     A process that creates a file adds the tables one after the other.
     """
-    for file in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
+    for file in _files_of(path):
         if os.path.lexists(file) and (file.is_symlink() or not file.is_file()):
             return "is not a file" if file == path else f"can't be used: {file} is not a file"
     if not path.is_file() or not path.stat().st_size:
@@ -161,9 +168,11 @@ def _require_writable(connection: sqlite3.Connection) -> None:
 
 
 def _is_readable(connection: sqlite3.Connection, table: str, column: str, deserialize: bool) -> bool:
-    """Whether the column of a table has JSON only, and, if `deserialize`, objects of Dagster only."""
+    """Whether the column of a table has JSON that names a class; if `deserialize`, whether Dagster can read it."""
     if not deserialize:
-        return connection.execute(f"SELECT 1 FROM {table} WHERE NOT json_valid({column})").fetchone() is None
+        has_class = f"CASE WHEN json_valid({column}) THEN json_extract({column}, '$.__class__') IS NOT NULL END"
+        broken = f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL AND {has_class} IS NOT TRUE"
+        return connection.execute(broken).fetchone() is None
     import dagster as dg
 
     rows = connection.execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL").fetchall()
@@ -178,4 +187,8 @@ def _refusal(path: Path, error: BaseException) -> InstanceError | None:
     message = str(error)
     if "I/O error" in message and shutil.disk_usage(path if path.is_dir() else path.parent).free < MIN_FREE_BYTES:
         message = "full"
+    if "readonly" in message and all(
+        os.access(each, os.W_OK) for each in (path.parent, *_files_of(path)) if each.exists()
+    ):
+        return None  # a field of its header is damaged
     return next((InstanceError(f"{path} {PROBLEMS[words]}") for words in PROBLEMS if words in message), None)

@@ -67,6 +67,24 @@ def test_verify_reads_every_page_of_every_database(kind: str, home: Path) -> Non
     assert "mnist-pipeline repair" in output
 
 
+@pytest.mark.parametrize("name", MAIN)
+def test_a_database_without_the_table_of_migrations_is_replaced(name: str, home: Path) -> None:
+    with closing(sqlite3.connect(home / name)) as connection, connection:
+        connection.execute("DROP TABLE secondary_indexes")
+    _require_line(["verify"], home / name)
+    invoke("repair")
+    invoke("verify")
+
+
+@pytest.mark.parametrize("kind", ["directory for the journal", "pipe for the journal", "later version"])
+def test_a_repair_replaces_a_database_that_sqlite_can_not_write(kind: str, home: Path) -> None:
+    for name in MAIN:
+        DAMAGE[kind](home / name)
+    invoke("repair")
+    invoke("verify")
+    assert len(list(home.rglob("*.db.damaged-*-journal"))) == (len(MAIN) if "journal" in kind else 0)
+
+
 @pytest.mark.parametrize("name", ["alive", "history", "history/runs", "logs", "schedules", "storage"])
 def test_a_file_instead_of_a_directory_of_the_instance_is_moved_away(name: str, home: Path) -> None:
     shutil.rmtree(home / name, ignore_errors=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 MAIN = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 BODIES = {"runs.db": ("runs", "run_body"), "schedules.db": ("jobs", "job_body")}
 PAGES = 4_096
+WRITE_VERSION = 18  # the place of a byte in the header of SQLite; a library only reads files of a later version
 
 
 def flip(file: Path, start: int) -> None:
@@ -32,11 +33,17 @@ def _execute(file: Path, statement: str) -> None:
         connection.execute(statement)
 
 
-def _break_rows(file: Path) -> None:
+def _replace_rows(file: Path, text: str) -> None:
     table, column = BODIES.get(file.name, ("event_logs", "event"))
     if file.name == "schedules.db":  # it has no rows before a user switches on a schedule
         _execute(file, "INSERT INTO jobs (job_origin_id) VALUES ('schedule')")
-    _execute(file, f"UPDATE {table} SET {column} = 'no JSON'")
+    _execute(file, f"UPDATE {table} SET {column} = '{text}'")
+
+
+def _set_later_version(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[WRITE_VERSION] = 0xFF
+    file.write_bytes(content)
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
@@ -49,11 +56,15 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "other application": lambda file: _replace(file, lambda path: _execute(path, "CREATE TABLE notes (text)")),
     "no table": lambda file: _execute(file, f"DROP TABLE {BODIES.get(file.name, ('event_logs',))[0]}"),
     "directory for the log": lambda file: file.with_name(f"{file.name}-wal").mkdir(),
+    "directory for the journal": lambda file: file.with_name(f"{file.name}-journal").mkdir(),
+    "pipe for the journal": lambda file: os.mkfifo(file.with_name(f"{file.name}-journal")),
+    "later version": _set_later_version,
 }
 # Only `verify` reads all pages and rows.
 HIDDEN_DAMAGE: dict[str, Callable[[Path], object]] = {
     "flipped middle": lambda file: flip(file, PAGES * (file.stat().st_size // PAGES // 2) + 100),
-    "broken rows": _break_rows,
+    "broken rows": lambda file: _replace_rows(file, "no JSON"),
+    "emptied rows": lambda file: _replace_rows(file, "{}"),
 }
 
 
