@@ -19,6 +19,7 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import history, run_lock
 from mnist_pipeline.runtime.graph.data_sets import Located, key_of, prefix_of
 from mnist_pipeline.runtime.storage import files, storage
+from mnist_pipeline.utils.printable import printable
 from mnist_pipeline.versions import DIGITS, ModelVersion, Record, Records
 
 TABLE = "{:<12} {:<8} {:>8} {:>4} {:<16} {:<8} {}"  # 80 columns with the longest mark
@@ -42,7 +43,7 @@ def print_history(model: str | None, data_set: str, *, as_json: bool) -> None:
         return
     click.echo(TABLE.format("version", "model", "accuracy", "seed", "trained (UTC)", "run", "").rstrip())
     for each in found:
-        click.echo(TABLE.format(*_row(each)).rstrip())
+        click.echo(printable(TABLE.format(*_row(each)).rstrip()))
     if found:
         click.echo(f"\n{PRESENT} the version that the assets of the model store now")
     else:

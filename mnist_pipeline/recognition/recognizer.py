@@ -221,6 +221,8 @@ class Recognizer(NamedTuple):
     def check_usable(self) -> None:
         """Raise ValueError if this version of the models can't answer from the arrays, which an earlier one stored."""
         try:
+            if not self.errors.size or not np.isfinite(self.errors).all():
+                raise ValueError("the reconstruction errors of the test digits are missing or not finite")
             self.recognize(np.zeros((1, *SHAPE), np.uint8))
         except Exception as error:
             raise ValueError(f"another version stored it ({type(error).__name__}: {error})") from error

@@ -11,16 +11,17 @@ import pytest
 from PIL import Image
 from starlette.exceptions import HTTPException
 from support.calls import call
-from support.graph_fixtures import invoke
+from support.graph_fixtures import invoke, materialized
 from support.values import data_version
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.recognizer import Recognizer
-from mnist_pipeline.records import Network
+from mnist_pipeline.records import Network, Predictions
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
-from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.runtime.storage import formats, storage
+from mnist_pipeline.runtime.storage.contents import Content
 from mnist_pipeline.runtime.storage.storage import read
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.utils import stored_types
@@ -122,11 +123,16 @@ UNUSABLE: dict[str, tuple[Callable[[Recognizer], Recognizer], int]] = {
 def _store_and_record(key: str, value: object) -> None:
     """Store a value as if its last run had computed it."""
     storage.current().write(key, value)
+    _record(key, data_version(value))
+
+
+def _record(key: str, version: str) -> None:
+    """Let Dagster record a data version as if the last run of the asset had stored it."""
     with dg.DagsterInstance.get() as instance:
         event = instance.get_latest_materialization_event(dg.AssetKey(key))
         assert event is not None
         assert event.asset_materialization is not None
-        tags = {**(event.asset_materialization.tags or {}), DATA_VERSION_TAG: data_version(value)}
+        tags = {**(event.asset_materialization.tags or {}), DATA_VERSION_TAG: version}
         instance.report_runless_asset_event(dg.AssetMaterialization(key, tags=tags))
 
 
@@ -168,3 +174,20 @@ def test_a_step_refuses_an_input_that_it_can_not_use_in_one_line(own_copy: tuple
     assert "cnn_model: unusable" in " ".join(invoke("verify", code=1).replace("cnn_model ", "cnn_model:").split())
     output = invoke("run", "--select", "key:cnn_kernels", code=1)
     assert any(line.startswith("Error: cnn_kernels failed: cnn_model can't be used") for line in output.splitlines())
+
+
+def test_a_value_that_is_recorded_and_can_not_be_used_is_rebuilt(own_copy: tuple[Path, Path]) -> None:
+    recognizer, predictions = read("recognizer"), read("cnn_predictions")
+    fewer = {**recognizer.states, "knn.images": recognizer.states["knn.images"][:100]}
+    _store_and_record("recognizer", recognizer._replace(states=fewer))
+    (writer,) = formats._encode_arrays({"probabilities": predictions.probabilities}, Predictions).values()
+    content = Content.of(writer)
+    version = content.entry.sha256
+    storage.current().published.publish("cnn_predictions", version, {"assets/cnn_predictions.safetensors": content})
+    _record("cnn_predictions", version)
+
+    lines = invoke("verify", code=1).splitlines()
+    assert {line.split()[0] for line in lines if "unusable: " in line} == {"recognizer", "cnn_predictions"}
+    assert {"recognizer", "cnn_predictions"} <= materialized(invoke("run", "--changed"))
+    np.testing.assert_array_equal(read("cnn_predictions").labels, predictions.labels)
+    invoke("verify")

@@ -19,6 +19,7 @@ from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import card
 from mnist_pipeline.runtime.graph.staleness import out_of_sync
+from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import read
 
 EPOCHS = 3
@@ -227,6 +228,21 @@ def test_a_damaged_former_value_is_reported_and_pruned(own_champions: Champions)
     invoke("prune")
     assert own_champions.versions[0] not in {each["version"] for each in history("cnn")}
     assert own_champions.versions[1] in {each["version"] for each in history("cnn")}
+
+
+def test_a_forged_record_of_a_former_value_is_reported_and_pruned(own_champions: Champions) -> None:
+    former, present = storage.current().former, storage.current().published.manifest("cnn_model")
+    assert present is not None
+    name, manifest = next(iter(former.of("cnn_model").items()))
+    escaping = {**manifest.origin, "run": "\x1b[2J", "time": manifest.origin["time"] - 1}
+    former.keep(present, 1.0, escaping)
+    for time, changed in enumerate([{"other": 1}, {"inputs": [1]}, {"metadata": None}], 2):
+        former.keep(present, time, {**manifest.origin, **changed})
+    assert all(line.isprintable() for line in invoke("history").splitlines())
+    assert sum("only a former value" in line for line in invoke("verify", code=1).splitlines()) == 3
+    invoke("prune")
+    assert name in former.of("cnn_model")
+    invoke("verify")
 
 
 def test_the_report_has_the_comparison_with_the_run_before(own_champions: Champions) -> None:

@@ -63,6 +63,18 @@ def test_pruning_deletes_old_runs_and_their_logs_and_nothing_that_is_needed(own_
     assert logs == set(after)
 
 
+def test_pruning_deletes_runs_although_a_log_is_a_directory(own_copy: tuple[Path, Path]) -> None:
+    for _ in range(2):
+        assert CliRunner().invoke(cli.main, ["run", "--select", "key:data_mean"]).exit_code == 0
+    with dg.DagsterInstance.get() as instance:
+        old = instance.get_run_ids()[1]
+    log = own_copy[1] / "dagster" / "logs" / f"{old}.log"
+    log.unlink()
+    log.mkdir()
+    result = CliRunner().invoke(cli.main, ["prune", "--keep", "1"])
+    assert (result.exit_code, result.output.split()[:2]) == (0, ["1", "run"])
+
+
 def test_pruning_keeps_runs_that_have_not_ended(own_copy: tuple[Path, Path]) -> None:
     run = CliRunner().invoke(cli.main, ["run", "--select", "key:data_mean"])
     assert run.exit_code == 0

@@ -76,6 +76,14 @@ def test_arrays_of_another_shape_or_type_are_refused(recognizer: Recognizer, wro
         recognizer.recognize(wrong)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("errors", [np.empty(0), np.full(3, np.nan), np.array([1.0, np.inf]), np.array(["1"])])
+def test_a_recognizer_without_errors_to_compare_with_is_not_usable(errors: np.ndarray, recognizer: Recognizer) -> None:
+    recognizer.check_usable()
+    with pytest.raises(ValueError, match="another version stored it"):
+        recognizer._replace(errors=errors).check_usable()
+
+
 def test_the_document_is_plain_json(recognizer: Recognizer, small_test: DigitSet) -> None:
     (answer,) = recognizer.recognize(small_test.images[:1])
     document = json.loads(json.dumps(answer.document(), allow_nan=False))

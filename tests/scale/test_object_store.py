@@ -154,7 +154,9 @@ def test_a_former_value_is_kept_and_published_again(address: str, store: Store, 
         bucket.write("value", np.full(5, number))
         manifest = bucket.published.manifest("value")
         assert manifest is not None
-        bucket.former.keep(manifest, float(len(bucket.former.of("value"))), {"run": f"run {number}"})
+        time = float(len(bucket.former.of("value")))
+        origin = {"time": time, "run": f"run {number}", "code_version": None, "inputs": {}, "metadata": {}}
+        bucket.former.keep(manifest, time, origin)
     other = elsewhere(address)
     first, second, again = other.former.of("value").values()
     assert [int(other.read_former(each)[0]) for each in (first, second, again)] == [1, 2, 1]

@@ -18,6 +18,7 @@ from mnist_pipeline.runtime.graph import copies, data_sets, records
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, INPUT_VERSION_TAG
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.contents import DamageError
+from mnist_pipeline.runtime.storage.former import ORIGIN
 from mnist_pipeline.runtime.storage.publication import Manifest
 from mnist_pipeline.runtime.storage.storage import Prepared, Storage
 from mnist_pipeline.versions import TEST_SET, ModelVersion, Record, Records
@@ -77,11 +78,8 @@ def _keep(stored: Storage, manifest: Manifest, event: dg.EventLogEntry) -> str |
     except DamageError:  # it can't be used again
         return None
     record = asdict(_record_of(manifest.asset, event))
-    name = stored.former.keep(manifest, record["time"], {name: record[name] for name in _ORIGIN})
+    name = stored.former.keep(manifest, record["time"], {name: record[name] for name in ORIGIN})
     return stored.published.store.path(name)
-
-
-_ORIGIN = ("time", "run", "code_version", "inputs", "metadata")
 
 
 def _record_of(asset: str, event: dg.EventLogEntry) -> Record:

@@ -100,17 +100,6 @@ def decode(names: Sequence[str], open_file: Callable[[str], BinaryIO]) -> Any:
         raise FormatError(str(error)) from error
 
 
-def check_version(names: Sequence[str], open_file: Callable[[str], BinaryIO]) -> None:
-    """Raise what `decode` raises if the type of the value has another version; the arrays are not read."""
-    suffix = f".{names[0].rpartition('.')[2]}"
-    if len(names) == 1 and suffix in _HEADERS:
-        try:
-            with open_file(names[0]) as file:
-                _type_of(_HEADERS[suffix](file))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FormatError(str(error)) from error
-
-
 def _writer(content: bytes) -> Writer:
     return lambda file: file.write(content)
 
@@ -286,8 +275,4 @@ _DECODERS: dict[str, Callable[[BinaryIO], Any]] = {
     ".csv": _read_table,
     ".json": _read_json,
     ".md": lambda file: file.read().decode(),
-}
-_HEADERS: dict[str, Callable[[BinaryIO], Mapping[str, Any]]] = {
-    ".safetensors": lambda file: _read_header(file)["__metadata__"],
-    ".json": json.load,
 }

@@ -12,6 +12,7 @@ import contextlib
 import re
 import shutil
 from collections.abc import Collection, Mapping
+from datetime import datetime, timezone
 from typing import Any, BinaryIO
 
 from mnist_pipeline.runtime.storage.contents import ASSETS, FIGURES, VERSIONS, Content, DamageError, VersionError
@@ -19,6 +20,15 @@ from mnist_pipeline.runtime.storage.files import Writer
 from mnist_pipeline.runtime.storage.publication import Manifest, PublishedFiles, decode, encode
 
 DIGITS = 16  # of the data version, in the names of files
+# The fields of the record of a former value, with their types in JSON.
+ORIGIN: dict[str, tuple[type, ...]] = {
+    "time": (int, float),
+    "run": (str,),
+    "code_version": (str, type(None)),
+    "inputs": (dict,),
+    "metadata": (dict,),
+}
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=timezone.utc).timestamp()
 MANIFEST = re.compile(rf"[0-9]{{13}}-[0-9a-f]{{{DIGITS}}}\.json")
 
 
@@ -54,7 +64,9 @@ class FormerValues:
     def manifest(self, key: str, name: str) -> Manifest:
         """The manifest of a former value; raises DamageError if it can't be read."""
         try:
-            return decode(key, self._store.read(name))
+            manifest = decode(key, self._store.read(name))
+            _check_origin(manifest.origin)
+            return manifest
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamageError(f"{self._store.path(name)} can't be read ({error})") from error
 
@@ -100,6 +112,17 @@ class FormerValues:
     def _list(self, key: str) -> list[str]:
         directory = f"{VERSIONS}/{key}"
         return [name for name in self._store.list_names((directory,)) if name.startswith(f"{directory}/")]
+
+
+def _check_origin(origin: Mapping[str, Any]) -> None:
+    """Raise ValueError if the record of a former value has other fields, or fields of other types."""
+    if origin.keys() != ORIGIN.keys():
+        raise ValueError(f"its record has other fields than {', '.join(ORIGIN)}")
+    wrong = [name for name, kinds in ORIGIN.items() if not isinstance(origin[name], kinds)]
+    if wrong or not all(isinstance(version, str) for version in origin["inputs"].values()):
+        raise ValueError(f"its record has a wrong type of {wrong[0] if wrong else 'inputs'}")
+    if not 0 <= origin["time"] < END_OF_TIME:
+        raise ValueError(f"the time in its record is {origin['time']}")
 
 
 def _is_manifest(name: str) -> bool:

@@ -1,6 +1,7 @@
 """A value is kept when another replaces it, comes back with the same bytes, and a failure leaves no half of it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,13 @@ from mnist_pipeline.runtime.storage.publication import Manifest
 from mnist_pipeline.runtime.storage.storage import Prepared, Storage, StorageError
 
 OLD, NEW = np.arange(3), np.arange(4)
-ORIGIN = {"run": "first", "metadata": {"accuracy": 0.5}}
+ORIGIN = {
+    "time": 1.0,
+    "run": "first",
+    "code_version": None,
+    "inputs": {"train_digits": "0" * 64},
+    "metadata": {"accuracy": 0.5},
+}
 
 
 @pytest.fixture
@@ -22,10 +29,10 @@ def stored(tmp_path: Path) -> Storage:
     return found
 
 
-def keep(stored: Storage, time: float) -> None:
+def keep(stored: Storage, time: float, origin: Any = ORIGIN) -> None:
     manifest = stored.published.manifest("value")
     assert manifest is not None
-    stored.former.keep(manifest, time, ORIGIN)
+    stored.former.keep(manifest, time, origin)
 
 
 def the_former(stored: Storage) -> Manifest:
@@ -74,6 +81,29 @@ def test_a_former_value_without_a_manifest_does_not_exist(stored: Storage, tmp_p
     assert stored.former.faults("value")
     manifest.unlink()
     assert not stored.former.faults("value")
+
+
+FORGED: dict[str, Any] = {
+    "a list": [1],
+    "another field": {**ORIGIN, "other": 1},
+    "no time": {name: value for name, value in ORIGIN.items() if name != "time"},
+    "a text as the time": {**ORIGIN, "time": "1"},
+    "a time after all years": {**ORIGIN, "time": 1e30},
+    "no number as the time": {**ORIGIN, "time": float("nan")},
+    "a number as the run": {**ORIGIN, "run": 1},
+    "a number as the code version": {**ORIGIN, "code_version": 1},
+    "a list of inputs": {**ORIGIN, "inputs": [1]},
+    "a number as an input": {**ORIGIN, "inputs": {"train_digits": 1}},
+    "no metadata": {**ORIGIN, "metadata": None},
+}
+
+
+@pytest.mark.parametrize("origin", FORGED.values(), ids=FORGED)
+def test_a_former_value_whose_origin_has_other_fields_is_damaged(origin: Any, stored: Storage) -> None:
+    keep(stored, 2.0, origin)
+    (name,) = stored.former.faults("value")
+    assert name not in stored.former.of("value")
+    assert len(stored.former.of("value")) == 1
 
 
 def test_where_files_cannot_be_linked_they_are_copied(
