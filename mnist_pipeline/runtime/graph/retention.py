@@ -1,5 +1,6 @@
 """Retention: old runs and former versions of models are deleted, by a command or by a job with a schedule."""
 
+import contextlib
 from pathlib import Path
 
 import dagster as dg
@@ -22,7 +23,8 @@ def prune(instance: dg.DagsterInstance, definitions: dg.Definitions, kept_runs: 
     old = old_runs(instance, definitions, kept_runs)
     for run_id in old:
         instance.delete_run(run_id)
-        log_path(run_id).unlink(missing_ok=True)
+        with contextlib.suppress(IsADirectoryError):  # no writer of ours makes one
+            log_path(run_id).unlink(missing_ok=True)
     return f"{count(len(old), 'run')} and {count(versions, 'former value')} deleted"
 
 
