@@ -3,13 +3,18 @@
 The fixture is a part of what commit 5219778 stored of the slice of the digits: some values, and the Dagster instance.
 """
 
+import sqlite3
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
+from support.damage import MAIN
 from support.graph_fixtures import invoke
 
+from mnist_pipeline.cli import main as cli
 from mnist_pipeline.evaluation import Comparison
 from mnist_pipeline.runtime.storage import storage as stored
 
@@ -37,3 +42,13 @@ def test_runs_and_values_of_an_earlier_version_are_kept_and_the_others_named_in_
         assert instance.get_latest_materialization_event(dg.AssetKey("raw_mnist"))
     assert "max_concurrent_runs: 1" in (storage / "dagster" / "dagster.yaml").read_text()
     assert invoke("upgrade") == output
+
+
+@pytest.mark.parametrize("name", MAIN)
+def test_a_database_of_a_later_version_of_dagster_is_refused(name: str, own_copy: tuple[Path, Path]) -> None:
+    with closing(sqlite3.connect(own_copy[1] / "dagster" / name)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'later'")
+    result = CliRunner().invoke(cli.main, ["upgrade"])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    (line,) = [line for line in result.output.splitlines() if "Error: " in line]
+    assert "later version of Dagster" in line
