@@ -43,10 +43,9 @@ def prepare(*, writes: bool = True, require_instance: bool = True) -> Settings:
     configured = settings.load()
     if not configured.database:
         _require_path_for_sqlite(configured.dagster_home)
-    prefixes = [placed.prefix for placed in configured.data_sets]
     for variable, root in (("MNIST_PIPELINE_STORAGE", configured.storage), ("DAGSTER_HOME", configured.dagster_home)):
         try:
-            storage.file_store(str(root)).probe(writes=writes or variable == "DAGSTER_HOME", prefixes=prefixes)
+            storage.file_store(str(root)).probe(writes=writes or variable == "DAGSTER_HOME")
         except OSError as error:
             if not writes and error.errno in READ_ONLY:
                 configured = _with_copied_instance(configured.dagster_home)

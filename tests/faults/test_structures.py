@@ -12,6 +12,7 @@ import pytest
 from support.drawing import MIDDLE, picture
 
 from faults import commands
+from mnist_pipeline.runtime.storage.contents import DIRECTORIES
 from mnist_pipeline.runtime.storage.storage import Storage
 
 from .test_faults import REPORT, Trial, Trials, trials  # noqa: F401  # a fixture
@@ -78,8 +79,9 @@ def cases(storage: Path) -> Sequence[tuple[str, Path]]:
     """Each kind of damage at least three times, at random places."""
     chance = random.Random(17)
     possible = {kind: places(storage) for kind in DAMAGES}
-    # Users may put the inbox elsewhere, and link it.
-    possible["link to a directory"] = [each for each in places(storage) if each.name != "inbox"]
+    # Users may put one of the four directories elsewhere, and link it.
+    linked = [*DIRECTORIES, "inbox"]
+    possible["link to a directory"] = [each for each in places(storage) if each.name not in linked]
     kinds = [kind for kind in DAMAGES for _ in range(-(-NUM_CASES // len(DAMAGES)))]
     return [(kind, chance.choice(possible[kind]).relative_to(storage)) for kind in kinds]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from mnist_pipeline.runtime import settings
@@ -32,7 +32,7 @@ class Bucket:
     def path(self, name: str) -> str:
         return f"{self.address}/{name}"
 
-    def probe(self, *, writes: bool = True, prefixes: Sequence[str] = ()) -> None:
+    def probe(self, *, writes: bool = True) -> None:
         name = f".{uuid.uuid4().hex}{files.TEMPORARY}"
         next(self._objects.list_names("manifests"), None)
         if not writes:

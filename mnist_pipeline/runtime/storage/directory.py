@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -48,20 +48,16 @@ class Directory:
         """The path, or the `s3://` address, of a file."""
         return str(self.root / name)
 
-    def probe(self, *, writes: bool = True, prefixes: Sequence[str] = ()) -> None:
-        """Check that files can be read, and written if the command `writes`; `prefixes` are those of other data sets.
+    def probe(self, *, writes: bool = True) -> None:
+        """Check that files can be read, and written if the command `writes`.
 
-        Raises OSError if a directory can't be written, UnavailableError if the store can't be used. The root may be a
-        link. No directory below it may be one: a run would delete unfinished files where the link leads.
+        Raises OSError if a directory can't be written, UnavailableError if the store can't be used.
         """
         if writes:
             self.root.mkdir(parents=True, exist_ok=True)
-        parts = [self.root, *(self.root / prefix for prefix in prefixes)]
-        for path in (*parts, *(part / name for part in parts for name in DIRECTORIES)):
+        for path in (self.root, *(self.root / name for name in DIRECTORIES)):
             if os.path.lexists(path) and not path.is_dir():
                 raise UnavailableError(f"{path} is not a directory; remove or rename it")
-            if path != self.root and path.is_symlink():
-                raise UnavailableError(f"{path} is a link; replace it by the directory that it leads to")
         if not writes:
             return
         probe = self.root / f".{uuid.uuid4().hex}{files.TEMPORARY}"

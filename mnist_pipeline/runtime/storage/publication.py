@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of manifests, and of the names of files; manifests without a number are of the same format
 STAGED = ".staged"
+UNFINISHED = re.compile(rf"\.(.+\.)?([0-9a-f]{{32}}{re.escape(files.TEMPORARY)}|[0-9a-f]{{16}}{re.escape(STAGED)})")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 # Where the files of assets are: one file per value, the files of a report, and the figures of an asset.
@@ -233,9 +234,8 @@ def _staged_name(name: str, entry: Entry) -> str:
 
 
 def is_unfinished(name: str) -> bool:
-    """Whether a file has a temporary name."""
-    file = name.rpartition("/")[2]
-    return file.startswith(".") and file.endswith((files.TEMPORARY, STAGED))
+    """Whether a file has a temporary name, as this package gives it."""
+    return UNFINISHED.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def encode(manifest: Manifest) -> bytes:

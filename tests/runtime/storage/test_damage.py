@@ -283,13 +283,15 @@ def test_only_damaged_assets_are_rebuilt(own_copy: tuple[Path, Path]) -> None:
     }
     for name, damage in damaged.values():
         DAMAGES[damage](storage / name, other)
-    (storage / "assets" / ".covariance.npy.0123.tmp").write_bytes(b"half of a value")
+    unfinished = storage / "assets" / f".covariance.npy.{32 * '0'}.tmp"
+    unfinished.write_bytes(b"half of a value")
+    (storage / "assets" / ".mine.tmp").write_bytes(b"a file of somebody else")
     (storage / "assets" / "unknown.pkl").write_bytes(pickle.dumps([]))
     forget_verified()
     output = invoke("verify", code=1)
     rows = [line.split(maxsplit=1) for line in output.splitlines()]
     assert {row[0] for row in rows if len(row) == 2 and row[1].startswith("damaged: ")} == set(damaged)
-    assert "assets/.covariance.npy.0123.tmp: " in output
+    assert f"assets/{unfinished.name}: " in output
     assert "assets/unknown.pkl: " in output
     assert "mnist-pipeline run --changed" in output.splitlines()[-1]
 
@@ -299,7 +301,8 @@ def test_only_damaged_assets_are_rebuilt(own_copy: tuple[Path, Path]) -> None:
     assert {k: v for k, v in after.items() if k != "evaluation_report"} == {
         k: v for k, v in before.items() if k != "evaluation_report"
     }
-    assert not (storage / "assets" / ".covariance.npy.0123.tmp").exists()
+    assert not unfinished.exists()
+    assert (storage / "assets" / ".mine.tmp").exists()
     forget_verified()
     invoke("verify")
 

@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import files
 from mnist_pipeline.runtime.storage.files import LockFileError
 
@@ -129,27 +128,6 @@ def test_a_file_in_the_place_of_a_directory_is_named(name: str, arguments: tuple
     path.write_text(SECRET)
     _require_one_line(_invoke(*arguments), path)
     assert path.read_text() == SECRET
-
-
-@pytest.mark.parametrize("name", ["records", "assets", "fashion_mnist/manifests", "fashion_mnist"])
-@pytest.mark.parametrize("arguments", [("run", "--select", "key:raw_mnist"), ("verify",)], ids=" ".join)
-def test_a_link_in_the_place_of_a_directory_is_named_and_not_followed(
-    name: str, arguments: tuple[str, ...], storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MNIST_PIPELINE_DATA_SETS", f"fashion-mnist={settings.load().data}")
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / ".mine.tmp").write_text(SECRET)
-    (storage / name).parent.mkdir(parents=True)
-    (storage / name).symlink_to(outside)
-    _require_one_line(_invoke(*arguments), storage / name)
-    assert [path.read_text() for path in outside.iterdir()] == [SECRET]
-
-
-def test_the_storage_itself_may_be_a_link(storage: Path, tmp_path: Path) -> None:
-    (tmp_path / "large disk").mkdir()
-    storage.symlink_to(tmp_path / "large disk")
-    assert _invoke("verify").exit_code == 0
 
 
 @pytest.mark.parametrize("make", [ODD["a pipe"], ODD["a directory"], ODD["a link that leads nowhere"]])
