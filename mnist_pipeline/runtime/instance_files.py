@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,9 +84,14 @@ def find_damage(configured: Settings, *, thorough: bool, deserialize: bool = Fal
     """
     if configured.database:
         return {}
-    home = configured.dagster_home
-    paths = (home / name for name in DIRECTORIES)
-    found = {path: "is not a directory" for path in paths if os.path.lexists(path) and not path.is_dir()}
+    try:
+        return _find_damage(configured.dagster_home, thorough, deserialize)
+    except PermissionError as error:
+        raise InstanceError(f"{error.filename} {PROBLEMS['unable to open']}") from error
+
+
+def _find_damage(home: Path, thorough: bool, deserialize: bool) -> dict[Path, str]:
+    found = {path: "is not a directory" for path in _directories(home) if not path.is_dir()}
     tables = {home / name: needed for name, needed in TABLES.items()}
     if thorough:
         tables = {path: {"event_logs"} for path in sorted((home / RUNS).glob("*.db"))} | tables
@@ -97,6 +102,15 @@ def find_damage(configured: Settings, *, thorough: bool, deserialize: bool = Fal
         if problem:
             found[path] = problem
     return found
+
+
+def _directories(home: Path) -> Iterator[Path]:
+    """The directories of the instance that exist; raises PermissionError if one can't be listed."""
+    for path in (home / name for name in DIRECTORIES):
+        if os.path.lexists(path):
+            yield path
+            if path.is_dir():
+                list(path.iterdir())
 
 
 def _has_records() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
 import sqlite3
@@ -103,6 +104,20 @@ def test_a_locked_database_is_named(home: Path, monkeypatch: pytest.MonkeyPatch)
             assert len(output.splitlines()) == 1
             assert f"{home / MAIN[1]} is locked" in output
     invoke("verify")
+
+
+@pytest.mark.parametrize("name", ["history", "history/runs", "schedules"])
+def test_a_directory_without_permission_is_named(name: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> Iterator[Path]:
+        if path == home / name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return iterdir(path)
+
+    iterdir = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", refuse)  # root may list any directory
+    for arguments in (["verify"], ["run", "--changed"], ["repair"]):
+        (line,) = invoke(*arguments, code=1).splitlines()
+        assert str(home / name) in line
 
 
 def test_damage_that_a_run_meets_is_reported_in_its_last_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
