@@ -118,7 +118,8 @@ def _print(before: str, after: str, found: Mapping[str, Any], names: Sequence[st
     for aspect in versions.ASPECTS:
         click.echo(f"\n{aspect}" + ("" if found[aspect] else ": the same"))
         for each in found[aspect]:
-            click.echo(FIRST_CHANGE.format(each["name"], *(_text(each[side]) for side in ("before", "after"))))
+            sides = (_text(each[side]) for side in ("before", "after"))
+            click.echo(printable(FIRST_CHANGE.format(each["name"], *sides)))
     click.echo()
     click.echo(PAIRS.format("model", "before", "after", "fixed", "broken", "difference", "p (McNemar)"))
     for pair in found["models"]:
@@ -134,7 +135,7 @@ def _print(before: str, after: str, found: Mapping[str, Any], names: Sequence[st
         changes = [b - a for a, b in zip(*pair["errors_by_class"].values(), strict=True)]
         listed = [f"{names[label]} {change:+}" for label, change in enumerate(changes) if change]
         if listed:
-            click.echo(f"           errors by class: {', '.join(listed)}")
+            click.echo(printable(f"           errors by class: {', '.join(listed)}"))
 
 
 def _text(value: object) -> str:

@@ -121,4 +121,5 @@ def print_lineage(name: str) -> None:
     with contextlib.suppress(storage.StorageError):
         prefix, separator, _ = name.rpartition("/")
         files = storage.read(f"{prefix}{separator}raw_mnist").to_dict("records")
-        click.echo("\n".join(["", *(f"  {file['name']}\n    {file['sha256']}" for file in files)]))
+        lines = [line for file in files for line in (f"  {file['name']}", f"    {file['sha256']}")]
+        click.echo("\n".join(["", *map(printable, lines)]))

@@ -41,7 +41,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     else:
         table = _Table(recognizer)
         lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
-        click.echo("\n".join([table.header, *lines]))
+        click.echo("\n".join(map(printable, [table.header, *lines])))
     if sheet:
         pages = [outcome.page for outcome in outcomes if outcome.page]
         with writing("--sheet", sheet):
@@ -114,7 +114,7 @@ class _Table:
     def lines(self, outcome: Outcome) -> Iterator[str]:
         """Yield the lines of a file."""
         names = self._names
-        yield f"{printable(outcome.file)}: {headline(outcome.readings, self._known)}"
+        yield f"{outcome.file}: {headline(outcome.readings, self._known)}"
         for reading in outcome.readings:
             found = reading.recognition
             x, y, width, height = reading.box

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.recognition.contact_sheet import percent
+from mnist_pipeline.recognition.recognizer import Classes
+from mnist_pipeline.runtime.storage import storage
 
 KEYS = [
     "digit",
@@ -114,6 +116,15 @@ def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(fin
     assert [each["file"] for each in found] == [str(path) for path in (*bad, line)]
     assert all("\n" not in each["error"] for each in found[:-1])
     assert len(found[-1]["digits"]) == 3
+
+
+def test_names_of_classes_can_not_steer_the_terminal(own_copy: tuple[Path, Path], line: Path) -> None:
+    stored = storage.current()
+    names = tuple(f"{digit}\x1b[2J\nall is well" for digit in range(10))
+    stored.write("recognizer", stored.read("recognizer").of(Classes(names)))
+    output = invoke(line).stdout
+    assert "\x1b" not in output
+    assert "all is well" not in {each.strip() for each in output.splitlines()}
 
 
 def test_a_sheet_is_drawn_in_addition_to_the_table(finished: Path, line: Path, tmp_path: Path) -> None:
