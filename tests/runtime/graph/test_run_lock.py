@@ -58,7 +58,7 @@ def test_a_run_removes_the_temporary_files_of_a_killed_run_and_completes_its_com
     manifest = stored.published.manifest("data_mean")
     assert manifest is not None
     file.rename(file.with_name(f".data_mean.npy.{manifest.files['assets/data_mean.npy'].sha256[:16]}.staged"))
-    file.with_name(".data_mean.npy.0123.tmp").write_bytes(b"half")
+    file.with_name(f".data_mean.npy.{32 * '0'}.tmp").write_bytes(b"half")
     file.with_name(".data_mean.npy.0123456789abcdef.staged").write_bytes(b"never committed")
     np.testing.assert_array_equal(stored.read("data_mean"), np.zeros(784))
     with run_lock.storage_lock(pytest.fail):
