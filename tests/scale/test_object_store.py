@@ -145,7 +145,10 @@ def test_every_kind_of_value_comes_back_and_a_copied_bucket_is_a_storage(
         (tmp_path / name).write_bytes(content)
     directory = Storage(tmp_path)
     assert directory.published.keys() == sorted(values)
-    assert [directory.fault(key, data_version(value)) for key, value in values.items()] == [None] * len(values)
+    for key, value in values.items():
+        assert_same_values(directory.read(key), value)
+        if not hasattr(value, "check_usable"):  # no model can answer from random arrays
+            assert directory.fault(key, data_version(value)) is None
 
 
 def test_a_former_value_is_kept_and_published_again(address: str, store: Store, elsewhere: Elsewhere) -> None:
