@@ -75,8 +75,8 @@ class Inbox:
     def look(self, cursor: str | None, known: Iterable[str]) -> Look:
         """Accept the pictures that have not changed since the previous look, and reject other files.
 
-        Those that have not changed for the longest time come first, so files that keep changing do not keep the others
-        waiting, nor do files that can't be moved.
+        Those that have not changed for the longest time come first. So no picture waits for files that keep changing,
+        or for files that can't be moved.
 
         `cursor` is that of the previous look; without it, all files wait for the next look. `known` are the keys that
         were accepted earlier, whether the pictures are still there or not.

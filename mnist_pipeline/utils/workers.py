@@ -4,8 +4,8 @@ A small file can claim a lot: a TIFF of 4 kB took 8.6 GB, a JPEG of 1 MB kept a 
 that exceeds its budget ends, and the request fails; the next request gets a new worker. At most two workers run at
 once. They wait for further requests, because Python and SciPy take a quarter of a second to start.
 
-A worker imports modules from where this process does, and not from the directory in which the command was started:
-files there may come from somebody else.
+A worker imports modules from the same places as this process, but never from the current directory, where other people
+may be able to put files.
 """
 
 from __future__ import annotations

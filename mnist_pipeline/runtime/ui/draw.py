@@ -33,7 +33,7 @@ FORMATS = ("PNG", "JPEG", "WEBP")  # in which browsers save a canvas
 MAX_PIXELS = 4_000_000
 MAX_DIGITS = 100
 LARGE = 500_000  # pixels; the page sends a drawing with fewer
-MAX_WAITING = 16  # pictures of either size
+MAX_WAITING = 16  # pictures in a queue
 MAX_EXAMPLES = 12
 POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
@@ -42,7 +42,7 @@ POLICY = (  # no request to another host
 
 
 class Queue:
-    """Pictures of which one is read at a time, because the search for neighbours uses all processors."""
+    """A queue of pictures. One is read at a time, because the search for neighbours uses all processors."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
@@ -64,7 +64,7 @@ class Queue:
 class Reader:
     """Reads pictures with the stored recognizer of an asset key, and loads it again when another one is stored.
 
-    A large picture is read beside a small one, so that nobody who draws waits for the photos of others.
+    Large pictures have a queue of their own, so that a drawing does not wait for other people's photos.
     """
 
     def __init__(self, key: str) -> None:
