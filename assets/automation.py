@@ -12,12 +12,12 @@ from mnist_pipeline.runtime.graph import alerts, attempts, data_sets, retention,
 from mnist_pipeline.runtime.inbox import Inbox, InboxError
 from mnist_pipeline.runtime.project import REPORT
 
-from . import expanded, experiments
+from . import experiments
 from .serving import PICTURES, inbox_drift, inbox_predictions
 
 MODEL_GROUPS = dict.fromkeys(model.group for model in MODELS.values())
-# The expanded set is several times the data, and a sweep trains many models: both are computed on request.
-SHARDED = {module.GROUP: module for module in (expanded, experiments)}
+# A sweep trains many models, so it is computed on request.
+SHARDED = {experiments.GROUP: experiments}
 GROUPS = ("digits", "pca", "harris", *MODEL_GROUPS, "evaluation", "serving", *SHARDED)
 DAY_SECONDS = 24 * 60 * 60
 INBOX_SECONDS = 30

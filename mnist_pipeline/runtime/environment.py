@@ -32,7 +32,6 @@ SOURCE_SUFFIXES = (".npz", ".parquet")
 ON_CLUSTERS = ("ray", "dask")
 CLUSTER = re.compile(r"((tcp|ray)://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 MAX_THREADS = 1_024
-MAX_FOLDS = 4_096  # 246 million images for MNIST
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.+(/|$))[A-Za-z0-9._=-]+)*")
 POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 DATA_SET_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -226,8 +225,6 @@ class Settings(BaseSettings):
     metrics_token: Annotated[str | None, BeforeValidator(_token)] = Field(default=None, repr=False)
     # Where runs are also logged: an MLflow server, `http://…`, or a SQLite file, `sqlite:///FILE`.
     mlflow: Annotated[str | None, BeforeValidator(_mlflow)] = None
-    # How many times as large as the training set the expanded set is.
-    folds: Annotated[int, Field(ge=1, le=MAX_FOLDS)] = 4
     # Number of former versions of each model that `prune` keeps.
     versions: Annotated[int, Field(ge=0)] = 20
     # Number of latest runs that `prune` keeps.

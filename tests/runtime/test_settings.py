@@ -32,7 +32,6 @@ INVALID = {
     ),
     "MNIST_PIPELINE_CACHE_GB": ("-1", "nan", "inf", "much", "1e300", " "),
     "MNIST_PIPELINE_EXPERIMENTS": NO_DIRECTORIES,
-    "MNIST_PIPELINE_FOLDS": ("0", "4097", "-1", "1.5", "many", "٤"),
     "MNIST_PIPELINE_VERSIONS": ("-1", "1.5", "many"),
     "MNIST_PIPELINE_MLFLOW": (
         *("mlruns", "/mlruns", "file:///data", "databricks", "postgresql://h/n", "ftp://host", "http://", "http://h:0"),
@@ -62,7 +61,7 @@ def test_by_default_the_embedded_data_are_read_and_results_are_in_the_project() 
     assert loaded.data == settings.PROJECT / "data"
     assert loaded.storage == str(settings.PROJECT / "storage")
     assert loaded.dagster_home == settings.PROJECT / "storage" / "dagster"
-    assert (loaded.executor, loaded.folds, loaded.data_sets, loaded.password_hash) == ("in_process", 4, (), None)
+    assert (loaded.executor, loaded.data_sets, loaded.password_hash) == ("in_process", (), None)
     own = ("DATA", "STORAGE", "EXECUTOR", "PASSWORD_HASH", "CLUSTER", "DATABASE", "DATA_SETS", "THREADS")
     assert load_from(dict.fromkeys(("DAGSTER_HOME", *(f"MNIST_PIPELINE_{name}" for name in own)), "")) == loaded
 
@@ -89,7 +88,6 @@ def test_valid_values_are_accepted(tmp_path: Path) -> None:
         assert load_from({"MNIST_PIPELINE_EXECUTOR": executor}).executor == executor
     for name in ("with blanks", "数字", "\u3000", "$HOME", "a:b", "-x", "a~"):
         assert load_from({"MNIST_PIPELINE_STORAGE": str(tmp_path / name)}).storage == str(tmp_path / name)
-    assert load_from({"MNIST_PIPELINE_FOLDS": "64"}).folds == 64
     assert load_from({"MNIST_PIPELINE_THREADS": "3"}).threads == 3
     for address in ("http://127.0.0.1:5000", "https://mlflow.example.org/path", f"sqlite:///{tmp_path}/mlflow.db"):
         assert load_from({"MNIST_PIPELINE_MLFLOW": address}).mlflow == address

@@ -25,7 +25,7 @@ LOCALHOST = "127.0.0.1"
 # A local cluster sends no statistics, and accepts only clients that know its token.
 LOCAL_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_DEDUP_LOGS": "0"}
 SETTINGS = (
-    *("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB", "DATABASE", "THREADS", "FOLDS", "MLFLOW"),
+    *("DATA", "DATA_SETS", "STORAGE", "INBOX", "CACHE", "CACHE_GB", "DATABASE", "THREADS", "MLFLOW"),
     "EXPERIMENTS",
 )
 # The variables that a run takes along; Ray sets limits of threads of its own.
