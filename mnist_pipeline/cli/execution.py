@@ -1,4 +1,4 @@
-"""Execute the runs of a wave, here, on workers or by a run launcher, and collect the reasons why assets failed."""
+"""Execute the runs of a wave, here or by a run launcher, and collect the reasons why assets failed."""
 
 from __future__ import annotations
 
@@ -21,26 +21,21 @@ from mnist_pipeline.cli.selection import (
     job_of,
     picture_assets,
 )
-from mnist_pipeline.cli.waves import Wave
+from mnist_pipeline.cli.waves import Run, Wave
 from mnist_pipeline.runtime import dagster_internals, settings
-from mnist_pipeline.runtime.executors import futures
 from mnist_pipeline.runtime.graph import run_lock
 from mnist_pipeline.runtime.graph.data_sets import operation_name
 from mnist_pipeline.runtime.graph.records import PARTITION_TAG
 from mnist_pipeline.runtime.graph.retention import log_path
 from mnist_pipeline.runtime.project import CODE_LOCATION
-from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import one_line
 
 if TYPE_CHECKING:
     from mnist_pipeline.cli.display import Display
 
-RUN_SHARD = f"{__name__}:run_shard"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 POLL_SECONDS = 0.5
-
-# The run of a shard as plain data for workers on any machine: the shard, the names of its assets, the configuration.
-ShardTask = tuple[str, list[str], dict[str, Any]]
+MAX_ATTEMPTS = 3  # runs, if the process of a step is killed each time
 
 
 class LaunchedRun(NamedTuple):
@@ -78,51 +73,40 @@ def config_of(selected: AbstractSet[dg.AssetKey], config: dict[str, Any]) -> dic
 def run_wave(
     instance: dg.DagsterInstance, wave: Wave, config: dict[str, Any], display: Display | None = None
 ) -> list[str]:
-    """Execute the runs of a wave, shards on the workers, and return a line per failure."""
+    """Execute the runs of a wave, and return a line per failure."""
     if job_of(next(iter(wave[0].assets))).endswith(SHARDS):
         with run_lock.storage_lock(print):
-            return _run_shards(instance, shard_tasks(wave, config), display)
+            return _run_shards(instance, wave, config, display)
     outcomes = [
         materialize(instance, run.assets, config_of(run.assets, config), run.partition, display) for run in wave
     ]
     return [line for outcome in outcomes for line in _failures_with_log(outcome)]
 
 
-def shard_tasks(wave: Wave, config: dict[str, Any]) -> list[ShardTask]:
-    """Return the runs of a wave of shards as tasks for workers."""
-    return [
-        (str(run.partition), sorted(key.to_user_string() for key in run.assets), config_of(run.assets, config))
-        for run in wave
-    ]
-
-
-def _run_shards(instance: dg.DagsterInstance, tasks: list[ShardTask], display: Display | None) -> list[str]:
+def _run_shards(instance: dg.DagsterInstance, wave: Wave, config: dict[str, Any], display: Display | None) -> list[str]:
     lines: list[str] = []
     if display:
-        display.begin([shard for shard, _, _ in tasks])
+        display.begin([str(run.partition) for run in wave])
     try:
-        for (shard, names, _), outcome in futures.compute(settings.load(), RUN_SHARD, tasks):
+        for run in wave:
+            outcome = _run_shard(instance, run, config_of(run.assets, config))
             lines += outcome.failures
             if display:
                 for check in outcome.checks:
                     display.count_check(*check)
-                display.finish_step(shard, outcome.seconds, None if outcome.failures else ", ".join(names))
+                names = ", ".join(sorted(key.to_user_string() for key in run.assets))
+                display.finish_step(str(run.partition), outcome.seconds, None if outcome.failures else names)
     finally:
         if display:
             display.end()
-        # If a worker was killed, its run is unfinished.
-        run_lock.fail_abandoned_runs(instance)
-        storage.current().recover()
     return lines
 
 
-def run_shard(task: ShardTask) -> ShardOutcome:
-    """Execute the run of a shard, in a worker of a process that has the storage lock."""
-    start = time.perf_counter()
-    shard, names, config = task
-    assets = {dg.AssetKey.from_user_string(name) for name in names}
-    with run_lock.under_driver_lock(), dg.DagsterInstance.get() as instance:
-        outcome = materialize(instance, assets, config, shard)
+def _run_shard(instance: dg.DagsterInstance, run: Run, config: dict[str, Any]) -> ShardOutcome:
+    """Execute the run of a shard, in a process that has the storage lock."""
+    start, shard = time.perf_counter(), run.partition
+    with run_lock.under_driver_lock():
+        outcome = materialize(instance, run.assets, config, shard)
     failed = [f"{shard}: {line}" for line in _failures_with_log(outcome)]
     evaluated = [each for each in outcome.all_events if each.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
     checks = [describe_check(event.asset_check_evaluation_data) for event in evaluated]
@@ -151,7 +135,7 @@ def materialize(
         with shown_on(display):
             return _launch_and_wait(instance, job, selected, run_config=config, tags=partition_tags)
     outcome = None
-    for _ in range(futures.MAX_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         with run_lock.alive() as tags, run_lock.open_event_logs("index"), shown_on(display):
             outcome = dg.execute_job(
                 job,

@@ -26,11 +26,10 @@ from mnist_pipeline.runtime.project import PLAIN, PROJECT, SCHEME, SQLITE, DataS
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.machine import num_cores
 
-EXECUTORS = ("in_process", "multiprocess", "ray", "dask")
+EXECUTORS = ("in_process", "multiprocess", "ray")
 EXECUTOR_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*")
 SOURCE_SUFFIXES = (".npz", ".parquet")
-ON_CLUSTERS = ("ray", "dask")
-CLUSTER = re.compile(r"((tcp|ray)://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+CLUSTER = re.compile(r"(ray://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 MAX_THREADS = 1_024
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.+(/|$))[A-Za-z0-9._=-]+)*")
 POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
@@ -204,7 +203,7 @@ class Settings(BaseSettings):
     )
     # Where work runs: one of `EXECUTORS`, or `package.module:name` of another `dagster.ExecutorDefinition`.
     executor: Annotated[str, BeforeValidator(_executor)] = "in_process"
-    # Address of a running Ray or Dask cluster; by default a local one is started.
+    # Address of a running Ray cluster; by default a local one is started.
     cluster: str | None = None
     # Number of threads that each process computes with.
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(default_factory=num_cores)
@@ -259,14 +258,13 @@ class Settings(BaseSettings):
     @classmethod
     def _require_cluster_for_executor(cls, address: str | None, info: ValidationInfo) -> str | None:
         executor = info.data.get("executor")
-        if executor not in ON_CLUSTERS:
+        if executor != "ray":
             raise ValueError(
-                f"MNIST_PIPELINE_EXECUTOR is {executor!a}, which uses no cluster; set it to "
-                f"{' or '.join(ON_CLUSTERS)}, or unset MNIST_PIPELINE_CLUSTER"
+                f"MNIST_PIPELINE_EXECUTOR is {executor!a}, which uses no cluster; set it to ray, or unset "
+                "MNIST_PIPELINE_CLUSTER"
             )
         if not CLUSTER.fullmatch(address or ""):
-            command = "ray start --head" if executor == "ray" else "dask scheduler"
-            raise ValueError(f"it is not the address of a cluster; write HOST:PORT, as `{command}` prints it")
+            raise ValueError("it is not the address of a cluster; write HOST:PORT, as `ray start --head` prints it")
         return address
 
     @field_validator("inbox")

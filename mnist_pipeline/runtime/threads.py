@@ -43,13 +43,6 @@ def thread_limits(configured: Settings) -> dict[str, str]:
     return {name: number if is_set else os.environ.get(name) or number for name in THREAD_VARIABLES}
 
 
-def adopt(variables: dict[str, str]) -> None:
-    """Give this process the settings in `variables`, and no others."""
-    for name in [name for name in os.environ if name.startswith("MNIST_PIPELINE_") and name not in variables]:
-        del os.environ[name]
-    os.environ.update(variables)
-
-
 def share_processors() -> None:
     """Limit the threads of the libraries, and make waiting threads sleep soon; call it before a library is imported.
 

@@ -1,1 +1,1 @@
-"""Where work runs: the steps of a run, whole runs, and data-parallel work such as folds."""
+"""Where the steps of a run, and whole runs, are executed."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 REACH_SECONDS = 5
 MIN_WORKERS = 2
-MODULES = {"ray": ["ray", "dagster_ray"], "dask": ["distributed"]}
+MODULES = {"ray": ["ray", "dagster_ray"]}
 
 
 class ExecutorError(ReportedError, RuntimeError):
