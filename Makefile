@@ -27,7 +27,7 @@ test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 test-faults: $(VENV)/installed-test  ## Make runs fail in every way, and see that nothing is lost (8 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) $(if $(PARALLEL),--dist worksteal) tests/faults $(ARGS)
 
-test-scale: $(VENV)/installed-scale  ## Run the graph on Ray, Dask, PostgreSQL and an S3 server of this machine (15 minutes)
+test-scale: $(VENV)/installed-scale  ## Run the graph on Ray, PostgreSQL and an S3 server of this machine (15 minutes)
 	@$(BIN)/python -m pytest -s tests/scale $(ARGS)
 
 # The tests that meet Dagster most, and run the whole graph once; ARGS="tests" runs all.

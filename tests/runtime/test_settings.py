@@ -84,7 +84,7 @@ def test_an_invalid_value_is_refused_with_its_variable(variable: str, value: str
 
 
 def test_valid_values_are_accepted(tmp_path: Path) -> None:
-    for executor in ("in_process", "multiprocess", "ray", "dask", "package.module:name"):
+    for executor in ("in_process", "multiprocess", "ray", "package.module:name"):
         assert load_from({"MNIST_PIPELINE_EXECUTOR": executor}).executor == executor
     for name in ("with blanks", "数字", "\u3000", "$HOME", "a:b", "-x", "a~"):
         assert load_from({"MNIST_PIPELINE_STORAGE": str(tmp_path / name)}).storage == str(tmp_path / name)
@@ -248,8 +248,8 @@ def test_a_worker_has_the_settings_of_its_driver_except_the_executor(tmp_path: P
     environ = {
         "MNIST_PIPELINE_DATA": str(tmp_path / "data"),
         "MNIST_PIPELINE_STORAGE": str(tmp_path / "storage"),
-        "MNIST_PIPELINE_EXECUTOR": "dask",
-        "MNIST_PIPELINE_CLUSTER": "tcp://127.0.0.1:8786",
+        "MNIST_PIPELINE_EXECUTOR": "ray",
+        "MNIST_PIPELINE_CLUSTER": "127.0.0.1:6379",
         "MNIST_PIPELINE_DATABASE": "postgresql://u:p@h/n",
         "MNIST_PIPELINE_THREADS": "3",
         "MNIST_PIPELINE_MLFLOW": "sqlite:///mlflow.db",
