@@ -14,12 +14,10 @@ from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResourc
 from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
 
 from . import automation, digits
-from .evaluation import data_set_comparison_of
 
 # Only MNIST answers users, whose pictures are of digits, and only MNIST has assets that are computed on request.
 MNIST_ONLY = dg.AssetSelection.assets("recognizer") | automation.on_request
 SERVING = ("champion", "recognizer", "model_card")  # their former values are kept, and can be put back into service
-REPORT = dg.AssetKey("evaluation_report")
 
 
 def finish(definitions: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
@@ -32,12 +30,10 @@ plain, *others = data_sets.configured(settings.of_definitions())
 loaded = dg.load_assets_from_package_name(str(__package__))
 assets = finish([asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)])
 if others:
-    (comparison,) = finish([data_set_comparison_of([plain, *others])])
     left_out = MNIST_ONLY.resolve(assets)
     copied = [asset for asset in assets if asset.key not in left_out]
     copies = [copy for each in others for copy in data_sets.copies_for(each, copied)]
-    with_report = [data_sets.with_parents(each, [comparison.key]) if each.key == REPORT else each for each in assets]
-    assets = [*with_report, comparison, *copies]
+    assets = [*assets, *copies]
 
 defs = dg.Definitions(
     assets=[digits.data_directory, *(digits.data_directory_of(each) for each in others), *assets],
