@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.records import Network
 from mnist_pipeline.softmax import softmax
-from mnist_pipeline.utils.onnx_graph import Graph
 
 Weights = Mapping[str, np.ndarray]
 TEMPERATURE = "temperature"

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_pipeline import inference, training
+from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.inference import networks
 from mnist_pipeline.networks import CNN, MLP
 
 
 @pytest.mark.parametrize(
     ("build", "logits"),
-    [(CNN, inference.cnn_logits), (lambda: MLP(784, 64, 10), inference.mlp_logits)],
+    [(CNN, networks.cnn_logits), (lambda: MLP(784, 64, 10), networks.mlp_logits)],
     ids=["cnn", "mlp"],
 )
 def test_numpy_gives_the_logits_that_torch_gives(build, logits, small_test: DigitSet) -> None:
