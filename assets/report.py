@@ -13,7 +13,7 @@ from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResult
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.project import REPORT
 
-from .evaluation import ACROSS, GROUP, inputs
+from .evaluation import GROUP, inputs
 
 CHECKS = {
     "evaluation_report": {
@@ -49,7 +49,6 @@ def evaluation_report(
 
     (spec,) = context.assets_def.specs
     parents = [dep.asset_key for dep in spec.deps]
-    across = dg.AssetKey(ACROSS)
     with stopwatch():
         values = document.Values(
             **{name: read[name] for name in READ},
@@ -62,7 +61,6 @@ def evaluation_report(
             since_last_run=stored_results.since_last_run(
                 context.instance, (*STORED, "champion"), read["test_digits"].labels, data_set.located.prefix
             ),
-            data_set_comparison=stored_results.recorded(context.instance, across) if across in parents else None,
         )
         composed = document.compose(values)
         html = page.render(composed, values)

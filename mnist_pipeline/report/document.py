@@ -82,7 +82,6 @@ class Values(NamedTuple):
     data_set: DataSet
     run: Mapping[str, Any]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
     assets: Mapping[str, Mapping[str, Any]]  # the provenance of each asset
-    data_set_comparison: pd.DataFrame | None = None  # None if data sets are not compared
     since_last_run: Mapping[str, Any] | None = None  # see `versions.compare`; None if there was no run before the last
 
 
@@ -116,7 +115,7 @@ def compose(values: Values) -> dict[str, Any]:
             **{name: getattr(values.champion, name) for name in ("model", "accuracy", "errors")},
             "reason": values.assets.get("champion", {}).get("reason"),
         },
-        "across": _across(values.data_set_comparison),
+        "across": {},  # the results on other data sets: each has its own storage and report
         "since_last_run": values.since_last_run,
         # The course notebook that the project grew from was on MNIST.
         "notebook": {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}
@@ -297,16 +296,6 @@ def _robustness(values: Values) -> dict[str, Any]:
         "models": models,
         "in_words": robustness_in_words(models),
     }
-
-
-def _across(table: pd.DataFrame | None) -> dict[str, Any]:
-    """The title of each data set and the rank of each model on it; empty unless there are several data sets."""
-    found: dict[str, Any] = {}
-    for row in [] if table is None else table.to_dict("records"):
-        score = {name: row[name] for name in ("accuracy", "errors", "total")}
-        models = found.setdefault(row["data_set"], {"title": row["title"], "models": {}})["models"]
-        models[row["model"]] = {**score, "interval": [row["interval_low"], row["interval_high"]]}
-    return found if len(found) > 1 else {}
 
 
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:
