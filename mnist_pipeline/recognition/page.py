@@ -21,7 +21,6 @@ class Found:
     box: tuple[int, int, int, int]  # x, y, width and height of its ink, in pixels of the upright picture
     image: NDArray[np.uint8]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
     line: int = 1  # the number of its line, from the top
-    cuts: tuple[tuple[Found, Found], ...] = ()  # if it may be two digits that touch: the left and the right one
 
 
 class Page(NamedTuple):

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mnist_pipeline.recognition.page import Found, ImageError, Page
 from mnist_pipeline.utils.workers import MEMORY, WorkerError, Workers
-
-if TYPE_CHECKING:
-    import numpy as np
 
 __all__ = ["MEMORY", "read", "start"]
 
@@ -35,16 +30,6 @@ def read(source: Path | bytes) -> Page:
         raise ImageError(f"{'the picture' if isinstance(source, bytes) else source}: {error}") from None
     if "error" in described:
         raise ImageError(described["error"])
-    picture, *rest = arrays
-    images = iter(rest)
-    return Page(picture, _restored(described["digits"], images))
-
-
-def _restored(described: list[Any], images: Iterator[np.ndarray]) -> list[Found]:
-    """The digits that a worker described; each takes the next image."""
-    digits = []
-    for box, line, cuts in described:
-        image = next(images)
-        pairs = [_restored(cut, images) for cut in cuts]
-        digits.append(Found(tuple(box), image, line, tuple((left, right) for left, right in pairs)))
-    return digits
+    picture, *images = arrays
+    digits = zip(described["digits"], images, strict=True)
+    return Page(picture, [Found(tuple(box), image, line) for (box, line), image in digits])
