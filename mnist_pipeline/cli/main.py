@@ -188,9 +188,6 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
     The probability is the calibrated probability of the champion model. The column "unusual" compares the PCA
     reconstruction error of a digit with those of the test digits, as a percentile.
     """
-    from mnist_pipeline.recognition import reading
-
-    reading.start()  # while this process imports NumPy and loads the recognizer
     from mnist_pipeline.cli.predict import print_digits
 
     raise SystemExit(print_digits(pictures, as_json, sheet))

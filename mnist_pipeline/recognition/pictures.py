@@ -1,9 +1,11 @@
 """From any picture to digits in MNIST's form, by the steps with which NIST and LeCun et al. made MNIST.
 
 `read` returns the upright grey picture. `find_digits` separates ink from paper, groups strokes into digits in reading
-order, and scales each digit to 28×28. This module imports nothing heavy, so reading pictures starts fast.
+order, and scales each digit to 28×28. `page` does both.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +16,11 @@ from scipy import ndimage
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, centred, extent
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.data.decoding import Grey, read
+from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.recognition.otsu import separation
-from mnist_pipeline.recognition.page import Found, ImageError
 from mnist_pipeline.recognition.sheet import find_sheet
 
-__all__ = ["Found", "ImageError", "find_digits", "read"]
+__all__ = ["Found", "ImageError", "Page", "find_digits", "page", "read"]
 
 Mask = NDArray[np.bool_]
 
@@ -33,6 +35,28 @@ CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 FAINTEST_SHARE = 0.2  # of full ink, in a stroke
 SOFT = 0.4  # share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture
 MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A digit found in a picture."""
+
+    box: tuple[int, int, int, int]  # x, y, width and height of its ink, in pixels of the upright picture
+    image: NDArray[np.uint8]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
+    line: int = 1  # the number of its line, from the top
+
+
+class Page(NamedTuple):
+    """A picture that was read: its upright grey levels, and its digits in reading order."""
+
+    picture: NDArray[np.uint8] | Grey
+    digits: list[Found]
+
+
+def page(source: Path | bytes) -> Page:
+    """Read a picture, a file or its content, and find its digits. Raises an ImageError as `read` does."""
+    picture = read(source)
+    return Page(picture, find_digits(picture))
 
 
 def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:

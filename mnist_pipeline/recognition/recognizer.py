@@ -18,7 +18,7 @@ from mnist_pipeline.data.idx import CLASS_NAMES
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition import calibration
 from mnist_pipeline.recognition.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture, percentile
-from mnist_pipeline.recognition.page import Found, Page
+from mnist_pipeline.recognition.pictures import Found, Page, find_digits
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
@@ -228,8 +228,6 @@ class Recognizer(NamedTuple):
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading order."""
-        from mnist_pipeline.recognition.pictures import find_digits  # with SciPy, which a reader of pages does not need
-
         return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:

@@ -9,7 +9,7 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from mnist_pipeline.recognition.page import Page
+from mnist_pipeline.recognition.pictures import Page
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets, history
 from mnist_pipeline.runtime.graph.records import INPUT_VERSION_TAG, latest_of_partitions, origins, tags_of, time_of
