@@ -78,7 +78,6 @@ def _sets(bench: Bench) -> Sets:
         "… on ruled, shadowed paper": other_hands.single_digits(count, SEED + 1, fonts, ruled=True),
         "lines of six digits, exact": other_hands.lines(bench.pick(200, 30), SEED, fonts),
         "… on ruled paper with a margin": other_hands.lines(bench.pick(200, 30), SEED + 1, fonts, ruled=True),
-        "touching pairs, separated and right": other_hands.touching_pairs(bench.pick(200, 30), SEED, fonts),
         "digits on paper in a dark picture": other_hands.pages_on_a_table(bench.pick(60, 10), SEED, fonts),
         "scikit-learn's 8×8 digits": list(other_hands.eight_by_eight())[: bench.pick(1_000, 150)],
     }
@@ -193,7 +192,6 @@ LEAST = {
     "… on ruled, shadowed paper": 97,
     "lines of six digits, exact": 96,
     "… on ruled paper with a margin": 92,
-    "touching pairs, separated and right": 90,
     "digits on paper in a dark picture": 97,
     "scikit-learn's 8×8 digits": 97,
 }

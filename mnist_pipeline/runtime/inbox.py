@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from mnist_pipeline.recognition import reading
-from mnist_pipeline.recognition.page import ImageError, Page
+from mnist_pipeline.recognition import pictures
+from mnist_pipeline.recognition.pictures import ImageError, Page
 from mnist_pipeline.runtime.storage import files
 
 ACCEPTED, REJECTED = "accepted", "rejected"
@@ -109,7 +109,7 @@ class Inbox:
         return {key: self.directory / ACCEPTED / name for key, name in names.items()}
 
     def read(self, key: str) -> Page:
-        """Read an accepted picture as `recognition.reading.read` does, or raise `InboxError`."""
+        """Read an accepted picture as `pictures.page` does, or raise `InboxError`."""
         with self._open() as directories:
             name = _names_by_key(directories.accepted).get(key)
             if name is None:
@@ -121,7 +121,7 @@ class Inbox:
                 raise InboxError(f"{path}: {error}") from error
         if not key.endswith(_checksum(content)):
             raise InboxError(f"{path} has changed since it was accepted; delete it, and put in the original again")
-        return reading.read(content)
+        return pictures.page(content)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[_Directories]:
@@ -191,7 +191,7 @@ def _process(
     try:
         try:
             content = _read(directories.inbox, name, fingerprint)
-            page = reading.read(content)
+            page = pictures.page(content)
             checksum = _checksum(content)
             if checksum in accepted:
                 raise _RejectedError(f"it has the same content as {accepted[checksum]}, which was accepted before")

@@ -16,10 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mnist_pipeline.data.decoding import check_structure
 from mnist_pipeline.models import Model, number_in_words
-from mnist_pipeline.recognition import reading
-from mnist_pipeline.recognition.page import ImageError
+from mnist_pipeline.recognition import pictures
+from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer, text_of
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.corrections import Corrections, CorrectionsError
@@ -115,7 +114,7 @@ class Reader:
     def _read(self, data: bytes) -> tuple[Recognizer, list[Reading]]:
         recognizer = self._load()
         try:
-            page = reading.read(data)
+            page = pictures.page(data)
         except ImageError as error:
             raise HTTPException(400, f"The picture can't be read: {error}") from error
         shown = page._replace(digits=page.digits[:MAX_DIGITS])
@@ -187,7 +186,6 @@ def _checked_size(data: bytes) -> int:
     """The number of pixels of a picture, by its header; raises HTTPException if it is too large, or no picture."""
     file = io.BytesIO(data)
     try:
-        check_structure(file)
         with PIL.Image.open(file, formats=FORMATS) as picture:
             size = picture.width * picture.height
     except PIL.Image.DecompressionBombError:
