@@ -14,8 +14,7 @@ import click
 
 from mnist_pipeline.cli import interruption
 from mnist_pipeline.cli.errors import CommandError, unknown, with_original_paths
-from mnist_pipeline.runtime import passwords, settings
-from mnist_pipeline.runtime.ui.addresses import LOCALHOST
+from mnist_pipeline.runtime import settings
 from mnist_pipeline.utils import machine, places
 from mnist_pipeline.utils.printable import first_sentence, printable
 from mnist_pipeline.utils.reported import ReportedError
@@ -59,14 +58,6 @@ def output_file(option: str, text: str, *, required: bool = False) -> Callable[[
     return click.option(option, required=required, type=kind, metavar="FILE", help=text)
 
 
-def host_and_port(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
-    """The host and the port of an option."""
-    host, _, port = (value or "").rpartition(":")
-    if value and (not host or not port.isdecimal() or not 0 < int(port) < 65_536):
-        raise click.BadParameter(f"{value!a} is not HOST:PORT")
-    return (host, int(port)) if value else None
-
-
 def prepare(*, writes: bool = True, require_instance: bool = True) -> Settings:
     """Load the settings, and check the storage and the Dagster instance: see `preparation.prepare`."""
     from mnist_pipeline.cli import preparation  # here, because it imports NumPy
@@ -74,7 +65,6 @@ def prepare(*, writes: bool = True, require_instance: bool = True) -> Settings:
     return preparation.prepare(writes=writes, require_instance=require_instance)
 
 
-CODE_SERVER = "The graph is served there, by mnist-pipeline code-server."
 of_data_set = click.option(
     "--data-set", default=settings.PLAIN, show_default=True, metavar="NAME", help="Name of the data set."
 )
@@ -129,53 +119,14 @@ def run(**options: Any) -> None:
 
 
 @main.command()
-@click.option("--host", default=LOCALHOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
-@click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    metavar="NAME[:PORT]",
-    help="Another host name of the UI; may be repeated.",
-)
 @click.option("--read-only", is_flag=True, help="Refuse all changes, and run no daemon.")
-@click.option(
-    "--code-server", callback=host_and_port, metavar="HOST:PORT", help=f"{CODE_SERVER} The daemon runs elsewhere, too."
-)
-def ui(**options: Any) -> None:
-    """Serve the Dagster UI, with the daemon that schedules and sensors need.
-
-    It listens on 127.0.0.1. Another address needs a password, whose hash is in MNIST_PIPELINE_PASSWORD_HASH (see
-    hash-password). There is no TLS: use a TLS terminator or an ssh tunnel.
-    """
+def ui(port: int, read_only: bool) -> None:
+    """Serve the Dagster UI to this machine, with the daemon that schedules and sensors need."""
     from mnist_pipeline.cli.ui import serve
 
     interruption.release()  # the servers need longer to end
-    raise SystemExit(serve(**options))
-
-
-@main.command()
-@click.option("--host", default=LOCALHOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
-@click.option("--port", default=4000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
-def code_server(host: str, port: int) -> None:
-    """Serve the graph to a UI and a daemon in other processes, and execute the runs that they start.
-
-    Whoever can connect can run any code of the graph: only the UI and the daemon may reach this address.
-    """
-    from mnist_pipeline.cli.servers import serve_code
-
-    interruption.release()
-    serve_code(host, port)
-
-
-@main.command()
-@click.option("--code-server", callback=host_and_port, metavar="HOST:PORT", required=True, help=CODE_SERVER)
-def daemon(code_server: tuple[str, int]) -> None:
-    """Run schedules, sensors and the queue of runs, for a UI in another process."""
-    from mnist_pipeline.cli.servers import run_daemon
-
-    interruption.release()
-    raise SystemExit(run_daemon(code_server))
+    raise SystemExit(serve(port, read_only))
 
 
 @main.command()
@@ -356,10 +307,3 @@ def fetch(name: str) -> None:
         raise CommandError(str(error)) from error
     title = catalogue.KNOWN[name].title
     click.echo(f"{title} is in {settings.fetched(name)}; set MNIST_PIPELINE_DATA_SETS={name}")
-
-
-@main.command()
-def hash_password() -> None:
-    """Ask for a password, and print its hash for MNIST_PIPELINE_PASSWORD_HASH."""
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    click.echo(passwords.hash_password(password))

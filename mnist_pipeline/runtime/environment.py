@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mnist_pipeline.runtime import passwords, project
+from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.project import PLAIN, PROJECT, SCHEME, SQLITE, DataSetPlace, fetched
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.machine import num_cores
@@ -42,10 +42,7 @@ RESERVED = (
     *("nan", "null"),
 )
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
-MIN_TOKEN = 16
-SECRET = tuple(  # variables whose values are never shown
-    f"MNIST_PIPELINE_{name}" for name in ("ALERTS", "DATABASE", "METRICS_TOKEN", "PASSWORD_HASH")
-)
+SECRET = ("MNIST_PIPELINE_ALERTS", "MNIST_PIPELINE_DATABASE")  # variables whose values are never shown
 
 
 def _local_path(value: str) -> Path:
@@ -124,12 +121,6 @@ def _alerts(value: str) -> tuple[str, ...]:
             "or an address of apprise, for example mailtos://USER:PASSWORD@HOST, with spaces between several"
         )
     return addresses
-
-
-def _token(value: str) -> str:
-    if len(value) < MIN_TOKEN or not value.isascii() or not value.isprintable() or " " in value:
-        raise ValueError(f"write at least {MIN_TOKEN} letters, digits and signs without spaces (it is not shown)")
-    return value
 
 
 def _data_sets(value: str) -> tuple[DataSetPlace, ...]:
@@ -218,12 +209,8 @@ class Settings(BaseSettings):
     # Directory of local copies of files from a bucket, and their total size in GB (10⁹ bytes).
     cache: LocalPath = Field(default_factory=places.user_cache)
     cache_gb: Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False)] = 10.0
-    # The output of `mnist-pipeline hash-password`; without it, the UI asks for no password.
-    password_hash: Annotated[str | None, BeforeValidator(passwords.check_hash)] = Field(default=None, repr=False)
     # Where failed runs, failed checks and lost freshness are reported: webhooks and addresses of apprise.
     alerts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_alerts)] = Field(default=(), repr=False)
-    # The bearer token with which monitoring reads `/metrics` of a UI that has a password.
-    metrics_token: Annotated[str | None, BeforeValidator(_token)] = Field(default=None, repr=False)
     # Where runs are also logged: an MLflow server, `http://…`, or a SQLite file, `sqlite:///FILE`.
     mlflow: Annotated[str | None, BeforeValidator(_mlflow)] = None
     # How many times as large as the training set the expanded set is.

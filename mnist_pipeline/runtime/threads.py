@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 SPIN_COUNT = "5000"
 # Libraries read these variables when they are imported: the number of threads that each may use.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-# A worker needs neither the secrets of the UI nor the address of the cluster.
-NOT_FOR_WORKERS = tuple(f"MNIST_PIPELINE_{name}" for name in ("PASSWORD_HASH", "METRICS_TOKEN", "ALERTS", "CLUSTER"))
+# A worker needs neither the addresses of alerts nor the address of the cluster.
+NOT_FOR_WORKERS = tuple(f"MNIST_PIPELINE_{name}" for name in ("ALERTS", "CLUSTER"))
 
 
 def for_workers(configured: Settings) -> dict[str, str]:

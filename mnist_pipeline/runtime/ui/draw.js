@@ -311,7 +311,6 @@
       body: JSON.stringify({ picture: currentPicture(), ...content }),
       signal,
     });
-    if (response.status === 401) throw new Error("Your session has ended; reload the page to log in again.");
     const answer = await response.json().catch(() => ({}));
     if (!response.ok) throw new Error(answer.errors?.[0].message ?? `The server failed (${response.status}).`);
     return answer;

@@ -4,17 +4,20 @@ import asyncio
 import base64
 import contextlib
 import io
+import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import numpy as np
 import PIL.Image
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.templating import Jinja2Templates
 
 from mnist_pipeline.data.decoding import check_structure
 from mnist_pipeline.models import Model, number_in_words
@@ -25,7 +28,6 @@ from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.corrections import Corrections, CorrectionsError
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import contents, storage
-from mnist_pipeline.runtime.ui import pages
 
 READ, CORRECT, EXAMPLES = f"{DRAW}/read", f"{DRAW}/correct", f"{DRAW}/examples"
 TEST_DIGITS = "test_digits"  # the asset from which examples are shown
@@ -38,6 +40,11 @@ MAX_EXAMPLES = 12
 POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'"
+)
+# The style of the drawing page has the colours of the report.
+LOADER = ChoiceLoader([PackageLoader(__package__, "."), PackageLoader("mnist_pipeline.report")])
+TEMPLATES = Jinja2Templates(
+    env=Environment(loader=LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 )
 
 
@@ -80,7 +87,8 @@ class Reader:
 
     async def keep(self, request: Request, corrections: Corrections) -> Response:
         """Keep one digit of the posted picture with its right label."""
-        place, label = (request.state.content.get(name) for name in ("place", "label"))
+        content = await _content(request)
+        place, label = content.get("place"), content.get("label")
         if type(place) is not int or type(label) is not int:
             raise HTTPException(400, 'Send {"picture": "…", "place": 0, "label": 7}, with the place of the digit')
         kept = await self._run(request, lambda data: self._keep(data, place, label, corrections))
@@ -89,7 +97,7 @@ class Reader:
     async def _run(self, request: Request, answer: Callable[[bytes], Any]) -> Any:
         """Compute an answer to the posted picture when it is its turn."""
         try:
-            data = base64.b64decode(request.state.content["picture"].rpartition(",")[2], validate=True)
+            data = base64.b64decode((await _content(request))["picture"].rpartition(",")[2], validate=True)
         except (KeyError, AttributeError, ValueError):
             raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}') from None
         size = await run_in_threadpool(_checked_size, data)
@@ -170,7 +178,9 @@ def routes(recognizer_key: str, models: Mapping[str, Model], corrections: Correc
             "correct": CORRECT if corrections else None,
             "examples": EXAMPLES,
         }
-        return pages.respond(request, "draw.html", POLICY, context)
+        nonce = secrets.token_urlsafe(16)
+        headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
+        return TEMPLATES.TemplateResponse(request, "draw.html", {**context, "nonce": nonce}, headers=headers)
 
     async def examples(request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(reader.examples))
@@ -181,6 +191,17 @@ def routes(recognizer_key: str, models: Mapping[str, Model], corrections: Correc
 
     shown = [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, reader.answer, methods=["POST"])]
     return [*shown, Route(CORRECT, correct, methods=["POST"])] if corrections else shown
+
+
+async def _content(request: Request) -> dict[str, Any]:
+    """The JSON object that the page sends; raises HTTPException if it is something else."""
+    try:
+        content = await request.json()
+    except ValueError:
+        raise HTTPException(400, "It is not JSON") from None
+    if not isinstance(content, dict):
+        raise HTTPException(400, "It must be a JSON object")
+    return content
 
 
 def _checked_size(data: bytes) -> int:

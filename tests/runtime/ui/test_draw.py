@@ -204,12 +204,13 @@ def test_a_picture_is_not_read_after_its_client_has_gone(monkeypatch: pytest.Mon
 
 def _request(picture: bytes, *, is_gone: bool) -> Request:
     """A request with a picture, from a client that waits for the answer or has gone."""
-    messages = [{"type": "http.request"}, *([{"type": "http.disconnect"}] if is_gone else [])]
+    body = json.dumps({"picture": uri(picture)}).encode()
+    messages = [{"type": "http.request", "body": body}, *([{"type": "http.disconnect"}] if is_gone else [])]
 
     async def receive() -> Any:
         return messages.pop(0) if messages else await asyncio.Event().wait()
 
-    return Request({"type": "http", "method": "POST", "state": {"content": {"picture": uri(picture)}}}, receive)
+    return Request({"type": "http", "method": "POST", "headers": []}, receive)
 
 
 def _message(answer: Answer) -> str:
