@@ -76,7 +76,6 @@ def _run_servers(arguments: str) -> int:
 def main(arguments: str) -> int:
     """Serve until a signal arrives. The arguments are those of `serve`, as JSON."""
     from mnist_pipeline.models import MODELS
-    from mnist_pipeline.runtime.corrections import Corrections
     from mnist_pipeline.runtime.ui import draw, results, server
 
     # A shell starts background processes with SIGINT ignored, and the daemon would inherit that.
@@ -87,8 +86,7 @@ def main(arguments: str) -> int:
     # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with contextlib.suppress(KeyboardInterrupt):
-        corrections = None if read_only else Corrections(settings.load().corrections)
-        routes = [*draw.routes(RECOGNIZER, MODELS, corrections), *results.routes(REPORT_ASSET)]
+        routes = [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)]
         return server.serve(port, read_only, routes)
     return 0
 

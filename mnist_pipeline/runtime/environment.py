@@ -38,7 +38,7 @@ POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 DATA_SET_NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # The data set that is always present, directories of a storage, and names that a table reads back as a missing value.
 RESERVED = (
-    *(PLAIN, "assets", "corrections", "dagster", "figures", "inbox", "manifests", "records", "report", "versions"),
+    *(PLAIN, "assets", "dagster", "figures", "inbox", "manifests", "records", "report", "versions"),
     *("nan", "null"),
 )
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
@@ -225,13 +225,6 @@ class Settings(BaseSettings):
     experiments: LocalPath | None = None
     # Directory for pictures; by default next to the directory of the Dagster instance.
     inbox: LocalPath = Field(default_factory=lambda fields: _instance_directory(fields) / "inbox")
-    # Whether the training images of the data set with plain keys end with the corrections of the drawing page.
-    train_on_corrections: bool = False
-
-    @property
-    def corrections(self) -> Path:
-        """Directory of the corrections that people make on the drawing page."""
-        return _instance_directory({"storage": self.storage}) / "corrections"
 
     @classmethod
     def settings_customise_sources(

@@ -15,7 +15,6 @@ import uvicorn
 from PIL import Image, ImageDraw
 
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.corrections import Corrections
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.runtime.ui import server as ui
 from mnist_pipeline.runtime.ui.server import LOCALHOST
@@ -89,11 +88,11 @@ class DrawingClient(Client):
 
 
 @contextlib.contextmanager
-def serving(corrections: Corrections | None = None) -> Iterator[DrawingClient]:
+def serving() -> Iterator[DrawingClient]:
     """Serve the page in this process, over the storage that the environment names."""
     with socket.create_server((LOCALHOST, 0)) as listening:
         port = listening.getsockname()[1]
-        app = ui.application(draw.routes("recognizer", MODELS, corrections))
+        app = ui.application(draw.routes("recognizer", MODELS))
         configuration = ui.configuration(app, port)
         configuration.log_config = None
         server = uvicorn.Server(configuration)

@@ -12,7 +12,6 @@ from mnist_pipeline.data import datasets
 from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet, described
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.corrections import Corrections
 from mnist_pipeline.runtime.graph import records
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
 
@@ -26,22 +25,11 @@ class Located(NamedTuple):
     directory: Path
     canonical: bool = False  # whether the files must be the embedded MNIST, whose checksums are known
     prefix: str | None = None  # of the keys of its assets; None for plain keys
-    corrections: Corrections | None = None  # that its training images end with
 
     @property
     def described(self) -> DataSet:
         """The data set with the names of its classes, which are read from the files of a data set of your own."""
         return described(self.known, self.directory)
-
-    @property
-    def corrected(self) -> list[datasets.RawFile]:
-        """A list with one entry for the corrections, which `raw_mnist` adds to the files; empty if there are none."""
-        file = self.corrections.file() if self.corrections else None
-        return [file] if file else []
-
-    def with_corrections(self, digits: datasets.DigitSet, recorded: list[datasets.RawFile]) -> datasets.DigitSet:
-        """Training images, and after them the corrections that are recorded."""
-        return self.corrections.add_to(digits, recorded) if self.corrections else digits
 
     def key(self, name: str) -> dg.AssetKey:
         """The key of an asset of this data set."""
@@ -60,8 +48,7 @@ def configured(loaded: "settings.Settings | None" = None) -> list[Located]:
         Located(KNOWN.get(other.name, DataSet(other.name, other.name)), other.directory, prefix=other.prefix)
         for other in loaded.data_sets
     )
-    corrections = Corrections(loaded.corrections) if loaded.train_on_corrections else None
-    return [Located(plain, loaded.data, loaded.canonical, corrections=corrections), *others]
+    return [Located(plain, loaded.data, loaded.canonical), *others]
 
 
 def step_context() -> dg.AssetExecutionContext | None:
@@ -171,5 +158,5 @@ def observation(located: Located, version: str) -> dg.AssetMaterialization:
 
 def data_version(located: Located) -> str:
     """The SHA-256 of the checksums of the files; raises a DatasetError if a file can't be read."""
-    found = [*datasets.raw_files(located.directory, located.known.layout), *located.corrected]
+    found = datasets.raw_files(located.directory, located.known.layout)
     return hashlib.sha256("".join(file.sha256 for file in found).encode()).hexdigest()

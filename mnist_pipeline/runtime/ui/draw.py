@@ -25,11 +25,10 @@ from mnist_pipeline.recognition import reading
 from mnist_pipeline.recognition.page import ImageError
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer, text_of
 from mnist_pipeline.report.pictures import grey
-from mnist_pipeline.runtime.corrections import Corrections, CorrectionsError
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import contents, storage
 
-READ, CORRECT, EXAMPLES = f"{DRAW}/read", f"{DRAW}/correct", f"{DRAW}/examples"
+READ, EXAMPLES = f"{DRAW}/read", f"{DRAW}/examples"
 TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 FORMATS = ("PNG", "JPEG", "WEBP")  # in which browsers save a canvas
 MAX_PIXELS = 4_000_000
@@ -85,15 +84,6 @@ class Reader:
         """Respond with the digits of the posted picture."""
         return JSONResponse(await self._run(request, self.read), headers={"Cache-Control": "no-store"})
 
-    async def keep(self, request: Request, corrections: Corrections) -> Response:
-        """Keep one digit of the posted picture with its right label."""
-        content = await _content(request)
-        place, label = content.get("place"), content.get("label")
-        if type(place) is not int or type(label) is not int:
-            raise HTTPException(400, 'Send {"picture": "…", "place": 0, "label": 7}, with the place of the digit')
-        kept = await self._run(request, lambda data: self._keep(data, place, label, corrections))
-        return JSONResponse({"kept": f"{corrections.directory.name}/{kept}"})
-
     async def _run(self, request: Request, answer: Callable[[bytes], Any]) -> Any:
         """Compute an answer to the posted picture when it is its turn."""
         try:
@@ -129,15 +119,6 @@ class Reader:
         shown = page._replace(digits=page.digits[:MAX_DIGITS])
         return recognizer, recognizer.read_pages([shown])[0][:MAX_DIGITS]
 
-    def _keep(self, data: bytes, place: int, label: int, corrections: Corrections) -> str:
-        recognizer, readings = self._read(data)
-        if not (0 <= place < len(readings) and 0 <= label < len(recognizer.known.names)):
-            raise HTTPException(400, "There is no such digit in the picture, or no such class")
-        try:
-            return corrections.keep(readings[place].image, label)
-        except (CorrectionsError, OSError) as error:
-            raise HTTPException(507, f"The correction can't be kept: {error}") from error
-
     def examples(self) -> list[dict[str, str]]:
         """A test image of each class, for as many classes as fit the page; none if no test images are stored."""
         try:
@@ -162,8 +143,8 @@ class Reader:
             return self._recognizer
 
 
-def routes(recognizer_key: str, models: Mapping[str, Model], corrections: Corrections | None = None) -> list[Route]:
-    """The page that shows the answers of some models, the reader of its pictures, and a place for corrections."""
+def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
+    """The page that shows the answers of some models, and the reader of its pictures."""
     reader = Reader(recognizer_key)
 
     async def page(request: Request) -> Response:
@@ -175,7 +156,6 @@ def routes(recognizer_key: str, models: Mapping[str, Model], corrections: Correc
             "num_models": number_in_words(len(models)),
             "num_components": NUM_COMPONENTS,
             "max_digits": MAX_DIGITS,
-            "correct": CORRECT if corrections else None,
             "examples": EXAMPLES,
         }
         nonce = secrets.token_urlsafe(16)
@@ -185,12 +165,7 @@ def routes(recognizer_key: str, models: Mapping[str, Model], corrections: Correc
     async def examples(request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(reader.examples))
 
-    async def correct(request: Request) -> Response:
-        assert corrections is not None
-        return await reader.keep(request, corrections)
-
-    shown = [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, reader.answer, methods=["POST"])]
-    return [*shown, Route(CORRECT, correct, methods=["POST"])] if corrections else shown
+    return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, reader.answer, methods=["POST"])]
 
 
 async def _content(request: Request) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, Page, Route, expect
 from support.browser import PATIENCE, launch_browser, needs_axe, serious_findings
 from support.drawing import MIDDLE, DrawingClient, encoded, picture, placed, serving
 
-from mnist_pipeline.runtime.corrections import Corrections
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.ui import draw
 
@@ -133,18 +132,6 @@ def test_the_number_marks_its_least_certain_digit_and_an_example_can_be_clicked(
     expect(view.digit).to_have_text("7")
     expect(view.page.locator(".number")).to_be_hidden()
     assert view.messages == []
-
-
-def test_a_misread_digit_is_kept_with_its_right_label(browser: Browser, able: Path, tmp_path: Path) -> None:
-    with serving(Corrections(tmp_path / "corrections")) as client, viewing(browser, client.origin) as view:
-        view.transfer("drop", "three.png", picture(("3", MIDDLE)))
-        expect(view.digit).to_have_text("3")
-        view.page.get_by_text("That was wrong").click()
-        view.page.get_by_label("The right answer").select_option("8")
-        view.page.get_by_role("button", name="Keep it").click()
-        expect(view.page.locator("#kept")).to_contain_text("corrections/8/")
-        assert view.messages == []
-    assert len(list(tmp_path.glob("corrections/8/*.png"))) == 1
 
 
 @needs_axe
