@@ -8,7 +8,7 @@ import dagster as dg
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import alerts, attempts, data_sets, retention, run_lock, scheduling
+from mnist_pipeline.runtime.graph import attempts, data_sets, retention, run_lock, scheduling
 from mnist_pipeline.runtime.inbox import Inbox, InboxError
 from mnist_pipeline.runtime.project import REPORT
 
@@ -191,6 +191,15 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     )
 
 
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Log why a run has failed. Edit this sensor to notify people, for example by e-mail.",
+)
+def failed_runs(context: dg.RunFailureSensorContext) -> None:
+    """Log the message of the failed run."""
+    context.log.error(context.failure_event.message)
+
+
 weekly_retraining = weekly_schedule(None)
 weekly_pruning = scheduling.of_pruning("weekly_pruning", cron="0 5 * * 0")
 daily_drift = scheduling.of_new_partitions("daily_drift", drift_job, inbox_predictions.key, cron="0 4 * * *")
@@ -200,4 +209,4 @@ jobs = [*of_data_sets, inbox_job, drift_job, *shard_jobs, retention.pruning]
 if prefixes:
     jobs.append(every_data_set)
 schedules = [weekly_retraining, weekly_pruning, daily_drift, *map(weekly_schedule, prefixes)]
-sensors = [changed_raw_files, inbox_sensor, alerts.alerts, *map(raw_files_sensor, prefixes)]
+sensors = [changed_raw_files, inbox_sensor, failed_runs, *map(raw_files_sensor, prefixes)]

@@ -41,8 +41,7 @@ RESERVED = (
     *(PLAIN, "assets", "dagster", "figures", "inbox", "manifests", "records", "report", "versions"),
     *("nan", "null"),
 )
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
-SECRET = ("MNIST_PIPELINE_ALERTS", "MNIST_PIPELINE_DATABASE")  # variables whose values are never shown
+SECRET = "MNIST_PIPELINE_DATABASE"  # the variable whose value is never shown
 
 
 def _local_path(value: str) -> Path:
@@ -111,16 +110,6 @@ def _mlflow(value: str) -> str:
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or sqlite:///FILE"
         )
     return value if is_server else SQLITE + str(_local_path(file).absolute())
-
-
-def _alerts(value: str) -> tuple[str, ...]:
-    addresses = tuple(value.split())
-    if not value.isprintable() or not all(ADDRESS.fullmatch(each) for each in addresses):
-        raise ValueError(
-            "an address is not valid (it is not shown, since it may contain a password); write https://… of a webhook, "
-            "or an address of apprise, for example mailtos://USER:PASSWORD@HOST, with spaces between several"
-        )
-    return addresses
 
 
 def _data_sets(value: str) -> tuple[DataSetPlace, ...]:
@@ -209,8 +198,6 @@ class Settings(BaseSettings):
     # Directory of local copies of files from a bucket, and their total size in GB (10⁹ bytes).
     cache: LocalPath = Field(default_factory=places.user_cache)
     cache_gb: Annotated[float, Field(ge=0, lt=1e9, allow_inf_nan=False)] = 10.0
-    # Where failed runs, failed checks and lost freshness are reported: webhooks and addresses of apprise.
-    alerts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_alerts)] = Field(default=(), repr=False)
     # Where runs are also logged: an MLflow server, `http://…`, or a SQLite file, `sqlite:///FILE`.
     mlflow: Annotated[str | None, BeforeValidator(_mlflow)] = None
     # How many times as large as the training set the expanded set is.
@@ -279,6 +266,6 @@ def first_problem(error: ValidationError) -> str:
     found = error.errors(include_url=False)[0]
     variable, value = str(found["loc"][0]), found["input"]
     reason = found.get("ctx", {}).get("error", found["msg"])
-    if variable in SECRET or "@" in value:  # credentials can precede an @ in an address
+    if variable == SECRET or "@" in value:  # credentials can precede an @ in an address
         return f"{variable}: {reason}"
     return f"{variable} is {value!a}: {reason}"

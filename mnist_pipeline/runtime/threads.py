@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 SPIN_COUNT = "5000"
 # Libraries read these variables when they are imported: the number of threads that each may use.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-# A worker needs neither the addresses of alerts nor the address of the cluster.
-NOT_FOR_WORKERS = tuple(f"MNIST_PIPELINE_{name}" for name in ("ALERTS", "CLUSTER"))
+NOT_FOR_WORKERS = "MNIST_PIPELINE_CLUSTER"
 
 
 def for_workers(configured: Settings) -> dict[str, str]:
     """The variables that give a worker process the same settings, except that it works in its own process."""
     own = {name: value for name, value in os.environ.items() if name.startswith("MNIST_PIPELINE_")}
     return {
-        **{name: value for name, value in own.items() if value and name not in NOT_FOR_WORKERS},
+        **{name: value for name, value in own.items() if value and name != NOT_FOR_WORKERS},
         "MNIST_PIPELINE_DATA": str(configured.data),
         "MNIST_PIPELINE_STORAGE": configured.storage,
         "MNIST_PIPELINE_INBOX": str(configured.inbox),
