@@ -64,7 +64,7 @@ def raw_mnist(data_set: DataSetResource):
     located = data_set.located
     with stopwatch(), retried():
         found = datasets.validate(located.directory, canonical=located.canonical, layout=located.known.layout)
-        files = pd.DataFrame([*found, *located.corrected])
+        files = pd.DataFrame(found)
     return result(
         files,
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
@@ -79,7 +79,6 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
     with stopwatch(), retried():
         names = data_set.class_names
         digits = datasets.load_digits(located.directory, split, layout=located.known.layout, recorded=recorded)
-        digits = located.with_corrections(digits, recorded) if split == "train" else digits
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=len(names))
     return result(

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dagster as dg
 import pytest
@@ -53,6 +54,19 @@ def test_the_sensor_says_why_it_can_not_look(data: Path, instance: dg.DagsterIns
     assert not result.run_requests
     assert str(data) in str(result.skip_message)
     assert result.cursor in (None, "known")
+
+
+def test_a_failed_run_is_logged_with_its_message(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    @dg.job
+    def failing() -> None:
+        dg.op(name="fails")(lambda: 1 / 0)()
+
+    run = failing.execute_in_process(instance=instance, raise_on_error=False)
+    event = run.get_run_failure_event()
+    context = dg.build_run_status_sensor_context("failed_runs", event, instance, run.dagster_run)
+    monkeypatch.setattr(dg.RunStatusSensorContext, "log", log := mock.Mock())
+    automation.failed_runs(context.for_run_failure())
+    log.error.assert_called_once_with(event.message)
 
 
 def test_what_depends_on_a_changed_version_is_requested_and_what_does_not_is_not(instance: dg.DagsterInstance) -> None:
