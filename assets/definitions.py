@@ -7,16 +7,16 @@ import dagster as dg
 from mnist_pipeline.models import STORED
 from mnist_pipeline.runtime.graph import loading
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
-from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
+from mnist_pipeline.runtime.inbox import InboxResource
 
 from . import automation
 
 KEPT_VERSIONS = 20  # of each model, its predictions and its evaluation
 SERVING = ("champion", "recognizer", "model_card")  # all their versions are kept, so that each can be restored
 
-loaded = loading.load_package(Path(__file__).parent, str(__package__))
 defs = dg.Definitions.merge(
-    loading.with_versions(loaded).map_asset_specs(func=automation.automated),
+    loading.load_package(Path(__file__).parent, str(__package__), automation.automated),
     dg.Definitions(
         executor=dg.in_process_executor,
         resources={

@@ -123,7 +123,7 @@ def _execute(
 
 
 def _runs(
-    graph: dg.AssetGraph, selected: AbstractSet[dg.AssetKey], partitions: list[str] | None
+    graph: Any, selected: AbstractSet[dg.AssetKey], partitions: list[str] | None
 ) -> Iterator[tuple[AbstractSet[dg.AssetKey], str | None]]:
     """The runs that materialize assets: one per partition of the partitioned assets, then one for the others."""
     partitioned = {key for key in selected if graph.get(key).is_partitioned}

@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 import dagster as dg
 
@@ -37,7 +38,7 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
     return selected - dynamic or selected
 
 
-def _unknown_name(graph: dg.AssetGraph, selection: str) -> str | None:
+def _unknown_name(graph: Any, selection: str) -> str | None:
     """What is wrong with the names in a selection, None if all groups and assets are known."""
     assets = {key.to_user_string() for key in graph.materializable_asset_keys}
     groups = {str(graph.get(key).group_name) for key in graph.materializable_asset_keys}

@@ -96,12 +96,18 @@ def _with_imports(name: str) -> frozenset[str]:
     waiting = [name]
     while waiting:
         each = waiting.pop()
-        source = _source(each)
-        if source is not None and each not in found and not _is_left_out(each):
+        if each not in found and not _is_left_out(each):
             found.add(each)
-            package = each if source.name == "__init__.py" else each.rpartition(".")[0]
-            waiting += _imports(_parsed(source).body, None, package)
+            waiting += _imports_of(each)
     return frozenset(found)
+
+
+@functools.cache
+def _imports_of(module: str) -> list[str]:
+    """The modules of the project that a module of the project imports."""
+    source = _source(module)
+    package = module if source and source.name == "__init__.py" else module.rpartition(".")[0]
+    return list(_imports(_parsed(source).body, None, package)) if source else []
 
 
 def _imports(code: list[ast.stmt], names: set[str] | None, package: str) -> Iterator[str]:
@@ -116,7 +122,7 @@ def _imports(code: list[ast.stmt], names: set[str] | None, package: str) -> Iter
             continue
         for name, module in found:
             if names is None or name in names:
-                yield module if _source(module) else module.rpartition(".")[0]
+                yield from [each for each in (module, module.rpartition(".")[0]) if _source(each)][:1]
 
 
 @functools.cache

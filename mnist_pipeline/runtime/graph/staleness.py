@@ -1,5 +1,6 @@
 """The assets that must run again: those that Dagster reports as missing or stale, and those with a damaged value."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
@@ -57,9 +58,10 @@ def observe_raw_files(instance: dg.DagsterInstance, *, always: bool = False) -> 
     """
     data_set = DataSetResource()
     try:
-        version = datasets.data_version(data_set.path, data_set.known.layout)
+        files = datasets.raw_files(data_set.path, data_set.known.layout)
     except DatasetError:  # a run reports what is wrong with the files
         return False
+    version = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
     is_new = recorded_versions(instance, [DATA_DIRECTORY])[DATA_DIRECTORY] != version
     if is_new or always:
         metadata = {"path": dg.MetadataValue.path(str(data_set.path))}
