@@ -167,8 +167,8 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
         images = _rebuilt(images, trial.components)
     fitted, model = images.pop("fitted"), MODELS[trial.model]
     try:
-        reader = models.fit_reader(
-            model, fitted, train.labels[chosen], trial.settings, trial.seed, len(kept) / len(chosen)
+        reader = model.method().fit_reader(
+            fitted, train.labels[chosen], trial.settings, trial.seed, len(kept) / len(chosen)
         )
     except ArithmeticError:
         return {name: np.zeros(len(each), np.uint8) for name, each in images.items()}

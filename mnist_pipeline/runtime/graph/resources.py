@@ -9,6 +9,7 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
+from mnist_pipeline.data.catalogue import DataSet
 from mnist_pipeline.recognition.page import Page
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets, history
@@ -39,6 +40,11 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
             loaded = loaded.model_copy(update={"data": Path(os.path.realpath(self.directory))})
         context = data_sets.step_context()
         return data_sets.of_prefix(data_sets.prefix_of(context.asset_key) if context else None, loaded)
+
+    @property
+    def described(self) -> DataSet:
+        """The data set with the names of its classes and the words of its dataset.yaml."""
+        return self.located.described
 
     @property
     def class_names(self) -> tuple[str, ...]:
