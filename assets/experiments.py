@@ -14,7 +14,6 @@ from mnist_pipeline.evaluation import accuracy, most_frequent_share
 from mnist_pipeline.experiments import Trial
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import sweeps
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
@@ -34,7 +33,18 @@ CHECKS = {
 }
 
 
-TRIALS = dg.StaticPartitionsDefinition(sweeps.trials(settings.of_definitions(), DEFAULT_SWEEP))
+def _sweep() -> dict[str, Trial]:
+    """The trials, by key. The default sweep leaves out sizes that are larger than the data."""
+    loaded = settings.of_definitions()
+    try:
+        trials = experiments.read_sweep(loaded.experiments or DEFAULT_SWEEP)
+    except experiments.SweepError as error:
+        raise settings.SettingsError(f"MNIST_PIPELINE_EXPERIMENTS: {error}") from None
+    return trials if loaded.experiments else experiments.without_larger(trials, loaded.data)
+
+
+SWEEP = _sweep()
+TRIALS = dg.StaticPartitionsDefinition(list(SWEEP))
 
 
 @dg.asset(
@@ -45,7 +55,7 @@ TRIALS = dg.StaticPartitionsDefinition(sweeps.trials(settings.of_definitions(), 
 )
 def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet):
     """The labels that a trial's model predicts for the held-out training images and for the test images."""
-    trial = Trial.of_key(context.partition_key)
+    trial = SWEEP[context.partition_key]
     with stopwatch():
         labels = experiments.run(trial, train_digits, test_digits)
     true = train_digits.labels[split(len(train_digits.images))[1]]
@@ -63,7 +73,7 @@ def experiment_summary(experiment_trials: Shards, train_digits: DigitSet, test_d
     """One row per trial, the best on the held-out images first, and how much data each model needs."""
     with stopwatch():
         labels = dict(zip(experiment_trials.names, experiment_trials, strict=True))
-        table = experiments.summarize(labels, train_digits, test_digits)
+        table = experiments.summarize(SWEEP, labels, train_digits, test_digits)
         found = experiments.curves(table)
         needed = experiments.needed_sizes(found)
     best = table.iloc[0]
