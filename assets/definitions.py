@@ -36,8 +36,8 @@ if others:
     assets = [*assets, *copies]
 
 defs = dg.Definitions(
-    assets=[digits.data_directory, *(digits.data_directory_of(each) for each in others), *assets],
-    asset_checks=[digits.not_in_training, *(digits.not_in_training_of(each.prefix) for each in others)],
+    assets=[digits.data_directory, *assets],
+    asset_checks=[digits.not_in_training],
     jobs=automation.jobs,
     schedules=automation.schedules,
     sensors=automation.sensors,
