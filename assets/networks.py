@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import DigitSet
@@ -53,7 +53,7 @@ RecipeName = Enum(
 
 
 class NetworkConfig(dg.Config):
-    """How a network is trained: a named recipe, the settings that replace its own, and the share held out."""
+    """How a network is trained: a named recipe, and the settings that replace its own."""
 
     recipe: RecipeName = Field(RecipeName.DEFAULT, description="Named training recipe.")
     epochs: int | None = Field(None, ge=1, le=1_000, description="Passes over the images; default: as the recipe.")
@@ -64,20 +64,6 @@ class NetworkConfig(dg.Config):
         le=10,
         description="Adam's learning rate, or its peak in a one-cycle schedule; default: as the recipe.",
     )
-    validation_share: float = Field(
-        SHARE,
-        ge=0,
-        le=0.5,
-        description="Share of the training images held out to measure each epoch, to calibrate probabilities and to "
-        "choose the champion: at least a twelfth, or 0 for a network that can't become champion.",
-    )
-
-    @field_validator("validation_share")
-    @classmethod
-    def _require_all_or_none(cls, share: float) -> float:
-        if 0 < share < SHARE:
-            raise ValueError("it must be 0 or at least 1/12, since the champion is chosen on a twelfth of the images")
-        return share
 
 
 def _model_asset(name: str) -> dg.AssetsDefinition:
@@ -92,7 +78,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         with machine.importing():
             from mnist_pipeline import adaptation, networks, training
         images, labels = train_digits
-        overrides = config.model_dump(include={"epochs", "batch_size", "learning_rate"})
+        overrides = config.model_dump(exclude={"recipe"})
         network = training.build(networks.KINDS[name], num_classes=train_digits.num_classes, seed=seed.value)
         with stopwatch():
             adapted = adaptation.fit(
@@ -101,7 +87,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 labels,
                 training.named_recipe(name, config.recipe.value, **overrides),
                 seed=seed.value,
-                validation_size=round(config.validation_share * len(images)),
+                validation_size=round(SHARE * len(images)),
                 epochs=config.epochs,
                 adapts=config.recipe is RecipeName.DEFAULT,
                 on_epoch=_report_epoch,
@@ -109,17 +95,15 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         history, recipe, tried = adapted.history, adapted.recipe, adapted.rows()
         value = training.stored(network, history)
         losses = [[round(loss, 5) for loss in record.losses] for record in history.epochs]
-        numbers = {"loss": float(value.loss[-1]), "training_accuracy": float(value.accuracy[-1])}
-        curves = {"training": value.accuracy}
-        if history.num_validation:
-            curves["held-out"] = value.validation_accuracy
-            numbers["validation_accuracy"] = float(value.validation_accuracy[-1])
-        scored, accuracies = list(curves.items())[-1]
+        curves = {"training": value.accuracy, "held-out": value.validation_accuracy}
+        held_out = float(value.validation_accuracy[-1])
         return result(
             value,
-            f"{scored} accuracy {accuracies[-1]:.2%} after {recipe.epochs} epochs",
+            f"held-out accuracy {held_out:.2%} after {recipe.epochs} epochs",
             numbers={
-                **numbers,
+                "loss": float(value.loss[-1]),
+                "training_accuracy": float(value.accuracy[-1]),
+                "validation_accuracy": held_out,
                 "precision": history.precision,
                 "device": history.device,
                 "recipe": dg.MetadataValue.json(dataclasses.asdict(recipe)),
@@ -138,7 +122,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             checks={
                 "finite_weights": exactly(sum(np.count_nonzero(~np.isfinite(w)) for w in value.weights.values()), 0),
                 "loss_falls": loss_falls(value.loss, value.num_classes),
-                "held_out_accuracy": at_least(accuracies[-1], evaluation.least_useful_accuracy(labels)),
+                "held_out_accuracy": at_least(held_out, evaluation.least_useful_accuracy(labels)),
             },
         )
 

@@ -77,7 +77,7 @@ def champion(
         present: Champion | None = stored_results.previous(CHAMPION)
         elect = functools.partial(
             promotion.elect,
-            {name: held_out_labels[name].to_numpy() for name in MODELS if name in held_out_labels},
+            {name: held_out_labels[name].to_numpy() for name in MODELS},
             held_out_labels["label"].to_numpy(),
             {name: made.labels for name, made in predictions.items()},
             test_digits.labels,

@@ -39,10 +39,8 @@ class Method(Protocol):
     def reader(self, fitted: Any, predictions: Any, /) -> Reader:
         """A function from images to labels that computes them as the predictions were computed."""
 
-    def held_out_labels(
-        self, fitted: Any, predictions: Any, images: np.ndarray, held_out: np.ndarray, /
-    ) -> np.ndarray | None:
-        """The labels of the training images with the indices `held_out`, without training on them; None if it did."""
+    def held_out_labels(self, fitted: Any, predictions: Any, images: np.ndarray, held_out: np.ndarray, /) -> np.ndarray:
+        """The labels of the training images with the indices `held_out`, by a model that was not trained on them."""
 
     def fit_reader(
         self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float, /

@@ -69,9 +69,9 @@ def elect(
 ) -> Election:
     """Choose the champion by the labels of held-out images.
 
-    `held_out` and `test` have the labels that each model predicts; a model without the former is no candidate, nor is
-    a model below its floor. The test images only report. The result's champion is `present` itself if it stays; one
-    that was evaluated on other test images can't stay.
+    `held_out` and `test` have the labels that each model predicts. A model below its floor is not a candidate. The test
+    images only report. The champion of the result is `present` itself if it stays, which it can't if it was evaluated
+    on other test images.
     """
     candidates = {
         name: labels for name, labels in held_out.items() if _is_candidate(labels, true_held_out, floors[name])
