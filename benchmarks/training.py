@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from assets.networks import NetworkConfig
 from benchmarks import notebook
 from benchmarks.bench import Bench
 from benchmarks.table import Row, Section, at_least, seconds
 from benchmarks.timing import Ratio, take_turns, timed
 from mnist_pipeline import adaptation, networks, training
+from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.training import choose_precision
 
 WARM_UP_IMAGES = 1_024
@@ -145,7 +145,7 @@ def _speed_row(name: str, ratio: Ratio, least: float, ours: float, theirs: float
 
 def _as_the_pipeline_runs_it(bench: Bench, section: Section, name: str, least: float) -> None:
     """A row for the accuracy of the default recipe with the images that the pipeline holds out."""
-    num_held_out = round(_validation_share() * len(bench.train.images))
+    num_held_out = round(SHARE * len(bench.train.images))
     recipe = training.RECIPES[name]["default"]
     runs = Runs(bench, name, recipe, num_held_out)
     runs.until(bench.pick(5, 1))
@@ -158,12 +158,6 @@ def _as_the_pipeline_runs_it(bench: Bench, section: Section, name: str, least: f
 
 def _epochs(recipe: training.Recipe) -> str:
     return f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"
-
-
-def _validation_share() -> float:
-    """The share of the training images that the pipeline holds out by default."""
-    share: float = NetworkConfig.model_fields["validation_share"].default
-    return share
 
 
 def _warm_up(bench: Bench, name: str, recipe: training.Recipe) -> float:
