@@ -8,12 +8,12 @@ import dagster as dg
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import alerts, attempts, data_sets, retention, run_lock, scheduling
-from mnist_pipeline.runtime.inbox import Inbox, InboxError
+from mnist_pipeline.runtime.graph import alerts, data_sets, retention, run_lock, scheduling
+from mnist_pipeline.runtime.inbox import InboxResource
 from mnist_pipeline.runtime.project import REPORT
 
 from . import expanded, experiments
-from .serving import PICTURES, inbox_drift, inbox_predictions
+from .serving import PICTURES, inbox_predictions
 
 MODEL_GROUPS = dict.fromkeys(model.group for model in MODELS.values())
 # The expanded set is several times the data, and a sweep trains many models: both are computed on request.
@@ -21,17 +21,16 @@ SHARDED = {module.GROUP: module for module in (expanded, experiments)}
 GROUPS = ("digits", "pca", "harris", *MODEL_GROUPS, "evaluation", "serving", *SHARDED)
 DAY_SECONDS = 24 * 60 * 60
 INBOX_SECONDS = 30
-MAX_RUNS = 5  # per tick of the inbox sensor
+MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute
 
 pictures = dg.AssetSelection.assets(inbox_predictions)
-drift = dg.AssetSelection.assets(inbox_drift)
 shards = {
     group: dg.AssetSelection.assets(
         *(each for each in vars(module).values() if isinstance(each, dg.AssetsDefinition) and each.partitions_def)
     )
     for group, module in SHARDED.items()
 }
-on_request = pictures | drift | dg.AssetSelection.groups(*SHARDED)  # a picture is recognized when it arrives
+on_request = pictures | dg.AssetSelection.groups(*SHARDED)  # a picture is recognized when it arrives
 prefixes = [placed.prefix for placed in settings.of_definitions().data_sets]
 
 
@@ -86,9 +85,6 @@ shard_jobs = [
 inbox_job = dg.define_asset_job(
     "inbox_predictions_of_a_picture", pictures, description="Recognize the digits in a picture from the inbox."
 )
-
-
-drift_job = dg.define_asset_job("inbox_drift_by_day", drift, description="Compare the pictures of the inbox by day.")
 
 
 def weekly_schedule(prefix: str | None) -> dg.ScheduleDefinition:
@@ -152,7 +148,7 @@ def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition
 
 
 def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
-    if spec.partitions_def is not None or spec.group_name in SHARDED or spec.key == inbox_drift.key:
+    if spec.partitions_def is not None or spec.group_name in SHARDED:
         return spec.replace_attributes(owners=["team:pipeline"])
     model, _, _ = spec.key.path[-1].partition("_")
     return spec.replace_attributes(
@@ -167,37 +163,30 @@ def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
     job=inbox_job,
     minimum_interval_seconds=INBOX_SECONDS,
     default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Look for new pictures in the inbox, and start a run for each. Reject files that are no pictures.",
+    description="Look for new pictures in the inbox, and recognize their digits, in a run per picture.",
 )
-def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Accept the files that no program is writing any more, and request runs for accepted pictures without a run."""
-    directory = settings.load().inbox
-    inbox = Inbox(directory)
+def inbox_sensor(context: dg.SensorEvaluationContext, inbox: InboxResource) -> dg.SensorResult | dg.SkipReason:
+    """Request a run for each file that has no partition yet, the oldest files first."""
     try:
-        look = inbox.look(context.cursor, context.instance.get_dynamic_partitions(str(PICTURES.name)))
-        accepted = list(inbox.accepted())
-    except (OSError, InboxError) as error:
-        return dg.SkipReason(f"the inbox {str(directory)!a} can't be used: {getattr(error, 'strerror', error)}")
-    for line in look.rejected:
-        context.log.warning(line)
-    due = sorted(
-        attempts.due(context.instance, inbox_predictions.key, accepted), key=lambda each: each[0] in look.blank
-    )
+        found = inbox.pictures()
+    except OSError as error:
+        return dg.SkipReason(f"the inbox can't be read: {error}")
+    known = set(context.instance.get_dynamic_partitions(str(PICTURES.name)))
+    new = [key for key in found if key not in known][:MAX_RUNS]
+    if not new:
+        return dg.SkipReason("nothing new in the inbox")
     return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=f"{key}:{n}", partition_key=key) for key, n in due[:MAX_RUNS]],
-        dynamic_partitions_requests=[PICTURES.build_add_request([key for key, _ in due[:MAX_RUNS]])] if due else [],
-        skip_reason=None if due else look.reason,
-        cursor=look.cursor,
+        run_requests=[dg.RunRequest(run_key=key, partition_key=key) for key in new],
+        dynamic_partitions_requests=[PICTURES.build_add_request(new)],
     )
 
 
 weekly_retraining = weekly_schedule(None)
 weekly_pruning = scheduling.of_pruning("weekly_pruning", cron="0 5 * * 0")
-daily_drift = scheduling.of_new_partitions("daily_drift", drift_job, inbox_predictions.key, cron="0 4 * * *")
 changed_raw_files = raw_files_sensor(None)
 of_data_sets = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)]
-jobs = [*of_data_sets, inbox_job, drift_job, *shard_jobs, retention.pruning]
+jobs = [*of_data_sets, inbox_job, *shard_jobs, retention.pruning]
 if prefixes:
     jobs.append(every_data_set)
-schedules = [weekly_retraining, weekly_pruning, daily_drift, *map(weekly_schedule, prefixes)]
+schedules = [weekly_retraining, weekly_pruning, *map(weekly_schedule, prefixes)]
 sensors = [changed_raw_files, inbox_sensor, alerts.alerts, *map(raw_files_sensor, prefixes)]

@@ -10,8 +10,9 @@ from mnist_pipeline.runtime.executors.step_executor import step_executor
 from mnist_pipeline.runtime.graph import data_sets, history
 from mnist_pipeline.runtime.graph.code_versions import link_to_source, with_code_versions
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
-from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.run_lock import with_storage_lock
+from mnist_pipeline.runtime.inbox import InboxResource
 
 from . import automation, digits
 from .evaluation import data_set_comparison_of

@@ -14,14 +14,15 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion
-from mnist_pipeline.recognition import contact_sheet, tables
+from mnist_pipeline.recognition import contact_sheet, pictures, tables
 from mnist_pipeline.recognition import recognizer as recognition
+from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.recognition.recognizer import Classes, Recognizer
-from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
-from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
-from mnist_pipeline.runtime.graph.results import MAX_TABLE_ROWS, result, stopwatch
-from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
+from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
+from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.graph.staleness import STORED_RESULT
+from mnist_pipeline.runtime.inbox import InboxResource
 from mnist_pipeline.versions import DIGITS
 
 from .evaluation import inputs
@@ -37,9 +38,8 @@ CHECKS = {
         "agrees_with_predictions": "The model in service must be the one that was evaluated. Share of test digits with "
         "the same answer.",
     },
-    "inbox_drift": {
-        "familiar": "Digits unlike any other are often misread. Their share in the latest days, at least.",
-        "balanced": "A class that prevails shows another source of pictures. Its share in the latest days, at least.",
+    "inbox_predictions": {
+        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for another file."
     },
 }
 
@@ -202,7 +202,12 @@ def recognizer(
     )
 
 
-@dg.asset(group_name=INBOX, kinds={"numpy"}, partitions_def=PICTURES)
+@dg.asset(
+    group_name=INBOX,
+    kinds={"numpy"},
+    partitions_def=PICTURES,
+    check_specs=checks("inbox_predictions", CHECKS),
+)
 def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
     """Predictions for one inbox picture, one row per digit, with a contact sheet.
 
@@ -210,41 +215,24 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     service then. Later models do not predict it again unless a user asks for it.
     """
     key = context.partition_key
+    path = inbox.picture(key)
+    try:
+        page = pictures.page(path)
+    except ImageError as error:
+        is_picture = exactly(0, 1)._replace(reason=str(error))
+        return result(
+            tables.of_digits([], recognizer.model_names), "not a picture", checks={"is_a_picture": is_picture}
+        )
     with stopwatch():
-        page = inbox.read(key)
         (readings,) = recognizer.read_pages([page])
-        sheet = contact_sheet.draw([contact_sheet.Page(key, page.picture, readings)], recognizer)
+        sheet = contact_sheet.draw([contact_sheet.Page(path.name, page.picture, readings)], recognizer)
     table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     return result(
         table,
         shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
-        numbers={"digits": len(table), "unlike_any_digit": strange},
+        numbers={"file": dg.MetadataValue.path(str(path)), "digits": len(table), "unlike_any_digit": strange},
         tables={"predictions": table},
         figures={"contact_sheet": sheet},
-    )
-
-
-@dg.asset(group_name=INBOX, kinds={"pandas"}, check_specs=checks("inbox_drift", CHECKS))
-def inbox_drift(recognizer: Recognizer, inbox_predictions: Shards, stored_results: StoredResults):
-    """What came through the inbox by day: pictures, digits, the share of digits unlike any other, and of each class."""
-    times = stored_results.times_of_partitions(dg.AssetKey("inbox_predictions"))
-    with stopwatch():
-        read = {name: inbox_predictions[i] for i, name in enumerate(inbox_predictions.names) if name in times}
-        days = tables.by_day(read, times, recognizer.known.names)
-        latest = tables.latest(days, recognizer.known.names)
-    return result(
-        days,
-        f"{latest.unfamiliar:.1%} of {latest.digits} digits are unlike any other",
-        numbers={
-            "pictures": int(days["pictures"].sum()),
-            "unfamiliar": latest.unfamiliar,
-            "class_shares": dg.MetadataValue.json(latest.shares),
-            MADE_FROM: inbox_predictions.digest,
-        },
-        tables={"days": days.tail(MAX_TABLE_ROWS)},
-        checks={
-            "familiar": at_most(latest.least_unfamiliar, tables.MAX_UNFAMILIAR),
-            "balanced": at_most(latest.least_of_largest, tables.max_share(len(recognizer.known.names))),
-        },
+        checks={"is_a_picture": exactly(1, 1)},
     )

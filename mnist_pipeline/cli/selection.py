@@ -19,7 +19,6 @@ EVERY_DATA_SET = "every_data_set"
 KEYWORDS = ("and", "or", "not", "sinks", "roots")  # of Dagster's selections
 SHARDS = "_shards"  # ends the name of a job for one shard of each sharded asset of a group
 INBOX_JOB = "inbox_predictions_of_a_picture"
-DRIFT_JOB = "inbox_drift_by_day"  # for what is computed from all pictures
 
 
 @functools.cache
@@ -50,8 +49,6 @@ def job_of(key: dg.AssetKey) -> str:
         return INBOX_JOB
     node = definitions().resolve_asset_graph().get(key)
     group = node.group_name
-    if node.parent_keys & picture_assets().keys():
-        return DRIFT_JOB
     if shards_of(key):
         return f"{group}{SHARDS}"
     return f"{group}_group" if group in sharded_groups() else EVERYTHING

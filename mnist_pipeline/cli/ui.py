@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 10  # for the servers to stop by themselves
 _parent_has_ended = threading.Event()
-DRIFT = "inbox_drift"  # the asset whose numbers are metrics
 RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
 REPORT_ASSET = "evaluation_report"
 
@@ -121,13 +120,7 @@ def _gauges(models: Mapping[str, Model]) -> list[monitoring.Gauge]:
         for each in data_sets.configured()
         for name, model in models.items()
     }
-    drift = {data_sets.key_of(None, DRIFT): dict[str, str]()}
-    unfamiliar, shares = "Share of digits unlike any other, in the latest days.", "Share of a class in the latest days."
-    return [
-        monitoring.Gauge("model_accuracy", "Accuracy on the test images.", accuracies, "accuracy"),
-        monitoring.Gauge("inbox_unfamiliar_share", unfamiliar, drift, "unfamiliar"),
-        monitoring.Gauge("inbox_class_share", shares, drift, "class_shares", "class"),
-    ]
+    return [monitoring.Gauge("model_accuracy", "Accuracy on the test images.", accuracies, "accuracy")]
 
 
 def _stop_with_parent() -> None:

@@ -77,7 +77,7 @@ def test_every_asset_has_an_owner_a_condition_and_a_link_to_its_source() -> None
         assert spec.owners, key
         # The predictions of a picture stay, however old they are and whatever model follows. The expanded set and
         # experiments are computed only when a user asks for them.
-        on_request = spec.group_name in ("expanded", "experiments") or spec.key.path == ["inbox_drift"]
+        on_request = spec.group_name in ("expanded", "experiments")
         follows = spec.partitions_def is None and not on_request
         assert bool(spec.automation_condition) == follows, key
         (reference,) = spec.metadata["dagster/code_references"].code_references

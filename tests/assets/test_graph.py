@@ -81,7 +81,7 @@ GRAPH["serving"]["model_card"] = {
     *("knn_index", *(f"{model}_model" for model in ("softmax", "mlp", "cnn"))),
     *(f"{model}_{stored}" for model in MODELS for stored in ("predictions", "evaluation")),
 }
-GRAPH["inbox"] = {"inbox_predictions": {"recognizer"}, "inbox_drift": {"inbox_predictions", "recognizer"}}
+GRAPH["inbox"] = {"inbox_predictions": {"recognizer"}}
 GRAPH["expanded"] = {
     "expanded_digits": {"train_digits"},
     "expanded_moments": {"expanded_digits"},

@@ -1,4 +1,4 @@
-"""What assets read besides their inputs: the seed, the files of a data set, the inbox, and stored results."""
+"""What assets read besides their inputs: the seed, the files of a data set, and stored results."""
 
 import os
 from collections.abc import Iterable
@@ -9,11 +9,9 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from mnist_pipeline.recognition.pictures import Page
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets, history
-from mnist_pipeline.runtime.graph.records import INPUT_VERSION_TAG, latest_of_partitions, origins, tags_of, time_of
-from mnist_pipeline.runtime.inbox import Inbox
+from mnist_pipeline.runtime.graph.records import INPUT_VERSION_TAG, origins, tags_of
 from mnist_pipeline.runtime.storage import storage
 
 
@@ -51,18 +49,6 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
         return self.located.canonical
 
 
-class InboxResource(dg.ConfigurableResource["InboxResource"]):
-    """The pictures in the inbox."""
-
-    directory: str | None = Field(
-        default=None, description="Directory of the inbox; by default the one that MNIST_PIPELINE_INBOX names."
-    )
-
-    def read(self, picture: str) -> Page:
-        """An accepted picture, with the digits found in it."""
-        return Inbox(Path(self.directory) if self.directory else settings.load().inbox).read(picture)
-
-
 class StoredResults(dg.ConfigurableResource["StoredResults"]):
     """Stored results that an asset reads without an input, because they may not exist yet."""
 
@@ -91,12 +77,6 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
         """What Dagster recorded last for an asset; see `records.origins`. It is empty outside a run."""
         context = data_sets.step_context()
         return origins(context.instance, [key])[key] if context else {}
-
-    def times_of_partitions(self, key: dg.AssetKey) -> dict[str, float]:
-        """When each partition of an asset was computed, in seconds since 1970. It is empty outside a run."""
-        context = data_sets.step_context()
-        latest = latest_of_partitions(context.instance, key) if context else {}
-        return {partition: time_of(event) for partition, event in latest.items()}
 
     def since_last_run(
         self, instance: dg.DagsterInstance, assets: Iterable[str], true_labels: np.ndarray, prefix: str | None

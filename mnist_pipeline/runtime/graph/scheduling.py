@@ -28,21 +28,6 @@ def of_changes(
     return changes
 
 
-def of_new_partitions(name: str, job: Any, partitioned: dg.AssetKey, cron: str) -> dg.ScheduleDefinition:
-    """A schedule that runs a job if a partition of an asset is newer than the job's latest run that succeeded."""
-
-    @dg.schedule(name=name, job=job, cron_schedule=cron, description=job.description, **OPTIONS)
-    def news(context: dg.ScheduleEvaluationContext) -> Tick:
-        succeeded = dg.RunsFilter(job_name=job.name, statuses=[dg.DagsterRunStatus.SUCCESS])
-        records = context.instance.get_run_records(succeeded, limit=1)
-        event = context.instance.get_latest_materialization_event(partitioned)
-        if event is None or (records and event.timestamp <= (records[0].start_time or 0)):
-            return dg.SkipReason(f"nothing new in {partitioned.to_user_string()}")
-        return dg.RunRequest()
-
-    return news
-
-
 def of_pruning(name: str, cron: str) -> dg.ScheduleDefinition:
     """A schedule that deletes old runs and former versions, as the settings say."""
 
