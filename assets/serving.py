@@ -15,12 +15,14 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion
-from mnist_pipeline.recognition import contact_sheet, tables
+from mnist_pipeline.recognition import contact_sheet, pictures, tables
 from mnist_pipeline.recognition import recognizer as recognition
+from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.recognition.recognizer import Classes, Recognizer
-from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
+from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
-from mnist_pipeline.runtime.graph.results import MAX_TABLE_ROWS, result, stopwatch
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.inbox import InboxResource
 from mnist_pipeline.versions import DIGITS
 
 from .models import ByModel, asset_of_all_models
@@ -35,6 +37,9 @@ CHECKS = {
     "recognizer": {
         "agrees_with_predictions": "The model in service must be the one that was evaluated. Share of test digits with "
         "the same answer.",
+    },
+    "inbox_predictions": {
+        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for another file."
     },
 }
 
@@ -164,7 +169,12 @@ def recognizer(
     )
 
 
-@dg.asset(group_name=INBOX, kinds={"numpy"}, partitions_def=PICTURES)
+@dg.asset(
+    group_name=INBOX,
+    kinds={"numpy"},
+    partitions_def=PICTURES,
+    check_specs=checks("inbox_predictions", CHECKS),
+)
 def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
     """Predictions for one inbox picture, one row per digit, with a contact sheet.
 
@@ -172,16 +182,24 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     service then. Later models do not predict it again unless a user asks for it.
     """
     key = context.partition_key
+    path = inbox.picture(key)
+    try:
+        page = pictures.page(path)
+    except ImageError as error:
+        is_picture = exactly(0, 1)._replace(reason=str(error))
+        return result(
+            tables.of_digits([], recognizer.model_names), "not a picture", checks={"is_a_picture": is_picture}
+        )
     with stopwatch():
-        page = inbox.read(key)
         (readings,) = recognizer.read_pages([page])
-        sheet = contact_sheet.draw([contact_sheet.Page(key, page.picture, readings)], recognizer)
+        sheet = contact_sheet.draw([contact_sheet.Page(path.name, page.picture, readings)], recognizer)
     table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     return result(
         table,
         shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
-        numbers={"digits": len(table), "unlike_any_digit": strange},
+        numbers={"file": dg.MetadataValue.path(str(path)), "digits": len(table), "unlike_any_digit": strange},
         tables={"predictions": table},
         figures={"contact_sheet": sheet},
+        checks={"is_a_picture": exactly(1, 1)},
     )
