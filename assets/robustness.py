@@ -55,7 +55,7 @@ def robustness(test_digits: DigitSet, data_set: DataSetResource, config: Robustn
             for name, model in MODELS.items()
         }
         measured = robustness.measure(readers, digits.images, digits.labels)
-    found = pd.DataFrame(measured)
+    found, curves = pd.DataFrame(measured), robustness.curves(measured)
     small = found[[robustness.is_small(*row) for row in zip(found["disturbance"], found["amount"], strict=True)]]
     summary = found.groupby("model", sort=False)["accuracy"].agg(["mean", "min"])
     mean_error = float(np.mean(list(robustness.corruption_errors(measured, "cnn").values())))
@@ -66,7 +66,10 @@ def robustness(test_digits: DigitSet, data_set: DataSetResource, config: Robustn
         f"mean error {mean_error:.1%} under MNIST-C",
         numbers={"images": len(digits.labels), "small_disturbances": least, "corruption_error": mean_error},
         tables={"models": summary.reset_index()},
-        figures=figures.disturbances(measured, digits, data_set.class_names),
+        figures={
+            "robustness": figures.robustness(curves, len(digits.labels)),
+            "corruptions": figures.corruptions(curves, len(digits.labels)),
+        },
         config=config,
         checks={
             "undisturbed_as_evaluated": at_most(robustness.largest_difference(measured, evaluated), 0),

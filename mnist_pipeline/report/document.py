@@ -13,10 +13,12 @@ from mnist_pipeline import harris, pca, robustness
 from mnist_pipeline.data.catalogue import MNIST, DataSet
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Comparison, Evaluation
+from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion
 from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
+from mnist_pipeline.report import figures
 from mnist_pipeline.report.words import disturbance_in_words, robustness_in_words, settings_in_words
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.stored_types import stored_as_files
@@ -28,8 +30,6 @@ SHARES = (0.8, 0.9, 0.95)
 SIGNIFICANCE = 0.05
 NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
-NUM_SCATTERED = 100  # per class: more would cover each other
-MAX_SCATTERED = 1_000  # in all
 
 
 @stored_as_files("report.json", "index.html")
@@ -137,8 +137,7 @@ def _pca(values: Values) -> dict[str, Any]:
     ks = list(map(str, values.reconstructions.num_components))
     enough = {f"{share:g}": pca.components_for_share(eigenvalues, share) for share in SHARES}
     labels = values.train_digits.labels
-    per_class = min(NUM_SCATTERED, MAX_SCATTERED // (int(labels.max()) + 1))
-    shown = np.sort(np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)]))
+    shown = figures.scattered(labels)
     x, y = values.projections[shown, :2].T
     errors = np.sqrt(
         np.mean((values.reconstructions.images - values.digit_images) ** 2, axis=(2, 3))
@@ -186,8 +185,6 @@ def _harris(values: Values) -> dict[str, Any]:
 
 
 def _knn(values: Values) -> dict[str, Any]:
-    from mnist_pipeline.knn.model import accuracy_by_k
-
     found: Any = values.predictions["knn"]
     train_labels, test_labels = values.train_digits.labels, values.test_digits.labels
     wrong = np.flatnonzero(found.labels != test_labels)
@@ -263,14 +260,10 @@ def _by_class(values: Values) -> dict[str, Any]:
 
 
 def _robustness(values: Values) -> dict[str, Any]:
-    measured: dict[str, Any] = {str(name): column for name, column in values.robustness.items()}
+    measured: Any = values.robustness.to_dict("list")
     count, of_champion = int(values.robustness["count"].iloc[0]), robustness.answers(measured, values.champion.model)
     curves = robustness.curves(measured)
-    errors = {model: robustness.corruption_errors(measured, model) for model in values.evaluations}
-    models = {
-        model: {**_under_disturbances(curves, model), "corruption_error": float(np.mean(list(errors[model].values())))}
-        for model in values.evaluations
-    }
+    models = {model: _under_disturbances(curves, model) for model in values.evaluations}
     shown = robustness.sample(len(values.test_digits.labels), count)[: robustness.SHOWN]
     return {
         "num_images": count,
@@ -291,7 +284,10 @@ def _robustness(values: Values) -> dict[str, Any]:
 
 
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:
-    """Accuracy of a model: undisturbed, lowest under small disturbances, mean and lowest under all of them."""
+    """Accuracy of a model: undisturbed, lowest under small disturbances, mean and lowest under all of them.
+
+    The corruption error is the mean error under the corruptions.
+    """
     first = next(iter(curves.values()))
     disturbed = {
         (name, amount): share
@@ -304,4 +300,5 @@ def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> 
         "small_least": min(share for place, share in disturbed.items() if robustness.is_small(*place)),
         "mean": float(np.mean(list(disturbed.values()))),
         "least": min(disturbed.values()),
+        "corruption_error": float(np.mean([1 - disturbed[name, 1] for name in robustness.CORRUPTED])),
     }
