@@ -139,9 +139,8 @@ def _pca(values: Values) -> dict[str, Any]:
     labels = values.train_digits.labels
     shown = figures.scattered(labels)
     x, y = values.projections[shown, :2].T
-    errors = np.sqrt(
-        np.mean((values.reconstructions.images - values.digit_images) ** 2, axis=(2, 3))
-    )  # (n_k, n_digits)
+    difference = values.reconstructions.images - values.digit_images
+    errors = np.sqrt(np.mean(difference**2, axis=(2, 3)))  # (n_k, n_digits)
     return {
         "eigenvalues": eigenvalues.tolist(),
         "total_variance": float(total),
@@ -218,17 +217,14 @@ def _network(model: Network) -> dict[str, Any]:
 
 def _errors(values: Values, model: str) -> list[dict[str, Any]]:
     """What a model gets wrong, in the order of the test images, with probabilities if it computes them."""
-    truth, predicted = values.test_digits.labels, values.predictions[model].labels
-    probabilities = getattr(values.predictions[model], "probabilities", None)
-    errors = []
-    for index in np.flatnonzero(predicted != truth).tolist():
-        labels = {"true_label": int(truth[index]), "predicted_label": int(predicted[index])}
-        error: dict[str, Any] = {"index": index, **labels}
-        if probabilities is not None:
-            error["probability"] = float(probabilities[index, predicted[index]])
-            error["true_probability"] = float(probabilities[index, truth[index]])
-        errors.append(error)
-    return errors
+    found, truth = values.predictions[model], values.test_digits.labels
+    wrong = np.flatnonzero(found.labels != truth)
+    columns = {"index": wrong, "true_label": truth[wrong], "predicted_label": found.labels[wrong]}
+    if isinstance(found, Predictions):
+        columns["probability"] = found.probabilities[wrong, found.labels[wrong]]
+        columns["true_probability"] = found.probabilities[wrong, truth[wrong]]
+    rows = zip(*(column.tolist() for column in columns.values()))
+    return [dict(zip(columns, row)) for row in rows]
 
 
 def _comparison(values: Values) -> dict[str, Any]:

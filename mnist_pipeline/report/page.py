@@ -141,14 +141,14 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     }
 
 
-def _disturbed(measured: Mapping[str, Any], images: np.ndarray) -> dict[str, list[dict[str, Any]]]:
-    """Pictures of disturbed images and what the champion answers, by disturbance.
+def _disturbed(measured: Mapping[str, Any], images: np.ndarray) -> dict[str, list[tuple[str, float, int, int]]]:
+    """Pictures of disturbed images, the amount, the label and the answer of the champion, by disturbance.
 
     A corruption has several images, misread ones first. Another disturbance has the image that is misread most often,
     in each amount.
     """
     labels, drawn = np.array(measured["shown"]["labels"]), images[measured["shown"]["indices"]]
-    found: dict[str, list[dict[str, Any]]] = {}
+    found = {}
     for name, disturbance in measured["disturbances"].items():
         amounts, answers = disturbance["amounts"], np.array(disturbance["answers"])  # (n_amounts, n_shown)
         is_wrong = answers != labels
@@ -157,12 +157,7 @@ def _disturbed(measured: Mapping[str, Any], images: np.ndarray) -> dict[str, lis
             chosen, shown = chosen[-1:], np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist()
         made = {at: robustness.disturb(drawn, name, robustness.DISTURBANCES[name].amounts[at]) for at in chosen}
         found[name] = [
-            {
-                "picture": pictures.grey(made[at][place]),
-                "amount": amounts[at],
-                "label": int(labels[place]),
-                "answer": int(answers[at][place]),
-            }
+            (pictures.grey(made[at][place]), amounts[at], int(labels[place]), int(answers[at][place]))
             for at in chosen
             for place in shown
         ]
@@ -171,11 +166,11 @@ def _disturbed(measured: Mapping[str, Any], images: np.ndarray) -> dict[str, lis
 
 def draw_charts(document: Mapping[str, Any], values: Values) -> dict[str, str]:
     """Every chart by name, as SVG to embed in the page."""
-    drawn = _pca_charts(values) | _harris_charts(values) | _model_charts(document) | _comparison_charts(values)
+    drawn = _method_charts(values) | _model_charts(document) | _comparison_charts(values)
     return {name: figures.svg(figure, name) for name, figure in drawn.items()}
 
 
-def _pca_charts(values: Values) -> dict[str, Figure]:
+def _method_charts(values: Values) -> dict[str, Figure]:
     found, names = values.eigendecomposition.eigenvalues, values.data_set.class_names
     panels = {
         "eigenvalues_linear": partial(figures.draw_eigenvalues, values=found),
@@ -183,25 +178,22 @@ def _pca_charts(values: Values) -> dict[str, Figure]:
         "share": partial(figures.draw_shares, shares=pca.explained_share(found)),
     }
     drawn = {name: figures.side_by_side(panel) for name, panel in panels.items()}
-    return {**drawn, "scatter": figures.class_scatter(values.projections[:, :2], values.train_digits.labels, names)}
-
-
-def _harris_charts(values: Values) -> dict[str, Figure]:
+    drawn["scatter"] = figures.class_scatter(values.projections[:, :2], values.train_digits.labels, names)
     _, places = harris.clearest_places(values.digit_images, values.harris_corners.response)
-    panels = figures.gradients(places)
-    return {f"gradients_{name}": figures.side_by_side(panel, size=figures.SQUARE) for name, panel in panels.items()}
+    for name, panel in figures.gradients(places).items():
+        drawn[f"gradients_{name}"] = figures.side_by_side(panel, size=figures.SQUARE)
+    return drawn
 
 
 def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
     drawn = {"votes": figures.votes(document["knn"]["accuracy_by_k"])}
     for name, curves in {"softmax": document["softmax"], **document["networks"]}.items():
-        model = MODELS[name]
-        title = model.title if model.section == model.name else model.short_title
+        model, title = MODELS[name], MODELS[name].title
         kinds = {"accuracy": "training", "held_out_accuracy": "held-out"}
         accuracies = {label: np.array(curves[kind]) for kind, label in kinds.items() if curves.get(kind)}
         parts = document["assets"].get(model.model_asset, {}).get("losses") or ()
         loss = partial(figures.draw_loss, loss=np.array(curves["loss"]), title=title, parts=parts)
-        accuracy = partial(figures.draw_accuracies, accuracies=accuracies, title=title)
+        accuracy = partial(figures.draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy")
         drawn[f"{name}_loss"] = figures.side_by_side(loss)
         drawn[f"{name}_accuracy"] = figures.side_by_side(accuracy, right=figures.LABELS)
     return drawn

@@ -28,15 +28,11 @@ def disturbance_in_words(curves: Curves, nouns: str = "digits") -> str:
 
 def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
     """The models with the highest and the lowest mean accuracy under disturbances."""
-    best, *_, worst = sorted(models, key=lambda model: -models[model]["mean"])
-    shares = {
-        model: f"{percent(found['mean'], 1)} ({percent(found['undisturbed'], 1)} undisturbed)"
-        for model, found in models.items()
-    }
-    return (
-        f"On average over all disturbances, {MODELS[best].phrase} has the highest accuracy: {shares[best]}. "
-        f"The lowest is that of {MODELS[worst].phrase}: {shares[worst]}."
+    worst, *_, best = (
+        f"{MODELS[model].phrase}: {percent(found['mean'], 1)} ({percent(found['undisturbed'], 1)} undisturbed)"
+        for model, found in sorted(models.items(), key=lambda item: item[1]["mean"])
     )
+    return f"On average over all disturbances, the highest accuracy is that of {best}. The lowest is that of {worst}."
 
 
 def settings_in_words(origins: Sequence[Mapping[str, Any]]) -> str:

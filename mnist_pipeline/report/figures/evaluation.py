@@ -48,15 +48,15 @@ def accuracies(scores: Mapping[str, Sequence[float]]) -> Figure:
     """Accuracy, and the ends of its 95% interval, shares in 0–1, by title of a model; the best at the top."""
 
     def draw(axes: Axes) -> None:
-        ranked = sorted(scores.items(), key=lambda item: item[1][0])
-        for row, (_, shares) in enumerate(ranked):
-            accuracy, low, high = (100 * share for share in shares)
-            axes.plot([low, high], [row, row], color=style.COLORS[0], linewidth=3, solid_capstyle="butt")
-            axes.plot([accuracy], [row], "o", color=style.COLORS[2])
+        titles = sorted(scores, key=lambda title: scores[title][0])
+        accuracy, low, high = 100 * np.array([scores[title] for title in titles]).T
+        axes.hlines(range(len(titles)), low, high, color=style.COLORS[0], linewidth=3)
+        axes.plot(accuracy, range(len(titles)), "o", color=style.COLORS[2])
+        for row, percent in enumerate(accuracy):
             label: dict[str, Any] = {"textcoords": "offset points", "xytext": (0, 7), "ha": "center"}
-            axes.annotate(f"{accuracy:.2f}%", (accuracy, row), **label)
-        axes.set_yticks(range(len(ranked)), [title.replace(" ", "\n", 1) for title, _ in ranked])
-        axes.set_ylim(-0.5, len(ranked) - 0.3)
+            axes.annotate(f"{percent:.2f}%", (percent, row), **label)
+        axes.set_yticks(range(len(titles)), [title.replace(" ", "\n", 1) for title in titles])
+        axes.set_ylim(-0.5, len(titles) - 0.3)
         axes.margins(x=0.08)
         axes.set(title="Accuracy on the test images", xlabel="accuracy (%)")
         axes.grid(False, axis="y")
@@ -66,18 +66,14 @@ def accuracies(scores: Mapping[str, Sequence[float]]) -> Figure:
 
 def corruptions(measured: Mapping[str, Curves], num_images: int, champion: str = "") -> Figure:
     """Error of each model with its 95% interval, one row per corruption, the worst of the champion first."""
-    errors = {
-        CORRUPTED[key].replace("_", " "): {model: 1 - shares[-1] for model, shares in curve.accuracies.items()}
-        for key, curve in measured.items()
-        if key in CORRUPTED
-    }
-    names = sorted(errors, key=lambda name: -errors[name].get(champion, 0))
+    found = {CORRUPTED[key].replace("_", " "): curve.accuracies for key, curve in measured.items() if key in CORRUPTED}
+    names = sorted(found, key=lambda name: found[name].get(champion, [0])[-1])
 
     def draw(axes: Axes) -> None:
         step = 0.6 / max(1, len(MODELS) - 1)  # between the models of one row
         for place, model in enumerate(MODELS.values()):
             rows = np.arange(len(names)) - 0.3 + place * step
-            shares = np.array([errors[name][model.name] for name in names])
+            shares = np.array([1 - found[name][model.name][-1] for name in names])
             axes.hlines(rows, *_intervals(shares, num_images), color=model.color, linewidth=2)
             look: dict[str, Any] = {"color": model.color, "marker": model.marker, "markersize": 4, "linestyle": ""}
             axes.plot(100 * shares, rows, label=model.short_title, **look)
@@ -152,7 +148,7 @@ def learning_curves(
     """Training loss by epoch, shape (n_epochs,), or by part, and named accuracies by epoch, shares in 0–1."""
     return style.side_by_side(
         partial(draw_loss, loss=loss, title=title, parts=parts),
-        partial(draw_accuracies, accuracies=accuracies, title=title),
+        partial(draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy"),
         right=LABELS,
     )
 
@@ -169,30 +165,23 @@ def draw_loss(axes: Axes, loss: np.ndarray, title: str, parts: Sequence[Sequence
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def draw_accuracies(axes: Axes, accuracies: Mapping[str, np.ndarray], title: str) -> None:
-    """Accuracies by epoch, shares in 0–1."""
-    epochs = range(1, max(map(len, accuracies.values())) + 1)
-    _plot_accuracies(axes, epochs, accuracies)
-    axes.set(title=f"{title}: accuracy", xlabel="epoch")
+def draw_accuracies(
+    axes: Axes, accuracies: Mapping[str, Sequence[float] | np.ndarray], title: str, label: str = "epoch"
+) -> None:
+    """Named accuracies, shares in 0–1, one line each over the whole numbers from 1."""
+    ends = {}
+    for (name, shares), marker, color in zip(accuracies.items(), style.MARKERS, style.COLORS):
+        axes.plot(range(1, len(shares) + 1), 100 * np.array(shares), marker=marker, markersize=4, color=color)
+        ends[name] = (len(shares), 100 * shares[-1], color)
+    axes.set(title=title, xlabel=label, ylabel="accuracy (%)")
+    style.label_ends(axes, ends)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def votes(accuracy_by_k: Mapping[str, Sequence[float]]) -> Figure:
-    """Accuracy by number of neighbours k, one line per rule for ties, as `knn.model.accuracy_by_k` returns them."""
-
-    def draw(axes: Axes) -> None:
-        rules = {"nearest": "ties to\nthe nearest", "smallest": "ties to the\nsmallest\nlabel"}
-        _plot_accuracies(axes, accuracy_by_k["k"], {name: accuracy_by_k[rule] for rule, name in rules.items()})
-        axes.set(title="Accuracy by number of neighbours", xlabel="neighbours k")
-
+    """Accuracy by number of neighbours k = 1, 2, …, one line per rule for ties (see `knn.model.accuracy_by_k`)."""
+    rules = {"nearest": "ties to\nthe nearest", "smallest": "ties to the\nsmallest\nlabel"}
+    accuracies = {name: accuracy_by_k[rule] for rule, name in rules.items()}
+    title = "Accuracy by number of neighbours"
+    draw = partial(draw_accuracies, accuracies=accuracies, title=title, label="neighbours k")
     return style.side_by_side(draw, right=0.95)
-
-
-def _plot_accuracies(axes: Axes, x: Sequence[float], accuracies: Mapping[str, Sequence[float] | np.ndarray]) -> None:
-    """One line per name, over whole numbers."""
-    ends = {}
-    for (name, shares), marker, color in zip(accuracies.items(), style.MARKERS, style.COLORS):
-        axes.plot(x, 100 * np.array(shares), marker=marker, markersize=4, color=color)
-        ends[name] = (x[-1], 100 * shares[-1], color)
-    axes.set_ylabel("accuracy (%)")
-    style.label_ends(axes, ends)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -13,12 +13,7 @@ from mnist_pipeline.report.figures import style
 
 def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarray) -> Figure:
     """The first ten digits with their corners marked, and below them the Harris response, all (n, height, width)."""
-    title = (
-        "Harris corners of one image of each class"
-        if len(images) <= style.MAX_COLUMNS
-        else "Harris corners of some classes"
-    )
-    response_title = "Harris response (cube root): orange is positive, purple is negative"
+    title, response_title = "Harris corners", "Harris response (cube root): orange is positive, purple is negative"
     images, responses, corners = (array[: style.MAX_COLUMNS] for array in (images, responses, corners))
     height, width = images.shape[1:]
     scale = np.abs(responses).max(axis=(1, 2), keepdims=True)

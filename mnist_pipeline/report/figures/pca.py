@@ -113,21 +113,17 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
     """
     shown = scattered(labels)
     points, labels = points[shown], labels[shown]
-    named = not style.are_long(names) and all(
-        name.isascii() and name.isalnum() for name in names
-    )  # the marks are the legend
-    # With another marker for each ten classes, so that a marker and a colour name a class.
-    marks = [
-        f"${name}$" if named else style.MARKERS[(k + k // 10) % len(style.MARKERS)] for k, name in enumerate(names)
-    ]
-    columns = 2 if style.are_long(names) else 10
-    row = 0.22 if len(names) <= style.MANY_CLASSES else 0.17  # inches
-    legend = 0.0 if named else 0.31 + row * -(-len(names) // columns)
+    long = style.are_long(names)
+    named = not long and all(name.isascii() and name.isalnum() for name in names)  # the marks are the legend
+    columns = 2 if long else 10
+    legend = 0.0 if named else 0.31 + 0.22 * -(-len(names) // columns)  # inches
 
     def draw(axes: Axes) -> None:
         look: dict[str, Any] = {"linestyle": "", "markersize": 5, "markeredgewidth": 0.4}
-        for k, (name, mark) in enumerate(zip(names, marks)):
-            look |= {"color": style.COLORS[k % len(style.COLORS)], "marker": mark, "label": style.plain(name, 16)}
+        for k, name in enumerate(names):
+            # With another marker for each ten classes, so that a marker and a colour name a class.
+            look["marker"] = f"${name}$" if named else style.MARKERS[(k + k // 10) % len(style.MARKERS)]
+            look |= {"color": style.COLORS[k % len(style.COLORS)], "label": style.plain(name, 16)}
             axes.plot(*points[labels == k].T, gid=f"class-{k}", **look)
         axes.set_title(f"{len(points):,} images on two components")
         axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
