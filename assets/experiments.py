@@ -87,10 +87,7 @@ def experiment_summary(experiment_trials: dict[str, Any], train_digits: DigitSet
             "within_noise": within,
         },
         tables={"trials": table, "training_images_needed": needed},
-        figures={
-            "accuracy_by_size": figures.accuracy_by_size(found, len(test_digits.labels)),
-            "trials": figures.trials(table),
-        },
+        figures={"accuracy_by_size": figures.accuracy_by_size(found, len(test_digits.labels))},
         checks={
             "every_trial": exactly(len(table) - len(experiment_trials), 0),
             "more_data_helps": at_least(experiments.smallest_gain(found), 0),
