@@ -10,7 +10,6 @@ import traceback
 
 from benchmarks import environment
 from benchmarks.bench import Bench, BenchmarkError
-from mnist_pipeline.datasets import DatasetError
 
 # Torch's threads are loaded late, because they would disturb the sections before.
 SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "threads", "commands", "recognition")
@@ -25,7 +24,7 @@ def main() -> int:
     try:
         environment.require()
         bench = Bench.load(arguments.quick)
-    except (BenchmarkError, DatasetError) as error:
+    except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     tables, failed = [], []

@@ -21,15 +21,7 @@ class BenchmarkError(RuntimeError):
 
 @dataclass
 class Bench:
-    """One run of the benchmark.
-
-    Attributes
-    ----------
-    train, test : DigitSet
-        The embedded MNIST.
-    is_quick : bool
-        Fewer repetitions.
-    """
+    """One run of the benchmark on the embedded MNIST."""
 
     train: DigitSet
     test: DigitSet

@@ -52,8 +52,7 @@ def measure(bench: Bench) -> Table:
         "`--help`": ("--help",),
     }
     for name, arguments in commands.items():
-        walls = [_wait(bench, bench.storage, *arguments) for _ in range(bench.pick(5, 2))]
-        table.rows.append(_row(name, walls))
+        table.rows.append(_row(name, [_wait(bench, bench.storage, *arguments) for _ in range(bench.pick(5, 2))]))
         bench.say(f"  {name}: {table.rows[-1][1]}")
     return table
 

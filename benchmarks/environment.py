@@ -20,13 +20,7 @@ QUIET = 0.1  # cores that other programs may use before a warning
 
 
 def require() -> None:
-    """Check that the libraries to compare with are installed, and that OpenBLAS chooses its kernels by itself.
-
-    Raises
-    ------
-    BenchmarkError
-        Names what is missing or set, and the command that fixes it.
-    """
+    """Check that the libraries to compare with are installed, and that OpenBLAS chooses its kernels by itself."""
     chosen = [name for name in MUST_BE_UNSET if name in os.environ]
     if chosen:
         raise BenchmarkError(f"{', '.join(chosen)} is set; unset it, or run 'make bench', which does")

@@ -35,7 +35,7 @@ Predict = Callable[[np.ndarray], np.ndarray]  # images to labels
 
 def measure(bench: Bench) -> Table:
     """A row per network and recipe, and a row per network of the notebook."""
-    table = Table("Networks", ("", "passes", "test accuracy, mean (seeds)", "training, median"))
+    table = Table("Networks", ("", "passes", "mean test accuracy", "training, median"))
     for network, names in RECIPES.items():
         for name in names[: bench.pick(len(names), 1)]:
             passes = training.RECIPES[network][name].epochs
@@ -58,7 +58,7 @@ def _row(bench: Bench, title: str, passes: str, train: Callable[[int], Predict])
         walls.append(elapsed)
         accuracies.append(float(np.mean(predict(bench.test.images) == bench.test.labels)))
         bench.say(f"  {title}, seed {seed}: {accuracies[-1]:.2%} in {elapsed:.1f} s")
-    mean = f"{np.mean(accuracies):.2%} ({min(accuracies):.2%} – {max(accuracies):.2%}, {len(accuracies)})"
+    mean = f"{np.mean(accuracies):.2%} ({min(accuracies):.2%} – {max(accuracies):.2%}, {len(accuracies)} seeds)"
     return title, passes, mean, with_range(walls, seconds)
 
 
@@ -80,7 +80,7 @@ def _notebook_row(bench: Bench, network: str) -> tuple[str, str, str, str]:
     passes = bench.pick(NOTEBOOK_PASSES, 1)
     loop = NotebookLoop(network, bench.train)
     elapsed = sum(timed(loop.train_once)[0] for _ in range(passes))
-    accuracy = f"{loop.accuracy(bench.test):.2%} (1)"
+    accuracy = f"{loop.accuracy(bench.test):.2%} (1 seed)"
     bench.say(f"  the notebook's {network.upper()}: {accuracy} in {elapsed:.1f} s")
     return f"{network.upper()}, the notebook's training", str(passes), accuracy, seconds(elapsed)
 

@@ -1,8 +1,8 @@
 """A person's own digits: how many are read correctly, in pictures that scripts draw. It takes about 5 minutes.
 
 There are 500 digits of each kind in scripted handwriting (quick: 100), and 200 in each of 20 handwriting fonts, where
-they are installed (quick: 10). Other fonts and seeds were used to choose methods. Then come letters and pictures without
-a digit, which should be marked as doubtful. The recognizer is that of one run.
+they are installed (quick: 10). Other fonts and seeds were used to choose methods. Letters and pictures without a digit
+should be marked as doubtful. The recognizer is that of one run.
 """
 
 from __future__ import annotations
