@@ -5,7 +5,7 @@ COPY . .
 RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .
 
 FROM python:3.12-slim
-ARG EXTRAS=alerts,postgres,s3
+ARG EXTRAS=postgres,s3
 # pip reads it: an index with builds of torch without CUDA makes the image a tenth of the size.
 ARG PIP_EXTRA_INDEX_URL=""
 RUN useradd --uid 10001 --create-home digits && install --directory --owner digits /data

@@ -1,6 +1,5 @@
-"""How accurate each model is, which model is best, and how the models do on other data sets."""
+"""How accurate each model is, and which model is best."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -13,13 +12,11 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation import Evaluation
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly
-from mnist_pipeline.runtime.graph.data_sets import Located
-from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
+from mnist_pipeline.runtime.graph.checks import Measured, at_least, checks, exactly
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 GROUP = "evaluation"
-ACROSS = "data_set_comparison"
 EVALUATED = {
     "counts_add_up": "Every test image is in exactly one cell of the confusion matrix. Number of images counted.",
     "accuracy_above_floor": "A model below its floor is broken or badly trained, and is not promoted. Accuracy.",
@@ -31,7 +28,6 @@ CHECKS = {
         "better_than_guessing": "A model that reads held-out images no better than by naming the most frequent class "
         "is broken. Least accuracy."
     },
-    ACROSS: {"within_interval": "An accuracy lies within its own interval. Number of rows where it does not."},
 }
 
 
@@ -157,50 +153,3 @@ def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_mode
         figures={"accuracies": figures.accuracies(titled)},
         checks={"no_model_below_floor": exactly(below, 0)},
     )
-
-
-def data_set_comparison_of(located: Sequence[Located]) -> dg.AssetsDefinition:
-    """The asset that compares these data sets.
-
-    It depends on all their evaluations, and reads the recorded ones itself: Dagster would fail to load an evaluation
-    that is not materialized yet.
-    """
-
-    @dg.asset(
-        name=ACROSS,
-        group_name=GROUP,
-        kinds={"pandas"},
-        deps=[each.key(model.evaluation_asset) for each in located for model in MODELS.values()],
-        check_specs=checks(ACROSS, CHECKS),
-    )
-    def data_set_comparison(context: dg.AssetExecutionContext, stored_results: StoredResults):
-        """Accuracy of each model with its 95% Wilson interval on each data set of which all models are evaluated."""
-        with stopwatch():
-            table = compare_data_sets(context.instance, stored_results, located)
-        outside = ~table["accuracy"].between(table["interval_low"], table["interval_high"])
-        titles = table["title"].unique()
-        return result(
-            table,
-            f"{len(titles)} of {len(located)} data sets: {', '.join(titles) or 'none is evaluated yet'}",
-            tables={"models": table},
-            checks={"within_interval": at_most(outside.sum(), 0)},
-        )
-
-    return data_set_comparison
-
-
-def compare_data_sets(
-    instance: dg.DagsterInstance, stored_results: StoredResults, located: Sequence[Located]
-) -> pd.DataFrame:
-    """A row per data set and model, the best model first, without data sets of which an evaluation is missing."""
-    rows = []
-    for each in located:
-        keys = {name: each.key(model.evaluation_asset) for name, model in MODELS.items()}
-        found = {name: stored_results.recorded(instance, key) for name, key in keys.items()}
-        known = {name: recorded for name, recorded in found.items() if recorded is not None}
-        if len(known) == len(MODELS):
-            for name, score in sorted(known.items(), key=lambda item: item[1].errors):
-                figures = (score.accuracy, *score.interval, score.errors, score.total)
-                rows.append((each.known.name, each.known.title, name, *figures))
-    columns = ["data_set", "title", "model", "accuracy", "interval_low", "interval_high", "errors", "total"]
-    return pd.DataFrame(rows, columns=columns)

@@ -4,6 +4,7 @@ A sweep is a YAML file, which `MNIST_PIPELINE_EXPERIMENTS` names; see `docs/expe
 """
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -14,10 +15,8 @@ from mnist_pipeline.evaluation import accuracy, most_frequent_share
 from mnist_pipeline.experiments import Trial
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import sweeps
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.results import result, stopwatch
-from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
 
 GROUP = "experiments"
 DEFAULT_SWEEP = Path(__file__).with_suffix(".yaml")
@@ -34,7 +33,7 @@ CHECKS = {
 }
 
 
-TRIALS = dg.StaticPartitionsDefinition(sweeps.trials(settings.of_definitions(), DEFAULT_SWEEP))
+TRIALS = dg.StaticPartitionsDefinition(list(experiments.read_sweep(settings.load().experiments or DEFAULT_SWEEP)))
 
 
 @dg.asset(
@@ -59,11 +58,10 @@ def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet,
 
 
 @dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("experiment_summary", CHECKS))
-def experiment_summary(experiment_trials: Shards, train_digits: DigitSet, test_digits: DigitSet):
+def experiment_summary(experiment_trials: dict[str, Any], train_digits: DigitSet, test_digits: DigitSet):
     """One row per trial, the best on the held-out images first, and how much data each model needs."""
     with stopwatch():
-        labels = dict(zip(experiment_trials.names, experiment_trials, strict=True))
-        table = experiments.summarize(labels, train_digits, test_digits)
+        table = experiments.summarize(experiment_trials, train_digits, test_digits)
         found = experiments.curves(table)
         needed = experiments.needed_sizes(found)
     best = table.iloc[0]
@@ -76,7 +74,6 @@ def experiment_summary(experiment_trials: Shards, train_digits: DigitSet, test_d
             "best_held_out_accuracy": float(best["held_out_accuracy"]),
             "best_test_accuracy": float(best["test_accuracy"]),
             "within_noise": within,
-            MADE_FROM: experiment_trials.digest,
         },
         tables={"trials": table, "training_images_needed": needed},
         figures={

@@ -12,7 +12,6 @@ from mnist_pipeline.evaluation import Comparison
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.promotion import Champion
 from mnist_pipeline.runtime.graph.checks import checks, exactly
-from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
@@ -34,7 +33,6 @@ CHECKS = {
     check_specs=checks("model_card", CHECKS),
 )
 def model_card(
-    context: dg.AssetExecutionContext,
     champion: Champion,
     raw_mnist: pd.DataFrame,
     train_digits: DigitSet,
@@ -54,15 +52,15 @@ def model_card(
     model, fingerprint = MODELS[champion.model], card.fingerprint(champion)
     with stopwatch():
         is_current = np.array_equal(champion.labels, of_models[model.predictions_asset].labels)
-        present = None if is_current else stored_results.previous(data_set.located.key("model_card"))
+        present = None if is_current else stored_results.previous("model_card")
         if present is not None and fingerprint not in present:
             present = None
         if is_current:
             evaluated = of_models[model.evaluation_asset]
         else:
             evaluated = evaluation.evaluate(test_digits.labels, np.array(champion.labels))
-        keys = [data_set.located.key(name) for name in ("champion", model.model_asset, model.predictions_asset)]
-        chosen, *made = map(origins(context.instance, keys).__getitem__, keys)
+        names = ["champion", model.model_asset, model.predictions_asset]
+        chosen, *made = map(stored_results.origins(names).__getitem__, names)
         found: str = present or card.render(
             card.Values(
                 champion=champion,
@@ -70,7 +68,7 @@ def model_card(
                 evaluation=evaluated,
                 files=raw_mnist,
                 num_train=len(train_digits.labels),
-                data_set=data_set.located.described,
+                data_set=data_set.described,
                 is_current=is_current,
                 comparison=model_comparison,
                 robustness=robustness,

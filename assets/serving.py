@@ -18,10 +18,9 @@ from mnist_pipeline.recognition import contact_sheet, tables
 from mnist_pipeline.recognition import recognizer as recognition
 from mnist_pipeline.recognition.recognizer import Classes, Recognizer
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
-from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
+from mnist_pipeline.runtime.inbox import InboxResource
 from mnist_pipeline.runtime.graph.results import MAX_TABLE_ROWS, result, stopwatch
-from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
-from mnist_pipeline.runtime.graph.staleness import STORED_RESULT
 from mnist_pipeline.versions import DIGITS
 
 from .evaluation import inputs
@@ -36,10 +35,6 @@ CHECKS = {
     "recognizer": {
         "agrees_with_predictions": "The model in service must be the one that was evaluated. Share of test digits with "
         "the same answer.",
-    },
-    "inbox_drift": {
-        "familiar": "Digits unlike any other are often misread. Their share in the latest days, at least.",
-        "balanced": "A class that prevails shows another source of pictures. Its share in the latest days, at least.",
     },
 }
 
@@ -59,7 +54,6 @@ class ChampionConfig(dg.Config):
 @dg.asset(
     group_name=GROUP,
     kinds={"scipy"},
-    metadata={STORED_RESULT: "recognizer"},
     ins=inputs("predictions_asset"),
     check_specs=checks("champion", CHECKS, "candidates"),
 )
@@ -79,14 +73,13 @@ def champion(
             for name in MODELS
             if name in held_out_labels and _is_candidate(name, true, held_out_labels[name].to_numpy(), data_set)
         }
-        key = data_set.located.key("champion")
-        present: Champion | None = stored_results.previous(key)
+        present: Champion | None = stored_results.previous("champion")
         same_test = present is not None and present.test_set == promotion.checksum(test_digits.labels)
         before = present.choice if present and same_test else None
         choice, reason = promotion.choose(true, candidates, before, config.margin)
-        stays = candidates and present is not None and choice is before and key == dg.AssetKey("champion")
+        stays = candidates and present is not None and choice is before
         # Its challengers are worse, so only the stored recognizer can answer as it does.
-        if stays and stored_results.previous(dg.AssetKey("recognizer")) is None:
+        if stays and stored_results.previous("recognizer") is None:
             choice, reason = promotion.choose(true, candidates, None, config.margin)
     if choice is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
@@ -94,7 +87,7 @@ def champion(
     if present and choice is before:
         chosen = present
     else:
-        origin = stored_results.origin(data_set.located.key(MODELS[choice.model].version_asset))
+        origin = stored_results.origins([MODELS[choice.model].version_asset])[MODELS[choice.model].version_asset]
         chosen = _champion(choice, of_models, test_digits.labels, origin.get("data_version") or "")
         if origin.get("run_id"):
             links["trained_by"] = dg.MetadataValue.dagster_run(origin["run_id"])
@@ -163,12 +156,11 @@ def recognizer(
     keeps the models that it has, although retraining has replaced them elsewhere.
     """
     labels = {name: np.asarray(of_models[model.predictions_asset].labels) for name, model in MODELS.items()}
-    known = data_set.located.described
+    known = data_set.described
     classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
         is_new = np.array_equal(champion.labels, labels[champion.model])
-        of_champion = dg.AssetKey("champion")
-        present = None if is_new else stored_results.previous(dg.AssetKey("recognizer"), of_champion)
+        present = None if is_new else stored_results.previous("recognizer", of="champion")
         if not is_new and present is None:
             raise dg.Failure(
                 f"the champion {champion.model} has been retrained, and no stored recognizer can answer in its place; "
@@ -222,29 +214,4 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
         numbers={"digits": len(table), "unlike_any_digit": strange},
         tables={"predictions": table},
         figures={"contact_sheet": sheet},
-    )
-
-
-@dg.asset(group_name=INBOX, kinds={"pandas"}, check_specs=checks("inbox_drift", CHECKS))
-def inbox_drift(recognizer: Recognizer, inbox_predictions: Shards, stored_results: StoredResults):
-    """What came through the inbox by day: pictures, digits, the share of digits unlike any other, and of each class."""
-    times = stored_results.times_of_partitions(dg.AssetKey("inbox_predictions"))
-    with stopwatch():
-        read = {name: inbox_predictions[i] for i, name in enumerate(inbox_predictions.names) if name in times}
-        days = tables.by_day(read, times, recognizer.known.names)
-        latest = tables.latest(days, recognizer.known.names)
-    return result(
-        days,
-        f"{latest.unfamiliar:.1%} of {latest.digits} digits are unlike any other",
-        numbers={
-            "pictures": int(days["pictures"].sum()),
-            "unfamiliar": latest.unfamiliar,
-            "class_shares": dg.MetadataValue.json(latest.shares),
-            MADE_FROM: inbox_predictions.digest,
-        },
-        tables={"days": days.tail(MAX_TABLE_ROWS)},
-        checks={
-            "familiar": at_most(latest.least_unfamiliar, tables.MAX_UNFAMILIAR),
-            "balanced": at_most(latest.least_of_largest, tables.max_share(len(recognizer.known.names))),
-        },
     )

@@ -6,9 +6,9 @@ from importlib import import_module
 import numpy as np
 
 from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.models import Model
 from mnist_pipeline.utils import places
-from mnist_pipeline.utils.onnx_graph import Graph
 
 
 class ExportError(RuntimeError):

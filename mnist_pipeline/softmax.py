@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.records import Answer, SoftmaxModel
 from mnist_pipeline.utils.blocks import read_only, slices
-from mnist_pipeline.utils.onnx_graph import Graph
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]

@@ -57,7 +57,7 @@ with dg.DagsterInstance.get() as instance:
         "recognizer": list(read("recognizer").model_names),
         "legend": {
             line.get_label(): line.get_color()
-            for line in figures.across({"slice": {name: (0.9, 0.8, 0.95) for name in MODELS}}).axes[0].lines
+            for line in figures.corruptions({"slice": {name: (0.9, 0.8, 0.95) for name in MODELS}}).axes[0].lines
         },
         "report": read("evaluation_report").to_files()["report.json"].decode(),
         "report_page": read("evaluation_report").to_files()["index.html"].decode(),

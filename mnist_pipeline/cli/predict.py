@@ -10,8 +10,7 @@ import click
 
 from mnist_pipeline.cli.errors import writing
 from mnist_pipeline.recognition import contact_sheet
-from mnist_pipeline.recognition.page import ImageError, Page
-from mnist_pipeline.recognition.reading import read
+from mnist_pipeline.recognition.pictures import ImageError, Page, page
 from mnist_pipeline.recognition.recognizer import Classes, Reading, Recognizer, headline, text_of
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import printable
@@ -55,23 +54,23 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
 def _read_files(files: Sequence[Path], recognizer: Recognizer, *, on_sheet: bool) -> Iterator[Outcome]:
     """Recognize the digits in each file, for a contact sheet if there is one; a bad file does not affect the others."""
     for batch in _batches(files):
-        readings = iter(recognizer.read_pages([page for _, page in batch if isinstance(page, Page)]))
-        for file, page in batch:
-            if isinstance(page, Page):
+        readings = iter(recognizer.read_pages([read for _, read in batch if isinstance(read, Page)]))
+        for file, read in batch:
+            if isinstance(read, Page):
                 found = next(readings)
-                on_its_page = contact_sheet.Page(str(file), page.picture, found).fitted() if on_sheet else None
+                on_its_page = contact_sheet.Page(str(file), read.picture, found).fitted() if on_sheet else None
                 yield Outcome(str(file), on_its_page, found)
             else:
-                yield Outcome(str(file), error=str(page))
+                yield Outcome(str(file), error=str(read))
 
 
 def _batches(files: Sequence[Path]) -> Iterator[list[tuple[Path, Page | ImageError]]]:
     """The files in their order, read, a few at a time."""
     batch, size = [], 0
     for file in files:
-        page = _read(file)
-        batch.append((file, page))
-        size += page.picture.nbytes if isinstance(page, Page) else 0
+        found = _read(file)
+        batch.append((file, found))
+        size += found.picture.nbytes if isinstance(found, Page) else 0
         if len(batch) == BATCH or size > BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -81,7 +80,7 @@ def _batches(files: Sequence[Path]) -> Iterator[list[tuple[Path, Page | ImageErr
 
 def _read(file: Path) -> Page | ImageError:
     try:
-        return read(file)
+        return page(file)
     except ImageError as error:
         return error
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mnist_pipeline.evaluation import accuracy
+from mnist_pipeline.inference.onnx import IMAGES, Graph
 from mnist_pipeline.knn.classifier import TIE_BREAKS, KNNClassifier, vote
 from mnist_pipeline.records import Answer, Nearest, Neighbors
 from mnist_pipeline.utils.bisection import crossing
-from mnist_pipeline.utils.onnx_graph import IMAGES, Graph
 
 NUM_NEAREST = 3  # nearest training images that an answer has at least
 SMOOTHINGS = (1e-4, 10.0)  # range in which the smoothing of the vote is searched

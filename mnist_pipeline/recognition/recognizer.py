@@ -18,8 +18,7 @@ from mnist_pipeline.data.idx import CLASS_NAMES
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition import calibration
 from mnist_pipeline.recognition.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture, percentile
-from mnist_pipeline.recognition.page import Found, Page
-from mnist_pipeline.recognition.touching import best_cut, is_unusual
+from mnist_pipeline.recognition.pictures import Found, Page, find_digits
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
@@ -229,43 +228,20 @@ class Recognizer(NamedTuple):
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading order."""
-        from mnist_pipeline.recognition.pictures import find_digits  # with SciPy, which a reader of pages does not need
-
         return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
         """Recognise the digits that were found in each picture, in reading order, or each picture as a whole."""
         if is_whole := self.known.whole:
             pages = [_as_a_whole(page.picture) for page in pages]
-        answers = iter(self._answers([digit for page in pages for digit in page.digits]))
+        images = [digit.image for page in pages for digit in page.digits]
+        answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
         readings = [
             [Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits] for page in pages
         ]
         if is_whole:
             return readings
-        apart = [self._apart(page.digits, found) for page, found in zip(pages, readings, strict=True)]
-        return [_judged_together(found, page.picture.shape) for found, page in zip(apart, pages, strict=True)]
-
-    def _answers(self, digits: Sequence[Found]) -> list[Recognition]:
-        return self.recognize(np.array([digit.image for digit in digits], np.uint8).reshape(-1, *SHAPE))
-
-    def _apart(self, digits: Sequence[Found], wholes: Sequence[Reading]) -> list[Reading]:
-        """The readings of a page, with two readings in place of each digit that reads better cut in two."""
-        sides = {
-            place: [side for cut in digit.cuts for side in cut]
-            for place, (digit, whole) in enumerate(zip(digits, wholes, strict=True))
-            if digit.cuts and is_unusual(digit, whole.recognition)
-        }
-        answers = iter(self._answers([side for of_digit in sides.values() for side in of_digit]))
-        readings: list[Reading] = []
-        for place, (digit, whole) in enumerate(zip(digits, wholes, strict=True)):
-            readings.append(whole)
-            of_sides = [next(answers) for _ in sides.get(place, ())]
-            best = best_cut(digit, whole.recognition, of_sides) if of_sides else None
-            if best is not None:
-                of_cut = zip(digit.cuts[best], of_sides[2 * best : 2 * best + 2], strict=True)
-                readings[-1:] = [Reading(side.box, side.image, answer, side.line) for side, answer in of_cut]
-        return readings
+        return [_judged_together(found, page.picture.shape) for found, page in zip(readings, pages, strict=True)]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
         """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits` returns them."""

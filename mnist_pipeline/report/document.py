@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,13 +17,7 @@ from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion
 from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
-from mnist_pipeline.report.words import (
-    SIGNIFICANCE,
-    comparison_in_words,
-    disturbance_in_words,
-    robustness_in_words,
-    settings_in_words,
-)
+from mnist_pipeline.report.words import disturbance_in_words, robustness_in_words, settings_in_words
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.stored_types import stored_as_files
 
@@ -32,9 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHARES = (0.8, 0.9, 0.95)
+SIGNIFICANCE = 0.05
 NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
-PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
 NUM_SCATTERED = 100  # per class: more would cover each other
 MAX_SCATTERED = 1_000  # in all
 
@@ -47,16 +40,14 @@ class Report(NamedTuple):
     document: dict[str, Any]
 
     def to_files(self) -> dict[str, bytes]:
-        """Both as files; the last line of the page contains the checksum of its document."""
-        document = (json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-        page = (self.html + PAGE_END.format(hashlib.sha256(document).hexdigest())).encode()
-        return {"report.json": document, "index.html": page}
+        """Both as files."""
+        document = json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return {"report.json": document.encode(), "index.html": self.html.encode()}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Report:
         """The inverse of `to_files`."""
-        page, _, _ = files["index.html"].decode().rpartition(PAGE_END.partition("{")[0])
-        return cls(page, json.loads(files["report.json"]))
+        return cls(files["index.html"].decode(), json.loads(files["report.json"]))
 
 
 class Values(NamedTuple):
@@ -82,7 +73,6 @@ class Values(NamedTuple):
     data_set: DataSet
     run: Mapping[str, Any]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
     assets: Mapping[str, Mapping[str, Any]]  # the provenance of each asset
-    data_set_comparison: pd.DataFrame | None = None  # None if data sets are not compared
     since_last_run: Mapping[str, Any] | None = None  # see `versions.compare`; None if there was no run before the last
 
 
@@ -116,7 +106,7 @@ def compose(values: Values) -> dict[str, Any]:
             **{name: getattr(values.champion, name) for name in ("model", "accuracy", "errors")},
             "reason": values.assets.get("champion", {}).get("reason"),
         },
-        "across": _across(values.data_set_comparison),
+        "across": {},  # the results on other data sets: each has its own storage and report
         "since_last_run": values.since_last_run,
         # The course notebook that the project grew from was on MNIST.
         "notebook": {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}
@@ -247,9 +237,10 @@ def _errors(values: Values, model: str) -> list[dict[str, Any]]:
 def _comparison(values: Values) -> dict[str, Any]:
     compared = dataclasses.asdict(values.model_comparison)
     missed = values.model_comparison.missed_by_all
+    # Several pairs are tested, so the level is divided by their number (Bonferroni's correction).
     level = SIGNIFICANCE / max(1, len(compared["pairs"]))
-    for pair, words in zip(compared["pairs"], comparison_in_words(values.model_comparison)):
-        pair |= {"in_words": words, "significant": pair["p_value"] < level}
+    for pair in compared["pairs"]:
+        pair["significant"] = pair["p_value"] < level
     compared["by_class"] = _by_class(values)
     compared["missed_by_all_said"] = {
         model: values.predictions[model].labels[missed].tolist() for model in values.model_comparison.models
@@ -297,16 +288,6 @@ def _robustness(values: Values) -> dict[str, Any]:
         "models": models,
         "in_words": robustness_in_words(models),
     }
-
-
-def _across(table: pd.DataFrame | None) -> dict[str, Any]:
-    """The title of each data set and the rank of each model on it; empty unless there are several data sets."""
-    found: dict[str, Any] = {}
-    for row in [] if table is None else table.to_dict("records"):
-        score = {name: row[name] for name in ("accuracy", "errors", "total")}
-        models = found.setdefault(row["data_set"], {"title": row["title"], "models": {}})["models"]
-        models[row["model"]] = {**score, "interval": [row["interval_low"], row["interval_high"]]}
-    return found if len(found) > 1 else {}
 
 
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:

@@ -87,8 +87,6 @@ def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     found = {"data": "The data", "pca": "Principal components", "harris": "Harris corners"}
     found |= {model.section: model.section_title for model in MODELS.values()}
     found["comparison"] = "Comparison"
-    if document["across"]:
-        found["across"] = "Across data sets"
     if document["since_last_run"]:
         found["since"] = "Since the last run"
     return {**found, "lineage": "Provenance"}
@@ -256,7 +254,8 @@ def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
 
 def _comparison_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
     models = document["models"]
-    drawn = {"accuracies": figures.accuracies({MODELS[name].title: _score(found) for name, found in models.items()})}
+    scores = {MODELS[name].title: [found["accuracy"], *found["interval"]] for name, found in models.items()}
+    drawn = {"accuracies": figures.accuracies(scores)}
     for name, found in models.items():
         if found["calibration"]:
             drawn[f"reliability_{name}"] = figures.reliability(Calibration(**found["calibration"]), MODELS[name].title)
@@ -272,18 +271,7 @@ def _comparison_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
             drawn[f"robustness_{name}"] = figures.robustness([curves], champion, num_images)
     worst_first = sorted(errors, key=lambda name: -errors[name][champion][0])
     drawn["corruptions"] = figures.corruptions({name: errors[name] for name in worst_first})
-    if document["across"]:
-        drawn["across"] = figures.across(
-            {
-                data_set["title"]: {name: _score(found) for name, found in data_set["models"].items()}
-                for data_set in document["across"].values()
-            }
-        )
     return drawn
-
-
-def _score(found: Mapping[str, Any]) -> list[float]:
-    return [found["accuracy"], *found["interval"]]
 
 
 def _script_data(document: Mapping[str, Any], atlases: Mapping[str, pictures.Atlas]) -> Markup:

@@ -4,21 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mnist_pipeline.evaluation import Comparison, PairComparison
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.robustness import Curves
 
-SIGNIFICANCE = 0.05
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def comparison_in_words(comparison: Comparison) -> list[str]:
-    """The result of each McNemar test in a few sentences.
-
-    Several pairs are tested, so a p-value is significant below 0.05 ÷ their number (Bonferroni's correction).
-    """
-    level = SIGNIFICANCE / max(1, len(comparison.pairs))
-    return [_pair_in_words(pair, level) for pair in comparison.pairs]
 
 
 def disturbance_in_words(curves: Curves, nouns: str = "digits") -> str:
@@ -99,31 +88,3 @@ def power(value: float) -> str:
 def probability(value: float) -> str:
     """A p-value as a decimal number, or as a power of ten if that is shorter."""
     return f"{value:.2g}" if value >= 1e-3 else power(value)
-
-
-def _pair_in_words(pair: PairComparison, level: float) -> str:
-    better, worse = MODELS[pair.first].phrase, MODELS[pair.second].phrase
-    only_better, only_worse = pair.only_first_correct, pair.only_second_correct
-    if only_worse > only_better:
-        better, worse, only_better, only_worse = worse, better, only_worse, only_better
-    if not only_better:
-        return f"{_sentence(better)} and {worse} are right and wrong on the same images, so there is nothing to test."
-    split = f"{_sentence(better)} alone reads {only_better:,} images correctly, {worse} alone {only_worse:,}."
-    if pair.p_value < level:
-        return f"{_sentence(better)} is better than {worse}. {split} {_rarity(pair.p_value)}."
-    chance = "always" if pair.p_value >= 0.995 else f"in {100 * pair.p_value:.2g}% of trials"
-    verdict = f"The difference between {better} and {worse} may be chance."
-    return f"{verdict} {split} A fair coin would split them at least this unevenly {chance}."
-
-
-def _rarity(p_value: float) -> str:
-    """How rarely chance alone gives such a result."""
-    if p_value < 1e-9:
-        return "A fair coin would split them this unevenly in fewer than one of a billion trials"
-    trials = int(float(f"{1 / p_value:.1e}"))
-    return f"A fair coin would split them this unevenly in about one of {trials:,} trials"
-
-
-def _sentence(text: str) -> str:
-    """The text with a capital first letter, unless it starts with a symbol such as k."""
-    return text if text.startswith("k-") else text[0].upper() + text[1:]

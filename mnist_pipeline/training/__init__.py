@@ -9,7 +9,6 @@ from mnist_pipeline.training.loop import (
     build,
     stored,
     train,
-    train_on_shards,
 )
 from mnist_pipeline.training.prediction import load_weights, predict_probabilities, weights
 from mnist_pipeline.training.recipes import RECIPES, Recipe
@@ -28,6 +27,5 @@ __all__ = [
     "predict_probabilities",
     "stored",
     "train",
-    "train_on_shards",
     "weights",
 ]

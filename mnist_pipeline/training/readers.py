@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from mnist_pipeline.inference import TEMPERATURE
+from mnist_pipeline.inference.networks import TEMPERATURE
 from mnist_pipeline.networks import CNN, MLP, SIDE, of_weights
 from mnist_pipeline.records import Answer, Network
 from mnist_pipeline.training.loop import build, train

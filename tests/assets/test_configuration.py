@@ -6,12 +6,6 @@ import dagster as dg
 import pydantic
 import pytest
 
-from assets.expanded import (
-    ExpandedCNNConfig,
-    ExpandedDigitsConfig,
-    ExpandedKNNConfig,
-    ExpandedNeighborsConfig,
-)
 from assets.harris import HarrisConfig
 from assets.knn import KNNConfig
 from assets.networks import NetworkConfig
@@ -37,10 +31,6 @@ OUTSIDE: dict[type[dg.Config] | type[Seed], dict[str, list[object]]] = {
     },
     RobustnessConfig: {"num_images": [0, 10_001]},
     ChampionConfig: {"margin": [-0.1, 1.1]},
-    ExpandedDigitsConfig: {"seed": [-1, 2**32]},
-    ExpandedNeighborsConfig: {"num_queries": [0, 10_001]},
-    ExpandedKNNConfig: {"num_neighbors": [0, 11]},
-    ExpandedCNNConfig: {"epochs": [0]},
 }
 CASES = [
     pytest.param(config, field, value, id=f"{config.__name__}-{field}-{value}")

@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 from support.graph_fixtures import invoke
 
-from mnist_pipeline import export, inference, models
+from mnist_pipeline import export, models
+from mnist_pipeline.inference import networks
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage.storage import read
@@ -32,8 +33,8 @@ def test_the_exported_model_gives_the_stored_labels_and_probabilities(
     np.testing.assert_array_equal(found["labels"], predictions.labels)
     state = models.state(model, read(model.model_asset), predictions)
     np.testing.assert_allclose(found["probabilities"], models.answer(model, state, images).probabilities, atol=1e-5)
-    if model.method == inference.__name__:
-        logits = {"mlp": inference.mlp_logits, "cnn": inference.cnn_logits}[name](state, images)
+    if model.method == networks.__name__:
+        logits = {"mlp": networks.mlp_logits, "cnn": networks.cnn_logits}[name](state, images)
         np.testing.assert_allclose(found["scores"], logits, atol=1e-4)
 
 

@@ -14,8 +14,6 @@ from click.testing import CliRunner
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.recognition import reading
-from mnist_pipeline.utils.workers import Workers
 
 SESSIONS = (
     "--help",
@@ -43,7 +41,6 @@ def session(own_copy: tuple[Path, Path], small_test: DigitSet, monkeypatch: pyte
     """A directory with data, the storage of a finished run, and a picture of three digits."""
     directory = own_copy[0].parent
     monkeypatch.chdir(directory)
-    monkeypatch.setattr(reading, "_workers", Workers(reading._workers._function))  # others may be elsewhere
     digits = np.hstack([np.pad(image, ((40, 40), (20, 20))) for image in small_test.images[:3]])
     PIL.Image.fromarray(255 - np.kron(digits, np.ones((3, 3), np.uint8))).save("line.png")
     return directory

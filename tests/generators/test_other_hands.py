@@ -1,10 +1,9 @@
-"""Digits in other hands: the same for the same seed, in their boxes, and pairs that touch."""
+"""Digits in other hands: the same for the same seed, and in their boxes."""
 
 from itertools import islice
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from generators import other_hands
 from generators.handwriting import Example
@@ -12,7 +11,6 @@ from generators.handwriting import Example
 DRAWN = {
     "lines": lambda: other_hands.lines(3, 0, ()),
     "lines on ruled paper": lambda: other_hands.lines(3, 0, (), ruled=True),
-    "touching pairs": lambda: other_hands.touching_pairs(6, 0, ()),
     "pages on a table": lambda: other_hands.pages_on_a_table(4, 0, ()),
     "8×8": lambda: islice(other_hands.eight_by_eight(), 5),
 }
@@ -25,13 +23,6 @@ def test_each_digit_is_in_its_box_and_a_seed_draws_the_same_again(kind: str) -> 
     for example in first:
         assert len(example.digits) == len(example.boxes)
         assert all(_is_darker_than_around(example, box) for box in example.boxes)
-
-
-def test_the_strokes_of_a_touching_pair_are_connected() -> None:
-    for example in other_hands.touching_pairs(10, 1, ()):
-        _, count = ndimage.label(example.picture < 235, np.ones((3, 3)))
-        strokes = sum(digit in (4, 5, 7) for digit in example.digits)  # may be written in two strokes
-        assert count <= 1 + strokes
 
 
 def test_no_font_is_in_two_parts() -> None:

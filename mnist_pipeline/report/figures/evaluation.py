@@ -38,7 +38,6 @@ from mnist_pipeline.robustness import (
 )
 
 Score = Sequence[float]  # accuracy, and the lower and upper end of its 95% interval: shares in 0–1
-ACCURACY_TITLE = "Accuracy on the test images"
 LABELS = 0.75  # inches at the right of learning curves
 
 
@@ -82,32 +81,19 @@ def accuracies(scores: Mapping[str, Score]) -> Figure:
         axes.set_yticks(range(len(ranked)), [title.replace(" ", "\n", 1) for title, _ in ranked])
         axes.set_ylim(-0.5, len(ranked) - 0.3)
         axes.margins(x=0.08)
-        axes.set(title=ACCURACY_TITLE, xlabel="accuracy (%)")
+        axes.set(title="Accuracy on the test images", xlabel="accuracy (%)")
         axes.grid(axis="x", alpha=0.6)
 
     return side_by_side(draw, size=(PANEL[0], 0.45 * len(scores) + 1.0), left=1.05)
 
 
-def across(scores: Mapping[str, Mapping[str, Score]]) -> Figure:
-    """Accuracy with its 95% interval by title of a data set and name of a model, one row per data set."""
-    rows = {title.replace("-", "-\n", 1): found for title, found in scores.items()}
-    return _by_model(rows, ACCURACY_TITLE, "accuracy (%)", height=0.75, left=0.8)
-
-
 def corruptions(scores: Mapping[str, Mapping[str, Score]]) -> Figure:
     """Error with its 95% interval by name of a corruption and of a model, one row per corruption."""
-    return _by_model(scores, "Error on corrupted test images", "error (%)", height=0.36, left=1.1)
-
-
-def _by_model(
-    scores: Mapping[str, Mapping[str, Score]], title: str, label: str, *, height: float, left: float
-) -> Figure:
-    """A share with its 95% interval by row and by name of a model; the height of a row is in inches."""
 
     def draw(axes: Axes) -> None:
         step = 0.6 / max(1, len(MODELS) - 1)  # between the models of one row
         for place, model in enumerate(MODELS.values()):
-            style: dict[str, Any] = {"color": model.color, "marker": model.marker, "markersize": min(5, 12 * height)}
+            style: dict[str, Any] = {"color": model.color, "marker": model.marker, "markersize": 4}
             axes.plot([], [], linestyle="", label=model.short_title, **style)
             for row, score_of in enumerate(scores.values()):
                 share, low, high = (100 * each for each in score_of[model.name])
@@ -116,7 +102,7 @@ def _by_model(
                 axes.plot([share], [y], **style)
         axes.set_yticks(range(len(scores)), list(scores))
         axes.set_ylim(len(scores) - 0.5, -0.5)
-        axes.set(title=title, xlabel=label)
+        axes.set(title="Error on corrupted test images", xlabel="error (%)")
         axes.xaxis.set_major_formatter("{x:g}")
         axes.margins(x=0.05)
         axes.grid(axis="x", alpha=0.6)
@@ -124,7 +110,7 @@ def _by_model(
         below |= {"columnspacing": 0.8, "handletextpad": 0.1, "borderaxespad": 3.2}  # below the label of the axis
         axes.legend(**below)
 
-    return side_by_side(draw, size=(PANEL[0], height * len(scores) + 1.3), left=left, legend=0.3)
+    return side_by_side(draw, size=(PANEL[0], 0.36 * len(scores) + 1.3), left=1.1, legend=0.3)
 
 
 def reliability(calibration: Calibration, title: str) -> Figure:
