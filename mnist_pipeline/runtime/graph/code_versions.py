@@ -3,9 +3,13 @@
 It covers the asset's function with the definitions of its module that it uses, and every module of the project that
 these import, directly or not. Comments and docstrings do not count, and neither does what only people see: what an
 asset passes to `result` besides the value, the figures that an asset draws, how the table of models names a model.
+
+The table of models counts by the fields that compute: for the assets of a model, its own entry; for an asset that reads
+all models, all entries, and their methods if it calls them.
 """
 
 import ast
+import dataclasses
 import functools
 import hashlib
 import importlib.util
@@ -16,9 +20,13 @@ from typing import Any
 
 import dagster as dg
 
+from mnist_pipeline import models
+from mnist_pipeline.models import MODELS, Model, Shown
+
 PACKAGE = __name__.partition(".")[0]
-# Packages whose code never changes a value.
-LEFT_OUT = ("cli", "runtime", "utils")
+# Packages whose code never changes a value, and the table of models.
+LEFT_OUT = ("cli", "models", "runtime", "utils")
+TABLE = models.__name__
 # What assets and the table of models use of these only people see. The report's own modules do depend on its figures.
 SHOWN = ("report.figures", "handwriting.contact_sheet")
 VERSION_LENGTH = 16
@@ -30,18 +38,44 @@ def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
     return inspect.unwrap(compute.decorated_fn)
 
 
-def code_version(function: Callable[..., Any]) -> str:
-    """The version of a function that computes an asset, 16 hexadecimal digits."""
-    module = inspect.getmodule(function)
-    source = Path(str(inspect.getsourcefile(function)))
-    code, names = _used_definitions(source, function.__qualname__.partition(".")[0])
-    package = (module.__name__ if module else "").rpartition(".")[0]
-    modules: set[str] = set()
-    for name in _imports([*_parsed(source).body, *code], names, package):
-        if not _is_left_out(name) and not name.endswith(SHOWN):
-            modules |= _with_imports(name)
-    parts = [ast.dump(node) for node in code] + [_checksum_of(name) for name in sorted(modules)]
+def code_version(asset: str, function: Callable[..., Any]) -> str:
+    """The version of the function that computes an asset, 16 hexadecimal digits."""
+    code, imported = _used_code(Path(str(inspect.getsourcefile(function))), function)
+    modules = {each for name in imported if not name.endswith(SHOWN) for each in _with_imports(name)}
+    parts = [ast.dump(node) for node in code]
+    if TABLE in imported or any(TABLE in _imports_of(name) for name in modules):
+        everything = [*code, *(_parsed(path) for path in map(_source, modules) if path)]
+        own = MODELS.get(asset.partition("_")[0])
+        for model in [own] if own else MODELS.values():
+            parts.append(repr(_computing_fields(model)))
+            if not model.has_own_assets if own else _calls_methods(everything):
+                code, imported = _used_code(Path(models.__file__), model.method)
+                parts += [ast.dump(node) for node in code]
+                modules |= {each for name in imported for each in _with_imports(name)}
+    parts += [_checksum_of(name) for name in sorted(modules)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:VERSION_LENGTH]
+
+
+def _used_code(source: Path, function: Callable[..., Any]) -> tuple[list[ast.stmt], set[str]]:
+    """The definitions of a module that a function uses, and the modules of the project that they import."""
+    code, names = _used_definitions(source, function.__qualname__.partition(".")[0])
+    package = function.__module__.rpartition(".")[0]
+    top = [node for node in _parsed(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return code, {*_imports(top, names, package), *_imports(code, None, package)}
+
+
+def _computing_fields(model: Model) -> dict[str, Any]:
+    """The fields of an entry on which values depend."""
+    shown = {each.name for each in dataclasses.fields(Shown)} | {"method", "settings"}
+    fields = {each.name: getattr(model, each.name) for each in dataclasses.fields(model) if each.name not in shown}
+    settings = {name: dataclasses.replace(each, description="") for name, each in model.settings.items()}
+    return fields | {"settings": settings}
+
+
+def _calls_methods(code: list[Any]) -> bool:
+    """Whether code calls the methods of the table of models: `model.method()`."""
+    nodes = (node for each in code for node in ast.walk(each))
+    return any(isinstance(node, ast.Attribute) and node.attr == "method" for node in nodes)
 
 
 def _used_definitions(source: Path, name: str) -> tuple[list[ast.stmt], set[str]]:
@@ -78,7 +112,9 @@ def _parsed(source: Path) -> ast.Module:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        # A package that loads its modules later names them for the type checker.
+        is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if is_for_types and isinstance(node, ast.If) and source.name != "__init__.py":
             node.body = [ast.Pass()]
         if isinstance(node, ast.FunctionDef) and "assets" in source.parts:
             node.decorator_list = []
@@ -138,7 +174,7 @@ def _source(module: str) -> Path | None:
 
 
 def _is_left_out(module: str) -> bool:
-    return module.partition(".")[2].partition(".")[0] in LEFT_OUT
+    return module.partition(".")[2].partition(".")[0] in LEFT_OUT and not module.startswith("assets")
 
 
 @functools.cache

@@ -32,7 +32,7 @@ def load_package(directory: Path, name: str, automated: Callable[[dg.AssetSpec],
 
         def finished(spec: dg.AssetSpec) -> dg.AssetSpec:
             if spec.key in functions and not spec.code_version:
-                spec = spec.replace_attributes(code_version=code_version(functions[spec.key]))
+                spec = spec.replace_attributes(code_version=code_version(spec.key.path[-1], functions[spec.key]))
             return automated(spec)
 
         return loaded.map_asset_specs(func=finished)
