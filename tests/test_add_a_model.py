@@ -17,7 +17,7 @@ from support.graph_fixtures import environment
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
 TABLE = "mnist_pipeline/models.py"

@@ -22,7 +22,7 @@ from support.served import Client, served_ui
 
 from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
 

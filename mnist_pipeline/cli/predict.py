@@ -33,7 +33,7 @@ class Outcome:
 
 def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
     """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a file can't be read."""
-    recognizer: Recognizer = storage.current().read_usable("recognizer")
+    recognizer: Recognizer = storage.current().read("recognizer")
     outcomes = list(_read_files(files, recognizer, on_sheet=sheet is not None))
     if as_json:
         click.echo(json.dumps([_document(outcome, recognizer.known) for outcome in outcomes], indent=1))

@@ -34,6 +34,7 @@ INTERRUPTED = "Interrupted. Stored results are kept. Continue with: mnist-pipeli
 def run_assets(configured: settings.Settings, select: str, config: Path | None, changed: bool) -> None:
     """Run the selected assets, or those of them that are missing, stale or damaged."""
     start = time.perf_counter()
+    storage.current().require_this_version()
     run_config = _read_config(config)
     with machine.importing():
         definitions = project.graph()

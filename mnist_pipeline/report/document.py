@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Report(NamedTuple):
 
     html: str
     document: dict[str, Any]
+
+    COPIED_TO: ClassVar = "report"  # the directory of the storage with the latest page, at an address that stays
 
     def to_files(self) -> dict[str, bytes]:
         """Both as files."""

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from support.servers import free_port, missing, variables
 
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 SERVICES = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]
 PASSWORD = "twelve characters"

@@ -14,7 +14,7 @@ from http.client import HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple
 
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.ui.server import LOCALHOST
 from support.processes import accept_hangup
 from support.servers import free_port
