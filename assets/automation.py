@@ -5,9 +5,14 @@ import dagster as dg
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.graph.staleness import observe_raw_files, stale_assets
+from mnist_pipeline.runtime.inbox import InboxResource
 from mnist_pipeline.runtime.storage import storage
 
+from .serving import PICTURES
+
 DAY_SECONDS = 24 * 60 * 60
+INBOX_SECONDS = 30
+MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute
 ON_REQUEST = ("experiments", "inbox")  # groups that only a user, or a picture, asks for
 whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*ON_REQUEST)
 
@@ -62,6 +67,28 @@ def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg
     if observe_raw_files(context.instance):
         return dg.RunRequest()
     return dg.SkipReason("the raw files are unchanged, or can't be read")
+
+
+@dg.sensor(
+    name="inbox",
+    job=inbox_job,
+    minimum_interval_seconds=INBOX_SECONDS,
+    description="Look for new pictures in the inbox, and recognize their digits, in a run per picture.",
+)
+def inbox_sensor(context: dg.SensorEvaluationContext, inbox: InboxResource) -> dg.SensorResult | dg.SkipReason:
+    """Request a run for each file that has no partition yet, the oldest files first."""
+    try:
+        found = inbox.pictures()
+    except OSError as error:
+        return dg.SkipReason(f"the inbox can't be read: {error}")
+    known = set(context.instance.get_dynamic_partitions(str(PICTURES.name)))
+    new = [key for key in found if key not in known][:MAX_RUNS]
+    if not new:
+        return dg.SkipReason("nothing new in the inbox")
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(run_key=key, partition_key=key) for key in new],
+        dynamic_partitions_requests=[PICTURES.build_add_request(new)],
+    )
 
 
 @dg.run_failure_sensor(

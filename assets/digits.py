@@ -1,7 +1,5 @@
 """The raw files, and the digits that are read from them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import (
-    DigitSet,
-    RawFile,
-    Split,
-    UnreadableError,
-)
+from mnist_pipeline.data.datasets import DigitSet, RawFile, Split
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, metadata, warning
 from mnist_pipeline.runtime.graph.resources import DataSetResource
@@ -48,19 +41,10 @@ data_directory = dg.AssetSpec(
 )
 
 
-@contextmanager
-def retried() -> Iterator[None]:
-    """Retry the step if a file can't be read at the moment, but not if its content is wrong."""
-    try:
-        yield
-    except UnreadableError as error:
-        raise dg.RetryRequested(max_retries=2, seconds_to_wait=0.5) from error
-
-
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
     """Names, sizes and SHA-256 checksums of the files of the data set, after validation; folders have one per split."""
-    with stopwatch(), retried():
+    with stopwatch():
         found = datasets.validate(data_set.path, canonical=data_set.canonical, layout=data_set.known.layout)
         files = pd.DataFrame(found)
     return result(
@@ -73,7 +57,7 @@ def raw_mnist(data_set: DataSetResource):
 
 def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
-    with stopwatch(), retried():
+    with stopwatch():
         names = data_set.class_names
         digits = datasets.load_digits(data_set.path, split, layout=data_set.known.layout, recorded=recorded)
     mean, deviation = datasets.mean_and_deviation(digits.images)
@@ -81,11 +65,7 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
     return result(
         digits,
         f"{len(digits.labels):,} images",
-        numbers={
-            ROW_COUNT: len(digits.labels),
-            "pixel_mean": mean,
-            "pixel_deviation": deviation,
-        },
+        numbers={ROW_COUNT: len(digits.labels), "pixel_mean": mean, "pixel_deviation": deviation},
         tables={"classes": pd.DataFrame({"class": names, "count": counts})},
         figures={"sample": figures.image_grid(digits.images[:40], columns=10, title=f"The first {split} images")},
         checks={

@@ -33,7 +33,18 @@ CHECKS = {
 }
 
 
-TRIALS = dg.StaticPartitionsDefinition(list(experiments.read_sweep(settings.load().experiments or DEFAULT_SWEEP)))
+def _sweep() -> dict[str, Trial]:
+    """The trials, by key. The default sweep leaves out sizes that are larger than the data."""
+    loaded = settings.load()
+    try:
+        trials = experiments.read_sweep(loaded.experiments or DEFAULT_SWEEP)
+    except experiments.SweepError as error:
+        raise settings.SettingsError(f"MNIST_PIPELINE_EXPERIMENTS: {error}") from None
+    return trials if loaded.experiments else experiments.without_larger(trials, loaded.data)
+
+
+SWEEP = _sweep()
+TRIALS = dg.StaticPartitionsDefinition(list(SWEEP))
 
 
 @dg.asset(
@@ -44,7 +55,7 @@ TRIALS = dg.StaticPartitionsDefinition(list(experiments.read_sweep(settings.load
 )
 def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet):
     """The labels that a trial's model predicts for the held-out training images and for the test images."""
-    trial = Trial.of_key(context.partition_key)
+    trial = SWEEP[context.partition_key]
     with stopwatch():
         labels = experiments.run(trial, train_digits, test_digits)
     true = train_digits.labels[split(len(train_digits.images))[1]]
@@ -61,7 +72,7 @@ def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet,
 def experiment_summary(experiment_trials: dict[str, Any], train_digits: DigitSet, test_digits: DigitSet):
     """One row per trial, the best on the held-out images first, and how much data each model needs."""
     with stopwatch():
-        table = experiments.summarize(experiment_trials, train_digits, test_digits)
+        table = experiments.summarize(SWEEP, experiment_trials, train_digits, test_digits)
         found = experiments.curves(table)
         needed = experiments.needed_sizes(found)
     best = table.iloc[0]
@@ -76,10 +87,7 @@ def experiment_summary(experiment_trials: dict[str, Any], train_digits: DigitSet
             "within_noise": within,
         },
         tables={"trials": table, "training_images_needed": needed},
-        figures={
-            "accuracy_by_size": figures.accuracy_by_size(found, len(test_digits.labels)),
-            "trials": figures.trials(table),
-        },
+        figures={"accuracy_by_size": figures.accuracy_by_size(found, len(test_digits.labels))},
         checks={
             "every_trial": exactly(len(table) - len(experiment_trials), 0),
             "more_data_helps": at_least(experiments.smallest_gain(found), 0),

@@ -1,7 +1,5 @@
 """The model card of the champion."""
 
-from typing import Any
-
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -15,7 +13,7 @@ from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
-from .evaluation import inputs
+from .models import ByModel, asset_of_all_models
 from .serving import GROUP
 
 CHECKS = {
@@ -25,15 +23,16 @@ CHECKS = {
 }
 
 
-@dg.asset(
+@asset_of_all_models(
     group_name=GROUP,
     kinds={"markdown"},
-    ins=inputs("predictions_asset", "evaluation_asset"),
     deps=[model.model_asset for model in MODELS.values()],
     check_specs=checks("model_card", CHECKS),
 )
 def model_card(
     champion: Champion,
+    predictions: ByModel,
+    evaluations: ByModel,
     raw_mnist: pd.DataFrame,
     train_digits: DigitSet,
     test_digits: DigitSet,
@@ -41,7 +40,6 @@ def model_card(
     robustness: pd.DataFrame,
     data_set: DataSetResource,
     stored_results: StoredResults,
-    **of_models: Any,
 ):
     """The purpose of the champion, its data and recipe, its figures with intervals, and its limits, in Markdown.
 
@@ -51,12 +49,11 @@ def model_card(
 
     model, fingerprint = MODELS[champion.model], card.fingerprint(champion)
     with stopwatch():
-        is_current = np.array_equal(champion.labels, of_models[model.predictions_asset].labels)
+        is_current = np.array_equal(champion.labels, predictions[champion.model].labels)
         present = None if is_current else stored_results.previous("model_card")
-        if present is not None and fingerprint not in present:
-            present = None
+        present = present if present and fingerprint in present else None
         if is_current:
-            evaluated = of_models[model.evaluation_asset]
+            evaluated = evaluations[champion.model]
         else:
             evaluated = evaluation.evaluate(test_digits.labels, np.array(champion.labels))
         names = ["champion", model.model_asset, model.predictions_asset]

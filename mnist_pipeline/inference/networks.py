@@ -1,16 +1,22 @@
-"""The logits of the two networks in NumPy: for a few images, this takes less time than importing torch.
+"""The two networks as models of the table: their logits in NumPy for a few images, and torch for many.
 
-The architectures are those of `mnist_pipeline.networks`, the arithmetic is float32.
+For a few images, NumPy takes less time than importing torch. The architectures are those of `mnist_pipeline.networks`,
+the arithmetic is float32.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mnist_pipeline.inference.onnx import Graph
-from mnist_pipeline.records import Network
+from mnist_pipeline.records import Answer, Network
 from mnist_pipeline.softmax import softmax
+
+if TYPE_CHECKING:
+    from mnist_pipeline.inference.onnx import Graph
 
 Weights = Mapping[str, np.ndarray]
 TEMPERATURE = "temperature"
@@ -21,17 +27,64 @@ def state(network: Network, predictions: object, seed: int) -> dict[str, np.ndar
     return {**network.weights, TEMPERATURE: network.temperature}
 
 
-def predict_probabilities(state: Weights, images: np.ndarray) -> np.ndarray:
-    """Calibrated class probabilities, float64 (n, n_classes), from what `state` returns and images (n, 28, 28), uint8.
+def answer(state: Weights, images: np.ndarray) -> Answer:
+    """The most probable class of each image, and the calibrated class probabilities, float64 (n, n_classes).
 
     The network is convolutional if it has a convolution's weights.
     """
     is_convolutional = any(array.ndim == 4 for array in state.values())
     logits = (cnn_logits if is_convolutional else mlp_logits)(state, images)
-    return np.asarray(softmax(logits.astype(np.float64) / float(state[TEMPERATURE])))
+    probabilities = softmax(logits.astype(np.float64) / float(state[TEMPERATURE]))
+    return Answer(probabilities.argmax(axis=1), probabilities)
 
 
-def to_onnx(graph: Graph, state: Weights) -> tuple[str, str]:
+def answer_many(state: Weights, images: np.ndarray) -> Answer:
+    """The same answer by torch, whose probabilities are float32."""
+    parameters = {name: array for name, array in state.items() if name != TEMPERATURE}
+    probabilities = _predictor(parameters)(images, float(state[TEMPERATURE]))
+    return Answer(probabilities.argmax(axis=1), probabilities)
+
+
+def reader(network: Network, predictions: object) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from many images to labels, by a stored network."""
+    predict = _predictor(network.weights)
+    return lambda images: predict(images, 1.0).argmax(axis=1)
+
+
+def held_out_labels(network: Network, predictions: object, images: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """The labels of the images held out of training."""
+    return reader(network, predictions)(images[held_out])
+
+
+def fit_reader(
+    images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from images to labels, by a network trained on these images.
+
+    The network is a perceptron if the settings have a `hidden_size`, otherwise the convolutional network. It makes as
+    many updates as the recipe makes with `repeats` times as many images.
+    """
+    from mnist_pipeline import networks, training
+
+    hidden_size = settings.get("hidden_size")
+    kind, size = ("mlp", {"hidden_size": hidden_size}) if hidden_size else ("cnn", {})
+    recipe = training.named_recipe(kind, settings["recipe"], learning_rate=settings["learning_rate"])
+    updates = recipe.epochs * math.ceil(len(images) * repeats / recipe.batch_size)
+    recipe = replace(recipe, epochs=round(updates / math.ceil(len(images) / recipe.batch_size)))
+    model = training.build(networks.KINDS[kind], **size, num_classes=int(labels.max()) + 1, seed=seed)
+    training.train(model, images, labels, recipe, seed=seed)
+    return lambda queries: training.predict_probabilities(model, queries).argmax(axis=1)
+
+
+def _predictor(weights: Weights) -> Callable[[np.ndarray, float], np.ndarray]:
+    """A function from images and a temperature to class probabilities, by a network with these weights."""
+    from mnist_pipeline import networks, training
+
+    model = training.load_weights(networks.of_weights(weights), weights)
+    return lambda images, temperature: training.predict_probabilities(model, images, temperature)
+
+
+def to_onnx(graph: "Graph", state: Weights) -> tuple[str, str]:
     """The logits and the calibrated probabilities of a network as nodes of an ONNX graph."""
     if any(array.ndim == 4 for array in state.values()):
         x = graph.pixels(np.float32, (1, 28, 28))

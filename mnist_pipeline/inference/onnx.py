@@ -17,6 +17,8 @@ class Graph:
     network or of softmax regression, and the votes of k-nearest neighbours.
     """
 
+    images = IMAGES
+
     def __init__(self) -> None:
         self._onnx: Any = import_module("onnx")
         self._nodes: list[Any] = []

@@ -1,10 +1,13 @@
-"""Numbers and comparisons in words."""
+"""Numbers and comparisons in words, and the environment of the templates that use them."""
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mnist_pipeline.models import MODELS
+import jinja2
+
+from mnist_pipeline.models import MODELS, number_in_words
 from mnist_pipeline.robustness import Curves
 
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -16,26 +19,20 @@ def disturbance_in_words(curves: Curves, nouns: str = "digits") -> str:
     place = min(range(len(at_amount)), key=lambda i: sum(at_amount[i]))
     shares = {model: accuracies[place] for model, accuracies in curves.accuracies.items()}
     worst, *_, best = sorted(shares, key=lambda model: shares[model])
-    lowest = f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit})."
-    if shares[best] == shares[worst]:
-        return f"{lowest} There every model reads {percent(shares[best], 1)} of the {nouns} correctly."
     return (
-        f"{lowest} There {MODELS[best].phrase} reads {percent(shares[best], 1)} of the {nouns} correctly, "
+        f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit}). "
+        f"There {MODELS[best].phrase} reads {percent(shares[best], 1)} of the {nouns} correctly, "
         f"{MODELS[worst].phrase} {percent(shares[worst], 1)}."
     )
 
 
 def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
     """The models with the highest and the lowest mean accuracy under disturbances."""
-    best, *_, worst = sorted(models, key=lambda model: -models[model]["mean"])
-    shares = {
-        model: f"{percent(found['mean'], 1)} ({percent(found['undisturbed'], 1)} undisturbed)"
-        for model, found in models.items()
-    }
-    return (
-        f"On average over all disturbances, {MODELS[best].phrase} has the highest accuracy: {shares[best]}. "
-        f"The lowest is that of {MODELS[worst].phrase}: {shares[worst]}."
+    worst, *_, best = (
+        f"{MODELS[model].phrase}: {percent(found['mean'], 1)} ({percent(found['undisturbed'], 1)} undisturbed)"
+        for model, found in sorted(models.items(), key=lambda item: item[1]["mean"])
     )
+    return f"On average over all disturbances, the highest accuracy is that of {best}. The lowest is that of {worst}."
 
 
 def settings_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
@@ -88,3 +85,38 @@ def power(value: float) -> str:
 def probability(value: float) -> str:
     """A p-value as a decimal number, or as a power of ten if that is shorter."""
     return f"{value:.2g}" if value >= 1e-3 else power(value)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: 1 image, 2 images, 1,000 images."""
+    return f"{number:,} {noun if number == 1 else f'{noun}s'}"
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "percent": percent,
+    "level": "{:.1f}".format,
+    "percents": lambda share: f"{100 * share:.1f}",
+    "count": "{:,}".format,
+    "counted": counted,
+    "in_words": number_in_words,
+    "seconds": seconds,
+    "power": power,
+    "probability": probability,
+    "short_titles": with_short_titles,
+}
+
+
+@functools.cache
+def environment(*, autoescape: bool, **names: Any) -> jinja2.Environment:
+    """The templates of the report, in which these names are known; `autoescape` is for HTML."""
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader("mnist_pipeline.report"),
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters.update(FILTERS)
+    found.globals.update(names)
+    return found

@@ -11,7 +11,7 @@ from mnist_pipeline.training.loop import (
     train,
 )
 from mnist_pipeline.training.prediction import load_weights, predict_probabilities, weights
-from mnist_pipeline.training.recipes import RECIPES, Recipe
+from mnist_pipeline.training.recipes import RECIPES, Recipe, named_recipe
 
 __all__ = [
     "RECIPES",
@@ -24,6 +24,7 @@ __all__ = [
     "choose_precision",
     "fit_temperature",
     "load_weights",
+    "named_recipe",
     "predict_probabilities",
     "stored",
     "train",

@@ -58,7 +58,7 @@ class History:
 OnEpoch = Callable[[EpochRecord], None]
 
 
-def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Model:
+def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
     """Construct a network; its initial weights depend only on the seed. torch's global generator is restored.
 
     Examples
@@ -69,7 +69,7 @@ def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Mo
     True
     """
     with seeded(seed, torch.device("cpu")):
-        return construct(*arguments)
+        return construct(*arguments, **named)
 
 
 def train(

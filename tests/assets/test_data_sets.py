@@ -30,7 +30,7 @@ from mnist_pipeline.runtime.storage.storage import Storage, StorageError, read
 pytestmark = pytest.mark.slow
 MODELS = ("knn", "softmax", "mlp", "cnn")
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-MNIST_ONLY = {"recognizer", "inbox_predictions", "inbox_drift"}
+MNIST_ONLY = {"recognizer", "inbox_predictions"}
 TOGETHER = "data_set_comparison"
 DESCRIBE = """
 import json

@@ -136,7 +136,6 @@ BAD_CONFIGURATIONS: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "minus infinite": (_softmax("learning_rate: -.inf"), ("learning_rate",)),
     "zero epochs": (_softmax("epochs: 0"), ("epochs",)),
     "kappa too large": ("ops: {harris_corners: {config: {kappa: 0.3}}}", ("ops.harris_corners.config.kappa is 0.3",)),
-    "nothing to train on": ("ops: {cnn_model: {config: {validation_share: 1}}}", ("config.validation_share is",)),
     "four hundred digits": (_softmax(f"learning_rate: {'9' * 400}"), ()),
     "ten thousand digits": (_softmax(f"epochs: {'9' * 10_000}"), ()),
     "no components": (_reconstructions("[]"), ("num_components",)),

@@ -17,16 +17,13 @@ METADATA = ("seconds", "config", "seed", "recipe", "adaptation", "losses", "reas
 def recorded_versions(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], partition: str | None = None
 ) -> dict[dg.AssetKey, str | None]:
-    """The version of the value that Dagster recorded last for each asset, or for a partition of it.
-
-    An asset that is observed, like the raw files, has the version that was observed.
-    """
+    """The version of the value that Dagster recorded last for each asset, or for a partition of it."""
     if partition is not None:
         of_partitions = [dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]) for key in keys]
         pages = [instance.fetch_materializations(each, limit=1).records for each in of_partitions]
         return {key: version_of(page[0].event_log_entry) if page else None for key, page in zip(keys, pages)}
     entries = [record.asset_entry for record in instance.get_asset_records(list(keys))] if keys else []
-    events = {entry.asset_key: entry.last_materialization or entry.last_observation for entry in entries}
+    events = {entry.asset_key: entry.last_materialization for entry in entries}
     return {key: version_of(events.get(key)) for key in keys}
 
 
@@ -35,8 +32,7 @@ def version_of(event: dg.EventLogEntry | None) -> str | None:
     materialization = event.asset_materialization if event else None
     if materialization and VERSION in materialization.metadata:
         return str(materialization.metadata[VERSION].value)
-    observation = event.asset_observation if event else None
-    return (observation.tags or {}).get(DATA_VERSION_TAG) if observation else None
+    return None
 
 
 def origins(storage: Storage, keys: Iterable[str]) -> dict[str, dict[str, Any]]:

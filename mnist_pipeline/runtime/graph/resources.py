@@ -91,6 +91,10 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
         """Where the current values of assets come from; see `records.origins`."""
         return origins(self.storage, names)
 
+    def origin(self, name: str) -> dict[str, Any]:
+        """Where the current value of an asset comes from."""
+        return self.origins([name])[name]
+
     def since_last_run(self, true_labels: np.ndarray) -> dict[str, Any] | None:
         """What the last run that trained models changed, None if there was no run before it."""
         return history.since_last_run(self.storage, [*STORED, "champion"], true_labels)

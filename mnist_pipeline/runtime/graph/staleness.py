@@ -8,7 +8,7 @@ import dagster as dg
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import dagster_internals
-from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, recorded_versions
+from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, VERSION, recorded_versions
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -64,7 +64,7 @@ def observe_raw_files(instance: dg.DagsterInstance, *, always: bool = False) -> 
     version = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
     is_new = recorded_versions(instance, [DATA_DIRECTORY])[DATA_DIRECTORY] != version
     if is_new or always:
-        metadata = {"path": dg.MetadataValue.path(str(data_set.path))}
-        observation = dg.AssetObservation(DATA_DIRECTORY, metadata=metadata, tags={DATA_VERSION_TAG: version})
-        instance.report_runless_asset_event(observation)
+        metadata = {"path": dg.MetadataValue.path(str(data_set.path)), VERSION: version}
+        event = dg.AssetMaterialization(DATA_DIRECTORY, metadata=metadata, tags={DATA_VERSION_TAG: version})
+        instance.report_runless_asset_event(event)
     return is_new
