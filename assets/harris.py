@@ -5,7 +5,7 @@ import numpy as np
 from pydantic import Field
 
 from mnist_pipeline import harris
-from mnist_pipeline.records import Corners
+from mnist_pipeline.data.records import Corners
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
 from mnist_pipeline.runtime.graph.results import result, stopwatch

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline import evaluation, knn
+from mnist_pipeline import knn
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import Neighbors
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.knn import model
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.records import Neighbors
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
@@ -59,7 +60,7 @@ def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition:
         arrays,
         f"{len(train_digits.labels):,} images, {size / 1e6:.0f} MB",
         numbers={ROW_COUNT: len(train_digits.labels)},
-        checks={"labels_kept": exactly(evaluation.accuracy(train_digits.labels, arrays["labels"]), 1)},
+        checks={"labels_kept": exactly(scores.accuracy(train_digits.labels, arrays["labels"]), 1)},
     )
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import SHARE
+from mnist_pipeline.data.records import Network, Predictions
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.inference import networks as inference
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.records import Network, Predictions
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
@@ -76,7 +76,8 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
     )
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
         with machine.importing():
-            from mnist_pipeline import adaptation, networks, training
+            from mnist_pipeline import networks, training
+            from mnist_pipeline.training import adaptation
         images, labels = train_digits
         overrides = config.model_dump(exclude={"recipe"})
         network = training.build(networks.KINDS[name], num_classes=train_digits.num_classes, seed=seed.value)
@@ -122,7 +123,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             checks={
                 "finite_weights": exactly(sum(np.count_nonzero(~np.isfinite(w)) for w in value.weights.values()), 0),
                 "loss_falls": loss_falls(value.loss, value.num_classes),
-                "held_out_accuracy": at_least(held_out, evaluation.least_useful_accuracy(labels)),
+                "held_out_accuracy": at_least(held_out, scores.least_useful_accuracy(labels)),
             },
         )
 
@@ -175,7 +176,7 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: Da
     """Every test digit that the convolutional network misreads, the most confident error first."""
     with stopwatch():
         errors = pd.DataFrame(
-            evaluation.misclassified(test_digits.labels, cnn_predictions.labels, cnn_predictions.probabilities)
+            scores.misclassified(test_digits.labels, cnn_predictions.labels, cnn_predictions.probabilities)
         )
     return result(
         errors,

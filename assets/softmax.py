@@ -10,7 +10,7 @@ from pydantic import Field
 from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.records import SoftmaxModel
+from mnist_pipeline.data.records import SoftmaxModel
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed

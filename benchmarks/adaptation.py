@@ -13,10 +13,11 @@ from torch import nn
 
 from benchmarks.timing import timed
 from generators.letters import families, write_letters
-from mnist_pipeline import adaptation, networks, softmax, training
+from mnist_pipeline import networks, softmax, training
 from mnist_pipeline.data.datasets import DigitSet, load_digits
 from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.runtime.threads import share_processors
+from mnist_pipeline.training import adaptation
 
 MNIST = Path(__file__).resolve().parent.parent / "data"
 NETWORKS = {"cnn": networks.CNN, "mlp": lambda count: networks.MLP(num_classes=count)}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mnist_pipeline.evaluation import wilson_interval
+from mnist_pipeline.evaluation.scores import wilson_interval
 
 HEADER = ("", "ours", "theirs", "measured (min – max, n)", "target", "verdict", "agreement")
 

@@ -18,9 +18,9 @@ from benchmarks import notebook
 from benchmarks.bench import Bench
 from benchmarks.table import Row, Section, at_least, seconds
 from benchmarks.timing import Ratio, take_turns, timed
-from mnist_pipeline import adaptation, networks, training
+from mnist_pipeline import networks, training
 from mnist_pipeline.data.held_out import SHARE
-from mnist_pipeline.training import choose_precision
+from mnist_pipeline.training import adaptation, choose_precision
 
 WARM_UP_IMAGES = 1_024
 

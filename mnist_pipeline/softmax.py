@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.records import Answer, SoftmaxModel
+from mnist_pipeline.data.records import Answer, SoftmaxModel
 from mnist_pipeline.utils.blocks import read_only, slices
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from mnist_pipeline.data.records import parameters
 from mnist_pipeline.networks import CNN, MLP, layer_rows, num_parameters
-from mnist_pipeline.records import parameters
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import dagster as dg
 from mnist_pipeline.cli import configuration, execution, selection, waves
 from mnist_pipeline.cli.console import open_output
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.evaluation import Comparison
+from mnist_pipeline.evaluation.scores import Comparison
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime.environment import Settings
 from mnist_pipeline.runtime.executors import ray_cluster

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mnist_pipeline.data.records import Answer, Nearest, Neighbors
 from mnist_pipeline.knn.classifier import TIE_BREAKS, KNNClassifier, vote
-from mnist_pipeline.records import Answer, Nearest, Neighbors
 from mnist_pipeline.utils.bisection import crossing
 
 if TYPE_CHECKING:

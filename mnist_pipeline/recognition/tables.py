@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mnist_pipeline.evaluation import wilson_interval
+from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading
 
 NUM_LATEST = 7  # days with digits that checks are about

@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 
 from mnist_pipeline import harris, pca, softmax, versions
 from mnist_pipeline.data import datasets
-from mnist_pipeline.evaluation import Calibration
+from mnist_pipeline.evaluation.robustness import CORRUPTED, DISTURBANCES, Curves, disturb
+from mnist_pipeline.evaluation.scores import Calibration
 from mnist_pipeline.harris import Place
 from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS, number_in_words
 from mnist_pipeline.report import figures, pictures, words
 from mnist_pipeline.report.document import Values
-from mnist_pipeline.robustness import CORRUPTED, DISTURBANCES, Curves, disturb
 
 TITLES = {model.name: model.title for model in MODELS.values()}
 NUM_MISLED_SHOWN = 12

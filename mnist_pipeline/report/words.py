@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mnist_pipeline.evaluation import Comparison, PairComparison
+from mnist_pipeline.evaluation.robustness import Curves
+from mnist_pipeline.evaluation.scores import Comparison, PairComparison
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.robustness import Curves
 
 SIGNIFICANCE = 0.05
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -18,10 +18,10 @@ from support.idx import write_idx
 from support.resources import STORED_RESULTS
 
 from assets.evaluation import compare_data_sets
-from mnist_pipeline import evaluation
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.catalogue import FASHION_MNIST, KMNIST, MNIST
 from mnist_pipeline.data.datasets import DigitSet, load_digits
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.data_sets import Located
@@ -334,7 +334,7 @@ def _evaluated(instance: dg.DagsterInstance, root: Path, located: Located, model
     stored = Storage(str(root / (located.prefix or "")))
     for place, model in enumerate(models, start=1):
         predicted = np.where(np.arange(100) < 3 * place, (labels + 1) % 10, labels)
-        stored.write(f"{model}_evaluation", evaluation.evaluate(labels, predicted, 10))
+        stored.write(f"{model}_evaluation", scores.evaluate(labels, predicted, 10))
         version = stored.data_version(f"{model}_evaluation")
         instance.report_runless_asset_event(
             dg.AssetMaterialization(located.key(f"{model}_evaluation"), tags={"dagster/data_version": version})
@@ -353,14 +353,14 @@ def test_each_data_set_of_which_all_models_are_evaluated_has_a_row_per_model_the
     assert list(table["model"]) == list(MODELS) * 2
     assert list(table["errors"]) == [3, 6, 9, 12] * 2
     for row in table.itertuples():
-        assert (row.interval_low, row.interval_high) == evaluation.wilson_interval(100 - int(row.errors), 100)
+        assert (row.interval_low, row.interval_high) == scores.wilson_interval(100 - int(row.errors), 100)
 
 
 def test_a_value_that_a_killed_run_stored_without_a_record_is_refused(storage: Path) -> None:
     (plain,) = _located(1)
     with dg.DagsterInstance.ephemeral() as instance:
         _evaluated(instance, storage, plain)
-        other = evaluation.evaluate(np.arange(10), np.arange(10), 10)
+        other = scores.evaluate(np.arange(10), np.arange(10), 10)
         Storage(str(storage)).write("cnn_evaluation", other)
         with pytest.raises(RuntimeError, match=r"cnn_evaluation .*mnist-pipeline run --changed"):
             compare_data_sets(instance, STORED_RESULTS, [plain])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from support.calls import call
 
-from mnist_pipeline.evaluation import Comparison, Evaluation
-from mnist_pipeline.records import Predictions
+from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.evaluation.scores import Comparison, Evaluation
 from mnist_pipeline.runtime.graph.results import HEADLINE
 from mnist_pipeline.runtime.storage.storage import read
 

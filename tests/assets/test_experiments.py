@@ -7,11 +7,11 @@ import pytest
 from support.calls import call
 from support.servers import command, data_versions, variables
 
-from mnist_pipeline import experiments
 from mnist_pipeline.cli import selection
 from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.experiments import Trial
+from mnist_pipeline.evaluation import experiments
+from mnist_pipeline.evaluation.experiments import Trial
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage
 

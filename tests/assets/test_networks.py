@@ -10,8 +10,8 @@ from support.calls import call
 from assets.networks import NetworkConfig, RecipeName, resolve_recipe
 from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import Network
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.records import Network
 from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT
 from mnist_pipeline.runtime.storage.storage import read
 

@@ -11,8 +11,8 @@ from support.resources import DATA_SET
 
 from assets import robustness
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation.robustness import DISTURBANCES, disturb, sample
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.robustness import DISTURBANCES, disturb, sample
 from mnist_pipeline.runtime.graph.results import HEADLINE
 from mnist_pipeline.runtime.storage.storage import read
 

@@ -16,9 +16,9 @@ from support.values import data_version
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import Network, Predictions
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.recognizer import Recognizer
-from mnist_pipeline.records import Network, Predictions
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
 from mnist_pipeline.runtime.storage import formats, storage
 from mnist_pipeline.runtime.storage.contents import Content

@@ -14,8 +14,8 @@ from PIL import Image
 from support.graph_fixtures import Outcome, copy_storage, environment, invoke
 
 from assets.definitions import SERVING
-from mnist_pipeline import evaluation
 from mnist_pipeline.cli.selection import definitions
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import card
 from mnist_pipeline.runtime.graph.staleness import out_of_sync
@@ -158,7 +158,7 @@ def test_compared_runs_and_versions_differ_as_their_records_do(champions: Champi
     assert pair["difference"] == pytest.approx(last["accuracy"] - first["accuracy"])
     low, high = pair["difference_interval"]
     assert low < pair["difference"] < high
-    assert pair["p_value"] == evaluation.mcnemar_p_value(pair["fixed"], pair["broken"])
+    assert pair["p_value"] == scores.mcnemar_p_value(pair["fixed"], pair["broken"])
     assert sum(pair["errors_by_class"]["after"]) == last["errors"]
     assert {"name": "cnn_model.seed", "before": 0, "after": 2} in of_versions["configuration"]
     assert not of_versions["code"] + of_versions["data"] + of_versions["libraries"]

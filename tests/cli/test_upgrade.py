@@ -15,7 +15,7 @@ from support.damage import MAIN
 from support.graph_fixtures import invoke
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.evaluation import Comparison
+from mnist_pipeline.evaluation.scores import Comparison
 from mnist_pipeline.runtime.storage import storage as stored
 
 FIXTURE = Path(__file__).with_name("storage-5219778.tar.xz")

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mnist_pipeline import evaluation
 from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import document
 from mnist_pipeline.report.document import Values
@@ -25,7 +25,7 @@ def across_table() -> pd.DataFrame:
     for name, title, more in (("mnist", "MNIST", 0), ("fashion-mnist", "Fashion-MNIST", 50)):
         for model, few in {"cnn": 5, "mlp": 9, "knn": 14, "softmax": 40}.items():
             right = 500 - few - more
-            rows.append((name, title, model, right / 500, *evaluation.wilson_interval(right, 500), few + more, 500))
+            rows.append((name, title, model, right / 500, *scores.wilson_interval(right, 500), few + more, 500))
     columns = ["data_set", "title", "model", "accuracy", "interval_low", "interval_high", "errors", "total"]
     return pd.DataFrame(rows, columns=columns)
 

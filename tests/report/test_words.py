@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_pipeline.evaluation import Comparison, PairComparison, mcnemar_p_value
+from mnist_pipeline.evaluation.robustness import Curves
+from mnist_pipeline.evaluation.scores import Comparison, PairComparison, mcnemar_p_value
 from mnist_pipeline.report import words
-from mnist_pipeline.robustness import Curves
 
 BETTER, CHANCE = "is better than", "may be chance"
 

@@ -9,7 +9,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Calibration, wilson_interval
+from mnist_pipeline.evaluation.robustness import (
+    CORRUPTED,
+    DISTURBANCES,
+    SHOWN,
+    Curves,
+    answers,
+    corruption_errors,
+    curves,
+    disturb,
+)
+from mnist_pipeline.evaluation.scores import Calibration, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures.digits import image_grid
 from mnist_pipeline.report.figures.style import (
@@ -25,16 +35,6 @@ from mnist_pipeline.report.figures.style import (
     panel,
     plain,
     side_by_side,
-)
-from mnist_pipeline.robustness import (
-    CORRUPTED,
-    DISTURBANCES,
-    SHOWN,
-    Curves,
-    answers,
-    corruption_errors,
-    curves,
-    disturb,
 )
 
 Score = Sequence[float]  # accuracy, and the lower and upper end of its 95% interval: shares in 0–1

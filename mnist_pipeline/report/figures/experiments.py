@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from mnist_pipeline.experiments import BEST, WITHIN_NOISE, Curve
+from mnist_pipeline.evaluation.experiments import BEST, WITHIN_NOISE, Curve
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures.style import COLORS, INK, label_ends, side_by_side
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_pipeline import experiments, softmax
+from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.experiments import Curve, SweepError, Trial, read_sweep, stratified_order
+from mnist_pipeline.evaluation import experiments
+from mnist_pipeline.evaluation.experiments import Curve, SweepError, Trial, read_sweep, stratified_order
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.settings import PROJECT
 

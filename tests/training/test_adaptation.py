@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_pipeline import adaptation, training
+from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.variation import Variation
 from mnist_pipeline.networks import MLP
-from mnist_pipeline.training import Recipe
+from mnist_pipeline.training import Recipe, adaptation
 
 HANDS = Variation(rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.35, noise=0.2)
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3, label_smoothing=0.05, variation=HANDS)

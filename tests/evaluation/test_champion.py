@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mnist_pipeline.promotion import MARGIN, Choice, choose, difference_interval
+from mnist_pipeline.evaluation.champion import MARGIN, Choice, choose, difference_interval
 
 NUM_CLASSES = 10
 TRUE = np.random.default_rng(0).integers(0, NUM_CLASSES, 5_000)

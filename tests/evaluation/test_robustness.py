@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline import robustness
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.robustness import DISTURBANCES
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.robustness import DISTURBANCES
 
 
 @pytest.fixture(scope="module")
