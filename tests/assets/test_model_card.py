@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pytest
 from support.calls import call
 
@@ -57,8 +56,6 @@ def test_if_the_present_champion_stays_so_does_its_card(own_copy: tuple[Path, Pa
 def test_a_champion_that_stays_without_a_card_gets_one_without_the_figures_of_the_retrained_model() -> None:
     stays = earlier_champion()
     found = written(champion=stays)
-    wrong = np.count_nonzero(np.array(stays.labels) != read("test_digits").labels)
-    assert f"{wrong} errors" in found.value
     assert card.fingerprint(stays) in found.value
     assert card.fingerprint(read("champion")) not in found.value
     for part in ("data version", "Recipe", "McNemar", "worst amount"):
