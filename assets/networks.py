@@ -122,7 +122,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             seed=seed,
             checks={
                 "finite_weights": exactly(sum(np.count_nonzero(~np.isfinite(w)) for w in value.weights.values()), 0),
-                "loss_falls": loss_falls(value.loss, value.num_classes),
+                "loss_falls": loss_falls(value.loss, train_digits.num_classes),
                 "held_out_accuracy": at_least(held_out, scores.least_useful_accuracy(labels)),
             },
         )

@@ -50,13 +50,6 @@ def test_a_challenger_that_may_be_worse_by_more_than_the_margin_is_refused(wrong
     assert found is present
 
 
-def test_five_more_errors_of_a_hundred_images_are_refused() -> None:
-    true = TRUE[:100]
-    present = chosen(np.arange(3), true)
-    found, _ = choose(true, {"new": with_errors(np.arange(8), true)}, present)
-    assert found is present
-
-
 def test_champions_of_other_images_are_not_compared_even_if_they_are_as_many() -> None:
     other = np.roll(TRUE, 1)
     found, _ = choose(TRUE, {"new": with_errors(np.arange(500))}, chosen(np.arange(3), other))

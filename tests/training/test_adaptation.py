@@ -61,11 +61,6 @@ def test_deformations_that_change_the_class_of_an_image_are_not_chosen() -> None
     assert np.mean(probabilities.argmax(axis=1) == labels) > 0.95
 
 
-def test_pixels_that_are_not_bytes_are_not_deformed(small_train: DigitSet) -> None:
-    _, adapted = fitted(small_train.images[:300] / 255, small_train.labels[:300], epochs=1)
-    assert {trial.deformations for trial in adapted.trials} == {0}
-
-
 def test_a_network_is_trained_as_the_chosen_recipe_says(small_train: DigitSet) -> None:
     model, adapted = fitted(*small_train, seed=3, epochs=4)
     assert len(adapted.cycles) == 1
