@@ -81,6 +81,7 @@ def knn_predictions(
         labels = knn.vote(train_digits.labels[indices[:, : config.num_neighbors]], config.tie_break.value)
     found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)
     wrong = np.flatnonzero(labels != test_digits.labels)
+    agreement = model.agreement_with_brute_force(found, *train_digits, test_digits.images, NUM_CHECKED, seed.value)
     accuracies = model.accuracy_by_k(found, train_digits.labels, test_digits.labels)
     return result(
         found,
@@ -95,17 +96,8 @@ def knn_predictions(
         },
         config=config,
         seed=seed,
-        checks={"equals_brute_force": exactly(_agreement(found, train_digits, test_digits, seed.value), 1)},
+        checks={"equals_brute_force": exactly(agreement, 1)},
     )
-
-
-def _agreement(found: Neighbors, train: DigitSet, test: DigitSet, seed: int) -> float:
-    """Share of a random sample of queries for which brute force finds the same neighbours."""
-    size = min(NUM_CHECKED, len(test.images))
-    sample = np.random.default_rng(seed).choice(len(test.images), size, replace=False)
-    exhaustive = knn.KNNClassifier(found.indices.shape[1], "brute").fit(train.images, train.labels)
-    _, indices = exhaustive.kneighbors(test.images[sample])
-    return float(np.mean((indices == found.indices[sample]).all(axis=1)))
 
 
 def _errors(found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet, names: Sequence[str]) -> "Figure":

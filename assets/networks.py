@@ -4,7 +4,6 @@ Torch is imported inside the functions that use it, so that the definitions load
 """
 
 import dataclasses
-from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -28,8 +27,6 @@ from mnist_pipeline.utils import machine
 from .predictions import PREDICTED, predicted
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from mnist_pipeline.training import EpochRecord
 
 GROUP = "networks"
@@ -123,7 +120,8 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             checks={
                 "finite_weights": exactly(sum(np.count_nonzero(~np.isfinite(w)) for w in value.weights.values()), 0),
                 "loss_falls": loss_falls(value.loss, train_digits.num_classes),
-                "held_out_accuracy": at_least(held_out, scores.least_useful_accuracy(labels)),
+                # a tenth of the way from naming the most frequent class to 1
+                "held_out_accuracy": at_least(held_out, 0.9 * scores.most_frequent_share(labels) + 0.1),
             },
         )
 
@@ -178,21 +176,11 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: Da
         errors = pd.DataFrame(
             scores.misclassified(test_digits.labels, cnn_predictions.labels, cnn_predictions.probabilities)
         )
+    images, shown = test_digits.images, errors.head(NUM_ERRORS_SHOWN).to_dict("records")
     return result(
         errors,
         f"{len(errors)} errors of {len(test_digits.labels):,}",
         tables={"worst": errors},
-        figures={"errors": _drawn(errors, test_digits.images, data_set.class_names)} if len(errors) else {},
+        figures={"errors": figures.misread_images(images, shown, len(errors), data_set.class_names)} if shown else {},
         checks={"all_wrong": exactly((errors["true_label"] == errors["predicted_label"]).sum(), 0)},
     )
-
-
-def _drawn(errors: pd.DataFrame, images: np.ndarray, names: Sequence[str]) -> "Figure":
-    """The worst errors as a grid of images with captions."""
-    shown = errors.head(NUM_ERRORS_SHOWN)
-    captions = [
-        figures.misread(names, row["true_label"], row["predicted_label"], f"{row['probability']:.0%}")
-        for row in shown.to_dict("records")
-    ]
-    title = f"{len(shown)} of {len(errors)} errors, worst first: true → predicted, probability of the predicted"
-    return figures.image_grid(images[shown["index"].to_numpy(dtype=np.int64)], 10, captions, title)

@@ -87,6 +87,16 @@ def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: n
     return {"k": list(ks), **accuracies}
 
 
+def agreement_with_brute_force(
+    neighbors: Neighbors, train_images: np.ndarray, train_labels: np.ndarray, queries: np.ndarray, size: int, seed: int
+) -> float:
+    """Share of a random sample of queries for which brute force finds the same neighbours."""
+    sample = np.random.default_rng(seed).choice(len(queries), min(size, len(queries)), replace=False)
+    exhaustive = KNNClassifier(neighbors.indices.shape[1], "brute").fit(train_images, train_labels)
+    _, indices = exhaustive.kneighbors(queries[sample])
+    return float(np.mean((indices == neighbors.indices[sample]).all(axis=1)))
+
+
 def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> str:
     """The rule for ties that gives the stored labels; "nearest" if no rule does."""
     near = train_labels[found.indices[:, : int(found.num_neighbors)]]

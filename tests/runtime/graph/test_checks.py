@@ -167,10 +167,6 @@ def _guesses_of(model: str) -> Inputs:
     return lambda pipeline: {f"{model}_predictions": _guesses(pipeline, model)}
 
 
-def _evaluation_of_guesses(pipeline: Pipeline) -> Evaluation:
-    return scores.evaluate(pipeline.value("test_digits").labels, _guesses(pipeline, "cnn").labels)
-
-
 def _without_an_image(found: Evaluation) -> Evaluation:
     matrix = np.array(found.confusion_matrix)
     matrix[0, 0] -= 1
@@ -276,9 +272,6 @@ FAILURES: dict[tuple[str, str], Failure] = {
         "misclassified",
         lambda errors: {**errors, "true_label": np.r_[errors["predicted_label"][:1], errors["true_label"][1:]]},
         _guesses_of("cnn"),
-    ),
-    ("model_comparison", "no_model_below_floor"): reads(
-        lambda pipeline: {"mlp_evaluation": _evaluation_of_guesses(pipeline)}
     ),
     ("held_out_labels", "better_than_guessing"): spoiled("cnn_model", _without_weights),
     ("robustness", "undisturbed_as_evaluated"): reads(_guesses_of("mlp")),
