@@ -1,8 +1,6 @@
 """The scikit-learn estimators: scikit-learn's own checks, the same results as the methods, and a grid search."""
 
-import importlib
 import re
-import sys
 from typing import Any
 
 import numpy as np
@@ -58,11 +56,6 @@ def test_cnn_takes_pixels_from_0_to_1_like_bytes(small_train: DigitSet, small_te
     np.testing.assert_allclose(model.predict_proba(pixels), model.predict_proba(small_test.images), atol=1e-6)
 
 
-def test_cnn_rejects_an_unknown_recipe(small_train: DigitSet) -> None:
-    with pytest.raises(ValueError, match="'slow'"):
-        CNNClassifier("slow").fit(*small_train)
-
-
 def test_pca_projects_as_the_method(small_train: DigitSet, small_test: DigitSet) -> None:
     mean = pca.mean(small_train.images)
     eigenvalues, eigenvectors = pca.eigendecomposition(pca.covariance(pca.center(small_train.images, mean)))
@@ -87,10 +80,3 @@ def test_the_grid_search_of_the_documentation_runs(
     example, printed = re.findall(r"```python\n([^`]*GridSearchCV[^`]*)```\n\n```\n([^`]*)```", page)[0]
     exec(compile(example, "docs/python.md", "exec"), {})
     assert capsys.readouterr().out == printed
-
-
-def test_a_missing_scikit_learn_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "mnist_pipeline.estimators")
-    monkeypatch.setitem(sys.modules, "sklearn.base", None)
-    with pytest.raises(ImportError, match=r"\[sklearn\]"):
-        importlib.import_module("mnist_pipeline.estimators")

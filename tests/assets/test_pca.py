@@ -19,8 +19,3 @@ def test_projections_have_the_configured_number_of_coordinates_and_their_share_o
     expected = pca.project(read("train_digits").images, read("data_mean"), vectors[:, :num_components])
     np.testing.assert_allclose(result.value, expected, atol=1e-2)
     assert result.metadata["explained_share"] == pytest.approx(values[:num_components].sum() / values.sum(), rel=1e-5)
-
-
-def test_reconstructions_list_each_k_once_and_in_order() -> None:
-    result = call("reconstructions", config={"num_components": [20, 3, 20]})
-    assert result.value.num_components.tolist() == [3, 20]

@@ -85,11 +85,6 @@ def test_a_sweep_that_is_not_valid_is_refused_in_one_line_by_file_grid_and_field
     assert place in line
 
 
-def test_a_missing_sweep_is_refused(sweep: Path) -> None:
-    with pytest.raises(SweepError, match=str(sweep)):
-        read_sweep(sweep)
-
-
 def test_trials_with_more_images_than_there_are_can_be_left_out(sweep: Path, slice_directory: Path) -> None:
     sweep.write_text("- {model: knn, size: [100, 1834, all]}")
     kept = experiments.without_larger(read_sweep(sweep), slice_directory)

@@ -83,13 +83,6 @@ def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
     assert len(errors) == 15
 
 
-def test_a_larger_sample_begins_with_the_smaller_one() -> None:
-    small, large = robustness.sample(1_000, 10), robustness.sample(1_000, 50)
-    assert (large[:10] == small).all()
-    assert len(set(large.tolist())) == 50
-    assert sorted(small.tolist()) != list(range(10))
-
-
 def test_the_undisturbed_accuracy_is_compared_with_another(measured: dict[str, list[Any]]) -> None:
     assert robustness.largest_difference(measured, {"cnn": 1.0, "knn": 0.0}) == 0
     assert robustness.largest_difference(measured, {"cnn": 0.9, "knn": 0.0}) == pytest.approx(0.1)

@@ -92,7 +92,7 @@ def test_the_interval_is_that_of_wilson(total: int, share: float) -> None:
     assert 0 <= found[0] <= found[1] <= 1
 
 
-@pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 1), (3, 9), (10, 10), (0, 20), (120, 80), (0, 0)])
+@pytest.mark.parametrize(("first", "second"), [(3, 9), (10, 10), (120, 80), (0, 0)])
 def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> None:
     discordant = first + second
     tail = sum(math.comb(discordant, k) for k in range(min(first, second) + 1)) / 2**discordant
