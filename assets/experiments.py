@@ -8,11 +8,11 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline import experiments
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation import accuracy, most_frequent_share
-from mnist_pipeline.experiments import Trial
+from mnist_pipeline.evaluation import experiments
+from mnist_pipeline.evaluation.experiments import Trial
+from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly

@@ -5,8 +5,11 @@ from typing import Any
 from mnist_pipeline.utils import stored_types
 
 stored_types.search_in(
-    *(f"{__name__}.{module}" for module in ("data.datasets", "evaluation", "knn.classifier", "pca", "promotion")),
-    *(f"{__name__}.{module}" for module in ("records", "recognition.recognizer", "report.document")),
+    *(
+        f"{__name__}.{module}"
+        for module in ("data.datasets", "data.records", "evaluation.champion", "evaluation.scores")
+    ),
+    *(f"{__name__}.{module}" for module in ("knn.classifier", "pca", "recognition.recognizer", "report.document")),
 )
 
 

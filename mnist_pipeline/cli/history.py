@@ -3,7 +3,6 @@
 import contextlib
 import json
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 import click

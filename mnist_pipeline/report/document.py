@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import harris, pca, robustness
+from mnist_pipeline import harris, pca
 from mnist_pipeline.data.catalogue import MNIST, DataSet
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Comparison, Evaluation
+from mnist_pipeline.data.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.champion import Champion
+from mnist_pipeline.evaluation.scores import Comparison, Evaluation
 from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.promotion import Champion
-from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.words import disturbance_in_words, robustness_in_words, settings_in_words
 from mnist_pipeline.utils import machine

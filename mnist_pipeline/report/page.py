@@ -12,13 +12,14 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mnist_pipeline import harris, networks, pca, robustness, softmax, versions
+from mnist_pipeline import harris, networks, pca, softmax, versions
 from mnist_pipeline.data import datasets
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.robustness import CORRUPTED
 from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures, pictures, words
 from mnist_pipeline.report.document import NUM_EIGENVECTORS, Values
-from mnist_pipeline.robustness import CORRUPTED
 
 # The steps whose source the page shows.
 CODE: dict[str, tuple[Callable[..., Any], ...]] = {

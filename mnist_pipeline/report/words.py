@@ -7,8 +7,8 @@ from typing import Any
 
 import jinja2
 
+from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.models import MODELS, number_in_words
-from mnist_pipeline.robustness import Curves
 
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import Network
 from mnist_pipeline.data.variation import vary
-from mnist_pipeline.records import Network
 from mnist_pipeline.training.calibration import calibrate
 from mnist_pipeline.training.devices import arithmetic, choose_precision, default_device, device_of, placed, seeded
 from mnist_pipeline.training.prediction import Model, logits, pixel_tensor, scaled, weights

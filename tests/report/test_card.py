@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline import promotion
 from mnist_pipeline.data.catalogue import DataSet
-from mnist_pipeline.evaluation import evaluate, wilson_interval
+from mnist_pipeline.evaluation import champion
+from mnist_pipeline.evaluation.robustness import DISTURBANCES
+from mnist_pipeline.evaluation.scores import evaluate, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import card
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.report.words import percent
-from mnist_pipeline.robustness import DISTURBANCES
 
 SECTIONS = [
     *("Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data"),
@@ -62,7 +62,7 @@ def test_the_figures_of_the_model_are_there_with_their_intervals(name: str, valu
     text, found = card_of(values, name), values.evaluations[name]
     assert re.findall("^## (.*)$", text, re.MULTILINE) == SECTIONS
     assert with_interval(found.total - found.errors, found.total) in text
-    assert promotion.checksum(values.predictions[name].labels) in text
+    assert champion.checksum(values.predictions[name].labels) in text
     per_class = rows(text, "digit")
     assert [row[2] for row in per_class] == [
         with_interval(row[label], sum(row)) for label, row in enumerate(found.confusion_matrix)

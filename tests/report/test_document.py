@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline import evaluation
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import document
 from mnist_pipeline.report.document import Values
@@ -35,6 +35,6 @@ def test_a_share_that_takes_every_component_leaves_nothing(values: Values) -> No
 
 
 def test_the_document_has_no_nan_where_a_class_is_never_predicted(values: Values) -> None:
-    one_sided = evaluation.evaluate(np.arange(10), np.zeros(10, int), 10, np.eye(10)[np.zeros(10, int)])
+    one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), 10, np.eye(10)[np.zeros(10, int)])
     evaluations = dict.fromkeys(MODELS, one_sided)
     json.dumps(document.compose(values._replace(evaluations=evaluations)), allow_nan=False)

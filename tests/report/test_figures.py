@@ -20,20 +20,21 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from mnist_pipeline import evaluation, harris, pca
+from mnist_pipeline import harris, pca
 from mnist_pipeline.data.catalogue import FASHION_MNIST, KNOWN
 from mnist_pipeline.data.datasets import CLASS_NAMES
-from mnist_pipeline.experiments import BEST, WITHIN_NOISE, Curve
+from mnist_pipeline.evaluation import scores
+from mnist_pipeline.evaluation.experiments import BEST, WITHIN_NOISE, Curve
+from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.document import Values
-from mnist_pipeline.robustness import Curves
 
 KS = [2, 20, 100]
 SHARES = np.array([0.5, 0.8, 0.85, 0.92, 0.96, 1.0])
 VALUES = np.array([100.0, 10.0, 1e-3, 1e-14, -1e-15])
 VOTES = {"k": [1, 2, 5], "nearest": [0.9, 0.91, 0.92], "smallest": [0.9, 0.85, 0.91]}
-CALIBRATION = evaluation.Calibration(
+CALIBRATION = scores.Calibration(
     counts=[0, 40, 0, 160], confidence=[0, 0.4, 0, 0.95], accuracy=[0, 0.5, 0, 0.9], expected_error=0.06
 )
 CURVES = Curves("Scale", "factor", 1.0, [0.7, 1.0, 1.3], {"knn": [0.6, 0.97, 0.5], "cnn": [0.95, 0.99, 0.9]})
@@ -301,7 +302,7 @@ def test_reliability_shows_the_bins_that_are_not_empty_with_their_intervals() ->
     assert _lines(axes) == [[[0, 0], [100, 100]], [[40, 50], [95, 90]]]
     segments = axes.collections[0].get_segments()
     for segment, confidence, (right, count) in zip(segments, (40, 95), ((20, 40), (144, 160)), strict=True):
-        low, high = evaluation.wilson_interval(right, count)
+        low, high = scores.wilson_interval(right, count)
         np.testing.assert_allclose(segment, [[confidence, 100 * low], [confidence, 100 * high]])
 
 
@@ -312,7 +313,7 @@ def test_robustness_shows_each_model_by_amount_and_marks_the_neutral_amount() ->
     assert lines == [[[0.7, 60], [1, 97], [1.3, 50]], [[0.7, 95], [1, 99], [1.3, 90]]]
     assert [line.get_color() for line in axes.lines[1:]] == [MODELS[name].color for name in ("knn", "cnn")]
     assert axes.lines[2].get_linewidth() > axes.lines[1].get_linewidth()
-    low, high = evaluation.wilson_interval(380, 400)
+    low, high = scores.wilson_interval(380, 400)
     band = axes.collections[1].get_paths()[0].vertices
     assert {y for x, y in np.asarray(band) if x == 0.7} >= {100 * low, 100 * high}
 

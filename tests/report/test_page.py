@@ -17,10 +17,10 @@ import pytest
 from markupsafe import Markup, escape
 from PIL import Image
 
-from mnist_pipeline import evaluation, robustness
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet
 from mnist_pipeline.data.datasets import CLASS_NAMES
+from mnist_pipeline.evaluation import robustness, scores
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import document, page
 from mnist_pipeline.report.document import Values
@@ -471,15 +471,15 @@ def test_the_page_of_another_data_set_says_what_its_images_show(known: DataSet, 
 def test_models_without_an_error_have_a_page(values: Values) -> None:
     labels = values.test_digits.labels
     predictions = {model: found._replace(labels=labels) for model, found in values.predictions.items()}
-    scores = evaluation.evaluate(labels, labels, 10)
+    perfect = scores.evaluate(labels, labels, 10)
     evaluations = {
-        model: dataclasses.replace(scores, calibration=measured.calibration)
+        model: dataclasses.replace(perfect, calibration=measured.calibration)
         for model, measured in values.evaluations.items()
     }
     values = values._replace(
         predictions=predictions,
         evaluations=evaluations,
-        model_comparison=evaluation.compare(labels, dict.fromkeys(MODELS, labels), evaluations),
+        model_comparison=scores.compare(labels, dict.fromkeys(MODELS, labels), evaluations),
         champion=dataclasses.replace(values.champion, errors=0, accuracy=1.0, labels=labels.tolist()),
     )
     html = page.render(document.compose(values), values)

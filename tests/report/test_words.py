@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_pipeline.report import words
-from mnist_pipeline.robustness import Curves
 
 
 def test_a_disturbance_names_the_amount_with_the_lowest_accuracy_and_the_models_there() -> None:

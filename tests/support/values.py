@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline import evaluation, records
+from mnist_pipeline.data import records
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation import scores
+from mnist_pipeline.evaluation.champion import Champion, Choice
 from mnist_pipeline.knn.classifier import IndexArrays
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.promotion import Champion, Choice
 from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.report.document import Report
 
@@ -19,10 +20,10 @@ LABELS = RNG.integers(0, 10, 40).astype(np.uint8)
 GUESSES = np.where(RNG.random(40) < 0.3, RNG.integers(0, 10, 40), LABELS).astype(np.uint8)
 PROBABILITIES = RNG.dirichlet(np.ones(10), 40).astype(np.float32)
 EVALUATIONS = {
-    "knn": evaluation.evaluate(LABELS, GUESSES),
-    "cnn": evaluation.evaluate(LABELS, LABELS, probabilities=PROBABILITIES),
+    "knn": scores.evaluate(LABELS, GUESSES),
+    "cnn": scores.evaluate(LABELS, LABELS, probabilities=PROBABILITIES),
 }
-COMPARISON = evaluation.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS)
+COMPARISON = scores.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS)
 
 ARRAYS = {
     "bytes": RNG.integers(0, 256, (3, 28, 28)).astype(np.uint8),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.evaluation import accuracy, most_frequent_share, wilson_interval
+from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share, wilson_interval
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 CONFIDENCE = 0.95

@@ -21,9 +21,9 @@ from mnist_pipeline import models, pca
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.idx import Idx
-from mnist_pipeline.evaluation import accuracy, wilson_interval
+from mnist_pipeline.evaluation.champion import difference_interval
+from mnist_pipeline.evaluation.scores import accuracy, wilson_interval
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.promotion import difference_interval
 from mnist_pipeline.utils.printable import one_line
 
 ALL = "all"  # a training size: every training image that is not held out

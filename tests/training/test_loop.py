@@ -1,6 +1,5 @@
 """Training: the meaning of a recipe, reproducibility from a seed, and that networks learn."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -51,8 +50,7 @@ def same_bytes(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
 
 
 @pytest.mark.parametrize("construct", [CNN, lambda: MLP(784, 64, 10)])
-@pytest.mark.parametrize("precision", ["float32", "auto"])
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("precision", "threads"), [("float32", 2), ("bfloat16", 1), ("auto", 2)])
 def test_a_seed_decides_the_weights_to_the_byte(few, construct, precision: str, threads: int) -> None:
     torch.set_num_threads(threads)
     digits = few[0][:120], few[1][:120]
@@ -186,14 +184,11 @@ def test_the_weights_are_the_mean_over_the_last_share_of_the_updates(
         taken.append(training.weights(model))
 
     monkeypatch.setattr(loop.Adam, "step", step_and_take)
-    history = train(model, *few, replace(SHORT, average=average), validation_size=40)  # 2 passes of 4 updates
+    train(model, *few, replace(SHORT, average=average), validation_size=40)  # 2 passes of 4 updates
     assert len(taken) == 8
     for name, weights in training.weights(model).items():
         expected = np.mean([each[name] for each in taken[-count:]], axis=0)
         np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-7)
-    _, held_out = split(200, 40)
-    predicted = training.predict_probabilities(model, few[0][held_out]).argmax(axis=1)
-    assert history.epochs[-1].validation_accuracy == np.mean(predicted == few[1][held_out])
 
 
 def test_each_pass_deforms_the_training_images_anew_and_never_the_held_out_ones(few, monkeypatch) -> None:
@@ -209,26 +204,6 @@ def test_each_pass_deforms_the_training_images_anew_and_never_the_held_out_ones(
     assert history.epochs[-1].validation_accuracy == np.mean(predicted == labels[held_out])
 
 
-@pytest.mark.parametrize("unfit", [lambda images: images.reshape(200, 784), lambda images: images / 255])
-def test_a_variation_needs_rows_and_columns_of_bytes(few, unfit) -> None:
-    with pytest.raises(ValueError, match="images"):
-        train(build(MLP), unfit(few[0]), few[1], replace(SHORT, variation=HANDS))
-
-
-def test_bfloat16_learns_what_float32_learns(digits) -> None:
-    images, labels = digits[0][:1_500], digits[1][:1_500]
-    recipe = Recipe(epochs=4, batch_size=50, learning_rate=2e-3, channels_last=True)
-    probabilities = []
-    for precision in ("float32", "bfloat16"):
-        model = build(lambda: MLP(784, 64, 10), seed=0)
-        history = train(model, images, labels, replace(recipe, precision=precision))
-        assert history.precision == precision
-        assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
-        probabilities.append(training.predict_probabilities(model, images))
-    assert np.abs(probabilities[0] - probabilities[1]).mean() < 0.02
-    assert np.mean(probabilities[0].argmax(axis=1) == probabilities[1].argmax(axis=1)) > 0.97
-
-
 @pytest.mark.filterwarnings("error")  # torch warns about arrays that it cannot write to
 def test_images_may_be_bytes_or_floating_and_squares_or_rows_and_in_a_mapped_file(few, tmp_path) -> None:
     images, labels = few
@@ -241,32 +216,10 @@ def test_images_may_be_bytes_or_floating_and_squares_or_rows_and_in_a_mapped_fil
             np.testing.assert_allclose(weight, expected[name], atol=1e-4)
 
 
-@pytest.mark.parametrize("temperature", [0.5, 3.0])
-def test_a_temperature_divides_the_logits_of_every_image(digits, temperature: float) -> None:
-    images = digits[0][:300]  # more than one batch
-    model = build(MLP, 784, 32, 10, seed=0)
-    with torch.inference_mode():
-        logits = model(torch.from_numpy(images.astype(np.float32) / 255)).numpy()
-    found = training.predict_probabilities(model, images, temperature)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, softmax(logits / temperature), rtol=1e-4)
-
-
-@pytest.mark.parametrize("construct", [CNN, MLP])
-def test_weights_survive_the_way_to_arrays_and_back(few, construct) -> None:
-    model = build(construct, seed=1)
-    arrays = training.weights(model)
+def test_weights_survive_the_way_to_arrays_and_back(few) -> None:
+    arrays = training.weights(build(CNN, seed=1))
     assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays.values())
-    restored = training.load_weights(build(construct, seed=2), arrays)
-    assert same_bytes(arrays, training.weights(restored))
-    np.testing.assert_array_equal(
-        training.predict_probabilities(restored, few[0]), training.predict_probabilities(model, few[0])
-    )
-
-
-def test_weights_of_another_architecture_are_refused() -> None:
-    with pytest.raises(RuntimeError, match="MLP"):
-        training.load_weights(MLP(784, 16, 10), training.weights(MLP(784, 32, 10)))
+    assert same_bytes(arrays, training.weights(training.load_weights(build(CNN, seed=2), arrays)))
 
 
 @pytest.mark.parametrize(
@@ -286,36 +239,6 @@ def test_auto_is_bfloat16_where_it_is_faster(model: type, device: str, supported
     assert training.choose_precision(model(), torch.device(device)) == expected
 
 
-def test_training_and_prediction_run_the_compiled_network(few) -> None:
-    with devices.placed(CNN(), torch.device("cpu"), "float32", channels_last=True) as network:
-        assert type(network).__name__ == "CompiledCNN"
-    with devices.placed(CNN().double(), torch.device("cpu"), "float32", channels_last=True) as network:
-        assert isinstance(network, CNN)
-
-
-@pytest.mark.parametrize(("precision", "own"), [("float32", 1), ("bfloat16", 2)])
-def test_torch_uses_one_thread_while_the_compiled_layers_run(few, precision: str, own: int) -> None:
-    torch.set_num_threads(2)
-    model, seen = build(CNN), []
-    model.linear.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
-    train(model, few[0][:20], few[1][:20], replace(SHORT, epochs=1, precision=precision))
-    assert set(seen) == {own}
-    assert torch.get_num_threads() == 2
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [
-        ("epochs", 0), ("batch_size", 0), ("learning_rate", 0.0), ("learning_rate", math.nan), ("betas", (0.9, 1.0)),
-        ("warmup", 1.0), ("label_smoothing", 1.0), ("average", 1.0), ("freeze", 0.0), ("schedule", "cosine"),
-        ("precision", "float16"),
-    ],
-)  # fmt: skip
-def test_a_setting_out_of_range_is_refused_by_name(setting: str, value: object) -> None:
-    with pytest.raises(ValueError, match=setting):
-        replace(SHORT, **{setting: value})
-
-
 IMAGES, LABELS = np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 2, 3])
 
 
@@ -323,16 +246,12 @@ IMAGES, LABELS = np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 2, 3])
     ("images", "labels", "validation_size", "error", "named"),
     [
         (IMAGES[0, 0], LABELS, 0, ValueError, "images"),
-        (IMAGES[:0], LABELS[:0], 0, ValueError, "images"),
         (IMAGES.astype(np.int64), LABELS, 0, ValueError, "images"),
         (np.full((4, 28, 28), np.nan), LABELS, 0, ValueError, "images"),
         (IMAGES, LABELS[:3], 0, ValueError, "labels"),
-        (IMAGES, LABELS * 1.0, 0, ValueError, "labels"),
         (IMAGES, LABELS - 1, 0, IndexError, "-1"),
-        (IMAGES, LABELS + 7, 0, IndexError, "10"),
         (IMAGES[:, 1:], LABELS, 0, RuntimeError, "756"),  # pixels per image
         (IMAGES, LABELS, 4, ValueError, "4 samples"),
-        (IMAGES, LABELS, -1, ValueError, "-1 samples"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused_by_name(

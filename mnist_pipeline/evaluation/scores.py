@@ -146,17 +146,6 @@ def most_frequent_share(labels: np.ndarray) -> float:
     return int(np.bincount(labels).max()) / len(labels)
 
 
-def least_useful_accuracy(labels: np.ndarray) -> float:
-    """A tenth of the way from the accuracy of always answering the most frequent class to 1.
-
-    Examples
-    --------
-    >>> round(least_useful_accuracy(np.array([0, 1, 1, 1])), 3)
-    0.775
-    """
-    return 0.9 * most_frequent_share(labels) + 0.1
-
-
 def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
     """Correct ÷ total.
 
@@ -178,14 +167,6 @@ def compared_with_floor(accuracy: float, true_labels: np.ndarray, floor: float |
         return accuracy, floor
     low, _ = wilson_interval(round(accuracy * len(true_labels)), len(true_labels))
     return low, most_frequent_share(true_labels)
-
-
-def num_below_floor(comparison: Comparison, true_labels: np.ndarray, floors: Mapping[str, float | None]) -> int:
-    """The number of models that are below their floors, see `compared_with_floor`."""
-    compared = [
-        compared_with_floor(score.accuracy, true_labels, floors[name]) for name, score in comparison.models.items()
-    ]
-    return sum(value < limit for value, limit in compared)
 
 
 def confusion_matrix(true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10) -> np.ndarray:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_pipeline import adaptation, training
+from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.variation import Variation
 from mnist_pipeline.networks import MLP
-from mnist_pipeline.training import Recipe
+from mnist_pipeline.training import Recipe, adaptation
 
 HANDS = Variation(rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.35, noise=0.2)
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3, label_smoothing=0.05, variation=HANDS)
@@ -59,11 +59,6 @@ def test_deformations_that_change_the_class_of_an_image_are_not_chosen() -> None
     assert adapted.recipe.variation is None
     probabilities = training.predict_probabilities(model, images)
     assert np.mean(probabilities.argmax(axis=1) == labels) > 0.95
-
-
-def test_pixels_that_are_not_bytes_are_not_deformed(small_train: DigitSet) -> None:
-    _, adapted = fitted(small_train.images[:300] / 255, small_train.labels[:300], epochs=1)
-    assert {trial.deformations for trial in adapted.trials} == {0}
 
 
 def test_a_network_is_trained_as_the_chosen_recipe_says(small_train: DigitSet) -> None:

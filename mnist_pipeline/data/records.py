@@ -59,16 +59,6 @@ class SoftmaxModel(NamedTuple):
     held_out_labels: np.ndarray
 
 
-def parameters(num_classes: int) -> tuple[dict[str, tuple[int, ...]], ...]:
-    """The shapes of the parameters of `networks.MLP` and `networks.CNN`, by name."""
-    mlp = {"hidden.weight": (1024, 784), "hidden.bias": (1024,)}
-    cnn = {"conv1.weight": (32, 1, 5, 5), "conv1.bias": (32,), "conv2.weight": (64, 32, 5, 5), "conv2.bias": (64,)}
-    return (
-        {**mlp, "output.weight": (num_classes, 1024), "output.bias": (num_classes,)},
-        {**cnn, "linear.weight": (num_classes, 1024), "linear.bias": (num_classes,)},
-    )
-
-
 @stored_type
 class Network(NamedTuple):
     """A trained network.
@@ -82,17 +72,6 @@ class Network(NamedTuple):
     validation_accuracy: np.ndarray  # on held-out training images, NaN if none were held out; float64 (n_epochs,)
     # Divisor of the logits that calibrates the probabilities, fitted on the held-out images; 1 without; float64 ().
     temperature: np.ndarray
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes that the network tells apart; 0 if it is no network of this version."""
-        return len(next((self.weights[name] for name in ("output.bias", "linear.bias") if name in self.weights), ()))
-
-    def check_usable(self) -> None:
-        """Raise ValueError if no network of this version has these parameters."""
-        shapes = {name: array.shape for name, array in self.weights.items()}
-        if shapes not in parameters(self.num_classes):
-            raise ValueError(f"no network has the parameters {shapes}")
 
 
 class Nearest(NamedTuple):

@@ -51,27 +51,3 @@ def test_a_network_trained_on_another_device_is_that_of_the_cpu(
     assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
     probabilities = [training.predict_probabilities(each, small_train.images[600:700]) for each in (model, on_cpu)]
     np.testing.assert_allclose(*probabilities, atol=1e-3)
-
-
-@pytest.mark.parametrize("name", BUILDERS)
-def test_probabilities_are_computed_on_the_device(
-    name: str, small_test: DigitSet, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = training.build(BUILDERS[name])
-    expected = training.predict_probabilities(model, small_test.images)
-    device = request.getfixturevalue("device")
-    logits, devices = prediction.logits, set()
-
-    def recorded(network: torch.nn.Module, pixels: torch.Tensor, precision: str) -> torch.Tensor:
-        devices.update([pixels.device, *(parameter.device for parameter in network.parameters())])
-        return logits(network, pixels, precision)
-
-    monkeypatch.setattr(prediction, "logits", recorded)
-    np.testing.assert_allclose(training.predict_probabilities(model, small_test.images), expected, atol=1e-6)
-    assert devices == {device}
-    assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
-
-
-def test_the_stand_in_refuses_operands_on_two_devices(device: torch.device) -> None:
-    with pytest.raises(RuntimeError, match="two devices"):
-        torch.ones(3).to(device) + torch.ones(3)
