@@ -63,7 +63,7 @@ def raw_mnist(data_set: DataSetResource):
     """Names, sizes and SHA-256 checksums of the files of the data set, after validation; folders have one per split."""
     located = data_set.located
     with stopwatch(), retried():
-        found = datasets.validate(located.directory, canonical=located.canonical, layout=located.known.layout)
+        found = datasets.validate(located.directory, canonical=located.canonical)
         files = pd.DataFrame([*found, *located.corrected])
     return result(
         files,
@@ -78,7 +78,7 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
     with stopwatch(), retried():
         names = data_set.class_names
-        digits = datasets.load_digits(located.directory, split, layout=located.known.layout, recorded=recorded)
+        digits = datasets.load_digits(located.directory, split, recorded=recorded)
         digits = located.with_corrections(digits, recorded) if split == "train" else digits
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=len(names))

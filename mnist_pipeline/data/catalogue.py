@@ -1,20 +1,12 @@
 """The data sets known by name: their class names, the layout of their files, their publishers."""
 
-import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DatasetError, Split, UnreadableError, reader_of
-from mnist_pipeline.data.idx import (
-    CLASS_NAMES,
-    EMNIST_DIGITS_LAYOUT,
-    MNIST_LAYOUT,
-    QMNIST_LAYOUT,
-    Layout,
-    find_file,
-)
+from mnist_pipeline.data.idx import CLASS_NAMES, EMNIST_DIGITS_LAYOUT, MNIST_LAYOUT, QMNIST_LAYOUT, Layout
 
 
 @dataclass(frozen=True)
@@ -99,7 +91,7 @@ def fetch(known: DataSet, directory: Path) -> None:
     The directory is created only after all four files are downloaded and validated. Raises a DatasetError if the
     publisher can't be reached, if the files are not the data set, or if the directory exists.
     """
-    if os.path.lexists(directory):
+    if directory.exists():
         raise DatasetError(f"{directory} is there already; remove it to fetch {known.name} again")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -109,9 +101,9 @@ def fetch(known: DataSet, directory: Path) -> None:
             for split, names in known.layout.names.items():
                 raw = _downloaded(known, split, Path(scratch))
                 for name in names:
-                    file = find_file(raw, name)
+                    file = max(raw.glob(f"{name}*"))  # the compressed file, if there is one
                     file.rename(whole / file.name)
-            datasets.validate(whole, layout=known.layout)
+            datasets.validate(whole)
             whole.rename(directory)
     except OSError as error:
         raise UnreadableError(
@@ -131,6 +123,6 @@ def _downloaded(known: DataSet, split: Split, scratch: Path) -> Path:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableError(
             f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); copy "
-            f"{', '.join(known.layout.file_names)} (plain or .gz) into a directory, and name that: "
-            f"MNIST_PIPELINE_DATA_SETS={known.name}=DIRECTORY"
+            f"{', '.join(known.layout.file_names)} (plain or .gz) into a directory with the name "
+            f"{known.name}, and set MNIST_PIPELINE_DATA to it"
         ) from error

@@ -1,5 +1,6 @@
 """Reading and validating data sets: labelled images in any of the layouts of `READERS`."""
 
+import hashlib
 import math
 from collections.abc import Collection
 from pathlib import Path
@@ -9,12 +10,11 @@ import numpy as np
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.errors import DatasetError, UnreadableError
-from mnist_pipeline.data.files import RawFile
 from mnist_pipeline.data.folders import Folders
-from mnist_pipeline.data.idx import CLASS_NAMES, FILE_NAMES, MNIST_LAYOUT, Idx, Layout, verify_checksums
+from mnist_pipeline.data.idx import CLASS_NAMES, FILE_NAMES, Idx, verify_checksums
 from mnist_pipeline.data.npz import Npz
 from mnist_pipeline.data.parquet import Parquet
-from mnist_pipeline.data.reader import SPLITS, TEXTS, Reader, Split
+from mnist_pipeline.data.reader import SPLITS, RawFile, Reader, Split
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
@@ -48,11 +48,8 @@ class DigitSet(NamedTuple):
         return int(self.labels.max()) + 1
 
 
-def reader_of(root: str | Path, layout: Layout = MNIST_LAYOUT) -> Reader:
-    """The reader that recognises the content of a directory or file.
-
-    A layout other than MNIST's means IDX files of these names. If no reader recognises the content, the errors are
-    those of IDX files.
+def reader_of(root: str | Path) -> Reader:
+    """The reader that recognises the content of a directory or file. Raises DatasetError if none does.
 
     Examples
     --------
@@ -60,12 +57,20 @@ def reader_of(root: str | Path, layout: Layout = MNIST_LAYOUT) -> Reader:
     'Idx'
     """
     path = Path(root)
-    if layout is not MNIST_LAYOUT:
-        return Idx(path, layout)
-    return next((reader(path) for reader in READERS if reader.recognises(path)), Idx(path))
+    try:
+        for reader in READERS:
+            if reader.recognises(path):
+                return reader(path)
+    except OSError as error:
+        raise UnreadableError(f"{path} can't be read: {error.strerror}; check its permissions and its disk") from error
+    if not path.exists():
+        raise DatasetError(f"{path} does not exist; set MNIST_PIPELINE_DATA to a directory or file of labelled images")
+    raise DatasetError(
+        f"{path} has no images in a known layout; make a folder per class, or use another layout of docs/data-sets.md"
+    )
 
 
-def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
+def raw_files(root: str | Path) -> list[RawFile]:
     """Name, size and SHA-256 of what a data set is read from. Raises DatasetError if a file can't be read.
 
     Examples
@@ -73,14 +78,16 @@ def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
     >>> [(file.name, file.size) for file in raw_files("data")][:1]
     [('train-images-idx3-ubyte.gz', 9912422)]
     """
-    reader = reader_of(root, layout)
-    return [*reader.files(), *reader.texts()]
+    return reader_of(root).files()
 
 
-def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
-    """Read and validate both splits; for the canonical files, only compare their checksums.
+def data_version(root: str | Path) -> str:
+    """The SHA-256 of the checksums of all files of a data set. Raises DatasetError if a file can't be read."""
+    return hashlib.sha256("".join(file.sha256 for file in raw_files(root)).encode()).hexdigest()
 
-    The result describes exactly the bytes that were validated, even if the files are replaced meanwhile.
+
+def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
+    """Read and validate both splits, and describe the files; for the canonical files, only compare their checksums.
 
     Examples
     --------
@@ -89,8 +96,10 @@ def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIS
     """
     if canonical:
         return verify_checksums(root)
-    reader = reader_of(root, layout)
-    return [*dict.fromkeys(file for split in SPLITS for file in reader.read(split).files), *reader.texts()]
+    reader = reader_of(root)
+    for split in SPLITS:
+        reader.read(split)
+    return reader.files()
 
 
 def num_duplicates(images: np.ndarray) -> int:
@@ -204,9 +213,7 @@ def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
     return mean, math.sqrt(max(0.0, squares / images.size - mean**2))
 
 
-def load_digits(
-    root: str | Path, split: Split, *, layout: Layout = MNIST_LAYOUT, recorded: Collection[RawFile] | None = None
-) -> DigitSet:
+def load_digits(root: str | Path, split: Split, *, recorded: Collection[RawFile] | None = None) -> DigitSet:
     """Read and validate the images and labels of one split.
 
     Parameters
@@ -214,10 +221,8 @@ def load_digits(
     root : path
         A directory or file in one of the layouts of `READERS`; see docs/data-sets.md.
     split : {"train", "test"}
-    layout : Layout, default=MNIST_LAYOUT
-        Names and contents of the files, if they are IDX files.
     recorded : collection of RawFile, optional
-        What `validate` returned. The bytes that the digits are read from must be the same.
+        The description that `validate` returned. The files must not have changed since.
 
     Raises
     ------
@@ -233,13 +238,11 @@ def load_digits(
     """
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, SPLITS))}")
-    reader = reader_of(root, layout)
+    reader = reader_of(root)
+    if recorded is not None and (changed := {*reader.files()} ^ {*recorded}):
+        raise DatasetError(
+            f"{Path(root, min(changed).name)} has changed since its checksum was recorded; update everything that "
+            "depends on it with mnist-pipeline run --changed"
+        )
     part = reader.read(split)
-    if recorded is not None:
-        texts, recorded_texts = set(reader.texts()), {file for file in recorded if file.name in TEXTS}
-        for file in [*(set(part.files) - set(recorded)), *(texts ^ recorded_texts)]:
-            raise DatasetError(
-                f"{Path(root, file.name)} has changed since its checksum was recorded; update everything that depends "
-                "on it with mnist-pipeline run --changed"
-            )
     return DigitSet(part.images, part.labels)

@@ -2,10 +2,7 @@
 
 import gzip
 import hashlib
-import io
 import math
-import os
-import struct
 import zlib
 from collections import Counter
 from collections.abc import Mapping
@@ -16,8 +13,7 @@ import numpy as np
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.files import CHUNK_BYTES, Hashed, RawFile, describe, opened, unreadable
-from mnist_pipeline.data.reader import MAX_EXPANSION, MAX_IMAGES, UNSUSPICIOUS_BYTES, Part, Reader, Split
+from mnist_pipeline.data.reader import Part, RawFile, Reader, Split, describe, read_file
 
 IMAGES_MAGIC, LABELS_MAGIC, LABEL_ROWS_MAGIC = 0x00000803, 0x00000801, 0x00000C02
 # Type and shape of an item by the magic number of its file. A label of QMNIST is a row whose first column is the digit.
@@ -26,7 +22,6 @@ ITEMS: dict[int, tuple[str, tuple[int, ...]]] = {
     LABELS_MAGIC: ("u1", ()),
     LABEL_ROWS_MAGIC: (">i4", (8,)),
 }
-MAX_FILE_BYTES = MAX_IMAGES * IMAGE_SIDE**2 + (1 << 20)
 
 
 class Layout(NamedTuple):
@@ -52,6 +47,7 @@ def _names(train: str, test: str, labels: str = "labels-idx1-ubyte") -> dict[Spl
 MNIST_LAYOUT = Layout(_names("train", "t10k"))
 EMNIST_DIGITS_LAYOUT = Layout(_names("emnist-digits-train", "emnist-digits-test"), transposed=True)
 QMNIST_LAYOUT = Layout(_names("qmnist-train", "qmnist-test", "labels-idx2-int"), LABEL_ROWS_MAGIC)
+LAYOUTS = (MNIST_LAYOUT, EMNIST_DIGITS_LAYOUT, QMNIST_LAYOUT)
 FILE_NAMES = MNIST_LAYOUT.file_names
 CLASS_NAMES = tuple(map(str, range(10)))
 # MD5 sums of the compressed files of MNIST, as torchvision publishes them.
@@ -63,28 +59,6 @@ MNIST_SUMS = {
 }
 
 
-def find_file(root: Path, name: str) -> Path:
-    """Path of one of the four files under `root`, with `.gz` or plain. If both exist, the file with `.gz`.
-
-    Raises a DatasetError if the directory can't be read or has no such file.
-    """
-    try:
-        present = {path.name for path in root.iterdir()}
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DatasetError(
-            f"{root} does not exist or is not a directory; point MNIST_PIPELINE_DATA at a directory that holds "
-            f"{', '.join(FILE_NAMES)} (plain or .gz), or at images in another layout of docs/data-sets.md"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise unreadable(root, error) from error
-    for candidate in (f"{name}.gz", name):
-        if candidate in present:
-            return root / candidate
-    raise DatasetError(
-        f"{root} holds neither {name} nor {name}.gz; copy the file there, or use another layout of docs/data-sets.md"
-    )
-
-
 def verify_checksums(root: str | Path) -> list[RawFile]:
     """Compare the files with the MD5 sums of MNIST, and describe them.
 
@@ -92,13 +66,13 @@ def verify_checksums(root: str | Path) -> list[RawFile]:
     """
     found = []
     for name, md5 in MNIST_SUMS.items():
-        path, sum_of_name = find_file(Path(root), name.removesuffix(".gz")), hashlib.md5(usedforsecurity=False)
-        found.append(describe(path, hashlib.sha256(), sum_of_name, max_bytes=MAX_FILE_BYTES))
-        if sum_of_name.hexdigest() != md5:
+        path = Path(root, name)
+        if hashlib.md5(read_file(path), usedforsecurity=False).hexdigest() != md5:
             raise DatasetError(
                 f"{path} is not the MNIST file of that name (its MD5 sum is not {md5}); restore it with "
                 f"'git checkout -- {name}' in {path.parent}, or point MNIST_PIPELINE_DATA at your own files"
             )
+        found.append(describe(path))
     return found
 
 
@@ -112,45 +86,43 @@ class Idx(Reader):
 
     title = "IDX files"
 
-    def __init__(self, root: Path, layout: Layout = MNIST_LAYOUT) -> None:
-        super().__init__(root)
-        self.layout = layout
-
     @classmethod
     def recognises(cls, root: Path) -> bool:
-        """Whether one of MNIST's four files is there."""
-        return any(os.path.lexists(root / f"{name}{suffix}") for name in FILE_NAMES for suffix in ("", ".gz"))
+        """Whether one of the files of a layout is there."""
+        return _layout(root) is not None
+
+    @property
+    def layout(self) -> Layout:
+        """The layout whose files are there."""
+        return _layout(self.root) or MNIST_LAYOUT
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """The names in classes.txt, by default the ten digits."""
         return self.listed_names or CLASS_NAMES
 
-    def files(self) -> list[RawFile]:
-        """Name, size and SHA-256 of the four files."""
-        paths = [find_file(self.root, name) for name in self.layout.file_names]
-        return [describe(path, hashlib.sha256(), max_bytes=MAX_FILE_BYTES) for path in paths]
+    def paths(self) -> list[Path]:
+        """The four files."""
+        return [self._find(name) for name in self.layout.file_names]
 
     def num_images(self, split: Split) -> int:
         """Number of images of a split, by the header of its file. Raises DatasetError if it can't be read."""
-        path = find_file(self.root, self.layout.names[split][0])
+        path = self._find(self.layout.names[split][0])
         try:
-            with opened(path, MAX_FILE_BYTES) as file:
-                stream = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
-                return _parse_header(path, stream.read(16), IMAGES_MAGIC)[0]
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+                return _shape(path, file.read(16), IMAGES_MAGIC)[0]
+        except (OSError, EOFError, zlib.error) as error:
             raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
 
     def read(self, split: Split) -> Part:
         """Read and validate the two files of a split."""
-        image_path, label_path = (find_file(self.root, name) for name in self.layout.names[split])
-        images, image_file = _read_idx(image_path, IMAGES_MAGIC)
-        labels, label_file = _read_idx(label_path, self.layout.labels_magic)
+        image_path, label_path = map(self._find, self.layout.names[split])
+        images, labels = _read_idx(image_path, IMAGES_MAGIC), _read_idx(label_path, self.layout.labels_magic)
         images = np.ascontiguousarray(images.swapaxes(1, 2)) if self.layout.transposed else images
         labels = labels[:, 0] if labels.ndim == 2 else labels
         if len(images) != len(labels):
             raise DatasetError(
-                f"{image_path} holds {len(images):,} images and {label_path} {len(labels):,} labels; "
+                f"{image_path} has {len(images):,} images and {label_path} {len(labels):,} labels; "
                 "the two must come from the same data set"
             )
         last = len(self.class_names) - 1
@@ -161,61 +133,51 @@ class Idx(Reader):
                 "classes.txt must name further classes"
             )
         kinds = Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(images)})
-        return Part(images, labels.astype(np.uint8, copy=False), [image_file, label_file], kinds)
+        return Part(images, labels.astype(np.uint8, copy=False), kinds)
+
+    def _find(self, name: str) -> Path:
+        """Path of a file, with `.gz` or plain. If both exist, the file with `.gz`."""
+        for path in (self.root / f"{name}.gz", self.root / name):
+            if path.exists():
+                return path
+        raise DatasetError(f"{self.root} has neither {name} nor {name}.gz; copy the file there")
 
 
-def _read_idx(path: Path, magic: int) -> tuple[np.ndarray, RawFile]:
-    """The array in an IDX file with a magic number, and the file.
+def _layout(root: Path) -> Layout | None:
+    present = {path.name.removesuffix(".gz") for path in root.iterdir()} if root.is_dir() else set()
+    return next((layout for layout in LAYOUTS if present.intersection(layout.file_names)), None)
 
-    At most one byte more than its header announces is read.
-    """
-    dtype, item_shape = ITEMS[magic]
-    header_bytes, data = 4 * (2 + len(item_shape)), bytearray()
+
+def _read_idx(path: Path, magic: int) -> np.ndarray:
+    """The array in an IDX file with a magic number."""
+    content = read_file(path)
     try:
-        with opened(path, MAX_FILE_BYTES) as file:
-            hashed = Hashed(file, hashlib.sha256())
-            stream: io.RawIOBase | gzip.GzipFile = gzip.GzipFile(fileobj=hashed) if path.suffix == ".gz" else hashed
-
-            def read_up_to(length: int) -> None:
-                while len(data) < length and (chunk := stream.read(CHUNK_BYTES)):
-                    data.extend(chunk)
-
-            read_up_to(header_bytes)
-            shape = _parse_header(path, bytes(data[:header_bytes]), magic)
-            expected, size = math.prod(shape) * np.dtype(dtype).itemsize, os.fstat(file.fileno()).st_size
-            announced = f"its header announces {shape[0]:,} items, {expected:,} bytes"
-            if expected > max(UNSUSPICIOUS_BYTES, MAX_EXPANSION * size):
-                raise DatasetError(
-                    f"{path} is truncated, or made to fill the memory: {announced}, and it is {size:,} bytes long; "
-                    "fetch the file again"
-                )
-            read_up_to(header_bytes + expected + 1)
-            if (found := len(data) - header_bytes) != expected:
-                there = f"only {found:,} are" if found < expected else "more are"
-                raise DatasetError(
-                    f"{path} is truncated or too long: {announced}, and {there} there; fetch the file again"
-                )
-            described = hashed.describe(path.name)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
-    return np.frombuffer(data, dtype, offset=header_bytes).reshape(shape), described
-
-
-def _parse_header(path: Path, header: bytes, magic: int) -> tuple[int, ...]:
-    """The shape in the header of an IDX file."""
-    _, item_shape = ITEMS[magic]
-    length = 4 * (2 + len(item_shape))
-    if len(header) < length:
-        raise DatasetError(f"{path} is truncated: {len(header)} of {length} bytes of the header; fetch the file again")
-    found, count, *shape = struct.unpack(f">{2 + len(item_shape)}I", header)
-    if found != magic:
+    shape, dtype = _shape(path, content, magic), ITEMS[magic][0]
+    expected, found = math.prod(shape) * np.dtype(dtype).itemsize, len(content) - 4 * (1 + len(shape))
+    if found != expected:
         raise DatasetError(
-            f"{path} is not an IDX file of {'images' if magic == IMAGES_MAGIC else 'labels'}: it begins with "
-            f"{header[:8]!r}, magic number 0x{found:08x} instead of 0x{magic:08x}; fetch the file again"
+            f"{path} is {'truncated' if found < expected else 'too long'}: its header announces {shape[0]:,} items, "
+            f"{expected:,} bytes, and {found:,} are there; fetch the file again"
         )
-    if not 1 <= count <= MAX_IMAGES:
-        raise DatasetError(f"{path} announces {count:,} items; a file must have 1 to {MAX_IMAGES:,}")
-    if tuple(shape) != item_shape:
-        found_shape, needed = ("×".join(map(str, sides)) for sides in (shape, item_shape))
-        raise DatasetError(f"{path} holds items of {found_shape} values; they must have {needed}")
-    return (count, *shape)
+    return np.frombuffer(content, dtype, offset=len(content) - found).reshape(shape).copy()
+
+
+def _shape(path: Path, content: bytes, magic: int) -> tuple[int, ...]:
+    """The shape in the header of an IDX file."""
+    kind, (_, item_shape) = "images" if magic == IMAGES_MAGIC else "labels", ITEMS[magic]
+    header = np.frombuffer(content[: 4 * (2 + len(item_shape))], ">u4", min(len(content) // 4, 2 + len(item_shape)))
+    if not len(header) or header[0] != magic:
+        swapped = len(header) and header[0] in ITEMS
+        raise DatasetError(
+            f"{path} is not an IDX file of {kind}: it begins with {content[:8]!r}"
+            + (f", as a file of {'labels' if kind == 'images' else 'images'} does" if swapped else "")
+            + "; fetch the file again, or give it its own name"
+        )
+    if len(header) < 2 + len(item_shape) or tuple(header[2:]) != item_shape or not header[1]:
+        found = "×".join(map(str, header[1:]))
+        needed = "×".join(map(str, ("N", *item_shape)))
+        raise DatasetError(f"{path} has {found or 'no'} values in its header; {kind} must have {needed}")
+    return tuple(header[1:].tolist())

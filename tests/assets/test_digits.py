@@ -1,9 +1,6 @@
 """The assets of the digits, called as functions."""
 
 import hashlib
-import itertools
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +10,7 @@ from support.idx import write_idx
 from support.resources import DATA_SET
 
 from assets import digits
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits
+from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT
 
 READERS = {"train": digits.train_digits, "test": digits.test_digits}
@@ -77,72 +74,6 @@ def test_digits_are_those_of_the_files_and_counted_by_class(
     assert counts == np.bincount(found.labels, minlength=10).tolist()
     assert result.metadata[ROW_COUNT] == sum(counts)
     assert result.metadata["pixel_mean"] == pytest.approx(found.images.mean(dtype=np.float64), rel=1e-5)
-
-
-@pytest.fixture
-def swapped_at(
-    own: Path, small_train: DigitSet, small_test: DigitSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[int], None]:
-    """A function that exchanges the data directory by another one while the file of a number, from 0, is open."""
-    other, real_open = tmp_path / "other", os.open
-    write_idx(other, _last(small_train, 60), _last(small_test, 40), compress=False)
-    opened, swapped = itertools.count(), [-1]
-
-    def exchange() -> None:
-        own.rename(tmp_path / "aside")
-        other.rename(own)
-        (tmp_path / "aside").rename(other)
-
-    def swapping_open(path: str | Path, *arguments: int, **options: int) -> int:
-        if Path(path).parent != own:
-            return real_open(path, *arguments, **options)
-        is_swapped = next(opened) == swapped[0]
-        if is_swapped:
-            exchange()
-        descriptor = real_open(path, *arguments, **options)
-        if is_swapped:
-            exchange()
-        return descriptor
-
-    def swap_at(number: int) -> None:
-        nonlocal opened
-        opened, swapped[0] = itertools.count(), number
-
-    monkeypatch.setattr(os, "open", swapping_open)
-    return swap_at
-
-
-@pytest.mark.parametrize("number", range(4))
-@pytest.mark.parametrize("split", READERS)
-def test_a_file_that_is_swapped_away_and_back_is_never_read_as_the_recorded_one(
-    split: str, number: int, own: Path, swapped_at: Callable[[int], None]
-) -> None:
-    recorded, expected = digits.raw_mnist(data_set=DATA_SET).value, load_digits(own, split)
-    swapped_at(number)
-    if number < 2:  # images and labels
-        with pytest.raises(DatasetError, match=str(own)):
-            READERS[split](recorded, data_set=DATA_SET)
-    else:  # no file is opened a third time
-        found = READERS[split](recorded, data_set=DATA_SET).value
-        np.testing.assert_array_equal(found.images, expected.images)
-        np.testing.assert_array_equal(found.labels, expected.labels)
-
-
-@pytest.mark.parametrize("number", range(8))
-def test_raw_mnist_records_the_bytes_that_it_validated(
-    number: int, own: Path, swapped_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = own.with_name("other") / "train-labels-idx1-ubyte"
-    path.write_bytes(path.read_bytes()[:-1] + b"\x0b")  # 11 is not a class
-    expected = digits.raw_mnist(data_set=DATA_SET).value
-    swapped_at(number)
-    if number == 1:
-        with pytest.raises(DatasetError, match=path.name):
-            digits.raw_mnist(data_set=DATA_SET)
-    else:
-        found = digits.raw_mnist(data_set=DATA_SET).value
-        assert expected.equals(found) == (number >= 4)
-        assert hashlib.sha256(path.read_bytes()).hexdigest() not in set(found["sha256"])
 
 
 @pytest.mark.parametrize("split", READERS)

@@ -19,19 +19,8 @@ from mnist_pipeline.data.catalogue import EMNIST_DIGITS, FASHION_MNIST, KMNIST, 
 from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits
 from mnist_pipeline.data.idx import LABELS_MAGIC, Layout
 
-QMNIST_TEST_LABELS = "qmnist-test-labels-idx2-int"
-
-
 Digits = dict[datasets.Split, DigitSet]
 each_known = pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
-
-
-@pytest.fixture
-def few(train: DigitSet, test: DigitSet) -> Digits:
-    return {
-        "train": DigitSet(train.images[:40], train.labels[:40]),
-        "test": DigitSet(test.images[:20], test.labels[:20]),
-    }
 
 
 def write(directory: Path, layout: Layout, few: Digits, compress: bool = True) -> Path:
@@ -86,14 +75,14 @@ def test_class_names_and_file_names_are_those_of_torchvision() -> None:
 @each_known
 def test_the_files_of_each_data_set_are_read(known: DataSet, few: Digits, compress: bool, tmp_path: Path) -> None:
     write(tmp_path, known.layout, few, compress)
-    datasets.validate(tmp_path, layout=known.layout)
+    datasets.validate(tmp_path)
     for split, expected in few.items():
-        found = load_digits(tmp_path, split, layout=known.layout)
+        found = load_digits(tmp_path, split)
         assert found.images.dtype == found.labels.dtype == np.uint8
         assert found.images.flags.c_contiguous
         np.testing.assert_array_equal(found.images, expected.images)
         np.testing.assert_array_equal(found.labels, expected.labels)
-    names = [file.name.removesuffix(".gz") for file in datasets.raw_files(tmp_path, known.layout)]
+    names = [file.name.removesuffix(".gz") for file in datasets.raw_files(tmp_path)]
     assert names == list(known.layout.file_names)
 
 
@@ -105,31 +94,10 @@ def test_torchvision_reads_the_same(known: DataSet, few: Digits, tmp_path: Path)
     write(tmp_path / known.publisher / "raw", known.layout, few, compress=False)  # type: ignore[operator]
     options = {"split": "digits"} if known is EMNIST_DIGITS else {}
     read = kind(tmp_path, train=False, download=False, **options)
-    images, labels = load_digits(tmp_path / str(known.publisher) / "raw", "test", layout=known.layout)
+    images, labels = load_digits(tmp_path / str(known.publisher) / "raw", "test")
     theirs = read.data.numpy()
     np.testing.assert_array_equal(images, theirs.swapaxes(1, 2) if known is EMNIST_DIGITS else theirs)
     assert labels.tolist() == [read[index][1] for index in range(len(labels))]
-
-
-MALFORMED: dict[str, tuple[Callable[[np.ndarray], bytes], str]] = {
-    "bytes for integers": (lambda rows: encode_idx(rows[:, 0]), "0x00000801.*0x00000c02"),
-    "seven columns": (lambda rows: encode_rows(rows[:, :7]), "of 7 .* 8"),
-    "a negative label": (lambda rows: encode_rows(rows - 9 * np.eye(1, 8, dtype=int)), "is -[0-9].*0–9"),
-    "a label whose last byte is a digit": (lambda rows: encode_rows(rows + 256 * np.eye(1, 8, dtype=int)), "0 is 263"),
-    "cut": (lambda rows: encode_rows(rows)[:-1], "639"),
-    "half a header": (lambda rows: encode_rows(rows)[:7], "7 of 12 bytes"),
-    "a row less": (lambda rows: encode_rows(rows[:-1]), "19 labels"),
-    "a huge width": (lambda rows: struct.pack(">4I", 0x0C02, 20, 1 << 31, 0), "2147483648 .* 8"),
-}
-
-
-@pytest.mark.parametrize("name", MALFORMED)
-def test_malformed_rows_of_labels_are_refused_by_file_and_value(name: str, few: Digits, tmp_path: Path) -> None:
-    damage, named = MALFORMED[name]
-    write(tmp_path, QMNIST.layout, few)
-    write_file(tmp_path / QMNIST_TEST_LABELS, damage(label_rows(few["test"].labels)))
-    with pytest.raises(DatasetError, match=f"{QMNIST_TEST_LABELS}.*{named}"):
-        load_digits(tmp_path, "test", layout=QMNIST.layout)
 
 
 # Fetching
@@ -167,14 +135,14 @@ def test_the_directory_contains_the_downloaded_files_and_nothing_else(
     data_sets.fetch(known, directory)
     assert {path.name for path in directory.iterdir()} == {f"{name}.gz" for name in known.layout.file_names}
     assert list(directory.parent.iterdir()) == [directory]
-    np.testing.assert_array_equal(load_digits(directory, "test", layout=known.layout).labels, few["test"].labels)
+    np.testing.assert_array_equal(load_digits(directory, "test").labels, few["test"].labels)
 
 
 def test_the_error_of_an_unreachable_host_names_the_setting_that_helps(
     publish: Callable[..., Published], tmp_path: Path
 ) -> None:
     publish(KMNIST, RuntimeError("Error downloading:\nTried mirror, got:\n<urlopen error -2>\n"))
-    with pytest.raises(DatasetError, match=r"kmnist.*urlopen error -2.*MNIST_PIPELINE_DATA_SETS=kmnist=") as caught:
+    with pytest.raises(DatasetError, match=r"kmnist.*urlopen error -2.*MNIST_PIPELINE_DATA") as caught:
         data_sets.fetch(KMNIST, tmp_path / "kmnist")
     assert str(caught.value).isprintable()
     assert list(tmp_path.iterdir()) == []

@@ -171,5 +171,5 @@ def observation(located: Located, version: str) -> dg.AssetMaterialization:
 
 def data_version(located: Located) -> str:
     """The SHA-256 of the checksums of the files; raises a DatasetError if a file can't be read."""
-    found = [*datasets.raw_files(located.directory, located.known.layout), *located.corrected]
+    found = [*datasets.raw_files(located.directory), *located.corrected]
     return hashlib.sha256("".join(file.sha256 for file in found).encode()).hexdigest()
