@@ -1,7 +1,5 @@
 """The raw files, and the digits that are read from them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import (
-    DigitSet,
-    RawFile,
-    Split,
-    UnreadableError,
-)
+from mnist_pipeline.data.datasets import DigitSet, RawFile, Split
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, metadata, warning
@@ -49,20 +42,11 @@ data_directory = dg.AssetSpec(
 )
 
 
-@contextmanager
-def retried() -> Iterator[None]:
-    """Retry the step if a file can't be read at the moment, but not if its content is wrong."""
-    try:
-        yield
-    except UnreadableError as error:
-        raise dg.RetryRequested(max_retries=2, seconds_to_wait=0.5) from error
-
-
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
     """Names, sizes and SHA-256 checksums of the files of the data set, after validation; folders have one per split."""
     located = data_set.located
-    with stopwatch(), retried():
+    with stopwatch():
         found = datasets.validate(located.directory, canonical=located.canonical)
         files = pd.DataFrame([*found, *located.corrected])
     return result(
@@ -76,7 +60,7 @@ def raw_mnist(data_set: DataSetResource):
 def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
     located = data_set.located
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
-    with stopwatch(), retried():
+    with stopwatch():
         names = data_set.class_names
         digits = datasets.load_digits(located.directory, split, recorded=recorded)
         digits = located.with_corrections(digits, recorded) if split == "train" else digits

@@ -27,6 +27,12 @@ def convert(content: bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
     return fitted(picture, fit), f"{picture.shape[1]}×{picture.shape[0]} {mode}"
 
 
+def convert_array(image: NDArray[np.uint8], fit: Fit) -> tuple[NDArray[np.uint8], str]:
+    """An image (rows, columns) or (rows, columns, channels) as 28×28 grey levels, and its size and mode."""
+    picture = Image.fromarray(image if image.shape[2:] != (1,) else image[..., 0])
+    return fitted(decoding.grey_levels(picture), fit), f"{picture.width}×{picture.height} {picture.mode}"
+
+
 def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:
     """Grey levels in [0, 255] of any size as uint8 (28, 28).
 

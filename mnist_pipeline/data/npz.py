@@ -1,20 +1,19 @@
 """Reading NumPy archives (.npz) with images and labels, without pickle."""
 
-from collections.abc import Mapping
-from functools import cached_property
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
-from PIL import Image
 
-from mnist_pipeline.data.conversion import fitted
-from mnist_pipeline.data.decoding import grey_levels
+from mnist_pipeline.data.conversion import convert_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import Items, Labels, Reader, Split, files_with_suffix
+from mnist_pipeline.data.reader import Loaded, Source, Split, describe, files_with_suffix
 
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by the number of channels
 NAMES: tuple[Mapping[Split, tuple[str, str]], ...] = (
     {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")},  # Keras
     {"train": ("train_images", "train_labels"), "test": ("test_images", "test_labels")},  # MedMNIST
@@ -22,73 +21,61 @@ NAMES: tuple[Mapping[Split, tuple[str, str]], ...] = (
 )
 
 
-class Npz(Reader):
-    """Reads the arrays `x_train, y_train, x_test, y_test`, or `images, labels`, of an archive."""
-
-    title = "NumPy archive"
-
-    @classmethod
-    def recognises(cls, root: Path) -> bool:
-        """Whether the path is an archive, or a directory with archives."""
-        return bool(files_with_suffix(root, ".npz"))
-
-    def paths(self) -> list[Path]:
-        """The archive."""
-        found = files_with_suffix(self.root, ".npz")
-        if len(found) != 1:
-            raise DatasetError(f"{self.root} has {len(found)} archives (.npz); name one of them")
-        return found
-
-    def parts(self) -> Mapping[Split, tuple[Items, Labels]]:
-        """The images of each split as bytes, of which the largest value in the archive is white, and the labels."""
-        arrays = self._arrays
+def find(root: Path) -> Source | None:
+    """The source at an archive, or at a directory with one archive; None if there is none."""
+    paths = files_with_suffix(root, ".npz")
+    if not paths:
+        return None
+    if len(paths) > 1:
+        raise DatasetError(f"{root} has {len(paths)} archives (.npz); name one of them")
+    path = paths[0]
+    with _opened(path) as archive:
         for names in NAMES:
-            if {name for pair in names.values() for name in pair} <= arrays.keys():
+            if {name for pair in names.values() for name in pair} <= set(archive.files):
                 break
         else:
             needed = " or ".join(", ".join(name for pair in names.values() for name in pair) for names in NAMES)
-            raise DatasetError(
-                f"{self.root} has the arrays {', '.join(arrays) or '(none)'}; save arrays with the names {needed}"
-            )
-        images = {split: self._images(name) for split, (name, _) in names.items()}
-        if any(each.dtype != np.uint8 for each in images.values()):
-            largest = max(each.max() for each in images.values()) or 1
-            images = {split: np.rint(each * (255 / largest)).astype(np.uint8) for split, each in images.items()}
-        return {split: (images[split], self._labels(name)) for split, (_, name) in names.items()}
+            raise DatasetError(f"{path} has the arrays {', '.join(archive.files)}; save arrays with the names {needed}")
+    parts = {split: functools.partial(_load, path, names, split) for split in names}
+    return Source("NumPy archive", lambda: [describe(path)], parts, convert_array)
 
-    def converted(self, item: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:
-        """An image, grey or with channels, as 28×28 grey levels, and its size and mode."""
-        mode = MODES[item.shape[2] if item.ndim == 3 else 1]
-        grey = item if mode == "L" else grey_levels(Image.fromarray(item))
-        return fitted(grey.reshape(item.shape[:2]), self.description.fit), f"{item.shape[1]}×{item.shape[0]} {mode}"
 
-    @cached_property
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        (path,) = self.paths()
-        try:
-            with np.load(path) as archive:
-                return dict(archive)
-        except Exception as error:  # NumPy raises anything for a damaged file
-            raise DatasetError(
-                f"{path} is damaged, or has objects that only pickle could read ({error}); save plain arrays with NumPy"
-            ) from error
+def _load(path: Path, names: Mapping[Split, tuple[str, str]], split: Split) -> Loaded:
+    """The images of a split as bytes, of which the largest value in the archive is white, and the labels."""
+    with _opened(path) as archive:
+        images_name, labels_name = names[split]
+        images, labels = _images(path, images_name, archive[images_name]), archive[labels_name]
+        if images.dtype != np.uint8:
+            largest = max(_images(path, name, archive[name]).max() for name, _ in names.values()) or 1
+            images = np.rint(images * (255 / largest)).astype(np.uint8)
+    if (labels.ndim != 1 and labels.shape[1:] != (1,)) or labels.dtype.kind not in "biuU":
+        raise DatasetError(
+            f"{path}: {labels_name} is {labels.dtype} of shape {labels.shape}; labels must be integers or texts (n,)"
+        )
+    return images, labels.ravel()
 
-    def _images(self, name: str) -> NDArray[Any]:
-        images = self._arrays[name]
-        is_grey, in_colour = images.ndim == 3, images.ndim == 4 and images.shape[3] in MODES
-        if not (is_grey or in_colour) or images.dtype.kind not in "biuf" or not images.size:
-            raise DatasetError(
-                f"{self.root}: {name} is {images.dtype} of shape {images.shape}; images must be numbers "
-                "(n, rows, columns) or (n, rows, columns, channels)"
-            )
-        if not (np.isfinite(images).all() and images.min() >= 0):
-            raise DatasetError(f"{self.root}: {name} has negative or infinite values; save grey levels from 0")
-        return images
 
-    def _labels(self, name: str) -> Labels:
-        labels = self._arrays[name]
-        if (labels.ndim != 1 and labels.shape[1:] != (1,)) or labels.dtype.kind not in "biuU":
-            raise DatasetError(
-                f"{self.root}: {name} is {labels.dtype} of shape {labels.shape}; labels must be integers or texts (n,)"
-            )
-        return labels.ravel()
+def _images(path: Path, name: str, images: NDArray[Any]) -> NDArray[Any]:
+    """Images as they are; raises a DatasetError if they are not numbers from 0 of the right shape."""
+    is_grey, in_colour = images.ndim == 3, images.ndim == 4 and images.shape[3] in (1, 3, 4)
+    if not (is_grey or in_colour) or images.dtype.kind not in "biuf" or not images.size:
+        raise DatasetError(
+            f"{path}: {name} is {images.dtype} of shape {images.shape}; images must be numbers (n, rows, columns) or "
+            "(n, rows, columns, channels)"
+        )
+    if not (np.isfinite(images).all() and images.min() >= 0):
+        raise DatasetError(f"{path}: {name} has negative or infinite values; save grey levels from 0")
+    return images
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[NpzFile]:
+    try:
+        with np.load(path) as archive:
+            yield archive
+    except DatasetError:
+        raise
+    except Exception as error:  # NumPy raises anything for a damaged file
+        raise DatasetError(
+            f"{path} is damaged, or has objects that only pickle could read ({error}); save plain arrays with NumPy"
+        ) from error

@@ -1,113 +1,86 @@
 """Reading Parquet files as Hugging Face publishes data sets: a column of encoded pictures, and a column of labels."""
 
+import functools
+import importlib.util
 import json
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mnist_pipeline.data.conversion import convert
+from mnist_pipeline.data.conversion import Fit, convert
 from mnist_pipeline.data.errors import DatasetError, ImageError
-from mnist_pipeline.data.reader import Items, Labels, Reader, Split, check_names, files_with_suffix
+from mnist_pipeline.data.reader import SPLITS, Loaded, Source, describe, files_with_suffix
 from mnist_pipeline.utils import places
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels", "class", "target", "fine_label")
 
 
-class Parquet(Reader):
-    """Reads Parquet files whose names begin with `train` and `test`, or all Parquet files as one set to be split."""
+def find(root: Path) -> Source | None:
+    """The source at a Parquet file, or at a directory with such files or with a folder `data` of them, else None.
 
-    title = "Parquet files"
-
-    @classmethod
-    def recognises(cls, root: Path) -> bool:
-        """Whether the path is a Parquet file, or a directory with such files, also in its folder `data`."""
-        return bool(_paths(root))
-
-    def paths(self) -> list[Path]:
-        """All Parquet files, those of the training set first."""
-        return [path for paths in self._paths_by_split.values() for path in paths]
-
-    def parts(self) -> Mapping[Split, tuple[Items, Labels]]:
-        """The encoded pictures of each split, and the labels."""
-        found: dict[Split, tuple[Items, Labels]] = {}
-        for split, paths in self._paths_by_split.items():
-            columns = [_columns(path, self._tables[path].to_pandas()) for path in paths]
-            pictures, labels = (pd.concat(each) for each in zip(*columns, strict=True))
-            found[split] = (pictures.tolist(), np.array(labels.tolist()))
-        return found
-
-    def converted(self, item: Any) -> tuple[NDArray[np.uint8], str]:
-        """An encoded picture as 28×28 grey levels, and its size and mode."""
-        content = item["bytes"] if isinstance(item, dict) else item
-        if not isinstance(content, bytes):
-            raise ImageError("is an empty cell; remove its row")
-        return convert(content, self.description.fit)
-
-    @property
-    def own_names(self) -> tuple[str, ...] | None:
-        """The names in classes.txt, or in the metadata that Hugging Face writes."""
-        if self.listed_names:
-            return self.listed_names
-        for path, table in self._tables.items():
-            written = json.loads((table.schema.metadata or {}).get(b"huggingface", "{}"))
-            for feature in written.get("info", {}).get("features", {}).values():
-                if names := feature.get("names"):
-                    return check_names(names, path)
+    The names of the files of a split begin with `train` or `test`; otherwise all files are one set.
+    """
+    paths = files_with_suffix(root, ".parquet") or files_with_suffix(root / "data", ".parquet")
+    if not paths:
         return None
-
-    @cached_property
-    def _paths_by_split(self) -> Mapping[Split, list[Path]]:
-        """The files of each split, or all of them as `train` if they do not come in two splits."""
-        paths = _paths(self.root)
-        of_train, of_test = ([path for path in paths if path.name.startswith(split)] for split in ("train", "test"))
-        return {"train": of_train, "test": of_test} if of_train and of_test else {"train": paths}
-
-    @cached_property
-    def _tables(self) -> "dict[Path, pa.Table]":
-        try:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-        except ImportError as error:
-            raise DatasetError(f"{self.root} needs pyarrow; install it with {places.pip_install('parquet')}") from error
-        tables = {}
-        for path in self.paths():
-            try:
-                tables[path] = pq.read_table(path, partitioning=None)
-            except (OSError, pa.ArrowException) as error:
-                raise DatasetError(f"{path} is damaged: {error}; fetch or save the file again") from error
-        return tables
+    if importlib.util.find_spec("pyarrow") is None:
+        raise DatasetError(f"{paths[0]} needs pyarrow; install it with {places.pip_install('parquet')}")
+    by_split = {split: [path for path in paths if path.name.startswith(split)] for split in SPLITS}
+    by_split = by_split if all(by_split.values()) else {"train": paths}
+    parts = {split: functools.partial(_load, own) for split, own in by_split.items()}
+    return Source("Parquet files", lambda: [*map(describe, paths)], parts, _convert, lambda: _names(paths[0]))
 
 
-def _paths(root: Path) -> list[Path]:
-    return files_with_suffix(root, ".parquet") or files_with_suffix(root / "data", ".parquet")
-
-
-def _columns(path: Path, frame: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Series[Any]]":
-    """The columns of the pictures and of the labels: the only ones of their type, or those with the usual names."""
-    first = frame.iloc[0] if len(frame) else {}
-    pictures = [name for name, value in first.items() if isinstance(value, (bytes, dict))]
-    labels = [name for name, value in first.items() if isinstance(value, (str, int, np.integer))]
-    picture, label = _chosen(pictures, IMAGE_COLUMNS), _chosen(labels, LABEL_COLUMNS)
-    if picture is None or label is None:
-        needed = "of pictures (bytes, or a struct with bytes)" if picture is None else "of labels (integers or texts)"
+def _load(paths: list[Path]) -> Loaded:
+    """The encoded pictures and the labels in these files."""
+    with _damage_named(paths[0].parent):
+        tables = [pd.read_parquet(path, engine="pyarrow") for path in paths]
+    image, label = (_column(paths[0], tables[0], usual) for usual in (IMAGE_COLUMNS, LABEL_COLUMNS))
+    table = pd.concat(tables)
+    labels = np.array(table[label].tolist())
+    if labels.dtype.kind not in "iuU":
         raise DatasetError(
-            f"{path} has no column {needed}, or several; it has {', '.join(frame) or 'no columns'} with "
-            f"{len(frame):,} rows: name one of them {(IMAGE_COLUMNS if picture is None else LABEL_COLUMNS)[0]}"
+            f"{paths[0]}: the column {label} is {labels.dtype}, or has empty cells; labels must be integers or texts"
         )
-    if frame[label].isna().any():
-        raise DatasetError(f"{path}: the column {label} has empty cells; remove these rows")
-    return frame[picture], frame[label]
+    return table[image].tolist(), labels
 
 
-def _chosen(present: list[str], usual: tuple[str, ...]) -> str | None:
-    named = [name for name in usual if name in present]
-    return named[0] if named else present[0] if len(present) == 1 else None
+def _convert(cell: Any, fit: Fit) -> tuple[NDArray[np.uint8], str]:
+    content = cell["bytes"] if isinstance(cell, dict) and "bytes" in cell else cell
+    if not isinstance(content, bytes):
+        raise ImageError("is not an encoded picture (bytes, or a struct with bytes); remove its row")
+    return convert(content, fit)
+
+
+def _column(path: Path, table: pd.DataFrame, usual: Sequence[str]) -> str:
+    for name in usual:
+        if name in table:
+            return name
+    raise DatasetError(
+        f"{path} has the columns {', '.join(table) or '(none)'}; name the pictures {IMAGE_COLUMNS[0]}, and the labels "
+        f"{LABEL_COLUMNS[0]}"
+    )
+
+
+def _names(path: Path) -> Sequence[str]:
+    """The names of the classes in the metadata that Hugging Face writes."""
+    import pyarrow.parquet as pq
+
+    with _damage_named(path):
+        written = json.loads((pq.read_schema(path).metadata or {}).get(b"huggingface", "{}"))
+        features = written.get("info", {}).get("features", {})
+        return next((features[name]["names"] for name in LABEL_COLUMNS if features.get(name, {}).get("names")), ())
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # pyarrow raises anything for a damaged file
+        raise DatasetError(f"{path} is damaged: {error}; fetch or save the file again") from error

@@ -1,17 +1,18 @@
-"""What the readers of all layouts share: files, names of classes, and the split of a set that comes in one part."""
+"""What all layouts share: the names of the classes, the split of a set in one part, and the conversion of images."""
 
+import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.errors import DatasetError, ImageError, UnreadableError
+from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit
+from mnist_pipeline.data.errors import DatasetError, ImageError
 
 if TYPE_CHECKING:
     from mnist_pipeline.data.description import Description
@@ -21,6 +22,8 @@ SPLITS: tuple[Split, Split] = ("train", "test")
 MAX_CLASSES = 256  # a label is a byte
 TEXTS = ("dataset.yaml", "classes.txt")
 SEED = 0  # of the split and the order of images that come without one
+
+Loaded = tuple[Sequence[Any] | NDArray[Any], NDArray[Any]]  # images, and labels: integers or texts
 
 
 class RawFile(NamedTuple):
@@ -39,154 +42,110 @@ class Part(NamedTuple):
     kinds: Counter[str]  # sizes and colours of the original images, such as `640×480 RGB`
 
 
-Items = Sequence[Any] | NDArray[Any]  # the images of a part, as a reader converts them one by one
-Labels = NDArray[np.generic]  # integers or texts
+class Source(NamedTuple):
+    """The images and labels at a path, in one of the layouts. They are loaded when they are needed."""
+
+    title: str  # of the layout
+    files: Callable[[], list[RawFile]]  # describes what is loaded
+    parts: Mapping[Split, Callable[[], Loaded]]  # loads a split, or all images as `train` if there is no split
+    # An image as 28×28 grey levels, and its original size and mode. An ImageError does not name the image.
+    convert: Callable[[Any, Fit], tuple[NDArray[np.uint8], str]]
+    names: Callable[[], Sequence[str]] = tuple  # of the classes, by label; none if the labels are the names
 
 
 class Reader:
-    """Reads the data set at a path; there is one subclass per layout."""
+    """Reads a data set, with the files dataset.yaml and classes.txt beside it."""
 
-    title: ClassVar[str]
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    @classmethod
-    def recognises(cls, root: Path) -> bool:
-        """Whether the path has this layout, as far as names show."""
-        raise NotImplementedError
-
-    def paths(self) -> list[Path]:
-        """The files that the images and labels are read from."""
-        raise NotImplementedError
-
-    def parts(self) -> Mapping[Split, tuple[Items, Labels]]:
-        """The images and labels of each split, or of all images as `train` if they do not come in two splits."""
-        raise NotImplementedError
-
-    def converted(self, item: Any) -> tuple[NDArray[np.uint8], str]:
-        """An image of a part as 28×28 grey levels, and its original size and mode. An ImageError does not name it."""
-        raise NotImplementedError
-
-    @property
-    def own_names(self) -> tuple[str, ...] | None:
-        """The names of the classes in classes.txt, or another list that the layout has."""
-        return self.listed_names
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the classes, by label."""
-        return self._numbered[0]
+    def __init__(self, root: Path, source: Source) -> None:
+        self.root, self.source, self.title = root, source, source.title
+        self._load = {split: functools.cache(load) for split, load in source.parts.items()}
 
     def files(self) -> list[RawFile]:
-        """Name, size and SHA-256 of what the data set is read from."""
-        return [describe(path) for path in [*self.paths(), *self.texts()]]
-
-    def texts(self) -> list[Path]:
-        """The files dataset.yaml and classes.txt, as far as they are there."""
-        return [path for path in map(self._beside, TEXTS) if path.exists()]
-
-    def read(self, split: Split) -> Part:
-        """Read and convert the images of a split."""
-        source, rows = self.rows(split)
-        items, labels = self._parts[source][0], self._numbered[1][source]
-        images, kinds = np.empty((len(rows), IMAGE_SIDE, IMAGE_SIDE), np.uint8), Counter[str]()
-        for place, row in enumerate(rows.tolist()):
-            try:
-                images[place], kind = self.converted(items[row])
-            except ImageError as error:
-                where = items[row] if isinstance(items[row], Path) else f"{self.root}: image {row:,} of {source}"
-                raise DatasetError(f"{where} {error}") from error
-            kinds[kind] += 1
-        return Part(images, labels[rows], kinds)
-
-    def rows(self, split: Split) -> tuple[Split, NDArray[np.intp]]:
-        """The part that a split is read from, and its rows there.
-
-        Of images that come in one part, a share of each class is for testing, at random and in random order.
-        """
-        names, labels = self._numbered
-        if len(labels) > 1:
-            return split, np.arange(len(labels[split]))
-        whole = labels["train"]
-        order = np.random.default_rng(SEED).permutation(len(whole))
-        for_test = np.zeros(len(whole), bool)
-        for label in np.unique(whole):
-            rows = order[whole[order] == label]
-            if len(rows) < 2:
-                raise DatasetError(
-                    f"{self.root} has a single image of class {names[label]}; a class needs 2, one to train "
-                    "on and one to test with"
-                )
-            size = round(self.description.test_share * len(rows))
-            for_test[rows[: min(max(1, size), len(rows) - 1)]] = True
-        return "train", order[for_test[order] == (split == "test")]
+        """Name, size and SHA-256 of everything that the data set is read from."""
+        return [*self.source.files(), *(describe(path) for path in map(self._beside, TEXTS) if path.exists())]
 
     @cached_property
     def description(self) -> "Description":
         """The content of dataset.yaml, or the defaults."""
         from mnist_pipeline.data import description  # with pydantic, which recognizing pictures does not need
 
-        if (text := self._text("dataset.yaml")) is None:
-            return description.Description()
+        path = self._beside("dataset.yaml")
         try:
-            return description.parse(text)
+            return description.parse(_text(path)) if path.exists() else description.Description()
         except ValueError as error:
-            raise DatasetError(f"{self._beside('dataset.yaml')}: {error}") from error
+            raise DatasetError(f"{path}: {error}") from error
 
     @cached_property
-    def listed_names(self) -> tuple[str, ...] | None:
-        """The names in classes.txt, one per line in the order of the labels; None if there is no such file."""
-        if (text := self._text("classes.txt")) is None:
-            return None
-        return check_names(text.removeprefix("\ufeff").splitlines(), self._beside("classes.txt"))
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, by label: those of classes.txt, those in the data, or the labels, sorted."""
+        return self._listed_names or check_names(
+            sorted({str(label) for load in self._load.values() for label in np.unique(load()[1])}, key=by_number),
+            self.root,
+        )
+
+    def read(self, split: Split) -> Part:
+        """Read and convert the images of a split."""
+        source: Split = split if len(self._load) > 1 else "train"
+        items, own_labels = self._load[source]()
+        if len(items) != len(own_labels) or not len(items):
+            raise DatasetError(
+                f"{self.root} has {len(items):,} images and {len(own_labels):,} labels in {source}; each image needs a "
+                "label, and each split an image"
+            )
+        labels = self._numbered(own_labels)
+        rows = np.arange(len(labels)) if len(self._load) > 1 else self._split_rows(labels, split)
+        fit = self.description.fit
+        if fit == "whole" and isinstance(items, np.ndarray) and items.shape[1:] == (IMAGE_SIDE, IMAGE_SIDE):
+            return Part(items[rows], labels[rows], Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(rows)}))
+        images, kinds = np.empty((len(rows), IMAGE_SIDE, IMAGE_SIDE), np.uint8), Counter[str]()
+        for place, row in enumerate(rows.tolist()):
+            try:
+                images[place], kind = self.source.convert(items[row], fit)
+            except ImageError as error:
+                name = items[row] if isinstance(items[row], Path) else f"{self.root}: image {row:,} of {source}"
+                raise DatasetError(f"{name} {error}") from error
+            kinds[kind] += 1
+        return Part(images, labels[rows], kinds)
+
+    @cached_property
+    def _listed_names(self) -> tuple[str, ...]:
+        path = self._beside("classes.txt")
+        if path.exists():
+            return check_names(_text(path).removeprefix("\ufeff").splitlines(), path)
+        names = self.source.names()
+        return check_names(names, self.root) if names else ()
+
+    def _numbered(self, labels: NDArray[Any]) -> NDArray[np.uint8]:
+        """Labels as places among the names, from 0. An integer is the place itself if the names are listed."""
+        names = self.class_names
+        values, inverse = np.unique(labels, return_inverse=True)
+        are_names = values.dtype.kind == "U" or not self._listed_names
+        places = [names.index(str(value)) if str(value) in names else -1 for value in values] if are_names else values
+        for value, place in zip(values, places, strict=True):
+            if not 0 <= place < len(names):
+                raise DatasetError(
+                    f"{self.root} has the label {value}; labels must be 0–{len(names) - 1} or "
+                    f"{', '.join(names[:5])}{', …' * (len(names) > 5)}, or classes.txt must name further classes"
+                )
+        return np.array(places, np.uint8)[inverse]
+
+    def _split_rows(self, labels: NDArray[np.uint8], split: Split) -> NDArray[np.intp]:
+        """The rows of a split of images in one part: a random share of each class for testing, in random order."""
+        order = np.random.default_rng(SEED).permutation(len(labels))
+        for_test = np.zeros(len(labels), bool)
+        for label in np.unique(labels):
+            rows = order[labels[order] == label]
+            if len(rows) < 2:
+                raise DatasetError(
+                    f"{self.root} has a single image of class {self.class_names[label]}; a class needs 2, one to train "
+                    "on and one to test with"
+                )
+            size = round(self.description.test_share * len(rows))
+            for_test[rows[: min(max(1, size), len(rows) - 1)]] = True
+        return order[for_test[order] == (split == "test")]
 
     def _beside(self, name: str) -> Path:
         return (self.root if self.root.is_dir() else self.root.parent) / name
-
-    def _text(self, name: str) -> str | None:
-        path = self._beside(name)
-        if not path.exists():
-            return None
-        try:
-            return read_file(path).decode()
-        except UnicodeDecodeError as error:
-            raise DatasetError(f"{path} is not text in UTF-8; save it as UTF-8") from error
-
-    @cached_property
-    def _parts(self) -> Mapping[Split, tuple[Items, Labels]]:
-        parts = self.parts()
-        for split, (items, labels) in parts.items():
-            if len(items) != len(labels) or not len(labels):
-                raise DatasetError(
-                    f"{self.root} has {len(items):,} images and {len(labels):,} labels in {split}; each image needs a "
-                    "label, and each split an image"
-                )
-        return parts
-
-    @cached_property
-    def _numbered(self) -> tuple[tuple[str, ...], dict[Split, NDArray[np.uint8]]]:
-        """The names of the classes, and labels as numbers, from labels that are integers or texts.
-
-        With names, an integer is the place of its name, from 0. Without, each value is a class.
-        """
-        labels = {split: labels for split, (_, labels) in self._parts.items()}
-        distinct = {value for each in labels.values() for value in np.unique(each).tolist()}
-        names = self.own_names
-        if names is None:
-            names = check_names(sorted(map(str, distinct), key=by_number), self.root)
-            places = {value: names.index(str(value)) for value in distinct}
-        else:
-            places = {value: names.index(value) if value in names else value for value in distinct}
-            for value, place in sorted(places.items(), key=str):
-                if not isinstance(place, int) or not 0 <= place < len(names):
-                    known = f"0–{len(names) - 1} or one of {', '.join(names[:5])}{', …' * (len(names) > 5)}"
-                    raise DatasetError(f"{self.root} has the label {value!r}; labels must be {known}")
-        numbered = {}
-        for split, each in labels.items():
-            present, inverse = np.unique(each, return_inverse=True)
-            numbered[split] = np.array([places[value] for value in present.tolist()], np.uint8)[inverse]
-        return names, numbered
 
 
 def check_names(names: Iterable[str], where: Path) -> tuple[str, ...]:
@@ -219,8 +178,15 @@ def describe(path: Path) -> RawFile:
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a file; an error of the system becomes an UnreadableError."""
+    """The content of a file; an error of the system becomes a DatasetError."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UnreadableError(f"{path} can't be read: {error.strerror}; check its permissions and its disk") from error
+        raise DatasetError(f"{path} can't be read: {error.strerror}; check its name and its permissions") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_file(path).decode()
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not text in UTF-8; save it as UTF-8") from error

@@ -1,9 +1,11 @@
 """Reading data sets of every layout: the same digits to the byte, described by their checksums."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,14 +122,17 @@ def test_pictures_without_class_folders_are_refused_with_the_folders_that_are_th
         datasets.validate(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_may_be_readable_later(few: Sets, tmp_path: Path) -> None:
+@pytest.mark.parametrize("opened", [Path.iterdir, Path.read_bytes])
+def test_a_path_without_permission_is_named(
+    opened: Callable[..., Any], few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
     root = write_idx(tmp_path / "idx", few["train"], few["test"])
-    for path in (*root.iterdir(), root):
-        path.chmod(0)
-        with pytest.raises(datasets.UnreadableError, match="permissions"):
-            datasets.raw_files(root)
-        path.chmod(0o700)
+    monkeypatch.setattr(Path, opened.__name__, refuse)
+    with pytest.raises(DatasetError, match=f"{tmp_path}.*permissions"):
+        datasets.raw_files(root)
 
 
 @pytest.mark.parametrize("name", ["with blanks", "数字 ✏️", "a\nb", os.fsdecode(b"\xff\xfe")])
