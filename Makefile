@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 # Files of tests run in parallel, in the order of tests/conftest.py; PARALLEL= for one process.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run ui check test test-faults test-scale test-latest test-wheel lint docs fuzz soak bench bench-quick constraints clean help
+.PHONY: run ui check test test-faults test-scale test-latest test-wheel lint docs fuzz bench bench-quick constraints clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 test-faults: $(VENV)/installed-test  ## Make runs fail in every way, and see that nothing is lost (8 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) $(if $(PARALLEL),--dist worksteal) tests/faults $(ARGS)
 
-test-scale: $(VENV)/installed-scale  ## Run the graph on Ray, Dask, PostgreSQL and an S3 server of this machine (15 minutes)
+test-scale: $(VENV)/installed-scale  ## Run the graph on Ray, PostgreSQL and an S3 server of this machine (15 minutes)
 	@$(BIN)/python -m pytest -s tests/scale $(ARGS)
 
 # The tests that meet Dagster most, and run the whole graph once; ARGS="tests" runs all.
@@ -66,14 +66,11 @@ docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/sit
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/site
 	@echo "docs/_build/site/index.html"
 
-bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (15 minutes)
+bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (an hour); ARGS="--only knn" for one table
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks $(ARGS)
 
-bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (3 minutes)
+bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (10 minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks --quick $(ARGS)
-
-soak: $(VENV)/installed  ## Run everything in 2 GB of address space, then 20 times in one process, and look for leaks
-	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 constraints:  ## Resolve constraints.txt anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header --no-annotate --quiet \

@@ -34,14 +34,12 @@ CHECKS = {
 NUM_KEPT = 10
 NUM_ERRORS_SHOWN = 8
 NUM_NEIGHBORS_SHOWN = 3
-Algorithm = Enum("Algorithm", {"AUTO": "auto", "PCA": "pca", "BRUTE": "brute"})
 TieBreak = Enum("TieBreak", {"NEAREST": "nearest", "SMALLEST": "smallest"})
 
 
 class KNNConfig(dg.Config):
-    """How neighbours are searched, and how they vote."""
+    """How many neighbours vote, and how."""
 
-    algorithm: Algorithm = Field(Algorithm.AUTO, description="Search algorithm; all find the same neighbours.")
     num_neighbors: int = Field(3, ge=1, le=1_000, description="k: how many of the nearest images vote.")
     tie_break: TieBreak = Field(
         TieBreak.NEAREST,
@@ -77,7 +75,7 @@ def knn_predictions(
     """The nearest training images of each test image with exact squared distances, and the label they vote for."""
     kept = max(min(NUM_KEPT, len(train_digits.labels)), config.num_neighbors)
     with stopwatch() as watch:
-        classifier = knn.KNNClassifier.from_arrays(knn_index, kept, config.algorithm.value)
+        classifier = knn.KNNClassifier.from_arrays(knn_index, kept)
         distances, indices = classifier.kneighbors(test_digits.images)
         labels = knn.vote(train_digits.labels[indices[:, : config.num_neighbors]], config.tie_break.value)
     found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)

@@ -16,7 +16,7 @@ from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
 from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
 
-from .models import PREDICTED, predicted
+from .predictions import PREDICTED, predicted
 
 GROUP = "softmax"
 NUM_CHECKED = 10

@@ -186,12 +186,9 @@ class CNNClassifier(_Classifier):
         self.recipe, self.epochs, self.learning_rate, self.random_state = recipe, epochs, learning_rate, random_state
 
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
-        named = training.RECIPES["cnn"].get(self.recipe)
-        if named is None:
-            raise ValueError(f"recipe is {self.recipe!r}; expected one of {', '.join(training.RECIPES['cnn'])}")
+        settings = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+        recipe = training.named_recipe("cnn", self.recipe, **settings)
         images = self._images(X)
-        settings: dict[str, Any] = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        recipe = replace(named, **{name: value for name, value in settings.items() if value is not None})
         if images.dtype != np.uint8:
             recipe = replace(recipe, variation=None)  # deformations are defined for bytes
         network = training.build(networks.CNN, len(self.classes_), seed=int(self.random_state))

@@ -168,6 +168,26 @@ def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
     return int(np.count_nonzero(true_labels == predicted_labels)) / len(true_labels)
 
 
+def compared_with_floor(accuracy: float, true_labels: np.ndarray, floor: float | None) -> tuple[float, float]:
+    """A value and the limit that it must reach, for an accuracy on images with these labels.
+
+    They are the accuracy and its floor. Without a floor, they are the lower end of the accuracy's interval and the
+    accuracy of always answering the most frequent class.
+    """
+    if floor is not None:
+        return accuracy, floor
+    low, _ = wilson_interval(round(accuracy * len(true_labels)), len(true_labels))
+    return low, most_frequent_share(true_labels)
+
+
+def num_below_floor(comparison: Comparison, true_labels: np.ndarray, floors: Mapping[str, float | None]) -> int:
+    """The number of models that are below their floors, see `compared_with_floor`."""
+    compared = [
+        compared_with_floor(score.accuracy, true_labels, floors[name]) for name, score in comparison.models.items()
+    ]
+    return sum(value < limit for value, limit in compared)
+
+
 def confusion_matrix(true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10) -> np.ndarray:
     """Counts of (true class, predicted class), shape (num_classes, num_classes), int64.
 

@@ -4,35 +4,39 @@ A trial fits a model to a part of the training images that are not held out. It 
 which the best trial is chosen, and on the test images, which only report.
 """
 
+import contextlib
 import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import yaml
-from pydantic import Field, ValidationError, create_model
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from mnist_pipeline import models, pca
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.idx import Idx
 from mnist_pipeline.evaluation import accuracy, wilson_interval
-from mnist_pipeline.models import MODELS, Model
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.promotion import difference_interval
 from mnist_pipeline.utils.printable import one_line
 
 ALL = "all"  # a training size: every training image that is not held out
 MIN_SIZE = 10  # an image of each digit
 MAX_COMPONENTS = 784
-MAX_TRIALS = 1_000
+MAX_BYTES, MAX_TRIALS = 100_000, 1_000  # of a sweep
 TARGETS = (0.90, 0.95, 0.97, 0.99)
 DEFAULTS = "default"  # the settings of a trial that only has defaults
 MINUS = "minus"  # in the key of a trial
 BEST, WITHIN_NOISE, WORSE = "best", "within its noise", "worse"
 NOT_REACHED = "not reached"
+Value = str | int | float | None
+Grids = TypeAdapter(list[dict[str, Value | list[Value]]])
 
 
 class SweepError(ValueError):
@@ -47,7 +51,7 @@ class Trial:
     size: int | None  # number of training images; None for all that are not held out
     seed: int = 0  # of the choice of the images, and of the training
     components: int | None = None  # number of principal components that the images are rebuilt from; None for all
-    settings: Mapping[str, Any] = field(default_factory=dict)  # keyword arguments of the model's `fit` or `fit_reader`
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the model's method
 
     @property
     def varied(self) -> dict[str, Any]:
@@ -63,25 +67,6 @@ class Trial:
         texts = (f"{name}_{_text(value)}".replace(".", "_").replace("-", MINUS) for name, value in named.items())
         return "-".join([self.model, *texts])
 
-    @classmethod
-    def of_key(cls, key: str) -> "Trial":
-        """The trial with a key."""
-        model, *parts = key.split("-")
-        known = MODELS[model].settings
-        settings, placed = {name: each.default for name, each in known.items()}, dict[str, Any]()
-        for part in parts:
-            fields = [name for name in ("size", "seed", "components", *known) if part.startswith(f"{name}_")]
-            name = max(fields, key=len)
-            text = part.removeprefix(f"{name}_")
-            if name not in known:
-                placed[name] = None if text == ALL else int(text)
-            elif known[name].choices:
-                settings[name] = text
-            else:
-                number = type(known[name].default or 0.0)
-                settings[name] = number(text.replace("_", ".").replace(MINUS, "-"))
-        return cls(model, settings=settings, **placed)
-
     @property
     def varied_text(self) -> str:
         """The settings that differ from the defaults, in words."""
@@ -92,18 +77,19 @@ def _text(value: Any) -> str:
     return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)
 
 
-def read_sweep(file: Path, num_available: int | None = None, *, skip_larger: bool = False) -> dict[str, Trial]:
+def read_sweep(file: Path) -> dict[str, Trial]:
     """The trials of a sweep by key, from a YAML file with a list of grids.
 
-    A grid names a model and values; each combination of listed values is a trial. `num_available` is the number of
-    training images that are not held out. A larger training size is an error, or skipped if `skip_larger` is set.
+    A grid names a model and values; each combination of listed values is a trial.
     """
     try:
-        grids = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if file.stat().st_size > MAX_BYTES:
+            raise SweepError(f"{file} has more than {MAX_BYTES:,} bytes")
+        grids = Grids.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise SweepError(f"{file} must be a list of grids: {_problem(error)}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SweepError(f"{file} can't be read: {one_line(error)}") from error
-    if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
-        raise SweepError(f"{file} must be a list of grids, such as '- {{model: knn, size: [100, 1000]}}'")
     listed = [{name: each if isinstance(each, list) else [each] for name, each in grid.items()} for grid in grids]
     count = sum(math.prod(map(len, grid.values())) for grid in listed)
     if not 1 <= count <= MAX_TRIALS:
@@ -111,45 +97,45 @@ def read_sweep(file: Path, num_available: int | None = None, *, skip_larger: boo
     trials = {}
     for place, grid in enumerate(listed, 1):
         for values in itertools.product(*grid.values()):
-            trial = _trial(f"{file}, grid {place}", dict(zip(grid, values)))
-            if num_available is None or (trial.size or 0) <= num_available:
-                trials[trial.key] = trial
-            elif not skip_larger:
-                raise SweepError(
-                    f"{file}, grid {place}: size is {trial.size:,}, but only {num_available:,} training images are not "
-                    f"held out; write a smaller size, or {ALL}"
-                )
+            try:
+                trial = _trial(dict(zip(grid, values)))
+            except ValidationError as error:
+                raise SweepError(f"{file}, grid {place}: {_problem(error)}") from None
+            trials[trial.key] = trial
     return trials
 
 
-def _trial(place: str, values: Mapping[Any, Any]) -> Trial:
+def _trial(values: Mapping[str, Value]) -> Trial:
     model = MODELS.get(str(values.get("model")))
-    if model is None:
-        raise SweepError(f"{place}: model is {values.get('model')!a}; choose from {', '.join(MODELS)}")
-    fields = _fields(model)
-    if unknown := [name for name in values if name not in fields]:
-        raise SweepError(f"{place}: {unknown[0]!a} is no field of {model.name}; it has {', '.join(fields)}")
-    if values.get("size") == ALL:
-        values = {**values, "size": None}
-    try:
-        valid = create_model("Trial", **fields)(**values).model_dump()
-    except ValidationError as error:
-        found = error.errors()[0]
-        given = f"{found['loc'][0]} is {found['input']!a}" if found["type"] != "missing" else f"{found['loc'][0]}"
-        raise SweepError(f"{place}: {given}: {found['msg']}") from None
-    settings = {name: valid[name] for name in model.settings}
-    return Trial(model.name, valid["size"], valid["seed"], valid["components"], settings)
-
-
-def _fields(model: Model) -> dict[str, Any]:
-    """What a trial of a model is made of, as fields of a pydantic class."""
-    return {
-        "model": (str, ...),
+    fields: dict[str, Any] = {
+        "model": (Literal[tuple(MODELS)], ...),
         "size": (int | None, Field(ge=MIN_SIZE)),
         "seed": (int, Field(0, ge=0, lt=2**32)),
         "components": (int | None, Field(None, ge=1, le=MAX_COMPONENTS)),
-        **models.setting_fields(model),
+        **(models.setting_fields(model) if model else {}),
     }
+    given = {name: None if (name, value) == ("size", ALL) else value for name, value in values.items()}
+    valid = create_model("Trial", __config__=ConfigDict(extra="forbid"), **fields)(**given).model_dump()
+    placed = {name: valid.pop(name) for name in ("model", "size", "seed", "components")}
+    return Trial(**placed, settings=valid)
+
+
+def _problem(error: ValidationError) -> str:
+    """The first problem that pydantic found, in one line."""
+    found = error.errors()[0]
+    return ": ".join([*map(str, found["loc"]), found["msg"]])
+
+
+def without_larger(trials: Mapping[str, Trial], data: Path) -> dict[str, Trial]:
+    """The trials that need no more training images than there are.
+
+    The size of data in another layout than IDX files is known when a trial reads them.
+    """
+    available = math.inf
+    with contextlib.suppress(DatasetError):  # a run reports what is wrong with the files
+        if Idx.recognises(data):
+            available = len(split(Idx(data).num_images("train"))[0])
+    return {key: trial for key, trial in trials.items() if (trial.size or 0) <= available}
 
 
 def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
@@ -167,8 +153,8 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
         images = _rebuilt(images, trial.components)
     fitted, model = images.pop("fitted"), MODELS[trial.model]
     try:
-        reader = models.fit_reader(
-            model, fitted, train.labels[chosen], trial.settings, trial.seed, len(kept) / len(chosen)
+        reader = model.method().fit_reader(
+            fitted, train.labels[chosen], trial.settings, trial.seed, len(kept) / len(chosen)
         )
     except ArithmeticError:
         return {name: np.zeros(len(each), np.uint8) for name, each in images.items()}
@@ -203,7 +189,9 @@ def _rebuilt(images: Mapping[str, np.ndarray], num_components: int) -> dict[str,
     return {name: rebuild(each) for name, each in images.items()}
 
 
-def summarize(labels: Mapping[str, Mapping[str, np.ndarray]], train: DigitSet, test: DigitSet) -> pd.DataFrame:
+def summarize(
+    trials: Mapping[str, Trial], labels: Mapping[str, Mapping[str, np.ndarray]], train: DigitSet, test: DigitSet
+) -> pd.DataFrame:
     """A row for each trial, the most accurate on the held-out images first.
 
     `labels` has the result of `run` by the key of the trial. `behind` is the difference to the best trial on the same
@@ -215,7 +203,7 @@ def summarize(labels: Mapping[str, Mapping[str, np.ndarray]], train: DigitSet, t
     best = ranked[0]
     rows = []
     for key in ranked:
-        trial = Trial.of_key(key)
+        trial = trials[key]
         only_this, only_best = (int(np.count_nonzero(right[a] & ~right[b])) for a, b in ((key, best), (best, key)))
         low, high = (0.0, 0.0) if key == best else difference_interval(only_this, only_best, len(held_out))
         rows.append(

@@ -9,9 +9,11 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.evaluation import accuracy, most_frequent_share, wilson_interval
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 CONFIDENCE = 0.95
@@ -46,6 +48,52 @@ class Champion:
     test_set: str  # SHA-256 of the true labels of the test images
     choice: Choice
     model_version: str = ""  # see `versions`
+
+
+class Election(NamedTuple):
+    """The champion, None if there is none, the reason in one sentence, and the models that it was chosen among."""
+
+    champion: Champion | None
+    reason: str
+    candidates: list[str]
+
+
+def elect(
+    held_out: Mapping[str, np.ndarray],
+    true_held_out: np.ndarray,
+    test: Mapping[str, np.ndarray],
+    true_test: np.ndarray,
+    floors: Mapping[str, float | None],
+    present: Champion | None,
+    margin: float = MARGIN,
+) -> Election:
+    """Choose the champion by the labels of held-out images.
+
+    `held_out` and `test` have the labels that each model predicts. A model below its floor is not a candidate. The test
+    images only report. The champion of the result is `present` itself if it stays, which it can't if it was evaluated
+    on other test images.
+    """
+    candidates = {
+        name: labels for name, labels in held_out.items() if _is_candidate(labels, true_held_out, floors[name])
+    }
+    test_set = checksum(true_test)
+    known = present if present is not None and present.test_set == test_set else None
+    choice, reason = choose(true_held_out, candidates, known.choice if known else None, margin)
+    if choice is None:
+        champion = None
+    elif known and choice is known.choice:
+        champion = known
+    else:
+        labels = np.asarray(test[choice.model])
+        errors = int(np.count_nonzero(labels != true_test))
+        champion = Champion(choice.model, accuracy(true_test, labels), errors, labels.tolist(), test_set, choice)
+    return Election(champion, reason, list(candidates))
+
+
+def _is_candidate(labels: np.ndarray, true_labels: np.ndarray, floor: float | None) -> bool:
+    """Whether held-out images show no sign that a model is below its floor, or without one that it guesses."""
+    low, high = wilson_interval(int(np.count_nonzero(labels == true_labels)), len(true_labels))
+    return low > most_frequent_share(true_labels) if floor is None else high >= floor
 
 
 def choose(

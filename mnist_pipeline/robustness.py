@@ -137,6 +137,12 @@ def is_small(disturbance: str, amount: float) -> bool:
     return amount != DISTURBANCES[disturbance].neutral and low <= amount <= high
 
 
+def least_under_small(measured: Mapping[str, Any], model: str) -> float:
+    """A model's lowest accuracy under the disturbances within the variation of ordinary handwriting."""
+    rows = zip(*(measured[column] for column in ("disturbance", "amount", "model", "accuracy")), strict=True)
+    return float(min(share for name, amount, of, share in rows if of == model and is_small(name, amount)))
+
+
 def answers(measured: Mapping[str, Any], model: str) -> dict[tuple[str, float], list[int]]:
     """A model's answers to the first `SHOWN` images, by disturbance and amount."""
     rows = zip(*(measured[column] for column in ("disturbance", "amount", "model", "answers")), strict=True)

@@ -9,16 +9,17 @@ one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradien
 the nonzero pixels only.
 """
 
-import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.records import Answer, SoftmaxModel
 from mnist_pipeline.utils.blocks import read_only, slices
-from mnist_pipeline.utils.onnx_graph import Graph
+
+if TYPE_CHECKING:
+    from mnist_pipeline.inference.onnx import Graph
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
@@ -151,12 +152,20 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
 
 
 def fit_reader(
-    images: ArrayLike, labels: NDArray[Any], *, learning_rate: float, epochs: int, seed: int, repeats: float = 1
+    images: ArrayLike, labels: NDArray[Any], settings: Mapping[str, Any], seed: int, repeats: float
 ) -> Callable[[ArrayLike], NDArray[np.int64]]:
     """A function from images to labels, by weights fitted to these images in `epochs` · `repeats` passes."""
-    fit = functools.partial(sgd, num_classes=int(labels.max()) + 1, learning_rate=learning_rate, seed=seed)
-    weights, bias = fit(images, labels, epochs=max(1, round(epochs * repeats)))
+    epochs = max(1, round(settings["epochs"] * repeats))
+    weights, bias = sgd(
+        images, labels, num_classes=int(labels.max()) + 1,
+        learning_rate=settings["learning_rate"], epochs=epochs, seed=seed,
+    )  # fmt: skip
     return lambda queries: predict_probabilities(weights, bias, queries).argmax(axis=1)
+
+
+def reader(model: SoftmaxModel, predictions: object) -> Callable[[ArrayLike], NDArray[np.int64]]:
+    """A function from images to labels, by a fitted model."""
+    return lambda images: predict_probabilities(model.weights, model.bias, images).argmax(axis=1)
 
 
 def state(model: SoftmaxModel, predictions: object, seed: int) -> dict[str, NDArray[Any]]:
@@ -173,7 +182,10 @@ def answer(state: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answ
     return Answer(probabilities.argmax(axis=1), probabilities)
 
 
-def to_onnx(graph: Graph, state: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
+answer_many = answer
+
+
+def to_onnx(graph: "Graph", state: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
     """The logits W x + b and the probabilities as nodes of an ONNX graph, in float64."""
     pixels = graph.pixels(np.float64, (state["weights"].shape[1],))
     logits = graph.add("Gemm", pixels, state["weights"], state["bias"], transB=1)

@@ -34,10 +34,12 @@ from assets.definitions import defs
 from mnist_pipeline import read
 from mnist_pipeline.report import figures
 from mnist_pipeline.models import MODELS
+from mnist_pipeline.robustness import Curves
 from mnist_pipeline.runtime.ui import draw
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+fog = Curves("Fog", "MNIST-C", 0, [0, 1], dict.fromkeys(MODELS, [0.9, 0.8]))
 graph = defs.resolve_asset_graph()
 new = [graph.get(key) for key in graph.materializable_asset_keys if key.path[-1].startswith("logistic")]
 with dg.DagsterInstance.get() as instance:
@@ -57,7 +59,7 @@ with dg.DagsterInstance.get() as instance:
         "recognizer": list(read("recognizer").model_names),
         "legend": {
             line.get_label(): line.get_color()
-            for line in figures.across({"slice": {name: (0.9, 0.8, 0.95) for name in MODELS}}).axes[0].lines
+            for line in figures.corruptions({"corruption_fog": fog}, 100).axes[0].lines
         },
         "report": read("evaluation_report").to_files()["report.json"].decode(),
         "report_page": read("evaluation_report").to_files()["index.html"].decode(),

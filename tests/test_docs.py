@@ -1,5 +1,6 @@
 """The links of the documentation lead somewhere, its examples run, and its references are complete."""
 
+import importlib
 import importlib.util
 import json
 import re
@@ -13,16 +14,14 @@ import pytest
 
 from mnist_pipeline.cli import configuration, selection
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.runtime.environment import VARIABLES
-from mnist_pipeline.runtime.settings import PROJECT
 
+PROJECT = Path(__file__).parent.parent
 DOCS = PROJECT / "docs"
 PAGES = sorted([*PROJECT.glob("*.md"), *DOCS.glob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)  # those with a title belong to longer examples
-COMMAND = re.compile(r"^(?:[A-Z_]+=\S* )*(?:\.venv/bin/)?mnist-pipeline (?!COMMAND)(.+)$", re.MULTILINE)
-API = (DOCS / "api.md").read_text()
-REFERENCE = re.compile(r"automodule:: (\S+)\n   :members:(.*)")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)  # blocks with a title are files, tested elsewhere
+COMMAND = re.compile(r"^(?:[A-Z_]+=\S* )*mnist-pipeline (?!COMMAND)(.+)$", re.MULTILINE)
+REFERENCE = re.compile(r"automodule:: (mnist_pipeline\.(?!estimators)\S+)\n   :members:(.*)")
 TESTED_ELSEWHERE = re.compile("GridSearchCV|mlflow")
 
 
@@ -30,6 +29,12 @@ def anchors(page: Path) -> Iterator[str]:
     """The anchors of the headings of a page."""
     for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
         yield re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
+
+
+def blocks(language: str) -> list[Any]:
+    """The code in a language, with the page that it is on."""
+    found = [(page, code) for page in PAGES for name, code in BLOCK.findall(page.read_text()) if name == language]
+    return [pytest.param(code, id=f"{page.name}-{number}") for number, (page, code) in enumerate(found)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
@@ -55,12 +60,6 @@ def test_every_page_and_picture_of_the_docs_is_linked() -> None:
     assert not files - linked
 
 
-def blocks(language: str) -> list[Any]:
-    """The code in a language, with the page that it is on."""
-    found = [(page, code) for page in PAGES for name, code in BLOCK.findall(page.read_text()) if name == language]
-    return [pytest.param(code, id=f"{page.name}-{number}") for number, (page, code) in enumerate(found)]
-
-
 @pytest.mark.parametrize("code", [each for each in blocks("python") if not TESTED_ELSEWHERE.search(each.values[0])])
 def test_every_example_in_python_runs(code: str, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
@@ -77,15 +76,15 @@ def test_every_command_line_is_accepted(storage: Path, tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run.yaml").touch()
     lines = {line for page in PAGES for _, code in BLOCK.findall(page.read_text()) for line in COMMAND.findall(code)}
-    assert len(lines) > 30
+    assert len(lines) > 20
     for line in lines:
-        name, *arguments = shlex.split(line.split(" # ")[0].split(" > ")[0].rstrip(')"'), comments=True)
+        name, *arguments = shlex.split(line, comments=True)
         parameters = cli.main.commands[name].make_context(name, arguments).params
         if parameters.get("select") and not parameters.get("names"):
             assert selection.select_assets(parameters["select"])
 
 
-@pytest.mark.parametrize(("module", "names"), REFERENCE.findall(API.partition("## scikit-learn")[0]))
+@pytest.mark.parametrize(("module", "names"), REFERENCE.findall((DOCS / "python.md").read_text()))
 def test_every_function_of_the_reference_has_an_example(module: str, names: str) -> None:
     found = importlib.import_module(module)
     listed = names.strip().split(", ") if names.strip() else getattr(found, "__all__", vars(found))
@@ -94,21 +93,20 @@ def test_every_function_of_the_reference_has_an_example(module: str, names: str)
     assert not [each.__name__ for each in public if ">>>" not in (each.__doc__ or "")]
 
 
-def test_the_pictures_of_the_architecture_show_the_present_code() -> None:
-    spec = importlib.util.spec_from_file_location("architecture", DOCS / "architecture.py")
+def test_the_picture_of_the_graph_shows_the_present_code() -> None:
+    from assets.definitions import defs
+
+    spec = importlib.util.spec_from_file_location("draw_graph", DOCS / "draw_graph.py")
     assert spec
     assert spec.loader
-    architecture = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(architecture)
-    for name, text in architecture.pictures().items():
-        assert (DOCS / name).read_text() == text, "run python docs/architecture.py"
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    assert drawing.FILE.read_text() == drawing.draw(defs), "run python docs/draw_graph.py"
 
 
-def test_every_setting_and_every_key_of_the_report_is_documented(finished: Path) -> None:
-    settings = (DOCS / "settings.md").read_text()
-    assert {name for name in VARIABLES if name.startswith("MNIST_PIPELINE_")} <= set(re.findall(r"\w+", settings))
+def test_every_key_of_the_report_is_documented(finished: Path) -> None:
     document = json.loads((finished / "report" / "report.json").read_text())
-    rows = re.findall(r"^\| (`.*?) \|", (DOCS / "report-json.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (`.*?) \|", (DOCS / "report.md").read_text(), re.MULTILINE)
     documented = re.findall(r"`([a-zA-Z0-9_.]+)`", "".join(rows))
     assert {key.partition(".")[0] for key in documented} == set(document)
     for key in documented:

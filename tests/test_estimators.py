@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from mnist_pipeline import knn, pca, softmax
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.estimators import PCA, CNNClassifier, KNNClassifier, SoftmaxRegression
-from mnist_pipeline.training import readers
+from mnist_pipeline.inference import networks
 
 TIES = "on a tied vote, the class of the nearest neighbour wins, although the probabilities are equal"
 
@@ -54,7 +54,7 @@ def test_softmax_regression_learns_the_weights_of_the_method(small_train: DigitS
 
 
 def test_cnn_predicts_the_labels_of_the_method(small_train: DigitSet, small_test: DigitSet) -> None:
-    read = readers.fit_reader(*small_train, recipe="fast", seed=5)
+    read = networks.fit_reader(*small_train, {"recipe": "fast", "learning_rate": None}, 5, 1.0)
     model = CNNClassifier("fast", random_state=5).fit(*small_train)
     np.testing.assert_array_equal(model.predict(small_test.images), read(small_test.images))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_pipeline import experiments, models
+from mnist_pipeline import experiments, softmax
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.experiments import Curve, SweepError, Trial, read_sweep, stratified_order
@@ -130,7 +130,7 @@ def test_a_trial_that_diverges_has_a_result(small_train: DigitSet, small_test: D
     def diverge(*_: object) -> object:
         raise FloatingPointError
 
-    monkeypatch.setattr(models, "fit_reader", diverge)
+    monkeypatch.setattr(softmax, "fit_reader", diverge)
     found = experiments.run(trial("softmax", 100), small_train, small_test)
     assert not found["test"].any()
     assert len(found["held_out"]) == 167

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_pipeline.networks import CNN, MLP, layer_rows, load_by_position, num_parameters
+from mnist_pipeline.networks import CNN, MLP, layer_rows, num_parameters
 from mnist_pipeline.records import parameters
 
 
@@ -39,30 +39,6 @@ def test_a_network_can_be_exported(model: nn.Module, images: torch.Tensor) -> No
     batch = torch.export.Dim("batch")
     exported = torch.export.export(model, (images[:3],), dynamic_shapes=({0: batch},)).module()
     torch.testing.assert_close(exported(images), model(images))
-
-
-@pytest.mark.parametrize(
-    ("model", "notebook"),
-    [
-        (CNN(), nn.Sequential(
-            nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(1024, 10),
-        )),
-        (MLP(), nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 10))),
-    ],
-)  # fmt: skip
-def test_parameters_under_other_names_are_loaded_by_their_position(
-    model: nn.Module, notebook: nn.Module, images: torch.Tensor
-) -> None:
-    load_by_position(model, notebook.state_dict())
-    torch.testing.assert_close(model(images), notebook(images[:, None]))
-
-
-@pytest.mark.parametrize("other", [MLP(784, 16, 10), nn.Linear(784, 10)])
-def test_parameters_of_another_architecture_are_refused(other: nn.Module) -> None:
-    with pytest.raises((RuntimeError, ValueError)):
-        load_by_position(MLP(), other.state_dict())
 
 
 def test_the_layers_are_listed_in_the_order_in_which_they_run() -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from mnist_pipeline import export, models
 from mnist_pipeline.cli.errors import CommandError, unknown, writing
+from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import files, storage
+from mnist_pipeline.utils import places
 
 
 def export_model(name: str, onnx: Path, card: Path | None) -> None:
@@ -25,9 +27,13 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
         if champion.model != name or not np.array_equal(champion.labels, predictions.labels):
             raise CommandError(f"--card: the stored {name} is not the champion, which the card describes; leave it out")
     try:
-        content = export.to_onnx(model, models.state(model, fitted, predictions))
-    except export.ExportError as error:
-        raise CommandError(str(error)) from error
+        graph, method = Graph(), model.method()
+        nodes = method.to_onnx(graph, method.state(fitted, predictions, 0))
+    except ImportError:
+        raise CommandError(f"the extra for ONNX is missing: {places.pip_install('onnx')}") from None
+    except NotImplementedError as error:
+        raise CommandError(f"{name} can't be exported: {error}") from error
+    content = graph.finished(model.title, IMAGE_SIDE, *nodes)
     _write("--onnx", onnx, content)
     if card:
         _write("--card", card, text.encode())

@@ -35,7 +35,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     if sheet:
         with writing("--sheet", sheet):
             check_output(sheet, files)
-    recognizer: Recognizer = storage.current().read_usable("recognizer")
+    recognizer: Recognizer = storage.current().read("recognizer")
     outcomes = [_read(file, recognizer, on_sheet=sheet is not None) for file in files]
     if as_json:
         click.echo(json.dumps([_document(outcome, recognizer.known) for outcome in outcomes], indent=1))

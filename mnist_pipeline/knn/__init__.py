@@ -1,4 +1,4 @@
-"""Exact k-nearest neighbours: the classifier, the index behind it, and search over shards."""
+"""Exact k-nearest neighbours: the classifier and the index behind it."""
 
 from mnist_pipeline.knn.classifier import KNNClassifier, vote
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import models, pca
+from mnist_pipeline import pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.idx import CLASS_NAMES
@@ -163,7 +163,7 @@ class Recognizer(NamedTuple):
     """
 
     champion: np.ndarray  # the name of the model whose answer counts, in UTF-8; uint8 (length,)
-    states: dict[str, np.ndarray]  # the arrays of each model by "MODEL.ARRAY", see `models.state`
+    states: dict[str, np.ndarray]  # the arrays of each model by "MODEL.ARRAY", see `models.Method.state`
     mean: np.ndarray  # float64 (784,)
     components: np.ndarray  # the leading eigenvectors of the covariance, as columns; float32 (784, 50)
     errors: np.ndarray  # reconstruction errors of the test digits, ascending, in grey levels; float64 (n_test,)
@@ -218,7 +218,7 @@ class Recognizer(NamedTuple):
         """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits` returns them."""
         if not len(digits):
             return []
-        answers = {name: models.answer(MODELS[name], self.state(name), digits) for name in self.model_names}
+        answers = {name: MODELS[name].method().answer(self.state(name), digits) for name in self.model_names}
         champion, nearest, names = self.champion_name, answers[INDEX].nearest, self.known.names
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
@@ -260,7 +260,7 @@ class Recognizer(NamedTuple):
 def assemble(
     champion: str, states: States, *, mean: np.ndarray, eigenvectors: np.ndarray, reference: np.ndarray
 ) -> Recognizer:
-    """Build a recognizer from the states of the models, as `models.state` returns them.
+    """Build a recognizer from the states of the models, as `models.Method.state` returns them.
 
     `mean` (784,) and `eigenvectors` (784, n) are those of the PCA; `reference`, uint8 (n_test, 28, 28), has the digits
     among which an image gets its percentiles.
@@ -295,7 +295,7 @@ def _calibration(
 
     made = vary(images, calibration.HANDS, seed=0)
     answers = {
-        name: answer_of_others(state, made, sample) if name == INDEX else models.answer_many(MODELS[name], state, made)
+        name: answer_of_others(state, made, sample) if name == INDEX else MODELS[name].method().answer_many(state, made)
         for name, state in states.items()
     }
     shares = calibration.disagreement({name: answer.labels for name, answer in answers.items()}, champion)

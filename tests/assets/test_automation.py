@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dagster as dg
 import pytest
@@ -55,6 +56,19 @@ def test_the_sensor_says_why_it_can_not_look(data: Path, instance: dg.DagsterIns
     assert result.cursor in (None, "known")
 
 
+def test_a_failed_run_is_logged_with_its_message(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    @dg.job
+    def failing() -> None:
+        dg.op(name="fails")(lambda: 1 / 0)()
+
+    run = failing.execute_in_process(instance=instance, raise_on_error=False)
+    event = run.get_run_failure_event()
+    context = dg.build_run_status_sensor_context("failed_runs", event, instance, run.dagster_run)
+    monkeypatch.setattr(dg.RunStatusSensorContext, "log", log := mock.Mock())
+    automation.failed_runs(context.for_run_failure())
+    log.error.assert_called_once_with(event.message)
+
+
 def test_what_depends_on_a_changed_version_is_requested_and_what_does_not_is_not(instance: dg.DagsterInstance) -> None:
     graph = defs.resolve_asset_graph()
     for key in graph.toposorted_asset_keys:
@@ -75,9 +89,9 @@ def test_every_asset_has_an_owner_a_condition_and_a_link_to_its_source() -> None
     for key in graph.materializable_asset_keys:
         spec = graph.get(key).to_asset_spec()
         assert spec.owners, key
-        # The predictions of a picture stay, however old they are and whatever model follows. The expanded set and
-        # experiments are computed only when a user asks for them.
-        on_request = spec.group_name in ("expanded", "experiments")
+        # The predictions of a picture stay, however old they are and whatever model follows. Experiments are computed
+        # only when a user asks for them.
+        on_request = spec.group_name == "experiments"
         follows = spec.partitions_def is None and not on_request
         assert bool(spec.automation_condition) == follows, key
         (reference,) = spec.metadata["dagster/code_references"].code_references

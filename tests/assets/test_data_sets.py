@@ -142,7 +142,7 @@ def test_another_data_set_has_the_graph_of_mnist_under_its_prefix_except_for_wha
     described: dict[str, Any],
 ) -> None:
     found = described["assets"]
-    on_request = {key for key, spec in found.items() if spec["group"] in ("expanded", "experiments")}
+    on_request = {key for key, spec in found.items() if spec["group"] == "experiments"}
     plain = {key: spec for key, spec in found.items() if "/" not in key and key not in on_request | {TOGETHER}}
     other = {key: spec for key, spec in found.items() if "/" in key}
     assert other.keys() == {f"fashion_mnist/{key}" for key in plain.keys() - MNIST_ONLY}

@@ -82,17 +82,6 @@ GRAPH["serving"]["model_card"] = {
     *(f"{model}_{stored}" for model in MODELS for stored in ("predictions", "evaluation")),
 }
 GRAPH["inbox"] = {"inbox_predictions": {"recognizer"}}
-GRAPH["expanded"] = {
-    "expanded_digits": {"train_digits"},
-    "expanded_moments": {"expanded_digits"},
-    "expanded_mean": {"expanded_moments", "train_digits"},
-    "expanded_covariance": {"expanded_moments"},
-    "expanded_eigendecomposition": {"expanded_covariance"},
-    "expanded_neighbors": {"expanded_digits", "expanded_mean", "expanded_eigendecomposition", "test_digits"},
-    "expanded_knn": {"expanded_neighbors", "test_digits"},
-    "expanded_cnn": {"expanded_digits"},
-    "expanded_evaluation": {"expanded_knn", "expanded_cnn", "test_digits"},
-}
 GRAPH["experiments"] = {
     "experiment_trials": {"train_digits", "test_digits"},
     "experiment_summary": {"experiment_trials", "train_digits", "test_digits"},

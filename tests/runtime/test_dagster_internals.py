@@ -9,7 +9,7 @@ from mnist_pipeline.runtime.settings import PROJECT
 
 MODULE = Path(dagster_internals.__file__)
 MAX_NAMES = 12
-PUBLIC_MODULES = {"dagster", "dagster_dask", "dagster_postgres", "dagster_ray"}  # whose top level is documented
+PUBLIC_MODULES = {"dagster", "dagster_postgres", "dagster_ray"}  # whose top level is documented
 STORAGES = {"event_log_storage", "run_storage", "schedule_storage"}  # attributes of an instance, none of them public
 
 

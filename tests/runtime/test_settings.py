@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from support.settings import load_from
 
-from mnist_pipeline.runtime import passwords, settings, threads
+from mnist_pipeline.runtime import settings, threads
 from mnist_pipeline.utils import places
 
 DIRECTORIES = {
@@ -62,8 +62,8 @@ def test_by_default_the_embedded_data_are_read_and_results_are_in_the_project() 
     assert loaded.data == settings.PROJECT / "data"
     assert loaded.storage == str(settings.PROJECT / "storage")
     assert loaded.dagster_home == settings.PROJECT / "storage" / "dagster"
-    assert (loaded.executor, loaded.folds, loaded.data_sets, loaded.password_hash) == ("in_process", 4, (), None)
-    own = ("DATA", "STORAGE", "EXECUTOR", "PASSWORD_HASH", "CLUSTER", "DATABASE", "DATA_SETS", "THREADS")
+    assert (loaded.executor, loaded.folds, loaded.data_sets) == ("in_process", 4, ())
+    own = ("DATA", "STORAGE", "EXECUTOR", "CLUSTER", "DATABASE", "DATA_SETS", "THREADS")
     assert load_from(dict.fromkeys(("DAGSTER_HOME", *(f"MNIST_PIPELINE_{name}" for name in own)), "")) == loaded
 
 
@@ -200,7 +200,6 @@ def test_a_cluster_that_the_executor_does_not_use_is_refused() -> None:
     ("variable", "value"),
     [
         ("MNIST_PIPELINE_STORAGE", "s3://name:secret@bucket/prefix"),
-        ("MNIST_PIPELINE_PASSWORD_HASH", "a secret instead of its hash"),
         *(
             ("MNIST_PIPELINE_DATABASE", value)
             for value in ("mysql://u:secret@h/n", "postgresql://u:secret@h", "postgresql://u:secret@h:x/n", "secret")
@@ -215,12 +214,7 @@ def test_an_invalid_value_that_may_contain_a_password_is_not_shown(variable: str
 
 
 def test_valid_secrets_are_not_shown() -> None:
-    hashed = passwords.hash_password("three pixels and a half")
-    address = "postgresql://u:secret@h/n"
-    loaded = load_from({"MNIST_PIPELINE_PASSWORD_HASH": hashed, "MNIST_PIPELINE_DATABASE": address})
-    assert loaded.password_hash == hashed
-    assert hashed not in repr(loaded)
-    assert "secret" not in repr(loaded)
+    assert "secret" not in repr(load_from({"MNIST_PIPELINE_DATABASE": "postgresql://u:secret@h/n"}))
 
 
 def test_waiting_threads_sleep_soon_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

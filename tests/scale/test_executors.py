@@ -4,23 +4,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
-from support.servers import Server, command, data_versions, free_port, started, variables, without_times
-from support.settings import load_from
-
-from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.executors import futures
-from mnist_pipeline.runtime.executors.requirements import ExecutorError
+from support.servers import command, data_versions, started, variables, without_times
 
 REPORT = "evaluation_report"  # holds times and the run's id
-DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
 PATIENCE_SECONDS = 300
 END_SECONDS = 30
 executors = pytest.mark.parametrize("executor", ["multiprocess", "ray"])
@@ -137,68 +128,3 @@ def _process_of(step: str, storage: Path, run: subprocess.Popen[str]) -> int:
                         return entry.dagster_event.pid
             time.sleep(0.1)
     raise AssertionError(f"{step} never began")
-
-
-def die(item: str) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def die_once(directory: str) -> tuple[str, str]:
-    try:
-        (Path(directory) / "died").touch(exist_ok=False)
-    except FileExistsError:
-        return "run again", os.environ["OPENBLAS_NUM_THREADS"]
-    os.kill(os.getpid(), signal.SIGKILL)
-    return "never", ""
-
-
-def refuse(item: str) -> None:
-    raise ValueError(f"no digit is {item}")
-
-
-@pytest.mark.parametrize("executor", ["ray", "dask"])
-def test_items_on_a_cluster_are_run_again_raised_and_named_as_on_this_machine(
-    executor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Workers import the functions of this module by its name.
-    places = (Path(__file__).parent, settings.PROJECT / "tests", settings.PROJECT)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
-    monkeypatch.syspath_prepend(places[0])
-    own = {"STORAGE": str(tmp_path), "EXECUTOR": executor, "THREADS": "3"}
-    configured = load_from({f"MNIST_PIPELINE_{name}": value for name, value in own.items()})
-
-    def compute(function: Callable[[Any], object], item: str) -> list[Any]:
-        return list(futures.compute(configured, f"{Path(__file__).stem}:{function.__name__}", [item]))
-
-    assert compute(die_once, str(tmp_path)) == [(str(tmp_path), ("run again", "3"))]
-    with pytest.raises(ValueError, match="eleven"):
-        compute(refuse, "eleven")
-    with pytest.raises(ExecutorError, match="seven"):
-        compute(die, "seven")
-
-
-def test_folds_go_to_a_dask_cluster_that_runs_with_the_instance_on_postgres(
-    postgres: Server, slice_directory: Path, tmp_path: Path
-) -> None:
-    plain = variables(slice_directory, tmp_path / "plain", MNIST_PIPELINE_FOLDS="2")
-    scheduler = f"tcp://127.0.0.1:{free_port()}"
-    own = {"EXECUTOR": "dask", "CLUSTER": scheduler, "DATABASE": postgres.database("on_a_cluster")}
-    named = {f"MNIST_PIPELINE_{name}": value for name, value in own.items()}
-    environ = variables(slice_directory, tmp_path / "storage", MNIST_PIPELINE_FOLDS="2", **named)
-    line = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", scheduler, "--no-dashboard"]
-    begun = [subprocess.Popen(line)]
-    line = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, "--nthreads", "1", "--no-nanny"]
-    line += ["--no-dashboard", "--local-directory", str(tmp_path)]
-    begun += [subprocess.Popen(line, cwd=tmp_path, env={**os.environ, "PYTHONPATH": environ["PYTHONPATH"]})]
-    try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        for selection in (DIGITS, "key:expanded_digits"):
-            assert command("run", "--select", selection, environ=plain).returncode == 0
-            while (done := command("run", "--select", selection, environ=environ)).returncode:
-                assert "where nothing answers" in done.stderr or "has no workers" in done.stderr, done.stderr
-                assert time.monotonic() < deadline
-        assert data_versions(tmp_path / "storage") == data_versions(tmp_path / "plain")
-    finally:
-        for process in begun:
-            process.kill()
-            process.wait()

@@ -15,10 +15,9 @@ import uvicorn
 from PIL import Image, ImageDraw
 
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.corrections import Corrections
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.runtime.ui import server as ui
-from mnist_pipeline.runtime.ui.addresses import LOCALHOST, Address
+from mnist_pipeline.runtime.ui.server import LOCALHOST
 from support.served import Answer, Client
 
 SHEET = (640, 480)
@@ -89,18 +88,18 @@ class DrawingClient(Client):
 
 
 @contextlib.contextmanager
-def serving(corrections: Corrections | None = None) -> Iterator[DrawingClient]:
+def serving() -> Iterator[DrawingClient]:
     """Serve the page in this process, over the storage that the environment names."""
     with socket.create_server((LOCALHOST, 0)) as listening:
-        address = Address(port=listening.getsockname()[1])
-        app = ui.application(draw.routes("recognizer", MODELS, corrections), address, None, None)
-        configuration = ui.configuration(app, address)
+        port = listening.getsockname()[1]
+        app = ui.application(draw.routes("recognizer", MODELS))
+        configuration = ui.configuration(app, port)
         configuration.log_config = None
         server = uvicorn.Server(configuration)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            yield DrawingClient(address.port)
+            yield DrawingClient(port)
         finally:
             server.should_exit = True
             thread.join()

@@ -9,25 +9,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http.client import HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlencode
-
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin, Subprotocol
 
 from mnist_pipeline.runtime.settings import PROJECT
-from mnist_pipeline.runtime.ui.addresses import LOCALHOST
+from mnist_pipeline.runtime.ui.server import LOCALHOST
 from support.processes import accept_hangup
 from support.servers import free_port
 
 Headers = dict[str, str | list[str] | None]
 
 JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
-HTML = "text/html,application/xhtml+xml"
 ATTEMPTS = 240
 SECONDS = 0.5
 STOP_SECONDS = 30
@@ -43,10 +37,9 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Client:
-    """A client of a UI on this machine, with the cookie of a session."""
+    """A client of a UI on this machine."""
 
     port: int
-    cookie: str = ""
 
     @property
     def host(self) -> str:
@@ -60,7 +53,7 @@ class Client:
         self, method: str, target: str, changes: Headers | None = None, body: bytes = b"", version: str = "1.1"
     ) -> Answer:
         """Send a request as a page of the UI does, but for `changes` of headers: None omits one, a list repeats it."""
-        headers: Headers = {"Host": self.host, "Connection": "close", "Cookie": self.cookie or None}
+        headers: Headers = {"Host": self.host, "Connection": "close"}
         if method not in ("GET", "HEAD"):
             headers |= {"Origin": self.origin, "Content-Type": JSON}
         if body:
@@ -84,39 +77,12 @@ class Client:
         """Send a GraphQL document as a page of the UI does."""
         return self.send("POST", "/graphql", body=json.dumps({"query": document}).encode())
 
-    def enter(self, password: str, next_page: str = "/runs", changes: Headers | None = None) -> Answer:
-        """Fill in the form to log in."""
-        body = urlencode({"password": password, "next": next_page}).encode()
-        return self.send("POST", "/login", {"Content-Type": FORM, "Cookie": None} | (changes or {}), body)
-
-    def logged_in(self, password: str) -> "Client":
-        """The same client with a session."""
-        answer = self.enter(password)
-        assert answer.status == 303, answer.body
-        return replace(self, cookie=answer.headers["Set-Cookie"].split(";")[0])
-
-
-@contextlib.contextmanager
-def open_websocket(client: Client) -> Iterator[ClientConnection]:
-    """Open a WebSocket to GraphQL as a page of the UI does."""
-    with connect(
-        f"ws://{client.host}/graphql",
-        origin=Origin(client.origin),
-        additional_headers={"Cookie": client.cookie},
-        subprotocols=[Subprotocol("graphql-ws")],
-        proxy=None,
-    ) as websocket:
-        websocket.send('{"type": "connection_init"}')
-        assert json.loads(websocket.recv(60)) == {"type": "connection_ack"}
-        yield websocket
-
 
 @contextlib.contextmanager
 def served_ui(
     data: Path,
     storage: Path,
     *options: str,
-    password_hash: str = "",
     stop: signal.Signals = signal.SIGTERM,
     python: str | Path = sys.executable,
     cwd: Path = PROJECT,
@@ -127,7 +93,6 @@ def served_ui(
     environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"} | {
         "MNIST_PIPELINE_DATA": str(data),
         "MNIST_PIPELINE_STORAGE": str(storage),
-        "MNIST_PIPELINE_PASSWORD_HASH": password_hash,
         **(variables or {}),
     }
     command = [str(python), "-m", "mnist_pipeline.cli", "ui", "--port", str(port), *options]

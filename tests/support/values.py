@@ -9,8 +9,6 @@ import pandas as pd
 from mnist_pipeline import evaluation, records
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.knn.classifier import IndexArrays
-from mnist_pipeline.knn.shards import ShardNeighbors
-from mnist_pipeline.moments import Moments
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion, Choice
 from mnist_pipeline.recognition.recognizer import Recognizer
@@ -83,10 +81,6 @@ NAMED = {
         errors=RNG.random(9),
         calibration=np.array([0.1, 0.2]),
         novelty={"means": RNG.random((10, 200)).astype(np.float32)},
-    ),
-    "Moments": Moments(np.array(60_000), RNG.integers(0, 1 << 40, 784), RNG.integers(0, 1 << 40, (784, 784))),
-    "ShardNeighbors": ShardNeighbors(
-        RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10)), RNG.integers(0, 10, (4, 10)).astype(np.uint8)
     ),
     "IndexArrays": IndexArrays(images=ARRAYS["bytes"], labels=LABELS[:3]),
     "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},

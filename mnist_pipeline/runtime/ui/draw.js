@@ -304,20 +304,15 @@
       drawStrokes(target, strokes, "#000");
     }).toDataURL("image/png");
   };
-  const post = async (path, content, signal) => {
-    const response = await fetch(path, {
+  const postPicture = async (signal) => {
+    const response = await fetch(data.read, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ picture: currentPicture(), ...content }),
+      body: JSON.stringify({ picture: currentPicture() }),
       signal,
     });
-    if (response.status === 401) throw new Error("Your session has ended; reload the page to log in again.");
-    const answer = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(answer.errors?.[0].message ?? `The server failed (${response.status}).`);
-    return answer;
-  };
-  const postPicture = async (signal) => {
-    const content = await post(data.read, {}, signal);
+    const content = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(content.errors?.[0].message ?? `The server failed (${response.status}).`);
     classes = content.classes;
     noun = content.noun;
     if (noun !== "digit") {
@@ -449,11 +444,6 @@
     find(".digit").classList.toggle("named", classes[reading.digit].length > 1);
     find(".flag").textContent = reading.looks_like_digit ? `${sentence(reading.headline)}.` : `This ${reading.headline}.`;
     find(".flag").hidden = !isDoubtful(reading);
-    if (data.correct) {
-      find("#right").replaceChildren(...classes.map((name, label) => element("option", { value: label }, name)));
-      find("#right").value = reading.digit;
-      find("#kept").textContent = "";
-    }
     const doubt = reading.looks_like_digit ? "" : "If it is one: ";
     find(".sure").textContent = sentence(`${doubt}${inWords(reading.probability)} probable, according to ${data.names[reading.champion]}.`);
     find(".agreement").textContent = agreement(reading);
@@ -519,15 +509,6 @@
     }, SILENCE);
   };
 
-  find("#keep")?.addEventListener("click", async () => {
-    const kept = find("#kept");
-    try {
-      const answer = await post(data.correct, { place: chosen, label: Number(find("#right").value) });
-      kept.textContent = `Kept as ${answer.kept}.`;
-    } catch (error) {
-      kept.textContent = error.message;
-    }
-  });
   new ResizeObserver(() => {
     canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
     canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);

@@ -4,29 +4,30 @@ import asyncio
 import base64
 import contextlib
 import io
+import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import numpy as np
 import PIL.Image
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.templating import Jinja2Templates
 
 from mnist_pipeline.models import Model, number_in_words
 from mnist_pipeline.recognition import pictures
 from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer, text_of
 from mnist_pipeline.report.pictures import grey
-from mnist_pipeline.runtime.corrections import Corrections, CorrectionsError
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import contents, storage
-from mnist_pipeline.runtime.ui import pages
 
-READ, CORRECT, EXAMPLES = f"{DRAW}/read", f"{DRAW}/correct", f"{DRAW}/examples"
+READ, EXAMPLES = f"{DRAW}/read", f"{DRAW}/examples"
 TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 FORMATS = ("PNG", "JPEG", "WEBP")  # in which browsers save a canvas
 MAX_PIXELS = 4_000_000
@@ -37,6 +38,11 @@ MAX_EXAMPLES = 12
 POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'"
+)
+# The style of the drawing page has the colours of the report.
+LOADER = ChoiceLoader([PackageLoader(__package__, "."), PackageLoader("mnist_pipeline.report")])
+TEMPLATES = Jinja2Templates(
+    env=Environment(loader=LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 )
 
 
@@ -77,18 +83,10 @@ class Reader:
         """Respond with the digits of the posted picture."""
         return JSONResponse(await self._run(request, self.read), headers={"Cache-Control": "no-store"})
 
-    async def keep(self, request: Request, corrections: Corrections) -> Response:
-        """Keep one digit of the posted picture with its right label."""
-        place, label = (request.state.content.get(name) for name in ("place", "label"))
-        if type(place) is not int or type(label) is not int:
-            raise HTTPException(400, 'Send {"picture": "…", "place": 0, "label": 7}, with the place of the digit')
-        kept = await self._run(request, lambda data: self._keep(data, place, label, corrections))
-        return JSONResponse({"kept": f"{corrections.directory.name}/{kept}"})
-
     async def _run(self, request: Request, answer: Callable[[bytes], Any]) -> Any:
         """Compute an answer to the posted picture when it is its turn."""
         try:
-            data = base64.b64decode(request.state.content["picture"].rpartition(",")[2], validate=True)
+            data = base64.b64decode((await _content(request))["picture"].rpartition(",")[2], validate=True)
         except (KeyError, AttributeError, ValueError):
             raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}') from None
         size = await run_in_threadpool(_checked_size, data)
@@ -120,15 +118,6 @@ class Reader:
         shown = page._replace(digits=page.digits[:MAX_DIGITS])
         return recognizer, recognizer.read_pages([shown])[0][:MAX_DIGITS]
 
-    def _keep(self, data: bytes, place: int, label: int, corrections: Corrections) -> str:
-        recognizer, readings = self._read(data)
-        if not (0 <= place < len(readings) and 0 <= label < len(recognizer.known.names)):
-            raise HTTPException(400, "There is no such digit in the picture, or no such class")
-        try:
-            return corrections.keep(readings[place].image, label)
-        except (CorrectionsError, OSError) as error:
-            raise HTTPException(507, f"The correction can't be kept: {error}") from error
-
     def examples(self) -> list[dict[str, str]]:
         """A test image of each class, for as many classes as fit the page; none if no test images are stored."""
         try:
@@ -153,8 +142,8 @@ class Reader:
             return self._recognizer
 
 
-def routes(recognizer_key: str, models: Mapping[str, Model], corrections: Corrections | None = None) -> list[Route]:
-    """The page that shows the answers of some models, the reader of its pictures, and a place for corrections."""
+def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
+    """The page that shows the answers of some models, and the reader of its pictures."""
     reader = Reader(recognizer_key)
 
     async def page(request: Request) -> Response:
@@ -166,20 +155,27 @@ def routes(recognizer_key: str, models: Mapping[str, Model], corrections: Correc
             "num_models": number_in_words(len(models)),
             "num_components": NUM_COMPONENTS,
             "max_digits": MAX_DIGITS,
-            "correct": CORRECT if corrections else None,
             "examples": EXAMPLES,
         }
-        return pages.respond(request, "draw.html", POLICY, context)
+        nonce = secrets.token_urlsafe(16)
+        headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
+        return TEMPLATES.TemplateResponse(request, "draw.html", {**context, "nonce": nonce}, headers=headers)
 
     async def examples(request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(reader.examples))
 
-    async def correct(request: Request) -> Response:
-        assert corrections is not None
-        return await reader.keep(request, corrections)
+    return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, reader.answer, methods=["POST"])]
 
-    shown = [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, reader.answer, methods=["POST"])]
-    return [*shown, Route(CORRECT, correct, methods=["POST"])] if corrections else shown
+
+async def _content(request: Request) -> dict[str, Any]:
+    """The JSON object that the page sends; raises HTTPException if it is something else."""
+    try:
+        content = await request.json()
+    except ValueError:
+        raise HTTPException(400, "It is not JSON") from None
+    if not isinstance(content, dict):
+        raise HTTPException(400, "It must be a JSON object")
+    return content
 
 
 def _checked_size(data: bytes) -> int:

@@ -25,7 +25,6 @@ def _choice(run_config: dict[str, Any] | None = None) -> tuple[str, dict[str, An
         ("in_process", "in_process"),
         ("multiprocess", "multiprocess"),
         ("ray", "in_process"),  # the whole run is a job of the cluster
-        ("dask", "in_process"),
     ],
 )
 def test_the_setting_names_the_default_and_a_run_may_choose_otherwise(

@@ -18,13 +18,10 @@ from support.values import shards_of
 
 from assets.definitions import defs
 from assets.digits import not_in_training
-from assets.expanded import fold_names
-from mnist_pipeline import evaluation, experiments, harris, knn, moments, pca, softmax, training
-from mnist_pipeline.data import datasets, expansion
+from mnist_pipeline import evaluation, experiments, harris, knn, pca, softmax, training
+from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Evaluation
-from mnist_pipeline.knn import shards as neighbor_shards
-from mnist_pipeline.knn.index import PrincipalComponentIndex
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.recognition.inbox import make_key
 from mnist_pipeline.records import Network
@@ -37,7 +34,7 @@ pytestmark = pytest.mark.slow
 GRAPH = defs.resolve_asset_graph()
 MODELS = ("knn", "softmax", "mlp", "cnn")
 NETWORKS = ("mlp", "cnn")
-ON_REQUEST = ("expanded", "experiment")
+ON_REQUEST = "experiment"
 BLOCKING = {
     **{
         f"{split}_digits": {"as_many_labels_as_images", "full_range_of_pixels", "every_class_present"}
@@ -45,20 +42,15 @@ BLOCKING = {
     },
     **{f"{name}_model": {"finite_weights", "held_out_accuracy"} for name in NETWORKS},
     "champion": {"candidates"},
-    "expanded_digits": {"labels_kept", "changed"},
-    "expanded_moments": {"ink", "symmetric"},
-    "expanded_neighbors": {"equals_brute_force"},
-    "expanded_cnn": {"finite_weights"},
 }
-ORIGINAL, _ = TWO_FOLDS = fold_names(2)
 TWO_TRIALS = ["knn-size_100-seed_0", "knn-size_300-seed_0"]
 Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
 class Pipeline:
-    """The assets on the slice: the values of the finished run, and of the other groups, which are computed when needed.
+    """The assets on the slice: the values of the finished run, and a sweep of two trials, computed when needed.
 
-    The expanded set has two folds, a sweep two trials. By default, an asset with shards is called for the second one.
+    By default, an asset with shards is called for the second trial.
     """
 
     def __init__(self, directory: Path, finished: Path) -> None:
@@ -66,41 +58,41 @@ class Pipeline:
         self._finished = Storage(str(finished))
         self._results: dict[tuple[str, str], dg.MaterializeResult[Any]] = {}
 
-    def result(self, key: str, fold: str = "") -> dg.MaterializeResult[Any]:
+    def result(self, key: str, trial: str = "") -> dg.MaterializeResult[Any]:
         """The result of an asset that is computed on request if nothing goes wrong."""
-        fold = (fold or _shards(key)[-1]) if _shards(key) else ""
-        if (key, fold) not in self._results:
-            self._results[key, fold] = self.call(key, fold)
-        return self._results[key, fold]
+        trial = (trial or _shards(key)[-1]) if _shards(key) else ""
+        if (key, trial) not in self._results:
+            self._results[key, trial] = self.call(key, trial)
+        return self._results[key, trial]
 
-    def value(self, key: str, fold: str = "") -> Any:
-        return self.result(key, fold).value if key.startswith(ON_REQUEST) else self._finished.read(key)
+    def value(self, key: str, trial: str = "") -> Any:
+        return self.result(key, trial).value if key.startswith(ON_REQUEST) else self._finished.read(key)
 
-    def folds(self, key: str) -> list[Any]:
+    def trials(self, key: str) -> list[Any]:
         """The values of all shards of an asset."""
-        return [self.value(key, fold) for fold in _shards(key)]
+        return [self.value(key, trial) for trial in _shards(key)]
 
-    def call(self, key: str, fold: str = "", config: Any = None, **spoiled: Any) -> dg.MaterializeResult[Any]:
+    def call(self, key: str, trial: str = "", config: Any = None, **spoiled: Any) -> dg.MaterializeResult[Any]:
         """Call an asset on good inputs, except for those given by the key of the asset that they come from."""
-        partition = (fold or _shards(key)[-1]) if _shards(key) else None
+        partition = (trial or _shards(key)[-1]) if _shards(key) else None
         with dg.DagsterInstance.ephemeral() as instance:
             context = dg.build_asset_context(instance=instance, partition_key=partition)
             return calls.call(
-                key, context=context, config=config, read=lambda source: self._input(source, key, fold), **spoiled
+                key, context=context, config=config, read=lambda source: self._input(source, key, trial), **spoiled
             )
 
-    def _input(self, source: str, key: str, fold: str) -> Any:
+    def _input(self, source: str, key: str, trial: str) -> Any:
         """What an asset reads from another: the same shard if both have shards, or all shards if only the other has."""
         if _shards(source) and not _shards(key):
-            return shards_of(dict(zip(_shards(source), self.folds(source), strict=True)))
-        return self.value(source, fold)
+            return shards_of(dict(zip(_shards(source), self.trials(source), strict=True)))
+        return self.value(source, trial)
 
 
 def _shards(key: str) -> list[str]:
     """The two shards of an asset that is computed in shards."""
     if not key.startswith(ON_REQUEST) or ASSETS[key].partitions_def is None:
         return []
-    return TWO_TRIALS if key.startswith("experiment") else TWO_FOLDS
+    return TWO_TRIALS
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +119,6 @@ def returns(owner: object, name: str, change: Callable[[Any], Any], inputs: Inpu
         return pipeline.call(asset, **inputs(pipeline))
 
     return run
-
-
-def replaces(owner: object, name: str, function: Callable[..., Any]) -> Failure:
-    """The asset runs with another function in place of one that it calls."""
-    return lambda asset, pipeline, patch: (patch.setattr(owner, name, function), pipeline.call(asset))[1]
 
 
 def reads(inputs: Inputs) -> Failure:
@@ -204,26 +191,9 @@ def _few_train_digits(pipeline: Pipeline) -> dict[str, Any]:
     return {"train_digits": digits, "config": {"epochs": 2, "batch_size": 50}}
 
 
-def _few_expanded_digits(epochs: int) -> Inputs:
-    return lambda pipeline: {
-        "expanded_digits": shards_of([_first(fold, 100) for fold in pipeline.folds("expanded_digits")]),
-        "config": {"epochs": epochs, "batch_size": 50},
-    }
-
-
 def spoiled(key: str, change: Callable[[Any], Any]) -> Failure:
     """The asset runs on a changed value of another asset."""
     return reads(lambda pipeline: {key: change(pipeline.value(key))})
-
-
-def spoiled_fold(key: str, change: Callable[[Any, np.ndarray], Any]) -> Failure:
-    """The asset runs on both folds of another asset, of which the deformed one is changed, given its images."""
-
-    def inputs(pipeline: Pipeline) -> dict[str, Any]:
-        original, deformed = pipeline.folds(key)
-        return {key: shards_of([original, change(deformed, pipeline.value("expanded_digits").images)])}
-
-    return reads(inputs)
 
 
 def _test_images_with_a_training_image(asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
@@ -324,47 +294,21 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("recognizer", "agrees_with_predictions"): reads(_recognizer_of_another_network),
     ("inbox_predictions", "is_a_picture"): _file_that_is_not_a_picture,
     ("model_card", "describes_champion"): returns(card, "render", lambda text: text.partition("Answers")[0]),
-    ("expanded_digits", "labels_kept"): returns(
-        expansion, "fold", lambda fold: fold._replace(labels=np.roll(fold.labels, 1))
-    ),
-    ("expanded_digits", "changed"): replaces(expansion, "vary", lambda images, *_: images),
-    ("expanded_moments", "ink"): returns(
-        moments, "moments", lambda found: found._replace(sums=found.sums + np.eye(784, dtype=int)[300])
-    ),
-    ("expanded_moments", "symmetric"): returns(
-        moments, "moments", lambda found: found._replace(products=np.tril(found.products))
-    ),
-    ("expanded_mean", "counted"): spoiled_fold("expanded_moments", lambda _, images: moments.moments(images[::2])),
-    ("expanded_covariance", "symmetric"): returns(moments, "covariance", np.tril),
-    ("expanded_covariance", "positive_semidefinite"): spoiled_fold(
-        "expanded_moments", lambda found, images: found._replace(products=moments.moments(images[:100]).products)
-    ),
-    ("expanded_neighbors", "equals_brute_force"): returns(
-        PrincipalComponentIndex, "project", lambda found: (found[0], found[1] * 1.5)
-    ),
-    ("expanded_knn", "ordered"): reads(
-        lambda pipeline: {"expanded_neighbors": shards_of([pipeline.value("expanded_neighbors")] * 2)}
-    ),
-    ("expanded_knn", "no_farther"): replaces(neighbor_shards, "nearest", lambda shards, _: list(shards)[-1]),
-    ("expanded_cnn", "finite_weights"): returns(training, "stored", _network_with_nan, _few_expanded_digits(1)),
-    ("expanded_cnn", "loss_falls"): returns(training, "train_on_shards", RISING_LOSS, _few_expanded_digits(2)),
-    ("expanded_evaluation", "better_than_guessing"): spoiled("expanded_cnn", _without_weights),
     ("experiment_trials", "better_than_guessing"): returns(
         experiments, "run", lambda labels: {name: (each + 1) % 10 for name, each in labels.items()}
     ),
     ("experiment_summary", "every_trial"): returns(experiments, "summarize", lambda table: table[:-1]),
     ("experiment_summary", "more_data_helps"): reads(
         lambda pipeline: {
-            "experiment_trials": shards_of(dict(zip(TWO_TRIALS, pipeline.folds("experiment_trials")[::-1])))
+            "experiment_trials": shards_of(dict(zip(TWO_TRIALS, pipeline.trials("experiment_trials")[::-1])))
         }
     ),
 }
 for split in ("train", "test"):
     for check, spoil in SPOILED_DIGITS.items():
         FAILURES[f"{split}_digits", check] = returns(datasets, "load_digits", spoil)
-for asset in ("eigendecomposition", "expanded_eigendecomposition"):
-    FAILURES[asset, "trace"] = returns(pca, "eigendecomposition", _stretch("eigenvalues"))
-    FAILURES[asset, "orthonormal"] = returns(pca, "eigendecomposition", _stretch("eigenvectors"))
+FAILURES["eigendecomposition", "trace"] = returns(pca, "eigendecomposition", _stretch("eigenvalues"))
+FAILURES["eigendecomposition", "orthonormal"] = returns(pca, "eigendecomposition", _stretch("eigenvectors"))
 for name in NETWORKS:
     FAILURES[f"{name}_predictions", "probabilities_sum_to_one"] = returns(
         training, "predict_probabilities", lambda found: 2 * found
@@ -380,9 +324,6 @@ for model in MODELS:
 FURTHER: dict[tuple[str, str], Failure] = {
     ("data_mean", "within_range"): returns(pca, "mean", lambda mean: mean - 100),
     ("covariance", "positive_semidefinite"): returns(pca, "covariance", lambda matrix: -matrix - np.eye(len(matrix))),
-    ("expanded_digits", "changed"): returns(
-        expansion, "fold", lambda fold: fold._replace(images=255 - fold.images), lambda _: {"fold": ORIGINAL}
-    ),
 }
 
 
@@ -408,15 +349,15 @@ def test_each_check_fails_when_something_goes_wrong(
 
 
 def test_every_check_passes_on_a_slice_of_the_digits(finished_run: tuple[Outcome, Path]) -> None:
-    later = (*ON_REQUEST, "inbox")
+    later = (ON_REQUEST, "inbox")
     checked = [key for key in GRAPH.asset_check_keys if not key.asset_key.to_user_string().startswith(later)]
     assert f"Checks: {len(checked)} passed" in finished_run[0].output.splitlines()
 
 
 @pytest.mark.parametrize("asset", sorted({asset for asset, _ in FAILURES if asset.startswith(ON_REQUEST)}))
 def test_every_check_of_an_asset_on_request_passes(asset: str, pipeline: Pipeline) -> None:
-    for fold in _shards(asset) or [""]:
-        found = {check.check_name: check.passed for check in pipeline.result(asset, fold).check_results}
+    for trial in _shards(asset) or [""]:
+        found = {check.check_name: check.passed for check in pipeline.result(asset, trial).check_results}
         assert found == {spec.name: True for spec in ASSETS[asset].check_specs}
 
 

@@ -25,18 +25,14 @@ PACKAGES = ("assets", "mnist_pipeline")
 REPORT = {"evaluation_report"}
 PAGES = REPORT | {"model_card"}
 MLP = {"mlp_model", "mlp_predictions"}
-CNN = {"cnn_model", "cnn_predictions", "expanded_cnn"}
+CNN = {"cnn_model", "cnn_predictions"}
 RECOGNIZER = {"recognizer", "inbox_predictions"}  # it trains a small network of its own
 NETWORKS = {"mlp_model", "cnn_model", "experiment_trials"} | RECOGNIZER
 ALL_MODELS = {"robustness", "held_out_labels", "experiment_trials"}
-SEARCHES = {"knn_index", "knn_predictions", "expanded_neighbors"} | RECOGNIZER
+SEARCHES = {"knn_index", "knn_predictions"} | RECOGNIZER
 EDITED = {  # the definition in a file that is edited, and the assets that become stale
     ("mnist_pipeline/utils/printable.py", "printable"): set(),  # no value contains printed text
-    ("mnist_pipeline/kernels/winograd.py", "convolve_and_pool"): CNN
-    | ALL_MODELS
-    | {"expanded_evaluation"}
-    | RECOGNIZER
-    | REPORT,
+    ("mnist_pipeline/kernels/winograd.py", "convolve_and_pool"): CNN | ALL_MODELS | RECOGNIZER | REPORT,
     ("mnist_pipeline/report/figures/evaluation.py", "reliability"): REPORT,
     ("mnist_pipeline/training/calibration.py", "fit_temperature"): NETWORKS,
     ("mnist_pipeline/training/calibration.py", "fit_temperature.slope"): NETWORKS,

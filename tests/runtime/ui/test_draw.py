@@ -21,7 +21,6 @@ from support.drawing import MIDDLE, SHEET, DrawingClient, encoded, picture, serv
 from support.served import Answer
 
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.runtime.corrections import Corrections
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.ui import draw
@@ -85,26 +84,6 @@ def test_examples_are_test_images_of_each_class(instance: DrawingClient, able: P
     assert [example["name"] for example in examples] == list("0123456789")
     first = test.images[np.flatnonzero(test.labels == 3)[0]]
     np.testing.assert_array_equal(_pixels(examples[3]["picture"]), 255 - first)
-
-
-def test_a_correction_keeps_the_chosen_digit(able: Path, tmp_path: Path) -> None:
-    drawn = uri(picture(*zip("203", LINE, strict=True)))
-    with serving(Corrections(tmp_path / "corrections")) as client:
-
-        def post(**content: object) -> Answer:
-            return client.send("POST", draw.CORRECT, {}, json.dumps({"picture": drawn, **content}).encode())
-
-        kept = json.loads(post(place=1, label=8).body)["kept"]
-        (seen,) = (digit["seen"] for digit in client.digits(picture(*zip("203", LINE, strict=True)))[1:2])
-        for wrong in ({}, {"place": 3, "label": 8}, {"place": 0, "label": 10}, {"place": True, "label": "../x"}):
-            assert post(**wrong).status == 400
-    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")] == [kept]
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / kept)), 255 - _pixels(seen))
-
-
-def test_without_a_place_for_corrections_there_is_no_way_to_make_one(instance: DrawingClient, able: Path) -> None:
-    assert instance.send("POST", draw.CORRECT, {}, b"{}").status in (404, 405)
-    assert "That was wrong" not in instance.send("GET", DRAW).body.decode()
 
 
 BAD_PICTURES = {
@@ -204,12 +183,13 @@ def test_a_picture_is_not_read_after_its_client_has_gone(monkeypatch: pytest.Mon
 
 def _request(picture: bytes, *, is_gone: bool) -> Request:
     """A request with a picture, from a client that waits for the answer or has gone."""
-    messages = [{"type": "http.request"}, *([{"type": "http.disconnect"}] if is_gone else [])]
+    body = json.dumps({"picture": uri(picture)}).encode()
+    messages = [{"type": "http.request", "body": body}, *([{"type": "http.disconnect"}] if is_gone else [])]
 
     async def receive() -> Any:
         return messages.pop(0) if messages else await asyncio.Event().wait()
 
-    return Request({"type": "http", "method": "POST", "state": {"content": {"picture": uri(picture)}}}, receive)
+    return Request({"type": "http", "method": "POST", "headers": []}, receive)
 
 
 def _message(answer: Answer) -> str:

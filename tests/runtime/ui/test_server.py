@@ -11,7 +11,7 @@ from support.browser import PATIENCE, launch_browser
 from support.graph_fixtures import Outcome, copy_storage
 from support.served import served_ui
 
-from mnist_pipeline.runtime.ui.addresses import LOCALHOST
+from mnist_pipeline.runtime.ui.server import LOCALHOST
 
 pytestmark = pytest.mark.browser
 

@@ -1,1 +1,1 @@
-"""Middleware of the web server: each file holds one rule of the access control."""
+"""Middleware of the web server: one rule per file."""
