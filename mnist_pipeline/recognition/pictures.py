@@ -17,8 +17,7 @@ from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, centred, extent
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.data.decoding import Grey, read
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.recognition.otsu import separation
-from mnist_pipeline.recognition.sheet import find_sheet
+from mnist_pipeline.recognition.sheet import find_sheet, separation
 
 __all__ = ["Found", "ImageError", "Page", "find_digits", "page", "read"]
 
@@ -67,16 +66,14 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
 
     As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and its centre of mass is
     placed in the middle of 28×28. The brightness of the paper is estimated by a grey closing and divided out. Ink is
-    then separated from paper by Otsu's threshold [2]_ with hysteresis [3]_. Strokes thinner or thicker than MNIST's are
+    then separated from paper by Otsu's threshold with hysteresis [2]_. Strokes thinner or thicker than MNIST's are
     brought to the nearest of its usual widths by moving their outline.
 
     References
     ----------
     .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition",
        Proceedings of the IEEE 86(11), 1998.
-    .. [2] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems, Man, and
-       Cybernetics 9(1), 1979.
-    .. [3] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
+    .. [2] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
        Intelligence 8(6), 1986.
     """
     if (digit := _already_mnist(picture)) is not None:

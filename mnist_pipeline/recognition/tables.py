@@ -2,32 +2,23 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading
 
 
-def of_digits(readings: list[Reading], models: Sequence[str]) -> pd.DataFrame:
+def of_digits(readings: Sequence[Reading], models: Sequence[str]) -> pd.DataFrame:
     """One row per digit, in reading order."""
-    columns = ["number", "digit", "class", "probability", "x", "y", "width", "height", *models]
-    columns += [f"nearest_{i}" for i in range(1, NUM_NEIGHBORS_SHOWN + 1)] + [
-        "unusual",
-        "looks_like_digit",
-        "models_disagree",
-    ]
-    rows = [
-        (
-            number,
-            answer.digit,
-            answer.name,
-            answer.probability,
-            *box,
-            *(answer.digits[model] for model in models),
-            *(near.index for near in answer.neighbors),
-            answer.unusual,
-            answer.looks_like_digit,
-            answer.models_disagree,
-        )
-        for number, (box, _, answer, *_) in enumerate(readings, 1)
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    found = [reading.recognition for reading in readings]
+    table = pd.DataFrame({"number": range(1, len(found) + 1), "digit": [each.digit for each in found]})
+    table["class"] = [each.name for each in found]
+    table["probability"] = [each.probability for each in found]
+    table[["x", "y", "width", "height"]] = np.reshape([reading.box for reading in readings], (-1, 4)).astype(int)
+    for model in models:
+        table[model] = [each.digits[model] for each in found]
+    for i in range(NUM_NEIGHBORS_SHOWN):
+        table[f"nearest_{i + 1}"] = [each.neighbors[i].index for each in found]
+    for name in ("unusual", "looks_like_digit", "models_disagree"):
+        table[name] = [getattr(each, name) for each in found]
+    return table

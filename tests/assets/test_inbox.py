@@ -12,7 +12,7 @@ import pytest
 
 from assets.automation import MAX_RUNS, inbox_sensor
 from assets.definitions import defs
-from assets.serving import PICTURES, inbox_predictions
+from assets.serving import inbox_predictions
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.recognition.inbox import make_key
 from mnist_pipeline.recognition.recognizer import Recognizer
@@ -121,12 +121,3 @@ def test_a_picture_that_was_removed_or_changed_fails_with_its_key(
     put(directory / "a.png", b"second")
     with pytest.raises(dg.Failure, match=key):
         predict(directory, key, small_recognizer)
-
-
-def test_no_job_mixes_assets_with_and_without_partitions() -> None:
-    for job in defs.resolve_all_job_defs():
-        keys = job.asset_layer.executable_asset_keys
-        assert inbox_predictions.key not in keys or keys == {inbox_predictions.key} or job.name.startswith("__"), (
-            job.name
-        )
-    assert str(PICTURES.name) == "inbox"
