@@ -45,7 +45,7 @@ def evaluation_report(
     context: dg.AssetExecutionContext, data_set: DataSetResource, stored_results: StoredResults, **read: Any
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as JSON."""
-    from mnist_pipeline.report import document, page
+    from mnist_pipeline.report import document, page, words
 
     (spec,) = context.assets_def.specs
     parents = [dep.asset_key for dep in spec.deps]
@@ -67,7 +67,7 @@ def evaluation_report(
     size, champion = len(html.encode()), read["champion"]
     return result(
         document.Report(html, composed),
-        f"{champion.model} {champion.accuracy:.2%}, {champion.errors:,} errors",
+        f"{champion.model} {champion.accuracy:.2%}, {words.counted(champion.errors, 'error')}",
         numbers={"report": dg.MetadataValue.url("/".join([REPORT, *context.asset_key.path[:-1]]))},
         checks={
             "self_contained": exactly(page.num_outside_references(html), 0),

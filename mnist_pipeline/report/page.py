@@ -53,10 +53,9 @@ def render(document: Mapping[str, Any], values: Values) -> str:
     misread = [error["index"] for errors in document["errors"].values() for error in errors]
     since = document["since_last_run"]
     changed = versions.changed_answers(since, NUM_CHANGED_SHOWN) if since else []
-    scattered = document["pca"]["scatter"]["index"]
     atlases = {
         "test": pictures.Atlas(values.test_digits.images, misread + [index for index, *_ in changed]),
-        "train": pictures.Atlas(values.train_digits.images, scattered),
+        "train": pictures.Atlas(values.train_digits.images, document["pca"]["scatter"]["index"]),
     }
     confusions = {model: _most_frequent(found["confusion_matrix"]) for model, found in document["models"].items()}
     environment = words.environment(autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES)

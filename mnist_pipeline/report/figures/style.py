@@ -117,7 +117,7 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: s
     axes.add_collection(LineCollection(strokes, colors=colors, transform=axes.transAxes, **style), autolim=False)
 
 
-def plain(name: str, length: int = 40) -> str:
+def plain(name: str, length: int) -> str:
     """A name as Matplotlib draws it letter by letter, cut to a length: `$` would begin a formula."""
     cut = name if len(name) <= length else f"{name[: length - 1]}…"
     return cut.replace("$", r"\$")
