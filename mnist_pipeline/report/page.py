@@ -199,7 +199,8 @@ def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def _comparison_charts(values: Values) -> dict[str, Figure]:
-    evaluations, curves = values.evaluations, robustness.curves(values.robustness.to_dict("list"))
+    measured: Any = values.robustness.to_dict("list")
+    evaluations, curves = values.evaluations, robustness.curves(measured)
     shown = int(values.robustness["count"].iloc[0]), values.champion.model
     scores = {MODELS[name].title: [found.accuracy, *found.interval] for name, found in evaluations.items()}
     drawn = {"accuracies": figures.accuracies(scores), "corruptions": figures.corruptions(curves, *shown)}

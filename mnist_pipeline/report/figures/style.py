@@ -112,7 +112,7 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: s
     for name, y in heights.items():
         weight = "bold" if name == bold else "normal"
         axes.text(1.06, y, name, transform=axes.transAxes, va="center", fontweight=weight)
-    strokes = [[starts[name], (1.05, y)] for name, y in heights.items()]
+    strokes: Any = [[starts[name], (1.05, y)] for name, y in heights.items()]
     colors, style = [ends[name][2] for name in heights], {"linewidths": 1, "clip_on": False}
     axes.add_collection(LineCollection(strokes, colors=colors, transform=axes.transAxes, **style), autolim=False)
 
