@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from mnist_pipeline import harris, pca
+from mnist_pipeline.data import held_out
 from mnist_pipeline.data.catalogue import MNIST, DataSet
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
@@ -91,7 +92,9 @@ def compose(values: Values) -> dict[str, Any]:
         "harris": _harris(values),
         "knn": _knn(values),
         "softmax": {**_curves(softmax), "gradient_error": float(softmax.gradient_error)},
-        "networks": {name: _network(model) for name, model in values.models.items() if isinstance(model, Network)},
+        "networks": {
+            name: _network(values, name) for name, found in values.models.items() if isinstance(found, Network)
+        },
         "models": {
             model: {
                 **dataclasses.asdict(evaluation),
@@ -211,11 +214,15 @@ def _curves(model: SoftmaxModel | Network) -> dict[str, Any]:
     return curves
 
 
-def _network(model: Network) -> dict[str, Any]:
+def _network(values: Values, name: str) -> dict[str, Any]:
     from mnist_pipeline import networks  # imported here, because torch is slow to import
 
+    model, train = values.models[name], len(values.train_digits.labels)
+    curves, config = _curves(model), values.assets[MODELS[name].model_asset]["config"] or {}
+    share = config.get("validation_share", held_out.SHARE) if "held_out_accuracy" in curves else 0
     layers = networks.layer_rows(networks.of_weights(model.weights))
-    return {**_curves(model), "layers": layers, "parameters": sum(layer["parameters"] for layer in layers)}
+    parameters = sum(layer["parameters"] for layer in layers)
+    return {**curves, "layers": layers, "parameters": parameters, "trained_on": train - round(share * train)}
 
 
 def _errors(values: Values, model: str) -> list[dict[str, Any]]:
@@ -283,10 +290,7 @@ def _robustness(values: Values) -> dict[str, Any]:
 
 
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:
-    """Accuracy of a model: undisturbed, lowest under small disturbances, mean and lowest under all of them.
-
-    The corruption error is the mean error under the corruptions.
-    """
+    """The accuracy of a model without and with disturbances, and its mean error under the corruptions."""
     first = next(iter(curves.values()))
     disturbed = {
         (name, amount): share
