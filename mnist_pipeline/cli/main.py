@@ -126,7 +126,7 @@ def ui(port: int, read_only: bool) -> None:
     from mnist_pipeline.cli.ui import serve
 
     interruption.release()  # the servers need longer to end
-    raise SystemExit(serve(port, read_only))
+    serve(port, read_only)
 
 
 @main.command()

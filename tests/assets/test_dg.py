@@ -13,11 +13,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from support.served import ATTEMPTS, LOCALHOST, SECONDS, STOP_SECONDS, free_port
+from support.served import LOCALHOST, STOP_SECONDS
+from support.servers import free_port
 
 from mnist_pipeline.runtime import settings
 
 pytestmark = pytest.mark.slow
+ATTEMPTS, SECONDS = 240, 0.5
 COPIED = ("assets", "mnist_pipeline", "pyproject.toml", "workspace.yaml")
 
 

@@ -3,12 +3,11 @@
 import json
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from support.drawing import MIDDLE, picture, serving, uri
+from support.drawing import MIDDLE, picture
 from support.graph_fixtures import invoke, made_once
 
 from assets.automation import INBOX_SECONDS, inbox_sensor
@@ -23,9 +22,6 @@ from mnist_pipeline.utils.processes import children
 pytestmark = pytest.mark.slow
 
 LIMIT_SECONDS = 8  # 5 on a machine that nobody else uses
-WAIT_SECONDS = 4  # 1 there
-MAX_POSTED = 700_000  # bytes of a picture that fits into a request of the drawing page
-NUM_ATTACKERS = 4
 MOST_TICKS = 6  # of the inbox until all pictures are read; 2 on a machine that nobody else uses
 GOOD = picture(("2", MIDDLE))
 
@@ -111,23 +107,3 @@ def test_a_good_picture_in_the_inbox_is_reached_by_ticks_that_end_in_time(
     assert {path.name for path in inbox.iterdir()} == {"accepted", "rejected"}
     assert len(measured) == len(bombs) + 1
     assert max(measured) < LIMIT_SECONDS
-
-
-def test_a_second_client_of_the_drawing_page_does_not_wait(bombs: list[Path], able: Path) -> None:
-    with serving() as client, ThreadPoolExecutor(NUM_ATTACKERS) as attackers:
-        client.digits(GOOD)  # the recognizer is loaded
-
-        def post(bomb: Path) -> tuple[int, float]:
-            start = time.monotonic()
-            return client.read(uri(bomb.read_bytes())).status, time.monotonic() - start
-
-        posted = [attackers.submit(post, bomb) for bomb in bombs if bomb.stat().st_size < MAX_POSTED]
-        waits = []
-        while not all(each.done() for each in posted):
-            start = time.monotonic()
-            assert [digit["digit"] for digit in client.digits(GOOD)] == [2]
-            waits.append(time.monotonic() - start)
-        statuses, seconds = zip(*(each.result() for each in posted))
-    assert set(statuses) <= {200, 400, 413}
-    assert max(seconds) < LIMIT_SECONDS
-    assert max(waits) < WAIT_SECONDS

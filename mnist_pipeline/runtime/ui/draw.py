@@ -2,15 +2,12 @@
 
 import asyncio
 import base64
-import contextlib
-import io
+import json
 import secrets
-import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import PIL.Image
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -19,10 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
-from mnist_pipeline.data.decoding import check_structure
 from mnist_pipeline.models import Model, number_in_words
-from mnist_pipeline.recognition import reading
-from mnist_pipeline.recognition.page import ImageError
+from mnist_pipeline.recognition import pictures
+from mnist_pipeline.recognition.page import ImageError, Page
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer, text_of
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.project import DRAW, REPORT
@@ -30,11 +26,8 @@ from mnist_pipeline.runtime.storage import contents, storage
 
 READ, EXAMPLES = f"{DRAW}/read", f"{DRAW}/examples"
 TEST_DIGITS = "test_digits"  # the asset from which examples are shown
-FORMATS = ("PNG", "JPEG", "WEBP")  # in which browsers save a canvas
-MAX_PIXELS = 4_000_000
 MAX_DIGITS = 100
-LARGE = 500_000  # pixels; the page sends a drawing with fewer
-MAX_WAITING = 16  # pictures in a queue
+MAX_UPLOAD = 10_000_000  # bytes
 MAX_EXAMPLES = 12
 POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
@@ -47,77 +40,32 @@ TEMPLATES = Jinja2Templates(
 )
 
 
-class Queue:
-    """A queue of pictures. One is read at a time, because the search for neighbours uses all processors."""
-
-    def __init__(self) -> None:
-        self._turn = asyncio.Lock()
-        self._pending = 0
-
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for the pictures that came before. Raises HTTPException (503) if too many wait."""
-        if self._pending > MAX_WAITING:
-            raise HTTPException(503, "Too many pictures are being read; try again", {"Retry-After": "1"})
-        self._pending += 1
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self._pending -= 1
-
-
 class Reader:
-    """Reads pictures with the stored recognizer of an asset key, and loads it again when another one is stored.
-
-    Large pictures have a queue of their own, so that a drawing does not wait for other people's photos.
-    """
+    """Reads pictures with the stored recognizer of an asset key, and loads it again when another one is stored."""
 
     def __init__(self, key: str) -> None:
         self._key = key
-        self._lock = threading.Lock()
         self._data_version = ""
         self._recognizer: Recognizer | None = None
-        self._small, self._large = Queue(), Queue()
 
-    async def answer(self, request: Request) -> Response:
-        """Respond with the digits of the posted picture."""
-        return JSONResponse(await self._run(request, self.read), headers={"Cache-Control": "no-store"})
-
-    async def _run(self, request: Request, answer: Callable[[bytes], Any]) -> Any:
-        """Compute an answer to the posted picture when it is its turn."""
-        try:
-            data = base64.b64decode((await _content(request))["picture"].rpartition(",")[2], validate=True)
-        except (KeyError, AttributeError, ValueError):
-            raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}') from None
-        size = await run_in_threadpool(_checked_size, data)
-        async with (self._large if size > LARGE else self._small).turn():
-            await request.body()  # after which the next message is that the client has gone
-            if await request.is_disconnected():
-                raise HTTPException(408, "The client has gone")
-            return await run_in_threadpool(answer, data)
-
-    def read(self, data: bytes) -> dict[str, Any]:
-        """Read the digits of a picture in one of `FORMATS`, in reading order, with all that the page shows of each.
+    def read(self, content: bytes) -> dict[str, Any]:
+        """Read the digits of a picture file, in reading order, with everything that the page shows of each.
 
         Raises HTTPException if there is no recognizer (503), or the picture can't be read (400).
         """
-        recognizer, readings = self._read(data)
+        recognizer = self._load()
+        try:
+            page = _page(content)
+        except ImageError as error:
+            raise HTTPException(400, f"The picture can't be read: {error}") from error
+        (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])
+        readings = readings[:MAX_DIGITS]
         return {
             "digits": [_format_reading(recognizer, found) for found in readings],
             "text": text_of(readings),
             "classes": recognizer.known.names,
             "noun": recognizer.known.noun,
         }
-
-    def _read(self, data: bytes) -> tuple[Recognizer, list[Reading]]:
-        recognizer = self._load()
-        try:
-            page = reading.read(data)
-        except ImageError as error:
-            raise HTTPException(400, f"The picture can't be read: {error}") from error
-        shown = page._replace(digits=page.digits[:MAX_DIGITS])
-        return recognizer, recognizer.read_pages([shown])[0][:MAX_DIGITS]
 
     def examples(self) -> list[dict[str, str]]:
         """A test image of each class, for as many classes as fit the page; none if no test images are stored."""
@@ -132,23 +80,25 @@ class Reader:
 
     def _load(self) -> Recognizer:
         stored = storage.current()
-        with self._lock:
-            try:
-                data_version = stored.data_version(self._key)
-                if self._recognizer is None or data_version != self._data_version:
-                    self._recognizer = stored.read_usable(self._key)  # this compiles, so that answers come fast
-                    self._data_version = data_version
-            except (storage.StorageError, contents.UnavailableError) as error:
-                raise HTTPException(503, f"There is no recognizer: {error}") from error
-            return self._recognizer
+        try:
+            data_version = stored.data_version(self._key)
+            if self._recognizer is None or data_version != self._data_version:
+                self._recognizer = stored.read_usable(self._key)  # this compiles, so that answers come fast
+                self._data_version = data_version
+        except (storage.StorageError, contents.UnavailableError) as error:
+            raise HTTPException(503, f"There is no recognizer: {error}") from error
+        return self._recognizer
 
 
 def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
-    """The page that shows the answers of some models, and the reader of its pictures."""
+    """The page that shows the answers of some models, its examples, and the reader of its pictures."""
     reader = Reader(recognizer_key)
+    turn = asyncio.Lock()  # one picture at a time, because the search for neighbours uses all processors
 
     async def page(request: Request) -> Response:
+        nonce = secrets.token_urlsafe(16)
         context = {
+            "nonce": nonce,
             "read": READ,
             "report": REPORT,
             "names": {name: model.phrase for name, model in models.items()},
@@ -158,41 +108,42 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
             "max_digits": MAX_DIGITS,
             "examples": EXAMPLES,
         }
-        nonce = secrets.token_urlsafe(16)
         headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
-        return TEMPLATES.TemplateResponse(request, "draw.html", {**context, "nonce": nonce}, headers=headers)
+        return TEMPLATES.TemplateResponse(request, "draw.html", context, headers=headers)
+
+    async def read(request: Request) -> Response:
+        content = _picture(await _body(request))
+        async with turn:
+            return JSONResponse(await run_in_threadpool(reader.read, content))
 
     async def examples(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(reader.examples))
+        async with turn:
+            return JSONResponse(await run_in_threadpool(reader.examples))
 
-    return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, reader.answer, methods=["POST"])]
+    return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, read, methods=["POST"])]
 
 
-async def _content(request: Request) -> dict[str, Any]:
-    """The JSON object that the page sends; raises HTTPException if it is something else."""
+async def _body(request: Request) -> bytes:
+    """The body of a request; raises HTTPException if it is too long."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_UPLOAD:
+            raise HTTPException(413, f"The picture is longer than {MAX_UPLOAD:,} bytes; reduce it")
+    return bytes(body)
+
+
+def _picture(body: bytes) -> bytes:
+    """The content of the picture file that the page sent as a data URI in a JSON object."""
     try:
-        content = await request.json()
-    except ValueError:
-        raise HTTPException(400, "It is not JSON") from None
-    if not isinstance(content, dict):
-        raise HTTPException(400, "It must be a JSON object")
-    return content
+        return base64.b64decode(json.loads(body)["picture"].rpartition(",")[2], validate=True)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}') from None
 
 
-def _checked_size(data: bytes) -> int:
-    """The number of pixels of a picture, by its header; raises HTTPException if it is too large, or no picture."""
-    file = io.BytesIO(data)
-    try:
-        check_structure(file)
-        with PIL.Image.open(file, formats=FORMATS) as picture:
-            size = picture.width * picture.height
-    except PIL.Image.DecompressionBombError:
-        size = MAX_PIXELS + 1
-    except Exception as error:  # parsers of malformed files raise anything
-        raise HTTPException(400, f"The picture is not {', '.join(FORMATS[:-1])} or {FORMATS[-1]}") from error
-    if size > MAX_PIXELS:
-        raise HTTPException(413, f"The picture has more than {MAX_PIXELS:,} pixels; reduce it")
-    return size
+def _page(content: bytes) -> Page:
+    picture = pictures.read(content)
+    return Page(picture, pictures.find_digits(picture))
 
 
 def _format_reading(recognizer: Recognizer, found: Reading) -> dict[str, Any]:

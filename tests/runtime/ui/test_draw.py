@@ -1,201 +1,116 @@
-"""The reader behind the drawing page."""
+"""The routes of the drawing page."""
 
-import asyncio
 import base64
 import io
-import json
 import shutil
-import threading
-from collections import Counter
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from support.drawing import MIDDLE, SHEET, DrawingClient, encoded, picture, serving, uri
-from support.served import Answer
+from starlette.testclient import TestClient
+from support.drawing import MIDDLE, SHEET, encoded, picture, uri
 
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.runtime.ui import draw
+from mnist_pipeline.runtime.ui import LOCALHOST, draw
+from mnist_pipeline.runtime.ui.server import application
 
 LINE = [(0.03, 0.25, 0.28, 0.5), (0.36, 0.25, 0.28, 0.5), (0.69, 0.25, 0.28, 0.5)]
+NUMBER = picture(*zip("203", LINE, strict=True))
 PNG = picture(("1", MIDDLE))
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DrawingClient]:
-    with serving() as instance:
-        yield instance
-
-
 @pytest.fixture
-def own(able_storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the storage with the recognizer, which a test may change."""
-    shutil.copytree(able_storage, tmp_path / "storage")
-    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / "storage"))
-    return tmp_path / "storage"
+def client() -> TestClient:
+    address = f"http://{LOCALHOST}"
+    return TestClient(application(draw.routes("recognizer", MODELS)), address, headers={"Origin": address})
 
 
-def test_the_answer_has_everything_that_the_page_shows(instance: DrawingClient, able: Path, train: DigitSet) -> None:
-    (digit,) = instance.digits(picture(("3", MIDDLE)))
+def read(client: TestClient, content: bytes) -> Any:
+    """The digits that the server finds in a picture file."""
+    answer = client.post(draw.READ, json={"picture": uri(content)})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["digits"]
+
+
+def pixels(shown: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))))
+
+
+def test_the_answer_has_everything_that_the_page_shows(client: TestClient, able: Path, train: DigitSet) -> None:
+    (digit,) = read(client, picture(("3", MIDDLE)))
     assert digit["digit"] == digit["models"][digit["champion"]]["digit"] == 3
-    assert set(digit["models"]) == {"knn", "softmax", "mlp", "cnn"}
-    for prediction in digit["models"].values():
-        assert sum(prediction["probabilities"]) == pytest.approx(1, abs=1e-4)
-        assert prediction["probabilities"][prediction["digit"]] == prediction["probability"]
+    assert set(digit["models"]) == set(MODELS)
     assert len(digit["neighbors"]) == 3
     for near in digit["neighbors"]:
         assert near["digit"] == train.labels[near["index"]]
-        np.testing.assert_array_equal(_pixels(near["picture"]), 255 - train.images[near["index"]])
-    assert _pixels(digit["seen"]).shape == _pixels(digit["reconstruction"]).shape == (28, 28)
-    x, y, width, height = digit["box"]
-    assert 0 <= x < x + width <= SHEET[0]
-    assert 0 <= y < y + height <= SHEET[1]
+        np.testing.assert_array_equal(pixels(near["picture"]), 255 - train.images[near["index"]])
+    assert pixels(digit["seen"]).shape == pixels(digit["reconstruction"]).shape == (28, 28)
 
 
-@pytest.mark.parametrize("kind", draw.FORMATS)
-def test_digits_are_read_from_each_format_in_their_order(
-    kind: str, instance: DrawingClient, able: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    image = Image.open(io.BytesIO(picture(*zip("203", LINE, strict=True)))).convert("RGB")
-    assert [digit["digit"] for digit in instance.digits(encoded(image, kind))] == [2, 0, 3]
-    monkeypatch.setattr(draw, "MAX_DIGITS", 2)
-    assert [digit["digit"] for digit in instance.digits(encoded(image, kind))] == [2, 0]
-    assert instance.digits(encoded(Image.new("L", SHEET, 255), kind)) == []
-
-
-def test_a_number_comes_with_its_text_and_its_least_certain_digit(instance: DrawingClient, able: Path) -> None:
-    answer = json.loads(instance.read(uri(picture(*zip("203", LINE, strict=True)))).body)
+def test_a_number_is_read_in_order_with_its_least_certain_digit(client: TestClient, able: Path) -> None:
+    answer = client.post(draw.READ, json={"picture": uri(NUMBER)}).json()
     assert answer["text"] == ["203"]
-    assert [digit["headline"].endswith(name) for digit, name in zip(answer["digits"], "203", strict=True)]
+    assert [digit["digit"] for digit in answer["digits"]] == [2, 0, 3]
     assert sum(digit["least_certain"] for digit in answer["digits"]) == 1
+    assert read(client, encoded(Image.new("L", SHEET, 255))) == []
 
 
-def test_examples_are_test_images_of_each_class(instance: DrawingClient, able: Path) -> None:
+def test_pictures_that_arrive_at_once_are_all_read(client: TestClient, able: Path) -> None:
+    with client, ThreadPoolExecutor(4) as senders:
+        answers = senders.map(lambda content: read(client, content), [NUMBER] * 8)
+    assert all([digit["digit"] for digit in digits] == [2, 0, 3] for digits in answers)
+
+
+def test_examples_are_test_images_of_each_class(client: TestClient, able: Path) -> None:
     test = Storage(str(able)).read("test_digits")
-    examples = json.loads(instance.send("GET", draw.EXAMPLES).body)
+    examples = client.get(draw.EXAMPLES).json()
     assert [example["name"] for example in examples] == list("0123456789")
     first = test.images[np.flatnonzero(test.labels == 3)[0]]
-    np.testing.assert_array_equal(_pixels(examples[3]["picture"]), 255 - first)
+    np.testing.assert_array_equal(pixels(examples[3]["picture"]), 255 - first)
 
 
-BAD_PICTURES = {
-    "none": (400, None),
-    "a number": (400, 7),
-    "not base64": (400, "data:image/png;base64,?"),
-    "not ASCII": (400, "data:image/png;base64,é"),
-    "text": (400, uri(b"seven")),
-    "half a picture": (400, uri(PNG[: len(PNG) // 2])),
-    "another format": (400, uri(encoded(Image.new("L", SHEET), "TIFF"))),
-    "too many pixels": (413, uri(encoded(Image.new("1", (3_000, 2_000))))),
-    "far too many pixels": (413, uri(encoded(Image.new("1", (20_000, 20_000))))),
+BAD = {
+    "nothing": (400, b""),
+    "no object": (400, b"[7]"),
+    "a number": (400, b'{"picture": 7}'),
+    "not base64": (400, b'{"picture": "data:image/png;base64,?"}'),
+    "text": (400, f'{{"picture": "{uri(b"seven")}"}}'.encode()),
+    "half a picture": (400, f'{{"picture": "{uri(PNG[: len(PNG) // 2])}"}}'.encode()),
+    "too many pixels": (400, f'{{"picture": "{uri(encoded(Image.new("1", (20_000, 20_000))))}"}}'.encode()),
+    "too many bytes": (413, b" " * (draw.MAX_UPLOAD + 1)),
 }
 
 
-@pytest.mark.parametrize(("status", "sent"), BAD_PICTURES.values(), ids=BAD_PICTURES)
-def test_other_data_is_refused_in_one_line(status: int, sent: object, instance: DrawingClient, able: Path) -> None:
-    answer = instance.read(sent)
-    assert answer.status == status
-    assert "\n" not in _message(answer)
+@pytest.mark.parametrize(("status", "sent"), BAD.values(), ids=BAD)
+def test_other_data_is_refused_in_one_line(status: int, sent: bytes, client: TestClient, able: Path) -> None:
+    answer = client.post(draw.READ, content=sent)
+    assert answer.status_code == status
+    (error,) = answer.json()["errors"]
+    assert "\n" not in error["message"]
 
 
-def test_the_page_may_not_send_requests_to_other_hosts(instance: DrawingClient) -> None:
-    answer = instance.send("GET", DRAW)
-    policy = answer.headers["Content-Security-Policy"]
-    assert answer.headers["Cache-Control"] == "no-store"
+def test_the_page_may_not_send_requests_to_other_hosts(client: TestClient) -> None:
+    policy, next_policy = (client.get(DRAW).headers["Content-Security-Policy"] for _ in range(2))
     assert policy.startswith("default-src 'none'; ")
     allowed = {source for directive in policy.split("; ") for source in directive.split(" ")[1:]}
-    (nonce,) = {source for source in allowed if source.startswith("'nonce-")}
-    assert allowed == {"'none'", "'self'", "data:", nonce}
-    assert nonce not in instance.send("GET", DRAW).headers["Content-Security-Policy"]
+    (nonce,) = allowed - {"'none'", "'self'", "data:"}
+    assert nonce not in next_policy
 
 
-@pytest.mark.parametrize("is_damaged", [False, True])
-def test_without_a_readable_recognizer_the_answer_names_the_command_that_makes_one(is_damaged: bool, own: Path) -> None:
-    stored = own / "assets" / "recognizer.safetensors"
-    content = bytearray(stored.read_bytes())
-    content[len(content) // 2] ^= 1
-    stored.write_bytes(content)
-    if not is_damaged:
-        shutil.rmtree(own)
-    with serving() as instance:
-        answer = instance.read(uri(PNG))
-    assert answer.status == 503
-    assert ("damaged" in _message(answer)) == is_damaged
-    assert "mnist-pipeline run" in _message(answer)
-
-
-def test_the_recognizer_is_loaded_once_and_again_when_another_is_stored(
-    own: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_latest_recognizer_answers_and_without_one_the_command_is_named(
+    able: Path, tmp_path: Path, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored = Storage(str(own))
-    loaded: list[str] = []
-    read = Storage.read
-    monkeypatch.setattr(Storage, "read", lambda self, key, *more: (loaded.append(key), read(self, key, *more))[1])
-    with serving() as instance:
-        assert [digit["champion"] for _ in range(3) for digit in instance.digits(PNG)] == ["knn"] * 3
-        assert loaded == ["recognizer"]
-        stored.write("recognizer", read(stored, "recognizer")._replace(champion=np.frombuffer(b"softmax", np.uint8)))
-        assert [digit["champion"] for _ in range(2) for digit in instance.digits(PNG)] == ["softmax"] * 2
-        assert loaded == ["recognizer"] * 2
-        (own / "manifests" / "recognizer.json").unlink()
-        assert instance.read(uri(PNG)).status == 503
-
-
-def test_a_large_picture_is_read_beside_a_small_one_sixteen_of_each_wait_and_others_are_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pictures = [PNG, encoded(Image.new("L", (1_000, 600), 255))]
-    both_begun, running, most = threading.Barrier(2), Counter[bytes](), Counter[bytes]()
-
-    def read(self: draw.Reader, data: bytes) -> dict[str, Any]:
-        running[data] += 1
-        most[data] = max(most[data], running[data])
-        both_begun.wait(60)
-        running[data] -= 1
-        return {"digits": []}
-
-    async def send(count: int) -> list[Response | BaseException]:
-        reader = draw.Reader("recognizer")
-        requests = [_request(picture, is_gone=False) for _ in range(count) for picture in pictures]
-        return await asyncio.gather(*map(reader.answer, requests), return_exceptions=True)
-
-    monkeypatch.setattr(draw.Reader, "read", read)
-    answers = asyncio.run(send(1 + draw.MAX_WAITING + 3))
-    refused = [answer for answer in answers if isinstance(answer, HTTPException)]
-    assert [(each.status_code, "Retry-After" in (each.headers or {})) for each in refused] == [(503, True)] * 6
-    assert most == dict.fromkeys(pictures, 1)
-
-
-def test_a_picture_is_not_read_after_its_client_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draw.Reader, "read", None)
-    with pytest.raises(HTTPException) as gone:
-        asyncio.run(draw.Reader("recognizer").answer(_request(PNG, is_gone=True)))
-    assert gone.value.status_code == 408
-
-
-def _request(picture: bytes, *, is_gone: bool) -> Request:
-    """A request with a picture, from a client that waits for the answer or has gone."""
-    body = json.dumps({"picture": uri(picture)}).encode()
-    messages = [{"type": "http.request", "body": body}, *([{"type": "http.disconnect"}] if is_gone else [])]
-
-    async def receive() -> Any:
-        return messages.pop(0) if messages else await asyncio.Event().wait()
-
-    return Request({"type": "http", "method": "POST", "headers": []}, receive)
-
-
-def _message(answer: Answer) -> str:
-    (error,) = json.loads(answer.body)["errors"]
-    return str(error["message"])
-
-
-def _pixels(shown: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))))
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / "storage"))
+    answer = client.post(draw.READ, json={"picture": uri(PNG)})
+    assert answer.status_code == 503
+    assert "mnist-pipeline run" in answer.json()["errors"][0]["message"]
+    stored = Storage(str(shutil.copytree(able, tmp_path / "storage")))
+    assert [digit["champion"] for digit in read(client, PNG)] == ["knn"]
+    stored.write("recognizer", stored.read("recognizer")._replace(champion=np.frombuffer(b"softmax", np.uint8)))
+    assert [digit["champion"] for digit in read(client, PNG)] == ["softmax"]
