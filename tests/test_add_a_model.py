@@ -34,7 +34,7 @@ from assets.definitions import defs
 from mnist_pipeline import read
 from mnist_pipeline.report import figures
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.ui import draw
+from mnist_pipeline.runtime.web import draw
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 

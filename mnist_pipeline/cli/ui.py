@@ -12,7 +12,7 @@ from mnist_pipeline.runtime import instance_files
 from mnist_pipeline.runtime.executors import ray_cluster
 from mnist_pipeline.runtime.executors.requirements import require
 from mnist_pipeline.runtime.project import DRAW, REPORT
-from mnist_pipeline.runtime.ui import LOCALHOST
+from mnist_pipeline.runtime.web import LOCALHOST
 from mnist_pipeline.utils import machine
 
 RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
@@ -36,7 +36,7 @@ def serve(port: int, read_only: bool) -> None:
         click.echo(f"Dagster UI: {url}\nReport: {url}{REPORT}\nDraw a digit: {url}{DRAW}")
         with machine.importing():
             from mnist_pipeline.models import MODELS
-            from mnist_pipeline.runtime.ui import draw, results, server
+            from mnist_pipeline.runtime.web import draw, results, server
         server.serve(listening, read_only, [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)])
 
 

@@ -23,7 +23,7 @@ from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
 from mnist_pipeline.runtime.storage import formats, storage
 from mnist_pipeline.runtime.storage.contents import Content
 from mnist_pipeline.runtime.storage.storage import read
-from mnist_pipeline.runtime.ui import draw
+from mnist_pipeline.runtime.web import draw
 from mnist_pipeline.utils import stored_types
 
 pytestmark = pytest.mark.usefixtures("finished")

@@ -39,7 +39,7 @@ from mnist_pipeline.data.datasets import DigitSet  # noqa: E402
 from mnist_pipeline.runtime.storage import contents, lease, objects  # noqa: E402
 from mnist_pipeline.runtime.storage.directory import forget_verified  # noqa: E402
 from mnist_pipeline.runtime.storage.storage import Prepared, Storage, StorageError  # noqa: E402
-from mnist_pipeline.runtime.ui import draw  # noqa: E402
+from mnist_pipeline.runtime.web import draw  # noqa: E402
 
 BUCKET = "results"
 ACCOUNT = "123456789012"

@@ -13,7 +13,7 @@ import uvicorn
 from PIL import Image, ImageDraw
 
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.ui import LOCALHOST, draw, server
+from mnist_pipeline.runtime.web import LOCALHOST, draw, server
 
 SHEET = (640, 480)
 PEN = 32

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_pipeline.runtime.settings import PROJECT
-from mnist_pipeline.runtime.ui import LOCALHOST
+from mnist_pipeline.runtime.web import LOCALHOST
 from support.processes import accept_hangup
 from support.servers import free_port
 

@@ -17,8 +17,8 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.runtime.ui import LOCALHOST, draw
-from mnist_pipeline.runtime.ui.server import application
+from mnist_pipeline.runtime.web import LOCALHOST, draw
+from mnist_pipeline.runtime.web.server import application
 
 LINE = [(0.03, 0.25, 0.28, 0.5), (0.36, 0.25, 0.28, 0.5), (0.69, 0.25, 0.28, 0.5)]
 NUMBER = picture(*zip("203", LINE, strict=True))

@@ -15,7 +15,7 @@ from support.browser import PATIENCE, launch_browser, needs_axe, serious_finding
 from support.drawing import MIDDLE, encoded, picture, placed, serving
 
 from mnist_pipeline.runtime.project import DRAW
-from mnist_pipeline.runtime.ui import draw
+from mnist_pipeline.runtime.web import draw
 
 DEVICES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},

@@ -16,8 +16,8 @@ from support.served import query, served_ui, until
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.project import FIGURES, REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.runtime.ui import LOCALHOST, results
-from mnist_pipeline.runtime.ui.server import application
+from mnist_pipeline.runtime.web import LOCALHOST, results
+from mnist_pipeline.runtime.web.server import application
 
 OWN, EVIL = f"http://{LOCALHOST}:3000", "https://evil.example"
 MUTATION = 'mutation { setConcurrencyLimit(concurrencyKey: "changed", limit: 1) }'

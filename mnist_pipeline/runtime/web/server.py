@@ -23,9 +23,9 @@ from starlette.routing import BaseRoute, Mount
 
 from mnist_pipeline.runtime import dagster_internals, project
 from mnist_pipeline.runtime.graph import run_lock
-from mnist_pipeline.runtime.ui import LOCALHOST
-from mnist_pipeline.runtime.ui.middleware.headers import HeadersMiddleware
-from mnist_pipeline.runtime.ui.middleware.origins import OriginsMiddleware
+from mnist_pipeline.runtime.web import LOCALHOST
+from mnist_pipeline.runtime.web.middleware.headers import HeadersMiddleware
+from mnist_pipeline.runtime.web.middleware.origins import OriginsMiddleware
 
 LOG_LEVEL, LOG_FORMAT = "warning", "%(asctime)s %(levelname)s %(name)s: %(message)s"
 POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
