@@ -84,4 +84,4 @@ def _draw(path: Path, found: Mapping[str, Any], images: np.ndarray, labels: np.n
     figure = figures.image_grid(images[[index for index, *_ in shown]], 10, captions, title)
     picture = figures.encoded(figures.rendered(figure))
     with writing("--sheet", path):
-        files.write(path, lambda file: file.write(picture))
+        path.write_bytes(picture)
