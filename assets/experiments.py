@@ -34,13 +34,11 @@ CHECKS = {
 
 
 def _sweep() -> dict[str, Trial]:
-    """The trials, by key. The default sweep leaves out sizes that are larger than the data."""
-    loaded = settings.load()
+    """The trials, by key."""
     try:
-        trials = experiments.read_sweep(loaded.experiments or DEFAULT_SWEEP)
+        return experiments.read_sweep(settings.load().experiments or DEFAULT_SWEEP)
     except experiments.SweepError as error:
         raise settings.SettingsError(f"MNIST_PIPELINE_EXPERIMENTS: {error}") from None
-    return trials if loaded.experiments else experiments.without_larger(trials, loaded.data)
 
 
 SWEEP = _sweep()

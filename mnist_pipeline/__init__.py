@@ -14,10 +14,9 @@ stored_types.search_in(
 
 
 def read(key: str, partition: str | None = None) -> Any:
-    """The stored value of an asset, of the type that it was written with; arrays are memory-mapped.
+    """The current value of an asset in the storage, of the type that was stored; a large array is memory-mapped.
 
-    The key of another data set than MNIST has its prefix: `fashion_mnist/eigendecomposition`. A StorageError is raised
-    if nothing is stored for the key, if it is damaged, or if a later version stored it.
+    Raises a StorageError if nothing is stored for the key, or if it is damaged.
 
     >>> from mnist_pipeline import read
     >>> eigenvalues, eigenvectors = read("eigendecomposition")  # doctest: +SKIP

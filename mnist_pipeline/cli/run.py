@@ -76,10 +76,10 @@ def _run_changed(
         done = (changed.downstream() & changed.upstream()).resolve(graph) & selected
         if failures := run(done):
             return failures
-    for key in selected:
-        if graph.get(key).is_partitioned and (names := missing_partitions(instance, definitions, key)):
-            if failures := run({key}, names):
-                return failures
+    for key in sorted(selected):
+        partitions = missing_partitions(instance, definitions, key)
+        if failures := run({key}, partitions) if partitions else []:
+            return failures
     return []
 
 

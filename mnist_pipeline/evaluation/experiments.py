@@ -20,7 +20,6 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_mod
 from mnist_pipeline import models, pca
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.idx import Idx
 from mnist_pipeline.evaluation.champion import difference_interval
 from mnist_pipeline.evaluation.scores import accuracy, wilson_interval
 from mnist_pipeline.models import MODELS
@@ -126,18 +125,6 @@ def _problem(error: ValidationError) -> str:
     return ": ".join([*map(str, found["loc"]), found["msg"]])
 
 
-def without_larger(trials: Mapping[str, Trial], data: Path) -> dict[str, Trial]:
-    """The trials that need no more training images than there are.
-
-    The size of data in another layout than IDX files is known when a trial reads them.
-    """
-    available = math.inf
-    with contextlib.suppress(DatasetError):  # a run reports what is wrong with the files
-        if Idx.recognises(data):
-            available = len(split(Idx(data).num_images("train"))[0])
-    return {key: trial for key, trial in trials.items() if (trial.size or 0) <= available}
-
-
 def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
     """The labels, uint8, that the fitted model predicts for the `held_out` training images and the `test` images.
 
@@ -146,7 +133,10 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
     """
     kept, held_out = split(len(train.images))
     if (trial.size or 0) > len(kept):
-        raise SweepError(f"{trial.key}: only {len(kept):,} training images are not held out")
+        raise SweepError(
+            f"{trial.key}: only {len(kept):,} training images are not held out; write a sweep with "
+            "smaller sizes, and set MNIST_PIPELINE_EXPERIMENTS to it"
+        )
     chosen = np.sort(kept[stratified_order(train.labels[kept], trial.seed)[: trial.size]])
     images = {"fitted": train.images[chosen], "held_out": train.images[held_out], "test": test.images}
     if trial.components is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.words import disturbance_in_words, robustness_in_words, settings_in_words
 from mnist_pipeline.utils import machine
-from mnist_pipeline.utils.stored_types import stored_as_files
+from mnist_pipeline.utils.stored_types import stored_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,14 +34,17 @@ NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
 
 
-@stored_as_files("report.json", "index.html")
+@stored_type
 class Report(NamedTuple):
     """The page, and the JSON document of every number on it."""
 
     html: str
     document: dict[str, Any]
 
-    COPIED_TO: ClassVar = "report"  # the directory of the storage with the latest page, at an address that stays
+    @property
+    def address(self) -> str:
+        """The directory of the storage in which people always find the latest report."""
+        return "report"
 
     def to_files(self) -> dict[str, bytes]:
         """Both as files."""

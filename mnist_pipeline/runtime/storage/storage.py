@@ -83,9 +83,9 @@ class Storage:
             self._write(place / MANIFEST, _writer(manifest))
             _verified.add((self.root, key, version))
             self.set_current(key, version)
-            if copies := getattr(value, "COPIED_TO", None):  # an address that stays the same for people
+            if address := getattr(value, "address", None):  # for people it stays the same
                 for name, writer in files.items():
-                    self._write(self.path / copies / name, writer)
+                    self._write(self.path / address / name, writer)
         return version
 
     def read(self, key: str, version: str | None = None) -> Any:
