@@ -44,25 +44,22 @@ data_directory = dg.AssetSpec(
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
     """Names, sizes and SHA-256 checksums of the files of the data set, after validation; folders have one per split."""
-    located = data_set.located
     with stopwatch():
-        found = datasets.validate(located.directory, canonical=located.canonical, layout=located.known.layout)
-        files = pd.DataFrame([*found, *located.corrected])
+        found = datasets.validate(data_set.path, canonical=data_set.canonical)
+        files = pd.DataFrame(found)
     return result(
         files,
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
-        numbers={"directory": dg.MetadataValue.path(str(located.directory)), "canonical": located.canonical},
+        numbers={"directory": dg.MetadataValue.path(str(data_set.path)), "canonical": data_set.canonical},
         tables={"files": files},
     )
 
 
 def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
-    located = data_set.located
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
     with stopwatch():
         names = data_set.class_names
-        digits = datasets.load_digits(located.directory, split, layout=located.known.layout, recorded=recorded)
-        digits = located.with_corrections(digits, recorded) if split == "train" else digits
+        digits = datasets.load_digits(data_set.path, split, recorded=recorded)
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=len(names))
     return result(

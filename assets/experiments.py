@@ -4,6 +4,7 @@ A sweep is a YAML file, which `MNIST_PIPELINE_EXPERIMENTS` names; see `docs/expe
 """
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -16,7 +17,6 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.results import result, stopwatch
-from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
 
 GROUP = "experiments"
 DEFAULT_SWEEP = Path(__file__).with_suffix(".yaml")
@@ -35,7 +35,7 @@ CHECKS = {
 
 def _sweep() -> dict[str, Trial]:
     """The trials, by key. The default sweep leaves out sizes that are larger than the data."""
-    loaded = settings.of_definitions()
+    loaded = settings.load()
     try:
         trials = experiments.read_sweep(loaded.experiments or DEFAULT_SWEEP)
     except experiments.SweepError as error:
@@ -69,11 +69,10 @@ def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet,
 
 
 @dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("experiment_summary", CHECKS))
-def experiment_summary(experiment_trials: Shards, train_digits: DigitSet, test_digits: DigitSet):
+def experiment_summary(experiment_trials: dict[str, Any], train_digits: DigitSet, test_digits: DigitSet):
     """One row per trial, the best on the held-out images first, and how much data each model needs."""
     with stopwatch():
-        labels = dict(zip(experiment_trials.names, experiment_trials, strict=True))
-        table = experiments.summarize(SWEEP, labels, train_digits, test_digits)
+        table = experiments.summarize(SWEEP, experiment_trials, train_digits, test_digits)
         found = experiments.curves(table)
         needed = experiments.needed_sizes(found)
     best = table.iloc[0]
@@ -86,13 +85,9 @@ def experiment_summary(experiment_trials: Shards, train_digits: DigitSet, test_d
             "best_held_out_accuracy": float(best["held_out_accuracy"]),
             "best_test_accuracy": float(best["test_accuracy"]),
             "within_noise": within,
-            MADE_FROM: experiment_trials.digest,
         },
         tables={"trials": table, "training_images_needed": needed},
-        figures={
-            "accuracy_by_size": figures.accuracy_by_size(found, len(test_digits.labels)),
-            "trials": figures.trials(table),
-        },
+        figures={"accuracy_by_size": figures.accuracy_by_size(found, len(test_digits.labels))},
         checks={
             "every_trial": exactly(len(table) - len(experiment_trials), 0),
             "more_data_helps": at_least(experiments.smallest_gain(found), 0),

@@ -10,7 +10,6 @@ from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.graph.checks import checks, exactly
-from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
@@ -31,7 +30,6 @@ CHECKS = {
     check_specs=checks("model_card", CHECKS),
 )
 def model_card(
-    context: dg.AssetExecutionContext,
     champion: Champion,
     predictions: ByModel,
     evaluations: ByModel,
@@ -52,14 +50,14 @@ def model_card(
     model, fingerprint = MODELS[champion.model], card.fingerprint(champion)
     with stopwatch():
         is_current = np.array_equal(champion.labels, predictions[champion.model].labels)
-        present = None if is_current else stored_results.previous(dg.AssetKey("model_card"))
+        present = None if is_current else stored_results.previous("model_card")
         present = present if present and fingerprint in present else None
         if is_current:
             evaluated = evaluations[champion.model]
         else:
             evaluated = scores.evaluate(test_digits.labels, np.array(champion.labels))
-        keys = [dg.AssetKey(name) for name in ("champion", model.model_asset, model.predictions_asset)]
-        chosen, *made = map(origins(context.instance, keys).__getitem__, keys)
+        names = ["champion", model.model_asset, model.predictions_asset]
+        chosen, *made = map(stored_results.origins(names).__getitem__, names)
         found: str = present or card.render(
             card.Values(
                 champion=champion,

@@ -45,7 +45,7 @@ def robustness(
     with stopwatch():
         readers = {name: model.method().reader(fitted[name], predictions[name]) for name, model in MODELS.items()}
         measured = disturbed.measure(readers, digits.images, digits.labels)
-    table = pd.DataFrame(measured)
+    table, curves = pd.DataFrame(measured), disturbed.curves(measured)
     evaluated = {name: scores.accuracy(digits.labels, made.labels[drawn]) for name, made in predictions.items()}
     least = disturbed.least_under_small(measured, "cnn")
     mean_error = float(np.mean(list(disturbed.corruption_errors(measured, "cnn").values())))
@@ -56,7 +56,10 @@ def robustness(
         f"mean error {mean_error:.1%} under MNIST-C",
         numbers={"images": len(digits.labels), "small_disturbances": least, "corruption_error": mean_error},
         tables={"models": table.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()},
-        figures=figures.disturbances(measured, digits, data_set.class_names),
+        figures={
+            "robustness": figures.robustness(curves, len(digits.labels)),
+            "corruptions": figures.corruptions(curves, len(digits.labels)),
+        },
         config=config,
         checks={
             "undisturbed_as_evaluated": at_most(disturbed.largest_difference(measured, evaluated), 0),

@@ -14,20 +14,19 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.recognition import contact_sheet, tables
+from mnist_pipeline.recognition import contact_sheet, pictures, tables
 from mnist_pipeline.recognition import recognizer as recognition
+from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.recognition.recognizer import Classes, Recognizer
-from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
-from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
-from mnist_pipeline.runtime.graph.results import MAX_TABLE_ROWS, result, stopwatch
-from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
-from mnist_pipeline.runtime.graph.staleness import STORED_RESULT
+from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.inbox import InboxResource
 from mnist_pipeline.versions import DIGITS
 
 from .models import ByModel, asset_of_all_models
 
 GROUP = "serving"
-CHAMPION, RECOGNIZER = dg.AssetKey("champion"), dg.AssetKey("recognizer")
 INBOX = "inbox"  # a group of its own, so that "Materialize all" of the others does not ask for a partition
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
 NUM_CHECKED = 200
@@ -38,9 +37,8 @@ CHECKS = {
         "agrees_with_predictions": "The model in service must be the one that was evaluated. Share of test digits with "
         "the same answer.",
     },
-    "inbox_drift": {
-        "familiar": "Digits unlike any other are often misread. Their share in the latest days, at least.",
-        "balanced": "A class that prevails shows another source of pictures. Its share in the latest days, at least.",
+    "inbox_predictions": {
+        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for another file."
     },
 }
 
@@ -60,7 +58,6 @@ class ChampionConfig(dg.Config):
 @asset_of_all_models(
     group_name=GROUP,
     kinds={"scipy"},
-    metadata={STORED_RESULT: "recognizer"},
     check_specs=checks("champion", CHECKS, "candidates"),
 )
 def champion(
@@ -73,7 +70,7 @@ def champion(
 ):
     """The model in service, chosen on digits held out of training: it is not inferior to the best champion so far."""
     with stopwatch():
-        present: Champion | None = stored_results.previous(CHAMPION)
+        present: Champion | None = stored_results.previous("champion")
         choose = functools.partial(
             elect,
             {name: held_out_labels[name].to_numpy() for name in MODELS},
@@ -84,15 +81,15 @@ def champion(
             margin=config.margin,
         )
         found, reason, candidates = choose(present=present)
-        if present and found is present and candidates and stored_results.previous(RECOGNIZER) is None:
+        if present and found is present and candidates and stored_results.previous("recognizer") is None:
             found, reason, candidates = choose(present=None)  # no stored recognizer answers as it does
     if found is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
     links: dict[str, dg.MetadataValue[Any]] = {}
     if found is not present:
-        origin = stored_results.origin(dg.AssetKey(MODELS[found.model].version_asset))
-        found = dataclasses.replace(found, model_version=origin.get("data_version") or "")
-        if origin.get("run_id"):
+        origin = stored_results.origin(MODELS[found.model].version_asset)
+        found = dataclasses.replace(found, model_version=origin["data_version"] or "")
+        if origin["run_id"]:
             links["trained_by"] = dg.MetadataValue.dagster_run(origin["run_id"])
         if present and present.model_version != found.model_version:
             links["replaces"] = dg.MetadataValue.text(present.model_version)
@@ -140,7 +137,7 @@ def recognizer(
     classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
         is_new = np.array_equal(champion.labels, predictions[champion.model].labels)
-        present = None if is_new else stored_results.previous(RECOGNIZER, of=CHAMPION)
+        present = None if is_new else stored_results.previous("recognizer", of="champion")
         if not is_new and present is None:
             raise dg.Failure(
                 f"the champion {champion.model} has been retrained, and no stored recognizer can answer in its place; "
@@ -171,7 +168,12 @@ def recognizer(
     )
 
 
-@dg.asset(group_name=INBOX, kinds={"numpy"}, partitions_def=PICTURES)
+@dg.asset(
+    group_name=INBOX,
+    kinds={"numpy"},
+    partitions_def=PICTURES,
+    check_specs=checks("inbox_predictions", CHECKS),
+)
 def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
     """Predictions for one inbox picture, one row per digit, with a contact sheet.
 
@@ -179,41 +181,24 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     service then. Later models do not predict it again unless a user asks for it.
     """
     key = context.partition_key
+    path = inbox.picture(key)
+    try:
+        page = pictures.page(path)
+    except ImageError as error:
+        is_picture = exactly(0, 1)._replace(reason=str(error))
+        return result(
+            tables.of_digits([], recognizer.model_names), "not a picture", checks={"is_a_picture": is_picture}
+        )
     with stopwatch():
-        page = inbox.read(key)
         (readings,) = recognizer.read_pages([page])
-        sheet = contact_sheet.draw([contact_sheet.Page(key, page.picture, readings)], recognizer)
+        sheet = contact_sheet.draw([contact_sheet.Page(path.name, page.picture, readings)], recognizer)
     table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     return result(
         table,
         shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
-        numbers={"digits": len(table), "unlike_any_digit": strange},
+        numbers={"file": dg.MetadataValue.path(str(path)), "digits": len(table), "unlike_any_digit": strange},
         tables={"predictions": table},
         figures={"contact_sheet": sheet},
-    )
-
-
-@dg.asset(group_name=INBOX, kinds={"pandas"}, check_specs=checks("inbox_drift", CHECKS))
-def inbox_drift(recognizer: Recognizer, inbox_predictions: Shards, stored_results: StoredResults):
-    """What came through the inbox by day: pictures, digits, the share of digits unlike any other, and of each class."""
-    times = stored_results.times_of_partitions(dg.AssetKey("inbox_predictions"))
-    with stopwatch():
-        read = {name: inbox_predictions[i] for i, name in enumerate(inbox_predictions.names) if name in times}
-        days = tables.by_day(read, times, recognizer.known.names)
-        latest = tables.latest(days, recognizer.known.names)
-    return result(
-        days,
-        f"{latest.unfamiliar:.1%} of {latest.digits} digits are unlike any other",
-        numbers={
-            "pictures": int(days["pictures"].sum()),
-            "unfamiliar": latest.unfamiliar,
-            "class_shares": dg.MetadataValue.json(latest.shares),
-            MADE_FROM: inbox_predictions.digest,
-        },
-        tables={"days": days.tail(MAX_TABLE_ROWS)},
-        checks={
-            "familiar": at_most(latest.least_unfamiliar, tables.MAX_UNFAMILIAR),
-            "balanced": at_most(latest.least_of_largest, tables.max_share(len(recognizer.known.names))),
-        },
+        checks={"is_a_picture": exactly(1, 1)},
     )

@@ -17,7 +17,7 @@ from support.graph_fixtures import environment
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
 TABLE = "mnist_pipeline/models.py"
@@ -33,6 +33,7 @@ from assets.definitions import defs
 from mnist_pipeline import read
 from mnist_pipeline.models import MODELS
 
+fog = Curves("Fog", "MNIST-C", 0, [0, 1], dict.fromkeys(MODELS, [0.9, 0.8]))
 graph = defs.resolve_asset_graph()
 new = [graph.get(key) for key in graph.materializable_asset_keys if key.path[-1].startswith("logistic")]
 with dg.DagsterInstance.get() as instance:

@@ -21,7 +21,7 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
     model, stored = MODELS[name], storage.current()
-    fitted, predictions = (stored.read_usable(asset) for asset in (model.model_asset, model.predictions_asset))
+    fitted, predictions = (stored.read(asset) for asset in (model.model_asset, model.predictions_asset))
     if card:
         champion, text = stored.read("champion"), stored.read("model_card")
         if champion.model != name or not np.array_equal(champion.labels, predictions.labels):

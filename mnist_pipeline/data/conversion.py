@@ -1,6 +1,6 @@
 """One rule that turns a picture of any size into 28×28 grey levels, and another one for handwriting."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +8,6 @@ from PIL import Image
 
 from mnist_pipeline.data import decoding
 from mnist_pipeline.data.decoding import Grey
-from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.utils.workers import Answer, WorkerError, Workers
 
 Fit = Literal["whole", "mnist"]
 
@@ -18,32 +16,21 @@ DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
 CENTRE = 14.5  # distance of the centre of mass from the edge in MNIST: the middle of pixel 14
 FAINTEST = 0.1  # share of the darkest ink that still belongs to a digit
 LARGEST_SIDE = 20 * IMAGE_SIDE  # of a picture while its ink is searched; a larger picture is reduced first
-_workers = Workers(f"{__name__}:answer")
 
 
 def convert(content: bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
     """The picture in a file's content as 28×28 grey levels, and its size and mode, such as `640×480 RGB`.
 
-    The picture is decoded in a worker, within 5 s and 1 GB of memory. Raises an ImageError, which does not name the
-    file, if it is no picture, is damaged or exceeds a limit.
+    Raises an ImageError, which does not name the file, if it is not a picture or is damaged.
     """
-    try:
-        described, arrays = _workers.answer(bytes([get_args(Fit).index(fit)]) + content)
-    except WorkerError as error:
-        raise ImageError(str(error)) from None
-    if "error" in described:
-        raise ImageError(described["error"])
-    return arrays[0], described["kind"]
+    picture, mode = decoding.decode(content)
+    return fitted(picture, fit), f"{picture.shape[1]}×{picture.shape[0]} {mode}"
 
 
-def answer(request: bytes) -> Answer:
-    """Convert the picture of a request in a worker."""
-    try:
-        picture, mode = decoding.decode(request[1:])
-    except ImageError as error:
-        return {"error": str(error)}, []
-    kind = f"{picture.shape[1]}×{picture.shape[0]} {mode}"
-    return {"kind": kind}, [fitted(picture, get_args(Fit)[request[0]])]
+def convert_array(image: NDArray[np.uint8], fit: Fit) -> tuple[NDArray[np.uint8], str]:
+    """An image (rows, columns) or (rows, columns, channels) as 28×28 grey levels, and its size and mode."""
+    picture = Image.fromarray(image if image.shape[2:] != (1,) else image[..., 0])
+    return fitted(decoding.grey_levels(picture), fit), f"{picture.width}×{picture.height} {picture.mode}"
 
 
 def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:

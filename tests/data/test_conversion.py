@@ -50,7 +50,7 @@ def test_blank_paper_is_blank() -> None:
     assert not fitted(np.full((50, 80), 240, np.uint8), "mnist").any()
 
 
-def test_a_picture_is_converted_in_a_worker_with_its_size_and_mode(test: DigitSet) -> None:
+def test_a_picture_is_converted_with_its_size_and_mode(test: DigitSet) -> None:
     from support.sources import encoded
 
     image, kind = conversion.convert(encoded(np.stack([test.images[0]] * 3, axis=-1)), "whole")

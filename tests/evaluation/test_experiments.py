@@ -14,7 +14,7 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.evaluation.experiments import Curve, SweepError, Trial, read_sweep, stratified_order
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 DEFAULTS = {model.name: {name: each.default for name, each in model.settings.items()} for model in MODELS.values()}

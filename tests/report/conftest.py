@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from mnist_pipeline.data.catalogue import MNIST
@@ -19,20 +18,9 @@ UNKNOWN = dict.fromkeys(
 PARTS = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
 
 
-def across_table() -> pd.DataFrame:
-    """Two data sets with 50 more errors on the second one."""
-    rows = []
-    for name, title, more in (("mnist", "MNIST", 0), ("fashion-mnist", "Fashion-MNIST", 50)):
-        for model, few in {"cnn": 5, "mlp": 9, "knn": 14, "softmax": 40}.items():
-            right = 500 - few - more
-            rows.append((name, title, model, right / 500, *scores.wilson_interval(right, 500), few + more, 500))
-    columns = ["data_set", "title", "model", "accuracy", "interval_low", "interval_high", "errors", "total"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 @pytest.fixture(scope="package")
 def values(finished_run: tuple[Any, Path]) -> Values:
-    """The values that the asset collects, in a storage that compares two data sets."""
+    """The values that the asset collects."""
     read = Storage(str(finished_run[1])).read
     known = {"run_id": "9" * 36, "data_version": "abcdef" * 10, "code_version": "1f" * 8, "seconds": 0.375}
     return Values(
@@ -43,7 +31,6 @@ def values(finished_run: tuple[Any, Path]) -> Values:
         data_set=MNIST,
         run={"id": "0f3a" * 9, "started": "2026-03-04T05:06:07+00:00", "source": "MNIST", "canonical": True},
         assets={**dict.fromkeys(PARTS, UNKNOWN), **{key: {**UNKNOWN, **known} for key in PARTS[:2]}},
-        data_set_comparison=across_table(),
     )
 
 

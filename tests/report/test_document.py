@@ -38,15 +38,3 @@ def test_the_document_has_no_nan_where_a_class_is_never_predicted(values: Values
     one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), 10, np.eye(10)[np.zeros(10, int)])
     evaluations = dict.fromkeys(MODELS, one_sided)
     json.dumps(document.compose(values._replace(evaluations=evaluations)), allow_nan=False)
-
-
-def test_the_models_are_ranked_on_each_data_set_where_there_are_several(
-    composed: dict[str, Any], values: Values
-) -> None:
-    assert list(composed["across"]) == ["mnist", "fashion-mnist"]
-    assert list(composed["across"]["mnist"]["models"]) == ["cnn", "mlp", "knn", "softmax"]
-    score = composed["across"]["fashion-mnist"]["models"]["knn"]
-    interval = list(scores.wilson_interval(436, 500))
-    assert score == {"accuracy": 436 / 500, "interval": interval, "errors": 64, "total": 500}
-    for table in (None, values.data_set_comparison[:4], values.data_set_comparison[:0]):
-        assert document.compose(values._replace(data_set_comparison=table))["across"] == {}

@@ -39,7 +39,7 @@ CALIBRATION = scores.Calibration(
 )
 CURVES = Curves("Scale", "factor", 1.0, [0.7, 1.0, 1.3], {"knn": [0.6, 0.97, 0.5], "cnn": [0.95, 0.99, 0.9]})
 SCORES = {"b": (0.9, 0.85, 0.93), "c": (0.8, 0.75, 0.84), "a": (0.99, 0.97, 0.995)}
-ACROSS = {title: dict.fromkeys(MODELS, score) for title, score in SCORES.items()}
+CORRUPTED = {title: dict.fromkeys(MODELS, score) for title, score in SCORES.items()}
 BY_SIZE = [Curve(name, "default", [100, 1_000, 55_000], [[0.7, 0.75], [0.88], [0.97]]) for name in MODELS]
 TRIALS = pd.DataFrame(
     [
@@ -90,7 +90,7 @@ DRAWINGS: dict[str, Callable[[Data], Figure]] = {
     "reliability": lambda data: figures.reliability(CALIBRATION, "Convolutional network"),
     "confusion_matrix": lambda data: figures.confusion_matrix(np.diag(range(9, 19)), "Confusion", CLASS_NAMES),
     "accuracies": lambda data: figures.accuracies(SCORES),
-    "across": lambda data: figures.across(ACROSS),
+    "corruptions": lambda data: figures.corruptions(CORRUPTED),
     "robustness": lambda data: figures.robustness([CURVES] * 7),
     "accuracy_by_size": lambda data: figures.accuracy_by_size(BY_SIZE, 10_000),
     "trials": lambda data: figures.trials(TRIALS),

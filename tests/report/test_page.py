@@ -33,7 +33,7 @@ HOSTILE = "<script>alert(1)</script>"
 LEARNING = [name for name, model in MODELS.items() if model.has_learning_curves]
 CHARTS = (
     *("accuracies", "eigenvalues_linear", "eigenvalues_logarithmic", "share", "scatter"),
-    *("gradients_corner", "gradients_edge", "gradients_flat", "votes", "across"),
+    *("gradients_corner", "gradients_edge", "gradients_flat", "votes"),
     *(name for model in LEARNING for name in (f"reliability_{model}", f"{model}_loss", f"{model}_accuracy")),
     *("corruptions", *(f"robustness_{name}" for name in robustness.DISTURBANCES if name not in robustness.CORRUPTED)),
 )
@@ -455,8 +455,8 @@ def test_a_page_can_be_made_from_the_stored_document(html: str, composed: dict[s
 @pytest.mark.usefixtures("without_charts")
 @pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
 def test_the_page_of_another_data_set_says_what_its_images_show(known: DataSet, values: Values) -> None:
-    composed = document.compose(values._replace(data_set=known, data_set_comparison=None))
-    assert composed["notebook"] == composed["across"] == {}
+    composed = document.compose(values._replace(data_set=known))
+    assert composed["notebook"] == {}
     found = Page(page.render(composed, values))
     assert next(found.root.iter("h1")).text == known.heading
     assert "notebook" not in found.text

@@ -1,4 +1,4 @@
-"""Numbers in words are rounded as they should be, and a comparison names the better model first."""
+"""Numbers in words are rounded as they should be."""
 
 import math
 import re
@@ -8,11 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_pipeline.evaluation.robustness import Curves
-from mnist_pipeline.evaluation.scores import Comparison, PairComparison, mcnemar_p_value
 from mnist_pipeline.report import words
-
-BETTER, CHANCE = "is better than", "may be chance"
 
 
 def test_a_disturbance_names_the_amount_with_the_lowest_accuracy_and_the_models_there() -> None:
@@ -31,35 +27,6 @@ def test_the_most_robust_model_is_named_before_the_least_robust_one() -> None:
     }
     text = words.robustness_in_words(models)
     assert re.search(r"convolutional network .*95.0% \(99.3%.*softmax regression: 60.0% \(92.0%", text)
-
-
-def _compared(only_first: int, only_second: int, p_value: float | None = None, num_pairs: int = 1) -> str:
-    """The comparison of the CNN with softmax regression, as one of several pairs."""
-    p_value = mcnemar_p_value(only_first, only_second) if p_value is None else p_value
-    pair = PairComparison("cnn", "softmax", only_first, only_second, p_value)
-    other = PairComparison("mlp", "knn", 0, 0, 1.0)
-    return words.comparison_in_words(Comparison({}, [pair, *[other] * (num_pairs - 1)], []))[0]
-
-
-def test_a_p_value_is_compared_with_a_level_divided_by_the_number_of_pairs() -> None:
-    assert BETTER in _compared(30, 10, 0.02, num_pairs=2)
-    assert CHANCE in _compared(30, 10, 0.02, num_pairs=3)
-    assert CHANCE in _compared(30, 10, words.SIGNIFICANCE)
-
-
-def test_the_probability_of_chance_is_rounded_to_two_digits() -> None:
-    share = float(re.search(r"in ([\d.]+)% of trials", _compared(12, 8))[1]) / 100  # type: ignore[index]
-    assert share == pytest.approx(mcnemar_p_value(12, 8), rel=0.05)
-    assert "one of 1,000 trials" in _compared(30, 10, 0.001)
-    assert "one of 120,000 trials" in _compared(30, 10, 1 / 123_456)
-    assert "billion" in _compared(300, 10, 1e-10)
-
-
-@given(st.integers(0, 400), st.integers(0, 400), st.integers(1, 6))
-def test_a_comparison_is_whole_sentences_without_an_unreadable_number(first: int, second: int, num_pairs: int) -> None:
-    text = _compared(first, second, num_pairs=num_pairs)
-    assert re.fullmatch(r"[A-Z].*\.", text)
-    assert not re.search(r"\de[-+]?\d|nan|inf\b|\d{4,}", text)
 
 
 @pytest.mark.parametrize(

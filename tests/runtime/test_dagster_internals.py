@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_pipeline.runtime import dagster_internals
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 MODULE = Path(dagster_internals.__file__)
 MAX_NAMES = 12
-PUBLIC_MODULES = {"dagster", "dagster_dask", "dagster_postgres", "dagster_ray"}  # whose top level is documented
+PUBLIC_MODULES = {"dagster", "dagster_postgres", "dagster_ray"}  # whose top level is documented
 STORAGES = {"event_log_storage", "run_storage", "schedule_storage"}  # attributes of an instance, none of them public
 
 

@@ -1,1 +1,0 @@
-"""Where work runs: the steps of a run, whole runs, and data-parallel work such as folds."""
