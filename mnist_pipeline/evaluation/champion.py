@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share, wilson_interval
+from mnist_pipeline.evaluation.scores import Z, accuracy, most_frequent_share, wilson_interval
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
-CONFIDENCE = 0.95
 # The least margin at which an equally good challenger usually passes: two networks disagree on about 0.6% of 5,000
 # held-out digits, so the interval of their difference extends 0.2 percentage points to either side.
 MARGIN = 0.0025
@@ -155,10 +154,8 @@ def checksum(labels: np.ndarray) -> str:
     return hashlib.sha256(np.asarray(labels, np.int64).tobytes()).hexdigest()
 
 
-def difference_interval(
-    only_first_correct: int, only_second_correct: int, total: int, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """Score interval of the difference of two accuracies on the same images, first minus second.
+def difference_interval(only_first_correct: int, only_second_correct: int, total: int) -> tuple[float, float]:
+    """95% score interval of the difference of two accuracies on the same images, first minus second.
 
     Unlike an interval of the form d ± z σ, it keeps its coverage with few disagreements, also with none.
 
@@ -167,19 +164,16 @@ def difference_interval(
     T. Tango, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
     design", Statistics in Medicine 17(8), 1998.
     """
-    from scipy.special import ndtri  # slow to import, and a stored champion is read without it
-
-    z = float(ndtri(0.5 + confidence / 2))
-    low = _lower_end(only_first_correct, only_second_correct, total, z)
-    return low, -_lower_end(only_second_correct, only_first_correct, total, z)
+    low = _lower_end(only_first_correct, only_second_correct, total)
+    return low, -_lower_end(only_second_correct, only_first_correct, total)
 
 
-def _lower_end(b: int, c: int, n: int, z: float) -> float:
-    """The smallest difference δ whose score, (b − c − nδ) / σ(δ), is at most z; the score falls with δ."""
+def _lower_end(b: int, c: int, n: int) -> float:
+    """The smallest difference δ whose score, (b − c − nδ) / σ(δ), is at most Z; the score falls with δ."""
     low, high = -1.0, (b - c) / n
     for _ in range(BISECTIONS):
         delta = (low + high) / 2
-        if b - c - n * delta > z * _deviation(b, c, n, delta):
+        if b - c - n * delta > Z * _deviation(b, c, n, delta):
             low = delta
         else:
             high = delta

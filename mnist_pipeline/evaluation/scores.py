@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_pipeline.utils.stored_types import stored_type
 
-CONFIDENCE = 0.95
+Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for intervals of 95%
 NUM_BINS = 15
 
 
@@ -191,8 +191,8 @@ def confusion_matrix(true_labels: np.ndarray, predicted_labels: np.ndarray, num_
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def wilson_interval(successes: int, total: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Score interval of a proportion.
+def wilson_interval(successes: int, total: int) -> tuple[float, float]:
+    """95% score interval of a proportion.
 
     Unlike p ± z σ it stays within [0, 1] and keeps its coverage near the ends.
 
@@ -207,13 +207,10 @@ def wilson_interval(successes: int, total: int, confidence: float = CONFIDENCE) 
     >>> f"{low:.2%} – {high:.2%}"
     '99.22% – 99.52%'
     """
-    from scipy.special import ndtri  # slow to import, and stored results of this module are read without it
-
-    z = float(ndtri(0.5 + confidence / 2))
     share = successes / total
-    scale = 1 + z**2 / total
-    middle = (share + z**2 / (2 * total)) / scale
-    half_width = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / scale
+    scale = 1 + Z**2 / total
+    middle = (share + Z**2 / (2 * total)) / scale
+    half_width = Z * math.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2)) / scale
     return max(0.0, middle - half_width), min(1.0, middle + half_width)
 
 
@@ -233,9 +230,9 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     0.021484375
     """
     discordant = only_first_correct + only_second_correct
-    # The binomial with p = 1/2 is symmetric, so both tails are twice the smaller.
-    from scipy.special import bdtr
+    from scipy.special import bdtr  # slow to import, and stored results of this module are read without it
 
+    # The binomial with p = 1/2 is symmetric, so both tails are twice the smaller.
     return min(1.0, 2 * float(bdtr(min(only_first_correct, only_second_correct), discordant, 0.5)))
 
 
