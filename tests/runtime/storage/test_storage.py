@@ -1,0 +1,255 @@
+"""A value is read back as it was stored, and whatever happens to a writer, readers get the former value or the new one.
+
+The tests run on a directory and on an object store in memory, which universal_pathlib opens.
+"""
+
+import itertools
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.values import EVERY_KIND, REPORT, assert_same_values
+
+from mnist_pipeline.runtime.storage import storage as module
+from mnist_pipeline.runtime.storage.storage import DAY_SECONDS, Storage, StorageError, stored_key, version_of
+from mnist_pipeline.utils.reported import ReportedError
+
+OLD, NEW = np.arange(1_000), np.arange(1_000) * 2
+
+
+@pytest.fixture(params=["directory", "objects"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Storage(str(tmp_path / "storage") if request.param == "directory" else f"memory://{tmp_path.name}-{id(request)}")
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Storage:
+    return Storage(str(tmp_path / "storage"))
+
+
+def value_file(stored: Storage, key: str) -> Path:
+    return stored.main_file(key)
+
+
+@pytest.mark.parametrize("name", [*EVERY_KIND])
+def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_given(name: str, stored: Storage) -> None:
+    value = EVERY_KIND[name]
+    version = stored.write("value", value)
+    assert version == version_of(value) == stored.current("value")
+    assert_same_values(Storage(stored.root).read("value"), value)
+    assert stored.write("value", stored.read("value")) == version
+    assert stored.fault("value") is None
+
+
+def test_a_stored_array_is_mapped_and_read_only(local: Storage) -> None:
+    local.write("value", OLD)
+    with pytest.raises(ValueError, match="read-only"):
+        local.read("value")[0] = 1
+
+
+def test_a_value_without_a_format_is_refused_and_pickles_are_not_read(local: Storage) -> None:
+    with pytest.raises(TypeError, match="has no storage format"):
+        local.write("value", object())
+    with pytest.raises(ValueError, match="Object arrays"):
+        local.write("value", np.array([{}]))
+    local.write("value", OLD)
+    path = value_file(local, "value")
+    path.write_bytes(pickle.dumps(OLD))
+    with pytest.raises(StorageError, match="value"):
+        Storage(local.root + "/.").read("value")
+
+
+def test_a_key_has_versions_with_their_origins_and_one_of_them_is_current(stored: Storage) -> None:
+    first = stored.write("value", OLD, {"run": "a", "time": 1.0, "inputs": {"other": "x"}}, {"plot": b"png"})
+    second = stored.write("value", NEW, {"run": "b", "time": 2.0})
+    assert stored.versions("value") == [first, second]
+    assert stored.origin("value", first)["inputs"] == {"other": "x"}
+    assert stored.figure("value", "plot", first) == b"png"
+    with pytest.raises(StorageError):
+        stored.figure("value", "plot")
+    stored.set_current("value", first)
+    np.testing.assert_array_equal(stored.read("value"), OLD)
+    np.testing.assert_array_equal(stored.read("value", second), NEW)
+    assert stored.keys() == ["value"]
+
+
+def test_a_value_that_is_computed_again_keeps_its_origin_and_gets_the_new_figures(stored: Storage) -> None:
+    version = stored.write("value", OLD, {"run": "a"}, {"plot": b"old"})
+    assert stored.write("value", OLD, {"run": "b"}, {"plot": b"new"}) == version
+    assert stored.origin("value")["run"] == "a"
+    assert stored.figure("value", "plot") == b"new"
+
+
+def test_the_report_also_has_an_address_that_stays_the_same(stored: Storage) -> None:
+    stored.write("evaluation_report", REPORT)
+    assert (stored.path / "report" / "index.html").read_bytes() == value_file(stored, "evaluation_report").read_bytes()
+    assert stored.keys() == ["evaluation_report"]
+
+
+def test_a_partition_is_a_key_of_its_own_whatever_its_name_contains() -> None:
+    keys = {stored_key("asset", name) for name in ("a", "a/b", "a-b", "ü" * 300, "ü" * 301, "..")}
+    assert len(keys) == 6
+    assert all(len(key) < 255 and "/" not in key for key in keys)
+
+
+class Interrupted(BaseException):
+    """Stands for the death of a process."""
+
+
+def every_call(monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> Callable[[], int]:
+    """Raise an error at one of the calls that write, rename, create or delete; return how many there were."""
+    calls = itertools.count()
+    number = 0
+
+    def counting(function: Callable[..., Any], *, only_writing: bool = False) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal number
+            if not only_writing or set("wa+") & set(str(arguments[1] if len(arguments) > 1 else "r")):
+                number = next(calls)
+                if number == at:
+                    raise error
+            return function(*arguments, **options)
+
+        return call
+
+    for name in ("replace", "unlink", "mkdir", "rmdir"):
+        monkeypatch.setattr(Path, name, counting(getattr(Path, name)))
+    monkeypatch.setattr(Path, "open", counting(Path.open, only_writing=True))
+    write = module.Storage._write
+
+    def written(self: Storage, path: Path, writer: Callable[[Any], object]) -> None:
+        write(self, path, lambda file: counting(writer)(file))
+
+    monkeypatch.setattr(module.Storage, "_write", written)
+    return lambda: number + 1
+
+
+def test_a_writer_that_dies_at_any_call_leaves_the_former_value_or_the_new_one(
+    local: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number_of_calls = None
+    for at in itertools.count():
+        stored = Storage(f"{local.root}-{at}")
+        stored.write("value", OLD, {"run": "a"}, {"plot": b"old"})
+        with monkeypatch.context() as patched:
+            count = every_call(patched, at, Interrupted())
+            try:
+                stored.write("value", NEW, {"run": "b"}, {"plot": b"new"})
+            except Interrupted:
+                pass
+            else:
+                number_of_calls = count()
+        module._verified.clear()
+        found = stored.read("value")
+        assert any(np.array_equal(found, value) for value in (OLD, NEW))
+        stored.write("value", NEW, {"run": "c"}, {"plot": b"new"})  # a second run
+        np.testing.assert_array_equal(stored.read("value"), NEW)
+        assert [stored.fault("value", version) for version in stored.versions("value")] == [None, None]
+        stored.prune({})
+        if number_of_calls is not None:
+            break
+    assert number_of_calls is not None
+    assert number_of_calls >= 15
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
+def test_a_write_that_the_system_refuses_is_one_line_and_the_former_value_stays(
+    error: OSError, local: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.write("value", OLD)
+    with monkeypatch.context() as patched:
+        every_call(patched, 1, error)
+        with pytest.raises(ReportedError) as raised:
+            local.write("value", NEW)
+    assert "\n" not in str(raised.value)
+    np.testing.assert_array_equal(local.read("value"), OLD)
+
+
+def test_two_writers_side_by_side_leave_two_whole_versions(stored: Storage) -> None:
+    """The second one writes everything between two steps of the first."""
+    write, other, done = stored._write, Storage(stored.root), []
+
+    def interleaved(path: Path, writer: Any) -> None:
+        if not done:
+            done.append(other.write("value", NEW))
+        write(path, writer)
+
+    stored._write = interleaved  # type: ignore[method-assign]
+    first = stored.write("value", OLD)
+    assert stored.current("value") == first
+    assert {first, *done} == set(stored.versions("value"))
+    assert [stored.fault("value", version) for version in stored.versions("value")] == [None, None]
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "a flipped bit": lambda place: flip_a_bit(place / "value.npy"),
+    "a truncated file": lambda place: (place / "value.npy").write_bytes((place / "value.npy").read_bytes()[:-9]),
+    "a missing file": lambda place: (place / "value.npy").unlink(),
+    "a missing manifest": lambda place: (place / "manifest.json").unlink(),
+    "another manifest": lambda place: (place / "manifest.json").write_bytes(b"{}"),
+    "a current that names nothing": lambda place: (place.parent / "current").write_bytes(b"0" * 64),
+    "a current of noise": lambda place: (place.parent / "current").write_bytes(b"\xff\x00"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_is_named_with_the_asset_and_the_command_and_mended_by_computing_again(
+    name: str, stored: Storage
+) -> None:
+    stored.write("value", OLD)
+    DAMAGE[name](value_file(stored, "value").parent)
+    module._verified.clear()
+    assert stored.fault("value") is not None
+    with pytest.raises(StorageError) as raised:
+        stored.read("value")
+    assert "value" in str(raised.value)
+    assert "mnist-pipeline run" in str(raised.value)
+    stored.write("value", OLD)
+    module._verified.clear()
+    assert stored.fault("value") is None
+    np.testing.assert_array_equal(stored.read("value"), OLD)
+
+
+def test_pruning_keeps_what_is_current_recent_or_needed_by_a_version_that_stays(
+    local: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [local.write("model", np.full(3, number), {"time": number}) for number in range(5)]
+    local.write("champion", "text", {"inputs": {"model": versions[0]}})
+    others = [local.write("other", np.full(3, number), {"time": number}) for number in range(3)]
+    unfinished = local.path / "model" / "0.unfinished"
+    unfinished.write_bytes(b"")
+    keep = {"model": 2, "champion": None}
+    local.prune(keep)
+    assert local.versions("model") == versions
+    assert unfinished.exists()
+    tomorrow = time.time() + DAY_SECONDS + 60
+    monkeypatch.setattr(time, "time", lambda: tomorrow)
+    local.prune(keep)
+    assert local.versions("model") == [versions[0], *versions[-2:]]
+    assert local.versions("other") == others[-1:]
+    assert not unfinished.exists()
+
+
+def test_a_key_that_is_not_stored_is_an_error_that_names_it(stored: Storage) -> None:
+    assert stored.keys() == []
+    with pytest.raises(StorageError, match="covariance"):
+        stored.read("covariance")
+    with pytest.raises(StorageError):
+        stored.read("../etc")
+
+
+def test_a_storage_of_an_earlier_version_is_refused(local: Storage) -> None:
+    (local.path / "manifests").mkdir(parents=True)
+    with pytest.raises(StorageError, match="earlier version"):
+        local.require_this_version()
