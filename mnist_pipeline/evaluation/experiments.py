@@ -4,7 +4,6 @@ A trial fits a model to a part of the training images that are not held out. It 
 which the best trial is chosen, and on the test images, which only report.
 """
 
-import contextlib
 import itertools
 import math
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from mnist_pipeline import models, pca
-from mnist_pipeline.data.datasets import DatasetError, DigitSet
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation.champion import difference_interval
 from mnist_pipeline.evaluation.scores import accuracy, wilson_interval

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from mnist_pipeline.data.catalogue import MNIST
-from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import document, page
 from mnist_pipeline.report.document import Values

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline import promotion
+from mnist_pipeline.evaluation import champion
 from mnist_pipeline.data.catalogue import DataSet
-from mnist_pipeline.evaluation import evaluate, wilson_interval
+from mnist_pipeline.evaluation.scores import evaluate, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import card
 from mnist_pipeline.report.document import Values
@@ -53,7 +53,7 @@ def rows(text: str, header: str) -> list[list[str]]:
 def test_the_figures_of_the_model_are_there_with_their_intervals(name: str, values: Values) -> None:
     text, found = card_of(values, name), values.evaluations[name]
     assert with_interval(found.total - found.errors, found.total) in text
-    assert promotion.checksum(values.predictions[name].labels) in text
+    assert champion.checksum(values.predictions[name].labels) in text
     assert "num neighbors 3, share 0.08333, seed 7." in text
     by_class = [with_interval(row[label], sum(row)) for label, row in enumerate(found.confusion_matrix)]
     assert [row[2] for row in rows(text, "digit")] == by_class

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline import evaluation
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import document
 from mnist_pipeline.report.document import Values
@@ -30,5 +30,5 @@ def test_errors_and_points_are_listed_with_their_places(composed: dict[str, Any]
 
 
 def test_a_class_that_is_never_predicted_leaves_no_nan(values: Values) -> None:
-    one_sided = evaluation.evaluate(np.arange(10), np.zeros(10, int), 10, np.eye(10)[np.zeros(10, int)])
+    one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), 10, np.eye(10)[np.zeros(10, int)])
     json.dumps(document.compose(values._replace(evaluations=dict.fromkeys(MODELS, one_sided))), allow_nan=False)

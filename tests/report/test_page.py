@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_pipeline import evaluation, versions
+from mnist_pipeline import versions
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.datasets import CLASS_NAMES
 from mnist_pipeline.models import MODELS
@@ -104,7 +105,7 @@ def test_the_page_of_another_data_set_says_what_its_images_show(values: Values, 
 
 def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> None:
     labels = values.test_digits.labels
-    scores = evaluation.evaluate(labels, labels, 10)
+    scores = scores.evaluate(labels, labels, 10)
     evaluations = {
         model: dataclasses.replace(scores, calibration=measured.calibration)
         for model, measured in values.evaluations.items()
@@ -113,7 +114,7 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
         values._replace(
             predictions={model: found._replace(labels=labels) for model, found in values.predictions.items()},
             evaluations=evaluations,
-            model_comparison=evaluation.compare(labels, dict.fromkeys(MODELS, labels), evaluations),
+            model_comparison=scores.compare(labels, dict.fromkeys(MODELS, labels), evaluations),
         )
     )
     assert "data-true" not in flawless

@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import binomtest
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation import wilson_interval
+from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.report.words import power, probability

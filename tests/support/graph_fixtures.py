@@ -128,9 +128,9 @@ def invoke(*arguments: str, code: int = 0, env: Mapping[str, str] | None = None)
 
 def materialized(output: str) -> set[str]:
     """The assets in the lines of an output that report a time in seconds."""
-    from mnist_pipeline.cli.selection import select_assets  # imports Dagster
+    from mnist_pipeline.runtime import project  # imports Dagster
 
-    keys = {key.to_user_string() for key in select_assets("*")}
+    keys = {key.to_user_string() for key in project.graph().resolve_asset_graph().materializable_asset_keys}
     rows = (line.split() for line in output.splitlines())
     return {row[0] for row in rows if row and row[0] in keys and "s" in row}
 

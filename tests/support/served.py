@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.web import LOCALHOST
 from support.processes import accept_hangup
 from support.servers import free_port

@@ -14,7 +14,6 @@ import pytest
 from support import calls
 from support.calls import ASSETS
 from support.graph_fixtures import Outcome
-from support.values import shards_of
 
 from assets.definitions import defs
 from assets.digits import not_in_training
@@ -25,7 +24,7 @@ from mnist_pipeline.data.records import Network
 from mnist_pipeline.evaluation import experiments, scores
 from mnist_pipeline.evaluation.scores import Evaluation
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.recognition import tables
+from mnist_pipeline.recognition.inbox import make_key
 from mnist_pipeline.report import card, page
 from mnist_pipeline.runtime.graph import checks
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -85,7 +84,7 @@ class Pipeline:
     def _input(self, source: str, key: str, trial: str) -> Any:
         """What an asset reads from another: the same shard if both have shards, or all shards if only the other has."""
         if _shards(source) and not _shards(key):
-            return shards_of(dict(zip(_shards(source), self.trials(source), strict=True)))
+            return dict(zip(_shards(source), self.trials(source), strict=True))
         return self.value(source, trial)
 
 
@@ -294,7 +293,7 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("experiment_summary", "every_trial"): returns(experiments, "summarize", lambda table: table[:-1]),
     ("experiment_summary", "more_data_helps"): reads(
         lambda pipeline: {
-            "experiment_trials": shards_of(dict(zip(TWO_TRIALS, pipeline.trials("experiment_trials")[::-1])))
+            "experiment_trials": dict(zip(TWO_TRIALS, pipeline.trials("experiment_trials")[::-1], strict=True))
         }
     ),
 }

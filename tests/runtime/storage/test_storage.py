@@ -6,7 +6,7 @@ The tests run on a directory and on an object store in memory, which universal_p
 import itertools
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
