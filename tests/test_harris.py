@@ -108,16 +108,6 @@ def test_corners_are_local_maxima_above_the_threshold_and_every_such_place_is_on
         assert found[np.unravel_index(response.argmax(), response.shape)]
 
 
-def test_centring_subtracts_nine_times_the_square_of_the_mean_gradient(digits: np.ndarray) -> None:
-    for image in digits[:10]:
-        corners = harris.corners(harris.corner_response(image))
-        windows = harris.window_gradients(image)[corners]
-        expected = [9 * np.sum(w.mean(axis=0) ** 2) / np.sum(w**2) for w in windows]
-        change = harris.centering_change(image, corners)
-        np.testing.assert_allclose(change, np.median(expected), atol=1e-12)
-        assert 0 <= change <= 1
-
-
 @pytest.mark.parametrize("shape", [(5,), (0, 5), (5, 0), (2, 5, 5)])
 def test_an_array_that_is_not_an_image_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"image has shape \("):
