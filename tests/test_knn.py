@@ -205,14 +205,6 @@ def test_a_tied_vote_goes_to_the_nearest_or_the_smallest():
         np.testing.assert_array_equal(winners, expected)
 
 
-@pytest.mark.parametrize("transform", [np.asfortranarray, lambda a: a[:, ::-1], lambda a: a.astype(">f4")])
-def test_the_layout_of_the_arrays_does_not_matter(transform):
-    rng = np.random.default_rng(9)
-    X, queries = rng.integers(0, 99, (200, 11)), rng.integers(0, 99, (5, 11))
-    result = neighbors(transform(X), transform(queries), 3, "pca")
-    np.testing.assert_array_equal(result, neighbors(X, queries, 3, "pca"))
-
-
 def test_a_restored_classifier_needs_no_fit_and_answers_the_same(digits, tmp_path):
     X, y, queries, _ = digits
     model = KNNClassifier(3, "pca").fit(X[:3000], y[:3000])

@@ -139,6 +139,12 @@ def test_loss_falls_and_the_digits_are_learned(digits) -> None:
     assert np.mean(probabilities.argmax(axis=1) == y[1500:]) > 0.8
 
 
+@pytest.mark.full
+def test_twenty_epochs_misread_805_of_the_test_digits(train: DigitSet, test: DigitSet) -> None:
+    W, b = softmax.sgd(train.images, train.labels)
+    assert np.sum(softmax.predict_probabilities(W, b, test.images).argmax(axis=1) != test.labels) == 805
+
+
 def test_bytes_are_scaled_and_floats_are_not(digits) -> None:
     X, y = digits
     W, b = softmax.sgd(X, y, epochs=1)

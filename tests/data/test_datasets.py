@@ -22,14 +22,6 @@ LAYOUTS: dict[str, Callable[[Path, Sets], Path]] = {
 }
 
 
-def test_the_embedded_data_are_the_sixty_and_ten_thousand_digits(train: DigitSet, test: DigitSet) -> None:
-    for digits, count in ((train, 60_000), (test, 10_000)):
-        assert digits.images.shape == (count, 28, 28)
-        assert digits.labels.shape == (count,)
-        assert digits.images.dtype == digits.labels.dtype == np.uint8
-        assert np.unique(digits.labels).tolist() == list(range(10))
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_digits_of_the_idx_files_to_the_byte(layout: str, few: Sets, tmp_path: Path) -> None:
     idx, other = write_idx(tmp_path / "idx", few["train"], few["test"]), LAYOUTS[layout](tmp_path, few)
