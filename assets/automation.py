@@ -1,133 +1,102 @@
 """Jobs, schedules, sensors and automation conditions. Schedules and sensors are off until a user switches them on."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import dagster as dg
 
-from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import alerts, attempts, data_sets, retention, run_lock, scheduling
-from mnist_pipeline.runtime.inbox import Inbox, InboxError
-from mnist_pipeline.runtime.project import REPORT
+from mnist_pipeline.runtime import project
+from mnist_pipeline.runtime.graph.staleness import observe_raw_files, stale_assets
+from mnist_pipeline.runtime.inbox import InboxResource
+from mnist_pipeline.runtime.storage import storage
 
-from . import experiments
-from .serving import PICTURES, inbox_drift, inbox_predictions
+from .serving import PICTURES
 
-MODEL_GROUPS = dict.fromkeys(model.group for model in MODELS.values())
-# A sweep trains many models, so it is computed on request.
-SHARDED = {experiments.GROUP: experiments}
-GROUPS = ("digits", "pca", "harris", *MODEL_GROUPS, "evaluation", "serving", *SHARDED)
 DAY_SECONDS = 24 * 60 * 60
 INBOX_SECONDS = 30
-MAX_RUNS = 5  # per tick of the inbox sensor
+MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute
+ON_REQUEST = ("experiments", "inbox")  # groups that only a user, or a picture, asks for
+whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*ON_REQUEST)
 
-pictures = dg.AssetSelection.assets(inbox_predictions)
-drift = dg.AssetSelection.assets(inbox_drift)
-shards = {
-    group: dg.AssetSelection.assets(
-        *(each for each in vars(module).values() if isinstance(each, dg.AssetsDefinition) and each.partitions_def)
-    )
-    for group, module in SHARDED.items()
-}
-on_request = pictures | drift | dg.AssetSelection.groups(*SHARDED)  # a picture is recognized when it arrives
-prefixes = [placed.prefix for placed in settings.of_definitions().data_sets]
-
-
-def named(name: str, prefix: str | None) -> str:
-    """The name of a job, schedule or sensor of a data set."""
-    return name if prefix is None else f"{prefix}_{name}"
-
-
-def whole_graph(prefix: str | None) -> dg.AssetSelection:
-    """All assets of a data set, but those that are computed on request."""
-    if prefix is not None:
-        return dg.AssetSelection.key_prefixes([prefix])
-    return dg.AssetSelection.all() - on_request - dg.AssetSelection.key_prefixes(*([other] for other in prefixes))
-
-
-def define_jobs(prefix: str | None) -> list[Any]:  # of a type that Dagster does not export
-    """A job for the whole graph of a data set, and one for each group."""
-    graph = "the whole graph" if prefix is None else f"the whole graph of {prefix}"
-    return [
-        dg.define_asset_job(
-            named("everything", prefix),
-            whole_graph(prefix),
-            description=f"Materialize {graph}, from the raw files to the report.",
-            metadata={"report": dg.MetadataValue.url("/".join(filter(None, [REPORT, prefix])))},
-        ),
-        *(
-            dg.define_asset_job(
-                f"{group}_group",
-                dg.AssetSelection.groups(group) - shards.get(group, pictures),
-                description=f"Materialize the group {group}.",
-            )
-            for group in (named(group, prefix) for group in GROUPS)
-        ),
-    ]
-
-
-every_data_set = dg.define_asset_job(
-    "every_data_set",
-    dg.AssetSelection.all() - on_request,
-    description="Materialize the whole graph of each data set, and compare the data sets.",
+everything = dg.define_asset_job(
+    project.EVERYTHING,
+    whole_graph,
+    description="Materialize the whole graph, from the raw files to the report.",
 )
-# Shards are distributed over runs, so the run of a shard needs only one process.
-shard_jobs = [
+model_jobs = [
     dg.define_asset_job(
-        f"{group}_shards",
-        sharded,
-        executor_def=run_lock.with_storage_lock(dg.in_process_executor),
-        description=f"Materialize one partition of each partitioned asset of the group {group}.",
+        name,
+        dg.AssetSelection.assets(model.model_asset).downstream() & whole_graph,
+        description=f"Train {model.phrase} again, and update everything that depends on it, up to the report.",
     )
-    for group, sharded in shards.items()
+    for name, model in MODELS.items()
 ]
+sweep = dg.define_asset_job(
+    "sweep",
+    dg.AssetSelection.assets("experiment_trials"),
+    description="Train the models of a sweep. Each trial is a partition: launch a backfill of all of them.",
+)
 inbox_job = dg.define_asset_job(
-    "inbox_predictions_of_a_picture", pictures, description="Recognize the digits in a picture from the inbox."
+    "inbox_picture",
+    dg.AssetSelection.assets("inbox_predictions"),
+    description="Recognize the digits in a picture from the inbox.",
 )
 
 
-drift_job = dg.define_asset_job("inbox_drift_by_day", drift, description="Compare the pictures of the inbox by day.")
+@dg.schedule(
+    job=everything,
+    cron_schedule="0 3 * * 0",
+    execution_timezone="UTC",
+    description="On Sundays at 03:00 UTC, run the assets that are missing or stale, and what depends on them.",
+)
+def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Request a run of the assets that are not up to date."""
+    observe_raw_files(context.instance, always=True)
+    definitions = project.graph()
+    stale = stale_assets(context.instance, definitions, storage.current())
+    selection = dg.AssetSelection.assets(*stale).downstream() & whole_graph if stale else None
+    due = selection.resolve(definitions.resolve_asset_graph()) if selection else ()
+    return dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing has changed")
 
 
-def weekly_schedule(prefix: str | None) -> dg.ScheduleDefinition:
-    """A schedule that brings the whole graph of a data set up to date once a week."""
-    return scheduling.of_changes(
-        named("weekly_retraining", prefix),
-        named("everything", prefix),
-        prefix,
-        whole_graph(prefix),
-        cron="0 3 * * 0",
-        description="On Sundays at 03:00 UTC, run what is missing or out of sync, and what depends on it.",
+@dg.sensor(
+    job=everything,
+    minimum_interval_seconds=DAY_SECONDS,
+    description="Check the raw files once a day, and materialize the whole graph if their checksum has changed.",
+)
+def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Request a run of the whole graph if the raw files are not those that Dagster has recorded."""
+    if observe_raw_files(context.instance):
+        return dg.RunRequest()
+    return dg.SkipReason("the raw files are unchanged, or can't be read")
+
+
+@dg.sensor(
+    name="inbox",
+    job=inbox_job,
+    minimum_interval_seconds=INBOX_SECONDS,
+    description="Look for new pictures in the inbox, and recognize their digits, in a run per picture.",
+)
+def inbox_sensor(context: dg.SensorEvaluationContext, inbox: InboxResource) -> dg.SensorResult | dg.SkipReason:
+    """Request a run for each file that has no partition yet, the oldest files first."""
+    try:
+        found = inbox.pictures()
+    except OSError as error:
+        return dg.SkipReason(f"the inbox can't be read: {error}")
+    known = set(context.instance.get_dynamic_partitions(str(PICTURES.name)))
+    new = [key for key in found if key not in known][:MAX_RUNS]
+    if not new:
+        return dg.SkipReason("nothing new in the inbox")
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(run_key=key, partition_key=key) for key in new],
+        dynamic_partitions_requests=[PICTURES.build_add_request(new)],
     )
 
 
-def raw_files_sensor(prefix: str | None) -> dg.SensorDefinition:
-    """A sensor that materializes the whole graph of a data set after its raw files have changed."""
-
-    @dg.sensor(
-        name=named("changed_raw_files", prefix),
-        job_name=named("everything", prefix),
-        minimum_interval_seconds=DAY_SECONDS,
-        default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Check the raw files once a day, and materialize the whole graph if their checksum has changed.",
-    )
-    def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        """Compare the checksum of the raw files with that of the last tick, or else with that of the last run."""
-        try:
-            located = data_sets.of_prefix(prefix)
-            version = data_sets.data_version(located)
-        except (DatasetError, settings.SettingsError) as error:
-            return dg.SkipReason(f"the raw files can't be read: {error}")
-        observed = data_sets.observation(located, version)
-        known = context.cursor or data_sets.observed_version(context.instance, located)
-        if version == known:
-            unchanged = f"the raw files are unchanged ({version[:12]})"
-            return dg.SensorResult(skip_reason=unchanged, asset_events=[observed], cursor=version)
-        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=version)], asset_events=[observed], cursor=version)
-
-    return changed_raw_files
+@dg.run_failure_sensor(
+    description="Log which run failed, and why. Edit it to send a mail or a message, for example to Slack."
+)
+def failed_runs(context: dg.RunFailureSensorContext) -> None:
+    """Log the name and the error of a run that failed."""
+    context.log.error(f"{context.dagster_run.job_name} {context.dagster_run.run_id}: {context.failure_event.message}")
 
 
 # An asset follows a change upstream only if the version of the upstream value differs.
@@ -143,61 +112,10 @@ FOLLOW = (
 ).with_label("an upstream version, or the code, changed")
 
 
-def automated(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets with owner, tags and automation condition.
-
-    Assets that are computed on request get an owner only.
-    """
-    return [asset.map_asset_specs(_automated) for asset in assets]
-
-
-def _automated(spec: dg.AssetSpec) -> dg.AssetSpec:
-    if spec.partitions_def is not None or spec.group_name in SHARDED or spec.key == inbox_drift.key:
-        return spec.replace_attributes(owners=["team:pipeline"])
+def automated(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """The specification of an asset with its model as a tag, and with its automation unless it runs on request only."""
     model, _, _ = spec.key.path[-1].partition("_")
-    return spec.replace_attributes(
-        owners=["team:pipeline"],
-        tags={**spec.tags, "model": model} if model in MODELS else spec.tags,
-        automation_condition=FOLLOW,
-    )
-
-
-@dg.sensor(
-    name="inbox",
-    job=inbox_job,
-    minimum_interval_seconds=INBOX_SECONDS,
-    default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Look for new pictures in the inbox, and start a run for each. Reject files that are no pictures.",
-)
-def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Accept the files that no program is writing any more, and request runs for accepted pictures without a run."""
-    directory = settings.load().inbox
-    inbox = Inbox(directory)
-    try:
-        look = inbox.look(context.cursor, context.instance.get_dynamic_partitions(str(PICTURES.name)))
-        accepted = list(inbox.accepted())
-    except (OSError, InboxError) as error:
-        return dg.SkipReason(f"the inbox {str(directory)!a} can't be used: {getattr(error, 'strerror', error)}")
-    for line in look.rejected:
-        context.log.warning(line)
-    due = sorted(
-        attempts.due(context.instance, inbox_predictions.key, accepted), key=lambda each: each[0] in look.blank
-    )
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=f"{key}:{n}", partition_key=key) for key, n in due[:MAX_RUNS]],
-        dynamic_partitions_requests=[PICTURES.build_add_request([key for key, _ in due[:MAX_RUNS]])] if due else [],
-        skip_reason=None if due else look.reason,
-        cursor=look.cursor,
-    )
-
-
-weekly_retraining = weekly_schedule(None)
-weekly_pruning = scheduling.of_pruning("weekly_pruning", cron="0 5 * * 0")
-daily_drift = scheduling.of_new_partitions("daily_drift", drift_job, inbox_predictions.key, cron="0 4 * * *")
-changed_raw_files = raw_files_sensor(None)
-of_data_sets = [job for prefix in (None, *prefixes) for job in define_jobs(prefix)]
-jobs = [*of_data_sets, inbox_job, drift_job, *shard_jobs, retention.pruning]
-if prefixes:
-    jobs.append(every_data_set)
-schedules = [weekly_retraining, weekly_pruning, daily_drift, *map(weekly_schedule, prefixes)]
-sensors = [changed_raw_files, inbox_sensor, alerts.alerts, *map(raw_files_sensor, prefixes)]
+    tags = {**spec.tags, "model": model} if model in MODELS else spec.tags
+    if spec.partitions_def is not None or spec.group_name in ON_REQUEST or spec.automation_condition:
+        return spec.replace_attributes(tags=tags)
+    return spec.replace_attributes(tags=tags, automation_condition=FOLLOW)

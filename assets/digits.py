@@ -10,7 +10,6 @@ import pandas as pd
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet, RawFile, Split
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, metadata, warning
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
@@ -45,35 +44,28 @@ data_directory = dg.AssetSpec(
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
     """Names, sizes and SHA-256 checksums of the files of the data set, after validation; folders have one per split."""
-    located = data_set.located
     with stopwatch():
-        found = datasets.validate(located.directory, canonical=located.canonical)
-        files = pd.DataFrame([*found, *located.corrected])
+        found = datasets.validate(data_set.path, canonical=data_set.canonical)
+        files = pd.DataFrame(found)
     return result(
         files,
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
-        numbers={"directory": dg.MetadataValue.path(str(located.directory)), "canonical": located.canonical},
+        numbers={"directory": dg.MetadataValue.path(str(data_set.path)), "canonical": data_set.canonical},
         tables={"files": files},
     )
 
 
 def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
-    located = data_set.located
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
     with stopwatch():
         names = data_set.class_names
-        digits = datasets.load_digits(located.directory, split, recorded=recorded)
-        digits = located.with_corrections(digits, recorded) if split == "train" else digits
+        digits = datasets.load_digits(data_set.path, split, recorded=recorded)
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=len(names))
     return result(
         digits,
         f"{len(digits.labels):,} images",
-        numbers={
-            ROW_COUNT: len(digits.labels),
-            "pixel_mean": mean,
-            "pixel_deviation": deviation,
-        },
+        numbers={ROW_COUNT: len(digits.labels), "pixel_mean": mean, "pixel_deviation": deviation},
         tables={"classes": pd.DataFrame({"class": names, "count": counts})},
         figures={"sample": figures.image_grid(digits.images[:40], columns=10, title=f"The first {split} images")},
         checks={
@@ -120,27 +112,12 @@ def digit_images(train_digits: DigitSet, data_set: DataSetResource):
     )
 
 
-def not_in_training_of(prefix: str | None) -> dg.AssetChecksDefinition:
-    """The check that no test image of a data set is a training image too."""
-
-    @dg.asset_check(
-        asset=data_sets.key_of(prefix, "test_digits"),
-        additional_ins={"train_digits": dg.AssetIn(data_sets.key_of(prefix, "train_digits"))},
-        description="Accuracy on images from the training set would be too optimistic. Test images that are in it.",
-    )
-    def not_in_training(test_digits: DigitSet, train_digits: DigitSet) -> dg.AssetCheckResult:
-        """Count the test images that equal a training image byte for byte."""
-        shared = exactly(datasets.num_shared_images(train_digits.images, test_digits.images), 0)
-        return dg.AssetCheckResult(passed=shared.passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata(shared))
-
-    return not_in_training
-
-
-not_in_training = not_in_training_of(None)
-
-
-def data_directory_of(located: data_sets.Located) -> dg.AssetSpec:
-    """The data directory of a data set."""
-    return data_directory.replace_attributes(
-        key=located.key("data_directory"), group_name=located.named(str(data_directory.group_name))
-    )
+@dg.asset_check(
+    asset="test_digits",
+    additional_ins={"train_digits": dg.AssetIn("train_digits")},
+    description="Accuracy on images from the training set would be too optimistic. Test images that are in it.",
+)
+def not_in_training(test_digits: DigitSet, train_digits: DigitSet) -> dg.AssetCheckResult:
+    """Count the test images that equal a training image byte for byte."""
+    shared = exactly(datasets.num_shared_images(train_digits.images, test_digits.images), 0)
+    return dg.AssetCheckResult(passed=shared.passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata(shared))

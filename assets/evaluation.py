@@ -1,37 +1,33 @@
-"""How accurate each model is, which model is best, and how the models do on other data sets."""
+"""How accurate each model is, and which model is best."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline import evaluation, models
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation import Evaluation
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly
-from mnist_pipeline.runtime.graph.data_sets import Located
-from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
+from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
+from .models import ByModel, asset_of_all_models
+
 GROUP = "evaluation"
-ACROSS = "data_set_comparison"
 EVALUATED = {
     "counts_add_up": "Every test image is in exactly one cell of the confusion matrix. Number of images counted.",
     "accuracy_above_floor": "A model below its floor is broken or badly trained, and is not promoted. Accuracy.",
 }
 CHECKS = {
     **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
-    "model_comparison": {"no_model_below_floor": "Every model must be above its floor. Number of models below."},
     "held_out_labels": {
         "better_than_guessing": "A model that reads held-out images no better than by naming the most frequent class "
         "is broken. Least accuracy."
     },
-    ACROSS: {"within_interval": "An accuracy lies within its own interval. Number of rows where it does not."},
 }
 
 
@@ -40,53 +36,31 @@ def inputs(*attributes: str) -> dict[str, dg.AssetIn]:
     return {getattr(model, name): dg.AssetIn() for model in MODELS.values() for name in attributes}
 
 
-def above_floor(model: str, found: Evaluation, data_set: DataSetResource) -> Measured:
-    """Compare a model's accuracy with its floor."""
-    frequent = max(sum(row) for row in found.confusion_matrix) / found.total
-    return held_to_floor(found.accuracy, found.interval[0], MODELS[model].mnist_floor, frequent, data_set)
-
-
-def held_to_floor(accuracy: float, low: float, known: float, frequent: float, data_set: DataSetResource) -> Measured:
-    """Compare an accuracy with a floor.
-
-    On MNIST, the floor is `known`. On any other data set, the lower end `low` of the accuracy's interval must exceed
-    `frequent`, the accuracy of always answering the most frequent class.
-    """
-    return at_least(accuracy, known) if data_set.canonical else at_least(low, frequent)
-
-
-@dg.asset(
-    group_name=GROUP,
-    kinds={"pandas"},
-    ins=inputs("model_asset", "predictions_asset"),
-    check_specs=checks("held_out_labels", CHECKS),
-)
-def held_out_labels(train_digits: DigitSet, **of_models: Any):
+@asset_of_all_models(group_name=GROUP, kinds={"pandas"}, check_specs=checks("held_out_labels", CHECKS))
+def held_out_labels(train_digits: DigitSet, fitted: ByModel, predictions: ByModel):
     """The labels that each model gives to the training digits held out of its training; they decide on the champion.
 
-    k-nearest neighbours does not count an image as its own neighbour. A model that was trained on all digits is absent.
+    k-nearest neighbours does not count an image as its own neighbour.
     """
+    images, labels = train_digits
     with stopwatch():
-        _, held_out = split(len(train_digits.images))
-        true = train_digits.labels[held_out]
-        found = {
-            name: models.held_out_labels(
-                model, of_models[model.model_asset], of_models[model.predictions_asset], train_digits.images, held_out
-            )
+        _, held_out = split(len(images))
+        read = {
+            name: model.method().held_out_labels(fitted[name], predictions[name], images, held_out)
             for name, model in MODELS.items()
         }
-        labels = {name: each for name, each in found.items() if each is not None}
-        accuracies = {name: evaluation.accuracy(true, each) for name, each in labels.items()}
+    true = labels[held_out]
+    accuracies = {name: scores.accuracy(true, each) for name, each in read.items()}
     return result(
-        pd.DataFrame({"index": held_out, "label": true, **labels}),
-        f"{len(labels)} models on {len(true):,} digits",
+        pd.DataFrame({"index": held_out, "label": true, **read}),
+        f"{len(read)} models on {len(true):,} digits",
         numbers=accuracies,
-        checks={"better_than_guessing": at_least(min(accuracies.values()), np.bincount(true).max() / len(true))},
+        checks={"better_than_guessing": at_least(min(accuracies.values()), scores.most_frequent_share(true))},
     )
 
 
 def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
-    name, title = model.name, model.title
+    title = model.title
 
     @dg.asset(
         name=model.evaluation_asset,
@@ -98,20 +72,21 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         check_specs=checks(model.evaluation_asset, CHECKS),
     )
     def evaluated(predictions: Any, test_digits: DigitSet, data_set: DataSetResource):
-        names = data_set.class_names
+        true, names = test_digits.labels, data_set.class_names
         with stopwatch():
             probabilities = getattr(predictions, "probabilities", None)
-            found = evaluation.evaluate(test_digits.labels, predictions.labels, len(names), probabilities)
-        counts = np.array(found.confusion_matrix)
+            found = scores.evaluate(true, predictions.labels, len(names), probabilities)
+        counts, (low, high) = np.array(found.confusion_matrix), found.interval
         by_class = {"class": names, "precision": found.precision, "recall": found.recall, "f1": found.f1}
+        floor = model.floor(data_set.canonical)
         return result(
             found,
             f"{found.accuracy:.2%}, {found.errors} errors",
             numbers={
                 "accuracy": found.accuracy,
                 "errors": found.errors,
-                "interval_low": found.interval[0],
-                "interval_high": found.interval[1],
+                "interval_low": low,
+                "interval_high": high,
             },
             tables={"classes": pd.DataFrame(by_class)},
             figures={
@@ -119,8 +94,8 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
                 **({"reliability": figures.reliability(found.calibration, title)} if found.calibration else {}),
             },
             checks={
-                "counts_add_up": exactly(counts.sum(), len(test_digits.labels)),
-                "accuracy_above_floor": above_floor(name, found, data_set),
+                "counts_add_up": exactly(counts.sum(), len(true)),
+                "accuracy_above_floor": at_least(*scores.compared_with_floor(found.accuracy, true, floor)),
             },
         )
 
@@ -130,77 +105,22 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
 evaluation_assets = [_evaluation_asset(model) for model in MODELS.values()]
 
 
-@dg.asset(
-    group_name=GROUP,
-    kinds={"scipy"},
-    ins=inputs("evaluation_asset", "predictions_asset"),
-    check_specs=checks("model_comparison", CHECKS),
-)
-def model_comparison(test_digits: DigitSet, data_set: DataSetResource, **of_models: Any):
+@asset_of_all_models(group_name=GROUP, kinds={"scipy"})
+def model_comparison(test_digits: DigitSet, predictions: ByModel, evaluations: ByModel):
     """The models side by side, the exact McNemar test for each pair, and the test digits that all models miss."""
-    evaluations = {name: of_models[model.evaluation_asset] for name, model in MODELS.items()}
-    labels = {name: of_models[model.predictions_asset].labels for name, model in MODELS.items()}
     with stopwatch():
-        comparison = evaluation.compare(test_digits.labels, labels, evaluations)
-    best = next(iter(comparison.models))
-    below = sum(not above_floor(name, found, data_set).passed for name, found in evaluations.items())
-    scores = [(name, each.accuracy, *each.interval, each.errors) for name, each in comparison.models.items()]
+        labels = {name: made.labels for name, made in predictions.items()}
+        comparison = scores.compare(test_digits.labels, labels, evaluations)
+    best, missed = next(iter(comparison.models)), len(comparison.missed_by_all)
+    rows = [(name, each.accuracy, *each.interval, each.errors) for name, each in comparison.models.items()]
     titled = {MODELS[name].title: (each.accuracy, *each.interval) for name, each in comparison.models.items()}
     return result(
         comparison,
-        f"best is {best}; {len(comparison.missed_by_all)} digits missed by all",
-        numbers={"best": best, "missed_by_all": len(comparison.missed_by_all)},
+        f"best is {best}; {missed} digits missed by all",
+        numbers={"best": best, "missed_by_all": missed},
         tables={
-            "models": pd.DataFrame(scores, columns=["model", "accuracy", "interval_low", "interval_high", "errors"]),
+            "models": pd.DataFrame(rows, columns=["model", "accuracy", "interval_low", "interval_high", "errors"]),
             "pairs": pd.DataFrame(comparison.pairs),
         },
         figures={"accuracies": figures.accuracies(titled)},
-        checks={"no_model_below_floor": exactly(below, 0)},
     )
-
-
-def data_set_comparison_of(located: Sequence[Located]) -> dg.AssetsDefinition:
-    """The asset that compares these data sets.
-
-    It depends on all their evaluations, and reads the recorded ones itself: Dagster would fail to load an evaluation
-    that is not materialized yet.
-    """
-
-    @dg.asset(
-        name=ACROSS,
-        group_name=GROUP,
-        kinds={"pandas"},
-        deps=[each.key(model.evaluation_asset) for each in located for model in MODELS.values()],
-        check_specs=checks(ACROSS, CHECKS),
-    )
-    def data_set_comparison(context: dg.AssetExecutionContext, stored_results: StoredResults):
-        """Accuracy of each model with its 95% Wilson interval on each data set of which all models are evaluated."""
-        with stopwatch():
-            table = compare_data_sets(context.instance, stored_results, located)
-        outside = ~table["accuracy"].between(table["interval_low"], table["interval_high"])
-        titles = table["title"].unique()
-        return result(
-            table,
-            f"{len(titles)} of {len(located)} data sets: {', '.join(titles) or 'none is evaluated yet'}",
-            tables={"models": table},
-            checks={"within_interval": at_most(outside.sum(), 0)},
-        )
-
-    return data_set_comparison
-
-
-def compare_data_sets(
-    instance: dg.DagsterInstance, stored_results: StoredResults, located: Sequence[Located]
-) -> pd.DataFrame:
-    """A row per data set and model, the best model first, without data sets of which an evaluation is missing."""
-    rows = []
-    for each in located:
-        keys = {name: each.key(model.evaluation_asset) for name, model in MODELS.items()}
-        found = {name: stored_results.recorded(instance, key) for name, key in keys.items()}
-        known = {name: recorded for name, recorded in found.items() if recorded is not None}
-        if len(known) == len(MODELS):
-            for name, score in sorted(known.items(), key=lambda item: item[1].errors):
-                figures = (score.accuracy, *score.interval, score.errors, score.total)
-                rows.append((each.known.name, each.known.title, name, *figures))
-    columns = ["data_set", "title", "model", "accuracy", "interval_low", "interval_high", "errors", "total"]
-    return pd.DataFrame(rows, columns=columns)

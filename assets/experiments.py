@@ -4,20 +4,19 @@ A sweep is a YAML file, which `MNIST_PIPELINE_EXPERIMENTS` names; see `docs/expe
 """
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline import experiments
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation import accuracy, most_frequent_share
-from mnist_pipeline.experiments import Trial
+from mnist_pipeline.evaluation import experiments
+from mnist_pipeline.evaluation.experiments import Trial
+from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import sweeps
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.results import result, stopwatch
-from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
 
 GROUP = "experiments"
 DEFAULT_SWEEP = Path(__file__).with_suffix(".yaml")
@@ -34,7 +33,16 @@ CHECKS = {
 }
 
 
-TRIALS = dg.StaticPartitionsDefinition(sweeps.trials(settings.of_definitions(), DEFAULT_SWEEP))
+def _sweep() -> dict[str, Trial]:
+    """The trials, by key."""
+    try:
+        return experiments.read_sweep(settings.load().experiments or DEFAULT_SWEEP)
+    except experiments.SweepError as error:
+        raise settings.SettingsError(f"MNIST_PIPELINE_EXPERIMENTS: {error}") from None
+
+
+SWEEP = _sweep()
+TRIALS = dg.StaticPartitionsDefinition(list(SWEEP))
 
 
 @dg.asset(
@@ -45,7 +53,7 @@ TRIALS = dg.StaticPartitionsDefinition(sweeps.trials(settings.of_definitions(), 
 )
 def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet):
     """The labels that a trial's model predicts for the held-out training images and for the test images."""
-    trial = Trial.of_key(context.partition_key)
+    trial = SWEEP[context.partition_key]
     with stopwatch():
         labels = experiments.run(trial, train_digits, test_digits)
     true = train_digits.labels[split(len(train_digits.images))[1]]
@@ -59,11 +67,10 @@ def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet,
 
 
 @dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("experiment_summary", CHECKS))
-def experiment_summary(experiment_trials: Shards, train_digits: DigitSet, test_digits: DigitSet):
+def experiment_summary(experiment_trials: dict[str, Any], train_digits: DigitSet, test_digits: DigitSet):
     """One row per trial, the best on the held-out images first, and how much data each model needs."""
     with stopwatch():
-        labels = dict(zip(experiment_trials.names, experiment_trials, strict=True))
-        table = experiments.summarize(labels, train_digits, test_digits)
+        table = experiments.summarize(SWEEP, experiment_trials, train_digits, test_digits)
         found = experiments.curves(table)
         needed = experiments.needed_sizes(found)
     best = table.iloc[0]
@@ -76,13 +83,9 @@ def experiment_summary(experiment_trials: Shards, train_digits: DigitSet, test_d
             "best_held_out_accuracy": float(best["held_out_accuracy"]),
             "best_test_accuracy": float(best["test_accuracy"]),
             "within_noise": within,
-            MADE_FROM: experiment_trials.digest,
         },
         tables={"trials": table, "training_images_needed": needed},
-        figures={
-            "accuracy_by_size": figures.accuracy_by_size(found, len(test_digits.labels)),
-            "trials": figures.trials(table),
-        },
+        figures={"accuracy_by_size": figures.accuracy_by_size(found, len(test_digits.labels))},
         checks={
             "every_trial": exactly(len(table) - len(experiment_trials), 0),
             "more_data_helps": at_least(experiments.smallest_gain(found), 0),

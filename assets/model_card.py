@@ -1,22 +1,19 @@
 """The model card of the champion."""
 
-from typing import Any
-
 import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Comparison
+from mnist_pipeline.evaluation import scores
+from mnist_pipeline.evaluation.champion import Champion
+from mnist_pipeline.evaluation.scores import Comparison
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.promotion import Champion
 from mnist_pipeline.runtime.graph.checks import checks, exactly
-from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
-from .evaluation import inputs
+from .models import ByModel, asset_of_all_models
 from .serving import GROUP
 
 CHECKS = {
@@ -26,16 +23,16 @@ CHECKS = {
 }
 
 
-@dg.asset(
+@asset_of_all_models(
     group_name=GROUP,
     kinds={"markdown"},
-    ins=inputs("predictions_asset", "evaluation_asset"),
     deps=[model.model_asset for model in MODELS.values()],
     check_specs=checks("model_card", CHECKS),
 )
 def model_card(
-    context: dg.AssetExecutionContext,
     champion: Champion,
+    predictions: ByModel,
+    evaluations: ByModel,
     raw_mnist: pd.DataFrame,
     train_digits: DigitSet,
     test_digits: DigitSet,
@@ -43,7 +40,6 @@ def model_card(
     robustness: pd.DataFrame,
     data_set: DataSetResource,
     stored_results: StoredResults,
-    **of_models: Any,
 ):
     """The purpose of the champion, its data and recipe, its figures with intervals, and its limits, in Markdown.
 
@@ -53,16 +49,15 @@ def model_card(
 
     model, fingerprint = MODELS[champion.model], card.fingerprint(champion)
     with stopwatch():
-        is_current = np.array_equal(champion.labels, of_models[model.predictions_asset].labels)
-        present = None if is_current else stored_results.previous(data_set.located.key("model_card"))
-        if present is not None and fingerprint not in present:
-            present = None
+        is_current = np.array_equal(champion.labels, predictions[champion.model].labels)
+        present = None if is_current else stored_results.previous("model_card")
+        present = present if present and fingerprint in present else None
         if is_current:
-            evaluated = of_models[model.evaluation_asset]
+            evaluated = evaluations[champion.model]
         else:
-            evaluated = evaluation.evaluate(test_digits.labels, np.array(champion.labels))
-        keys = [data_set.located.key(name) for name in ("champion", model.model_asset, model.predictions_asset)]
-        chosen, *made = map(origins(context.instance, keys).__getitem__, keys)
+            evaluated = scores.evaluate(test_digits.labels, np.array(champion.labels))
+        names = ["champion", model.model_asset, model.predictions_asset]
+        chosen, *made = map(stored_results.origins(names).__getitem__, names)
         found: str = present or card.render(
             card.Values(
                 champion=champion,
@@ -70,7 +65,7 @@ def model_card(
                 evaluation=evaluated,
                 files=raw_mnist,
                 num_train=len(train_digits.labels),
-                data_set=data_set.located.described,
+                data_set=data_set.described,
                 is_current=is_current,
                 comparison=model_comparison,
                 robustness=robustness,

@@ -1,7 +1,9 @@
-"""The assets of models without an asset module of their own, made from their entries in the table of models."""
+"""Assets made from the table of models: those that read all models, and those of models without an own asset module."""
 
-from importlib import import_module
-from inspect import signature
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -10,51 +12,91 @@ from pydantic import create_model
 from mnist_pipeline import models
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.models import MODELS, Model
-from mnist_pipeline.records import Predictions
-from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
+from mnist_pipeline.models import MODELS, Model, Simple
+from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.resources import Seed
-from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+
+from .predictions import PREDICTED, predicted
 
 FITTED = {"finite": "One NaN makes every prediction NaN. Number of values that are not finite."}
-PREDICTED = {"probabilities_sum_to_one": "The probabilities of an image sum to 1. Largest difference from 1."}
+ByModel = Mapping[str, Any]  # by the name of the model
+# The parameters of an asset that reads all models, and the attribute of an entry that names the asset behind each.
+READ_OF_MODELS = {
+    "fitted": "model_asset",
+    "predictions": "predictions_asset",
+    "evaluations": "evaluation_asset",
+}
 
 
-def model_asset(model: Model) -> dg.AssetsDefinition:
+def asset_of_all_models(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Define an asset that reads all models, with the options of `dg.asset`.
+
+    Its parameters `fitted`, `predictions` and `evaluations` are mappings by the name of the model, of the values of
+    `NAME_model`, `NAME_predictions` and `NAME_evaluation`. Dagster passes each input as an argument of its own, and the
+    table of models decides how many there are; so this function collects them.
+    """
+
+    def define(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        parameters = inspect.signature(function).parameters
+        sources = {
+            parameter: {name: getattr(model, READ_OF_MODELS[parameter]) for name, model in MODELS.items()}
+            for parameter in parameters
+            if parameter in READ_OF_MODELS
+        }
+        collected = [asset for assets in sources.values() for asset in assets.values()]
+
+        @functools.wraps(function)
+        def compute(*context: Any, **given: Any) -> Any:
+            values = {asset: given.pop(asset) for asset in collected}
+            by_model = {
+                parameter: {name: values[asset] for name, asset in assets.items()}
+                for parameter, assets in sources.items()
+            }
+            return function(*context, **given, **by_model)
+
+        own = [each for name, each in parameters.items() if name not in sources]
+        inputs = [inspect.Parameter(asset, inspect.Parameter.POSITIONAL_OR_KEYWORD) for asset in collected]
+        compute.__signature__ = inspect.Signature([*own, *inputs])  # type: ignore[attr-defined]  # Dagster reads it
+        return dg.asset(**options)(compute)
+
+    return define
+
+
+def model_asset(model: Model, method: Simple) -> dg.AssetsDefinition:
     """The asset `NAME_model`: the arrays that the method's `fit` returns."""
-    method, Config = model.method, config_of(model)
+    doc = f"How {model.phrase} is fitted."
+    Config = create_model(
+        f"{model.name.title()}Config", __base__=dg.Config, __doc__=doc, **models.setting_fields(model)
+    )
 
     @dg.asset(
         name=model.model_asset,
         group_name=model.group,
         kinds={"numpy"},
         description=f"{model.title}, fitted on the training images that are not held out. {model.summary}",
-        ins={"digits": dg.AssetIn(model.training_asset)},
         check_specs=checks(model.model_asset, {model.model_asset: FITTED}),
     )
-    def fitted(digits: DigitSet, config: Config, seed: Seed):  # type: ignore[valid-type]  # made from the entry
-        fit = import_module(method).fit
-        is_random = "seed" in signature(fit).parameters
+    def fitted(train_digits: DigitSet, config: Config, seed: Seed):  # type: ignore[valid-type]  # made from the entry
+        images, labels = train_digits
         with stopwatch():
-            kept, _ = split(len(digits.images))
-            settings = {**dict(config), **({"seed": seed.value} if is_random else {})}
-            arrays = fit(digits.images[kept], digits.labels[kept], **settings)
+            kept, _ = split(len(images))
+            arrays = method.fit(images[kept], labels[kept], dict(config), seed.value)
         numbers = sum(array.size for array in arrays.values())
         return result(
             arrays,
             f"{numbers:,} numbers from {len(kept):,} images",
             numbers={"count": numbers},
             config=config,
-            seed=seed if is_random else None,
+            seed=seed if method.is_random else None,
             checks={"finite": exactly(sum(np.count_nonzero(~np.isfinite(array)) for array in arrays.values()), 0)},
         )
 
     return fitted
 
 
-def predictions_asset(model: Model) -> dg.AssetsDefinition:
+def predictions_asset(model: Model, method: Simple) -> dg.AssetsDefinition:
     """The asset `NAME_predictions`: the answers of the fitted model to the test images."""
-    name = model.name
 
     @dg.asset(
         name=model.predictions_asset,
@@ -66,30 +108,12 @@ def predictions_asset(model: Model) -> dg.AssetsDefinition:
     )
     def predictions(fitted: dict[str, np.ndarray], test_digits: DigitSet):
         with stopwatch():
-            answer = models.answer(MODELS[name], fitted, test_digits.images)
+            answer = method.answer(fitted, test_digits.images)
         return predicted(answer.probabilities, answer.labels)
 
     return predictions
 
 
-def predicted(probabilities: np.ndarray, labels: np.ndarray | None = None) -> dg.MaterializeResult[Predictions]:
-    """The result of an asset that predicts by probabilities; the label is the most probable class unless given."""
-    chosen = probabilities.argmax(axis=1) if labels is None else labels
-    confidence = float(probabilities.max(axis=1).mean())
-    return result(
-        Predictions(chosen.astype(np.uint8), probabilities.astype(np.float32)),
-        f"mean confidence {confidence:.1%}",
-        numbers={ROW_COUNT: len(chosen), "mean_confidence": confidence},
-        checks={"probabilities_sum_to_one": at_most(np.abs(probabilities.sum(axis=1) - 1).max(), 1e-5)},
-    )
-
-
-def config_of(model: Model) -> type[dg.Config]:
-    """The configuration of `NAME_model`, from the settings of the entry."""
-    name, doc = f"{model.name.title()}Config", f"How {model.phrase} is fitted."
-    return create_model(name, __base__=dg.Config, __doc__=doc, **models.setting_fields(model))
-
-
-simple = [model for model in MODELS.values() if not model.has_own_assets]
-model_assets = [model_asset(model) for model in simple]
-predictions_assets = [predictions_asset(model) for model in simple]
+simple = [(model, model.method()) for model in MODELS.values() if not model.has_own_assets]
+model_assets = [model_asset(model, method) for model, method in simple if isinstance(method, Simple)]
+predictions_assets = [predictions_asset(model, method) for model, method in simple if isinstance(method, Simple)]

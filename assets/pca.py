@@ -1,6 +1,6 @@
 """Principal component analysis of the training images, each step an asset."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import dagster as dg
 import numpy as np
@@ -9,15 +9,12 @@ from pydantic import Field
 
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
+from mnist_pipeline.data.records import Reconstructions
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.records import Reconstructions
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly
+from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import result, stopwatch
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 GROUP = "pca"
 CHECKS = {
@@ -93,7 +90,7 @@ def covariance(centered_data: np.ndarray):
     """Sample covariance of the pixels, C = Xᵀ X / (N − 1), float64 (784, 784)."""
     with stopwatch():
         matrix = pca.covariance(centered_data)
-    asymmetry = float(np.abs(matrix - matrix.T).max())
+    asymmetry, spectrum = float(np.abs(matrix - matrix.T).max()), np.linalg.eigvalsh(matrix)
     return result(
         matrix,
         f"total variance {np.trace(matrix):,.0f} of {len(matrix)} pixels",
@@ -101,16 +98,10 @@ def covariance(centered_data: np.ndarray):
         figures={"covariance": figures.matrix(matrix, "Covariance of the pixels", "covariance (grey levels squared)")},
         checks={
             "symmetric": exactly(asymmetry, 0),
-            "positive_semidefinite": positive_semidefinite(matrix),
+            "positive_semidefinite": at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6),
             "diagonal": at_most(pca.variance_error(centered_data, np.diag(matrix)), 1e-4),
         },
     )
-
-
-def positive_semidefinite(matrix: np.ndarray) -> Measured:
-    """Check that a covariance has no negative eigenvalue beyond rounding."""
-    spectrum = np.linalg.eigvalsh(matrix)
-    return at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6)
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("eigendecomposition", CHECKS))
@@ -118,38 +109,26 @@ def eigendecomposition(covariance: np.ndarray):
     """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance: C = V diag(λ) Vᵀ."""
     with stopwatch():
         decomposition = pca.eigendecomposition(covariance)
-    values = decomposition.eigenvalues
+    values, vectors = decomposition
     enough = {share: pca.components_for_share(values, share) for share in (0.8, 0.9, 0.95)}
+    shown = min(NUM_EIGENVECTORS_SHOWN, len(values))
     return result(
         decomposition,
         f"{enough[0.9]} of {len(values)} components explain 90% of the variance",
         numbers={
             "largest_eigenvalue": float(values[0]),
             "smallest_eigenvalue": float(values[-1]),
-            **{f"components_for_{share:.0%}".replace("%", ""): count for share, count in enough.items()},
+            **{f"components_for_{100 * share:.0f}": count for share, count in enough.items()},
         },
-        figures=decomposition_figures(decomposition),
-        checks=decomposition_checks(decomposition, covariance),
+        figures={
+            "eigenvalues": figures.eigenvalues(values, pca.explained_share(values)),
+            "eigenvectors": figures.eigenvectors(vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()),
+        },
+        checks={
+            "trace": at_most(abs(values.sum() / np.trace(covariance) - 1), 1e-9),
+            "orthonormal": at_most(pca.orthonormality_error(vectors), 1e-9),
+        },
     )
-
-
-def decomposition_figures(decomposition: Eigendecomposition) -> "dict[str, Figure]":
-    """The eigenvalues with the cumulative share of variance, and the leading eigenvectors."""
-    values, vectors = decomposition
-    shown = min(NUM_EIGENVECTORS_SHOWN, len(values))
-    return {
-        "eigenvalues": figures.eigenvalues(values, pca.explained_share(values)),
-        "eigenvectors": figures.eigenvectors(vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()),
-    }
-
-
-def decomposition_checks(decomposition: Eigendecomposition, covariance: np.ndarray) -> dict[str, Measured]:
-    """The checks of an eigendecomposition."""
-    values, vectors = decomposition
-    return {
-        "trace": at_most(abs(values.sum() / np.trace(covariance) - 1), 1e-9),
-        "orthonormal": at_most(pca.orthonormality_error(vectors), 1e-9),
-    }
 
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("projections", CHECKS))

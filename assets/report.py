@@ -6,14 +6,13 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.models import MODELS, STORED
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
-from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.project import REPORT
 
-from .evaluation import ACROSS, GROUP, inputs
+from .evaluation import GROUP, inputs
 
 CHECKS = {
     "evaluation_report": {
@@ -45,32 +44,27 @@ def evaluation_report(
     context: dg.AssetExecutionContext, data_set: DataSetResource, stored_results: StoredResults, **read: Any
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as JSON."""
-    from mnist_pipeline.report import document, page
+    from mnist_pipeline.report import document, page, words
 
     (spec,) = context.assets_def.specs
-    parents = [dep.asset_key for dep in spec.deps]
-    across = dg.AssetKey(ACROSS)
     with stopwatch():
         values = document.Values(
             **{name: read[name] for name in READ},
             models={name: read[asset] for name, asset in LEARNING.items()},
             predictions={name: read[model.predictions_asset] for name, model in MODELS.items()},
             evaluations={name: read[model.evaluation_asset] for name, model in MODELS.items()},
-            data_set=data_set.located.described,
+            data_set=data_set.described,
             run=_run(context, data_set),
-            assets=dict(sorted((key.path[-1], origin) for key, origin in origins(context.instance, parents).items())),
-            since_last_run=stored_results.since_last_run(
-                context.instance, (*STORED, "champion"), read["test_digits"].labels, data_set.located.prefix
-            ),
-            data_set_comparison=stored_results.recorded(context.instance, across) if across in parents else None,
+            assets=stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
+            since_last_run=stored_results.since_last_run(read["test_digits"].labels),
         )
         composed = document.compose(values)
         html = page.render(composed, values)
     size, champion = len(html.encode()), read["champion"]
     return result(
         document.Report(html, composed),
-        f"{champion.model} {champion.accuracy:.2%}, {champion.errors:,} errors",
-        numbers={"report": dg.MetadataValue.url("/".join([REPORT, *context.asset_key.path[:-1]]))},
+        f"{champion.model} {champion.accuracy:.2%}, {words.counted(champion.errors, 'error')}",
+        numbers={"report": dg.MetadataValue.url(REPORT)},
         checks={
             "self_contained": exactly(page.num_outside_references(html), 0),
             "size": at_most(size, MAX_REPORT_BYTES),
@@ -86,6 +80,6 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSetResource) -> dict[s
     return {
         "id": run_id,
         "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
-        "source": data_set.located.described.title,
+        "source": data_set.described.title,
         "canonical": data_set.canonical,
     }

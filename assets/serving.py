@@ -1,6 +1,7 @@
 """The model in service, and what it needs to recognize the digits of users."""
 
-from collections.abc import Mapping
+import dataclasses
+import functools
 from textwrap import shorten
 from typing import Any
 
@@ -9,22 +10,21 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline import evaluation, models, promotion
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.promotion import Champion
-from mnist_pipeline.recognition import contact_sheet, tables
+from mnist_pipeline.recognition import contact_sheet, pictures, tables
 from mnist_pipeline.recognition import recognizer as recognition
+from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.recognition.recognizer import Classes, Recognizer
-from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
-from mnist_pipeline.runtime.graph.resources import DataSetResource, InboxResource, Seed, StoredResults
-from mnist_pipeline.runtime.graph.results import MAX_TABLE_ROWS, result, stopwatch
-from mnist_pipeline.runtime.graph.shards import MADE_FROM, Shards
-from mnist_pipeline.runtime.graph.staleness import STORED_RESULT
+from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
+from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.inbox import InboxResource
 from mnist_pipeline.versions import DIGITS
 
-from .evaluation import inputs
+from .models import ByModel, asset_of_all_models
 
 GROUP = "serving"
 INBOX = "inbox"  # a group of its own, so that "Materialize all" of the others does not ask for a partition
@@ -37,9 +37,8 @@ CHECKS = {
         "agrees_with_predictions": "The model in service must be the one that was evaluated. Share of test digits with "
         "the same answer.",
     },
-    "inbox_drift": {
-        "familiar": "Digits unlike any other are often misread. Their share in the latest days, at least.",
-        "balanced": "A class that prevails shows another source of pictures. Its share in the latest days, at least.",
+    "inbox_predictions": {
+        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for another file."
     },
 }
 
@@ -48,7 +47,7 @@ class ChampionConfig(dg.Config):
     """When the present champion stays."""
 
     margin: float = Field(
-        promotion.MARGIN,
+        MARGIN,
         ge=0,
         le=1,
         description="Largest acceptable loss of accuracy compared with the best champion so far. A challenger with "
@@ -56,59 +55,53 @@ class ChampionConfig(dg.Config):
     )
 
 
-@dg.asset(
+@asset_of_all_models(
     group_name=GROUP,
     kinds={"scipy"},
-    metadata={STORED_RESULT: "recognizer"},
-    ins=inputs("predictions_asset"),
     check_specs=checks("champion", CHECKS, "candidates"),
 )
 def champion(
     held_out_labels: pd.DataFrame,
     test_digits: DigitSet,
+    predictions: ByModel,
     data_set: DataSetResource,
     stored_results: StoredResults,
     config: ChampionConfig,
-    **of_models: Any,
 ):
     """The model in service, chosen on digits held out of training: it is not inferior to the best champion so far."""
     with stopwatch():
-        true = held_out_labels["label"].to_numpy()
-        candidates = {
-            name: held_out_labels[name].to_numpy()
-            for name in MODELS
-            if name in held_out_labels and _is_candidate(name, true, held_out_labels[name].to_numpy(), data_set)
-        }
-        key = data_set.located.key("champion")
-        present: Champion | None = stored_results.previous(key)
-        same_test = present is not None and present.test_set == promotion.checksum(test_digits.labels)
-        before = present.choice if present and same_test else None
-        choice, reason = promotion.choose(true, candidates, before, config.margin)
-        stays = candidates and present is not None and choice is before and key == dg.AssetKey("champion")
-        # Its challengers are worse, so only the stored recognizer can answer as it does.
-        if stays and stored_results.previous(dg.AssetKey("recognizer")) is None:
-            choice, reason = promotion.choose(true, candidates, None, config.margin)
-    if choice is None:
+        present: Champion | None = stored_results.previous("champion")
+        choose = functools.partial(
+            elect,
+            {name: held_out_labels[name].to_numpy() for name in MODELS},
+            held_out_labels["label"].to_numpy(),
+            {name: made.labels for name, made in predictions.items()},
+            test_digits.labels,
+            {name: model.floor(data_set.canonical) for name, model in MODELS.items()},
+            margin=config.margin,
+        )
+        found, reason, candidates = choose(present=present)
+        if present and found is present and candidates and stored_results.previous("recognizer") is None:
+            found, reason, candidates = choose(present=None)  # no stored recognizer answers as it does
+    if found is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
     links: dict[str, dg.MetadataValue[Any]] = {}
-    if present and choice is before:
-        chosen = present
-    else:
-        origin = stored_results.origin(data_set.located.key(MODELS[choice.model].version_asset))
-        chosen = _champion(choice, of_models, test_digits.labels, origin.get("data_version") or "")
-        if origin.get("run_id"):
+    if found is not present:
+        origin = stored_results.origin(MODELS[found.model].version_asset)
+        found = dataclasses.replace(found, model_version=origin["data_version"] or "")
+        if origin["run_id"]:
             links["trained_by"] = dg.MetadataValue.dagster_run(origin["run_id"])
-        if present and present.model_version != chosen.model_version:
+        if present and present.model_version != found.model_version:
             links["replaces"] = dg.MetadataValue.text(present.model_version)
     return result(
-        chosen,
-        f"{chosen.model}, {chosen.accuracy:.2%}",
+        found,
+        f"{found.model}, {found.accuracy:.2%}",
         numbers={
-            "model": chosen.model,
-            "accuracy": chosen.accuracy,
-            "errors": chosen.errors,
-            "held_out_errors": choice.errors,
-            "version": chosen.model_version,
+            "model": found.model,
+            "accuracy": found.accuracy,
+            "errors": found.errors,
+            "held_out_errors": found.choice.errors,
+            "version": found.model_version,
             **links,
             "reason": reason,
             "candidates": ", ".join(candidates) or "none",
@@ -118,57 +111,33 @@ def champion(
     )
 
 
-def _is_candidate(name: str, true: np.ndarray, labels: np.ndarray, data_set: DataSetResource) -> bool:
-    """Whether held-out images show no sign that a model is below its floor."""
-    right = int(np.count_nonzero(labels == true))
-    low, high = evaluation.wilson_interval(right, len(true))
-    frequent = int(np.bincount(true).max()) / len(true)
-    return high >= MODELS[name].mnist_floor if data_set.canonical else low > frequent
-
-
-def _champion(choice: promotion.Choice, of_models: Mapping[str, Any], true: np.ndarray, version: str) -> Champion:
-    """A chosen model with its result on the test images."""
-    labels = np.asarray(of_models[MODELS[choice.model].predictions_asset].labels)
-    return Champion(
-        model=choice.model,
-        accuracy=evaluation.accuracy(true, labels),
-        errors=int(np.count_nonzero(labels != true)),
-        labels=labels.tolist(),
-        test_set=promotion.checksum(true),
-        choice=choice,
-        model_version=version,
-    )
-
-
-@dg.asset(
+@asset_of_all_models(
     group_name=GROUP,
     kinds={"numpy"},
-    ins=inputs("model_asset", "predictions_asset"),
     deps=["raw_mnist"],  # the names of the classes follow from the files
     check_specs=checks("recognizer", CHECKS),
 )
 def recognizer(
     champion: Champion,
+    fitted: ByModel,
+    predictions: ByModel,
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
     test_digits: DigitSet,
     data_set: DataSetResource,
     stored_results: StoredResults,
     seed: Seed,
-    **of_models: Any,
 ):
     """All models with their calibration, as they answer users.
 
     It changes only with the champion. If the present champion stays because its challengers are worse, the recognizer
     keeps the models that it has, although retraining has replaced them elsewhere.
     """
-    labels = {name: np.asarray(of_models[model.predictions_asset].labels) for name, model in MODELS.items()}
-    known = data_set.located.described
+    known = data_set.described
     classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
-        is_new = np.array_equal(champion.labels, labels[champion.model])
-        of_champion = dg.AssetKey("champion")
-        present = None if is_new else stored_results.previous(dg.AssetKey("recognizer"), of_champion)
+        is_new = np.array_equal(champion.labels, predictions[champion.model].labels)
+        present = None if is_new else stored_results.previous("recognizer", of="champion")
         if not is_new and present is None:
             raise dg.Failure(
                 f"the champion {champion.model} has been retrained, and no stored recognizer can answer in its place; "
@@ -178,17 +147,14 @@ def recognizer(
             )
         assembled: Recognizer = present or recognition.assemble(
             champion.model,
-            {
-                name: models.state(model, of_models[model.model_asset], of_models[model.predictions_asset], seed.value)
-                for name, model in MODELS.items()
-            },
+            {name: model.method().state(fitted[name], predictions[name], seed.value) for name, model in MODELS.items()},
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
             reference=test_digits.images,
         )
         found = assembled.of(classes)
-    sample = slice(0, NUM_CHECKED)
-    answers = [recognized.digit for recognized in found.recognize(test_digits.images[sample])]
+    answers = [recognized.digit for recognized in found.recognize(test_digits.images[:NUM_CHECKED])]
+    agreement = np.mean(np.array(answers) == champion.labels[:NUM_CHECKED])
     return result(
         found,
         f"{champion.model} answers, {champion.accuracy:.2%}" + (", as before" if present else ""),
@@ -198,11 +164,16 @@ def recognizer(
             "smoothing": float(found.states["knn.smoothing"]),
         },
         seed=seed,
-        checks={"agrees_with_predictions": at_least(np.mean(np.array(answers) == champion.labels[sample]), 0.995)},
+        checks={"agrees_with_predictions": at_least(agreement, 0.995)},
     )
 
 
-@dg.asset(group_name=INBOX, kinds={"numpy"}, partitions_def=PICTURES)
+@dg.asset(
+    group_name=INBOX,
+    kinds={"numpy"},
+    partitions_def=PICTURES,
+    check_specs=checks("inbox_predictions", CHECKS),
+)
 def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
     """Predictions for one inbox picture, one row per digit, with a contact sheet.
 
@@ -210,41 +181,24 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     service then. Later models do not predict it again unless a user asks for it.
     """
     key = context.partition_key
+    path = inbox.picture(key)
+    try:
+        page = pictures.page(path)
+    except ImageError as error:
+        is_picture = exactly(0, 1)._replace(reason=str(error))
+        return result(
+            tables.of_digits([], recognizer.model_names), "not a picture", checks={"is_a_picture": is_picture}
+        )
     with stopwatch():
-        page = inbox.read(key)
         (readings,) = recognizer.read_pages([page])
-        sheet = contact_sheet.draw([contact_sheet.Page(key, page.picture, readings)], recognizer)
+        sheet = contact_sheet.draw([contact_sheet.Page(path.name, page.picture, readings)], recognizer)
     table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     return result(
         table,
         shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
-        numbers={"digits": len(table), "unlike_any_digit": strange},
+        numbers={"file": dg.MetadataValue.path(str(path)), "digits": len(table), "unlike_any_digit": strange},
         tables={"predictions": table},
         figures={"contact_sheet": sheet},
-    )
-
-
-@dg.asset(group_name=INBOX, kinds={"pandas"}, check_specs=checks("inbox_drift", CHECKS))
-def inbox_drift(recognizer: Recognizer, inbox_predictions: Shards, stored_results: StoredResults):
-    """What came through the inbox by day: pictures, digits, the share of digits unlike any other, and of each class."""
-    times = stored_results.times_of_partitions(dg.AssetKey("inbox_predictions"))
-    with stopwatch():
-        read = {name: inbox_predictions[i] for i, name in enumerate(inbox_predictions.names) if name in times}
-        days = tables.by_day(read, times, recognizer.known.names)
-        latest = tables.latest(days, recognizer.known.names)
-    return result(
-        days,
-        f"{latest.unfamiliar:.1%} of {latest.digits} digits are unlike any other",
-        numbers={
-            "pictures": int(days["pictures"].sum()),
-            "unfamiliar": latest.unfamiliar,
-            "class_shares": dg.MetadataValue.json(latest.shares),
-            MADE_FROM: inbox_predictions.digest,
-        },
-        tables={"days": days.tail(MAX_TABLE_ROWS)},
-        checks={
-            "familiar": at_most(latest.least_unfamiliar, tables.MAX_UNFAMILIAR),
-            "balanced": at_most(latest.least_of_largest, tables.max_share(len(recognizer.known.names))),
-        },
+        checks={"is_a_picture": exactly(1, 1)},
     )

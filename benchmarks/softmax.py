@@ -1,42 +1,51 @@
-"""Softmax regression by per-sample SGD: ours against the plain NumPy loop; 5 rounds of 10 epochs (quick: 1 of 4)."""
+"""Softmax regression by per-sample SGD, 20 epochs: 5 rounds against the plain loop (quick: 1 round of 4 epochs).
+
+scikit-learn's LogisticRegression minimizes the same loss in another way, with a penalty and its default settings. It
+is fitted once.
+"""
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from benchmarks.bench import Bench
-from benchmarks.table import Row, Section, at_least, at_most, seconds
+from benchmarks.bench import Bench, rows
+from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import take_turns, timed
 from mnist_pipeline import softmax
 
-PIPELINE_EPOCHS = 20
+OURS, LOOP = "this project", "plain NumPy loop"
 
 
-def measure(bench: Bench) -> Section:
-    section = Section("Softmax regression")
-    epochs = bench.pick(10, 4)
-    images, labels = bench.train
-    warm_up, _ = timed(lambda: softmax.sgd(images[:100], labels[:100], epochs=1))
-    bench.say(f"  warm-up: {seconds(warm_up)} (loads the compiled loop, or compiles it)")
+def measure(bench: Bench) -> Table:
+    """Compare the time, the weights and the test accuracy."""
+    epochs = bench.pick(20, 4)
+    softmax.sgd(bench.train.images[:100], bench.train.labels[:100], epochs=1)  # load the compiled loop
     contestants = {
-        "ours": lambda: softmax.sgd(images, labels, epochs=epochs),
-        "plain loop": lambda: softmax.sgd_reference(images, labels, epochs=epochs),
+        OURS: partial(softmax.sgd, *bench.train, epochs=epochs),
+        LOOP: partial(softmax.sgd_reference, *bench.train, epochs=epochs),
     }
     rounds = take_turns(contestants, bench.pick(5, 1), bench.say)
-    ratio = rounds.ratio("plain loop")
-    difference = max(
-        float(np.abs(ours - theirs).max())
-        for ours, theirs in zip(rounds.results["ours"], rounds.results["plain loop"], strict=True)
-    )
-    ours, theirs = rounds.median("ours"), rounds.median("plain loop")
-    bench.notebook["softmax"] = theirs * PIPELINE_EPOCHS / epochs
-    section.rows = [
-        Row(
-            "SGD vs the plain loop", ratio.median, "× faster", at_least(15), ratio.spread,
-            ratio.rounds, seconds(ours), seconds(theirs), f"weights within {difference:.1e}",
-        ),
-        Row("SGD: largest difference of a weight", difference, "", at_most(1e-9), samples=1),
-    ]  # fmt: skip
-    section.notes = [f"{epochs} epochs each; warm-up apart from timing: {seconds(warm_up)}"]
-    section.details = {"epochs": epochs, "seconds": rounds.seconds, "warm_up": warm_up, "difference": difference}
-    return section
+    weights = zip(rounds.results[OURS], rounds.results[LOOP], strict=True)
+    difference = max(float(np.abs(ours - theirs).max()) for ours, theirs in weights)
+    title = f"Softmax regression on 60,000 digits, {epochs} epochs"
+    table = Table(title, ("", "time", "this project is faster by", "test accuracy"))
+    for name in contestants:
+        faster = "" if name == OURS else with_range(rounds.ratios(name, OURS), times)
+        answers = softmax.predict_probabilities(*rounds.results[name], bench.test.images).argmax(axis=1)
+        accuracy = f"{np.mean(answers == bench.test.labels):.2%}"
+        table.rows.append((name, seconds(rounds.median(name)), faster, accuracy))
+    table.rows.append(_sklearn_row(bench))
+    table.notes.append(f"The weights of the two loops differ by at most {difference:.1e}.")
+    return table
+
+
+def _sklearn_row(bench: Bench) -> tuple[str, str, str, str]:
+    from sklearn.linear_model import LogisticRegression
+
+    train, test = (rows(digits).astype(np.float32) / 255 for digits in (bench.train, bench.test))
+    elapsed, model = timed(lambda: LogisticRegression(max_iter=bench.pick(100, 10)).fit(train, bench.train.labels))
+    bench.say(f"  LogisticRegression {seconds(elapsed)}")
+    accuracy = float(np.mean(model.predict(test) == bench.test.labels))
+    return "scikit-learn LogisticRegression", seconds(elapsed), "", f"{accuracy:.2%}"

@@ -1,7 +1,4 @@
-"""Paired timing: contestants take turns (A B A B …), so that other load on the machine affects all of them.
-
-A ratio is the median over rounds of the ratio within a round, reported with the smallest and the largest.
-"""
+"""Paired timing: contestants take turns (A B A B …), so that other load on the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -12,28 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Say = Callable[[str], None]
 SETTLING = 0.2  # seconds
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """How many times something is larger: median, smallest and largest over the rounds."""
-
-    median: float
-    low: float
-    high: float
-    rounds: int
-
-    @classmethod
-    def of(cls, values: list[float]) -> Ratio:
-        """Summarize one value a round."""
-        return cls(statistics.median(values), min(values), max(values), len(values))
-
-    @property
-    def spread(self) -> tuple[float, float]:
-        """Smallest and largest."""
-        return self.low, self.high
 
 
 @dataclass(frozen=True)
@@ -47,16 +23,16 @@ class Rounds:
         """Median seconds of a contestant."""
         return statistics.median(self.seconds[name])
 
-    def ratio(self, numerator: str, denominator: str = "ours", factor: float = 1.0) -> Ratio:
-        """Seconds of one contestant, times a factor, over those of another, round by round."""
-        pairs = zip(self.seconds[numerator], self.seconds[denominator])
-        return Ratio.of([factor * above / below for above, below in pairs])
+    def ratios(self, slower: str, faster: str) -> list[float]:
+        """How many times as long one contestant took as another, round by round."""
+        return [above / below for above, below in zip(self.seconds[slower], self.seconds[faster], strict=True)]
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Wall seconds of a call, and its value; first, the threads of the previous call stop waiting for work.
+    """Wall seconds of a call, and its value.
 
-    OpenBLAS's keep a core busy for up to a tenth of a second, which would be this call's loss.
+    The threads of the previous call get time to stop waiting for work: OpenBLAS's keep a core busy for up to a tenth
+    of a second, which would slow this call down.
     """
     gc.collect()
     time.sleep(SETTLING)
@@ -65,8 +41,8 @@ def timed(function: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, returned
 
 
-def take_turns(contestants: Mapping[str, Callable[[], Any]], rounds: int, say: Say) -> Rounds:
-    """Call every contestant once a round, in order; warm-up is the caller's, and apart."""
+def take_turns(contestants: Mapping[str, Callable[[], Any]], rounds: int, say: Callable[[str], None]) -> Rounds:
+    """Call every contestant once per round, in order. The caller warms them up."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     results: dict[str, Any] = {}
     for number in range(1, rounds + 1):
@@ -74,5 +50,5 @@ def take_turns(contestants: Mapping[str, Callable[[], Any]], rounds: int, say: S
             elapsed, results[name] = timed(function)
             seconds[name].append(elapsed)
         latest = ", ".join(f"{name} {values[-1]:.3g} s" for name, values in seconds.items())
-        say(f"  round {number}/{rounds}: {latest}")
+        say(f"  round {number} of {rounds}: {latest}")
     return Rounds(seconds, results)

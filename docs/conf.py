@@ -1,9 +1,14 @@
 """Sphinx builds the documentation site from the Markdown pages in this directory: `make docs`."""
 
+import logging
 from typing import Any
 
 from docutils import nodes
+from jupyter_client.manager import KernelManager
 from latex2mathml.converter import convert
+
+logging.getLogger("traitlets").setLevel(logging.WARNING)  # of the tutorial's kernel
+KernelManager.transport_encryption = "auto"  # type: ignore[assignment]  # no option sets it
 
 project = html_title = "mnist-pipeline"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
@@ -29,7 +34,6 @@ nb_merge_streams = True
 def setup(app: Any) -> None:
     """Add what Sphinx has no option for."""
     app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))
-    app.connect("source-read", link_included)
     app.connect("autodoc-skip-member", is_bare_field)
 
 
@@ -43,11 +47,6 @@ def display_math(writer: Any, node: Any) -> None:
     """Write a formula in a line of its own."""
     writer.body.append(convert(node.astext(), display="block"))
     raise nodes.SkipNode
-
-
-def link_included(app: Any, page: str, source: list[str]) -> None:
-    """Link the table of benchmarks where the site includes it; on a forge, it is a file."""
-    source[0] = source[0].replace("](../benchmarks/results.md)", "](benchmarks.md#the-last-run)")
 
 
 def is_bare_field(app: Any, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:

@@ -1,4 +1,4 @@
-"""Digits in hands that nothing was chosen on: handwriting fonts of Debian, 8×8 scans, touching pairs, pages on a table.
+"""Digits in hands that nothing was chosen on: handwriting fonts of Debian, 8×8 scans, pages on a table.
 
 Each function yields an `Example` per picture, the same for the same seed: its kind, its digits in reading order, their
 boxes and the picture. The fonts have a development part, on which methods may be chosen, and an evaluation part, which
@@ -65,15 +65,6 @@ def lines(count: int, seed: int, fonts: Sequence[Path], *, ruled: bool = False) 
         yield _line("six digits", digits, _writer(fonts, number, rng), rng, ruled=ruled, margin=True)
 
 
-def touching_pairs(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
-    """`count` pairs of digits whose strokes touch; every other pair is written with the glyphs of a script."""
-    rng = np.random.default_rng((seed, 2))
-    for number in range(count):
-        digits = rng.integers(10, size=2).tolist()
-        fonts_of_pair = fonts if number % 2 else ()
-        yield _line("touching pair", digits, _writer(fonts_of_pair, number // 2, rng), rng, touching=True)
-
-
 def pages_on_a_table(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
     """`count` photographs of a sheet of paper on a dark table, which shows on two to four sides of the sheet."""
     rng = np.random.default_rng((seed, 3))
@@ -126,11 +117,10 @@ def _line(
     *,
     ruled: bool = False,
     margin: bool = False,
-    touching: bool = False,
 ) -> Example:
     """Digits on one baseline."""
     size = float(np.exp(rng.uniform(np.log(32), np.log(110))))
-    ink, boxes, base = _written(digits, writer, size, rng, touching=touching)
+    ink, boxes, base = _written(digits, writer, size, rng)
     before, after = (size * rng.uniform(0.5, 1.1, (2, 2))).astype(int)
     ink = np.pad(ink, ((before[0], after[0]), (before[1], after[1])))
     boxes = [(x + before[1], y + before[0], width, height) for x, y, width, height in boxes]
@@ -140,7 +130,7 @@ def _line(
 
 
 def _written(
-    digits: Sequence[int], writer: Writer, size: float, rng: np.random.Generator, *, touching: bool = False
+    digits: Sequence[int], writer: Writer, size: float, rng: np.random.Generator
 ) -> tuple[Ink, list[Box], int]:
     """Coverage with ink of a line, the box of each digit, and the row of the baseline."""
     glyphs = [writer(digit, size, rng) for digit in digits]
@@ -152,25 +142,12 @@ def _written(
     for (ink, _), foot in zip(glyphs, feet):
         top = base - foot - len(ink)
         own = np.pad(ink, ((top, rows - top - len(ink)), (0, 0)))
-        deep, apart = 1 + int(size * rng.uniform(0, 0.04)), int(size * rng.uniform(0.14, 0.4))
-        gap = -_overlap(line, own) - deep if touching else apart
-        x = max(0, line.shape[1] + gap) if boxes else 0
+        x = line.shape[1] + int(size * rng.uniform(0.14, 0.4)) if boxes else 0
         line = np.pad(line, ((0, 0), (0, max(0, x + own.shape[1] - line.shape[1]))))
         window = line[:, x : x + own.shape[1]]
         np.maximum(window, own, out=window)
         boxes.append(box_of(ink, x, top))
     return line, boxes, base
-
-
-def _overlap(left: Ink, right: Ink) -> int:
-    """How many columns the right ink can move over the left one before they touch."""
-    if not left.size:
-        return 0
-    first, second = left > 0.5, right > 0.5
-    space_left = np.where(first.any(axis=1), np.argmax(first[:, ::-1], axis=1), np.inf)
-    space_right = np.where(second.any(axis=1), np.argmax(second, axis=1), np.inf)
-    nearest = float(np.min(space_left + space_right))
-    return int(nearest) if np.isfinite(nearest) else 0
 
 
 def _ruled_photo(ink: Ink, base: float, size: float, rng: np.random.Generator, margin: bool) -> NDArray[np.float64]:

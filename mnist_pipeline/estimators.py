@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline import adaptation, knn, networks, pca, softmax, training
+from mnist_pipeline import knn, networks, pca, softmax, training
 from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.knn.model import vote_probabilities
+from mnist_pipeline.training import adaptation
 from mnist_pipeline.utils import places
 
 try:
@@ -157,7 +158,8 @@ class CNNClassifier(_Classifier):
     ----------
     recipe : {"default", "fast", "longer", "notebook", "thorough"}, default="default"
         A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" adapts to the samples, see
-        :mod:`mnist_pipeline.adaptation`: it holds out a twelfth of them, and deforms the images only if they are bytes.
+        :mod:`mnist_pipeline.training.adaptation`: it holds out a twelfth of them, and deforms the images only if they
+        are bytes.
     epochs, learning_rate : int and float, optional
         Replace those of the recipe.
     random_state : int, default=0
@@ -186,12 +188,9 @@ class CNNClassifier(_Classifier):
         self.recipe, self.epochs, self.learning_rate, self.random_state = recipe, epochs, learning_rate, random_state
 
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
-        named = training.RECIPES["cnn"].get(self.recipe)
-        if named is None:
-            raise ValueError(f"recipe is {self.recipe!r}; expected one of {', '.join(training.RECIPES['cnn'])}")
+        settings = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+        recipe = training.named_recipe("cnn", self.recipe, **settings)
         images = self._images(X)
-        settings: dict[str, Any] = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        recipe = replace(named, **{name: value for name, value in settings.items() if value is not None})
         if images.dtype != np.uint8:
             recipe = replace(recipe, variation=None)  # deformations are defined for bytes
         network = training.build(networks.CNN, len(self.classes_), seed=int(self.random_state))

@@ -1,20 +1,117 @@
 """The table of models: one entry per model, and everything else iterates over it.
 
-An entry names modules instead of importing them, so that reading the table stays quick and a command that answers
-one picture imports only what answering takes. `docs/add-a-model.md` adds an entry step by step.
+An entry imports its method only when the method is needed, so that reading the table stays quick and a command that
+answers one picture imports only what answering takes. `docs/add-a-model.md` adds an entry step by step.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from inspect import signature
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from mnist_pipeline.records import Answer
+from mnist_pipeline.data.records import Answer
 
-State = Mapping[str, np.ndarray]
+if TYPE_CHECKING:
+    from mnist_pipeline.inference.onnx import Graph
+
+State = Mapping[str, np.ndarray]  # the arrays that a model answers from
+Reader = Callable[[np.ndarray], np.ndarray]  # from images, uint8 (n, 28, 28), to labels (n,)
+
+
+class Method(Protocol):
+    """The functions of a module that implements a model.
+
+    `predict` runs `answer`: neither it nor the module may import Dagster, torch or Matplotlib. `fitted` and
+    `predictions` are the values of the model's two assets; images are uint8 (n, 28, 28).
+    """
+
+    def state(self, fitted: Any, predictions: Any, seed: int, /) -> dict[str, np.ndarray]:
+        """The arrays that the model answers from."""
+
+    def answer(self, state: State, images: np.ndarray, /) -> Answer:
+        """The answer to images, from what `state` returns."""
+
+    def answer_many(self, state: State, images: np.ndarray, /) -> Answer:
+        """The same answer, in less time for many images. It may import more."""
+
+    def reader(self, fitted: Any, predictions: Any, /) -> Reader:
+        """A function from images to labels that computes them as the predictions were computed."""
+
+    def held_out_labels(self, fitted: Any, predictions: Any, images: np.ndarray, held_out: np.ndarray, /) -> np.ndarray:
+        """The labels of the training images with the indices `held_out`, by a model that was not trained on them."""
+
+    def fit_reader(
+        self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float, /
+    ) -> Reader:
+        """A function from images to labels, by the model fitted to these images.
+
+        `repeats` says how many times as many passes a training makes than its settings say, so that with few images it
+        makes as many updates as with many.
+        """
+
+    def to_onnx(self, graph: "Graph", state: State, /) -> tuple[str, str]:
+        """Add the nodes from images to scores and probabilities to an ONNX graph; return the names of both."""
+
+
+class Fitting(Protocol):
+    """The functions of a module that implements a model without assets of its own. `Simple` derives the others."""
+
+    @property
+    def fit(self) -> Callable[..., dict[str, np.ndarray]]:
+        """`fit(images, labels, **settings)`: the fitted model as named arrays. A parameter `seed` gets the run's."""
+
+    def predict_probabilities(self, state: Any, images: np.ndarray, /) -> np.ndarray:
+        """Class probabilities, shape (n_images, n_classes)."""
+
+
+class Simple:
+    """The method of a model that is fitted to the images that are not held out, and answers the most probable class."""
+
+    def __init__(self, module: Fitting) -> None:
+        self.module = module
+        self.is_random = "seed" in signature(module.fit).parameters
+
+    def fit(
+        self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int
+    ) -> dict[str, np.ndarray]:
+        """The fitted model, as the asset `NAME_model` stores it."""
+        return self.module.fit(images, labels, **settings, **({"seed": seed} if self.is_random else {}))
+
+    def state(self, fitted: State, predictions: object, seed: int) -> dict[str, np.ndarray]:
+        """The fitted model itself."""
+        return dict(fitted)
+
+    def answer(self, state: State, images: np.ndarray) -> Answer:
+        """The most probable class, and the probabilities."""
+        probabilities = self.module.predict_probabilities(state, images)
+        return Answer(probabilities.argmax(axis=1), probabilities)
+
+    answer_many = answer
+
+    def reader(self, fitted: State, predictions: object) -> Reader:
+        """The labels of `answer`."""
+        return lambda images: self.answer(fitted, images).labels
+
+    def held_out_labels(
+        self, fitted: State, predictions: object, images: np.ndarray, held_out: np.ndarray
+    ) -> np.ndarray:
+        """The labels of `answer`."""
+        return self.answer(fitted, images[held_out]).labels
+
+    def fit_reader(
+        self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float
+    ) -> Reader:
+        """The labels of the model fitted to these images, with the settings as they are."""
+        return self.reader(self.fit(images, labels, settings, seed), None)
+
+    def to_onnx(self, graph: "Graph", state: State) -> tuple[str, str]:
+        """The nodes that the module adds, if it can."""
+        add_nodes: Callable[[Graph, State], tuple[str, str]] | None = getattr(self.module, "to_onnx", None)
+        if add_nodes is None:
+            raise NotImplementedError("its module has no function to_onnx(graph, state)")
+        return add_nodes(graph, state)
 
 
 @dataclass(frozen=True)
@@ -37,63 +134,50 @@ class Notebook:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
-    """An entry of the table.
+class Shown:
+    """The fields of an entry that people see. No value that an asset stores depends on them, except for the report."""
 
-    The method module has these functions, of which only the first two are needed for a model without assets of its
-    own:
-
-    - `fit(images, labels, **settings)`: the fitted model as a dict of arrays. If it has a parameter `seed`, it gets
-      the seed of the run.
-    - `predict_probabilities(state, images)`: class probabilities, shape (n_images, n_classes).
-    - `answer(state, images)`: a `records.Answer`, where the label is not simply the most probable class.
-    - `state(model, predictions, seed)`: the arrays to answer from, where they are not the stored model itself.
-
-    `predict` runs `answer` or `predict_probabilities`: neither they nor the module may import Dagster, torch or
-    Matplotlib.
-    """
-
-    name: str  # begins the names of the model's assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`
     title: str  # as a heading: "Convolutional network"
     phrase: str  # within a sentence: "the convolutional network"
     short_title: str  # where there is little room: "CNN"
     color: str  # of the model in every figure, a hue of `report.figures.style.COLORS`
     marker: str  # in every figure, of Matplotlib
-    # The accuracy that the model has reached on MNIST with every seed tried, with room for the spread between seeds.
-    # Below it, its check fails and it is not promoted.
-    mnist_floor: float
-    method: str  # the module that implements the model
-    # The module whose `reader(model, predictions)` returns a function from images to labels for many images at once;
-    # by default the method. Without such a function, `answer` reads them. In the same module, `fit_reader(images,
-    # labels, **settings)` returns such a function fitted to these images, for trials; by default by `fit` and `answer`.
-    reader: str = ""
-    training_asset: str = "train_digits"  # the images and labels that the model is fitted on
-    model_asset: str = ""  # stores the fitted model; by default `NAME_model`
-    version_asset: str = ""  # its data versions name the versions of the model; by default the fitted model
-    group: str = ""  # of the model's assets; by default the name
     summary: str = ""  # a sentence on the model for its card and the descriptions of its assets
-    # Keyword arguments of `fit`, or `fit_reader`, by name. Trials configure them for every model, runs for a model
-    # without assets of its own.
-    settings: Mapping[str, Setting] = field(default_factory=dict)
-    has_own_assets: bool = False  # whether a module of `assets` defines the model and its predictions
-    has_learning_curves: bool = False  # whether the stored model records loss and accuracy per epoch
+    group: str = ""  # of the model's assets; by default the name
     # The section of the report, by default the name; models may share it. Its template is `SECTION.html.j2`, or
     # `model.html.j2` if there is no such file.
     section: str = ""
     section_title: str = ""  # by default the title
     notebook: Notebook | None = None  # what the report compares the model with
 
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Shown):
+    """An entry of the table."""
+
+    name: str  # begins the names of the model's assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`
+    method: Callable[[], Method]  # imports the method
+    # The accuracy that the model has reached on MNIST with every seed tried, with room for the spread between seeds.
+    # Below it, its check fails and it is not promoted.
+    mnist_floor: float
+    model_asset: str = ""  # stores the fitted model; by default `NAME_model`
+    version_asset: str = ""  # its data versions name the versions of the model; by default the fitted model
+    # The settings of the method by name. Trials configure them for every model, runs for a model without assets of its
+    # own.
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    has_own_assets: bool = False  # whether a module of `assets` defines the model and its predictions
+    has_learning_curves: bool = False  # whether the stored model records loss and accuracy per epoch
+
     def __post_init__(self) -> None:
         defaults = {
-            "reader": self.method,
-            "model_asset": f"{self.name}_model",
             "group": self.name,
             "section": self.name,
             "section_title": self.title,
+            "model_asset": f"{self.name}_model",
+            "version_asset": self.model_asset or f"{self.name}_model",
         }
         for name, default in defaults.items():
             object.__setattr__(self, name, getattr(self, name) or default)
-        object.__setattr__(self, "version_asset", self.version_asset or self.model_asset)
 
     @property
     def predictions_asset(self) -> str:
@@ -105,66 +189,9 @@ class Model:
         """The asset that stores the evaluation of those predictions."""
         return f"{self.name}_evaluation"
 
-
-# Functions, not methods: the code version of an asset covers the modules that these import only where it calls them.
-
-
-def state(model: Model, fitted: Any, predictions: Any, seed: int = 0) -> dict[str, np.ndarray]:
-    """The arrays that a model answers from, made from the values of its two assets."""
-    make = getattr(import_module(model.method), "state", None)
-    return dict(fitted if make is None else make(fitted, predictions, seed))
-
-
-def answer(model: Model, arrays: State, images: np.ndarray) -> Answer:
-    """A model's answer to images (n_images, 28, 28), uint8, from the arrays that `state` returns."""
-    method = import_module(model.method)
-    if hasattr(method, "answer"):
-        return method.answer(arrays, images)
-    probabilities = method.predict_probabilities(arrays, images)
-    return Answer(probabilities.argmax(axis=1), probabilities)
-
-
-def answer_many(model: Model, arrays: State, images: np.ndarray) -> Answer:
-    """The same answer in less time for many images, with modules that a command does not load for a few."""
-    find = getattr(import_module(model.reader), "answer", None)
-    return find(arrays, images) if find else answer(model, arrays, images)
-
-
-def label_reader(model: Model, fitted: Any, predictions: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from many images to their labels, computed as the model's predictions were."""
-    make = getattr(import_module(model.reader), "reader", None)
-    if make is not None:
-        return make(fitted, predictions)
-    arrays = state(model, fitted, predictions)
-    return lambda images: answer(model, arrays, images).labels
-
-
-def held_out_labels(
-    model: Model, fitted: Any, predictions: Any, images: np.ndarray, held_out: np.ndarray
-) -> np.ndarray | None:
-    """The labels of the training images with these indices, which the model was not trained on; None if it was."""
-    find = getattr(import_module(model.reader), "held_out_labels", None)
-    if find is None:
-        return label_reader(model, fitted, predictions)(images[held_out])
-    labels: np.ndarray | None = find(fitted, predictions, images, held_out)
-    return labels
-
-
-def fit_reader(
-    model: Model, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float
-) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from images to labels, by the model fitted to images with labels.
-
-    `seed` and `repeats` reach the methods that have such a parameter. `repeats` says how many times as many passes a
-    training makes than its settings say, so that with few images it makes as many updates as with many.
-    """
-    make = getattr(import_module(model.reader), "fit_reader", None)
-    fit = make or import_module(model.method).fit
-    further = {"seed": seed, "repeats": repeats}
-    fitted = fit(
-        images, labels, **settings, **{name: further[name] for name in further & signature(fit).parameters.keys()}
-    )
-    return fitted if make else lambda queries: answer(model, fitted, queries).labels
+    def floor(self, is_mnist: bool) -> float | None:
+        """The accuracy that the model must reach; None on another data set, where none is known."""
+        return self.mnist_floor if is_mnist else None
 
 
 def setting_fields(model: Model) -> dict[str, Any]:
@@ -180,6 +207,26 @@ def setting_fields(model: Model) -> dict[str, Any]:
     }
 
 
+def _knn() -> Method:
+    from mnist_pipeline.knn import model
+
+    return model
+
+
+def _softmax() -> Method:
+    from mnist_pipeline import softmax
+
+    return softmax
+
+
+def _networks() -> Method:
+    from mnist_pipeline.inference import networks
+
+    return networks
+
+
+# Import a further method here; see docs/add-a-model.md.
+
 _RECIPES = ("default", "fast", "longer", "notebook", "thorough")
 _RECIPE = Setting("default", None, None, "Named training recipe.", _RECIPES)
 _RATE = Setting(None, 1e-6, 10, "Learning rate, or its peak in a one-cycle schedule; by default as the recipe.")
@@ -194,7 +241,7 @@ _TABLE = (
         color="#3f90da",
         marker="o",
         mnist_floor=0.97,
-        method="mnist_pipeline.knn.model",
+        method=_knn,
         model_asset="knn_index",
         version_asset="knn_predictions",  # they depend on k; the index is the training set
         summary="The k nearest training images, by exact Euclidean distance, vote for their class.",
@@ -211,7 +258,7 @@ _TABLE = (
         color="#ffa90e",
         marker="s",
         mnist_floor=0.915,
-        method="mnist_pipeline.softmax",
+        method=_softmax,
         summary="Class probabilities softmax(W x + b), fitted by stochastic gradient descent with one image per update "
         "on the cross-entropy.",
         has_own_assets=True,
@@ -230,8 +277,7 @@ _TABLE = (
         color="#bd1f01",
         marker="v",
         mnist_floor=0.9775,
-        method="mnist_pipeline.inference",
-        reader="mnist_pipeline.training.readers",
+        method=_networks,
         group="networks",
         summary="Multi-layer perceptron 784–1024–classes with ReLU, trained with Adam on the cross-entropy.",
         has_own_assets=True,
@@ -253,8 +299,7 @@ _TABLE = (
         color="#94a4a2",
         marker="^",
         mnist_floor=0.99,
-        method="mnist_pipeline.inference",
-        reader="mnist_pipeline.training.readers",
+        method=_networks,
         group="networks",
         summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 "
         "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the cross-entropy.",

@@ -73,6 +73,9 @@ class CNN(nn.Module):
         return CompiledCNN(self.conv1, self.conv2, self.linear)
 
 
+KINDS: Mapping[str, type[nn.Module]] = {"mlp": MLP, "cnn": CNN}
+
+
 def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
     """Rows of a table of the layers, in the order in which they run.
 
@@ -124,21 +127,3 @@ def num_parameters(model: nn.Module) -> int:
     814090
     """
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-def load_by_position(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
-    """Copy the parameters of the same architecture under other names, such as the notebook's, into a network.
-
-    The first tensor goes into the first parameter, the second into the second, and so on: weight before bias, layers
-    in the order of their definition. For the CNN that is conv1, conv2, linear; for the MLP hidden, output.
-    A tensor of another shape is a RuntimeError.
-
-    Examples
-    --------
-    >>> old = nn.Sequential(nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 10))
-    >>> model = MLP()
-    >>> load_by_position(model, old.state_dict())
-    >>> torch.equal(model.output.bias, old[2].bias)
-    True
-    """
-    model.load_state_dict(dict(zip(model.state_dict(), state_dict.values(), strict=True)))

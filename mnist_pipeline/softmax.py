@@ -11,17 +11,22 @@ the nonzero pixels only.
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.records import Answer, SoftmaxModel
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import Answer, SoftmaxModel
 from mnist_pipeline.utils.blocks import read_only, slices
-from mnist_pipeline.utils.onnx_graph import Graph
+
+if TYPE_CHECKING:
+    from mnist_pipeline.inference.onnx import Graph
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
+NUM_CHECKED = 10  # images on which the gradient is compared with finite differences
 BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which fit the cache
 OnEpoch = Callable[[int, float, float], object]  # gets the number of an epoch, its mean loss and its accuracy
 
@@ -150,13 +155,47 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     return probabilities
 
 
+def fit_model(
+    images: NDArray[np.uint8], labels: NDArray[Any], *, learning_rate: float, epochs: int, seed: int, on_epoch: OnEpoch
+) -> SoftmaxModel:
+    """Weights fitted to all images by `sgd`, what was measured on the way, and the answers to the held-out images.
+
+    These are by weights that are fitted without them at the same time, since one fit computes on one core.
+    """
+    measured: list[tuple[float, float]] = []
+
+    def record(epoch: int, mean_loss: float, accuracy: float) -> None:
+        measured.append((mean_loss, accuracy))
+        on_epoch(epoch, mean_loss, accuracy)
+
+    kept, held_out = split(len(images))
+    fit = functools.partial(
+        sgd, num_classes=int(labels.max()) + 1, learning_rate=learning_rate, epochs=epochs, seed=seed
+    )
+    with ThreadPoolExecutor(1) as threads:
+        without_held_out = threads.submit(fit, images[kept], labels[kept])
+        W, b = fit(images, labels, on_epoch=record)
+    held_out_labels = predict_probabilities(*without_held_out.result(), images[held_out]).argmax(axis=1)
+    losses, accuracies = np.ascontiguousarray(np.array(measured).T)
+    error = gradient_error(W, b, labels[:NUM_CHECKED], images[:NUM_CHECKED])
+    return SoftmaxModel(W, b, losses, accuracies, np.array(error), held_out_labels.astype(np.uint8))
+
+
 def fit_reader(
-    images: ArrayLike, labels: NDArray[Any], *, learning_rate: float, epochs: int, seed: int, repeats: float = 1
+    images: ArrayLike, labels: NDArray[Any], settings: Mapping[str, Any], seed: int, repeats: float
 ) -> Callable[[ArrayLike], NDArray[np.int64]]:
     """A function from images to labels, by weights fitted to these images in `epochs` · `repeats` passes."""
-    fit = functools.partial(sgd, num_classes=int(labels.max()) + 1, learning_rate=learning_rate, seed=seed)
-    weights, bias = fit(images, labels, epochs=max(1, round(epochs * repeats)))
+    epochs = max(1, round(settings["epochs"] * repeats))
+    weights, bias = sgd(
+        images, labels, num_classes=int(labels.max()) + 1,
+        learning_rate=settings["learning_rate"], epochs=epochs, seed=seed,
+    )  # fmt: skip
     return lambda queries: predict_probabilities(weights, bias, queries).argmax(axis=1)
+
+
+def reader(model: SoftmaxModel, predictions: object) -> Callable[[ArrayLike], NDArray[np.int64]]:
+    """A function from images to labels, by a fitted model."""
+    return lambda images: predict_probabilities(model.weights, model.bias, images).argmax(axis=1)
 
 
 def state(model: SoftmaxModel, predictions: object, seed: int) -> dict[str, NDArray[Any]]:
@@ -173,7 +212,10 @@ def answer(state: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answ
     return Answer(probabilities.argmax(axis=1), probabilities)
 
 
-def to_onnx(graph: Graph, state: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
+answer_many = answer
+
+
+def to_onnx(graph: "Graph", state: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
     """The logits W x + b and the probabilities as nodes of an ONNX graph, in float64."""
     pixels = graph.pixels(np.float64, (state["weights"].shape[1],))
     logits = graph.add("Gemm", pixels, state["weights"], state["bias"], transB=1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline import evaluation, promotion
+from mnist_pipeline.evaluation import champion, scores
 from mnist_pipeline.models import MODELS, STORED, Model
 
 TEST_SET = "test_digits"
@@ -24,14 +24,14 @@ ASPECTS = ("configuration", "code", "data", "libraries")  # attributes of a vers
 class Record:
     """A value that an asset has or had, and what was recorded about it."""
 
-    asset: str  # without the prefix of the data set
+    asset: str
     data_version: str
     time: float  # when it was computed, in seconds since 1970
     run: str
     code_version: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)  # data versions of the inputs, by asset
     metadata: Mapping[str, Any] = field(default_factory=dict)  # numbers, texts, and JSON
-    former: str | None = None  # where the value is kept; None for the present value
+    present: bool = True  # whether it is the current version of the asset
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ Records = Mapping[str, Sequence[Record]]  # of each asset, the oldest first
 
 def of_models(records: Records) -> list[ModelVersion]:
     """All versions of all models, the latest first."""
-    champions = {record.metadata.get("version"): record.former is None for record in records.get("champion", ())}
+    champions = {record.metadata.get("version"): record.present for record in records.get("champion", ())}
     found = []
     for model in MODELS.values():
         for version, chain in _chains(model, records).items():
@@ -125,7 +125,7 @@ def _model_version(
         accuracy=scores.get("accuracy"),
         errors=scores.get("errors"),
         interval=(scores["interval_low"], scores["interval_high"]) if result else None,
-        present=main.former is None,
+        present=main.present,
         champion=version in champions,
         in_service=champions.get(version, False),
     )
@@ -220,14 +220,14 @@ def _paired(before: np.ndarray | None, after: np.ndarray | None, true: np.ndarra
         return {}
     was_right, is_right = before == true, after == true
     fixed, broken = int(np.count_nonzero(is_right & ~was_right)), int(np.count_nonzero(was_right & ~is_right))
-    low, high = promotion.difference_interval(fixed, broken, len(true))
+    low, high = champion.difference_interval(fixed, broken, len(true))
     classes = int(true.max()) + 1
     return {
         "fixed": fixed,
         "broken": broken,
         "difference": (fixed - broken) / len(true),
         "difference_interval": [low, high],
-        "p_value": evaluation.mcnemar_p_value(fixed, broken),
+        "p_value": scores.mcnemar_p_value(fixed, broken),
         "errors_by_class": {
             "before": np.bincount(true[~was_right], minlength=classes).tolist(),
             "after": np.bincount(true[~is_right], minlength=classes).tolist(),

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_pipeline.networks import CNN, MLP, layer_rows, load_by_position, num_parameters
-from mnist_pipeline.records import parameters
+from mnist_pipeline.networks import CNN, MLP, layer_rows, num_parameters
 
 
 @pytest.fixture
@@ -20,13 +19,6 @@ def test_the_networks_give_a_logit_for_each_class(images: torch.Tensor, num_clas
     assert MLP(784, 32, num_classes)(images[:0]).shape == CNN(num_classes)(images[:0]).shape == (0, num_classes)
 
 
-@pytest.mark.parametrize("num_classes", [2, 10, 100])
-def test_the_shapes_that_stored_parameters_must_have_are_those_of_the_networks(num_classes: int) -> None:
-    models = (MLP(num_classes=num_classes), CNN(num_classes))
-    shapes = [{name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} for model in models]
-    assert shapes == [*parameters(num_classes)]
-
-
 @pytest.mark.parametrize("model", [CNN(), MLP()])
 def test_images_rows_and_channels_are_the_same_input(images: torch.Tensor, model: nn.Module) -> None:
     logits = model(images)
@@ -39,30 +31,6 @@ def test_a_network_can_be_exported(model: nn.Module, images: torch.Tensor) -> No
     batch = torch.export.Dim("batch")
     exported = torch.export.export(model, (images[:3],), dynamic_shapes=({0: batch},)).module()
     torch.testing.assert_close(exported(images), model(images))
-
-
-@pytest.mark.parametrize(
-    ("model", "notebook"),
-    [
-        (CNN(), nn.Sequential(
-            nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(1024, 10),
-        )),
-        (MLP(), nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 10))),
-    ],
-)  # fmt: skip
-def test_parameters_under_other_names_are_loaded_by_their_position(
-    model: nn.Module, notebook: nn.Module, images: torch.Tensor
-) -> None:
-    load_by_position(model, notebook.state_dict())
-    torch.testing.assert_close(model(images), notebook(images[:, None]))
-
-
-@pytest.mark.parametrize("other", [MLP(784, 16, 10), nn.Linear(784, 10)])
-def test_parameters_of_another_architecture_are_refused(other: nn.Module) -> None:
-    with pytest.raises((RuntimeError, ValueError)):
-        load_by_position(MLP(), other.state_dict())
 
 
 def test_the_layers_are_listed_in_the_order_in_which_they_run() -> None:
@@ -82,10 +50,3 @@ def test_the_layers_are_listed_in_the_order_in_which_they_run() -> None:
     total = (25 + 1) * 32 + (800 + 1) * 64 + 1025 * 10
     assert sum(row["parameters"] for row in rows) == num_parameters(model) == total
     assert not any(module._forward_hooks for module in model.modules())
-
-
-@pytest.mark.parametrize("model", [CNN(), MLP()])
-@pytest.mark.parametrize("shape", [(784,), (28, 28), (2, 27, 27), (2, 3, 28, 28)])
-def test_what_is_not_a_batch_of_images_is_refused(model: nn.Module, shape: tuple[int, ...]) -> None:
-    with pytest.raises((RuntimeError, IndexError)):
-        model(torch.zeros(shape))

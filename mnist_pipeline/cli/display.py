@@ -1,13 +1,20 @@
-"""The progress of runs: a live view on a terminal, plain lines elsewhere."""
+"""The progress of runs: a live view on a terminal, plain lines elsewhere. A Dagster logger feeds it."""
 
-from collections.abc import Collection
+import contextlib
+import io
+import logging
+import os
+import sys
+from collections.abc import Collection, Iterator
 from typing import Any, TextIO
 
+import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
 
+from mnist_pipeline.runtime.graph.results import EPOCH, HEADLINE
 from mnist_pipeline.utils.printable import printable
 
 REFRESHES_PER_SECOND = 5
@@ -104,3 +111,87 @@ class Display:
     def _count(self) -> None:
         count = f"{self._num_finished} of {self._num_steps} steps"
         self._view.update(self._total, description=count, completed=self._num_finished)
+
+
+class ProgressHandler(logging.Handler):
+    """Shows the events and messages of a run, which Dagster passes to its loggers, on a display."""
+
+    def __init__(self, display: Display) -> None:
+        super().__init__()
+        self._display = display
+        self._headlines: dict[str, str] = {}  # of the running steps
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show an event or a message of a step."""
+        properties = getattr(record, "dagster_meta", {})
+        event, step = properties.get("dagster_event"), properties.get("step_key") or ""
+        if event is None:
+            self._show_message(step, properties.get("orig_message", record.getMessage()), record.levelno)
+        else:
+            self._show_event(event)
+
+    def _show_message(self, step: str, message: str, level: int) -> None:
+        if epoch := EPOCH.fullmatch(message):
+            self._display.show_epoch(step, int(epoch[1]), int(epoch[2]), epoch[3])
+        elif logging.INFO <= level <= logging.WARNING:
+            self._display.show_message(step, message, warning=level == logging.WARNING)
+
+    def _show_event(self, event: dg.DagsterEvent) -> None:
+        kind, step = event.event_type, event.step_key or ""
+        if kind == dg.DagsterEventType.STEP_START:
+            self._display.start_step(step)
+        elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
+            self._headlines[step] = str(headline.value) if headline else ""
+        elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            # If a check is a step of its own, its outcome is the headline of the step.
+            self._headlines.setdefault(step, "check passed" if check.passed else "check failed")
+            measured = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
+            name = f"{check.asset_key.to_user_string()}: {check.check_name}"
+            self._display.count_check(name, measured, check.passed)
+        elif kind == dg.DagsterEventType.STEP_SUCCESS:
+            seconds = event.step_success_data.duration_ms / 1000
+            self._display.finish_step(step, seconds, self._headlines.pop(step, ""))
+        elif kind == dg.DagsterEventType.STEP_FAILURE:
+            self._display.finish_step(step, 0.0, None)
+
+
+def progress_logger(display: Display) -> dg.LoggerDefinition:
+    """A Dagster logger that shows the progress of a run on a display."""
+
+    def create(context: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("mnist_pipeline.run", logging.DEBUG)
+        logger.addHandler(ProgressHandler(display))
+        return logger
+
+    return dg.LoggerDefinition(create, description="Progress on the terminal.")
+
+
+@contextlib.contextmanager
+def open_output() -> Iterator[TextIO]:
+    """Open what is standard output now. While steps run, Dagster redirects standard output to a file."""
+    try:
+        descriptor = os.dup(sys.stdout.fileno())
+    except (io.UnsupportedOperation, OSError, AttributeError):  # an object in memory, or a closed output
+        yield sys.stdout or io.StringIO()
+        return
+    with _Output(io.FileIO(descriptor, "w"), encoding=sys.stdout.encoding, errors="replace") as stream:
+        yield stream
+
+
+class _Output(io.TextIOWrapper):
+    """A text stream that ignores when nobody reads it any more: the run continues."""
+
+    def __init__(self, raw: io.FileIO, **options: Any) -> None:
+        super().__init__(io.BufferedWriter(raw), **options)
+
+    def flush(self) -> None:
+        """Write what is buffered, or drop it if that fails."""
+        with contextlib.suppress(OSError):
+            super().flush()
+
+    def close(self) -> None:
+        """Close the stream; what can't be written is dropped."""
+        with contextlib.suppress(OSError):
+            super().close()

@@ -2,35 +2,26 @@
 
 import contextlib
 import difflib
-import shutil
+import errno
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
-PREFIX = "Error: "  # of click
-COPIED = f"{__name__}.copied"  # in a command's context: the directory of a copied Dagster instance, and of the original
+from mnist_pipeline.utils.printable import one_line
+from mnist_pipeline.utils.reported import ReportedError
 
 
 def unknown(name: str, kind: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown, and name the known one that it resembles, or else all of them."""
+    """Say that a name is unknown, and list the three known ones that it resembles most."""
     names = sorted(known)
-    similar = difflib.get_close_matches(name, names, 1)
-    return f"{name!a} is not {kind}; " + (f"did you mean {similar[0]}?" if similar else f"there are {', '.join(names)}")
+    similar = difflib.get_close_matches(name, names, 3, cutoff=0.4) or names[:3]
+    return f"{name!a} is not {kind}; did you mean {', '.join(similar)}?"
 
 
 class CommandError(click.ClickException):
     """A command can't do what it should; the message names the argument, what is wrong and what to do."""
-
-    def format_message(self) -> str:
-        """Return the message; on a terminal, lines break between words."""
-        if not sys.stderr.isatty():
-            return self.message
-        lines = f"{PREFIX}{self.message}".splitlines()
-        wrap = textwrap.TextWrapper(shutil.get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
-        return "\n".join(map(wrap.fill, lines)).removeprefix(PREFIX)
 
 
 @contextlib.contextmanager
@@ -43,6 +34,29 @@ def writing(option: str, path: Path) -> Iterator[None]:
         raise CommandError(f"{option} {path} {reason}") from error
 
 
-def with_original_paths(context: click.Context, message: str) -> str:
-    """A message that names the files of a copied Dagster instance by the paths of the originals."""
-    return message.replace(*context.meta[COPIED]) if COPIED in context.meta else message
+def explained(error: Exception) -> CommandError | None:
+    """An error in one line, if a person can act on it; None if it is a fault of the program."""
+    if isinstance(error, ReportedError):
+        return CommandError(one_line(error))
+    if isinstance(error, MemoryError):
+        return CommandError("there is too little memory; end other programs, or raise the limit (ulimit -v)")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return CommandError("too many files are open; raise the limit (ulimit -n 1024)")
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return explained(MemoryError())
+    if "sqlalchemy" in sys.modules:
+        from sqlalchemy.exc import DatabaseError
+
+        if isinstance(error, DatabaseError):
+            return _of_database(str(error.orig))
+    return None
+
+
+def _of_database(problem: str) -> CommandError:
+    """Why Dagster's database can't be used; only some problems are those of a damaged file."""
+    import os
+
+    home = os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
+    if "malformed" in problem or "not a database" in problem:
+        return CommandError(f"Dagster's database in {home} is damaged ({problem}); move {home} away, and run again")
+    return CommandError(f"Dagster's database in {home} can't be used ({one_line(problem)})")

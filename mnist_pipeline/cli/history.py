@@ -1,42 +1,31 @@
-"""List the versions of the models, compare two of them or two runs, and put a former champion back into service."""
+"""What the storage knows about its values: versions of models, what a value was computed from, and damage."""
 
-from __future__ import annotations
-
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import click
-import dagster as dg
-import numpy as np
 
 from mnist_pipeline import versions
-from mnist_pipeline.cli.errors import CommandError, unknown, writing
-from mnist_pipeline.cli.selection import definitions, select_data_sets
-from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import history, run_lock
-from mnist_pipeline.runtime.graph.data_sets import Located, key_of, prefix_of
-from mnist_pipeline.runtime.storage import files, storage
-from mnist_pipeline.utils.printable import printable
-from mnist_pipeline.versions import DIGITS, ModelVersion, Record, Records
+from mnist_pipeline.cli.errors import CommandError, unknown
+from mnist_pipeline.models import MODELS, STORED
+from mnist_pipeline.runtime.storage import history, storage
+from mnist_pipeline.runtime.storage.storage import StorageError
+from mnist_pipeline.utils.printable import count, printable
+from mnist_pipeline.versions import DIGITS, ModelVersion
 
 TABLE = "{:<12} {:<8} {:>8} {:>4} {:<16} {:<8} {}"  # 80 columns with the longest mark
-PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
-FIRST_CHANGE = "  {:<32} {:<22} {}"
+LINEAGE_TABLE = "  {:<{width}} {:<22} {:<16} {}"
+NAME_WIDTH = 22
 PRESENT = "*"
-CHAMPION, RECOGNIZER = "champion", "recognizer"
-NUM_SHOWN = 20  # images of each model in a picture
-REASON = "{} was put back into service with mnist-pipeline restore"
 
 
-def print_history(model: str | None, data_set: str, *, as_json: bool) -> None:
+def print_history(model: str | None, *, as_json: bool) -> None:
     """Print the versions of all models or of one, the latest first."""
     if model is not None and model not in MODELS:
         raise CommandError(unknown(model, "a model", MODELS))
-    with dg.DagsterInstance.get() as instance:
-        records = _records(instance, _located(data_set))
+    records = history.records(storage.current(), [*STORED, "champion"])
     found = [each for each in versions.of_models(records) if model in (None, each.model)]
     if as_json:
         click.echo(json.dumps([vars(each) for each in found], indent=1))
@@ -64,119 +53,50 @@ def _row(found: ModelVersion) -> tuple[str, ...]:
     )
 
 
-def restore(name: str) -> None:
-    """Put a former champion back into service, with everything that was computed from it and is kept."""
-    with run_lock.storage_lock(click.echo), dg.DagsterInstance.get() as instance:
-        records = _records(instance, _located(settings.PLAIN))
-        version = _version(name, records)
-        title = f"{MODELS[version.model].phrase} {version.version[:DIGITS]}"
-        found = [each for each in records[CHAMPION] if each.metadata.get("version") == version.version]
-        if not found:
-            raise CommandError(f"{title} was never the champion; mnist-pipeline history lists the champions")
-        wanted = {CHAMPION: found[-1]}
-        for asset, of_asset in records.items():
-            if any(CHAMPION in each.inputs for each in of_asset):
-                matching = [each for each in of_asset if each.inputs.get(CHAMPION) == found[-1].data_version]
-                if matching:
-                    wanted[asset] = matching[-1]
-                elif asset == RECOGNIZER:
-                    raise CommandError(f"the {asset} of {title} is not kept, so it can't answer as it did")
-        inputs = {CHAMPION: found[-1].data_version}
-        replaced = str(records[CHAMPION][-1].metadata.get("version", ""))
-        metadata = {"reason": REASON.format(title), **({"replaces": replaced} if replaced != version.version else {})}
-        for asset, record in wanted.items():
-            if record.former is not None:
-                of_champion = inputs if CHAMPION in record.inputs else {}
-                history.put_back(instance, key_of(None, asset), record, metadata, of_champion)
-    if all(record.former is None for record in wanted.values()):
-        click.echo(f"{title} is in service.")
-    else:
-        click.echo(f"{title} is in service again. mnist-pipeline run --changed updates the report.")
+def print_lineage(asset: str) -> None:
+    """Print data version, code version and run of an asset and of all upstream assets, raw files first."""
+    stored = storage.current()
+    keys = stored.keys()
+    if asset not in keys:
+        raise CommandError(unknown(asset, "a stored asset", keys) if keys else f"nothing is stored in {stored.root}")
+    found: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    _trace(stored, asset, stored.current(asset), found)
+    width = max([NAME_WIDTH, *map(len, found)])
+    click.echo(LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run", width=width))
+    for name, (version, origin) in found.items():
+        code, run = str(origin.get("code_version") or "–"), str(origin.get("run") or "–")
+        click.echo(printable(LINEAGE_TABLE.format(name, version[:16], code, run[:8], width=width)))
+    with contextlib.suppress(StorageError):
+        files = stored.read("raw_mnist", found["raw_mnist"][0] if "raw_mnist" in found else None).to_dict("records")
+        lines = [line for file in files for line in (f"  {file['name']}", f"    {file['sha256']}")]
+        click.echo("\n".join(["", *map(printable, lines)]))
 
 
-def print_comparison(names: Sequence[str], data_set: str, *, as_json: bool, sheet: Path | None) -> None:
-    """Print what differs between two runs, or two versions of models; draw the images that they answer differently."""
-    located = _located(data_set)
-    with dg.DagsterInstance.get() as instance:
-        records = _records(instance, located)
-    try:
-        (before, old), (after, new) = (versions.find(name, records) for name in names)
-    except versions.NotFoundError as error:
-        raise CommandError(str(error)) from error
-    digits = storage.current(located.prefix).read(versions.TEST_SET)
-    found = history.compare(old, new, records, digits.labels, located.prefix)
-    if as_json:
-        click.echo(json.dumps({"before": before, "after": after, **found}, indent=1))
-    else:
-        _print(before, after, found, located.known.class_names)
-    if sheet is not None:
-        _draw(sheet, found, digits.images, digits.labels, located.known.class_names)
-
-
-def _print(before: str, after: str, found: Mapping[str, Any], names: Sequence[str]) -> None:
-    click.echo(f"From {before} to {after}")
-    for aspect in versions.ASPECTS:
-        click.echo(f"\n{aspect}" + ("" if found[aspect] else ": the same"))
-        for each in found[aspect]:
-            sides = (_text(each[side]) for side in ("before", "after"))
-            click.echo(printable(FIRST_CHANGE.format(each["name"], *sides)))
-    click.echo()
-    click.echo(PAIRS.format("model", "before", "after", "fixed", "broken", "difference", "p (McNemar)"))
-    for pair in found["models"]:
-        old, new = pair["before"], pair["after"]
-        name = old["model"] if old["model"] == new["model"] else f"{old['model']}, {new['model']}"
-        accuracies = ("–" if each["accuracy"] is None else f"{each['accuracy']:.2%}" for each in (old, new))
-        if "fixed" not in pair:
-            click.echo(PAIRS.format(name, *accuracies, "–", "–", "not evaluated on the same stored images", ""))
-            continue
-        low, high = pair["difference_interval"]
-        interval = f"{low:+.2%} to {high:+.2%}"
-        click.echo(PAIRS.format(name, *accuracies, pair["fixed"], pair["broken"], interval, f"{pair['p_value']:.2g}"))
-        changes = [b - a for a, b in zip(*pair["errors_by_class"].values(), strict=True)]
-        listed = [f"{names[label]} {change:+}" for label, change in enumerate(changes) if change]
-        if listed:
-            click.echo(printable(f"           errors by class: {', '.join(listed)}"))
-
-
-def _text(value: object) -> str:
-    text = "–" if value is None else value if isinstance(value, str) else json.dumps(value)
-    return text[:16] if isinstance(value, str) and len(text) == 64 else text
-
-
-def _draw(path: Path, found: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
-    """Draw the images that two versions of a model answer differently."""
-    from mnist_pipeline.report import figures
-
-    shown = versions.changed_answers(found, NUM_SHOWN)
-    if not shown:
-        click.echo("\nThey answer every image alike, so nothing was drawn.")
+def _trace(stored: storage.Storage, asset: str, version: str, found: dict[str, tuple[str, Mapping[str, Any]]]) -> None:
+    """Add an asset after everything that its value was computed from."""
+    if asset in found:
         return
-    captions = [
-        f"{MODELS[model].short_title}: {names[old]} → {names[new]}\n(true: {names[labels[index]]})"
-        for index, model, old, new in shown
-    ]
-    title = "Images that are answered differently: before → after"
-    figure = figures.image_grid(images[[index for index, *_ in shown]], 10, captions, title)
-    picture = figures.encoded(figures.rendered(figure))
-    with writing("--sheet", path):
-        files.write(path, lambda file: file.write(picture))
+    origin = stored.origin(asset, version)
+    for name, each in sorted(origin.get("inputs", {}).items()):
+        _trace(stored, name, each, found)
+    found[asset] = (version, origin)
 
 
-def _records(instance: dg.DagsterInstance, located: Located) -> dict[str, list[Record]]:
-    kept = [key for key in history.kept_assets(definitions()) if prefix_of(key) == located.prefix]
-    return history.of_data_set(instance, [key.path[-1] for key in kept], located.prefix)
-
-
-def _version(name: str, records: Records) -> ModelVersion:
-    try:
-        _, found = versions.find(name, records)
-    except versions.NotFoundError as error:
-        raise CommandError(str(error)) from error
-    if len(found) != 1:
-        raise CommandError(f"{name!a} is a run; name a version, which mnist-pipeline history lists")
-    return found[0]
-
-
-def _located(data_set: str) -> Located:
-    (located,) = select_data_sets([data_set])
-    return located
+def print_faults() -> None:
+    """Compare every stored version with its checksums; raise CommandError if anything is wrong."""
+    stored = storage.current()
+    faults = []
+    keys = stored.keys()
+    for key in keys:
+        current = stored.fault(key)
+        former = [stored.fault(key, version) for version in stored.versions(key)]
+        former = [fault for fault in former if fault and fault != current]
+        click.echo(printable(f"  {key:<{NAME_WIDTH}} {current or 'ok'}"))
+        for fault in former:
+            click.echo(printable(f"  {key:<{NAME_WIDTH}} a former version: {fault}"))
+        faults += [key] * bool(current or former)
+    if faults:
+        raise CommandError(
+            f"{len(faults)} of {count(len(keys), 'value')} are damaged; run mnist-pipeline run --changed"
+        )
+    click.echo(f"All {count(len(keys), 'stored value')} in {stored.root} are intact.")

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from mnist_pipeline.cli import interruption
-from mnist_pipeline.cli.errors import CommandError, unknown, with_original_paths
-from mnist_pipeline.runtime import passwords, settings
-from mnist_pipeline.runtime.ui.addresses import LOCALHOST
+from mnist_pipeline.cli.errors import CommandError, explained
 from mnist_pipeline.utils import machine, places
-from mnist_pipeline.utils.printable import first_sentence, printable
-from mnist_pipeline.utils.reported import ReportedError
-
-if TYPE_CHECKING:
-    from mnist_pipeline.runtime.environment import Settings
+from mnist_pipeline.utils.printable import first_sentence
 
 
 class Commands(click.Group):
-    """Commands that report errors in one line, and end when interrupted."""
+    """Commands that report errors in one line."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands, each with the first sentence of its help; click would cut it after 45 characters."""
@@ -33,51 +27,23 @@ class Commands(click.Group):
             formatter.write_dl([(name, first_sentence(each.help)) for name, each in sorted(self.commands.items())])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. After an interruption, the process ends here and prints no other error."""
+        """Run a command; an error that a person can act on becomes one line."""
         try:
             return super().invoke(ctx)
-        except ReportedError as error:
-            raise CommandError(printable(with_original_paths(ctx, str(error)))) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if "dagster" in sys.modules:
-                from mnist_pipeline.runtime import instance_files
-
-                try:
-                    instance_files.explain(error, settings.load())
-                except instance_files.InstanceError as explained:
-                    raise CommandError(with_original_paths(ctx, str(explained))) from error
+            if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC) and error.filename is None:
+                raise CommandError(f"the output can't be written ({error.strerror})") from error
+            if (reported := explained(error)) is not None:
+                raise reported from error
             raise
-        finally:
-            interruption.end_if_interrupted()
 
 
 def output_file(option: str, text: str, *, required: bool = False) -> Callable[[Any], Any]:
     """An option that names a file to write."""
     kind = click.Path(dir_okay=False, path_type=Path)
     return click.option(option, required=required, type=kind, metavar="FILE", help=text)
-
-
-def host_and_port(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
-    """The host and the port of an option."""
-    host, _, port = (value or "").rpartition(":")
-    if value and (not host or not port.isdecimal() or not 0 < int(port) < 65_536):
-        raise click.BadParameter(f"{value!a} is not HOST:PORT")
-    return (host, int(port)) if value else None
-
-
-def prepare(*, writes: bool = True, require_instance: bool = True) -> Settings:
-    """Load the settings, and check the storage and the Dagster instance: see `preparation.prepare`."""
-    from mnist_pipeline.cli import preparation  # here, because it imports NumPy
-
-    return preparation.prepare(writes=writes, require_instance=require_instance)
-
-
-CODE_SERVER = "The graph is served there, by mnist-pipeline code-server."
-of_data_set = click.option(
-    "--data-set", default=settings.PLAIN, show_default=True, metavar="NAME", help="Name of the data set."
-)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,6 +55,20 @@ def main(context: click.Context) -> None:
         context.color = False
     # At exit, Python would search for garbage for a second, and find only what the libraries keep until then.
     atexit.register(gc.freeze)
+
+
+def run_command() -> None:
+    """Run the command that the arguments name, and end with its exit code."""
+    try:
+        main.main(standalone_mode=False)
+        sys.stdout and sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except click.exceptions.Exit as error:
+        raise SystemExit(error.exit_code) from None
+    except click.Abort:
+        raise KeyboardInterrupt from None
 
 
 @main.command()
@@ -107,75 +87,26 @@ def main(context: click.Context) -> None:
 @click.option(
     "--changed",
     is_flag=True,
-    help="Only assets that are missing or out of sync (another code or upstream version), until nothing is.",
-)
-@click.option(
-    "--data-set",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    help="Only this data set: 'mnist', or one that MNIST_PIPELINE_DATA_SETS names; may be repeated. "
-    "SELECTION is then written in plain keys. All data sets by default.",
+    help="Only assets that are missing, damaged or stale (another code or input version), until none is.",
 )
 def run(**options: Any) -> None:
     """Materialize assets, and print the results and the path of the report."""
-    with machine.importing():
-        configured = prepare()
-        from mnist_pipeline.cli.run import run_assets
-        from mnist_pipeline.runtime.executors.requirements import require
+    from mnist_pipeline.runtime import instance
 
-        require(configured)
+    configured = instance.prepare()
+    with machine.importing():
+        from mnist_pipeline.cli.run import run_assets
     run_assets(configured, **options)
 
 
 @main.command()
-@click.option("--host", default=LOCALHOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
-@click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    metavar="NAME[:PORT]",
-    help="Another host name of the UI; may be repeated.",
-)
 @click.option("--read-only", is_flag=True, help="Refuse all changes, and run no daemon.")
-@click.option(
-    "--code-server", callback=host_and_port, metavar="HOST:PORT", help=f"{CODE_SERVER} The daemon runs elsewhere, too."
-)
 def ui(**options: Any) -> None:
-    """Serve the Dagster UI, with the daemon that schedules and sensors need.
-
-    It listens on 127.0.0.1. Another address needs a password, whose hash is in MNIST_PIPELINE_PASSWORD_HASH (see
-    hash-password). There is no TLS: use a TLS terminator or an ssh tunnel.
-    """
+    """Serve the Dagster UI on this machine, with the daemon that schedules and sensors need."""
     from mnist_pipeline.cli.ui import serve
 
-    interruption.release()  # the servers need longer to end
-    raise SystemExit(serve(**options))
-
-
-@main.command()
-@click.option("--host", default=LOCALHOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
-@click.option("--port", default=4000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
-def code_server(host: str, port: int) -> None:
-    """Serve the graph to a UI and a daemon in other processes, and execute the runs that they start.
-
-    Whoever can connect can run any code of the graph: only the UI and the daemon may reach this address.
-    """
-    from mnist_pipeline.cli.servers import serve_code
-
-    interruption.release()
-    serve_code(host, port)
-
-
-@main.command()
-@click.option("--code-server", callback=host_and_port, metavar="HOST:PORT", required=True, help=CODE_SERVER)
-def daemon(code_server: tuple[str, int]) -> None:
-    """Run schedules, sensors and the queue of runs, for a UI in another process."""
-    from mnist_pipeline.cli.servers import run_daemon
-
-    interruption.release()
-    raise SystemExit(run_daemon(code_server))
+    serve(**options)
 
 
 @main.command()
@@ -188,9 +119,6 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
     The probability is the calibrated probability of the champion model. The column "unusual" compares the PCA
     reconstruction error of a digit with those of the test digits, as a percentile.
     """
-    from mnist_pipeline.recognition import reading
-
-    reading.start()  # while this process imports NumPy and loads the recognizer
     from mnist_pipeline.cli.predict import print_digits
 
     raise SystemExit(print_digits(pictures, as_json, sheet))
@@ -207,107 +135,57 @@ def inspect(path: Path, as_json: bool, sheet: Path | None) -> None:
     raise SystemExit(print_findings(path, as_json, sheet))
 
 
-@main.command("list")
-@click.argument("selection", default="*")
-def list_assets(selection: str) -> None:
-    """List the assets of SELECTION by group, with what they store; by default all."""
-    with machine.importing():
-        prepare(writes=False, require_instance=False)
-        from mnist_pipeline.cli import inspection
-    inspection.print_assets(selection)
-
-
 @main.command()
 @click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
-@of_data_set
-def report(opens: bool, data_set: str) -> None:
+def report(opens: bool) -> None:
     """Print the path of the report, or open it."""
-    from mnist_pipeline.cli.selection import select_data_sets
     from mnist_pipeline.runtime.storage import storage
 
-    (located,) = select_data_sets([data_set])
-    path = storage.current(located.prefix).path("evaluation_report")
+    stored = storage.current()
+    stored.current("evaluation_report")  # raises an error if there is none
+    path = stored.path / "report" / "index.html"
     click.echo(path)
     if opens:
-        click.launch(path)
+        click.launch(str(path))
 
 
 @main.command()
 def verify() -> None:
-    """Compare stored results with their checksums and Dagster's records; exit code 1 if anything is wrong."""
-    with machine.importing():
-        configured = prepare(writes=False, require_instance=False)
-        from mnist_pipeline.cli import inspection
-    inspection.print_states(configured)
+    """Compare stored results with their checksums; exit code 1 if anything is wrong."""
+    from mnist_pipeline.cli.history import print_faults
 
-
-@main.command()
-def repair() -> None:
-    """Replace damaged or lost databases of Dagster, and restore its records of stored results. Computes nothing."""
-    with machine.importing():
-        configured = prepare(require_instance=False)
-        from mnist_pipeline.cli.repair import repair as repair_instance
-    repair_instance(configured)
-
-
-@main.command()
-def upgrade() -> None:
-    """Bring the storage of an earlier version to this one, and name what can't be kept. Computes nothing."""
-    with machine.importing():
-        prepare()
-        from mnist_pipeline.cli.upgrade import upgrade as upgrade_storage
-    upgrade_storage()
+    print_faults()
 
 
 @main.command()
 @click.argument("asset")
 def lineage(asset: str) -> None:
     """Print the data and code versions that ASSET was computed from, up to the checksums of the raw files."""
-    with machine.importing():
-        prepare(writes=False)
-        from mnist_pipeline.cli import inspection
-    inspection.print_lineage(asset)
+    from mnist_pipeline.cli.history import print_lineage
 
-
-@main.command()
-@click.option("--keep", type=click.IntRange(min=0), help="Latest runs to keep; MNIST_PIPELINE_KEPT_RUNS by default.")
-def prune(keep: int | None) -> None:
-    """Delete old runs and former versions of models.
-
-    Present results are kept, and so are the runs that computed them, and runs that have not ended. The latest
-    MNIST_PIPELINE_VERSIONS versions of each model are kept, and all champions.
-    """
-    with machine.importing():
-        configured = prepare()
-        import dagster as dg
-
-        from mnist_pipeline.cli import selection
-        from mnist_pipeline.runtime.graph import retention, run_lock
-    kept = configured.kept_runs if keep is None else keep
-    with run_lock.storage_lock(click.echo), dg.DagsterInstance.get() as instance:
-        click.echo(retention.prune(instance, selection.definitions(), kept, configured.versions))
+    print_lineage(asset)
 
 
 @main.command()
 @click.argument("model", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per version.")
-@of_data_set
-def history(model: str | None, data_set: str, as_json: bool) -> None:
-    """List all versions of the models, or of MODEL, that are kept: the present ones and those before them."""
-    with machine.importing():
-        prepare(writes=False)
-        from mnist_pipeline.cli.history import print_history
-    print_history(model, data_set, as_json=as_json)
+def history(model: str | None, as_json: bool) -> None:
+    """List the stored versions of all models, or of MODEL, the latest first."""
+    from mnist_pipeline.cli.history import print_history
+
+    print_history(model, as_json=as_json)
 
 
 @main.command()
 @click.argument("version")
 def restore(version: str) -> None:
     """Put the champion VERSION back into service. Computes nothing."""
-    with machine.importing():
-        prepare()
-        from mnist_pipeline.cli.history import restore as restore_version
-    restore_version(version)
+    from mnist_pipeline.runtime import instance
+
+    configured = instance.prepare()
+    from mnist_pipeline.cli.restore import restore_champion
+
+    restore_champion(configured, version)
 
 
 @main.command()
@@ -315,16 +193,14 @@ def restore(version: str) -> None:
 @click.argument("after")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @output_file("--sheet", "Draw the images that are answered differently into a PNG file.")
-@of_data_set
-def compare(before: str, after: str, data_set: str, as_json: bool, sheet: Path | None) -> None:
+def compare(before: str, after: str, as_json: bool, sheet: Path | None) -> None:
     """Compare two runs, or two versions of models: what differs, how accurate they are, and on which images.
 
     BEFORE and AFTER are ids of runs or versions, as mnist-pipeline history lists them.
     """
-    with machine.importing():
-        prepare(writes=False)
-        from mnist_pipeline.cli.history import print_comparison
-    print_comparison((before, after), data_set, as_json=as_json, sheet=sheet)
+    from mnist_pipeline.cli.compare import print_comparison
+
+    print_comparison((before, after), as_json=as_json, sheet=sheet)
 
 
 @main.command()
@@ -345,21 +221,17 @@ def export(model: str, onnx: Path, card: Path | None) -> None:
 @click.argument("name", metavar="NAME")
 def fetch(name: str) -> None:
     """Download the data set NAME (fashion-mnist, kmnist, emnist-digits or qmnist) with torchvision; runs never do."""
+    from mnist_pipeline.cli.errors import unknown
     from mnist_pipeline.data import catalogue
     from mnist_pipeline.data.datasets import DatasetError
 
     if name not in catalogue.KNOWN:
         raise CommandError(unknown(name, "a known data set", catalogue.KNOWN))
+    directory = places.writable_home() / "data" / name
     try:
-        catalogue.fetch(catalogue.KNOWN[name], settings.fetched(name))
+        catalogue.fetch(catalogue.KNOWN[name], directory)
     except DatasetError as error:
         raise CommandError(str(error)) from error
-    title = catalogue.KNOWN[name].title
-    click.echo(f"{title} is in {settings.fetched(name)}; set MNIST_PIPELINE_DATA_SETS={name}")
-
-
-@main.command()
-def hash_password() -> None:
-    """Ask for a password, and print its hash for MNIST_PIPELINE_PASSWORD_HASH."""
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    click.echo(passwords.hash_password(password))
+    storage = places.writable_home() / f"storage-{name}"
+    click.echo(f"{catalogue.KNOWN[name].title} is in {directory}; run the graph on it with")
+    click.echo(f"MNIST_PIPELINE_DATA={directory} MNIST_PIPELINE_STORAGE={storage} mnist-pipeline run")

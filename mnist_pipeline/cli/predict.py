@@ -9,88 +9,66 @@ from typing import Any
 import click
 
 from mnist_pipeline.cli.errors import writing
-from mnist_pipeline.recognition import contact_sheet
-from mnist_pipeline.recognition.page import ImageError, Page
-from mnist_pipeline.recognition.reading import read
+from mnist_pipeline.recognition import contact_sheet, pictures
+from mnist_pipeline.recognition.pictures import ImageError
 from mnist_pipeline.recognition.recognizer import Classes, Reading, Recognizer, headline, text_of
 from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.utils.outputs import check_output, write_png
 from mnist_pipeline.utils.printable import printable
 
 TABLE = "{} {:<{width}} {:>11} {:>8}  {}  {:<16} {}"
 LEAST_CERTAIN = "*"
-BATCH = 16  # pictures whose digits are recognized together, at most
-BATCH_BYTES = 100_000_000  # of pictures in memory, after which their digits are recognized; the last may be larger
 
 
 @dataclass(frozen=True)
 class Outcome:
     """A file with the digits in it, and its page on a contact sheet if there is one; or why it can't be read."""
 
-    file: str
-    page: contact_sheet.Page | None = None
+    file: Path
     readings: Sequence[Reading] = ()
+    page: contact_sheet.Page | None = None
     error: str | None = None
 
 
 def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
     """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a file can't be read."""
-    recognizer: Recognizer = storage.current().read_usable("recognizer")
-    outcomes = list(_read_files(files, recognizer, on_sheet=sheet is not None))
+    if sheet:
+        with writing("--sheet", sheet):
+            check_output(sheet, files)
+    recognizer: Recognizer = storage.current().read("recognizer")
+    outcomes = [_read(file, recognizer, on_sheet=sheet is not None) for file in files]
     if as_json:
         click.echo(json.dumps([_document(outcome, recognizer.known) for outcome in outcomes], indent=1))
     else:
         table = _Table(recognizer)
         lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
         click.echo("\n".join(map(printable, [table.header, *lines])))
-    if sheet:
-        pages = [outcome.page for outcome in outcomes if outcome.page]
+    if sheet and (pages := [outcome.page for outcome in outcomes if outcome.page]):
         with writing("--sheet", sheet):
-            sheet.write_bytes(contact_sheet.draw(pages, recognizer))
+            write_png(sheet, contact_sheet.draw(pages, recognizer))
     errors = [outcome.error for outcome in outcomes if outcome.error]
     for message in errors:
         click.echo(f"Error: {message}", err=True)
     return int(bool(errors))
 
 
-def _read_files(files: Sequence[Path], recognizer: Recognizer, *, on_sheet: bool) -> Iterator[Outcome]:
-    """Recognize the digits in each file, for a contact sheet if there is one; a bad file does not affect the others."""
-    for batch in _batches(files):
-        readings = iter(recognizer.read_pages([page for _, page in batch if isinstance(page, Page)]))
-        for file, page in batch:
-            if isinstance(page, Page):
-                found = next(readings)
-                on_its_page = contact_sheet.Page(str(file), page.picture, found).fitted() if on_sheet else None
-                yield Outcome(str(file), on_its_page, found)
-            else:
-                yield Outcome(str(file), error=str(page))
-
-
-def _batches(files: Sequence[Path]) -> Iterator[list[tuple[Path, Page | ImageError]]]:
-    """The files in their order, read, a few at a time."""
-    batch, size = [], 0
-    for file in files:
-        page = _read(file)
-        batch.append((file, page))
-        size += page.picture.nbytes if isinstance(page, Page) else 0
-        if len(batch) == BATCH or size > BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _read(file: Path) -> Page | ImageError:
+def _read(file: Path, recognizer: Recognizer, *, on_sheet: bool) -> Outcome:
+    """Recognize the digits in a file, for a contact sheet if there is one."""
     try:
-        return read(file)
+        page = pictures.page(file)
     except ImageError as error:
-        return error
+        return Outcome(file, error=str(error))
+    (readings,) = recognizer.read_pages([page])
+    # Pages are kept in the size of the sheet, so that many large pictures take little memory.
+    on_its_page = contact_sheet.Page(str(file), page.picture, readings).fitted() if on_sheet else None
+    return Outcome(file, readings, on_its_page)
 
 
 def _document(outcome: Outcome, known: Classes) -> dict[str, Any]:
     if outcome.error is not None:
-        return {"file": outcome.file, "error": outcome.error}
+        return {"file": str(outcome.file), "error": outcome.error}
     return {
-        "file": outcome.file,
+        "file": str(outcome.file),
         "text": text_of(outcome.readings),
         "headline": headline(outcome.readings, known),
         "digits": [reading.document(known) for reading in outcome.readings],
@@ -107,28 +85,24 @@ class _Table:
         self._width = max(longest, len(self._known.noun))
         self._widths = {model: max(len(model), longest) for model in recognizer.model_names}
         models = " ".join(f"{model:<{width}}" for model, width in self._widths.items())
-        self.header = TABLE.format(
-            " ", self._known.noun, "probability", "unusual", models, "box", "nearest", width=self._width
-        )
+        noun = self._known.noun
+        self.header = TABLE.format(" ", noun, "probability", "unusual", models, "box", "nearest", width=self._width)
 
     def lines(self, outcome: Outcome) -> Iterator[str]:
         """Yield the lines of a file."""
-        names = self._names
         yield f"{outcome.file}: {headline(outcome.readings, self._known)}"
         for reading in outcome.readings:
-            found = reading.recognition
-            x, y, width, height = reading.box
-            yield TABLE.format(
-                LEAST_CERTAIN if reading.least_certain else " ",
-                names[found.digit],
-                contact_sheet.percent(found.probability),
-                f"{found.unusual:.1f}%",
-                " ".join(f"{names[digit]:<{self._widths[model]}}" for model, digit in found.digits.items()),
-                f"{width}×{height} at {x},{y}",
-                " ".join(names[near.digit] for near in found.neighbors),
-                width=self._width,
-            )
-            if found.is_doubtful:
-                yield f"        {self._known.headline(found)}"
+            yield self._row(reading)
+            if reading.recognition.is_doubtful:
+                yield f"        {self._known.headline(reading.recognition)}"
         if any(reading.least_certain for reading in outcome.readings):
             yield f"{LEAST_CERTAIN} the least certain {self._known.noun} of its line"
+
+    def _row(self, reading: Reading) -> str:
+        found, names = reading.recognition, self._names
+        x, y, width, height = reading.box
+        mark = LEAST_CERTAIN if reading.least_certain else " "
+        share, unusual = contact_sheet.percent(found.probability), f"{found.unusual:.1f}%"
+        models = " ".join(f"{names[digit]:<{self._widths[model]}}" for model, digit in found.digits.items())
+        box, nearest = f"{width}×{height} at {x},{y}", " ".join(names[near.digit] for near in found.neighbors)
+        return TABLE.format(mark, names[found.digit], share, unusual, models, box, nearest, width=self._width)

@@ -1,113 +1,207 @@
-"""Run selected assets, and print the models, the checks, the report and the time."""
+"""Run selected assets in this process, and print the models, the checks, the report and the time."""
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import dagster as dg
+import yaml
 
-from mnist_pipeline.cli import configuration, execution, selection, waves
-from mnist_pipeline.cli.console import open_output
+from mnist_pipeline.cli.display import Display, open_output, progress_logger
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.evaluation import Comparison
+from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.models import MODELS, model_seconds
-from mnist_pipeline.runtime.environment import Settings
-from mnist_pipeline.runtime.executors import ray_cluster
-from mnist_pipeline.runtime.graph import run_lock
-from mnist_pipeline.runtime.graph.data_sets import Located
+from mnist_pipeline.runtime import instance as instances
+from mnist_pipeline.runtime import project, settings
 from mnist_pipeline.runtime.graph.records import origins
+from mnist_pipeline.runtime.graph.staleness import missing_partitions, observe_raw_files, stale_assets
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
-from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.printable import count, one_line, printable
 
 GC_THRESHOLDS = (100_000, 50, 1_000)
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
+OWN_PACKAGES = ("mnist_pipeline.", "assets.")
+MAX_CONFIG_BYTES = 1 << 16
+INTERRUPTED = "Interrupted. Stored results are kept. Continue with: mnist-pipeline run --changed"
 
 
-def run_assets(configured: Settings, select: str, config: Path | None, changed: bool, names: Sequence[str]) -> None:
-    """Run the selected assets, or those of them that changed, of the data sets with these names."""
+def run_assets(configured: settings.Settings, select: str, config: Path | None, changed: bool) -> None:
+    """Run the selected assets, or those of them that are missing, stale or damaged."""
     start = time.perf_counter()
+    storage.current().require_this_version()
+    run_config = _read_config(config)
     with machine.importing():
-        located = selection.select_data_sets(names)
-        selected = selection.select_assets(select, names)
-        run_config = configuration.load_run_config(config, selected)
+        definitions = project.graph()
+        selected = select_assets(definitions, select)
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
-    with (
-        open_output() as stream,
-        ray_cluster.connected(configured, jobs=True),
-        ExitStack() as lock,
-        ExitStack() as opened,
-    ):
-        # The lock comes first, so that two commands do not create the tables of the instance at the same time.
-        lock.enter_context(run_lock.storage_lock(partial(click.echo, file=stream)))
-        instance = opened.enter_context(dg.DagsterInstance.get())
-        if execution.launches_runs(instance):
-            lock.close()  # the process of a launched run acquires the lock itself
-        run_lock.fail_abandoned_runs(instance)
-        echo = partial(click.secho, file=stream)
-        display = None
-        failures: list[str] = []
-        for wave in (waves.changed_waves if changed else waves.all_waves)(instance, selected):
-            if display is None:
-                from mnist_pipeline.cli.display import Display  # rich takes a tenth of a second to import
-
-                display = Display(stream)
-                echo(f"Data:    {selection.data_directories(selected)}\nStorage: {configured.storage}")
-            echo(f"\nMaterializing {waves.describe(wave)}")
-            failures += execution.run_wave(instance, wave, run_config, display)
-            if failures and not waves.is_of_pictures(wave):  # no asset depends on a picture
-                break
-        if changed and not failures:
-            echo("Everything is in sync.")
-        if not failures:
-            _show_results(echo, instance, located, selected)
-        echo()
-        if display and (display.num_passed or display.failed_checks):
-            failed = display.failed_checks
-            counts = f"{display.num_passed} passed" + (f", {len(failed)} failed" if failed else "")
-            echo("\n".join([f"Checks: {counts}", *(f"  {name}" for name in failed)]), fg="yellow" if failed else None)
-        seconds = time.perf_counter() - start
-        minutes, rest = divmod(round(seconds), 60)
-        echo(f"Time:   {minutes} min {rest} s" if minutes else f"Time:   {seconds:.1f} s")
-        if failures:
-            raise CommandError("\n".join(failures))
+    with open_output() as stream:
+        echo, display = partial(click.secho, file=stream), Display(stream)
+        with instances.only_run(configured, echo), dg.DagsterInstance.get() as instance:
+            instances.fail_abandoned_runs(instance)
+            observe_raw_files(instance)
+            echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
+            run = partial(_execute, definitions, instance, display, run_config, echo)
+            failures = _run_changed(run, definitions, instance, selected) if changed else run(selected)
+            if changed and not failures:
+                echo("Everything is in sync.")
+            if not failures:
+                _show_results(echo, selected)
+        _show_summary(echo, display, time.perf_counter() - start)
+    if failures:
+        raise CommandError("\n".join(failures))
 
 
-def _show_results(
-    echo: Callable[..., None],
+def _run_changed(
+    run: Callable[..., list[str]],
+    definitions: dg.Definitions,
     instance: dg.DagsterInstance,
-    located: Sequence[Located],
     selected: AbstractSet[dg.AssetKey],
-) -> None:
-    """Print the table of models and the path of the report, for each data set of which they were selected."""
-    for each in located:
-        if each.key("model_comparison") in selected:
-            rows = _model_rows(instance, each)
-            echo()
-            if len(located) > 1:
-                echo(printable(each.known.title), bold=True)
-            echo(MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"), dim=True)
-            for row in rows:
-                echo(MODEL_TABLE.format(*row))
-        if each.key("evaluation_report") in selected:
-            echo(f"\nReport: {storage.current(each.prefix).path('evaluation_report')}")
+) -> list[str]:
+    """Run what is stale until nothing is. An asset whose value stays the same makes no other asset stale."""
+    graph = definitions.resolve_asset_graph()
+    done: AbstractSet[dg.AssetKey] = set()
+    while stale := stale_assets(instance, definitions, storage.current()).keys() & selected:
+        if stale <= done:
+            names = ", ".join(sorted(key.to_user_string() for key in stale))
+            raise CommandError(f"{names} is stale right after its run; see its page in the UI")
+        changed = dg.AssetSelection.assets(*stale)
+        # An asset between two stale assets runs as well, so that the lower one does not have to run twice.
+        done = (changed.downstream() & changed.upstream()).resolve(graph) & selected
+        if failures := run(done):
+            return failures
+    for key in sorted(selected):
+        partitions = missing_partitions(instance, definitions, key)
+        if failures := run({key}, partitions) if partitions else []:
+            return failures
+    return []
 
 
-def _model_rows(instance: dg.DagsterInstance, located: Located) -> list[tuple[str, ...]]:
-    """Model, accuracy, interval, errors and seconds as text, best first."""
-    comparison: Comparison = storage.current(located.prefix).read("model_comparison")
-    timed = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
-    steps = {key.path[-1]: step for key, step in origins(instance, [located.key(asset) for asset in timed]).items()}
-    rows: list[tuple[str, ...]] = []
-    for model, figures in comparison.models.items():
-        low, high = figures.interval
-        seconds = model_seconds(steps, model)
-        time_text = "–" if seconds is None else f"{seconds:.1f}"
-        rows.append((model, f"{figures.accuracy:.2%}", f"{low:.2%} – {high:.2%}", f"{figures.errors:,}", time_text))
-    return rows
+def _execute(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    display: Display,
+    config: dict[str, Any],
+    echo: Callable[..., None],
+    selected: AbstractSet[dg.AssetKey],
+    partitions: list[str] | None = None,
+) -> list[str]:
+    """Materialize assets in this process, whatever launcher the instance has; return a line per failure."""
+    job = definitions.resolve_implicit_global_asset_job_def().with_logger_defs({"progress": progress_logger(display)})
+    graph = definitions.resolve_asset_graph()
+    for keys, partition in _runs(graph, selected, partitions):
+        echo(f"\nMaterializing {count(len(keys), 'asset')}" + (f", {printable(partition)}" if partition else ""))
+        names = {"__".join(key.path) for key in keys}
+        ops = {name: each for name, each in config.get("ops", {}).items() if name in names}
+        unused = config.get("ops", {}).keys() - {"__".join(key.path) for key in graph.materializable_asset_keys}
+        if unused:
+            raise CommandError(f"--config: ops names no assets: {', '.join(sorted(unused))}")
+        display.begin(sorted(names))
+        try:
+            outcome = job.execute_in_process(
+                run_config={**config, "ops": ops, "loggers": {"progress": {}}},
+                instance=instance,
+                partition_key=partition,
+                asset_selection=sorted(keys),
+                tags=instances.run_tags(),
+                raise_on_error=False,
+            )
+        except dg.DagsterInvalidConfigError as error:
+            raise CommandError(f"--config: {'; '.join(one_line(each.message) for each in error.errors)}") from error
+        except dg.DagsterExecutionInterruptedError as error:
+            raise KeyboardInterrupt from error
+        finally:
+            display.end()
+        if not outcome.success:
+            return _failures(outcome)
+    return []
+
+
+def _runs(
+    graph: Any, selected: AbstractSet[dg.AssetKey], partitions: list[str] | None
+) -> Iterator[tuple[AbstractSet[dg.AssetKey], str | None]]:
+    """The runs that materialize assets: one per partition of the partitioned assets, then one for the others."""
+    partitioned = {key for key in selected if graph.get(key).is_partitioned}
+    for key in sorted(partitioned):
+        names = partitions
+        if names is None:
+            if isinstance(graph.get(key).partitions_def, dg.DynamicPartitionsDefinition):
+                inbox = settings.load().inbox
+                raise CommandError(f"{key.to_user_string()} is computed per picture: put a picture into {inbox}")
+            names = list(graph.get(key).partitions_def.get_partition_keys())
+        for name in names:
+            yield {key}, name
+    if selected - partitioned:
+        yield selected - partitioned, None
+
+
+def _failures(outcome: dg.ExecuteInProcessResult) -> list[str]:
+    """A line per asset that failed, with the reason; the UI has the whole traceback."""
+    return [
+        f"{event.step_key} failed: {_reason(event.step_failure_data.error)}"
+        for event in outcome.all_events
+        if event.is_step_failure
+    ] or ["the run failed before any asset began; see its page in the UI"]
+
+
+def _reason(error: Any) -> str:
+    """The message of the first of the project's own errors in a chain of causes, else of the root cause."""
+    reason, place = "no reason was recorded", ""
+    while error is not None:
+        reason, own = error.message, error.message.startswith(OWN_PACKAGES)
+        place = "" if own or not error.stack else f" ({one_line(error.stack[-1])})"
+        if own:
+            reason = reason.partition(": ")[2]
+            break
+        error = error.cause
+    return one_line(reason) + place
+
+
+def _read_config(file: Path | None) -> dict[str, Any]:
+    """A run configuration in YAML; Dagster checks its content."""
+    if file is None:
+        return {}
+    try:
+        if not file.is_file() or file.stat().st_size > MAX_CONFIG_BYTES:
+            raise CommandError(f"--config {file}: it is not a file of at most {MAX_CONFIG_BYTES:,} bytes")
+        config = yaml.safe_load(file.read_bytes())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise CommandError(f"--config {file}: it is not YAML: {one_line(error)}") from error
+    if not isinstance(config or {}, dict) or not isinstance((config or {}).get("ops", {}), dict):
+        example = "'ops: {softmax_model: {config: {epochs: 40}}}'"
+        raise CommandError(f"--config {file}: it must be a mapping; write for example {example}")
+    return config or {}
+
+
+def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey]) -> None:
+    """Print the table of models and the path of the report, if they were selected."""
+    stored = storage.current()
+    if dg.AssetKey("model_comparison") in selected:
+        assets = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
+        steps = origins(stored, assets)
+        echo("\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"), dim=True)
+        for model, found in stored.read("model_comparison").models.items():  # best first
+            low, high = found.interval
+            seconds = model_seconds(steps, model)
+            time_text = "–" if seconds is None else f"{seconds:.1f}"
+            row = (model, f"{found.accuracy:.2%}", f"{low:.2%} – {high:.2%}", f"{found.errors:,}", time_text)
+            echo(MODEL_TABLE.format(*row))
+    if dg.AssetKey("evaluation_report") in selected:
+        echo(f"\nReport: {stored.path / 'report' / 'index.html'}")
+
+
+def _show_summary(echo: Callable[..., None], display: Display, seconds: float) -> None:
+    """Print how many checks passed, which failed, and the time."""
+    echo()
+    failed = display.failed_checks
+    if display.num_passed or failed:
+        counts = f"{display.num_passed} passed" + (f", {len(failed)} failed" if failed else "")
+        echo("\n".join([f"Checks: {counts}", *(f"  {name}" for name in failed)]), fg="yellow" if failed else None)
+    minutes, rest = divmod(round(seconds), 60)
+    echo(f"Time:   {minutes} min {rest} s" if minutes else f"Time:   {seconds:.1f} s")

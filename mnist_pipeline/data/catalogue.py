@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,9 @@ def fetch(known: DataSet, directory: Path) -> None:
             whole = Path(scratch, "whole")
             whole.mkdir()
             sets = {split: _downloaded(known, split, Path(scratch)) for split in SPLITS}
-            arrays = {f"{letter}_{split}": sets[split][place] for split in SPLITS for place, letter in enumerate("xy")}
+            arrays: dict[str, Any] = {
+                f"{letter}_{split}": sets[split][place] for split in SPLITS for place, letter in enumerate("xy")
+            }
             np.savez_compressed(whole / f"{known.name}.npz", **arrays)
             (whole / "classes.txt").write_text("\n".join(known.class_names), encoding="utf-8")
             datasets.validate(whole)

@@ -63,7 +63,7 @@ def _column(path: Path, table: pd.DataFrame, usual: Sequence[str]) -> str:
         if name in table:
             return name
     raise DatasetError(
-        f"{path} has the columns {', '.join(table) or '(none)'}; name the pictures {IMAGE_COLUMNS[0]}, and the labels "
+        f"{path} has the columns {', '.join(map(str, table)) or '(none)'}; name the pictures {IMAGE_COLUMNS[0]}, and the labels "
         f"{LABEL_COLUMNS[0]}"
     )
 

@@ -1,14 +1,16 @@
 """k-nearest neighbours as a model of the table: what it answers from, and how sure a vote is."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnist_pipeline.evaluation import accuracy
+from mnist_pipeline.data.records import Answer, Nearest, Neighbors
 from mnist_pipeline.knn.classifier import TIE_BREAKS, KNNClassifier, vote
-from mnist_pipeline.records import Answer, Nearest, Neighbors
 from mnist_pipeline.utils.bisection import crossing
-from mnist_pipeline.utils.onnx_graph import IMAGES, Graph
+
+if TYPE_CHECKING:
+    from mnist_pipeline.inference.onnx import Graph
 
 NUM_NEAREST = 3  # nearest training images that an answer has at least
 SMOOTHINGS = (1e-4, 10.0)  # range in which the smoothing of the vote is searched
@@ -32,7 +34,10 @@ def answer(state: Mapping[str, np.ndarray], images: np.ndarray) -> Answer:
     return Answer(vote(labels[:, :voting]), probabilities, Nearest(indices, labels, squared_distances))
 
 
-def to_onnx(graph: Graph, state: Mapping[str, np.ndarray]) -> tuple[str, str]:
+answer_many = answer
+
+
+def to_onnx(graph: "Graph", state: Mapping[str, np.ndarray]) -> tuple[str, str]:
     """The votes and their calibrated probabilities as nodes of an ONNX graph that contains the training images.
 
     The distances are exact: |x − t|² = |x|² − 2 x·t + |t|² in int32, and |x|² does not change the order. A tied vote
@@ -41,7 +46,7 @@ def to_onnx(graph: Graph, state: Mapping[str, np.ndarray]) -> tuple[str, str]:
     images, labels = state["images"].reshape(len(state["labels"]), -1), state["labels"]
     voting, smoothing, num_classes = int(state["num_neighbors"]), float(state["smoothing"]), _num_classes(state)
     squares = np.einsum("ij,ij->i", images, images, dtype=np.int32)
-    queries = graph.add("Reshape", IMAGES, np.array([-1, images.shape[1]]))
+    queries = graph.add("Reshape", graph.images, np.array([-1, images.shape[1]]))
     products = graph.add("MatMulInteger", queries, images.T)
     distances = graph.add("Sub", squares, graph.add("Mul", products, np.array(2, np.int32)))
     nearest = graph.add("TopK", distances, np.array([voting]), axis=1, largest=0, sorted=1) + "_indices"
@@ -64,9 +69,11 @@ def reader(index: Mapping[str, np.ndarray], predictions: Neighbors) -> Callable[
     return KNNClassifier.from_arrays(index, int(predictions.num_neighbors), tie_break=rule).predict
 
 
-def fit_reader(images: np.ndarray, labels: np.ndarray, *, num_neighbors: int = 3) -> Callable[[np.ndarray], np.ndarray]:
+def fit_reader(
+    images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float
+) -> Callable[[np.ndarray], np.ndarray]:
     """The vote of the nearest of these images."""
-    return KNNClassifier(num_neighbors).fit(images, labels).predict
+    return KNNClassifier(settings["num_neighbors"]).fit(images, labels).predict
 
 
 def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:
@@ -76,8 +83,18 @@ def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: n
     """
     near = train_labels[neighbors.indices]
     ks = range(1, near.shape[1] + 1)
-    accuracies = {rule: [accuracy(test_labels, vote(near[:, :k], rule)) for k in ks] for rule in TIE_BREAKS}
+    accuracies = {rule: [float(np.mean(vote(near[:, :k], rule) == test_labels)) for k in ks] for rule in TIE_BREAKS}
     return {"k": list(ks), **accuracies}
+
+
+def agreement_with_brute_force(
+    neighbors: Neighbors, train_images: np.ndarray, train_labels: np.ndarray, queries: np.ndarray, size: int, seed: int
+) -> float:
+    """Share of a random sample of queries for which brute force finds the same neighbours."""
+    sample = np.random.default_rng(seed).choice(len(queries), min(size, len(queries)), replace=False)
+    exhaustive = KNNClassifier(neighbors.indices.shape[1], "brute").fit(train_images, train_labels)
+    _, indices = exhaustive.kneighbors(queries[sample])
+    return float(np.mean((indices == neighbors.indices[sample]).all(axis=1)))
 
 
 def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> str:

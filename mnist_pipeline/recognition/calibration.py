@@ -17,8 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.data.deformations import Images
-from mnist_pipeline.data.variation import Variation, vary
+from mnist_pipeline.data.variation import Variation
 
 Floats = NDArray[np.float64]
 
@@ -28,11 +27,6 @@ SPREAD = 1.0  # standard deviation of the weights around it that is expected bef
 LOWEST = 1e-12  # a smaller probability counts as this one
 # As other people write with other pens. Noise makes a network err less often than it thinks, and is left out.
 HANDS = Variation(rotation=20, scale=0.2, shear=0.3, shift=1, stroke=1.2)
-
-
-def disturbed(images: Images, seed: int) -> Images:
-    """Images as other hands and pens would make them, each in its own way."""
-    return vary(images, HANDS, seed)
 
 
 def disagreement(labels: Mapping[str, NDArray[np.integer]], champion: str) -> Floats:

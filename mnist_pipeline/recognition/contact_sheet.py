@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer
+from mnist_pipeline.utils.printable import count as count_of
 from mnist_pipeline.utils.printable import printable
 
 MAX_PICTURES = 20  # on a sheet; further pictures are counted
@@ -65,8 +66,13 @@ class Page(NamedTuple):
     width: int | None = None  # of the picture to which the boxes belong, if `picture` is a copy of another size
 
     def fitted(self) -> "Page":
-        """The same page with the picture in the size in which it is drawn, so that many take little memory."""
-        return self._replace(picture=np.asarray(_fitted(self.picture)), width=self.width or self.picture.shape[1])
+        """The same page with the picture in the size in which it is drawn; a small picture is not blurred."""
+        height, width = self.picture.shape
+        scale = min(PICTURE_HEIGHT / height, PICTURE_WIDTH / width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
+        resized = Image.fromarray(_levels(self.picture)).resize(size, method, reducing_gap=2.0)
+        return self._replace(picture=np.asarray(resized), width=self.width or width)
 
 
 def draw(pages: Sequence[Page], recognizer: Recognizer) -> bytes:
@@ -75,33 +81,22 @@ def draw(pages: Sequence[Page], recognizer: Recognizer) -> bytes:
     The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all, and counts what is left out. The
     images of the nearest training digits come from the recognizer.
     """
-    shown = pages[:MAX_PICTURES]
-    pictures = [_fitted(page.picture) for page in shown]
+    shown = [page.fitted() for page in pages[:MAX_PICTURES]]
     counts = [min(len(page.readings), MAX_DIGITS // len(shown)) for page in shown]
-    heights = [_height(page, picture, count) for page, picture, count in zip(shown, pictures, counts, strict=True)]
-    left_out = len(pages) - len(shown)
-    bottom = TITLE if left_out or not pages else MARGIN // 2
-    sheet = _Sheet(HEAD + sum(heights) + bottom, recognizer)
-    top = HEAD
-    for page, picture, count, height in zip(shown, pictures, counts, heights, strict=True):
-        sheet.draw_page(top, page, picture, count)
-        top += height
-    if bottom == TITLE:
-        sheet.text((MARGIN, top + 8), f"and {_counted(left_out, 'more picture')}" if pages else "no picture", SOFT)
+    tops = HEAD + np.cumsum([0, *map(_height, shown, counts)])
+    sheet = _Sheet(int(tops[-1]) + TITLE, recognizer)
+    for top, page, count in zip(map(int, tops), shown, counts):
+        sheet.draw_page(top, page, count)
+    if left_out := len(pages) - len(shown):
+        sheet.text((MARGIN, int(tops[-1]) + 8), f"and {count_of(left_out, 'more picture')}", SOFT)
     buffer = io.BytesIO()
     sheet.image.save(buffer, "png", compress_level=COMPRESSION)
     return buffer.getvalue()
 
 
-def one_line(title: str) -> str:
-    """A title as one line of ASCII, which the font has, cut to `TITLE_LENGTH`; other characters are escaped."""
-    line = printable(title.encode("ascii", "backslashreplace").decode())
-    return line if len(line) <= TITLE_LENGTH else f"{line[: TITLE_LENGTH - 1]}…"
-
-
-def cut(name: str, length: int = 18) -> str:
-    """The name of a class in one line of at most so many characters."""
-    line = one_line(name)
+def cut(text: str, length: int = 18) -> str:
+    """A text as one line of ASCII, which the font has, of at most so many characters; other characters are escaped."""
+    line = printable(text.encode("ascii", "backslashreplace").decode())
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
@@ -126,21 +121,22 @@ class _Sheet:
         levels = 255 - _levels(image)
         self.image.paste(Image.fromarray(levels.repeat(SCALE, axis=0).repeat(SCALE, axis=1)), place)
 
-    def draw_page(self, top: int, page: Page, picture: Image.Image, count: int) -> None:
+    def draw_page(self, top: int, page: Page, count: int) -> None:
         """Draw a picture with boxes around its digits, and the rows of its first `count` digits."""
+        height, width = page.picture.shape
         self.pen.line((MARGIN, top, WIDTH - MARGIN, top), LINE)
-        self.text((MARGIN, top + 9), one_line(page.title), INK)
-        self.text((WIDTH - MARGIN, top + 9), _counted(len(page.readings), self.noun), SOFT, anchor="ra")
+        self.text((MARGIN, top + 9), cut(page.title, TITLE_LENGTH), INK)
+        self.text((WIDTH - MARGIN, top + 9), count_of(len(page.readings), self.noun), SOFT, anchor="ra")
         top += TITLE
-        self.image.paste(picture, (MARGIN, top))
-        self.pen.rectangle((MARGIN - 1, top - 1, MARGIN + picture.width, top + picture.height), outline=LINE)
-        self.draw_boxes(top, picture.width / (page.width or page.picture.shape[1]), page.readings)
+        self.image.paste(Image.fromarray(page.picture), (MARGIN, top))
+        self.pen.rectangle((MARGIN - 1, top - 1, MARGIN + width, top + height), outline=LINE)
+        self.draw_boxes(top, width / (page.width or width), page.readings)
         for number, reading in enumerate(page.readings[:count], 1):
             self.draw_row(top, number, reading)
             top += ROW
         left_out = len(page.readings) - count
         if left_out or not count:
-            remark = f"and {_counted(left_out, f'more {self.noun}')}" if left_out else f"no {self.noun} was found"
+            remark = f"and {count_of(left_out, f'more {self.noun}')}" if left_out else f"no {self.noun} was found"
             self.text((ROWS + 10, top + 8), remark, SOFT)
 
     def draw_boxes(self, top: int, scale: float, readings: Sequence[Reading]) -> None:
@@ -165,12 +161,10 @@ class _Sheet:
         inner, middle = top + 8, top + 8 + SIDE // 2
         self.text((NUMBER, middle), str(number), _color(answer), anchor="lm")
         self.paste(reading.image, (SEEN, inner))
-        is_letter = len(answer.name) == 1
-        place, size = ((ANSWER, middle), LARGE) if is_letter else ((ANSWER, middle - 20), NORMAL)
-        self.text(place, cut(answer.name, 13), color, size, "lm")
-        left = ANSWER + 36 if is_letter else ANSWER
-        self.text((left, middle - 9 if is_letter else middle), MODELS[answer.champion].short_title, SOFT, SMALL, "lm")
-        self.text((left, middle + 9 if is_letter else middle + 18), percent(answer.probability), INK, anchor="lm")
+        size = LARGE if len(answer.name) == 1 else NORMAL
+        self.text((ANSWER, inner + 12), cut(answer.name, 13), color, size, "lm")
+        self.text((ANSWER, inner + 38), MODELS[answer.champion].short_title, SOFT, SMALL, "lm")
+        self.text((ANSWER, inner + 54), percent(answer.probability), INK, anchor="lm")
         self.draw_others(inner, answer)
         for i, neighbor in enumerate(answer.neighbors):
             self.draw_neighbor((NEAR + i * NEAR_STEP, inner), neighbor, answer.digit)
@@ -213,26 +207,13 @@ def _color(answer: Recognition) -> str:
     return ACCENT if answer.looks_like_digit else WARNING
 
 
-def _height(page: Page, picture: Image.Image, count: int) -> int:
+def _height(page: Page, count: int) -> int:
     rows = count * ROW + (TITLE if count < len(page.readings) or not count else 0)
-    return TITLE + max(picture.height, rows) + GAP
+    return TITLE + max(len(page.picture), rows) + GAP
 
 
 def _levels(image: np.ndarray) -> np.ndarray:
     return image if image.dtype == np.uint8 else np.clip(np.rint(image), 0, 255).astype(np.uint8)
-
-
-def _fitted(picture: np.ndarray) -> Image.Image:
-    """Scale a picture to fit its column; a small picture is not blurred."""
-    height, width = picture.shape
-    scale = min(PICTURE_HEIGHT / height, PICTURE_WIDTH / width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-    return Image.fromarray(_levels(picture)).resize(size, method, reducing_gap=2.0)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @functools.cache

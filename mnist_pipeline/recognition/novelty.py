@@ -7,7 +7,6 @@ import numpy as np
 
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE
-from mnist_pipeline.data.deformations import low_resolution
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.recognition import outliers
 from mnist_pipeline.utils.blocks import in_blocks, read_only
@@ -21,19 +20,14 @@ SMOOTHING = 0.7  # standard deviation in pixels, before differences are taken
 NUM_COMPONENTS = 25  # of the subspace of a class
 IMAGES_PER_COMPONENT = 4  # the minimum, in the smallest class
 LEAST_IMAGES = 2 * IMAGES_PER_COMPONENT  # of a class
-INK = 96  # from this grey level on, a pixel counts as ink for pieces and holes
-EULER_WEIGHT = 0.1
-EULER_SPREAD = 0.4  # the minimum, because nearly all digits of some classes have the same Euler number
 NEGLIGIBLE = 1e-7  # smaller entries of the smoothing matrix, whose rows sum to 1, become 0
 FEW_IMAGES = 16  # whose edges NumPy computes in less time than the import of Numba takes
 BLOCK_ROWS = 1_024  # images per block of a thread
-EULER_ROWS = 128  # the same for Euler numbers, whose intermediate arrays then fit the cache
 
 MOST_IMAGES = 12_000  # training images that the classes are fitted on
 MOST_MEMBERS = 5_000  # of those, what the network learns as members, as they are and deformed
 OUTLIERS = {"strokes": 0.6, "scribbles": 0.2, "halves": 0.5, "turned": 0.5}  # for each of these members
 VARIATION = Variation(rotation=15, scale=0.12, shear=0.2, shift=1, stroke=0.5)
-COARSE_SHARE = 0.25  # of the deformed members, which also lose resolution
 ORDINARY_OF_TURNED = 75.0  # turned images of a class are outliers if most of them lie above this percentile
 LEAST_SHARE = 0.8  # of the distance, that counts even if the network sees no outlier
 HIDDEN_SIZE, EPOCHS, BATCH_SIZE, LEAST_UPDATES = 128, 8, 256, 300
@@ -49,10 +43,9 @@ class Novelty(NamedTuple):
     score compares edges instead of pixels: histograms of gradients [1]_ in eight directions and 5×5 overlapping cells,
     normalised by all edges of the image. The square roots of these shares turn Euclidean distances into Hellinger
     distances [2]_, which depend little on the pen and the contrast. The digits of a class lie near a subspace of 25
-    dimensions [3]_. The distance of an image from a class has two terms. The first is the logarithm of the squared
-    distance from the subspace, in standard deviations from the mean over the class's own digits. The second is a tenth
-    of the deviation of the Euler number (pieces minus holes, counted on 2×2 pixels [4]_): tangles have many holes,
-    specks many pieces. The distance of an image is its lowest distance over the classes.
+    dimensions [3]_. The distance of an image from a class is the logarithm of the squared distance from the subspace,
+    in standard deviations from the mean over the class's own digits. The distance of an image is its lowest distance
+    over the classes.
 
     The distance alone takes an A for a bad 4. So a network of one hidden layer also learns from the edges to tell
     training digits, as they are and deformed, from images of `outliers`: random strokes, halves of different digits,
@@ -67,16 +60,13 @@ class Novelty(NamedTuple):
     .. [2] R. Arandjelović, A. Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012.
     .. [3] S. Watanabe, N. Pakvasa, "Subspace method in pattern recognition", Proceedings of the 1st International
        Joint Conference on Pattern Recognition, 1973.
-    .. [4] S. B. Gray, "Local properties of binary images in two dimensions", IEEE Transactions on Computers
-       C-20(5), 1971.
     """
 
     means: np.ndarray  # of the edge histograms of each class; float32 (n_classes, 200)
     components: np.ndarray  # their leading principal components, as columns; float32 (n_classes, 200, n_components)
     residuals: np.ndarray  # mean and standard deviation of log squared residuals by class; float64 (n_classes, 2)
-    euler: np.ndarray  # mean and standard deviation of Euler numbers by class; float64 (n_classes, 2)
     reference: np.ndarray  # scores of the reference digits, ascending; float64 (n_reference,)
-    # Of the network; a recognizer of an earlier version has none, and then the distance is the score.
+    # Of the network; before it is trained, the distance is the score.
     hidden_weight: np.ndarray = np.empty((0, DIRECTIONS * CELLS * CELLS), np.float32)  # float32 (n_hidden, 200)
     hidden_bias: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
     output_weight: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
@@ -103,7 +93,7 @@ class Novelty(NamedTuple):
         train_images, train_labels = train_images[chosen], train_labels[chosen]
         fitted = cls._fit_classes(train_images, train_labels)
         found = edges(reference_images)
-        distances = fitted._distances(reference_images, found)
+        distances = fitted._distances(found)
         members, strangers = _examples(fitted, train_images, train_labels, distances, generator)
         fitted = fitted._replace(**_train(edges(members), edges(strangers), seed))
         fitted = fitted._replace(scales=np.array([_moments(distances), _moments(fitted._log_odds(found))]))
@@ -111,10 +101,10 @@ class Novelty(NamedTuple):
 
     @classmethod
     def _fit_classes(cls, images: np.ndarray, labels: np.ndarray) -> "Novelty":
-        """The subspaces and Euler numbers of the classes, without reference and network."""
+        """The subspaces of the classes, without reference and network."""
         classes, counts = np.unique(labels, return_counts=True)
         num_components = min(NUM_COMPONENTS, int(counts.min()) // IMAGES_PER_COMPONENT)
-        means, components, residuals, euler = [], [], [], []
+        means, components, residuals = [], [], []
         for label in classes:
             found = edges(images[labels == label])
             mean = pca.mean(found)
@@ -122,16 +112,7 @@ class Novelty(NamedTuple):
             means.append(mean.astype(np.float32))
             components.append(leading.astype(np.float32))
             residuals.append(_moments(_log_residuals(found, means[-1], components[-1])))
-            euler.append(_moments(euler_numbers(images[labels == label])))
-        return cls(np.array(means), np.array(components), np.array(residuals), np.array(euler), np.empty(0))
-
-    def score(self, images: np.ndarray) -> np.ndarray:
-        """How far each image is from all classes, float64 (n,); about 0 for a typical digit.
-
-        Images are uint8 (n, 28, 28), with light ink on 0, as `pictures.find_digits` returns them.
-        """
-        found = edges(images)
-        return self._scores(self._distances(images, found), found)
+        return cls(np.array(means), np.array(components), np.array(residuals), np.empty(0))
 
     def _scores(self, distances: np.ndarray, found: np.ndarray) -> np.ndarray:
         """The scores of images from their distances and edges, float64 (n,)."""
@@ -140,14 +121,12 @@ class Novelty(NamedTuple):
         odds = (self._log_odds(found) - odds_mean) / odds_deviation
         return np.asarray(distance + np.maximum(odds, LEAST_SHARE * distance))
 
-    def _distances(self, images: np.ndarray, found: np.ndarray) -> np.ndarray:
-        """Distance of each image, with the edges `found`, from its nearest class, float64 (n,)."""
-        numbers = euler_numbers(images)
-        distances = np.full(len(images), np.inf)
-        for mean, components, residual, euler in zip(self.means, self.components, self.residuals, self.euler):
+    def _distances(self, found: np.ndarray) -> np.ndarray:
+        """Distance of each image, whose edges are `found`, from its nearest class, float64 (n,)."""
+        distances = np.full(len(found), np.inf)
+        for mean, components, residual in zip(self.means, self.components, self.residuals):
             distance = (_log_residuals(found, mean, components) - residual[0]) / residual[1]
-            topology = np.abs(numbers - euler[0]) / max(euler[1], EULER_SPREAD)
-            distances = np.minimum(distances, distance + EULER_WEIGHT * topology)
+            distances = np.minimum(distances, distance)
         return distances
 
     def _log_odds(self, found: np.ndarray) -> np.ndarray:
@@ -156,8 +135,12 @@ class Novelty(NamedTuple):
         return np.asarray(hidden @ self.output_weight, np.float64)
 
     def percentile(self, images: np.ndarray) -> np.ndarray:
-        """The share of the reference digits with a lower score, 0–100, float64 (n,)."""
-        return percentile(self.score(images), self.reference)
+        """The share of the reference digits that are nearer to all classes, 0–100, float64 (n,).
+
+        Images are uint8 (n, 28, 28), with light ink on 0, as `pictures.find_digits` returns them.
+        """
+        found = edges(images)
+        return percentile(self._scores(self._distances(found), found), self.reference)
 
 
 def percentile(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -205,22 +188,6 @@ def edges(images: np.ndarray) -> np.ndarray:
     return shares
 
 
-def euler_numbers(images: np.ndarray) -> np.ndarray:
-    """Euler number, pieces minus holes, of the ink of uint8 images, float64 (n,), with 8-connected pixels."""
-    numbers = np.empty(len(images))
-
-    def count(block: slice) -> None:
-        ink = np.pad(images[block] >= INK, ((0, 0), (1, 1), (1, 1))).view(np.int8)
-        a, b, c, d = ink[:, :-1, :-1], ink[:, :-1, 1:], ink[:, 1:, :-1], ink[:, 1:, 1:]
-        # E = vertices − edges + faces of the inked squares. Each vertex lies between four pixels a, b, c, d; its row
-        # and column belong to the edges c | d and b | d, and to the face d.
-        vertices, vertical, horizontal = a | b | c | d, c | d, b | d
-        numbers[block] = (vertices - vertical - horizontal + d).sum(axis=(1, 2), dtype=np.int16)
-
-    in_blocks(count, len(images), EULER_ROWS)
-    return numbers
-
-
 def is_cut(boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]) -> np.ndarray:
     """Whether the edge of the picture cuts each box, bool (n,); False if the box fills the whole picture."""
     x, y, width, height = np.array(boxes, np.intp).reshape(-1, 4).T
@@ -234,12 +201,9 @@ def _examples(
     """Images of members, as they are and deformed, and of outliers."""
     originals = images[generator.permutation(len(images))[:MOST_MEMBERS]]
     deformed = vary(originals, VARIATION, int(generator.integers(1 << 32)))
-    coarse = slice(0, round(COARSE_SHARE * len(deformed)))
-    if deformed[coarse].size:
-        deformed[coarse] = low_resolution(deformed[coarse])
     counts = {name: round(2 * share * len(originals)) for name, share in OUTLIERS.items()}
     turned, groups = outliers.turned(images, labels, counts["turned"], generator)
-    far = fitted._distances(turned, edges(turned)) > np.percentile(distances, ORDINARY_OF_TURNED)
+    far = fitted._distances(edges(turned)) > np.percentile(distances, ORDINARY_OF_TURNED)
     share_far = np.bincount(groups, far) / np.maximum(np.bincount(groups), 1)
     strangers = [
         outliers.strokes(counts["strokes"], generator),

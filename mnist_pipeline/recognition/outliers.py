@@ -92,9 +92,6 @@ def turned(
     """
     chosen, turn = generator.integers(len(images), size=count), generator.integers(NUM_TURNS, size=count)
     originals = images[chosen]
-    made = np.empty_like(originals)
-    for number, each in enumerate(
-        (originals[:, :, ::-1], originals[:, ::-1], np.rot90(originals, 1, (1, 2)), np.rot90(originals, -1, (1, 2)))
-    ):
-        made[turn == number] = each[turn == number]
+    mirrored, quarters = (originals[:, :, ::-1], originals[:, ::-1]), (np.rot90(originals, k, (1, 2)) for k in (1, -1))
+    made = np.stack([*mirrored, *quarters])[turn, np.arange(count)]
     return made, labels[chosen].astype(np.int64) * NUM_TURNS + turn

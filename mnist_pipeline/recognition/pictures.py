@@ -1,10 +1,11 @@
 """From any picture to digits in MNIST's form, by the steps with which NIST and LeCun et al. made MNIST.
 
 `read` returns the upright grey picture. `find_digits` separates ink from paper, groups strokes into digits in reading
-order, and scales each digit to 28×28. This module imports nothing heavy, so reading pictures starts fast.
+order, and scales each digit to 28×28. `page` does both.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +16,10 @@ from scipy import ndimage
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, centred, extent
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.data.decoding import Grey, read
-from mnist_pipeline.recognition import touching
-from mnist_pipeline.recognition.otsu import separation
-from mnist_pipeline.recognition.page import Found, ImageError
-from mnist_pipeline.recognition.sheet import find_sheet
+from mnist_pipeline.data.errors import ImageError
+from mnist_pipeline.recognition.sheet import find_sheet, separation
 
-__all__ = ["Found", "ImageError", "find_digits", "read"]
+__all__ = ["Found", "ImageError", "Page", "find_digits", "page", "read"]
 
 Mask = NDArray[np.bool_]
 
@@ -37,6 +36,28 @@ SOFT = 0.4  # share of a digit's pixels that are neither paper nor full ink, in 
 MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A digit found in a picture."""
+
+    box: tuple[int, int, int, int]  # x, y, width and height of its ink, in pixels of the upright picture
+    image: NDArray[np.uint8]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
+    line: int = 1  # the number of its line, from the top
+
+
+class Page(NamedTuple):
+    """A picture that was read: its upright grey levels, and its digits in reading order."""
+
+    picture: NDArray[np.uint8] | Grey
+    digits: list[Found]
+
+
+def page(source: Path | bytes) -> Page:
+    """Read a picture, a file or its content, and find its digits. Raises an ImageError as `read` does."""
+    picture = read(source)
+    return Page(picture, find_digits(picture))
+
+
 def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     """Find the digits of a picture in reading order, and convert each to MNIST's form.
 
@@ -45,16 +66,14 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
 
     As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and its centre of mass is
     placed in the middle of 28×28. The brightness of the paper is estimated by a grey closing and divided out. Ink is
-    then separated from paper by Otsu's threshold [2]_ with hysteresis [3]_. Strokes thinner or thicker than MNIST's are
+    then separated from paper by Otsu's threshold with hysteresis [2]_. Strokes thinner or thicker than MNIST's are
     brought to the nearest of its usual widths by moving their outline.
 
     References
     ----------
     .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition",
        Proceedings of the IEEE 86(11), 1998.
-    .. [2] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems, Man, and
-       Cybernetics 9(1), 1979.
-    .. [3] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
+    .. [2] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
        Intelligence 8(6), 1986.
     """
     if (digit := _already_mnist(picture)) is not None:
@@ -72,15 +91,15 @@ def _on_paper(grey: Grey) -> list[Found]:
     ink, paper = _ink(grey)
     ink = _without_ruling(ink)
     strokes = _strokes(ink, paper)
-    glyphs = _glyphs(strokes)
-    cut = {
-        id(glyph) for glyph in sorted(glyphs, key=_width)[-touching.MAX_GLYPHS :] if touching.may_be_two(_width(glyph))
-    }
     lines = [
-        [found for glyph in line if (found := _found(glyph, ink, strokes, id(glyph) in cut)) is not None]
-        for line in _lines(glyphs)
+        [(glyph, image) for glyph in line if (image := _image(glyph, ink, strokes)) is not None]
+        for line in _lines(_glyphs(strokes))
     ]
-    return [replace(found, line=number) for number, line in enumerate(filter(None, lines), 1) for found in line]
+    return [
+        Found((glyph.x, glyph.y, glyph.width, glyph.height), image, number)
+        for number, line in enumerate(filter(None, lines), 1)
+        for glyph, image in line
+    ]
 
 
 def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
@@ -356,14 +375,11 @@ def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
 
 
 def _placed(found: Found, left: int, top: int, factor: int, shape: tuple[int, ...]) -> Found:
-    """A digit on a sheet that begins at `left`, `top`, with its boxes in pixels of the original picture."""
+    """A digit on a sheet that begins at `left`, `top`, with its box in pixels of the original picture."""
     x, y, width, height = found.box
     x, y = factor * (left + x), factor * (top + y)
     box = x, y, min(factor * width, shape[1] - x), min(factor * height, shape[0] - y)
-    cuts = [
-        tuple(replace(_placed(side, left, top, factor, shape), line=found.line) for side in cut) for cut in found.cuts
-    ]
-    return Found(box, found.image, found.line, tuple((first, second) for first, second in cuts))
+    return Found(box, found.image, found.line)
 
 
 def _normalized(outline: Grey) -> NDArray[np.uint8]:
@@ -378,46 +394,12 @@ def _normalized(outline: Grey) -> NDArray[np.uint8]:
     return centred(levels, scale)
 
 
-def _width(glyph: Glyph) -> float:
-    """Width as a share of the height."""
-    return glyph.width / glyph.height
-
-
-def _found(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32], is_cut: bool) -> Found | None:
-    """A digit in MNIST's form with its cuts; None if the pixels of its strokes hold no ink, only their surroundings."""
+def _image(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.uint8] | None:
+    """A digit in MNIST's form; None if the pixels of its strokes hold no ink, only their surroundings."""
     rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
     columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
-    own = np.isin(strokes[rows, columns], glyph.labels)
-    strength = _strength(own, ink[rows, columns])
-    image = _in_mnist_form(strength, max(glyph.width, glyph.height))
-    if image is None:
-        return None
-    cuts = _cuts(strength, columns.start, rows.start) if is_cut else ()
-    return Found((glyph.x, glyph.y, glyph.width, glyph.height), image, cuts=cuts)
-
-
-def _cuts(strength: Grey, x: int, y: int) -> tuple[tuple[Found, Found], ...]:
-    """Both sides of each candidate cut through a glyph whose pixels begin at x, y."""
-    scale = max(1.0, max(strength.shape) / (2 * CONTOUR_SIDE))
-    small = _resized(strength, tuple(round(side / scale) for side in strength.shape), Image.Resampling.BOX)
-    cuts = []
-    for left in touching.seams(small):
-        first, second = (_side(np.where(side, small, 0), scale, x, y) for side in (left, ~left))
-        if first is not None and second is not None:
-            cuts.append((first, second))
-    return tuple(cuts)
-
-
-def _side(strength: Grey, scale: float, x: int, y: int) -> Found | None:
-    """The ink on one side of a cut, in MNIST's form; None if there is none."""
-    if not (strength > 0.5).any():
-        return None
-    left, top, width, height = extent(strength > 0.5)
-    rows = slice(max(0, top - MARGIN), top + height + MARGIN)
-    columns = slice(max(0, left - MARGIN), left + width + MARGIN)
-    image = _in_mnist_form(strength[rows, columns], max(width, height))
-    box = x + int(left * scale), y + int(top * scale), max(1, int(width * scale)), max(1, int(height * scale))
-    return None if image is None else Found(box, image)
+    strength = _strength(np.isin(strokes[rows, columns], glyph.labels), ink[rows, columns])
+    return _in_mnist_form(strength, max(glyph.width, glyph.height))
 
 
 def _in_mnist_form(strength: Grey, side: int) -> NDArray[np.uint8] | None:

@@ -11,21 +11,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import models, pca
+from mnist_pipeline import pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.idx import CLASS_NAMES
+from mnist_pipeline.data.variation import vary
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.recognition import calibration
 from mnist_pipeline.recognition.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture, percentile
-from mnist_pipeline.recognition.page import Found, Page
-from mnist_pipeline.recognition.touching import best_cut, is_unusual
-from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.recognition.pictures import Found, Page, find_digits
 from mnist_pipeline.utils.stored_types import format_version, stored_type
+
+States = Mapping[str, Mapping[str, np.ndarray]]  # the arrays of each model by name
 
 INDEX = "knn"  # the model whose state includes the training digits
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
-REFERENCE_ROWS = 512  # images reconstructed at a time
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
 MAX_OTHERS = 0.5  # share of the other models that may answer differently before they count as disagreeing
@@ -90,31 +90,6 @@ class Recognition:
         """Whether the headline is more than the name of the class."""
         return not self.looks_like_digit or self.models_disagree or self.probability < PROBABLE
 
-    def document(self) -> dict[str, Any]:
-        """All fields but the reconstruction as plain JSON values."""
-        return {
-            "digit": self.digit,
-            "class": self.name,
-            "probability": round(self.probability, 6),
-            "looks_like_digit": self.looks_like_digit,
-            "models_disagree": self.models_disagree,
-            "novelty": round(self.novelty, 2),
-            "unusual": round(self.unusual, 2),
-            "champion": self.champion,
-            "models": {
-                model: {
-                    "digit": digit,
-                    "probability": round(float(self.probabilities[model][digit]), 6),
-                    "probabilities": self.probabilities[model].round(6).tolist(),
-                }
-                for model, digit in self.digits.items()
-            },
-            "neighbors": [
-                {"index": neighbor.index, "digit": neighbor.digit, "distance": round(neighbor.distance, 1)}
-                for neighbor in self.neighbors
-            ],
-        }
-
 
 class Reading(NamedTuple):
     """A digit in a picture: where it is, the image that the models see, and their answers."""
@@ -126,10 +101,33 @@ class Reading(NamedTuple):
     least_certain: bool = False  # of the digits of its line, if there are several
 
     def document(self, known: Classes) -> dict[str, Any]:
-        """Where it is, and the answers, as plain JSON values."""
-        digit, name, probability, *rest = self.recognition.document().items()
-        place = {"line": self.line, "least_certain": self.least_certain, "box": list(self.box)}
-        return dict([digit, name, probability, ("headline", known.headline(self.recognition)), *place.items(), *rest])
+        """Where it is, and the answers without the reconstruction, as plain JSON values."""
+        found = self.recognition
+        models = {
+            model: {
+                "digit": digit,
+                "probability": round(float(found.probabilities[model][digit]), 6),
+                "probabilities": found.probabilities[model].round(6).tolist(),
+            }
+            for model, digit in found.digits.items()
+        }
+        neighbors = [{"index": n.index, "digit": n.digit, "distance": round(n.distance, 1)} for n in found.neighbors]
+        return {
+            "digit": found.digit,
+            "class": found.name,
+            "probability": round(found.probability, 6),
+            "headline": known.headline(found),
+            "line": self.line,
+            "least_certain": self.least_certain,
+            "box": list(self.box),
+            "looks_like_digit": found.looks_like_digit,
+            "models_disagree": found.models_disagree,
+            "novelty": round(found.novelty, 2),
+            "unusual": round(found.unusual, 2),
+            "champion": found.champion,
+            "models": models,
+            "neighbors": neighbors,
+        }
 
 
 def text_of(readings: Sequence[Reading]) -> list[str]:
@@ -156,7 +154,7 @@ def _encoded_classes(classes: Classes) -> np.ndarray:
     return _encoded(json.dumps(asdict(classes)))
 
 
-@format_version(4)
+@format_version(5)
 @stored_type
 class Recognizer(NamedTuple):
     """The arrays from which the models answer, and the reference for how unusual an image is.
@@ -165,32 +163,13 @@ class Recognizer(NamedTuple):
     """
 
     champion: np.ndarray  # the name of the model whose answer counts, in UTF-8; uint8 (length,)
-    states: dict[str, np.ndarray]  # the arrays of each model by "MODEL.ARRAY", see `models.state`
+    states: dict[str, np.ndarray]  # the arrays of each model by "MODEL.ARRAY", see `models.Method.state`
     mean: np.ndarray  # float64 (784,)
     components: np.ndarray  # the leading eigenvectors of the covariance, as columns; float32 (784, 50)
     errors: np.ndarray  # reconstruction errors of the test digits, ascending, in grey levels; float64 (n_test,)
     novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
     classes: np.ndarray = _encoded_classes(Classes())  # the fields of a `Classes` as JSON in UTF-8; uint8 (length,)
     calibration: np.ndarray = calibration.NONE  # of the champion's probabilities for pictures; float64 (2,)
-
-    @classmethod
-    def from_fields(cls, fields: Mapping[str, Any]) -> "Recognizer":
-        """A recognizer from its stored fields.
-
-        At first, version 1 had one field per model. Before version 3, all recognizers were of digits, and before
-        version 4, probabilities were calibrated on images of the data set.
-        """
-        if "temperatures" not in fields:
-            return cls(**fields)
-        temperatures = fields["temperatures"]
-        states = {
-            "knn": {**fields["knn"], "num_neighbors": fields["num_neighbors"], "smoothing": fields["smoothing"]},
-            "softmax": fields["softmax"],
-            **{name: {**fields[name], "temperature": temperatures[name]} for name in ("mlp", "cnn")},
-        }
-        champion = list(states)[int(fields["champion"])]
-        kept = {name: fields[name] for name in ("mean", "components", "errors", "novelty")}
-        return cls(_encoded(champion), _flat(states), **kept)
 
     @property
     def champion_name(self) -> str:
@@ -218,62 +197,28 @@ class Recognizer(NamedTuple):
         prefix = f"{model}."
         return {name[len(prefix) :]: array for name, array in self.states.items() if name.startswith(prefix)}
 
-    def check_usable(self) -> None:
-        """Raise ValueError if this version of the models can't answer from the arrays, which an earlier one stored."""
-        try:
-            if not self.errors.size or not np.isfinite(self.errors).all():
-                raise ValueError("the reconstruction errors of the test digits are missing or not finite")
-            self.recognize(np.zeros((1, *SHAPE), np.uint8))
-        except Exception as error:
-            raise ValueError(f"another version stored it ({type(error).__name__}: {error})") from error
-
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading order."""
-        from mnist_pipeline.recognition.pictures import find_digits  # with SciPy, which a reader of pages does not need
-
         return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
         """Recognise the digits that were found in each picture, in reading order, or each picture as a whole."""
         if is_whole := self.known.whole:
             pages = [_as_a_whole(page.picture) for page in pages]
-        answers = iter(self._answers([digit for page in pages for digit in page.digits]))
+        images = [digit.image for page in pages for digit in page.digits]
+        answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
         readings = [
             [Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits] for page in pages
         ]
         if is_whole:
             return readings
-        apart = [self._apart(page.digits, found) for page, found in zip(pages, readings, strict=True)]
-        return [_judged_together(found, page.picture.shape) for found, page in zip(apart, pages, strict=True)]
-
-    def _answers(self, digits: Sequence[Found]) -> list[Recognition]:
-        return self.recognize(np.array([digit.image for digit in digits], np.uint8).reshape(-1, *SHAPE))
-
-    def _apart(self, digits: Sequence[Found], wholes: Sequence[Reading]) -> list[Reading]:
-        """The readings of a page, with two readings in place of each digit that reads better cut in two."""
-        sides = {
-            place: [side for cut in digit.cuts for side in cut]
-            for place, (digit, whole) in enumerate(zip(digits, wholes, strict=True))
-            if digit.cuts and is_unusual(digit, whole.recognition)
-        }
-        answers = iter(self._answers([side for of_digit in sides.values() for side in of_digit]))
-        readings: list[Reading] = []
-        for place, (digit, whole) in enumerate(zip(digits, wholes, strict=True)):
-            readings.append(whole)
-            of_sides = [next(answers) for _ in sides.get(place, ())]
-            best = best_cut(digit, whole.recognition, of_sides) if of_sides else None
-            if best is not None:
-                of_cut = zip(digit.cuts[best], of_sides[2 * best : 2 * best + 2], strict=True)
-                readings[-1:] = [Reading(side.box, side.image, answer, side.line) for side, answer in of_cut]
-        return readings
+        return [_judged_together(found, page.picture.shape) for found, page in zip(readings, pages, strict=True)]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
         """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits` returns them."""
-        if digits.dtype != np.uint8 or digits.shape[1:] != SHAPE:
-            raise ValueError(f"digits is {digits.dtype} of shape {digits.shape}; expected uint8 of shape (n, 28, 28).")
         if not len(digits):
             return []
-        answers = {name: models.answer(MODELS[name], self.state(name), digits) for name in self.model_names}
+        answers = {name: MODELS[name].method().answer(self.state(name), digits) for name in self.model_names}
         champion, nearest, names = self.champion_name, answers[INDEX].nearest, self.known.names
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
@@ -313,14 +258,9 @@ class Recognizer(NamedTuple):
 
 
 def assemble(
-    champion: str,
-    states: Mapping[str, Mapping[str, np.ndarray]],
-    *,
-    mean: np.ndarray,
-    eigenvectors: np.ndarray,
-    reference: np.ndarray,
-) -> "Recognizer":
-    """Build a recognizer from the states of the models, as `models.state` returns them.
+    champion: str, states: States, *, mean: np.ndarray, eigenvectors: np.ndarray, reference: np.ndarray
+) -> Recognizer:
+    """Build a recognizer from the states of the models, as `models.Method.state` returns them.
 
     `mean` (784,) and `eigenvectors` (784, n) are those of the PCA; `reference`, uint8 (n_test, 28, 28), has the digits
     among which an image gets its percentiles.
@@ -330,48 +270,42 @@ def assemble(
     kept, held_out = split(len(images))
     if np.bincount(labels[kept], minlength=int(labels.max()) + 1).min() < LEAST_IMAGES:
         kept = np.arange(len(images))  # there are too few to hold any out
+    sample = np.random.default_rng(0).permutation(held_out)[: calibration.NUM_IMAGES]
     recognizer = Recognizer(
         champion=_encoded(champion),
-        states=_flat(states),
+        states={f"{model}.{name}": array for model, state in states.items() for name, array in state.items()},
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
         errors=np.empty(0),
         novelty=Novelty.fit(images[kept], labels[kept], images[held_out])._asdict(),
+        calibration=_calibration(champion, states, images[sample], labels[sample], sample),
     )
-    blocks = [reference[rows] for rows in slices(len(reference), REFERENCE_ROWS)]
-    errors = [reconstruction_errors(block, recognizer.reconstruct(block)) for block in blocks]
-    fitted = _calibration(champion, states, images, labels, held_out)
-    return recognizer._replace(errors=np.sort(np.concatenate(errors)), calibration=fitted)
+    errors = reconstruction_errors(reference, recognizer.reconstruct(reference))
+    return recognizer._replace(errors=np.sort(errors))
 
 
 def _calibration(
-    champion: str,
-    states: Mapping[str, Mapping[str, np.ndarray]],
-    images: np.ndarray,
-    labels: np.ndarray,
-    held_out: np.ndarray,
+    champion: str, states: States, images: np.ndarray, labels: np.ndarray, sample: np.ndarray
 ) -> np.ndarray:
-    """Fit the temperature of the champion's probabilities on held-out training images, disturbed as pictures are."""
+    """Fit the temperature of the champion's probabilities on held-out images, which are disturbed as pictures are.
+
+    `sample` has their indices among the training images, where the search for neighbours leaves them out.
+    """
     from mnist_pipeline.knn.model import answer_of_others
 
-    sample = np.random.default_rng(0).permutation(held_out)[: calibration.NUM_IMAGES]
-    made = calibration.disturbed(images[sample], seed=0)
+    made = vary(images, calibration.HANDS, seed=0)
     answers = {
-        name: answer_of_others(state, made, sample) if name == INDEX else models.answer_many(MODELS[name], state, made)
+        name: answer_of_others(state, made, sample) if name == INDEX else MODELS[name].method().answer_many(state, made)
         for name, state in states.items()
     }
     shares = calibration.disagreement({name: answer.labels for name, answer in answers.items()}, champion)
-    return calibration.fit(answers[champion].probabilities, shares, labels[sample])
+    return calibration.fit(answers[champion].probabilities, shares, labels)
 
 
 def _as_a_whole(picture: np.ndarray) -> Page:
     """A picture with one finding, which is converted as the pictures of a data set are."""
     height, width = picture.shape
     return Page(picture, [Found((0, 0, width, height), fitted(picture, "whole"))])
-
-
-def _flat(states: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {f"{model}.{name}": array for model, state in states.items() for name, array in state.items()}
 
 
 def reconstruction_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

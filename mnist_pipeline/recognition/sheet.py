@@ -9,7 +9,6 @@ from scipy import ndimage
 
 from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.data.decoding import Grey
-from mnist_pipeline.recognition.otsu import separation
 
 Mask = NDArray[np.bool_]
 
@@ -18,10 +17,9 @@ WIDEST_STROKE = 0.08  # as a share of the larger side; strokes on a sheet are re
 NARROWEST = 0.22  # side of a sheet, as a share of the picture's smaller side; light strokes are narrower
 LEAST_CONTRAST = np.log(1.7)  # between the light of the sheet and of the table; most shadows have less
 LEAST_SHARE, LARGEST_SHARE = 0.08, 0.96  # of the picture
-LEAST_RECTANGULARITY = 0.82  # area of the sheet as a share of the smallest rectangle around it
-MOST_LIGHT_OUTSIDE = 0.2  # share of the table that is as light as the sheet
 MOST_INK = 0.3  # share of the sheet that is as dark as the table; more among light strokes on a blackboard
 DARKEST = 0.02  # light that is added before logarithms, because a dark table is noisy
+NUM_BINS = 128  # of the histogram whose classes are separated
 EDGE = 2  # coarse pixels at the edge of the sheet that are neither sheet nor table
 
 
@@ -49,17 +47,11 @@ def find_sheet(grey: Grey) -> Sheet | None:
         return None
     thresholds, between = separation(scale)
     threshold = float(thresholds[between.argmax()])
-    is_light = scale > threshold
-    labels, count = ndimage.label(is_light)
+    labels, count = ndimage.label(scale > threshold)
     if not count:
         return None
     sheet = ndimage.binary_fill_holes(labels == 1 + np.argmax(np.bincount(labels[labels > 0])[1:]))
-    share = float(sheet.mean())
-    if not LEAST_SHARE <= share <= LARGEST_SHARE or is_light[~sheet].mean() > MOST_LIGHT_OUTSIDE:
-        return None
-    if _contrast_at_edge(scale, sheet) < LEAST_CONTRAST or share * sheet.size < LEAST_RECTANGULARITY * _rectangle(
-        sheet
-    ):
+    if not LEAST_SHARE <= sheet.mean() <= LARGEST_SHARE or _contrast_at_edge(scale, sheet) < LEAST_CONTRAST:
         return None
     if (np.log(coarse[sheet] + DARKEST) <= threshold).mean() > MOST_INK:
         return None
@@ -89,17 +81,6 @@ def _contrast_at_edge(scale: Grey, sheet: Mask) -> float:
     return float(np.median(steps)) if steps.size else 0.0
 
 
-def _rectangle(mask: Mask) -> float:
-    """Area of the smallest rectangle around the true pixels, at angles up to 45° in steps of 3°."""
-    rows, columns = np.nonzero(mask & ~ndimage.binary_erosion(mask))
-    areas = []
-    for angle in np.radians(np.arange(-45, 45, 3)):
-        along = np.cos(angle) * columns + np.sin(angle) * rows
-        across = np.cos(angle) * rows - np.sin(angle) * columns
-        areas.append((np.ptp(along) + 1) * (np.ptp(across) + 1))
-    return float(min(areas))
-
-
 def _cut_out(grey: Grey, inner: Mask, paper: Grey, factor: int) -> Sheet:
     left, top, width, height = (factor * length for length in extent(inner))
     rows, columns = slice(top, min(top + height, len(grey))), slice(left, min(left + width, grey.shape[1]))
@@ -109,3 +90,24 @@ def _cut_out(grey: Grey, inner: Mask, paper: Grey, factor: int) -> Sheet:
         rows, columns
     ]
     return Sheet(np.where(share > 0.5, grey[rows, columns], around).astype(np.float32), left, top)
+
+
+def separation(
+    values: Grey, limits: tuple[float, float] | None = None
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Thresholds between the limits, by default those of the values, and the separation by each of them [1]_.
+
+    The separation is the variance between the means of the classes below and above the threshold, up to a factor.
+
+    References
+    ----------
+    .. [1] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems, Man, and
+       Cybernetics 9(1), 1979.
+    """
+    counts, edges = np.histogram(values, NUM_BINS, limits)
+    centres = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    total = np.cumsum(counts * centres)
+    between = (total[-1] * below - total * below[-1]) ** 2 / np.maximum(below * above, 1)
+    return edges[1:], between

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jinja2
 import numpy as np
 
-from mnist_pipeline import promotion, robustness
 from mnist_pipeline.data.catalogue import DataSet
-from mnist_pipeline.evaluation import Comparison, Evaluation, wilson_interval
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.champion import Champion, checksum
+from mnist_pipeline.evaluation.scores import Comparison, Evaluation, wilson_interval
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.promotion import Champion
 from mnist_pipeline.report import words
 
 if TYPE_CHECKING:
@@ -66,38 +65,31 @@ def render(values: Values) -> str:
     held_out = len(champion.choice.labels)
     classes = list(_classes(found, values.data_set.class_names))
     disturbed = _disturbed(values.robustness, champion.model) if values.is_current else []
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mnist_pipeline.report"),
-        autoescape=False,  # the result is Markdown
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        percent=words.percent, count="{:,}".format, probability=words.probability, short_titles=words.with_short_titles
-    )
-    return environment.get_template("card.md.j2").render(
-        values._asdict(),
-        model=MODELS[champion.model],
-        settings=words.settings_in_words(values.origins),
-        models=MODELS,
-        fingerprint=fingerprint(champion),
-        overall=overall,
-        held_out=Proportion.of(held_out - champion.choice.errors, held_out),
-        num_held_out=held_out,
-        classes=classes,
-        hard_classes=[each for each in classes if each["proportion"].high < overall.share],
-        disturbed=disturbed,
-        worst={each["disturbance"].title: each for each in reversed(disturbed)},
-        unreliable=[each for each in disturbed if each["proportion"].high < RELIABLE],
-        reliable=RELIABLE,
+    return (
+        words.environment(autoescape=False)
+        .get_template("card.md.j2")
+        .render(  # autoescape is for HTML
+            values._asdict(),
+            model=MODELS[champion.model],
+            settings=words.settings_in_words(values.origins),
+            models=MODELS,
+            fingerprint=fingerprint(champion),
+            overall=overall,
+            held_out=Proportion.of(held_out - champion.choice.errors, held_out),
+            num_held_out=held_out,
+            classes=classes,
+            hard_classes=[each for each in classes if each["proportion"].high < overall.share],
+            disturbed=disturbed,
+            worst={each["disturbance"].title: each for each in reversed(disturbed)},
+            unreliable=[each for each in disturbed if each["proportion"].high < RELIABLE],
+            reliable=RELIABLE,
+        )
     )
 
 
 def fingerprint(champion: Champion) -> str:
     """The SHA-256 of the champion's labels of the test images; the card contains it."""
-    return promotion.checksum(np.array(champion.labels))
+    return checksum(np.array(champion.labels))
 
 
 def _classes(found: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:

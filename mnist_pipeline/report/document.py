@@ -3,60 +3,58 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import harris, pca, robustness
+from mnist_pipeline import harris, pca
+from mnist_pipeline.data import held_out
 from mnist_pipeline.data.catalogue import MNIST, DataSet
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Comparison, Evaluation
+from mnist_pipeline.data.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.champion import Champion
+from mnist_pipeline.evaluation.scores import Comparison, Evaluation
+from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.promotion import Champion
-from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
-from mnist_pipeline.report.words import (
-    SIGNIFICANCE,
-    comparison_in_words,
-    disturbance_in_words,
-    robustness_in_words,
-    settings_in_words,
-)
+from mnist_pipeline.report import figures
+from mnist_pipeline.report.words import disturbance_in_words, robustness_in_words, settings_in_words
 from mnist_pipeline.utils import machine
-from mnist_pipeline.utils.stored_types import stored_as_files
+from mnist_pipeline.utils.stored_types import stored_type
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SHARES = (0.8, 0.9, 0.95)
+SIGNIFICANCE = 0.05
 NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
-PAGE_END = "\n<!-- report.json: SHA-256 {} -->\n"
-NUM_SCATTERED = 100  # per class: more would cover each other
-MAX_SCATTERED = 1_000  # in all
 
 
-@stored_as_files("report.json", "index.html")
+@stored_type
 class Report(NamedTuple):
     """The page, and the JSON document of every number on it."""
 
     html: str
     document: dict[str, Any]
 
+    @property
+    def address(self) -> str:
+        """The directory of the storage in which people always find the latest report."""
+        return "report"
+
     def to_files(self) -> dict[str, bytes]:
-        """Both as files; the last line of the page contains the checksum of its document."""
-        document = (json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-        page = (self.html + PAGE_END.format(hashlib.sha256(document).hexdigest())).encode()
-        return {"report.json": document, "index.html": page}
+        """Both as files."""
+        document = json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return {"report.json": document.encode(), "index.html": self.html.encode()}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Report:
         """The inverse of `to_files`."""
-        page, _, _ = files["index.html"].decode().rpartition(PAGE_END.partition("{")[0])
-        return cls(page, json.loads(files["report.json"]))
+        return cls(files["index.html"].decode(), json.loads(files["report.json"]))
 
 
 class Values(NamedTuple):
@@ -82,7 +80,6 @@ class Values(NamedTuple):
     data_set: DataSet
     run: Mapping[str, Any]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
     assets: Mapping[str, Mapping[str, Any]]  # the provenance of each asset
-    data_set_comparison: pd.DataFrame | None = None  # None if data sets are not compared
     since_last_run: Mapping[str, Any] | None = None  # see `versions.compare`; None if there was no run before the last
 
 
@@ -98,7 +95,9 @@ def compose(values: Values) -> dict[str, Any]:
         "harris": _harris(values),
         "knn": _knn(values),
         "softmax": {**_curves(softmax), "gradient_error": float(softmax.gradient_error)},
-        "networks": {name: _network(model) for name, model in values.models.items() if isinstance(model, Network)},
+        "networks": {
+            name: _network(values, name) for name, found in values.models.items() if isinstance(found, Network)
+        },
         "models": {
             model: {
                 **dataclasses.asdict(evaluation),
@@ -116,7 +115,7 @@ def compose(values: Values) -> dict[str, Any]:
             **{name: getattr(values.champion, name) for name in ("model", "accuracy", "errors")},
             "reason": values.assets.get("champion", {}).get("reason"),
         },
-        "across": _across(values.data_set_comparison),
+        "across": {},  # the results on other data sets: each has its own storage and report
         "since_last_run": values.since_last_run,
         # The course notebook that the project grew from was on MNIST.
         "notebook": {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}
@@ -147,12 +146,10 @@ def _pca(values: Values) -> dict[str, Any]:
     ks = list(map(str, values.reconstructions.num_components))
     enough = {f"{share:g}": pca.components_for_share(eigenvalues, share) for share in SHARES}
     labels = values.train_digits.labels
-    per_class = min(NUM_SCATTERED, MAX_SCATTERED // (int(labels.max()) + 1))
-    shown = np.sort(np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)]))
+    shown = figures.scattered(labels)
     x, y = values.projections[shown, :2].T
-    errors = np.sqrt(
-        np.mean((values.reconstructions.images - values.digit_images) ** 2, axis=(2, 3))
-    )  # (n_k, n_digits)
+    difference = values.reconstructions.images - values.digit_images
+    errors = np.sqrt(np.mean(difference**2, axis=(2, 3)))  # (n_k, n_digits)
     return {
         "eigenvalues": eigenvalues.tolist(),
         "total_variance": float(total),
@@ -196,8 +193,6 @@ def _harris(values: Values) -> dict[str, Any]:
 
 
 def _knn(values: Values) -> dict[str, Any]:
-    from mnist_pipeline.knn.model import accuracy_by_k
-
     found: Any = values.predictions["knn"]
     train_labels, test_labels = values.train_digits.labels, values.test_digits.labels
     wrong = np.flatnonzero(found.labels != test_labels)
@@ -222,34 +217,36 @@ def _curves(model: SoftmaxModel | Network) -> dict[str, Any]:
     return curves
 
 
-def _network(model: Network) -> dict[str, Any]:
+def _network(values: Values, name: str) -> dict[str, Any]:
     from mnist_pipeline import networks  # imported here, because torch is slow to import
 
+    model, train = values.models[name], len(values.train_digits.labels)
+    curves, config = _curves(model), values.assets[MODELS[name].model_asset]["config"] or {}
+    share = config.get("validation_share", held_out.SHARE) if "held_out_accuracy" in curves else 0
     layers = networks.layer_rows(networks.of_weights(model.weights))
-    return {**_curves(model), "layers": layers, "parameters": sum(layer["parameters"] for layer in layers)}
+    parameters = sum(layer["parameters"] for layer in layers)
+    return {**curves, "layers": layers, "parameters": parameters, "trained_on": train - round(share * train)}
 
 
 def _errors(values: Values, model: str) -> list[dict[str, Any]]:
     """What a model gets wrong, in the order of the test images, with probabilities if it computes them."""
-    truth, predicted = values.test_digits.labels, values.predictions[model].labels
-    probabilities = getattr(values.predictions[model], "probabilities", None)
-    errors = []
-    for index in np.flatnonzero(predicted != truth).tolist():
-        labels = {"true_label": int(truth[index]), "predicted_label": int(predicted[index])}
-        error: dict[str, Any] = {"index": index, **labels}
-        if probabilities is not None:
-            error["probability"] = float(probabilities[index, predicted[index]])
-            error["true_probability"] = float(probabilities[index, truth[index]])
-        errors.append(error)
-    return errors
+    found, truth = values.predictions[model], values.test_digits.labels
+    wrong = np.flatnonzero(found.labels != truth)
+    columns = {"index": wrong, "true_label": truth[wrong], "predicted_label": found.labels[wrong]}
+    if isinstance(found, Predictions):
+        columns["probability"] = found.probabilities[wrong, found.labels[wrong]]
+        columns["true_probability"] = found.probabilities[wrong, truth[wrong]]
+    rows = zip(*(column.tolist() for column in columns.values()))
+    return [dict(zip(columns, row)) for row in rows]
 
 
 def _comparison(values: Values) -> dict[str, Any]:
     compared = dataclasses.asdict(values.model_comparison)
     missed = values.model_comparison.missed_by_all
+    # Several pairs are tested, so the level is divided by their number (Bonferroni's correction).
     level = SIGNIFICANCE / max(1, len(compared["pairs"]))
-    for pair, words in zip(compared["pairs"], comparison_in_words(values.model_comparison)):
-        pair |= {"in_words": words, "significant": pair["p_value"] < level}
+    for pair in compared["pairs"]:
+        pair["significant"] = pair["p_value"] < level
     compared["by_class"] = _by_class(values)
     compared["missed_by_all_said"] = {
         model: values.predictions[model].labels[missed].tolist() for model in values.model_comparison.models
@@ -272,14 +269,10 @@ def _by_class(values: Values) -> dict[str, Any]:
 
 
 def _robustness(values: Values) -> dict[str, Any]:
-    measured: dict[str, Any] = {str(name): column for name, column in values.robustness.items()}
+    measured: Any = values.robustness.to_dict("list")
     count, of_champion = int(values.robustness["count"].iloc[0]), robustness.answers(measured, values.champion.model)
     curves = robustness.curves(measured)
-    errors = {model: robustness.corruption_errors(measured, model) for model in values.evaluations}
-    models = {
-        model: {**_under_disturbances(curves, model), "corruption_error": float(np.mean(list(errors[model].values())))}
-        for model in values.evaluations
-    }
+    models = {model: _under_disturbances(curves, model) for model in values.evaluations}
     shown = robustness.sample(len(values.test_digits.labels), count)[: robustness.SHOWN]
     return {
         "num_images": count,
@@ -299,18 +292,8 @@ def _robustness(values: Values) -> dict[str, Any]:
     }
 
 
-def _across(table: pd.DataFrame | None) -> dict[str, Any]:
-    """The title of each data set and the rank of each model on it; empty unless there are several data sets."""
-    found: dict[str, Any] = {}
-    for row in [] if table is None else table.to_dict("records"):
-        score = {name: row[name] for name in ("accuracy", "errors", "total")}
-        models = found.setdefault(row["data_set"], {"title": row["title"], "models": {}})["models"]
-        models[row["model"]] = {**score, "interval": [row["interval_low"], row["interval_high"]]}
-    return found if len(found) > 1 else {}
-
-
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:
-    """Accuracy of a model: undisturbed, lowest under small disturbances, mean and lowest under all of them."""
+    """The accuracy of a model without and with disturbances, and its mean error under the corruptions."""
     first = next(iter(curves.values()))
     disturbed = {
         (name, amount): share
@@ -323,4 +306,5 @@ def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> 
         "small_least": min(share for place, share in disturbed.items() if robustness.is_small(*place)),
         "mean": float(np.mean(list(disturbed.values()))),
         "least": min(disturbed.values()),
+        "corruption_error": float(np.mean([1 - disturbed[name, 1] for name in robustness.CORRUPTED])),
     }

@@ -1,34 +1,44 @@
 """The HTML page of the report: one file that contains its style, script and images."""
 
-import functools
 import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-import jinja2
 import numpy as np
 from latex2mathml.converter import convert
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mnist_pipeline import harris, pca, softmax, versions
+from mnist_pipeline import harris, networks, pca, softmax, versions
 from mnist_pipeline.data import datasets
-from mnist_pipeline.evaluation import Calibration
-from mnist_pipeline.harris import Place
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.robustness import CORRUPTED
 from mnist_pipeline.knn import classifier
-from mnist_pipeline.models import MODELS, number_in_words
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures, pictures, words
-from mnist_pipeline.report.document import Values
-from mnist_pipeline.robustness import CORRUPTED, DISTURBANCES, Curves, disturb
+from mnist_pipeline.report.document import NUM_EIGENVECTORS, Values
 
+# The steps whose source the page shows.
+CODE: dict[str, tuple[Callable[..., Any], ...]] = {
+    "center": (pca.mean, pca.center),
+    "covariance": (pca.covariance,),
+    "eigendecomposition": (pca.eigendecomposition,),
+    "project": (pca.project,),
+    "reconstruct": (pca.reconstruct,),
+    "harris": (harris.gradients, harris.structure_tensor, harris.corner_response),
+    "knn": (classifier.vote,),
+    "softmax": (softmax.softmax, softmax.gradient, softmax.sgd_reference),
+    "mlp": (networks.MLP,),
+    "cnn": (networks.CNN,),
+}
 TITLES = {model.name: model.title for model in MODELS.values()}
 NUM_MISLED_SHOWN = 12
 NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 NUM_CONFUSIONS_SHOWN = 30
 NUM_CHANGED_SHOWN = 10  # images of each model
-NUM_EIGENVECTORS_SHOWN = 20
 PIXELS = range(4, 28, 5)  # rows and columns of the pixels whose covariances are shown
 # HTML needs no namespace. Not every font has tall brackets, so those of a matrix are a border in the style sheet.
 MATHML = {
@@ -37,17 +47,6 @@ MATHML = {
     "</mtable><mo>&#x00029;</mo>": "</mtable>",
     "<mi>&#x02032;</mi>": "<mo>&#x02032;</mo>",
 }
-FILTERS: dict[str, Callable[..., str]] = {
-    "percent": words.percent,
-    "level": "{:.1f}".format,
-    "percents": lambda share: f"{100 * share:.1f}",
-    "count": "{:,}".format,
-    "in_words": number_in_words,
-    "seconds": words.seconds,
-    "power": words.power,
-    "probability": words.probability,
-    "short_titles": words.with_short_titles,
-}
 
 
 def render(document: Mapping[str, Any], values: Values) -> str:
@@ -55,14 +54,13 @@ def render(document: Mapping[str, Any], values: Values) -> str:
     misread = [error["index"] for errors in document["errors"].values() for error in errors]
     since = document["since_last_run"]
     changed = versions.changed_answers(since, NUM_CHANGED_SHOWN) if since else []
-    scattered = document["pca"]["scatter"]["index"]
     atlases = {
         "test": pictures.Atlas(values.test_digits.images, misread + [index for index, *_ in changed]),
-        "train": pictures.Atlas(values.train_digits.images, scattered),
+        "train": pictures.Atlas(values.train_digits.images, document["pca"]["scatter"]["index"]),
     }
     confusions = {model: _most_frequent(found["confusion_matrix"]) for model, found in document["models"].items()}
-    template = _environment().get_template("page.html.j2")
-    return template.render(
+    environment = words.environment(autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES)
+    return environment.get_template("page.html.j2").render(
         **document,
         titles=TITLES,
         corrupted={key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()},
@@ -76,7 +74,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         atlases=atlases,
         most_confused=max((confused[0][0] for confused in confusions.values() if confused), default=1),
         most_missed=max(map(max, document["comparison"]["by_class"]["models"].values())) or 1,
-        code_of=_code(),
+        code_of={name: "\n\n".join(map(inspect.getsource, steps)) for name, steps in CODE.items()},
         changed_answers=changed,
         script_data=_script_data(document, atlases),
     )
@@ -87,30 +85,9 @@ def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     found = {"data": "The data", "pca": "Principal components", "harris": "Harris corners"}
     found |= {model.section: model.section_title for model in MODELS.values()}
     found["comparison"] = "Comparison"
-    if document["across"]:
-        found["across"] = "Across data sets"
     if document["since_last_run"]:
         found["since"] = "Since the last run"
     return {**found, "lineage": "Provenance"}
-
-
-def _code() -> dict[str, str]:
-    """The source of the steps that the page explains, by their names."""
-    from mnist_pipeline import networks  # imported here, because torch is slow to import
-
-    steps: dict[str, tuple[Callable[..., Any], ...]] = {
-        "center": (pca.mean, pca.center),
-        "covariance": (pca.covariance,),
-        "eigendecomposition": (pca.eigendecomposition,),
-        "project": (pca.project,),
-        "reconstruct": (pca.reconstruct,),
-        "harris": (harris.gradients, harris.structure_tensor, harris.corner_response),
-        "knn": (classifier.vote,),
-        "softmax": (softmax.softmax, softmax.gradient, softmax.sgd_reference),
-        "mlp": (networks.MLP,),
-        "cnn": (networks.CNN,),
-    }
-    return {name: "\n\n".join(map(inspect.getsource, parts)) for name, parts in steps.items()}
 
 
 def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
@@ -127,20 +104,6 @@ def num_outside_references(page: str) -> int:
     return len(re.findall(pattern, without_images, re.IGNORECASE))
 
 
-@functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mnist_pipeline.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(FILTERS)
-    environment.globals.update(tex=_tex, breakable=_breakable, zip=zip, many_classes=figures.MANY_CLASSES)
-    return environment
-
-
 def _tex(formula: str, display: str = "inline") -> Markup:
     """A formula in LaTeX as MathML."""
     converted = convert(formula, display=display)
@@ -149,16 +112,11 @@ def _tex(formula: str, display: str = "inline") -> Markup:
     return Markup(converted)
 
 
-def _breakable(name: str) -> Markup:
-    """A name that may continue on the next line after a slash."""
-    return Markup("/<wbr>").join(str(name).split("/"))
-
-
 def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """The images of the page by name, as data URIs; the places of the corners as coordinates."""
     digits, train = values.digit_images, values.train_digits
     side, misled = digits.shape[-1], document["knn"]["misled"]
-    eigenvectors = values.eigendecomposition.eigenvectors.T[:NUM_EIGENVECTORS_SHOWN]
+    eigenvectors = values.eigendecomposition.eigenvectors.T[:NUM_EIGENVECTORS]
     half = len(values.covariance) // 2
     halved = values.covariance.reshape(half, 2, half, 2).mean(axis=(1, 3))
     templates = values.models["softmax"].weights * softmax.pixel_deviations(train.images)
@@ -183,107 +141,77 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     }
 
 
-def _disturbed(measured: Mapping[str, Any], images: np.ndarray) -> dict[str, list[dict[str, Any]]]:
-    """Pictures of disturbed images and what the champion answers, by disturbance.
+def _disturbed(measured: Mapping[str, Any], images: np.ndarray) -> dict[str, list[tuple[str, float, int, int]]]:
+    """Pictures of disturbed images, the amount, the label and the answer of the champion, by disturbance.
 
     A corruption has several images, misread ones first. Another disturbance has the image that is misread most often,
     in each amount.
     """
     labels, drawn = np.array(measured["shown"]["labels"]), images[measured["shown"]["indices"]]
-    found: dict[str, list[dict[str, Any]]] = {}
+    found = {}
     for name, disturbance in measured["disturbances"].items():
-        amounts, answers = disturbance["amounts"], np.array(disturbance["answers"])
+        amounts, answers = disturbance["amounts"], np.array(disturbance["answers"])  # (n_amounts, n_shown)
         is_wrong = answers != labels
+        chosen, shown = range(len(amounts)), [int(is_wrong.sum(axis=0).argmax())]
         if name in CORRUPTED:
-            chosen = [(-1, place) for place in np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist()]
-        else:
-            chosen = [(at, int(is_wrong.sum(axis=0).argmax())) for at in range(len(amounts))]
-        made = {at: disturb(drawn, name, DISTURBANCES[name].amounts[at]) for at, _ in chosen}
+            chosen, shown = chosen[-1:], np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist()
+        made = {at: robustness.disturb(drawn, name, robustness.DISTURBANCES[name].amounts[at]) for at in chosen}
         found[name] = [
-            {
-                "picture": pictures.grey(made[at][place]),
-                "amount": amounts[at],
-                "label": int(labels[place]),
-                "answer": int(answers[at][place]),
-            }
-            for at, place in chosen
+            (pictures.grey(made[at][place]), amounts[at], int(labels[place]), int(answers[at][place]))
+            for at in chosen
+            for place in shown
         ]
     return found
 
 
 def draw_charts(document: Mapping[str, Any], values: Values) -> dict[str, str]:
     """Every chart by name, as SVG to embed in the page."""
-    drawn = _pca_charts(document, values) | _harris_charts(document)
-    drawn |= _model_charts(document) | _comparison_charts(document)
+    drawn = _method_charts(values) | _model_charts(document) | _comparison_charts(values)
     return {name: figures.svg(figure, name) for name, figure in drawn.items()}
 
 
-def _pca_charts(document: Mapping[str, Any], values: Values) -> dict[str, Figure]:
-    eigenvalues, scatter = np.array(document["pca"]["eigenvalues"]), document["pca"]["scatter"]
-    points, labels = np.stack([scatter["x"], scatter["y"]], axis=1), np.array(scatter["label"])
-    return {
-        "eigenvalues_linear": figures.side_by_side(figures.eigenvalue_panel(eigenvalues)),
-        "eigenvalues_logarithmic": figures.side_by_side(figures.eigenvalue_panel(eigenvalues, logarithmic=True)),
-        "share": figures.side_by_side(figures.share_panel(pca.explained_share(eigenvalues))),
-        "scatter": figures.class_scatter(points, labels, document["data"]["class_names"], glyphs=True),
+def _method_charts(values: Values) -> dict[str, Figure]:
+    found, names = values.eigendecomposition.eigenvalues, values.data_set.class_names
+    panels = {
+        "eigenvalues_linear": partial(figures.draw_eigenvalues, values=found),
+        "eigenvalues_logarithmic": partial(figures.draw_eigenvalues, values=found, logarithmic=True),
+        "share": partial(figures.draw_shares, shares=pca.explained_share(found)),
     }
-
-
-def _harris_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
-    places = {}
-    for name, place in document["harris"]["places"].items():
-        arrays = {field: np.array(place[field]) for field in ("gradients", "eigenvalues", "eigenvectors")}
-        places[name] = Place(**place | arrays)
-    panels = figures.gradients(places)
-    return {f"gradients_{name}": figures.side_by_side(panel, size=figures.SQUARE) for name, panel in panels.items()}
+    drawn = {name: figures.side_by_side(panel) for name, panel in panels.items()}
+    drawn["scatter"] = figures.class_scatter(values.projections[:, :2], values.train_digits.labels, names)
+    _, places = harris.clearest_places(values.digit_images, values.harris_corners.response)
+    for name, panel in figures.gradients(places).items():
+        drawn[f"gradients_{name}"] = figures.side_by_side(panel, size=figures.SQUARE)
+    return drawn
 
 
 def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
     drawn = {"votes": figures.votes(document["knn"]["accuracy_by_k"])}
     for name, curves in {"softmax": document["softmax"], **document["networks"]}.items():
-        model = MODELS[name]
-        title = model.title if model.section == model.name else model.short_title
+        model, title = MODELS[name], MODELS[name].title
         kinds = {"accuracy": "training", "held_out_accuracy": "held-out"}
         accuracies = {label: np.array(curves[kind]) for kind, label in kinds.items() if curves.get(kind)}
         parts = document["assets"].get(model.model_asset, {}).get("losses") or ()
-        loss = figures.loss_panel(np.array(curves["loss"]), title, parts)
+        loss = partial(figures.draw_loss, loss=np.array(curves["loss"]), title=title, parts=parts)
+        accuracy = partial(figures.draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy")
         drawn[f"{name}_loss"] = figures.side_by_side(loss)
-        drawn[f"{name}_accuracy"] = figures.side_by_side(
-            figures.accuracy_panel(accuracies, title), right=figures.LABELS
-        )
+        drawn[f"{name}_accuracy"] = figures.side_by_side(accuracy, right=figures.LABELS)
     return drawn
 
 
-def _comparison_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
-    models = document["models"]
-    drawn = {"accuracies": figures.accuracies({MODELS[name].title: _score(found) for name, found in models.items()})}
-    for name, found in models.items():
-        if found["calibration"]:
-            drawn[f"reliability_{name}"] = figures.reliability(Calibration(**found["calibration"]), MODELS[name].title)
-    champion, num_images = document["champion"]["model"], document["robustness"]["num_images"]
-    errors: dict[str, dict[str, Any]] = {}
-    for name, found in document["robustness"]["disturbances"].items():
-        if name in CORRUPTED:
-            shares = found["accuracies"]
-            row = {model: figures.error_score(1 - shares[model][-1], num_images) for model in shares}
-            errors[CORRUPTED[name].replace("_", " ")] = row
-        else:
-            curves = Curves(*(found[field] for field in Curves._fields))
-            drawn[f"robustness_{name}"] = figures.robustness([curves], champion, num_images)
-    worst_first = sorted(errors, key=lambda name: -errors[name][champion][0])
-    drawn["corruptions"] = figures.corruptions({name: errors[name] for name in worst_first})
-    if document["across"]:
-        drawn["across"] = figures.across(
-            {
-                data_set["title"]: {name: _score(found) for name, found in data_set["models"].items()}
-                for data_set in document["across"].values()
-            }
-        )
+def _comparison_charts(values: Values) -> dict[str, Figure]:
+    measured: Any = values.robustness.to_dict("list")
+    evaluations, curves = values.evaluations, robustness.curves(measured)
+    shown = int(values.robustness["count"].iloc[0]), values.champion.model
+    scores = {MODELS[name].title: [found.accuracy, *found.interval] for name, found in evaluations.items()}
+    drawn = {"accuracies": figures.accuracies(scores), "corruptions": figures.corruptions(curves, *shown)}
+    for name, found in evaluations.items():
+        if found.calibration:
+            drawn[f"reliability_{name}"] = figures.reliability(found.calibration, MODELS[name].title)
+    for name, curve in curves.items():
+        if name not in CORRUPTED:
+            drawn[f"robustness_{name}"] = figures.robustness({name: curve}, *shown)
     return drawn
-
-
-def _score(found: Mapping[str, Any]) -> list[float]:
-    return [found["accuracy"], *found["interval"]]
 
 
 def _script_data(document: Mapping[str, Any], atlases: Mapping[str, pictures.Atlas]) -> Markup:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-NUM_FINE = 2_000  # images in an atlas that keeps all grey levels
-COARSE_LEVELS = 16  # grey levels of a larger atlas: half a byte per pixel
+ATLAS_LEVELS = 16  # grey levels of an atlas: half a byte per pixel
 LEVELS = 255  # colours of a diverging map; the middle one is zero
 RED, BLUE = (215, 58, 46), (43, 123, 214)  # both stand out from a light and from a dark page
 GAP = 2  # pixels between the images of a strip
@@ -42,7 +41,7 @@ def diverging(values: np.ndarray) -> str:
 class Atlas:
     """Some of many images (n, height, width) in a single picture, where each is found by its index.
 
-    An atlas of more than 2,000 images has only 16 grey levels, so that the page stays small.
+    It has 16 grey levels, so that the page stays small.
     """
 
     def __init__(self, images: np.ndarray, indices: Sequence[int]) -> None:
@@ -54,13 +53,10 @@ class Atlas:
         cells[: len(self.indices)] = images[self.indices]
         tiled = cells.reshape(self.rows, self.columns, height, width).swapaxes(1, 2)
         whole = tiled.reshape(self.rows * height, self.columns * width)
-        if len(self.indices) <= NUM_FINE:
-            self.uri = grey(whole)
-        else:
-            step = 255 / (COARSE_LEVELS - 1)
-            picture = Image.fromarray(np.rint(_ink(whole) / step).astype(np.uint8))
-            picture.putpalette([round(level * step) for level in range(COARSE_LEVELS) for _ in "rgb"])
-            self.uri = _uri(picture)
+        step = 255 / (ATLAS_LEVELS - 1)
+        picture = Image.fromarray(np.rint(_ink(whole) / step).astype(np.uint8))
+        picture.putpalette([round(level * step) for level in range(ATLAS_LEVELS) for _ in "rgb"])
+        self.uri = _uri(picture)
 
     def position(self, index: int) -> str:
         """The place of an image as a background position in CSS."""

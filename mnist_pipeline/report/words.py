@@ -1,56 +1,42 @@
-"""Numbers and comparisons in words."""
+"""Numbers and comparisons in words, and the environment of the templates that use them."""
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mnist_pipeline.evaluation import Comparison, PairComparison
-from mnist_pipeline.models import MODELS
-from mnist_pipeline.robustness import Curves
+import jinja2
 
-SIGNIFICANCE = 0.05
+from mnist_pipeline.evaluation.robustness import Curves
+from mnist_pipeline.models import MODELS, number_in_words
+
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def comparison_in_words(comparison: Comparison) -> list[str]:
-    """The result of each McNemar test in a few sentences.
-
-    Several pairs are tested, so a p-value is significant below 0.05 ÷ their number (Bonferroni's correction).
-    """
-    level = SIGNIFICANCE / max(1, len(comparison.pairs))
-    return [_pair_in_words(pair, level) for pair in comparison.pairs]
-
-
-def disturbance_in_words(curves: Curves, nouns: str = "digits") -> str:
+def disturbance_in_words(curves: Curves, nouns: str) -> str:
     """The amount at which the mean accuracy is lowest, and the best and the worst model there."""
     at_amount = list(zip(*curves.accuracies.values(), strict=True))
     place = min(range(len(at_amount)), key=lambda i: sum(at_amount[i]))
     shares = {model: accuracies[place] for model, accuracies in curves.accuracies.items()}
     worst, *_, best = sorted(shares, key=lambda model: shares[model])
-    lowest = f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit})."
-    if shares[best] == shares[worst]:
-        return f"{lowest} There every model reads {percent(shares[best], 1)} of the {nouns} correctly."
     return (
-        f"{lowest} There {MODELS[best].phrase} reads {percent(shares[best], 1)} of the {nouns} correctly, "
+        f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit}). "
+        f"There {MODELS[best].phrase} reads {percent(shares[best], 1)} of the {nouns} correctly, "
         f"{MODELS[worst].phrase} {percent(shares[worst], 1)}."
     )
 
 
 def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
     """The models with the highest and the lowest mean accuracy under disturbances."""
-    best, *_, worst = sorted(models, key=lambda model: -models[model]["mean"])
-    shares = {
-        model: f"{percent(found['mean'], 1)} ({percent(found['undisturbed'], 1)} undisturbed)"
-        for model, found in models.items()
-    }
-    return (
-        f"On average over all disturbances, {MODELS[best].phrase} has the highest accuracy: {shares[best]}. "
-        f"The lowest is that of {MODELS[worst].phrase}: {shares[worst]}."
+    worst, *_, best = (
+        f"{MODELS[model].phrase}: {percent(found['mean'], 1)} ({percent(found['undisturbed'], 1)} undisturbed)"
+        for model, found in sorted(models.items(), key=lambda item: item[1]["mean"])
     )
+    return f"On average over all disturbances, the highest accuracy is that of {best}. The lowest is that of {worst}."
 
 
 def settings_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
-    """The configuration, the recipe and the seed of a model and its predictions, without what is only on or off."""
+    """The configuration, the recipe and the seed of a model and its predictions, excluding boolean settings."""
     found: dict[str, Any] = {}
     for origin in origins:
         settings = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
@@ -101,29 +87,36 @@ def probability(value: float) -> str:
     return f"{value:.2g}" if value >= 1e-3 else power(value)
 
 
-def _pair_in_words(pair: PairComparison, level: float) -> str:
-    better, worse = MODELS[pair.first].phrase, MODELS[pair.second].phrase
-    only_better, only_worse = pair.only_first_correct, pair.only_second_correct
-    if only_worse > only_better:
-        better, worse, only_better, only_worse = worse, better, only_worse, only_better
-    if not only_better:
-        return f"{_sentence(better)} and {worse} are right and wrong on the same images, so there is nothing to test."
-    split = f"{_sentence(better)} alone reads {only_better:,} images correctly, {worse} alone {only_worse:,}."
-    if pair.p_value < level:
-        return f"{_sentence(better)} is better than {worse}. {split} {_rarity(pair.p_value)}."
-    chance = "always" if pair.p_value >= 0.995 else f"in {100 * pair.p_value:.2g}% of trials"
-    verdict = f"The difference between {better} and {worse} may be chance."
-    return f"{verdict} {split} A fair coin would split them at least this unevenly {chance}."
+def counted(number: int, noun: str) -> str:
+    """A number of things: 1 image, 2 images, 1,000 images."""
+    return f"{number:,} {noun if number == 1 else f'{noun}s'}"
 
 
-def _rarity(p_value: float) -> str:
-    """How rarely chance alone gives such a result."""
-    if p_value < 1e-9:
-        return "A fair coin would split them this unevenly in fewer than one of a billion trials"
-    trials = int(float(f"{1 / p_value:.1e}"))
-    return f"A fair coin would split them this unevenly in about one of {trials:,} trials"
+FILTERS: dict[str, Callable[..., str]] = {
+    "percent": percent,
+    "level": "{:.1f}".format,
+    "percents": lambda share: f"{100 * share:.1f}",
+    "count": "{:,}".format,
+    "counted": counted,
+    "in_words": number_in_words,
+    "seconds": seconds,
+    "power": power,
+    "probability": probability,
+    "short_titles": with_short_titles,
+}
 
 
-def _sentence(text: str) -> str:
-    """The text with a capital first letter, unless it starts with a symbol such as k."""
-    return text if text.startswith("k-") else text[0].upper() + text[1:]
+@functools.cache
+def environment(*, autoescape: bool, **names: Any) -> jinja2.Environment:
+    """The templates of the report, in which these names are known; `autoescape` is for HTML."""
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader("mnist_pipeline.report"),
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters.update(FILTERS)
+    found.globals.update(names)
+    return found

@@ -1,57 +1,31 @@
-"""Where the project and its graph are, and the names that its settings share with the rest of the code."""
+"""Where the graph is, and the names that it shares with the server."""
 
 import importlib
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.reported import ReportedError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 PROJECT = places.PROJECT
-EMBEDDED_DATA = places.EMBEDDED_DATA
 CODE_LOCATION = "mnist-pipeline"
+EVERYTHING = "everything"  # the job that materializes the whole graph
 # Paths in the UI: the drawing page, the report, and the figures of assets.
 DRAW, REPORT, FIGURES = "/draw", "/report", "/figures"
-SCHEME = "s3://"
-SQLITE = "sqlite:///"  # before the path of the file, in the address of an MLflow store
-PLAIN = "mnist"  # the data set whose asset keys have no prefix
+# A part of an installed package; in a checkout, a package of its own.
+GRAPH = "mnist_pipeline.assets.definitions" if places.INSTALLED else "assets.definitions"
 
 
-class SettingsError(ReportedError, ValueError):
-    """A setting is not valid; the message names the variable, the problem and a remedy."""
-
-
-class DataSetPlace(NamedTuple):
-    """A data set besides MNIST, and the directory of its files."""
-
-    name: str
-    directory: Path
-
-    @property
-    def prefix(self) -> str:
-        """The prefix of its asset keys, groups and jobs, and the name of its directory in the storage."""
-        return self.name.replace("-", "_")
-
-
-def fetched(name: str) -> Path:
-    """The directory into which `mnist-pipeline fetch` downloads a data set."""
-    return places.writable_home() / "data" / name
+class GraphError(ReportedError, RuntimeError):
+    """The definitions of the graph can't be loaded; the message names the reason."""
 
 
 def graph() -> Any:
-    """The definitions of the graph, a `dagster.Definitions`."""
-    return importlib.import_module(graph_module()).defs
-
-
-def graph_module() -> str:
-    """The module of the graph: a part of an installed package, in a checkout the one that `pyproject.toml` names."""
-    if places.INSTALLED:
-        return "mnist_pipeline.assets.definitions"
-    document = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(document["tool"]["dg"]["project"]["code_location_target_module"])
+    """The definitions of the graph, a `dagster.Definitions`, from this project and from no other package `assets`."""
+    if sys.path[0] != str(PROJECT):
+        sys.path.insert(0, str(PROJECT))
+    module = importlib.import_module(GRAPH)
+    if not Path(str(module.__file__)).resolve().is_relative_to(PROJECT):
+        raise GraphError(f"another package {GRAPH.partition('.')[0]!r} was imported before: {module.__file__}")
+    return module.defs

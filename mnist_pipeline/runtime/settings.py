@@ -1,47 +1,116 @@
-"""The settings of the pipeline; the only module through which the rest of the code reads the environment."""
+"""The settings of the pipeline; the only module that reads the environment."""
 
-from __future__ import annotations
-
-import functools
+import difflib
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from mnist_pipeline.runtime.project import EMBEDDED_DATA, PLAIN, PROJECT, SCHEME, DataSetPlace, SettingsError, fetched
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-if TYPE_CHECKING:
-    from mnist_pipeline.runtime.environment import Settings as Settings
+from mnist_pipeline.utils import places
+from mnist_pipeline.utils.machine import num_cores
+from mnist_pipeline.utils.reported import ReportedError
 
-__all__ = ["EMBEDDED_DATA", "PLAIN", "PROJECT", "SCHEME", "DataSetPlace", "SettingsError", "fetched"]
+PREFIX = "MNIST_PIPELINE_"
+EMBEDDED_DATA = places.EMBEDDED_DATA
+MAX_THREADS = 1_024
+SPIN_COUNT = "5000"
+# Libraries read these variables when they are imported: the number of threads that each may use.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class SettingsError(ReportedError, ValueError):
+    """A setting is not valid; the message names the variable, the problem and a remedy."""
+
+
+def _local_path(value: Any) -> Path:
+    text = str(value)
+    if not text.strip() or text.startswith("~") or "://" in text or "\0" in text:
+        raise ValueError("it is not a local path; write the whole path, because only a shell expands ~")
+    return Path(os.path.abspath(text))  # noqa: PTH100  # it keeps links
+
+
+def _storage(value: str) -> str:
+    return value.rstrip("/") if "://" in value else str(_local_path(value))
+
+
+def _beside_values(fields: dict[str, Any], name: str) -> Path:
+    """A local directory in the storage, or for a storage in a bucket, below the home of this package."""
+    storage: str = fields["storage"]
+    if "://" not in storage:
+        return Path(storage, name)
+    return places.writable_home() / "storage" / quote(storage, safe="") / name
+
+
+LocalPath = Annotated[Path, BeforeValidator(_local_path)]
+
+
+class Settings(BaseSettings):
+    """Where the pipeline reads and writes. Each field is read from `MNIST_PIPELINE_FIELD`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    data: LocalPath = Field(
+        default=EMBEDDED_DATA, description="Directory or file of labelled images; the embedded MNIST by default."
+    )
+    storage: Annotated[str, AfterValidator(_storage)] = Field(
+        default_factory=lambda: str(places.writable_home() / "storage"),
+        description="Directory of the results, or an address such as s3://BUCKET/PREFIX.",
+    )
+    inbox: LocalPath = Field(
+        default_factory=lambda fields: _beside_values(fields, "inbox"),
+        description="Directory of pictures whose digits the sensor `inbox` has recognized.",
+    )
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(
+        default_factory=num_cores, description="Number of threads that each process computes with."
+    )
+    experiments: LocalPath | None = Field(
+        default=None, description="YAML file of the sweep of the group `experiments`; the one in assets/ by default."
+    )
+    dagster_home: LocalPath = Field(
+        default_factory=lambda fields: _beside_values(fields, "dagster"),
+        validation_alias="DAGSTER_HOME",
+        description="Directory of the Dagster instance; `dagster` in the storage by default.",
+    )
+
+    @property
+    def canonical(self) -> bool:
+        """Whether the data are the embedded MNIST files, whose checksums are known."""
+        return self.data.resolve() == EMBEDDED_DATA.resolve()
 
 
 def load() -> Settings:
-    """The settings from the environment variables; raises SettingsError if a variable is not valid.
-
-    Reading them takes a millisecond, so settings are kept for as long as the variables and the directory that relative
-    paths start from stay the same.
-    """
-    from mnist_pipeline.runtime import environment  # imports pydantic: a tenth of a second that `--help` does not need
-
+    """The settings from the environment; raises SettingsError if a variable is not valid or not known."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields if name != "dagster_home"]
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known:
+            nearest = difflib.get_close_matches(name, known, 1, cutoff=0)[0]
+            raise SettingsError(f"{name} is not a setting; did you mean {nearest}?")
     try:
-        directory = os.getcwd()  # noqa: PTH109  # Path.cwd is slower
-    except OSError:  # it was removed; absolute paths need none
-        directory = ""
-    return _load(directory, *map(os.environ.get, environment.VARIABLES))
-
-
-@functools.lru_cache(maxsize=8)
-def _load(*_state: str | None) -> Settings:
-    from pydantic import ValidationError
-
-    from mnist_pipeline.runtime import environment
-
-    try:
-        return environment.Settings()
+        return Settings()
     except ValidationError as error:
-        raise SettingsError(environment.first_problem(error)) from None  # the error contains passwords
+        first = error.errors(include_url=False)[0]
+        place = str(first["loc"][0])
+        variable = place if place.isupper() else PREFIX + place.upper()
+        reason = first.get("ctx", {}).get("error", first["msg"])
+        raise SettingsError(f"{variable} is {first['input']!r}: {reason}") from None
 
 
-@functools.cache
-def of_definitions() -> Settings:
-    """The settings with which the definitions of this process were loaded, read once."""
-    return load()
+def limit_threads() -> None:
+    """Limit the threads of the libraries, and make waiting threads sleep soon; call it before a library is imported.
+
+    The number of threads that share a sum determines the order of its terms, and so the last bits of a trained model:
+    every process that computes has the same number.
+
+    By default, torch's threads spin for a long time while they wait. If another program uses the processors too, a
+    training takes many times as long. A short spin costs nothing on idle processors.
+    """
+    configured = load()
+    for name in THREAD_VARIABLES:
+        if configured.threads != num_cores() or os.environ.get("MNIST_PIPELINE_THREADS"):
+            os.environ[name] = str(configured.threads)
+        os.environ.setdefault(name, str(configured.threads))
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

@@ -9,10 +9,9 @@ from mnist_pipeline.training.loop import (
     build,
     stored,
     train,
-    train_on_shards,
 )
 from mnist_pipeline.training.prediction import load_weights, predict_probabilities, weights
-from mnist_pipeline.training.recipes import RECIPES, Recipe
+from mnist_pipeline.training.recipes import RECIPES, Recipe, named_recipe
 
 __all__ = [
     "RECIPES",
@@ -25,9 +24,9 @@ __all__ = [
     "choose_precision",
     "fit_temperature",
     "load_weights",
+    "named_recipe",
     "predict_probabilities",
     "stored",
     "train",
-    "train_on_shards",
     "weights",
 ]

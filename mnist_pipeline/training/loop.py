@@ -5,8 +5,8 @@ into it.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,14 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import Network
 from mnist_pipeline.data.variation import vary
-from mnist_pipeline.records import Network
 from mnist_pipeline.training.calibration import calibrate
 from mnist_pipeline.training.devices import arithmetic, choose_precision, default_device, device_of, placed, seeded
 from mnist_pipeline.training.prediction import Model, logits, pixel_tensor, scaled, weights
 from mnist_pipeline.training.recipes import Recipe, learning_rate_at
 
-PARTS = 20  # of the epoch, or of each shard, whose losses are recorded
-Digits = tuple[NDArray[Any], NDArray[Any]]  # images and labels
+PARTS = 20  # of an epoch, whose losses are recorded
 
 
 class DivergenceError(ArithmeticError):
@@ -40,7 +39,7 @@ class EpochRecord:
     loss: float  # mean cross-entropy over the training images, without label smoothing
     accuracy: float  # over the training images
     validation_accuracy: float | None  # on the held-out images, after the epoch; None if none are held out
-    losses: tuple[float, ...] = ()  # like `loss`, over each of up to `PARTS` parts of the epoch in turn
+    losses: tuple[float, ...]  # like `loss`, over each of up to `PARTS` parts of the epoch in turn
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,14 @@ class History:
     epochs: tuple[EpochRecord, ...]
     precision: str  # "float32" or "bfloat16"
     device: str  # "cpu" or "cuda"
-    num_training: int  # images trained on
-    num_validation: int  # images held out
     temperature: float  # divisor of the logits, see `fit_temperature`; 1 without held-out images
-    validation_loss: float = math.nan  # mean cross-entropy on the held-out images after calibration, in nats
+    validation_loss: float  # mean cross-entropy on the held-out images after calibration, in nats
 
 
 OnEpoch = Callable[[EpochRecord], None]
 
 
-def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Model:
+def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
     """Construct a network; its initial weights depend only on the seed. torch's global generator is restored.
 
     Examples
@@ -70,7 +67,7 @@ def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0) -> Mo
     True
     """
     with seeded(seed, torch.device("cpu")):
-        return construct(*arguments)
+        return construct(*arguments, **named)
 
 
 def train(
@@ -103,70 +100,32 @@ def train(
     >>> history.epochs[-1].accuracy
     1.0
     """
-    if not validation_size:
-        return train_on_shards(model, [(images, labels)], recipe, seed=seed, on_epoch=on_epoch)
     images, labels = np.asarray(images), np.asarray(labels)
-    kept, held_out = split(len(images), validation_size)
-    shard, validation = (images[kept], labels[kept]), (images[held_out], labels[held_out])
-    history, scores = _train(model, [shard], recipe, seed, validation, on_epoch)
-    temperature, loss = calibrate(scores.cpu().numpy(), labels[held_out])
-    return replace(history, temperature=temperature, validation_loss=loss)
-
-
-def train_on_shards(
-    model: nn.Module, shards: Sequence[Digits], recipe: Recipe, *, seed: int = 0, on_epoch: OnEpoch | None = None
-) -> History:
-    """Train a network in place as `train` does, on a set in shards, with one shard in memory at a time.
-
-    In each epoch the shards are visited in a random order, and so are the images of a shard. No batch crosses the
-    border of two shards. With a single shard the result is that of `train`, to the byte. No image is held out.
-
-    All shards are of one size. A shard is read by its index when it is needed, and released afterwards.
-
-    Examples
-    --------
-    >>> from mnist_pipeline.networks import MLP
-    >>> shards = [(np.full((10, 28, 28), 25 * shard, np.uint8), np.full(10, shard)) for shard in range(3)]
-    >>> recipe = Recipe(epochs=2, batch_size=5, learning_rate=0.001)
-    >>> train_on_shards(build(MLP, 784, 16, 3), shards, recipe).num_training
-    30
-    """
-    if not len(shards):
-        raise ValueError("shards is empty; pass at least one shard of images and labels")
-    return _train(model, shards, recipe, seed, None, on_epoch)[0]
-
-
-def _train(
-    model: nn.Module,
-    shards: Sequence[Digits],
-    recipe: Recipe,
-    seed: int,
-    validation: Digits | None,
-    on_epoch: OnEpoch | None,
-) -> tuple[History, Tensor]:
-    """Train on shards; return the record, and the last logits of the images that are held out for validation."""
     device = default_device()
     precision = choose_precision(model, device, recipe.precision)
-    held_out = _tensors(*validation, device) if validation else None
-    scores = torch.empty(0)
+    held_out = None
+    if validation_size:
+        kept, others = split(len(images), validation_size)
+        held_out = _tensors(images[others], labels[others], device)
+        images, labels = images[kept], labels[kept]
+    scores = torch.empty(0)  # the last logits of the held-out images
     records: list[EpochRecord] = []
     with placed(model, device, precision, recipe.channels_last) as network, seeded(seed, device):
-        run = _Run(model, network, recipe, seed, len(shards), precision)
+        run = _Run(model, network, recipe, seed, len(images), precision)
         for epoch in range(1, recipe.epochs + 1):
-            order = np.random.default_rng((seed, epoch)).permutation(len(shards))
-            measured = [run.train_on_shard(*shards[int(number)]) for number in order]
-            shard_losses, accuracies, parts = zip(*measured, strict=True)
-            loss, accuracy = (sum(values) / len(values) for values in (shard_losses, accuracies))
+            loss, accuracy, parts = run.train_epoch(images, labels)
             validation_accuracy = None
             if held_out:
                 scores = logits(network, held_out[0], precision)
                 validation_accuracy = _share_right(scores, held_out[1])
-            records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy, sum(parts, ())))
+            records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy, parts))
             if on_epoch is not None:
                 on_epoch(records[-1])
         run.first_layer.requires_grad_(True)
-    num_training = len(shards) * run.shard_size
-    return History(tuple(records), precision, device.type, num_training, len(scores), 1.0), scores
+    temperature, validation_loss = 1.0, math.nan
+    if held_out:
+        temperature, validation_loss = calibrate(scores.cpu().numpy(), held_out[1].cpu().numpy())
+    return History(tuple(records), precision, device.type, temperature, validation_loss)
 
 
 def stored(model: nn.Module, history: History) -> Network:
@@ -212,27 +171,23 @@ class _Run:
     """The state of a training run."""
 
     def __init__(
-        self, model: nn.Module, network: nn.Module, recipe: Recipe, seed: int, num_shards: int, precision: str
+        self, model: nn.Module, network: nn.Module, recipe: Recipe, seed: int, num_images: int, precision: str
     ) -> None:
-        self.network, self.recipe, self.seed, self.num_shards = network, recipe, seed, num_shards
+        self.network, self.recipe, self.seed = network, recipe, seed
+        self.num_steps = recipe.epochs * math.ceil(num_images / recipe.batch_size)
         self.device, self.precision = device_of(model), precision
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = Adam(model.parameters(), recipe.betas)
         self.first_layer = _first_layer(model)
         self.parameters = list(model.parameters()) if recipe.average else []
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]  # over the updates averaged so far
-        self.shard_size = self.step = 0
+        self.step = 0
 
-    def train_on_shard(self, images: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float, tuple[float, ...]]:
+    def train_epoch(self, images: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float, tuple[float, ...]]:
         """Pass once over the images in a random order; return their mean loss and accuracy, scored on the way.
 
         The third value is the mean loss over each part of the pass.
         """
-        self.shard_size = self.shard_size or len(images)
-        if len(images) != self.shard_size:
-            raise ValueError(
-                f"a shard contains {len(images)} images, another {self.shard_size}; all shards must be of one size."
-            )
         if self.recipe.variation:
             images = vary(images, self.recipe.variation, (self.seed, self.step))
         pixels, targets = _tensors(images, labels, self.device)
@@ -254,26 +209,27 @@ class _Run:
 
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Make one step of Adam on a batch; return the logits before the step."""
-        num_steps = self.recipe.epochs * self.num_shards * math.ceil(self.shard_size / self.recipe.batch_size)
-        self.first_layer.requires_grad_(self.step < self.recipe.freeze * num_steps)
+        self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
         with arithmetic(self.device, self.precision):
             scores: Tensor = self.network(scaled(pixels)).float()
         objective = F.cross_entropy(scores, targets, label_smoothing=self.recipe.label_smoothing)
         torch.autograd.backward(objective)
-        self.optimizer.step(learning_rate_at(self.step, num_steps, self.recipe))
+        self.optimizer.step(learning_rate_at(self.step, self.num_steps, self.recipe))
         self.step += 1
-        self.average(num_steps)
+        self.average()
         return scores.detach()
 
     @torch.no_grad()
-    def average(self, num_steps: int) -> None:
+    def average(self) -> None:
         """Add the weights to their mean, in the last share of the updates; after the last, the mean replaces them."""
-        count = self.step - num_steps + round(self.recipe.average * num_steps)  # weights in the mean, with these
+        count = (
+            self.step - self.num_steps + round(self.recipe.average * self.num_steps)
+        )  # weights in the mean, with these
         if count < 1:
             return
         for parameter, mean in zip(self.parameters, self.means, strict=True):
             mean.lerp_(parameter, 1 / count)
-            if self.step == num_steps:
+            if self.step == self.num_steps:
                 parameter.copy_(mean)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic.dataclasses
 from pydantic import Field, PositiveInt
@@ -113,6 +113,19 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
         ),
     },
 }
+
+
+def named_recipe(network: str, name: str, **overrides: Any) -> Recipe:
+    """A recipe of "mlp" or "cnn" by its name; settings that are not None replace its own.
+
+    Examples
+    --------
+    >>> named_recipe("mlp", "notebook", epochs=2, batch_size=None).epochs
+    2
+    """
+    if name not in RECIPES[network]:
+        raise ValueError(f"recipe is {name!r}; expected one of {', '.join(RECIPES[network])}")
+    return replace(RECIPES[network][name], **{field: value for field, value in overrides.items() if value is not None})
 
 
 def learning_rate_at(step: int, num_steps: int, recipe: Recipe) -> float:

@@ -1,6 +1,7 @@
 """The assets of the digits, called as functions."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from support.resources import DATA_SET
 
 from assets import digits
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
-from mnist_pipeline.runtime.graph.results import HEADLINE, ROW_COUNT
+from mnist_pipeline.runtime.graph.results import ROW_COUNT
 
 READERS = {"train": digits.train_digits, "test": digits.test_digits}
 
@@ -23,22 +24,10 @@ def files(storage: Path) -> pd.DataFrame:
 
 
 @pytest.fixture
-def own(
-    small_train: DigitSet, small_test: DigitSet, storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A small data directory that a test may spoil, which the environment names."""
-    directory = tmp_path / "own"
-    write_idx(directory, _first(small_train, 60), _first(small_test, 40), compress=False)
-    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(directory))
-    return directory
-
-
-def _first(digit_set: DigitSet, count: int) -> DigitSet:
-    return DigitSet(digit_set.images[:count], digit_set.labels[:count])
-
-
-def _last(digit_set: DigitSet, count: int) -> DigitSet:
-    return DigitSet(digit_set.images[-count:], digit_set.labels[-count:])
+def own_copy_of_slice(slice_directory: Path, storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory that a test may change, which the environment names."""
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path / "own"))
+    return Path(shutil.copytree(slice_directory, tmp_path / "own"))
 
 
 def test_raw_mnist_holds_name_size_and_sha_256_of_the_four_files(files: pd.DataFrame, slice_directory: Path) -> None:
@@ -46,19 +35,12 @@ def test_raw_mnist_holds_name_size_and_sha_256_of_the_four_files(files: pd.DataF
     for name, size, sha256 in files.itertuples(index=False):
         content = (slice_directory / name).read_bytes()
         assert (size, sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    metadata = digits.raw_mnist(data_set=DATA_SET).metadata
-    assert Path(metadata["directory"].value) == slice_directory.resolve()
-    assert metadata["canonical"] is False
-    assert "4 files" in metadata[HEADLINE]
+    assert digits.raw_mnist(data_set=DATA_SET).metadata["canonical"] is False
 
 
-def test_the_embedded_files_are_recognized_as_mnist(
-    storage: Path, data_directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_embedded_files_are_recognized_as_mnist(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MNIST_PIPELINE_DATA")
-    metadata = digits.raw_mnist(data_set=DATA_SET).metadata
-    assert metadata["canonical"] is True
-    assert Path(metadata["directory"].value) == data_directory
+    assert digits.raw_mnist(data_set=DATA_SET).metadata["canonical"] is True
 
 
 @pytest.mark.parametrize("split", READERS)
@@ -76,23 +58,11 @@ def test_digits_are_those_of_the_files_and_counted_by_class(
     assert result.metadata["pixel_mean"] == pytest.approx(found.images.mean(dtype=np.float64), rel=1e-5)
 
 
-@pytest.mark.parametrize("split", READERS)
-def test_digits_are_refused_where_the_files_changed_after_raw_mnist(
-    split: str, own: Path, small_train: DigitSet, small_test: DigitSet
-) -> None:
+def test_digits_are_refused_if_the_files_changed_after_raw_mnist(own_copy_of_slice: Path, small_test: DigitSet) -> None:
     recorded = digits.raw_mnist(data_set=DATA_SET).value
-    assert READERS[split](recorded, data_set=DATA_SET).value.images.shape[1:] == (28, 28)
-    write_idx(own, _first(small_train, 61), _first(small_test, 41), compress=False)
-    with pytest.raises(DatasetError, match=f"{own}.*run --changed"):
-        READERS[split](recorded, data_set=DATA_SET)
-    assert len(READERS[split](digits.raw_mnist(data_set=DATA_SET).value, data_set=DATA_SET).value.labels) in (61, 41)
-
-
-def test_raw_mnist_refuses_a_malformed_file_and_names_it(own: Path) -> None:
-    path = own / "train-images-idx3-ubyte"
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DatasetError, match=path.name):
-        digits.raw_mnist(data_set=DATA_SET)
+    write_idx(own_copy_of_slice, small_test, small_test)
+    with pytest.raises(DatasetError, match="run --changed"):
+        digits.train_digits(recorded, data_set=DATA_SET)
 
 
 def test_digit_images_are_the_first_of_each_class(small_train: DigitSet) -> None:

@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 from support.graph_fixtures import invoke
 
-from mnist_pipeline import export, inference, models
+from mnist_pipeline.inference import networks
+from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage.storage import read
@@ -30,10 +31,11 @@ def test_the_exported_model_gives_the_stored_labels_and_probabilities(
     found = run(tmp_path / "model.onnx", images)
     predictions = read(model.predictions_asset)
     np.testing.assert_array_equal(found["labels"], predictions.labels)
-    state = models.state(model, read(model.model_asset), predictions)
-    np.testing.assert_allclose(found["probabilities"], models.answer(model, state, images).probabilities, atol=1e-5)
-    if model.method == inference.__name__:
-        logits = {"mlp": inference.mlp_logits, "cnn": inference.cnn_logits}[name](state, images)
+    method = model.method()
+    state = method.state(read(model.model_asset), predictions, 0)
+    np.testing.assert_allclose(found["probabilities"], method.answer(state, images).probabilities, atol=1e-5)
+    if method is networks:
+        logits = {"mlp": networks.mlp_logits, "cnn": networks.cnn_logits}[name](state, images)
         np.testing.assert_allclose(found["scores"], logits, atol=1e-4)
 
 
@@ -57,7 +59,8 @@ def test_tied_votes_and_equal_distances_are_decided_as_the_classifier_decides_th
         "num_neighbors": np.array(4), "smoothing": np.array(0.5),
     }  # fmt: skip
     path = tmp_path / "model.onnx"
-    path.write_bytes(export.to_onnx(MODELS["knn"], state))
+    graph = Graph()
+    path.write_bytes(graph.finished("k-NN", 28, *MODELS["knn"].method().to_onnx(graph, state)))
     found = run(path, images)
     expected = KNNClassifier(4).fit(images, state["labels"]).predict(images)
     np.testing.assert_array_equal(found["labels"], expected)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from generators.letters import families, write_letters
-from mnist_pipeline import adaptation, softmax, training
+from mnist_pipeline import softmax, training
 from mnist_pipeline.data.datasets import load_digits
 from mnist_pipeline.networks import CNN, MLP
+from mnist_pipeline.training import adaptation
 
 FONTS = families()
 LEAST_FAMILIES = 8

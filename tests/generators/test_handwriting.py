@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 from support.reading import Score, holds_no_digit, scores
+from support.recognizing import recognizer_of
 
 from generators.handwriting import LETTERS, evaluation_set, letter_picture
 from generators.nondigits import nondigit_pictures
-from mnist_pipeline import pca, training
+from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.knn import KNNClassifier
-from mnist_pipeline.networks import CNN, MLP
-from mnist_pipeline.recognition import recognizer as recognition
+from mnist_pipeline.networks import CNN
 from mnist_pipeline.recognition.novelty import POINT, Novelty
 from mnist_pipeline.recognition.recognizer import Recognizer
 
@@ -21,23 +20,11 @@ pytestmark = pytest.mark.full
 
 @pytest.fixture(scope="module")
 def recognizer(train: DigitSet, test: DigitSet) -> Recognizer:
-    """The convolutional network of the default recipe as champion, and two untrained models."""
+    """The convolutional network of the default recipe as champion."""
     cnn = training.build(CNN, seed=0)
     history = training.train(cnn, train.images, train.labels, training.RECIPES["cnn"]["default"], validation_size=5_000)
-    mean = pca.mean(train.images)
-    vectors = pca.eigendecomposition(pca.covariance(pca.center(train.images, mean))).eigenvectors
-    index = KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays()
-    return recognition.assemble(
-        "cnn",
-        {
-            "knn": {**index, "num_neighbors": np.array(3), "smoothing": np.array(0.1)},
-            "softmax": {"weights": np.zeros((10, 784)), "bias": np.zeros(10)},
-            "mlp": {**training.weights(training.build(MLP, seed=0)), "temperature": np.array(1.0)},
-            "cnn": {**training.weights(cnn), "temperature": np.array(history.temperature)},
-        },
-        mean=mean,
-        eigenvectors=vectors,
-        reference=test.images,
+    return recognizer_of(
+        train, test, "cnn", cnn={**training.weights(cnn), "temperature": np.array(history.temperature)}
     )
 
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 from generators.handwriting import LETTERS, digit_picture, letter_picture
 from generators.nondigits import nondigit_pictures
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.recognition.novelty import POINT, Novelty, edges, euler_numbers, is_cut, looks_like_digit_in_picture
+from mnist_pipeline.recognition.novelty import POINT, Novelty, edges, is_cut, looks_like_digit_in_picture
 from mnist_pipeline.recognition.pictures import find_digits
 
 
@@ -31,14 +31,6 @@ def test_other_digits_look_like_digits(novelty: Novelty, test: DigitSet) -> None
     assert novelty.percentile(np.zeros((1, 28, 28), np.uint8)) > POINT
 
 
-def test_noise_makes_digits_less_like_digits(novelty: Novelty, small_test: DigitSet) -> None:
-    images, noise = small_test.images[:200], np.random.default_rng(0).normal(0, 1, (200, 28, 28))
-    levels = (0, 20, 60, 120)
-    means = [novelty.score(np.clip(images + level * noise, 0, 255).astype(np.uint8)).mean() for level in levels]
-    assert means == sorted(means)
-    assert means[-1] > means[0] + 5
-
-
 @pytest.mark.parametrize("count", [8, 40])  # in NumPy, and compiled
 def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test: DigitSet, count: int) -> None:
     images = small_test.images[:count]
@@ -55,14 +47,6 @@ def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test:
         rising = [np.maximum(0, np.cos(angle) * slopes[0] + np.sin(angle) * slopes[1]) for angle in angles]
         sums = np.array([cells @ slope @ cells.T for slope in rising]).ravel()
         np.testing.assert_allclose(found**2, sums / sums.sum(), atol=1e-5)
-
-
-def test_euler_numbers_are_pieces_minus_holes(small_test: DigitSet) -> None:
-    expected = [
-        ndimage.label(ink, np.ones((3, 3)))[1] - (ndimage.label(np.pad(~ink, 1, constant_values=True))[1] - 1)
-        for ink in small_test.images >= 96
-    ]
-    np.testing.assert_array_equal(euler_numbers(small_test.images), expected)
 
 
 def test_a_digit_at_one_edge_of_the_picture_is_cut_and_one_that_fills_it_is_not() -> None:
@@ -86,6 +70,18 @@ def test_only_ordinary_digits_count_if_most_images_of_a_picture_are_no_digits(
 def test_too_few_images_are_refused(small_train: DigitSet) -> None:
     with pytest.raises(ValueError, match="train_labels"):
         Novelty.fit(small_train.images[:20], small_train.labels[:20], small_train.images[:20])
+
+
+def test_most_pairs_of_digits_that_touch_look_like_no_digit(novelty: Novelty, test: DigitSet) -> None:
+    flagged = []
+    for left, right in test.images[:80].reshape(40, 2, 28, 28):
+        left, right = left[:, left.any(axis=0)], right[:, right.any(axis=0)]
+        pair = np.pad(left, ((0, 0), (0, right.shape[1] - 4)))
+        pair[:, left.shape[1] - 4 :] |= right
+        images, _, _ = _found(255 - np.kron(np.pad(pair, 20), np.ones((4, 4), np.uint8)))
+        flagged += [bool(novelty.percentile(images)[0] > POINT)] * (len(images) == 1)
+    assert len(flagged) >= 15
+    assert np.mean(flagged) > 0.6
 
 
 @pytest.mark.slow

@@ -2,10 +2,7 @@
 
 import contextlib
 import io
-import os
 import struct
-import tracemalloc
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,9 +18,7 @@ from generators.handwriting import (
     Setting,
     blank_picture,
     digit_picture,
-    noise_picture,
     page_picture,
-    texture_picture,
 )
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.recognition import pictures as images
@@ -79,26 +74,20 @@ def of_size(width: int, height: int) -> bytes:
     return content[:18] + struct.pack("<ii", width, height) + content[26:]
 
 
-# Reading
-
-
-@pytest.mark.parametrize("kind", LOSSLESS)
-@pytest.mark.parametrize("mode", ["L", "RGB", "P", "RGBA", "LA", "PA", "CMYK", "YCbCr"])
-def test_every_format_and_mode_reads_as_the_same_levels(kind: str, mode: str, written: np.ndarray) -> None:
-    try:
-        content = encode(Image.fromarray(written).convert(mode), kind, **LOSSLESS[kind])
-    except (OSError, ValueError, KeyError):
-        pytest.skip(f"{kind} has no {mode}")
-    levels = read(content)
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("PNG", "P"), ("TIFF", "CMYK"), ("BMP", "RGB"), ("GIF", "L"), ("WEBP", "RGBA"), ("PNG", "LA")]
+)
+def test_formats_and_modes_read_as_the_same_levels(kind: str, mode: str, written: np.ndarray) -> None:
+    levels = read(encode(Image.fromarray(written).convert(mode), kind, **LOSSLESS[kind]))
     assert levels.dtype == np.uint8
     np.testing.assert_array_equal(levels, written)
 
 
-def transparent(written: np.ndarray, ink: int, mode: str = "RGBA") -> bytes:
+def transparent(written: np.ndarray, ink: int) -> bytes:
     """Ink of one level on a transparent background."""
     picture = Image.new("RGBA", written.T.shape, (ink, ink, ink))
     picture.putalpha(Image.fromarray(255 - written))
-    return encode(picture.convert(mode), "PNG")
+    return encode(picture, "PNG")
 
 
 def with_transparent_corners(written: np.ndarray) -> bytes:
@@ -114,22 +103,13 @@ def with_infinite_levels(written: np.ndarray) -> bytes:
     return encode(Image.fromarray(levels), "TIFF")
 
 
-def lossy(kind: str, mode: str) -> Callable[[np.ndarray], bytes]:
-    return lambda written: encode(Image.fromarray(written).convert(mode), kind, quality=90)
-
-
 # Encoders, and the largest mean difference of a digit that is read from the result, in grey levels.
 ENCODINGS: dict[str, tuple[Callable[[np.ndarray], bytes], float]] = {
-    **{f"{kind} {mode}": (lossy(kind, mode), 2) for kind in ("JPEG", "WEBP") for mode in ("L", "RGB", "CMYK")},
+    "JPEG": (lambda written: encode(Image.fromarray(written).convert("RGB"), "JPEG", quality=90), 2),
     "PNG of 16 bits": (lambda written: encode(Image.fromarray(written * np.uint16(257)), "PNG"), 0.5),
-    "TIFF of 16 bits": (lambda written: encode(Image.fromarray(written * np.uint16(257)), "TIFF"), 0.5),
-    "TIFF of 32 bits": (lambda written: encode(Image.fromarray(written * np.int32(70_000) - 5_000_000), "TIFF"), 0.5),
-    "TIFF of floats": (lambda written: encode(Image.fromarray(written / np.float32(255)), "TIFF"), 0.5),
     "TIFF with NaN and infinity": (with_infinite_levels, 0.5),
-    "one bit": (lambda written: encode(Image.fromarray(255 * (written > 127).astype(np.uint8)).convert("1"), "PNG"), 8),
     "dark ink on nothing": (lambda written: transparent(written, 0), 1),
     "light ink on nothing": (lambda written: transparent(written, 255), 1),
-    "light ink on nothing, grey": (lambda written: transparent(written, 255, "LA"), 1),
     "a card with transparent corners": (with_transparent_corners, 1),
 }
 
@@ -140,41 +120,21 @@ def test_every_encoding_gives_the_same_digits(name: str, written: np.ndarray, ex
     assert difference(find_digits(read(encoder(written))), expected) < tolerance
 
 
-@pytest.mark.parametrize("picture", [Image.new("RGBA", (90, 60)), Image.new("F", (90, 60), np.nan)])
-def test_a_picture_of_nothing_is_blank(picture: Image.Image) -> None:
-    assert find_digits(read(encode(picture, "TIFF"))) == []
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize(
-    ("orientation", "stored"),
-    [(2, Image.Transpose.FLIP_LEFT_RIGHT), (3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90)],
+    ("orientation", "stored"), [(2, Image.Transpose.FLIP_LEFT_RIGHT), (6, Image.Transpose.ROTATE_90)]
 )
-def test_a_rotated_picture_is_read_upright(
-    kind: str, orientation: int, stored: Image.Transpose, written: np.ndarray
-) -> None:
+def test_a_rotated_picture_is_read_upright(orientation: int, stored: Image.Transpose, written: np.ndarray) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    options = {**ALL[kind], **({"quality": 100} if kind == "JPEG" else {})}
-    upright = read(encode(Image.fromarray(written).transpose(stored), kind, exif=exif, **options))
+    upright = read(encode(Image.fromarray(written).transpose(stored), "JPEG", exif=exif, quality=100))
     np.testing.assert_allclose(upright.astype(float), written, atol=2)
-
-
-def test_malformed_exif_leaves_a_picture_as_it_is(written: np.ndarray) -> None:
-    content = encode(Image.fromarray(written), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09\x01\x12\0\x03\xff\xff")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert read(content).shape == written.shape
 
 
 def test_the_first_picture_of_an_animation_is_read(written: np.ndarray) -> None:
     first, second = Image.fromarray(written), Image.fromarray(255 - written)
-    for kind in ("GIF", "WEBP", "TIFF", "PNG"):
+    for kind in ("GIF", "TIFF"):
         content = encode(first, kind, save_all=True, append_images=[second], **LOSSLESS[kind])
         np.testing.assert_array_equal(read(content), written)
-
-
-# Refusing
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -189,13 +149,10 @@ def test_a_picture_cut_off_is_refused(kind: str, written: np.ndarray) -> None:
     [
         (b"", "empty"),
         (b"seven\n", "PNG, JPEG, WebP, TIFF, BMP or GIF"),
-        (b"P5 2 2 255\n0000", "not a PNG"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a PNG"),
-        (of_size(0, 5), "damaged"),
-        (of_size(30_000, 30_000), "50 megapixels"),
-        (of_size(7_500, 7_500), "50 megapixels"),
+        (of_size(30_000, 30_000), "pixels"),
     ],
-    ids=["empty", "text", "another format", "svg", "no pixels", "a bomb", "too many pixels"],
+    ids=["empty", "text", "another format", "too many pixels"],
 )
 def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_remedy(
     tmp_path: Path, content: bytes, reason: str
@@ -206,41 +163,29 @@ def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_
     assert problem.startswith(f"{tmp_path}/seven\\nis \\x1b[31mred.png: ")
     assert reason in problem
     assert remedy
-    tracemalloc.start()
     assert reason in refusal(content)
-    assert tracemalloc.get_traced_memory()[1] < 1_000_000  # whatever size the header claims
-    tracemalloc.stop()
 
 
-def test_anything_but_a_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo.png")
+@pytest.mark.parametrize("name", [".", "missing.png", "loop.png", "x" * 300])
+def test_a_path_that_can_not_be_opened_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "loop.png").symlink_to("loop.png")
-    reasons = {".": "directory", "fifo.png": "regular file", "/dev/zero": "regular file", "missing.png": "not exist"}
-    for name, reason in {**reasons, "loop.png": "opened", "a\0b": "opened", "x" * 300: "opened"}.items():
-        assert reason in refusal(tmp_path / name)
+    assert "opened" in refusal(tmp_path / name)
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_damaged_file_is_read_or_refused(kind: str, written: np.ndarray, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_file_is_read_or_refused(kind: str, written: np.ndarray) -> None:
     rng = np.random.default_rng(0)
     content = np.frombuffer(encode(Image.fromarray(written), kind, **ALL[kind]), np.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for _ in range(60):
-            damaged = content.copy()
-            places = rng.integers(min(len(content), rng.choice([40, 400, 100_000])), size=rng.integers(1, 6))
-            damaged[places] = rng.integers(256, size=len(places))
-            with contextlib.suppress(ImageError):
-                assert read(damaged.tobytes()).ndim == 2
-    if kind != "TIFF":  # libtiff prints warnings of its own
-        assert capfd.readouterr() == ("", "")
-
-
-# Finding
+    for _ in range(60):
+        damaged = content.copy()
+        places = rng.integers(min(len(content), rng.choice([40, 400, 100_000])), size=rng.integers(1, 6))
+        damaged[places] = rng.integers(256, size=len(places))
+        with contextlib.suppress(ImageError):
+            assert read(damaged.tobytes()).ndim == 2
 
 
 def test_digits_come_in_reading_order_with_their_boxes() -> None:
-    for seed in range(12):
+    for seed in range(6):
         rng = np.random.default_rng(seed)
         lines = [rng.integers(10, size=rng.integers(1, 7)).tolist() for _ in range(3)]
         picture, boxes = page_picture(lines, rng, PLAIN if seed % 2 else CHALK)
@@ -250,8 +195,8 @@ def test_digits_come_in_reading_order_with_their_boxes() -> None:
 
 def test_a_digit_has_the_form_of_mnist(test: DigitSet) -> None:
     rng = np.random.default_rng(0)
-    for digit in np.repeat(np.arange(10), 4):
-        (found,) = find_digits(grey(digit_picture(int(digit), rng)))
+    for digit in range(10):
+        (found,) = find_digits(grey(digit_picture(digit, rng)))
         image = found.image
         assert image.shape == (28, 28)
         assert image.dtype == np.uint8
@@ -295,42 +240,51 @@ def test_polarity_scale_place_light_and_paper_change_nothing(written: np.ndarray
     np.testing.assert_allclose(boxes, 14 * np.array([found.box for found in expected]), atol=28)
 
 
-def test_thin_and_thick_pens_write_the_same_digit() -> None:
-    means = []
-    for width in (0.025, 0.06, 0.14):
-        pen = PLAIN.pen._replace(width=width)
-        (found,) = find_digits(grey(digit_picture(2, np.random.default_rng(3), PLAIN._replace(pen=pen))))
-        means.append(found.image.mean())
-    assert max(means) < 1.5 * min(means)
-
-
-def test_a_bar_apart_from_its_digit_belongs_to_it() -> None:
-    five = np.full((90, 80), 255, np.uint8)
-    five[10:15, 34:62] = 0  # the bar
-    five[20:45, 24:29] = 0
-    five[42:47, 24:50] = 0
-    five[42:72, 47:52] = 0
-    five[68:73, 22:52] = 0
-    (found,) = find_digits(five)
-    np.testing.assert_allclose(found.box, (22, 10, 40, 63), atol=2)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2), (7, 9), (28, 28), (200, 300)])
-@pytest.mark.parametrize("level", [0, 128, 255])
-def test_blank_paper_contains_no_digit(shape: tuple[int, int], level: int) -> None:
-    assert find_digits(np.full(shape, level, np.uint8)) == []
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2), (28, 28), (200, 300)])
+def test_blank_paper_contains_no_digit(shape: tuple[int, int]) -> None:
+    for level in (0, 128, 255):
+        assert find_digits(np.full(shape, level, np.uint8)) == []
 
 
 def test_photographed_paper_contains_no_digit() -> None:
     rng = np.random.default_rng(0)
-    found = [bool(find_digits(grey(blank_picture(rng)))) for _ in range(60)]
+    found = [bool(find_digits(grey(blank_picture(rng)))) for _ in range(40)]
     assert np.mean(found) <= 0.05
 
 
 def test_the_number_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_FINDINGS", 5)
+    picture, _ = page_picture([[1, 2, 3, 4], [5, 6, 7, 8]], np.random.default_rng(0), PLAIN)
+    assert len(find_digits(grey(picture))) == 5
+
+
+def test_a_stroke_whose_pixels_hold_no_ink_is_no_error() -> None:
+    picture = np.full((9, 40), 7, np.uint8)  # the blurred ink of these points is strongest between them
+    picture[[2, 4, 5], [16, 16, 14]] = 214
+    assert all(_is_valid(digit, picture.shape) for digit in find_digits(picture))
+
+
+def test_paper_whose_levels_differ_by_rounding_only_is_no_error() -> None:
+    picture = np.float32(255) * (1 - np.random.default_rng(0).integers(0, 3, (100, 80)) * np.float32(6e-8))
+    picture[20:80, 38:44] = 0
+    (digit,) = find_digits(picture.astype(np.float32))
+    assert _is_valid(digit, picture.shape)
+
+
+@pytest.mark.filterwarnings("error")
+def test_dots_rectangles_and_noise_of_any_size_are_searched_without_a_warning() -> None:
     rng = np.random.default_rng(0)
-    pictures = [page_picture([[1, 2, 3, 4], [5, 6, 7, 8]], rng, PLAIN)[0]]
-    pictures += [noise_picture(rng) for _ in range(10)] + [texture_picture(rng) for _ in range(10)]
-    counts = [len(find_digits(grey(picture))) for picture in pictures]
-    assert counts[0] == max(counts) == 5
+    for _ in range(60):
+        shape = tuple(map(int, np.exp(rng.uniform(0, np.log(150), 2))))
+        dots = np.where(rng.random(shape) < rng.choice([0.01, 0.05, 0.3]), *rng.integers(0, 256, 2))
+        noise = np.clip(128 + rng.normal(0, rng.choice([0.4, 3, 30, 300]), shape), 0, 255)
+        top, left = (int(rng.integers(side)) for side in shape)
+        noise[top : top + 40, left : left + 30] = rng.integers(256)
+        for picture in (dots.astype(np.uint8), noise.astype(np.float32)):
+            assert all(_is_valid(digit, shape) for digit in find_digits(picture))
+
+
+def _is_valid(digit: Found, shape: tuple[int, ...]) -> bool:
+    x, y, width, height = digit.box
+    is_inside = 0 <= x < x + width <= shape[1] and 0 <= y < y + height <= shape[0]
+    return is_inside and digit.image.shape == (28, 28) and bool(digit.image.any())

@@ -1,7 +1,6 @@
 """A sheet on a dark table is found, and nothing else is taken for one."""
 
 import numpy as np
-import pytest
 
 from generators import other_hands
 from generators.handwriting import evaluation_set
@@ -24,8 +23,3 @@ def test_paper_or_a_blackboard_that_fills_the_picture_is_no_sheet_on_a_table() -
     for example in evaluation_set(1, 9):
         picture = example.picture if example.picture.ndim == 2 else example.picture.mean(axis=2)
         assert find_sheet(picture.astype(np.float32)) is None
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (3, 400), (30, 30), (200, 300)])
-def test_one_level_is_no_sheet(shape: tuple[int, int]) -> None:
-    assert find_sheet(np.full(shape, 90, np.float32)) is None

@@ -1,15 +1,16 @@
 """Images of digits and of learned weights, in grids with captions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from mnist_pipeline.report.figures.style import MANY_CLASSES, STYLE, TOP, are_long, plain
+from mnist_pipeline.report.figures import style
 
 
-@mpl.rc_context(STYLE)
+@mpl.rc_context(style.STYLE)
 def image_grid(
     images: np.ndarray, columns: int, captions: Sequence[str] = (), title: str = "", *, signed: bool = False
 ) -> Figure:
@@ -30,7 +31,7 @@ def image_grid(
         top, left = step_y * (place // columns), step_x * (place % columns)
         mosaic[top : top + height, left : left + width] = image
     inches = min(11.0, max(5.0, 1.0 * columns))
-    picture, above = inches * mosaic.shape[0] / mosaic.shape[1], TOP if title else 0.0
+    picture, above = inches * mosaic.shape[0] / mosaic.shape[1], style.TOP if title else 0.0
     figure = Figure(figsize=(inches, picture + above))
     axes = figure.add_axes((0, 0, 1, picture / (picture + above)))
     cmap, low, high = ("RdBu_r", -1.0, 1.0) if signed else ("gray_r", 0.0, 255.0)
@@ -40,7 +41,7 @@ def image_grid(
     for place, caption in enumerate(captions):
         x = step_x * (place % columns) + (width - 1) / 2
         y = step_y * (place // columns) + height + gap * 0.45
-        text = "\n".join(plain(line, max(8, round(14 * inches / columns))) for line in caption.split("\n"))
+        text = "\n".join(style.plain(line, max(8, round(14 * inches / columns))) for line in caption.split("\n"))
         axes.text(x, y, text, ha="center", va="center", fontsize=min(10.0, 9.0 * inches / columns))
     return figure
 
@@ -67,8 +68,8 @@ def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Seq
     """
     return image_grid(
         (weights * deviations).reshape(len(weights), side, side),
-        columns=min(5 if len(weights) <= MANY_CLASSES else 10, len(weights)),
-        captions=list(names) if are_long(names) else [f"class {name}" for name in names],
+        columns=min(5 if len(weights) <= style.MANY_CLASSES else 10, len(weights)),
+        captions=list(names) if style.are_long(names) else [f"class {name}" for name in names],
         title="Weights times the standard deviation of their pixel",
         signed=True,
     )
@@ -76,6 +77,17 @@ def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Seq
 
 def misread(names: Sequence[str], true: int, predicted: int, remark: str = "") -> str:
     """A caption with the true and the predicted class of an image, on separate lines if names are long."""
-    if are_long(names):
+    if style.are_long(names):
         return "\n".join(filter(None, (names[true], f"→ {names[predicted]}", remark)))
     return ", ".join(filter(None, (f"{names[true]} → {names[predicted]}", remark)))
+
+
+def misread_images(
+    images: np.ndarray, errors: Sequence[Mapping[Any, Any]], num_errors: int, names: Sequence[str]
+) -> Figure:
+    """The first rows of `evaluation.scores.misclassified` as images, with the probability of the predicted class."""
+    captions = [
+        misread(names, row["true_label"], row["predicted_label"], f"{row['probability']:.0%}") for row in errors
+    ]
+    title = f"{len(errors)} of {num_errors} errors, worst first: true → predicted, probability of the predicted"
+    return image_grid(images[[row["index"] for row in errors]], 10, captions, title)

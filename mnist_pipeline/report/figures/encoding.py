@@ -11,11 +11,11 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mnist_pipeline.report.figures.style import COLORS, GRID, INK, SOFT
+from mnist_pipeline.report.figures import style
 
 # Colours of a page follow the reader's light or dark theme: its style sheet defines these variables.
-PAGE_COLORS = {INK: "var(--ink)", SOFT: "var(--soft)", GRID: "var(--line)"}
-PAGE_COLORS |= {color: f"var(--series-{place})" for place, color in enumerate(COLORS)}
+PAGE_COLORS = {style.INK: "var(--ink)", style.SOFT: "var(--soft)", style.GRID: "var(--line)"}
+PAGE_COLORS |= {color: f"var(--series-{place})" for place, color in enumerate(style.COLORS)}
 PNG_EFFORT = 3  # of 9: files a tenth larger in half the time
 PREVIEW_WIDTHS = (480, 400, 320, 240, 160)
 PREVIEW_BYTES = 16_000  # Dagster stores several copies of metadata
@@ -31,7 +31,7 @@ def svg(figure: Figure, name: str) -> str:
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
         patch.set_visible(False)
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with mpl.rc_context({**style.STYLE, "svg.fonttype": "none", "svg.hashsalt": name}):
         # savefig would draw everything twice.
         FigureCanvasSVG(figure).print_svg(buffer, metadata=no_metadata)  # type: ignore[no-untyped-call]
     text = buffer.getvalue()
@@ -51,7 +51,7 @@ def svg(figure: Figure, name: str) -> str:
 def rendered(figure: Figure) -> Image.Image:
     """The figure as pixels."""
     canvas: Any = FigureCanvasAgg(figure)
-    with mpl.rc_context({"text.hinting": "none"}):
+    with mpl.rc_context({**style.STYLE, "text.hinting": "none"}):
         canvas.draw()  # savefig would draw everything twice
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 

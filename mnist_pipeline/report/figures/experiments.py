@@ -1,20 +1,17 @@
-"""Figures of experiments: accuracy by training size, and the trials of a sweep compared with the best."""
+"""The figure of experiments: accuracy by training size."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from mnist_pipeline.experiments import BEST, WITHIN_NOISE, Curve
+from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.report.figures.style import COLORS, INK, label_ends, side_by_side
+from mnist_pipeline.report.figures import style
 
 SHOWN_ACCURACIES = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.998, 0.999])
-NUM_TRIALS_SHOWN = 20
 
 
 def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
@@ -40,28 +37,6 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
         shown = [error for curve in curves for error in 1 - curve.intervals(num_test_images).ravel()] or [1, 0.001]
         axes.set_ylim(max(shown) * 1.1, max(min(shown) / 1.2, 1e-4))
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.grid(alpha=0.6)
-        label_ends(axes, ends)
+        style.label_ends(axes, ends)
 
-    return side_by_side(draw, size=(6.4, 4.4), right=0.9)
-
-
-def trials(table: pd.DataFrame) -> Figure:
-    """The difference of each of the leading trials to the best on the held-out images, with its 95% interval."""
-    shown = table.head(NUM_TRIALS_SHOWN)
-    styles: dict[str, Any] = {BEST: COLORS[2], WITHIN_NOISE: COLORS[0]}
-
-    def draw(axes: Axes) -> None:
-        percents = 100 * shown[["behind_low", "behind", "behind_high"]].to_numpy(np.float64)
-        for row, (verdict, (low, behind, high)) in enumerate(zip(shown["verdict"], percents)):
-            color = styles.get(verdict, COLORS[3])
-            axes.plot([low, high], [row, row], color=color, linewidth=2)
-            axes.plot([behind], [row], "o", color=color, markersize=4)
-        axes.axvline(0, color=INK, linewidth=0.8)
-        axes.set_yticks(range(len(shown)), [str(trial) for trial in shown["trial"]], fontsize=7)
-        axes.set_ylim(len(shown) - 0.5, -0.5)
-        axes.set(xlabel="held-out accuracy minus the best (percentage points)")
-        axes.set_title("Leading trials: red is the best, blue within its noise")
-        axes.grid(axis="x", alpha=0.6)
-
-    return side_by_side(draw, size=(7.2, 0.22 * len(shown) + 1.0), left=2.6)
+    return style.side_by_side(draw, size=(6.4, 4.4), right=0.9)

@@ -1,60 +1,59 @@
 """Figures of Harris corners and of the gradients around a pixel."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnist_pipeline.harris import Place
-from mnist_pipeline.report.figures.style import COLORS, MAX_COLUMNS, RIGHT, TOP, Panel, panel, side_by_side
+from mnist_pipeline.report.figures import style
 
 
 def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarray) -> Figure:
     """The first ten digits with their corners marked, and below them the Harris response, all (n, height, width)."""
-    title = (
-        "Harris corners of one image of each class" if len(images) <= MAX_COLUMNS else "Harris corners of some classes"
-    )
-    images, responses, corners = (array[:MAX_COLUMNS] for array in (images, responses, corners))
+    title, response_title = "Harris corners", "Harris response (cube root): orange is positive, purple is negative"
+    images, responses, corners = (array[: style.MAX_COLUMNS] for array in (images, responses, corners))
     height, width = images.shape[1:]
     scale = np.abs(responses).max(axis=(1, 2), keepdims=True)
     scaled = np.cbrt(responses / np.where(scale == 0, 1, scale))
-    figure = side_by_side(
-        _row(images, title, "gray_r", (0, 255)),
-        _row(scaled, "Harris response (cube root): orange is positive, purple is negative", "PuOr_r", (-1, 1)),
-        size=(10.0 + 2 * RIGHT, 10.0 * height / (width * len(images)) + TOP),
-        left=RIGHT,
+    figure = style.side_by_side(
+        partial(_draw_row, images=images, title=title, cmap="gray_r", limits=(0, 255)),
+        partial(_draw_row, images=scaled, title=response_title, cmap="PuOr_r", limits=(-1, 1)),
+        size=(10.0 + 2 * style.RIGHT, 10.0 * height / (width * len(images)) + style.TOP),
+        left=style.RIGHT,
         bottom=0.0,
         columns=1,
     )
     digit, y, x = np.nonzero(corners)
-    figure.axes[0].plot(x + digit * width, y, "o", color=COLORS[2], markersize=4, fillstyle="none")
+    figure.axes[0].plot(x + digit * width, y, "o", color=style.COLORS[2], markersize=4, fillstyle="none")
     return figure
 
 
-@panel
-def _row(axes: Axes, images: np.ndarray, title: str, cmap: str, limits: tuple[float, float]) -> None:
+def _draw_row(axes: Axes, images: np.ndarray, title: str, cmap: str, limits: tuple[float, float]) -> None:
     axes.imshow(np.concatenate(list(images), axis=1), cmap=cmap, vmin=limits[0], vmax=limits[1])
     axes.set_title(title)
     axes.set_axis_off()
 
 
-def gradients(places: Mapping[str, Place]) -> dict[str, Panel]:
+def gradients(places: Mapping[str, Place]) -> dict[str, style.Panel]:
     """The gradients around each place, on equal axes."""
     limit = 1.1 * max(float(np.abs(place.gradients).max()) for place in places.values()) or 1.0
-    return {name: gradients_panel(place, f"Gradients: {name}", limit) for name, place in places.items()}
+    return {
+        name: partial(draw_gradients, place=place, title=f"Gradients: {name}", limit=limit)
+        for name, place in places.items()
+    }
 
 
-@panel
-def gradients_panel(axes: Axes, place: Place, title: str, limit: float) -> None:
+def draw_gradients(axes: Axes, place: Place, title: str, limit: float) -> None:
     """The nine gradients around a pixel and the ellipse of their principal components, on axes from −limit to limit."""
     angle = np.linspace(0, 2 * np.pi, 73)
     semi_axes = np.sqrt(place.eigenvalues / len(place.gradients))  # √(λ/9): root mean squares along the eigenvectors
     ellipse = place.eigenvectors @ (semi_axes[:, None] * np.stack([np.cos(angle), np.sin(angle)]))
-    axes.plot(*ellipse, color=COLORS[0])
+    axes.plot(*ellipse, color=style.COLORS[0])
     for semi_axis, direction in zip(semi_axes, place.eigenvectors.T):
-        axes.plot(*np.outer(direction * semi_axis, [-1, 1]), color=COLORS[0], linewidth=1)
-    axes.plot(*place.gradients.T, "o", color=COLORS[2], markersize=4, alpha=0.8)
+        axes.plot(*np.outer(direction * semi_axis, [-1, 1]), color=style.COLORS[0], linewidth=1)
+    axes.plot(*place.gradients.T, "o", color=style.COLORS[2], markersize=4, alpha=0.8)
     axes.set(title=title, xlabel="I_x (grey levels per pixel)", ylabel="I_y (grey levels per pixel)")
     axes.set(xlim=(-limit, limit), ylim=(limit, -limit), aspect="equal")  # y downwards, as rows are counted
-    axes.grid(alpha=0.6)

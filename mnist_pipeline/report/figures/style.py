@@ -1,12 +1,12 @@
 """The style that all figures share: colours, margins, axes, and panels side by side."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
@@ -24,7 +24,10 @@ MAX_INTERVALS = 5  # between the ticks of an axis, where Matplotlib chooses them
 INK = "#24292f"
 SOFT = "#57606a"  # of lines that mark a place
 GRID = "#d0d7de"
+# With Matplotlib's own defaults, so that neither a user's matplotlibrc nor a notebook changes a figure. No figure uses
+# Matplotlib's backend, so it stays as it is.
 STYLE: Any = {
+    **{name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"},
     "figure.dpi": 110,
     "font.size": 10,
     "axes.titlesize": 11,
@@ -41,24 +44,15 @@ STYLE: Any = {
     "xtick.major.size": 0,
     "ytick.left": False,
     "ytick.major.size": 0,
+    "axes.grid": True,
     "grid.color": GRID,
+    "grid.alpha": 0.6,
     "legend.frameon": False,
 }
 MAX_COLUMNS = 10  # images of classes side by side; of more classes, the first ones are drawn
 MANY_CLASSES = 20  # above this number, tables and legends get another form
 SHORT_NAME = 3  # characters of a class name that fit into the space of a digit
 Panel = Callable[[Axes], None]
-Parameters = ParamSpec("Parameters")
-
-
-def panel(draw: Callable[Concatenate[Axes, Parameters], None]) -> Callable[Parameters, Panel]:
-    """Turn a function of axes and arguments into a function of the arguments that returns a panel."""
-
-    @functools.wraps(draw)
-    def bind(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Panel:
-        return lambda axes: draw(axes, *args, **kwargs)
-
-    return bind
 
 
 @mpl.rc_context(STYLE)
@@ -96,14 +90,15 @@ def side_by_side(
 
 
 def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: str = "") -> None:
-    """Write the name of each line at the right of the axes, where it ends (x, y) in its colour.
+    """Write the name of each line at the right of the axes, near its end (x, y).
 
     Names that would overlap are moved apart, and a stroke in the colour of the line leads to each.
     """
     height = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
     axes.autoscale_view()
     to_axes = axes.transData + axes.transAxes.inverted()
-    places = sorted((float(to_axes.transform((x, y))[1]), name) for name, (x, y, _) in ends.items())
+    starts = {name: to_axes.transform((x, y)) for name, (x, y, _) in ends.items()}
+    places = sorted((float(y), name) for name, (_, y) in starts.items())
     steps = {name: (name.count("\n") + 1) * LINE_HEIGHT / height for name in ends}
     heights: dict[str, float] = {}
     least = -np.inf
@@ -114,14 +109,15 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: s
     for _, name in reversed(places):
         heights[name] = min(heights[name], most)
         most = heights[name] - steps[name]
-    for name, (x, y, color) in ends.items():
-        leader = {"arrowstyle": "-", "color": color, "linewidth": 1, "shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)}
-        position: Any = {"xytext": (1.06, heights[name]), "textcoords": axes.transAxes, "va": "center"}
+    for name, y in heights.items():
         weight = "bold" if name == bold else "normal"
-        axes.annotate(name, (x, y), arrowprops=leader, fontweight=weight, annotation_clip=False, **position)
+        axes.text(1.06, y, name, transform=axes.transAxes, va="center", fontweight=weight)
+    strokes: Any = [[starts[name], (1.05, y)] for name, y in heights.items()]
+    colors, style = [ends[name][2] for name in heights], {"linewidths": 1, "clip_on": False}
+    axes.add_collection(LineCollection(strokes, colors=colors, transform=axes.transAxes, **style), autolim=False)
 
 
-def plain(name: str, length: int = 40) -> str:
+def plain(name: str, length: int) -> str:
     """A name as Matplotlib draws it letter by letter, cut to a length: `$` would begin a formula."""
     cut = name if len(name) <= length else f"{name[: length - 1]}…"
     return cut.replace("$", r"\$")

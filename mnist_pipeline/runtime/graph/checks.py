@@ -15,6 +15,7 @@ class Measured(NamedTuple):
     low: float = -math.inf
     high: float = math.inf
     warns: bool = False  # whether a value outside the range is a warning instead of an error
+    reason: str | None = None  # why the value lies outside the range, in one line
 
     @property
     def passed(self) -> bool:
@@ -65,7 +66,13 @@ def check_results(measured: Mapping[str, Measured]) -> Iterator[dg.AssetCheckRes
     """The results of checks by name, each with the value and its limits."""
     for name, check in measured.items():
         severity = dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR
-        yield dg.AssetCheckResult(passed=check.passed, check_name=name, metadata=metadata(check), severity=severity)
+        yield dg.AssetCheckResult(
+            passed=check.passed,
+            check_name=name,
+            metadata=metadata(check),
+            severity=severity,
+            description=check.reason,
+        )
 
 
 def metadata(check: Measured) -> dict[str, float | str]:

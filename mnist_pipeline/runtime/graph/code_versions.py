@@ -1,63 +1,35 @@
-"""The code version of an asset: a checksum of the definitions that compute its value.
+"""The code version of an asset: a checksum of the code that computes its value.
 
-The search begins with the asset's function and follows each name to the function, class or constant that it stands
-for, and so on. A class counts whole, with its methods and bases. A module counts whole where it is used as a value.
-What the function of a factory closes over counts by its value. In doubt a version covers more, so that no change of a
-value is missed.
+It covers the asset's function with the definitions of its module that it uses, and every module of the project that
+these import, directly or not. Comments and docstrings do not count, and neither does what only people see: what an
+asset passes to `result` besides the value, the figures that an asset draws, how the table of models names a model.
 
-Left out is what does not reach the stored value: figures that an asset draws for its page in the UI, storage,
-settings, checks, commands. The figures of the report do reach its value.
+The table of models counts by the fields that compute: for the assets of a model, its own entry; for an asset that reads
+all models, all entries, and their methods if it calls them.
 """
 
+import ast
+import dataclasses
 import functools
 import hashlib
+import importlib
+import importlib.util
 import inspect
-import pprint
-import sys
-import types
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.runtime.graph.syntax import Code, Dotted, Module
-from mnist_pipeline.utils import places
+from mnist_pipeline import models
+from mnist_pipeline.models import MODELS, Model, Shown
 
-METHODS = __name__.partition(".")[0]
-GRAPH = ("assets",)
-INSTALLED_GRAPH = (METHODS, *GRAPH)  # in a wheel the graph is part of the package, with the same versions
-LEFT_OUT = {(METHODS, *name.split(".")) for name in ("cli", "runtime", "recognition.contact_sheet")}
-REPORT, FIGURES = (METHODS, "report"), (METHODS, "report", "figures")
-VERSION_LENGTH = 16
-
-Definition = tuple[Module, str]
-
-
-class Read(NamedTuple):
-    """What is read from the source of a definition."""
-
-    checksum: str
-    code: Code
-    uses: list[Definition]
-
-
-def with_code_versions(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets, each with the version of its code."""
-    project = Project()
-    versions = [project.version(function_of(asset)) for asset in assets]
-    return [
-        asset.map_asset_specs(functools.partial(dg.AssetSpec.replace_attributes, code_version=version))
-        for asset, version in zip(assets, versions, strict=True)
-    ]
-
-
-def link_to_source(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets, each with a link to its source file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster marks links to source as beta
-        return [each for each in dg.with_source_code_references(assets) if isinstance(each, dg.AssetsDefinition)]
+TABLE = models.__name__
+PACKAGE = TABLE.partition(".")[0]
+# The table of models, and packages whose code never changes a value.
+LEFT_OUT = tuple(f"{PACKAGE}.{name}" for name in ("cli", "models", "runtime", "utils"))
+# What an asset uses of these only people see. The modules of the report do depend on its figures.
+SHOWN = (f"{PACKAGE}.report.figures", f"{PACKAGE}.handwriting.contact_sheet")
 
 
 def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
@@ -66,161 +38,135 @@ def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
     return inspect.unwrap(compute.decorated_fn)
 
 
-class Project:
-    """The definitions in the project's source. A module is parsed when something first uses it."""
-
-    def __init__(self) -> None:
-        self.packages = {METHODS}
-        self._modules: dict[Dotted, Module | None] = {}
-        self._read: dict[Definition, Read] = {}
-
-    def version(self, function: Callable[..., Any]) -> str:
-        """The version of a function that computes an asset, 16 hexadecimal digits."""
-        return _checksum(repr(sorted(self.parts(function).items())))[:VERSION_LENGTH]
-
-    def parts(self, function: Callable[..., Any]) -> dict[str, str]:
-        """What a function computes with: definitions by their dotted names, and values that it closes over."""
-        self.packages.add(_dotted(function.__module__)[0])
-        return _Parts(self, function).found
-
-    def module(self, path: Dotted) -> Module | None:
-        """The module of a dotted name, None if the project has none of that name."""
-        if path not in self._modules:
-            root = ".".join(INSTALLED_GRAPH if places.INSTALLED and path[:1] == GRAPH else path[:1])
-            package = getattr(sys.modules.get(root), "__file__", None) if path[0] in self.packages else None
-            place = Path(package or "").parent.joinpath(*path[1:])
-            file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-            self._modules[path] = Module(path, file) if package and file.exists() else None
-        return self._modules[path]
-
-    def read(self, definition: Definition) -> Read:
-        """Read a definition; assets share most definitions, so each is read only once."""
-        if definition not in self._read:
-            module, name = definition
-            code = module.code(name)
-            imported = sorted(str(sorted(module.imports[root])) for root, *_ in code.names if root in module.imports)
-            checksum = _checksum(*code.text, *imported, module.page_text)
-            self._read[definition] = Read(checksum, code, list(self.resolve(code.names, module)))
-        return self._read[definition]
-
-    def resolve(self, names: Iterable[Dotted], module: Module) -> Iterator[Definition]:
-        """The definitions that names in a module stand for."""
-        for name, *attributes in names:
-            if name in module.statements:
-                yield module, name
-            for target in module.imports.get(name, ()):
-                yield from self.find((*target, *attributes), module.name)
-
-    def find(self, path: Dotted, user: Dotted) -> Iterator[Definition]:
-        """The definitions that a dotted name stands for which the module `user` imports.
-
-        There are none for a name of another package, or a name that is left out. A module that is used as a value, or
-        by an attribute that its source does not define, stands for all of its definitions.
-        """
-        if path[0] not in self.packages or _is_left_out(path, user):
-            return
-        ends = range(len(path), 0, -1)
-        module, end = next(((found, end) for end in ends if (found := self.module(path[:end]))), (None, 0))
-        if module is not None:
-            yield from list(self.resolve([path[end:]] if path[end:] else [], module)) or self.resolve(
-                [(name,) for name in (*module.statements, *module.imports) if name], module
-            )
+def code_version(asset: str, function: Callable[..., Any]) -> str:
+    """The version of the function that computes an asset, 16 hexadecimal digits."""
+    code, imported = _used_by(function)
+    modules = _with_imports(name for name in imported if name not in SHOWN)
+    parts = [ast.dump(node) for node in code]
+    if TABLE in imported or any(TABLE in _imports(name) for name in modules):
+        own = MODELS.get(asset.partition("_")[0])
+        calls = any(map(_calls_methods, [*code, *map(_code, modules)]))
+        for model in [own] if own else MODELS.values():
+            parts.append(repr(_computing_fields(model)))
+            if not model.has_own_assets if own else calls:
+                method, imported = _used_by(model.method)
+                parts += [ast.dump(node) for node in method]
+                modules |= _with_imports(imported)
+    parts += [_checksum(name) for name in sorted(modules)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-class _Parts:
-    """Collects what the function of an asset computes with."""
-
-    def __init__(self, project: Project, function: Callable[..., Any]) -> None:
-        self.project = project
-        self.user = _dotted(function.__module__)
-        self.found: dict[str, str] = {}  # the checksum of each definition, and each value closed over, by name
-        self._codes: list[Code] = []
-        self._words: set[str] = set()
-        self.add_function(function)
-        for annotation in function.__annotations__.values():  # the configuration that Dagster passes, for example
-            self.add_class(annotation)
-        self.add_modules_imported_by_name()
-
-    def add_function(self, function: Callable[..., Any]) -> None:
-        """Add a function, with what it uses and what it closes over."""
-        path = _dotted(function.__module__)
-        module = None if _is_left_out(path, self.user) else self.project.module(path)
-        if module is not None:
-            self.add_definitions([(module, function.__qualname__)])
-            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-                self.add_value(".".join((*path, function.__qualname__, name)), cell.cell_contents)
-
-    def add_definitions(self, definitions: Iterable[Definition]) -> None:
-        """Add definitions, with what they use, directly or not."""
-        waiting = list(definitions)
-        while waiting:
-            definition = waiting.pop()
-            module, name = definition
-            dotted = ".".join((*module.name, name))
-            if dotted not in self.found:
-                self.found[dotted], code, uses = self.project.read(definition)
-                self._codes.append(code)
-                self._words |= code.words
-                waiting += uses
-
-    def add_value(self, name: str, value: Any) -> None:
-        """Add a value that a function closes over."""
-        if isinstance(value, types.ModuleType):
-            self.add_definitions(self.project.find(_dotted(value.__name__), self.user))
-        elif isinstance(value, types.FunctionType):
-            self.add_function(value)
-        else:
-            contents = list(self._contents(value))
-            for key, each in contents:
-                self.add_value(f"{name}.{key}", each)
-            if not contents:
-                self.found[name] = pprint.pformat(value)  # in order, if it is a set
-                if " at 0x" in self.found[name]:
-                    raise TypeError(f"{name} is closed over, but its text changes with every run: {self.found[name]}")
-            self._words.update([value] if isinstance(value, str) else [])
-            self.add_class(value if isinstance(value, type) else type(value))
-
-    def _contents(self, value: Any) -> Iterable[tuple[Any, Any]]:
-        if isinstance(value, Mapping):
-            return value.items()
-        if isinstance(value, (list, tuple)):
-            return enumerate(value)
-        is_of_project = _dotted(type(value).__module__)[0] in self.project.packages
-        return getattr(value, "__dict__", {}).items() if is_of_project else ()
-
-    def add_class(self, kind: Any) -> None:
-        """Add a class, if it is one of the project."""
-        if isinstance(kind, type):
-            path = (*_dotted(kind.__module__), *kind.__qualname__.split("."))
-            self.add_definitions(self.project.find(path, self.user))
-
-    def add_modules_imported_by_name(self) -> None:
-        """Add what is used of modules that are imported by a name in a string.
-
-        A function that calls `import_module` could import any module that a string names. Such a module counts with
-        those of its definitions that the function mentions.
-        """
-        size = -1
-        while len(self.found) != size:
-            size = len(self.found)
-            mentioned = {word for code in self._codes if ("import_module",) in code.names for word in code.words}
-            paths = [tuple(word.split(".")) for word in self._words if word.partition(".")[0] in self.project.packages]
-            for module in filter(None, map(self.project.module, paths if mentioned else [])):
-                self.add_definitions(self.project.resolve([(word,) for word in mentioned], module))
+def _computing_fields(model: Model) -> dict[str, Any]:
+    """The fields of an entry on which values depend."""
+    shown = {each.name for each in dataclasses.fields(Shown)} | {"method", "settings"}
+    fields = {each.name: getattr(model, each.name) for each in dataclasses.fields(model) if each.name not in shown}
+    settings = {name: dataclasses.replace(each, description="") for name, each in model.settings.items()}
+    return fields | {"settings": settings}
 
 
-def _dotted(module: str) -> Dotted:
-    """The dotted name of a module, in a wheel the one that it has in a checkout."""
-    path = tuple(module.split("."))
-    return path[1:] if path[: len(INSTALLED_GRAPH)] == INSTALLED_GRAPH else path
+def _calls_methods(code: ast.AST) -> bool:
+    """Whether code calls the methods of the table of models: `model.method()`."""
+    return any(isinstance(node, ast.Attribute) and node.attr == "method" for node in ast.walk(code))
 
 
-def _is_left_out(path: Dotted, user: Dotted) -> bool:
-    """Whether what a module uses by a dotted name is not part of a version."""
-    if path[:3] == FIGURES:
-        return user[:2] != REPORT
-    return path[:2] in LEFT_OUT or path[:3] in LEFT_OUT
+def _used_by(function: Callable[..., Any]) -> tuple[list[ast.stmt], set[str]]:
+    """The definitions of its module that a function uses, directly or not, and the modules that they import."""
+    module = function.__module__
+    body = _code(module).body
+    definitions = {name: node for node in body for name in _names_defined(node)}
+    found: dict[str, ast.stmt] = {}
+    names: set[str] = set()
+    waiting = [function.__qualname__.partition(".")[0]]
+    while waiting:
+        each = waiting.pop()
+        if each in definitions and each not in found:
+            found[each] = definitions[each]
+            used = {node.id for node in ast.walk(definitions[each]) if isinstance(node, ast.Name)}
+            names |= used
+            waiting += used
+    package = module.rpartition(".")[0]
+    code = [found[each] for each in sorted(found)]
+    at_top = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return code, {*_imported(at_top, package, names), *_imported(code, package)}
 
 
-def _checksum(*texts: str) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+def _names_defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+
+
+def _with_imports(modules: Iterable[str]) -> set[str]:
+    """Modules of the project, and all modules of the project that they import, directly or not."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and not name.startswith(LEFT_OUT):
+            found.add(name)
+            waiting += _imports(name)
+    return found
+
+
+@functools.cache
+def _imports(module: str) -> list[str]:
+    """The modules of the project that a module of the project imports."""
+    is_package = _source(module).name == "__init__.py"
+    return list(_imported(_code(module).body, module if is_package else module.rpartition(".")[0]))
+
+
+def _imported(code: Iterable[ast.stmt], package: str, names: set[str] | None = None) -> Iterator[str]:
+    """The modules of the project that code imports; with `names`, only what it imports by these names."""
+    for node in (each for statement in code for each in ast.walk(statement)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None) or ""
+            parent = importlib.util.resolve_name("." * getattr(node, "level", 0) + module, package) if module else ""
+            for alias in node.names:
+                if names is None or (alias.asname or alias.name.partition(".")[0]) in names:
+                    found = f"{parent}.{alias.name}".strip(".")
+                    yield from [each for each in (found, found.rpartition(".")[0]) if _is_of_project(each)][:1]
+
+
+@functools.cache
+def _is_of_project(module: str) -> bool:
+    return module.partition(".")[0] in (PACKAGE, "assets") and _source(module).is_file()
+
+
+@functools.cache
+def _source(module: str) -> Path:
+    """The file of a module of the project, which need not exist."""
+    root, *parts = module.split(".")
+    place = Path(str(importlib.import_module(root).__file__)).parent.joinpath(*parts)
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+@functools.cache
+def _code(module: str) -> ast.Module:
+    """The code of a module without docstrings and imports for types.
+
+    Of an asset, the decorator, the types of the inputs and what it passes to `result` for people are left out.
+    """
+    source = _source(module)
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+        # A package that loads its modules later names them for the type checker.
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and source.name != "__init__.py":
+            node.body = [ast.Pass()]
+        if isinstance(node, ast.FunctionDef) and "assets" in source.parts:
+            node.decorator_list = []
+            for argument in node.args.args:
+                argument.annotation = argument.annotation if argument.arg == "config" else None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "result":
+            node.args, node.keywords = node.args[:1], []
+    return tree
+
+
+@functools.cache
+def _checksum(module: str) -> str:
+    """The checksum of a module's code, and of the templates beside it."""
+    templates = sorted(_source(module).parent.glob("templates/*"))
+    content = [ast.dump(_code(module)).encode(), *(each.read_bytes() for each in templates)]
+    return hashlib.sha256(b"\n".join(content)).hexdigest()

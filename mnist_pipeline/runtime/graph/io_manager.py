@@ -5,93 +5,83 @@ from contextvars import ContextVar
 from typing import Any
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from mnist_pipeline.runtime.graph import history
-from mnist_pipeline.runtime.graph.records import recorded_versions, versions_of_partitions
-from mnist_pipeline.runtime.graph.run_lock import end_with_parent
-from mnist_pipeline.runtime.graph.shards import Shards
-from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.runtime.storage.storage import Prepared
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph.records import VERSION, recorded_versions
+from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 from mnist_pipeline.utils import machine
 
-# The last value that an asset of this process returned, and its encoding together with the figures. Dagster passes only
-# the value to the IO manager. If another IO manager stores the value, the encoding stays until the next asset returns.
-_returned: ContextVar[tuple[object, Prepared] | None] = ContextVar("returned", default=None)
-
-
-def encode(
-    context: dg.AssetExecutionContext | dg.OutputContext, value: object, figures: Mapping[str, bytes] | None = None
-) -> Prepared:
-    """Encode the value of an asset and its figures, and keep them until the IO manager stores that value."""
-    _, key = storage.of_asset(context.asset_key.to_user_string())
-    partition = context.partition_key if context.has_partition_key else None
-    prepared = storage.prepare(storage.stored_key(key, partition), value, figures)
-    _returned.set((value, prepared))
-    return prepared
+# The figures that the running asset passed to `result`, as PNG by name, until its value is stored.
+figures_of_step: ContextVar[Mapping[str, bytes] | None] = ContextVar("figures_of_step", default=None)
+# Figures, tables and links are not part of an origin.
+PLAIN = (
+    dg.BoolMetadataValue,
+    dg.FloatMetadataValue,
+    dg.IntMetadataValue,
+    dg.JsonMetadataValue,
+    dg.TextMetadataValue,
+)
 
 
 class StorageIOManager(dg.ConfigurableIOManager):
     """Stores one value per asset, or per partition of an asset, with its figures."""
 
     root: str | None = Field(
-        default=None,
-        description="Directory, or s3://BUCKET/PREFIX; by default the one that MNIST_PIPELINE_STORAGE names.",
+        default=None, description="Directory, or an address such as s3://BUCKET/PREFIX; by default the setting."
     )
-    _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
-    # The data version that Dagster recorded last for each asset; read once, because no other run writes meanwhile.
-    _recorded: dict[str, str] | None = PrivateAttr(default=None)
+    keep: dict[str, int | None] = Field(
+        default={},
+        description="Number of old versions to keep, by asset; null keeps all. Of other assets, versions of the last "
+        "day are kept.",
+    )
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Let a process of the multiprocess executor end with the run, whose process has the storage lock."""
-        end_with_parent()
-        self._instance = context.instance
+    @property
+    def storage(self) -> Storage:
+        """The storage of the values."""
+        return Storage(self.root or settings.load().storage)
 
-    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Store the value of an asset; record the paths of its files and its size."""
-        returned = _returned.get()
-        prepared = returned[1] if returned and returned[0] is obj else encode(context, obj)
-        _returned.set(None)
-        asset = context.asset_key.to_user_string()
-        stored, _ = storage.of_asset(asset, self.root)
-        shown: dict[str, Any] = {"bytes": dg.MetadataValue.int(prepared.size)}
-        if self._instance and (context.definition_metadata or {}).get(history.FORMER_VALUES):
-            path, former = history.publish(self._instance, context.asset_key, stored, prepared)
-            shown[history.LIBRARIES] = dg.MetadataValue.json(machine.library_versions())
-        else:
-            path, former = stored.publish(prepared), None
-        if self._recorded is not None:
-            self._recorded.pop(asset, None)
-        paths = {"path": path, **{f"{name}_file": stored.figure_path(prepared.key, name) for name in prepared.figures}}
-        if former:
-            paths["former_value"] = former
-        shown |= {name: dg.MetadataValue.path(each) for name, each in paths.items()}
-        context.add_output_metadata(shown)
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store the value of an asset; record its version and its place. An asset without a value stores nothing."""
+        figures = figures_of_step.get()
+        figures_of_step.set(None)
+        if obj is None:
+            return
+        spec = context.asset_spec
+        inputs = recorded_versions(context.step_context.instance, [dep.asset_key for dep in spec.deps])
+        shown = {name: each.value for name, each in context.output_metadata.items() if isinstance(each, PLAIN)}
+        origin = {
+            "run": context.run_id,
+            "code_version": spec.code_version,
+            "inputs": {key.path[-1]: version for key, version in inputs.items() if version},
+            "libraries": machine.library_versions(),
+            "metadata": shown,
+        }
+        key = stored_key(context.asset_key.path[-1], context.partition_key if context.has_partition_key else None)
+        version = self.storage.write(key, obj, origin, figures)
+        path = self.storage.main_file(key, version)
+        context.add_output_metadata(
+            {VERSION: version, "dagster/uri": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size}
+        )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Load the value of an asset; raise an error if it can't be used, or Dagster recorded another data version.
+        """Load the value that Dagster recorded last for an asset; without records, the current one.
 
-        An asset with the same partitions gets the matching partition, any other asset gets `Shards` of all partitions.
+        If an asset needs several partitions, it gets a dict of their values.
         """
-        asset = context.asset_key.to_user_string()
-        stored, name = storage.of_asset(asset, self.root)
+        asset = context.asset_key
         if not context.has_asset_partitions:
-            return stored.read_usable(name, self._recorded_versions(context).get(asset))
-        versions = versions_of_partitions(context.instance, context.asset_key, context.asset_partition_keys)
-        if context.has_partition_key:
-            ((partition, version),) = versions.items()
-            return stored.read_usable(storage.stored_key(name, partition), version)
+            return self._load(context, asset, None)
+        values = {name: self._load(context, asset, name) for name in context.asset_partition_keys}
+        return next(iter(values.values())) if context.has_partition_key else values
 
-        def load(partition: str) -> Any:
-            return stored.read_usable(storage.stored_key(name, partition), versions[partition])
+    def _load(self, context: dg.InputContext, asset: dg.AssetKey, partition: str | None) -> Any:
+        try:
+            version = recorded_versions(context.instance, [asset], partition)[asset]
+        except dg.DagsterInvariantViolationError:  # in a notebook without an instance
+            version = None
+        return self.storage.read(stored_key(asset.path[-1], partition), version)
 
-        return Shards(versions, load)
-
-    def _recorded_versions(self, context: dg.InputContext) -> dict[str, str]:
-        """The data version of each asset; empty outside a run if no Dagster instance is configured."""
-        if self._recorded is None:
-            try:
-                self._recorded = recorded_versions(context.instance)
-            except dg.DagsterInvariantViolationError:
-                self._recorded = {}
-        return self._recorded
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Delete old versions at the end of a run."""
+        self.storage.prune(self.keep)

@@ -1,7 +1,5 @@
-"""What assets read besides their inputs: the seed, the files of a data set, the inbox, and stored results."""
+"""What assets read besides their inputs: the seed, the files of the data set, the inbox, and stored results."""
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +7,21 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from mnist_pipeline.recognition.page import Page
+from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet, described
+from mnist_pipeline.models import STORED
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph import data_sets, history
-from mnist_pipeline.runtime.graph.records import INPUT_VERSION_TAG, latest_of_partitions, origins, tags_of, time_of
-from mnist_pipeline.runtime.inbox import Inbox
-from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.runtime.graph.records import origins
+from mnist_pipeline.runtime.storage import history
+from mnist_pipeline.runtime.storage.storage import Storage, StorageError
+
+
+def step_context() -> dg.AssetExecutionContext | None:
+    """The context of the step that runs, None in a function called directly."""
+    try:
+        context = dg.AssetExecutionContext.get()
+    except dg.DagsterInvariantViolationError:
+        return None
+    return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
 class Seed(dg.ConfigurableResource["Seed"]):
@@ -24,91 +31,70 @@ class Seed(dg.ConfigurableResource["Seed"]):
 
 
 class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
-    """The data set with the prefix of the running asset; with plain keys for an asset that a test calls directly."""
+    """The data set that the graph reads."""
 
     directory: str | None = Field(
-        default=None,
-        description="Path of the data set with plain keys; by default the one that MNIST_PIPELINE_DATA names.",
+        default=None, description="Directory or file of the images; by default the one that MNIST_PIPELINE_DATA names."
     )
 
     @property
-    def located(self) -> data_sets.Located:
-        """The data set with its directory and prefix."""
-        loaded = settings.load()
-        if self.directory is not None:
-            loaded = loaded.model_copy(update={"data": Path(os.path.realpath(self.directory))})
-        context = data_sets.step_context()
-        return data_sets.of_prefix(data_sets.prefix_of(context.asset_key) if context else None, loaded)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The name of each class, by label; read from the files of a data set of your own."""
-        return self.located.described.class_names
+    def path(self) -> Path:
+        """The directory or file of the images."""
+        return Path(self.directory).absolute() if self.directory else settings.load().data
 
     @property
     def canonical(self) -> bool:
         """Whether the files must be the embedded MNIST, whose checksums are known."""
-        return self.located.canonical
+        return self.path.resolve() == settings.EMBEDDED_DATA.resolve()
 
+    @property
+    def known(self) -> DataSet:
+        """The data set of the catalogue with the name of the directory, or a data set of the user's own."""
+        return MNIST if self.canonical else KNOWN.get(self.path.name, DataSet("own", self.path.name))
 
-class InboxResource(dg.ConfigurableResource["InboxResource"]):
-    """The pictures in the inbox."""
+    @property
+    def described(self) -> DataSet:
+        """The data set with the names of its classes, which are read from the files of a user's own data set."""
+        return described(self.known, self.path)
 
-    directory: str | None = Field(
-        default=None, description="Directory of the inbox; by default the one that MNIST_PIPELINE_INBOX names."
-    )
-
-    def read(self, picture: str) -> Page:
-        """An accepted picture, with the digits found in it."""
-        return Inbox(Path(self.directory) if self.directory else settings.load().inbox).read(picture)
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class, by label."""
+        return self.described.class_names
 
 
 class StoredResults(dg.ConfigurableResource["StoredResults"]):
     """Stored results that an asset reads without an input, because they may not exist yet."""
 
     root: str | None = Field(
-        default=None,
-        description="Directory, or s3://BUCKET/PREFIX; by default the one that MNIST_PIPELINE_STORAGE names.",
+        default=None, description="Directory, or an address such as s3://BUCKET/PREFIX; by default the setting."
     )
 
-    def previous(self, key: dg.AssetKey, of: dg.AssetKey | None = None) -> Any | None:
+    @property
+    def storage(self) -> Storage:
+        """The storage of the results."""
+        return Storage(self.root or settings.load().storage)
+
+    def previous(self, name: str, of: str | None = None) -> Any | None:
         """The stored value of an asset, which the current run is about to replace; None if there is none to use.
 
-        With `of`, only a value that was computed from the present value of this other asset is used.
+        With `of`, only a value that was computed from the current value of this other asset is used.
         """
-        context = data_sets.step_context()
-        if of is not None and context is not None:
-            event = context.instance.get_latest_materialization_event(key)
-            if tags_of(event).get(INPUT_VERSION_TAG.format(of.to_user_string())) != self.origin(of)["data_version"]:
-                return None
         try:
-            stored, name = storage.of_asset(key.to_user_string(), self.root)
-            return stored.read_usable(name)
-        except storage.StorageError:
+            if of and self.storage.origin(name).get("inputs", {}).get(of) != self.storage.current(of):
+                return None
+            return self.storage.read(name)
+        except StorageError:
             return None
 
-    def origin(self, key: dg.AssetKey) -> dict[str, Any]:
-        """What Dagster recorded last for an asset; see `records.origins`. It is empty outside a run."""
-        context = data_sets.step_context()
-        return origins(context.instance, [key])[key] if context else {}
+    def origins(self, names: list[str]) -> dict[str, dict[str, Any]]:
+        """Where the current values of assets come from; see `records.origins`."""
+        return origins(self.storage, names)
 
-    def times_of_partitions(self, key: dg.AssetKey) -> dict[str, float]:
-        """When each partition of an asset was computed, in seconds since 1970. It is empty outside a run."""
-        context = data_sets.step_context()
-        latest = latest_of_partitions(context.instance, key) if context else {}
-        return {partition: time_of(event) for partition, event in latest.items()}
+    def origin(self, name: str) -> dict[str, Any]:
+        """Where the current value of an asset comes from."""
+        return self.origins([name])[name]
 
-    def since_last_run(
-        self, instance: dg.DagsterInstance, assets: Iterable[str], true_labels: np.ndarray, prefix: str | None
-    ) -> dict[str, Any] | None:
+    def since_last_run(self, true_labels: np.ndarray) -> dict[str, Any] | None:
         """What the last run that trained models changed, None if there was no run before it."""
-        return history.since_last_run(instance, assets, true_labels, prefix)
-
-    def recorded(self, instance: dg.DagsterInstance, key: dg.AssetKey) -> Any | None:
-        """The value that Dagster recorded last for an asset, None if there is no record.
-
-        It raises a StorageError if another value is stored, or none.
-        """
-        version = origins(instance, [key])[key]["data_version"]
-        stored, name = storage.of_asset(key.to_user_string(), self.root)
-        return None if version is None else stored.read(name, version)
+        return history.since_last_run(self.storage, [*STORED, "champion"], true_labels)

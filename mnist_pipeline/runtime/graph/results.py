@@ -19,18 +19,17 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph import data_sets
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
-from mnist_pipeline.runtime.graph.io_manager import encode
-from mnist_pipeline.runtime.graph.records import SECONDS
-from mnist_pipeline.runtime.graph.resources import Seed
+from mnist_pipeline.runtime.graph.io_manager import figures_of_step
+from mnist_pipeline.runtime.graph.resources import Seed, step_context
 from mnist_pipeline.runtime.project import FIGURES
-from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.runtime.storage.storage import stored_key, version_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEADLINE = "headline"
+SECONDS = "seconds"  # metadata: the wall time of the method
 ROW_COUNT = "dagster/row_count"  # Dagster plots this metadata over time
 EPOCH = re.compile(r"epoch (\d+)/(\d+): (.*)")  # the message of `progress`
 MAX_TABLE_ROWS = 20
@@ -62,11 +61,12 @@ def result(
 ) -> dg.MaterializeResult[Any]:
     """What an asset returns: its value, which any IO manager can store, with metadata and checks.
 
-    In a run, the data version is the SHA-256 of the stored value, and `StorageIOManager` stores the figures with it.
+    In a run, the data version is the version that the value gets in the storage, and `StorageIOManager` stores the
+    figures with it.
     `headline` is the most important number, in a few words, which the command line prints. The metadata has the seconds
     of the last `stopwatch`, 20 rows of each table, and a small preview of each figure (a Figure, or a PNG).
     """
-    context = data_sets.step_context()
+    context = step_context()
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
@@ -82,10 +82,12 @@ def result(
         metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
     if seed is not None:
         metadata["seed"] = seed.value
+    if context:
+        figures_of_step.set(pictures)
     return dg.MaterializeResult(
         value=value,
         metadata=metadata,
-        data_version=dg.DataVersion(encode(context, value, pictures).data_version) if context else None,
+        data_version=dg.DataVersion(version_of(value)) if context else None,
         check_results=list(check_results(checks or {})),
     )
 
@@ -113,7 +115,7 @@ def _drawn(
 
 def _stored_as(context: dg.AssetExecutionContext) -> str:
     partition = context.partition_key if context.has_partition_key else None
-    return storage.stored_key(context.asset_key.to_user_string(), partition)
+    return stored_key(context.asset_key.path[-1], partition)
 
 
 def _table(table: pd.DataFrame) -> dg.TableMetadataValue:

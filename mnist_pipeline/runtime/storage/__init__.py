@@ -1,1 +1,1 @@
-"""Where values are stored: formats, the commit protocol, a directory, a bucket."""
+"""Where values are stored: their formats, and directories named by the checksum of a value."""

@@ -1,237 +1,121 @@
-"""The file formats of values; none of them can contain code.
+"""The file formats of values. None of them can contain code.
 
-=============================================  ==============  ==============================================
-value                                          suffix          read back as
-=============================================  ==============  ==============================================
-ndarray                                        `.npy`          memory-mapped ndarray
-dict of arrays                                 `.safetensors`  dict of memory-mapped arrays
-registered NamedTuple of arrays                `.safetensors`  the same NamedTuple of memory-mapped arrays
-DataFrame                                      `.csv`          DataFrame
-str                                            `.md`           str
-registered subclass of dict                    `.safetensors`  the same class of memory-mapped arrays
-registered dataclass                           `.json`         the same dataclass
-registered type with `to_files`                its own         the same type
-=============================================  ==============  ==============================================
+=============================================  ===================  ========================================
+value                                          file                 read back as
+=============================================  ===================  ========================================
+ndarray                                        `value.npy`          memory-mapped ndarray
+dict of arrays                                 `value.safetensors`  dict of arrays
+registered NamedTuple of arrays                `value.safetensors`  the same NamedTuple
+registered subclass of dict                    `value.safetensors`  the same class
+DataFrame                                      `value.csv`          DataFrame
+str                                            `value.md`           str
+registered dataclass                           `value.json`         the same dataclass
+registered type with `to_files`                its own names        the same type
+=============================================  ===================  ========================================
 
-The types are registered in `utils.stored_types`. The type of a value determines its format; the name of the type and
-the version of its format are part of the `.safetensors` and `.json` files. Without a version, a file has version 1.
+Types are registered in `utils.stored_types`. The manifest of a value names its type and the version of its format.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from mnist_pipeline.runtime.storage.contents import VersionError
-from mnist_pipeline.runtime.storage.files import Writer
 from mnist_pipeline.utils import stored_types
-from mnist_pipeline.utils.blocks import slices
 
-SUFFIXES = (".npy", ".safetensors", ".csv", ".json", ".md")
-# The names of the types of numbers in the safetensors format.
-_DTYPES = {
-    "BOOL": np.dtype(np.bool_),
-    **{f"{kind.upper()}{8 * size}": np.dtype(f"{kind}{size}") for kind in "ui" for size in (1, 2, 4, 8)},
-    **{f"F{8 * size}": np.dtype(f"f{size}") for size in (2, 4, 8)},
-}
-_DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-ALIGNMENT = 8
-BLOCK = 1 << 20  # bytes
+Writer = Callable[[BinaryIO], object]  # writes the content of a file
+PLAIN_TYPES = ("ndarray", "dict", "DataFrame", "str")
 
 
 class FormatError(ValueError):
-    """The content of a file is not a valid value; the message names the problem."""
+    """A stored value can't be read as a value of its type; the message names the problem."""
 
 
-def encode(value: object) -> dict[str, Writer]:
-    """The files of a value: their writers by name, or by suffix if there is only one file.
+def type_entries(value: object) -> dict[str, Any]:
+    """The type of a value and the version of its format, as the manifest names them.
 
-    The last file is the one that people open. Raises TypeError if there is no format for such a value.
+    Raises TypeError if there is no format for such a value.
     """
     kind = type(value)
-    if isinstance(value, np.ndarray):
-        array = value
-        return {".npy": lambda file: _write_array(file, array)}
-    if isinstance(value, str):
-        return {".md": _writer(value.encode())}
-    if isinstance(value, dict):
-        return _encode_arrays(value, kind if stored_types.is_registered(kind) else dict)
-    if _is_table(value):
-        table: Any = value
-        return {".csv": _writer(table.to_csv(index=False).encode())}
     if stored_types.is_registered(kind):
-        registered: Any = value
-        if hasattr(kind, "to_files"):
-            return {name: _writer(content) for name, content in registered.to_files().items()}
-        if dataclasses.is_dataclass(value):
-            return {".json": _writer(_encode_json({**_type_entries(kind), **dataclasses.asdict(registered)}))}
-        return _encode_arrays(registered._asdict(), kind)
+        return {"type": kind.__name__, "format": stored_types.version_of(kind)}
+    for plain in (np.ndarray, dict, str):
+        if isinstance(value, plain):
+            return {"type": plain.__name__, "format": 1}
+    if _is_table(value):
+        return {"type": "DataFrame", "format": 1}
     raise TypeError(
         f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a DataFrame, a text, "
         "or a NamedTuple of arrays or a dataclass that is decorated with `stored_type`"
     )
 
 
-def decode(names: Sequence[str], open_file: Callable[[str], BinaryIO]) -> Any:
-    """The value that is stored in files with these names.
+def encode(value: Any) -> dict[str, Writer]:
+    """The files of a value: a writer for each name. People open the last file."""
+    if isinstance(value, np.ndarray):
+        return {"value.npy": lambda file: np.save(file, value, allow_pickle=False)}
+    if isinstance(value, str):
+        return {"value.md": lambda file: file.write(value.encode())}
+    if _is_table(value):
+        return {"value.csv": lambda file: file.write(value.to_csv(index=False).encode())}
+    if hasattr(value, "to_files"):
+        return {name: _writer_of(content) for name, content in value.to_files().items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {"value.json": _writer_of(_to_json(dataclasses.asdict(value)))}
+    arrays = _flattened(value if isinstance(value, dict) else value._asdict())
+    return {"value.safetensors": lambda file: _write_arrays(file, arrays)}
 
-    Raises FormatError if the content of a file is not valid, VersionError if its format is not that of this version.
+
+def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
+    """The value that is stored in local files, given by name; `entries` are the type and its version in the manifest.
+
+    Raises FormatError if the files do not have the content of such a value.
     """
+    name, version = str(entries["type"]), int(entries["format"])
+    kind = None if name in PLAIN_TYPES else stored_types.find(name)
+    if kind is None and name not in PLAIN_TYPES:
+        raise FormatError(f"{name!r} is not a known type")
+    known = 1 if kind is None else stored_types.version_of(kind)
+    if version != known:
+        raise FormatError(f"it has format version {version} of {name}; this version of mnist-pipeline reads {known}")
     try:
-        suffix = f".{names[0].rpartition('.')[2]}"
-        if len(names) == 1 and suffix in _DECODERS:
-            with open_file(names[0]) as file:
-                return _DECODERS[suffix](file)
-        contents = {}
-        for name in names:
-            with open_file(name) as file:
-                contents[name.rpartition("/")[2]] = file.read()
-        kind = stored_types.find_by_files(contents)
-        if kind is None:
-            raise FormatError(f"no known type is stored as {', '.join(contents)}")
-        return kind.from_files(contents)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError) as error:
+        return _decode(name, kind, paths)
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise FormatError(str(error)) from error
 
 
-def _writer(content: bytes) -> Writer:
+def _decode(name: str, kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:
+    path = next(iter(paths.values()))
+    if name == "ndarray":
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    if name == "str":
+        return path.read_text(encoding="utf-8")
+    if name == "DataFrame":
+        return _read_table(path)
+    if kind is not None and hasattr(kind, "from_files"):
+        return kind.from_files({file: each.read_bytes() for file, each in paths.items()})
+    if kind is not None and dataclasses.is_dataclass(kind):
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    arrays = _read_arrays(path)
+    if kind is None or issubclass(kind, dict):
+        return arrays if kind is None else kind(arrays)
+    return kind(**_nested(arrays))
+
+
+def _writer_of(content: bytes) -> Writer:
     return lambda file: file.write(content)
 
 
-def _type_entries(kind: type) -> dict[str, Any]:
-    return {"type": kind.__name__, "version": stored_types.version_of(kind)}
-
-
-def _type_of(entries: Mapping[str, Any]) -> type[Any]:
-    """The type with the name and the version in a file."""
-    name, version = str(entries.get("type")), int(entries.get("version", 1))
-    kind = dict if name == dict.__name__ else stored_types.find(name)
-    if kind is None:
-        raise FormatError(f"it contains a {name!r}, which is not a known type")
-    known = stored_types.version_of(kind)
-    if version > known or (version < known and not hasattr(kind, "from_fields")):
-        raise VersionError(f"has format version {version} of {name}; this version of mnist-pipeline reads {known}")
-    return kind
-
-
-# Arrays
-
-
-def _write_array(file: BinaryIO, array: np.ndarray) -> None:
-    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
-    np.lib.format.write_array_header_1_0(file, header)
-    _write_bytes_of(file, array)
-
-
-def _write_bytes_of(file: BinaryIO, array: np.ndarray) -> None:
-    """Write the numbers in an array, in blocks: Linux can be ten times slower at one write of 100 MB."""
-    content = np.asarray(array, order="C").reshape(-1).view(np.uint8).data
-    for block in slices(len(content), BLOCK):
-        file.write(content[block])
-
-
-def _map_array(file: BinaryIO) -> np.ndarray:
-    """Map an array into memory from the open file, which was verified; an array of objects would be a pickle."""
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise FormatError("it is not of version 1.0 of the format")
-    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.hasobject:
-        raise FormatError("it contains objects, which only a pickle can")
-    order: Any = "F" if fortran_order else "C"
-    return np.memmap(file, dtype, "r", file.tell(), shape, order)
-
-
-# Named arrays
-
-
-def _encode_arrays(named: Mapping[str, Any], kind: type) -> dict[str, Writer]:
-    """Arrays by name; the arrays of a field that is a dict are named `FIELD.NAME`."""
-    arrays: dict[str, np.ndarray] = {}
-    for field, content in named.items():
-        if isinstance(content, Mapping):
-            arrays |= {f"{field}.{name}": np.asarray(array) for name, array in content.items()}
-        else:
-            arrays[field] = np.asarray(content)
-    return {".safetensors": lambda file: _write_arrays(file, arrays, kind)}
-
-
-def _write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray], kind: type) -> None:
-    """Write the safetensors format directly from the arrays; the library would copy them twice.
-
-    The format is the length of the header, the header as JSON, and the arrays one after another. The arrays with the
-    widest numbers come first, so that each array is aligned.
-    """
-    header: dict[str, Any] = {"__metadata__": {name: str(entry) for name, entry in _type_entries(kind).items()}}
-    names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
-    end = 0
-    for name in names:
-        array, start = arrays[name], end
-        end += array.nbytes
-        header[name] = {"dtype": _dtype_name(name, array), "shape": array.shape, "data_offsets": (start, end)}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % ALIGNMENT)
-    file.write(len(text).to_bytes(8, "little") + text)
-    for name in names:
-        _write_bytes_of(file, arrays[name])
-
-
-def _dtype_name(name: str, array: np.ndarray) -> str:
-    if array.dtype not in _DTYPE_NAMES:
-        raise TypeError(
-            f"{name} is of type {array.dtype}, which can't be stored; use one of {', '.join(map(str, _DTYPE_NAMES))}"
-        )
-    return _DTYPE_NAMES[array.dtype]
-
-
-def _map_named_arrays(file: BinaryIO) -> Any:
-    """Map named arrays into memory from the open file, which was verified; the library checks the header first."""
-    import safetensors
-
-    try:
-        with safetensors.safe_open(file.name, framework="numpy"):
-            pass
-    except safetensors.SafetensorError as error:
-        raise FormatError(str(error)) from error
-    if not os.path.samestat(os.stat(file.name), os.fstat(file.fileno())):  # noqa: PTH116
-        raise FormatError("it was replaced while it was read")
-    header = _read_header(file)
-    start_of_arrays, kind = file.tell(), _type_of(header.pop("__metadata__"))
-    content = np.asarray(np.memmap(file, np.uint8, "r"))[start_of_arrays:]
-    arrays = {}
-    for name, entry in header.items():
-        start, end = entry["data_offsets"]
-        arrays[name] = content[start:end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-    return kind(arrays) if issubclass(kind, dict) else _named_tuple(kind, arrays)
-
-
-def _read_header(file: BinaryIO) -> dict[str, Any]:
-    """The header of the safetensors format, which ends where the file is read next."""
-    header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return {**header, "__metadata__": {"type": dict.__name__, **header.get("__metadata__", {})}}
-
-
-def _named_tuple(kind: type[Any], arrays: Mapping[str, np.ndarray]) -> Any:
-    fields: dict[str, Any] = {}
-    for key, array in arrays.items():
-        field, _, part = key.partition(".")
-        if part:
-            fields.setdefault(field, {})[part] = array
-        else:
-            fields[field] = array
-    if hasattr(kind, "from_fields"):  # the type also reads earlier layouts
-        return kind.from_fields(fields)
-    if set(fields) != set(kind._fields):
-        raise FormatError(f"it contains {', '.join(sorted(fields))} instead of {', '.join(kind._fields)}")
-    return kind(**fields)
-
-
-# Tables
+def _to_json(document: object) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _is_table(value: object) -> bool:
@@ -240,39 +124,51 @@ def _is_table(value: object) -> bool:
     return pandas is not None and isinstance(value, pandas.DataFrame)
 
 
-def _read_table(file: BinaryIO) -> Any:
+def _read_table(path: Path) -> Any:
     import pandas as pd
 
     # pandas 3 reads floats exactly by default, earlier versions on request.
     exact: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
-    return pd.read_csv(file, **exact)
+    return pd.read_csv(path, **exact)
 
 
-# Dataclasses of plain values
+def _flattened(fields: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Arrays by name; the arrays of a field that is a dict are named `FIELD.NAME`."""
+    arrays: dict[str, Any] = {}
+    for field, content in fields.items():
+        named = {f"{field}.{name}": each for name, each in content.items()} if isinstance(content, Mapping) else None
+        arrays |= {field: content} if named is None else named
+    return {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
 
 
-def _encode_json(document: object) -> bytes:
-    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def _nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The inverse of `_flattened`."""
+    fields: dict[str, Any] = {}
+    for key, array in arrays.items():
+        field, _, part = key.partition(".")
+        if part:
+            fields.setdefault(field, {})[part] = array
+        else:
+            fields[field] = array
+    return fields
 
 
-def _read_json(file: BinaryIO) -> Any:
-    from pydantic import TypeAdapter, ValidationError
+def _write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray]) -> None:
+    from safetensors.numpy import save
 
-    document = json.loads(file.read())
-    kind = _type_of(document)
-    fields = {name: value for name, value in document.items() if name not in ("type", "version")}
     try:
-        return TypeAdapter(kind).validate_python(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise FormatError(f"it is not a valid {kind.__name__}, {place}: {first['msg']}") from error
+        content = save(arrays)
+    except (KeyError, ValueError) as error:
+        types = sorted({str(array.dtype) for array in arrays.values()})
+        raise TypeError(f"arrays of the types {', '.join(types)} can't be stored together: {error}") from error
+    file.write(content)
 
 
-_DECODERS: dict[str, Callable[[BinaryIO], Any]] = {
-    ".npy": _map_array,
-    ".safetensors": _map_named_arrays,
-    ".csv": _read_table,
-    ".json": _read_json,
-    ".md": lambda file: file.read().decode(),
-}
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise FormatError(str(error)) from error

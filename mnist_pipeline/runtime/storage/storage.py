@@ -1,303 +1,391 @@
-"""Values by asset key, in a directory or in a bucket (`s3://BUCKET/PREFIX`); nothing is read without verification.
+"""Values by asset key, in a directory or under an address such as `s3://BUCKET/PREFIX`.
 
-The value of an asset is stored as `assets/KEY.SUFFIX`, or in `report/` if it consists of several files, its figures as
-`figures/KEY/NAME.png`, and the checksums of all its files in `manifests/KEY.json` (see `publication`). `formats` lists
-the types of values and their suffixes.
+A value never changes once it is written:
 
-A partition is stored like an asset with the key `ASSET-PARTITION`: asset names are names of Python functions, and have
-no hyphen. Each data set besides MNIST has the same layout in a directory of its own, `PREFIX/`, for the assets whose
-keys are `PREFIX/KEY`.
+    KEY/VERSION/manifest.json    the type of the value, and its files with size and SHA-256
+    KEY/VERSION/value.npy …      the files
+    KEY/VERSION/origin.json      the run, the time, and the code and input versions that made it
+    KEY/VERSION/figures/*.png    its figures
+    KEY/current                  the VERSION that readers outside Dagster get
+
+VERSION is the SHA-256 of the manifest. A writer writes each file completely or not at all, the manifest after the
+files that it names, and `current` last. So a killed writer leaves the former value, and two writers leave two versions.
+A reader checks the manifest by its name, and each file by its entry in the manifest.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+import errno
+import hashlib
+import io
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import quote
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
-from mnist_pipeline.runtime.storage.contents import ASSETS, FIGURES, REPORT, Content, DamageError, VersionError
-from mnist_pipeline.runtime.storage.directory import Directory
-from mnist_pipeline.runtime.storage.former import FormerValues
-from mnist_pipeline.runtime.storage.publication import NAME, Manifest, PublishedFiles, is_unfinished
+from mnist_pipeline.runtime.storage.formats import FormatError, Writer
+from mnist_pipeline.utils import places
 from mnist_pipeline.utils.reported import ReportedError
 
-if TYPE_CHECKING:
-    from mnist_pipeline.runtime.storage.bucket import Bucket
-
+MANIFEST, ORIGIN, CURRENT, FIGURES = "manifest.json", "origin.json", "current", "figures"
+VERSION = re.compile(r"[0-9a-f]{64}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%-]*")
+TEMPORARY = ".unfinished"
+DAY_SECONDS = 86_400
+BLOCK = 1 << 20  # bytes
+MAX_NAME = 160  # characters of a partition; file systems allow 255 in the name of a directory
 UPDATE = "mnist-pipeline run --changed"
-PARTITION = "-"  # between the name of an asset and the name of its partition
-
-T = TypeVar("T")
+_verified: set[tuple[str, str, str]] = set()  # root, key and version of values that this process has read or written
 
 
 class StorageError(ReportedError, RuntimeError):
-    """A stored value is missing or can't be read; the message names the asset, the problem and a remedy."""
+    """A stored value is missing or can't be used; the message names the asset, the problem and a remedy."""
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """An encoded value with its figures, ready to be published; `data_version` is the SHA-256 of the value."""
-
-    key: str
-    data_version: str
-    contents: dict[str, Content]
-
-    @property
-    def size(self) -> int:
-        """Size in bytes of the file that people open."""
-        return self.contents[_main_file(self.contents)].entry.size
-
-    @property
-    def figures(self) -> list[str]:
-        """The names of the figures."""
-        return [PurePosixPath(name).stem for name in self.contents if name.startswith(f"{FIGURES}/")]
+class DamageError(Exception):
+    """A stored file differs from what was stored; the message names the file and the difference."""
 
 
 class Storage:
-    """Values by asset key, in a directory or under a prefix of a bucket.
+    """Values by key. Local directories and object stores differ only in how one file is written."""
 
-    Error messages name commands; `prefix` is what Dagster writes before the keys of this storage.
-    """
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.path = _path(root)
 
-    def __init__(self, root: object, prefix: str = "") -> None:
-        self.root = str(root)
-        self.prefix = prefix
-        self.published = PublishedFiles(file_store(self.root))
-        self.former = FormerValues(self.published)
+    def write(
+        self,
+        key: str,
+        value: object,
+        origin: Mapping[str, Any] | None = None,
+        figures: Mapping[str, bytes] | None = None,
+    ) -> str:
+        """Store a value with its figures (PNG by name), and make it the current one; return its version."""
+        manifest, files = describe(value)
+        version = _sha256(manifest)
+        place = self._place(key) / version
+        with self._reported(key):
+            for name, writer in files.items():
+                if not self._is_whole(place / name, json.loads(manifest)["files"][name]):
+                    self._write(place / name, writer)
+            for name, picture in (figures or {}).items():
+                self._write(place / FIGURES / f"{_checked(name)}.png", _writer(picture))
+            if not (place / ORIGIN).exists():
+                document = {"time": round(time.time(), 3), **(origin or {})}
+                self._write(place / ORIGIN, _writer(json.dumps(document, indent=1).encode()))
+            self._write(place / MANIFEST, _writer(manifest))
+            _verified.add((self.root, key, version))
+            self.set_current(key, version)
+            if address := getattr(value, "address", None):  # for people it stays the same
+                for name, writer in files.items():
+                    self._write(self.path / address / name, writer)
+        return version
 
-    def lock(self, on_wait: Callable[[str], object]) -> contextlib.AbstractContextManager[bool]:
-        """Lock the storage for this process, as a run does; see `Directory.lock`."""
-        return self.published.store.lock(on_wait)
+    def read(self, key: str, version: str | None = None) -> Any:
+        """The value of a key, by default the current one, of the type that was stored.
 
-    def lock_holder(self) -> str | None:
-        """A description of the process that holds the lock, None if no process does."""
-        return self.published.store.lock_holder()
-
-    def path(self, key: str) -> str:
-        """The path, or the `s3://` address, of an asset's value; raises StorageError if none is stored."""
-        return self._path(_main_file(self._manifest(key).files))
-
-    def data_version(self, key: str) -> str:
-        """The data version of an asset's value, which is not read; raises StorageError if none is stored."""
-        return self._manifest(key).data_version
-
-    def write(self, key: str, value: object, figures: Mapping[str, bytes] | None = None) -> str:
-        """Store a value and its figures (PNG by name); an interruption leaves the previous ones."""
-        return self.publish(prepare(key, value, figures))
-
-    def publish(self, prepared: Prepared) -> str:
-        """Replace everything that is stored of an asset by a prepared value; return the path of the value."""
-        self.published.publish(prepared.key, prepared.data_version, prepared.contents)
-        return self._path(_main_file(prepared.contents))
-
-    def read(self, key: str, data_version: str | None = None) -> Any:
-        """The value of an asset, of the type that was stored.
-
-        Raises StorageError if no value is stored, it is damaged, or it has another data version than the given one.
+        Raises StorageError if it is not stored, is damaged, or can't be used by this version of the code.
         """
-
-        def load(manifest: Manifest) -> Any:
-            if data_version not in (None, manifest.data_version):
-                raise StorageError(
-                    f"{self.prefix + key} was stored by a run that ended before Dagster recorded it: "
-                    f"{_recorded(data_version)}; update it with {UPDATE}"
-                )
-            return self._decode(manifest)
-
-        return self._stored(key, lambda: self.published.read_consistently(key, load))
-
-    def read_former(self, manifest: Manifest) -> Any:
-        """A former value; raises StorageError if it is damaged, or has a format that this version does not read."""
+        found = version or self.current(key)
         try:
-            return self._decode(manifest)
+            manifest = self._verified_manifest(key, found)
+            paths = {name: _local(self._place(key) / found / name) for name in manifest["files"]}
+            return formats.decode(manifest, paths)
+        except (DamageError, FormatError) as problem:
+            raise StorageError(f"{key} can't be used: {problem}; compute it again with {_command(key)}") from problem
+
+    def current(self, key: str) -> str:
+        """The version that readers get; raises StorageError if there is none."""
+        try:
+            version = (self._place(key) / CURRENT).read_bytes().decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            raise StorageError(f"{key} is not stored in {self.root}; compute it with {_command(key, '+')}") from None
+        except OSError as error:
+            raise StorageError(f"{key} can't be read ({error.strerror or error})") from error
+        if not VERSION.fullmatch(version):
+            raise StorageError(f"{key} is damaged: {CURRENT} names no version; compute it again with {_command(key)}")
+        return version
+
+    def set_current(self, key: str, version: str) -> None:
+        """Let readers get this version."""
+        with self._reported(key):
+            self._write(self._place(key) / CURRENT, _writer(f"{version}\n".encode()))
+
+    def keys(self) -> list[str]:
+        """The keys of all values."""
+        with self._reported("the storage"):
+            places = self.path.iterdir() if self.path.exists() else []
+            return sorted(place.name for place in places if (place / CURRENT).exists())
+
+    def require_this_version(self) -> None:
+        """Raise StorageError if an earlier version of this package wrote into the storage."""
+        with self._reported("the storage"):
+            if (self.path / "manifests").exists():
+                raise StorageError(f"an earlier version stored {self.root}; move it away, and run mnist-pipeline run")
+
+    def versions(self, key: str) -> list[str]:
+        """The versions of a key that are stored completely, the oldest first."""
+        place = self._place(key)
+        with self._reported(key):
+            names = [each.name for each in place.iterdir()] if place.exists() else []
+            complete = [name for name in names if VERSION.fullmatch(name) and (place / name / MANIFEST).exists()]
+        return sorted(complete, key=lambda name: self.origin(key, name).get("time", 0))
+
+    def origin(self, key: str, version: str | None = None) -> dict[str, Any]:
+        """What made a value: `run`, `time` in seconds since 1970, `code_version`, `inputs`, and `metadata`."""
+        try:
+            document = json.loads((self._place(key) / (version or self.current(key)) / ORIGIN).read_bytes())
+        except (FileNotFoundError, ValueError):  # it is not part of the value, which can be used without it
+            return {}
+        return document if isinstance(document, dict) else {}
+
+    def figure(self, key: str, name: str, version: str | None = None) -> bytes:
+        """A figure, as PNG; raises StorageError if there is none of that name."""
+        path = self._place(key) / (version or self.current(key)) / FIGURES / f"{_checked(name)}.png"
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise StorageError(f"{key} has no figure {name!r}") from None
+
+    def main_file(self, key: str, version: str | None = None) -> Path:
+        """The file of a value that people open."""
+        found = version or self.current(key)
+        try:
+            manifest = self._manifest(key, found)
         except DamageError as damage:
-            raise StorageError(f"a former value of {self.prefix + manifest.asset} can't be used: {damage}") from damage
+            raise StorageError(f"{key} is damaged: {damage}; compute it again with {_command(key)}") from damage
+        return self._place(key) / found / list(manifest["files"])[-1]
 
-    def _decode(self, manifest: Manifest) -> Any:
-        """Decode the files of a value; raises DamageError if their content is not valid, or of another version."""
-        names = _value_files(manifest.files)
+    def fault(self, key: str, version: str | None = None) -> str | None:
+        """What is wrong with a stored value, whose files are all read; None if nothing is."""
         try:
-            return formats.decode(names, lambda name: self.published.open(manifest, name))
-        except formats.FormatError as error:
-            raise DamageError(f"{self._path(names[-1])} can't be read ({error})") from error
-        except VersionError as error:
-            raise VersionError(f"{self._path(names[-1])} {error}") from error
-
-    def read_figure(self, key: str, name: str) -> bytes:
-        """A figure of an asset, as PNG; raises StorageError if none is stored, or it is damaged."""
-        file = _figure_file(key, name)
-
-        def load(manifest: Manifest) -> bytes:
-            if file not in manifest.files:
-                raise StorageError(f"{self.prefix + key} has no figure {name!r}")
-            with self.published.open(manifest, file) as opened:
-                return opened.read()
-
-        return self._stored(key, lambda: self.published.read_consistently(key, load))
-
-    def figure_path(self, key: str, name: str) -> str:
-        """The path, or the `s3://` address, of a figure of an asset."""
-        return self._path(_figure_file(key, name))
-
-    def fault(self, key: str, data_version: str | None, *, thorough: bool = False) -> str | None:
-        """What is wrong with a stored value: "missing", "damaged: …", "unusable: …", "not recorded: …", or None.
-
-        `data_version` is the one that Dagster has recorded. If `thorough`, all files and the value are read. Otherwise,
-        a bucket is trusted, and a value of several files is not decoded.
-        """
-        try:
-            manifest = self.published.manifest(_checked(key))
-            if manifest is None:
-                return "damaged: it has no record of its checksum" if self._file_without_manifest(key) else "missing"
-            self.published.read_consistently(key, lambda manifest: self.published.verify(manifest, thorough=thorough))
-        except VersionError as error:
-            return f"unusable: {error}"
-        except DamageError as damage:
-            return f"damaged: {damage}"
-        is_cheap = self.published.store.is_local and len(_value_files(manifest.files)) == 1
-        if thorough or is_cheap:
-            try:
-                self.read_usable(key)
-            except StorageError as error:
-                return f"unusable: {error}"
-        if data_version != manifest.data_version:
-            return f"not recorded: {_recorded(data_version)}"
+            found = version or self.current(key)
+            _verified.discard((self.root, key, found))
+            self._verified_manifest(key, found)
+        except (StorageError, DamageError) as problem:
+            return str(problem)
         return None
 
-    def read_usable(self, key: str, data_version: str | None = None) -> Any:
-        """Read a value that this version can compute with, as its class checks; raise StorageError otherwise."""
-        value = self.read(key, data_version)
-        if hasattr(value, "check_usable"):
-            try:
-                value.check_usable()
-            except Exception as error:  # of many classes, because any array can have another shape
-                raise StorageError(f"{self.prefix + key} can't be used: {error}; rebuild it with {UPDATE}") from error
-        return value
+    def prune(self, keep: Mapping[str, int | None]) -> None:
+        """Delete old versions, and the files that killed writers left.
 
-    def recover(self) -> None:
-        """Clean up after killed runs; only the holder of the lock may call this."""
-        self.published.recover()
+        `keep` has the number of latest versions to keep by key, None for all of them; of other keys only the current
+        version is kept. The inputs of a version of which all are kept are kept as well. Versions and unfinished files
+        of the last day always stay, because another run may be using them.
+        """
+        inputs = {
+            (name, version)
+            for key, number in keep.items()
+            if number is None
+            for kept in self.versions(key)
+            for name, version in self.origin(key, kept).get("inputs", {}).items()
+        }
+        for key in self.keys():
+            found = self.versions(key)
+            count = keep.get(key, 0)
+            latest = found if count is None else found[len(found) - count :]
+            kept = {self.current(key), *latest, *(version for name, version in inputs if name == key)}
+            for place in self._place(key).iterdir():
+                if place.name not in kept and place.name != CURRENT and self._is_old(place):
+                    _remove(place)
 
-    def _path(self, name: str) -> str:
-        return self.published.store.path(name)
+    def _place(self, key: str) -> Path:
+        return self.path / _checked(key)
 
-    def _manifest(self, key: str) -> Manifest:
-        """The manifest of an asset that has a value."""
-        return self._stored(key, lambda: self.published.manifest(key))
-
-    def _stored(self, key: str, find: Callable[[], T | None]) -> T:
-        """What `find` returns of an asset; raises StorageError if that is damaged, or if nothing is stored."""
-        asset = self.prefix + _checked(key)
+    def _manifest(self, key: str, version: str) -> dict[str, Any]:
+        place = self._place(key) / version / MANIFEST
         try:
-            found = find()
-            if found is None and (file := self._file_without_manifest(key)):
-                raise DamageError(f"{file} has no record of its checksum")
-        except VersionError as error:
-            remedy = f"install the version that stored it, or rebuild it with {UPDATE}"
-            raise StorageError(f"{asset} can't be used: {error}; {remedy}") from error
-        except DamageError as damage:
-            raise StorageError(f"{asset} is damaged: {damage}; rebuild it with {_command(asset)}") from damage
-        if found is None:
-            command = _command(asset, with_upstream=True)
-            raise StorageError(f"{asset} is not stored in {self.root}; materialize it with {command}")
-        return found
+            content = place.read_bytes()
+        except FileNotFoundError:
+            raise DamageError(f"{place} does not exist") from None
+        if _sha256(content) != version:
+            raise DamageError(f"{place} has another SHA-256 than its directory is named by")
+        return cast("dict[str, Any]", json.loads(content))
 
-    def _file_without_manifest(self, key: str) -> str | None:
-        """The path of a file with the name of an asset's value, None if there is none."""
-        possible = {f"{ASSETS}/{key}{suffix}" for suffix in formats.SUFFIXES}
-        directory = REPORT if key.endswith(REPORT) else ASSETS
-        names = [name for name in self.published.store.list_names((directory,)) if not is_unfinished(name)]
-        found = [name for name in names if directory == REPORT or name in possible]
-        return self._path(min(found)) if found else None
+    def _verified_manifest(self, key: str, version: str) -> dict[str, Any]:
+        """The manifest of a value, whose files are compared with it once per process."""
+        with self._reported(key):
+            manifest = self._manifest(key, version)
+            if (self.root, key, version) not in _verified:
+                for name, entry in manifest["files"].items():
+                    _verify(self._place(key) / version / name, entry)
+                _verified.add((self.root, key, version))
+        return manifest
+
+    def _is_whole(self, path: Path, entry: Mapping[str, Any]) -> bool:
+        try:
+            _verify(path, entry)
+        except DamageError:
+            return False
+        return True
+
+    def _write(self, path: Path, writer: Writer) -> None:
+        """Write a file completely or not at all; it replaces an existing one."""
+        if _is_remote(path):
+            buffer = io.BytesIO()
+            writer(buffer)
+            cast("Any", path).fs.pipe_file(cast("Any", path).path, buffer.getvalue())
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
+        try:
+            with temporary.open("wb") as file:
+                writer(file)
+            temporary.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def _is_old(self, place: Path) -> bool:
+        """Whether a version, or an unfinished file, is older than a day."""
+        path = place / ORIGIN if (place / ORIGIN).exists() else place
+        with contextlib.suppress(OSError):
+            return time.time() - path.stat().st_mtime > DAY_SECONDS
+        return False
+
+    @contextlib.contextmanager
+    def _reported(self, key: str) -> Iterator[None]:
+        """Report in one line that the storage can't be read or written."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, OSError):  # of the network, from the library behind an address
+                if type(error).__module__.partition(".")[0] not in ("aiohttp", "botocore"):
+                    raise
+                raise StorageError(f"{key}: {self.root} does not answer ({error})") from error
+            remedy = "free space on its disk" if error.errno == errno.ENOSPC else "check MNIST_PIPELINE_STORAGE"
+            raise StorageError(
+                f"{key} can't be read or written in {self.root} ({error.strerror or error}); {remedy}"
+            ) from error
 
 
-def file_store(root: str) -> Directory | Bucket:
-    """Where the files are: a directory, or a bucket for an `s3://` address."""
-    if root.startswith(settings.SCHEME):
-        from mnist_pipeline.runtime.storage.bucket import Bucket
-
-        return Bucket(root)
-    return Directory(Path(root))
+def describe(value: object) -> tuple[bytes, dict[str, Writer]]:
+    """The manifest of a value, and a writer for each of its files."""
+    entries, files = formats.type_entries(value), formats.encode(value)
+    manifest = {**entries, "files": {name: _entry_of(writer) for name, writer in files.items()}}
+    return (json.dumps(manifest, indent=1) + "\n").encode(), files
 
 
-def current(prefix: str | None = None, root: str | None = None) -> Storage:
-    """The storage at `root`, by default the one that the settings name, or its part for a data set's prefix."""
-    root = root or settings.load().storage
-    return Storage(root) if prefix is None else Storage(f"{root}/{_checked(prefix)}", f"{prefix}/")
+def version_of(value: object) -> str:
+    """The version that a value gets when it is stored; raises TypeError if there is no format for it."""
+    return _sha256(describe(value)[0])
 
 
-def all_storages() -> list[Storage]:
-    """The storage that the settings name, and its parts for the other data sets."""
-    return [current(), *(current(placed.prefix) for placed in settings.load().data_sets)]
-
-
-def of_asset(asset: str, root: str | None = None) -> tuple[Storage, str]:
-    """The storage of an asset, by its key as Dagster writes it, and the key within this storage."""
-    prefix, separator, key = asset.rpartition("/")
-    return current(prefix if separator else None, root), key
+def current() -> Storage:
+    """The storage that the settings name."""
+    return Storage(settings.load().storage)
 
 
 def read(key: str, partition: str | None = None) -> Any:
     """The stored value of an asset, or of one partition; see `mnist_pipeline.read`."""
-    stored, name = of_asset(key)
-    return stored.read(stored_key(name, partition))
+    return current().read(stored_key(key, partition))
 
 
-def stored_key(asset: str, partition: str | None) -> str:
+def stored_key(asset: str, partition: str | None = None) -> str:
     """The key under which an asset, or a partition of it, is stored."""
-    return asset if partition is None else f"{asset}{PARTITION}{partition}"
+    if partition is None:
+        return asset
+    name = quote(partition, safe="")
+    if len(name) > MAX_NAME:
+        name = f"{name[:MAX_NAME]}-{_sha256(partition.encode())[:16]}"
+    return f"{asset}-{name}"
 
 
-def prepare(key: str, value: object, figures: Mapping[str, bytes] | None = None) -> Prepared:
-    """Encode a value and its figures (PNG by name); raises TypeError if there is no format for such a value."""
-    _checked(key)
+class _HashingFile(io.RawIOBase):
+    """Computes the size and the SHA-256 of what is written to it, and stores nothing."""
+
+    def __init__(self) -> None:
+        self.size, self._sha256 = 0, hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        self.size += (size := memoryview(data).nbytes)
+        self._sha256.update(data)
+        return size
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        return {"bytes": self.size, "sha256": self._sha256.hexdigest()}
+
+
+def _entry_of(writer: Writer) -> dict[str, Any]:
+    """What a manifest records of a file: its size in bytes and its SHA-256."""
+    file = _HashingFile()
+    writer(cast("BinaryIO", file))
+    return file.entry
+
+
+def _verify(path: Path, entry: Mapping[str, Any]) -> None:
+    """Compare a file with its entry in the manifest; raises DamageError if it differs."""
+    found = _HashingFile()
     try:
-        writers = formats.encode(value)
-    except TypeError as error:
-        raise TypeError(f"{key}: {error}") from error
-    contents = {
-        f"{ASSETS}/{key}{name}" if name.startswith(".") else f"{REPORT}/{name}": Content.of(writer)
-        for name, writer in writers.items()
-    }
-    if len(contents) == 1:
-        (version,) = (content.entry.sha256 for content in contents.values())
-    else:
-        version = Content.of(lambda file: [writer(file) for writer in writers.values()]).entry.sha256
-    pictures = {_figure_file(key, name): Content.of_bytes(picture) for name, picture in (figures or {}).items()}
-    return Prepared(key, version, {**pictures, **contents})
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                found.write(block)
+    except FileNotFoundError:
+        raise DamageError(f"{path} does not exist") from None
+    if found.size != entry["bytes"]:
+        raise DamageError(f"{path} has {found.size:,} bytes instead of {entry['bytes']:,}")
+    if found.entry != entry:
+        raise DamageError(f"{path} has another SHA-256 than its manifest records")
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _writer(content: bytes) -> Writer:
+    return lambda file: file.write(content)
 
 
 def _checked(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise StorageError(f"{name!r} is not the name of anything stored; names have letters, digits, '_' and '-' only")
+        raise StorageError(f"{name!a} is not the name of anything stored")
     return name
 
 
-def _figure_file(key: str, name: str) -> str:
-    return f"{FIGURES}/{_checked(key)}/{_checked(name)}.png"
+def _command(key: str, upstream: str = "") -> str:
+    """The command that computes an asset again; `+` includes everything upstream."""
+    asset = f"'{upstream}{key}'" if upstream else key
+    return UPDATE if "-" in key else f"mnist-pipeline run --select {asset}"
 
 
-def _main_file(names: Iterable[str]) -> str:
-    """The file of an asset that people open."""
-    return _value_files(names)[-1]
+def _path(root: str) -> Path:
+    """A local directory, or the place of an address with `://` as a path of universal_pathlib."""
+    if "://" not in root:
+        return Path(root)
+    from upath import UPath
+
+    return cast("Path", UPath(root, use_listings_cache=False))  # other processes write there as well
 
 
-def _value_files(names: Iterable[str]) -> list[str]:
-    return [name for name in names if not name.startswith(f"{FIGURES}/")]
+def _is_remote(path: Path) -> bool:
+    return hasattr(path, "fs")
 
 
-def _command(key: str, *, with_upstream: bool = False) -> str:
-    """The command that makes an asset again, with or without everything upstream of it."""
-    if PARTITION in key:
-        return UPDATE
-    return "mnist-pipeline run --select " + (f"'+{key}'" if with_upstream else key)
+def _local(path: Path) -> Path:
+    """The same file on this machine; a file of an object store is copied into fsspec's cache, once."""
+    if not _is_remote(path):
+        return path
+    import fsspec
+
+    cache = {"cache_storage": str(places.user_cache() / "files"), "check_files": False, "expiry_time": None}
+    return Path(fsspec.open_local(f"filecache::{path}", filecache=cache))
 
 
-def _recorded(data_version: str | None) -> str:
-    if data_version is None:
-        return "Dagster has recorded no data version"
-    return f"the data version that Dagster has recorded, {data_version[:16]}…, is that of another value"
+def _remove(place: Path) -> None:
+    """Delete a version or a file. The manifest goes first, so that no reader finds half a version."""
+    if place.is_dir():
+        (place / MANIFEST).unlink(missing_ok=True)
+        for each in list(place.iterdir()):
+            _remove(each)
+        if not _is_remote(place):
+            place.rmdir()
+    else:
+        place.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from mnist_pipeline.runtime.graph.code_versions import Project
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ REPORT = {"evaluation_report"}
 PAGES = REPORT | {"model_card"}
 MLP = {"mlp_model", "mlp_predictions"}
 CNN = {"cnn_model", "cnn_predictions"}
-RECOGNIZER = {"recognizer", "inbox_predictions", "inbox_drift"}  # it trains a small network of its own
+RECOGNIZER = {"recognizer", "inbox_predictions"}  # it trains a small network of its own
 NETWORKS = {"mlp_model", "cnn_model", "experiment_trials"} | RECOGNIZER
 ALL_MODELS = {"robustness", "held_out_labels", "experiment_trials"}
 SEARCHES = {"knn_index", "knn_predictions"} | RECOGNIZER

@@ -1,0 +1,1 @@
+"""What models answer with outside training: the networks without torch, and ONNX files."""

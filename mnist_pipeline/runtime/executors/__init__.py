@@ -1,1 +1,0 @@
-"""Where the steps of a run, and whole runs, are executed."""

@@ -1,0 +1,77 @@
+"""The Dagster instance of the pipeline: its configuration, one run at a time, and runs whose process has died."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.settings import Settings
+from mnist_pipeline.utils.reported import ReportedError
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+CONFIGURATION = Path(__file__).with_name("dagster.yaml")
+PROCESS_TAG = ".dagster/process"  # of a run of the command line: its machine; the UI hides tags with this prefix
+ENDED = "The process of the run was killed, or its machine failed; mnist-pipeline run --changed continues."
+
+
+class InstanceError(ReportedError, RuntimeError):
+    """The Dagster instance can't be used; the message names its directory and a remedy."""
+
+
+def prepare() -> Settings:
+    """Load the settings, and let Dagster find the instance; its directory and configuration are created if missing."""
+    configured = settings.load()
+    os.environ["DAGSTER_HOME"] = home = str(configured.dagster_home)
+    try:
+        configured.dagster_home.mkdir(parents=True, exist_ok=True)
+        if not (file := configured.dagster_home / CONFIGURATION.name).exists():
+            shutil.copyfile(CONFIGURATION, file)
+    except OSError as error:
+        raise InstanceError(f"{home} can't be written ({error.strerror}); set MNIST_PIPELINE_STORAGE") from error
+    settings.limit_threads()
+    return configured
+
+
+@contextlib.contextmanager
+def only_run(configured: Settings, notify: Callable[[str], object]) -> Iterator[None]:
+    """Wait until no other command runs the graph, so that nobody is surprised by the values of two runs side by side.
+
+    Nothing else depends on this lock.
+    """
+    lock = FileLock(configured.dagster_home / "run.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        notify("Another run is computing; waiting until it ends …")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def run_tags() -> dict[str, str]:
+    """The tags of a run of the command line."""
+    return {PROCESS_TAG: platform.node()}
+
+
+def fail_abandoned_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs of the command line on this machine as failed; the caller has the lock, so their processes have died.
+
+    Dagster's daemon does the same with the runs that it launched.
+    """
+    import dagster as dg
+
+    unfinished = [dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
+    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished, tags=run_tags())):
+        instance.report_run_failed(run, ENDED)

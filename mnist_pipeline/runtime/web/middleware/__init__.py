@@ -1,0 +1,1 @@
+"""Middleware of the web server: one rule per file."""

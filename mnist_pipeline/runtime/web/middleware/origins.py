@@ -1,0 +1,39 @@
+"""Protection from the pages of other sites."""
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+GRAPHQL = "/graphql"  # runs mutations sent by GET, too
+
+
+class OriginsMiddleware:
+    """Refuse requests that a page of another origin sends, because Dagster would run their mutations.
+
+    Browsers send Origin with each POST and WebSocket handshake, so both require it. Wherever it is sent, it must be the
+    origin of this server, and Sec-Fetch-Site must agree. Links from other sites to a page of the UI work.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan" and (problem := _problem(scope)):
+            await PlainTextResponse(problem, 403)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _problem(scope: Scope) -> str | None:
+    headers, is_get = Headers(scope=scope), scope.get("method") in ("GET", "HEAD")
+    own = f"http://{headers['host']}"
+    origins = headers.getlist("origin")
+    if not origins and not is_get:
+        return f"The Origin header is missing; it must be {own}"
+    if set(origins) - {own}:
+        return f"The origin {', '.join(origins)} is not {own}"
+    target = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    is_link = is_get and scope["path"] != GRAPHQL and target == ("navigate", "document")
+    if not is_link and set(headers.getlist("sec-fetch-site")) - {"same-origin", "none"}:
+        return "A page of another site sent this request"
+    return None

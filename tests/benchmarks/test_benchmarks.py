@@ -1,0 +1,57 @@
+"""The benchmarks load, and the parts that their results depend on are right."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import child, growth, knn
+from benchmarks.__main__ import SECTIONS
+from benchmarks.table import Table, seconds, with_range
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_section_loads_and_says_what_it_measures(name: str) -> None:
+    section = importlib.import_module(f"benchmarks.{name}")
+    assert callable(section.measure)
+    assert section.__doc__
+
+
+def test_the_definition_of_neighbours_orders_by_distance_and_then_by_index() -> None:
+    train = np.random.default_rng(0).integers(0, 4, (300, 5), np.uint8)  # with many equal distances
+    distances, indices = knn.exact_neighbors(train, train[:40])
+    squared = ((train[:40, None].astype(int) - train) ** 2).sum(axis=2)
+    expected = np.argsort(squared, axis=1, kind="stable")[:, : knn.K]
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_array_equal(distances, np.take_along_axis(squared, expected, axis=1))
+
+
+def test_larger_sets_repeat_the_images_moved_by_a_pixel(tmp_path: Path) -> None:
+    images = np.zeros((2, 4, 4), np.uint8)
+    images[:, 1, 1] = 1, 2
+    growth.write_shifted(tmp_path / "points.npy", images, 5)
+    points = np.load(tmp_path / "points.npy").reshape(5, 4, 4)
+    np.testing.assert_array_equal(points[:2], images)
+    assert (points[2:4, 1, 2].tolist(), points[4, 2, 1]) == ([1, 2], 1)
+
+
+def test_the_child_measures_the_command_and_the_first_line_with_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "taken.json"
+    command = [sys.executable, "-c", "print('first asset'); raise SystemExit(3)"]
+    monkeypatch.setattr(sys, "argv", ["child", str(file), "first", *command])
+    assert child.main() == 3
+    taken = json.loads(file.read_text())
+    assert 0 < taken["first"] <= taken["wall"]
+    assert taken["peak"] > 1_000_000
+
+
+def test_a_table_is_markdown_with_medians_and_ranges() -> None:
+    table = Table("Title", ("", "time"), [("a method", with_range([0.1, 0.3, 0.2], seconds))], ["A note."])
+    *_, row, _, note, _ = table.markdown().split("\n")
+    assert row == "| a method | 200 ms (100 ms – 300 ms) |"
+    assert note == "A note."

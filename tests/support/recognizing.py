@@ -1,0 +1,36 @@
+"""Recognizers that tests share."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from mnist_pipeline import pca, training
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.networks import CNN, MLP
+from mnist_pipeline.recognition import recognizer as recognition
+from mnist_pipeline.recognition.recognizer import Recognizer
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def recognizer_of(train: DigitSet, test: DigitSet, champion: str, **trained: Arrays) -> Recognizer:
+    """k-nearest neighbours, and models that are trained or answer at random."""
+    mean = pca.mean(train.images)
+    vectors = pca.eigendecomposition(pca.covariance(pca.center(train.images, mean))).eigenvectors
+    index = KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays()
+    states: dict[str, Arrays] = {
+        "knn": {**index, "num_neighbors": np.array(3), "smoothing": np.array(0.1)},
+        "softmax": {"weights": np.zeros((10, 784)), "bias": np.arange(10.0)},
+        "mlp": {**training.weights(training.build(MLP, seed=0)), "temperature": np.array(1.0)},
+        "cnn": {**training.weights(training.build(CNN, seed=0)), "temperature": np.array(0.5)},
+        **trained,
+    }
+    return recognition.assemble(champion, states, mean=mean, eigenvectors=vectors, reference=test.images)
+
+
+@pytest.fixture(scope="session")
+def small_recognizer(small_train: DigitSet, small_test: DigitSet) -> Recognizer:
+    """k-nearest neighbours on a slice as champion, and untrained networks."""
+    return recognizer_of(small_train, small_test, "knn")
