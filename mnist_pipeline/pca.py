@@ -4,7 +4,6 @@ Mean, centring, covariance, eigendecomposition, projection, reconstruction. Each
 the data in blocks of rows that fit the processor's cache.
 """
 
-import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -35,33 +34,12 @@ def mean(images: np.ndarray) -> np.ndarray:
     array([10., 20.])
     """
     pixels = flatten(images)
-    if pixels.dtype == np.uint8:
-        return sum_of_bytes(pixels) / len(pixels)
     total = np.zeros(pixels.shape[1], np.int64 if np.issubdtype(pixels.dtype, np.integer) else np.float64)
+    # The sum of 4,096 bytes is below 2³²: a 32-bit accumulator doubles the numbers in a vector register.
+    accumulator = np.uint32 if pixels.dtype == np.uint8 else total.dtype
     for rows in slices(len(pixels), BLOCK_ROWS):
-        total += pixels[rows].sum(axis=0, dtype=total.dtype)
+        total += pixels[rows].sum(axis=0, dtype=accumulator)
     return total / len(pixels)
-
-
-def sum_of_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Sum of each column of a uint8 matrix, int64; the rows are shared between threads.
-
-    Examples
-    --------
-    >>> sum_of_bytes(np.array([[1, 2], [255, 255]], np.uint8))
-    array([256, 257])
-    """
-    total = np.zeros(pixels.shape[1], np.int64)
-    lock = threading.Lock()
-
-    def add(rows: slice) -> None:
-        # The sum of 4,096 bytes is below 2³²: a 32-bit accumulator doubles the numbers in a vector register.
-        block_sum = pixels[rows].sum(axis=0, dtype=np.uint32)
-        with lock:
-            np.add(total, block_sum, out=total)
-
-    in_blocks(add, len(pixels), BLOCK_ROWS)
-    return total
 
 
 def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -69,12 +69,6 @@ def test_sums_of_the_largest_byte_do_not_wrap_around() -> None:
     np.testing.assert_array_equal(pca.mean(white.astype(np.uint32)), np.full(9, 255.0))
 
 
-def test_centred_data_have_mean_zero(full: Analysis) -> None:
-    assert full.centered.dtype == np.float32
-    assert full.centered.shape == (60_000, NUM_PIXELS)
-    assert np.abs(pca.mean(full.centered)).max() < 255 * FLOAT32
-
-
 def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
     full: Analysis, exact_covariance: np.ndarray
 ) -> None:

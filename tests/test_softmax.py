@@ -46,10 +46,6 @@ def test_softmax_takes_scores_whose_exponential_overflows() -> None:
     np.testing.assert_array_equal(softmax.softmax([10_000, 10_000, -10_000]), [0.5, 0.5, 0.0])
 
 
-def test_loss_of_equal_scores_is_the_logarithm_of_the_number_of_classes() -> None:
-    assert softmax.loss(np.zeros((10, 784)), np.zeros(10), 3, np.ones(784)) == pytest.approx(np.log(10))
-
-
 def test_loss_stays_finite_where_the_probability_of_the_label_rounds_to_zero() -> None:
     W = np.array([[2000.0], [0.0]])
     assert softmax.loss(W, np.zeros(2), 1, np.ones(1)) == pytest.approx(2000)
@@ -124,13 +120,6 @@ def test_one_update_is_one_step_against_the_gradient(digits) -> None:
     np.testing.assert_array_equal(W, before)
 
 
-def test_initial_parameters_are_uniform_around_zero(digits) -> None:
-    W, b = softmax.sgd(np.zeros((1, 784)), [0], epochs=1, learning_rate=1e-12)
-    assert -0.5 <= W.min() < -0.49
-    assert 0.49 < W.max() < 0.5
-    assert b.any()
-
-
 def test_a_seed_gives_the_same_bytes_and_another_seed_others(digits) -> None:
     first, again, other = (softmax.sgd(*digits, epochs=1, seed=seed) for seed in (7, 7, 8))
     assert [a.tobytes() for a in first] == [a.tobytes() for a in again]
@@ -150,6 +139,12 @@ def test_loss_falls_and_the_digits_are_learned(digits) -> None:
     assert np.mean(probabilities.argmax(axis=1) == y[1500:]) > 0.8
 
 
+@pytest.mark.full
+def test_twenty_epochs_misread_805_of_the_test_digits(train: DigitSet, test: DigitSet) -> None:
+    W, b = softmax.sgd(train.images, train.labels)
+    assert np.sum(softmax.predict_probabilities(W, b, test.images).argmax(axis=1) != test.labels) == 805
+
+
 def test_bytes_are_scaled_and_floats_are_not(digits) -> None:
     X, y = digits
     W, b = softmax.sgd(X, y, epochs=1)
@@ -165,11 +160,9 @@ ONES = np.ones((3, 4))
     ("X", "y", "initial", "named"),
     [
         (np.ones(4), [0], None, "X"),
-        (np.empty((0, 4)), [], None, "X"),
         (np.full((3, 4), np.nan), [0, 1, 2], None, "X"),
         (np.ones((3, 4), np.int64), [0, 1, 2], None, "int64"),
         (ONES, [0, 1], None, "y"),
-        (ONES, [0.0, 1.0, 2.0], None, "float64"),
         (ONES, [0, 1, 10], None, "10"),
         (ONES, [-1, 1, 2], None, "-1"),
         (ONES, [0, 1, 2], (np.zeros((10, 5)), np.zeros(10)), "initial"),
@@ -186,21 +179,6 @@ def test_a_run_that_diverges_raises(descend) -> None:
     X, y = np.full((20, 3), 1e200), np.arange(20) % 2
     with pytest.raises(FloatingPointError, match="learning_rate"):
         descend(X, y, num_classes=2, learning_rate=1e200, epochs=3)
-
-
-@pytest.mark.parametrize(
-    "mistake",
-    [
-        lambda W, b: softmax.loss(W, b, [0, 1], np.ones((2, 5))),
-        lambda W, b: softmax.gradient(W, b, [0, 1, 2], np.ones((2, 6))),
-        lambda W, b: softmax.loss(W, b, 4, np.ones(6)),
-        lambda W, b: softmax.loss(W, b[:3], 0, np.ones(6)),
-        lambda W, b: softmax.predict_probabilities(W, b, np.ones((2, 5))),
-    ],
-)
-def test_mismatched_shapes_are_refused(mistake, parameters) -> None:
-    with pytest.raises(ValueError, match=r"\d"):  # the message contains the sizes
-        mistake(*parameters)
 
 
 @pytest.mark.parametrize("num_images", [1, 2, 300, 2_000])

@@ -1,6 +1,5 @@
 """Reading and validating data sets: labelled images in any of the layouts of `LAYOUTS`."""
 
-import hashlib
 import math
 from collections.abc import Collection
 from pathlib import Path
@@ -81,11 +80,6 @@ def raw_files(root: str | Path) -> list[RawFile]:
     [('train-images-idx3-ubyte.gz', 9912422)]
     """
     return reader_of(root).files()
-
-
-def data_version(root: str | Path) -> str:
-    """The SHA-256 of the checksums of all files of a data set. Raises DatasetError if a file can't be read."""
-    return hashlib.sha256("".join(file.sha256 for file in raw_files(root)).encode()).hexdigest()
 
 
 def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:

@@ -30,7 +30,7 @@ def find(root: Path) -> Source | None:
     if not paths:
         return None
     if importlib.util.find_spec("pyarrow") is None:
-        raise DatasetError(f"{paths[0]} needs pyarrow; install it with {places.pip_install('parquet')}")
+        raise DatasetError(f"{paths[0]} needs pyarrow; install it with {places.pip_install('pyarrow')}")
     by_split = {split: [path for path in paths if path.name.startswith(split)] for split in SPLITS}
     by_split = by_split if all(by_split.values()) else {"train": paths}
     parts = {split: functools.partial(_load, own) for split, own in by_split.items()}
@@ -63,8 +63,8 @@ def _column(path: Path, table: pd.DataFrame, usual: Sequence[str]) -> str:
         if name in table:
             return name
     raise DatasetError(
-        f"{path} has the columns {', '.join(map(str, table)) or '(none)'}; name the pictures {IMAGE_COLUMNS[0]}, "
-        f"and the labels {LABEL_COLUMNS[0]}"
+        f"{path} has the columns {', '.join(map(str, table)) or '(none)'}; name the pictures {IMAGE_COLUMNS[0]}, and "
+        f"the labels {LABEL_COLUMNS[0]}"
     )
 
 

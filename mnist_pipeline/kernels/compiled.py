@@ -5,7 +5,6 @@ whose 512-bit vectors it considers slow. The intrinsics here use explicit vector
 registers are narrower.
 """
 
-import gc
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import extending, types
-from numba.core import cgutils, config, event
+from numba.core import cgutils, config
 
 from mnist_pipeline.utils import places
 
@@ -23,30 +22,6 @@ BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-class _Leftovers(event.Listener):
-    """Collect garbage after a compilation.
-
-    Numba keeps errors that it meets, which refer to the frames of all callers and so to their arrays. They would stay
-    until Python collects its oldest generation.
-    """
-
-    def __init__(self) -> None:
-        self.depth = 0  # compilations nest, because a function compiles what it calls; one thread at a time compiles
-
-    def on_start(self, event: Any) -> None:
-        """A compilation begins."""
-        self.depth += 1
-
-    def on_end(self, event: Any) -> None:
-        """A compilation ends."""
-        self.depth -= 1
-        if self.depth == 0:
-            gc.collect(1)  # older objects are older than the compilation
-
-
-event.register("numba:compile", _Leftovers())  # type: ignore[no-untyped-call]  # Numba ships no types
 
 
 def cache_directory(kernels: Path, base: Path) -> Path:

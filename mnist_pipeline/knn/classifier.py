@@ -25,13 +25,6 @@ _MANY_FEATURES = 4096  # with more features, their covariance is not worth its t
 class IndexArrays(dict[str, np.ndarray]):
     """The fitted state of a `KNNClassifier` as named arrays, to be stored."""
 
-    def check_usable(self) -> None:
-        """Raise ValueError if this version can't search these arrays."""
-        try:
-            KNNClassifier.from_arrays(self, 1, "pca" if "tiles" in self else "auto")
-        except KeyError as error:
-            raise ValueError(f"the index of the nearest neighbours has no array {error}") from error
-
 
 class KNNClassifier:
     """Classify by a vote of the exact k nearest training points in Euclidean distance.

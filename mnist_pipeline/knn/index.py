@@ -42,8 +42,7 @@ class PrincipalComponentIndex:
     mean : ndarray of shape (n_features,), float64
         Subtracted from every point. Any finite vector is correct; the mean prunes best.
     components : ndarray of shape (n_features, n_components), float32
-        Nearly orthonormal columns. Any are correct; leading principal components prune best. float64 in an index that
-        an earlier version stored.
+        Nearly orthonormal columns. Any are correct; leading principal components prune best.
     scale : float
         A power of two that brings the largest centred norm of the training points to at most one.
     order : ndarray of shape (n_samples,), int64
@@ -159,10 +158,6 @@ class PrincipalComponentIndex:
         inverse = 1.0 / self.scale
         with np.errstate(over="ignore"):
             added = n_features * 2.0**-1022 * inverse * inverse  # what may underflow
-        if self.components.dtype == np.float64:
-            # An earlier version projected the points in float64: their margins lack 4η B, and B is at most one.
-            eta, _ = self._projection[3]
-            added += 4.0 * eta
         return np.array([inverse, 1.0 + (n_features + 4) * 2.0**-51, added])
 
     def search_few(

@@ -26,10 +26,6 @@ def test_the_seed_determines_the_result(name: str, bars: np.ndarray) -> None:
     assert (first != other).any() == (name not in ("scale", "brightness", "stripe", "canny_edges"))
 
 
-def test_the_fifteen_corruptions_of_the_paper() -> None:
-    assert len(CORRUPTIONS) == 15
-
-
 def test_translated_images_move_three_pixels_along_both_axes(bars: np.ndarray) -> None:
     for image in corrupt(bars, "translate"):
         rows, columns = np.nonzero(image)

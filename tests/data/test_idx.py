@@ -82,10 +82,8 @@ MALFORMED: dict[str, tuple[str, Change, str]] = {
     "a page": (TEST_IMAGES, lambda c: b"<!DOCTYPE html>", "b'<!DOCTYP'"),
     "no bytes": (TEST_IMAGES, lambda c: b"", "images"),
     "a header cut off": (TEST_IMAGES, lambda c: c[:10], "10 of 16 bytes"),
-    "a header only": (TRAIN_IMAGES, lambda c: c[:16], "60×28×28 bytes.* 0 "),
     "labels in place of images": (TRAIN_IMAGES, lambda c: encode_idx(np.zeros(20)), "labels"),
     "images in place of labels": (TRAIN_LABELS, lambda c: encode_idx(np.zeros((20, 28, 28))), "images"),
-    "line ends converted": (TRAIN_IMAGES, lambda c: c.replace(b"\0", b"\r\n"), "not an IDX file"),
     "no images": (TRAIN_IMAGES, lambda c: _header(0)(c)[:16], "truncated"),
     "more images announced than there are": (TRAIN_IMAGES, _header(2**32 - 1), "4294967295×28×28"),
     "a byte cut off": (TRAIN_IMAGES, lambda c: c[:-1], "60×28×28 bytes.* 47,039"),
@@ -93,7 +91,6 @@ MALFORMED: dict[str, tuple[str, Change, str]] = {
 }
 DAMAGED_GZIP: dict[str, Change] = {
     "cut in the middle": lambda c: c[: len(c) // 2],
-    "without its last byte": lambda c: c[:-1],
     "garbage inside": lambda c: c[:10] + b"\xff" * 500,
     "a damaged checksum": lambda c: c[:-8] + bytes([c[-8] ^ 1]) + c[-7:],
     "plain under a gzip name": gzip.decompress,
