@@ -6,7 +6,7 @@ from mnist_pipeline.utils import stored_types
 
 stored_types.search_in(
     *(f"{__name__}.{module}" for module in ("data.datasets", "evaluation", "knn.classifier", "pca", "promotion")),
-    *(f"{__name__}.{module}" for module in ("records", "recognition.recognizer", "report.document")),
+    *(f"{__name__}.{module}" for module in ("records", "handwriting.recognizer", "report.document")),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pytest
+from mnist_pipeline.runtime.storage.contents import Content
 from PIL import Image
 from starlette.exceptions import HTTPException
 from support.calls import call
@@ -16,12 +17,11 @@ from support.values import data_version
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.records import Network, Predictions
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
 from mnist_pipeline.runtime.storage import formats, storage
-from mnist_pipeline.runtime.storage.contents import Content
 from mnist_pipeline.runtime.storage.storage import read
 from mnist_pipeline.runtime.ui import draw
 from mnist_pipeline.utils import stored_types

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.letters import families, write_letters
 
-from generators.letters import families, write_letters
 from mnist_pipeline import adaptation, softmax, training
 from mnist_pipeline.data.datasets import load_digits
 from mnist_pipeline.networks import CNN, MLP

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mnist_pipeline.runtime.graph.shards import Shards
 
 from mnist_pipeline import evaluation, records
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.knn.classifier import IndexArrays
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion, Choice
-from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.report.document import Report
-from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage.storage import prepare
 
 RNG = np.random.default_rng(0)

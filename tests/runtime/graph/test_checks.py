@@ -22,8 +22,8 @@ from mnist_pipeline import evaluation, experiments, harris, knn, pca, softmax, t
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import Evaluation
+from mnist_pipeline.handwriting.inbox import make_key
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.recognition.inbox import make_key
 from mnist_pipeline.records import Network
 from mnist_pipeline.report import card, page
 from mnist_pipeline.runtime.graph import checks

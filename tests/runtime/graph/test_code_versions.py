@@ -41,7 +41,7 @@ EDITED = {  # the definition in a file that is edited, and the assets that becom
     ("mnist_pipeline/softmax.py", "sgd"): {"softmax_model", "experiment_trials"},
     ("mnist_pipeline/knn/classifier.py", "KNNClassifier.kneighbors"): SEARCHES | ALL_MODELS,
     ("mnist_pipeline/networks.py", "MLP.forward"): MLP | ALL_MODELS | RECOGNIZER | REPORT,
-    ("mnist_pipeline/recognition/contact_sheet.py", "draw"): set(),
+    ("mnist_pipeline/handwriting/contact_sheet.py", "draw"): set(),
     ("mnist_pipeline/report/page.py", "draw_charts"): REPORT,
     ("mnist_pipeline/report/templates/page.html.j2", ""): PAGES,
     ("mnist_pipeline/report/templates/script.js", ""): PAGES,

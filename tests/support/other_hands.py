@@ -3,7 +3,7 @@
 Each function yields an `Example` per picture, the same for the same seed: its kind, its digits in reading order, their
 boxes and the picture. The fonts have a development part, on which methods may be chosen, and an evaluation part, which
 only reports; so have the 8×8 digits. A font that is not installed is left out; `PACKAGES` installs all of them. Without
-fonts, the glyphs of `generators.handwriting` take their place.
+fonts, the glyphs of `support.handwriting` take their place.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from generators.handwriting import Box, Example, Picture, Setting, box_of, setting, write_digit
+from support.handwriting import Box, Example, Picture, Setting, box_of, setting, write_digit
 
 Ink = NDArray[np.float32]
 Writer = Callable[[int, float, np.random.Generator], tuple[Ink, float]]

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
+from support.handwriting import LETTERS, evaluation_set, letter_picture
+from support.nondigits import nondigit_pictures
 from support.reading import Score, holds_no_digit, scores
 from support.recognizing import recognizer_of
 
-from generators.handwriting import LETTERS, evaluation_set, letter_picture
-from generators.nondigits import nondigit_pictures
 from mnist_pipeline import training
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.handwriting.novelty import POINT, Novelty
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.networks import CNN
-from mnist_pipeline.recognition.novelty import POINT, Novelty
-from mnist_pipeline.recognition.recognizer import Recognizer
 
 SEED = 7
 NUM_PASTED = 200

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from generators import other_hands
+from support import other_hands
 
 HANDS = set(" ".join(other_hands.FONTS.values()).split())
 FONTS = Path("/usr/share/fonts")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from generators.handwriting import Picture, blank_picture, noise_picture, scribble_picture, texture_picture
+from support.handwriting import Picture, blank_picture, noise_picture, scribble_picture, texture_picture
 
 Field = NDArray[np.float64]
 

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-
-from generators.handwriting import (
+from support.handwriting import (
     Hand,
     Pen,
     Scene,
@@ -20,9 +19,10 @@ from generators.handwriting import (
     digit_picture,
     page_picture,
 )
+
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.recognition import pictures as images
-from mnist_pipeline.recognition.pictures import Found, ImageError, find_digits, read
+from mnist_pipeline.handwriting import pictures as images
+from mnist_pipeline.handwriting.pictures import Found, ImageError, find_digits, read
 
 ORIENTATION = 0x0112  # the EXIF tag
 LOSSLESS = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "BMP": {}, "GIF": {}, "WEBP": {"lossless": True}}

@@ -1,6 +1,6 @@
 """Photographs of three shapes in a folder per class: a data set to try, such as a person may have.
 
-`python -m generators.shapes DIRECTORY` writes 300 pictures.
+`write_shapes` writes 300 pictures by default.
 """
 
 import math
