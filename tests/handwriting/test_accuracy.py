@@ -44,6 +44,6 @@ def test_handwritten_digits_are_read_in_order(read: dict[str, Score], kind: str,
 def test_pictures_without_a_digit_are_flagged_and_few_test_digits(recognizer: Recognizer, test: DigitSet) -> None:
     rng = np.random.default_rng(SEED)
     letters = [holds_no_digit(recognizer, letter_picture(letter, rng)) for letter in LETTERS for _ in range(10)]
-    assert np.mean([holds_no_digit(recognizer, picture) for _, picture in nondigit_pictures(10, SEED)]) >= 0.95
+    assert np.mean([holds_no_digit(recognizer, picture) for _, picture in nondigit_pictures(10, SEED)]) >= 0.9
     assert np.mean(letters) >= 0.7
     assert np.mean(Novelty(**recognizer.novelty).percentile(test.images) > POINT) <= 0.02

@@ -13,7 +13,6 @@ from scipy import ndimage
 from support.handwriting import (
     Hand,
     Pen,
-    Scene,
     Setting,
     blank_picture,
     digit_picture,
@@ -27,8 +26,8 @@ from mnist_pipeline.handwriting.pictures import Found, ImageError, find_digits, 
 ORIENTATION = 0x0112  # the EXIF tag
 LOSSLESS = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "BMP": {}, "GIF": {}, "WEBP": {"lossless": True}}
 ALL = {**LOSSLESS, "JPEG": {"quality": 95}}
-PLAIN = Setting(Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), Scene("white", "even", "clean"))
-CHALK = PLAIN._replace(pen=Pen("chalk", 0.09, "round", (1, 1, 1), 1.0), scene=Scene("blackboard", "even", "clean"))
+PLAIN = Setting(Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), "white", "even", "clean")
+CHALK = PLAIN._replace(pen=Pen("chalk", 0.09, "round", (1, 1, 1), 1.0), paper="blackboard")
 
 
 def grey(picture: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from mnist_pipeline.runtime.graph.shards import Shards
 
 from mnist_pipeline import evaluation, records
 from mnist_pipeline.data.datasets import DigitSet
@@ -14,6 +13,7 @@ from mnist_pipeline.knn.classifier import IndexArrays
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.promotion import Champion, Choice
 from mnist_pipeline.report.document import Report
+from mnist_pipeline.runtime.graph.shards import Shards
 from mnist_pipeline.runtime.storage.storage import prepare
 
 RNG = np.random.default_rng(0)
