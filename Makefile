@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 # Files of tests run in parallel, in the order of tests/conftest.py; PARALLEL= for one process.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run ui check test test-faults test-scale test-latest test-wheel lint docs fuzz bench bench-quick constraints clean help
+.PHONY: run ui check test test-faults test-scale test-latest test-wheel lint docs fuzz soak bench bench-quick constraints clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,8 +53,8 @@ test-wheel: $(VENV)/installed-test  ## Install the wheel into an empty environme
 	@for version in $(PYTHONS); do $(BIN)/uv pip compile pyproject.toml --all-extras --only-binary :all: \
 	  --constraint constraints.txt --python-version $$version --quiet >/dev/null || exit 1; done
 
-fuzz: $(VENV)/installed-test  ## Try 130,000 malformed data sets, 40,000 odd pictures and 40,000 damaged picture files (10 minutes)
-	@$(BIN)/python -m pytest $(PARALLEL) tests/data/test_datasets_fuzz.py tests/data/test_sources_fuzz.py --fuzz-cases 100000
+fuzz: $(VENV)/installed-test  ## Try 50,000 malformed data sets, 40,000 odd pictures and 40,000 damaged picture files (10 minutes)
+	@$(BIN)/python -m pytest $(PARALLEL) tests/data/test_fuzz.py tests/recognition/test_pictures_fuzz.py --fuzz-cases 100000
 
 lint: $(VENV)/installed-test  ## Lint, check formatting and types
 	@$(BIN)/ruff check --no-cache .  # a cache keeps the order of imports that a moved package had
@@ -66,11 +66,14 @@ docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/sit
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/site
 	@echo "docs/_build/site/index.html"
 
-bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (an hour); ARGS="--only knn" for one table
+bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (15 minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks $(ARGS)
 
-bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (10 minutes)
+bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions (3 minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks --quick $(ARGS)
+
+soak: $(VENV)/installed  ## Run everything in 2 GB of address space, then 20 times in one process, and look for leaks
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 constraints:  ## Resolve constraints.txt anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header --no-annotate --quiet \

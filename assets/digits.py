@@ -45,7 +45,7 @@ data_directory = dg.AssetSpec(
 def raw_mnist(data_set: DataSetResource):
     """Names, sizes and SHA-256 checksums of the files of the data set, after validation; folders have one per split."""
     with stopwatch():
-        found = datasets.validate(data_set.path, canonical=data_set.canonical, layout=data_set.known.layout)
+        found = datasets.validate(data_set.path, canonical=data_set.canonical)
         files = pd.DataFrame(found)
     return result(
         files,
@@ -59,7 +59,7 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
     with stopwatch():
         names = data_set.class_names
-        digits = datasets.load_digits(data_set.path, split, layout=data_set.known.layout, recorded=recorded)
+        digits = datasets.load_digits(data_set.path, split, recorded=recorded)
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=len(names))
     return result(

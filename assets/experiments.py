@@ -8,11 +8,11 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline import experiments
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation import accuracy, most_frequent_share
-from mnist_pipeline.experiments import Trial
+from mnist_pipeline.evaluation import experiments
+from mnist_pipeline.evaluation.experiments import Trial
+from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
@@ -34,13 +34,11 @@ CHECKS = {
 
 
 def _sweep() -> dict[str, Trial]:
-    """The trials, by key. The default sweep leaves out sizes that are larger than the data."""
-    loaded = settings.load()
+    """The trials, by key."""
     try:
-        trials = experiments.read_sweep(loaded.experiments or DEFAULT_SWEEP)
+        return experiments.read_sweep(settings.load().experiments or DEFAULT_SWEEP)
     except experiments.SweepError as error:
         raise settings.SettingsError(f"MNIST_PIPELINE_EXPERIMENTS: {error}") from None
-    return trials if loaded.experiments else experiments.without_larger(trials, loaded.data)
 
 
 SWEEP = _sweep()

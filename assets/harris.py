@@ -5,7 +5,6 @@ import numpy as np
 from pydantic import Field
 
 from mnist_pipeline import harris
-from mnist_pipeline.records import Corners
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
 from mnist_pipeline.runtime.graph.results import result, stopwatch
@@ -39,7 +38,7 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     components. Two large eigenvalues mean that the gradients vary in two directions: a corner.
     """
     with stopwatch():
-        found = _find(digit_images, config)
+        found = harris.find_corners(digit_images, config.kappa, config.relative_threshold)
     _, places = harris.clearest_places(digit_images, found.response)
     difference, change = float(found.gram_difference.max()), float(np.median(found.centering_change))
     return result(
@@ -60,18 +59,4 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
             "equals_pca": at_most(difference, 1e-10),
             "corners_found": at_least(np.count_nonzero(found.corners), 1),
         },
-    )
-
-
-def _find(images: np.ndarray, config: HarrisConfig) -> Corners:
-    tensors = np.stack([harris.structure_tensor(image) for image in images])
-    responses = np.stack([harris.corner_response(image, config.kappa) for image in images])
-    corners = np.stack([harris.corners(response, config.relative_threshold) for response in responses])
-    return Corners(
-        structure_tensor=tensors,
-        eigenvalues=np.linalg.eigvalsh(tensors),
-        response=responses,
-        corners=corners,
-        gram_difference=np.array([harris.gram_difference(image) for image in images]),
-        centering_change=np.array([harris.centering_change(image, found) for image, found in zip(images, corners)]),
     )

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline import evaluation, knn
+from mnist_pipeline import knn
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import Neighbors
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.knn import model
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.records import Neighbors
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
@@ -59,7 +60,7 @@ def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition:
         arrays,
         f"{len(train_digits.labels):,} images, {size / 1e6:.0f} MB",
         numbers={ROW_COUNT: len(train_digits.labels)},
-        checks={"labels_kept": exactly(evaluation.accuracy(train_digits.labels, arrays["labels"]), 1)},
+        checks={"labels_kept": exactly(scores.accuracy(train_digits.labels, arrays["labels"]), 1)},
     )
 
 
@@ -80,6 +81,7 @@ def knn_predictions(
         labels = knn.vote(train_digits.labels[indices[:, : config.num_neighbors]], config.tie_break.value)
     found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)
     wrong = np.flatnonzero(labels != test_digits.labels)
+    agreement = model.agreement_with_brute_force(found, *train_digits, test_digits.images, NUM_CHECKED, seed.value)
     accuracies = model.accuracy_by_k(found, train_digits.labels, test_digits.labels)
     return result(
         found,
@@ -94,17 +96,8 @@ def knn_predictions(
         },
         config=config,
         seed=seed,
-        checks={"equals_brute_force": exactly(_agreement(found, train_digits, test_digits, seed.value), 1)},
+        checks={"equals_brute_force": exactly(agreement, 1)},
     )
-
-
-def _agreement(found: Neighbors, train: DigitSet, test: DigitSet, seed: int) -> float:
-    """Share of a random sample of queries for which brute force finds the same neighbours."""
-    size = min(NUM_CHECKED, len(test.images))
-    sample = np.random.default_rng(seed).choice(len(test.images), size, replace=False)
-    exhaustive = knn.KNNClassifier(found.indices.shape[1], "brute").fit(train.images, train.labels)
-    _, indices = exhaustive.kneighbors(test.images[sample])
-    return float(np.mean((indices == found.indices[sample]).all(axis=1)))
 
 
 def _errors(found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet, names: Sequence[str]) -> "Figure":

@@ -4,11 +4,11 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline import evaluation
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Comparison
+from mnist_pipeline.evaluation import scores
+from mnist_pipeline.evaluation.champion import Champion
+from mnist_pipeline.evaluation.scores import Comparison
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.promotion import Champion
 from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
@@ -55,7 +55,7 @@ def model_card(
         if is_current:
             evaluated = evaluations[champion.model]
         else:
-            evaluated = evaluation.evaluate(test_digits.labels, np.array(champion.labels))
+            evaluated = scores.evaluate(test_digits.labels, np.array(champion.labels))
         names = ["champion", model.model_asset, model.predictions_asset]
         chosen, *made = map(stored_results.origins(names).__getitem__, names)
         found: str = present or card.render(

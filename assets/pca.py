@@ -9,8 +9,8 @@ from pydantic import Field
 
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
+from mnist_pipeline.data.records import Reconstructions
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.records import Reconstructions
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource

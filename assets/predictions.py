@@ -3,7 +3,7 @@
 import dagster as dg
 import numpy as np
 
-from mnist_pipeline.records import Predictions
+from mnist_pipeline.data.records import Predictions
 from mnist_pipeline.runtime.graph.checks import at_most
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result
 

@@ -44,7 +44,7 @@ def evaluation_report(
     context: dg.AssetExecutionContext, data_set: DataSetResource, stored_results: StoredResults, **read: Any
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as JSON."""
-    from mnist_pipeline.report import document, page
+    from mnist_pipeline.report import document, page, words
 
     (spec,) = context.assets_def.specs
     with stopwatch():
@@ -63,7 +63,7 @@ def evaluation_report(
     size, champion = len(html.encode()), read["champion"]
     return result(
         document.Report(html, composed),
-        f"{champion.model} {champion.accuracy:.2%}, {champion.errors:,} errors",
+        f"{champion.model} {champion.accuracy:.2%}, {words.counted(champion.errors, 'error')}",
         numbers={"report": dg.MetadataValue.url(REPORT)},
         checks={
             "self_contained": exactly(page.num_outside_references(html), 0),

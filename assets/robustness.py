@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline import evaluation
-from mnist_pipeline import robustness as disturbed
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation import robustness as disturbed
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
@@ -46,7 +46,7 @@ def robustness(
         readers = {name: model.method().reader(fitted[name], predictions[name]) for name, model in MODELS.items()}
         measured = disturbed.measure(readers, digits.images, digits.labels)
     table, curves = pd.DataFrame(measured), disturbed.curves(measured)
-    evaluated = {name: evaluation.accuracy(digits.labels, made.labels[drawn]) for name, made in predictions.items()}
+    evaluated = {name: scores.accuracy(digits.labels, made.labels[drawn]) for name, made in predictions.items()}
     least = disturbed.least_under_small(measured, "cnn")
     mean_error = float(np.mean(list(disturbed.corruption_errors(measured, "cnn").values())))
     floor = MNIST_FLOOR if data_set.canonical else None
@@ -63,6 +63,6 @@ def robustness(
         config=config,
         checks={
             "undisturbed_as_evaluated": at_most(disturbed.largest_difference(measured, evaluated), 0),
-            "small_disturbances": at_least(*evaluation.compared_with_floor(least, digits.labels, floor)),
+            "small_disturbances": at_least(*scores.compared_with_floor(least, digits.labels, floor)),
         },
     )

@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline import promotion
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
 from mnist_pipeline.handwriting import contact_sheet, pictures, tables
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Classes, Recognizer
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.promotion import Champion
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
@@ -48,7 +47,7 @@ class ChampionConfig(dg.Config):
     """When the present champion stays."""
 
     margin: float = Field(
-        promotion.MARGIN,
+        MARGIN,
         ge=0,
         le=1,
         description="Largest acceptable loss of accuracy compared with the best champion so far. A challenger with "
@@ -72,8 +71,8 @@ def champion(
     """The model in service, chosen on digits held out of training: it is not inferior to the best champion so far."""
     with stopwatch():
         present: Champion | None = stored_results.previous("champion")
-        elect = functools.partial(
-            promotion.elect,
+        choose = functools.partial(
+            elect,
             {name: held_out_labels[name].to_numpy() for name in MODELS},
             held_out_labels["label"].to_numpy(),
             {name: made.labels for name, made in predictions.items()},
@@ -81,9 +80,9 @@ def champion(
             {name: model.floor(data_set.canonical) for name, model in MODELS.items()},
             margin=config.margin,
         )
-        found, reason, candidates = elect(present=present)
+        found, reason, candidates = choose(present=present)
         if present and found is present and candidates and stored_results.previous("recognizer") is None:
-            found, reason, candidates = elect(present=None)  # no stored recognizer answers as the present champion does
+            found, reason, candidates = choose(present=None)  # no stored recognizer answers as it does
     if found is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
     links: dict[str, dg.MetadataValue[Any]] = {}

@@ -1,16 +1,11 @@
 """Softmax regression by hand-written stochastic gradient descent."""
 
-import functools
-from concurrent.futures import ThreadPoolExecutor
-
 import dagster as dg
-import numpy as np
 from pydantic import Field
 
 from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
-from mnist_pipeline.data.held_out import split
-from mnist_pipeline.records import SoftmaxModel
+from mnist_pipeline.data.records import SoftmaxModel
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
@@ -19,7 +14,6 @@ from mnist_pipeline.runtime.graph.results import progress, result, stopwatch
 from .predictions import PREDICTED, predicted
 
 GROUP = "softmax"
-NUM_CHECKED = 10
 CHECKS = {
     "softmax_model": {
         "gradient": "The derived gradient must agree with finite differences. Largest relative difference at the "
@@ -43,41 +37,29 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
 
     The gradient of the cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
     """
-    measured: list[tuple[float, float]] = []
 
     def on_epoch(epoch: int, loss: float, accuracy: float) -> None:
-        measured.append((loss, accuracy))
         progress(epoch, config.epochs, loss=loss, accuracy=accuracy)
 
-    images, labels = train_digits.images, train_digits.labels
-    kept, held_out = split(len(images))
-    fit = functools.partial(
-        softmax.sgd,
-        num_classes=train_digits.num_classes,
-        learning_rate=config.learning_rate,
-        epochs=config.epochs,
-        seed=seed.value,
-    )
-    with ThreadPoolExecutor(1) as threads:  # one fit computes on one core
-        without_held_out = threads.submit(fit, images[kept], labels[kept])
-        with stopwatch():
-            weights, bias = fit(images, labels, on_epoch=on_epoch)
-        held_out_labels = softmax.predict_probabilities(*without_held_out.result(), images[held_out]).argmax(axis=1)
-    loss, accuracy = np.ascontiguousarray(np.array(measured).T)
-    sample = images[:NUM_CHECKED].reshape(NUM_CHECKED, -1) / 255
-    error = softmax.gradient_error(weights, bias, labels[:NUM_CHECKED], sample)
+    images, labels = train_digits
+    with stopwatch():
+        settings = config.model_dump()
+        found = softmax.fit_model(images, labels, **settings, seed=seed.value, on_epoch=on_epoch)
     deviations = softmax.pixel_deviations(images)
     return result(
-        SoftmaxModel(weights, bias, loss, accuracy, np.array(error), held_out_labels.astype(np.uint8)),
-        f"loss {loss[-1]:.4f} after {len(measured)} epochs",
-        numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
+        found,
+        f"loss {found.loss[-1]:.4f} after {config.epochs} epochs",
+        numbers={"loss": float(found.loss[-1]), "training_accuracy": float(found.accuracy[-1])},
         figures={
-            "templates": figures.templates(weights, deviations, IMAGE_SIDE, data_set.class_names),
-            "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
+            "templates": figures.templates(found.weights, deviations, IMAGE_SIDE, data_set.class_names),
+            "learning": figures.learning_curves(found.loss, {"training": found.accuracy}, "Softmax regression"),
         },
         config=config,
         seed=seed,
-        checks={"gradient": at_most(error, 1e-5), "loss_falls": loss_falls(loss, len(bias))},
+        checks={
+            "gradient": at_most(float(found.gradient_error), 1e-5),
+            "loss_falls": loss_falls(found.loss, len(found.bias)),
+        },
     )
 
 

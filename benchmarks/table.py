@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from mnist_pipeline.evaluation import wilson_interval
+from scipy.stats import binomtest
 
 
 @dataclass
@@ -44,5 +44,5 @@ def with_range(values: Iterable[float], form: Callable[[float], str]) -> str:
 
 def share(successes: int, total: int) -> str:
     """A percentage with Wilson's 95% interval."""
-    low, high = wilson_interval(successes, total)
+    low, high = binomtest(successes, total).proportion_ci(method="wilson")
     return f"{successes / total:.1%} of {total:,} ({100 * low:.1f}–{100 * high:.1f})"

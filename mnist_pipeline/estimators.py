@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline import adaptation, knn, networks, pca, softmax, training
+from mnist_pipeline import knn, networks, pca, softmax, training
 from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.knn.model import vote_probabilities
+from mnist_pipeline.training import adaptation
 from mnist_pipeline.utils import places
 
 try:
@@ -157,7 +158,8 @@ class CNNClassifier(_Classifier):
     ----------
     recipe : {"default", "fast", "longer", "notebook", "thorough"}, default="default"
         A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" adapts to the samples, see
-        :mod:`mnist_pipeline.adaptation`: it holds out a twelfth of them, and deforms the images only if they are bytes.
+        :mod:`mnist_pipeline.training.adaptation`: it holds out a twelfth of them, and deforms the images only if they
+        are bytes.
     epochs, learning_rate : int and float, optional
         Replace those of the recipe.
     random_state : int, default=0

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.data.records import Corners
+
 KAPPA = 0.05
 RELATIVE_THRESHOLD = 0.05  # of the largest response in the image
 WINDOW = 3
@@ -166,6 +168,21 @@ def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
     both = (windows, windows - windows.mean(axis=-2, keepdims=True))
     total, centered = (np.trace(gram_matrices(each), axis1=-2, axis2=-1) for each in both)
     return float(np.median(1 - centered / total))
+
+
+def find_corners(images: np.ndarray, kappa: float = KAPPA, relative_threshold: float = RELATIVE_THRESHOLD) -> Corners:
+    """The corners of images (n, height, width), and the numbers that show that they are a PCA of the gradients."""
+    tensors = np.stack([structure_tensor(image) for image in images])
+    responses = np.stack([corner_response(image, kappa) for image in images])
+    found = np.stack([corners(response, relative_threshold) for response in responses])
+    return Corners(
+        structure_tensor=tensors,
+        eigenvalues=np.linalg.eigvalsh(tensors),
+        response=responses,
+        corners=found,
+        gram_difference=np.array([gram_difference(image) for image in images]),
+        centering_change=np.array([centering_change(image, each) for image, each in zip(images, found)]),
+    )
 
 
 def places(image: np.ndarray, response: np.ndarray) -> dict[str, Place]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from mnist_pipeline.records import Answer
+from mnist_pipeline.data.records import Answer
 
 if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph

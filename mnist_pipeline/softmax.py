@@ -9,13 +9,16 @@ one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradien
 the nonzero pixels only.
 """
 
+import functools
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.records import Answer, SoftmaxModel
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import Answer, SoftmaxModel
 from mnist_pipeline.utils.blocks import read_only, slices
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
+NUM_CHECKED = 10  # images on which the gradient is compared with finite differences
 BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which fit the cache
 OnEpoch = Callable[[int, float, float], object]  # gets the number of an epoch, its mean loss and its accuracy
 
@@ -149,6 +153,32 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     for block in slices(len(samples), BLOCK_ROWS):
         probabilities[block] = softmax(_pixels(samples[block]) @ W.T + b)
     return probabilities
+
+
+def fit_model(
+    images: NDArray[np.uint8], labels: NDArray[Any], *, learning_rate: float, epochs: int, seed: int, on_epoch: OnEpoch
+) -> SoftmaxModel:
+    """Weights fitted to all images by `sgd`, what was measured on the way, and the answers to the held-out images.
+
+    These are by weights that are fitted without them at the same time, since one fit computes on one core.
+    """
+    measured: list[tuple[float, float]] = []
+
+    def record(epoch: int, mean_loss: float, accuracy: float) -> None:
+        measured.append((mean_loss, accuracy))
+        on_epoch(epoch, mean_loss, accuracy)
+
+    kept, held_out = split(len(images))
+    fit = functools.partial(
+        sgd, num_classes=int(labels.max()) + 1, learning_rate=learning_rate, epochs=epochs, seed=seed
+    )
+    with ThreadPoolExecutor(1) as threads:
+        without_held_out = threads.submit(fit, images[kept], labels[kept])
+        W, b = fit(images, labels, on_epoch=record)
+    held_out_labels = predict_probabilities(*without_held_out.result(), images[held_out]).argmax(axis=1)
+    losses, accuracies = np.ascontiguousarray(np.array(measured).T)
+    error = gradient_error(W, b, labels[:NUM_CHECKED], images[:NUM_CHECKED])
+    return SoftmaxModel(W, b, losses, accuracies, np.array(error), held_out_labels.astype(np.uint8))
 
 
 def fit_reader(

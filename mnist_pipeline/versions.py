@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline import evaluation, promotion
+from mnist_pipeline.evaluation import champion, scores
 from mnist_pipeline.models import MODELS, STORED, Model
 
 TEST_SET = "test_digits"
@@ -220,14 +220,14 @@ def _paired(before: np.ndarray | None, after: np.ndarray | None, true: np.ndarra
         return {}
     was_right, is_right = before == true, after == true
     fixed, broken = int(np.count_nonzero(is_right & ~was_right)), int(np.count_nonzero(was_right & ~is_right))
-    low, high = promotion.difference_interval(fixed, broken, len(true))
+    low, high = champion.difference_interval(fixed, broken, len(true))
     classes = int(true.max()) + 1
     return {
         "fixed": fixed,
         "broken": broken,
         "difference": (fixed - broken) / len(true),
         "difference_interval": [low, high],
-        "p_value": evaluation.mcnemar_p_value(fixed, broken),
+        "p_value": scores.mcnemar_p_value(fixed, broken),
         "errors_by_class": {
             "before": np.bincount(true[~was_right], minlength=classes).tolist(),
             "after": np.bincount(true[~is_right], minlength=classes).tolist(),

@@ -46,6 +46,5 @@ def test_importing_a_method_imports_no_package_that_only_its_work_needs(module: 
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(("count", "words"), [(0, "no"), (4, "four"), (12, "12"), (1_200, "1,200")])
-def test_small_numbers_are_words(count: int, words: str) -> None:
-    assert number_in_words(count) == words
+def test_small_numbers_are_words() -> None:
+    assert [number_in_words(count) for count in (0, 4, 12, 1_200)] == ["no", "four", "12", "1,200"]

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 import venv
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +19,11 @@ import numpy as np
 import PIL.Image
 import pytest
 from support.graph_fixtures import materialized
-from support.served import Client, served_ui
+from support.served import query, served_ui
 
 from mnist_pipeline.cli.selection import definitions
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
 
@@ -148,9 +149,8 @@ def test_the_ui_is_served_with_the_graph(installed: Installed, output: str, slic
     of_stranger = {name: value for name, value in installed.variables.items() if value}
     with served_ui(
         slice_directory, installed.storage, python=installed.python, cwd=installed.cwd, variables=of_stranger
-    ) as port:
-        client = Client(port)
-        assert [client.send("GET", path).status for path in ("/", "/draw")] == [200, 200]
-        (location,) = json.loads(client.query(question).body)["data"]["workspaceOrError"]["locationEntries"]
+    ) as address:
+        urllib.request.urlopen(f"{address}/draw").close()
+        (location,) = query(address, question)["workspaceOrError"]["locationEntries"]
     assert location == {"name": "mnist-pipeline", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
     assert installed.files() == before

@@ -9,19 +9,20 @@ from mnist_pipeline.cli.errors import CommandError, unknown, writing
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.storage import files, storage
+from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import places
+from mnist_pipeline.utils.outputs import check_output
+
+# The marks of files that this command wrote, and may replace.
+PRODUCER, CARD_TITLE = b"mnist-pipeline", b"# Model card: "
 
 
 def export_model(name: str, onnx: Path, card: Path | None) -> None:
-    """Write the stored model of that name as an ONNX file, and the card of the champion as a Markdown file.
-
-    A failure leaves no incomplete file.
-    """
+    """Write the stored model of that name as an ONNX file, and the card of the champion as a Markdown file."""
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
     model, stored = MODELS[name], storage.current()
-    fitted, predictions = (stored.read_usable(asset) for asset in (model.model_asset, model.predictions_asset))
+    fitted, predictions = (stored.read(asset) for asset in (model.model_asset, model.predictions_asset))
     if card:
         champion, text = stored.read("champion"), stored.read("model_card")
         if champion.model != name or not np.array_equal(champion.labels, predictions.labels):
@@ -34,12 +35,11 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
     except NotImplementedError as error:
         raise CommandError(f"{name} can't be exported: {error}") from error
     content = graph.finished(model.title, IMAGE_SIDE, *nodes)
-    _write("--onnx", onnx, content)
+    with writing("--onnx", onnx):
+        check_output(onnx, mark=PRODUCER)
+        onnx.write_bytes(content)
     if card:
-        _write("--card", card, text.encode())
+        with writing("--card", card):
+            check_output(card, mark=CARD_TITLE)
+            card.write_text(text, encoding="utf-8")
     click.echo(f"{onnx}: {model.title}, {len(content) / 1e6:.1f} MB")
-
-
-def _write(option: str, path: Path, content: bytes) -> None:
-    with writing(option, path):
-        files.write(path, lambda opened: opened.write(content))

@@ -3,7 +3,6 @@
 import contextlib
 import json
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 import click
@@ -73,9 +72,7 @@ def print_lineage(asset: str) -> None:
         click.echo("\n".join(["", *map(printable, lines)]))
 
 
-def _trace(
-    stored: storage.Storage, asset: str, version: str, found: dict[str, tuple[str, Mapping[str, Any]]]
-) -> None:
+def _trace(stored: storage.Storage, asset: str, version: str, found: dict[str, tuple[str, Mapping[str, Any]]]) -> None:
     """Add an asset after everything that its value was computed from."""
     if asset in found:
         return
@@ -99,5 +96,7 @@ def print_faults() -> None:
             click.echo(printable(f"  {key:<{NAME_WIDTH}} a former version: {fault}"))
         faults += [key] * bool(current or former)
     if faults:
-        raise CommandError(f"{len(faults)} of {count(len(keys), 'value')} are damaged; run mnist-pipeline run --changed")
+        raise CommandError(
+            f"{len(faults)} of {count(len(keys), 'value')} are damaged; run mnist-pipeline run --changed"
+        )
     click.echo(f"All {count(len(keys), 'stored value')} in {stored.root} are intact.")

@@ -106,7 +106,7 @@ def ui(**options: Any) -> None:
     """Serve the Dagster UI on this machine, with the daemon that schedules and sensors need."""
     from mnist_pipeline.cli.ui import serve
 
-    raise SystemExit(serve(**options))
+    serve(**options)
 
 
 @main.command()

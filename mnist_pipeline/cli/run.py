@@ -34,6 +34,7 @@ INTERRUPTED = "Interrupted. Stored results are kept. Continue with: mnist-pipeli
 def run_assets(configured: settings.Settings, select: str, config: Path | None, changed: bool) -> None:
     """Run the selected assets, or those of them that are missing, stale or damaged."""
     start = time.perf_counter()
+    storage.current().require_this_version()
     run_config = _read_config(config)
     with machine.importing():
         definitions = project.graph()
@@ -75,10 +76,10 @@ def _run_changed(
         done = (changed.downstream() & changed.upstream()).resolve(graph) & selected
         if failures := run(done):
             return failures
-    for key in selected:
-        if graph.get(key).is_partitioned and (names := missing_partitions(instance, definitions, key)):
-            if failures := run({key}, names):
-                return failures
+    for key in sorted(selected):
+        partitions = missing_partitions(instance, definitions, key)
+        if failures := run({key}, partitions) if partitions else []:
+            return failures
     return []
 
 

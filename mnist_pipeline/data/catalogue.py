@@ -1,20 +1,16 @@
-"""The data sets known by name: their class names, the layout of their files, their publishers."""
+"""The data sets known by name: their class names, the words of their reports, their publishers."""
 
-import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import DatasetError, Split, UnreadableError, reader_of
-from mnist_pipeline.data.idx import (
-    CLASS_NAMES,
-    EMNIST_DIGITS_LAYOUT,
-    MNIST_LAYOUT,
-    QMNIST_LAYOUT,
-    Layout,
-    find_file,
-)
+from mnist_pipeline.data.datasets import DatasetError, DigitSet, Split, reader_of
+from mnist_pipeline.data.idx import CLASS_NAMES
+from mnist_pipeline.data.reader import SPLITS
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,6 @@ class DataSet:
     name: str  # in settings and commands: lower case, digits and hyphens
     title: str  # in sentences
     class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
-    layout: Layout = MNIST_LAYOUT
     noun: str = "digit"  # what an image shows
     heading: str = "Reading handwritten digits"  # of the report
     handwritten: bool = True
@@ -62,11 +57,11 @@ KMNIST = DataSet(
     publisher="KMNIST",
     licence="CC BY-SA 4.0",
 )
-# G. Cohen et al., "EMNIST: an extension of MNIST to handwritten letters", 2017. Its images are stored column by column.
-EMNIST_DIGITS = DataSet("emnist-digits", "EMNIST digits", layout=EMNIST_DIGITS_LAYOUT, publisher="EMNIST")
+# G. Cohen et al., "EMNIST: an extension of MNIST to handwritten letters", 2017.
+EMNIST_DIGITS = DataSet("emnist-digits", "EMNIST digits", publisher="EMNIST")
 # C. Yadav, L. Bottou, "Cold case: the lost MNIST digits", 2019. All 60,000 test digits are used, of which the first
 # 10,000 are those of MNIST.
-QMNIST = DataSet("qmnist", "QMNIST", layout=QMNIST_LAYOUT, publisher="QMNIST")
+QMNIST = DataSet("qmnist", "QMNIST", publisher="QMNIST")
 KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST, EMNIST_DIGITS, QMNIST)}
 
 
@@ -94,43 +89,49 @@ def described(data_set: DataSet, root: Path) -> DataSet:
 
 
 def fetch(known: DataSet, directory: Path) -> None:
-    """Download the four files of a data set with torchvision, which verifies their checksums.
+    """Download a data set with torchvision, which verifies its checksums, and write it as a NumPy archive.
 
-    The directory is created only after all four files are downloaded and validated. Raises a DatasetError if the
-    publisher can't be reached, if the files are not the data set, or if the directory exists.
+    The directory is created only after everything is downloaded and validated. Raises a DatasetError if the publisher
+    can't be reached, if the files are not the data set, or if the directory exists.
     """
-    if os.path.lexists(directory):
+    if directory.exists():
         raise DatasetError(f"{directory} is there already; remove it to fetch {known.name} again")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{known.name}-", dir=directory.parent) as scratch:
             whole = Path(scratch, "whole")
             whole.mkdir()
-            for split, names in known.layout.names.items():
-                raw = _downloaded(known, split, Path(scratch))
-                for name in names:
-                    file = find_file(raw, name)
-                    file.rename(whole / file.name)
-            datasets.validate(whole, layout=known.layout)
+            sets = {split: _downloaded(known, split, Path(scratch)) for split in SPLITS}
+            arrays: dict[str, Any] = {
+                f"{letter}_{split}": sets[split][place] for split in SPLITS for place, letter in enumerate("xy")
+            }
+            np.savez_compressed(whole / f"{known.name}.npz", **arrays)
+            (whole / "classes.txt").write_text("\n".join(known.class_names), encoding="utf-8")
+            datasets.validate(whole)
             whole.rename(directory)
     except OSError as error:
-        raise UnreadableError(
+        raise DatasetError(
             f"{directory} can't be written ({error.strerror}); free some space there, or check its permissions"
         ) from error
 
 
-def _downloaded(known: DataSet, split: Split, scratch: Path) -> Path:
-    """Download a split with torchvision; return the directory of its files."""
+def _downloaded(known: DataSet, split: Split, scratch: Path) -> DigitSet:
+    """Download a split with torchvision."""
     from torchvision import datasets as published
 
     kind = getattr(published, str(known.publisher))
-    options = {"split": "digits"} if known.publisher == "EMNIST" else {}
+    options = {"split": "digits"} if known is EMNIST_DIGITS else {}
     try:
-        return Path(kind(scratch, train=split == "train", download=True, **options).raw_folder)
+        found = kind(scratch, train=split == "train", download=True, **options)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UnreadableError(
-            f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); copy "
-            f"{', '.join(known.layout.file_names)} (plain or .gz) into a directory, and name that: "
-            f"MNIST_PIPELINE_DATA_SETS={known.name}=DIRECTORY"
+        raise DatasetError(
+            f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); get its files in "
+            "another way, and set MNIST_PIPELINE_DATA to them"
         ) from error
+    images, labels = found.data.numpy(), found.targets.numpy()
+    if known is EMNIST_DIGITS:  # its images are stored column by column
+        images = images.swapaxes(1, 2)
+    if known is QMNIST:  # a label is a row of integers that begins with the digit
+        labels = labels[:, 0]
+    return DigitSet(np.ascontiguousarray(images), labels.astype(np.uint8))

@@ -21,10 +21,16 @@ LARGEST_SIDE = 20 * IMAGE_SIDE  # of a picture while its ink is searched; a larg
 def convert(content: bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
     """The picture in a file's content as 28×28 grey levels, and its size and mode, such as `640×480 RGB`.
 
-    Raises an ImageError, which does not name the file, if it is no picture, is damaged or exceeds a limit.
+    Raises an ImageError, which does not name the file, if it is not a picture or is damaged.
     """
     picture, mode = decoding.decode(content)
     return fitted(picture, fit), f"{picture.shape[1]}×{picture.shape[0]} {mode}"
+
+
+def convert_array(image: NDArray[np.uint8], fit: Fit) -> tuple[NDArray[np.uint8], str]:
+    """An image (rows, columns) or (rows, columns, channels) as 28×28 grey levels, and its size and mode."""
+    picture = Image.fromarray(image if image.shape[2:] != (1,) else image[..., 0])
+    return fitted(decoding.grey_levels(picture), fit), f"{picture.width}×{picture.height} {picture.mode}"
 
 
 def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:

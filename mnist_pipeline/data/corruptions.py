@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.deformations import MAX_INK, Images, affine, as_bytes, checked_images
+from mnist_pipeline.data.deformations import MAX_INK, Images, affine, as_bytes
 from mnist_pipeline.utils.blocks import slices
 
 Floats = NDArray[Any]
@@ -40,7 +40,7 @@ def corrupt(images: Images, name: str, seed: int = 0) -> Images:
     >>> corrupt(np.zeros((1, 28, 28), np.uint8), "stripe")[0, 0, ::7]
     array([255,   0,   0, 255], dtype=uint8)
     """
-    return CORRUPTIONS[name](checked_images(images), np.random.default_rng((seed, zlib.crc32(name.encode()))))
+    return CORRUPTIONS[name](images, np.random.default_rng((seed, zlib.crc32(name.encode()))))
 
 
 def _shot_noise(images: Images, generator: np.random.Generator) -> Images:

@@ -1,5 +1,6 @@
-"""Reading and validating data sets: labelled images in any of the layouts of `READERS`."""
+"""Reading and validating data sets: labelled images in any of the layouts of `LAYOUTS`."""
 
+import hashlib
 import math
 from collections.abc import Collection
 from pathlib import Path
@@ -7,14 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.data import folders, idx, npz, parquet
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.errors import DatasetError, UnreadableError
-from mnist_pipeline.data.files import RawFile
-from mnist_pipeline.data.folders import Folders
-from mnist_pipeline.data.idx import CLASS_NAMES, FILE_NAMES, MNIST_LAYOUT, Idx, Layout, verify_checksums
-from mnist_pipeline.data.npz import Npz
-from mnist_pipeline.data.parquet import Parquet
-from mnist_pipeline.data.reader import SPLITS, TEXTS, Reader, Split
+from mnist_pipeline.data.errors import DatasetError
+from mnist_pipeline.data.idx import CLASS_NAMES, FILE_NAMES
+from mnist_pipeline.data.reader import SPLITS, RawFile, Reader, Split
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
@@ -26,13 +24,19 @@ __all__ = [
     "DigitSet",
     "RawFile",
     "Split",
-    "UnreadableError",
     "load_digits",
 ]
 
 BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which fit the cache
 LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
-READERS: tuple[type[Reader], ...] = (Idx, Npz, Parquet, Folders)
+# SHA-256 of the four files of MNIST, as its publisher and torchvision distribute them.
+MNIST_SUMS = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+LAYOUTS = (idx, npz, parquet, folders)
 
 
 @stored_type
@@ -48,24 +52,27 @@ class DigitSet(NamedTuple):
         return int(self.labels.max()) + 1
 
 
-def reader_of(root: str | Path, layout: Layout = MNIST_LAYOUT) -> Reader:
-    """The reader that recognises the content of a directory or file.
-
-    A layout other than MNIST's means IDX files of these names. If no reader recognises the content, the errors are
-    those of IDX files.
+def reader_of(root: str | Path) -> Reader:
+    """A reader of the directory or file, whose layout is recognized. Raises DatasetError if it has none.
 
     Examples
     --------
-    >>> type(reader_of("data")).__name__
-    'Idx'
+    >>> reader_of("data").title
+    'IDX files'
     """
     path = Path(root)
-    if layout is not MNIST_LAYOUT:
-        return Idx(path, layout)
-    return next((reader(path) for reader in READERS if reader.recognises(path)), Idx(path))
+    try:
+        for layout in LAYOUTS:
+            if source := layout.find(path):
+                return Reader(path, source)
+        if path.exists():
+            raise DatasetError(f"{path} has no images in a layout of docs/data-sets.md; make a folder per class")
+    except OSError as error:
+        raise DatasetError(f"{path} can't be read: {error.strerror}; check its name and its permissions") from error
+    raise DatasetError(f"{path} does not exist; set MNIST_PIPELINE_DATA to a directory or file of labelled images")
 
 
-def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
+def raw_files(root: str | Path) -> list[RawFile]:
     """Name, size and SHA-256 of what a data set is read from. Raises DatasetError if a file can't be read.
 
     Examples
@@ -73,45 +80,42 @@ def raw_files(root: str | Path, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
     >>> [(file.name, file.size) for file in raw_files("data")][:1]
     [('train-images-idx3-ubyte.gz', 9912422)]
     """
-    reader = reader_of(root, layout)
-    return [*reader.files(), *reader.texts()]
+    return reader_of(root).files()
 
 
-def validate(root: str | Path, *, canonical: bool = False, layout: Layout = MNIST_LAYOUT) -> list[RawFile]:
-    """Read and validate both splits; for the canonical files, only compare their checksums.
+def data_version(root: str | Path) -> str:
+    """The SHA-256 of the checksums of all files of a data set. Raises DatasetError if a file can't be read."""
+    return hashlib.sha256("".join(file.sha256 for file in raw_files(root)).encode()).hexdigest()
 
-    The result describes exactly the bytes that were validated, even if the files are replaced meanwhile.
+
+def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
+    """Read and validate both splits, and describe the files; for the canonical files, only compare their checksums.
 
     Examples
     --------
     >>> len(validate("data", canonical=True))
     4
     """
-    if canonical:
-        return verify_checksums(root)
-    reader = reader_of(root, layout)
-    return [*dict.fromkeys(file for split in SPLITS for file in reader.read(split).files), *reader.texts()]
+    found = raw_files(root)
+    if not canonical:
+        reader = reader_of(root)
+        for split in SPLITS:
+            reader.read(split)
+    elif changed := [file.name for file in found if MNIST_SUMS.get(file.name) != file.sha256]:
+        raise DatasetError(
+            f"{Path(root, changed[0])} is not the file of MNIST; restore it with 'git checkout -- {changed[0]}' in "
+            f"{root}, or point MNIST_PIPELINE_DATA at your own files"
+        )
+    return found
 
 
 def num_duplicates(images: np.ndarray) -> int:
-    """Number of images that equal an earlier one, byte for byte.
-
-    Examples
-    --------
-    >>> num_duplicates(np.zeros((3, 28, 28), np.uint8))
-    2
-    """
+    """Number of images that equal an earlier one, byte for byte."""
     return len(images) - len(set(map(bytes, images)))
 
 
 def num_with_two_labels(digits: DigitSet) -> int:
-    """Number of different images that occur with more than one label.
-
-    Examples
-    --------
-    >>> num_with_two_labels(DigitSet(np.zeros((2, 28, 28), np.uint8), np.array([3, 8], np.uint8)))
-    1
-    """
+    """Number of different images that occur with more than one label."""
     labels: dict[bytes, int] = {}
     return len(
         {
@@ -123,49 +127,24 @@ def num_with_two_labels(digits: DigitSet) -> int:
 
 
 def num_nearly_empty(images: np.ndarray) -> int:
-    """Number of images whose grey levels differ by less than `LEAST_CONTRAST`.
-
-    Examples
-    --------
-    >>> num_nearly_empty(np.zeros((3, 28, 28), np.uint8))
-    3
-    """
+    """Number of images whose grey levels differ by less than `LEAST_CONTRAST`."""
     flat = images.reshape(len(images), -1)
     return int(np.count_nonzero(np.ptp(flat, axis=1) < LEAST_CONTRAST))
 
 
 def is_sorted_by_class(labels: np.ndarray) -> bool:
-    """Whether the images of each class lie together, so that SGD would learn one class after the other.
-
-    Examples
-    --------
-    >>> [bool(is_sorted_by_class(np.array(labels))) for labels in ([0, 0, 1, 1], [0, 1, 0, 1])]
-    [True, False]
-    """
+    """Whether the images of each class lie together, so that SGD would learn one class after the other."""
     return np.count_nonzero(np.diff(labels)) + 1 == len(np.unique(labels)) < len(labels)
 
 
 def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
-    """Number of images of the second set that are also in the first, byte for byte.
-
-    Examples
-    --------
-    >>> num_shared_images(np.zeros((1, 28, 28)), np.zeros((2, 28, 28)))
-    2
-    """
+    """Number of images of the second set that are also in the first, byte for byte."""
     known = {image.tobytes() for image in first}
     return sum(image.tobytes() in known for image in second)
 
 
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
-    """The first image of each class, uint8 (n_classes, 28, 28). Raises DatasetError if a class has no image.
-
-    Examples
-    --------
-    >>> images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1)
-    >>> first_of_each_class(DigitSet(images, np.array([1, 0, 0, 1], np.uint8))).ravel()
-    array([1, 0], dtype=uint8)
-    """
+    """The first image of each class, uint8 (n_classes, 28, 28). Raises DatasetError if a class has no image."""
     labels, first = np.unique(digits.labels, return_index=True)
     if missing := sorted(set(range(digits.num_classes)) - set(labels.tolist())):
         raise DatasetError(f"the training set has no image of class {', '.join(map(str, missing))}; add one of each")
@@ -173,14 +152,7 @@ def first_of_each_class(digits: DigitSet) -> np.ndarray:
 
 
 def class_means(digits: DigitSet) -> np.ndarray:
-    """Mean image of each class, float64 (n_classes, 28, 28); zero for a class without images.
-
-    Examples
-    --------
-    >>> images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1)
-    >>> class_means(DigitSet(images, np.array([1, 0, 0, 1], np.uint8))).ravel()
-    array([1.5, 1.5])
-    """
+    """Mean image of each class, float64 (n_classes, 28, 28); zero for a class without images."""
     means = np.zeros((digits.num_classes, *digits.images.shape[1:]))
     for label in np.unique(digits.labels):
         means[label] = digits.images[digits.labels == label].mean(axis=0)
@@ -188,13 +160,7 @@ def class_means(digits: DigitSet) -> np.ndarray:
 
 
 def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels of uint8 images, in grey levels.
-
-    Examples
-    --------
-    >>> mean_and_deviation(np.array([[0, 10]], np.uint8))
-    (5.0, 5.0)
-    """
+    """Mean and standard deviation of all pixels of uint8 images, in grey levels."""
     total = squares = 0.0
     for rows in slices(len(images), BLOCK_ROWS):
         levels = images[rows].reshape(-1).astype(np.float64)
@@ -204,20 +170,16 @@ def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
     return mean, math.sqrt(max(0.0, squares / images.size - mean**2))
 
 
-def load_digits(
-    root: str | Path, split: Split, *, layout: Layout = MNIST_LAYOUT, recorded: Collection[RawFile] | None = None
-) -> DigitSet:
+def load_digits(root: str | Path, split: Split, *, recorded: Collection[RawFile] | None = None) -> DigitSet:
     """Read and validate the images and labels of one split.
 
     Parameters
     ----------
     root : path
-        A directory or file in one of the layouts of `READERS`; see docs/data-sets.md.
+        A directory or file in one of the layouts of `LAYOUTS`; see docs/data-sets.md.
     split : {"train", "test"}
-    layout : Layout, default=MNIST_LAYOUT
-        Names and contents of the files, if they are IDX files.
     recorded : collection of RawFile, optional
-        What `validate` returned. The bytes that the digits are read from must be the same.
+        The description that `validate` returned. The files must not have changed since.
 
     Raises
     ------
@@ -233,13 +195,11 @@ def load_digits(
     """
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, SPLITS))}")
-    reader = reader_of(root, layout)
+    reader = reader_of(root)
+    if recorded is not None and (changed := {*reader.files()} ^ {*recorded}):
+        raise DatasetError(
+            f"{Path(root, min(changed).name)} has changed since its checksum was recorded; update everything that "
+            "depends on it with mnist-pipeline run --changed"
+        )
     part = reader.read(split)
-    if recorded is not None:
-        texts, recorded_texts = set(reader.texts()), {file for file in recorded if file.name in TEXTS}
-        for file in [*(set(part.files) - set(recorded)), *(texts ^ recorded_texts)]:
-            raise DatasetError(
-                f"{Path(root, file.name)} has changed since its checksum was recorded; update everything that depends "
-                "on it with mnist-pipeline run --changed"
-            )
     return DigitSet(part.images, part.labels)

@@ -1,25 +1,20 @@
 """Decode picture files of any origin into upright grey levels."""
 
 import io
-import threading
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.utils.blocks import slices
 
 Grey = NDArray[np.floating[Any]]
 
 # Pillow imports all of its forty readers unless the requested ones are loaded already.
 FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format, "BMP", "GIF")
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"GIF8")
-MAX_PIXELS = 50_000_000  # below Pillow's own limit, above which it warns
-BLOCK_ROWS = 256  # blended with paper at a time
 
 
 def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
@@ -29,55 +24,37 @@ def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
     WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read. Transparent areas count as paper.
 
     Raises an ImageError if the file does not exist, is not a picture in one of these formats, is damaged, or has more
-    than 50 megapixels.
+    pixels than Pillow decodes.
     """
     name = "the picture" if isinstance(source, bytes) else source
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            return _decoded(file)[0]
+        return decode(source if isinstance(source, bytes) else source.read_bytes())[0]
+    except OSError as error:
+        raise ImageError(f"{name}: can't be opened ({error.strerror}); check the name and the permissions") from error
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
-    except (OSError, ValueError) as error:  # a ValueError if the name contains a null character
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{name}: can't be opened ({reason}); check the name and the permissions") from error
 
 
 def decode(content: bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
-    """As `read` does for the content of a file, with Pillow's mode of the picture; errors do not name the picture."""
-    return _decoded(io.BytesIO(content))
-
-
-_pillow = threading.Lock()  # warning filters are shared by all threads
-
-
-def _decoded(file: BinaryIO) -> tuple[NDArray[np.uint8] | Grey, str]:
-    """The grey levels of a picture, and its mode; every error of the decoders becomes an ImageError."""
-    with _pillow, warnings.catch_warnings():
+    """The grey levels in the content of a file, and Pillow's mode of the picture; errors do not name the picture."""
+    if not content:
+        raise ImageError("is empty; save or copy the picture again")
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(file, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 mode = image.mode
                 image.draft("L", None)  # a JPEG then decodes its brightness only
                 image.load()
                 return grey_levels(_upright(image)), mode
+        except Image.DecompressionBombError as error:
+            raise ImageError("has too many pixels; reduce the picture, or cut out the digits") from error
+        except UnidentifiedImageError as error:
+            raise ImageError(
+                "is not a PNG, JPEG, WebP, TIFF, BMP or GIF picture, or is damaged; convert it to one of these"
+            ) from error
         except Exception as error:  # decoders raise anything from IndexError to struct.error
-            raise ImageError(_complaint(error, file)) from error
-
-
-def _complaint(error: Exception, file: BinaryIO) -> str:
-    """The problem with a file that did not decode, and the remedy."""
-    if isinstance(error, Image.DecompressionBombError):
-        return f"has more than {MAX_PIXELS // 1_000_000} megapixels; reduce the picture, or cut out the digits"
-    file.seek(0)
-    start = file.read(16)
-    if not start:
-        return "is empty; save or copy the picture again"
-    if not start.startswith(SIGNATURES):
-        return "is not a PNG, JPEG, WebP, TIFF, BMP or GIF picture; convert it to one of these"
-    reason = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
-    return f"is damaged or cut off{reason}; save or copy the picture again"
+            raise ImageError(f"is damaged or cut off ({error}); save or copy the picture again") from error
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -102,12 +79,10 @@ def grey_levels(image: Image.Image) -> NDArray[np.uint8] | Grey:
 
 
 def _stretched(levels: NDArray[np.float64]) -> Grey:
-    """Scale levels without a nominal range to [0, 255]; replace values that are not finite by the median."""
+    """Scale levels without a nominal range to [0, 255]; replace values that are not finite by the lowest."""
     finite = np.isfinite(levels)
-    if not finite.any():
-        return np.zeros(levels.shape, np.float32)
-    low, high = levels[finite].min(), levels[finite].max()
-    levels = np.where(finite, levels, np.median(levels[finite]))
+    low, high = (levels[finite].min(), levels[finite].max()) if finite.any() else (0.0, 0.0)
+    levels = np.where(finite, levels, low)
     return (255 * (levels - low) / max(high - low, 1e-300)).astype(np.float32)
 
 
@@ -127,8 +102,5 @@ def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
     low, middle, high = np.percentile(levels, (1, 50, 99))
     is_card = levels.size > 0.6 * area and high - low > 50
     paper = middle if is_card else 255.0 if levels.mean() < 128 else 0.0
-    blended = np.empty_like(grey)
-    for block in slices(len(grey), BLOCK_ROWS):
-        share = opacity[block].astype(np.float32) / 255
-        blended[block] = np.rint(grey[block] * share + np.float32(paper) * (1 - share))
-    return blended
+    share = opacity.astype(np.float32) / 255
+    return np.rint(grey * share + np.float32(paper) * (1 - share)).astype(np.uint8)

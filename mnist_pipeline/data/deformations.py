@@ -37,7 +37,7 @@ def affine(
     """
     from mnist_pipeline.kernels.deformations import sample
 
-    images = checked_images(images)
+    images = read_only(images)
     maps = _maps(images.shape, rotation=rotation, scale=scale, shear=shear, shift=shift)
     return _in_blocks(lambda block, output: sample(images[block], maps[block], output), images)
 
@@ -47,12 +47,10 @@ def _maps(
 ) -> NDArray[np.float64]:
     """The maps (a, b, c, d, e, f) of `sample` for the deformations of `affine`: where each pixel is read from."""
     count, *sides = shape
-    angle = np.radians(_for_each("rotation", rotation, count))
-    heights, widths = _for_each("scale", scale, count, 2).T
-    slant = _for_each("shear", shear, count)
-    down, right = _for_each("shift", shift, count, 2).T
-    if not (heights > 0).all() or not (widths > 0).all():
-        raise ValueError(f"scale holds {min(heights.min(), widths.min())}; expected positive numbers.")
+    angle = np.radians(_for_each(rotation, count))
+    heights, widths = _for_each(scale, count, 2).T
+    slant = _for_each(shear, count)
+    down, right = _for_each(shift, count, 2).T
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D q + t and
     # D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on (row, column).
     cos, sin = np.cos(angle), np.sin(angle)
@@ -71,15 +69,14 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
     """
     from mnist_pipeline.kernels.deformations import widen
 
-    images = checked_images(images)
-    amounts = _for_each("amount", amount, len(images))
+    images = read_only(images)
+    amounts = _for_each(amount, len(images))
     return _in_blocks(lambda block, output: widen(images[block], amounts[block], output), images)
 
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
     """Add normally distributed noise, whose standard deviation is a share of full ink, to each pixel."""
-    images = checked_images(images)
-    deviations = _for_each("deviation", deviation, len(images))
+    deviations = _for_each(deviation, len(images))
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
     generator, output = np.random.default_rng(seed), np.empty_like(images)
     for block in slices(len(images), _NOISY_IMAGES_PER_BLOCK):
@@ -139,19 +136,6 @@ def as_bytes(values: NDArray[Any]) -> Images:
     return np.rint(np.clip(values, 0, MAX_INK)).astype(np.uint8)
 
 
-def checked_images(images: Images) -> Images:
-    """The images as the compiled code takes them."""
-    array = np.asarray(images)
-    if array.ndim != 3 or not all(array.shape[1:]):
-        raise ValueError(f"images has shape {array.shape}; expected (n, rows, columns).")
-    if array.dtype != np.uint8:
-        raise ValueError(f"images has type {array.dtype}; expected uint8, 0 the paper and 255 full ink.")
-    return read_only(array)
-
-
-def _for_each(name: str, values: ArrayLike, count: int, *shape: int) -> NDArray[np.float64]:
-    """A finite number (or row of numbers) for each image."""
-    array = np.broadcast_to(np.asarray(values, np.float64), (count, *shape))
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds NaN or infinite values; expected finite numbers.")
-    return array.copy()
+def _for_each(values: ArrayLike, count: int, *shape: int) -> NDArray[np.float64]:
+    """A number (or row of numbers) for each image."""
+    return np.broadcast_to(np.asarray(values, np.float64), (count, *shape)).copy()

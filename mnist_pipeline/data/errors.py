@@ -10,10 +10,6 @@ class DatasetError(ValueError):
         super().__init__(printable(message))
 
 
-class UnreadableError(DatasetError):
-    """A data file can't be read at the moment. It may be readable later."""
-
-
 class ImageError(ValueError):
     """A file is not a readable picture."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mnist_pipeline.records import Answer, Network
+from mnist_pipeline.data.records import Answer, Network
 from mnist_pipeline.softmax import softmax
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mnist_pipeline.data.records import Answer, Nearest, Neighbors
 from mnist_pipeline.knn.classifier import TIE_BREAKS, KNNClassifier, vote
-from mnist_pipeline.records import Answer, Nearest, Neighbors
 from mnist_pipeline.utils.bisection import crossing
 
 if TYPE_CHECKING:
@@ -85,6 +85,16 @@ def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: n
     ks = range(1, near.shape[1] + 1)
     accuracies = {rule: [float(np.mean(vote(near[:, :k], rule) == test_labels)) for k in ks] for rule in TIE_BREAKS}
     return {"k": list(ks), **accuracies}
+
+
+def agreement_with_brute_force(
+    neighbors: Neighbors, train_images: np.ndarray, train_labels: np.ndarray, queries: np.ndarray, size: int, seed: int
+) -> float:
+    """Share of a random sample of queries for which brute force finds the same neighbours."""
+    sample = np.random.default_rng(seed).choice(len(queries), min(size, len(queries)), replace=False)
+    exhaustive = KNNClassifier(neighbors.indices.shape[1], "brute").fit(train_images, train_labels)
+    _, indices = exhaustive.kneighbors(queries[sample])
+    return float(np.mean((indices == neighbors.indices[sample]).all(axis=1)))
 
 
 def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> str:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import promotion, robustness
 from mnist_pipeline.data.catalogue import DataSet
-from mnist_pipeline.evaluation import Comparison, Evaluation, wilson_interval
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.champion import Champion, checksum
+from mnist_pipeline.evaluation.scores import Comparison, Evaluation, wilson_interval
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.promotion import Champion
 from mnist_pipeline.report import words
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def render(values: Values) -> str:
 
 def fingerprint(champion: Champion) -> str:
     """The SHA-256 of the champion's labels of the test images; the card contains it."""
-    return promotion.checksum(np.array(champion.labels))
+    return checksum(np.array(champion.labels))
 
 
 def _classes(found: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import harris, pca, robustness
+from mnist_pipeline import harris, pca
+from mnist_pipeline.data import held_out
 from mnist_pipeline.data.catalogue import MNIST, DataSet
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Comparison, Evaluation
+from mnist_pipeline.data.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.champion import Champion
+from mnist_pipeline.evaluation.scores import Comparison, Evaluation
 from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.promotion import Champion
-from mnist_pipeline.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.words import disturbance_in_words, robustness_in_words, settings_in_words
 from mnist_pipeline.utils import machine
-from mnist_pipeline.utils.stored_types import stored_as_files
+from mnist_pipeline.utils.stored_types import stored_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,12 +34,17 @@ NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
 
 
-@stored_as_files("report.json", "index.html")
+@stored_type
 class Report(NamedTuple):
     """The page, and the JSON document of every number on it."""
 
     html: str
     document: dict[str, Any]
+
+    @property
+    def address(self) -> str:
+        """The directory of the storage in which people always find the latest report."""
+        return "report"
 
     def to_files(self) -> dict[str, bytes]:
         """Both as files."""
@@ -88,7 +95,9 @@ def compose(values: Values) -> dict[str, Any]:
         "harris": _harris(values),
         "knn": _knn(values),
         "softmax": {**_curves(softmax), "gradient_error": float(softmax.gradient_error)},
-        "networks": {name: _network(model) for name, model in values.models.items() if isinstance(model, Network)},
+        "networks": {
+            name: _network(values, name) for name, found in values.models.items() if isinstance(found, Network)
+        },
         "models": {
             model: {
                 **dataclasses.asdict(evaluation),
@@ -208,11 +217,15 @@ def _curves(model: SoftmaxModel | Network) -> dict[str, Any]:
     return curves
 
 
-def _network(model: Network) -> dict[str, Any]:
+def _network(values: Values, name: str) -> dict[str, Any]:
     from mnist_pipeline import networks  # imported here, because torch is slow to import
 
+    model, train = values.models[name], len(values.train_digits.labels)
+    curves, config = _curves(model), values.assets[MODELS[name].model_asset]["config"] or {}
+    share = config.get("validation_share", held_out.SHARE) if "held_out_accuracy" in curves else 0
     layers = networks.layer_rows(networks.of_weights(model.weights))
-    return {**_curves(model), "layers": layers, "parameters": sum(layer["parameters"] for layer in layers)}
+    parameters = sum(layer["parameters"] for layer in layers)
+    return {**curves, "layers": layers, "parameters": parameters, "trained_on": train - round(share * train)}
 
 
 def _errors(values: Values, model: str) -> list[dict[str, Any]]:
@@ -280,10 +293,7 @@ def _robustness(values: Values) -> dict[str, Any]:
 
 
 def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:
-    """Accuracy of a model: undisturbed, lowest under small disturbances, mean and lowest under all of them.
-
-    The corruption error is the mean error under the corruptions.
-    """
+    """The accuracy of a model without and with disturbances, and its mean error under the corruptions."""
     first = next(iter(curves.values()))
     disturbed = {
         (name, amount): share

@@ -12,13 +12,14 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mnist_pipeline import harris, networks, pca, robustness, softmax, versions
+from mnist_pipeline import harris, networks, pca, softmax, versions
 from mnist_pipeline.data import datasets
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.robustness import CORRUPTED
 from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures, pictures, words
 from mnist_pipeline.report.document import NUM_EIGENVECTORS, Values
-from mnist_pipeline.robustness import CORRUPTED
 
 # The steps whose source the page shows.
 CODE: dict[str, tuple[Callable[..., Any], ...]] = {
@@ -53,10 +54,9 @@ def render(document: Mapping[str, Any], values: Values) -> str:
     misread = [error["index"] for errors in document["errors"].values() for error in errors]
     since = document["since_last_run"]
     changed = versions.changed_answers(since, NUM_CHANGED_SHOWN) if since else []
-    scattered = document["pca"]["scatter"]["index"]
     atlases = {
         "test": pictures.Atlas(values.test_digits.images, misread + [index for index, *_ in changed]),
-        "train": pictures.Atlas(values.train_digits.images, scattered),
+        "train": pictures.Atlas(values.train_digits.images, document["pca"]["scatter"]["index"]),
     }
     confusions = {model: _most_frequent(found["confusion_matrix"]) for model, found in document["models"].items()}
     environment = words.environment(autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES)
@@ -200,7 +200,8 @@ def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def _comparison_charts(values: Values) -> dict[str, Figure]:
-    evaluations, curves = values.evaluations, robustness.curves(values.robustness.to_dict("list"))
+    measured: Any = values.robustness.to_dict("list")
+    evaluations, curves = values.evaluations, robustness.curves(measured)
     shown = int(values.robustness["count"].iloc[0]), values.champion.model
     scores = {MODELS[name].title: [found.accuracy, *found.interval] for name, found in evaluations.items()}
     drawn = {"accuracies": figures.accuracies(scores), "corruptions": figures.corruptions(curves, *shown)}

@@ -7,13 +7,13 @@ from typing import Any
 
 import jinja2
 
+from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.models import MODELS, number_in_words
-from mnist_pipeline.robustness import Curves
 
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def disturbance_in_words(curves: Curves, nouns: str = "digits") -> str:
+def disturbance_in_words(curves: Curves, nouns: str) -> str:
     """The amount at which the mean accuracy is lowest, and the best and the worst model there."""
     at_amount = list(zip(*curves.accuracies.values(), strict=True))
     place = min(range(len(at_amount)), key=lambda i: sum(at_amount[i]))
@@ -36,7 +36,7 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def settings_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
-    """The configuration, the recipe and the seed of a model and its predictions, without what is only on or off."""
+    """The configuration, the recipe and the seed of a model and its predictions, excluding boolean settings."""
     found: dict[str, Any] = {}
     for origin in origins:
         settings = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}

@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def code_servers(
-    instance: dg.DagsterInstance, workspace_file: str, log_level: str
+def code_server(
+    instance: dg.DagsterInstance, module: str, location: str, log_level: str
 ) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """Start a code server per location of a workspace file; yield them as the `load_from` of another such file.
+    """Start a code server for the definitions in a module; yield it as the `load_from` of a workspace file.
 
-    Private: `ProxyServerManager`, with which `dagster dev` lets web server and daemon share the servers, and starts
-    them again when they die. A public `dagster code-server start` that restarts itself and prints its address would
+    Private: `ProxyServerManager`, with which `dagster dev` lets web server and daemon share the server, and starts
+    it again when it dies. A public `dagster code-server start` that restarts itself and prints its address would
     replace it.
     """
     from dagster._cli.proxy_server_manager import ProxyServerManager
-    from dagster._core.workspace.load_target import WorkspaceFileTarget
+    from dagster._core.workspace.load_target import ModuleTarget
 
-    with ProxyServerManager(instance, WorkspaceFileTarget([workspace_file]), log_level) as servers:
+    target = ModuleTarget(module, attribute=None, working_directory=None, location_name=location)
+    with ProxyServerManager(instance, target, log_level) as servers:
         yield servers.get_code_server_specs()
 
 

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
     data: LocalPath = Field(
-        EMBEDDED_DATA, description="Directory or file of labelled images; the embedded MNIST by default."
+        default=EMBEDDED_DATA, description="Directory or file of labelled images; the embedded MNIST by default."
     )
     storage: Annotated[str, AfterValidator(_storage)] = Field(
         default_factory=lambda: str(places.writable_home() / "storage"),
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         default_factory=num_cores, description="Number of threads that each process computes with."
     )
     experiments: LocalPath | None = Field(
-        None, description="YAML file of the sweep of the group `experiments`; the one in assets/ by default."
+        default=None, description="YAML file of the sweep of the group `experiments`; the one in assets/ by default."
     )
     dagster_home: LocalPath = Field(
         default_factory=lambda fields: _beside_values(fields, "dagster"),

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import Network
 from mnist_pipeline.data.variation import vary
-from mnist_pipeline.records import Network
 from mnist_pipeline.training.calibration import calibrate
 from mnist_pipeline.training.devices import arithmetic, choose_precision, default_device, device_of, placed, seeded
 from mnist_pipeline.training.prediction import Model, logits, pixel_tensor, scaled, weights
@@ -49,8 +49,6 @@ class History:
     epochs: tuple[EpochRecord, ...]
     precision: str  # "float32" or "bfloat16"
     device: str  # "cpu" or "cuda"
-    num_training: int  # images trained on
-    num_validation: int  # images held out
     temperature: float  # divisor of the logits, see `fit_temperature`; 1 without held-out images
     validation_loss: float  # mean cross-entropy on the held-out images after calibration, in nats
 
@@ -127,7 +125,7 @@ def train(
     temperature, validation_loss = 1.0, math.nan
     if held_out:
         temperature, validation_loss = calibrate(scores.cpu().numpy(), held_out[1].cpu().numpy())
-    return History(tuple(records), precision, device.type, len(images), len(scores), temperature, validation_loss)
+    return History(tuple(records), precision, device.type, temperature, validation_loss)
 
 
 def stored(model: nn.Module, history: History) -> Network:

@@ -4,6 +4,7 @@ A wheel contains the data, and the graph as `mnist_pipeline.assets`, so that ano
 """
 
 import os
+import sys
 from pathlib import Path
 
 DISTRIBUTION = "mnist-dagster"  # the name for pip; the command is `mnist-pipeline`
@@ -13,9 +14,9 @@ INSTALLED = (PACKAGE / "assets").is_dir()
 EMBEDDED_DATA = PACKAGE / "data" / "mnist" if INSTALLED else PROJECT / "data"
 
 
-def pip_install(extra: str) -> str:
-    """The command that installs this package with an extra."""
-    return f"pip install '{DISTRIBUTION}[{extra}]'"
+def pip_install(package: str) -> str:
+    """The command that installs an optional package into this environment."""
+    return f"{sys.executable} -m pip install {package}"
 
 
 def user_cache() -> Path:

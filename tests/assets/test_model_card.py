@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pytest
 from support.calls import call
 
@@ -30,19 +29,13 @@ def earlier_champion() -> Any:
     return dataclasses.replace(present, labels=[(label + 1) % 10 for label in present.labels])
 
 
-def test_the_stored_card_names_the_versions_and_the_settings_that_dagster_recorded() -> None:
+def test_the_card_names_the_versions_that_dagster_recorded() -> None:
     text, champion = read("model_card"), read("champion")
-    model = MODELS[champion.model]
+    key = dg.AssetKey(MODELS[champion.model].model_asset)
     with dg.DagsterInstance.get() as instance:
-        recorded = origins(instance, [dg.AssetKey(model.model_asset), dg.AssetKey(model.predictions_asset)])
-    stored, predicted = recorded.values()
-    settings = {**(stored["config"] or {}), **(predicted["config"] or {})}
-    expected = [
-        *(stored["data_version"], stored["code_version"], card.fingerprint(champion), *read("raw_mnist")["sha256"]),
-        *(f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if isinstance(value, int | str)),
-    ]
-    assert [part for part in expected if part not in text] == []
-    assert written().value == text
+        recorded = origins(instance, [key])[key]
+    for part in (recorded["data_version"], recorded["code_version"], *read("raw_mnist")["sha256"]):
+        assert part in text
 
 
 def test_if_the_present_champion_stays_so_does_its_card(own_copy: tuple[Path, Path]) -> None:
@@ -57,8 +50,6 @@ def test_if_the_present_champion_stays_so_does_its_card(own_copy: tuple[Path, Pa
 def test_a_champion_that_stays_without_a_card_gets_one_without_the_figures_of_the_retrained_model() -> None:
     stays = earlier_champion()
     found = written(champion=stays)
-    wrong = np.count_nonzero(np.array(stays.labels) != read("test_digits").labels)
-    assert f"{wrong} errors" in found.value
     assert card.fingerprint(stays) in found.value
     assert card.fingerprint(read("champion")) not in found.value
     for part in ("data version", "Recipe", "McNemar", "worst amount"):

@@ -1,6 +1,5 @@
-"""The known data sets: their classes, their files, and their download."""
+"""The known data sets: their classes and their download."""
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,51 +10,13 @@ import numpy as np
 import pytest
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
-from support.idx import encode_idx, write_file
+from support.sources import NAMES, Sets, write_folders
 
-from mnist_pipeline.data import catalogue as data_sets
-from mnist_pipeline.data import datasets
-from mnist_pipeline.data.catalogue import EMNIST_DIGITS, FASHION_MNIST, KMNIST, KNOWN, QMNIST, DataSet
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits
-from mnist_pipeline.data.idx import LABELS_MAGIC, Layout
+from mnist_pipeline.data import catalogue
+from mnist_pipeline.data.catalogue import EMNIST_DIGITS, FASHION_MNIST, KMNIST, KNOWN, MNIST, QMNIST, DataSet
+from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits, reader_of
 
-QMNIST_TEST_LABELS = "qmnist-test-labels-idx2-int"
-
-
-Digits = dict[datasets.Split, DigitSet]
 each_known = pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
-
-
-@pytest.fixture
-def few(train: DigitSet, test: DigitSet) -> Digits:
-    return {
-        "train": DigitSet(train.images[:40], train.labels[:40]),
-        "test": DigitSet(test.images[:20], test.labels[:20]),
-    }
-
-
-def write(directory: Path, layout: Layout, few: Digits, compress: bool = True) -> Path:
-    """Write the four files in a layout, as its publisher does."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for split, (images, labels) in few.items():
-        stored = images.swapaxes(1, 2) if layout.transposed else images
-        images_name, labels_name = layout.names[split]
-        write_file(directory / images_name, encode_idx(stored), compress)
-        encoded = encode_idx(labels) if layout.labels_magic == LABELS_MAGIC else encode_rows(label_rows(labels))
-        write_file(directory / labels_name, encoded, compress)
-    return directory
-
-
-def label_rows(labels: np.ndarray) -> np.ndarray:
-    """QMNIST's labels: the digit, and seven columns about the writer."""
-    return np.column_stack([labels, *(np.arange(len(labels)) * 1_000 * column for column in range(1, 8))])
-
-
-def encode_rows(array: np.ndarray) -> bytes:
-    return struct.pack(">HBB2I", 0, 0x0C, 2, *array.shape) + array.astype(">i4").tobytes()
-
-
-# Names
 
 
 @each_known
@@ -65,92 +26,46 @@ def test_ten_classes_have_different_names_that_the_font_of_the_figures_can_draw(
     assert {ord(letter) for name in (*known.class_names, known.title) for letter in name} <= drawable.keys()
 
 
-def test_class_names_and_file_names_are_those_of_torchvision() -> None:
+def test_class_names_are_those_of_torchvision() -> None:
     import torchvision.datasets
 
     for known in (FASHION_MNIST, KMNIST):
-        published = getattr(torchvision.datasets, str(known.publisher))
-        assert list(known.class_names) == published.classes
-        assert set(known.layout.file_names) == {Path(name).stem for name, _ in published.resources}
-    resources = torchvision.datasets.QMNIST.resources
-    assert list(QMNIST.layout.file_names) == [
-        Path(url).stem for split in ("train", "test") for url, _ in resources[split]
-    ]
-    assert EMNIST_DIGITS.layout.file_names[0] == "emnist-digits-train-images-idx3-ubyte"
+        assert list(known.class_names) == getattr(torchvision.datasets, str(known.publisher)).classes
 
 
-# Reading each layout
-
-
-@pytest.mark.parametrize("compress", [True, False], ids=["gz", "plain"])
-@each_known
-def test_the_files_of_each_data_set_are_read(known: DataSet, few: Digits, compress: bool, tmp_path: Path) -> None:
-    write(tmp_path, known.layout, few, compress)
-    datasets.validate(tmp_path, layout=known.layout)
-    for split, expected in few.items():
-        found = load_digits(tmp_path, split, layout=known.layout)
-        assert found.images.dtype == found.labels.dtype == np.uint8
-        assert found.images.flags.c_contiguous
-        np.testing.assert_array_equal(found.images, expected.images)
-        np.testing.assert_array_equal(found.labels, expected.labels)
-    names = [file.name.removesuffix(".gz") for file in datasets.raw_files(tmp_path, known.layout)]
-    assert names == list(known.layout.file_names)
-
-
-@pytest.mark.parametrize("known", [EMNIST_DIGITS, QMNIST], ids=["emnist-digits", "qmnist"])
-def test_torchvision_reads_the_same(known: DataSet, few: Digits, tmp_path: Path) -> None:
-    import torchvision.datasets
-
-    kind = getattr(torchvision.datasets, str(known.publisher))
-    write(tmp_path / known.publisher / "raw", known.layout, few, compress=False)  # type: ignore[operator]
-    options = {"split": "digits"} if known is EMNIST_DIGITS else {}
-    read = kind(tmp_path, train=False, download=False, **options)
-    images, labels = load_digits(tmp_path / str(known.publisher) / "raw", "test", layout=known.layout)
-    theirs = read.data.numpy()
-    np.testing.assert_array_equal(images, theirs.swapaxes(1, 2) if known is EMNIST_DIGITS else theirs)
-    assert labels.tolist() == [read[index][1] for index in range(len(labels))]
-
-
-MALFORMED: dict[str, tuple[Callable[[np.ndarray], bytes], str]] = {
-    "bytes for integers": (lambda rows: encode_idx(rows[:, 0]), "0x00000801.*0x00000c02"),
-    "seven columns": (lambda rows: encode_rows(rows[:, :7]), "of 7 .* 8"),
-    "a negative label": (lambda rows: encode_rows(rows - 9 * np.eye(1, 8, dtype=int)), "is -[0-9].*0–9"),
-    "a label whose last byte is a digit": (lambda rows: encode_rows(rows + 256 * np.eye(1, 8, dtype=int)), "0 is 263"),
-    "cut": (lambda rows: encode_rows(rows)[:-1], "639"),
-    "half a header": (lambda rows: encode_rows(rows)[:7], "7 of 12 bytes"),
-    "a row less": (lambda rows: encode_rows(rows[:-1]), "19 labels"),
-    "a huge width": (lambda rows: struct.pack(">4I", 0x0C02, 20, 1 << 31, 0), "2147483648 .* 8"),
-}
-
-
-@pytest.mark.parametrize("name", MALFORMED)
-def test_malformed_rows_of_labels_are_refused_by_file_and_value(name: str, few: Digits, tmp_path: Path) -> None:
-    damage, named = MALFORMED[name]
-    write(tmp_path, QMNIST.layout, few)
-    write_file(tmp_path / QMNIST_TEST_LABELS, damage(label_rows(few["test"].labels)))
-    with pytest.raises(DatasetError, match=f"{QMNIST_TEST_LABELS}.*{named}"):
-        load_digits(tmp_path, "test", layout=QMNIST.layout)
+def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few: Sets, tmp_path: Path) -> None:
+    own, root = DataSet("own", "digits"), write_folders(tmp_path / "digits", few)
+    assert catalogue.described(own, root) == own
+    (root / "classes.txt").write_text("\n".join("abcdefghij"))
+    (root / "dataset.yaml").write_text("title: Ten letters\nnoun: letter\n")
+    described = catalogue.described(own, root)
+    assert (described.title, described.nouns, described.class_names) == ("Ten letters", "letters", tuple("abcdefghij"))
+    assert described.whole_pictures
+    assert catalogue.described(MNIST, root) == MNIST
 
 
 # Fetching
 
-
-Published = list[tuple[bool, dict[str, Any]]]  # the options of each call
+Published = list[bool]  # whether each call may download
 
 
 @pytest.fixture
-def publish(monkeypatch: pytest.MonkeyPatch, few: Digits) -> Callable[..., Published]:
-    """Replace a class of torchvision: it writes files as if they were downloaded, or raises an error."""
+def publish(monkeypatch: pytest.MonkeyPatch, few: Sets) -> Callable[..., Published]:
+    """Replace a class of torchvision: it has a few digits in the form of the data set, or raises an error."""
+    import torch
     import torchvision.datasets
 
-    def replace(known: DataSet, error: Exception | None = None, **files: DigitSet) -> Published:
+    def replace(known: DataSet, error: Exception | None = None, **changed: DigitSet) -> Published:
         asked: Published = []
 
-        def published(root: str, train: bool, download: bool, **options: Any) -> SimpleNamespace:
-            asked.append((download, options))
+        def published(root: Path, train: bool, download: bool, **options: Any) -> SimpleNamespace:
+            asked.append(download)
             if error:
                 raise error
-            return SimpleNamespace(raw_folder=write(Path(root) / "raw", known.layout, {**few, **files}))
+            images, labels = {**few, **changed}["train" if train else "test"]
+            images = images.swapaxes(1, 2) if known is EMNIST_DIGITS else images
+            rows = np.column_stack([labels, labels + 100]) if known is QMNIST else labels
+            return SimpleNamespace(data=torch.tensor(images), targets=torch.tensor(rows.astype(int)))
 
         monkeypatch.setattr(torchvision.datasets, str(known.publisher), published)
         return asked
@@ -159,38 +74,42 @@ def publish(monkeypatch: pytest.MonkeyPatch, few: Digits) -> Callable[..., Publi
 
 
 @each_known
-def test_the_directory_contains_the_downloaded_files_and_nothing_else(
-    known: DataSet, few: Digits, publish: Callable[..., Published], tmp_path: Path
+def test_the_directory_contains_the_downloaded_digits_and_nothing_else(
+    known: DataSet, few: Sets, publish: Callable[..., Published], tmp_path: Path
 ) -> None:
-    publish(known)
+    asked = publish(known)
     directory = tmp_path / "data" / known.name
-    data_sets.fetch(known, directory)
-    assert {path.name for path in directory.iterdir()} == {f"{name}.gz" for name in known.layout.file_names}
+    catalogue.fetch(known, directory)
+    assert asked == [True, True]
     assert list(directory.parent.iterdir()) == [directory]
-    np.testing.assert_array_equal(load_digits(directory, "test", layout=known.layout).labels, few["test"].labels)
+    assert {path.name for path in directory.iterdir()} == {f"{known.name}.npz", "classes.txt"}
+    assert reader_of(directory).class_names == known.class_names
+    for split, expected in few.items():
+        for found, array in zip(load_digits(directory, split), expected, strict=True):
+            np.testing.assert_array_equal(found, array)
 
 
 def test_the_error_of_an_unreachable_host_names_the_setting_that_helps(
     publish: Callable[..., Published], tmp_path: Path
 ) -> None:
     publish(KMNIST, RuntimeError("Error downloading:\nTried mirror, got:\n<urlopen error -2>\n"))
-    with pytest.raises(DatasetError, match=r"kmnist.*urlopen error -2.*MNIST_PIPELINE_DATA_SETS=kmnist=") as caught:
-        data_sets.fetch(KMNIST, tmp_path / "kmnist")
+    with pytest.raises(DatasetError, match=r"kmnist.*urlopen error -2.*MNIST_PIPELINE_DATA") as caught:
+        catalogue.fetch(KMNIST, tmp_path / "kmnist")
     assert str(caught.value).isprintable()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_download_is_validated_before_it_is_moved_into_place(
-    few: Digits, publish: Callable[..., Published], tmp_path: Path
+    few: Sets, publish: Callable[..., Published], tmp_path: Path
 ) -> None:
-    publish(KMNIST, test=DigitSet(few["test"].images, few["test"].labels + 10))
+    publish(KMNIST, test=DigitSet(few["test"].images, few["test"].labels + len(NAMES)))
     with pytest.raises(DatasetError, match="0–9"):
-        data_sets.fetch(KMNIST, tmp_path / "kmnist")
+        catalogue.fetch(KMNIST, tmp_path / "kmnist")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_existing_directory_is_not_overwritten(publish: Callable[..., Published], tmp_path: Path) -> None:
     asked = publish(KMNIST)
     with pytest.raises(DatasetError, match=f"{tmp_path}.*kmnist"):
-        data_sets.fetch(KMNIST, tmp_path)
+        catalogue.fetch(KMNIST, tmp_path)
     assert asked == []

@@ -134,23 +134,3 @@ def test_low_resolution_keeps_large_shapes_and_loses_small_ones(images: np.ndarr
     assert lost == sorted(lost, reverse=True)
     for kept in (low_resolution(images), low_resolution(images, 14)):
         np.testing.assert_allclose(kept.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=0.02)
-
-
-IMAGES = np.zeros((3, 28, 28), np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: affine(IMAGES[0]), r"images has shape \(28, 28\)"),
-        (lambda: affine(IMAGES.astype(float)), "images has type float64"),
-        (lambda: affine(IMAGES, rotation=math.nan), "rotation holds NaN"),
-        (lambda: affine(IMAGES, scale=0), r"scale holds 0.0; expected positive"),
-        (lambda: affine(IMAGES, scale=(1, -1)), r"scale holds -1.0; expected positive"),
-        (lambda: thicken(IMAGES, math.inf), "amount holds NaN or infinite"),
-        (lambda: add_noise(IMAGES, [0, math.nan, 1]), "deviation holds NaN"),
-    ],
-)
-def test_an_invalid_argument_is_named_with_its_value(call: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()

@@ -1,13 +1,17 @@
-"""The values of the finished run that the report shows, and the document of their numbers."""
+"""The report of the finished run: the values that it shows, their numbers, the page, and the text of a page."""
 
+import html as markup
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.report import document
+from mnist_pipeline.report import document, page
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -21,7 +25,6 @@ PARTS = [asset for model in MODELS.values() for asset in (model.model_asset, mod
 def values(finished_run: tuple[Any, Path]) -> Values:
     """The values that the asset collects."""
     read = Storage(str(finished_run[1])).read
-    known = {"run_id": "9" * 36, "data_version": "abcdef" * 10, "code_version": "1f" * 8, "seconds": 0.375}
     return Values(
         **{name: read(name) for name in Values._fields[: Values._fields.index("models")]},
         models={name: read(model.model_asset) for name, model in MODELS.items() if model.has_learning_curves},
@@ -29,10 +32,27 @@ def values(finished_run: tuple[Any, Path]) -> Values:
         evaluations={name: read(model.evaluation_asset) for name, model in MODELS.items()},
         data_set=MNIST,
         run={"id": "0f3a" * 9, "started": "2026-03-04T05:06:07+00:00", "source": "MNIST", "canonical": True},
-        assets={**dict.fromkeys(PARTS, UNKNOWN), **{key: {**UNKNOWN, **known} for key in PARTS[:2]}},
+        assets=dict.fromkeys(PARTS, UNKNOWN),
     )
 
 
 @pytest.fixture(scope="package")
 def composed(values: Values) -> dict[str, Any]:
     return document.compose(values)
+
+
+@pytest.fixture(scope="package")
+def html(composed: dict[str, Any], values: Values) -> str:
+    return page.render(composed, values)
+
+
+@pytest.fixture(scope="package")
+def text_of() -> Callable[[str], str]:
+    """The text of a page that can be read or heard, without formulas and code; a chart is its description."""
+
+    def read(html: str) -> str:
+        html = re.sub(r"<(head|style|script|svg|math|pre)\b.*?</\1>", "", html, flags=re.DOTALL)
+        html = re.sub(r'<[^>]*\b(?:alt|aria-label|data-label)="([^"]*)"[^>]*>', r" \1 ", html)
+        return " ".join(markup.unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+    return read

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_pipeline.runtime import dagster_internals
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 MODULE = Path(dagster_internals.__file__)
 MAX_NAMES = 12

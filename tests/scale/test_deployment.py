@@ -6,7 +6,6 @@ import shutil
 import ssl
 import subprocess
 import sys
-import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -17,13 +16,13 @@ from urllib.error import URLError
 
 import pytest
 import yaml
+from support.served import until
 from support.servers import free_port, missing, variables
 
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 SERVICES = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]
 PASSWORD = "twelve characters"
-PATIENCE_SECONDS = 120
 LAUNCH = """mutation { launchRun(executionParams: { selector: {
   repositoryName: "__repository__", repositoryLocationName: "assets.definitions", jobName: "digits_group"
 } }) { __typename } }"""
@@ -71,7 +70,7 @@ def send(slice_directory: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     yield answer
     for process in processes:
         process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        process.wait(60)
 
 
 def test_only_who_knows_the_password_sees_the_ui_and_can_run_the_pipeline(send: Callable[..., Any]) -> None:
@@ -81,10 +80,3 @@ def test_only_who_knows_the_password_sees_the_ui_and_can_run_the_pipeline(send: 
     assert send("/graphql?query={version}", site="cross-site") == 403
     assert send("/graphql", query=LAUNCH) == {"launchRun": {"__typename": "LaunchRunSuccess"}}
     until(lambda: send("/graphql", query=RUNS) == {"runsOrError": {"results": [{"status": "SUCCESS"}]}})
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(1)

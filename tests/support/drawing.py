@@ -3,22 +3,17 @@
 import base64
 import contextlib
 import io
-import json
 import math
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import uvicorn
 from PIL import Image, ImageDraw
 
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.ui import draw
-from mnist_pipeline.runtime.ui import server as ui
-from mnist_pipeline.runtime.ui.server import LOCALHOST
-from support.served import Answer, Client
+from mnist_pipeline.runtime.web import LOCALHOST, draw, server
 
 SHEET = (640, 480)
 PEN = 32
@@ -73,33 +68,17 @@ def uri(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-class DrawingClient(Client):
-    """A client of the drawing page."""
-
-    def read(self, picture: object, **changes: str | None) -> Answer:
-        headers = {name.replace("_", "-"): value for name, value in changes.items()}
-        return self.send("POST", draw.READ, headers, json.dumps({"picture": picture}).encode())
-
-    def digits(self, data: bytes) -> list[dict[str, Any]]:
-        answer = self.read(uri(data))
-        assert answer.status == 200, answer.body
-        digits: list[dict[str, Any]] = json.loads(answer.body)["digits"]
-        return digits
-
-
 @contextlib.contextmanager
-def serving() -> Iterator[DrawingClient]:
-    """Serve the page in this process, over the storage that the environment names."""
+def serving() -> Iterator[str]:
+    """Serve the page in this process, over the storage that the environment names; yields its address."""
     with socket.create_server((LOCALHOST, 0)) as listening:
-        port = listening.getsockname()[1]
-        app = ui.application(draw.routes("recognizer", MODELS))
-        configuration = ui.configuration(app, port)
+        configuration = server.configuration(server.application(draw.routes("recognizer", MODELS)))
         configuration.log_config = None
-        server = uvicorn.Server(configuration)
-        thread = threading.Thread(target=server.run, args=([listening],))
+        served = uvicorn.Server(configuration)
+        thread = threading.Thread(target=served.run, args=([listening],))
         thread.start()
         try:
-            yield DrawingClient(port)
+            yield f"http://{LOCALHOST}:{listening.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            served.should_exit = True
             thread.join()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 RUN_SECONDS = 600
 START_SECONDS = 60

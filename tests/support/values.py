@@ -1,30 +1,29 @@
 """A value of every kind that is stored, and how two of them are compared."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline import evaluation, records
+from mnist_pipeline.data import records
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation import scores
+from mnist_pipeline.evaluation.champion import Champion, Choice
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.knn.classifier import IndexArrays
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.promotion import Champion, Choice
 from mnist_pipeline.report.document import Report
-from mnist_pipeline.runtime.graph.shards import Shards
-from mnist_pipeline.runtime.storage.storage import prepare
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 10, 40).astype(np.uint8)
 GUESSES = np.where(RNG.random(40) < 0.3, RNG.integers(0, 10, 40), LABELS).astype(np.uint8)
 PROBABILITIES = RNG.dirichlet(np.ones(10), 40).astype(np.float32)
 EVALUATIONS = {
-    "knn": evaluation.evaluate(LABELS, GUESSES),
-    "cnn": evaluation.evaluate(LABELS, LABELS, probabilities=PROBABILITIES),
+    "knn": scores.evaluate(LABELS, GUESSES),
+    "cnn": scores.evaluate(LABELS, LABELS, probabilities=PROBABILITIES),
 }
-COMPARISON = evaluation.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS)
+COMPARISON = scores.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS)
 
 ARRAYS = {
     "bytes": RNG.integers(0, 256, (3, 28, 28)).astype(np.uint8),
@@ -111,11 +110,6 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
         yield from leaves(content, f"{name}/{field}")
 
 
-def data_version(value: object) -> str:
-    """The data version that a value has once it is stored."""
-    return prepare("value", value).data_version
-
-
 def assert_same_values(found: Any, expected: Any) -> None:
     """A value of any kind came back with its type, its shape and its values."""
     if isinstance(expected, pd.DataFrame):
@@ -136,10 +130,3 @@ def assert_same_arrays(found: Any, expected: Any) -> None:
     for name, array in expected_leaves.items():
         assert found_leaves[name].dtype == array.dtype, name
         np.testing.assert_array_equal(found_leaves[name], array, err_msg=name, strict=True)
-
-
-def shards_of(values: Sequence[Any] | Mapping[str, Any]) -> Shards:
-    """Shards of values in memory, by name if the names matter."""
-    numbered = {f"shard-{number}": value for number, value in enumerate(values)}
-    by_name = dict(values) if isinstance(values, Mapping) else numbered
-    return Shards(dict.fromkeys(by_name, ""), by_name.__getitem__)

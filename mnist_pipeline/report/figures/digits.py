@@ -1,6 +1,7 @@
 """Images of digits and of learned weights, in grids with captions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -79,3 +80,14 @@ def misread(names: Sequence[str], true: int, predicted: int, remark: str = "") -
     if style.are_long(names):
         return "\n".join(filter(None, (names[true], f"→ {names[predicted]}", remark)))
     return ", ".join(filter(None, (f"{names[true]} → {names[predicted]}", remark)))
+
+
+def misread_images(
+    images: np.ndarray, errors: Sequence[Mapping[Any, Any]], num_errors: int, names: Sequence[str]
+) -> Figure:
+    """The first rows of `evaluation.scores.misclassified` as images, with the probability of the predicted class."""
+    captions = [
+        misread(names, row["true_label"], row["predicted_label"], f"{row['probability']:.0%}") for row in errors
+    ]
+    title = f"{len(errors)} of {num_errors} errors, worst first: true → predicted, probability of the predicted"
+    return image_grid(images[[row["index"] for row in errors]], 10, captions, title)

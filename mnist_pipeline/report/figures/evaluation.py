@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnist_pipeline.evaluation import Calibration, wilson_interval
+from mnist_pipeline.evaluation.robustness import CORRUPTED, Curves
+from mnist_pipeline.evaluation.scores import Calibration, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures import style
-from mnist_pipeline.robustness import CORRUPTED, Curves
 
 LABELS = 0.75  # inches at the right of learning curves
 

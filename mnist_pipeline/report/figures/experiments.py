@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from mnist_pipeline.experiments import Curve
+from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures import style
 

@@ -112,12 +112,12 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: s
     for name, y in heights.items():
         weight = "bold" if name == bold else "normal"
         axes.text(1.06, y, name, transform=axes.transAxes, va="center", fontweight=weight)
-    strokes = [[starts[name], (1.05, y)] for name, y in heights.items()]
+    strokes: Any = [[starts[name], (1.05, y)] for name, y in heights.items()]
     colors, style = [ends[name][2] for name in heights], {"linewidths": 1, "clip_on": False}
     axes.add_collection(LineCollection(strokes, colors=colors, transform=axes.transAxes, **style), autolim=False)
 
 
-def plain(name: str, length: int = 40) -> str:
+def plain(name: str, length: int) -> str:
     """A name as Matplotlib draws it letter by letter, cut to a length: `$` would begin a formula."""
     cut = name if len(name) <= length else f"{name[: length - 1]}…"
     return cut.replace("$", r"\$")

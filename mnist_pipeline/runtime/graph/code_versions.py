@@ -12,9 +12,10 @@ import ast
 import dataclasses
 import functools
 import hashlib
+import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,12 @@ import dagster as dg
 from mnist_pipeline import models
 from mnist_pipeline.models import MODELS, Model, Shown
 
-PACKAGE = __name__.partition(".")[0]
-# Packages whose code never changes a value, and the table of models.
-LEFT_OUT = ("cli", "models", "runtime", "utils")
 TABLE = models.__name__
-# What assets and the table of models use of these only people see. The report's own modules do depend on its figures.
-SHOWN = ("report.figures", "handwriting.contact_sheet")
-VERSION_LENGTH = 16
+PACKAGE = TABLE.partition(".")[0]
+# The table of models, and packages whose code never changes a value.
+LEFT_OUT = tuple(f"{PACKAGE}.{name}" for name in ("cli", "models", "runtime", "utils"))
+# What an asset uses of these only people see. The modules of the report do depend on its figures.
+SHOWN = (f"{PACKAGE}.report.figures", f"{PACKAGE}.handwriting.contact_sheet")
 
 
 def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
@@ -40,28 +40,20 @@ def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
 
 def code_version(asset: str, function: Callable[..., Any]) -> str:
     """The version of the function that computes an asset, 16 hexadecimal digits."""
-    code, imported = _used_code(Path(str(inspect.getsourcefile(function))), function)
-    modules = {each for name in imported if not name.endswith(SHOWN) for each in _with_imports(name)}
+    code, imported = _used_by(function)
+    modules = _with_imports(name for name in imported if name not in SHOWN)
     parts = [ast.dump(node) for node in code]
-    if TABLE in imported or any(TABLE in _imports_of(name) for name in modules):
-        everything = [*code, *(_parsed(path) for path in map(_source, modules) if path)]
+    if TABLE in imported or any(TABLE in _imports(name) for name in modules):
         own = MODELS.get(asset.partition("_")[0])
+        calls = any(map(_calls_methods, [*code, *map(_code, modules)]))
         for model in [own] if own else MODELS.values():
             parts.append(repr(_computing_fields(model)))
-            if not model.has_own_assets if own else _calls_methods(everything):
-                code, imported = _used_code(Path(models.__file__), model.method)
-                parts += [ast.dump(node) for node in code]
-                modules |= {each for name in imported for each in _with_imports(name)}
-    parts += [_checksum_of(name) for name in sorted(modules)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:VERSION_LENGTH]
-
-
-def _used_code(source: Path, function: Callable[..., Any]) -> tuple[list[ast.stmt], set[str]]:
-    """The definitions of a module that a function uses, and the modules of the project that they import."""
-    code, names = _used_definitions(source, function.__qualname__.partition(".")[0])
-    package = function.__module__.rpartition(".")[0]
-    top = [node for node in _parsed(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    return code, {*_imports(top, names, package), *_imports(code, None, package)}
+            if not model.has_own_assets if own else calls:
+                method, imported = _used_by(model.method)
+                parts += [ast.dump(node) for node in method]
+                modules |= _with_imports(imported)
+    parts += [_checksum(name) for name in sorted(modules)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _computing_fields(model: Model) -> dict[str, Any]:
@@ -72,27 +64,30 @@ def _computing_fields(model: Model) -> dict[str, Any]:
     return fields | {"settings": settings}
 
 
-def _calls_methods(code: list[Any]) -> bool:
+def _calls_methods(code: ast.AST) -> bool:
     """Whether code calls the methods of the table of models: `model.method()`."""
-    nodes = (node for each in code for node in ast.walk(each))
-    return any(isinstance(node, ast.Attribute) and node.attr == "method" for node in nodes)
+    return any(isinstance(node, ast.Attribute) and node.attr == "method" for node in ast.walk(code))
 
 
-def _used_definitions(source: Path, name: str) -> tuple[list[ast.stmt], set[str]]:
-    """The definitions of a module that one of them uses, directly or not, and the names in them."""
-    tree = _parsed(source)
-    definitions = {each: node for node in tree.body for each in _names_defined(node)}
+def _used_by(function: Callable[..., Any]) -> tuple[list[ast.stmt], set[str]]:
+    """The definitions of its module that a function uses, directly or not, and the modules that they import."""
+    module = function.__module__
+    body = _code(module).body
+    definitions = {name: node for node in body for name in _names_defined(node)}
     found: dict[str, ast.stmt] = {}
     names: set[str] = set()
-    waiting = [name]
+    waiting = [function.__qualname__.partition(".")[0]]
     while waiting:
         each = waiting.pop()
         if each in definitions and each not in found:
             found[each] = definitions[each]
             used = {node.id for node in ast.walk(definitions[each]) if isinstance(node, ast.Name)}
             names |= used
-            waiting += sorted(used)
-    return [found[each] for each in sorted(found)], names
+            waiting += used
+    package = module.rpartition(".")[0]
+    code = [found[each] for each in sorted(found)]
+    at_top = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return code, {*_imported(at_top, package, names), *_imported(code, package)}
 
 
 def _names_defined(node: ast.stmt) -> list[str]:
@@ -102,23 +97,67 @@ def _names_defined(node: ast.stmt) -> list[str]:
     return [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
 
 
+def _with_imports(modules: Iterable[str]) -> set[str]:
+    """Modules of the project, and all modules of the project that they import, directly or not."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and not name.startswith(LEFT_OUT):
+            found.add(name)
+            waiting += _imports(name)
+    return found
+
+
 @functools.cache
-def _parsed(source: Path) -> ast.Module:
+def _imports(module: str) -> list[str]:
+    """The modules of the project that a module of the project imports."""
+    is_package = _source(module).name == "__init__.py"
+    return list(_imported(_code(module).body, module if is_package else module.rpartition(".")[0]))
+
+
+def _imported(code: Iterable[ast.stmt], package: str, names: set[str] | None = None) -> Iterator[str]:
+    """The modules of the project that code imports; with `names`, only what it imports by these names."""
+    for node in (each for statement in code for each in ast.walk(statement)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None) or ""
+            parent = importlib.util.resolve_name("." * getattr(node, "level", 0) + module, package) if module else ""
+            for alias in node.names:
+                if names is None or (alias.asname or alias.name.partition(".")[0]) in names:
+                    found = f"{parent}.{alias.name}".strip(".")
+                    yield from [each for each in (found, found.rpartition(".")[0]) if _is_of_project(each)][:1]
+
+
+@functools.cache
+def _is_of_project(module: str) -> bool:
+    return module.partition(".")[0] in (PACKAGE, "assets") and _source(module).is_file()
+
+
+@functools.cache
+def _source(module: str) -> Path:
+    """The file of a module of the project, which need not exist."""
+    root, *parts = module.split(".")
+    place = Path(str(importlib.import_module(root).__file__)).parent.joinpath(*parts)
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+@functools.cache
+def _code(module: str) -> ast.Module:
     """The code of a module without docstrings and imports for types.
 
     Of an asset, the decorator, the types of the inputs and what it passes to `result` for people are left out.
     """
+    source = _source(module)
     tree = ast.parse(source.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
         # A package that loads its modules later names them for the type checker.
-        is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        if is_for_types and isinstance(node, ast.If) and source.name != "__init__.py":
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and source.name != "__init__.py":
             node.body = [ast.Pass()]
         if isinstance(node, ast.FunctionDef) and "assets" in source.parts:
             node.decorator_list = []
-            for argument in node.args.args:  # the type of an input is not code that runs
+            for argument in node.args.args:
                 argument.annotation = argument.annotation if argument.arg == "config" else None
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "result":
             node.args, node.keywords = node.args[:1], []
@@ -126,62 +165,8 @@ def _parsed(source: Path) -> ast.Module:
 
 
 @functools.cache
-def _with_imports(name: str) -> frozenset[str]:
-    """A module of the project, and all modules of the project that it imports, directly or not."""
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        each = waiting.pop()
-        if each not in found and not _is_left_out(each):
-            found.add(each)
-            waiting += _imports_of(each)
-    return frozenset(found)
-
-
-@functools.cache
-def _imports_of(module: str) -> list[str]:
-    """The modules of the project that a module of the project imports."""
-    source = _source(module)
-    package = module if source and source.name == "__init__.py" else module.rpartition(".")[0]
-    return list(_imports(_parsed(source).body, None, package)) if source else []
-
-
-def _imports(code: list[ast.stmt], names: set[str] | None, package: str) -> Iterator[str]:
-    """The modules of the project that code imports; with `names`, only what it imports by these names."""
-    for node in (each for statement in code for each in ast.walk(statement)):
-        if isinstance(node, ast.Import):
-            found = [(alias.asname or alias.name.partition(".")[0], alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parent = importlib.util.resolve_name("." * node.level + (node.module or ""), package or None)
-            found = [(alias.asname or alias.name, f"{parent}.{alias.name}") for alias in node.names]
-        else:
-            continue
-        for name, module in found:
-            if names is None or name in names:
-                yield from [each for each in (module, module.rpartition(".")[0]) if _source(each)][:1]
-
-
-@functools.cache
-def _source(module: str) -> Path | None:
-    """The file of a module of the project, None if the project has no such module."""
-    root, *parts = module.split(".")
-    if root != PACKAGE and root != "assets":
-        return None
-    spec = importlib.util.find_spec(root)
-    place = Path(str(spec.origin)).parent.joinpath(*parts) if spec and spec.origin else None
-    candidates = [place / "__init__.py", place.with_suffix(".py")] if place else []
-    return next((each for each in candidates if each.is_file()), None)
-
-
-def _is_left_out(module: str) -> bool:
-    return module.partition(".")[2].partition(".")[0] in LEFT_OUT and not module.startswith("assets")
-
-
-@functools.cache
-def _checksum_of(module: str) -> str:
-    """The checksum of a module's code, and of the templates beside the modules of the report."""
-    source = _source(module)
-    assert source is not None
-    templates = sorted(source.parent.glob("templates/*")) if source.parent.name == "report" else []
-    content = [ast.dump(_parsed(source)).encode(), *(each.read_bytes() for each in templates)]
+def _checksum(module: str) -> str:
+    """The checksum of a module's code, and of the templates beside it."""
+    templates = sorted(_source(module).parent.glob("templates/*"))
+    content = [ast.dump(_code(module)).encode(), *(each.read_bytes() for each in templates)]
     return hashlib.sha256(b"\n".join(content)).hexdigest()

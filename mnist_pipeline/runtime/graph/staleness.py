@@ -2,6 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import dagster as dg
 
@@ -58,13 +59,13 @@ def observe_raw_files(instance: dg.DagsterInstance, *, always: bool = False) -> 
     """
     data_set = DataSetResource()
     try:
-        files = datasets.raw_files(data_set.path, data_set.known.layout)
+        files = datasets.raw_files(data_set.path)
     except DatasetError:  # a run reports what is wrong with the files
         return False
     version = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
     is_new = recorded_versions(instance, [DATA_DIRECTORY])[DATA_DIRECTORY] != version
     if is_new or always:
-        metadata = {"path": dg.MetadataValue.path(str(data_set.path)), VERSION: version}
+        metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(data_set.path)), VERSION: version}
         event = dg.AssetMaterialization(DATA_DIRECTORY, metadata=metadata, tags={DATA_VERSION_TAG: version})
         instance.report_runless_asset_event(event)
     return is_new

@@ -83,9 +83,9 @@ class Storage:
             self._write(place / MANIFEST, _writer(manifest))
             _verified.add((self.root, key, version))
             self.set_current(key, version)
-            if copies := getattr(value, "COPIED_TO", None):  # an address that stays the same for people
+            if address := getattr(value, "address", None):  # for people it stays the same
                 for name, writer in files.items():
-                    self._write(self.path / copies / name, writer)
+                    self._write(self.path / address / name, writer)
         return version
 
     def read(self, key: str, version: str | None = None) -> Any:
@@ -97,17 +97,14 @@ class Storage:
         try:
             manifest = self._verified_manifest(key, found)
             paths = {name: _local(self._place(key) / found / name) for name in manifest["files"]}
-            value = formats.decode(manifest, paths)
-            if hasattr(value, "check_usable"):
-                value.check_usable()
-        except (DamageError, FormatError, ValueError) as problem:
+            return formats.decode(manifest, paths)
+        except (DamageError, FormatError) as problem:
             raise StorageError(f"{key} can't be used: {problem}; compute it again with {_command(key)}") from problem
-        return value
 
     def current(self, key: str) -> str:
         """The version that readers get; raises StorageError if there is none."""
         try:
-            version = (self._place(key) / CURRENT).read_text(encoding="utf-8").strip()
+            version = (self._place(key) / CURRENT).read_bytes().decode("ascii", "replace").strip()
         except FileNotFoundError:
             raise StorageError(f"{key} is not stored in {self.root}; compute it with {_command(key, '+')}") from None
         except OSError as error:
@@ -126,6 +123,12 @@ class Storage:
         with self._reported("the storage"):
             places = self.path.iterdir() if self.path.exists() else []
             return sorted(place.name for place in places if (place / CURRENT).exists())
+
+    def require_this_version(self) -> None:
+        """Raise StorageError if an earlier version of this package wrote into the storage."""
+        with self._reported("the storage"):
+            if (self.path / "manifests").exists():
+                raise StorageError(f"an earlier version stored {self.root}; move it away, and run mnist-pipeline run")
 
     def versions(self, key: str) -> list[str]:
         """The versions of a key that are stored completely, the oldest first."""

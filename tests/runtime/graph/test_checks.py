@@ -18,13 +18,14 @@ from support.values import shards_of
 
 from assets.definitions import defs
 from assets.digits import not_in_training
-from mnist_pipeline import evaluation, experiments, harris, knn, pca, softmax, training
+from mnist_pipeline import harris, knn, pca, softmax, training
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation import Evaluation
+from mnist_pipeline.data.records import Network
+from mnist_pipeline.evaluation import experiments, scores
+from mnist_pipeline.evaluation.scores import Evaluation
 from mnist_pipeline.handwriting.inbox import make_key
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.records import Network
 from mnist_pipeline.report import card, page
 from mnist_pipeline.runtime.graph import checks
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -167,10 +168,6 @@ def _guesses_of(model: str) -> Inputs:
     return lambda pipeline: {f"{model}_predictions": _guesses(pipeline, model)}
 
 
-def _evaluation_of_guesses(pipeline: Pipeline) -> Evaluation:
-    return evaluation.evaluate(pipeline.value("test_digits").labels, _guesses(pipeline, "cnn").labels)
-
-
 def _without_an_image(found: Evaluation) -> Evaluation:
     matrix = np.array(found.confusion_matrix)
     matrix[0, 0] -= 1
@@ -277,13 +274,10 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ),
     ("cnn_kernels", "finite"): spoiled("cnn_model", _network_with_nan),
     ("cnn_errors", "all_wrong"): returns(
-        evaluation,
+        scores,
         "misclassified",
         lambda errors: {**errors, "true_label": np.r_[errors["predicted_label"][:1], errors["true_label"][1:]]},
         _guesses_of("cnn"),
-    ),
-    ("model_comparison", "no_model_below_floor"): reads(
-        lambda pipeline: {"mlp_evaluation": _evaluation_of_guesses(pipeline)}
     ),
     ("held_out_labels", "better_than_guessing"): spoiled("cnn_model", _without_weights),
     ("robustness", "undisturbed_as_evaluated"): reads(_guesses_of("mlp")),
@@ -316,7 +310,7 @@ for name in NETWORKS:
     for check, (function, spoil) in SPOILED_TRAINING.items():
         FAILURES[f"{name}_model", check] = returns(training, function, spoil, _few_train_digits)
 for model in MODELS:
-    FAILURES[f"{model}_evaluation", "counts_add_up"] = returns(evaluation, "evaluate", _without_an_image)
+    FAILURES[f"{model}_evaluation", "counts_add_up"] = returns(scores, "evaluate", _without_an_image)
     FAILURES[f"{model}_evaluation", "accuracy_above_floor"] = reads(_guesses_of(model))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from mnist_pipeline.runtime.graph.code_versions import Project
-from mnist_pipeline.runtime.settings import PROJECT
+from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,274 @@
+"""Experiments: a sweep of trials, and what their results show together.
+
+A trial fits a model to a part of the training images that are not held out. It is measured on the held-out images, on
+which the best trial is chosen, and on the test images, which only report.
+"""
+
+import contextlib
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
+
+from mnist_pipeline import models, pca
+from mnist_pipeline.data.datasets import DatasetError, DigitSet
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.evaluation.champion import difference_interval
+from mnist_pipeline.evaluation.scores import accuracy, wilson_interval
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.utils.printable import one_line
+
+ALL = "all"  # a training size: every training image that is not held out
+MIN_SIZE = 10  # an image of each digit
+MAX_COMPONENTS = 784
+MAX_BYTES, MAX_TRIALS = 100_000, 1_000  # of a sweep
+TARGETS = (0.90, 0.95, 0.97, 0.99)
+DEFAULTS = "default"  # the settings of a trial that only has defaults
+MINUS = "minus"  # in the key of a trial
+BEST, WITHIN_NOISE, WORSE = "best", "within its noise", "worse"
+NOT_REACHED = "not reached"
+Value = str | int | float | None
+Grids = TypeAdapter(list[dict[str, Value | list[Value]]])
+
+
+class SweepError(ValueError):
+    """A sweep is not valid. The message names the file, the field and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A model, its settings, and what it is fitted to."""
+
+    model: str
+    size: int | None  # number of training images; None for all that are not held out
+    seed: int = 0  # of the choice of the images, and of the training
+    components: int | None = None  # number of principal components that the images are rebuilt from; None for all
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the model's method
+
+    @property
+    def varied(self) -> dict[str, Any]:
+        """The settings that differ from the defaults, with the number of components."""
+        defaults = {name: each.default for name, each in MODELS[self.model].settings.items()}
+        chosen = {name: value for name, value in self.settings.items() if value != defaults[name]}
+        return {**({} if self.components is None else {"components": self.components}), **chosen}
+
+    @property
+    def key(self) -> str:
+        """The trial in letters, digits, `_` and `-`; settings that have their defaults are left out."""
+        named = {"size": self.size or ALL, "seed": self.seed, **self.varied}
+        texts = (f"{name}_{_text(value)}".replace(".", "_").replace("-", MINUS) for name, value in named.items())
+        return "-".join([self.model, *texts])
+
+    @property
+    def varied_text(self) -> str:
+        """The settings that differ from the defaults, in words."""
+        return ", ".join(f"{name} {_text(value)}" for name, value in self.varied.items()) or DEFAULTS
+
+
+def _text(value: Any) -> str:
+    return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)
+
+
+def read_sweep(file: Path) -> dict[str, Trial]:
+    """The trials of a sweep by key, from a YAML file with a list of grids.
+
+    A grid names a model and values; each combination of listed values is a trial.
+    """
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise SweepError(f"{file} has more than {MAX_BYTES:,} bytes")
+        grids = Grids.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise SweepError(f"{file} must be a list of grids: {_problem(error)}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SweepError(f"{file} can't be read: {one_line(error)}") from error
+    listed = [{name: each if isinstance(each, list) else [each] for name, each in grid.items()} for grid in grids]
+    count = sum(math.prod(map(len, grid.values())) for grid in listed)
+    if not 1 <= count <= MAX_TRIALS:
+        raise SweepError(f"{file} has {count:,} trials; a sweep has 1 to {MAX_TRIALS:,}")
+    trials = {}
+    for place, grid in enumerate(listed, 1):
+        for values in itertools.product(*grid.values()):
+            try:
+                trial = _trial(dict(zip(grid, values)))
+            except ValidationError as error:
+                raise SweepError(f"{file}, grid {place}: {_problem(error)}") from None
+            trials[trial.key] = trial
+    return trials
+
+
+def _trial(values: Mapping[str, Value]) -> Trial:
+    model = MODELS.get(str(values.get("model")))
+    fields: dict[str, Any] = {
+        "model": (Literal[tuple(MODELS)], ...),
+        "size": (int | None, Field(ge=MIN_SIZE)),
+        "seed": (int, Field(0, ge=0, lt=2**32)),
+        "components": (int | None, Field(None, ge=1, le=MAX_COMPONENTS)),
+        **(models.setting_fields(model) if model else {}),
+    }
+    given = {name: None if (name, value) == ("size", ALL) else value for name, value in values.items()}
+    valid = create_model("Trial", __config__=ConfigDict(extra="forbid"), **fields)(**given).model_dump()
+    placed = {name: valid.pop(name) for name in ("model", "size", "seed", "components")}
+    return Trial(**placed, settings=valid)
+
+
+def _problem(error: ValidationError) -> str:
+    """The first problem that pydantic found, in one line."""
+    found = error.errors()[0]
+    return ": ".join([*map(str, found["loc"]), found["msg"]])
+
+
+def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
+    """The labels, uint8, that the fitted model predicts for the `held_out` training images and the `test` images.
+
+    With few images a training makes as many updates as with all, because otherwise the number of updates, not of
+    images, would limit it. If it diverges, all labels are 0.
+    """
+    kept, held_out = split(len(train.images))
+    if (trial.size or 0) > len(kept):
+        raise SweepError(
+            f"{trial.key}: only {len(kept):,} training images are not held out; write a sweep with "
+            "smaller sizes, and set MNIST_PIPELINE_EXPERIMENTS to it"
+        )
+    chosen = np.sort(kept[stratified_order(train.labels[kept], trial.seed)[: trial.size]])
+    images = {"fitted": train.images[chosen], "held_out": train.images[held_out], "test": test.images}
+    if trial.components is not None:
+        images = _rebuilt(images, trial.components)
+    fitted, model = images.pop("fitted"), MODELS[trial.model]
+    try:
+        reader = model.method().fit_reader(
+            fitted, train.labels[chosen], trial.settings, trial.seed, len(kept) / len(chosen)
+        )
+    except ArithmeticError:
+        return {name: np.zeros(len(each), np.uint8) for name, each in images.items()}
+    return {name: reader(each).astype(np.uint8) for name, each in images.items()}
+
+
+def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
+    """All indices in a random order, the first n of which have each class in proportion, for every n.
+
+    The image of rank r among the n_c of its class has its place at (r + ½) / n_c.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels)
+    ranks = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return by_class[np.argsort((ranks + 0.5) / np.repeat(counts, counts), kind="stable")]
+
+
+def _rebuilt(images: Mapping[str, np.ndarray], num_components: int) -> dict[str, np.ndarray]:
+    """Images rebuilt from the principal components of the images to fit, as bytes, which every model reads.
+
+    The components are orthonormal, so distances between rebuilt images are those between projections.
+    """
+    mean = pca.mean(images["fitted"])
+    decomposition = pca.eigendecomposition(pca.covariance(pca.center(images["fitted"], mean)))
+    components = decomposition.eigenvectors[:, :num_components]
+
+    def rebuild(each: np.ndarray) -> np.ndarray:
+        levels = pca.reconstruct(pca.project(each, mean, components), mean, components)
+        return np.clip(np.rint(levels), 0, 255).astype(np.uint8).reshape(each.shape)
+
+    return {name: rebuild(each) for name, each in images.items()}
+
+
+def summarize(
+    trials: Mapping[str, Trial], labels: Mapping[str, Mapping[str, np.ndarray]], train: DigitSet, test: DigitSet
+) -> pd.DataFrame:
+    """A row for each trial, the most accurate on the held-out images first.
+
+    `labels` has the result of `run` by the key of the trial. `behind` is the difference to the best trial on the same
+    held-out images, with its 95% interval. A trial is within the noise of the best unless the interval excludes 0.
+    """
+    kept, held_out = split(len(train.images))
+    right = {key: found["held_out"] == train.labels[held_out] for key, found in labels.items()}
+    ranked = sorted(labels, key=lambda key: (-np.count_nonzero(right[key]), key))
+    best = ranked[0]
+    rows = []
+    for key in ranked:
+        trial = trials[key]
+        only_this, only_best = (int(np.count_nonzero(right[a] & ~right[b])) for a, b in ((key, best), (best, key)))
+        low, high = (0.0, 0.0) if key == best else difference_interval(only_this, only_best, len(held_out))
+        rows.append(
+            {
+                "trial": key,
+                "model": trial.model,
+                "settings": trial.varied_text,
+                "size": trial.size or len(kept),
+                "seed": trial.seed,
+                "held_out_accuracy": float(np.mean(right[key])),
+                "behind": (only_this - only_best) / len(held_out),
+                "behind_low": low,
+                "behind_high": high,
+                "verdict": BEST if key == best else WITHIN_NOISE if high >= 0 else WORSE,
+                "test_accuracy": accuracy(test.labels, labels[key]["test"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+class Curve(NamedTuple):
+    """Accuracy on the test images by training size, for a model with the same settings."""
+
+    model: str
+    settings: str
+    sizes: list[int]  # in ascending order
+    accuracies: list[list[float]]  # of each seed, by size
+
+    @property
+    def means(self) -> np.ndarray:
+        """The mean over the seeds, by size."""
+        return np.array([np.mean(each) for each in self.accuracies])
+
+    @property
+    def title(self) -> str:
+        """The model, and the settings that are no defaults."""
+        name = MODELS[self.model].short_title
+        return name if self.settings == DEFAULTS else f"{name}, {self.settings}"
+
+    def intervals(self, num_images: int) -> np.ndarray:
+        """The 95% interval of each mean, given the number of test images; shape (n_sizes, 2)."""
+        return np.array([wilson_interval(round(mean * num_images), num_images) for mean in self.means])
+
+    def size_for(self, target: float) -> str:
+        """The training size at which the mean first reaches an accuracy, on straight lines between the measured points.
+
+        Both axes are logarithmic: the size, and the error rate 1 − accuracy.
+        """
+        reached = np.flatnonzero(self.means >= target)
+        if not len(reached):
+            return NOT_REACHED
+        place = int(reached[0])
+        if place == 0:
+            return f"at most {self.sizes[0]:,}"
+        errors = np.log(np.maximum(1 - self.means[[place, place - 1]], 1e-9))
+        size = np.exp(np.interp(np.log(1 - target), errors, np.log([self.sizes[place], self.sizes[place - 1]])))
+        return f"{float(f'{size:.2g}'):,.0f}"
+
+
+def curves(table: pd.DataFrame) -> list[Curve]:
+    """A curve for each model and its settings that were tried with several training sizes, the most accurate first."""
+    found = []
+    for (model, settings), rows in table.groupby(["model", "settings"], sort=True):
+        by_size = rows.sort_values(["size", "seed"]).groupby("size")["test_accuracy"].apply(list)
+        if len(by_size) > 1:
+            found.append(Curve(str(model), str(settings), by_size.index.tolist(), by_size.tolist()))
+    return sorted(found, key=lambda curve: -curve.means[-1])
+
+
+def needed_sizes(found: list[Curve]) -> pd.DataFrame:
+    """How many training images each model needs to reach the accuracies of `TARGETS`, as text."""
+    rows = [(curve.title, *map(curve.size_for, TARGETS)) for curve in found]
+    return pd.DataFrame(rows, columns=["model", *(f"{target:.0%}" for target in TARGETS)])
+
+
+def smallest_gain(found: list[Curve]) -> float:
+    """The smallest gain in accuracy from the least to the most training images of a curve; 0 without curves."""
+    return float(min((curve.means[-1] - curve.means[0] for curve in found), default=0.0))

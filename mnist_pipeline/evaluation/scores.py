@@ -1,0 +1,301 @@
+"""How good a classifier is, with the uncertainty of a finite test set, and whether one beats another."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from mnist_pipeline.utils.stored_types import stored_type
+
+Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for intervals of 95%
+NUM_BINS = 15
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether a model that is 80% sure is right in 80% of cases, in bins of equal width over confidence (0, 1].
+
+    The confidence is the probability of the predicted class.
+    """
+
+    counts: list[int]  # samples per bin
+    confidence: list[float]  # mean over each bin, 0 where it is empty
+    accuracy: list[float]  # likewise
+    expected_error: float  # mean of |accuracy − confidence| over the bins, weighted by their counts
+
+
+@stored_type
+@dataclass(frozen=True)
+class Evaluation:
+    """The measurements of one model over the whole test set."""
+
+    total: int
+    errors: int
+    accuracy: float
+    interval: list[float]  # 95% Wilson score interval of the accuracy
+    precision: list[float]  # of each class, 0 where it is never predicted
+    recall: list[float]  # of each class, 0 where it never occurs
+    f1: list[float]  # of each class
+    confusion_matrix: list[list[int]]  # rows are true classes, columns predicted ones
+    calibration: Calibration | None = None  # None for a model without probabilities
+
+
+@dataclass(frozen=True)
+class Score:
+    """The accuracy, errors and 95% interval of a model in a ranking."""
+
+    accuracy: float
+    errors: int
+    interval: list[float]
+
+
+@dataclass(frozen=True)
+class PairComparison:
+    """Two models on the same test images: the images that only one classifies correctly, and the exact McNemar test."""
+
+    first: str
+    second: str
+    only_first_correct: int
+    only_second_correct: int
+    p_value: float
+
+
+@stored_type
+@dataclass(frozen=True)
+class Comparison:
+    """All models, best first; each pair of them; the indices of the test images that every model misclassifies."""
+
+    models: dict[str, Score]
+    pairs: list[PairComparison]
+    missed_by_all: list[int]
+
+
+def evaluate(
+    true_labels: np.ndarray,
+    predicted_labels: np.ndarray,
+    num_classes: int = 10,
+    probabilities: np.ndarray | None = None,
+) -> Evaluation:
+    """Accuracy with its interval, figures per class, and the confusion matrix; with probabilities, the calibration too.
+
+    Labels are integers (n_samples,) in 0 … num_classes − 1, and probabilities have the shape (n_samples, num_classes).
+    Raises a ValueError if the labels differ in number, are empty, or are outside the classes.
+
+    Examples
+    --------
+    >>> found = evaluate(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]), num_classes=2)
+    >>> found.accuracy, found.errors, found.confusion_matrix
+    (0.75, 1, [[1, 0], [1, 2]])
+    """
+    matrix = confusion_matrix(true_labels, predicted_labels, num_classes)
+    total, correct = int(matrix.sum()), int(np.trace(matrix))
+    precision = _ratio(np.diag(matrix), matrix.sum(axis=0))
+    recall = _ratio(np.diag(matrix), matrix.sum(axis=1))
+    return Evaluation(
+        total=total,
+        errors=total - correct,
+        accuracy=correct / total,
+        interval=list(wilson_interval(correct, total)),
+        precision=precision.tolist(),
+        recall=recall.tolist(),
+        f1=_ratio(2 * precision * recall, precision + recall).tolist(),
+        confusion_matrix=matrix.tolist(),
+        calibration=None if probabilities is None else calibrate(true_labels, probabilities),
+    )
+
+
+def calibrate(true_labels: np.ndarray, probabilities: np.ndarray, num_bins: int = NUM_BINS) -> Calibration:
+    """Confidence against accuracy, in bins of equal width.
+
+    References
+    ----------
+    C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
+
+    Examples
+    --------
+    >>> found = calibrate(np.array([0, 1]), np.array([[0.9, 0.1], [0.9, 0.1]]))  # 90% sure, right once in two
+    >>> round(found.expected_error, 3)
+    0.4
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = probabilities.argmax(axis=1) == true_labels
+    # Bins include their upper end, (j/n, (j + 1)/n], so that c = 1 falls into the last.
+    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
+    counts = np.bincount(bins, minlength=num_bins)
+    mean_confidence = _ratio(np.bincount(bins, confidence, num_bins), counts)
+    mean_accuracy = _ratio(np.bincount(bins, correct, num_bins), counts)
+    gap = np.abs(mean_accuracy - mean_confidence)
+    return Calibration(
+        counts=counts.tolist(),
+        confidence=mean_confidence.tolist(),
+        accuracy=mean_accuracy.tolist(),
+        expected_error=float(counts @ gap / counts.sum()),
+    )
+
+
+def most_frequent_share(labels: np.ndarray) -> float:
+    """Accuracy of always answering the most frequent class.
+
+    Examples
+    --------
+    >>> most_frequent_share(np.array([0, 1, 1, 1]))
+    0.75
+    """
+    return int(np.bincount(labels).max()) / len(labels)
+
+
+def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
+    """Correct ÷ total.
+
+    Examples
+    --------
+    >>> accuracy(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]))
+    0.75
+    """
+    return int(np.count_nonzero(true_labels == predicted_labels)) / len(true_labels)
+
+
+def compared_with_floor(accuracy: float, true_labels: np.ndarray, floor: float | None) -> tuple[float, float]:
+    """A value and the limit that it must reach, for an accuracy on images with these labels.
+
+    They are the accuracy and its floor. Without a floor, they are the lower end of the accuracy's interval and the
+    accuracy of always answering the most frequent class.
+    """
+    if floor is not None:
+        return accuracy, floor
+    low, _ = wilson_interval(round(accuracy * len(true_labels)), len(true_labels))
+    return low, most_frequent_share(true_labels)
+
+
+def confusion_matrix(true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10) -> np.ndarray:
+    """Counts of (true class, predicted class), shape (num_classes, num_classes), int64.
+
+    Examples
+    --------
+    >>> confusion_matrix(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]), num_classes=2)
+    array([[1, 0],
+           [1, 2]])
+    """
+    if len(true_labels) != len(predicted_labels) or len(true_labels) == 0:
+        raise ValueError(
+            f"{len(true_labels)} true and {len(predicted_labels)} predicted labels; "
+            "there must be equally many, and at least one"
+        )
+    for name, labels in (("true", true_labels), ("predicted", predicted_labels)):
+        outside = labels[(labels < 0) | (labels >= num_classes)]
+        if len(outside):
+            raise ValueError(f"{name}_labels contains label {outside[0]}; labels must lie in 0–{num_classes - 1}")
+    cells = true_labels.astype(np.int64) * num_classes + predicted_labels.astype(np.int64)
+    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def wilson_interval(successes: int, total: int) -> tuple[float, float]:
+    """95% score interval of a proportion.
+
+    Unlike p ± z σ it stays within [0, 1] and keeps its coverage near the ends.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the
+    American Statistical Association 22(158), 1927.
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(9_939, 10_000)
+    >>> f"{low:.2%} – {high:.2%}"
+    '99.22% – 99.52%'
+    """
+    share = successes / total
+    scale = 1 + Z**2 / total
+    middle = (share + Z**2 / (2 * total)) / scale
+    half_width = Z * math.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2)) / scale
+    return max(0.0, middle - half_width), min(1.0, middle + half_width)
+
+
+def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
+    """Two-sided exact McNemar test.
+
+    The null hypothesis is that an image classified correctly by exactly one model is equally likely to be either's.
+
+    References
+    ----------
+    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", Psychometrika 12(2), 1947.
+
+    Examples
+    --------
+    >>> mcnemar_p_value(1, 9)  # 2 · (1 + 10) / 2¹⁰
+    0.021484375
+    """
+    discordant = only_first_correct + only_second_correct
+    from scipy.special import bdtr  # slow to import, and stored results of this module are read without it
+
+    # The binomial with p = 1/2 is symmetric, so both tails are twice the smaller.
+    return min(1.0, 2 * float(bdtr(min(only_first_correct, only_second_correct), discordant, 0.5)))
+
+
+def compare(
+    true_labels: np.ndarray, predictions: Mapping[str, np.ndarray], evaluations: Mapping[str, Evaluation]
+) -> Comparison:
+    """Rank models, test each pair, and find the images that all of them misclassify, from labels of shape (n,).
+
+    Examples
+    --------
+    >>> true = np.array([0, 1, 1, 1])
+    >>> labels = {"a": np.array([0, 0, 1, 0]), "b": np.array([0, 1, 1, 0])}
+    >>> found = compare(true, labels, {name: evaluate(true, each, 2) for name, each in labels.items()})
+    >>> list(found.models), found.missed_by_all, found.pairs[0].only_first_correct
+    (['b', 'a'], [3], 1)
+    """
+    ranked = sorted(evaluations, key=lambda model: evaluations[model].errors)
+    correct = {model: predictions[model] == true_labels for model in ranked}
+    pairs = [_compare_pair(one, other, correct[one], correct[other]) for one, other in combinations(ranked, 2)]
+    missed = ~np.logical_or.reduce(list(correct.values()))
+    return Comparison(
+        models={
+            model: Score(evaluations[model].accuracy, evaluations[model].errors, evaluations[model].interval)
+            for model in ranked
+        },
+        pairs=pairs,
+        missed_by_all=np.flatnonzero(missed).tolist(),
+    )
+
+
+def misclassified(
+    true_labels: np.ndarray, predicted_labels: np.ndarray, probabilities: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The wrong predictions, the most confident first.
+
+    These are columns of equal length: the `index` of the sample, its labels, the `probability` of the predicted label
+    and the `true_probability` of the true one.
+
+    Examples
+    --------
+    >>> probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+    >>> found = misclassified(np.array([1, 1, 1]), probabilities.argmax(axis=1), probabilities)
+    >>> found["index"], found["probability"]
+    (array([0, 1]), array([0.9, 0.6]))
+    """
+    wrong = np.flatnonzero(true_labels != predicted_labels)
+    confidence = probabilities[wrong, predicted_labels[wrong]]
+    wrong = wrong[np.argsort(-confidence, kind="stable")]
+    return {
+        "index": wrong,
+        "true_label": true_labels[wrong],
+        "predicted_label": predicted_labels[wrong],
+        "probability": probabilities[wrong, predicted_labels[wrong]],
+        "true_probability": probabilities[wrong, true_labels[wrong]],
+    }
+
+
+def _compare_pair(first: str, second: str, first_correct: np.ndarray, second_correct: np.ndarray) -> PairComparison:
+    only_first = int(np.count_nonzero(first_correct & ~second_correct))
+    only_second = int(np.count_nonzero(second_correct & ~first_correct))
+    return PairComparison(first, second, only_first, only_second, mcnemar_p_value(only_first, only_second))
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """numerator ÷ denominator, 0 where the denominator is."""
+    return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator != 0)

@@ -1,1 +1,0 @@
-"""The web server, its access control, and the drawing page."""

@@ -1,0 +1,149 @@
+"""The drawing page: people draw digits, and the stored recognizer reads them."""
+
+import asyncio
+import base64
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+
+from mnist_pipeline.handwriting import pictures
+from mnist_pipeline.handwriting.pictures import ImageError
+from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Reading, Recognizer, text_of
+from mnist_pipeline.models import Model, number_in_words
+from mnist_pipeline.report.pictures import grey
+from mnist_pipeline.runtime.project import DRAW, REPORT
+from mnist_pipeline.runtime.storage import storage
+
+READ, EXAMPLES = f"{DRAW}/read", f"{DRAW}/examples"
+TEST_DIGITS = "test_digits"  # the asset from which examples are shown
+MAX_DIGITS = 100
+MAX_UPLOAD = 10_000_000  # bytes
+MAX_EXAMPLES = 12
+POLICY = (  # no request to another host
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'"
+)
+# The style of the drawing page has the colours of the report.
+LOADER = ChoiceLoader([PackageLoader(__package__, "."), PackageLoader("mnist_pipeline.report")])
+TEMPLATES = Jinja2Templates(
+    env=Environment(loader=LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+)
+
+
+class Reader:
+    """Reads pictures with the stored recognizer of an asset key, and loads it again when another one is stored."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._version = ""
+        self._recognizer: Recognizer | None = None
+
+    def read(self, content: bytes) -> dict[str, Any]:
+        """Read the digits of a picture file, in reading order, with everything that the page shows of each.
+
+        Raises HTTPException if there is no recognizer (503), or the picture can't be read (400).
+        """
+        recognizer = self._load()
+        try:
+            page = pictures.page(content)
+        except ImageError as error:
+            raise HTTPException(400, f"The picture can't be read: {error}") from error
+        (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])
+        readings = readings[:MAX_DIGITS]
+        return {
+            "digits": [_format_reading(recognizer, found) for found in readings],
+            "text": text_of(readings),
+            "classes": recognizer.known.names,
+            "noun": recognizer.known.noun,
+        }
+
+    def examples(self) -> list[dict[str, str]]:
+        """A test image of each class, for as many classes as fit the page; none if no test images are stored."""
+        try:
+            recognizer, test = self._load(), storage.current().read(TEST_DIGITS)
+        except (HTTPException, storage.StorageError):
+            return []
+        known = recognizer.known
+        firsts = [(name, np.flatnonzero(test.labels == label)) for label, name in enumerate(known.names[:MAX_EXAMPLES])]
+        shown = 255 - test.images if known.whole else test.images  # `grey` draws ink black
+        return [{"name": name, "picture": grey(shown[places[0]])} for name, places in firsts if len(places)]
+
+    def _load(self) -> Recognizer:
+        stored = storage.current()
+        try:
+            version = stored.current(self._key)
+            if self._recognizer is None or version != self._version:
+                self._recognizer = stored.read(self._key, version)
+                self._version = version
+        except storage.StorageError as error:
+            raise HTTPException(503, f"There is no recognizer: {error}") from error
+        return self._recognizer
+
+
+def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
+    """The page that shows the answers of some models, its examples, and the reader of its pictures."""
+    reader = Reader(recognizer_key)
+    turn = asyncio.Lock()  # one picture at a time, because the search for neighbours uses all processors
+
+    async def page(request: Request) -> Response:
+        nonce = secrets.token_urlsafe(16)
+        context = {
+            "nonce": nonce,
+            "read": READ,
+            "report": REPORT,
+            "names": {name: model.phrase for name, model in models.items()},
+            "titles": {name: model.title for name, model in models.items()},
+            "num_models": number_in_words(len(models)),
+            "num_components": NUM_COMPONENTS,
+            "max_digits": MAX_DIGITS,
+            "examples": EXAMPLES,
+        }
+        headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
+        return TEMPLATES.TemplateResponse(request, "draw.html", context, headers=headers)
+
+    async def read(request: Request) -> Response:
+        content = _picture(await _body(request))
+        async with turn:
+            return JSONResponse(await run_in_threadpool(reader.read, content))
+
+    async def examples(request: Request) -> Response:
+        async with turn:
+            return JSONResponse(await run_in_threadpool(reader.examples))
+
+    return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, read, methods=["POST"])]
+
+
+async def _body(request: Request) -> bytes:
+    """The body of a request; raises HTTPException if it is too long."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_UPLOAD:
+            raise HTTPException(413, f"The picture is longer than {MAX_UPLOAD:,} bytes; reduce it")
+    return bytes(body)
+
+
+def _picture(body: bytes) -> bytes:
+    """The content of the picture file that the page sent as a data URI in a JSON object."""
+    try:
+        return base64.b64decode(json.loads(body)["picture"].rpartition(",")[2], validate=True)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}') from None
+
+
+def _format_reading(recognizer: Recognizer, found: Reading) -> dict[str, Any]:
+    """Format the results for one digit, with images as data URIs."""
+    document = found.document(recognizer.known)
+    neighbors = [near | {"picture": grey(recognizer.training_image(near["index"]))} for near in document["neighbors"]]
+    images = {"seen": grey(found.image), "reconstruction": grey(found.recognition.reconstruction)}
+    return document | images | {"neighbors": neighbors}

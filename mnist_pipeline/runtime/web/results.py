@@ -1,0 +1,38 @@
+"""Stored results in the browser: the report, and the figures of the assets in full size."""
+
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from mnist_pipeline.runtime.project import FIGURES, REPORT
+from mnist_pipeline.runtime.storage import storage
+
+# The page has its own scripts and styles. In a sandbox, they have no access to the UI.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "form-action 'none'; base-uri 'none'; sandbox allow-scripts allow-modals allow-downloads"
+)
+
+
+def routes(report_key: str) -> list[Route]:
+    """The page that is stored for an asset key, and the figures of all assets."""
+
+    async def report(request: Request) -> Response:
+        return await _respond(lambda: storage.current().read(report_key).html, "text/html", POLICY)
+
+    async def figure(request: Request) -> Response:
+        asset, name = request.path_params["asset"], request.path_params["name"]
+        return await _respond(lambda: storage.current().figure(asset, name), "image/png", "default-src 'none'")
+
+    return [Route(REPORT, report), Route(f"{FIGURES}/{{asset}}/{{name}}.png", figure)]
+
+
+async def _respond(read: Callable[[], str | bytes], media_type: str, policy: str) -> Response:
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+    try:
+        return Response(await run_in_threadpool(read), headers=headers, media_type=media_type)
+    except storage.StorageError as error:
+        return PlainTextResponse(f"There is no such result: {error}", 404)

@@ -1,0 +1,100 @@
+"""Serve the Dagster UI on this machine, and run the code server and the daemon that it needs."""
+
+import contextlib
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+import uvicorn
+import yaml
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Mount
+
+from mnist_pipeline.runtime import dagster_internals, project
+from mnist_pipeline.runtime.web import LOCALHOST
+from mnist_pipeline.runtime.web.middleware.headers import HeadersMiddleware
+from mnist_pipeline.runtime.web.middleware.origins import OriginsMiddleware
+
+LOG_LEVEL, LOG_FORMAT = "warning", "%(asctime)s %(levelname)s %(name)s: %(message)s"
+POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
+GRACE_SECONDS = 2  # for open connections when the UI stops
+DAEMON_SECONDS = 5  # for the daemon to stop
+
+
+def application(routes: Sequence[BaseRoute]) -> Starlette:
+    """Serve routes to the pages of this server only; a request passes the middleware in this order."""
+    middleware = [
+        Middleware(HeadersMiddleware),
+        Middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]),  # against DNS rebinding
+        Middleware(OriginsMiddleware),
+    ]
+    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: _refuse})
+
+
+async def _refuse(_: Any, error: Any) -> JSONResponse:
+    """Respond with a GraphQL error, which the pages show."""
+    return JSONResponse({"errors": [{"message": error.detail}]}, error.status_code, error.headers)
+
+
+def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]) -> None:
+    """Serve the UI and further routes on a socket until a signal arrives. A read-only UI needs no daemon."""
+    logging.basicConfig(level=LOG_LEVEL.upper(), format=LOG_FORMAT)
+    # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
+    os.environ["DAGSTER_IS_DEV_CLI"] = "1"
+    with (
+        dg.DagsterInstance.get() as instance,
+        _workspace(instance) as workspace,
+        dagster_internals.web_application(
+            instance, workspace, read_only=read_only, poll_milliseconds=POLL_MILLISECONDS
+        ) as dagster_ui,
+        contextlib.nullcontext() if read_only else _daemon(workspace),
+    ):
+        app = application([*routes, Mount("/", dagster_ui)])
+        uvicorn.Server(configuration(app)).run([listening])
+
+
+def configuration(app: Starlette) -> uvicorn.Config:
+    """Settings of the web server."""
+    return uvicorn.Config(app, log_level=LOG_LEVEL, timeout_graceful_shutdown=GRACE_SECONDS)
+
+
+@contextlib.contextmanager
+def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
+    """Load the definitions in a code server, for the UI and the daemon; yield the workspace file that names it."""
+    with (
+        dagster_internals.code_server(instance, project.GRAPH, project.CODE_LOCATION, LOG_LEVEL) as servers,
+        tempfile.NamedTemporaryFile("w", suffix=".yaml") as file,
+    ):
+        yaml.dump({"load_from": servers}, file)
+        file.flush()
+        yield file.name
+
+
+@contextlib.contextmanager
+def _daemon(workspace: str) -> Iterator[None]:
+    """Run the daemon that schedules, sensors, backfills and queued runs need."""
+    command = shutil.which("dagster-daemon", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
+    assert command is not None, "dagster installs this command"
+    # Ctrl-C in a terminal reaches only this process, which then stops the daemon.
+    process = subprocess.Popen(
+        [command, "run", "--workspace", workspace, "--log-level", LOG_LEVEL], start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(DAEMON_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()

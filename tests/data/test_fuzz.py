@@ -1,0 +1,58 @@
+"""For any bytes, a reader returns valid images and labels, or raises a DatasetError; `--fuzz-cases N` tries more."""
+
+from collections import Counter
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+from support.fuzzing import fuzzed
+from support.idx import write_idx
+from support.sources import write_folders, write_npz, write_parquet
+
+from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, load_digits
+
+LABELS = np.arange(20, dtype=np.uint8) % 2
+DIGITS = DigitSet(np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8), LABELS)
+SETS = {"train": DIGITS, "test": DIGITS}
+WRITE = {  # the data set, and the file in it that is edited
+    "idx": lambda root: (write_idx(root, DIGITS, DIGITS, compress=False), FILE_NAMES[0]),
+    "gz": lambda root: (write_idx(root, DIGITS, DIGITS), f"{FILE_NAMES[1]}.gz"),
+    "npz": lambda root: (write_npz(root / "a.npz", SETS).parent, "a.npz"),
+    "parquet": lambda root: (write_parquet(root, SETS, ("0", "1")), "train-00000-of-00001.parquet"),
+    "folders": lambda root: (write_folders(root, SETS, ("0", "1")), "train/0/00000.png"),
+}
+# Most often at one of the ends, where formats have their fields.
+places = st.integers(0, 60) | st.integers(-400, -1) | st.integers(0, 20_000)
+values = st.binary(max_size=8) | st.sampled_from([b"\0" * 4, b"\xff" * 4, b"|O", b"(99", b"PK\5\6"])
+edits = st.lists(st.tuples(places, st.sampled_from([0, 1, 1, 2, 4, 8, 5_000]), values), max_size=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", WRITE)
+def test_a_reader_returns_digits_or_raises_a_dataset_error(
+    layout: str, pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    root, name = WRITE[layout](tmp_path)
+    good, outcomes = (root / name).read_bytes(), Counter[str]()
+
+    @fuzzed(pytestconfig.getoption("fuzz_cases") // 10)
+    @given(edits)
+    def try_out(changes: list[tuple[int, int, bytes]]) -> None:
+        content = good
+        for place, removed, new in changes:
+            at = place % (len(content) + 1)
+            content = content[:at] + new + content[at + removed :]
+        (root / name).write_bytes(content)
+        try:
+            found = load_digits(root, "train")
+        except DatasetError:
+            outcomes["refused"] += 1
+        else:
+            assert found.images.shape == (len(found.labels), 28, 28)
+            assert found.images.dtype == found.labels.dtype == np.uint8
+            outcomes["read"] += 1
+
+    try_out()
+    assert min(outcomes["refused"], outcomes["read"]) > 0

@@ -1,0 +1,159 @@
+"""IDX files: every form of them is read, and a malformed file is refused with one clear error."""
+
+import gzip
+import hashlib
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.idx import encode_idx, write_file, write_idx
+from support.sources import Sets
+
+from mnist_pipeline.data import datasets
+from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, load_digits, reader_of
+
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILE_NAMES
+
+Change = Callable[[bytes], bytes]
+
+
+@pytest.fixture
+def canonical_copy(data_directory: Path, tmp_path: Path) -> Path:
+    for name in FILE_NAMES:
+        shutil.copyfile(data_directory / f"{name}.gz", tmp_path / f"{name}.gz")
+    return tmp_path
+
+
+def written(directory: Path, few: Sets, compress: bool = True) -> Path:
+    return write_idx(directory, few["train"], few["test"], compress)
+
+
+@pytest.mark.slow
+def test_torchvision_has_the_same_bytes_and_checksums(test: DigitSet, canonical_copy: Path) -> None:
+    from torchvision.datasets import MNIST
+
+    class Copied(MNIST):  # type: ignore[misc]  # torchvision carries no types
+        raw_folder = str(canonical_copy)
+
+    for name, md5 in MNIST.resources:
+        assert hashlib.md5((canonical_copy / name).read_bytes()).hexdigest() == md5
+    theirs = Copied(str(canonical_copy), train=False, download=True)  # it only unpacks the files that are there
+    np.testing.assert_array_equal(theirs.data.numpy(), test.images)
+    np.testing.assert_array_equal(theirs.targets.numpy(), test.labels)
+
+
+def test_plain_files_and_gzip_files_of_several_members_are_read_together(few: Sets, tmp_path: Path) -> None:
+    content = encode_idx(few["train"].images)
+    path = written(tmp_path, few, compress=False) / TRAIN_IMAGES
+    path.unlink()
+    path.with_suffix(".gz").write_bytes(gzip.compress(content[:999]) + gzip.compress(content[999:]) + bytes(512))
+    for found, expected in zip(load_digits(str(tmp_path), "train"), few["train"], strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_compressed_file_is_read_if_both_exist(few: Sets, tmp_path: Path) -> None:
+    written(tmp_path, few)
+    write_file(tmp_path / TEST_LABELS, encode_idx(few["test"].labels[::-1]), compress=False)
+    np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, few["test"].labels)
+    assert [file.name for file in datasets.raw_files(tmp_path)] == [f"{name}.gz" for name in FILE_NAMES]
+
+
+def test_idx_files_have_as_many_classes_as_classes_txt_names(few: Sets, tmp_path: Path) -> None:
+    shifted = {split: DigitSet(digits.images, digits.labels + 30) for split, digits in few.items()}
+    written(tmp_path, shifted)
+    with pytest.raises(DatasetError, match=r"0–9.*classes\.txt"):
+        datasets.validate(tmp_path)
+    (tmp_path / "classes.txt").write_text("\n".join(f"class {number}" for number in range(40)))
+    np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, shifted["test"].labels)
+    assert len(reader_of(tmp_path).class_names) == 40
+
+
+def _header(*sizes: int) -> Change:
+    """Put other sizes into the header."""
+    header = struct.pack(f">{len(sizes)}I", *sizes)
+    return lambda content: content[:4] + header + content[4 + len(header) :]
+
+
+# The file that is changed, the change of its content, and a regular expression for the problem that the error names.
+MALFORMED: dict[str, tuple[str, Change, str]] = {
+    "a page": (TEST_IMAGES, lambda c: b"<!DOCTYPE html>", "b'<!DOCTYP'"),
+    "no bytes": (TEST_IMAGES, lambda c: b"", "images"),
+    "a header cut off": (TEST_IMAGES, lambda c: c[:10], "10 of 16 bytes"),
+    "a header only": (TRAIN_IMAGES, lambda c: c[:16], "60×28×28 bytes.* 0 "),
+    "labels in place of images": (TRAIN_IMAGES, lambda c: encode_idx(np.zeros(20)), "labels"),
+    "images in place of labels": (TRAIN_LABELS, lambda c: encode_idx(np.zeros((20, 28, 28))), "images"),
+    "line ends converted": (TRAIN_IMAGES, lambda c: c.replace(b"\0", b"\r\n"), "not an IDX file"),
+    "no images": (TRAIN_IMAGES, lambda c: _header(0)(c)[:16], "truncated"),
+    "more images announced than there are": (TRAIN_IMAGES, _header(2**32 - 1), "4294967295×28×28"),
+    "a byte cut off": (TRAIN_IMAGES, lambda c: c[:-1], "60×28×28 bytes.* 47,039"),
+    "a byte more": (TRAIN_IMAGES, lambda c: c + b"\0", "60×28×28 bytes.* 47,041"),
+}
+DAMAGED_GZIP: dict[str, Change] = {
+    "cut in the middle": lambda c: c[: len(c) // 2],
+    "without its last byte": lambda c: c[:-1],
+    "garbage inside": lambda c: c[:10] + b"\xff" * 500,
+    "a damaged checksum": lambda c: c[:-8] + bytes([c[-8] ^ 1]) + c[-7:],
+    "plain under a gzip name": gzip.decompress,
+}
+
+
+def test_images_of_any_size_are_converted(few: Sets, tmp_path: Path) -> None:
+    large = {split: DigitSet(digits.images.repeat(2, 1).repeat(2, 2), digits.labels) for split, digits in few.items()}
+    np.testing.assert_array_equal(load_digits(written(tmp_path, large), "test").images, few["test"].images)
+
+
+def test_labels_that_do_not_belong_to_the_images_are_refused(few: Sets, tmp_path: Path) -> None:
+    images, labels = few["train"]
+    for wrong, named in ((labels[:59], "60 images.*59 labels"), (labels + 1, "label 10.*0–9")):
+        written(tmp_path, {**few, "train": DigitSet(images, wrong)})
+        with pytest.raises(DatasetError, match=f"{tmp_path}.*{named}"):
+            datasets.validate(tmp_path)
+
+
+def refused(directory: Path, name: str, named: str) -> None:
+    with pytest.raises(DatasetError, match=f"{name}.*{named}") as caught:
+        datasets.validate(directory)
+    assert str(directory) in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("compress", [True, False], ids=["gz", "plain"])
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_file_is_refused_in_one_line_that_names_the_file_and_the_problem(
+    case: str, compress: bool, few: Sets, tmp_path: Path
+) -> None:
+    name, change, named = MALFORMED[case]
+    plain = written(tmp_path, few, compress=False) / name
+    content = change(plain.read_bytes())
+    plain.unlink()
+    write_file(plain, content, compress)
+    refused(tmp_path, name, named)
+
+
+@pytest.mark.parametrize("case", DAMAGED_GZIP)
+def test_a_damaged_gzip_file_is_refused(case: str, few: Sets, tmp_path: Path) -> None:
+    path = written(tmp_path, few) / f"{TRAIN_IMAGES}.gz"
+    path.write_bytes(DAMAGED_GZIP[case](path.read_bytes()))
+    refused(tmp_path, TRAIN_IMAGES, "damaged")
+
+
+@pytest.mark.parametrize("replace", [Path.mkdir, lambda path: None], ids=["a directory", "nothing"])
+def test_a_missing_file_is_named(replace: Callable[[Path], object], few: Sets, tmp_path: Path) -> None:
+    path = written(tmp_path, few) / f"{TEST_LABELS}.gz"
+    path.unlink()
+    replace(path)
+    refused(tmp_path, TEST_LABELS, "")
+
+
+def test_one_changed_byte_in_a_canonical_file_is_refused(canonical_copy: Path) -> None:
+    datasets.validate(canonical_copy, canonical=True)
+    path = canonical_copy / f"{TEST_LABELS}.gz"
+    content = bytearray(path.read_bytes())
+    content[4] ^= 1  # the time stamp of the gzip header: the digits are the same, the file is not
+    path.write_bytes(content)
+    load_digits(canonical_copy, "test")
+    with pytest.raises(DatasetError, match=str(path)):
+        datasets.validate(canonical_copy, canonical=True)

@@ -1,0 +1,242 @@
+"""Folders, archives and Parquet files: every form of them is read, and a malformed one is refused clearly."""
+
+import importlib.util
+import io
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from support.sources import Sets, encoded, picture_table, write_folders, write_npz, write_parquet
+
+from mnist_pipeline.data import datasets
+from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
+from mnist_pipeline.data.reader import SPLITS
+
+BLANK = encoded(np.zeros((28, 28), np.uint8))
+PARQUET_FILE = "train-00000-of-00001.parquet"
+
+
+def test_pictures_of_any_format_size_and_colour_are_converted_by_the_rule(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for name in ("red", "green", "blue"):
+        (tmp_path / name).mkdir()
+        for number, (file_format, shape) in enumerate(
+            [("PNG", (28, 28)), ("JPEG", (90, 60, 3)), ("WEBP", (20, 40)), ("BMP", (56, 56, 3)), ("TIFF", (9, 9))]
+        ):
+            image = generator.integers(0, 256, shape, np.uint8)
+            (tmp_path / name / f"{number} {name}.{file_format}").write_bytes(encoded(image, file_format))
+        (tmp_path / name / "z.gif").write_bytes(encoded(np.full((280, 140), 40, np.uint8), "GIF"))
+    (tmp_path / "dataset.yaml").write_text("title: Colours\ntest_share: 0.5\n")
+    (tmp_path / "classes.txt").write_text("bleu\nvert\nrouge\n")
+    opened = reader_of(tmp_path)
+    assert opened.class_names == ("bleu", "vert", "rouge")  # the folders are blue, green and red
+    parts = [opened.read(split) for split in SPLITS]
+    assert sum((part.kinds for part in parts), Counter[str]())["60×90 RGB"] == 3
+    assert [np.bincount(part.labels).tolist() for part in parts] == [[3, 3, 3], [3, 3, 3]]
+
+
+@pytest.mark.parametrize("values", [("10", "9", "100"), ("owl", "cat", "dog"), (7, 3, 12)])
+def test_labels_without_names_are_sorted_and_are_the_names(values: tuple[Any, ...], tmp_path: Path) -> None:
+    pictures = [encoded(np.full((28, 28), level, np.uint8)) for level in range(60)]
+    labels = [values[row % 3] for row in range(60)]
+    pq.write_table(pa.table({"img": pictures, "target": labels}), tmp_path / "all.parquet")
+    expected = sorted(values, key=lambda value: int(value) if str(value).isdecimal() else value)
+    assert reader_of(tmp_path).class_names == tuple(map(str, expected))
+    for split in SPLITS:
+        found = load_digits(tmp_path, split)
+        for level, label in zip(found.images[:, 0, 0].tolist(), found.labels.tolist(), strict=True):
+            assert expected[label] == labels[level]
+
+
+@pytest.mark.parametrize("value", [1.0, 16.0, 65_535])
+def test_the_largest_value_of_an_archive_is_white(value: float, tmp_path: Path) -> None:
+    images = np.zeros((8, 28, 28), type(value))
+    images[:, 3, 4], images[0, 0, 0] = value, value / 2
+    np.savez(tmp_path / "a.npz", images=images, labels=np.array(["a", "b"] * 4))
+    found = [load_digits(tmp_path / "a.npz", split) for split in SPLITS]
+    assert {int(image[3, 4]) for split in found for image in split.images} == {255}
+    assert max(int(image[0, 0]) for split in found for image in split.images) in (127, 128)
+    assert reader_of(tmp_path).class_names == ("a", "b")
+
+
+def test_an_archive_may_have_channels_and_a_column_of_labels(few: Sets, tmp_path: Path) -> None:
+    images, labels = few["train"]
+    expected = load_digits(write_npz(tmp_path / "grey.npz", few), "train")
+    for channels in (1, 3):
+        arrays = {"x_train": np.stack([images] * channels, axis=-1), "y_train": labels[:, None]}
+        np.savez(tmp_path / "colour.npz", **arrays, x_test=images, y_test=labels)
+        for array, found in zip(expected, load_digits(tmp_path / "colour.npz", "train"), strict=True):
+            np.testing.assert_array_equal(found, array)
+
+
+def test_a_picture_without_a_number_as_its_name_has_a_random_place(few: Sets, tmp_path: Path) -> None:
+    root = write_folders(tmp_path, few)
+    (root / "train" / "5" / "00000.png").rename(root / "train" / "5" / "first.png")
+    labels = load_digits(root, "train").labels
+    assert sorted(labels) == sorted(few["train"].labels)
+    assert labels.tolist() != few["train"].labels.tolist()
+
+
+def test_files_that_systems_leave_do_no_harm(few: Sets, tmp_path: Path) -> None:
+    root = write_folders(tmp_path, few)
+    for name in (".DS_Store", "Thumbs.db"):
+        (root / "train" / name).touch()
+        (root / "train" / "3" / name).touch()
+    np.testing.assert_array_equal(load_digits(root, "train").images, few["train"].images)
+
+
+# Malformed sources: how to spoil a valid one, and a regular expression for what the error names
+
+Spoil = Callable[[Path], object]
+
+
+def _write(name: str, content: bytes | str) -> Spoil:
+    return lambda root: (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _picture(content: Callable[[bytes], bytes]) -> Spoil:
+    """Change the first picture of a class."""
+
+    def spoil(root: Path) -> None:
+        path = min((root / "train" / "7").iterdir())
+        path.write_bytes(content(path.read_bytes()))
+
+    return spoil
+
+
+def _classes(*names: str) -> Spoil:
+    """Only these class folders, in one part, each with a picture."""
+
+    def spoil(root: Path) -> None:
+        for path in root.iterdir():
+            shutil.rmtree(path)
+        for name in names:
+            (root / name).mkdir()
+            (root / name / "1.png").write_bytes(BLANK)
+
+    return spoil
+
+
+FOLDERS: dict[str, tuple[Spoil, str]] = {
+    "an empty class": (lambda root: [path.unlink() for path in (root / "test" / "7").iterdir()], "test/7"),
+    "a picture cut off": (_picture(lambda content: content[:-30]), "train/7/.*cut off"),
+    "a picture of no bytes": (_picture(lambda content: b""), "train/7/.*empty"),
+    "a page in place of a picture": (_picture(lambda content: b"<html>"), "train/7/.*not a PNG"),
+    "notes among the pictures": (_write("train/7/notes.txt", "seven"), "notes.txt"),
+    "a picture outside of the class folders": (_write("train/a.png", b""), "train/a.png.*0, 1, 2"),
+    "train without test": (lambda root: (root / "test").rename(root / "validation"), "folder train"),
+    "a class in one split": (lambda root: (root / "test" / "7").rename(root / "test" / "8a"), "'7'"),
+    "a folder in a class folder": (lambda root: (root / "train" / "7" / "more").mkdir(), "train/7"),
+    "a link to nowhere": (lambda root: (root / "train" / "7" / "a.png").symlink_to("nowhere"), "No such file"),
+    "one class": (_classes("only"), "1 classes"),
+    "257 classes": (_classes(*map(str, range(257))), "257 classes"),
+    "one picture per class": (_classes("a", "b"), "single image of class a"),
+    "classes.txt with a name too few": (_write("classes.txt", "\n".join("abcdefghi")), "label 9.*0–8.*classes.txt"),
+    "classes.txt with a name twice": (_write("classes.txt", "\n".join("abcdefghha")), "'h'|'a'"),
+    "classes.txt with a blank line": (_write("classes.txt", "\n".join(["", *"bcdefghij"])), "''"),
+    "classes.txt in another encoding": (_write("classes.txt", "é\n".encode("latin-1") * 10), "UTF-8"),
+    "dataset.yaml with another field": (_write("dataset.yaml", "colour: red"), "dataset.yaml: colour"),
+    "dataset.yaml that is not YAML": (_write("dataset.yaml", "a: b: c: ["), "dataset.yaml.*not YAML"),
+    "dataset.yaml with an unknown fit": (_write("dataset.yaml", "fit: stretch"), "fit: .*whole.*mnist"),
+    "dataset.yaml with a share of 2": (_write("dataset.yaml", "test_share: 2"), "test_share"),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_malformed_folders_are_refused(name: str, few: Sets, tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "folders", few)
+    spoil, named = FOLDERS[name]
+    spoil(root)
+    _refused(root, named)
+
+
+FEW = np.zeros((60, 28, 28), np.uint8)
+ARRAYS: dict[str, tuple[dict[str, np.ndarray | None], str]] = {
+    "objects that only pickle could read": ({"y_train": np.array([1, "a", None] * 20, object)}, "pickle"),
+    "labels of another length": ({"y_train": np.zeros(59, int)}, "60 images.*59 labels"),
+    "images and labels swapped": ({"x_train": np.zeros(60, int), "y_train": FEW}, r"x_train.*\(60,\)"),
+    "a row of labels per image": ({"y_train": np.zeros((60, 10), int)}, r"y_train.*\(60, 10\)"),
+    "other names": ({"x_train": None, "pictures": FEW}, "pictures.*x_train"),
+    "labels of floats": ({"y_train": np.zeros(60)}, "y_train.*float64"),
+    "300 classes": ({"x_train": np.zeros((300, 28, 28), np.uint8), "y_train": np.arange(300)}, "300 classes"),
+    "flat images": ({"x_train": FEW.reshape(60, 784)}, r"\(60, 784\)"),
+    "images of two channels": ({"x_train": np.zeros((60, 9, 9, 2), np.uint8)}, r"\(60, 9, 9, 2\)"),
+    "no images": ({"x_train": FEW[:0], "y_train": np.zeros(0, int)}, r"x_train.*\(0, "),
+    "negative levels": ({"x_train": FEW.astype(float) - 1}, "x_train.*negative"),
+    "levels that are no numbers": ({"x_test": np.full((40, 28, 28), np.nan)}, "x_test"),
+}
+BYTES: dict[str, Callable[[bytes], bytes]] = {
+    "a page": lambda content: b"<html>" * 9,
+    "no bytes": lambda content: b"",
+    "cut in the middle": lambda content: content[: len(content) // 2],
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_unsuitable_arrays_are_refused_by_name_and_shape(name: str, few: Sets, tmp_path: Path) -> None:
+    arrays = {f"{k}_{split}": array for split, digits in few.items() for k, array in zip("xy", digits, strict=True)}
+    changed, named = ARRAYS[name]
+    file = io.BytesIO()
+    np.savez_compressed(file, **{key: array for key, array in {**arrays, **changed}.items() if array is not None})
+    (tmp_path / "digits.npz").write_bytes(file.getvalue())
+    _refused(tmp_path / "digits.npz", named)
+
+
+@pytest.mark.parametrize("name", BYTES)
+@pytest.mark.parametrize("layout", ["npz", "parquet"])
+def test_a_damaged_file_is_refused(layout: str, name: str, few: Sets, tmp_path: Path) -> None:
+    root = write_npz(tmp_path / "a.npz", few) if layout == "npz" else write_parquet(tmp_path / "parquet", few)
+    path = root if layout == "npz" else root / PARQUET_FILE
+    path.write_bytes(BYTES[name](path.read_bytes()))
+    _refused(root, "damaged")
+
+
+def test_several_archives_in_a_directory_are_refused(few: Sets, tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npz"):
+        write_npz(tmp_path / name, few)
+    _refused(tmp_path, "2 archives")
+
+
+def _first_picture(content: bytes | None) -> Callable[[Any], pa.Array]:
+    def change(column: Any) -> pa.Array:
+        return pa.array([{"bytes": content, "path": None}, *column.to_pylist()[1:]], column.type)
+
+    return change
+
+
+COLUMNS: dict[str, tuple[str, Callable[[Any], pa.Array] | None, str]] = {
+    "no pictures": ("image", None, "the columns label.*image"),
+    "no labels": ("label", None, "the columns image.*label"),
+    "labels of floats": ("label", lambda column: column.cast(pa.float64()), "float64"),
+    "an empty cell": ("image", _first_picture(None), "image 0 of train"),
+    "a picture that is none": ("image", _first_picture(b"<html>"), "image 0 of train is not a PNG"),
+    "a label outside": ("label", lambda column: pa.array([10, *column.to_pylist()[1:]]), "label 10.*0–9"),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_unsuitable_columns_are_refused(name: str, few: Sets, tmp_path: Path) -> None:
+    root, table = write_parquet(tmp_path / "parquet", few), picture_table(few["train"])
+    column, change, named = COLUMNS[name]
+    place, values = table.schema.get_field_index(column), change(table[column]) if change else None
+    table = table.remove_column(place) if values is None else table.set_column(place, column, values)
+    pq.write_table(table, root / PARQUET_FILE)
+    _refused(root, named)
+
+
+def test_a_missing_library_is_named_with_the_extra(few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    _refused(write_parquet(tmp_path, few), r"mnist-dagster\[parquet\]")
+
+
+def _refused(root: Path, named: str) -> None:
+    with pytest.raises(DatasetError, match=named) as caught:
+        datasets.validate(root)
+    assert str(root) in str(caught.value)
+    assert str(caught.value).isprintable()

@@ -1,0 +1,88 @@
+"""Robustness: which disturbances there are, and that each model's answers to them are counted."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.robustness import DISTURBANCES
+
+
+@pytest.fixture(scope="module")
+def digits(small_test: DigitSet) -> DigitSet:
+    return DigitSet(small_test.images[:60], small_test.labels[:60])
+
+
+def ink(images: np.ndarray) -> np.ndarray:
+    """A reader that answers with the ink of an image, in bytes modulo 251."""
+    return images.reshape(len(images), -1).sum(axis=1, dtype=np.int64) % 251
+
+
+@pytest.fixture(scope="module")
+def measured(digits: DigitSet) -> dict[str, list[Any]]:
+    """Two readers of which the first is right just where nothing changed the ink, and the second always wrong."""
+    return robustness.measure({"cnn": ink, "knn": lambda images: ink(images) + 1}, digits.images, ink(digits.images))
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+def test_the_further_from_neutral_the_more_an_image_changes(name: str, digits: DigitSet) -> None:
+    found = DISTURBANCES[name]
+    assert sorted(found.amounts) == list(found.amounts)
+    changes = [np.abs(found.apply(digits.images, each) - digits.images.astype(float)).mean() for each in found.amounts]
+    neutral = found.amounts.index(found.neutral)
+    assert changes[: neutral + 1] == sorted(changes[: neutral + 1], reverse=True)
+    assert changes[neutral:] == sorted(changes[neutral:])
+    assert [change == 0 for change in changes] == [amount == found.neutral for amount in found.amounts]
+
+
+def test_accuracies_are_counted_for_each_model_amount_and_disturbance(measured: dict[str, list[Any]]) -> None:
+    rows = list(zip(*measured.values(), strict=True))
+    expected = [
+        (model, name, amount)
+        for model in ("cnn", "knn")
+        for name, found in DISTURBANCES.items()
+        for amount in found.amounts
+    ]
+    assert [(model, name, amount) for name, amount, model, *_ in rows] == expected
+    for name, amount, model, accuracy, count, answers in rows:
+        assert count == 60
+        assert len(answers.split()) == robustness.SHOWN
+        if amount == DISTURBANCES[name].neutral:
+            assert accuracy == (model == "cnn")
+        elif model == "cnn":
+            # These keep the ink, as long as it stays in the image.
+            assert accuracy < 0.2 or name in ("shift", "corruption_translate")
+        assert accuracy == robustness.curves(measured)[name].accuracies[model][DISTURBANCES[name].amounts.index(amount)]
+
+
+def test_small_amounts_are_those_of_ordinary_handwriting(measured: dict[str, list[Any]]) -> None:
+    small = {"shift": [1], "rotation": [5, 10], "scale": [0.9, 1.1], "stroke": [-0.5, 0.5]}
+    shares = []
+    for name, found in DISTURBANCES.items():
+        amounts = [amount for amount in found.amounts if robustness.is_small(name, amount)]
+        assert amounts == small.get(name, [])
+        accuracies = robustness.curves(measured)[name].accuracies["cnn"]
+        shares += [accuracies[found.amounts.index(amount)] for amount in amounts]
+    assert robustness.least_under_small(measured, "cnn") == min(shares)
+
+
+def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
+    digits: DigitSet, measured: dict[str, list[Any]]
+) -> None:
+    again = robustness.disturb(digits.images[: robustness.SHOWN], "corruption_fog", 1)
+    (row,) = (
+        place
+        for place, found in enumerate(zip(measured["disturbance"], measured["amount"], measured["model"]))
+        if found == ("corruption_fog", 1, "cnn")
+    )
+    assert measured["answers"][row] == " ".join(map(str, ink(again)))
+    errors = robustness.corruption_errors(measured, "cnn")
+    assert errors["fog"] == 1 - measured["accuracy"][row]
+    assert len(errors) == 15
+
+
+def test_the_undisturbed_accuracy_is_compared_with_another(measured: dict[str, list[Any]]) -> None:
+    assert robustness.largest_difference(measured, {"cnn": 1.0, "knn": 0.0}) == 0
+    assert robustness.largest_difference(measured, {"cnn": 0.9, "knn": 0.0}) == pytest.approx(0.1)

@@ -1,0 +1,166 @@
+"""The figures of a classifier, compared with their definitions and with SciPy."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.evaluation import scores
+
+NUM_CLASSES = 10
+LABEL_PAIRS = st.lists(
+    st.tuples(st.integers(0, NUM_CLASSES - 1), st.integers(0, NUM_CLASSES - 1)), min_size=1, max_size=80
+)
+
+
+@pytest.fixture(scope="module")
+def true_labels(test: DigitSet) -> np.ndarray:
+    return test.labels
+
+
+def _with_errors(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """The labels, a share of them replaced by other ones."""
+    generator = np.random.default_rng(seed)
+    wrong = generator.random(len(labels)) < share
+    other = (labels + generator.integers(1, NUM_CLASSES, len(labels))) % NUM_CLASSES
+    return np.where(wrong, other, labels).astype(np.uint8)
+
+
+def test_all_counts_add_up(true_labels: np.ndarray) -> None:
+    predicted = _with_errors(true_labels, 0.1, seed=0)
+    found = scores.evaluate(true_labels, predicted)
+    matrix = np.array(found.confusion_matrix)
+    assert found.total == len(true_labels) == matrix.sum()
+    assert found.errors == np.count_nonzero(true_labels != predicted) == matrix.sum() - np.trace(matrix)
+    assert found.accuracy == (found.total - found.errors) / found.total
+    assert found.accuracy == scores.accuracy(true_labels, predicted)
+    assert found.interval[0] < found.accuracy < found.interval[1]
+    np.testing.assert_array_equal(matrix.sum(axis=1), np.bincount(true_labels, minlength=NUM_CLASSES))
+    np.testing.assert_array_equal(matrix.sum(axis=0), np.bincount(predicted, minlength=NUM_CLASSES))
+
+
+def test_rows_of_the_confusion_matrix_are_true_classes_and_columns_predicted_ones() -> None:
+    true, predicted = np.array([[199, 199, 0], [1, 1, 0]], np.uint8)  # a product of bytes would wrap around
+    matrix = scores.confusion_matrix(true, predicted, num_classes=200)
+    assert (matrix[199, 1], matrix[0, 0], matrix.sum()) == (2, 1, 3)
+
+
+@given(LABEL_PAIRS)
+@settings(deadline=None, max_examples=100)
+def test_figures_per_class_are_those_of_their_definitions(pairs: list[tuple[int, int]]) -> None:
+    true, predicted = (np.array(column, np.uint8) for column in zip(*pairs))
+    found = scores.evaluate(true, predicted)
+    for k in range(NUM_CLASSES):
+        hits = sum(t == p == k for t, p in pairs)
+        occurring, claimed = sum(t == k for t, _ in pairs), sum(p == k for _, p in pairs)
+        precision = hits / claimed if claimed else 0.0
+        recall = hits / occurring if occurring else 0.0
+        assert found.precision[k] == pytest.approx(precision)
+        assert found.recall[k] == pytest.approx(recall)
+        assert found.f1[k] == pytest.approx(2 * hits / (occurring + claimed) if occurring + claimed else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "named"),
+    [
+        ([0, 0], [0, 0, 0], "2 .*3"),
+        ([], [], "0 .*0"),
+        ([5, 10], [5, 3], "label 10"),
+        ([0, 0], [5, 255], "label 255"),
+        ([3, 3], [3, -1], "label -1"),
+    ],
+)
+def test_labels_that_do_not_pair_up_or_are_no_classes_are_refused(
+    true: list[int], predicted: list[int], named: str
+) -> None:
+    with pytest.raises(ValueError, match=named):
+        scores.evaluate(np.array(true), np.array(predicted))
+
+
+@pytest.mark.parametrize("total", [1, 100, 10_000])
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
+def test_the_interval_is_that_of_wilson(total: int, share: float) -> None:
+    successes = round(share * total)
+    expected = scipy.stats.binomtest(successes, total).proportion_ci(method="wilson")
+    found = scores.wilson_interval(successes, total)
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert 0 <= found[0] <= found[1] <= 1
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 9), (10, 10), (120, 80), (0, 0)])
+def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> None:
+    discordant = first + second
+    tail = sum(math.comb(discordant, k) for k in range(min(first, second) + 1)) / 2**discordant
+    p_value = scores.mcnemar_p_value(first, second)
+    assert p_value == pytest.approx(min(1.0, 2 * tail))
+    assert p_value == scores.mcnemar_p_value(second, first)
+
+
+@pytest.fixture(scope="module")
+def predictions(true_labels: np.ndarray) -> dict[str, np.ndarray]:
+    shares = {"fair": 0.3, "best": 0.01, "worst": 0.6, "good": 0.1}
+    return {model: _with_errors(true_labels, share, seed) for seed, (model, share) in enumerate(shares.items())}
+
+
+@pytest.fixture(scope="module")
+def comparison(true_labels: np.ndarray, predictions: dict[str, np.ndarray]) -> scores.Comparison:
+    evaluations = {model: scores.evaluate(true_labels, labels) for model, labels in predictions.items()}
+    return scores.compare(true_labels, predictions, evaluations)
+
+
+def test_models_are_ranked_best_first_and_every_pair_is_tested_once(
+    comparison: scores.Comparison, true_labels: np.ndarray, predictions: dict[str, np.ndarray]
+) -> None:
+    assert list(comparison.models) == ["best", "good", "fair", "worst"]
+    assert [(pair.first, pair.second) for pair in comparison.pairs] == list(combinations(comparison.models, 2))
+    for pair in comparison.pairs:
+        first, second = (predictions[model] == true_labels for model in (pair.first, pair.second))
+        assert pair.only_first_correct == np.count_nonzero(first & ~second)
+        assert pair.only_second_correct == np.count_nonzero(second & ~first)
+        assert pair.p_value == scores.mcnemar_p_value(pair.only_first_correct, pair.only_second_correct)
+    missed = np.all([labels != true_labels for labels in predictions.values()], axis=0)
+    assert comparison.missed_by_all == np.flatnonzero(missed).tolist() != []
+
+
+def test_misclassified_are_all_errors_and_only_these_most_confident_first(true_labels: np.ndarray) -> None:
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(NUM_CLASSES), len(true_labels))
+    predicted = probabilities.argmax(axis=1).astype(np.uint8)
+    measured = scores.evaluate(true_labels, predicted, probabilities=probabilities)
+    assert measured.calibration == scores.calibrate(true_labels, probabilities)
+    found = scores.misclassified(true_labels, predicted, probabilities)
+    assert sorted(found["index"].tolist()) == np.flatnonzero(true_labels != predicted).tolist()
+    assert (np.diff(found["probability"]) <= 0).all()
+    assert (found["probability"] >= found["true_probability"]).all()
+
+
+def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_the_next() -> None:
+    confidence = np.array([0.6 - 1e-12, 0.6, 0.6 + 1e-12, 1.0])
+    found = scores.calibrate(np.zeros(4, int), np.column_stack([confidence, 1 - confidence]), 10)
+    assert found.counts == [0, 0, 0, 0, 0, 2, 1, 0, 0, 1]
+
+
+def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(true_labels: np.ndarray) -> None:
+    probabilities = np.random.default_rng(0).dirichlet(np.full(NUM_CLASSES, 0.3), len(true_labels))
+    found = scores.calibrate(true_labels, probabilities)
+    counts, total = np.array(found.counts), len(true_labels)
+    assert counts.sum() == total
+    assert counts @ found.confidence / total == pytest.approx(probabilities.max(axis=1).mean())
+    assert counts @ found.accuracy / total == pytest.approx((probabilities.argmax(axis=1) == true_labels).mean())
+    gaps = np.abs(np.array(found.accuracy) - found.confidence)
+    assert found.expected_error == pytest.approx(counts @ gaps / total)
+
+
+def test_without_a_known_floor_a_model_must_surely_beat_naming_the_most_frequent_class() -> None:
+    true = np.arange(200) % 10
+    assert scores.compared_with_floor(0.9, true, 0.95) == (0.9, 0.95)
+    for accuracy, passes in ((0.9, True), (0.11, False)):
+        value, limit = scores.compared_with_floor(accuracy, true, None)
+        assert limit == 0.1
+        assert value < accuracy
+        assert (value >= limit) == passes

@@ -1,0 +1,116 @@
+"""The routes of the drawing page."""
+
+import base64
+import io
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+from support.drawing import MIDDLE, SHEET, encoded, picture, uri
+
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.runtime.project import DRAW
+from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.web import LOCALHOST, draw
+from mnist_pipeline.runtime.web.server import application
+
+LINE = [(0.03, 0.25, 0.28, 0.5), (0.36, 0.25, 0.28, 0.5), (0.69, 0.25, 0.28, 0.5)]
+NUMBER = picture(*zip("203", LINE, strict=True))
+PNG = picture(("1", MIDDLE))
+
+
+@pytest.fixture
+def client() -> TestClient:
+    address = f"http://{LOCALHOST}"
+    return TestClient(application(draw.routes("recognizer", MODELS)), address, headers={"Origin": address})
+
+
+def read(client: TestClient, content: bytes) -> Any:
+    """The digits that the server finds in a picture file."""
+    answer = client.post(draw.READ, json={"picture": uri(content)})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["digits"]
+
+
+def pixels(shown: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))))
+
+
+def test_the_answer_has_everything_that_the_page_shows(client: TestClient, able: Path, train: DigitSet) -> None:
+    (digit,) = read(client, picture(("3", MIDDLE)))
+    assert digit["digit"] == digit["models"][digit["champion"]]["digit"] == 3
+    assert set(digit["models"]) == set(MODELS)
+    assert len(digit["neighbors"]) == 3
+    for near in digit["neighbors"]:
+        assert near["digit"] == train.labels[near["index"]]
+        np.testing.assert_array_equal(pixels(near["picture"]), 255 - train.images[near["index"]])
+    assert pixels(digit["seen"]).shape == pixels(digit["reconstruction"]).shape == (28, 28)
+
+
+def test_a_number_is_read_in_order_with_its_least_certain_digit(client: TestClient, able: Path) -> None:
+    answer = client.post(draw.READ, json={"picture": uri(NUMBER)}).json()
+    assert answer["text"] == ["203"]
+    assert [digit["digit"] for digit in answer["digits"]] == [2, 0, 3]
+    assert sum(digit["least_certain"] for digit in answer["digits"]) == 1
+    assert read(client, encoded(Image.new("L", SHEET, 255))) == []
+
+
+def test_pictures_that_arrive_at_once_are_all_read(client: TestClient, able: Path) -> None:
+    with client, ThreadPoolExecutor(4) as senders:
+        answers = senders.map(lambda content: read(client, content), [NUMBER] * 8)
+    assert all([digit["digit"] for digit in digits] == [2, 0, 3] for digits in answers)
+
+
+def test_examples_are_test_images_of_each_class(client: TestClient, able: Path) -> None:
+    test = Storage(str(able)).read("test_digits")
+    examples = client.get(draw.EXAMPLES).json()
+    assert [example["name"] for example in examples] == list("0123456789")
+    first = test.images[np.flatnonzero(test.labels == 3)[0]]
+    np.testing.assert_array_equal(pixels(examples[3]["picture"]), 255 - first)
+
+
+BAD = {
+    "nothing": (400, b""),
+    "no object": (400, b"[7]"),
+    "a number": (400, b'{"picture": 7}'),
+    "not base64": (400, b'{"picture": "data:image/png;base64,?"}'),
+    "text": (400, f'{{"picture": "{uri(b"seven")}"}}'.encode()),
+    "half a picture": (400, f'{{"picture": "{uri(PNG[: len(PNG) // 2])}"}}'.encode()),
+    "too many pixels": (400, f'{{"picture": "{uri(encoded(Image.new("1", (20_000, 20_000))))}"}}'.encode()),
+    "too many bytes": (413, b" " * (draw.MAX_UPLOAD + 1)),
+}
+
+
+@pytest.mark.parametrize(("status", "sent"), BAD.values(), ids=BAD)
+def test_other_data_is_refused_in_one_line(status: int, sent: bytes, client: TestClient, able: Path) -> None:
+    answer = client.post(draw.READ, content=sent)
+    assert answer.status_code == status
+    (error,) = answer.json()["errors"]
+    assert "\n" not in error["message"]
+
+
+def test_the_page_may_not_send_requests_to_other_hosts(client: TestClient) -> None:
+    policy, next_policy = (client.get(DRAW).headers["Content-Security-Policy"] for _ in range(2))
+    assert policy.startswith("default-src 'none'; ")
+    allowed = {source for directive in policy.split("; ") for source in directive.split(" ")[1:]}
+    (nonce,) = allowed - {"'none'", "'self'", "data:"}
+    assert nonce not in next_policy
+
+
+def test_the_latest_recognizer_answers_and_without_one_the_command_is_named(
+    able: Path, tmp_path: Path, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / "storage"))
+    answer = client.post(draw.READ, json={"picture": uri(PNG)})
+    assert answer.status_code == 503
+    assert "mnist-pipeline run" in answer.json()["errors"][0]["message"]
+    stored = Storage(str(shutil.copytree(able, tmp_path / "storage")))
+    assert [digit["champion"] for digit in read(client, PNG)] == ["knn"]
+    stored.write("recognizer", stored.read("recognizer")._replace(champion=np.frombuffer(b"softmax", np.uint8)))
+    assert [digit["champion"] for digit in read(client, PNG)] == ["softmax"]

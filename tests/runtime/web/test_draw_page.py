@@ -1,0 +1,197 @@
+"""The drawing page in headless Chromium: mouse, finger, keyboard and pictures."""
+
+import base64
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+from support.browser import PATIENCE, launch_browser, needs_axe, serious_findings
+from support.drawing import MIDDLE, encoded, picture, placed, serving
+
+from mnist_pipeline.runtime.project import DRAW
+from mnist_pipeline.runtime.web import draw
+
+DEVICES: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True, "is_mobile": True},
+}
+LEFT, RIGHT = (0.05, 0.2, 0.35, 0.6), (0.6, 0.2, 0.35, 0.6)
+TRANSFER = """([event, name, content]) => {
+  const transfer = new DataTransfer(), bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+  transfer.items.add(new File([bytes], name, { type: "image/png" }));
+  const init = { bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer };
+  const made = event === "drop" ? new DragEvent(event, init) : new ClipboardEvent(event, init);
+  document.querySelector("canvas").dispatchEvent(made);
+}"""
+
+pytestmark = pytest.mark.browser
+
+
+class View:
+    """The page on one device, with its console messages."""
+
+    def __init__(self, page: Page, by_finger: bool) -> None:
+        self.page, self.by_finger = page, by_finger
+        self.messages: list[str] = []
+        self.digit, self.chips = page.locator(".digit"), page.locator(".chips button")
+        self.status, self.alert = page.get_by_role("status"), page.get_by_role("alert")
+
+    def draw(self, name: str, box: tuple[float, float, float, float] = MIDDLE) -> None:
+        """Draw a digit as a person does: by mouse, or by finger on a phone."""
+        sheet = self.page.locator("canvas").bounding_box()
+        assert sheet
+        for stroke in placed(name, box):
+            points = [(sheet["x"] + sheet["width"] * x, sheet["y"] + sheet["height"] * y) for x, y in stroke]
+            (_drag_finger if self.by_finger else _drag_mouse)(self.page, points)
+
+    def transfer(self, event: str, name: str, content: bytes) -> None:
+        """Drop or paste a file."""
+        self.page.evaluate(TRANSFER, [event, name, base64.b64encode(content).decode()])
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launch_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def view(request: pytest.FixtureRequest, browser: Browser, address: str, able: Path) -> Iterator[View]:
+    device = getattr(request, "param", "desktop")
+    page = browser.new_context(**DEVICES[device], locale="en").new_page()
+    page.set_default_timeout(PATIENCE)
+    view = View(page, device == "phone")
+    page.on("console", lambda message: view.messages.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: view.messages.append(str(error)))
+    page.goto(f"{address}{DRAW}")
+    yield view
+    page.context.close()
+
+
+@pytest.mark.parametrize("view", DEVICES, indirect=True)
+def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> None:
+    page = view.page
+    view.draw("3", RIGHT)
+    view.draw("1", LEFT)
+    expect(view.chips).to_have_text(["1", "3"])
+    expect(view.digit).to_have_text("1")  # the digit that was drawn last
+    view.chips.last.click()
+    expect(view.digit).to_have_text("3")
+    expect(page.locator('.answers [data-model="knn"]')).to_have_text("3")
+    assert page.locator(".probabilities td").count() == 40
+    assert page.locator(".pictures img").evaluate_all("all => all.map((image) => image.naturalWidth)") == [28] * 5
+    assert page.evaluate("scrollY") == 0, "the page does not scroll under a finger that draws"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert view.messages == []
+
+
+@needs_axe
+@pytest.mark.parametrize("view", DEVICES, indirect=True)
+def test_doubt_is_shown_and_an_accessibility_checker_finds_nothing_serious(view: View) -> None:
+    assert serious_findings(view.page) == []
+    view.transfer("drop", "digits.png", picture(("1", LEFT), ("scribble", RIGHT)))
+    expect(view.page.locator(".number mark")).to_have_count(1)
+    view.chips.last.click()
+    expect(view.page.locator(".flag")).to_be_visible()
+    assert serious_findings(view.page) == []
+    view.page.get_by_role("button", name="Example: 7").click()
+    expect(view.digit).to_have_text("7")
+    expect(view.page.locator(".number")).to_be_hidden()
+
+
+def test_strokes_and_clearing_can_be_undone(view: View) -> None:
+    undo, clear = (view.page.get_by_role("button", name=name) for name in ("Undo", "Clear"))
+    expect(undo).to_be_disabled()
+    view.draw("1", LEFT)
+    view.draw("3", RIGHT)
+    expect(view.chips).to_have_count(2)
+    undo.click()
+    expect(view.digit).to_have_text("1")
+    clear.click()
+    expect(view.digit).to_be_hidden()
+    expect(clear).to_be_disabled()
+    view.page.keyboard.press("Control+z")
+    expect(view.digit).to_have_text("1")
+
+
+def test_digits_are_drawn_by_keyboard_and_announced(view: View) -> None:
+    keyboard = view.page.keyboard
+    keyboard.press("Tab")
+    expect(view.page.locator("canvas")).to_be_focused()
+    keyboard.press("Space")
+    expect(view.status).not_to_be_empty()
+    for _ in range(28):
+        keyboard.press("ArrowDown")
+    keyboard.press("Space")
+    expect(view.digit).to_have_text("1")
+    expect(view.status).to_have_text(re.compile(r"^1\. "))
+    assert view.page.evaluate("scrollY") == 0
+
+
+def test_a_picture_can_be_dropped_chosen_and_pasted(view: View, tmp_path: Path) -> None:
+    view.transfer("drop", "digits.png", picture(("1", LEFT), ("3", RIGHT)))
+    expect(view.chips).to_have_text(["1", "3"])
+    (tmp_path / "three.png").write_bytes(picture(("3", MIDDLE)))
+    view.page.locator("#file").set_input_files(tmp_path / "three.png")
+    expect(view.chips).to_have_count(0)
+    expect(view.digit).to_have_text("3")
+    view.transfer("paste", "one.png", picture(("1", MIDDLE)))
+    expect(view.digit).to_have_text("1")
+    view.page.get_by_role("button", name="Undo").click()
+    expect(view.digit).to_have_text("3")
+    view.draw("1")  # a stroke begins a new sheet
+    expect(view.digit).to_have_text("1")
+    view.transfer("drop", "letter.png", b"Dear reader")
+    expect(view.alert).to_contain_text("letter.png")
+    expect(view.digit).to_have_text("1")
+
+
+def test_a_large_picture_is_reduced_before_it_is_sent(view: View) -> None:
+    noise = np.random.default_rng(0).integers(0, 40, (2_400, 3_200), np.uint8)
+    with view.page.expect_request(lambda request: "image/jpeg" in (request.post_data or "")) as sent:
+        view.transfer("drop", "photo.jpg", encoded(Image.fromarray(255 - noise), "JPEG"))
+    assert len(sent.value.post_data or "") < 2**20
+
+
+def test_an_error_is_shown_until_there_is_an_answer(view: View) -> None:
+    view.page.route(f"**{draw.READ}", lambda route: route.fulfill(status=503, json={"errors": [{"message": "no!"}]}))
+    view.draw("3")
+    expect(view.alert).to_have_text("no!")
+    view.page.unroute(f"**{draw.READ}")
+    view.draw("1")
+    expect(view.digit).to_be_visible()
+    expect(view.page.locator("#alert")).to_be_empty()
+
+
+def _drag_mouse(page: Page, points: list[tuple[float, float]]) -> None:
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=4)
+    page.mouse.up()
+
+
+def _drag_finger(page: Page, points: list[tuple[float, float]]) -> None:
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *touched: tuple[float, float]) -> None:
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in touched]})
+
+    touch("touchStart", points[0])
+    for (x, y), (next_x, next_y) in itertools.pairwise(points):
+        for share in (0.25, 0.5, 0.75, 1):
+            touch("touchMove", (x + share * (next_x - x), y + share * (next_y - y)))
+    touch("touchEnd")
+    session.detach()

@@ -1,0 +1,146 @@
+"""The server: which requests it refuses, what a reader can't change, and Dagster's UI with its daemon."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from playwright.sync_api import expect
+from starlette.routing import Mount
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from support.browser import launch_browser
+from support.served import query, served_ui, until
+
+from mnist_pipeline.runtime import dagster_internals
+from mnist_pipeline.runtime.project import FIGURES, REPORT
+from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.web import LOCALHOST, results
+from mnist_pipeline.runtime.web.server import application
+
+OWN, EVIL = f"http://{LOCALHOST}:3000", "https://evil.example"
+MUTATION = 'mutation { setConcurrencyLimit(concurrencyKey: "changed", limit: 1) }'
+REPORTED = "/report_asset_materialization/covariance"
+CROSS_SITE = {"Sec-Fetch-Site": "cross-site"}
+LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+LAUNCH = """mutation { launchRun(executionParams: {
+  selector: {repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline", jobName: "digits_group"}
+}) { __typename } }"""
+RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
+
+
+@contextmanager
+def dagster_ui(workspace: Path, read_only: bool = False) -> Iterator[tuple[TestClient, dg.DagsterInstance]]:
+    """A client of Dagster's UI behind the middleware, and the instance behind it."""
+    workspace.write_text("load_from: []")
+    with (
+        dg.instance_for_test() as instance,
+        dagster_internals.web_application(
+            instance, str(workspace), read_only=read_only, poll_milliseconds=2_000
+        ) as dagster,
+    ):
+        yield TestClient(application([Mount("/", dagster)]), OWN), instance
+
+
+def changes(instance: dg.DagsterInstance) -> int:
+    """How many changes have been made."""
+    return len(instance.event_log_storage.get_concurrency_keys()) + len(instance.get_asset_keys())
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A client of Dagster's UI. At the end, no refused request must have changed anything."""
+    with dagster_ui(tmp_path_factory.mktemp("ui") / "workspace.yaml") as (client, instance):
+        yield client
+        assert changes(instance) == 0
+        assert client.post("/graphql", json={"query": MUTATION}, headers={"Origin": OWN}).status_code == 200
+        assert changes(instance) == 1
+
+
+@pytest.mark.parametrize("host", ["evil.example:3000", "127.0.0.1.nip.io:3000", "evil.localhost", "0.0.0.0:3000", ""])
+def test_a_host_that_is_not_this_machine_is_refused(host: str, ui: TestClient) -> None:
+    headers = {"Host": host, "Origin": f"http://{host}"}
+    assert ui.post("/graphql", json={"query": MUTATION}, headers=headers).status_code == 400
+    assert ui.get("/", headers={"Host": host}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *({"Origin": origin} for origin in (EVIL, "null", "", "http://127.0.0.1:8888", "http://localhost:3000")),
+        {},  # browsers always send an origin
+        {"Origin": OWN, **CROSS_SITE},
+        {"Origin": OWN, "Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_change_is_refused_that_a_page_of_another_origin_sends(headers: dict[str, str], ui: TestClient) -> None:
+    assert ui.post("/graphql", json={"query": MUTATION}, headers=headers).status_code == 403
+    assert ui.post(REPORTED, json={}, headers=headers).status_code == 403
+    headers = {"Host": OWN.removeprefix("http://"), **headers}
+    with pytest.raises(WebSocketDenialResponse) as refused, ui.websocket_connect("/graphql", headers=headers):
+        pass
+    assert refused.value.status_code == 403
+
+
+def test_another_site_can_link_to_pages_but_not_embed_them_or_run_queries(ui: TestClient) -> None:
+    assert ui.get("/runs", headers=CROSS_SITE | LINK).status_code == 200
+    assert ui.get("/runs", headers=CROSS_SITE | LINK | {"Sec-Fetch-Dest": "iframe"}).status_code == 403
+    for headers in (CROSS_SITE, CROSS_SITE | LINK, {"Origin": EVIL}):
+        assert ui.get("/graphql", params={"query": MUTATION}, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/graphql?query={version}", "/server_info", "/logs/a/b/out"])
+@pytest.mark.parametrize("headers", [{}, {"Origin": EVIL}, {"Host": "evil.example"}])
+def test_no_response_can_be_framed_sniffed_or_shared(path: str, headers: dict[str, str], ui: TestClient) -> None:
+    found = ui.get(path, headers=headers).headers
+    assert found.get_list("X-Frame-Options") == ["DENY"]
+    assert found["Content-Security-Policy"].endswith("frame-ancestors 'none'")
+    assert found.get_list("X-Content-Type-Options") == ["nosniff"]
+    assert found["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert found["Cache-Control"] in ("no-store", "private")
+
+
+def test_a_reader_sees_the_ui_and_changes_nothing(tmp_path: Path) -> None:
+    with dagster_ui(tmp_path / "workspace.yaml", read_only=True) as (client, instance):
+        assert client.get("/runs").status_code == 200
+        client.get("/graphql", params={"query": MUTATION})
+        for path in ("/graphql", REPORTED):
+            client.post(path, json={"query": MUTATION}, headers={"Origin": OWN})
+        assert changes(instance) == 0
+
+
+def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished: Path) -> None:
+    client = TestClient(application(results.routes("evaluation_report")), OWN)
+    answer, stored = client.get(REPORT), Storage(str(finished))
+    assert answer.text == stored.read("evaluation_report").html
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
+    figure = client.get(f"{FIGURES}/covariance/covariance.png").content
+    assert figure == stored.read_figure("covariance", "covariance")
+    for path in ("cnn_evaluation/unknown", "unknown/confusion", "%2e%2e/manifests/champion", "confusion"):
+        assert client.get(f"{FIGURES}/{path}.png").status_code == 404
+
+
+@pytest.mark.browser
+def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
+    slice_directory: Path, tmp_path: Path
+) -> None:
+    with served_ui(slice_directory, tmp_path / "storage") as address, launch_browser() as browser:
+        page = browser.new_page()
+        with page.expect_websocket() as socket:
+            page.goto(f"{address}/asset-groups")
+        expect(page.get_by_text("harris", exact=True).first).to_be_visible()
+        assert query(address, LAUNCH) == {"launchRun": {"__typename": "LaunchRunSuccess"}}
+        until(lambda: query(address, RUNS)["runsOrError"]["results"] == [{"status": "SUCCESS"}])
+        assert not socket.value.is_closed()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("is_awaited", [True, False])
+def test_the_server_ends_at_any_moment_without_a_message(
+    stop: signal.Signals, is_awaited: bool, slice_directory: Path, tmp_path: Path
+) -> None:
+    with served_ui(slice_directory, tmp_path, "--read-only", stop=stop, is_awaited=is_awaited):
+        pass

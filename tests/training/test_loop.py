@@ -1,0 +1,265 @@
+"""Training: the meaning of a recipe, reproducibility from a seed, and that networks learn."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mnist_pipeline import training
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.variation import Variation, vary
+from mnist_pipeline.networks import CNN, MLP
+from mnist_pipeline.softmax import softmax
+from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, devices, loop, recipes, train
+
+SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
+HANDS = Variation(rotation=10, scale=0.1, shift=1, stroke=0.5, noise=0.2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Keep to one thread: these batches are too small to share, and two wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def digits(train: DigitSet) -> tuple[np.ndarray, np.ndarray]:
+    return train.images[:7_000], train.labels[:7_000]
+
+
+@pytest.fixture(scope="module")
+def few(digits) -> tuple[np.ndarray, np.ndarray]:
+    return digits[0][:200], digits[1][:200]
+
+
+def fitted(digits, recipe: Recipe = SHORT, construct=lambda: MLP(784, 32, 10), **options) -> dict[str, np.ndarray]:
+    model = build(construct, seed=options.get("seed", 0))
+    train(model, *digits, recipe, **options)
+    return training.weights(model)
+
+
+def same_bytes(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+@pytest.mark.parametrize("construct", [CNN, lambda: MLP(784, 64, 10)])
+@pytest.mark.parametrize(("precision", "threads"), [("float32", 2), ("bfloat16", 1), ("auto", 2)])
+def test_a_seed_decides_the_weights_to_the_byte(few, construct, precision: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    digits = few[0][:120], few[1][:120]
+    recipe = replace(SHORT, epochs=1, precision=precision, channels_last=True, variation=HANDS)
+    first = fitted(digits, recipe, construct, seed=3, validation_size=20)
+    assert same_bytes(first, fitted(digits, recipe, construct, seed=3, validation_size=20))
+    assert not same_bytes(first, fitted(digits, recipe, construct, seed=4, validation_size=20))
+
+
+def test_training_leaves_the_global_generator_and_the_layout_of_the_weights_alone(few) -> None:
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    model = build(CNN, 10, seed=5)
+    train(model, *few, replace(SHORT, channels_last=True), validation_size=20)
+    training.predict_probabilities(model, few[0])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not model.training
+    assert all(parameter.is_contiguous() for parameter in model.parameters())
+
+
+def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few) -> None:
+    images, labels = few
+    ours = build(MLP, 784, 32, 10, seed=0)
+    train(ours, images, labels, SHORT, seed=9)
+    theirs = build(MLP, 784, 32, 10, seed=0)
+    optimizer = torch.optim.Adam(theirs.parameters(), lr=SHORT.learning_rate)
+    pixels = torch.from_numpy(images.astype(np.float32) / 255)
+    targets = torch.from_numpy(labels.astype(np.int64))
+    generator = torch.Generator().manual_seed(9)
+    for _ in range(SHORT.epochs):
+        for batch in torch.randperm(len(images), generator=generator).split(SHORT.batch_size):
+            optimizer.zero_grad()
+            nn.CrossEntropyLoss()(theirs(pixels[batch]), targets[batch]).backward()
+            optimizer.step()
+    for a, b in zip(ours.parameters(), theirs.parameters()):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_history_counts_every_image_and_on_epoch_gets_each_record(few) -> None:
+    records = []
+    model = build(MLP, 784, 32, 10, seed=0)
+    history = train(model, *few, replace(SHORT, batch_size=64), validation_size=30, on_epoch=records.append)
+    assert list(history.epochs) == records
+    assert [record.epoch for record in records] == [1, 2]
+    assert (history.precision, history.device) == ("float32", "cpu")
+    assert all(record.accuracy * 170 == pytest.approx(round(record.accuracy * 170)) for record in records)
+
+
+@pytest.mark.parametrize("factor", [0.2, 1.0, 7.0])
+def test_no_other_temperature_has_a_lower_cross_entropy(factor: float) -> None:
+    generator = np.random.default_rng(0)
+    logits = 3 * generator.normal(size=(20_000, 10))
+    labels = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)  # drawn from the softmax
+    found = training.fit_temperature(factor * logits, labels)
+    assert found == pytest.approx(factor, rel=0.03)
+
+    def loss(temperature: float) -> float:
+        return float(-np.log(softmax(factor * logits / temperature)[np.arange(len(labels)), labels]).mean())
+
+    assert all(loss(found * other) >= loss(found) for other in (0.5, 0.99, 1.01, 2))
+
+
+def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one() -> None:
+    logits = np.random.default_rng(0).normal(size=(100, 10))
+    assert training.fit_temperature(logits, logits.argmax(axis=1)) == 1  # all right: the colder the better
+    assert training.fit_temperature(logits, logits.argmin(axis=1)) == 1  # all wrong: the hotter the better
+    assert training.fit_temperature(np.zeros((4, 10)), np.arange(4)) == 1
+
+
+def test_held_out_images_do_not_change_the_weights(few) -> None:
+    images, labels = few
+    _, held_out = split(200, 40)
+    spoiled = labels.copy()
+    spoiled[held_out] = (spoiled[held_out] + 1) % 10
+    assert same_bytes(fitted((images, labels), validation_size=40), fitted((images, spoiled), validation_size=40))
+
+
+@pytest.mark.parametrize(("name", "construct", "gap"), [("mlp", MLP, 0.08), ("cnn", CNN, -0.02)])
+def test_the_default_recipe_learns_digits_and_the_temperature_corrects_the_low_confidence_of_smoothed_labels(
+    digits, name: str, construct: type, gap: float
+) -> None:
+    images, labels = digits
+    model = build(construct, seed=0)
+    history = train(model, images[:5_000], labels[:5_000], RECIPES[name]["default"], validation_size=1_000)
+    losses = [record.loss for record in history.epochs]
+    assert losses == sorted(losses, reverse=True)
+    assert history.epochs[-1].validation_accuracy > 0.9
+    gaps = []
+    for temperature in (1.0, history.temperature):
+        probabilities = training.predict_probabilities(model, images[5_000:], temperature)
+        right = probabilities.argmax(axis=1) == labels[5_000:]
+        gaps.append(right.mean() - probabilities.max(axis=1).mean())
+    assert gaps[0] > gap
+    assert abs(gaps[1]) < 0.02
+
+
+def test_the_recorded_loss_of_one_batch_is_that_before_its_update(few) -> None:
+    images, labels = few
+    model = build(MLP, seed=0)
+    probabilities = training.predict_probabilities(model, images)
+    recipe = Recipe(epochs=1, batch_size=200, learning_rate=1e-3, label_smoothing=0.3)
+    history = train(model, images, labels, recipe)
+    assert history.temperature == 1
+    record = history.epochs[0]
+    assert record.validation_accuracy is None
+    assert record.loss == pytest.approx(-np.mean(np.log(probabilities[range(200), labels])), rel=1e-5)
+    assert record.accuracy == np.mean(probabilities.argmax(axis=1) == labels)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.25, 0.5])
+def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero(warmup: float) -> None:
+    recipe = replace(SHORT, schedule="one-cycle", warmup=warmup)
+    rates = [recipes.learning_rate_at(step, 1000, recipe) for step in range(1000)]
+    peak = int(np.argmax(rates))
+    assert peak == pytest.approx(1000 * warmup, abs=1)
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert max(rates) == pytest.approx(recipe.learning_rate, rel=0.01)
+    assert 0 < rates[-1] < 0.01 * recipe.learning_rate
+
+
+@pytest.mark.parametrize(("average", "count"), [(0.0, 1), (0.1, 1), (0.4, 3), (0.9, 7)])
+def test_the_weights_are_the_mean_over_the_last_share_of_the_updates(
+    few, average: float, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, taken, step = build(MLP, 784, 8, 10), [], loop.Adam.step
+
+    def step_and_take(*arguments) -> None:
+        step(*arguments)
+        taken.append(training.weights(model))
+
+    monkeypatch.setattr(loop.Adam, "step", step_and_take)
+    train(model, *few, replace(SHORT, average=average), validation_size=40)  # 2 passes of 4 updates
+    assert len(taken) == 8
+    for name, weights in training.weights(model).items():
+        expected = np.mean([each[name] for each in taken[-count:]], axis=0)
+        np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_each_pass_deforms_the_training_images_anew_and_never_the_held_out_ones(few, monkeypatch) -> None:
+    images, labels = few
+    kept, held_out = split(200, 40)
+    passes: list[np.ndarray] = []
+    monkeypatch.setattr(loop, "vary", lambda *given: passes.append(vary(*given)) or passes[-1])
+    model = build(MLP, 784, 8, 10, seed=0)
+    history = train(model, images, labels, replace(SHORT, variation=HANDS), seed=1, validation_size=40)
+    assert [each.shape for each in passes] == [images[kept].shape] * SHORT.epochs
+    assert not np.array_equal(*passes)
+    predicted = training.predict_probabilities(model, images[held_out]).argmax(axis=1)
+    assert history.epochs[-1].validation_accuracy == np.mean(predicted == labels[held_out])
+
+
+@pytest.mark.filterwarnings("error")  # torch warns about arrays that it cannot write to
+def test_images_may_be_bytes_or_floating_and_squares_or_rows_and_in_a_mapped_file(few, tmp_path) -> None:
+    images, labels = few
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    expected = fitted((images, labels))
+    assert same_bytes(fitted((mapped, labels)), expected)
+    for others in (images / 255, images.reshape(200, 784), images.transpose(0, 2, 1).copy().transpose(0, 2, 1)):
+        for name, weight in fitted((others, labels)).items():
+            np.testing.assert_allclose(weight, expected[name], atol=1e-4)
+
+
+def test_weights_survive_the_way_to_arrays_and_back(few) -> None:
+    arrays = training.weights(build(CNN, seed=1))
+    assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays.values())
+    assert same_bytes(arrays, training.weights(training.load_weights(build(CNN, seed=2), arrays)))
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "supported", "expected"),
+    [
+        (MLP, "cpu", set(), "float32"),
+        (MLP, "cpu", {"avx512_bf16"}, "bfloat16"),
+        (MLP, "cpu", {"amx_bf16"}, "bfloat16"),
+        (CNN, "cpu", {"avx512_bf16"}, "float32"),  # its compiled layers are faster in float32
+        (CNN, "cpu", {"amx_bf16"}, "bfloat16"),
+        (CNN, "cuda", set(), "bfloat16"),
+    ],
+)
+def test_auto_is_bfloat16_where_it_is_faster(model: type, device: str, supported, expected: str, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    monkeypatch.setattr(devices, "cpu_supports", lambda instructions: instructions in supported)
+    assert training.choose_precision(model(), torch.device(device)) == expected
+
+
+IMAGES, LABELS = np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "validation_size", "error", "named"),
+    [
+        (IMAGES[0, 0], LABELS, 0, ValueError, "images"),
+        (IMAGES.astype(np.int64), LABELS, 0, ValueError, "images"),
+        (np.full((4, 28, 28), np.nan), LABELS, 0, ValueError, "images"),
+        (IMAGES, LABELS[:3], 0, ValueError, "labels"),
+        (IMAGES, LABELS - 1, 0, IndexError, "-1"),
+        (IMAGES[:, 1:], LABELS, 0, RuntimeError, "756"),  # pixels per image
+        (IMAGES, LABELS, 4, ValueError, "4 samples"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_by_name(
+    images: np.ndarray, labels: np.ndarray, validation_size: int, error: type[Exception], named: str
+) -> None:
+    with pytest.raises(error, match=named):
+        train(build(MLP, 784, 8, 10), images, labels, SHORT, validation_size=validation_size)
+
+
+def test_a_run_that_diverges_raises(few) -> None:
+    with pytest.raises(DivergenceError, match="learning_rate"):
+        train(build(MLP), *few, replace(SHORT, learning_rate=1e30, epochs=3))
