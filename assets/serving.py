@@ -12,12 +12,12 @@ from pydantic import Field
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
+from mnist_pipeline.handwriting import contact_sheet, pictures, tables
+from mnist_pipeline.handwriting import recognizer as recognition
+from mnist_pipeline.handwriting.pictures import ImageError
+from mnist_pipeline.handwriting.recognizer import Classes, Recognizer
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.recognition import contact_sheet, pictures, tables
-from mnist_pipeline.recognition import recognizer as recognition
-from mnist_pipeline.recognition.pictures import ImageError
-from mnist_pipeline.recognition.recognizer import Classes, Recognizer
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch

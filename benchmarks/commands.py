@@ -20,7 +20,7 @@ from benchmarks.bench import ROOT, Bench, BenchmarkError
 from benchmarks.table import Table, seconds, with_range
 
 sys.path.append(str(ROOT / "tests"))
-from generators import handwriting
+from support import handwriting
 
 COMMAND = (sys.executable, "-m", "mnist_pipeline.cli")
 FIRST_ASSET = "raw_mnist"

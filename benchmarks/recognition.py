@@ -19,10 +19,8 @@ from benchmarks.table import Table, share
 from mnist_pipeline import read
 
 sys.path.append(str(ROOT / "tests"))
-from support import reading
-
-from generators import handwriting, nondigits, other_hands
-from generators.handwriting import Example
+from support import handwriting, nondigits, other_hands, reading
+from support.handwriting import Example
 
 SEED = 2_026
 BLOCK = 500  # images that are recognized at a time

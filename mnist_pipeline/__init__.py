@@ -9,7 +9,7 @@ stored_types.search_in(
         f"{__name__}.{module}"
         for module in ("data.datasets", "data.records", "evaluation.champion", "evaluation.scores")
     ),
-    *(f"{__name__}.{module}" for module in ("knn.classifier", "pca", "recognition.recognizer", "report.document")),
+    *(f"{__name__}.{module}" for module in ("knn.classifier", "pca", "handwriting.recognizer", "report.document")),
 )
 
 

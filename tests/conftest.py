@@ -14,10 +14,9 @@ from mnist_pipeline.data.datasets import DigitSet, load_digits
 pytest_plugins = ["support.graph_fixtures", "support.recognizing", "support.servers"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = (
-    *("assets/test_data_sets.py", "test_add_a_model.py", "generators/test_handwriting.py"),
-    *("runtime/graph/test_staleness.py", "runtime/ui/test_draw_page.py", "runtime/ui/test_server.py"),
-    *("runtime/graph/test_checks.py", "cli/test_failures.py", "report/test_figures.py"),
-    *("test_knn.py", "test_training.py", "test_wheel.py"),
+    *("handwriting/test_accuracy.py", "test_add_a_model.py", "runtime/graph/test_checks.py", "cli/test_run.py"),
+    *("runtime/web/test_draw_page.py", "runtime/web/test_server.py", "report/test_figures.py", "test_knn.py"),
+    *("training/test_loop.py", "test_wheel.py", "data/test_datasets.py"),
 )
 
 

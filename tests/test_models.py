@@ -35,7 +35,7 @@ def test_colours_and_markers_are_those_of_the_figures() -> None:
     [
         ("models", {"dagster", "torch", "numba", "matplotlib", "scipy"}),
         ("softmax", {"dagster", "torch", "numba"}),
-        ("recognition.pictures", {"dagster", "torch", "numba", "matplotlib", "pandas"}),
+        ("handwriting.pictures", {"dagster", "torch", "numba", "matplotlib", "pandas"}),
         ("knn", {"dagster", "torch", "numba", "scipy"}),
         ("training", {"dagster", "numba", "torchvision"}),
     ],

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from mnist_pipeline.cli.errors import writing
-from mnist_pipeline.recognition import contact_sheet, pictures
-from mnist_pipeline.recognition.pictures import ImageError
-from mnist_pipeline.recognition.recognizer import Classes, Reading, Recognizer, headline, text_of
+from mnist_pipeline.handwriting import contact_sheet, pictures
+from mnist_pipeline.handwriting.pictures import ImageError
+from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.outputs import check_output, write_png
 from mnist_pipeline.utils.printable import printable

@@ -1,6 +1,6 @@
 """The compiled inner loops of the directions of strokes.
 
-Imported only when images are scored, so that importing :mod:`mnist_pipeline.recognition.novelty` does not import Numba.
+Imported only when images are scored, so that importing :mod:`mnist_pipeline.handwriting.novelty` does not import Numba.
 `edge_shares` runs on one thread, without the interpreter lock.
 """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from mnist_pipeline.recognition import inbox
+from mnist_pipeline.handwriting import inbox
 from mnist_pipeline.runtime import settings
 
 

@@ -14,8 +14,8 @@ from assets.automation import MAX_RUNS, inbox_sensor
 from assets.definitions import defs
 from assets.serving import inbox_predictions
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.recognition.inbox import make_key
-from mnist_pipeline.recognition.recognizer import Recognizer
+from mnist_pipeline.handwriting.inbox import make_key
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.runtime.inbox import InboxResource
 
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from PIL import Image
 from support.graph_fixtures import environment, invoke, made_once
+from support.shapes import write_shapes
 
-from generators.shapes import write_shapes
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.runtime.storage.storage import Storage
 

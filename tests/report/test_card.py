@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline.evaluation import champion
 from mnist_pipeline.data.catalogue import DataSet
+from mnist_pipeline.evaluation import champion
 from mnist_pipeline.evaluation.scores import evaluate, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import card

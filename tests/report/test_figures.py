@@ -18,13 +18,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
-from mnist_pipeline.evaluation.experiments import Curve
-from mnist_pipeline.evaluation.robustness import Curves
 from PIL import Image
 
 from mnist_pipeline import evaluation
 from mnist_pipeline.data.catalogue import FASHION_MNIST
 from mnist_pipeline.data.datasets import CLASS_NAMES
+from mnist_pipeline.evaluation.experiments import Curve
+from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.harris import Place
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from mnist_pipeline import versions
-from mnist_pipeline.evaluation import scores
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.datasets import CLASS_NAMES
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import document, page
 from mnist_pipeline.report.document import Values
@@ -105,9 +105,9 @@ def test_the_page_of_another_data_set_says_what_its_images_show(values: Values, 
 
 def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> None:
     labels = values.test_digits.labels
-    scores = scores.evaluate(labels, labels, 10)
+    found = scores.evaluate(labels, labels, 10)
     evaluations = {
-        model: dataclasses.replace(scores, calibration=measured.calibration)
+        model: dataclasses.replace(found, calibration=measured.calibration)
         for model, measured in values.evaluations.items()
     }
     flawless = render(

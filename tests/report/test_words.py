@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.report import words
 
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 import PIL.Image
 
-from generators.handwriting import Example, Picture
-from mnist_pipeline.recognition import pictures as images
-from mnist_pipeline.recognition.recognizer import Recognizer
+from mnist_pipeline.handwriting import pictures as images
+from mnist_pipeline.handwriting.recognizer import Recognizer
+from support.handwriting import Example, Picture
 
 
 @dataclass

@@ -7,10 +7,10 @@ import pytest
 
 from mnist_pipeline import pca, training
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.handwriting import recognizer as recognition
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.networks import CNN, MLP
-from mnist_pipeline.recognition import recognizer as recognition
-from mnist_pipeline.recognition.recognizer import Recognizer
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -10,9 +10,9 @@ from mnist_pipeline.data import records
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.champion import Champion, Choice
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.knn.classifier import IndexArrays
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.recognition.recognizer import Recognizer
 from mnist_pipeline.report.document import Report
 
 RNG = np.random.default_rng(0)

@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
+from mnist_pipeline.handwriting import pictures
+from mnist_pipeline.handwriting.pictures import ImageError
+from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Reading, Recognizer, text_of
 from mnist_pipeline.models import Model, number_in_words
-from mnist_pipeline.recognition import pictures
-from mnist_pipeline.recognition.pictures import ImageError
-from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Reading, Recognizer, text_of
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import storage

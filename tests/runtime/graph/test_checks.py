@@ -23,8 +23,8 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.records import Network
 from mnist_pipeline.evaluation import experiments, scores
 from mnist_pipeline.evaluation.scores import Evaluation
+from mnist_pipeline.handwriting.inbox import make_key
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.recognition.inbox import make_key
 from mnist_pipeline.report import card, page
 from mnist_pipeline.runtime.graph import checks
 from mnist_pipeline.runtime.storage.storage import Storage

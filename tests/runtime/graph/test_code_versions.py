@@ -1,4 +1,4 @@
-"""A change of code makes the assets that run it stale, and no others. Definitions are edited in a copy of the project."""
+"""A change of code makes the assets that run it stale, and no others; the code is edited in a copy of the project."""
 
 import json
 import os

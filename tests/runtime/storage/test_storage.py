@@ -24,7 +24,9 @@ OLD, NEW = np.arange(1_000), np.arange(1_000) * 2
 @pytest.fixture(params=["directory", "objects"])
 def stored(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return Storage(str(tmp_path / "storage") if request.param == "directory" else f"memory://{tmp_path.name}-{id(request)}")
+    return Storage(
+        str(tmp_path / "storage") if request.param == "directory" else f"memory://{tmp_path.name}-{id(request)}"
+    )
 
 
 @pytest.fixture

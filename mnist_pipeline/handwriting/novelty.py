@@ -8,7 +8,7 @@ import numpy as np
 from mnist_pipeline import pca
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.data.variation import Variation, vary
-from mnist_pipeline.recognition import outliers
+from mnist_pipeline.handwriting import outliers
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 
 POINT = 98.0  # above this percentile of the reference digits, an image does not look like a digit

@@ -8,9 +8,9 @@ import PIL.Image
 import pytest
 
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.recognition import contact_sheet
-from mnist_pipeline.recognition.contact_sheet import Page, cut, draw, percent
-from mnist_pipeline.recognition.recognizer import Reading, Recognizer
+from mnist_pipeline.handwriting import contact_sheet
+from mnist_pipeline.handwriting.contact_sheet import Page, cut, draw, percent
+from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 
 
 @pytest.fixture(scope="module")

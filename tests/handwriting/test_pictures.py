@@ -10,25 +10,24 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-
-from generators.handwriting import (
+from support.handwriting import (
     Hand,
     Pen,
-    Scene,
     Setting,
     blank_picture,
     digit_picture,
     page_picture,
 )
+
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.recognition import pictures as images
-from mnist_pipeline.recognition.pictures import Found, ImageError, find_digits, read
+from mnist_pipeline.handwriting import pictures as images
+from mnist_pipeline.handwriting.pictures import Found, ImageError, find_digits, read
 
 ORIENTATION = 0x0112  # the EXIF tag
 LOSSLESS = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "BMP": {}, "GIF": {}, "WEBP": {"lossless": True}}
 ALL = {**LOSSLESS, "JPEG": {"quality": 95}}
-PLAIN = Setting(Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), Scene("white", "even", "clean"))
-CHALK = PLAIN._replace(pen=Pen("chalk", 0.09, "round", (1, 1, 1), 1.0), scene=Scene("blackboard", "even", "clean"))
+PLAIN = Setting(Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), "white", "even", "clean")
+CHALK = PLAIN._replace(pen=Pen("chalk", 0.09, "round", (1, 1, 1), 1.0), paper="blackboard")
 
 
 def grey(picture: np.ndarray) -> np.ndarray:

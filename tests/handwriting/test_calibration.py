@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnist_pipeline.recognition import calibration
+from mnist_pipeline.handwriting import calibration
 
 
 def test_disagreement_is_the_share_of_the_other_models() -> None:

@@ -16,10 +16,10 @@ from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.idx import CLASS_NAMES
 from mnist_pipeline.data.variation import vary
+from mnist_pipeline.handwriting import calibration
+from mnist_pipeline.handwriting.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture, percentile
+from mnist_pipeline.handwriting.pictures import Found, Page, find_digits
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.recognition import calibration
-from mnist_pipeline.recognition.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture, percentile
-from mnist_pipeline.recognition.pictures import Found, Page, find_digits
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 States = Mapping[str, Mapping[str, np.ndarray]]  # the arrays of each model by name

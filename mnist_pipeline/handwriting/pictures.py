@@ -17,7 +17,7 @@ from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, centred, extent
 from mnist_pipeline.data.datasets import IMAGE_SIDE
 from mnist_pipeline.data.decoding import Grey, read
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.recognition.sheet import find_sheet, separation
+from mnist_pipeline.handwriting.sheet import find_sheet, separation
 
 __all__ = ["Found", "ImageError", "Page", "find_digits", "page", "read"]
 

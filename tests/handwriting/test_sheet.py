@@ -1,11 +1,11 @@
 """A sheet on a dark table is found, and nothing else is taken for one."""
 
 import numpy as np
+from support import other_hands
+from support.handwriting import evaluation_set
 
-from generators import other_hands
-from generators.handwriting import evaluation_set
-from mnist_pipeline.recognition.pictures import find_digits
-from mnist_pipeline.recognition.sheet import find_sheet
+from mnist_pipeline.handwriting.pictures import find_digits
+from mnist_pipeline.handwriting.sheet import find_sheet
 
 
 def test_the_digits_of_a_page_on_a_table_are_found_and_nothing_else() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_pipeline.recognition import outliers
+from mnist_pipeline.handwriting import outliers
 
 
 def test_strokes_fill_the_square_of_the_digits_and_are_centred() -> None:

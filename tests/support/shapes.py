@@ -1,17 +1,13 @@
-"""Photographs of three shapes in a folder per class: a data set to try, such as a person may have.
-
-`python -m generators.shapes DIRECTORY` writes 300 pictures.
-"""
+"""Photographs of three shapes in a folder per class: a data set such as a person may have."""
 
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-NAMES = ("circle", "square", "star")
 NUM_POINTS = {"circle": 60, "square": 4, "star": 10}
+NAMES = tuple(NUM_POINTS)
 
 
 def write_shapes(directory: Path, per_class: int = 100, seed: int = 0) -> Path:
@@ -25,19 +21,14 @@ def write_shapes(directory: Path, per_class: int = 100, seed: int = 0) -> Path:
 
 
 def _photograph(name: str, generator: np.random.Generator) -> Image.Image:
-    width, height = (int(side) for side in generator.integers(200, 500, 2))
+    size = generator.integers(200, 500, 2)
     dark, light = (tuple(generator.integers(*levels, 3).tolist()) for levels in ((0, 90), (120, 256)))
-    radius, turned = min(width, height) * generator.uniform(0.25, 0.45), generator.uniform(0, 2 * math.pi)
-    middle = np.array([width, height]) * generator.uniform(0.4, 0.6, 2)
+    radius, middle = size.min() * generator.uniform(0.25, 0.45), size * generator.uniform(0.4, 0.6, 2)
     count = NUM_POINTS[name]
-    radii = [radius * (0.4 if name == "star" and k % 2 else 1) for k in range(count)]
-    angles = [turned + 2 * math.pi * k / count for k in range(count)]
-    points = [(middle[0] + r * math.cos(a), middle[1] + r * math.sin(a)) for r, a in zip(radii, angles, strict=True)]
-    image = Image.new("RGB", (width, height), dark)
-    ImageDraw.Draw(image).polygon(points, fill=light)
+    angles = generator.uniform(0, 2 * math.pi) + 2 * math.pi * np.arange(count) / count
+    radii = radius * np.where((np.arange(count) % 2 == 1) & (name == "star"), 0.4, 1)
+    points = middle + np.column_stack([radii * np.cos(angles), radii * np.sin(angles)])
+    image = Image.new("RGB", tuple(size.tolist()), dark)
+    ImageDraw.Draw(image).polygon([tuple(point) for point in points.tolist()], fill=light)
     blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(2)), float)
     return Image.fromarray(np.clip(blurred + generator.normal(0, 12, blurred.shape), 0, 255).astype(np.uint8))
-
-
-if __name__ == "__main__":
-    write_shapes(Path(sys.argv[1]))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.recognition.recognizer import NUM_NEIGHBORS_SHOWN, Reading
+from mnist_pipeline.handwriting.recognizer import NUM_NEIGHBORS_SHOWN, Reading
 
 
 def of_digits(readings: Sequence[Reading], models: Sequence[str]) -> pd.DataFrame:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
+from support.handwriting import LETTERS, digit_picture, letter_picture
+from support.nondigits import nondigit_pictures
 
-from generators.handwriting import LETTERS, digit_picture, letter_picture
-from generators.nondigits import nondigit_pictures
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.recognition.novelty import POINT, Novelty, edges, is_cut, looks_like_digit_in_picture
-from mnist_pipeline.recognition.pictures import find_digits
+from mnist_pipeline.handwriting.novelty import POINT, Novelty, edges, is_cut, looks_like_digit_in_picture
+from mnist_pipeline.handwriting.pictures import find_digits
 
 
 @pytest.fixture(scope="module")

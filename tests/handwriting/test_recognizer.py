@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.recognition.recognizer import Recognizer
 
 
 def test_each_model_answers_with_the_most_probable_digit_of_its_distribution(

@@ -1,9 +1,9 @@
 """Digits in hands that nothing was chosen on: handwriting fonts of Debian, 8×8 scans, pages on a table.
 
 Each function yields an `Example` per picture, the same for the same seed: its kind, its digits in reading order, their
-boxes and the picture. The fonts have a development part, on which methods may be chosen, and an evaluation part, which
-only reports; so have the 8×8 digits. A font that is not installed is left out; `PACKAGES` installs all of them. Without
-fonts, the glyphs of `generators.handwriting` take their place.
+boxes and the picture. Methods were chosen on other fonts, and on the first 797 of the 8×8 digits. A font that is not
+installed is left out; `PACKAGES` installs all of them. Without fonts, the glyphs of `support.handwriting` take their
+place.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,54 +15,45 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from generators.handwriting import Box, Example, Picture, Setting, box_of, setting, write_digit
+from support.handwriting import Box, Example, Picture, Setting, box_of, setting, write_digit
 
 Ink = NDArray[np.float32]
 Writer = Callable[[int, float, np.random.Generator], tuple[Ink, float]]
 """Draws a digit with a size in pixels: its coverage with ink, cropped, and how far its foot is above the baseline."""
 
 ROOT = Path("/usr/share/fonts")
-FONTS = {  # names of files
-    "development": """\
-        BecauseWeBuild-Regular BecauseWeConnect-Regular BecauseWeCreate-Regular BecauseWeLearn-Regular
-        BecauseWeMentor-Regular BecauseWeOrganize-Regular Breip breipfont KaushanScript-Regular KleeOne-Regular
-        LeckerliOne-Regular TomsonTalks setofont""",
-    "evaluation": """\
-        aoyagi-soseki DancingScript-Regular Delphine dkg Domestic_Manners Ecolier-court Havana-Regular Humor-Sans
-        Isabella Junkyard Kristi Ottilie-U1AY Purisa Rufscript010 SteveHand YOzBAF YOzRSX YuseiMagic-Regular kiloji
-        lobster""",
-    "outline": "femkeklaver",
-}
+FONTS = """\
+    aoyagi-soseki DancingScript-Regular Delphine dkg Domestic_Manners Ecolier-court Havana-Regular Humor-Sans Isabella
+    Junkyard Kristi Ottilie-U1AY Purisa Rufscript010 SteveHand YOzBAF YOzRSX YuseiMagic-Regular kiloji lobster"""
 PACKAGES = """\
-    fonts-aoyagi-soseki fonts-breip fonts-bwht fonts-dancingscript fonts-dkg-handwriting fonts-dustin
-    fonts-ecolier-court fonts-femkeklaver fonts-havana fonts-humor-sans fonts-isabella fonts-kaushanscript fonts-kiloji
-    fonts-klee fonts-kristi fonts-leckerli-one fonts-lobster fonts-ottilie fonts-rufscript fonts-seto fonts-sjfonts
-    fonts-tlwg-purisa-otf fonts-tomsontalks fonts-yozvox-yozfont fonts-yusei-magic"""
-NUM_EIGHT_DEVELOPMENT = 797  # of the 1,797 8×8 digits; the other 1,000 evaluate
+    fonts-aoyagi-soseki fonts-dancingscript fonts-dkg-handwriting fonts-dustin fonts-ecolier-court fonts-havana
+    fonts-humor-sans fonts-isabella fonts-kiloji fonts-kristi fonts-lobster fonts-ottilie fonts-rufscript fonts-sjfonts
+    fonts-tlwg-purisa-otf fonts-yozvox-yozfont fonts-yusei-magic"""
+FIRST_OF_EIGHT = 797  # of the 1,797 8×8 digits: those before were used to choose methods
 NUM_DIGITS = 6  # in a line
 INK, PAPER = 0.12, 0.96
 
 
-def installed(part: str = "evaluation") -> list[Path]:
-    """The font files of a part that this machine has."""
+def installed() -> list[Path]:
+    """The font files that this machine has."""
     files = {path.stem: path for path in sorted(ROOT.rglob("*.[to]tf"))}
-    return [files[name] for name in FONTS[part].split() if name in files]
+    return [files[name] for name in FONTS.split() if name in files]
 
 
-def single_digits(count: int, seed: int, fonts: Sequence[Path], *, ruled: bool = False) -> Iterator[Example]:
-    """`count` pictures of each digit in each font, black on white or on ruled paper with a shadow."""
+def single_digits(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
+    """`count` pictures of each digit in each font, black on white."""
     for font in fonts:
         rng = np.random.default_rng((seed, *font.stem.encode()))
         for digit in np.repeat(np.arange(10), count):
-            yield _line("single", [int(digit)], _font_writer(font), rng, ruled=ruled, margin=False)
+            yield _line("single", [int(digit)], _font_writer(font), rng)
 
 
-def lines(count: int, seed: int, fonts: Sequence[Path], *, ruled: bool = False) -> Iterator[Example]:
-    """`count` lines of six digits, black on white or on ruled paper with a margin line and a shadow."""
+def lines(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
+    """`count` lines of six digits, black on white."""
     rng = np.random.default_rng((seed, 1))
     for number in range(count):
         digits = rng.integers(10, size=NUM_DIGITS).tolist()
-        yield _line("six digits", digits, _writer(fonts, number, rng), rng, ruled=ruled, margin=True)
+        yield _line("six digits", digits, _writer(fonts, number, rng), rng)
 
 
 def pages_on_a_table(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
@@ -72,14 +63,13 @@ def pages_on_a_table(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[E
         yield _page_on_a_table(_writer(fonts, number, rng), rng)
 
 
-def eight_by_eight(part: str = "evaluation") -> Iterator[Example]:
+def eight_by_eight() -> Iterator[Example]:
     """scikit-learn's 8×8 digits, enlarged, as dark ink on paper with a margin."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    chosen = slice(NUM_EIGHT_DEVELOPMENT) if part == "development" else slice(NUM_EIGHT_DEVELOPMENT, None)
     rng = np.random.default_rng(8)
-    for image, label in zip(images[chosen].reshape(-1, 8, 8), labels[chosen], strict=True):
+    for image, label in zip(images[FIRST_OF_EIGHT:].reshape(-1, 8, 8), labels[FIRST_OF_EIGHT:], strict=True):
         side = int(rng.integers(8, 25)) * 8
         small = Image.fromarray(np.pad(image / 16, 2).astype(np.float32))
         kernel = rng.choice([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.BOX])
@@ -109,24 +99,14 @@ def _scripted(chosen: Setting, digit: int, size: float, rng: np.random.Generator
     return write_digit(digit, size * rng.normal(1, 0.05), chosen, rng), 0.0
 
 
-def _line(
-    kind: str,
-    digits: Sequence[int],
-    writer: Writer,
-    rng: np.random.Generator,
-    *,
-    ruled: bool = False,
-    margin: bool = False,
-) -> Example:
+def _line(kind: str, digits: Sequence[int], writer: Writer, rng: np.random.Generator) -> Example:
     """Digits on one baseline."""
     size = float(np.exp(rng.uniform(np.log(32), np.log(110))))
-    ink, boxes, base = _written(digits, writer, size, rng)
+    ink, boxes, _ = _written(digits, writer, size, rng)
     before, after = (size * rng.uniform(0.5, 1.1, (2, 2))).astype(int)
     ink = np.pad(ink, ((before[0], after[0]), (before[1], after[1])))
     boxes = [(x + before[1], y + before[0], width, height) for x, y, width, height in boxes]
-    where = " on ruled paper" if ruled else ""
-    picture = _ruled_photo(ink, before[0] + base, size, rng, margin) if ruled else PAPER - (PAPER - INK) * ink
-    return Example(kind + where, tuple(digits), tuple(boxes), _levels(picture))
+    return Example(kind, tuple(digits), tuple(boxes), _levels(PAPER - (PAPER - INK) * ink))
 
 
 def _written(
@@ -148,22 +128,6 @@ def _written(
         np.maximum(window, own, out=window)
         boxes.append(box_of(ink, x, top))
     return line, boxes, base
-
-
-def _ruled_photo(ink: Ink, base: float, size: float, rng: np.random.Generator, margin: bool) -> NDArray[np.float64]:
-    """A photograph of ruled paper, written on its lines, with a soft shadow and a camera's blur and noise."""
-    rows, columns = np.mgrid[: ink.shape[0], : ink.shape[1]].astype(float)
-    slope = rng.normal(0, 0.008)
-    pitch, thickness = size * rng.uniform(1.2, 1.8), max(1.0, size * rng.uniform(0.012, 0.03))
-    away = np.abs((rows - slope * columns - base - size * rng.normal(0, 0.04) + pitch / 2) % pitch - pitch / 2)
-    printed = rng.uniform(0.12, 0.3) * np.clip(thickness / 2 + 0.5 - away, 0, 1)
-    if margin:
-        distance = np.abs(columns + slope * rows - size * rng.uniform(0.15, 0.4))
-        printed = np.maximum(printed, rng.uniform(0.2, 0.4) * np.clip(thickness / 2 + 0.5 - distance, 0, 1))
-    picture = (PAPER - printed) * (1 - ink) + np.minimum(INK + rng.uniform(0, 0.2), PAPER - printed) * ink
-    picture = picture * _shadow(ink.shape, rng)
-    picture = ndimage.gaussian_filter(picture, rng.uniform(0.3, 0.3 + 0.01 * size))
-    return picture + rng.uniform(0.004, 0.02) * rng.standard_normal(picture.shape)
 
 
 def _shadow(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.recognition.recognizer import NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer
 from mnist_pipeline.utils.printable import count as count_of
 from mnist_pipeline.utils.printable import printable
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline.recognition.inbox import list_pictures, make_key
+from mnist_pipeline.handwriting.inbox import list_pictures, make_key
 
 
 def put(path: Path, content: bytes = b"content", age: float = 60) -> Path:

@@ -1,1 +1,0 @@
-"""Synthetic pictures for tests and benchmarks; they share no code with what reads pictures."""
