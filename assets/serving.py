@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
+from mnist_pipeline.evaluation.versions import DIGITS
 from mnist_pipeline.handwriting import contact_sheet, pictures, tables
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.pictures import ImageError
@@ -22,7 +23,6 @@ from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.inbox import InboxResource
-from mnist_pipeline.versions import DIGITS
 
 from .models import ByModel, asset_of_all_models
 

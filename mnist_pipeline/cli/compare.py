@@ -8,8 +8,8 @@ from typing import Any
 import click
 import numpy as np
 
-from mnist_pipeline import versions
 from mnist_pipeline.cli.errors import CommandError, writing
+from mnist_pipeline.evaluation import versions
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.storage import history, storage

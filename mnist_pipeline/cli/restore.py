@@ -3,15 +3,15 @@
 import click
 import dagster as dg
 
-from mnist_pipeline import versions
 from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.evaluation import versions
+from mnist_pipeline.evaluation.versions import DIGITS, ModelVersion, Record, Records
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, INPUT_VERSION_TAG, VERSION
 from mnist_pipeline.runtime.settings import Settings
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.versions import DIGITS, ModelVersion, Record, Records
 
 CHAMPION = "champion"
 OF_CHAMPION = ("recognizer", "model_card")  # what answers and describes, computed from the champion

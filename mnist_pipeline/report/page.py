@@ -12,9 +12,9 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mnist_pipeline import harris, networks, pca, softmax, versions
+from mnist_pipeline import harris, networks, pca, softmax
 from mnist_pipeline.data import datasets
-from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation import robustness, versions
 from mnist_pipeline.evaluation.robustness import CORRUPTED
 from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS

@@ -37,7 +37,7 @@ EIGENVALUES = np.array([100.0, 10.0, 1e-3, 1e-14, -1e-15])
 SHARES = np.array([0.5, 0.8, 0.85, 0.92, 0.96, 1.0])
 GRADIENTS = RNG.normal(size=(9, 2)) @ [[30, 10], [0, 5]]
 LEARNING = (np.array([3.0, 2.0, 1.0]), {"training": np.array([0.7, 0.8, 0.9]), "held-out": np.array([0.6, 0.7, 0.7])})
-CALIBRATION = evaluation.Calibration(
+CALIBRATION = scores.Calibration(
     counts=[0, 40, 0, 160], confidence=[0, 0.4, 0, 0.95], accuracy=[0, 0.5, 0, 0.9], expected_error=0.06
 )
 SCALE = Curves("Scale", "factor", 1.0, [0.7, 1.0, 1.3], {name: [0.6, 0.97, 0.5] for name in MODELS})

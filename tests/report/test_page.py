@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_pipeline import versions
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.datasets import CLASS_NAMES
-from mnist_pipeline.evaluation import scores
+from mnist_pipeline.evaluation import scores, versions
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import document, page
 from mnist_pipeline.report.document import Values

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline import versions
+from mnist_pipeline.evaluation import versions
+from mnist_pipeline.evaluation.versions import TEST_SET, ModelVersion, Record, Records
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
-from mnist_pipeline.versions import TEST_SET, ModelVersion, Record, Records
 
 
 def records(storage: Storage, assets: Iterable[str]) -> dict[str, list[Record]]:

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,9 +39,7 @@ class Copy:
     def versions(self) -> dict[str, str]:
         environment = {**os.environ, "PYTHONPATH": str(self.directory), "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-c", MEASURE]
-        done = subprocess.run(
-            command, cwd=self.directory, env=environment, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=True)
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
     def stale(self, name: str, edit: Edit) -> set[str]:
@@ -58,8 +56,8 @@ class Copy:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
-    yield Copy(tmp_path_factory.mktemp("project"))
+def project(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    return Copy(tmp_path_factory.mktemp("project"))
 
 
 def with_statement(text: str) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline import versions
-from mnist_pipeline.versions import Record
+from mnist_pipeline.evaluation import versions
+from mnist_pipeline.evaluation.versions import Record
 
 
 def training(number: int) -> dict[str, Record]:
