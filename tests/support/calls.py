@@ -10,9 +10,7 @@ from assets.definitions import defs
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.storage.storage import read
 
-ASSETS = {
-    asset.key.to_user_string(): asset for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition)
-}
+ASSETS = {asset.key.to_user_string(): asset for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition)}
 
 
 def call(
