@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def code_server(
-    instance: dg.DagsterInstance, module: str, location: str, log_level: str
+    instance: dg.DagsterInstance, module: str, directory: str, location: str, log_level: str
 ) -> Iterator[Sequence[Mapping[str, Any]]]:
     """Start a code server for the definitions in a module; yield it as the `load_from` of a workspace file.
+
+    Modules are imported from a directory first, because the current one may have another package of the same name.
 
     Private: `ProxyServerManager`, with which `dagster dev` lets web server and daemon share the server, and starts
     it again when it dies. A public `dagster code-server start` that restarts itself and prints its address would
@@ -29,7 +31,7 @@ def code_server(
     from dagster._cli.proxy_server_manager import ProxyServerManager
     from dagster._core.workspace.load_target import ModuleTarget
 
-    target = ModuleTarget(module, attribute=None, working_directory=None, location_name=location)
+    target = ModuleTarget(module, attribute=None, working_directory=directory, location_name=location)
     with ProxyServerManager(instance, target, log_level) as servers:
         yield servers.get_code_server_specs()
 

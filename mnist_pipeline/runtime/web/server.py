@@ -72,8 +72,9 @@ def configuration(app: Starlette) -> uvicorn.Config:
 @contextlib.contextmanager
 def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
     """Load the definitions in a code server, for the UI and the daemon; yield the workspace file that names it."""
+    module, directory = project.GRAPH, str(project.PROJECT)
     with (
-        dagster_internals.code_server(instance, project.GRAPH, project.CODE_LOCATION, LOG_LEVEL) as servers,
+        dagster_internals.code_server(instance, module, directory, project.CODE_LOCATION, LOG_LEVEL) as servers,
         tempfile.NamedTemporaryFile("w", suffix=".yaml") as file,
     ):
         yaml.dump({"load_from": servers}, file)

@@ -137,8 +137,7 @@ def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGHUP])
-@pytest.mark.parametrize("is_awaited", [True, False])
+@pytest.mark.parametrize(("stop", "is_awaited"), [(signal.SIGINT, True), (signal.SIGHUP, False)])
 def test_the_server_ends_at_any_moment_without_a_message(
     stop: signal.Signals, is_awaited: bool, slice_directory: Path, tmp_path: Path
 ) -> None:

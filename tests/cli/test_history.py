@@ -1,0 +1,109 @@
+"""`history`, `compare`, `restore`, `lineage` and `verify` after two runs with different settings."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.graph_fixtures import copy_storage, environment, invoke, made_once, materialized
+
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.runtime.storage.storage import Storage
+
+
+@pytest.fixture(scope="module")
+def two_runs(finished_run: tuple[Any, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage after a second run, in which another model became the champion."""
+
+    def make(directory: Path) -> None:
+        storage = copy_storage(finished_run[1], directory / "storage")
+        file = directory / "run.yaml"
+        file.write_text(
+            "ops: {softmax_model: {config: {epochs: 3}}, champion: {config: {margin: 1}}}\n"
+            "resources: {seed: {config: {value: 1}}}"
+        )
+        variables = environment(slice_directory, storage)
+        invoke("run", "--select", "key:softmax_model+ or key:cnn_model+", "--config", str(file), env=variables)
+
+    return made_once(tmp_path_factory, "two-runs", make)[0] / "storage"
+
+
+@pytest.fixture
+def storage_of_two(two_runs: Path, slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    for name, value in environment(slice_directory, copy_storage(two_runs, tmp_path / "own")).items():
+        monkeypatch.setenv(name, value)
+    return Storage(str(tmp_path / "own"))
+
+
+def versions(model: str = "") -> list[dict[str, Any]]:
+    return list(json.loads(invoke("history", *filter(None, [model]), "--json")))
+
+
+def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two: Storage) -> None:
+    found = versions("softmax")
+    assert [each["present"] for each in found] == [True, False]
+    assert [each["configuration"]["softmax_model.epochs"] for each in found] == [3, 20]
+    labels = storage_of_two.read("softmax_predictions").labels
+    assert found[0]["errors"] == np.count_nonzero(labels != storage_of_two.read("test_digits").labels)
+    assert {each["model"] for each in versions()} == set(MODELS)
+    assert len(invoke("history").splitlines()) == len(versions()) + 3
+    assert "softmax" in invoke("history", "softmaks", code=1)
+
+
+def test_two_versions_or_runs_are_compared_image_by_image(storage_of_two: Storage, tmp_path: Path) -> None:
+    after, before = versions("softmax")
+    found = json.loads(invoke("compare", before["version"][:12], after["version"][:12], "--json"))
+    (pair,) = found["models"]
+    old, new = (
+        storage_of_two.read("softmax_predictions", version).labels
+        for version in storage_of_two.versions("softmax_predictions")
+    )
+    true = storage_of_two.read("test_digits").labels
+    assert pair["fixed"] == np.count_nonzero((old != true) & (new == true))
+    assert {each["name"] for each in found["configuration"]} == {"softmax_model.epochs", "softmax_model.seed"}
+    of_runs = invoke("compare", before["run"][:8], after["run"][:8])
+    assert "softmax_model.epochs" in of_runs
+    sheet = tmp_path / "sheet.png"
+    invoke("compare", before["run"][:8], after["run"][:8], "--sheet", str(sheet))
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+    assert "version" in invoke("compare", "ffff", "eeee", code=1)
+
+
+def test_a_former_champion_is_put_back_into_service(storage_of_two: Storage) -> None:
+    first, second = (storage_of_two.read("champion", version) for version in storage_of_two.versions("champion"))
+    assert storage_of_two.read("champion") == second
+    invoke("restore", first.model_version[:12])
+    assert storage_of_two.read("champion") == first
+    assert storage_of_two.read("recognizer").champion.tobytes().decode() == first.model
+    (served,) = [each for each in versions() if each["in_service"]]
+    assert served["version"] == first.model_version
+    again = materialized(invoke("run", "--changed"))
+    assert "evaluation_report" in again
+    assert not {"champion", "recognizer"} & again
+    assert materialized(invoke("run", "--changed")) == set()
+    never = next(each for each in versions() if not each["champion"])
+    assert "never" in invoke("restore", never["version"], code=1)
+
+
+def test_lineage_leads_to_the_checksums_of_the_raw_files(storage_of_two: Storage, slice_directory: Path) -> None:
+    output = invoke("lineage", "evaluation_report")
+    for file in slice_directory.iterdir():
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in output
+    names = [line.split()[0] for line in output.splitlines() if line.startswith("  ") and len(line.split()) > 2]
+    assert names[1] == "raw_mnist"
+    assert names[-1] == "evaluation_report"
+    assert storage_of_two.current("cnn_model")[:16] in output
+    assert "covariance" in invoke("lineage", "covarience", code=1)
+
+
+def test_verify_names_every_damaged_value_and_the_command_that_mends_it(storage_of_two: Storage) -> None:
+    invoke("verify")
+    storage_of_two.main_file("champion").write_text("{}")
+    former = storage_of_two.versions("softmax_model")[0]
+    storage_of_two.main_file("softmax_model", former).write_bytes(b"")
+    output = invoke("verify", code=1)
+    assert "champion" in output
+    assert "softmax_model" in output
+    assert "run --changed" in output.splitlines()[-1]

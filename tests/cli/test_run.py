@@ -1,0 +1,193 @@
+"""`mnist-pipeline run` on a slice of the digits: what it prints, what it runs again, and how it ends."""
+
+import gzip
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.graph_fixtures import Outcome, environment, invoke, materialized
+
+from mnist_pipeline.runtime.storage.storage import Storage
+
+COMMAND = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
+FEW = "+key:projections"
+KILLS = 4
+
+
+def started(storage: Path, data: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A run in a process of its own."""
+    variables = {**os.environ, **environment(data, storage)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*COMMAND, *arguments], env=variables, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def test_a_run_prints_each_asset_the_models_the_report_and_the_checks(finished_run: tuple[Outcome, Path]) -> None:
+    outcome, directory = finished_run
+    assert outcome.exit_code == 0, outcome.output
+    assert {"raw_mnist", "eigendecomposition", "cnn_model", "evaluation_report"} <= materialized(outcome.output)
+    for model in ("knn", "softmax", "mlp", "cnn"):
+        assert re.search(rf"^  {model} +\d+\.\d\d% ", outcome.output, re.MULTILINE)
+    assert f"Report: {directory}/report/index.html" in outcome.output
+    assert max(map(len, outcome.output.splitlines())) < 250
+    assert (directory / "report" / "index.html").read_text().startswith("<!")
+
+
+def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(own_copy: tuple[Path, Path]) -> None:
+    data, directory = own_copy
+    stored = Storage(str(directory))
+    assert materialized(invoke("run", "--changed")) == set()
+
+    path = stored.main_file("covariance")
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(content)
+    shutil.rmtree(directory / "harris_corners")
+    assert "covariance" in invoke("verify", code=1)
+    assert materialized(invoke("run", "--changed")) == {"covariance", "harris_corners"}
+    invoke("verify")
+
+    (labels,) = data.glob("t10k-labels*")
+    content = bytearray(gzip.decompress(labels.read_bytes()))
+    content[8:10] = content[8:10][::-1]
+    labels.write_bytes(gzip.compress(content))
+    again = materialized(invoke("run", "--changed"))
+    assert {"raw_mnist", "train_digits", "test_digits", "evaluation_report"} <= again
+    assert not {"data_mean", "cnn_model", "knn_index"} & again  # the training digits are the same
+    assert materialized(invoke("run", "--changed")) == set()
+
+
+def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
+    own_copy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("ops: {projections: {config: {num_components: 7}}}")
+    assert materialized(invoke("run", "--select", "projections", "--config", str(file))) == {"projections"}
+    assert Storage(str(own_copy[1])).read("projections").shape[1] == 7
+    for wrong in (
+        "ops: {projections: {config: {num_component: 7}}}",
+        "ops: {projections: {config: {num_components: 2026-99-99}}}",
+        "ops: {no_asset: {config: {}}}",
+        "ops: [[[[",
+        "- 1",
+        f"ops: {{projections: {{config: {{num_components: {'9' * 5_000}}}}}}}",
+    ):
+        file.write_text(wrong)
+        lines = invoke("run", "--select", "projections", "--config", str(file), code=1).strip().splitlines()
+        assert "--config" in lines[-1]
+        assert len(lines) < 12
+
+
+@pytest.mark.parametrize(
+    ("selection", "hint"),
+    [
+        ("digits", "group:digits"),
+        ("covariance,projections", "covariance or projections"),
+        ("covarience", "covariance"),
+        ("group:pcas", "pca"),
+        ("inbox_predictions", "inbox"),
+    ],
+)
+def test_a_selection_that_matches_nothing_says_what_to_write(selection: str, hint: str, storage: Path) -> None:
+    *_, line = invoke("run", "--select", selection, code=1).strip().splitlines()
+    assert hint in line
+    assert len(line) < 400
+
+
+def test_an_asset_that_fails_is_one_line_and_the_next_run_continues(
+    storage: Path, slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = shutil.copytree(slice_directory, tmp_path / "data")
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(data))
+    (images,) = data.glob("train-images*")
+    whole = images.read_bytes()
+    images.write_bytes(whole[:-1])
+    *_, line = invoke("run", "--select", FEW, code=1).strip().splitlines()
+    assert "raw_mnist" in line
+    assert str(images) in line
+    images.write_bytes(whole)
+    assert "projections" in materialized(invoke("run", "--select", FEW, "--changed"))
+
+
+def test_a_storage_of_an_earlier_version_is_refused_before_anything_is_written(storage: Path) -> None:
+    (storage / "manifests").mkdir(parents=True)
+    assert "earlier version" in invoke("run", code=1)
+    assert not (storage / "raw_mnist").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_without_a_traceback_and_the_next_one_continues(
+    number: signal.Signals, code: int, storage: Path, slice_directory: Path
+) -> None:
+    process = started(storage, slice_directory, "--select", FEW)
+    assert process.stdout is not None
+    assert any("train_digits" in line for line in process.stdout)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    assert "--changed" in errors
+    invoke("verify")
+    assert "projections" in materialized(invoke("run", "--select", FEW, "--changed"))
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_at_any_moment_loses_nothing(storage: Path, slice_directory: Path) -> None:
+    generator = random.Random(0)
+    for _ in range(int(os.environ.get("KILLS", KILLS))):
+        process = started(storage, slice_directory, "--select", FEW)
+        time.sleep(generator.uniform(0.5, 6))
+        process.kill()
+        process.communicate()
+        invoke("verify")
+    invoke("run", "--select", FEW, "--changed")
+    assert materialized(invoke("run", "--select", FEW, "--changed")) == set()
+    invoke("verify")
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_both_succeed(storage: Path, slice_directory: Path) -> None:
+    homes = [storage / "one", storage / "two"]  # otherwise the second waits for the first
+    processes = []
+    for home in homes:
+        variables = {**os.environ, **environment(slice_directory, storage), "DAGSTER_HOME": str(home)}
+        processes.append(subprocess.Popen([*COMMAND, "--select", FEW], env=variables, stdout=subprocess.DEVNULL))
+    assert [process.wait() for process in processes] == [0, 0]
+    invoke("verify")
+    assert materialized(invoke("run", "--select", FEW, "--changed", env={"DAGSTER_HOME": str(homes[0])})) == set()
+
+
+def test_output_that_nobody_reads_does_not_end_a_run(storage: Path, slice_directory: Path) -> None:
+    process = started(storage, slice_directory, "--select", "raw_mnist")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait() == 0
+    assert Storage(str(storage)).keys() == ["raw_mnist"]
+
+
+@pytest.fixture
+def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "sweep.yaml"
+    file.write_text("- {model: knn, size: [100, 200]}")
+    monkeypatch.setenv("MNIST_PIPELINE_EXPERIMENTS", str(file))
+    return file
+
+
+def test_the_trials_of_a_sweep_are_partitions(trials: Path, own_copy: tuple[Path, Path], tmp_path: Path) -> None:
+    variables = {**os.environ, "MNIST_PIPELINE_EXPERIMENTS": str(trials)}
+    done = subprocess.run(
+        [*COMMAND, "--select", "group:experiments"], env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    keys = [key for key in Storage(str(own_copy[1])).keys() if key.startswith("experiment_trials")]  # noqa: SIM118
+    assert len(keys) == 2
+    table = Storage(str(own_copy[1])).read("experiment_summary")
+    assert np.isfinite(table["held_out_accuracy"]).all()
