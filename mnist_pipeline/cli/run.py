@@ -43,7 +43,11 @@ def run_assets(configured: settings.Settings, select: str, config: Path | None, 
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
         echo, display = partial(click.secho, file=stream), Display(stream)
-        with instances.only_run(configured, echo), dg.DagsterInstance.get() as instance:
+        with (
+            instances.only_run(configured, echo),
+            dg.DagsterInstance.get() as instance,
+            instances.open_event_log(configured),
+        ):
             instances.fail_abandoned_runs(instance)
             observe_raw_files(instance)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
