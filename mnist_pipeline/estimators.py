@@ -63,7 +63,7 @@ class _Classifier(ClassifierMixin, BaseEstimator):
 class KNNClassifier(_Classifier):
     """Classification by a vote of the exact k nearest neighbours: :class:`mnist_pipeline.knn.KNNClassifier`.
 
-    Bytes are compared in integer arithmetic, with an index, which is fastest. The distances of other numbers are float64
+    Bytes are compared in integer arithmetic, with an index, which is fastest. Distances of other numbers are float64
     sums. Features are not scaled.
 
     Parameters
