@@ -156,7 +156,7 @@ class CNNClassifier(_Classifier):
 
     Parameters
     ----------
-    recipe : {"default", "fast", "longer", "notebook", "thorough"}, default="default"
+    recipe : {"default", "fast", "notebook", "thorough"}, default="default"
         A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" adapts to the samples, see
         :mod:`mnist_pipeline.training.adaptation`: it holds out a twelfth of them, and deforms the images only if they
         are bytes.
