@@ -58,7 +58,7 @@ def test_the_compressed_file_is_read_if_both_exist(few: Sets, tmp_path: Path) ->
     written(tmp_path, few)
     write_file(tmp_path / TEST_LABELS, encode_idx(few["test"].labels[::-1]), compress=False)
     np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, few["test"].labels)
-    assert [file.name for file in datasets.raw_files(tmp_path)] == [f"{name}.gz" for name in FILE_NAMES]
+    assert [file.name for file in reader_of(tmp_path).files()] == [f"{name}.gz" for name in FILE_NAMES]
 
 
 def test_idx_files_have_as_many_classes_as_classes_txt_names(few: Sets, tmp_path: Path) -> None:
@@ -82,8 +82,7 @@ MALFORMED: dict[str, tuple[str, Change, str]] = {
     "a page": (TEST_IMAGES, lambda c: b"<!DOCTYPE html>", "b'<!DOCTYP'"),
     "no bytes": (TEST_IMAGES, lambda c: b"", "images"),
     "a header cut off": (TEST_IMAGES, lambda c: c[:10], "10 of 16 bytes"),
-    "labels in place of images": (TRAIN_IMAGES, lambda c: encode_idx(np.zeros(20)), "labels"),
-    "images in place of labels": (TRAIN_LABELS, lambda c: encode_idx(np.zeros((20, 28, 28))), "images"),
+    "labels in place of images": (TRAIN_IMAGES, lambda c: encode_idx(np.zeros(20)), "IDX file of images"),
     "no images": (TRAIN_IMAGES, lambda c: _header(0)(c)[:16], "truncated"),
     "more images announced than there are": (TRAIN_IMAGES, _header(2**32 - 1), "4294967295×28×28"),
     "a byte cut off": (TRAIN_IMAGES, lambda c: c[:-1], "60×28×28 bytes.* 47,039"),
