@@ -4,28 +4,25 @@ import contextlib
 import os
 import signal
 import sys
-from types import FrameType
 from typing import NoReturn
-
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def main() -> None:
     """Run the command that the arguments name; Ctrl-C ends it with exit code 130, SIGTERM with 143."""
-    received: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        received.append(number)
-        raise KeyboardInterrupt
-
-    for number in EXIT_CODES:
-        signal.signal(number, interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Python writes the number of each signal into this pipe, whatever handlers Dagster installs.
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
     try:
         from mnist_pipeline.cli import main as cli
 
         cli.run_command()
     except KeyboardInterrupt:
-        _end(EXIT_CODES[signal.Signals(received[0] if received else signal.SIGINT)])
+        with contextlib.suppress(BlockingIOError):
+            _end(128 + os.read(reader, 1)[0])
+        _end(128 + signal.SIGINT)
     except BrokenPipeError:  # nobody reads the output any more, as in `mnist-pipeline history | head -1`
         _end(0)
 

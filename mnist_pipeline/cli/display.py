@@ -153,8 +153,18 @@ class ProgressHandler(logging.Handler):
         elif kind == dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.step_success_data.duration_ms / 1000
             self._display.finish_step(step, seconds, self._headlines.pop(step, ""))
-        elif kind == dg.DagsterEventType.STEP_FAILURE:
+        elif kind == dg.DagsterEventType.STEP_FAILURE and not is_interruption(event):
             self._display.finish_step(step, 0.0, None)
+
+
+def is_interruption(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed because of a signal, which Dagster reports like an error of the step."""
+    error = event.step_failure_data.error if event.is_step_failure else None
+    while error is not None:
+        if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
+            return True
+        error = error.cause
+    return False
 
 
 def progress_logger(display: Display) -> dg.LoggerDefinition:

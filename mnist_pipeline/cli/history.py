@@ -73,10 +73,10 @@ def print_lineage(asset: str) -> None:
 
 
 def _trace(stored: storage.Storage, asset: str, version: str, found: dict[str, tuple[str, Mapping[str, Any]]]) -> None:
-    """Add an asset after everything that its value was computed from."""
-    if asset in found:
-        return
+    """Add an asset after everything that its value was computed from; raw files have no origin."""
     origin = stored.origin(asset, version)
+    if asset in found or not origin:
+        return
     for name, each in sorted(origin.get("inputs", {}).items()):
         _trace(stored, name, each, found)
     found[asset] = (version, origin)

@@ -12,7 +12,7 @@ import click
 import dagster as dg
 import yaml
 
-from mnist_pipeline.cli.display import Display, open_output, progress_logger
+from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.models import MODELS, model_seconds
@@ -28,7 +28,7 @@ GC_THRESHOLDS = (100_000, 50, 1_000)
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 MAX_CONFIG_BYTES = 1 << 16
-INTERRUPTED = "Interrupted. Stored results are kept. Continue with: mnist-pipeline run --changed"
+INTERRUPTED = "Interrupted. Stored results are kept; the same command with --changed continues."
 
 
 def run_assets(configured: settings.Settings, select: str, config: Path | None, changed: bool) -> None:
@@ -71,9 +71,7 @@ def _run_changed(
         if stale <= done:
             names = ", ".join(sorted(key.to_user_string() for key in stale))
             raise CommandError(f"{names} is stale right after its run; see its page in the UI")
-        changed = dg.AssetSelection.assets(*stale)
-        # An asset between two stale assets runs as well, so that the lower one does not have to run twice.
-        done = (changed.downstream() & changed.upstream()).resolve(graph) & selected
+        done = _ready(graph, stale)
         if failures := run(done):
             return failures
     for key in sorted(selected):
@@ -81,6 +79,21 @@ def _run_changed(
         if failures := run({key}, partitions) if partitions else []:
             return failures
     return []
+
+
+def _ready(graph: Any, stale: AbstractSet[dg.AssetKey]) -> AbstractSet[dg.AssetKey]:
+    """The stale assets that can run now.
+
+    An asset waits if something upstream is not stale yet, but may become stale: it would have to run twice.
+    """
+    ready, undecided = set[dg.AssetKey](), set[dg.AssetKey]()
+    for key in graph.toposorted_asset_keys:
+        parents = graph.get(key).parent_keys
+        if key in stale and not parents & undecided:
+            ready.add(key)
+        elif parents & (ready | undecided):
+            undecided.add(key)
+    return ready
 
 
 def _execute(
@@ -114,10 +127,12 @@ def _execute(
             )
         except dg.DagsterInvalidConfigError as error:
             raise CommandError(f"--config: {'; '.join(one_line(each.message) for each in error.errors)}") from error
-        except dg.DagsterExecutionInterruptedError as error:
-            raise KeyboardInterrupt from error
         finally:
             display.end()
+        if any(is_interruption(event) for event in outcome.all_events):
+            instance.report_run_canceled(outcome.dagster_run)
+            click.echo(INTERRUPTED, err=True)
+            raise KeyboardInterrupt
         if not outcome.success:
             return _failures(outcome)
     return []

@@ -20,9 +20,12 @@ def two_runs(finished_run: tuple[Any, Path], slice_directory: Path, tmp_path_fac
     def make(directory: Path) -> None:
         storage = copy_storage(finished_run[1], directory / "storage")
         file = directory / "run.yaml"
-        file.write_text("ops: {softmax_model: {config: {epochs: 3}}, champion: {config: {margin: 1}}}")
+        file.write_text(
+            "ops: {softmax_model: {config: {epochs: 3}}, champion: {config: {margin: 1}}}\n"
+            "resources: {seed: {config: {value: 1}}}"
+        )
         variables = environment(slice_directory, storage)
-        invoke("run", "--select", "softmax_model+", "--config", str(file), env=variables)
+        invoke("run", "--select", "key:softmax_model+ or key:cnn_model+", "--config", str(file), env=variables)
 
     return made_once(tmp_path_factory, "two-runs", make)[0] / "storage"
 
@@ -59,7 +62,7 @@ def test_two_versions_or_runs_are_compared_image_by_image(storage_of_two: Storag
     )
     true = storage_of_two.read("test_digits").labels
     assert pair["fixed"] == np.count_nonzero((old != true) & (new == true))
-    assert {each["name"] for each in found["configuration"]} == {"softmax_model.epochs"}
+    assert {each["name"] for each in found["configuration"]} == {"softmax_model.epochs", "softmax_model.seed"}
     of_runs = invoke("compare", before["run"][:8], after["run"][:8])
     assert "softmax_model.epochs" in of_runs
     sheet = tmp_path / "sheet.png"

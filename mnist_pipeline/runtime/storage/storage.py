@@ -352,7 +352,7 @@ def _checked(name: str) -> str:
 
 def _command(key: str, upstream: str = "") -> str:
     """The command that computes an asset again; `+` includes everything upstream."""
-    asset = f"'{upstream}{key}'" if upstream else key
+    asset = f"{upstream}key:{key}" if upstream else key
     return UPDATE if "-" in key else f"mnist-pipeline run --select {asset}"
 
 
