@@ -46,7 +46,7 @@ CHECKS = {
 NUM_ERRORS_SHOWN = 60
 RecipeName = Enum(
     "RecipeName",
-    {"DEFAULT": "default", "FAST": "fast", "LONGER": "longer", "NOTEBOOK": "notebook", "THOROUGH": "thorough"},
+    {"DEFAULT": "default", "FAST": "fast", "NOTEBOOK": "notebook", "THOROUGH": "thorough"},
 )
 
 

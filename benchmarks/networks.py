@@ -25,7 +25,7 @@ from mnist_pipeline.datasets import DigitSet
 
 NUM_SEEDS = 5
 WARM_UP_IMAGES = 1_024
-RECIPES = {"cnn": ("fast", "longer", "thorough"), "mlp": ("default", "thorough")}
+RECIPES = {"cnn": ("fast", "thorough"), "mlp": ("default", "thorough")}
 NETWORKS: dict[str, Callable[[], nn.Module]] = {"cnn": networks.CNN, "mlp": networks.MLP}
 NOTEBOOK_PASSES, NOTEBOOK_BATCH = 5, 64
 NOTEBOOK_RATES = {"cnn": 1e-3, "mlp": 5e-4}

@@ -63,8 +63,8 @@ class _Classifier(ClassifierMixin, BaseEstimator):
 class KNNClassifier(_Classifier):
     """Classification by a vote of the exact k nearest neighbours: :class:`mnist_pipeline.knn.KNNClassifier`.
 
-    Bytes are compared in integer arithmetic, which is fastest, and so are other integers. If training samples or
-    queries are floating-point, distances are float64 sums. Features are not scaled.
+    Bytes are compared in integer arithmetic, with an index, which is fastest. Distances of other numbers are float64
+    sums. Features are not scaled.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class KNNClassifier(_Classifier):
            [0.5, 0.5]])
     """
 
-    _dtype = "numeric"  # integers stay integers
+    _dtype = "numeric"  # bytes stay bytes
 
     def __init__(self, n_neighbors: int = 3, tie_break: str = "nearest") -> None:
         self.n_neighbors, self.tie_break = n_neighbors, tie_break
@@ -156,7 +156,7 @@ class CNNClassifier(_Classifier):
 
     Parameters
     ----------
-    recipe : {"default", "fast", "longer", "notebook", "thorough"}, default="default"
+    recipe : {"default", "fast", "notebook", "thorough"}, default="default"
         A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" adapts to the samples, see
         :mod:`mnist_pipeline.training.adaptation`: it holds out a twelfth of them, and deforms the images only if they
         are bytes.

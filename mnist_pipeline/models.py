@@ -226,7 +226,7 @@ def _networks() -> Method:
 
 # Import a further method here; see docs/add-a-model.md.
 
-_RECIPES = ("default", "fast", "longer", "notebook", "thorough")
+_RECIPES = ("default", "fast", "notebook", "thorough")
 _RECIPE = Setting("default", None, None, "Named training recipe.", _RECIPES)
 _RATE = Setting(None, 1e-6, 10, "Learning rate, or its peak in a one-cycle schedule; by default as the recipe.")
 

@@ -43,7 +43,11 @@ def run_assets(configured: settings.Settings, select: str, config: Path | None, 
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
         echo, display = partial(click.secho, file=stream), Display(stream)
-        with instances.only_run(configured, echo), dg.DagsterInstance.get() as instance:
+        with (
+            instances.only_run(configured, echo),
+            dg.DagsterInstance.get() as instance,
+            instances.open_event_log(configured),
+        ):
             instances.fail_abandoned_runs(instance)
             observe_raw_files(instance)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
@@ -115,20 +119,18 @@ def _execute(
         unused = config.get("ops", {}).keys() - {"__".join(key.path) for key in graph.materializable_asset_keys}
         if unused:
             raise CommandError(f"--config: ops names no assets: {', '.join(sorted(unused))}")
-        display.begin(sorted(names))
         try:
-            outcome = job.execute_in_process(
-                run_config={**config, "ops": ops, "loggers": {"progress": {}}},
-                instance=instance,
-                partition_key=partition,
-                asset_selection=sorted(keys),
-                tags=instances.run_tags(),
-                raise_on_error=False,
-            )
+            with display.showing(names):
+                outcome = job.execute_in_process(
+                    run_config={**config, "ops": ops, "loggers": {"progress": {}}},
+                    instance=instance,
+                    partition_key=partition,
+                    asset_selection=sorted(keys),
+                    tags=instances.run_tags(),
+                    raise_on_error=False,
+                )
         except dg.DagsterInvalidConfigError as error:
             raise CommandError(f"--config: {'; '.join(one_line(each.message) for each in error.errors)}") from error
-        finally:
-            display.end()
         if any(is_interruption(event) for event in outcome.all_events):
             instance.report_run_canceled(outcome.dagster_run)
             click.echo(INTERRUPTED, err=True)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, Split, reader_of
+from mnist_pipeline.data.datasets import DatasetError, reader_of
 from mnist_pipeline.data.idx import CLASS_NAMES
-from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.reader import SPLITS, Description
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,6 @@ class DataSet:
     title: str  # in sentences
     class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
     noun: str = "digit"  # what an image shows
-    heading: str = "Reading handwritten digits"  # of the report
     handwritten: bool = True
     whole_pictures: bool = False  # whether a person's picture shows one thing; otherwise it is searched for several
     publisher: str | None = None  # the class of torchvision that downloads it
@@ -32,6 +32,11 @@ class DataSet:
         """The plural of `noun`."""
         return f"{self.noun}s"
 
+    @property
+    def heading(self) -> str:
+        """The heading of the report."""
+        return f"{'Reading handwritten' if self.handwritten else 'Recognizing'} {self.nouns}"
+
 
 MNIST = DataSet("mnist", "MNIST", publisher="MNIST", licence="CC BY-SA 3.0")
 # H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
@@ -41,7 +46,6 @@ FASHION_MNIST = DataSet(
     "Fashion-MNIST",
     ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     noun="item",
-    heading="Recognizing articles of clothing",
     handwritten=False,
     publisher="FashionMNIST",
     licence="the MIT licence",
@@ -53,16 +57,10 @@ KMNIST = DataSet(
     "Kuzushiji-MNIST",
     ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
     noun="character",
-    heading="Reading cursive hiragana",
     publisher="KMNIST",
     licence="CC BY-SA 4.0",
 )
-# G. Cohen et al., "EMNIST: an extension of MNIST to handwritten letters", 2017.
-EMNIST_DIGITS = DataSet("emnist-digits", "EMNIST digits", publisher="EMNIST")
-# C. Yadav, L. Bottou, "Cold case: the lost MNIST digits", 2019. All 60,000 test digits are used, of which the first
-# 10,000 are those of MNIST.
-QMNIST = DataSet("qmnist", "QMNIST", publisher="QMNIST")
-KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST, EMNIST_DIGITS, QMNIST)}
+KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST)}
 
 
 def described(data_set: DataSet, root: Path) -> DataSet:
@@ -74,16 +72,14 @@ def described(data_set: DataSet, root: Path) -> DataSet:
         return data_set
     reader = reader_of(root)
     names, own = reader.class_names, reader.description
-    title = own.title or data_set.title
-    if names == CLASS_NAMES and not own.model_fields_set:
+    if names == CLASS_NAMES and own == Description():
         return data_set  # digits
     return replace(
         data_set,
-        title=title,
+        title=own.title or data_set.title,
         class_names=names,
         noun=own.noun,
-        heading=f"Recognizing {own.noun}s: {title}",
-        handwritten=own.handwritten,
+        handwritten=own.fit == "mnist",
         whole_pictures=own.fit == "whole",
     )
 
@@ -101,9 +97,10 @@ def fetch(known: DataSet, directory: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{known.name}-", dir=directory.parent) as scratch:
             whole = Path(scratch, "whole")
             whole.mkdir()
-            sets = {split: _downloaded(known, split, Path(scratch)) for split in SPLITS}
             arrays: dict[str, Any] = {
-                f"{letter}_{split}": sets[split][place] for split in SPLITS for place, letter in enumerate("xy")
+                f"{letter}_{split}": array
+                for split in SPLITS
+                for letter, array in zip("xy", _downloaded(known, split == "train", Path(scratch)), strict=True)
             }
             np.savez_compressed(whole / f"{known.name}.npz", **arrays)
             (whole / "classes.txt").write_text("\n".join(known.class_names), encoding="utf-8")
@@ -115,23 +112,16 @@ def fetch(known: DataSet, directory: Path) -> None:
         ) from error
 
 
-def _downloaded(known: DataSet, split: Split, scratch: Path) -> DigitSet:
-    """Download a split with torchvision."""
+def _downloaded(known: DataSet, is_training: bool, scratch: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The images and labels of a split, downloaded with torchvision."""
     from torchvision import datasets as published
 
-    kind = getattr(published, str(known.publisher))
-    options = {"split": "digits"} if known is EMNIST_DIGITS else {}
     try:
-        found = kind(scratch, train=split == "train", download=True, **options)
+        found = getattr(published, str(known.publisher))(scratch, train=is_training, download=True)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(
             f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); get its files in "
             "another way, and set MNIST_PIPELINE_DATA to them"
         ) from error
-    images, labels = found.data.numpy(), found.targets.numpy()
-    if known is EMNIST_DIGITS:  # its images are stored column by column
-        images = images.swapaxes(1, 2)
-    if known is QMNIST:  # a label is a row of integers that begins with the digit
-        labels = labels[:, 0]
-    return DigitSet(np.ascontiguousarray(images), labels.astype(np.uint8))
+    return found.data.numpy(), found.targets.numpy().astype(np.uint8)

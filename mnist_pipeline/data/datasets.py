@@ -12,7 +12,6 @@ from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.idx import CLASS_NAMES, FILE_NAMES
 from mnist_pipeline.data.reader import SPLITS, RawFile, Reader, Split
-from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "load_digits",
 ]
 
-BLOCK_ROWS = 256  # images converted at a time: 1.6 MB of float64, which fit the cache
 LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
 # SHA-256 of the four files of MNIST, as its publisher and torchvision distribute them.
 MNIST_SUMS = {
@@ -71,17 +69,6 @@ def reader_of(root: str | Path) -> Reader:
     raise DatasetError(f"{path} does not exist; set MNIST_PIPELINE_DATA to a directory or file of labelled images")
 
 
-def raw_files(root: str | Path) -> list[RawFile]:
-    """Name, size and SHA-256 of what a data set is read from. Raises DatasetError if a file can't be read.
-
-    Examples
-    --------
-    >>> [(file.name, file.size) for file in raw_files("data")][:1]
-    [('train-images-idx3-ubyte.gz', 9912422)]
-    """
-    return reader_of(root).files()
-
-
 def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
     """Read and validate both splits, and describe the files; for the canonical files, only compare their checksums.
 
@@ -90,9 +77,9 @@ def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
     >>> len(validate("data", canonical=True))
     4
     """
-    found = raw_files(root)
+    reader = reader_of(root)
+    found = reader.files()
     if not canonical:
-        reader = reader_of(root)
         for split in SPLITS:
             reader.read(split)
     elif changed := [file.name for file in found if MNIST_SUMS.get(file.name) != file.sha256]:
@@ -155,13 +142,10 @@ def class_means(digits: DigitSet) -> np.ndarray:
 
 def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
     """Mean and standard deviation of all pixels of uint8 images, in grey levels."""
-    total = squares = 0.0
-    for rows in slices(len(images), BLOCK_ROWS):
-        levels = images[rows].reshape(-1).astype(np.float64)
-        total += float(levels.sum())  # sums of integers below 2⁵³: exact
-        squares += float(levels @ levels)
-    mean = total / images.size
-    return mean, math.sqrt(max(0.0, squares / images.size - mean**2))
+    levels = images.reshape(-1)
+    mean = float(levels.mean())
+    squares = float(np.einsum("i,i->", levels, levels, dtype=np.float64))  # sums of integers below 2⁵³: exact
+    return mean, math.sqrt(max(0.0, squares / len(levels) - mean**2))
 
 
 def load_digits(root: str | Path, split: Split, *, recorded: Collection[RawFile] | None = None) -> DigitSet:

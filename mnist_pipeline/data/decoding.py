@@ -46,7 +46,7 @@ def decode(content: bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
                 mode = image.mode
                 image.draft("L", None)  # a JPEG then decodes its brightness only
                 image.load()
-                return grey_levels(_upright(image)), mode
+                return grey_levels(ImageOps.exif_transpose(image)), mode
         except Image.DecompressionBombError as error:
             raise ImageError("has too many pixels; reduce the picture, or cut out the digits") from error
         except UnidentifiedImageError as error:
@@ -57,24 +57,14 @@ def decode(content: bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
             raise ImageError(f"is damaged or cut off ({error}); save or copy the picture again") from error
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; ignore malformed EXIF data."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # malformed EXIF data raises arbitrary errors
-        return image
-
-
 def grey_levels(image: Image.Image) -> NDArray[np.uint8] | Grey:
     """Grey levels of a decoded picture, in [0, 255]."""
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.float32) / 257
     if image.mode in ("I", "F"):
         return _stretched(np.asarray(image, np.float64))
-    if image.mode in ("RGBa", "La") or image.has_transparency_data:
+    if image.has_transparency_data:
         return _on_paper(image if image.mode in ("LA", "RGBA") else image.convert("RGBA"))
-    if image.mode == "LAB":
-        return np.asarray(image.getchannel(0))
     return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
 
 

@@ -54,15 +54,11 @@ def _convert(path: Path, fit: Fit) -> tuple[NDArray[np.uint8], str]:
 
 def _roots(root: Path) -> dict[Split, Path]:
     """The folders above the class folders: those of the two splits, or the root itself as `train`."""
-    present = {path.name.lower(): path for path in _folders(root)}
-    found: dict[Split, Path] = {}
-    for split in SPLITS:
-        if names := {split, f"{split}ing"} & present.keys():
-            found[split] = present[min(names)]
+    found: dict[Split, Path] = {split: root / split for split in SPLITS if (root / split).is_dir()}
     if len(found) == 1:
         raise DatasetError(
-            f"{root} has the folder {next(iter(found.values())).name} and none for the other split; add the folder "
-            f"train or test, or put the class folders directly into {root}"
+            f"{root} has the folder {next(iter(found))} and none for the other split; add the folder train or test, or "
+            f"put the class folders directly into {root}"
         )
     return found or {"train": root}
 

@@ -62,9 +62,8 @@ def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
         raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
     start = 4 * (1 + num_dimensions)
     if content[:4] != MAGIC[num_dimensions]:
-        other = next((f", as {ITEMS[n]} do" for n, magic in MAGIC.items() if content[:4] == magic), "")
         raise DatasetError(
-            f"{path} is not an IDX file of {ITEMS[num_dimensions]}: it begins with {content[:8]!r}{other}; fetch the "
+            f"{path} is not an IDX file of {ITEMS[num_dimensions]}: it begins with {content[:8]!r}; fetch the "
             "file again, or give it its own name"
         )
     if len(content) < start:

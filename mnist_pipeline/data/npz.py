@@ -14,11 +14,10 @@ from mnist_pipeline.data.conversion import convert_array
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import Loaded, Source, Split, describe, files_with_suffix
 
-NAMES: tuple[Mapping[Split, tuple[str, str]], ...] = (
-    {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")},  # Keras
-    {"train": ("train_images", "train_labels"), "test": ("test_images", "test_labels")},  # MedMNIST
-    {"train": ("images", "labels")},  # all in one, to be split
-)
+Names = Mapping[Split, tuple[str, str]]  # of the arrays of images and labels
+
+SPLIT: Names = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}  # as Keras
+WHOLE: Names = {"train": ("images", "labels")}  # all in one, to be split
 
 
 def find(root: Path) -> Source | None:
@@ -30,17 +29,17 @@ def find(root: Path) -> Source | None:
         raise DatasetError(f"{root} has {len(paths)} archives (.npz); name one of them")
     path = paths[0]
     with _opened(path) as archive:
-        for names in NAMES:
-            if {name for pair in names.values() for name in pair} <= set(archive.files):
-                break
-        else:
-            needed = " or ".join(", ".join(name for pair in names.values() for name in pair) for names in NAMES)
-            raise DatasetError(f"{path} has the arrays {', '.join(archive.files)}; save arrays with the names {needed}")
+        names = WHOLE if "images" in archive.files else SPLIT
+        if missing := sorted({name for pair in names.values() for name in pair} - set(archive.files)):
+            raise DatasetError(
+                f"{path} has the arrays {', '.join(archive.files)}, and not {missing[0]}; save x_train, y_train, "
+                "x_test, y_test, or images and labels"
+            )
     parts = {split: functools.partial(_load, path, names, split) for split in names}
     return Source("NumPy archive", lambda: [describe(path)], parts, convert_array)
 
 
-def _load(path: Path, names: Mapping[Split, tuple[str, str]], split: Split) -> Loaded:
+def _load(path: Path, names: Names, split: Split) -> Loaded:
     """The images of a split as bytes, of which the largest value in the archive is white, and the labels."""
     with _opened(path) as archive:
         images_name, labels_name = names[split]

@@ -1,4 +1,4 @@
-"""Reading Parquet files as Hugging Face publishes data sets: a column of encoded pictures, and a column of labels."""
+"""Reading Parquet files as Hugging Face publishes data sets, with the columns `image` and `label`."""
 
 import functools
 import importlib.util
@@ -16,9 +16,6 @@ from mnist_pipeline.data.conversion import Fit, convert
 from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.data.reader import SPLITS, Loaded, Source, describe, files_with_suffix
 from mnist_pipeline.utils import places
-
-IMAGE_COLUMNS = ("image", "img")
-LABEL_COLUMNS = ("label", "labels", "class", "target", "fine_label")
 
 
 def find(root: Path) -> Source | None:
@@ -41,31 +38,24 @@ def _load(paths: list[Path]) -> Loaded:
     """The encoded pictures and the labels in these files."""
     with _damage_named(paths[0].parent):
         tables = [pd.read_parquet(path, engine="pyarrow") for path in paths]
-    image, label = (_column(paths[0], tables[0], usual) for usual in (IMAGE_COLUMNS, LABEL_COLUMNS))
     table = pd.concat(tables)
-    labels = np.array(table[label].tolist())
+    if not {"image", "label"} <= {*table}:
+        raise DatasetError(
+            f"{paths[0]} has the columns {', '.join(map(str, table))}; name the pictures image, and the labels label"
+        )
+    labels = np.array(table["label"].tolist())
     if labels.dtype.kind not in "iuU":
         raise DatasetError(
-            f"{paths[0]}: the column {label} is {labels.dtype}, or has empty cells; labels must be integers or texts"
+            f"{paths[0]}: the column label is {labels.dtype}, or has empty cells; labels must be integers or texts"
         )
-    return table[image].tolist(), labels
+    return table["image"].tolist(), labels
 
 
 def _convert(cell: Any, fit: Fit) -> tuple[NDArray[np.uint8], str]:
-    content = cell["bytes"] if isinstance(cell, dict) and "bytes" in cell else cell
+    content = cell.get("bytes") if isinstance(cell, dict) else cell
     if not isinstance(content, bytes):
         raise ImageError("is not an encoded picture (bytes, or a struct with bytes); remove its row")
     return convert(content, fit)
-
-
-def _column(path: Path, table: pd.DataFrame, usual: Sequence[str]) -> str:
-    for name in usual:
-        if name in table:
-            return name
-    raise DatasetError(
-        f"{path} has the columns {', '.join(map(str, table)) or '(none)'}; name the pictures {IMAGE_COLUMNS[0]}, and "
-        f"the labels {LABEL_COLUMNS[0]}"
-    )
 
 
 def _names(path: Path) -> Sequence[str]:
@@ -74,8 +64,8 @@ def _names(path: Path) -> Sequence[str]:
 
     with _damage_named(path):
         written = json.loads((pq.read_schema(path).metadata or {}).get(b"huggingface", "{}"))
-        features = written.get("info", {}).get("features", {})
-        return next((features[name]["names"] for name in LABEL_COLUMNS if features.get(name, {}).get("names")), ())
+        names: Sequence[str] = written.get("info", {}).get("features", {}).get("label", {}).get("names") or ()
+        return names
 
 
 @contextmanager

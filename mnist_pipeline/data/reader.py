@@ -1,4 +1,4 @@
-"""What all layouts share: the names of the classes, the split of a set in one part, and the conversion of images."""
+"""What all layouts share: class names, the description, the split of a set in one part, the conversion of images."""
 
 import functools
 import hashlib
@@ -6,21 +6,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit
 from mnist_pipeline.data.errors import DatasetError, ImageError
-
-if TYPE_CHECKING:
-    from mnist_pipeline.data.description import Description
+from mnist_pipeline.utils.printable import one_line
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
 MAX_CLASSES = 256  # a label is a byte
 TEXTS = ("dataset.yaml", "classes.txt")
+TEST_SHARE = 0.2  # of each class, if there is no test set
 SEED = 0  # of the split and the order of images that come without one
 
 Loaded = tuple[Sequence[Any] | NDArray[Any], NDArray[Any]]  # images, and labels: integers or texts
@@ -53,6 +53,14 @@ class Source(NamedTuple):
     names: Callable[[], Sequence[str]] = tuple  # of the classes, by label; none if the labels are the names
 
 
+class Description(NamedTuple):
+    """What people may write about their own images in `dataset.yaml`."""
+
+    title: str = ""
+    noun: str = "image"  # what an image shows, in the singular
+    fit: str = "whole"
+
+
 class Reader:
     """Reads a data set, with the files dataset.yaml and classes.txt beside it."""
 
@@ -65,15 +73,21 @@ class Reader:
         return [*self.source.files(), *(describe(path) for path in map(self._beside, TEXTS) if path.exists())]
 
     @cached_property
-    def description(self) -> "Description":
+    def description(self) -> Description:
         """The content of dataset.yaml, or the defaults."""
-        from mnist_pipeline.data import description  # with pydantic, which recognizing pictures does not need
-
         path = self._beside("dataset.yaml")
+        if not path.exists():
+            return Description()
         try:
-            return description.parse(_text(path)) if path.exists() else description.Description()
-        except ValueError as error:
-            raise DatasetError(f"{path}: {error}") from error
+            fields = yaml.safe_load(_text(path)) or {}
+            found = Description(**{name: str(value) for name, value in fields.items()})
+        except (yaml.YAMLError, AttributeError, TypeError) as error:
+            raise DatasetError(
+                f"{path}: {one_line(error)}; write lines such as 'fit: mnist', with the fields title, noun and fit"
+            ) from error
+        if found.fit not in get_args(Fit):
+            raise DatasetError(f"{path}: fit is {found.fit}; it must be {' or '.join(get_args(Fit))}")
+        return found
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -94,7 +108,7 @@ class Reader:
             )
         labels = self._numbered(own_labels)
         rows = np.arange(len(labels)) if len(self._load) > 1 else self._split_rows(labels, split)
-        fit = self.description.fit
+        fit: Any = self.description.fit
         if fit == "whole" and isinstance(items, np.ndarray) and items.shape[1:] == (IMAGE_SIDE, IMAGE_SIDE):
             return Part(items[rows], labels[rows], Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(rows)}))
         images, kinds = np.empty((len(rows), IMAGE_SIDE, IMAGE_SIDE), np.uint8), Counter[str]()
@@ -140,7 +154,7 @@ class Reader:
                     f"{self.root} has a single image of class {self.class_names[label]}; a class needs 2, one to train "
                     "on and one to test with"
                 )
-            size = round(self.description.test_share * len(rows))
+            size = round(TEST_SHARE * len(rows))
             for_test[rows[: min(max(1, size), len(rows) - 1)]] = True
         return order[for_test[order] == (split == "test")]
 

@@ -18,7 +18,7 @@ from numba.core import cgutils, config
 
 from mnist_pipeline.utils import places
 
-BYTE, INT16, INT32, INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+BYTE, INT32, INT64 = (ir.IntType(bits) for bits in (8, 32, 64))
 FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -2,7 +2,7 @@
 
 `CompiledCNN` computes the function of `mnist_pipeline.networks.CNN`, which is its plain reference, with the same
 parameters. The first convolution, with pooling and rectifying, is one pass over the image (`kernels.convolution`). The
-second is Winograd's (`kernels.winograd`), except in bfloat16, where it is torch's.
+second is Winograd's (`kernels.winograd`).
 
 The maximum commutes with any increasing function, so relu(pool(x)) equals pool(relu(x)), with a quarter of the values
 to rectify. Gradients are summed per group of 32 images, and then over the groups, so results do not depend on the
@@ -39,46 +39,36 @@ class CompiledCNN(nn.Module):
         """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
         x = x.reshape(len(x), SIDE, SIDE)  # (N, 28, 28)
         x = first_layer(x, self.conv1)  # (N, 32, 12, 12)
-        if x.dtype == torch.float32:
-            x = second_layer(x, self.conv2)  # (N, 64, 4, 4)
-        else:
-            x = self.conv2(x)  # (N, 64, 8, 8)
-            x = torch.relu(torch.max_pool2d(x, 2))  # (N, 64, 4, 4)
+        x = second_layer(x, self.conv2)  # (N, 64, 4, 4)
         return self.linear(x.flatten(1))  # (N, 10)
 
 
 def first_layer(images: Tensor, layer: nn.Conv2d) -> Tensor:
-    """relu(pool(conv(images))) of images (N, 28, 28), as (N, 32, 12, 12) with channels innermost.
-
-    The result is bfloat16 under autocast, else float32.
-    """
+    """relu(pool(conv(images))) of images (N, 28, 28), as (N, 32, 12, 12) with channels innermost."""
     return _FirstLayer.apply(images.detach().contiguous(), layer.weight, layer.bias)  # type: ignore[no-untyped-call]
 
 
 def second_layer(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """relu(pool(conv(x))) of what `first_layer` returns in float32, as (N, 64, 4, 4) with channels innermost."""
+    """relu(pool(conv(x))) of what `first_layer` returns, as (N, 64, 4, 4) with channels innermost."""
     return _SecondLayer.apply(x, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
 
 
 class _FirstLayer(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        is_half = torch.is_autocast_enabled("cpu")
         rows, columns = ((length - kernel + 1) // 2 for length, kernel in zip(images.shape[1:], weight.shape[2:]))
-        output = np.empty((len(images), rows, columns, len(weight)), np.uint16 if is_half else np.float32)
+        output = np.empty((len(images), rows, columns, len(weight)), np.float32)
         argmax = np.empty(output.shape, np.uint8)
         pixels, offsets = images.numpy(), bias.detach().numpy()
         taps = weight.detach().reshape(len(weight), -1).t().contiguous().numpy()  # (25, 32)
 
         _in_groups(convolution.convolve_and_pool, [pixels, output, argmax], taps, offsets)
         ctx.images, ctx.output, ctx.argmax, ctx.weight_shape = pixels, output, argmax, weight.shape
-        result = torch.from_numpy(output).permute(0, 3, 1, 2)
-        return result.view(torch.bfloat16) if is_half else result
+        return torch.from_numpy(output).permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, Tensor]:
-        given = gradients[0].permute(0, 2, 3, 1).contiguous()
-        gradient = given.view(torch.uint16).numpy() if given.dtype == torch.bfloat16 else given.numpy()
+        gradient = gradients[0].permute(0, 2, 3, 1).contiguous().numpy()
         num_kernels, num_taps = ctx.weight_shape[0], ctx.weight_shape[1:].numel()
         arrays = [ctx.images, gradient, ctx.output, ctx.argmax]
         (sums,) = _in_groups(convolution.add_gradients, arrays, sums=[(num_taps + 1, num_kernels)])

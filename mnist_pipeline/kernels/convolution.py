@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
-from numba import types
 
-from mnist_pipeline.kernels.compiled import BYTE, INT16, INT32, Array, Emitter, compiled, intrinsic
+from mnist_pipeline.kernels.compiled import BYTE, INT32, Array, Emitter, compiled, intrinsic
 
 Place = tuple[int, int]  # row and column
 
@@ -49,35 +48,17 @@ class Channels(Emitter):
         places = [self.builder.icmp_unsigned("==", where, self.everywhere(number)) for number in range(len(WINDOW))]
         return [self.builder.select(place, gradient, self.zero) for place in places]
 
-    def store_narrow(self, integers: Any, pointer: Any, element: Any = BYTE) -> None:
-        """Store the lower bits of 32-bit integers."""
-        narrow = ir.VectorType(element, WIDTH)
-        target = self.builder.bitcast(pointer, narrow.as_pointer())
-        self.builder.store(self.builder.trunc(integers, narrow), target, align=element.width // 8)
+    def store_narrow(self, integers: Any, pointer: Any) -> None:
+        """Store the lowest bytes of 32-bit integers."""
+        narrow = ir.VectorType(BYTE, WIDTH)
+        self.builder.store(
+            self.builder.trunc(integers, narrow), self.builder.bitcast(pointer, narrow.as_pointer()), align=1
+        )
 
-    def load_narrow(self, pointer: Any, element: Any = BYTE) -> Any:
-        """Load small integers as 32-bit integers."""
-        source = self.builder.bitcast(pointer, ir.VectorType(element, WIDTH).as_pointer())
-        return self.builder.zext(self.builder.load(source, align=element.width // 8), self.whole)
-
-    def load_pooled(self, array: Array, *index: Any) -> Any:
-        """Load float32, or bfloat16, the upper halves of float32, which Numba knows as uint16."""
-        pointer = self.item(array, *index)
-        if array.dtype != types.uint16:
-            return self.load(pointer)
-        bits = self.builder.shl(self.load_narrow(pointer, INT16), self.everywhere(16))
-        return self.builder.bitcast(bits, self.vector)
-
-    def store_pooled(self, vector: Any, array: Array, *index: Any) -> None:
-        """Store float32, or bfloat16 rounded to the nearest, ties to even."""
-        pointer = self.item(array, *index)
-        if array.dtype != types.uint16:
-            self.store(vector, pointer)
-            return
-        bits = self.builder.bitcast(vector, self.whole)
-        odd = self.builder.and_(self.builder.lshr(bits, self.everywhere(16)), self.everywhere(1))
-        rounded = self.builder.add(bits, self.builder.add(odd, self.everywhere(0x7FFF)))
-        self.store_narrow(self.builder.lshr(rounded, self.everywhere(16)), pointer, INT16)
+    def load_narrow(self, pointer: Any) -> Any:
+        """Load bytes as 32-bit integers."""
+        source = self.builder.bitcast(pointer, ir.VectorType(BYTE, WIDTH).as_pointer())
+        return self.builder.zext(self.builder.load(source, align=1), self.whole)
 
 
 def _pixels(e: Channels, images: Array, image: Any, row: Any, column: Any) -> Callable[[Place, Place], Any]:
@@ -108,8 +89,9 @@ def _forward(
     for first in _VECTORS:
         largest, where = e.largest([sums[at, first] for at in WINDOW])
         rectified = e.maximum(e.zero, e.builder.fadd(largest, e.load(e.at(bias.data, first))))
-        e.store_pooled(rectified, output, image, row, column, first)
-        e.store_narrow(where, e.item(argmax, image, row, column, first))
+        place = (image, row, column, first)
+        e.store(rectified, e.item(output, *place))
+        e.store_narrow(where, e.item(argmax, *place))
 
 
 @intrinsic(Channels)
@@ -121,7 +103,7 @@ def _backward(
     pixel_under = _pixels(e, images, image, row, column)
     for first in _VECTORS:
         place = (image, row, column, first)
-        passed = e.rectified_part(e.load_pooled(gradient, *place), e.load_pooled(output, *place))
+        passed = e.rectified_part(e.load(e.item(gradient, *place)), e.load(e.item(output, *place)))
         parts = e.parts(passed, e.load_narrow(e.item(argmax, *place)))
         for number, tap in enumerate(_TAPS):
             pointer = e.item(sums, number, first)
@@ -138,8 +120,8 @@ def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias:
     """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
     `images` are (n, rows, columns), float32; `kernels` (25, 32), one row per tap. The results go into `output` and
-    `argmax`, (n, (rows − 4) / 2, (columns − 4) / 2, 32): the values, float32 or bfloat16 as uint16, and the position
-    of the maximum in the window, 0 to 3 row by row, uint8.
+    `argmax`, (n, (rows − 4) / 2, (columns − 4) / 2, 32): the values, float32, and the position of the maximum in the
+    window, 0 to 3 row by row, uint8.
     """
     for i in range(output.shape[0]):
         for row in range(output.shape[1]):

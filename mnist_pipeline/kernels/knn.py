@@ -1,25 +1,23 @@
 """The compiled inner loops of exact nearest-neighbour search.
 
-Imported only when an index is built or searched for many queries, so that importing :mod:`mnist_pipeline.knn` does not
-load Numba. Every function here runs on one thread, without the interpreter lock. :mod:`mnist_pipeline.knn` divides the
-queries into blocks for a pool of threads, and results do not depend on their number. The plain reference of the search
-is `scan_all`.
+Imported only when an index is built or searched, so that importing :mod:`mnist_pipeline.knn` does not load Numba. Every
+function here runs on one thread, without the interpreter lock. :mod:`mnist_pipeline.knn` divides the queries into
+blocks for a pool of threads, and results do not depend on their number. The plain reference of the search is
+`knn.classifier.search_all`.
 
 Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one query after another,
 with the tile in registers, and the projection of rows. The exact comparison waits for memory, so rows are prefetched
 while others are compared.
 """
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
-from numba.extending import overload
 
 from mnist_pipeline.kernels.compiled import BYTE, INT32, INT64, Array, Emitter, Matrix, compiled, intrinsic
-from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, COORDINATE_ROW, DEPTHS, LANES, SUMMED_FEATURES, cut
+from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, COORDINATE_ROW, DEPTHS, LANES, SUMMED_FEATURES
 
 _NORM_ROW = 0
 _RESIDUAL_ROW = 1
@@ -30,25 +28,11 @@ _SEED_TILES = 2
 _FETCHED = 32  # rows that are prefetched before they are compared
 _CACHE_LINE = 64
 _PROJECTED_ROWS = 3  # rows projected together: their sums fill 21 of 32 registers
-_SAMPLED = 256  # points from which the variances of a run are estimated
 
 
-def squared_distance(a: Any, i: int, b: Any, j: int) -> Any:
-    """Squared Euclidean distance between the rows ``a[i]`` and ``b[j]``; see the overload below."""
-    raise NotImplementedError("only compiled code calls this")
-
-
-@cast("Callable[..., Any]", overload(squared_distance))
-def _squared_distance(a: Any, i: Any, b: Any, j: Any) -> Callable[..., Any]:
-    """Choose the arithmetic by the types of the two arrays: bytes, integers, or floating point."""
-    if a.dtype == types.uint8 and b.dtype == types.uint8:
-        return _squared_distance_of_bytes
-    if isinstance(a.dtype, types.Integer) and isinstance(b.dtype, types.Integer):
-        return _squared_distance_of_integers
-    return _squared_distance_of_floats
-
-
-def _squared_distance_of_bytes(a: Any, i: Any, b: Any, j: Any) -> Any:
+@compiled()
+def _squared_distance(a: Any, i: Any, b: Any, j: Any) -> Any:
+    """Squared Euclidean distance between the rows ``a[i]`` and ``b[j]``, bytes."""
     # The casts keep Numba from widening to int64: int16 differences become one multiply-add instruction.
     # At most 32768 features: 32768 · 255² < 2³¹.
     total = np.int32(0)
@@ -56,34 +40,6 @@ def _squared_distance_of_bytes(a: Any, i: Any, b: Any, j: Any) -> Any:
         difference = np.int16(np.int16(a[i, f]) - np.int16(b[j, f]))
         total = np.int32(total + np.int32(np.int32(difference) * np.int32(difference)))
     return np.int64(total)
-
-
-def _squared_distance_of_integers(a: Any, i: Any, b: Any, j: Any) -> Any:
-    total = np.int64(0)
-    for f in range(a.shape[1]):
-        difference = np.int64(a[i, f]) - np.int64(b[j, f])
-        total += difference * difference
-    return total
-
-
-@compiled()
-def _square(a: Any, i: Any, b: Any, j: Any, f: Any) -> Any:
-    difference = np.float64(a[i, f]) - np.float64(b[j, f])
-    return difference * difference
-
-
-def _squared_distance_of_floats(a: Any, i: Any, b: Any, j: Any) -> Any:
-    # Four running sums in a fixed order: fast without reordering, so the result is the same everywhere.
-    s0 = s1 = s2 = s3 = 0.0
-    whole = a.shape[1] - a.shape[1] % 4
-    for f in range(0, whole, 4):
-        s0 += _square(a, i, b, j, f)
-        s1 += _square(a, i, b, j, f + 1)
-        s2 += _square(a, i, b, j, f + 2)
-        s3 += _square(a, i, b, j, f + 3)
-    for f in range(whole, a.shape[1]):
-        s0 += _square(a, i, b, j, f)
-    return (s0 + s1) + (s2 + s3)
 
 
 @compiled()
@@ -121,21 +77,15 @@ def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
     return True
 
 
-@compiled(cache=True, nogil=True)
-def scan_all(queries: Any, train: Any, distances: Any, indices: Any) -> None:
-    """Compare every query of a block with every training row (``algorithm="brute"``).
+@compiled()
+def _cut(half_norm: Any, worst: Any, factor: Any) -> Any:
+    """The value below which a point is farther than the k-th neighbour found so far.
 
-    Before the call, ``distances`` contains the largest value of its type and ``indices`` the largest integer. The
-    neighbours of a query are in no particular order afterwards.
+    With τ the k-th squared distance in scaled units, c = ((1 − μ)|q|² − τ)/2, lowered by more than float32 can
+    round (see :class:`mnist_pipeline.knn.index.PrincipalComponentIndex`).
     """
-    rows = 256  # training rows that stay in cache while all queries of the block pass over them
-    for start in range(0, train.shape[0], rows):
-        for query in range(queries.shape[0]):
-            for row in range(start, min(start + rows, train.shape[0])):
-                _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row)
-
-
-_cut = compiled()(cut)
+    threshold = worst * factor * factor
+    return np.float32(half_norm - 0.5 * threshold - (half_norm + threshold) * 2.0**-22 - 2.0**-110)
 
 
 class _Bound(Emitter):
@@ -261,13 +211,11 @@ def _center(row: Any, mean: Any, factor: Any, centered: Any) -> Any:
 
 
 @compiled(cache=True, nogil=True)
-def project(
-    X: Any, mean: Any, components: Any, factor: Any, margins: Any, farthest: Any, coordinates: Any, half_norms: Any
-) -> None:
+def project(X: Any, mean: Any, components: Any, factor: Any, margins: Any, coordinates: Any, half_norms: Any) -> None:
     """Compute the residual norms and coordinates of rows, and (1 − μ)/2 of their squared norms.
 
-    `factor` scales the centred rows, `margins` are η and μ. A row whose squared norm exceeds `farthest` gets zeros and
-    a negative half norm. `components` has `DEPTHS[-1]` columns, of which the last may be zero.
+    `factor` scales the centred rows, `margins` are η and μ. `components` has `DEPTHS[-1]` columns, of which the last
+    may be zero.
     """
     eta, mu = margins[0], margins[1]
     centered = np.zeros((_PROJECTED_ROWS, X.shape[1]), np.float32)
@@ -279,9 +227,6 @@ def project(
         for r in range(here):
             squared_norms[r] = _center(X[start + r], mean, factor, centered[r])
             half_norms[start + r] = 0.5 * (1.0 - mu) * squared_norms[r]
-            if not squared_norms[r] <= farthest:
-                centered[r] = 0.0
-                squared_norms[r], half_norms[start + r] = 0.0, -1.0
         totals[:] = 0.0
         for first in range(0, X.shape[1], SUMMED_FEATURES):
             _multiply(centered, components, first, min(SUMMED_FEATURES, X.shape[1] - first), products)
@@ -296,53 +241,6 @@ def project(
                 first = DEPTHS[level]
                 remaining = max(squared_norms[r] - captured, 0.0)
                 coordinates[start + r, level] = np.sqrt(remaining + 5.0 * eta * squared_norms[r])
-
-
-@compiled()
-def _select(values: Any, rows: Any, low: Any, high: Any, place: Any) -> None:
-    """Move the smallest of the values from `low` to `high` before a place, and their rows with them (quickselect)."""
-    while low < high:
-        pivot, i, j = values[(low + high) // 2], low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                rows[i], rows[j] = rows[j], rows[i]
-                i, j = i + 1, j - 1
-        if place > j:
-            low = i
-        if place < i:
-            high = j
-
-
-@compiled(cache=True, nogil=True)
-def order_by_splits(coordinates: Any, order: Any, values: Any, start: int, stop: int) -> None:
-    """Order the rows in ``order[start:stop]`` so that each run of 32 is close together.
-
-    Split at the median of the coordinate that varies most, and order both halves. They are rounded to whole tiles, so
-    that only the last tile may be short. `coordinates` are those that `project` computes; `values` is overwritten.
-    """
-    if stop - start <= LANES:
-        return
-    widest, largest = 0, -1.0
-    sample = range(start, stop, 1 + (stop - start) // _SAMPLED)
-    for column in range(_FIRST_COORDINATE, _FIRST_COORDINATE + DEPTHS[0]):
-        total, squares = 0.0, 0.0
-        for i in sample:
-            value = np.float64(coordinates[order[i], column])
-            total += value
-            squares += value * value
-        if squares - total * total / len(sample) > largest:
-            widest, largest = column, squares - total * total / len(sample)
-    for i in range(start, stop):
-        values[i] = coordinates[order[i], widest]
-    middle = start + ((stop - start) // 2 + LANES - 1) // LANES * LANES
-    _select(values, order, start, stop - 1, middle)
-    order_by_splits(coordinates, order, values, start, middle)
-    order_by_splits(coordinates, order, values, middle, stop)
 
 
 @compiled()
@@ -363,7 +261,7 @@ def _nearest_tiles(
 @compiled(cache=True, nogil=True)
 def scan_tiles(
     queries: Any, coordinates: Any, half_norms: Any, train: Any, tiles: Any,
-    centroids: Any, order: Any, limits: Any, distances: Any, indices: Any,
+    centroids: Any, order: Any, factor: Any, distances: Any, indices: Any,
 ) -> None:  # fmt: skip
     """Search a block of queries through the tiles of a principal component index.
 
@@ -388,8 +286,8 @@ def scan_tiles(
                 _fetch(train, row)
         for tile in seeds[query]:
             for row in order[tile * LANES : (tile + 1) * LANES]:
-                _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row)
-        cuts[query] = _cut(half_norms[query], distances[query, 0], limits)
+                _offer(distances[query], indices[query], _squared_distance(queries, query, train, row), row)
+        cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
     pending = 0
     for tile in range(num_tiles):
         count = _sieve_0(tiles, tile, coordinates, cuts, sums, survivors, masks, num_queries)
@@ -411,6 +309,6 @@ def scan_tiles(
         if pending >= _FETCHED or tile == num_tiles - 1:
             for i in range(pending):
                 query, row = query_of[i], rows[i]
-                if _offer(distances[query], indices[query], squared_distance(queries, query, train, row), row):
-                    cuts[query] = _cut(half_norms[query], distances[query, 0], limits)
+                if _offer(distances[query], indices[query], _squared_distance(queries, query, train, row), row):
+                    cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
             pending = 0

@@ -1,24 +1,22 @@
 """Exact k-nearest neighbours: the classifier, its vote, and two searches with the same result."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from mnist_pipeline.knn.index import PrincipalComponentIndex, sort
-from mnist_pipeline.utils.blocks import in_blocks, read_only
-from mnist_pipeline.utils.machine import num_cores
+from mnist_pipeline.knn.index import PrincipalComponentIndex
+from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
 
-_QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile
-_FEW_QUERIES = 16  # NumPy compares so many bytes in less time than the import of Numba takes
-_MAX_MAGNITUDE = 1e150  # squares of differences, summed over any number of features, stay finite
-_MAX_BYTE_FEATURES = 32768  # 32768 · 255² < 2³¹: the kernel for bytes sums in int32
+_FEW_QUERIES = 4  # NumPy compares them with every point in less time than the import of Numba takes
 _FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
 _MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
+_DISTANCES_PER_BLOCK = 8_000_000  # 64 MB of float64
+_POINTS_PER_BLOCK = 1024  # converted to float64 at a time
 
 
 @stored_type
@@ -37,7 +35,8 @@ class KNNClassifier:
         The search. Every algorithm finds the same neighbours in the same order.
 
         - "pca": excludes points by a lower bound in the leading principal components
-          (:class:`~mnist_pipeline.knn.index.PrincipalComponentIndex`), and compares the others exactly.
+          (:class:`~mnist_pipeline.knn.index.PrincipalComponentIndex`), and compares the others exactly. Only bytes are
+          indexed; other numbers are compared by "brute".
         - "brute": compares every query with every training point.
         - "auto": "brute" if the data are too few or too wide for an index to be worth it, else "pca".
     tie_break : {"nearest", "smallest"}, default="nearest"
@@ -52,11 +51,9 @@ class KNNClassifier:
 
     Notes
     -----
-    Neighbours are ordered by squared distance, then by training index. Integer data (uint8 images above all)
-    are compared in integer arithmetic, so squared distances are exact int64 and ties are real ties. If the
-    training data or the queries are floating-point, the squared distance is defined as the float64 sum of
-    squared float64 differences in one fixed order, and all algorithms order by that same number, bit for bit.
-    float16 is treated as float32, longdouble as float64. Results do not depend on the number of threads.
+    Neighbours are ordered by squared distance, then by training index. Bytes (uint8 images above all) are compared in
+    integer arithmetic, so squared distances are exact int64 and ties are real ties. The squared distance of other
+    numbers is the float64 sum of squared float64 differences. Results do not depend on the number of threads.
 
     Examples
     --------
@@ -90,7 +87,7 @@ class KNNClassifier:
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features) or (n_samples, height, width)
-            Integers or finite floating-point numbers.
+            Bytes or finite numbers.
         y : ndarray of shape (n_samples,)
             Integer labels.
         mean, components : ndarray of shape (n_features,) and (n_features, n_components), optional
@@ -114,28 +111,15 @@ class KNNClassifier:
         Returns
         -------
         squared_distances : ndarray of shape (n_queries, num_neighbors), int64 or float64
-            Ascending. int64 and exact if training data and queries are integers.
+            Ascending. int64 and exact if training data and queries are bytes.
         indices : ndarray of shape (n_queries, num_neighbors), int64
             Training rows; the smaller index first where distances are equal.
         """
         images, _ = self._fitted()
-        queries, index = _checked_points("X", X, images.shape[1]), self._index
-        if index is not None and len(queries) <= _FEW_QUERIES and images.dtype == queries.dtype == np.uint8:
-            found = index.search_few(images, queries, self.num_neighbors)
-            if found is not None:
-                return found
-        is_integer = images.dtype.kind != "f" and queries.dtype.kind != "f"
-        shape = (len(queries), self.num_neighbors)
-        largest = np.iinfo(np.int64).max
-        squared_distances = np.full(shape, largest) if is_integer else np.full(shape, np.inf)
-        indices = np.full(shape, largest)
-        order, scan = self._search(images, queries)
-        blocks_per_core = max(1, -(-len(queries) // (num_cores() * _QUERIES_PER_BLOCK)))
-        size = max(1, -(-len(queries) // (num_cores() * blocks_per_core)))
-        in_blocks(lambda rows: scan(order[rows], squared_distances[rows], indices[rows]), len(queries), size)
-        ascending, places = np.lexsort((indices, squared_distances), axis=1), np.argsort(order)
-        squared_distances = np.take_along_axis(squared_distances, ascending, axis=1)[places]
-        return squared_distances, np.take_along_axis(indices, ascending, axis=1)[places]
+        queries = _checked_points("X", X, images.shape[1])
+        if self._index is None or queries.dtype != np.uint8 or len(queries) <= _FEW_QUERIES:
+            return search_all(images, queries, self.num_neighbors)
+        return self._index.search(images, queries, self.num_neighbors)
 
     def to_arrays(self) -> IndexArrays:
         """The fitted state as named arrays, which :meth:`from_arrays` restores without fitting again.
@@ -166,7 +150,7 @@ class KNNClassifier:
         model = cls(num_neighbors, algorithm, tie_break)
         images = model._keep(arrays["images"], arrays["labels"])
         if model._has_index(images) or (algorithm == "auto" and "tiles" in arrays):
-            model._index = PrincipalComponentIndex.from_arrays(arrays, images.shape)
+            model._index = PrincipalComponentIndex.from_arrays(arrays)
         return model
 
     def _keep(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -187,27 +171,35 @@ class KNNClassifier:
         return self.images_, self.labels_
 
     def _has_index(self, images: np.ndarray) -> bool:
-        is_worth_it = images.size >= _FEW_PAIRS and images.shape[1] <= _MANY_FEATURES
-        return self.algorithm == "pca" or (self.algorithm == "auto" and is_worth_it)
+        can_have = images.dtype == np.uint8 and images.shape[1] <= _MANY_FEATURES
+        return can_have and (self.algorithm == "pca" or (self.algorithm == "auto" and images.size >= _FEW_PAIRS))
 
-    def _search(
-        self, images: np.ndarray, queries: np.ndarray
-    ) -> tuple[np.ndarray, Callable[[np.ndarray, np.ndarray, np.ndarray], None]]:
-        """The order in which to search the queries, and the search.
 
-        The search takes the rows of some queries, and fills in their squared distances and indices. Queries that are
-        close together follow one another, because they are compared with the same points, which are then in the cache.
-        """
-        from mnist_pipeline.kernels.knn import scan_all, scan_tiles
+def search_all(train: np.ndarray, queries: np.ndarray, num_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compare every query with every training point; the plain reference of the index.
 
-        train, index = read_only(images), self._index
-        if index is None:
-            return np.arange(len(queries)), lambda rows, *found: scan_all(read_only(queries[rows]), train, *found)
-        coordinates, half_norms = index.project(queries)
-        arrays = train, read_only(index.tiles), index.centroids(), read_only(index.order), index.limits
-        return sort(coordinates), lambda rows, *found: scan_tiles(
-            read_only(queries[rows]), coordinates[rows], half_norms[rows], *arrays, *found
-        )
+    A matrix product gives t·t − 2 q·t of all pairs, which has the order of the distances up to rounding. The points
+    that rounding leaves in doubt are compared by their differences.
+    """
+    exact = np.int64 if train.dtype == queries.dtype == np.uint8 else np.float64
+    squared_distances = np.empty((len(queries), num_neighbors), exact)
+    indices = np.empty(squared_distances.shape, np.int64)
+    norms = np.empty(len(train))
+    for block in slices(len(queries), max(1, _DISTANCES_PER_BLOCK // len(train))):
+        columns = queries[block].T.astype(np.float64)
+        found = np.empty((columns.shape[1], len(train)))
+        for rows in slices(len(train), _POINTS_PER_BLOCK):
+            points = train[rows].astype(np.float64)
+            norms[rows] = np.einsum("ij,ij->i", points, points)
+            found[:, rows] = norms[rows] - 2 * (points @ columns).T
+        # A sum of n terms is off by at most n · 2⁻⁵³ times the sum of their magnitudes.
+        doubts = (len(columns) + 4) * 2.0**-49 * (norms.max() + np.square(columns).sum(axis=0))
+        for place, (row, doubt) in enumerate(zip(found, doubts, strict=True), block.start):
+            near = np.flatnonzero(row <= np.partition(row, num_neighbors - 1)[num_neighbors - 1] + doubt)
+            distances = np.square(train[near].astype(exact) - queries[place].astype(exact)).sum(axis=1)
+            nearest = np.lexsort((near, distances))[:num_neighbors]
+            squared_distances[place], indices[place] = distances[nearest], near[nearest]
+    return squared_distances, indices
 
 
 def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
@@ -251,7 +243,7 @@ def _checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
 
 
 def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -> np.ndarray:
-    """Points as a contiguous (n, n_features) array of uint8, int64, float32 or float64; none may overflow."""
+    """Points as a contiguous (n, n_features) array: bytes as uint8, other numbers as float64."""
     points = np.asarray(X)
     if points.ndim not in (2, 3) or 0 in points.shape[1:] or (points.size == 0 and num_features is None):
         raise ValueError(
@@ -260,16 +252,9 @@ def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -
     points = points.reshape(len(points), math.prod(points.shape[1:]))
     if num_features not in (None, points.shape[1]):
         raise ValueError(f"{name} has {points.shape[1]} features: pass {num_features} as in the training points")
-    kind, size = points.dtype.kind, points.dtype.itemsize
-    if kind not in "biuf":
-        raise ValueError(f"{name} is of type {points.dtype}: pass integers or floating-point numbers")
-    if kind in "bu" and size == 1 and points.shape[1] <= _MAX_BYTE_FEATURES:
+    if points.dtype in (np.uint8, bool):
         return np.require(points, np.uint8, ["C", "A"])
-    limit = _MAX_MAGNITUDE if kind == "f" else math.sqrt(2.0**60 / points.shape[1])
-    low, high = float(points.min(initial=0)), float(points.max(initial=0))
-    if not max(-low, high) <= limit:  # also if it is NaN
-        raise ValueError(
-            f"{name} has values from {low:.3g} to {high:.3g}: remove NaN, and scale magnitudes to at most {limit:.3g}"
-        )
-    floating = np.float32 if size <= 4 else np.float64
-    return np.require(points, floating if kind == "f" else np.int64, ["C", "A"])
+    points = np.require(points, np.float64, ["C", "A"])
+    if not np.isfinite(points).all():
+        raise ValueError(f"{name} has values that are not finite: remove NaN and infinite values")
+    return points

@@ -2,40 +2,22 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mnist_pipeline.kernels.tiles import (
-    CENTROID_DIMENSIONS,
-    COORDINATE_ROW,
-    DEPTHS,
-    LANES,
-    SUMMED_FEATURES,
-    cut,
-    in_lanes,
-    pack,
-)
+from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, COORDINATE_ROW, DEPTHS, LANES, SUMMED_FEATURES, in_lanes
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 
 _BLOCK = 1024  # rows projected at a time
+_QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile
+_SAMPLED = 256  # points from which the variances of a run are estimated
 _SAMPLE_ROWS = 3_000  # rows from which the mean and the components are computed by default
-_NUM_ITERATIONS = 2  # of the subspace iteration; more of them hardly prune better
-_NEGLIGIBLE = 1e-10  # share of the largest square below which rounding would make a direction inexact
-_TILES_PER_BLOCK = 256  # in the search for few queries
-_MOST_COMPARED = 2_000  # points, for each of few queries; NumPy takes about 3 µs for each, compiled code a tenth
-_MAX_DEFECT = 1e-3
-_MAX_SCALED_NORM = 2.0**40  # queries that are farther out are compared exactly, so that float32 suffices
-
-_TILE_SHAPE = (COORDINATE_ROW + DEPTHS[-1], LANES)
-
-_Fixed = tuple[np.ndarray, np.ndarray, float, np.ndarray, float]
 
 
 @dataclass(frozen=True)
 class PrincipalComponentIndex:
-    r"""Training points in a few principal components, ordered so that neighbours share a tile.
+    r"""Training points, which are bytes, in a few principal components, ordered so that neighbours share a tile.
 
     Attributes
     ----------
@@ -44,7 +26,7 @@ class PrincipalComponentIndex:
     components : ndarray of shape (n_features, n_components), float32
         Nearly orthonormal columns. Any are correct; leading principal components prune best.
     scale : float
-        A power of two that brings the largest centred norm of the training points to at most one.
+        A power of two, at least 1, that brings the largest centred norm of the training points to at most one.
     order : ndarray of shape (n_samples,), int64
         The training row of each lane of each tile.
     tiles : ndarray of shape (n_tiles, 1 + 5 + 112, 32), float32
@@ -72,8 +54,7 @@ class PrincipalComponentIndex:
        at a time: such a sum is off by at most 128u/(1 − 128u) times the sum of the magnitudes of its terms. These sums
        are added in float64. By Cauchy–Schwarz, the magnitudes of all products with a column add up to at most \|x\|
        times the norm of the column, and there are 112 columns. Hence \|p − Wᵀx\| ≤ η\|x\| with
-       η = ε + 4u + √112·(130u + 2⁻⁵²·n_features), which has room for the products of these terms, and for computing
-       in float64, as `search_few` does.
+       η = ε + 4u + √112·(130u + 2⁻⁵²·n_features), which has room for the products of these terms.
     3. *Residuals.* \|Wᵀx\| ≥ \|p\| − η\|x\| gives ρ² ≤ \|x\|² − \|p\|² + 3η\|x\|². The stored residual norm is the
        square root of max(0, \|x\|² − \|p\|²) + 5η\|x\|², which is above ρ after rounding to float32. Squared norms are
        computed in float64.
@@ -87,10 +68,9 @@ class PrincipalComponentIndex:
 
         −(1 − μ)B/2 + Ŝ < ((1 − μ)A − τ)/2,
 
-    τ being the k-th exact distance so far, times 1 + (n_features + 4)·2⁻⁵¹ because a distance of floating-point
-    data is itself a rounded sum, plus what may underflow. The inequality is strict, so a point at the same
-    distance is compared and the order by index decides. What underflows in float32 is below 2⁻¹¹⁰, by which the
-    right side is lowered, or below the share of A.
+    τ being the k-th exact distance so far. The inequality is strict, so a point at the same distance is compared and
+    the order by index decides. What underflows in float32 is below 2⁻¹¹⁰, by which the right side is lowered, or below
+    the share of A.
     """
 
     mean: np.ndarray
@@ -109,38 +89,39 @@ class PrincipalComponentIndex:
         are computed from at most 3,000 rows of `X`, evenly spread.
         """
         sample = X[np.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).astype(np.int64)]
-        if mean is None:
-            mean = sample.mean(axis=0, dtype=np.float64)
-        mean = _checked("mean", mean, X.shape[1:])
-        scale = _scale(X, mean)
-        if components is None:
-            components = _leading_components(sample, mean, scale)
-        components = _checked_components(components, X.shape[1])
-        coordinates, half_norms = _project(X, _projection(mean, components, scale))
+        mean = sample.mean(axis=0, dtype=np.float64) if mean is None else np.asarray(mean, np.float64)
+        if components is None:  # eigenvectors of the covariance, largest eigenvalue first
+            components = np.linalg.eigh((sample - mean).T @ (sample - mean))[1][:, ::-1]
+        components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
+        index = cls(mean, components, _scale(X, mean), np.empty(0), np.empty(0))
+        coordinates, half_norms = index.project(X)
         order = sort(coordinates)
-        return cls(mean, components, scale, order, pack(coordinates, half_norms, order))
+        rows = np.column_stack([-half_norms[order].astype(np.float32), coordinates[order]])
+        return replace(index, order=order, tiles=in_lanes(rows))
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> "PrincipalComponentIndex":
-        """Restore an index of training points of the given shape from its named arrays."""
-        n_samples, n_features = shape
-        mean = np.ascontiguousarray(arrays["mean"], np.float64)
-        components = np.ascontiguousarray(arrays["components"])
-        order = np.ascontiguousarray(arrays["order"], np.int64)
-        tiles = np.ascontiguousarray(arrays["tiles"], np.float32)
-        found = mean.shape, components.shape[:1], order.shape, tiles.shape
-        expected = (n_features,), (n_features,), (n_samples,), (-(-n_samples // LANES), *_TILE_SHAPE)
-        if found != expected:
-            raise ValueError(f"arrays has shapes {found}, expected {expected}: pass arrays that were stored together")
-        return cls(mean, components, float(np.ravel(arrays["scale"])[0]), order, tiles)
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "PrincipalComponentIndex":
+        """Restore an index from its named arrays."""
+        return cls(arrays["mean"], arrays["components"], float(arrays["scale"][0]), arrays["order"], arrays["tiles"])
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the coordinates of queries, and (1 − μ)A/2 of each, negative where it is out of range."""
-        return _project(X, self._projection)
+        """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
+        from mnist_pipeline.kernels.knn import project
 
-    @cached_property
-    def _projection(self) -> _Fixed:
-        return _projection(self.mean, self.components, self.scale)
+        points, mean, columns = read_only(X), read_only(self.mean), np.zeros((len(self.mean), DEPTHS[-1]), np.float32)
+        columns[:, : self.components.shape[1]] = self.components
+        coordinates, half_norms = np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32), np.empty(len(X))
+        fixed = mean, read_only(columns), 1 / self.scale, self._margins()
+        in_blocks(lambda rows: project(points[rows], *fixed, coordinates[rows], half_norms[rows]), len(X), _BLOCK)
+        return coordinates, half_norms
+
+    def _margins(self) -> np.ndarray:
+        """η and μ of the notes."""
+        unit, terms = 2.0**-24, DEPTHS[-1] + 2
+        product = (SUMMED_FEATURES + 2) * unit + len(self.mean) * 2.0**-52
+        eta = _orthonormality_defect(self.components) + 4.0 * unit + math.sqrt(DEPTHS[-1]) * product
+        gamma = terms * unit / (1.0 - terms * unit)
+        return np.array([eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit])
 
     def centroids(self) -> np.ndarray:
         """The centroids of the tiles, laid out as tiles are: float32 (n_groups, 1 + 16, 32).
@@ -151,95 +132,26 @@ class PrincipalComponentIndex:
         means = self.tiles[:, COORDINATE_ROW : COORDINATE_ROW + CENTROID_DIMENSIONS].mean(axis=2)
         return in_lanes(np.concatenate([np.square(means).sum(axis=1, keepdims=True) * np.float32(-0.5), means], axis=1))
 
-    @cached_property
-    def limits(self) -> np.ndarray:
-        """The numbers that turn a k-th distance into τ: the inverse scale, the growth, and what is added."""
-        n_features = len(self.mean)
-        inverse = 1.0 / self.scale
-        with np.errstate(over="ignore"):
-            added = n_features * 2.0**-1022 * inverse * inverse  # what may underflow
-        return np.array([inverse, 1.0 + (n_features + 4) * 2.0**-51, added])
+    def search(self, train: np.ndarray, queries: np.ndarray, num_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+        """The squared distances and the indices of the nearest training points, as from `KNNClassifier.kneighbors`."""
+        from mnist_pipeline.kernels.knn import scan_tiles
 
-    def search_few(
-        self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Find the neighbours of a few queries in plain NumPy, which takes less time than importing Numba.
+        coordinates, half_norms = self.project(queries)
+        # Close queries follow one another, because they are compared with the same points, which are then in the cache.
+        order = sort(coordinates)
+        largest = np.iinfo(np.int64).max
+        squared_distances, indices = (np.full((len(queries), num_neighbors), largest) for _ in range(2))
+        arrays = read_only(train), read_only(self.tiles), self.centroids(), read_only(self.order), 1 / self.scale
 
-        Training points and queries are bytes. The bound of each pair is computed in all dimensions. The points of the
-        tiles with the largest bounds give the first k-th distance; those that it does not exclude are compared.
+        def scan(rows: slice) -> None:
+            block = order[rows]
+            found = squared_distances[rows], indices[rows]
+            scan_tiles(read_only(queries[block]), coordinates[block], half_norms[block], *arrays, *found)
 
-        Returns
-        -------
-        squared_distances, indices : ndarray of shape (n_queries, num_neighbors), int64
-            As from `KNNClassifier.kneighbors`. None instead of both if a query is so far from all points that the bound
-            excludes too few of them.
-        """
-        coordinates, half_norms = self._project_few(queries)
-        bounds = np.empty((len(self.tiles), len(queries), LANES), np.float32)
-
-        def compute(tiles: slice) -> None:
-            # The row before the coordinates has the residual norms beyond all of them.
-            np.matmul(coordinates, self.tiles[tiles, COORDINATE_ROW - 1 :], out=bounds[tiles])
-            bounds[tiles] += self.tiles[tiles, :1]
-
-        in_blocks(compute, len(bounds), _TILES_PER_BLOCK)
-        num_seeds = min(len(bounds), 1 + -(-num_neighbors // LANES))
-        seeds = np.argpartition(bounds.max(axis=2), -num_seeds, axis=0)[-num_seeds:]
-        squared_distances = np.empty((len(queries), num_neighbors), np.int64)
-        indices = np.empty_like(squared_distances)
-        lanes = np.arange(LANES)
-        for i, query in enumerate(queries.astype(np.int32)):
-            distances, _ = self._compare(train, query, seeds[:, i, np.newaxis] * LANES + lanes, num_neighbors)
-            least = cut(half_norms[i], float(distances[-1]), self.limits)
-            tiles, kept = np.nonzero(bounds[:, i] >= least)
-            if len(tiles) > _MOST_COMPARED:
-                return None
-            squared_distances[i], indices[i] = self._compare(train, query, tiles * LANES + kept, num_neighbors)
-        return squared_distances, indices
-
-    def _compare(
-        self, train: np.ndarray, query: np.ndarray, places: np.ndarray, num_neighbors: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The exact squared distances and the indices of the nearest of the points at these places in the tiles."""
-        rows = self.order[places[places < len(self.order)]]  # the last tile may have empty lanes
-        distances = np.square(train[rows] - query).sum(axis=1, dtype=np.int64)
-        nearest = np.lexsort((rows, distances))[:num_neighbors]
-        return distances[nearest], rows[nearest]
-
-    def _project_few(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The last residual norm and the coordinates of queries, and (1 − μ)A/2 of each, as the kernel `project`."""
-        mean, columns, inverse_scale, (eta, mu), farthest = self._projection
-        centered = (X - mean) * inverse_scale
-        squared_norms = np.square(centered).sum(axis=1)
-        is_far = ~(squared_norms <= farthest)
-        centered[is_far], squared_norms[is_far] = 0.0, 0.0
-        coordinates = (centered @ columns).astype(np.float32)
-        captured = np.square(coordinates, dtype=np.float64).sum(axis=1)
-        residuals = np.sqrt(np.maximum(squared_norms - captured, 0.0) + 5.0 * eta * squared_norms)
-        half_norms = np.where(is_far, -1.0, 0.5 * (1.0 - mu) * squared_norms)
-        return np.column_stack([residuals, coordinates]).astype(np.float32), half_norms
-
-
-def _checked(name: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The mean or the components as finite float64, with rows for all features."""
-    array = np.asarray(array, np.float64)
-    if array.ndim != len(shape) or array.shape[0] != shape[0] or not array.size:
-        raise ValueError(f"{name} has shape {array.shape}: pass {shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} has values that are not finite")
-    return array
-
-
-def _checked_components(components: np.ndarray, n_features: int) -> np.ndarray:
-    components = _checked("components", components, (n_features, DEPTHS[-1]))[:, : DEPTHS[-1]]
-    components = np.ascontiguousarray(components, np.float32)
-    defect = _orthonormality_defect(components)
-    if defect > _MAX_DEFECT:
-        raise ValueError(
-            f"the columns of components are not orthonormal: the norm of VᵀV − I is {defect:.2g}, "
-            f"allowed is {_MAX_DEFECT:g}; pass unit eigenvectors as columns, not as rows"
-        )
-    return components
+        in_blocks(scan, len(queries), _QUERIES_PER_BLOCK)
+        nearest, places = np.lexsort((indices, squared_distances), axis=1), np.argsort(order)
+        squared_distances = np.take_along_axis(squared_distances, nearest, axis=1)[places]
+        return squared_distances, np.take_along_axis(indices, nearest, axis=1)[places]
 
 
 def _orthonormality_defect(components: np.ndarray) -> float:
@@ -251,64 +163,28 @@ def _orthonormality_defect(components: np.ndarray) -> float:
 
 
 def _scale(X: np.ndarray, mean: np.ndarray) -> float:
-    """The power of two at or above the largest centred norm: scaling by it does not round."""
-    deviations = np.maximum(X.max(axis=0) - mean, mean - X.min(axis=0))
-    largest = float(deviations.max())
-    bound = largest * math.sqrt(X.shape[1])
-    return math.ldexp(1.0, min(max(math.ceil(math.log2(bound)), -500), 600)) if bound > 0 else 1.0
-
-
-def _leading_components(sample: np.ndarray, mean: np.ndarray, scale: float) -> np.ndarray:
-    """Orthonormal columns near the leading eigenvectors of the covariance, float64 (n_features, at most 112).
-
-    A subspace iteration from random columns takes a tenth of the time of all eigenvectors, and prunes as well.
-
-    References
-    ----------
-    N. Halko, P. G. Martinsson, J. A. Tropp, "Finding structure with randomness: probabilistic algorithms for
-    constructing approximate matrix decompositions", SIAM Review 53(2), 2011, algorithm 4.4.
-    """
-    centered = ((sample - mean) / scale).astype(np.float32)
-    covariance = (centered.T @ centered).astype(np.float64)
-    n_components = min(len(mean), DEPTHS[-1])
-    if not covariance.any():
-        return np.eye(len(mean), n_components)
-    basis = np.random.default_rng(0).standard_normal((len(mean), n_components))
-    for _ in range(_NUM_ITERATIONS):
-        basis = covariance @ basis
-        squares, rotation = np.linalg.eigh(basis.T @ basis)
-        kept = squares > _NEGLIGIBLE * squares[-1]
-        # B = U S Rᵀ gives Bᵀ B = R S² Rᵀ, so B R S⁻¹ = U: orthonormal, here with the largest of S first.
-        basis = basis @ (rotation[:, kept] / np.sqrt(squares[kept]))[:, ::-1]
-    return np.asarray(basis)
-
-
-def _projection(mean: np.ndarray, components: np.ndarray, scale: float) -> _Fixed:
-    """The arguments of the kernel `project` that are the same for all points."""
-    columns = np.zeros((len(mean), DEPTHS[-1]), np.float32)
-    columns[:, : components.shape[1]] = components
-    unit, terms = 2.0**-24, DEPTHS[-1] + 2
-    product = (SUMMED_FEATURES + 2) * unit + len(mean) * 2.0**-52
-    eta = _orthonormality_defect(components) + 4.0 * unit + math.sqrt(DEPTHS[-1]) * product
-    gamma = terms * unit / (1.0 - terms * unit)
-    margins = np.array([eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit])  # η and μ of the notes of the class
-    return read_only(mean), read_only(columns), 1.0 / scale, margins, _MAX_SCALED_NORM**2
-
-
-def _project(X: np.ndarray, fixed: _Fixed) -> tuple[np.ndarray, np.ndarray]:
-    """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
-    from mnist_pipeline.kernels.knn import project
-
-    points = read_only(X)
-    coordinates, half_norms = np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32), np.empty(len(X))
-    in_blocks(lambda rows: project(points[rows], *fixed, coordinates[rows], half_norms[rows]), len(X), _BLOCK)
-    return coordinates, half_norms
+    """The power of two at or above the largest centred norm, at least 1: scaling by it does not round."""
+    largest = max((X.max(axis=0) - mean).max(), (mean - X.min(axis=0)).max())
+    return 2.0 ** max(0, math.ceil(math.log2(largest * math.sqrt(X.shape[1]) or 1)))
 
 
 def sort(coordinates: np.ndarray) -> np.ndarray:
-    """The order in which each run of 32 points is close together, int64 (n_points,)."""
-    from mnist_pipeline.kernels.knn import order_by_splits
+    """The order in which each run of 32 points is close together, int64 (n_points,).
 
+    A run is split at the median of the coordinate that varies most, and both halves are sorted in the same way. They
+    are rounded to whole tiles, so that only the last tile may be short.
+    """
+    leading = coordinates[:, len(DEPTHS) : len(DEPTHS) + DEPTHS[0]]
     order = np.arange(len(coordinates))
-    order_by_splits(coordinates, order, np.empty(len(order), np.float32), 0, len(order))
+
+    def split(run: np.ndarray) -> None:
+        if len(run) <= LANES:
+            return
+        widest = leading[run[:: 1 + len(run) // _SAMPLED]].var(axis=0).argmax()
+        middle = (len(run) // 2 + LANES - 1) // LANES * LANES
+        run[:] = run[np.argpartition(leading[run, widest], middle)]
+        split(run[:middle])
+        split(run[middle:])
+
+    split(order)
     return order

@@ -2,14 +2,7 @@
 
 from mnist_pipeline.training.calibration import calibrate, fit_temperature
 from mnist_pipeline.training.devices import choose_precision
-from mnist_pipeline.training.loop import (
-    DivergenceError,
-    EpochRecord,
-    History,
-    build,
-    stored,
-    train,
-)
+from mnist_pipeline.training.loop import DivergenceError, EpochRecord, History, build, stored, train
 from mnist_pipeline.training.prediction import load_weights, predict_probabilities, weights
 from mnist_pipeline.training.recipes import RECIPES, Recipe, named_recipe
 

@@ -69,14 +69,13 @@ class Adapted:
     history: History  # of the cycles whose weights the network has
     recipe: Recipe  # as chosen, with all passes
     trials: tuple[Trial, ...]  # in the order in which they were made
-    best: Trial | None
     cycles: tuple[Cycle, ...]  # only the last may not be kept
 
     def rows(self) -> dict[str, list[dict[str, float]]]:
         """The trials, of which one is chosen, and the cycles as plain values; empty if the training did not adapt."""
         if not self.trials:
             return {}
-        trials = [{**asdict(trial), "chosen": trial == self.best} for trial in self.trials]
+        trials = [{**asdict(trial), "chosen": trial == _best(self.trials)} for trial in self.trials]
         return {"trials": trials, "cycles": list(map(asdict, self.cycles))}
 
 
@@ -112,7 +111,7 @@ def fit(
             model, images, labels, recipe,
             seed=seed, validation_size=validation_size, on_epoch=lambda record: on_epoch(record, recipe.epochs),
         )  # fmt: skip
-        return Adapted(history, recipe, (), None, ())
+        return Adapted(history, recipe, (), ())
     trials = _trials(model, images, labels, recipe, validation_size, seed)
     best = _best(trials)
     updates = math.ceil((len(images) - validation_size) / recipe.batch_size)  # per pass
@@ -127,7 +126,7 @@ def fit(
         for number in range(1, 1 if epochs else MOST_CYCLES)
     ]
     history, cycles = _train_in_cycles(model, images, labels, [chosen, *later], validation_size, seed, on_epoch)
-    return Adapted(history, replace(chosen, epochs=len(history.epochs)), tuple(trials), best, cycles)
+    return Adapted(history, replace(chosen, epochs=len(history.epochs)), trials, cycles)
 
 
 def _train_in_cycles(
@@ -169,7 +168,7 @@ def _train_in_cycles(
 
 def _trials(
     model: nn.Module, images: NDArray[Any], labels: NDArray[Any], recipe: Recipe, validation_size: int, seed: int
-) -> list[Trial]:
+) -> tuple[Trial, ...]:
     """Trials with and without deformations, with half of them if none did better than all, and without smoothing."""
     generator = np.random.default_rng(seed)
     trained, rated = (
@@ -196,10 +195,10 @@ def _trials(
         attempt(0.5, recipe.label_smoothing)
     if recipe.label_smoothing:
         attempt(_best(trials).deformations, 0.0)
-    return trials
+    return tuple(trials)
 
 
-def _best(trials: list[Trial]) -> Trial:
+def _best(trials: Sequence[Trial]) -> Trial:
     return min(trials, key=lambda trial: trial.loss * (1 + MARGIN * bool(trial.deformations)))
 
 

@@ -13,11 +13,6 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def device_of(model: nn.Module) -> torch.device:
-    """Where the parameters of a network are."""
-    return next(model.parameters(), torch.zeros(())).device
-
-
 def choose_precision(model: nn.Module, device: torch.device, precision: str = "auto") -> str:
     """The arithmetic of a network's matrix products on a device, "float32" or "bfloat16".
 
@@ -40,11 +35,7 @@ def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[A
 
 def cpu_supports(instructions: str) -> bool:
     """Whether the CPU multiplies bfloat16: "avx512_bf16" in vectors, "amx_bf16" in tiles."""
-    if hasattr(torch.cpu, "get_capabilities"):
-        return bool(torch.cpu.get_capabilities().get(instructions))
-    # torch before 2.10
-    older = {"avx512_bf16": torch.cpu._is_avx512_bf16_supported, "amx_bf16": torch.cpu._is_amx_tile_supported}
-    return bool(older[instructions]())
+    return bool(torch.cpu.get_capabilities().get(instructions))
 
 
 def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
@@ -54,21 +45,21 @@ def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
 
 
 @contextmanager
-def placed(model: nn.Module, device: torch.device, precision: str, channels_last: bool) -> Iterator[nn.Module]:
-    """Move a network to a device and a memory layout, and return it afterwards, in evaluation mode.
+def placed(model: nn.Module, device: torch.device, precision: str) -> Iterator[nn.Module]:
+    """Move a network to a device, with channels innermost, and return it afterwards, in evaluation mode.
 
-    Yields the form of the network to run. While that is the compiled form in float32, torch uses one thread: what is
-    left to torch is small, and its waiting threads would take the cores from the compiled layers.
+    Convolutions on a CPU are optimized for that layout. Yields the form of the network to run. While it is the compiled
+    form, torch uses one thread: torch has little to do, and its waiting threads would take the cores from the compiled
+    layers.
     """
-    original = device_of(model)
+    original = next(model.parameters()).device
     num_threads = torch.get_num_threads()
-    is_compiled = has_compiled_form(model, device)
-    layout = torch.channels_last if channels_last else torch.contiguous_format
+    is_compiled = precision == "float32" and has_compiled_form(model, device)
     try:
-        if precision == "float32" and is_compiled:
+        if is_compiled:
             torch.set_num_threads(1)
         model.to(device)
-        model.to(memory_format=layout)  # type: ignore[call-overload]  # torch types only the tensors' `to`
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only the tensors' `to`
         # torch types the attributes of a module as tensors or modules.
         yield model.compiled().train(model.training) if is_compiled else model  # type: ignore[operator]
     finally:

@@ -20,7 +20,7 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import Network
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.training.calibration import calibrate
-from mnist_pipeline.training.devices import arithmetic, choose_precision, default_device, device_of, placed, seeded
+from mnist_pipeline.training.devices import arithmetic, choose_precision, default_device, placed, seeded
 from mnist_pipeline.training.prediction import Model, logits, pixel_tensor, scaled, weights
 from mnist_pipeline.training.recipes import Recipe, learning_rate_at
 
@@ -110,7 +110,7 @@ def train(
         images, labels = images[kept], labels[kept]
     scores = torch.empty(0)  # the last logits of the held-out images
     records: list[EpochRecord] = []
-    with placed(model, device, precision, recipe.channels_last) as network, seeded(seed, device):
+    with placed(model, device, precision) as network, seeded(seed, device):
         run = _Run(model, network, recipe, seed, len(images), precision)
         for epoch in range(1, recipe.epochs + 1):
             loss, accuracy, parts = run.train_epoch(images, labels)
@@ -175,7 +175,7 @@ class _Run:
     ) -> None:
         self.network, self.recipe, self.seed = network, recipe, seed
         self.num_steps = recipe.epochs * math.ceil(num_images / recipe.batch_size)
-        self.device, self.precision = device_of(model), precision
+        self.device, self.precision = next(model.parameters()).device, precision
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = Adam(model.parameters(), recipe.betas)
         self.first_layer = _first_layer(model)

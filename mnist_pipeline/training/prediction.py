@@ -27,7 +27,7 @@ def predict_probabilities(model: nn.Module, images: NDArray[Any], temperature: f
     (5, 3)
     """
     pixels, device = pixel_tensor(images), default_device()
-    with placed(model, device, "float32", channels_last=True) as network:
+    with placed(model, device, "float32") as network:
         scores = logits(network, pixels.to(device), "float32")
     return (scores / temperature).softmax(dim=1).cpu().numpy()
 

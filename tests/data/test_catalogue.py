@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -13,7 +12,7 @@ from matplotlib.ft2font import FT2Font
 from support.sources import NAMES, Sets, write_folders
 
 from mnist_pipeline.data import catalogue
-from mnist_pipeline.data.catalogue import EMNIST_DIGITS, FASHION_MNIST, KMNIST, KNOWN, MNIST, QMNIST, DataSet
+from mnist_pipeline.data.catalogue import FASHION_MNIST, KMNIST, KNOWN, MNIST, DataSet
 from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits, reader_of
 
 each_known = pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
@@ -58,14 +57,12 @@ def publish(monkeypatch: pytest.MonkeyPatch, few: Sets) -> Callable[..., Publish
     def replace(known: DataSet, error: Exception | None = None, **changed: DigitSet) -> Published:
         asked: Published = []
 
-        def published(root: Path, train: bool, download: bool, **options: Any) -> SimpleNamespace:
+        def published(root: Path, train: bool, download: bool) -> SimpleNamespace:
             asked.append(download)
             if error:
                 raise error
             images, labels = {**few, **changed}["train" if train else "test"]
-            images = images.swapaxes(1, 2) if known is EMNIST_DIGITS else images
-            rows = np.column_stack([labels, labels + 100]) if known is QMNIST else labels
-            return SimpleNamespace(data=torch.tensor(images), targets=torch.tensor(rows.astype(int)))
+            return SimpleNamespace(data=torch.tensor(images), targets=torch.tensor(labels.astype(int)))
 
         monkeypatch.setattr(torchvision.datasets, str(known.publisher), published)
         return asked

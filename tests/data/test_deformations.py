@@ -49,11 +49,6 @@ def test_a_shift_by_whole_pixels_moves_bytes_and_adds_paper(noise: np.ndarray, d
     np.testing.assert_array_equal(affine(noise, shift=(down, right)), expected)
 
 
-@pytest.mark.parametrize("turns", [1, 2, 3, 4])
-def test_quarter_turns_move_bytes_counter_clockwise(noise: np.ndarray, turns: int) -> None:
-    np.testing.assert_array_equal(affine(noise, rotation=90 * turns), np.rot90(noise, turns, axes=(1, 2)))
-
-
 def spread(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre of mass, and covariance of the ink, (row, column), of each image."""
     ink = images / images.sum(axis=(1, 2), keepdims=True)

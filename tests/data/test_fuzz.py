@@ -6,8 +6,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
-from support.fuzzing import fuzzed
+from hypothesis import HealthCheck, given, settings
 from support.idx import write_idx
 from support.sources import write_folders, write_npz, write_parquet
 
@@ -37,7 +36,12 @@ def test_a_reader_returns_digits_or_raises_a_dataset_error(
     root, name = WRITE[layout](tmp_path)
     good, outcomes = (root / name).read_bytes(), Counter[str]()
 
-    @fuzzed(pytestconfig.getoption("fuzz_cases") // 10)
+    @settings(
+        max_examples=pytestconfig.getoption("fuzz_cases") // 10,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     @given(edits)
     def try_out(changes: list[tuple[int, int, bytes]]) -> None:
         content = good

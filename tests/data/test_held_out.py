@@ -1,18 +1,15 @@
-from __future__ import annotations
+"""The images that are held out: the same for every model."""
 
 import pytest
 
 from mnist_pipeline.data.held_out import split
 
 
-def test_the_split_is_a_fixed_partition() -> None:
+def test_the_split_is_a_fixed_partition_and_a_larger_one_holds_out_the_same_samples_and_others() -> None:
     kept, held_out = split(100, 30)
     assert sorted([*kept, *held_out]) == list(range(100))
     assert len(held_out) == 30
     assert list(split(100, 30)[1]) == list(held_out)
-
-
-def test_a_larger_share_holds_out_the_same_samples_and_others() -> None:
     assert set(split(120)[1]) < set(split(120, 40)[1])
     assert len(split(120)[1]) == 10
 

@@ -48,15 +48,6 @@ def test_one_image_in_five_gets_noise_up_to_the_limit() -> None:
     assert noisy.mean() == pytest.approx(0.1, abs=0.01)
 
 
-@pytest.mark.parametrize("change", variation.FOREIGN)
-def test_each_foreign_change_gets_its_share_of_the_images(change, monkeypatch: pytest.MonkeyPatch) -> None:
-    bars = np.zeros((1_000, 28, 28), np.uint8)
-    bars[:, 6:22, 12:16] = 255
-    monkeypatch.setattr(variation, "FOREIGN", [change])
-    is_changed = (vary(bars, Variation(foreign=0.1), seed=1) != bars).any(axis=(1, 2))
-    assert is_changed.mean() == pytest.approx(0.1, abs=0.03)
-
-
 def test_an_outline_has_no_ink_where_the_stroke_was() -> None:
     bars = np.zeros((10, 28, 28), np.uint8)
     bars[:, 6:22, 12:16] = 255

@@ -41,7 +41,7 @@ def columns(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_best_candidate_is_chosen(small_train: DigitSet) -> None:
     _, adapted = fitted(*small_train)
-    best = adapted.best
+    best = next(trial for trial, row in zip(adapted.trials, adapted.rows()["trials"], strict=True) if row["chosen"])
     rivals = [trial for trial in adapted.trials if bool(trial.deformations) == bool(best.deformations)]
     assert best.loss == min(trial.loss for trial in rivals)
     assert {trial.deformations for trial in adapted.trials} >= {0, 1}

@@ -59,7 +59,7 @@ def observe_raw_files(instance: dg.DagsterInstance, *, always: bool = False) -> 
     """
     data_set = DataSetResource()
     try:
-        files = datasets.raw_files(data_set.path)
+        files = datasets.reader_of(data_set.path).files()
     except DatasetError:  # a run reports what is wrong with the files
         return False
     version = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()

@@ -113,6 +113,10 @@ class Storage:
             raise StorageError(f"{key} is damaged: {CURRENT} names no version; compute it again with {_command(key)}")
         return version
 
+    def has(self, key: str, version: str) -> bool:
+        """Whether a version of a key is stored completely."""
+        return (self._place(key) / version / MANIFEST).exists()
+
     def set_current(self, key: str, version: str) -> None:
         """Let readers get this version."""
         with self._reported(key):
