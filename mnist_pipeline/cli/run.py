@@ -13,7 +13,7 @@ import dagster as dg
 import yaml
 
 from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime import instance as instances
@@ -164,7 +164,16 @@ def _failures(outcome: dg.ExecuteInProcessResult) -> list[str]:
         f"{event.step_key} failed: {_reason(event.step_failure_data.error)}"
         for event in outcome.all_events
         if event.is_step_failure
-    ] or ["the run failed before any asset began; see its page in the UI"]
+    ] or [_failure_of_run(outcome)]
+
+
+def _failure_of_run(outcome: dg.ExecuteInProcessResult) -> str:
+    """Why a run failed although no asset did."""
+    for event in outcome.all_events:
+        if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.job_failure_data.error:
+            message = event.job_failure_data.error.message
+            return of_database(message).message if "sqlite3" in message else one_line(message)
+    return "the run failed before any asset began; see its page in the UI"
 
 
 def _reason(error: Any) -> str:
