@@ -95,8 +95,11 @@ def inbox_sensor(context: dg.SensorEvaluationContext, inbox: InboxResource) -> d
     description="Log which run failed, and why. Edit it to send a mail or a message, for example to Slack."
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
-    """Log the name and the error of a run that failed."""
-    context.log.error(f"{context.dagster_run.job_name} {context.dagster_run.run_id}: {context.failure_event.message}")
+    """Log the job and the id of a run that failed, with the error of each step that failed."""
+    steps = context.get_step_failure_events()
+    errors = [f"{step.step_key}: {error.to_string()}" for step in steps if (error := step.step_failure_data.error)]
+    run, message = context.dagster_run, context.failure_event.message
+    context.log.error("\n".join([f"{run.job_name} {run.run_id}: {message}", *errors]))
 
 
 # An asset follows a change upstream only if the version of the upstream value differs.

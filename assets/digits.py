@@ -43,7 +43,7 @@ data_directory = dg.AssetSpec(
 
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
-    """Names, sizes and SHA-256 checksums of the files of the data set, after validation; folders have one per split."""
+    """Names, sizes and SHA-256 checksums of the validated files of the data set. Folders have one row per split."""
     with stopwatch():
         found = datasets.validate(data_set.path, canonical=data_set.canonical)
         files = pd.DataFrame(found)
@@ -83,13 +83,13 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("train_digits", CHECKS, *BLOCKING))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("train_digits", CHECKS, *BLOCKING))
 def train_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
     """Training images, uint8 (N, 28, 28), and their labels, uint8 (N,)."""
     return _read("train", raw_mnist, data_set)
 
 
-@dg.asset(group_name=GROUP, kinds={"torch", "numpy"}, check_specs=checks("test_digits", CHECKS, *BLOCKING))
+@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("test_digits", CHECKS, *BLOCKING))
 def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
     """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,). Nothing is trained or tuned on them."""
     return _read("test", raw_mnist, data_set)

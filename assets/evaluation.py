@@ -31,16 +31,11 @@ CHECKS = {
 }
 
 
-def inputs(*attributes: str) -> dict[str, dg.AssetIn]:
-    """The inputs of an asset over all models: for each model, the assets that these attributes of its entry name."""
-    return {getattr(model, name): dg.AssetIn() for model in MODELS.values() for name in attributes}
-
-
 @asset_of_all_models(group_name=GROUP, kinds={"pandas"}, check_specs=checks("held_out_labels", CHECKS))
 def held_out_labels(train_digits: DigitSet, fitted: ByModel, predictions: ByModel):
-    """The labels that each model gives to the training digits held out of its training; they decide on the champion.
+    """The labels that each model gives to the training digits held out of its training.
 
-    k-nearest neighbours does not count an image as its own neighbour.
+    The champion is chosen on them. k-nearest neighbours does not count an image as its own neighbour.
     """
     images, labels = train_digits
     with stopwatch():
@@ -65,9 +60,9 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
     @dg.asset(
         name=model.evaluation_asset,
         group_name=GROUP,
-        kinds={"scipy"},
-        description=f"{title} on the whole test set: accuracy (correct ÷ total) with Wilson's 95% interval; "
-        "precision, recall and F1 of each class; confusion matrix.",
+        kinds={"numpy"},
+        description=f"How well {model.phrase} reads the test set. Accuracy (correct ÷ total) with Wilson's 95% "
+        "interval; precision, recall and F1 of each class; confusion matrix.",
         ins={"predictions": dg.AssetIn(model.predictions_asset)},
         check_specs=checks(model.evaluation_asset, CHECKS),
     )
@@ -82,12 +77,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         return result(
             found,
             f"{found.accuracy:.2%}, {found.errors} errors",
-            numbers={
-                "accuracy": found.accuracy,
-                "errors": found.errors,
-                "interval_low": low,
-                "interval_high": high,
-            },
+            numbers={"accuracy": found.accuracy, "errors": found.errors, "interval_low": low, "interval_high": high},
             tables={"classes": pd.DataFrame(by_class)},
             figures={
                 "confusion": figures.confusion_matrix(counts, f"{title}: confusion", names),
@@ -107,7 +97,7 @@ evaluation_assets = [_evaluation_asset(model) for model in MODELS.values()]
 
 @asset_of_all_models(group_name=GROUP, kinds={"scipy"})
 def model_comparison(test_digits: DigitSet, predictions: ByModel, evaluations: ByModel):
-    """The models side by side, the exact McNemar test for each pair, and the test digits that all models miss."""
+    """The models side by side, with the exact McNemar test for each pair, and the digits that all miss."""
     with stopwatch():
         labels = {name: made.labels for name, made in predictions.items()}
         comparison = scores.compare(test_digits.labels, labels, evaluations)

@@ -11,7 +11,6 @@ import dagster as dg
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation import experiments
-from mnist_pipeline.evaluation.experiments import Trial
 from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
@@ -33,24 +32,11 @@ CHECKS = {
 }
 
 
-def _sweep() -> dict[str, Trial]:
-    """The trials, by key."""
-    try:
-        return experiments.read_sweep(settings.load().experiments or DEFAULT_SWEEP)
-    except experiments.SweepError as error:
-        raise settings.SettingsError(f"MNIST_PIPELINE_EXPERIMENTS: {error}") from None
-
-
-SWEEP = _sweep()
+SWEEP = experiments.read_sweep(settings.load().experiments or DEFAULT_SWEEP)
 TRIALS = dg.StaticPartitionsDefinition(list(SWEEP))
 
 
-@dg.asset(
-    group_name=GROUP,
-    kinds={"torch"},
-    partitions_def=TRIALS,
-    check_specs=checks("experiment_trials", CHECKS),
-)
+@dg.asset(group_name=GROUP, kinds={"torch"}, partitions_def=TRIALS, check_specs=checks("experiment_trials", CHECKS))
 def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet):
     """The labels that a trial's model predicts for the held-out training images and for the test images."""
     trial = SWEEP[context.partition_key]

@@ -32,10 +32,11 @@ class HarrisConfig(dg.Config):
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("harris_corners", CHECKS))
 def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
-    """Corners by det M − κ (tr M)², where M, the structure tensor, is the Gram matrix GᵀG of the gradients.
+    """Harris corners of the digit images, where the response det M − κ (tr M)² is large.
 
-    The nine rows of G are the gradients around a pixel, so the eigenvectors of M are their principal
-    components. Two large eigenvalues mean that the gradients vary in two directions: a corner.
+    M, the structure tensor, is the Gram matrix GᵀG. The nine rows of G are the gradients around a pixel, so the
+    eigenvectors of M are their principal components. Two large eigenvalues mean that the gradients vary in two
+    directions: a corner.
     """
     with stopwatch():
         found = harris.find_corners(digit_images, config.kappa, config.relative_threshold)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -19,9 +19,6 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 GROUP = "knn"
 NUM_CHECKED = 100
@@ -48,7 +45,7 @@ class KNNConfig(dg.Config):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("knn_index", CHECKS))
+@dg.asset(group_name=GROUP, kinds={"numba"}, check_specs=checks("knn_index", CHECKS))
 def knn_index(train_digits: DigitSet, data_mean: np.ndarray, eigendecomposition: Eigendecomposition):
     """The training images, with their leading principal components in search order."""
     with stopwatch():
@@ -73,14 +70,13 @@ def knn_predictions(
     config: KNNConfig,
     seed: Seed,
 ):
-    """The nearest training images of each test image with exact squared distances, and the label they vote for."""
+    """The nearest training images of each test image by exact distance, and the label they vote for."""
     kept = max(min(NUM_KEPT, len(train_digits.labels)), config.num_neighbors)
     with stopwatch() as watch:
         classifier = knn.KNNClassifier.from_arrays(knn_index, kept)
         distances, indices = classifier.kneighbors(test_digits.images)
         labels = knn.vote(train_digits.labels[indices[:, : config.num_neighbors]], config.tie_break.value)
     found = Neighbors(labels.astype(np.uint8), np.array(config.num_neighbors), indices, distances)
-    wrong = np.flatnonzero(labels != test_digits.labels)
     agreement = model.agreement_with_brute_force(found, *train_digits, test_digits.images, NUM_CHECKED, seed.value)
     accuracies = model.accuracy_by_k(found, train_digits.labels, test_digits.labels)
     return result(
@@ -90,9 +86,7 @@ def knn_predictions(
         tables={"accuracy_by_k": pd.DataFrame(accuracies)},
         figures={
             "votes": figures.votes(accuracies),
-            **(
-                {"errors": _errors(found, wrong, train_digits, test_digits, data_set.class_names)} if len(wrong) else {}
-            ),
+            **_errors(found, train_digits, test_digits, data_set.class_names),
         },
         config=config,
         seed=seed,
@@ -100,10 +94,12 @@ def knn_predictions(
     )
 
 
-def _errors(found: Neighbors, wrong: np.ndarray, train: DigitSet, test: DigitSet, names: Sequence[str]) -> "Figure":
-    """Misread test images, each with its nearest training images."""
-    wrong = wrong[:NUM_ERRORS_SHOWN]
+def _errors(found: Neighbors, train: DigitSet, test: DigitSet, names: Sequence[str]) -> dict[str, Any]:
+    """A figure of misread test images, each with its nearest training images; none if no image is misread."""
+    wrong = np.flatnonzero(found.labels != test.labels)[:NUM_ERRORS_SHOWN]
+    if len(wrong) == 0:
+        return {}
     near = found.indices[wrong, :NUM_NEIGHBORS_SHOWN]
     captions = [figures.misread(names, int(test.labels[i]), int(found.labels[i])) for i in wrong]
     near_captions = [[names[label] for label in row] for row in train.labels[near]]
-    return figures.neighbor_errors(test.images[wrong], captions, train.images[near], near_captions)
+    return {"errors": figures.neighbor_errors(test.images[wrong], captions, train.images[near], near_captions)}

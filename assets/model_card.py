@@ -41,7 +41,7 @@ def model_card(
     data_set: DataSetResource,
     stored_results: StoredResults,
 ):
-    """The purpose of the champion, its data and recipe, its figures with intervals, and its limits, in Markdown.
+    """The model card of the champion in Markdown: purpose, data, recipe, accuracy, limits.
 
     If the present champion stays because its challengers are worse, so does its card.
     """

@@ -44,18 +44,17 @@ def asset_of_all_models(**options: Any) -> Callable[[Callable[..., Any]], dg.Ass
             for parameter in parameters
             if parameter in READ_OF_MODELS
         }
-        collected = [asset for assets in sources.values() for asset in assets.values()]
 
         @functools.wraps(function)
         def compute(*context: Any, **given: Any) -> Any:
-            values = {asset: given.pop(asset) for asset in collected}
             by_model = {
-                parameter: {name: values[asset] for name, asset in assets.items()}
+                parameter: {name: given.pop(asset) for name, asset in assets.items()}
                 for parameter, assets in sources.items()
             }
             return function(*context, **given, **by_model)
 
         own = [each for name, each in parameters.items() if name not in sources]
+        collected = [asset for assets in sources.values() for asset in assets.values()]
         inputs = [inspect.Parameter(asset, inspect.Parameter.POSITIONAL_OR_KEYWORD) for asset in collected]
         compute.__signature__ = inspect.Signature([*own, *inputs])  # type: ignore[attr-defined]  # Dagster reads it
         return dg.asset(**options)(compute)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mnist_pipeline.training import EpochRecord
 
 GROUP = "networks"
+POOL = "training"  # of Dagster's concurrency pools: one training at a time on a GPU, for example; see docs/deploy.md
 TRAINED = {
     "finite_weights": "One NaN weight makes every prediction NaN. Number of weights that are not finite.",
     "loss_falls": "If the loss does not fall, the network has not learned. Last loss.",
@@ -68,7 +69,9 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         name=f"{name}_model",
         group_name=GROUP,
         kinds={"torch"},
-        description=MODELS[name].summary,
+        pool=POOL,
+        description=f"{MODELS[name].title}, trained on the training images that are not held out. "
+        f"{MODELS[name].summary}",
         check_specs=checks(f"{name}_model", CHECKS, "finite_weights", "held_out_accuracy"),
     )
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):

@@ -165,7 +165,7 @@ def reconstructions(
     eigendecomposition: Eigendecomposition,
     config: ReconstructionsConfig,
 ):
-    """The ten digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test images."""
+    """The digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test images."""
     values, vectors = eigendecomposition
     ks = sorted(set(config.num_components))
     with stopwatch():

@@ -5,14 +5,21 @@ from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
+import numpy as np
+import pandas as pd
 
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import Corners, Reconstructions
+from mnist_pipeline.evaluation.champion import Champion
+from mnist_pipeline.evaluation.scores import Comparison
+from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.project import REPORT
 
-from .evaluation import GROUP, inputs
+from .evaluation import GROUP
+from .models import ByModel, asset_of_all_models
 
 CHECKS = {
     "evaluation_report": {
@@ -21,27 +28,35 @@ CHECKS = {
     },
 }
 MAX_REPORT_BYTES = 4_000_000
-LEARNING = {name: model.model_asset for name, model in MODELS.items() if model.has_learning_curves}
-READ = (
-    *("raw_mnist", "train_digits", "test_digits", "digit_images", "data_mean", "covariance", "eigendecomposition"),
-    *("projections", "reconstructions", "harris_corners", "cnn_kernels", "model_comparison", "robustness", "champion"),
-)
-ONLY_NAMED = (
-    "centered_data",
-    "cnn_errors",
-    *(each.model_asset for each in MODELS.values() if each.name not in LEARNING),
-)
 
 
-@dg.asset(
+@asset_of_all_models(
     group_name=GROUP,
     kinds={"html"},
+    deps=["centered_data", "cnn_errors"],  # the report names their versions and seconds
     check_specs=checks("evaluation_report", CHECKS),
-    ins={name: dg.AssetIn() for name in (*READ, *LEARNING.values())} | inputs("predictions_asset", "evaluation_asset"),
-    deps=ONLY_NAMED,
 )
 def evaluation_report(
-    context: dg.AssetExecutionContext, data_set: DataSetResource, stored_results: StoredResults, **read: Any
+    context: dg.AssetExecutionContext,
+    raw_mnist: pd.DataFrame,
+    train_digits: DigitSet,
+    test_digits: DigitSet,
+    digit_images: np.ndarray,
+    data_mean: np.ndarray,
+    covariance: np.ndarray,
+    eigendecomposition: Eigendecomposition,
+    projections: np.ndarray,
+    reconstructions: Reconstructions,
+    harris_corners: Corners,
+    cnn_kernels: np.ndarray,
+    model_comparison: Comparison,
+    robustness: pd.DataFrame,
+    champion: Champion,
+    fitted: ByModel,
+    predictions: ByModel,
+    evaluations: ByModel,
+    data_set: DataSetResource,
+    stored_results: StoredResults,
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as JSON."""
     from mnist_pipeline.report import document, page, words
@@ -49,25 +64,37 @@ def evaluation_report(
     (spec,) = context.assets_def.specs
     with stopwatch():
         values = document.Values(
-            **{name: read[name] for name in READ},
-            models={name: read[asset] for name, asset in LEARNING.items()},
-            predictions={name: read[model.predictions_asset] for name, model in MODELS.items()},
-            evaluations={name: read[model.evaluation_asset] for name, model in MODELS.items()},
+            raw_mnist=raw_mnist,
+            train_digits=train_digits,
+            test_digits=test_digits,
+            digit_images=digit_images,
+            data_mean=data_mean,
+            covariance=covariance,
+            eigendecomposition=eigendecomposition,
+            projections=projections,
+            reconstructions=reconstructions,
+            harris_corners=harris_corners,
+            cnn_kernels=cnn_kernels,
+            model_comparison=model_comparison,
+            robustness=robustness,
+            champion=champion,
+            models=fitted,
+            predictions=predictions,
+            evaluations=evaluations,
             data_set=data_set.described,
             run=_run(context, data_set),
             assets=stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
-            since_last_run=stored_results.since_last_run(read["test_digits"].labels),
+            since_last_run=stored_results.since_last_run(test_digits.labels),
         )
         composed = document.compose(values)
         html = page.render(composed, values)
-    size, champion = len(html.encode()), read["champion"]
     return result(
         document.Report(html, composed),
         f"{champion.model} {champion.accuracy:.2%}, {words.counted(champion.errors, 'error')}",
         numbers={"report": dg.MetadataValue.url(REPORT)},
         checks={
             "self_contained": exactly(page.num_outside_references(html), 0),
-            "size": at_most(size, MAX_REPORT_BYTES),
+            "size": at_most(len(html.encode()), MAX_REPORT_BYTES),
         },
     )
 

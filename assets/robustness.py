@@ -35,11 +35,11 @@ class RobustnessConfig(dg.Config):
     num_images: int = Field(200, ge=1, le=10_000, description="Number of test images to disturb, drawn at random.")
 
 
-@asset_of_all_models(group_name=GROUP, kinds={"numba"}, check_specs=checks("robustness", CHECKS))
+@asset_of_all_models(group_name=GROUP, kinds={"numba", "scipy"}, check_specs=checks("robustness", CHECKS))
 def robustness(
     test_digits: DigitSet, fitted: ByModel, predictions: ByModel, data_set: DataSetResource, config: RobustnessConfig
 ):
-    """Accuracy of each model on test images that are shifted, rotated, resized, distorted or badly photographed."""
+    """Accuracy of each model on test images that are shifted, rotated, resized, thickened or blurred."""
     drawn = disturbed.sample(len(test_digits.labels), config.num_images)
     digits = DigitSet(*(array[drawn] for array in test_digits))
     with stopwatch():

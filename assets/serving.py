@@ -1,9 +1,7 @@
 """The model in service, and what it needs to recognize the digits of users."""
 
 import dataclasses
-import functools
 from textwrap import shorten
-from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -55,11 +53,7 @@ class ChampionConfig(dg.Config):
     )
 
 
-@asset_of_all_models(
-    group_name=GROUP,
-    kinds={"scipy"},
-    check_specs=checks("champion", CHECKS, "candidates"),
-)
+@asset_of_all_models(group_name=GROUP, kinds={"numpy"}, check_specs=checks("champion", CHECKS, "candidates"))
 def champion(
     held_out_labels: pd.DataFrame,
     test_digits: DigitSet,
@@ -68,31 +62,24 @@ def champion(
     stored_results: StoredResults,
     config: ChampionConfig,
 ):
-    """The model in service, chosen on digits held out of training: it is not inferior to the best champion so far."""
+    """The model in service: chosen on held-out digits, and not inferior to the best champion so far."""
     with stopwatch():
         present: Champion | None = stored_results.previous("champion")
-        choose = functools.partial(
-            elect,
+        found, reason, candidates = elect(
             {name: held_out_labels[name].to_numpy() for name in MODELS},
             held_out_labels["label"].to_numpy(),
             {name: made.labels for name, made in predictions.items()},
             test_digits.labels,
             {name: model.floor(data_set.canonical) for name, model in MODELS.items()},
-            margin=config.margin,
+            present,
+            config.margin,
+            can_answer=lambda: stored_results.previous("recognizer") is not None,
         )
-        found, reason, candidates = choose(present=present)
-        if present and found is present and candidates and stored_results.previous("recognizer") is None:
-            found, reason, candidates = choose(present=None)  # no stored recognizer answers as it does
     if found is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
-    links: dict[str, dg.MetadataValue[Any]] = {}
     if found is not present:
-        origin = stored_results.origin(MODELS[found.model].version_asset)
-        found = dataclasses.replace(found, model_version=origin["data_version"] or "")
-        if origin["run_id"]:
-            links["trained_by"] = dg.MetadataValue.dagster_run(origin["run_id"])
-        if present and present.model_version != found.model_version:
-            links["replaces"] = dg.MetadataValue.text(present.model_version)
+        version = stored_results.origin(MODELS[found.model].version_asset)["data_version"]
+        found = dataclasses.replace(found, model_version=version or "")
     return result(
         found,
         f"{found.model}, {found.accuracy:.2%}",
@@ -102,7 +89,6 @@ def champion(
             "errors": found.errors,
             "held_out_errors": found.choice.errors,
             "version": found.model_version,
-            **links,
             "reason": reason,
             "candidates": ", ".join(candidates) or "none",
         },
@@ -113,7 +99,7 @@ def champion(
 
 @asset_of_all_models(
     group_name=GROUP,
-    kinds={"numpy"},
+    kinds={"scipy"},
     deps=["raw_mnist"],  # the names of the classes follow from the files
     check_specs=checks("recognizer", CHECKS),
 )
@@ -168,12 +154,7 @@ def recognizer(
     )
 
 
-@dg.asset(
-    group_name=INBOX,
-    kinds={"numpy"},
-    partitions_def=PICTURES,
-    check_specs=checks("inbox_predictions", CHECKS),
-)
+@dg.asset(group_name=INBOX, kinds={"scipy"}, partitions_def=PICTURES, check_specs=checks("inbox_predictions", CHECKS))
 def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
     """Predictions for one inbox picture, one row per digit, with a contact sheet.
 

@@ -31,11 +31,12 @@ class SoftmaxConfig(dg.Config):
     epochs: int = Field(20, ge=1, le=10_000, description="Passes over the training images.")
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_model", CHECKS))
+@dg.asset(group_name=GROUP, kinds={"numba"}, check_specs=checks("softmax_model", CHECKS))
 def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: SoftmaxConfig, seed: Seed):
-    """Weights W (classes, 784) and bias b (classes,) of y = softmax(W x + b), fitted by SGD with one image per update.
+    """Weights W (classes, 784) and bias b (classes,) of the softmax regression y = softmax(W x + b).
 
-    The gradient of the cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
+    They are fitted by stochastic gradient descent with one image per update. The gradient of the cross-entropy
+    −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
     """
 
     def on_epoch(epoch: int, loss: float, accuracy: float) -> None:
@@ -65,7 +66,7 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("softmax_predictions", CHECKS))
 def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet):
-    """Class probabilities y = softmax(W x + b) of each test image, and the most probable class as its label."""
+    """Class probabilities y = softmax(W x + b) of each test image, and the most probable class."""
     with stopwatch():
         probabilities = softmax.predict_probabilities(softmax_model.weights, softmax_model.bias, test_digits.images)
     return predicted(probabilities)

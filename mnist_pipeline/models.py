@@ -166,7 +166,6 @@ class Model(Shown):
     # own.
     settings: Mapping[str, Setting] = field(default_factory=dict)
     has_own_assets: bool = False  # whether a module of `assets` defines the model and its predictions
-    has_learning_curves: bool = False  # whether the stored model records loss and accuracy per epoch
 
     def __post_init__(self) -> None:
         defaults = {
@@ -266,7 +265,6 @@ _TABLE = (
             "learning_rate": Setting(1e-3, 1e-6, 10, "Step size of every update."),
             "epochs": Setting(20, 1, 10_000, "Passes over all training images."),
         },
-        has_learning_curves=True,
         notebook=Notebook(0.9198, "20 epochs of SGD, one image an update, learning rate 0.001"),
     ),
     Model(
@@ -286,7 +284,6 @@ _TABLE = (
             "learning_rate": _RATE,
             "hidden_size": Setting(1024, 1, 16_384, "Number of hidden units."),
         },
-        has_learning_curves=True,
         section="networks",
         section_title="The networks",
         notebook=Notebook(0.9775, "5 epochs of Adam, batches of 64, learning rate 0.0005"),
@@ -305,7 +302,6 @@ _TABLE = (
         "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the cross-entropy.",
         has_own_assets=True,
         settings={"recipe": _RECIPE, "learning_rate": _RATE},
-        has_learning_curves=True,
         section="networks",
         section_title="The networks",
         notebook=Notebook(0.9912, "5 epochs of Adam, batches of 64, learning rate 0.001"),

@@ -13,6 +13,7 @@ from mnist_pipeline.evaluation import versions
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.storage import history, storage
+from mnist_pipeline.utils.outputs import write_png
 from mnist_pipeline.utils.printable import printable
 
 PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
@@ -84,4 +85,4 @@ def _draw(path: Path, found: Mapping[str, Any], images: np.ndarray, labels: np.n
     figure = figures.image_grid(images[[index for index, *_ in shown]], 10, captions, title)
     picture = figures.encoded(figures.rendered(figure))
     with writing("--sheet", path):
-        path.write_bytes(picture)
+        write_png(path, picture)

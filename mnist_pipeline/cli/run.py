@@ -13,7 +13,7 @@ import dagster as dg
 import yaml
 
 from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime import instance as instances
@@ -43,7 +43,11 @@ def run_assets(configured: settings.Settings, select: str, config: Path | None, 
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
         echo, display = partial(click.secho, file=stream), Display(stream)
-        with instances.only_run(configured, echo), dg.DagsterInstance.get() as instance:
+        with (
+            instances.only_run(configured, echo),
+            dg.DagsterInstance.get() as instance,
+            instances.open_event_log(configured),
+        ):
             instances.fail_abandoned_runs(instance)
             observe_raw_files(instance)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
@@ -115,20 +119,18 @@ def _execute(
         unused = config.get("ops", {}).keys() - {"__".join(key.path) for key in graph.materializable_asset_keys}
         if unused:
             raise CommandError(f"--config: ops names no assets: {', '.join(sorted(unused))}")
-        display.begin(sorted(names))
         try:
-            outcome = job.execute_in_process(
-                run_config={**config, "ops": ops, "loggers": {"progress": {}}},
-                instance=instance,
-                partition_key=partition,
-                asset_selection=sorted(keys),
-                tags=instances.run_tags(),
-                raise_on_error=False,
-            )
+            with display.showing(names):
+                outcome = job.execute_in_process(
+                    run_config={**config, "ops": ops, "loggers": {"progress": {}}},
+                    instance=instance,
+                    partition_key=partition,
+                    asset_selection=sorted(keys),
+                    tags=instances.run_tags(),
+                    raise_on_error=False,
+                )
         except dg.DagsterInvalidConfigError as error:
             raise CommandError(f"--config: {'; '.join(one_line(each.message) for each in error.errors)}") from error
-        finally:
-            display.end()
         if any(is_interruption(event) for event in outcome.all_events):
             instance.report_run_canceled(outcome.dagster_run)
             click.echo(INTERRUPTED, err=True)
@@ -162,7 +164,16 @@ def _failures(outcome: dg.ExecuteInProcessResult) -> list[str]:
         f"{event.step_key} failed: {_reason(event.step_failure_data.error)}"
         for event in outcome.all_events
         if event.is_step_failure
-    ] or ["the run failed before any asset began; see its page in the UI"]
+    ] or [_failure_of_run(outcome)]
+
+
+def _failure_of_run(outcome: dg.ExecuteInProcessResult) -> str:
+    """Why a run failed although no asset did."""
+    for event in outcome.all_events:
+        if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.job_failure_data.error:
+            message = event.job_failure_data.error.message
+            return of_database(message).message if "sqlite3" in message else one_line(message)
+    return "the run failed before any asset began; see its page in the UI"
 
 
 def _reason(error: Any) -> str:

@@ -20,7 +20,9 @@ REPORT_ASSET = "evaluation_report"
 def serve(port: int, read_only: bool) -> None:
     """Serve the UI until a signal arrives."""
     instance.prepare()
+    # The code server, the daemon and their runs import as this process does, and nothing from the current directory.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+    os.environ["PYTHONSAFEPATH"] = "1"
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), _listening(port) as listening:
         url = f"http://{LOCALHOST}:{port}"

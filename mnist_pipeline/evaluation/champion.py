@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -65,12 +65,13 @@ def elect(
     floors: Mapping[str, float | None],
     present: Champion | None,
     margin: float = MARGIN,
+    can_answer: Callable[[], bool] = lambda: True,
 ) -> Election:
     """Choose the champion by the labels of held-out images.
 
     `held_out` and `test` have the labels that each model predicts. A model below its floor is not a candidate. The test
-    images only report. The champion of the result is `present` itself if it stays, which it can't if it was evaluated
-    on other test images.
+    images only report. The champion of the result is `present` itself if it stays. It can't stay if it was evaluated on
+    other test images, or if there are candidates and no stored recognizer answers as it does (`can_answer`).
     """
     candidates = {
         name: labels for name, labels in held_out.items() if _is_candidate(labels, true_held_out, floors[name])
@@ -78,6 +79,8 @@ def elect(
     test_set = checksum(true_test)
     known = present if present is not None and present.test_set == test_set else None
     choice, reason = choose(true_held_out, candidates, known.choice if known else None, margin)
+    if known and choice is known.choice and candidates and not can_answer():
+        choice, reason = choose(true_held_out, candidates, None, margin)
     if choice is None:
         champion = None
     elif known and choice is known.choice:

@@ -23,6 +23,7 @@ from mnist_pipeline.evaluation.champion import difference_interval
 from mnist_pipeline.evaluation.scores import accuracy, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.utils.printable import one_line
+from mnist_pipeline.utils.reported import ReportedError
 
 ALL = "all"  # a training size: every training image that is not held out
 MIN_SIZE = 10  # an image of each digit
@@ -37,7 +38,7 @@ Value = str | int | float | None
 Grids = TypeAdapter(list[dict[str, Value | list[Value]]])
 
 
-class SweepError(ValueError):
+class SweepError(ReportedError, ValueError):
     """A sweep is not valid. The message names the file, the field and what is allowed."""
 
 

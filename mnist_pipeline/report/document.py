@@ -74,7 +74,7 @@ class Values(NamedTuple):
     model_comparison: Comparison
     robustness: pd.DataFrame
     champion: Champion
-    models: Mapping[str, Any]  # those with learning curves
+    models: Mapping[str, Any]
     predictions: Mapping[str, Neighbors | Predictions]
     evaluations: Mapping[str, Evaluation]
     data_set: DataSet

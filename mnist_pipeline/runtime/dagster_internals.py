@@ -87,6 +87,15 @@ def staleness(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Call
     return reason
 
 
+def map_specs(definitions: dg.Definitions, change: Callable[[dg.AssetSpec], dg.AssetSpec]) -> dg.Definitions:
+    """The definitions with a change to the specification of each asset; source assets have none, and stay as they are.
+
+    Private: `permissive_map_resolved_asset_specs`, because `map_asset_specs` refuses definitions with source assets.
+    A public method that leaves them as they are would replace it.
+    """
+    return definitions.permissive_map_resolved_asset_specs(change, selection=None)
+
+
 def failed_checks(instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey]) -> dict[dg.AssetKey, str]:
     """The assets whose latest value failed one of these checks, and the name of the check.
 
@@ -99,3 +108,19 @@ def failed_checks(instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKe
         for key, record in latest.items()
         if record.event and (found := record.event.asset_check_evaluation) and not found.passed
     }
+
+
+def input_version(context: dg.InputContext | dg.OutputContext, key: dg.AssetKey) -> str | None:
+    """The data version of an input that Dagster records for the running step; None outside a step.
+
+    Private: `maybe_fetch_and_get_input_asset_version_info` of the step's context. Dagster fetches these versions for
+    all inputs of a step at once, and another query could find a version that another run has just recorded. A public
+    property of `InputContext` would replace it.
+    """
+    import dagster as dg
+
+    try:
+        found = context.step_context.maybe_fetch_and_get_input_asset_version_info(key)
+    except dg.DagsterInvariantViolationError:
+        return None
+    return found.data_version.value if found and found.data_version else None

@@ -95,7 +95,7 @@ def test_a_sheet_is_drawn_in_addition_to_the_table(finished: Path, line: Path, t
         assert min(sheet.size) > 100
 
 
-def test_a_sheet_replaces_no_input(finished: Path, line: Path, tmp_path: Path) -> None:
+def test_a_sheet_replaces_no_file_of_another_program_and_no_input(finished: Path, line: Path, tmp_path: Path) -> None:
     before = line.read_bytes()
     assert invoke(line, "--sheet", line).exit_code == 1
     assert line.read_bytes() == before

@@ -85,12 +85,6 @@ def test_a_sweep_that_is_not_valid_is_refused_in_one_line_by_file_grid_and_field
     assert place in line
 
 
-def test_trials_with_more_images_than_there_are_can_be_left_out(sweep: Path, slice_directory: Path) -> None:
-    sweep.write_text("- {model: knn, size: [100, 1834, all]}")
-    kept = experiments.without_larger(read_sweep(sweep), slice_directory)
-    assert list(kept) == ["knn-size_100-seed_0", "knn-size_all-seed_0"]
-
-
 def test_the_default_sweep_and_the_example_of_the_page_are_valid(sweep: Path) -> None:
     default = read_sweep(PROJECT / "assets" / "experiments.yaml")
     assert {each.model for each in default.values()} == set(MODELS)

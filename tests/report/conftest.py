@@ -26,7 +26,7 @@ def values(finished_run: tuple[Any, Path]) -> Values:
     read = Storage(str(finished_run[1])).read
     return Values(
         **{name: read(name) for name in Values._fields[: Values._fields.index("models")]},
-        models={name: read(model.model_asset) for name, model in MODELS.items() if model.has_learning_curves},
+        models={name: read(model.model_asset) for name, model in MODELS.items()},
         predictions={name: read(model.predictions_asset) for name, model in MODELS.items()},
         evaluations={name: read(model.evaluation_asset) for name, model in MODELS.items()},
         data_set=MNIST,

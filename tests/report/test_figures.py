@@ -20,9 +20,9 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from mnist_pipeline import evaluation
 from mnist_pipeline.data.catalogue import FASHION_MNIST
 from mnist_pipeline.data.datasets import CLASS_NAMES
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.harris import Place
@@ -164,7 +164,7 @@ def test_curves_show_what_was_measured_with_its_intervals() -> None:
     assert [text.get_text() for text in shares.texts] == ["80%: 2", "90%: 4", "95%: 5"]
     (axes,) = DRAWINGS["reliability"]().axes
     assert _lines(axes) == [[[0, 0], [100, 100]], [[40, 50], [95, 90]]]
-    low, high = evaluation.wilson_interval(20, 40)
+    low, high = scores.wilson_interval(20, 40)
     np.testing.assert_allclose(axes.collections[0].get_segments()[0], [[40, 100 * low], [40, 100 * high]])
     first, second = figures.robustness({"scale": SCALE, "corruption_fog": FOG, "shift": SCALE}, 100, "cnn").axes
     assert _lines(first) == _lines(second)

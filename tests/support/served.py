@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,14 @@ from support.processes import accept_hangup
 from support.servers import free_port
 
 START_SECONDS, STOP_SECONDS = 120, 30
+LAUNCH = """mutation { launchRun(executionParams: {
+  selector: {
+    repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline", jobName: "everything",
+    assetSelection: [{path: ["raw_mnist"]}]
+  }
+  runConfigData: {loggers: {console: {config: {log_level: "ERROR"}}}}
+}) { __typename } }"""
+RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
 
 
 @contextlib.contextmanager
@@ -27,7 +35,7 @@ def served_ui(
     *options: str,
     stop: signal.Signals = signal.SIGTERM,
     is_awaited: bool = True,
-    python: str | Path = sys.executable,
+    program: Sequence[str | Path] = (sys.executable, "-m", "mnist_pipeline.cli"),
     cwd: Path = PROJECT,
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
@@ -41,7 +49,7 @@ def served_ui(
         "MNIST_PIPELINE_STORAGE": str(storage),
         **(variables or {}),
     }
-    command = [str(python), "-m", "mnist_pipeline.cli", "ui", "--port", address.rpartition(":")[2], *options]
+    command = [*program, "ui", "--port", address.rpartition(":")[2], *options]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, cwd=cwd, env=environment, preexec_fn=accept_hangup, **pipes)
     try:
@@ -62,6 +70,12 @@ def query(address: str, document: str) -> Any:
     request = urllib.request.Request(f"{address}/graphql", json.dumps({"query": document}).encode(), headers)
     with urllib.request.urlopen(request) as response:
         return json.load(response)["data"]
+
+
+def run_raw_mnist(address: str) -> None:
+    """Launch a run of the first asset as the UI does, and wait until it has succeeded."""
+    assert query(address, LAUNCH) == {"launchRun": {"__typename": "LaunchRunSuccess"}}
+    until(lambda: query(address, RUNS)["runsOrError"]["results"] == [{"status": "SUCCESS"}])
 
 
 def until(holds: Callable[[], bool]) -> None:

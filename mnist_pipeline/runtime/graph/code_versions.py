@@ -32,10 +32,13 @@ LEFT_OUT = tuple(f"{PACKAGE}.{name}" for name in ("cli", "models", "runtime", "u
 SHOWN = (f"{PACKAGE}.report.figures", f"{PACKAGE}.handwriting.contact_sheet")
 
 
-def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
-    """The function under an `@asset` decorator."""
+def function_of(asset: dg.AssetsDefinition, package: str) -> Callable[..., Any] | None:
+    """The function under an `@asset` decorator; None if the asset is a graph, or if its function is elsewhere."""
+    if not isinstance(asset.node_def, dg.OpDefinition):
+        return None
     compute: Any = asset.op.compute_fn
-    return inspect.unwrap(compute.decorated_fn)
+    function: Any = inspect.unwrap(getattr(compute, "decorated_fn", compute))
+    return function if f"{getattr(function, '__module__', '')}.".startswith(f"{package}.") else None
 
 
 def code_version(asset: str, function: Callable[..., Any]) -> str:

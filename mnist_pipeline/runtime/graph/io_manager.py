@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.graph.records import VERSION, recorded_versions
 from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 from mnist_pipeline.utils import machine
@@ -48,7 +48,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
         if obj is None:
             return
         spec = context.asset_spec
-        inputs = recorded_versions(context.step_context.instance, [dep.asset_key for dep in spec.deps])
+        inputs = {dep.asset_key: dagster_internals.input_version(context, dep.asset_key) for dep in spec.deps}
         shown = {name: each.value for name, each in context.output_metadata.items() if isinstance(each, PLAIN)}
         origin = {
             "run": context.run_id,
@@ -76,11 +76,14 @@ class StorageIOManager(dg.ConfigurableIOManager):
         return next(iter(values.values())) if context.has_partition_key else values
 
     def _load(self, context: dg.InputContext, asset: dg.AssetKey, partition: str | None) -> Any:
-        try:
-            version = recorded_versions(context.instance, [asset], partition)[asset]
-        except dg.DagsterInvariantViolationError:  # in a notebook without an instance
-            version = None
-        return self.storage.read(stored_key(asset.path[-1], partition), version)
+        stored, key = self.storage, stored_key(asset.path[-1], partition)
+        version = dagster_internals.input_version(context, asset) if partition is None else None
+        if version is None or not stored.has(key, version):  # Dagster gives a value without `result` another version
+            try:
+                version = recorded_versions(context.instance, [asset], partition)[asset]
+            except dg.DagsterInvariantViolationError:  # in a notebook without an instance
+                version = None
+        return stored.read(key, version)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Delete old versions at the end of a run."""

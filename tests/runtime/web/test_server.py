@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from starlette.routing import Mount
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from support.browser import launch_browser
-from support.served import query, served_ui, until
+from support.served import run_raw_mnist, served_ui
 
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.project import FIGURES, REPORT
@@ -24,10 +24,6 @@ MUTATION = 'mutation { setConcurrencyLimit(concurrencyKey: "changed", limit: 1) 
 REPORTED = "/report_asset_materialization/covariance"
 CROSS_SITE = {"Sec-Fetch-Site": "cross-site"}
 LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-LAUNCH = """mutation { launchRun(executionParams: {
-  selector: {repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline", jobName: "digits_group"}
-}) { __typename } }"""
-RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
 
 
 @contextmanager
@@ -131,8 +127,7 @@ def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
         with page.expect_websocket() as socket:
             page.goto(f"{address}/asset-groups")
         expect(page.get_by_text("harris", exact=True).first).to_be_visible()
-        assert query(address, LAUNCH) == {"launchRun": {"__typename": "LaunchRunSuccess"}}
-        until(lambda: query(address, RUNS)["runsOrError"]["results"] == [{"status": "SUCCESS"}])
+        run_raw_mnist(address)
         assert not socket.value.is_closed()
 
 

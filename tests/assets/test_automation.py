@@ -1,0 +1,113 @@
+"""What starts runs by itself, by Dagster's own evaluation helpers; `test_inbox.py` has the sensor of the inbox."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from support.idx import write_idx
+
+from assets import automation
+from assets.definitions import defs
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
+from mnist_pipeline.runtime.storage import storage as stored
+
+ASSETS = defs.resolve_asset_graph()
+
+
+@pytest.fixture
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """An instance on disk, which the schedule needs."""
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance"))) as instance:
+        yield instance
+
+
+def names(keys: Any) -> set[str]:
+    return {key.to_user_string() for key in keys}
+
+
+def test_everything_that_starts_runs_by_itself_is_off() -> None:
+    repository = defs.get_repository_def()
+    assert {each.default_status for each in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
+    assert {each.default_status for each in repository.sensor_defs} == {dg.DefaultSensorStatus.STOPPED}
+
+
+def test_a_run_is_requested_once_when_the_raw_files_change(
+    small_test: DigitSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path))
+
+    def is_requested() -> bool:
+        context = dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def())
+        return bool(automation.changed_raw_files.evaluate_tick(context).run_requests)
+
+    write_idx(tmp_path, small_test, small_test)
+    assert [is_requested(), is_requested()] == [True, False]
+    write_idx(tmp_path, small_test, small_test._replace(labels=(small_test.labels + 1) % 10))
+    assert [is_requested(), is_requested()] == [True, False]
+    next(tmp_path.iterdir()).unlink()
+    assert not is_requested()
+
+
+def test_the_schedule_requests_what_is_not_up_to_date_and_what_depends_on_it(own_copy: tuple[Path, Path]) -> None:
+    def tick() -> Any:
+        with dg.DagsterInstance.get() as instance:
+            return automation.weekly_retraining(dg.build_schedule_context(instance=instance))
+
+    assert isinstance(tick(), dg.SkipReason)
+    storage = stored.current()
+    storage.main_file("harris_corners", storage.current("harris_corners")).unlink()
+    assert names(tick().asset_selection) == {"harris_corners", "evaluation_report"}
+
+
+def test_without_a_run_the_schedule_requests_the_whole_graph(storage: Path, instance: dg.DagsterInstance) -> None:
+    request: Any = automation.weekly_retraining(dg.build_schedule_context(instance=instance))
+    assert names(request.asset_selection) == names(
+        automation.whole_graph.resolve(ASSETS) - {dg.AssetKey("data_directory")}
+    )
+
+
+def test_a_failed_run_is_logged_with_its_error(instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]) -> None:
+    @dg.op
+    def divide() -> None:
+        raise ZeroDivisionError("no digits")
+
+    @dg.job
+    def failing() -> None:
+        divide()
+
+    outcome = failing.execute_in_process(instance=instance, raise_on_error=False)
+    context = dg.build_run_status_sensor_context(
+        "failed_runs", outcome.get_run_failure_event(), instance, outcome.dagster_run
+    )
+    capfd.readouterr()
+    automation.failed_runs(context.for_run_failure())
+    logged = capfd.readouterr().err
+    for part in (f"failing {outcome.run_id}", "divide", "ZeroDivisionError: no digits"):
+        assert part in logged
+
+
+def test_an_asset_follows_a_new_version_of_an_input_and_nothing_follows_the_same_version(
+    instance: dg.DagsterInstance,
+) -> None:
+    def report(key: dg.AssetKey, version: str) -> None:
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, tags={DATA_VERSION_TAG: version}))
+
+    for key in ASSETS.toposorted_asset_keys:
+        if not ASSETS.get(key).is_partitioned:
+            report(key, "first")
+    before = dg.evaluate_automation_conditions(defs, instance)
+    report(dg.AssetKey("digit_images"), "first")
+    same = dg.evaluate_automation_conditions(defs, instance, cursor=before.cursor)
+    assert same.total_requested == 0
+    report(dg.AssetKey("digit_images"), "second")
+    after = dg.evaluate_automation_conditions(defs, instance, cursor=same.cursor)
+    requested = {key for key in ASSETS.materializable_asset_keys if after.get_num_requested(key)}
+    assert names(requested) == {"harris_corners", "reconstructions", "evaluation_report"}
+
+
+def test_assets_that_run_on_request_follow_nothing() -> None:
+    follow = {key for key in ASSETS.get_all_asset_keys() if ASSETS.get(key).automation_condition}
+    assert follow == automation.whole_graph.resolve(ASSETS) & ASSETS.materializable_asset_keys

@@ -1,0 +1,110 @@
+"""Dagster's own command, `dg`, in a copy of the project: whatever a user puts into `assets/` is loaded."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assets.definitions import defs
+from mnist_pipeline.runtime.project import PROJECT
+
+pytestmark = pytest.mark.slow
+MODULE = '''
+import dagster as dg
+
+
+@dg.asset
+def dropped(data_mean):
+    """An asset that reads an asset of the project."""
+    return data_mean.max()
+
+
+@dg.asset_check(asset="data_mean")
+def dropped_check(data_mean):
+    return dg.AssetCheckResult(passed=True)
+
+
+dropped_spec = dg.AssetSpec("dropped_spec", deps=["dropped"])
+dropped_job = dg.define_asset_job("dropped_job", ["dropped"])
+
+
+@dg.graph_asset
+def dropped_graph(data_mean):
+    return dg.op(name="copy")(lambda data_mean: data_mean)(data_mean)
+
+
+@dg.schedule(job=dropped_job, cron_schedule="@daily")
+def dropped_schedule():
+    return dg.RunRequest()
+
+
+@dg.sensor(job=dropped_job)
+def dropped_sensor():
+    return dg.RunRequest()
+
+
+@dg.observable_source_asset
+def dropped_source():
+    return dg.DataVersion("1")
+
+
+def compute(context) -> dg.MaterializeResult:
+    return dg.MaterializeResult()
+'''
+COMPONENT = """
+type: dagster.FunctionComponent
+attributes:
+  execution: {fn: assets.dropped.compute}
+  assets: [{key: dropped_component}]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project."""
+    for name in ("assets", "mnist_pipeline"):
+        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def dg(project: Path, *arguments: str) -> str:
+    """Run `dg` in a project, whose modules come before the installed ones; return its output."""
+    command = [str(Path(sys.executable).with_name("dg")), *arguments]
+    environ = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PYTHONPATH": str(project)}
+    done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_whatever_is_put_into_the_package_is_loaded(project: Path, storage: Path) -> None:
+    (project / "assets" / "dropped.py").write_text(MODULE)
+    (project / "assets" / "component").mkdir()
+    (project / "assets" / "component" / "defs.yaml").write_text(COMPONENT)
+    dg(project, "scaffold", "defs", "dagster.asset", "scaffolded.py")
+    output = dg(project, "list", "defs", "--json")
+    found = {
+        kind: {each.get("name") or each["asset_key"] for each in listed if isinstance(each, dict)}
+        for kind, listed in json.loads(output[output.index("{") :]).items()
+    }
+    new = {
+        kind: {name for name in names if name.startswith(("dropped", "scaffolded"))} for kind, names in found.items()
+    }
+    assert new == {
+        "assets": {
+            *("dropped", "dropped_spec", "dropped_graph", "dropped_source", "dropped_component", "scaffolded"),
+        },
+        "asset_checks": {"dropped_check"},
+        "jobs": {"dropped_job"},
+        "schedules": {"dropped_schedule"},
+        "sensors": {"dropped_sensor"},
+        "resources": set(),
+    }
+    assert found["assets"] - new["assets"] == {
+        key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()
+    }
+    dg(project, "check", "defs")
