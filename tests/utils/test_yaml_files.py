@@ -20,7 +20,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_what_cant_be_read_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
     (file := tmp_path / "a.yaml").write_text(UNREADABLE[name])
-    with pytest.raises(ValueError, match="^it ") as refused:
+    with pytest.raises(ValueError, match="it") as refused:
         read_yaml(file)
     assert len(str(refused.value).splitlines()) == 1
 
