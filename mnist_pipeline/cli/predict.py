@@ -39,7 +39,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     outcomes = [_read(file, recognizer, on_sheet=sheet is not None) for file in files]
     if as_json:
         click.echo(json.dumps([_document(outcome, recognizer.known) for outcome in outcomes], indent=1))
-    else:
+    elif not all(outcome.error for outcome in outcomes):
         table = _Table(recognizer)
         lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
         click.echo("\n".join(map(printable, [table.header, *lines])))

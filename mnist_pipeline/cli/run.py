@@ -12,7 +12,7 @@ import click
 import dagster as dg
 
 from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
-from mnist_pipeline.cli.errors import CommandError, of_database
+from mnist_pipeline.cli.errors import CommandError, of_database, unknown
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime import instance as instances
@@ -123,13 +123,11 @@ def _execute(
     """Materialize assets in this process, whatever launcher the instance has; return a line per failure."""
     job = definitions.resolve_implicit_global_asset_job_def().with_logger_defs({"progress": progress_logger(display)})
     graph = definitions.resolve_asset_graph()
+    _check_names(config, definitions)
     for keys, partition in _runs(graph, selected, partitions):
         echo(f"\nMaterializing {count(len(keys), 'asset')}" + (f", {printable(partition)}" if partition else ""))
         names = {"__".join(key.path) for key in keys}
         ops = {name: each for name, each in config.get("ops", {}).items() if name in names}
-        unused = config.get("ops", {}).keys() - {"__".join(key.path) for key in graph.materializable_asset_keys}
-        if unused:
-            raise CommandError(f"--config: ops names no assets: {', '.join(sorted(unused))}")
         try:
             with display.showing(names):
                 outcome = job.execute_in_process(
@@ -149,6 +147,16 @@ def _execute(
         if not outcome.success:
             return _failures(outcome)
     return []
+
+
+def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
+    """Refuse a configuration of an asset that has no settings, which Dagster would accept and ignore."""
+    keys = definitions.resolve_asset_graph().materializable_asset_keys
+    fields = {"__".join(key.path): definitions.resolve_assets_def(key).op.config_field for key in keys}
+    with_settings = [name for name, field in fields.items() if getattr(field.config_type, "fields", None)]
+    for name, given in config.get("ops", {}).items():
+        if name not in with_settings and (name not in fields or given):
+            raise CommandError(f"--config: {unknown(str(name), 'an asset with settings', with_settings)}")
 
 
 def _runs(

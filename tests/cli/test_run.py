@@ -74,6 +74,7 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
     for wrong in (
         "ops: {projections: {config: {num_component: 7}}}",
         "ops: {no_asset: {config: {}}}",
+        "ops: {covariance: {config: {num_components: 7}}}",
         "ops: [[[[",
         "- 1",
     ):
