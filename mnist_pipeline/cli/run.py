@@ -153,7 +153,7 @@ def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
     """Refuse a configuration of an asset that has no settings, which Dagster would accept and ignore."""
     keys = definitions.resolve_asset_graph().materializable_asset_keys
     fields = {"__".join(key.path): definitions.resolve_assets_def(key).op.config_field for key in keys}
-    with_settings = [name for name, field in fields.items() if getattr(field.config_type, "fields", None)]
+    with_settings = [name for name, field in fields.items() if field and getattr(field.config_type, "fields", None)]
     for name, given in config.get("ops", {}).items():
         if name not in with_settings and (name not in fields or given):
             raise CommandError(f"--config: {unknown(str(name), 'an asset with settings', with_settings)}")
