@@ -13,7 +13,7 @@ COPY constraints.txt /wheel/
 COPY --from=wheel /wheel/*.whl /wheel/
 RUN wheel="$(ls /wheel/*.whl)" \
   && python -m pip install --no-cache-dir --constraint /wheel/constraints.txt "${wheel}[${EXTRAS}]"
-COPY --chown=10001 mnist_pipeline/cli/dagster.yaml /data/dagster/
+COPY --chown=10001 mnist_pipeline/runtime/dagster.yaml /data/dagster/
 USER 10001
 # Everything that is written is in /data.
 ENV MNIST_PIPELINE_STORAGE=/data/storage DAGSTER_HOME=/data/dagster XDG_CACHE_HOME=/data/cache XDG_CONFIG_HOME=/data/config \

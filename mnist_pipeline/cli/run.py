@@ -68,7 +68,23 @@ def _run_changed(
     instance: dg.DagsterInstance,
     selected: AbstractSet[dg.AssetKey],
 ) -> list[str]:
-    """Run what is stale until nothing is. An asset whose value stays the same makes no other asset stale."""
+    """Run what is stale, and the partitions that are, until nothing is."""
+    failures = _run_stale(run, definitions, instance, selected)
+    for key in sorted(selected):
+        partitions = missing_partitions(instance, definitions, key)
+        if partitions and not failures:
+            # An asset that reads the partitions is stale afterwards.
+            failures = run({key}, partitions) or _run_stale(run, definitions, instance, selected)
+    return failures
+
+
+def _run_stale(
+    run: Callable[..., list[str]],
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    selected: AbstractSet[dg.AssetKey],
+) -> list[str]:
+    """Run unpartitioned assets until none is stale. An asset whose value stays the same makes no other asset stale."""
     graph = definitions.resolve_asset_graph()
     done: AbstractSet[dg.AssetKey] = set()
     while stale := stale_assets(instance, definitions, storage.current()).keys() & selected:
@@ -77,10 +93,6 @@ def _run_changed(
             raise CommandError(f"{names} is stale right after its run; see its page in the UI")
         done = _ready(graph, stale)
         if failures := run(done):
-            return failures
-    for key in sorted(selected):
-        partitions = missing_partitions(instance, definitions, key)
-        if failures := run({key}, partitions) if partitions else []:
             return failures
     return []
 

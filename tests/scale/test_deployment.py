@@ -17,14 +17,15 @@ from urllib.error import URLError
 import pytest
 import yaml
 from support.served import until
-from support.servers import free_port, missing, variables
+from support.servers import configure, free_port, missing, variables
 
 from mnist_pipeline.runtime.project import PROJECT
 
 SERVICES = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]
 PASSWORD = "twelve characters"
 LAUNCH = """mutation { launchRun(executionParams: { selector: {
-  repositoryName: "__repository__", repositoryLocationName: "assets.definitions", jobName: "digits_group"
+  repositoryName: "__repository__", repositoryLocationName: "assets.definitions", jobName: "everything",
+  assetSelection: [{ path: ["raw_mnist"] }]
 } }) { __typename } }"""
 RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
 
@@ -38,9 +39,9 @@ def send(slice_directory: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     places = {"mnist_pipeline.assets": "assets", "0.0.0.0": "127.0.0.1", "//web": "//127.0.0.1"}
     places |= {"3000": web, "443": port, "/etc/nginx": str(tmp_path), "/data": str(tmp_path)}
     here = partial(re.sub, "|".join(map(re.escape, places)), lambda found: places[found[0]])
-    for directory in ("dagster", "tls", "storage/report"):
+    for directory in ("tls", "storage/report"):
         (tmp_path / directory).mkdir(parents=True)
-    shutil.copy(PROJECT / "mnist_pipeline" / "cli" / "dagster.yaml", tmp_path / "dagster")
+    configure(tmp_path / "dagster")
     (tmp_path / "storage/report/index.html").write_text("The report")
     certificate = ["-subj", "/CN=localhost", "-out", "fullchain.pem", "-keyout", "privkey.pem"]
     subprocess.run(["openssl", "req", "-x509", "-nodes", *certificate], cwd=tmp_path / "tls", check=True)

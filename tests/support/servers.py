@@ -1,7 +1,7 @@
-"""A PostgreSQL server, and commands of the pipeline in processes of their own."""
+"""Servers on this machine, and commands of the pipeline in processes of their own."""
 
-import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,39 +10,16 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import NoReturn
 
 import pytest
+import yaml
 
+from mnist_pipeline.runtime.instance import CONFIGURATION
 from mnist_pipeline.runtime.project import PROJECT
 
 RUN_SECONDS = 600
 START_SECONDS = 60
-OF_A_RUN = {"run", "run_id", "seconds"}
-PASSWORD = "seven%21words"  # as in an address: it needs an escape
-
-
-class Server(NamedTuple):
-    """A PostgreSQL server on loopback."""
-
-    port: int
-    binaries: Path
-
-    def address(self, name: str, user: str = "digits", password: str = PASSWORD) -> str:
-        """The address of a database, for the setting."""
-        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{name}"
-
-    def sql(self, statement: str, database: str = "postgres") -> str:
-        """Execute a statement as the owner of the server; return its output."""
-        address = f"postgresql://owner:owner@127.0.0.1:{self.port}/{database}"
-        command = [self.binaries / "psql", address, "-Atc", statement]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    def database(self, name: str) -> str:
-        """Create a database; return its address."""
-        self.sql(f"CREATE DATABASE {name} OWNER digits")
-        return self.address(name)
 
 
 def missing(what: str) -> NoReturn:
@@ -59,60 +36,52 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """A PostgreSQL server with a user `digits`.
-
-    Its files are not in pytest's directory, which other users can't read.
-    """
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The address of an empty database on a PostgreSQL server, as Dagster's configuration takes it."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
     if not found:
         missing("PostgreSQL's server (Debian's package postgresql)")
+    # PostgreSQL refuses to run as root; another user can't read pytest's directory.
+    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-postgres-") as home:
-        yield from _served(found[-1].parent, Path(home))
+        if user:
+            shutil.chown(home, "nobody")
+        port, data = str(free_port()), f"{home}/data"
+        subprocess.run([*user, found[-1] / "initdb", "-D", data, "-U", "digits", "-N"], check=True, capture_output=True)
+        server = subprocess.Popen(
+            [*user, found[-1] / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", home]
+        )
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while subprocess.run(
+                [found[-1] / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port], check=False
+            ).returncode:
+                assert server.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            yield f"postgresql+psycopg2://digits@127.0.0.1:{port}/postgres"
+        finally:
+            server.terminate()
+            server.wait(START_SECONDS)
 
 
-def _served(binaries: Path, home: Path) -> Iterator[Server]:
-    data, port = home / "data", free_port()
-    (home / "password").write_text("owner")
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(home, "nobody")
-        shutil.chown(home / "password", "nobody")
-    initialize = ["-D", data, "-U", "owner", "-A", "scram-sha-256", f"--pwfile={home / 'password'}", "-N", "-E", "UTF8"]
-    subprocess.run([*_as_nobody(), binaries / "initdb", *initialize], check=True, capture_output=True)
-    options = ["-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", home, "-c", "fsync=off"]
-    log = (home / "log").open("wb")
-    process = subprocess.Popen([*_as_nobody(), binaries / "postgres", *options], stdout=log, stderr=log)
-    try:
-        server = Server(port, binaries)
-        _wait_for(server, process, home / "log")
-        server.sql("CREATE USER digits PASSWORD 'seven!words'")
-        yield server
-    finally:
-        process.terminate()
-        process.wait(START_SECONDS)
-        log.close()
+def configure(home: Path, *sections: str) -> None:
+    """Write the `dagster.yaml` of an instance: the default file, with the lines of sections of docs/deploy.md."""
+    page = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    found = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
+    for section in sections:
+        (lines,) = re.findall(r"^```yaml\n(.*?)^```", page.split(f"\n### {section}\n")[1].split("\n##")[0], re.M | re.S)
+        found |= yaml.safe_load(lines)
+    home.mkdir(parents=True)
+    (home / CONFIGURATION.name).write_text(yaml.safe_dump(found), encoding="utf-8")
 
 
-def _as_nobody() -> list[str]:
-    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
-
-
-def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    ready = [server.binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(server.port)]
-    deadline = time.monotonic() + START_SECONDS
-    while subprocess.run(ready, check=False).returncode:
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
-
-
-def variables(data: Path, storage: Path, **more: str) -> dict[str, str]:
+def variables(data: Path, storage: Path | str, **more: str) -> dict[str, str]:
     """The environment of a command with its own data directory and storage."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MNIST_PIPELINE_")}
-    places = {"DATA": data, "STORAGE": storage}
-    named = {f"MNIST_PIPELINE_{name}": str(path) for name, path in places.items()}
-    return {**own, "PYTHONPATH": str(PROJECT), **named, "DAGSTER_HOME": str(storage / "dagster"), **more}
+    places = {"MNIST_PIPELINE_DATA": str(data), "MNIST_PIPELINE_STORAGE": str(storage)}
+    return {**own, "PYTHONPATH": str(PROJECT), **places, "DAGSTER_HOME": f"{storage}/dagster", **more}
 
 
 def command(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -121,22 +90,3 @@ def command(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedPro
     return subprocess.run(
         line, cwd=PROJECT, env=environ, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
     )
-
-
-def started(*arguments: str, environ: dict[str, str]) -> subprocess.Popen[str]:
-    """Start a command of the pipeline; its errors are part of its output."""
-    line = [sys.executable, "-m", "mnist_pipeline.cli", *arguments]
-    return subprocess.Popen(line, cwd=PROJECT, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
-def data_versions(storage: Path) -> dict[str, str]:
-    """The SHA-256 of each stored asset, by its manifest."""
-    manifests = {path.stem: json.loads(path.read_text()) for path in (storage / "manifests").glob("*.json")}
-    return {name: manifest["data_version"] for name, manifest in manifests.items()}
-
-
-def without_times(document: Any) -> Any:
-    """The document of a report without what differs between runs over the same data."""
-    if isinstance(document, dict):
-        return {key: without_times(value) for key, value in document.items() if key not in OF_A_RUN}
-    return [without_times(each) for each in document] if isinstance(document, list) else document

@@ -1,0 +1,95 @@
+"""A bucket is a storage like a directory: moto's S3 server on this machine, and commands in processes of their own."""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.servers import command, variables
+
+from mnist_pipeline.runtime.storage.storage import Storage
+
+boto3 = pytest.importorskip("boto3", reason="pip install 'mnist-dagster[test-scale]'")
+moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-dagster[test-scale]'")
+
+BUCKET = "results"
+STORAGE, LONGER_NAME = f"s3://{BUCKET}/digits", f"s3://{BUCKET}/digits-2"
+ANOTHER_CHAMPION = "ops: {champion: {config: {margin: 1}}}\nresources: {seed: {config: {value: 1}}}"
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A client of a server with an empty bucket, which AWS's own variables name."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs each request
+    server = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def run(bucket: Any, slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs a command on a storage in the bucket, on which the whole graph has run over the slice."""
+    homes = {storage: str(tmp_path_factory.mktemp("dagster")) for storage in (STORAGE, LONGER_NAME)}
+
+    def run_command(*arguments: str, storage: str = STORAGE, code: int = 0) -> str:
+        environ = variables(slice_directory, storage, DAGSTER_HOME=homes[storage])
+        done = command(*arguments, environ=environ)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    assert "Report:" in run_command("run")
+    return run_command
+
+
+def test_values_are_read_and_intact(run: Run) -> None:
+    assert Storage(STORAGE).read("data_mean").shape == (784,)
+    assert "Materializing" not in run("run", "--changed")
+    run("verify")
+
+
+def test_a_damaged_object_is_named_and_computed_again(run: Run, bucket: Any) -> None:
+    stored = Storage(STORAGE)
+    damaged = {"Bucket": BUCKET, "Key": f"digits/covariance/{stored.current('covariance')}/value.npy"}
+    content = bytearray(bucket.get_object(**damaged)["Body"].read())
+    content[-1] ^= 1
+    bucket.put_object(**damaged, Body=bytes(content))
+    faults = [line for line in run("verify", code=1).splitlines() if not line.endswith(" ok")]
+    assert len(faults) == 1
+    assert "covariance" in faults[0]
+    assert "covariance" in run("run", "--changed")
+    run("verify")
+
+
+def test_a_former_champion_is_put_back(run: Run, tmp_path: Path) -> None:
+    stored = Storage(STORAGE)
+    former = stored.current("recognizer")
+    (tmp_path / "run.yaml").write_text(ANOTHER_CHAMPION)
+    selection = "(key:cnn_model+ and +key:model_card) or key:recognizer"
+    run("run", "--select", selection, "--config", str(tmp_path / "run.yaml"))
+    assert stored.current("recognizer") != former
+    (version,) = re.findall(r"^\s*(\w+) .*former champion", run("history"), re.MULTILINE)
+    run("restore", version)
+    assert stored.current("recognizer") == former
+
+
+def test_storages_whose_names_begin_alike_do_not_meet(run: Run, bucket: Any) -> None:
+    before = Storage(STORAGE).keys()
+    run("run", "--select", "+key:data_mean", storage=LONGER_NAME)
+    assert Storage(LONGER_NAME).keys() == ["data_mean", "raw_mnist", "train_digits"]
+    assert Storage(STORAGE).keys() == before

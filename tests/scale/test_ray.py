@@ -1,0 +1,72 @@
+"""A backfill on a Ray cluster of this machine, on an instance that the lines of `docs/deploy.md` alone configure."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.served import until
+from support.servers import command, configure, variables
+
+from mnist_pipeline.runtime.project import PROJECT
+from mnist_pipeline.runtime.storage.storage import Storage
+
+pytest.importorskip("dagster_ray", reason="pip install 'mnist-dagster[test-scale]'")
+
+CLUSTER = """
+import sys, ray
+print(ray.init(num_cpus=2, include_dashboard=True, log_to_driver=False).dashboard_url, flush=True)
+sys.stdin.read()
+"""
+DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
+ENDED = ("FAILED", "STOPPED", "SUCCEEDED")
+TRIALS = ["knn-size_20-seed_0", "knn-size_100-seed_0", "softmax-size_20-seed_0", "softmax-size_100-seed_0"]
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a Ray cluster, which has the code, but no settings of the pipeline or of Dagster."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], cwd="/", text=True, **pipes) as process:
+        assert process.stdout is not None
+        yield f"http://{process.stdout.readline().strip()}"
+
+
+def test_a_backfill_of_trials_runs_as_jobs_of_the_cluster(
+    cluster: str, slice_directory: Path, tmp_path: Path, postgres: str
+) -> None:
+    storage, sweep = tmp_path / "storage", tmp_path / "sweep.yaml"
+    sweep.write_text("- {model: [knn, softmax], size: [20, 100]}")
+    environ = variables(slice_directory, storage, MNIST_PIPELINE_EXPERIMENTS=str(sweep))
+    environ |= {"DAGSTER_POSTGRES_URL": postgres, "RAY_ADDRESS": cluster}
+    configure(storage / "dagster", "PostgreSQL", "Ray")
+    assert command("run", "--select", DIGITS, environ=environ).returncode == 0
+    backfill = ["dagster", "job", "backfill", "-j", "sweep", "--partitions", ",".join(TRIALS), "--noprompt"]
+    subprocess.run([sys.executable, "-m", *backfill], cwd=PROJECT, env=environ, check=True)
+    daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run"]
+    with subprocess.Popen(daemon, cwd=PROJECT, env=environ) as process:
+        try:
+            until(lambda: sum(status in ENDED for status in statuses(cluster, environ)) == len(TRIALS))
+        finally:
+            process.terminate()
+    assert statuses(cluster, environ) == ["SUCCEEDED"] * len(TRIALS)
+    done = command("run", "--select", "experiment_summary", environ=environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(Storage(str(storage)).read("experiment_summary")["trial"]) == set(TRIALS)
+
+
+def statuses(cluster: str, environ: dict[str, str]) -> list[str]:
+    """The states of the jobs that were submitted to the cluster."""
+    headers = {"Authorization": f"Bearer {environ['RAY_AUTH_TOKEN']}"}
+    with urllib.request.urlopen(urllib.request.Request(f"{cluster}/api/jobs/", headers=headers)) as response:
+        return [job["status"] for job in json.load(response) if job["type"] == "SUBMISSION"]
