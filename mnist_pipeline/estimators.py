@@ -151,9 +151,6 @@ class CNNClassifier(_Classifier):
     Samples are images of 28×28 pixels: 784 features, or (n_samples, 28, 28). Another number of features is a
     ValueError. Numbers that are not bytes should be in [0, 1]. With the recipe "default", probabilities are calibrated.
 
-    scikit-learn's `check_estimator` uses samples of a few features, so this class can't pass it. A subclass that
-    stretches these samples to 784 features, and changes nothing else, passes (`tests/test_estimators.py`).
-
     Parameters
     ----------
     recipe : {"default", "fast", "notebook", "thorough"}, default="default"

@@ -171,7 +171,15 @@ def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
 
 
 def find_corners(images: np.ndarray, kappa: float = KAPPA, relative_threshold: float = RELATIVE_THRESHOLD) -> Corners:
-    """The corners of images (n, height, width), and the numbers that show that they are a PCA of the gradients."""
+    """The corners of images (n, height, width), and the numbers that show that they are a PCA of the gradients.
+
+    Examples
+    --------
+    >>> square = np.zeros((1, 9, 9))
+    >>> square[0, :5, :5] = 255
+    >>> np.argwhere(find_corners(square).corners)
+    array([[0, 4, 4]])
+    """
     tensors = np.stack([structure_tensor(image) for image in images])
     responses = np.stack([corner_response(image, kappa) for image in images])
     found = np.stack([corners(response, relative_threshold) for response in responses])
@@ -185,53 +193,40 @@ def find_corners(images: np.ndarray, kappa: float = KAPPA, relative_threshold: f
     )
 
 
-def places(image: np.ndarray, response: np.ndarray) -> dict[str, Place]:
-    """The clearest corner and edge of an image, and a flat place.
+def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dict[str, Place]]:
+    """The index of the image with the largest response, and its clearest corner and edge, and a flat place.
 
     The corner is where the response is largest, the edge where it is smallest. The flat place is the pixel nearest to
     the middle among those with the smallest gradients around them.
 
     Examples
     --------
-    >>> square = np.zeros((9, 9))
-    >>> square[:5, :5] = 255
-    >>> {name: (place.row, place.column) for name, place in places(square, corner_response(square)).items()}
-    {'corner': (4, 4), 'edge': (1, 4), 'flat': (2, 2)}
-    """
-    trace = np.trace(structure_tensor(image), axis1=-2, axis2=-1)
-    rows, columns = np.indices(image.shape)
-    off_middle = np.hypot(rows - (image.shape[0] - 1) / 2, columns - (image.shape[1] - 1) / 2)
-    found = {
-        "corner": response.argmax(),
-        "edge": response.argmin(),
-        "flat": np.where(trace == trace.min(), off_middle, np.inf).argmin(),
-    }
-    windows = window_gradients(image)
-    return {name: _place(windows, response, int(index)) for name, index in found.items()}
-
-
-def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dict[str, Place]]:
-    """The index of the image with the largest response, and the `places` of it.
-
-    Examples
-    --------
     >>> images = np.zeros((2, 9, 9))
     >>> images[1, :5, :5] = 255
     >>> index, found = clearest_places(images, np.stack([corner_response(image) for image in images]))
-    >>> index, found["corner"].row, found["corner"].column
-    (1, 4, 4)
+    >>> index, {name: (place.row, place.column) for name, place in found.items()}
+    (1, {'corner': (4, 4), 'edge': (1, 4), 'flat': (2, 2)})
     """
     index = int(responses.max(axis=(1, 2)).argmax())
-    return index, places(images[index], responses[index])
+    image, response = images[index], responses[index]
+    windows = window_gradients(image)
+    trace = np.trace(structure_tensor(image), axis1=-2, axis2=-1)
+    rows, columns = np.indices(image.shape)
+    off_middle = np.hypot(rows - (image.shape[0] - 1) / 2, columns - (image.shape[1] - 1) / 2)
 
+    def place(pixel: np.intp) -> Place:
+        row, column = map(int, np.unravel_index(pixel, image.shape))
+        gradients = windows[row, column]
+        values, vectors = np.linalg.eigh(gradients.T @ gradients)
+        largest_first = np.maximum(values[::-1], 0), vectors[:, ::-1]
+        return Place(row, column, gradients, *largest_first, float(response[row, column]))
 
-def _place(windows: np.ndarray, response: np.ndarray, index: int) -> Place:
-    row, column = map(int, np.unravel_index(index, response.shape))
-    gradients = windows[row, column]
-    eigenvalues, eigenvectors = np.linalg.eigh(gradients.T @ gradients)
-    return Place(
-        row, column, gradients, np.maximum(eigenvalues[::-1], 0), eigenvectors[:, ::-1], float(response[row, column])
-    )
+    found = {
+        "corner": place(response.argmax()),
+        "edge": place(response.argmin()),
+        "flat": place(np.where(trace == trace.min(), off_middle, np.inf).argmin()),
+    }
+    return index, found
 
 
 def _box_sum(values: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import Answer, SoftmaxModel
-from mnist_pipeline.utils.blocks import read_only, slices
+from mnist_pipeline.utils.blocks import slices
 
 if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph
@@ -281,7 +281,9 @@ def sgd(
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
     from mnist_pipeline.kernels import softmax as kernel  # here, so that importing this module does not import Numba
 
-    starts, columns, values = kernel.compress(read_only(samples))
+    inked = samples != 0
+    starts = np.append(0, np.cumsum(inked.sum(axis=1)))
+    columns, values = (np.flatnonzero(inked) % samples.shape[1]).astype(np.int32), samples[inked]
     scale = 1 / 255 if samples.dtype == np.uint8 else 1.0
     blocks = _blocks(W, kernel.LANES)
     for epoch in range(1, epochs + 1):

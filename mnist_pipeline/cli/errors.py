@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import errno
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import click
 
 from mnist_pipeline.utils.printable import one_line
 from mnist_pipeline.utils.reported import ReportedError
+
+TOO_MANY_FILES = "if too many files are open, raise the limit (ulimit -n 1024)"
 
 
 def unknown(name: str, kind: str, known: Iterable[str]) -> str:
@@ -38,25 +41,25 @@ def explained(error: Exception) -> CommandError | None:
     """An error in one line, if a person can act on it; None if it is a fault of the program."""
     if isinstance(error, ReportedError):
         return CommandError(one_line(error))
-    if isinstance(error, MemoryError):
+    number = error.errno if isinstance(error, OSError) else None
+    is_unmapped = isinstance(error, ImportError) and "failed to map segment" in str(error)  # of a library
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or is_unmapped:
         return CommandError("there is too little memory; end other programs, or raise the limit (ulimit -v)")
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return CommandError("too many files are open; raise the limit (ulimit -n 1024)")
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return explained(MemoryError())
+    if number in (errno.EMFILE, errno.ENFILE):
+        return CommandError(TOO_MANY_FILES)
     if "sqlalchemy" in sys.modules:
         from sqlalchemy.exc import DatabaseError
 
         if isinstance(error, DatabaseError):
-            return _of_database(str(error.orig))
+            return of_database(str(error.orig))
     return None
 
 
-def _of_database(problem: str) -> CommandError:
+def of_database(problem: str) -> CommandError:
     """Why Dagster's database can't be used; only some problems are those of a damaged file."""
-    import os
-
     home = os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
     if "malformed" in problem or "not a database" in problem:
         return CommandError(f"Dagster's database in {home} is damaged ({problem}); move {home} away, and run again")
+    if "unable to open" in problem:
+        return CommandError(f"Dagster's database in {home} can't be opened; {TOO_MANY_FILES}, or check its permissions")
     return CommandError(f"Dagster's database in {home} can't be used ({one_line(problem)})")

@@ -13,7 +13,7 @@ import dagster as dg
 import yaml
 
 from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime import instance as instances
@@ -68,7 +68,23 @@ def _run_changed(
     instance: dg.DagsterInstance,
     selected: AbstractSet[dg.AssetKey],
 ) -> list[str]:
-    """Run what is stale until nothing is. An asset whose value stays the same makes no other asset stale."""
+    """Run what is stale, and the partitions that are, until nothing is."""
+    failures = _run_stale(run, definitions, instance, selected)
+    for key in sorted(selected):
+        partitions = missing_partitions(instance, definitions, key)
+        if partitions and not failures:
+            # An asset that reads the partitions is stale afterwards.
+            failures = run({key}, partitions) or _run_stale(run, definitions, instance, selected)
+    return failures
+
+
+def _run_stale(
+    run: Callable[..., list[str]],
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    selected: AbstractSet[dg.AssetKey],
+) -> list[str]:
+    """Run unpartitioned assets until none is stale. An asset whose value stays the same makes no other asset stale."""
     graph = definitions.resolve_asset_graph()
     done: AbstractSet[dg.AssetKey] = set()
     while stale := stale_assets(instance, definitions, storage.current()).keys() & selected:
@@ -77,10 +93,6 @@ def _run_changed(
             raise CommandError(f"{names} is stale right after its run; see its page in the UI")
         done = _ready(graph, stale)
         if failures := run(done):
-            return failures
-    for key in sorted(selected):
-        partitions = missing_partitions(instance, definitions, key)
-        if failures := run({key}, partitions) if partitions else []:
             return failures
     return []
 
@@ -164,7 +176,16 @@ def _failures(outcome: dg.ExecuteInProcessResult) -> list[str]:
         f"{event.step_key} failed: {_reason(event.step_failure_data.error)}"
         for event in outcome.all_events
         if event.is_step_failure
-    ] or ["the run failed before any asset began; see its page in the UI"]
+    ] or [_failure_of_run(outcome)]
+
+
+def _failure_of_run(outcome: dg.ExecuteInProcessResult) -> str:
+    """Why a run failed although no asset did."""
+    for event in outcome.all_events:
+        if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.job_failure_data.error:
+            message = event.job_failure_data.error.message
+            return of_database(message).message if "sqlite3" in message else one_line(message)
+    return "the run failed before any asset began; see its page in the UI"
 
 
 def _reason(error: Any) -> str:

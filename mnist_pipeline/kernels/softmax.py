@@ -61,37 +61,15 @@ def _update(e: _Entries, rows: Array, columns: Array, values: Array, steps: Arra
             e.store(e.multiply_add(value, step, e.load(weight)), weight)
 
 
-@compiled(cache=True)
-def compress(samples: Any) -> Any:
-    """Compress rows to their nonzero entries: the start of each row, and the column and value of each entry."""
-    num_samples, num_features = samples.shape
-    starts = np.zeros(num_samples + 1, np.int64)
-    for i in range(num_samples):
-        count = 0
-        for j in range(num_features):
-            count += samples[i, j] != 0
-        starts[i + 1] = starts[i] + count
-    columns = np.empty(starts[-1], np.int32)
-    values = np.empty(starts[-1], samples.dtype)
-    k = 0
-    for i in range(num_samples):
-        for j in range(num_features):
-            if samples[i, j] != 0:
-                columns[k] = j
-                values[k] = samples[i, j]
-                k += 1
-    return starts, columns, values
-
-
 @compiled(cache=True, nogil=True)
 def run_epoch(
     starts: Any, columns: Any, values: Any, scale: Any, labels: Any, blocks: Any, b: Any, learning_rate: Any
 ) -> Any:
     """Update the weights in place, one sample after another; return the total loss and the number of correct samples.
 
-    `starts`, `columns` and `values` are samples compressed by `compress`, whose values are multiplied by `scale`;
-    `labels` are int64 (num_samples,), `blocks` the weights, pixel-major, (num_blocks, num_features, LANES), and `b` the
-    biases (num_classes,), both float64.
+    `columns` and `values` are those of the nonzero entries of all samples, `starts` the first entry of each sample; the
+    values are multiplied by `scale`. `labels` are int64 (num_samples,), `blocks` the weights, pixel-major, (num_blocks,
+    num_features, LANES), and `b` the biases (num_classes,), both float64.
     """
     num_blocks, num_classes = len(blocks), len(b)
     y = np.zeros((num_blocks, blocks.shape[2]))

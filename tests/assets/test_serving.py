@@ -43,7 +43,7 @@ def test_without_a_stored_recognizer_the_champion_is_chosen_anew(monkeypatch: py
     worse = labels.assign(**dict.fromkeys(MODELS, (labels["label"] + (labels.index % 3 == 0)) % 10))
     assert call("champion", held_out_labels=worse).value == present
     stored = {"champion": present, "recognizer": None}
-    monkeypatch.setattr(StoredResults, "previous", lambda self, key, **_: stored[key.to_user_string()])
+    monkeypatch.setattr(StoredResults, "previous", lambda self, key, **_: stored[key])
     assert call("champion", held_out_labels=worse).value.choice.errors > present.choice.errors
     replaced = dataclasses.replace(present, labels=[(label + 1) % 10 for label in present.labels])
     with pytest.raises(dg.Failure, match="key:champion or key:recognizer"):

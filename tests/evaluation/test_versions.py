@@ -13,7 +13,7 @@ def training(number: int) -> dict[str, Record]:
     """The records of a run that trained and evaluated the MLP."""
 
     def record(asset: str, version: str, inputs: dict[str, str], **metadata: Any) -> Record:
-        return Record(asset, f"{version}{number}", number, f"run{number}", "code", inputs, metadata, former="file")
+        return Record(asset, f"{version}{number}", number, f"run{number}", "code", inputs, metadata)
 
     fit = {"config": {"epochs": number}, "seed": 7, "seconds": 1.0, "libraries": {"torch": f"2.{number}"}}
     scores = {"accuracy": number / 10, "errors": 10 - number, "interval_low": 0.0, "interval_high": 1.0}

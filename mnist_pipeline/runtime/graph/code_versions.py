@@ -36,7 +36,8 @@ def function_of(asset: dg.AssetsDefinition, package: str) -> Callable[..., Any] 
     """The function under an `@asset` decorator; None if the asset is a graph, or if its function is elsewhere."""
     if not isinstance(asset.node_def, dg.OpDefinition):
         return None
-    function: Any = inspect.unwrap(getattr(asset.op.compute_fn, "decorated_fn", asset.op.compute_fn))
+    compute: Any = asset.op.compute_fn
+    function: Any = inspect.unwrap(getattr(compute, "decorated_fn", compute))
     return function if f"{getattr(function, '__module__', '')}.".startswith(f"{package}.") else None
 
 

@@ -30,7 +30,7 @@ import numpy as np
 from mnist_pipeline.utils import stored_types
 
 Writer = Callable[[BinaryIO], object]  # writes the content of a file
-PLAIN_TYPES = ("ndarray", "dict", "DataFrame", "str")
+PLAIN = {"ndarray": np.ndarray, "dict": dict, "str": str}
 
 
 class FormatError(ValueError):
@@ -45,15 +45,13 @@ def type_entries(value: object) -> dict[str, Any]:
     kind = type(value)
     if stored_types.is_registered(kind):
         return {"type": kind.__name__, "format": stored_types.version_of(kind)}
-    for plain in (np.ndarray, dict, str):
-        if isinstance(value, plain):
-            return {"type": plain.__name__, "format": 1}
-    if _is_table(value):
-        return {"type": "DataFrame", "format": 1}
-    raise TypeError(
-        f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a DataFrame, a text, "
-        "or a NamedTuple of arrays or a dataclass that is decorated with `stored_type`"
-    )
+    name = "DataFrame" if _is_table(value) else next((each for each in PLAIN if isinstance(value, PLAIN[each])), None)
+    if name is None:
+        raise TypeError(
+            f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a DataFrame, a text, "
+            "or a NamedTuple of arrays or a dataclass that is decorated with `stored_type`"
+        )
+    return {"type": name, "format": 1}
 
 
 def encode(value: Any) -> dict[str, Writer]:
@@ -61,13 +59,13 @@ def encode(value: Any) -> dict[str, Writer]:
     if isinstance(value, np.ndarray):
         return {"value.npy": lambda file: np.save(file, value, allow_pickle=False)}
     if isinstance(value, str):
-        return {"value.md": lambda file: file.write(value.encode())}
+        return {"value.md": writer_of(value.encode())}
     if _is_table(value):
-        return {"value.csv": lambda file: file.write(value.to_csv(index=False).encode())}
+        return {"value.csv": writer_of(value.to_csv(index=False).encode())}
     if hasattr(value, "to_files"):
-        return {name: _writer_of(content) for name, content in value.to_files().items()}
+        return {name: writer_of(content) for name, content in value.to_files().items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"value.json": _writer_of(_to_json(dataclasses.asdict(value)))}
+        return {"value.json": writer_of(to_json(dataclasses.asdict(value)))}
     arrays = _flattened(value if isinstance(value, dict) else value._asdict())
     return {"value.safetensors": lambda file: _write_arrays(file, arrays)}
 
@@ -78,44 +76,44 @@ def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
     Raises FormatError if the files do not have the content of such a value.
     """
     name, version = str(entries["type"]), int(entries["format"])
-    kind = None if name in PLAIN_TYPES else stored_types.find(name)
-    if kind is None and name not in PLAIN_TYPES:
+    kind = PLAIN.get(name) or stored_types.find(name)
+    if kind is None and name != "DataFrame":
         raise FormatError(f"{name!r} is not a known type")
     known = 1 if kind is None else stored_types.version_of(kind)
     if version != known:
         raise FormatError(f"it has format version {version} of {name}; this version of mnist-pipeline reads {known}")
     try:
-        return _decode(name, kind, paths)
+        return _decode(kind, paths)
     except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise FormatError(str(error)) from error
 
 
-def _decode(name: str, kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:
+def writer_of(content: bytes) -> Writer:
+    """A writer of these bytes."""
+    return lambda file: file.write(content)
+
+
+def to_json(document: object) -> bytes:
+    """A document as JSON that people can read."""
+    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _decode(kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:
     path = next(iter(paths.values()))
-    if name == "ndarray":
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    if name == "str":
-        return path.read_text(encoding="utf-8")
-    if name == "DataFrame":
+    if kind is None:
         return _read_table(path)
-    if kind is not None and hasattr(kind, "from_files"):
+    if kind is np.ndarray:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    if kind is str:
+        return path.read_text(encoding="utf-8")
+    if hasattr(kind, "from_files"):
         return kind.from_files({file: each.read_bytes() for file, each in paths.items()})
-    if kind is not None and dataclasses.is_dataclass(kind):
+    if dataclasses.is_dataclass(kind):
         from pydantic import TypeAdapter
 
         return TypeAdapter(kind).validate_json(path.read_bytes())
     arrays = _read_arrays(path)
-    if kind is None or issubclass(kind, dict):
-        return arrays if kind is None else kind(arrays)
-    return kind(**_nested(arrays))
-
-
-def _writer_of(content: bytes) -> Writer:
-    return lambda file: file.write(content)
-
-
-def _to_json(document: object) -> bytes:
-    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return kind(arrays) if issubclass(kind, dict) else kind(**_nested(arrays))
 
 
 def _is_table(value: object) -> bool:
@@ -136,8 +134,10 @@ def _flattened(fields: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Arrays by name; the arrays of a field that is a dict are named `FIELD.NAME`."""
     arrays: dict[str, Any] = {}
     for field, content in fields.items():
-        named = {f"{field}.{name}": each for name, each in content.items()} if isinstance(content, Mapping) else None
-        arrays |= {field: content} if named is None else named
+        if isinstance(content, Mapping):
+            arrays |= {f"{field}.{name}": each for name, each in content.items()}
+        else:
+            arrays[field] = content
     return {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
 
 
@@ -157,11 +157,10 @@ def _write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray]) -> None:
     from safetensors.numpy import save
 
     try:
-        content = save(arrays)
+        file.write(save(arrays))
     except (KeyError, ValueError) as error:
         types = sorted({str(array.dtype) for array in arrays.values()})
         raise TypeError(f"arrays of the types {', '.join(types)} can't be stored together: {error}") from error
-    file.write(content)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

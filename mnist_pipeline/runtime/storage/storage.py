@@ -30,7 +30,7 @@ from urllib.parse import quote
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
-from mnist_pipeline.runtime.storage.formats import FormatError, Writer
+from mnist_pipeline.runtime.storage.formats import FormatError, Writer, to_json, writer_of
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.reported import ReportedError
 
@@ -76,11 +76,10 @@ class Storage:
                 if not self._is_whole(place / name, json.loads(manifest)["files"][name]):
                     self._write(place / name, writer)
             for name, picture in (figures or {}).items():
-                self._write(place / FIGURES / f"{_checked(name)}.png", _writer(picture))
+                self._write(place / FIGURES / f"{_checked(name)}.png", writer_of(picture))
             if not (place / ORIGIN).exists():
-                document = {"time": round(time.time(), 3), **(origin or {})}
-                self._write(place / ORIGIN, _writer(json.dumps(document, indent=1).encode()))
-            self._write(place / MANIFEST, _writer(manifest))
+                self._write(place / ORIGIN, writer_of(to_json({"time": round(time.time(), 3), **(origin or {})})))
+            self._write(place / MANIFEST, writer_of(manifest))
             _verified.add((self.root, key, version))
             self.set_current(key, version)
             if address := getattr(value, "address", None):  # for people it stays the same
@@ -120,7 +119,7 @@ class Storage:
     def set_current(self, key: str, version: str) -> None:
         """Let readers get this version."""
         with self._reported(key):
-            self._write(self._place(key) / CURRENT, _writer(f"{version}\n".encode()))
+            self._write(self._place(key) / CURRENT, writer_of(f"{version}\n".encode()))
 
     def keys(self) -> list[str]:
         """The keys of all values."""
@@ -274,7 +273,7 @@ def describe(value: object) -> tuple[bytes, dict[str, Writer]]:
     """The manifest of a value, and a writer for each of its files."""
     entries, files = formats.type_entries(value), formats.encode(value)
     manifest = {**entries, "files": {name: _entry_of(writer) for name, writer in files.items()}}
-    return (json.dumps(manifest, indent=1) + "\n").encode(), files
+    return to_json(manifest), files
 
 
 def version_of(value: object) -> str:
@@ -342,10 +341,6 @@ def _verify(path: Path, entry: Mapping[str, Any]) -> None:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _writer(content: bytes) -> Writer:
-    return lambda file: file.write(content)
 
 
 def _checked(name: str) -> str:

@@ -1,0 +1,76 @@
+"""The settings of the environment: what they mean, and one line for a setting that is wrong."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.settings import SettingsError
+from mnist_pipeline.utils.machine import num_cores
+
+
+@pytest.fixture(autouse=True)
+def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*os.environ]:
+        if name.startswith(settings.PREFIX) or name == "DAGSTER_HOME":
+            monkeypatch.delenv(name)
+
+
+def test_without_settings_everything_lies_in_the_storage_and_the_data_are_mnist() -> None:
+    found = settings.load()
+    assert found.canonical
+    assert found.dagster_home == Path(found.storage, "dagster")
+    assert found.inbox == Path(found.storage, "inbox")
+    assert found.threads == num_cores()
+
+
+def test_paths_are_absolute_and_an_empty_setting_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", "photos")
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "results/")
+    monkeypatch.setenv("MNIST_PIPELINE_EXPERIMENTS", "")
+    found = settings.load()
+    assert found.data == tmp_path / "photos"
+    assert found.storage == str(tmp_path / "results")
+    assert found.experiments is None
+    assert not found.canonical
+
+
+def test_a_storage_in_a_bucket_has_local_directories_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    homes = set()
+    for storage in ("s3://bucket/one", "s3://bucket/two/"):
+        monkeypatch.setenv("MNIST_PIPELINE_STORAGE", storage)
+        assert settings.load().storage == storage.rstrip("/")
+        homes.add(settings.load().dagster_home)
+    assert len(homes) == 2
+    assert all(home.is_absolute() for home in homes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("MNIST_PIPELINE_THREADS", "many", "MNIST_PIPELINE_THREADS"),
+        ("MNIST_PIPELINE_THREADS", "0", "MNIST_PIPELINE_THREADS"),
+        ("MNIST_PIPELINE_DATA", "~/photos", "MNIST_PIPELINE_DATA"),
+        ("MNIST_PIPELINE_DAT", "photos", "MNIST_PIPELINE_DATA"),
+        ("MNIST_PIPELINE_STORE", "results", "MNIST_PIPELINE_STORAGE"),
+    ],
+)
+def test_a_wrong_or_misspelt_setting_is_one_line_that_names_the_right_one(
+    name: str, value: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        settings.load()
+    assert hint in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_number_of_threads_reaches_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in settings.THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "7")
+    monkeypatch.setenv("MNIST_PIPELINE_THREADS", "3")
+    settings.limit_threads()
+    assert {os.environ[name] for name in settings.THREAD_VARIABLES} == {"3"}
