@@ -38,7 +38,7 @@ def test_a_reader_returns_digits_or_raises_a_dataset_error(
     good, outcomes = (root / name).read_bytes(), Counter[str]()
 
     @settings(
-        max_examples=pytestconfig.getoption("fuzz_cases") // 10,
+        max_examples=pytestconfig.getoption("fuzz_cases") // len(WRITE),
         derandomize=True,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
