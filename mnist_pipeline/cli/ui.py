@@ -23,7 +23,9 @@ def serve(port: int, read_only: bool) -> None:
     # The code server, the daemon and their runs import as this process does, and nothing from the current directory.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
     os.environ["PYTHONSAFEPATH"] = "1"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), _listening(port) as listening:
         url = f"http://{LOCALHOST}:{port}"
         click.echo(f"Dagster UI: {url}\nReport: {url}{REPORT}\nDraw a digit: {url}{DRAW}")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import Fit, convert
@@ -36,6 +35,8 @@ def find(root: Path) -> Source | None:
 
 def _load(paths: list[Path]) -> Loaded:
     """The encoded pictures and the labels in these files."""
+    import pandas as pd  # here, because `predict` imports this module, and pandas takes a third of a second
+
     with _damage_named(paths[0].parent):
         tables = [pd.read_parquet(path, engine="pyarrow") for path in paths]
     table = pd.concat(tables)

@@ -106,4 +106,4 @@ def test_a_sheet_replaces_no_file_of_another_program_and_no_input(finished: Path
 def test_without_a_recognizer_the_error_names_the_command_that_makes_it(storage: Path, line: Path) -> None:
     result = invoke(line)
     assert result.exit_code == 1
-    assert "mnist-pipeline run --select '+recognizer'" in result.output
+    assert "mnist-pipeline run --select +key:recognizer" in result.output

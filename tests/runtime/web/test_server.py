@@ -113,7 +113,7 @@ def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished: P
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
     figure = client.get(f"{FIGURES}/covariance/covariance.png").content
-    assert figure == stored.read_figure("covariance", "covariance")
+    assert figure == stored.figure("covariance", "covariance")
     for path in ("cnn_evaluation/unknown", "unknown/confusion", "%2e%2e/manifests/champion", "confusion"):
         assert client.get(f"{FIGURES}/{path}.png").status_code == 404
 
