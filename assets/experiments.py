@@ -38,7 +38,11 @@ TRIALS = dg.StaticPartitionsDefinition(list(SWEEP))
 
 @dg.asset(group_name=GROUP, kinds={"torch"}, partitions_def=TRIALS, check_specs=checks("experiment_trials", CHECKS))
 def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet):
-    """The labels that a trial's model predicts for the held-out training images and for the test images."""
+    """The labels that a trial's model predicts for the held-out training images and for the test images.
+
+    Each trial is a partition. The button *Materialize all* of the page *Lineage* trains every trial again; the job
+    `everything` trains none.
+    """
     trial = SWEEP[context.partition_key]
     with stopwatch():
         labels = experiments.run(trial, train_digits, test_digits)

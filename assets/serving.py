@@ -159,7 +159,8 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     """Predictions for one inbox picture, one row per digit, with a contact sheet.
 
     Each picture is a partition, which the sensor `inbox` adds. The predictions are those of the models that were in
-    service then. Later models do not predict it again unless a user asks for it.
+    service then. Later models do not predict it again unless a user asks for it: the button *Materialize all* of the
+    page *Lineage* predicts every picture again, and the job `everything` predicts none.
     """
     key = context.partition_key
     path = inbox.picture(key)

@@ -81,8 +81,11 @@ def _draw(path: Path, found: Mapping[str, Any], images: np.ndarray, labels: np.n
         f"{MODELS[model].short_title}: {names[old]} → {names[new]}\n(true: {names[labels[index]]})"
         for index, model, old, new in shown
     ]
-    title = "Images that are answered differently: before → after"
+    num_changed = sum(len(pair.get("disagreements", ())) for pair in found["models"])
+    counts = f"{len(shown):,} of {num_changed:,} changed answers"
+    title = f"{counts}: before → after"
     figure = figures.image_grid(images[[index for index, *_ in shown]], 10, captions, title)
     picture = figures.encoded(figures.rendered(figure))
     with writing("--sheet", path):
         write_png(path, picture)
+    click.echo(f"\n{path} shows {counts}.")

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 import dagster as dg
-import yaml
 
 from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
 from mnist_pipeline.cli.errors import CommandError, of_database
@@ -23,11 +22,11 @@ from mnist_pipeline.runtime.graph.staleness import missing_partitions, observe_r
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.printable import count, one_line, printable
+from mnist_pipeline.utils.yaml_files import read_yaml
 
 GC_THRESHOLDS = (100_000, 50, 1_000)
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
-MAX_CONFIG_BYTES = 1 << 16
 INTERRUPTED = "Interrupted. Stored results are kept; the same command with --changed continues."
 
 
@@ -206,11 +205,9 @@ def _read_config(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        if not file.is_file() or file.stat().st_size > MAX_CONFIG_BYTES:
-            raise CommandError(f"--config {file}: it is not a file of at most {MAX_CONFIG_BYTES:,} bytes")
-        config = yaml.safe_load(file.read_bytes())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise CommandError(f"--config {file}: it is not YAML: {one_line(error)}") from error
+        config = read_yaml(file)
+    except ValueError as error:
+        raise CommandError(f"--config {file}: {error}") from error
     if not isinstance(config or {}, dict) or not isinstance((config or {}).get("ops", {}), dict):
         example = "'ops: {softmax_model: {config: {epochs: 40}}}'"
         raise CommandError(f"--config {file}: it must be a mapping; write for example {example}")

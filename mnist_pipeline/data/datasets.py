@@ -52,10 +52,12 @@ def reader_of(root: str | Path) -> Reader:
             if source := layout.find(path):
                 return Reader(path, source)
         if path.exists():
-            raise DatasetError(f"{path} has no images in a layout of docs/data-sets.md; make a folder per class")
+            raise DatasetError(f"{path} has no images in a layout of docs/data-sets.md; make one folder per class")
     except OSError as error:
         raise DatasetError(f"{path} can't be read: {error.strerror}; check its name and its permissions") from error
-    raise DatasetError(f"{path} does not exist; set MNIST_PIPELINE_DATA to a directory or file of labelled images")
+    raise DatasetError(
+        f"{path} does not exist; name a directory with a folder of pictures per class, or a file of images"
+    )
 
 
 def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:

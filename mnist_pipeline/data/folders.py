@@ -83,8 +83,8 @@ def _folders(directory: Path) -> list[Path]:
     stray = [path for path in _visible(directory) if path.suffix.lower() in SUFFIXES]
     if stray:
         raise DatasetError(
-            f"{stray[0]} lies in no class folder; make a folder per class in {directory}, where the folders are "
-            f"{', '.join(path.name for path in found[:8]) or '(none)'}, and move each picture into its own"
+            f"{stray[0]} lies in no class folder; make one folder per class in {directory} (found: "
+            f"{', '.join(path.name for path in found[:8]) or 'none'}), and move each picture into its own"
         )
     return found
 

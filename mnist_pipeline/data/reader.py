@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit
 from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.utils.printable import one_line
+from mnist_pipeline.utils.yaml_files import read_yaml
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -79,9 +79,9 @@ class Reader:
         if not path.exists():
             return Description()
         try:
-            fields = yaml.safe_load(_text(path)) or {}
+            fields = read_yaml(path) or {}
             found = Description(**{name: str(value) for name, value in fields.items()})
-        except (yaml.YAMLError, AttributeError, TypeError) as error:
+        except (ValueError, AttributeError, TypeError) as error:
             raise DatasetError(
                 f"{path}: {one_line(error)}; write lines such as 'fit: mnist', with the fields title, noun and fit"
             ) from error
@@ -166,7 +166,8 @@ def check_names(names: Iterable[str], where: Path) -> tuple[str, ...]:
     """The names of classes; raises a DatasetError unless there are 2 to 256 different ones."""
     found = tuple(names)
     if not 2 <= len(found) <= MAX_CLASSES:
-        raise DatasetError(f"{where} has {len(found):,} classes; there must be 2 to {MAX_CLASSES}")
+        names = ", ".join(found[:5])
+        raise DatasetError(f"{where}: number of classes is {len(found):,} ({names}); it must be 2 to {MAX_CLASSES}")
     for name in found:
         if not name.strip() or found.count(name) > 1:
             raise DatasetError(f"{where} names a class {name!r}, which is blank or not the only one; change the name")

@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from mnist_pipeline import models, pca
@@ -22,13 +21,13 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation.champion import difference_interval
 from mnist_pipeline.evaluation.scores import accuracy, wilson_interval
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.utils.printable import one_line
 from mnist_pipeline.utils.reported import ReportedError
+from mnist_pipeline.utils.yaml_files import read_yaml
 
 ALL = "all"  # a training size: every training image that is not held out
 MIN_SIZE = 10  # an image of each digit
 MAX_COMPONENTS = 784
-MAX_BYTES, MAX_TRIALS = 100_000, 1_000  # of a sweep
+MAX_TRIALS = 1_000
 TARGETS = (0.90, 0.95, 0.97, 0.99)
 DEFAULTS = "default"  # the settings of a trial that only has defaults
 MINUS = "minus"  # in the key of a trial
@@ -82,13 +81,11 @@ def read_sweep(file: Path) -> dict[str, Trial]:
     A grid names a model and values; each combination of listed values is a trial.
     """
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise SweepError(f"{file} has more than {MAX_BYTES:,} bytes")
-        grids = Grids.validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+        grids = Grids.validate_python(read_yaml(file))
     except ValidationError as error:
         raise SweepError(f"{file} must be a list of grids: {_problem(error)}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SweepError(f"{file} can't be read: {one_line(error)}") from error
+    except ValueError as error:
+        raise SweepError(f"{file}: {error}") from error
     listed = [{name: each if isinstance(each, list) else [each] for name, each in grid.items()} for grid in grids]
     count = sum(math.prod(map(len, grid.values())) for grid in listed)
     if not 1 <= count <= MAX_TRIALS:

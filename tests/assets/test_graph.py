@@ -106,6 +106,12 @@ def test_everything_has_a_description_that_begins_with_a_short_sentence() -> Non
     assert {name: text for name, text in sentences.items() if not 20 <= len(text) <= 100} == {}
 
 
+def test_the_description_of_a_partitioned_asset_says_what_the_button_of_the_lineage_page_does() -> None:
+    partitioned = [ASSETS.get(key) for key in ASSETS.materializable_asset_keys if ASSETS.get(key).is_partitioned]
+    assert {str(asset.group_name) for asset in partitioned} == {"experiments", "inbox"}
+    assert all("*Materialize all*" in str(asset.description) for asset in partitioned)
+
+
 def test_assets_have_a_kind_and_a_link_to_their_source() -> None:
     for key in ASSETS.materializable_asset_keys:
         spec = ASSETS.get(key).to_asset_spec()

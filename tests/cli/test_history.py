@@ -66,7 +66,8 @@ def test_two_versions_or_runs_are_compared_image_by_image(storage_of_two: Storag
     of_runs = invoke("compare", before["run"][:8], after["run"][:8])
     assert "softmax_model.epochs" in of_runs
     sheet = tmp_path / "sheet.png"
-    invoke("compare", before["run"][:8], after["run"][:8], "--sheet", str(sheet))
+    output = invoke("compare", before["version"][:12], after["version"][:12], "--sheet", str(sheet))
+    assert f"of {len(pair['disagreements'])} changed" in output
     assert sheet.read_bytes().startswith(b"\x89PNG")
     assert "version" in invoke("compare", "ffff", "eeee", code=1)
 

@@ -48,3 +48,15 @@ def test_a_sheet_that_cant_be_written_is_named(animals: Path, tmp_path: Path) ->
     assert "nowhere/sheet.png" in invoke(
         "inspect", str(animals), "--sheet", str(tmp_path / "nowhere/sheet.png"), code=1
     )
+
+
+def test_pictures_without_class_folders_and_a_missing_folder_lead_to_one_folder_per_class(
+    animals: Path, tmp_path: Path
+) -> None:
+    (animals / "dog" / min((animals / "dog").iterdir()).name).rename(animals / "stray.png")
+    found = invoke("inspect", str(animals), code=1)
+    assert "folder per class" in found
+    assert all(name in found for name in NAMES)
+    missing = invoke("inspect", str(tmp_path / "missing"), code=1)
+    assert "folder" in missing
+    assert "MNIST_PIPELINE" not in missing

@@ -71,7 +71,6 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
         ("- {model: softmax, size: 100, learning_rate: -1}", "grid 1: learning_rate"),
         ("- {model: cnn, size: 100, recipe: slow}", "grid 1: recipe"),
         (f"- {{model: knn, size: 100, seed: {list(range(1_001))}}}", "1,001 trials"),
-        ("#" * 100_001, "100,000"),
     ],
 )
 def test_a_sweep_that_is_not_valid_is_refused_in_one_line_by_file_grid_and_field(

@@ -1,14 +1,19 @@
 """The server: which requests it refuses, what a reader can't change, and Dagster's UI with its daemon."""
 
+import contextlib
 import signal
+import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+import httpx
 import pytest
+import uvicorn
 from playwright.sync_api import expect
-from starlette.routing import Mount
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from support.browser import launch_browser
 from support.served import run_raw_mnist, served_ui
@@ -17,7 +22,7 @@ from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.project import FIGURES, REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.web import LOCALHOST, results
-from mnist_pipeline.runtime.web.server import application
+from mnist_pipeline.runtime.web.server import MAX_CONNECTIONS, application, configuration
 
 OWN, EVIL = f"http://{LOCALHOST}:3000", "https://evil.example"
 MUTATION = 'mutation { setConcurrencyLimit(concurrencyKey: "changed", limit: 1) }'
@@ -26,7 +31,7 @@ CROSS_SITE = {"Sec-Fetch-Site": "cross-site"}
 LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
-@contextmanager
+@contextlib.contextmanager
 def dagster_ui(workspace: Path, read_only: bool = False) -> Iterator[tuple[TestClient, dg.DagsterInstance]]:
     """A client of Dagster's UI behind the middleware, and the instance behind it."""
     workspace.write_text("load_from: []")
@@ -116,6 +121,21 @@ def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished: P
     assert figure == stored.figure("covariance", "covariance")
     for path in ("cnn_evaluation/unknown", "unknown/confusion", "%2e%2e/manifests/champion", "confusion"):
         assert client.get(f"{FIGURES}/{path}.png").status_code == 404
+
+
+def test_idle_connections_keep_nobody_out() -> None:
+    server = uvicorn.Server(configuration(application([Route("/", lambda _: PlainTextResponse("served"))])))
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server((LOCALHOST, 0)))
+        port = listening.getsockname()[1]
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(setattr, server, "should_exit", True)
+        for _ in range(MAX_CONNECTIONS + 50):
+            stack.enter_context(socket.create_connection((LOCALHOST, port)))
+        assert httpx.get(f"http://{LOCALHOST}:{port}").text == "served"
+        assert len(server.server_state.connections) <= MAX_CONNECTIONS
 
 
 @pytest.mark.browser
