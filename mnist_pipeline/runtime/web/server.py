@@ -78,7 +78,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.since = self.loop.time()
         if len(self.connections) > MAX_CONNECTIONS:
-            idle = [each for each in self.connections if isinstance(each, LimitedProtocol) and each.cycle is None]
+            connections: set[Any] = self.connections
+            idle = [each for each in connections if isinstance(each, LimitedProtocol) and each.cycle is None]
             oldest = min(idle, key=lambda each: each.since)
             self.connections.discard(oldest)
             oldest.transport.close()
