@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mnist_pipeline.training import EpochRecord
 
 GROUP = "networks"
-POOL = "training"  # of Dagster's concurrency pools: one training at a time on a GPU, for example; see docs/deploy.md
+POOL = "training"  # one of Dagster's pools, without a limit by default; see docs/deploy.md
 TRAINED = {
     "finite_weights": "One NaN weight makes every prediction NaN. Number of weights that are not finite.",
     "loss_falls": "If the loss does not fall, the network has not learned. Last loss.",

@@ -8,7 +8,8 @@ import pandas as pd
 from pydantic import Field
 
 from mnist_pipeline import pca
-from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
+from mnist_pipeline.data.conversion import IMAGE_SIDE
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.records import Reconstructions
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.report import figures

@@ -4,7 +4,8 @@ import dagster as dg
 from pydantic import Field
 
 from mnist_pipeline import softmax
-from mnist_pipeline.data.datasets import IMAGE_SIDE, DigitSet
+from mnist_pipeline.data.conversion import IMAGE_SIDE
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.records import SoftmaxModel
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls

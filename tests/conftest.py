@@ -22,7 +22,7 @@ LONGEST = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How thoroughly the reader of data files is fuzzed."""
-    parser.addoption("--fuzz-cases", type=int, default=5_000, metavar="N", help="Cases in all; 5,000 by default.")
+    parser.addoption("--fuzz-cases", type=int, default=2_500, metavar="N", help="Cases in all; 2,500 by default.")
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are left out by their marks

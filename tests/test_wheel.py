@@ -1,6 +1,6 @@
 """The package as it is installed from a wheel, used in a directory with an unrelated package called `assets`.
 
-By default, the environment is new, but borrows the installed dependencies. `make test-wheel` installs the wheel with
+By default, the environment is new, but borrows the installed dependencies. `make wheel` installs the wheel with
 its dependencies into an empty environment, and names its Python in INSTALLED_PYTHON.
 """
 

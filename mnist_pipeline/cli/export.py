@@ -6,7 +6,7 @@ import click
 import numpy as np
 
 from mnist_pipeline.cli.errors import CommandError, unknown, writing
-from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import storage

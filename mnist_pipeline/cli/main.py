@@ -220,7 +220,7 @@ def export(model: str, onnx: Path, card: Path | None) -> None:
 @main.command()
 @click.argument("name", metavar="NAME")
 def fetch(name: str) -> None:
-    """Download the data set NAME (fashion-mnist, kmnist, emnist-digits or qmnist) with torchvision; runs never do."""
+    """Download the data set NAME (fashion-mnist or kmnist) with torchvision; runs never do."""
     from mnist_pipeline.cli.errors import unknown
     from mnist_pipeline.data import catalogue
     from mnist_pipeline.data.datasets import DatasetError

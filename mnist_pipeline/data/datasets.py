@@ -8,22 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_pipeline.data import folders, idx, npz, parquet
-from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.idx import CLASS_NAMES, FILE_NAMES
 from mnist_pipeline.data.reader import SPLITS, RawFile, Reader, Split
 from mnist_pipeline.utils.stored_types import stored_type
 
-__all__ = [
-    "CLASS_NAMES",
-    "FILE_NAMES",
-    "IMAGE_SIDE",
-    "DatasetError",
-    "DigitSet",
-    "RawFile",
-    "Split",
-    "load_digits",
-]
+__all__ = ["DatasetError", "DigitSet", "RawFile", "Split", "load_digits"]
 
 LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
 # SHA-256 of the four files of MNIST, as its publisher and torchvision distribute them.

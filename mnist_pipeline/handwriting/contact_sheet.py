@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.utils.printable import count as count_of

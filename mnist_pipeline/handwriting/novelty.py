@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_pipeline import pca
-from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.handwriting import outliers
 from mnist_pipeline.utils.blocks import in_blocks, read_only

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, centred, extent
-from mnist_pipeline.data.datasets import IMAGE_SIDE
+from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, centred, extent
 from mnist_pipeline.data.decoding import Grey, read
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.handwriting.sheet import find_sheet, separation

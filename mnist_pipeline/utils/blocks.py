@@ -3,7 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ def slices(count: int, size: int) -> list[slice]:
     return [slice(first, first + size) for first in range(0, count, size)]
 
 
-def in_blocks(work: Callable[[slice], object], count: int, size: int, num_threads: int | None = None) -> None:
-    """Call `work` with each block of rows, on one thread per core by default.
+def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
+    """Call `work` with each block of rows, on one thread per core.
 
     The calling thread works too; the other threads stay for the next call. Threads help only if `work` releases the
     interpreter lock, as compiled code does. `work` must not call `in_blocks` itself.
@@ -29,13 +29,9 @@ def in_blocks(work: Callable[[slice], object], count: int, size: int, num_thread
         for block in blocks:
             work(block)
 
-    num_others = min(num_threads or num_cores(), -(-count // size)) - 1
+    num_others = min(num_cores(), -(-count // size)) - 1
     others = [_pool(os.getpid(), num_others).submit(work_off) for _ in range(num_others)]
-    try:
-        work_off()
-    finally:
-        list(blocks)  # if a block failed here, the other threads skip the rest
-        wait(others)
+    work_off()
     for other in others:
         other.result()
 

@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support.graph_fixtures import Outcome, environment, invoke, materialized
 
@@ -170,23 +169,3 @@ def test_output_that_nobody_reads_does_not_end_a_run(storage: Path, slice_direct
     process.stdout.close()
     assert process.wait() == 0
     assert Storage(str(storage)).keys() == ["raw_mnist"]
-
-
-@pytest.fixture
-def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    file = tmp_path / "sweep.yaml"
-    file.write_text("- {model: knn, size: [100, 200]}")
-    monkeypatch.setenv("MNIST_PIPELINE_EXPERIMENTS", str(file))
-    return file
-
-
-def test_the_trials_of_a_sweep_are_partitions(trials: Path, own_copy: tuple[Path, Path], tmp_path: Path) -> None:
-    variables = {**os.environ, "MNIST_PIPELINE_EXPERIMENTS": str(trials)}
-    done = subprocess.run(
-        [*COMMAND, "--select", "group:experiments"], env=variables, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    keys = [key for key in Storage(str(own_copy[1])).keys() if key.startswith("experiment_trials")]  # noqa: SIM118
-    assert len(keys) == 2
-    table = Storage(str(own_copy[1])).read("experiment_summary")
-    assert np.isfinite(table["held_out_accuracy"]).all()

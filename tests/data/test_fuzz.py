@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from support.idx import write_idx
 from support.sources import write_folders, write_npz, write_parquet
 
-from mnist_pipeline.data.datasets import FILE_NAMES, DatasetError, DigitSet, load_digits
+from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits
+from mnist_pipeline.data.idx import FILE_NAMES
 
 LABELS = np.arange(20, dtype=np.uint8) % 2
 DIGITS = DigitSet(np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8), LABELS)
@@ -37,7 +38,7 @@ def test_a_reader_returns_digits_or_raises_a_dataset_error(
     good, outcomes = (root / name).read_bytes(), Counter[str]()
 
     @settings(
-        max_examples=pytestconfig.getoption("fuzz_cases") // 10,
+        max_examples=pytestconfig.getoption("fuzz_cases") // len(WRITE),
         derandomize=True,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],

@@ -14,7 +14,6 @@ from typing import Any
 
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.web import LOCALHOST
-from support.processes import accept_hangup
 from support.servers import free_port
 
 START_SECONDS, STOP_SECONDS = 120, 30
@@ -26,6 +25,11 @@ LAUNCH = """mutation { launchRun(executionParams: {
   runConfigData: {loggers: {console: {config: {log_level: "ERROR"}}}}
 }) { __typename } }"""
 RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
+
+
+def accept_hangup() -> None:
+    """For a process that starts: handle SIGHUP as in a terminal, even if the tests run under `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

@@ -78,8 +78,9 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.since = self.loop.time()
         if len(self.connections) > MAX_CONNECTIONS:
-            http: list[LimitedProtocol] = [each for each in self.connections if isinstance(each, LimitedProtocol)]
-            oldest = min((each for each in http if each.cycle is None), key=lambda each: each.since)
+            connections: set[Any] = self.connections
+            idle = [each for each in connections if isinstance(each, LimitedProtocol) and each.cycle is None]
+            oldest = min(idle, key=lambda each: each.since)
             self.connections.discard(oldest)
             oldest.transport.close()
 
