@@ -10,7 +10,10 @@ import pytest
 PAGE = Path(__file__).parent.parent / "docs" / "mlflow.md"
 ACCURACY = 0.9926
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow and its libraries
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow and its libraries
+]
 
 
 @dg.asset(code_version="1")

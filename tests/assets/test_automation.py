@@ -19,9 +19,13 @@ ASSETS = defs.resolve_asset_graph()
 
 @pytest.fixture
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """An instance on disk, which the schedule needs."""
-    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance"))) as instance:
-        yield instance
+    """An instance on disk, which the schedule needs.
+
+    Functions of Dagster enter its context, which can't be nested: other tests would find the instance that has ended.
+    """
+    instance = dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance")))
+    yield instance
+    instance.dispose()
 
 
 def names(keys: Any) -> set[str]:
