@@ -27,7 +27,7 @@ check: lint  ## Lint, types, import contracts, and the quick tests (two minutes)
 test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-test-scale: $(VENV)/installed-scale  ## Run the graph in a bucket, on PostgreSQL, on Ray and behind nginx (8 minutes)
+test-scale: $(VENV)/installed-scale  ## Run the graph in a bucket, on PostgreSQL, on Ray and behind nginx (4 minutes)
 	@$(BIN)/python -m pytest tests/scale $(ARGS)
 
 lint: $(VENV)/installed-test  ## Lint, check formatting and types
@@ -57,7 +57,7 @@ wheel: $(VENV)/installed-test  ## Build the wheel in dist/, install it into an e
 # A release installs for each of these.
 PYTHONS := 3.10 3.11 3.12 3.13 3.14
 FASHION ?= /usr/share/datasets/fashion-mnist
-nightly: $(VENV)/installed-scale  ## Fuzzing, five Pythons, another data set, the wheel, and the scale tests (30 minutes)
+nightly: $(VENV)/installed-scale  ## Fuzzing, five Pythons, another data set, the wheel, and the scale tests (20 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) tests/data/test_fuzz.py --fuzz-cases 50000
 	@for version in $(PYTHONS); do echo "Resolving for Python $$version …"; $(BIN)/uv pip compile pyproject.toml \
 	  --all-extras --only-binary :all: --constraint constraints.txt --python-version $$version --quiet >/dev/null || exit 1; done
