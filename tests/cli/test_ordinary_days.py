@@ -21,6 +21,7 @@ def shell(command: str, storage: Path, **variables: str) -> subprocess.Completed
     return subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["-v 300000", "-v 1200000", "-n 20"])
 def test_too_little_memory_or_too_few_files_is_one_line_and_no_damage(limit: str, tmp_path: Path) -> None:
     done = shell(f"ulimit {limit}; $M run --select raw_mnist", tmp_path / "storage")

@@ -99,6 +99,7 @@ def test_a_selection_that_matches_nothing_says_what_to_write(selection: str, hin
     assert len(line) < 400
 
 
+@pytest.mark.slow
 def test_an_asset_that_fails_is_one_line_and_the_next_run_continues(
     storage: Path, slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +164,7 @@ def test_two_runs_at_once_both_succeed(storage: Path, slice_directory: Path) -> 
     assert materialized(invoke("run", "--select", FEW, "--changed", env={"DAGSTER_HOME": str(homes[0])})) == set()
 
 
+@pytest.mark.slow
 def test_output_that_nobody_reads_does_not_end_a_run(storage: Path, slice_directory: Path) -> None:
     process = started(storage, slice_directory, "--select", "raw_mnist")
     assert process.stdout is not None
