@@ -8,12 +8,13 @@ import yaml
 from mnist_pipeline.utils.printable import one_line
 
 MAX_BYTES = 100_000
+MAX_ALIASES = 10
 
 
 def read_yaml(file: Path) -> Any:
     """The content of a YAML file; raises ValueError, with a message in one line, if it can't be read.
 
-    Aliases are refused: with ten lines of them a value can have billions of elements, which no message can quote.
+    More than `MAX_ALIASES` aliases are refused: nested in a few lines, they can stand for billions of values.
     """
     if not file.is_file():  # a pipe could keep a reader waiting
         raise ValueError("it is not a file")
@@ -21,8 +22,8 @@ def read_yaml(file: Path) -> Any:
         raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
     try:
         text = file.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise yaml.YAMLError("it has an alias (*name); write the value again instead")
+        if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)) > MAX_ALIASES:
+            raise yaml.YAMLError(f"it has more than {MAX_ALIASES} aliases (*name); write the values instead")
         return yaml.safe_load(text)
     except OSError as error:
         raise ValueError(f"it can't be read ({error.strerror})") from error

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from mnist_pipeline.utils.yaml_files import MAX_BYTES, read_yaml
+from mnist_pipeline.utils.yaml_files import MAX_ALIASES, MAX_BYTES, read_yaml
 
 UNREADABLE = {
     "no YAML": "a: b: c",
     "a date that does not exist": "size: 2026-99-99",
     "a number of 5,000 digits": "size: " + "9" * 5_000,
     "2,000 brackets": "[" * 2_000,
-    "nested aliases": "size: &a [1, &b [1, 1], *b, *b]",
+    "nested aliases": "- &a0 [1, 1]\n" + "".join(f"- &a{n + 1} [*a{n}, *a{n}]\n" for n in range(MAX_ALIASES)),
     "too much": "#" * (MAX_BYTES + 1),
 }
 
