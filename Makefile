@@ -7,6 +7,13 @@ UV := $(shell command -v uv)
 PIP = $(1)/bin/python -m pip install --no-compile --disable-pip-version-check
 INSTALL = $(if $(UV),$(UV) pip install --python $(1)/bin/python,$(PIP)) --quiet --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
+# Installs an extra, and says how long it took and how large the environment is now.
+comma := ,
+define install
+	@echo "Installing $(1) into $(VENV) …"
+	@start=$$(date +%s); $(call INSTALL,$(VENV)) --editable '$(2)' \
+	  && echo "Installed in $$(($$(date +%s) - start)) s; $(VENV) has $$(du -sh $(VENV) | cut -f1)"
+endef
 # Files of tests run in parallel, in the order of tests/conftest.py; PARALLEL= for one process.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
@@ -81,28 +88,23 @@ $(BIN)/python:
 	  || { echo "$(PYTHON) can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
 $(VENV)/installed: $(BIN)/python $(SOURCES)
-	@echo "Installing the pipeline into $(VENV) …"
-	@$(call INSTALL,$(VENV)) --editable .
+	$(call install,the pipeline,.)
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	@echo "Installing the test tools into $(VENV) …"
-	@$(call INSTALL,$(VENV)) --editable '.[test]'
+	$(call install,the test tools,.[test])
 	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4; \
 	  else echo "npm is absent: the accessibility checks will be skipped"; fi
 	@touch $@
 
 $(VENV)/installed-scale: $(VENV)/installed-test
-	@echo "Installing the engines to scale on into $(VENV) …"
-	@$(call INSTALL,$(VENV)) --editable '.[test,test-scale]'
+	$(call install,the engines to scale on,.[test$(comma)test-scale])
 	@touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed
-	@echo "Installing the tools of the documentation into $(VENV) …"
-	@$(call INSTALL,$(VENV)) --editable '.[docs]'
+	$(call install,the tools of the documentation,.[docs])
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed
-	@echo "Installing the libraries to compare with into $(VENV) …"
-	@$(call INSTALL,$(VENV)) --editable '.[bench]'
+	$(call install,the libraries to compare with,.[bench])
 	@touch $@
