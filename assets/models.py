@@ -1,4 +1,4 @@
-"""Assets made from the table of models: those that read all models, and those of models without an own asset module."""
+"""Assets made from the table of models: assets that read all models, and the assets of models without a module here."""
 
 import functools
 import inspect

@@ -56,7 +56,7 @@ def explained(error: Exception) -> CommandError | None:
 
 
 def of_database(problem: str) -> CommandError:
-    """Why Dagster's database can't be used; only some problems are those of a damaged file."""
+    """Why Dagster's database can't be used; only some problems mean that a file is damaged."""
     home = os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
     if "malformed" in problem or "not a database" in problem:
         return CommandError(f"Dagster's database in {home} is damaged ({problem}); move {home} away, and run again")

@@ -31,7 +31,7 @@ INTERRUPTED = "Interrupted. Stored results are kept; the same command with --cha
 
 
 def run_assets(configured: settings.Settings, select: str, config: Path | None, changed: bool) -> None:
-    """Run the selected assets, or those of them that are missing, stale or damaged."""
+    """Run the selected assets, or only the missing, stale and damaged assets among them."""
     start = time.perf_counter()
     storage.current().require_this_version()
     run_config = _read_config(config)

@@ -114,7 +114,7 @@ def reliability(calibration: Calibration, title: str) -> Figure:
 
 
 def robustness(measured: Mapping[str, Curves], num_images: int, champion: str = "") -> Figure:
-    """Accuracy of each model by the amount of a disturbance, one panel per disturbance that is no corruption.
+    """Accuracy of each model by the amount of a disturbance, one panel per disturbance that is not a corruption.
 
     Bands show the 95% intervals. The line of the champion is emphasised.
     """
