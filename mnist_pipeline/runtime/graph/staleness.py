@@ -47,9 +47,10 @@ def stale_assets(instance: dg.DagsterInstance, definitions: dg.Definitions, stor
 def missing_partitions(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> list[str]:
     """The partitions of an asset that Dagster reports as missing or stale."""
     partitions = definitions.resolve_asset_graph().get(key).partitions_def
+    if partitions is None:
+        return []
     of_dagster = dagster_internals.staleness(instance, definitions)
-    names = partitions.get_partition_keys(dynamic_partitions_store=instance) if partitions else []
-    return [name for name in names if of_dagster(key, name)]
+    return [name for name in partitions.get_partition_keys(dynamic_partitions_store=instance) if of_dagster(key, name)]
 
 
 def observe_raw_files(instance: dg.DagsterInstance, *, always: bool = False) -> bool:

@@ -193,7 +193,7 @@ class Storage:
         for key in self.keys():
             found = self.versions(key)
             count = keep.get(key, 0)
-            latest = found if count is None else found[len(found) - count :]
+            latest = found if count is None else found[max(0, len(found) - count) :]
             kept = {self.current(key), *latest, *(version for name, version in inputs if name == key)}
             for place in self._place(key).iterdir():
                 if place.name not in kept and place.name != CURRENT and self._is_old(place):

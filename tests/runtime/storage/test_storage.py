@@ -229,9 +229,10 @@ def test_pruning_keeps_what_is_current_recent_or_needed_by_a_version_that_stays(
     versions = [local.write("model", np.full(3, number), {"time": number}) for number in range(5)]
     local.write("champion", "text", {"inputs": {"model": versions[0]}})
     others = [local.write("other", np.full(3, number), {"time": number}) for number in range(3)]
+    few = [local.write("few", np.full(3, number), {"time": number}) for number in range(3)]
     unfinished = local.path / "model" / "0.unfinished"
     unfinished.write_bytes(b"")
-    keep = {"model": 2, "champion": None}
+    keep = {"model": 2, "champion": None, "few": 4}
     local.prune(keep)
     assert local.versions("model") == versions
     assert unfinished.exists()
@@ -240,6 +241,7 @@ def test_pruning_keeps_what_is_current_recent_or_needed_by_a_version_that_stays(
     local.prune(keep)
     assert local.versions("model") == [versions[0], *versions[-2:]]
     assert local.versions("other") == others[-1:]
+    assert local.versions("few") == few
     assert not unfinished.exists()
 
 
