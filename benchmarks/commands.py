@@ -24,7 +24,7 @@ from support import handwriting
 
 COMMAND = (sys.executable, "-m", "mnist_pipeline.cli")
 FIRST_ASSET = "raw_mnist"
-OWN_SETTINGS = ("MNIST_PIPELINE_", "DAGSTER_HOME")  # of whoever runs the benchmark
+OWN_SETTINGS = ("MNIST_PIPELINE_", "DAGSTER_HOME")  # of the person who runs the benchmark
 SEED = 2_026
 NUM_PICTURES = 10
 

@@ -97,7 +97,7 @@ class Faiss:
 
 
 def measure(bench: Bench) -> Table:
-    """Compare the times of fitting and searching, and the neighbours with those of the definition."""
+    """Compare the times of fitting and searching, and the neighbours with an exhaustive search by the definition."""
     train, test = rows(bench.train), rows(bench.test)
     ours, sklearn = Ours(train, test), ScikitLearn(train, test)
     with tempfile.TemporaryDirectory() as name:
@@ -194,7 +194,7 @@ def exact_neighbors(train: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray,
 
 
 def _same_as_definition(train: np.ndarray, queries: np.ndarray, *found: np.ndarray) -> float:
-    """Share of queries whose distances and indices are those of the definition."""
+    """Share of queries whose distances and indices equal an exhaustive search by the definition."""
     starts = range(0, len(queries), EXACT_QUERIES)
     blocks = [exact_neighbors(train, queries[start : start + EXACT_QUERIES]) for start in starts]
     truth = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]

@@ -47,7 +47,7 @@ def measure(bench: Bench) -> Table:
     table.rows.append(_row(bench, title, "3, or more", lambda seed: _train_as_the_pipeline(bench, seed)))
     for network in NETWORKS:
         table.rows.append(_notebook_row(bench, network))
-    table.notes.append("Accuracies are those of all 10,000 test images. The notebook's training was run with one seed.")
+    table.notes.append("Accuracies are on all 10,000 test images. The notebook's training was run with one seed.")
     return table
 
 

@@ -54,6 +54,6 @@ def measure(bench: Bench) -> Table:
     for name in contestants:
         faster = "" if name == OURS else with_range(rounds.ratios(name, OURS), times)
         error = np.abs(rounds.results[name] - exact).max() / exact[0]
-        told = "" if name == NOTEBOOK else f"{error:.0e} of the largest"
-        table.rows.append((name, seconds(rounds.median(name)), faster, told))
+        shown = "" if name == NOTEBOOK else f"{error:.0e} of the largest"
+        table.rows.append((name, seconds(rounds.median(name)), faster, shown))
     return table

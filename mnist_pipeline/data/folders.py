@@ -53,7 +53,7 @@ def _convert(path: Path, fit: Fit) -> tuple[NDArray[np.uint8], str]:
 
 
 def _roots(root: Path) -> dict[Split, Path]:
-    """The folders above the class folders: those of the two splits, or the root itself as `train`."""
+    """The folders above the class folders: one for each of the two splits, or the root itself as `train`."""
     found: dict[Split, Path] = {split: root / split for split in SPLITS if (root / split).is_dir()}
     if len(found) == 1:
         raise DatasetError(
@@ -64,7 +64,7 @@ def _roots(root: Path) -> dict[Split, Path]:
 
 
 def _described(split: Split, root: Path, names: list[str]) -> RawFile:
-    """The entry of a split: the SHA-256 of what `sha256sum` prints for its pictures, sorted by path."""
+    """The entry of a split: the SHA-256 of the output of `sha256sum` for its pictures, sorted by path."""
     files = {f"{name}/{path.name}": describe(path) for name in names for path in _pictures(root / name)}
     lines = "".join(f"{files[path].sha256}  {path}\n" for path in sorted(files))
     digest = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
