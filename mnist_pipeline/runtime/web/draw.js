@@ -3,94 +3,35 @@
   const data = JSON.parse(document.getElementById("page-data").textContent);
   const WIDTH = 640, HEIGHT = 480; // size of the sheet, in the units of the strokes
   const MARGIN = 8; // white margin of the picture that is sent: ink that touches its edge is not taken for a digit
-  const STEP = 10, FINE_STEP = 3; // per arrow key, in units of the sheet
   const PAUSE = 60; // milliseconds between requests during a stroke
   const SILENCE = 700; // milliseconds without a change before the answer is announced to screen readers
   const PATIENCE = 60_000;
   const MAX_SIDE = 1600, MAX_LENGTH = 1_000_000; // limits of a picture that is sent: pixels, and characters of its data URI
   const MAX_ROWS = 12; // of the table of probabilities
   const find = (selector) => document.querySelector(selector);
-  const canvas = find("canvas"), context = canvas.getContext("2d");
-  const status = find("#status"), alert = find("#alert"), result = find("#result"), waiting = find("#waiting");
+  const canvas = find("canvas"), status = find("#status"), alert = find("#alert"), result = find("#result"), waiting = find("#waiting");
   const pen = find("#pen"), undoButton = find("#undo"), clearButton = find("#clear"), file = find("#file");
 
-  // The drawing is a list of states. The last one is current; undo removes it.
-  const states = [{ picture: null, strokes: [] }];
-  const present = () => states[states.length - 1];
-  const isEmpty = () => !present().picture && !present().strokes.length;
-  let stroke = null; // the stroke that is being drawn
   let version = 0, sentVersion = -1, epoch = 0; // number of changes; the last change that was sent; number of new drawings
   let found = [], chosen = 0, hasChosen = false, isReady = false, hasFailed = false;
   let classes = [], noun = "digit"; // the names of the classes, and what an image shows; from the recognizer
-  const cursor = { x: WIDTH / 2, y: HEIGHT / 5, shown: false };
 
-  // Drawing.
-  const drawStrokes = (target, strokes, color) => {
-    target.strokeStyle = target.fillStyle = color;
-    target.lineCap = target.lineJoin = "round";
-    for (const { points } of strokes) {
-      const [first] = points;
-      target.beginPath();
-      target.arc(first.x, first.y, first.width / 2, 0, 2 * Math.PI);
-      target.fill();
-      let from = first;
-      points.forEach((point, i) => {
-        // A curve through the midpoints of the segments, with the points as its control points.
-        const next = points[i + 1] ?? point;
-        const to = { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
-        target.lineWidth = point.width;
-        target.beginPath();
-        target.moveTo(from.x, from.y);
-        target.quadraticCurveTo(point.x, point.y, to.x, to.y);
-        target.stroke();
-        from = to;
-      });
-    }
+  // The sheet, with boxes around the digits of a picture, or of a drawing of several digits.
+  const place = () => {
+    const { picture } = sheet.current();
+    return picture ? sheet.place(picture) : { scale: 1, left: -MARGIN, top: -MARGIN };
   };
-  // Position of a picture on the sheet: as large as fits, centred.
-  const placed = ({ width, height }) => {
-    const scale = Math.min(WIDTH / width, HEIGHT / height);
-    return { scale, left: (WIDTH - scale * width) / 2, top: (HEIGHT - scale * height) / 2 };
-  };
-  const place = () => (present().picture ? placed(present().picture.image) : { scale: 1, left: -MARGIN, top: -MARGIN });
-  const drawBox = (color, width, [x, y, boxWidth, boxHeight]) => {
+  const drawBoxes = (context, color) => {
+    if (!sheet.current().picture && found.length < 2) return;
     const { scale, left, top } = place();
-    context.strokeStyle = color;
-    context.lineWidth = width;
-    context.strokeRect(left + scale * x, top + scale * y, scale * boxWidth, scale * boxHeight);
-  };
-  let isScheduled = false;
-  const redraw = () => {
-    if (isScheduled) return;
-    isScheduled = true;
-    requestAnimationFrame(() => {
-      isScheduled = false;
-      const style = getComputedStyle(canvas), color = (name) => style.getPropertyValue(name);
-      context.setTransform(canvas.width / WIDTH, 0, 0, canvas.height / HEIGHT, 0, 0);
-      context.clearRect(0, 0, WIDTH, HEIGHT);
-      const { picture, strokes } = present();
-      if (picture) {
-        const { scale, left, top } = place();
-        context.imageSmoothingEnabled = scale * canvas.width / WIDTH < 2;
-        context.drawImage(picture.image, left, top, scale * picture.image.width, scale * picture.image.height);
-      }
-      drawStrokes(context, strokes, color("--ink"));
-      if (picture || found.length > 1) {
-        found.forEach(({ box }, i) => { if (i !== chosen) drawBox(color("--soft"), 1.5, box); });
-        if (found[chosen]) drawBox(color("--accent"), 4, found[chosen].box);
-      }
-      if (cursor.shown) {
-        context.strokeStyle = color("--accent");
-        context.lineWidth = stroke ? 5 : 2.5;
-        context.beginPath();
-        context.arc(cursor.x, cursor.y, pen.value / 2 + 3, 0, 2 * Math.PI);
-        context.moveTo(cursor.x - 6, cursor.y);
-        context.lineTo(cursor.x + 6, cursor.y);
-        context.moveTo(cursor.x, cursor.y - 6);
-        context.lineTo(cursor.x, cursor.y + 6);
-        context.stroke();
-      }
-    });
+    const drawBox = ({ box: [x, y, width, height] }) =>
+      context.strokeRect(left + scale * x, top + scale * y, scale * width, scale * height);
+    context.strokeStyle = color("--soft");
+    context.lineWidth = 1.5;
+    found.filter((_, i) => i !== chosen).forEach(drawBox);
+    context.strokeStyle = color("--accent");
+    context.lineWidth = 4;
+    found.slice(chosen, chosen + 1).forEach(drawBox);
   };
   const registerChange = ({ continues }) => {
     version += 1;
@@ -100,139 +41,51 @@
       found = [];
       controller?.abort();
     }
-    find(".hint").hidden = !isEmpty();
-    undoButton.disabled = states.length < 2;
-    clearButton.disabled = isEmpty();
-    redraw();
-    schedule(stroke ? PAUSE : 0);
+    if (!hasFailed) alert.textContent = ""; // about a file
+    if (sheet.isEmpty()) status.textContent = "The sheet is empty.";
+    find(".hint").hidden = !sheet.isEmpty();
+    undoButton.disabled = !sheet.canUndo();
+    clearButton.disabled = sheet.isEmpty();
+    schedule(sheet.isDrawing() ? PAUSE : 0);
   };
-  const beginStroke = (point) => {
-    endStroke();
-    if (!hasFailed) alert.textContent = ""; // on a file
-    stroke = { points: [point] };
-    const { picture, strokes } = present();
-    states.push({ picture: null, strokes: [...strokes, stroke] });
-    registerChange({ continues: !picture });
-  };
-  const extendStroke = (points) => {
-    stroke.points.push(...points);
-    registerChange({ continues: true });
-  };
-  const endStroke = () => {
-    if (!stroke) return;
-    stroke = null;
-    redraw();
+  const finishStroke = () => {
     schedule();
     announce();
   };
-  const undo = () => {
-    endStroke();
-    if (states.length < 2) return;
-    states.pop();
-    registerChange({ continues: false });
-  };
-  const clear = () => {
-    endStroke();
-    if (isEmpty()) return;
-    states.push({ picture: null, strokes: [] });
-    registerChange({ continues: false });
-    status.textContent = "The sheet is empty.";
-  };
-
-  // Drawing by mouse, finger and pen.
-  let pointer = null;
-  const pointAt = (event) => {
-    const bounds = canvas.getBoundingClientRect();
-    // Mice and fingers always report a pressure of 0.5 or 0.
-    const pressure = event.pointerType === "pen" && event.pressure > 0 ? 0.4 + 1.2 * event.pressure : 1;
-    return {
-      x: ((event.clientX - bounds.left) * WIDTH) / bounds.width,
-      y: ((event.clientY - bounds.top) * HEIGHT) / bounds.height,
-      width: pen.value * pressure,
-    };
-  };
-  canvas.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return;
-    pointer = event.pointerId;
-    canvas.setPointerCapture(pointer);
-    cursor.shown = false;
-    beginStroke(pointAt(event));
+  const sheet = Sheet(canvas, {
+    width: WIDTH, height: HEIGHT, penWidth: () => Number(pen.value),
+    onChange: registerChange, onEnd: finishStroke, decorate: drawBoxes,
   });
-  canvas.addEventListener("pointermove", (event) => {
-    if (event.pointerId !== pointer || !stroke) return;
-    const events = event.getCoalescedEvents?.() ?? [];
-    extendStroke((events.length ? events : [event]).map(pointAt));
-  });
-  for (const name of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(name, (event) => {
-      if (event.pointerId !== pointer) return;
-      pointer = null;
-      endStroke();
-    });
-  }
-
-  // Drawing by keyboard.
-  const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const pressedKeys = new Set();
-  const within = (value, limit) => Math.min(Math.max(value, 0), limit);
-  const atCursor = () => ({ x: cursor.x, y: cursor.y, width: Number(pen.value) });
   canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key in DIRECTIONS) {
-      pressedKeys.add(event.key);
-      const step = event.shiftKey ? FINE_STEP : STEP;
-      const along = (axis) => [...pressedKeys].reduce((sum, key) => sum + step * DIRECTIONS[key][axis], 0);
-      cursor.x = within(cursor.x + along(0), WIDTH);
-      cursor.y = within(cursor.y + along(1), HEIGHT);
-      if (stroke) extendStroke([atCursor()]);
-    } else if (event.key === " ") {
-      if (event.repeat) return event.preventDefault();
-      status.textContent = stroke ? "Pen lifted." : "Pen down.";
-      stroke ? endStroke() : beginStroke(atCursor());
-    } else return;
-    event.preventDefault();
-    cursor.shown = true;
-    redraw();
-  });
-  canvas.addEventListener("keyup", (event) => pressedKeys.delete(event.key));
-  canvas.addEventListener("focus", () => {
-    cursor.shown = canvas.matches(":focus-visible");
-    redraw();
-  });
-  canvas.addEventListener("blur", () => {
-    pressedKeys.clear();
-    cursor.shown = false;
-    if (pointer === null) endStroke();
-    redraw();
+    if (event.key === " ") status.textContent = sheet.isDrawing() ? "Pen down." : "Pen lifted.";
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") clear();
+    if (event.key === "Escape") sheet.clear();
     else if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
       event.preventDefault();
-      undo();
+      sheet.undo();
     }
   });
-  undoButton.addEventListener("click", undo);
-  clearButton.addEventListener("click", clear);
-  pen.addEventListener("input", redraw);
+  undoButton.addEventListener("click", sheet.undo);
+  clearButton.addEventListener("click", sheet.clear);
+  pen.addEventListener("input", sheet.redraw);
 
   // Pictures that are chosen, dropped or pasted.
-  const paintSheet = (width, height, paint) => {
-    const sheet = document.createElement("canvas");
-    [sheet.width, sheet.height] = [width, height];
-    const target = sheet.getContext("2d");
+  const paintPaper = (width, height, paint) => {
+    const paper = Object.assign(document.createElement("canvas"), { width, height });
+    const target = paper.getContext("2d");
     target.fillStyle = "#fff"; // transparent pixels become paper
     target.fillRect(0, 0, width, height);
     target.imageSmoothingQuality = "high";
     paint(target);
-    return sheet;
+    return paper;
   };
   // Encode a picture for sending: lossless if that is short enough, else smaller.
   const encoded = (bitmap) => {
     let scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
     for (;;) {
       const size = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(scale * side)));
-      const image = paintSheet(...size, (target) => target.drawImage(bitmap, 0, 0, ...size));
+      const image = paintPaper(...size, (target) => target.drawImage(bitmap, 0, 0, ...size));
       for (const format of ["image/png", "image/jpeg"]) {
         const uri = image.toDataURL(format, 0.92);
         if (uri.length <= MAX_LENGTH) return { image, uri };
@@ -250,11 +103,8 @@
     }
   };
   const showBitmap = (bitmap) => {
-    alert.textContent = "";
-    endStroke();
-    states.push({ picture: encoded(bitmap), strokes: [] });
+    sheet.show(encoded(bitmap));
     bitmap.close();
-    registerChange({ continues: false });
     announce();
   };
   find("#choose").addEventListener("click", () => file.click());
@@ -298,11 +148,12 @@
     timer = setTimeout(sendDrawing, pause);
   };
   const currentPicture = () => {
-    const { picture, strokes } = present();
-    return picture?.uri ?? paintSheet(WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN, (target) => {
+    const paint = (target) => {
       target.translate(MARGIN, MARGIN);
-      drawStrokes(target, strokes, "#000");
-    }).toDataURL("image/png");
+      sheet.paint(target, "#000");
+    };
+    const { picture } = sheet.current();
+    return picture?.uri ?? paintPaper(WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN, paint).toDataURL("image/png");
   };
   const postPicture = async (signal) => {
     const response = await fetch(data.read, {
@@ -325,7 +176,7 @@
     timer = 0;
     if (controller || sentVersion === version) return;
     // An empty sheet is sent once, so that the models are loaded before the first stroke.
-    if (isReady && isEmpty()) {
+    if (isReady && sheet.isEmpty()) {
       sentVersion = version;
       showDigits([]);
       return;
@@ -338,13 +189,13 @@
       const digits = await postPicture(controller.signal);
       if (!isReady) showExamples();
       isReady = true;
-      if (requestEpoch === epoch) showDigits(isEmpty() ? [] : digits);
+      if (requestEpoch === epoch) showDigits(sheet.isEmpty() ? [] : digits);
     } catch (error) {
       if (requestEpoch === epoch) showError(error);
     }
     clearTimeout(patience);
     controller = null;
-    if (sentVersion !== version) schedule(stroke ? PAUSE : 0);
+    if (sentVersion !== version) schedule(sheet.isDrawing() ? PAUSE : 0);
   };
   const showError = (error) => {
     hasFailed = true;
@@ -353,7 +204,7 @@
     waiting.hidden = false;
     waiting.textContent = "There is no answer.";
     alert.textContent = error instanceof TypeError ? "The server can't be reached; is mnist-pipeline ui running?" : error.message;
-    redraw();
+    sheet.redraw();
   };
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !hasFailed || controller) return;
@@ -407,7 +258,7 @@
       [chosen, hasChosen] = [i, true];
       for (const [place, other] of document.querySelectorAll(".chips button").entries()) other.setAttribute("aria-pressed", String(place === i));
       showDigit();
-      redraw();
+      sheet.redraw();
     });
     return button;
   };
@@ -470,7 +321,7 @@
   };
   // The digit that was drawn last.
   const latest = (digits) => {
-    const last = present().strokes.at(-1)?.points.at(-1);
+    const last = sheet.current().strokes.at(-1)?.points.at(-1);
     const { scale, left, top } = place();
     const within = (at, from, length) => from <= at && at <= from + length;
     const isIn = ({ box: [x, y, width, height] }) =>
@@ -485,7 +336,7 @@
     if (!hasChosen || chosen >= digits.length) chosen = latest(digits);
     result.hidden = !digits.length;
     waiting.hidden = Boolean(digits.length);
-    waiting.textContent = isEmpty()
+    waiting.textContent = sheet.isEmpty()
       ? "Draw a digit with mouse, finger or pen; the answer comes while you draw. Several digits are read in their order."
       : "There is nothing here to read yet.";
     showNumber(digits);
@@ -494,13 +345,13 @@
     chips.replaceChildren(...(digits.length < 2 ? [] : digits.map(chip)));
     if (digits.length === data.maxDigits) chips.append(element("p", {}, `The first ${data.maxDigits} are shown.`));
     if (digits.length) showDigit();
-    redraw();
+    sheet.redraw();
   };
   let announcement = 0;
   const announce = () => {
     clearTimeout(announcement);
     announcement = setTimeout(() => {
-      if (stroke || isEmpty()) return;
+      if (sheet.isDrawing() || sheet.isEmpty()) return;
       if (controller || sentVersion !== version) return announce();
       const answers = found.map((reading) => (isDoubtful(reading) ? `${classes[reading.digit]}, ${reading.headline}` : reading.headline));
       if (!found.length) status.textContent = waiting.textContent;
@@ -509,11 +360,5 @@
     }, SILENCE);
   };
 
-  new ResizeObserver(() => {
-    canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
-    canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
-    redraw();
-  }).observe(canvas);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   schedule();
 }
