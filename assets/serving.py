@@ -136,7 +136,6 @@ def recognizer(
             {name: model.method().state(fitted[name], predictions[name], seed.value) for name, model in MODELS.items()},
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
-            reference=test_digits.images,
         )
         found = assembled.of(classes)
     answers = [recognized.digit for recognized in found.recognize(test_digits.images[:NUM_CHECKED])]

@@ -116,8 +116,8 @@ def ui(**options: Any) -> None:
 def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
     """Recognize the digits in picture FILES; exit code 1 if a file cannot be read.
 
-    The probability is the calibrated probability of the champion model. The column "unusual" compares the PCA
-    reconstruction error of a digit with those of the test digits, as a percentile.
+    The probability is the calibrated probability of the champion model. A question mark stands for a shape that does
+    not look like a digit.
     """
     from mnist_pipeline.cli.predict import print_digits
 

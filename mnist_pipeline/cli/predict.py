@@ -16,7 +16,7 @@ from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.outputs import check_output, write_png
 from mnist_pipeline.utils.printable import printable
 
-TABLE = "{} {:<{width}} {:>11} {:>8}  {}  {:<16} {}"
+TABLE = "{} {:<{width}} {:>11}  {}  {:<16} {}"
 LEAST_CERTAIN = "*"
 
 
@@ -86,7 +86,7 @@ class _Table:
         self._widths = {model: max(len(model), longest) for model in recognizer.model_names}
         models = " ".join(f"{model:<{width}}" for model, width in self._widths.items())
         noun = self._known.noun
-        self.header = TABLE.format(" ", noun, "probability", "unusual", models, "box", "nearest", width=self._width)
+        self.header = TABLE.format(" ", noun, "probability", models, "box", "nearest", width=self._width)
 
     def lines(self, outcome: Outcome) -> Iterator[str]:
         """Yield the lines of a file."""
@@ -102,7 +102,7 @@ class _Table:
         found, names = reading.recognition, self._names
         x, y, width, height = reading.box
         mark = LEAST_CERTAIN if reading.least_certain else " "
-        share, unusual = contact_sheet.percent(found.probability), f"{found.unusual:.1f}%"
+        share = contact_sheet.percent(found.probability)
         models = " ".join(f"{names[digit]:<{self._widths[model]}}" for model, digit in found.digits.items())
         box, nearest = f"{width}×{height} at {x},{y}", " ".join(names[near.digit] for near in found.neighbors)
-        return TABLE.format(mark, names[found.digit], share, unusual, models, box, nearest, width=self._width)
+        return TABLE.format(mark, names[found.digit], share, models, box, nearest, width=self._width)

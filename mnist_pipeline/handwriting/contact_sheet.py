@@ -6,13 +6,14 @@ Pillow loads within milliseconds. Matplotlib is too slow for a command that answ
 import functools
 import io
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer
+from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Neighbor, Reading, Recognition, Recognizer, headline
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.utils.printable import count as count_of
 from mnist_pipeline.utils.printable import printable
@@ -46,14 +47,14 @@ OTHERS = ANSWER + 112
 NEAR = OTHERS + 120
 NEAR_STEP = SIDE + 8
 REBUILT = NEAR + 3 * NEAR_STEP + 12
-UNUSUAL = REBUILT + SIDE + 20
-WIDTH = UNUSUAL + 178 + MARGIN
+DOUBT = REBUILT + SIDE + 20
+DOUBT_LENGTH = 18  # characters of a line
+WIDTH = DOUBT + 130 + MARGIN
 CAPTIONS = {
     SEEN: "the {noun} as\nthe models see it",
     OTHERS: "the other\nmodels",
     NEAR: "the nearest\ntraining {noun}s",
     REBUILT: f"from {NUM_COMPONENTS}\ncomponents",
-    UNUSUAL + 10: "how unusual,\namong test {noun}s",
 }
 
 
@@ -109,7 +110,8 @@ class _Sheet:
     def __init__(self, height: int, recognizer: Recognizer) -> None:
         self.image = Image.new("RGB", (WIDTH, height), PAPER)
         self.pen = ImageDraw.Draw(self.image)
-        self.recognizer, self.names, self.noun = recognizer, recognizer.known.names, recognizer.known.noun
+        self.recognizer, self.known = recognizer, recognizer.known
+        self.names, self.noun = self.known.names, self.known.noun
         for x, caption in CAPTIONS.items():
             self.pen.multiline_text((x, 10), caption.format(noun=self.noun), SOFT, _font(SMALL), spacing=2)
 
@@ -126,7 +128,7 @@ class _Sheet:
         height, width = page.picture.shape
         self.pen.line((MARGIN, top, WIDTH - MARGIN, top), LINE)
         self.text((MARGIN, top + 9), cut(page.title, TITLE_LENGTH), INK)
-        self.text((WIDTH - MARGIN, top + 9), count_of(len(page.readings), self.noun), SOFT, anchor="ra")
+        self.text((WIDTH - MARGIN, top + 9), cut(headline(page.readings, self.known), 60), INK, anchor="ra")
         top += TITLE
         self.image.paste(Image.fromarray(page.picture), (MARGIN, top))
         self.pen.rectangle((MARGIN - 1, top - 1, MARGIN + width, top + height), outline=LINE)
@@ -152,7 +154,7 @@ class _Sheet:
             self.text((left + 2, upper + SMALL // 2), str(number), PAPER, SMALL, "lm")
 
     def draw_row(self, top: int, number: int, reading: Reading) -> None:
-        """Draw one digit: its image, all answers, the nearest training digits, the reconstruction, the percentile."""
+        """Draw one digit: its image, all answers, the nearest training digits, the reconstruction, and the doubt."""
         answer = reading.recognition
         card, color = CARD, SOFT if answer.is_doubtful else INK
         if not answer.looks_like_digit:
@@ -161,15 +163,18 @@ class _Sheet:
         inner, middle = top + 8, top + 8 + SIDE // 2
         self.text((NUMBER, middle), str(number), _color(answer), anchor="lm")
         self.paste(reading.image, (SEEN, inner))
-        size = LARGE if len(answer.name) == 1 else NORMAL
-        self.text((ANSWER, inner + 12), cut(answer.name, 13), color, size, "lm")
-        self.text((ANSWER, inner + 38), MODELS[answer.champion].short_title, SOFT, SMALL, "lm")
+        size = LARGE if len(answer.text) == 1 else NORMAL
+        self.text((ANSWER, inner + 12), cut(answer.text, 13), color, size, "lm")
+        model = MODELS[answer.champion].short_title + ("" if answer.looks_like_digit else f": {answer.name}")
+        self.text((ANSWER, inner + 38), cut(model), SOFT, SMALL, "lm")
         self.text((ANSWER, inner + 54), percent(answer.probability), INK, anchor="lm")
         self.draw_others(inner, answer)
         for i, neighbor in enumerate(answer.neighbors):
             self.draw_neighbor((NEAR + i * NEAR_STEP, inner), neighbor, answer.digit)
         self.paste(answer.reconstruction, (REBUILT, inner))
-        self.draw_unusual(inner, answer)
+        if answer.is_doubtful:
+            doubt = "\n".join(wrap(cut(self.known.headline(answer), 60), DOUBT_LENGTH))
+            self.pen.multiline_text((DOUBT, middle), doubt, WARNING, _font(NORMAL), "lm", spacing=2)
 
     def draw_others(self, top: int, answer: Recognition) -> None:
         """Draw one line per other model, in red if its digit differs from the answer."""
@@ -189,18 +194,6 @@ class _Sheet:
         width = max(13, round(_font(SMALL).getlength(label)) + 4)
         self.pen.rectangle((x - width, y - 15, x, y), fill=PAPER)
         self.text((x - width // 2, y - 7), label, INK if neighbor.digit == digit else WARNING, SMALL, "mm")
-
-    def draw_unusual(self, top: int, answer: Recognition) -> None:
-        """Draw the percentile as a bar, and below it the doubt about the answer, if there is any."""
-        left, width, middle = UNUSUAL + 10, 140, top + SIDE // 2
-        self.text((left, middle - 18), f"above {answer.unusual:.{int(answer.unusual >= 99)}f}%", INK, anchor="lm")
-        self.pen.rectangle((left, middle - 5, left + width, middle + 1), LINE)
-        self.pen.rectangle((left, middle - 5, left + round(width * answer.unusual / 100), middle + 1), _color(answer))
-        if answer.is_doubtful:
-            doubt = f"probably {cut(answer.name)}" + ("\nthe models disagree" if answer.models_disagree else "")
-            lines = (doubt if answer.looks_like_digit else self.recognizer.known.unlike).splitlines()
-            for i, line in enumerate(lines):
-                self.text((left, middle + 12 + 14 * i), line, WARNING, anchor="lm")
 
 
 def _color(answer: Recognition) -> str:

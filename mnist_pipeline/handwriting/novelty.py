@@ -140,12 +140,8 @@ class Novelty(NamedTuple):
         Images are uint8 (n, 28, 28), with light ink on 0, as `pictures.find_digits` returns them.
         """
         found = edges(images)
-        return percentile(self._scores(self._distances(found), found), self.reference)
-
-
-def percentile(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The percentage of an ascending reference below each value, 0–100, float64."""
-    return np.asarray(100 * np.searchsorted(reference, values) / len(reference))
+        below = np.searchsorted(self.reference, self._scores(self._distances(found), found))
+        return np.asarray(100 * below / len(self.reference))
 
 
 def looks_like_digit_in_picture(
@@ -189,10 +185,13 @@ def edges(images: np.ndarray) -> np.ndarray:
 
 
 def is_cut(boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]) -> np.ndarray:
-    """Whether the edge of the picture cuts each box, bool (n,); False if the box fills the whole picture."""
+    """Whether the edge of the picture cuts each box, bool (n,); False if the box fills the whole picture.
+
+    The edge of a 28×28 picture cuts none: the digits of MNIST touch it too.
+    """
     x, y, width, height = np.array(boxes, np.intp).reshape(-1, 4).T
     near = np.array([x, y, shape[1] - x - width, shape[0] - y - height]) <= 1
-    return np.asarray(near.any(axis=0) & ~near.all(axis=0))
+    return np.asarray(near.any(axis=0) & ~near.all(axis=0) & (shape != (IMAGE_SIDE, IMAGE_SIDE)))
 
 
 def _examples(

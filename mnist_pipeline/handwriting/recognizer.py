@@ -17,7 +17,7 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.idx import CLASS_NAMES
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import calibration
-from mnist_pipeline.handwriting.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture, percentile
+from mnist_pipeline.handwriting.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture
 from mnist_pipeline.handwriting.pictures import Found, Page, find_digits
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.utils.stored_types import format_version, stored_type
@@ -40,15 +40,10 @@ class Classes:
     noun: str = "digit"  # what an image shows
     whole: bool = False  # whether a picture shows one thing, as in the data set, and is not searched for several
 
-    @property
-    def unlike(self) -> str:
-        """The warning about an image that is unlike all others, in two lines."""
-        return "does not look\nlike a digit" if self.noun == "digit" else f"is unlike the\ntraining {self.noun}s"
-
     def headline(self, answer: "Recognition") -> str:
         """The answer for one image in words, with its doubt."""
         if not answer.looks_like_digit:
-            return self.unlike.replace("\n", " ")
+            return "does not look like a digit" if self.noun == "digit" else f"is unlike the training {self.noun}s"
         if answer.models_disagree:
             return f"probably {answer.name}, the models disagree"
         return answer.name if answer.probability >= PROBABLE else f"probably {answer.name}"
@@ -74,10 +69,14 @@ class Recognition:
     digits: dict[str, int]  # the answer of each model
     probabilities: dict[str, np.ndarray]  # of each class, by model; float64 (n_classes,)
     neighbors: list[Neighbor]  # the three nearest training digits, the nearest first
-    unusual: float  # percentile, 0–100, of its reconstruction error among those of the test digits
     novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
     looks_like_digit: bool  # by `novelty`; in a picture, `looks_like_digit_in_picture` decides
     reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
+
+    @property
+    def text(self) -> str:
+        """What is written: the name of the class, or a question mark for an image that does not look like a digit."""
+        return self.name if self.looks_like_digit else "?"
 
     @property
     def models_disagree(self) -> bool:
@@ -123,7 +122,6 @@ class Reading(NamedTuple):
             "looks_like_digit": found.looks_like_digit,
             "models_disagree": found.models_disagree,
             "novelty": round(found.novelty, 2),
-            "unusual": round(found.unusual, 2),
             "champion": found.champion,
             "models": models,
             "neighbors": neighbors,
@@ -134,14 +132,16 @@ def text_of(readings: Sequence[Reading]) -> list[str]:
     """What is written in each line of a picture; between names of several letters is a space."""
     lines: dict[int, list[str]] = {}
     for reading in readings:
-        lines.setdefault(reading.line, []).append(reading.recognition.name)
+        lines.setdefault(reading.line, []).append(reading.recognition.text)
     return [("" if all(len(name) == 1 for name in line) else " ").join(line) for line in lines.values()]
 
 
 def headline(readings: Sequence[Reading], known: Classes) -> str:
     """What is written in a picture, in one line, and how many of its digits are in doubt."""
-    if len(readings) <= 1:
-        return known.headline(readings[0].recognition) if readings else f"no {known.noun} found"
+    if len(readings) == 1:
+        return known.headline(readings[0].recognition)
+    if not any(reading.recognition.looks_like_digit for reading in readings):
+        return f"no {known.noun} found"
     doubtful = sum(reading.recognition.is_doubtful for reading in readings)
     return " / ".join(text_of(readings)) + (f" ({doubtful} of {len(readings)} in doubt)" if doubtful else "")
 
@@ -154,10 +154,10 @@ def _encoded_classes(classes: Classes) -> np.ndarray:
     return _encoded(json.dumps(asdict(classes)))
 
 
-@format_version(5)
+@format_version(6)
 @stored_type
 class Recognizer(NamedTuple):
-    """The arrays from which the models answer, and the reference for how unusual an image is.
+    """The arrays from which the models answer, and what decides whether an image looks like a digit.
 
     If the arrays of a model get another meaning, this type gets another format version.
     """
@@ -166,7 +166,6 @@ class Recognizer(NamedTuple):
     states: dict[str, np.ndarray]  # the arrays of each model by "MODEL.ARRAY", see `models.Method.state`
     mean: np.ndarray  # float64 (784,)
     components: np.ndarray  # the leading eigenvectors of the covariance, as columns; float32 (784, 50)
-    errors: np.ndarray  # reconstruction errors of the test digits, ascending, in grey levels; float64 (n_test,)
     novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
     classes: np.ndarray = _encoded_classes(Classes())  # the fields of a `Classes` as JSON in UTF-8; uint8 (length,)
     calibration: np.ndarray = calibration.NONE  # of the champion's probabilities for pictures; float64 (2,)
@@ -225,7 +224,6 @@ class Recognizer(NamedTuple):
         shares = calibration.disagreement({name: answer.labels for name, answer in answers.items()}, champion)
         probabilities[champion] = calibration.tempered(probabilities[champion], shares, self.calibration)
         reconstructions = self.reconstruct(digits)
-        unusual = percentile(reconstruction_errors(digits, reconstructions), self.errors)
         novelty = Novelty(**self.novelty).percentile(digits)
         return [
             Recognition(
@@ -239,7 +237,6 @@ class Recognizer(NamedTuple):
                     Neighbor(int(index), int(label), float(np.sqrt(distance)))
                     for index, label, distance in zip(*(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest))
                 ],
-                unusual=float(unusual[i]),
                 novelty=float(novelty[i]),
                 looks_like_digit=bool(novelty[i] <= POINT),
                 reconstruction=reconstructions[i],
@@ -257,13 +254,10 @@ class Recognizer(NamedTuple):
         return np.asarray(self.states[f"{INDEX}.images"][index].reshape(SHAPE))
 
 
-def assemble(
-    champion: str, states: States, *, mean: np.ndarray, eigenvectors: np.ndarray, reference: np.ndarray
-) -> Recognizer:
+def assemble(champion: str, states: States, *, mean: np.ndarray, eigenvectors: np.ndarray) -> Recognizer:
     """Build a recognizer from the states of the models, as `models.Method.state` returns them.
 
-    `mean` (784,) and `eigenvectors` (784, n) are those of the PCA; `reference`, uint8 (n_test, 28, 28), has the digits
-    among which an image gets its percentiles.
+    `mean` (784,) and `eigenvectors` (784, n) are those of the PCA.
     """
     index = states[INDEX]
     images, labels = index["images"].reshape(-1, *SHAPE), index["labels"]
@@ -271,17 +265,14 @@ def assemble(
     if np.bincount(labels[kept], minlength=int(labels.max()) + 1).min() < LEAST_IMAGES:
         kept = np.arange(len(images))  # there are too few to hold any out
     sample = np.random.default_rng(0).permutation(held_out)[: calibration.NUM_IMAGES]
-    recognizer = Recognizer(
+    return Recognizer(
         champion=_encoded(champion),
         states={f"{model}.{name}": array for model, state in states.items() for name, array in state.items()},
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
-        errors=np.empty(0),
         novelty=Novelty.fit(images[kept], labels[kept], images[held_out])._asdict(),
         calibration=_calibration(champion, states, images[sample], labels[sample], sample),
     )
-    errors = reconstruction_errors(reference, recognizer.reconstruct(reference))
-    return recognizer._replace(errors=np.sort(errors))
 
 
 def _calibration(
@@ -308,12 +299,6 @@ def _as_a_whole(picture: np.ndarray) -> Page:
     return Page(picture, [Found((0, 0, width, height), fitted(picture, "whole"))])
 
 
-def reconstruction_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-    """Root mean square difference of each image from its reconstruction, in grey levels, float64 (n,)."""
-    difference = images.reshape(len(images), -1) - reconstructions.reshape(len(images), -1)
-    return np.asarray(np.sqrt(np.mean(difference.astype(np.float64) ** 2, axis=1)))
-
-
 def _judged_together(readings: list[Reading], shape: tuple[int, ...]) -> list[Reading]:
     """Decide for all readings of a picture together whether they look like digits."""
     percentiles = np.array([reading.recognition.novelty for reading in readings])
@@ -323,12 +308,12 @@ def _judged_together(readings: list[Reading], shape: tuple[int, ...]) -> list[Re
         for reading, looks in zip(readings, like, strict=True)
     ]
     for line in {reading.line for reading in judged}:
-        places = [place for place, reading in enumerate(judged) if reading.line == line]
+        places = [place for place in np.flatnonzero(like) if judged[place].line == line]
         if len(places) > 1:
             least = min(places, key=lambda place: _certainty(judged[place].recognition))
             judged[least] = judged[least]._replace(least_certain=True)
     return judged
 
 
-def _certainty(answer: Recognition) -> tuple[bool, bool, float]:
-    return answer.looks_like_digit, not answer.models_disagree, answer.probability
+def _certainty(answer: Recognition) -> tuple[bool, float]:
+    return not answer.models_disagree, answer.probability

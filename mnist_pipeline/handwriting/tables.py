@@ -19,6 +19,6 @@ def of_digits(readings: Sequence[Reading], models: Sequence[str]) -> pd.DataFram
         table[model] = [each.digits[model] for each in found]
     for i in range(NUM_NEIGHBORS_SHOWN):
         table[f"nearest_{i + 1}"] = [each.neighbors[i].index for each in found]
-    for name in ("unusual", "looks_like_digit", "models_disagree"):
+    for name in ("looks_like_digit", "models_disagree"):
         table[name] = [getattr(each, name) for each in found]
     return table

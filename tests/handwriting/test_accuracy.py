@@ -17,13 +17,11 @@ pytestmark = pytest.mark.full
 
 
 @pytest.fixture(scope="module")
-def recognizer(train: DigitSet, test: DigitSet) -> Recognizer:
+def recognizer(train: DigitSet) -> Recognizer:
     """The convolutional network of the default recipe as champion."""
     cnn = training.build(CNN, seed=0)
     history = training.train(cnn, train.images, train.labels, training.RECIPES["cnn"]["default"], validation_size=5_000)
-    return recognizer_of(
-        train, test, "cnn", cnn={**training.weights(cnn), "temperature": np.array(history.temperature)}
-    )
+    return recognizer_of(train, "cnn", cnn={**training.weights(cnn), "temperature": np.array(history.temperature)})
 
 
 @pytest.fixture(scope="module")

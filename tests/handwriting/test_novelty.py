@@ -53,6 +53,7 @@ def test_a_digit_at_one_edge_of_the_picture_is_cut_and_one_that_fills_it_is_not(
     boxes = [(0, 10, 20, 30), (10, 10, 20, 30), (60, 65, 40, 35), (0, 0, 100, 100)]
     assert is_cut(boxes, (100, 100)).tolist() == [True, False, True, False]
     assert is_cut([], (100, 100)).tolist() == []
+    assert not is_cut([(6, 7, 16, 20)], (28, 28)).any(), "digits of MNIST touch the edge"
 
 
 def test_only_ordinary_digits_count_if_most_images_of_a_picture_are_no_digits(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.handwriting.recognizer import Recognizer
+from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.models import MODELS
 
@@ -74,3 +74,18 @@ def test_the_headline_names_the_doubt(
     )
     assert small_recognizer.known.headline(doubted) == shown
     assert doubted.is_doubtful == (shown != "4")
+
+
+def test_what_does_not_look_like_a_digit_is_a_question_mark_in_the_text(
+    small_recognizer: Recognizer, small_test: DigitSet
+) -> None:
+    (answer,) = small_recognizer.recognize(small_test.images[:1])
+
+    def readings(names: str) -> list[Reading]:
+        answers = [replace(answer, name=name, looks_like_digit=name != "-") for name in names]
+        return [Reading((0, 0, 1, 1), small_test.images[0], each) for each in answers]
+
+    assert text_of(readings("11-27")) == ["11?27"]
+    assert headline(readings("11-27"), Classes()).startswith("11?27 ")
+    assert text_of(readings("--")) == ["??"]
+    assert headline(readings("--"), Classes()) == headline([], Classes())

@@ -15,7 +15,7 @@ from mnist_pipeline.networks import CNN, MLP
 Arrays = Mapping[str, np.ndarray]
 
 
-def recognizer_of(train: DigitSet, test: DigitSet, champion: str, **trained: Arrays) -> Recognizer:
+def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recognizer:
     """k-nearest neighbours, and models that are trained or answer at random."""
     mean = pca.mean(train.images)
     vectors = pca.eigendecomposition(pca.covariance(pca.center(train.images, mean))).eigenvectors
@@ -27,10 +27,10 @@ def recognizer_of(train: DigitSet, test: DigitSet, champion: str, **trained: Arr
         "cnn": {**training.weights(training.build(CNN, seed=0)), "temperature": np.array(0.5)},
         **trained,
     }
-    return recognition.assemble(champion, states, mean=mean, eigenvectors=vectors, reference=test.images)
+    return recognition.assemble(champion, states, mean=mean, eigenvectors=vectors)
 
 
 @pytest.fixture(scope="session")
-def small_recognizer(small_train: DigitSet, small_test: DigitSet) -> Recognizer:
+def small_recognizer(small_train: DigitSet) -> Recognizer:
     """k-nearest neighbours on a slice as champion, and untrained networks."""
-    return recognizer_of(small_train, small_test, "knn")
+    return recognizer_of(small_train, "knn")

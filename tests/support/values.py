@@ -77,7 +77,6 @@ NAMED = {
         },
         mean=RNG.random(784),
         components=RNG.random((784, 50)).astype(np.float32),
-        errors=RNG.random(9),
         calibration=np.array([0.1, 0.2]),
         novelty={"means": RNG.random((10, 200)).astype(np.float32)},
     ),

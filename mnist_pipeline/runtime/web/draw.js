@@ -6,32 +6,26 @@
   const PAUSE = 60; // milliseconds between requests during a stroke
   const SILENCE = 700; // milliseconds without a change before the answer is announced to screen readers
   const PATIENCE = 60_000;
-  const MAX_SIDE = 1600, MAX_LENGTH = 1_000_000; // limits of a picture that is sent: pixels, and characters of its data URI
+  const MAX_SIDE = 1600, MAX_LENGTH = 1_000_000; // of a picture that is sent: pixels, and characters of its data URI
   const MAX_ROWS = 12; // of the table of probabilities
   const find = (selector) => document.querySelector(selector);
-  const canvas = find("canvas"), status = find("#status"), alert = find("#alert"), result = find("#result"), waiting = find("#waiting");
+  const canvas = find("canvas"), status = find("#status"), alert = find("#alert"), waiting = find("#waiting");
   const pen = find("#pen"), undoButton = find("#undo"), clearButton = find("#clear"), file = find("#file");
 
-  let version = 0, sentVersion = -1, epoch = 0; // number of changes; the last change that was sent; number of new drawings
+  let version = 0, sentVersion = -1, epoch = 0; // number of changes, last change that was sent, number of drawings
   let found = [], chosen = 0, hasChosen = false, isReady = false, hasFailed = false;
   let classes = [], noun = "digit"; // the names of the classes, and what an image shows; from the recognizer
 
   // The sheet, with boxes around the digits of a picture, or of a drawing of several digits.
-  const place = () => {
-    const { picture } = sheet.current();
-    return picture ? sheet.place(picture) : { scale: 1, left: -MARGIN, top: -MARGIN };
-  };
+  const placed = (picture) => (picture ? sheet.place(picture) : { scale: 1, left: -MARGIN, top: -MARGIN });
   const drawBoxes = (context, color) => {
-    if (!sheet.current().picture && found.length < 2) return;
-    const { scale, left, top } = place();
-    const drawBox = ({ box: [x, y, width, height] }) =>
+    const { picture } = sheet.current(), { scale, left, top } = placed(picture);
+    if (!picture && found.length < 2) return;
+    found.forEach(({ box: [x, y, width, height] }, i) => {
+      context.strokeStyle = color(i === chosen ? "--accent" : "--soft");
+      context.lineWidth = i === chosen ? 4 : 1.5;
       context.strokeRect(left + scale * x, top + scale * y, scale * width, scale * height);
-    context.strokeStyle = color("--soft");
-    context.lineWidth = 1.5;
-    found.filter((_, i) => i !== chosen).forEach(drawBox);
-    context.strokeStyle = color("--accent");
-    context.lineWidth = 4;
-    found.slice(chosen, chosen + 1).forEach(drawBox);
+    });
   };
   const registerChange = ({ continues }) => {
     version += 1;
@@ -175,13 +169,9 @@
   const sendDrawing = async () => {
     timer = 0;
     if (controller || sentVersion === version) return;
-    // An empty sheet is sent once, so that the models are loaded before the first stroke.
-    if (isReady && sheet.isEmpty()) {
-      sentVersion = version;
-      showDigits([]);
-      return;
-    }
     sentVersion = version;
+    // An empty sheet is sent once, so that the models are loaded before the first stroke.
+    if (isReady && sheet.isEmpty()) return showDigits([]);
     const requestEpoch = epoch;
     controller = new AbortController();
     const patience = setTimeout(() => controller.abort(new Error("The server did not answer in time.")), PATIENCE);
@@ -197,13 +187,17 @@
     controller = null;
     if (sentVersion !== version) schedule(sheet.isDrawing() ? PAUSE : 0);
   };
+  const showResult = (isShown) => {
+    document.querySelectorAll(".result").forEach((part) => { part.hidden = !isShown; });
+    waiting.hidden = isShown;
+  };
   const showError = (error) => {
     hasFailed = true;
     found = [];
-    result.hidden = true;
-    waiting.hidden = false;
+    showResult(false);
     waiting.textContent = "There is no answer.";
-    alert.textContent = error instanceof TypeError ? "The server can't be reached; is mnist-pipeline ui running?" : error.message;
+    const unreachable = "The server can't be reached; is mnist-pipeline ui running?";
+    alert.textContent = error instanceof TypeError ? unreachable : error.message;
     sheet.redraw();
   };
   document.addEventListener("visibilitychange", () => {
@@ -218,19 +212,19 @@
     return share < 0.0005 ? "<0.1%" : `${(100 * share).toFixed(1)}%`;
   };
   const inWords = (share) => percent(share).replace(">", "more than ").replace("<", "less than ");
-  const sentence = (text) => (text.startsWith("k-") ? text : text[0].toUpperCase() + text.slice(1));
-  const agreement = ({ digit, models }) => {
+  const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+  // How sure the answer is, unless there is nothing to be sure of.
+  const certainty = ({ digit, models, champion, probability, looks_like_digit: looksLikeDigit }) => {
+    if (!looksLikeDigit) return "";
     const others = Object.entries(models).filter(([, prediction]) => prediction.digit !== digit);
-    if (!others.length) return "All models agree.";
-    return `Other answers: ${others.map(([model, { digit: other }]) => `${data.names[model]} ${classes[other]}`).join(", ")}.`;
+    const answers = others.map(([model, { digit: other }]) => `${data.names[model]} ${classes[other]}`).join(", ");
+    const sure = sentence(`${inWords(probability)} probable, according to ${data.names[champion]}`);
+    return `${sure} ${others.length ? `Other answers: ${answers}.` : "All models agree."}`;
   };
-  const unusual = ({ unusual: percentile, looks_like_digit: looksLikeDigit }) => {
-    const share = percentile < 99 || percentile === 100 ? Math.round(percentile) : percentile.toFixed(1);
-    const others = percentile === 100 ? "any" : `${share}%`;
-    const measure = `harder to rebuild from ${data.numComponents} components than ${others} of the test ${noun}s.`;
-    if (!looksLikeDigit) return `It is ${measure}`;
-    return `${percentile < 75 ? "An ordinary" : percentile < 95 ? "An unusual" : "A very unusual"} ${noun}: ${measure}`;
-  };
+  const verdict = ({ headline, digit, looks_like_digit: looksLikeDigit }) =>
+    (looksLikeDigit ? sentence(headline) : `This ${headline}. If it is one: probably ${classes[digit]}.`);
+  // The name of the class, or a question mark.
+  const written = ({ digit, looks_like_digit: looksLikeDigit }) => (looksLikeDigit ? classes[digit] : "?");
   const element = (name, properties, ...children) => {
     const made = Object.assign(document.createElement(name), properties);
     made.append(...children);
@@ -241,88 +235,75 @@
   const showNumber = (digits) => {
     const parts = [];
     digits.forEach((reading, i) => {
-      const name = classes[reading.digit];
+      const name = written(reading);
       if (i && reading.line !== digits[i - 1].line) parts.push(" / ");
-      else if (i && Math.max(name.length, classes[digits[i - 1].digit].length) > 1) parts.push(" ");
+      else if (i && Math.max(name.length, written(digits[i - 1]).length) > 1) parts.push(" ");
       parts.push(reading.least_certain ? element("mark", {}, name) : name);
     });
-    find(".number").replaceChildren(...parts, element("small", {}, `underlined: the least certain ${noun}`));
+    const hint = element("small", {}, `underlined: the least certain ${noun}`);
+    find(".number").replaceChildren(...parts, digits.some((reading) => reading.least_certain) ? hint : "");
     find(".number").hidden = digits.length < 2;
   };
   const chip = (reading, i) => {
-    const doubt = isDoubtful(reading) ? "?" : "";
-    const button = element("button", { type: "button" }, element("img", { src: reading.seen, alt: "", className: "ink" }), `${classes[reading.digit]}${doubt}`);
+    const image = element("img", { src: reading.seen, alt: "", className: "ink" });
+    const button = element("button", { type: "button" }, image, written(reading));
+    button.classList.toggle("doubtful", isDoubtful(reading));
     button.setAttribute("aria-pressed", String(i === chosen));
-    if (doubt) button.setAttribute("aria-label", `${classes[reading.digit]}: ${reading.headline}`);
+    button.setAttribute("aria-label", verdict(reading));
     button.addEventListener("click", () => {
       [chosen, hasChosen] = [i, true];
-      for (const [place, other] of document.querySelectorAll(".chips button").entries()) other.setAttribute("aria-pressed", String(place === i));
+      find(".chips [aria-pressed=true]").setAttribute("aria-pressed", "false");
+      button.setAttribute("aria-pressed", "true");
       showDigit();
       sheet.redraw();
     });
     return button;
   };
-  const RANKS = ["nearest", "2nd", "3rd"];
-  const neighbor = ({ digit, index, picture }, rank) => element(
-    "figure", {},
-    element("img", { src: picture, className: "ink", alt: `Training digit № ${index}`, title: `Training digit № ${index}` }),
-    element("figcaption", {}, `${RANKS[rank]}: `, element("strong", {}, classes[digit])),
-  );
-  // A table row per class; of many classes, only the most probable ones.
-  const probabilityRows = ({ champion, models }) => {
+  const neighbor = ({ digit, index, picture }, place) => {
+    const title = `Training digit № ${index}`, rank = ["nearest", "2nd", "3rd"][place];
+    const caption = element("figcaption", {}, `${rank}: `, element("strong", {}, classes[digit]));
+    return element("figure", {}, element("img", { src: picture, className: "ink", alt: title, title }), caption);
+  };
+  const row = (className, heading, cells) =>
+    element("tr", { className }, element("th", { scope: "row" }, heading), ...cells);
+  const probabilityCell = ({ digit: predicted, probabilities }, digit) => {
+    const share = probabilities[digit];
+    const cell = element("td", {}, percent(share));
+    cell.style.setProperty("--share", share);
+    cell.classList.toggle("predicted", digit === predicted);
+    cell.classList.toggle("slight", share < 0.0005);
+    return cell;
+  };
+  // The answers, and a row of probabilities per class; of many classes, only the most probable ones.
+  const showTable = ({ champion, models }) => {
     const shares = models[champion].probabilities;
     let shown = [...classes.keys()];
     if (shown.length > MAX_ROWS) shown = shown.sort((a, b) => shares[b] - shares[a]).slice(0, MAX_ROWS);
-    const columns = [...document.querySelectorAll("thead [data-model]")].map((heading) => heading.dataset.model);
-    const rows = shown.map((digit) => [digit, element(
-      "tr", { className: "probabilities" },
-      element("th", { scope: "row" }, classes[digit]),
-      ...columns.map((model) => {
-        const cell = element("td", {});
-        cell.dataset.model = model;
-        return cell;
-      }),
-    )]);
-    document.querySelectorAll("tr.probabilities").forEach((row) => row.remove());
-    find("#result table").classList.toggle("named", classes.some((name) => name.length > 3));
-    find("#result tbody").append(...rows.map(([, row]) => row));
-    return rows;
+    const names = Object.keys(models), className = (name) => (name === champion ? "champion" : "");
+    const titles = names.map((name) => element("th", { scope: "col", className: className(name) }, data.titles[name]));
+    const answers = names.map((name) => element("td", { className: className(name) }, classes[models[name].digit]));
+    const rows = shown.map((digit) =>
+      row("probabilities", classes[digit], names.map((name) => probabilityCell(models[name], digit))));
+    find("table").classList.toggle("named", classes.some((name) => name.length > 3));
+    find("thead").replaceChildren(element("tr", {}, element("td", {}), ...titles));
+    find("tbody").replaceChildren(row("answers", "Answer", answers), ...rows);
   };
   const showDigit = () => {
     const reading = found[chosen];
     find(".verdict").classList.toggle("doubtful", isDoubtful(reading));
-    find(".digit").textContent = classes[reading.digit];
-    find(".digit").classList.toggle("named", classes[reading.digit].length > 1);
-    find(".flag").textContent = reading.looks_like_digit ? `${sentence(reading.headline)}.` : `This ${reading.headline}.`;
-    find(".flag").hidden = !isDoubtful(reading);
-    const doubt = reading.looks_like_digit ? "" : "If it is one: ";
-    find(".sure").textContent = sentence(`${doubt}${inWords(reading.probability)} probable, according to ${data.names[reading.champion]}.`);
-    find(".agreement").textContent = agreement(reading);
-    find(".unusual").textContent = unusual(reading);
+    find(".digit").textContent = written(reading);
+    find(".digit").classList.toggle("named", written(reading).length > 1);
+    find(".doubt").textContent = isDoubtful(reading) ? verdict(reading) : "";
+    find(".sure").textContent = certainty(reading);
     find(".seen img").src = reading.seen;
     find(".rebuilt img").src = reading.reconstruction;
     find(".near").replaceChildren(...reading.neighbors.map(neighbor));
-    const rows = probabilityRows(reading);
-    for (const [model, prediction] of Object.entries(reading.models)) {
-      const isChampion = model === reading.champion;
-      find(`thead [data-model="${model}"]`).classList.toggle("champion", isChampion);
-      const answer = find(`.answers [data-model="${model}"]`);
-      answer.textContent = classes[prediction.digit];
-      answer.classList.toggle("champion", isChampion);
-      for (const [digit, row] of rows) {
-        const cell = row.querySelector(`[data-model="${model}"]`);
-        const share = prediction.probabilities[digit];
-        cell.textContent = percent(share);
-        cell.style.setProperty("--share", share);
-        cell.classList.toggle("predicted", digit === prediction.digit);
-        cell.classList.toggle("slight", share < 0.0005);
-      }
-    }
+    showTable(reading);
   };
   // The digit that was drawn last.
   const latest = (digits) => {
-    const last = sheet.current().strokes.at(-1)?.points.at(-1);
-    const { scale, left, top } = place();
+    const { picture, strokes } = sheet.current(), { scale, left, top } = placed(picture);
+    const last = strokes.at(-1)?.points.at(-1);
     const within = (at, from, length) => from <= at && at <= from + length;
     const isIn = ({ box: [x, y, width, height] }) =>
       last && within(last.x, left + scale * x, scale * width) && within(last.y, top + scale * y, scale * height);
@@ -334,10 +315,9 @@
     found = digits;
     // The answer to the last stroke may arrive after the user chose a digit; the choice stays.
     if (!hasChosen || chosen >= digits.length) chosen = latest(digits);
-    result.hidden = !digits.length;
-    waiting.hidden = Boolean(digits.length);
+    showResult(digits.length > 0);
     waiting.textContent = sheet.isEmpty()
-      ? "Draw a digit with mouse, finger or pen; the answer comes while you draw. Several digits are read in their order."
+      ? "Draw a digit with mouse, finger or pen; the answer comes while you draw. You can also draw several digits."
       : "There is nothing here to read yet.";
     showNumber(digits);
     const chips = find(".chips");
@@ -353,10 +333,9 @@
     announcement = setTimeout(() => {
       if (sheet.isDrawing() || sheet.isEmpty()) return;
       if (controller || sentVersion !== version) return announce();
-      const answers = found.map((reading) => (isDoubtful(reading) ? `${classes[reading.digit]}, ${reading.headline}` : reading.headline));
       if (!found.length) status.textContent = waiting.textContent;
-      else if (found.length > 1) status.textContent = `${found.length} ${noun}s: ${answers.join("; ")}.`;
-      else status.textContent = `${answers[0]}. ${find(".sure").textContent} ${find(".agreement").textContent}`;
+      else if (found.length > 1) status.textContent = `${found.length} ${noun}s: ${found.map(verdict).join(" ")}`;
+      else status.textContent = `${verdict(found[0])} ${certainty(found[0])}`;
     }, SILENCE);
   };
 

@@ -18,7 +18,7 @@ from starlette.templating import Jinja2Templates
 
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.handwriting.pictures import ImageError
-from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Reading, Recognizer, text_of
+from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Reading, Recognizer, headline, text_of
 from mnist_pipeline.models import Model, number_in_words
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.project import DRAW, REPORT
@@ -29,6 +29,7 @@ TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 MAX_DIGITS = 100
 MAX_UPLOAD = 10_000_000  # bytes
 MAX_EXAMPLES = 12
+MAX_CANDIDATES = 8  # test images per class, among which an example is chosen
 POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'"
@@ -68,15 +69,26 @@ class Reader:
         }
 
     def examples(self) -> list[dict[str, str]]:
-        """A test image of each class, for as many classes as fit the page; none if no test images are stored."""
+        """For as many classes as fit the page, a test image that is read without doubt, or else the first one.
+
+        There are none if no test images are stored.
+        """
         try:
             recognizer, test = self._load(), storage.current().read(TEST_DIGITS)
         except (HTTPException, storage.StorageError):
             return []
         known = recognizer.known
-        firsts = [(name, np.flatnonzero(test.labels == label)) for label, name in enumerate(known.names[:MAX_EXAMPLES])]
-        shown = 255 - test.images if known.whole else test.images  # `grey` draws ink black
-        return [{"name": name, "picture": grey(shown[places[0]])} for name, places in firsts if len(places)]
+        names = known.names[:MAX_EXAMPLES]
+        images = 255 - test.images if known.whole else test.images  # `grey` draws ink black
+        candidates = [
+            (name, place)
+            for label, name in enumerate(names)
+            for place in np.flatnonzero(test.labels == label)[:MAX_CANDIDATES]
+        ]
+        readings = recognizer.read([255 - images[place] for _, place in candidates])
+        clear = [each for each, found in zip(candidates, readings, strict=True) if headline(found, known) == each[0]]
+        chosen = dict(reversed(clear + candidates))  # the first of each name
+        return [{"name": name, "picture": grey(images[chosen[name]])} for name in names if name in chosen]
 
     def _load(self) -> Recognizer:
         stored = storage.current()

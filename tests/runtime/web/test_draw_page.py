@@ -19,7 +19,7 @@ from mnist_pipeline.runtime.web import draw
 
 DEVICES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
-    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True, "is_mobile": True},
+    "phone": {"viewport": {"width": 360, "height": 800}, "color_scheme": "dark", "has_touch": True, "is_mobile": True},
 }
 LEFT, RIGHT = (0.05, 0.2, 0.35, 0.6), (0.6, 0.2, 0.35, 0.6)
 TRANSFER = """([event, name, content]) => {
@@ -89,10 +89,13 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> N
     expect(view.digit).to_have_text("1")  # the digit that was drawn last
     view.chips.last.click()
     expect(view.digit).to_have_text("3")
-    expect(page.locator('.answers [data-model="knn"]')).to_have_text("3")
+    expect(page.locator(".answers .champion")).to_have_text("3")
     assert page.locator(".probabilities td").count() == 40
     assert page.locator(".pictures img").evaluate_all("all => all.map((image) => image.naturalWidth)") == [28] * 5
     assert page.evaluate("scrollY") == 0, "the page does not scroll under a finger that draws"
+    boxes = [page.locator(part).bounding_box() for part in ("canvas", ".verdict", ".tools", "table")]
+    tops = [box["y"] for box in boxes if box]
+    assert tops == sorted(tops), "the answer is next to the sheet or directly below it"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert view.messages == []
 
@@ -102,9 +105,9 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> N
 def test_doubt_is_shown_and_an_accessibility_checker_finds_nothing_serious(view: View) -> None:
     assert serious_findings(view.page) == []
     view.transfer("drop", "digits.png", picture(("1", LEFT), ("scribble", RIGHT)))
-    expect(view.page.locator(".number mark")).to_have_count(1)
+    expect(view.chips).to_have_text(["1", "?"])
     view.chips.last.click()
-    expect(view.page.locator(".flag")).to_be_visible()
+    expect(view.digit).to_have_text("?")
     assert serious_findings(view.page) == []
     view.page.get_by_role("button", name="Example: 7").click()
     expect(view.digit).to_have_text("7")
