@@ -170,6 +170,6 @@ def _code(module: str) -> ast.Module:
 @functools.cache
 def _checksum(module: str) -> str:
     """The checksum of a module's code, and of the templates beside it."""
-    templates = sorted(_source(module).parent.glob("templates/*"))
+    templates = sorted(_source(module).parent.glob("templates/**/*.*"))
     content = [ast.dump(_code(module)).encode(), *(each.read_bytes() for each in templates)]
     return hashlib.sha256(b"\n".join(content)).hexdigest()
