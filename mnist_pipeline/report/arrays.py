@@ -71,7 +71,7 @@ def _answers(values: Values, shown: np.ndarray) -> Iterator[Packed]:
     """The answers of all models to the test images shown: (n_shown, n_models), and a last axis of classes."""
     neighbors: Any = values.predictions["knn"]
     voters = values.train_digits.labels[neighbors.indices[shown, : int(neighbors.num_neighbors)]]
-    votes, found = vote_probabilities(voters, 0, len(values.data_set.class_names)), values.predictions.values()
+    votes, found = vote_probabilities(voters, 0, len(values.models["softmax"].bias)), values.predictions.values()
     probabilities = [each.probabilities[shown] if isinstance(each, Predictions) else votes for each in found]
     yield _rounded("test.probabilities", np.stack(probabilities, axis=1), PROBABILITY_STEP)
     yield "test.answers", np.stack([each.labels[shown] for each in found], axis=1).astype(np.uint8), 1

@@ -55,14 +55,14 @@ const Models = (() => {
   const pooled = (maps, side) => {
     const channels = maps.length / side ** 2, half = side / 2, found = new Float64Array(half * half * channels);
     for (let y = 0; y < half; y++) for (let x = 0; x < half; x++) for (let channel = 0; channel < channels; channel++) {
-      const at = (2 * y * side + 2 * x) * channels + channel, below = at + side * channels;
-      found[(y * half + x) * channels + channel] = Math.max(maps[at], maps[at + channels], maps[below], maps[below + channels]);
+      const at = (2 * y * side + 2 * x) * channels + channel, right = at + channels, down = side * channels;
+      found[(y * half + x) * channels + channel] = Math.max(maps[at], maps[right], maps[at + down], maps[right + down]);
     }
     return found;
   };
 
   const prepare = (arrays) => {
-    const { facts } = arrays, numClasses = facts.classNames.length;
+    const { facts } = arrays, numClasses = arrays["softmax.bias"].length;
     const scaled = (image) => Float64Array.from(image, (level) => level / 255);
 
     const softmaxColumns = transposed(arrays["softmax.weights"], numClasses, Float64Array);
