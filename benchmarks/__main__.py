@@ -12,7 +12,7 @@ from benchmarks import environment
 from benchmarks.bench import Bench, BenchmarkError
 
 # Torch's threads are loaded late, because they would disturb the sections before.
-SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "threads", "commands", "recognition")
+SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "threads", "commands", "recognition", "page")
 
 
 def main() -> int:

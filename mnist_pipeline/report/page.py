@@ -18,7 +18,7 @@ from mnist_pipeline.evaluation import robustness, versions
 from mnist_pipeline.evaluation.robustness import CORRUPTED
 from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.report import figures, pictures, words
+from mnist_pipeline.report import arrays, figures, pictures, words
 from mnist_pipeline.report.document import NUM_EIGENVECTORS, Values
 
 # The steps whose source the page shows.
@@ -77,6 +77,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         code_of={name: "\n\n".join(map(inspect.getsource, steps)) for name, steps in CODE.items()},
         changed_answers=changed,
         script_data=_script_data(document, atlases),
+        arrays=arrays.embed(document, values),
     )
 
 

@@ -1,0 +1,128 @@
+"""The scripts of the page of the finished run compute what Python computes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Page
+from support import computing
+from support.browser import launch_browser
+
+from mnist_pipeline import networks, pca, softmax
+from mnist_pipeline.handwriting import pictures
+from mnist_pipeline.report import arrays
+from mnist_pipeline.report.document import Values
+from mnist_pipeline.training import load_weights
+
+NUM_COMPONENTS = 50
+# Largest difference of a probability, and smallest share of images with the same label.
+BOUNDS = {"softmax": (1e-5, 1.0), "cnn": (0.005, 0.998), "mlp": (0.1, 0.996)}
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def page(finished_run: tuple[Any, Path]) -> Iterator[Page]:
+    with launch_browser() as browser:
+        page = browser.new_page()
+        page.goto((finished_run[1] / "report" / "index.html").as_uri())
+        yield page
+
+
+@pytest.fixture(scope="module")
+def answers(page: Page, values: Values) -> dict[str, np.ndarray]:
+    return computing.answers(page, values.test_digits.images)
+
+
+def loaded(page: Page, name: str) -> np.ndarray:
+    found, shape = page.evaluate("name => Arrays.load().then((found) => [[...found[name]], found[name].shape])", name)
+    return np.array(found).reshape(shape)
+
+
+def called(page: Page, call: str, image: np.ndarray) -> np.ndarray:
+    """The result of a function of the models for an image."""
+    script = f"(image) => Models.load().then((models) => [...models.{call}])"
+    return np.array(page.evaluate(script, image.ravel().tolist()))
+
+
+@pytest.mark.parametrize("model", BOUNDS)
+def test_models_answer_as_in_the_run(model: str, answers: dict[str, np.ndarray], values: Values) -> None:
+    difference, agreement = BOUNDS[model]
+    stored: Any = values.predictions[model]
+    np.testing.assert_allclose(answers[model], stored.probabilities, atol=difference)
+    assert np.mean(answers[model].argmax(axis=1) == stored.labels) >= agreement
+
+
+def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(
+    page: Page, answers: dict[str, np.ndarray], values: Values
+) -> None:
+    assert len(values.train_digits.labels) == arrays.SAMPLE
+    stored: Any = values.predictions["knn"]
+    positions, distances = np.moveaxis(answers["neighbors"], -1, 0)
+    indices = loaded(page, "train.indices")
+    np.testing.assert_array_equal(answers["knn"], stored.labels)
+    np.testing.assert_array_equal(indices[positions.astype(int)], stored.indices[:, :3])
+    np.testing.assert_allclose(distances**2, stored.squared_distances[:, :3])
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_page_has_the_images_of_the_run(split: str, page: Page, values: Values) -> None:
+    images, labels = getattr(values, f"{split}_digits")
+    indices = loaded(page, f"{split}.indices")
+    np.testing.assert_array_equal(loaded(page, f"{split}.images"), images[indices])
+    np.testing.assert_array_equal(loaded(page, f"{split}.labels"), labels[indices])
+
+
+def test_the_page_has_what_each_model_answered_to_each_misread_image(
+    page: Page, composed: dict[str, Any], values: Values
+) -> None:
+    indices, models = loaded(page, "test.indices"), page.evaluate("Arrays.load().then(({ facts }) => facts.models)")
+    misread = {error["index"] for errors in composed["errors"].values() for error in errors}
+    assert misread <= set(indices)
+    stored, found = values.predictions, loaded(page, "test.probabilities")
+    for place, model in enumerate(models):
+        np.testing.assert_array_equal(loaded(page, "test.answers")[:, place], stored[model].labels[indices])
+        if model != "knn":
+            np.testing.assert_allclose(found[:, place], stored[model].probabilities[indices], atol=1e-4)
+    np.testing.assert_allclose(found[:, models.index("knn")].sum(axis=1), 1, atol=1e-3)
+    np.testing.assert_array_equal(loaded(page, "test.neighbors"), stored["knn"].indices[indices, :3])
+
+
+def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> None:
+    components = values.eigendecomposition.eigenvectors[:, :NUM_COMPONENTS]
+    image = values.test_digits.images[:1]
+    expected = pca.reconstruct(pca.project(image, values.data_mean, components), values.data_mean, components)[0]
+    rebuilt = called(page, f"rebuild(image, {NUM_COMPONENTS})", image)
+    np.testing.assert_allclose(rebuilt, expected, atol=1e-3 * 255)
+
+
+def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(page: Page, values: Values) -> None:
+    model, image = values.models["softmax"], values.test_digits.images[0]
+    added = [called(page, f"contributions(image, {label})", image).sum() for label in range(10)]
+    expected = softmax.predict_probabilities(model.weights, model.bias, image[np.newaxis])[0]
+    np.testing.assert_allclose(softmax.softmax(added + model.bias), expected, atol=1e-5)
+
+
+def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:
+    weights, image = values.models["cnn"].weights, values.test_digits.images[0]
+    network: Any = load_weights(networks.of_weights(weights), weights)
+    with torch.inference_mode():
+        first = torch.relu(network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None]))
+        second = torch.relu(network.conv2(network.pool(first)))
+    for place, expected in enumerate((first, second)):
+        found = called(page, f"cnn(image).maps[{place}].values", image).reshape(expected.shape)
+        np.testing.assert_allclose(found, expected, atol=1e-3 * float(expected.max()))
+
+
+def test_drawn_digits_are_converted_as_predict_converts_them(page: Page) -> None:
+    rng = np.random.default_rng(0)
+    differences = []
+    for digit in [*range(10)] * 2:
+        drawn = computing.draw(page, digit, rng)
+        (expected,) = pictures.page(drawn.sheet).digits
+        differences.append(np.abs(drawn.image.astype(float) - expected.image).mean())
+    assert np.mean(differences) <= 1
+    assert page.evaluate("Conversion.toMnist(new Uint8Array(656 * 496).fill(255), 656, 496)") is None
