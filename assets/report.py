@@ -39,7 +39,7 @@ MAX_REPORT_BYTES = 4_000_000
 @asset_of_all_models(
     group_name=GROUP,
     kinds={"html"},
-    deps=["centered_data", "cnn_errors"],  # the report names their versions and seconds
+    deps=["centered_data", "cnn_errors", "held_out_labels"],  # the report names their versions and seconds
     check_specs=checks("evaluation_report", CHECKS),
 )
 def evaluation_report(

@@ -125,7 +125,7 @@ def test_it_is_compared_a_candidate_disturbed_served_and_in_the_report(facts: Ma
     assert document["models"][NAME]["accuracy"] > 0.8
     assert document["models"][NAME]["seconds"] > 0
     for part in (
-        f'<h2 id="{NAME}">{TITLE}</h2>', f'<a href="#{NAME}">{TITLE}</a>', f'data-model="{NAME}"',
+        f'id="{NAME}"><summary><h3>{TITLE}</h3>', f'data-model="{NAME}"',
         f"figure-reliability_{NAME}", "Five models",
     ):  # fmt: skip
         assert part in page

@@ -71,7 +71,7 @@ def render(values: Values) -> str:
         .render(  # autoescape is for HTML
             values._asdict(),
             model=MODELS[champion.model],
-            settings=words.settings_in_words(values.origins),
+            settings=words.recipe_in_words(values.origins),
             models=MODELS,
             fingerprint=fingerprint(champion),
             overall=overall,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.words import disturbance_in_words, robustness_in_words, settings_in_words
+from mnist_pipeline.report.words import disturbance_in_words, recipe_in_words, robustness_in_words
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.stored_types import stored_type
 
@@ -101,8 +101,9 @@ def compose(values: Values) -> dict[str, Any]:
         "models": {
             model: {
                 **dataclasses.asdict(evaluation),
+                "accuracy_without_doubted": _accuracy_without(values, model, values.data_set.doubted_labels),
                 "seconds": model_seconds(values.assets, model),
-                "settings": settings_in_words(
+                "settings": recipe_in_words(
                     [values.assets[asset] for asset in (MODELS[model].model_asset, MODELS[model].predictions_asset)]
                 ),
             }
@@ -137,8 +138,15 @@ def _data(values: Values) -> dict[str, Any]:
         "mean_grey_level": float(values.data_mean.mean()),
         "largest_mean": float(values.data_mean.max()),
         "never_inked": int(np.count_nonzero(values.data_mean == 0)),
+        "doubted_labels": list(values.data_set.doubted_labels),
         **{name: getattr(values.data_set, name) for name in ("heading", "noun", "nouns", "handwritten")},
     }
+
+
+def _accuracy_without(values: Values, model: str, left_out: Sequence[int]) -> float:
+    """The accuracy on the test images except for some."""
+    is_right = values.predictions[model].labels == values.test_digits.labels
+    return float(is_right[np.setdiff1d(np.arange(len(is_right)), left_out)].mean())
 
 
 def _pca(values: Values) -> dict[str, Any]:
@@ -206,7 +214,14 @@ def _knn(values: Values) -> dict[str, Any]:
             "neighbor_labels": train_labels[near].tolist(),
             "distances": np.sqrt(found.squared_distances[wrong, :NUM_NEIGHBORS_SHOWN]).round(1).tolist(),
         },
+        "wrapped": _wrapped(values.test_digits.images[0], values.train_digits.images[found.indices[0, 0]]),
     }
+
+
+def _wrapped(image: np.ndarray, nearest: np.ndarray) -> dict[str, float]:
+    """The distance of two images in grey levels, and what it becomes where the difference of two bytes is a byte."""
+    differences = {"distance": image.astype(float) - nearest, "wrapped_distance": (image - nearest).astype(float)}
+    return {name: float(np.linalg.norm(difference)) for name, difference in differences.items()}
 
 
 def _curves(model: SoftmaxModel | Network) -> dict[str, Any]:

@@ -35,6 +35,10 @@ CODE: dict[str, tuple[Callable[..., Any], ...]] = {
     "cnn": (networks.CNN,),
 }
 TITLES = {model.name: model.title for model in MODELS.values()}
+SCRIPTS = (
+    "page", "arrays", "models", "conversion", "canvas", "answers", "components", "corners", "draw", "errors", "start",
+)  # fmt: skip
+NUM_ERRORS_SHOWN = 84  # in the story
 NUM_MISLED_SHOWN = 12
 NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 NUM_CONFUSIONS_SHOWN = 30
@@ -54,10 +58,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
     misread = [error["index"] for errors in document["errors"].values() for error in errors]
     since = document["since_last_run"]
     changed = versions.changed_answers(since, NUM_CHANGED_SHOWN) if since else []
-    atlases = {
-        "test": pictures.Atlas(values.test_digits.images, misread + [index for index, *_ in changed]),
-        "train": pictures.Atlas(values.train_digits.images, document["pca"]["scatter"]["index"]),
-    }
+    atlases = {"test": pictures.Atlas(values.test_digits.images, misread + [index for index, *_ in changed])}
     confusions = {model: _most_frequent(found["confusion_matrix"]) for model, found in document["models"].items()}
     environment = words.environment(autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES)
     return environment.get_template("page.html.j2").render(
@@ -65,7 +66,11 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         titles=TITLES,
         corrupted={key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()},
         short_titles={model.name: model.short_title for model in MODELS.values()},
+        phrases={model.name: model.phrase for model in MODELS.values()},
+        story=_story(document),
         sections=_sections(document),
+        scripts=SCRIPTS,
+        shown_errors=NUM_ERRORS_SHOWN,
         best=next(iter(document["comparison"]["models"])),
         confusions=confusions,
         long_names=figures.are_long(document["data"]["class_names"]),
@@ -76,13 +81,22 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         most_missed=max(map(max, document["comparison"]["by_class"]["models"].values())) or 1,
         code_of={name: "\n\n".join(map(inspect.getsource, steps)) for name, steps in CODE.items()},
         changed_answers=changed,
-        script_data=_script_data(document, atlases),
+        script_data=_script_data(document, values),
         arrays=arrays.embed(document, values),
     )
 
 
+def _story(document: Mapping[str, Any]) -> dict[str, str]:
+    """The entries of the contents by the identifiers of the headings."""
+    found = {"results": "Results", "bytes": "A byte bug", "components": "Components", "corners": "Corners"}
+    found |= {"errors": "Errors", "draw": "Draw" if document["data"]["handwritten"] else "Try it", "trust": "Trust"}
+    if "knn" not in document["notebook"]:
+        del found["bytes"]
+    return found
+
+
 def _sections(document: Mapping[str, Any]) -> dict[str, str]:
-    """The titles of the sections by the name of their template, in the order of the page."""
+    """The titles of the parts of the appendix by the name of their template."""
     found = {"data": "The data", "pca": "Principal components", "harris": "Harris corners"}
     found |= {model.section: model.section_title for model in MODELS.values()}
     found["comparison"] = "Comparison"
@@ -117,6 +131,8 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """The images of the page by name, as data URIs; the places of the corners as coordinates."""
     digits, train = values.digit_images, values.train_digits
     side, misled = digits.shape[-1], document["knn"]["misled"]
+    neighbors: Any = values.predictions["knn"]
+    first, nearest = values.test_digits.images[0], train.images[neighbors.indices[0, 0]]
     eigenvectors = values.eigendecomposition.eigenvectors.T[:NUM_EIGENVECTORS]
     half = len(values.covariance) // 2
     halved = values.covariance.reshape(half, 2, half, 2).mean(axis=(1, 3))
@@ -135,6 +151,12 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
         "originals": pictures.strip(digits[: figures.MAX_COLUMNS]),
         "reconstructions": [pictures.strip(row[: figures.MAX_COLUMNS]) for row in values.reconstructions.images],
         "corners": [np.argwhere(found).tolist() for found in values.harris_corners.corners],
+        "bytes": {
+            "test": pictures.grey(first),
+            "train": pictures.grey(nearest),
+            "difference": pictures.grey(np.abs(first.astype(int) - nearest)),
+            "wrapped": pictures.grey(first - nearest),
+        },
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
         "kernels": [pictures.diverging(kernel) for kernel in values.cnn_kernels],
         "disturbed": _disturbed(document["robustness"], values.test_digits.images),
@@ -215,18 +237,18 @@ def _comparison_charts(values: Values) -> dict[str, Figure]:
     return drawn
 
 
-def _script_data(document: Mapping[str, Any], atlases: Mapping[str, pictures.Atlas]) -> Markup:
-    """The data of the script: the errors of each model, the points of the scatter plot, the places in the atlases."""
-    columns = ("index", "true_label", "predicted_label", "probability")
-    errors = document["errors"]
-    data = {
-        "errors": {model: [[error.get(name) for name in columns] for error in errors[model]] for model in errors},
+def _script_data(document: Mapping[str, Any], values: Values) -> Markup:
+    """What the scripts show besides the arrays."""
+    data, shares = document["data"], np.cumsum(document["pca"]["eigenvalues"]) / document["pca"]["total_variance"]
+    found = {
         "titles": TITLES,
-        "names": document["data"]["class_names"],
-        "scatter": {name: document["pca"]["scatter"][name] for name in ("index", "label")},
-        "atlases": {
-            name: {"indices": atlas.indices, "columns": atlas.columns, "rows": atlas.rows}
-            for name, atlas in atlases.items()
-        },
+        "short": {model.name: model.short_title for model in MODELS.values()},
+        "best": next(iter(document["comparison"]["models"])),
+        "names": data["class_names"],
+        **{name: data[name] for name in ("noun", "handwritten", "doubted_labels")},
+        "shares": [0, *shares.round(5).tolist()],
+        "num_scattered": len(document["pca"]["scatter"]["index"]),
+        "place_digit": document["harris"]["place_digit"],
+        "corners": [np.argwhere(corners).tolist() for corners in values.harris_corners.corners],
     }
-    return Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))
+    return Markup(json.dumps(found, separators=(",", ":")).replace("<", "\\u003c"))

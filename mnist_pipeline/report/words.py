@@ -10,6 +10,28 @@ import jinja2
 from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.models import MODELS, number_in_words
 
+# How a recipe says each setting, in this order. A setting without words is left out.
+RECIPE = {
+    "num_neighbors": "{} nearest images vote",
+    "tie_break": "a tie goes to the {}",
+    "epochs": "{} passes over the images",
+    "batch_size": "{} images per update",
+    "learning_rate": "learning rate {:g}",
+    "schedule": "rising first and then falling to zero",
+    "variation": "each image deformed anew in each pass",
+    "label_smoothing": "labels smoothed by {:g}",
+    "freeze": "first layer fixed after {:.0%} of the updates",
+    "average": "weights averaged over the last {:.0%} of the updates",
+    "validation_share": "{:.1%} of the images held out",
+    **dict.fromkeys(("algorithm", "recipe", "betas", "warmup", "precision"), ""),
+}
+UNUSED: Mapping[str, Any] = {
+    "schedule": "constant",
+    "label_smoothing": 0,
+    "freeze": 1,
+    "average": 0,
+    "validation_share": 0,
+}
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -35,26 +57,25 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
     return f"On average over all disturbances, the highest accuracy is that of {best}. The lowest is that of {worst}."
 
 
-def settings_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
-    """The configuration, the recipe and the seed of a model and its predictions, excluding boolean settings."""
+def recipe_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
+    """How a model was fitted, from the origins of the model and of its predictions.
+
+    Settings that `RECIPE` leaves empty change the speed more than the result. `report.json` has all settings.
+    """
     found: dict[str, Any] = {}
     for origin in origins:
         settings = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
         found |= {name: value for name, value in settings.items() if value is not None and not isinstance(value, bool)}
-    return _in_words(found)
+    phrases = (_setting_in_words(name, found[name]) for name in sorted(found, key=[*RECIPE, *found].index))
+    return ", ".join(filter(None, phrases)) or "no settings"
 
 
-def _in_words(value: object) -> str:
-    """Settings as names and values; settings within a setting are in parentheses."""
-    if isinstance(value, Mapping):
-        words = {
-            name: f"({_in_words(each)})" if isinstance(each, Mapping) else _in_words(each)
-            for name, each in value.items()
-        }
-        return ", ".join(f"{name.replace('_', ' ')} {each}" for name, each in words.items())
-    if isinstance(value, list):
-        return " and ".join(map(_in_words, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _setting_in_words(name: str, value: Any) -> str:
+    if value == UNUSED.get(name):
+        return ""
+    if name in RECIPE:
+        return RECIPE[name].format(value)
+    return f"{name.replace('_', ' ')} {value:.4g}" if isinstance(value, float) else f"{name.replace('_', ' ')} {value}"
 
 
 def with_short_titles(text: str) -> str:
@@ -87,6 +108,11 @@ def probability(value: float) -> str:
     return f"{value:.2g}" if value >= 1e-3 else power(value)
 
 
+def sentence(phrase: str) -> str:
+    """A phrase as the beginning of a sentence. The k of k-nearest neighbours is a number and stays small."""
+    return phrase if phrase.startswith("k-") else phrase[:1].upper() + phrase[1:]
+
+
 def counted(number: int, noun: str) -> str:
     """A number of things: 1 image, 2 images, 1,000 images."""
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
@@ -98,6 +124,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "percents": lambda share: f"{100 * share:.1f}",
     "count": "{:,}".format,
     "counted": counted,
+    "sentence": sentence,
     "in_words": number_in_words,
     "seconds": seconds,
     "power": power,

@@ -54,7 +54,7 @@ def test_the_figures_of_the_model_are_there_with_their_intervals(name: str, valu
     text, found = card_of(values, name), values.evaluations[name]
     assert with_interval(found.total - found.errors, found.total) in text
     assert champion.checksum(values.predictions[name].labels) in text
-    assert "num neighbors 3, share 0.08333, seed 7." in text
+    assert "3 nearest images vote, share 0.08333, seed 7." in text
     by_class = [with_interval(row[label], sum(row)) for label, row in enumerate(found.confusion_matrix)]
     assert [row[2] for row in rows(text, "digit")] == by_class
     errors = {MODELS[each].title: f"{score.errors:,}" for each, score in values.model_comparison.models.items()}

@@ -27,7 +27,7 @@ Read = Callable[[str], str]
 @pytest.fixture
 def without_charts(html: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes most of the time of a page, and has its own tests."""
-    names = re.findall(r'id="figure-(\w+)">\s*<div', html)
+    names = re.findall(r'id="figure-(\w+)"', html)
     monkeypatch.setattr(page, "draw_charts", lambda document, values: dict.fromkeys(names, "<svg></svg>"))
 
 
@@ -118,7 +118,7 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
             model_comparison=scores.compare(labels, dict.fromkeys(MODELS, labels), evaluations),
         )
     )
-    assert "data-true" not in flawless
+    assert "data-true=" not in flawless
     assert not re.search(r"\bnan\b", text_of(flawless))
 
 

@@ -68,7 +68,7 @@ def _components(values: Values) -> Iterator[str]:
     eigenvalues, vectors = values.eigendecomposition
     shares = np.cumsum(eigenvalues) / np.trace(values.covariance)
     yield f"first component explains {shares[0]:.1%} of the variance, the first 20 together explain {shares[19]:.1%}"
-    yield f"two components explain {shares[1]:.1%}"
+    yield f"two components, which explain {shares[1]:.1%}"
     for share in (0.8, 0.9, 0.95):
         count = int((shares < share).sum()) + 1
         yield (

@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from support.browser import launch_browser, needs_axe, serious_findings
+
+from mnist_pipeline import harris
+from mnist_pipeline.models import MODELS
+from mnist_pipeline.report.document import Values
 
 VIEWS: dict[str, dict[str, Any]] = {
     "laptop": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
@@ -45,6 +50,7 @@ def view(request: pytest.FixtureRequest, browser: Browser, address: str) -> View
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(address)
+    page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true; })")
     return View(page, messages, requests)
 
 
@@ -83,41 +89,127 @@ def test_the_text_of_figures_is_large_enough_to_read(page: Page) -> None:
     assert [each for each in sizes if each[0] < MIN_SIZE] == []
 
 
-def test_the_slider_enlarges_a_row_of_the_grid(page: Page) -> None:
-    figure = page.locator("#figure-reconstructions")
-    slider, step, enlarged = figure.locator("input"), figure.locator(".step.chosen"), figure.locator(".control img")
+def test_the_story_fits_seven_screens_and_twelve_hundred_words(page: Page) -> None:
+    words = page.evaluate(
+        """() => {
+            const range = document.createRange();
+            range.setStart(document.body, 0);
+            range.setEndBefore(document.getElementById("appendix"));
+            const story = range.cloneContents();
+            story.querySelectorAll("script, style, svg, .static").forEach((each) => each.remove());
+            return story.textContent.split(/\\s+/).filter(Boolean).length;
+        }"""
+    )
+    assert 300 < words <= 1_200
+    if page.evaluate("innerWidth") == 1280:
+        assert page.evaluate("document.getElementById('appendix').offsetTop") <= 7 * 900
+
+
+def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -> None:
+    figure = page.locator("#figure-rebuild")
+    slider, point = figure.locator("input"), figure.locator(".curve .point")
+    figure.get_by_role("button", name="8", exact=True).click()
     slider.focus()
-    for key, k in (("Home", 2), ("ArrowRight", 3), ("End", 100)):
+    places = []
+    for key, k in (("Home", 0), ("ArrowRight", 1), ("End", 256)):
         page.keyboard.press(key)
-        assert step.locator("span").inner_text() == f"k = {k}"
-        assert enlarged.get_attribute("src") == step.locator("img").get_attribute("src")
-        assert (slider.get_attribute("aria-valuetext") or "").startswith(f"k = {k}")
+        assert (slider.get_attribute("aria-valuetext") or "").startswith(f"{k} of 784 components")
+        places.append(point.evaluate("point => [Number(point.getAttribute('cx')), Number(point.getAttribute('cy'))]"))
+    assert places == sorted(places)  # to the right, and downwards: the error falls
 
 
-def test_the_scatter_shows_the_digit_of_the_mark_at_the_pointer_and_of_its_neighbours_by_arrow_keys(page: Page) -> None:
+def test_a_point_of_the_scatter_plot_makes_a_digit_and_names_the_nearest_one(page: Page) -> None:
     scatter = page.locator("#figure-scatter")
     mark = scatter.locator("#scatter-class-7 use").first
     mark.scroll_into_view_if_needed()
     box = mark.bounding_box()
     assert box
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    assert scatter.locator(".message").inner_text().endswith("class 7")
-    assert scatter.locator(".sprite").is_visible()
+    assert scatter.locator(".nearest").inner_text().endswith(", 7")
+    made = scatter.locator(".made-of").inner_text()
     scatter.locator(".plot").focus()
     before = float(scatter.locator(".ring").get_attribute("cx") or "nan")
     page.keyboard.press("ArrowLeft")
     assert float(scatter.locator(".ring").get_attribute("cx") or "nan") < before
-    scatter.get_by_role("button", name="only class 7").click()
-    groups = [scatter.locator(f"#scatter-class-{label}") for label in (7, 1)]
-    assert [group.evaluate("each => getComputedStyle(each).opacity") for group in groups] == ["1", "0.12"]
+    assert scatter.locator(".made-of").inner_text() != made
+
+
+def test_the_gradients_of_a_window_are_those_of_python(page: Page, values: Values) -> None:
+    for digit in values.digit_images:
+        places = page.evaluate("image => Corners.places(image)", digit.ravel().tolist())
+        response, windows = harris.corner_response(digit), harris.window_gradients(digit)
+        eigenvalues = np.linalg.eigvalsh(harris.structure_tensor(digit))[..., ::-1]
+        found = np.array([place["response"] for place in places]).reshape(28, 28)
+        assert np.abs(found - response).max() <= 1e-3 * np.ptp(response)
+        lambdas = np.array([place["lambdas"] for place in places]).reshape(28, 28, 2)
+        assert np.abs(lambdas - eigenvalues).max() <= 1e-3 * np.ptp(eigenvalues)
+        axes = np.array([[np.cos(place["angle"]), np.sin(place["angle"])] for place in places]).reshape(28, 28, 2)
+        along = np.square(np.einsum("rcni,rci->rcn", windows, axes)).sum(axis=-1)  # λ₁ = Σ (g · v₁)²
+        assert np.abs(along - eigenvalues[..., 0]).max() <= 1e-3 * np.ptp(eigenvalues)
+
+
+def test_the_window_of_a_corner_moves_by_pointer_and_arrow_keys(page: Page) -> None:
+    figure = page.locator("#figure-corner")
+    field, message = figure.locator(".cornered"), figure.locator(".message")
+    field.scroll_into_view_if_needed()
+    circle = field.locator("circle").first.bounding_box()
+    assert circle
+    page.mouse.move(circle["x"] + circle["width"] / 2, circle["y"] + circle["height"] / 2)
+    assert message.inner_text().startswith("Corner")
+    box = field.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 3, box["y"] + 3)
+    assert message.inner_text().startswith("Flat")
+    field.focus()
+    page.keyboard.press("ArrowRight")
+    assert field.locator(".window").get_attribute("x") == "-0.5"
+    assert figure.locator(".gradients .point").count() == 9
+
+
+def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(page: Page, values: Values) -> None:
+    button = page.locator(".openable button").first
+    index = int(button.get_attribute("data-index") or "-1")
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("#opened")
+    answers = dialog.locator(".says strong")
+    stored = [str(found.labels[index]) for found in values.predictions.values()]
+    expect(answers).to_have_text(stored)
+    assert dialog.locator(".near canvas").count() == 3
+    dialog.locator(".turn").focus()
+    page.keyboard.press("End")
+    expect(dialog.locator(".message")).to_contain_text("instead of")  # 45 degrees are a lot
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+def test_the_models_answer_a_drawing_after_each_stroke(page: Page) -> None:
+    figure = page.locator("#figure-draw")
+    sheet, answers = figure.locator(".sheet"), figure.locator(".answers .row")
+    sheet.scroll_into_view_if_needed()
+    figure.get_by_role("button", name="Clear").click()
+    expect(answers).to_have_count(0)
+    box = sheet.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 5
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 0.6 * box["height"], steps=8)
+    page.mouse.up()
+    expect(answers).to_have_count(len(MODELS))
+    expect(figure.locator(".says strong").last).to_have_text("1")
+    figure.get_by_role("button", name="Undo").click()
+    expect(answers).to_have_count(0)
+    figure.get_by_role("button", name="Another").click()
+    expect(answers).to_have_count(len(MODELS))
 
 
 def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:
     cell = page.locator('.confusion[data-model="softmax"] button').first
     cell.focus()
     page.keyboard.press("Enter")
-    dialog = page.locator("dialog")
-    assert dialog.locator("li .sprite").count() == int(cell.inner_text())
+    dialog = page.locator("#confused")
+    expect(dialog.locator("li canvas")).to_have_count(int(cell.inner_text()))
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert cell.evaluate("cell => cell === document.activeElement")
@@ -125,7 +217,6 @@ def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:
 
 @needs_axe
 def test_an_accessibility_checker_finds_nothing_serious(page: Page) -> None:
-    page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true; })")
     assert serious_findings(page) == []
 
 
@@ -134,10 +225,11 @@ def test_without_scripts_and_in_print_every_result_is_shown(browser: Browser, ad
     page = context.new_page()
     page.goto(address)
     assert all(step.is_visible() for step in page.locator("#figure-reconstructions .step").all())
-    assert not page.locator(".control").is_visible()
+    assert not page.locator(".live").first.is_visible()
     assert page.locator(".chart svg").count() > 15
-    page.locator("summary").first.click()
-    assert page.locator("details pre").first.is_visible()
+    page.locator("#pca > summary").click()
+    page.locator("#pca details summary").first.click()
+    assert page.locator("#pca pre").first.is_visible()
     printed = page.pdf(prefer_css_page_size=True, print_background=True)
     assert 8 <= printed.count(b"/Type /Page\n") <= 60
     context.close()

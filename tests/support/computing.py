@@ -17,7 +17,7 @@ ANSWER = """async (encoded) => {
     for (const name of ["softmax", "mlp"]) found[name].push([...models[name](image)]);
     found.cnn.push([...models.cnn(image).probabilities]);
     found.knn.push(near.label);
-    found.neighbors.push(near.neighbors.map(({ position, distance }) => [position, distance]));
+    found.neighbors.push(near.neighbors.map(({ position }) => position));
   }
   return found;
 }"""
@@ -49,7 +49,7 @@ class Drawn(NamedTuple):
 
 
 def answers(page: Page, images: np.ndarray) -> dict[str, np.ndarray]:
-    """The probabilities of the networks and of softmax; the label, positions and distances of the nearest digits."""
+    """The probabilities of the networks and of softmax; the label and the positions of the nearest digits."""
     found: dict[str, Any] = page.evaluate(ANSWER, base64.b64encode(images.tobytes()).decode())
     return {name: np.array(values) for name, values in found.items()}
 

@@ -87,7 +87,7 @@ def corruptions(measured: Mapping[str, Curves], num_images: int, champion: str =
         below |= {"columnspacing": 0.8, "handletextpad": 0.1, "borderaxespad": 3.2}  # below the label of the axis
         axes.legend(**below)
 
-    return style.side_by_side(draw, size=(style.PANEL[0], 0.36 * len(names) + 1.3), left=1.1, legend=0.3)
+    return style.side_by_side(draw, size=(style.PANEL[0], 0.28 * len(names) + 1.3), left=1.1, legend=0.3)
 
 
 def _intervals(shares: np.ndarray, totals: np.ndarray | int) -> np.ndarray:

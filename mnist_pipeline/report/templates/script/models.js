@@ -107,23 +107,13 @@ const Models = (() => {
 
     const nearest = (image) => {
       const doubled = Float64Array.from(image, (level) => -2 * level);
-      const distances = combined(squares, doubled, levels); // ‖t‖² − 2 x·t
-      const square = image.reduce((sum, level) => sum + level ** 2, 0);
-      const kept = Math.max(NUM_NEAREST, facts.numNeighbors), near = [];
-      for (const position of order) {
-        if (near.length === kept && distances[position] >= distances[near[kept - 1]]) continue;
-        let place = near.length;
-        while (place && distances[near[place - 1]] > distances[position]) place -= 1;
-        near.splice(place, 0, position);
-        near.length = Math.min(near.length, kept);
-      }
+      const distances = combined(squares, doubled, levels); // ‖t‖² − 2 x·t, the square of the distance but for ‖x‖²
+      const near = [...order].sort((a, b) => distances[a] - distances[b]); // stable: ties by training order
       const votes = new Float64Array(numClasses), voters = near.slice(0, facts.numNeighbors);
       for (const position of voters) votes[trainLabels[position]] += 1 / voters.length;
       // A tied vote goes to the class of the nearest.
       const most = Math.max(...votes) - 1e-9, label = trainLabels[voters.find((at) => votes[trainLabels[at]] > most)];
-      const neighbors = near.slice(0, NUM_NEAREST).map((position) => (
-        { position, label: trainLabels[position], distance: Math.sqrt(distances[position] + square) }
-      ));
+      const neighbors = near.slice(0, NUM_NEAREST).map((position) => ({ position, label: trainLabels[position] }));
       return { label, shares: votes, neighbors };
     };
 

@@ -1,0 +1,122 @@
+// What all figures of the report share: its data, elements, pictures of arrays, and contents that follow the reader.
+const Page = (() => {
+  const data = JSON.parse(document.getElementById("page-data").textContent);
+  const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const SIDE = 28;
+  const RED = [215, 58, 46], BLUE = [43, 123, 214];
+
+  const namespace = document.querySelector("svg").namespaceURI;
+  const set = (element, attributes) => {
+    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+    return element;
+  };
+  const clip = (value, most) => Math.min(Math.max(value, 0), most);
+  const svg = (name, attributes, text = "") => {
+    const element = set(document.createElementNS(namespace, name), attributes);
+    element.textContent = text;
+    return element;
+  };
+  const element = (name, properties, ...children) => {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  };
+
+  // Paint images of side × side pixels next to each other. `color` gets a value and returns red, green, blue, opacity.
+  const paint = (canvas, images, color, side, columns, gap) => {
+    const rows = Math.ceil(images.length / columns), step = side + gap;
+    [canvas.width, canvas.height] = [columns * step - gap, rows * step - gap];
+    const context = canvas.getContext("2d");
+    images.forEach((values, place) => {
+      const pixels = context.createImageData(side, side);
+      values.forEach((value, i) => pixels.data.set(color(value), 4 * i));
+      context.putImageData(pixels, step * (place % columns), step * Math.floor(place / columns));
+    });
+    return canvas;
+  };
+  // Paper is transparent. The style sheet turns black ink into white ink on a dark page.
+  const ink = (canvas, levels) => paint(canvas, [levels], (level) => [0, 0, 0, level], SIDE, 1, 0);
+  // Zero is transparent, positive values are red, negative values are blue.
+  const signed = (canvas, values) => {
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
+    const color = (value) => [...(value > 0 ? RED : BLUE), (255 * Math.abs(value)) / largest];
+    return paint(canvas, [values], color, SIDE, 1, 0);
+  };
+  // Feature maps, as `Models` returns them.
+  const grid = (canvas, { side, channels, values }, columns) => {
+    const largest = values.reduce((most, value) => Math.max(most, value), 1e-12);
+    const maps = Array.from({ length: channels }, (_, map) => values.subarray(map * side ** 2, (map + 1) * side ** 2));
+    return paint(canvas, maps, (value) => [0, 0, 0, (255 * value) / largest], side, columns, 1);
+  };
+  // One of the images, or other entries, of an array.
+  const imageAt = (array, place) => {
+    const size = array.length / array.shape[0];
+    return array.subarray(size * place, size * (place + 1));
+  };
+  const face = (levels, caption) => {
+    const canvas = ink(element("canvas", { className: "ink" }), levels);
+    set(canvas, { role: "img", "aria-label": caption });
+    return element("div", { className: "face" }, canvas, element("span", {}, caption));
+  };
+
+  const count = (number) => Math.round(number).toLocaleString("en");
+  const percent = (share) => {
+    if (share > 0.9995) return share < 1 ? ">99.9%" : "100%";
+    return `${(100 * share).toFixed(1)}%`;
+  };
+  // A number as a power of ten: 2.8·10⁹.
+  const power = (number) => {
+    if (Math.abs(number) < 1) return "0";
+    const [mantissa, exponent] = number.toExponential(1).replace("-", "−").split("e+");
+    return `${mantissa}·10${[...exponent].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("")}`;
+  };
+  // Buttons of which one is pressed, at the start the one with the number `first`.
+  const choose = (figure, first, onChoice) => {
+    const buttons = [...figure.querySelectorAll(".choices button")];
+    const press = (chosen) => {
+      buttons.forEach((button, place) => set(button, { "aria-pressed": place === chosen }));
+      onChoice(chosen);
+    };
+    buttons.forEach((button, place) => button.addEventListener("click", () => press(place)));
+    press(first);
+  };
+  // The pointer moves a point of a drawing to (x, y), the arrow keys move it by a step, or with Shift by a fine step.
+  const point = (target, drawing, [step, fine], { moveTo, moveBy }) => {
+    const follow = ({ clientX, clientY }) => {
+      const { x, y } = new DOMPoint(clientX, clientY).matrixTransform(drawing.getScreenCTM().inverse());
+      moveTo(x, y);
+    };
+    ["pointermove", "pointerdown"].forEach((name) => target.addEventListener(name, follow));
+    target.addEventListener("keydown", (event) => {
+      if (!(event.key in DIRECTIONS)) return;
+      event.preventDefault();
+      moveBy(...DIRECTIONS[event.key].map((along) => along * (event.shiftKey ? fine : step)));
+    });
+  };
+  // Run a function at most once per frame.
+  const perFrame = (work) => {
+    let frame = 0;
+    return () => {
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(work);
+    };
+  };
+
+  const links = [...document.querySelectorAll("nav a")];
+  const sections = links.map((link) => document.querySelector(link.hash).closest("section"));
+  const follow = perFrame(() => {
+    const passed = sections.filter((section) => section.getBoundingClientRect().top < innerHeight / 3).length;
+    links.forEach((link, place) => {
+      const isCurrent = place === Math.max(0, passed - 1);
+      if (isCurrent === link.hasAttribute("aria-current")) return;
+      if (isCurrent) link.closest("ul").scrollLeft = link.offsetLeft - innerWidth / 3;
+      isCurrent ? set(link, { "aria-current": "true" }) : link.removeAttribute("aria-current");
+    });
+  });
+  document.addEventListener("scroll", follow, { passive: true });
+  follow();
+  return {
+    data, SIDE, clip, set, svg, element, ink, signed, grid, imageAt, face, count, percent, power,
+    choose, point, perFrame,
+  };
+})();
