@@ -22,7 +22,8 @@ const Arrays = (() => {
       const start = offset + rank * count;
       for (let i = 0; i < count; i++) own[i * size + rank] = bytes[start + i];
     }
-    const found = step === 1 ? array : Float32Array.from(array, (level) => level * step);
+    const found = step === 1 ? array : new Float32Array(array);
+    if (step !== 1) for (let i = 0; i < count; i++) found[i] *= step;
     return Object.assign(found, { shape });
   };
 
