@@ -2,9 +2,10 @@
 
 import dagster as dg
 
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.models import MODELS, model_of
 from mnist_pipeline.runtime import project
-from mnist_pipeline.runtime.graph.staleness import observe_raw_files, stale_assets
+from mnist_pipeline.runtime.graph.resources import DataSetResource
+from mnist_pipeline.runtime.graph.staleness import observe_raw_files, rerun
 from mnist_pipeline.runtime.inbox import InboxResource
 from mnist_pipeline.runtime.storage import storage
 
@@ -49,12 +50,7 @@ inbox_job = dg.define_asset_job(
 )
 def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the assets that are not up to date."""
-    observe_raw_files(context.instance, always=True)
-    definitions = project.graph()
-    stale = stale_assets(context.instance, definitions, storage.current())
-    selection = dg.AssetSelection.assets(*stale).downstream() & whole_graph if stale else None
-    due = selection.resolve(definitions.resolve_asset_graph()) if selection else ()
-    return dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing has changed")
+    return rerun(context.instance, project.graph(), storage.current(), DataSetResource(), within=whole_graph)
 
 
 @dg.sensor(
@@ -64,7 +60,7 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
 )
 def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the whole graph if the raw files are not those that Dagster has recorded."""
-    if observe_raw_files(context.instance):
+    if observe_raw_files(context.instance, DataSetResource()):
         return dg.RunRequest()
     return dg.SkipReason("the raw files are unchanged, or can't be read")
 
@@ -117,8 +113,8 @@ FOLLOW = (
 
 def automated(spec: dg.AssetSpec) -> dg.AssetSpec:
     """The specification of an asset with its model as a tag, and with its automation unless it runs on request only."""
-    model, _, _ = spec.key.path[-1].partition("_")
-    tags = {**spec.tags, "model": model} if model in MODELS else spec.tags
+    model = model_of(spec.key.path[-1])
+    tags = {**spec.tags, "model": model.name} if model else spec.tags
     if spec.partitions_def is not None or spec.group_name in ON_REQUEST or spec.automation_condition:
         return spec.replace_attributes(tags=tags)
     return spec.replace_attributes(tags=tags, automation_condition=FOLLOW)

@@ -5,10 +5,8 @@ from pathlib import Path
 import dagster as dg
 
 from mnist_pipeline.models import STORED
+from mnist_pipeline.runtime import component
 from mnist_pipeline.runtime.graph import loading
-from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
-from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
-from mnist_pipeline.runtime.inbox import InboxResource
 
 from . import automation
 
@@ -16,15 +14,9 @@ KEPT_VERSIONS = 20  # of each model, its predictions and its evaluation
 SERVING = ("champion", "recognizer", "model_card")  # all their versions are kept, so that each can be restored
 
 defs = dg.Definitions.merge(
-    loading.load_package(Path(__file__).parent, str(__package__), automation.automated),
-    dg.Definitions(
-        executor=dg.in_process_executor,
-        resources={
-            "io_manager": StorageIOManager(keep={**dict.fromkeys(STORED, KEPT_VERSIONS), **dict.fromkeys(SERVING)}),
-            "stored_results": StoredResults(),
-            "data_set": DataSetResource(),
-            "inbox": InboxResource(),
-            "seed": Seed(value=0),
-        },
+    component.bind(
+        loading.load_package(Path(__file__).parent, str(__package__), automation.automated),
+        keep={**dict.fromkeys(STORED, KEPT_VERSIONS), **dict.fromkeys(SERVING)},
     ),
+    dg.Definitions(executor=dg.in_process_executor),
 )

@@ -34,7 +34,8 @@ def asset_of_all_models(**options: Any) -> Callable[[Callable[..., Any]], dg.Ass
 
     Its parameters `fitted`, `predictions` and `evaluations` are mappings by the name of the model, of the values of
     `NAME_model`, `NAME_predictions` and `NAME_evaluation`. Dagster passes each input as an argument of its own, and the
-    table of models decides how many there are; so this function collects them.
+    table of models decides how many there are; so this function collects them. An instance of the component may have
+    some of the models: the others are not in the mappings, and inputs that belong to them need a default.
     """
 
     def define(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -48,12 +49,12 @@ def asset_of_all_models(**options: Any) -> Callable[[Callable[..., Any]], dg.Ass
         @functools.wraps(function)
         def compute(*context: Any, **given: Any) -> Any:
             by_model = {
-                parameter: {name: given.pop(asset) for name, asset in assets.items()}
+                parameter: {name: given.pop(asset) for name, asset in assets.items() if asset in given}
                 for parameter, assets in sources.items()
             }
             return function(*context, **given, **by_model)
 
-        own = [each for name, each in parameters.items() if name not in sources]
+        own = [each.replace(default=each.empty) for name, each in parameters.items() if name not in sources]
         collected = [asset for assets in sources.values() for asset in assets.values()]
         inputs = [inspect.Parameter(asset, inspect.Parameter.POSITIONAL_OR_KEYWORD) for asset in collected]
         compute.__signature__ = inspect.Signature([*own, *inputs])  # type: ignore[attr-defined]  # Dagster reads it

@@ -18,7 +18,6 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
-from mnist_pipeline.runtime.project import REPORT
 
 from . import serving
 from .evaluation import GROUP
@@ -54,7 +53,6 @@ def evaluation_report(
     projections: np.ndarray,
     reconstructions: Reconstructions,
     harris_corners: Corners,
-    cnn_kernels: np.ndarray,
     model_comparison: Comparison,
     robustness: pd.DataFrame,
     champion: Champion,
@@ -63,6 +61,7 @@ def evaluation_report(
     evaluations: ByModel,
     data_set: DataSetResource,
     stored_results: StoredResults,
+    cnn_kernels: np.ndarray | None = None,
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as JSON."""
     from mnist_pipeline.report import document, page, words
@@ -97,7 +96,7 @@ def evaluation_report(
     return result(
         document.Report(html, composed),
         f"{champion.model} {champion.accuracy:.2%}, {words.counted(champion.errors, 'error')}",
-        numbers={"report": dg.MetadataValue.url(REPORT)},
+        numbers={"report": stored_results.report},
         checks={
             "self_contained": exactly(page.num_outside_references(html), 0),
             "size": at_most(len(html.encode()), MAX_REPORT_BYTES),

@@ -66,11 +66,11 @@ def champion(
     with stopwatch():
         present: Champion | None = stored_results.previous("champion")
         found, reason, candidates = elect(
-            {name: held_out_labels[name].to_numpy() for name in MODELS},
+            {name: held_out_labels[name].to_numpy() for name in predictions},
             held_out_labels["label"].to_numpy(),
             {name: made.labels for name, made in predictions.items()},
             test_digits.labels,
-            {name: model.floor(data_set.canonical) for name, model in MODELS.items()},
+            {name: MODELS[name].floor(data_set.canonical) for name in predictions},
             present,
             config.margin,
             can_answer=lambda: stored_results.previous("recognizer") is not None,
@@ -133,7 +133,7 @@ def recognizer(
             )
         assembled: Recognizer = present or recognition.assemble(
             champion.model,
-            {name: model.method().state(fitted[name], predictions[name], seed.value) for name, model in MODELS.items()},
+            {name: MODELS[name].method().state(model, predictions[name], seed.value) for name, model in fitted.items()},
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
         )

@@ -4,6 +4,8 @@ from typing import Any
 
 from mnist_pipeline.utils import stored_types
 
+COMPONENT = "ImageClassification"  # the graph as a component of any Dagster project; see docs/own-project.md
+
 stored_types.search_in(
     *(
         f"{__name__}.{module}"
@@ -24,3 +26,16 @@ def read(key: str, partition: str | None = None) -> Any:
     from mnist_pipeline.runtime.storage import storage
 
     return storage.read(key, partition)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), COMPONENT])
+
+
+def __getattr__(name: str) -> Any:
+    """The component, whose module imports Dagster: only `dg` asks for it."""
+    if name != COMPONENT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mnist_pipeline.runtime import component
+
+    return component.ImageClassification

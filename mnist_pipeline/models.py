@@ -313,12 +313,18 @@ MODELS: Mapping[str, Model] = {model.name: model for model in _TABLE}
 STORED = [
     asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset, model.evaluation_asset)
 ]
+
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def number_in_words(count: int) -> str:
     """A small number as a word, a larger one in digits."""
     return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
+
+
+def model_of(asset: str) -> Model | None:
+    """The model that the name of an asset begins with, None if it is the asset of no model."""
+    return MODELS.get(asset.partition("_")[0])
 
 
 def model_seconds(origins: Mapping[str, Mapping[str, Any]], name: str) -> float | None:

@@ -46,6 +46,20 @@ def output_file(option: str, text: str, *, required: bool = False) -> Callable[[
     return click.option(option, required=required, type=kind, metavar="FILE", help=text)
 
 
+def _use_storage(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value:
+        os.environ["MNIST_PIPELINE_STORAGE"] = value
+
+
+storage_option = click.option(
+    "--storage",
+    metavar="DIRECTORY",
+    expose_value=False,
+    callback=_use_storage,
+    help="Directory or address of the results, in place of MNIST_PIPELINE_STORAGE.",
+)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name=places.DISTRIBUTION, message="%(prog)s %(version)s")
 @click.pass_context
@@ -110,6 +124,7 @@ def ui(**options: Any) -> None:
 
 
 @main.command()
+@storage_option
 @click.argument("pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
 @output_file("--sheet", "Draw the pictures with the recognized digits into a PNG file.")
@@ -136,6 +151,7 @@ def inspect(path: Path, as_json: bool, sheet: Path | None) -> None:
 
 
 @main.command()
+@storage_option
 @click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
 def report(opens: bool) -> None:
     """Print the path of the report, or open it."""
@@ -150,6 +166,7 @@ def report(opens: bool) -> None:
 
 
 @main.command()
+@storage_option
 def verify() -> None:
     """Compare stored results with their checksums; exit code 1 if anything is wrong."""
     from mnist_pipeline.cli.history import print_faults
@@ -158,6 +175,7 @@ def verify() -> None:
 
 
 @main.command()
+@storage_option
 @click.argument("asset")
 def lineage(asset: str) -> None:
     """Print the data and code versions that ASSET was computed from, up to the checksums of the raw files."""
@@ -167,6 +185,7 @@ def lineage(asset: str) -> None:
 
 
 @main.command()
+@storage_option
 @click.argument("model", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per version.")
 def history(model: str | None, as_json: bool) -> None:
@@ -189,6 +208,7 @@ def restore(version: str) -> None:
 
 
 @main.command()
+@storage_option
 @click.argument("before")
 @click.argument("after")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
@@ -204,6 +224,7 @@ def compare(before: str, after: str, as_json: bool, sheet: Path | None) -> None:
 
 
 @main.command()
+@storage_option
 @click.argument("model")
 @output_file("--onnx", "The file to write; other programs run it, for example with onnxruntime.", required=True)
 @output_file("--card", "Also write the model card of the champion, in Markdown.")

@@ -18,6 +18,7 @@ from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime import project, settings
 from mnist_pipeline.runtime.graph.records import origins
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.staleness import missing_partitions, observe_raw_files, stale_assets
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
@@ -48,7 +49,7 @@ def run_assets(configured: settings.Settings, select: str, config: Path | None, 
             instances.open_event_log(configured),
         ):
             instances.fail_abandoned_runs(instance)
-            observe_raw_files(instance)
+            observe_raw_files(instance, DataSetResource())
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
             run = partial(_execute, definitions, instance, display, run_config, echo)
             failures = _run_changed(run, definitions, instance, selected) if changed else run(selected)

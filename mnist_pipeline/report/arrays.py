@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.data.records import Network, Predictions
 from mnist_pipeline.knn.model import NUM_NEAREST, vote_probabilities
 from mnist_pipeline.report.document import Values
 
@@ -43,25 +43,30 @@ def embed(document: Mapping[str, Any], values: Values) -> Markup:
         "classNames": values.data_set.class_names,
         "numNeighbors": document["knn"]["num_neighbors"],
         "sample": sample,
-        "temperatures": {name: float(values.models[name].temperature) for name in ("mlp", "cnn")},
+        "temperatures": {name: float(model.temperature) for name, model in _networks(values).items()},
     }
     data = "data:application/zlib;base64," + base64.b64encode(zlib.compress(b"".join(blocks), LEVEL)).decode()
     found = json.dumps({"facts": facts, "layout": layout, "data": data}, separators=(",", ":"))
     return Markup(found.replace("<", "\\u003c"))
 
 
+def _networks(values: Values) -> dict[str, Network]:
+    """The networks that the page can compute; an instance of the component may be without them."""
+    return {name: values.models[name] for name in ("mlp", "cnn") if name in values.models}
+
+
 def _models(values: Values) -> Iterator[Packed]:
-    softmax, cnn, mlp = values.models["softmax"], values.models["cnn"].weights, values.models["mlp"].weights
+    softmax, networks = values.models["softmax"], _networks(values)
     yield "softmax.weights", softmax.weights.astype(np.float32), 1
     yield "softmax.bias", softmax.bias.astype(np.float32), 1
-    # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
-    ink = np.sqrt(values.data_mean.ravel() ** 2 + values.covariance.diagonal()).clip(FAINT)  # root mean square, (784,)
-    hidden = mlp["hidden.weight"] * ink
-    step = (np.abs(hidden).max() or 1) / 127
-    yield "mlp.hidden.levels", np.rint(hidden.T / step).astype(np.int8), 1  # (784, n_hidden)
-    yield "mlp.hidden.steps", (step / ink).astype(np.float32), 1
-    others = {f"mlp.{name}": array for name, array in mlp.items() if name != "hidden.weight"}
-    for name, array in {**others, **{f"cnn.{name}": array for name, array in cnn.items()}}.items():
+    weights = {f"{name}.{part}": array for name, model in networks.items() for part, array in model.weights.items()}
+    if (hidden := weights.pop("mlp.hidden.weight", None)) is not None:
+        # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
+        ink = np.sqrt(values.data_mean.ravel() ** 2 + values.covariance.diagonal()).clip(FAINT)  # root mean square
+        step = (np.abs(hidden * ink).max() or 1) / 127
+        yield "mlp.hidden.levels", np.rint((hidden * ink).T / step).astype(np.int8), 1  # (784, n_hidden)
+        yield "mlp.hidden.steps", (step / ink).astype(np.float32), 1
+    for name, array in weights.items():
         yield _rounded(name, array, (np.abs(array).max() or 1) / LEVELS)
     yield "pca.mean", values.data_mean.ravel().astype(np.float32), 1
     yield _rounded("pca.components", values.eigendecomposition.eigenvectors.T[:NUM_COMPONENTS], COMPONENT_STEP)
@@ -96,14 +101,14 @@ def _test_indices(document: Mapping[str, Any], values: Values) -> np.ndarray:
 def _train_indices(document: Mapping[str, Any], values: Values) -> tuple[int, np.ndarray]:
     """The size of a random sample, and the training images: the sample, then the nearest to misread images.
 
-    The sample begins with the points of the scatter plot. The misread images are those of CNN, MLP and k-NN.
+    The sample begins with the points of the scatter plot. The misread images are those of the networks and of k-NN.
     """
     neighbors: Any = values.predictions["knn"]
     scattered, images = np.array(document["pca"]["scatter"]["index"]), values.train_digits.images
     room = max(len(scattered), _num_fitting(images, TRAIN_BYTES))
     size = max(len(scattered), min(SAMPLE, 2 * room // 3))
     sample = _distinct(scattered, np.random.default_rng(0).permutation(len(images)))[:size]
-    near = neighbors.indices[_misread(document, "cnn", "mlp", "knn"), :NUM_NEAREST]
+    near = neighbors.indices[_misread(document, *reversed(_networks(values)), "knn"), :NUM_NEAREST]
     return len(sample), _distinct(sample, near.ravel())[:room]
 
 

@@ -70,7 +70,7 @@ class Values(NamedTuple):
     projections: np.ndarray
     reconstructions: Reconstructions
     harris_corners: Corners
-    cnn_kernels: np.ndarray
+    cnn_kernels: np.ndarray | None  # None without the convolutional network
     model_comparison: Comparison
     robustness: pd.DataFrame
     champion: Champion
@@ -119,7 +119,7 @@ def compose(values: Values) -> dict[str, Any]:
         "across": {},  # the results on other data sets: each has its own storage and report
         "since_last_run": values.since_last_run,
         # The course notebook that the project grew from was on MNIST.
-        "notebook": {name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook}
+        "notebook": {name: dataclasses.asdict(found) for name in values.models if (found := MODELS[name].notebook)}
         if values.data_set.name == MNIST.name
         else {},
         "assets": dict(values.assets),

@@ -98,7 +98,7 @@ def _story(document: Mapping[str, Any]) -> dict[str, str]:
 def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     """The titles of the parts of the appendix by the name of their template."""
     found = {"data": "The data", "pca": "Principal components", "harris": "Harris corners"}
-    found |= {model.section: model.section_title for model in MODELS.values()}
+    found |= {model.section: model.section_title for name, model in MODELS.items() if name in document["models"]}
     found["comparison"] = "Comparison"
     if document["since_last_run"]:
         found["since"] = "Since the last run"
@@ -158,7 +158,7 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
             "wrapped": pictures.grey(first - nearest),
         },
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
-        "kernels": [pictures.diverging(kernel) for kernel in values.cnn_kernels],
+        "kernels": [] if values.cnn_kernels is None else [pictures.diverging(kernel) for kernel in values.cnn_kernels],
         "disturbed": _disturbed(document["robustness"], values.test_digits.images),
         "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]],
     }

@@ -7,7 +7,9 @@ the functions, so that a command loads only the parts of Dagster that it uses.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -124,3 +126,70 @@ def input_version(context: dg.InputContext | dg.OutputContext, key: dg.AssetKey)
     except dg.DagsterInvariantViolationError:
         return None
     return found.data_version.value if found and found.data_version else None
+
+
+def under_name(
+    asset: dg.AssetsDefinition, name: str, resources: Collection[str], absent: Collection[dg.AssetKey]
+) -> dg.AssetsDefinition:
+    """A copy of an asset or a check whose keys, group, step and resources have names of its own.
+
+    Keys become `NAME/KEY`, the group becomes `NAME_GROUP`, the step becomes `NAME__STEP`, and each of `resources`
+    becomes `NAME_RESOURCE`. Inputs in `absent` are left out: the function must do without.
+
+    Private: `DecoratedOpFunction`, `with_attributes` and `get_attributes_dict`. The public `key_prefix` of
+    `load_assets_from_modules` leaves the names of steps and resources as they are. So run configuration could not tell
+    two copies apart, and both would have to share their resources. A prefix for all names would replace this function.
+    """
+    import dagster as dg
+    from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
+
+    op: Any = asset.op
+    sources = {each: key for each, key in asset.node_keys_by_input_name.items() if key not in absent}
+    targets = {*asset.keys, *sources.values(), *(check.asset_key for check in asset.check_specs)}
+    named = {key: key.with_prefix(name) for key in targets}
+    own = {key: f"{name}_{key}" for key in resources}
+    left_out = asset.node_keys_by_input_name.keys() - sources.keys()
+    step = dg.OpDefinition(
+        DecoratedOpFunction(_with_parameters(op.compute_fn.decorated_fn, own, left_out)),
+        name=f"{name}__{op.name}",
+        ins={each: op.ins[each] for each in sources},
+        outs={each: out._replace(io_manager_key=own["io_manager"]) for each, out in op.outs.items()},
+        config_schema=op.config_schema,
+        required_resource_keys={own.get(key, key) for key in op.required_resource_keys},
+        tags=op.tags,
+        retry_policy=op.retry_policy,
+        pool=op.pool,
+    )
+    changed = asset.with_attributes(asset_key_replacements=named).get_attributes_dict()
+    changed["node_def"] = step
+    changed["keys_by_input_name"] = {each: named[key] for each, key in sources.items()}
+    changed["specs"] = [
+        spec.replace_attributes(
+            deps=[dep for dep in spec.deps if dep.asset_key not in absent], group_name=f"{name}_{spec.group_name}"
+        )
+        for spec in changed["specs"]
+    ]
+    changed["check_specs_by_output_name"] = {
+        each: check._replace(
+            additional_deps=[dep._replace(asset_key=named[dep.asset_key]) for dep in check.additional_deps]
+        )
+        for each, check in changed["check_specs_by_output_name"].items()
+    }
+    return type(asset).dagster_internal_init(**changed)
+
+
+def _with_parameters(
+    function: Callable[..., Any], names: Mapping[str, str], left_out: Collection[str]
+) -> Callable[..., Any]:
+    """A function with other names of some parameters, and without others."""
+
+    @functools.wraps(function)
+    def call(*context: Any, **given: Any) -> Any:
+        former = {new: old for old, new in names.items()}
+        return function(*context, **{former.get(each, each): value for each, value in given.items()})
+
+    signature = inspect.signature(function)
+    kept = [each for each in signature.parameters.values() if each.name not in left_out]
+    parameters = [each.replace(name=names.get(each.name, each.name)) for each in kept]
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # Dagster reads it
+    return call

@@ -68,10 +68,11 @@ def corruptions(measured: Mapping[str, Curves], num_images: int, champion: str =
     """Error of each model with its 95% interval, one row per corruption, the worst of the champion first."""
     found = {CORRUPTED[key].replace("_", " "): curve.accuracies for key, curve in measured.items() if key in CORRUPTED}
     names = sorted(found, key=lambda name: found[name].get(champion, [0])[-1])
+    models = [MODELS[name] for name in next(iter(found.values()))]
 
     def draw(axes: Axes) -> None:
-        step = 0.6 / max(1, len(MODELS) - 1)  # between the models of one row
-        for place, model in enumerate(MODELS.values()):
+        step = 0.6 / max(1, len(models) - 1)  # between the models of one row
+        for place, model in enumerate(models):
             rows = np.arange(len(names)) - 0.3 + place * step
             shares = np.array([1 - found[name][model.name][-1] for name in names])
             axes.hlines(rows, *_intervals(shares, num_images), color=model.color, linewidth=2)
@@ -83,7 +84,7 @@ def corruptions(measured: Mapping[str, Curves], num_images: int, champion: str =
         axes.xaxis.set_major_formatter("{x:g}")
         axes.margins(x=0.05)
         axes.grid(False, axis="y")
-        below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.4, 0), "ncols": len(MODELS)}
+        below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.4, 0), "ncols": len(models)}
         below |= {"columnspacing": 0.8, "handletextpad": 0.1, "borderaxespad": 3.2}  # below the label of the axis
         axes.legend(**below)
 

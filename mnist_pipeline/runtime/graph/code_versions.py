@@ -22,7 +22,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline import models
-from mnist_pipeline.models import MODELS, Model, Shown
+from mnist_pipeline.models import MODELS, Model, Shown, model_of
 
 TABLE = models.__name__
 PACKAGE = TABLE.partition(".")[0]
@@ -47,7 +47,7 @@ def code_version(asset: str, function: Callable[..., Any]) -> str:
     modules = _with_imports(name for name in imported if name not in SHOWN)
     parts = [ast.dump(node) for node in code]
     if TABLE in imported or any(TABLE in _imports(name) for name in modules):
-        own = MODELS.get(asset.partition("_")[0])
+        own = model_of(asset)
         calls = any(map(_calls_methods, [*code, *map(_code, modules)]))
         for model in [own] if own else MODELS.values():
             parts.append(repr(_computing_fields(model)))

@@ -11,6 +11,7 @@ from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet, described
 from mnist_pipeline.models import STORED
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import origins
+from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage import history
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
@@ -74,6 +75,13 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
     def storage(self) -> Storage:
         """The storage of the results."""
         return Storage(self.root or settings.load().storage)
+
+    @property
+    def report(self) -> dg.MetadataValue[Any]:
+        """Where people find the report: its page in the server of this project, or its file in another storage."""
+        if self.root is None:
+            return dg.MetadataValue.url(REPORT)
+        return dg.MetadataValue.path(str(self.storage.path / "report" / "index.html"))
 
     def previous(self, name: str, of: str | None = None) -> Any | None:
         """The stored value of an asset, which the current run is about to replace; None if there is none to use.

@@ -110,12 +110,11 @@ def _drawn(
     picture = image if isinstance(image, bytes) else figures.encoded(image)
     preview = base64.b64encode(figures.preview(image)).decode()
     shown = f"![{name}](data:image/png;base64,{preview})"
-    return picture, dg.MetadataValue.md(f"[{shown}]({FIGURES}/{_stored_as(context)}/{name}.png)" if context else shown)
-
-
-def _stored_as(context: dg.AssetExecutionContext) -> str:
-    partition = context.partition_key if context.has_partition_key else None
-    return stored_key(context.asset_key.path[-1], partition)
+    # The server of this project has the figures of the plain graph, whose keys have no prefix.
+    if context and len(context.asset_key.path) == 1:
+        partition = context.partition_key if context.has_partition_key else None
+        shown = f"[{shown}]({FIGURES}/{stored_key(context.asset_key.path[0], partition)}/{name}.png)"
+    return picture, dg.MetadataValue.md(shown)
 
 
 def _table(table: pd.DataFrame) -> dg.TableMetadataValue:

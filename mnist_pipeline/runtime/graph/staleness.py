@@ -53,20 +53,42 @@ def missing_partitions(instance: dg.DagsterInstance, definitions: dg.Definitions
     return [name for name in partitions.get_partition_keys(dynamic_partitions_store=instance) if of_dagster(key, name)]
 
 
-def observe_raw_files(instance: dg.DagsterInstance, *, always: bool = False) -> bool:
+def rerun(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    storage: Storage,
+    data_set: DataSetResource,
+    directory: dg.AssetKey = DATA_DIRECTORY,
+    *,
+    within: dg.AssetSelection,
+) -> dg.RunRequest | dg.SkipReason:
+    """What a schedule requests: a run of the assets that are not up to date, and of what depends on them."""
+    observe_raw_files(instance, data_set, directory, always=True)
+    stale = stale_assets(instance, definitions, storage)
+    selection = dg.AssetSelection.assets(*stale).downstream() & within if stale else None
+    due = selection.resolve(definitions.resolve_asset_graph()) if selection else ()
+    return dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing has changed")
+
+
+def observe_raw_files(
+    instance: dg.DagsterInstance,
+    data_set: DataSetResource,
+    directory: dg.AssetKey = DATA_DIRECTORY,
+    *,
+    always: bool = False,
+) -> bool:
     """Record the checksum of the raw files if it differs from the recorded one; return whether it does.
 
     With `always`, an unchanged checksum is recorded as well, so that Dagster sees the files as fresh.
     """
-    data_set = DataSetResource()
     try:
         files = datasets.reader_of(data_set.path).files()
     except DatasetError:  # a run reports what is wrong with the files
         return False
     version = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
-    is_new = recorded_versions(instance, [DATA_DIRECTORY])[DATA_DIRECTORY] != version
+    is_new = recorded_versions(instance, [directory])[directory] != version
     if is_new or always:
         metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(data_set.path)), VERSION: version}
-        event = dg.AssetMaterialization(DATA_DIRECTORY, metadata=metadata, tags={DATA_VERSION_TAG: version})
+        event = dg.AssetMaterialization(directory, metadata=metadata, tags={DATA_VERSION_TAG: version})
         instance.report_runless_asset_event(event)
     return is_new

@@ -6,9 +6,9 @@ const Answers = (arrays, models) => {
   const labelled = (name, shares) => ({ name, shares, label: shares.indexOf(Math.max(...shares)) });
   // What the page computes, with the feature maps and the nearest training images on the way.
   const of = (image) => {
-    const { probabilities, maps } = models.cnn(image), { shares, label, neighbors } = models.nearest(image);
-    const others = { softmax: models.softmax(image), mlp: models.mlp(image), cnn: probabilities };
-    const rows = Object.entries(others).map(([name, found]) => labelled(name, found));
+    const { probabilities, maps } = models.cnn?.(image) ?? {}, { shares, label, neighbors } = models.nearest(image);
+    const others = { softmax: models.softmax(image), mlp: models.mlp?.(image), cnn: probabilities };
+    const rows = Object.entries(others).filter(([, found]) => found).map(([name, found]) => labelled(name, found));
     return { rows: [{ name: "knn", shares, label }, ...rows], maps, neighbors };
   };
   // What the run stored for a test image of the page.

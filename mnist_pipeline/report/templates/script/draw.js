@@ -43,7 +43,7 @@ const Draw = (arrays, models, answers) => {
     const faces = neighbors.map((near) => Page.face(training(near.position), data.names[near.label]));
     find(".near .row").replaceChildren(...faces);
     caption("near", `the nearest of ${Page.count(arrays.facts.sample)} training ${data.noun}s, which k-NN uses here`);
-    Page.grid(find(".maps canvas"), maps[0], 8);
+    if (maps) Page.grid(find(".maps canvas"), maps[0], 8);
   };
   const schedule = perFrame(answer);
   const another = () => {

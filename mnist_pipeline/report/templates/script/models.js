@@ -74,19 +74,23 @@ const Models = (() => {
       return row.map((weight, pixel) => (weight * image[pixel]) / 255);
     };
 
-    const outputColumns = transposed(arrays["mlp.output.weight"], numClasses, Float64Array);
-    const mlp = (image) => {
-      const inputs = scaled(image).map((share, pixel) => share * arrays["mlp.hidden.steps"][pixel]);
-      const hidden = rectified(combined(arrays["mlp.hidden.bias"], inputs, arrays["mlp.hidden.levels"]));
-      return probabilitiesOf(combined(arrays["mlp.output.bias"], hidden, outputColumns), facts.temperatures.mlp);
+    // A layer of a network, with its weights as columns.
+    const layer = (name) => {
+      const bias = arrays[`${name}.bias`];
+      return { bias, weights: transposed(arrays[`${name}.weight`], bias.length, Float64Array) };
     };
 
-    const [first, second, last] = ["conv1", "conv2", "linear"].map((layer) => {
-      const bias = arrays[`cnn.${layer}.bias`];
-      return { bias, weights: transposed(arrays[`cnn.${layer}.weight`], bias.length, Float64Array) };
+    // A run may be without a network.
+    const output = "mlp" in facts.temperatures ? layer("mlp.output") : null;
+    const mlp = output && ((image) => {
+      const inputs = scaled(image).map((share, pixel) => share * arrays["mlp.hidden.steps"][pixel]);
+      const hidden = rectified(combined(arrays["mlp.hidden.bias"], inputs, arrays["mlp.hidden.levels"]));
+      return probabilitiesOf(combined(output.bias, hidden, output.weights), facts.temperatures.mlp);
     });
+
+    const [first, second, last] = "cnn" in facts.temperatures ? ["cnn.conv1", "cnn.conv2", "cnn.linear"].map(layer) : [];
     // The class probabilities, and the feature maps after each convolution and ReLU: 32 of 24×24, and 64 of 8×8.
-    const cnn = (image) => {
+    const cnn = first && ((image) => {
       const size = SIDE - KERNEL + 1, half = size / 2, small = half - KERNEL + 1;
       const firstMaps = convolved(scaled(image), SIDE, first.weights, first.bias); // (24, 24, 32)
       const secondMaps = convolved(pooled(firstMaps, size), half, second.weights, second.bias); // (8, 8, 64)
@@ -96,7 +100,7 @@ const Models = (() => {
         { side, channels: values.length / side ** 2, values: transposed(values, side ** 2) }
       ));
       return { probabilities, maps };
-    };
+    });
 
     // The training images of the fair sample, pixel by pixel, and their positions in the order of the training set.
     const { sample } = facts, trainIndices = arrays["train.indices"], trainLabels = arrays["train.labels"];

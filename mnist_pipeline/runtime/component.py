@@ -1,0 +1,154 @@
+"""The graph for other images, in any Dagster project: a component, with one `defs.yaml` per data set."""
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from mnist_pipeline.models import MODELS, model_of
+from mnist_pipeline.runtime import dagster_internals, project, settings
+from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
+from mnist_pipeline.runtime.graph.staleness import DATA_DIRECTORY, rerun
+from mnist_pipeline.runtime.inbox import InboxResource
+from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.utils.reported import ReportedError
+
+ALWAYS = ("knn", "softmax")  # the recognizer and the report need them
+OPTIONAL = tuple(name for name in MODELS if name not in ALWAYS)
+
+
+class ComponentError(ReportedError, ValueError):
+    """An attribute of a component can't be used; the message names the attribute and its value."""
+
+
+def bind(
+    graph: dg.Definitions,
+    keep: Mapping[str, int | None],
+    name: str = "",
+    *,
+    data: str | None = None,
+    storage: str | None = None,
+    models: Collection[str] = tuple(MODELS),
+    seed: int = 0,
+) -> dg.Definitions:
+    """The graph with its resources; by default, data and storage are those of the settings.
+
+    With a name, the result is an instance of the graph: a copy of its assets and checks, in which every key, group,
+    step and resource begins with the name, so that several instances fit into one project.
+    """
+    resources: dict[str, Any] = {
+        "io_manager": StorageIOManager(root=storage, keep=dict(keep)),
+        "stored_results": StoredResults(root=storage),
+        "data_set": DataSetResource(directory=data),
+        "inbox": InboxResource(),
+        "seed": Seed(value=seed),
+    }
+    if name:
+        graph = _under_name(graph, name, resources, models)
+        resources = {f"{name}_{key}": resource for key, resource in resources.items()}
+    return dg.Definitions.merge(graph, dg.Definitions(resources=resources))
+
+
+def _under_name(
+    graph: dg.Definitions, name: str, resources: Collection[str], models: Collection[str]
+) -> dg.Definitions:
+    """The assets of the job `everything`, and their checks, with names of their own.
+
+    Sweeps and the inbox stay out: sensors and partitions without a prefix belong to them.
+    """
+    (everything,) = (job for job in graph.jobs or () if job.name == project.EVERYTHING)
+    selection: dg.AssetSelection = everything.selection  # type: ignore[union-attr]  # it is a job of assets
+    wanted = {DATA_DIRECTORY, *selection.resolve(graph.resolve_asset_graph())}
+    absent = {key for key in wanted if (model := model_of(key.path[-1])) and model.name not in models}
+    assets, checks = list[Any](graph.assets or ()), list[Any](graph.asset_checks or ())
+
+    def named(asset: Any) -> Any:
+        if isinstance(asset, dg.AssetSpec):
+            return asset.replace_attributes(key=asset.key.with_prefix(name), group_name=f"{name}_{asset.group_name}")
+        return dagster_internals.under_name(asset, name, resources, absent)
+
+    return dg.Definitions(
+        assets=[named(each) for each in assets if each.key in wanted - absent],
+        asset_checks=[
+            named(each) for each in checks if {check.asset_key for check in each.check_keys} <= wanted - absent
+        ],
+    )
+
+
+class Scaffold(dg.Scaffolder):
+    """Writes a `defs.yaml` for the images in the directory of the project with the name of the instance."""
+
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        """Write the file; `dg scaffold defs` has made its directory."""
+        text = f"type: {request.type_name}\nattributes:\n  data: {request.target_path.name}/\n"
+        (request.target_path / "defs.yaml").write_text(text, encoding="utf-8")
+
+
+@dg.scaffold_with(Scaffold)
+class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
+    """Principal components, corners, classifiers and an evaluation report for a data set of labelled images.
+
+    The directory of the `defs.yaml` names the instance. Its name begins the keys of its assets, its groups and its
+    resources, and is the name of its job. Relative paths start at the root of the Dagster project.
+    """
+
+    data: str = Field(
+        description="Labelled images: a directory with a folder per class, a .npz archive, Parquet or IDX files.",
+        examples=["photos/"],
+    )
+    storage: str | None = Field(
+        default=None,
+        description="Directory of the results, or an address such as s3://BUCKET/PREFIX; by default storage/NAME.",
+        examples=["storage/photos"],
+    )
+    models: list[str] = Field(
+        default=list(MODELS),
+        description=f"Models to train: {' and '.join(ALWAYS)}, and any of {', '.join(OPTIONAL)}; by default all.",
+        json_schema_extra={"items": {"enum": list(MODELS)}},  # so that `dg check yaml` names an unknown model
+    )
+    schedule: str | None = Field(
+        default=None,
+        description="Cron schedule, in UTC, of a run of what has changed. The schedule is off until it is switched on.",
+        examples=["0 3 * * 0"],
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random draw.")
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The assets and checks of this instance with their resources, its job, and its schedule if it has one."""
+        root, place = context.project_root, context.component_path.file_path
+        name = re.sub(r"\W", "_", "_".join(place.relative_to(context.defs_module_path).parts))
+        data, storage = str(root / self.data), self.storage or f"storage/{name}"
+        storage = storage if "://" in storage else str(root / storage)
+        if not Path(data).exists():
+            raise ComponentError(f"data: {data} does not exist")
+        if not set(ALWAYS) <= set(self.models) <= MODELS.keys():
+            raise ComponentError(f"models: {self.models} must be {', '.join(ALWAYS)}, and any of {', '.join(OPTIONAL)}")
+        settings.limit_threads()
+        plain = project.graph()
+        keep = plain.resources["io_manager"].keep
+        bound = bind(plain, keep, name, data=data, storage=storage, models=self.models, seed=self.seed)
+        keys = [each.key for each in bound.assets or () if isinstance(each, dg.AssetsDefinition) and each.is_executable]
+        job = dg.define_asset_job(
+            name,
+            dg.AssetSelection.assets(*keys),
+            executor_def=dg.in_process_executor,
+            description=f"Materialize everything about {self.data}, from the files to the report.",
+        )
+
+        @dg.schedule(
+            name=f"{name}_schedule",
+            job=job,
+            cron_schedule=self.schedule or "@weekly",
+            execution_timezone="UTC",
+            description="Run the assets that are missing or stale, and what depends on them.",
+        )
+        def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+            directory, data_set = DATA_DIRECTORY.with_prefix(name), DataSetResource(directory=data)
+            return rerun(context.instance, bound, Storage(storage), data_set, directory, within=dg.AssetSelection.all())
+
+        schedules = [schedule] if self.schedule else []
+        return dg.Definitions.merge(bound, dg.Definitions(jobs=[job], schedules=schedules))

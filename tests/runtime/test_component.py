@@ -1,0 +1,155 @@
+"""The component: instances of the graph in a Dagster project of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from support.browser import launch_browser
+from support.graph_fixtures import invoke
+from support.idx import write_idx
+
+from assets.definitions import defs
+from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.runtime.component import ComponentError, ImageClassification
+from mnist_pipeline.runtime.storage.storage import Storage
+
+PLAIN = defs.resolve_asset_graph()
+YAML = "type: mnist_pipeline.ImageClassification\nattributes:\n"
+FEW = ("knn", "softmax")
+
+
+def project(directory: Path, **instances: str) -> Path:
+    """A Dagster project with instances of the component, each with its attributes in YAML."""
+    package = directory / f"project_{directory.name.replace('-', '_')}"
+    for name, attributes in instances.items():
+        (package / "defs" / name).mkdir(parents=True)
+        (package / "defs" / name / "defs.yaml").write_text(f"{YAML}  {attributes}\n")
+    for place in (package, package / "defs"):
+        (place / "__init__.py").touch()
+    settings = f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{package.name}"\n'
+    (directory / "pyproject.toml").write_text(settings)
+    return package
+
+
+def load(package: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(package / "absent"))
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(package / "unused"))
+    return dg.load_from_defs_folder(path_within_project=package)
+
+
+def run(loaded: dg.Definitions, job: str, instance: dg.DagsterInstance, *assets: str, **config: Any) -> Any:
+    keys = [dg.AssetKey([job, asset]) for asset in assets] or None
+    return loaded.resolve_job_def(job).execute_in_process(config or None, instance=instance, asset_selection=keys)
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    instance = dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance")))
+    yield instance
+    instance.dispose()
+
+
+def test_the_names_of_instances_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = project(tmp_path, photos="data: .", shoes="{data: ., models: [softmax, knn], schedule: '@daily'}")
+    loaded = load(package, monkeypatch)
+    graph, repository = loaded.resolve_asset_graph(), loaded.get_repository_def()
+    found = {name: {key for key in graph.get_all_asset_keys() if key.path[0] == name} for name in ("photos", "shoes")}
+    assert set().union(*found.values()) == graph.get_all_asset_keys()
+    assert {dg.AssetKey(["shoes", name]) for name in ("cnn_model", "cnn_kernels", "mlp_evaluation")} <= {
+        dg.AssetKey(["shoes", *key.path[1:]]) for key in found["photos"] - found["shoes"]
+    }
+    for name, keys in found.items():
+        own = [graph.get(key) for key in keys]
+        assert {parent.path[0] for node in own for parent in node.parent_keys} == {name}
+        assert all(str(node.group_name).startswith(f"{name}_") for node in own)
+        assert all(node.code_version == PLAIN.get(dg.AssetKey(node.key.path[-1])).code_version for node in own)
+    assert len(graph.asset_check_keys) > len({(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys})
+    assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", "photos", "shoes"}
+    assert [each.name for each in repository.schedule_defs] == ["shoes_schedule"]
+    steps = {node.name for job in ("photos", "shoes") for node in repository.get_job(job).nodes}
+    assert steps <= {node.name for node in repository.get_job("__ASSET_JOB").nodes}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "named"),
+    [({"data": "absent"}, "absent"), ({"data": ".", "models": ["knn", "softmax", "resnet"]}, "resnet")],
+)
+def test_an_attribute_that_cannot_be_used_is_named(attributes: dict[str, Any], named: str) -> None:
+    with pytest.raises(ComponentError, match=named):
+        ImageClassification(**attributes).build_defs(dg.ComponentTree.for_test().load_context)
+
+
+@pytest.mark.slow
+def test_two_data_sets_in_one_project_give_the_values_that_each_gives_alone(
+    finished: Path,
+    slice_directory: Path,
+    small_train: DigitSet,
+    small_test: DigitSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instance: dg.DagsterInstance,
+) -> None:
+    inverted = [digits._replace(images=digits.images[:, ::-1]) for digits in (small_train, small_test)]
+    write_idx(tmp_path / "turned", *inverted)
+    alone = {"digits": finished, "turned": tmp_path / "alone"}
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    environment = {"MNIST_PIPELINE_DATA": str(tmp_path / "turned"), "MNIST_PIPELINE_STORAGE": str(alone["turned"])}
+    invoke("run", "--select", "+key:softmax_evaluation or +key:knn_evaluation or +group:pca", env=environment)
+    package = project(
+        tmp_path,
+        digits=f"{{data: '{slice_directory}', models: [knn, softmax]}}",
+        turned="{data: turned, models: [knn, softmax], storage: results}",
+    )
+    loaded = load(package, monkeypatch)
+    stored = {"digits": Storage(str(tmp_path / "storage" / "digits")), "turned": Storage(str(tmp_path / "results"))}
+    names = ("softmax_evaluation", "knn_evaluation", "projections", "reconstructions")
+    selected = dg.AssetSelection.assets(*names).upstream().resolve(PLAIN) & loaded_keys(loaded)
+    for name, storage in stored.items():
+        assert run(loaded, name, instance, *sorted(key.path[-1] for key in selected)).success
+        former, keys = Storage(str(alone[name])), storage.keys()
+        assert set(keys) == {key.path[-1] for key in selected}
+        assert [storage.current(key) for key in keys] == [former.current(key) for key in keys]
+    assert stored["digits"].current("softmax_model") != stored["turned"].current("softmax_model")
+
+
+def loaded_keys(loaded: dg.Definitions) -> set[dg.AssetKey]:
+    """The keys of the assets of the plain graph of which a project has copies."""
+    return {dg.AssetKey(key.path[-1]) for key in loaded.resolve_asset_graph().materializable_asset_keys}
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_an_instance_with_few_models_has_a_report_a_schedule_and_the_commands(
+    slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    attributes = f"{{data: '{slice_directory}', models: [knn, softmax], schedule: '@daily', seed: 3}}"
+    loaded = load(project(tmp_path, few=attributes), monkeypatch)
+
+    def tick() -> Any:
+        (schedule,) = loaded.get_repository_def().schedule_defs
+        return schedule.evaluate_tick(dg.build_schedule_context(instance=instance))
+
+    ((request,), keys) = tick().run_requests, loaded.resolve_asset_graph().materializable_asset_keys
+    assert set(request.asset_selection) == keys
+    settings = {"few__softmax_model": {"config": {"epochs": 2}}}
+    result = run(loaded, "few", instance, ops=settings)
+    assert result.success
+    assert tick().skip_message
+    storage = tmp_path / "storage" / "few"
+    origin = Storage(str(storage)).origin("softmax_model")["metadata"]
+    assert (origin["config"]["epochs"], origin["seed"]) == (2, 3)
+    (event,) = result.asset_materializations_for_node("few__evaluation_report")
+    page = Path(str(event.metadata["report"].value))
+    assert page.read_text() == Storage(str(storage)).read("evaluation_report").html
+    assert invoke("report", "--storage", str(storage)).strip() == str(page)
+    assert all(model in invoke("history", "--storage", str(storage)) for model in FEW)
+    with launch_browser() as browser:
+        view, errors = browser.new_page(), list[Any]()
+        view.on("pageerror", lambda error: errors.append(error))
+        view.goto(page.as_uri())
+        view.locator("#figure-draw").scroll_into_view_if_needed()
+        view.locator("#figure-draw .answers .row").nth(len(FEW) - 1).wait_for()
+        assert not errors
