@@ -84,7 +84,7 @@ def test_a_number_that_is_missing_stops_the_page(composed: dict[str, Any], value
 
 
 def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Values) -> None:
-    uri, size = re.findall(r'\.sprite\.test { background-image: url\("([^"]*)"\); background-size: (\S+)%', html)[0]
+    uri, size = re.findall(r'\.sprite { background-image: url\("([^"]*)"\); background-size: (\S+)%', html)[0]
     content = base64.b64decode(uri.removeprefix("data:image/png;base64,"), validate=True)
     atlas = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
     columns, rows = atlas.shape[1] // 28, atlas.shape[0] // 28
