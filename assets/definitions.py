@@ -7,6 +7,7 @@ import dagster as dg
 from mnist_pipeline.models import STORED
 from mnist_pipeline.runtime import component
 from mnist_pipeline.runtime.graph import loading
+from mnist_pipeline.runtime.inbox import InboxResource
 
 from . import automation
 
@@ -18,5 +19,5 @@ defs = dg.Definitions.merge(
         loading.load_package(Path(__file__).parent, str(__package__), automation.automated),
         keep={**dict.fromkeys(STORED, KEPT_VERSIONS), **dict.fromkeys(SERVING)},
     ),
-    dg.Definitions(executor=dg.in_process_executor),
+    dg.Definitions(executor=dg.in_process_executor, resources={"inbox": InboxResource()}),
 )

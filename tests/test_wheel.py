@@ -6,9 +6,11 @@ its dependencies into an empty environment, and names its Python in INSTALLED_PY
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import time
 import venv
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +33,26 @@ from mnist_pipeline.runtime import project
 graph = project.graph().resolve_asset_graph()
 print(json.dumps({key.to_user_string(): graph.get(key).code_version for key in graph.materializable_asset_keys}))
 """
+
+
+PAGE = (project.PROJECT / "docs" / "own-project.md").read_text()
+# Stands for create-dagster, which needs the network; PYTHONPATH stands for the installation of the project.
+CREATED = {
+    "pyproject.toml": '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "shop"\n',
+    "src/shop/__init__.py": "",
+    "src/shop/defs/__init__.py": "",
+    "src/shop/definitions.py": """
+from pathlib import Path
+
+from dagster import definitions, load_from_defs_folder
+
+
+@definitions
+def defs():
+    return load_from_defs_folder(path_within_project=Path(__file__).parent)
+""",
+}
+MOST_SECONDS = 180
 
 
 class Installed(NamedTuple):
@@ -72,10 +94,10 @@ def installed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -
     (site_packages,) = (base / "environment" / "lib").glob("*/site-packages")
     # Python ignores the .pth files in there, and so the editable checkout.
     (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    daemon = found.python.with_name("dagster-daemon")
-    lines = Path(sysconfig.get_path("scripts"), daemon.name).read_text().splitlines(keepends=True)
-    daemon.write_text(f"#!{found.python}\n{''.join(lines[1:])}")
-    daemon.chmod(0o755)
+    for program in map(found.python.with_name, ("dagster-daemon", "dg")):
+        lines = Path(sysconfig.get_path("scripts"), program.name).read_text().splitlines(keepends=True)
+        program.write_text(f"#!{found.python}\n{''.join(lines[1:])}")
+        program.chmod(0o755)
     return found
 
 
@@ -108,3 +130,35 @@ def test_the_ui_runs_the_graph(installed: Installed, slice_directory: Path, tmp_
     program = (installed.python, installed.program)
     with served_ui(slice_directory, tmp_path, program=program, cwd=installed.cwd, variables=variables) as address:
         run_raw_mnist(address)
+
+
+@pytest.mark.skipif("INSTALLED_PYTHON" not in os.environ, reason="make wheel runs it; it takes a minute")
+def test_the_page_on_a_project_of_your_own_leads_to_a_report_word_for_word(
+    installed: Installed, small_train: DigitSet
+) -> None:
+    scaffolded, complete = re.findall("^```yaml\n(type:.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    *commands, another = re.findall("^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    for name, text in CREATED.items():
+        (installed.cwd / name).parent.mkdir(parents=True, exist_ok=True)
+        (installed.cwd / name).write_text(text)
+    for label, name in enumerate(("circle", "line", "swan")):
+        (installed.cwd / "photos" / name).mkdir(parents=True)
+        for index in np.flatnonzero(small_train.labels == label)[:100]:
+            picture = PIL.Image.fromarray(
+                255 - np.kron(np.pad(small_train.images[index], 4), np.ones((4, 4), np.uint8))
+            )
+            picture.save(installed.cwd / "photos" / name / f"{index}.png")
+    picture.save(installed.cwd / "new.jpg")
+    path = f"{installed.python.parent}:{os.environ['PATH']}"
+    own = {**installed.variables, "PATH": path, "PYTHONPATH": "src", "VIRTUAL_ENV": str(installed.python.parents[1])}
+    stranger = installed._replace(variables=own)
+    start = time.perf_counter()
+    output = stranger.run("bash", "-euc", "".join(commands))
+    assert time.perf_counter() - start < MOST_SECONDS
+    assert str(installed.cwd / "storage" / "photos" / "report" / "index.html") in output.splitlines()
+    file = installed.cwd / "src" / "shop" / "defs" / "photos" / "defs.yaml"
+    assert file.read_text() == scaffolded
+    file.write_text(complete)
+    stranger.run("bash", "-euc", "dg check yaml; dg check defs")
+    stranger.run("bash", "-euc", another)
+    assert "data: shoes/" in (file.parents[1] / "shoes" / "defs.yaml").read_text()

@@ -13,7 +13,6 @@ from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.staleness import DATA_DIRECTORY, rerun
-from mnist_pipeline.runtime.inbox import InboxResource
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.reported import ReportedError
 
@@ -44,7 +43,6 @@ def bind(
         "io_manager": StorageIOManager(root=storage, keep=dict(keep)),
         "stored_results": StoredResults(root=storage),
         "data_set": DataSetResource(directory=data),
-        "inbox": InboxResource(),
         "seed": Seed(value=seed),
     }
     if name:
