@@ -43,8 +43,10 @@ lint: $(VENV)/installed-test  ## Lint, check formatting and types
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/site, and run its tutorial (a minute)
+docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/site, with the report of a run, and run its tutorial (a minute)
+	@$(BIN)/mnist-pipeline run --changed >/dev/null
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/site
+	@cp "$$($(BIN)/mnist-pipeline report)" docs/_build/site/demonstration.html
 	@echo "docs/_build/site/index.html"
 
 bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (an hour)

@@ -87,9 +87,9 @@ def _images(values: Values, shown: np.ndarray, train: np.ndarray) -> Iterator[Pa
 
 
 def _test_indices(document: Mapping[str, Any], values: Values) -> np.ndarray:
-    """The first test image of each class, and the misread ones."""
+    """The first test image of each class, and the misread ones; those of the better models come first."""
     firsts = np.unique(values.test_digits.labels, return_index=True)[1]
-    wanted = _distinct(firsts, _misread(document, list(values.predictions)))
+    wanted = _distinct(firsts, _misread(document, *document["comparison"]["models"]))
     return np.sort(wanted[: _num_fitting(values.test_digits.images, TEST_BYTES)])
 
 
@@ -103,15 +103,13 @@ def _train_indices(document: Mapping[str, Any], values: Values) -> tuple[int, np
     room = max(len(scattered), _num_fitting(images, TRAIN_BYTES))
     size = max(len(scattered), min(SAMPLE, 2 * room // 3))
     sample = _distinct(scattered, np.random.default_rng(0).permutation(len(images)))[:size]
-    near = neighbors.indices[_misread(document, ["cnn", "mlp", "knn"]), :NUM_NEAREST]
+    near = neighbors.indices[_misread(document, "cnn", "mlp", "knn"), :NUM_NEAREST]
     return len(sample), _distinct(sample, near.ravel())[:room]
 
 
-def _misread(document: Mapping[str, Any], models: list[str]) -> np.ndarray:
-    """The indices of the test images that a model misreads; first those that most models misread."""
-    found = np.array([error["index"] for model in models for error in document["errors"][model]], np.int64)
-    indices, counts = np.unique(found, return_counts=True)
-    return np.asarray(indices[np.argsort(-counts, kind="stable")])
+def _misread(document: Mapping[str, Any], *models: str) -> np.ndarray:
+    """The indices of the test images that these models misread, model by model."""
+    return np.array([error["index"] for model in models for error in document["errors"][model]], np.int64)
 
 
 def _distinct(*indices: np.ndarray) -> np.ndarray:

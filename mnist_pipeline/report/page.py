@@ -39,6 +39,7 @@ SCRIPTS = (
     "page", "arrays", "models", "conversion", "canvas", "answers", "components", "corners", "draw", "errors", "start",
 )  # fmt: skip
 NUM_ERRORS_SHOWN = 84  # in the story
+MAX_ERRORS = 200  # images of each model in the appendix
 NUM_MISLED_SHOWN = 12
 NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 NUM_CONFUSIONS_SHOWN = 30
@@ -55,12 +56,12 @@ MATHML = {
 
 def render(document: Mapping[str, Any], values: Values) -> str:
     """The page of a document that `document.compose` returned, and of the values that it draws."""
-    misread = [error["index"] for errors in document["errors"].values() for error in errors]
+    misread = [error["index"] for errors in document["errors"].values() for error in errors[:MAX_ERRORS]]
     since = document["since_last_run"]
     changed = versions.changed_answers(since, NUM_CHANGED_SHOWN) if since else []
-    atlases = {"test": pictures.Atlas(values.test_digits.images, misread + [index for index, *_ in changed])}
+    shown = [*misread, *document["comparison"]["missed_by_all"], *(index for index, *_ in changed)]
     confusions = {model: _most_frequent(found["confusion_matrix"]) for model, found in document["models"].items()}
-    environment = words.environment(autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES)
+    environment = words.environment(autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES, max_errors=MAX_ERRORS)
     return environment.get_template("page.html.j2").render(
         **document,
         titles=TITLES,
@@ -70,13 +71,13 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         story=_story(document),
         sections=_sections(document),
         scripts=SCRIPTS,
-        shown_errors=NUM_ERRORS_SHOWN,
+        max_shown=NUM_ERRORS_SHOWN,
         best=next(iter(document["comparison"]["models"])),
         confusions=confusions,
         long_names=figures.are_long(document["data"]["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=_pictures(document, values),
-        atlases=atlases,
+        atlas=pictures.Atlas(values.test_digits.images, shown),
         most_confused=max((confused[0][0] for confused in confusions.values() if confused), default=1),
         most_missed=max(map(max, document["comparison"]["by_class"]["models"].values())) or 1,
         code_of={name: "\n\n".join(map(inspect.getsource, steps)) for name, steps in CODE.items()},

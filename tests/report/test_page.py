@@ -17,7 +17,7 @@ from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.reader import CLASS_NAMES
 from mnist_pipeline.evaluation import scores, versions
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.report import document, page
+from mnist_pipeline.report import arrays, document, page
 from mnist_pipeline.report.document import Values
 
 HOSTILE = "<script>alert(1)</script>"
@@ -84,7 +84,7 @@ def test_a_number_that_is_missing_stops_the_page(composed: dict[str, Any], value
 
 
 def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Values) -> None:
-    uri, size = re.findall(r'\.sprite\.test { background-image: url\("([^"]*)"\); background-size: (\S+)%', html)[0]
+    uri, size = re.findall(r'\.sprite { background-image: url\("([^"]*)"\); background-size: (\S+)%', html)[0]
     content = base64.b64decode(uri.removeprefix("data:image/png;base64,"), validate=True)
     atlas = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
     columns, rows = atlas.shape[1] // 28, atlas.shape[0] // 28
@@ -102,6 +102,17 @@ def test_the_page_of_another_data_set_says_what_its_images_show(values: Values, 
     text = text_of(render(values._replace(data_set=FASHION_MNIST)))
     assert all(name in text for name in (FASHION_MNIST.heading, *FASHION_MNIST.class_names))
     assert not re.search("notebook|digit|stroke|writer|written", re.sub("_digits|[Ww]idth of strokes", "", text))
+
+
+def test_a_page_with_many_misread_images_contains_as_many_as_fit(
+    composed: dict[str, Any], values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "TEST_BYTES", 5_000)
+    monkeypatch.setattr(arrays, "TRAIN_BYTES", 5_000)
+    bundle = json.loads(arrays.embed(composed, values))
+    assert 10 < bundle["layout"]["test.images"]["shape"][0] < 50
+    points = len(composed["pca"]["scatter"]["index"])
+    assert bundle["facts"]["sample"] == bundle["layout"]["train.images"]["shape"][0] == points
 
 
 def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> None:

@@ -3,17 +3,11 @@
 const Arrays = (() => {
   const TYPES = { uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array, float32: Float32Array };
 
-  const inflate = (bytes) => {
+  const inflate = (uri) => {
+    const bytes = Uint8Array.from(atob(uri.slice(uri.indexOf(",") + 1)), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     return new Response(stream).arrayBuffer();
   };
-
-  const decodeBase64 = (uri) => {
-    const text = atob(uri.slice(uri.indexOf(",") + 1)), bytes = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-    return bytes;
-  };
-
   // The bytes of an array are stored by their rank: the lowest byte of each number, then the second byte of each.
   const unpack = (bytes, { type, shape, offset, step }) => {
     const count = shape.reduce((product, side) => product * side, 1);
@@ -22,14 +16,14 @@ const Arrays = (() => {
       const start = offset + rank * count;
       for (let i = 0; i < count; i++) own[i * size + rank] = bytes[start + i];
     }
-    const found = step === 1 ? array : Float32Array.from(array, (level) => level * step);
+    const found = step === 1 ? array : new Float32Array(array);
+    if (step !== 1) for (let i = 0; i < count; i++) found[i] *= step;
     return Object.assign(found, { shape });
   };
 
   const read = async () => {
     const { facts, layout, data } = JSON.parse(document.getElementById("arrays").textContent);
-    const bytes = new Uint8Array(await inflate(decodeBase64(data)));
-    const arrays = { facts };
+    const bytes = new Uint8Array(await inflate(data)), arrays = { facts };
     for (const [name, entry] of Object.entries(layout)) arrays[name] = unpack(bytes, entry);
     return arrays;
   };

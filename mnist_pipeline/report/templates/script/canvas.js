@@ -1,4 +1,3 @@
-"use strict";
 // The sheet on which a person draws with a mouse, a finger, a pen or the keyboard. Lengths are in units of the sheet.
 // The colours are --ink and --accent in the style of the canvas. A picture is an object with an `image` that a canvas
 // can draw; with `isInk`, the image is transparent except for ink, which gets the colour of the ink of the sheet.
@@ -124,11 +123,9 @@ const Sheet = (canvas, {
     const [x, y] = [event.clientX - bounds.left, event.clientY - bounds.top];
     return { x: scale * x, y: scale * y, width: penWidth() * pressure };
   };
-  const pressed = new Set(); // directions of the arrow keys that are down
-  const moveCursor = (step) => {
-    const along = (axis) => [...pressed].reduce((sum, direction) => sum + step * direction[axis], 0);
-    cursor.x = Math.min(Math.max(cursor.x + along(0), 0), width);
-    cursor.y = Math.min(Math.max(cursor.y + along(1), 0), height);
+  const moveCursor = ([right, down], step) => {
+    cursor.x = Math.min(Math.max(cursor.x + step * right, 0), width);
+    cursor.y = Math.min(Math.max(cursor.y + step * down, 0), height);
   };
   const atCursor = () => ({ x: cursor.x, y: cursor.y, width: penWidth() });
   const listeners = {
@@ -151,16 +148,13 @@ const Sheet = (canvas, {
       if (event.ctrlKey || event.metaKey || event.altKey || !(direction || event.key === " ")) return;
       event.preventDefault();
       if (direction) {
-        pressed.add(direction);
-        moveCursor(event.shiftKey ? FINE_STEP : STEP);
+        moveCursor(direction, event.shiftKey ? FINE_STEP : STEP);
         if (stroke) extend([atCursor()]);
       } else if (!event.repeat) stroke ? end() : begin(atCursor());
       showCursor(true);
     },
-    keyup: (event) => pressed.delete(DIRECTIONS[event.key]),
     focus: () => showCursor(canvas.matches(":focus-visible")),
     blur: () => {
-      pressed.clear();
       if (pointer === null) end();
       showCursor(false);
     },

@@ -23,8 +23,7 @@ const Components = (arrays, models) => {
     ink(rebuilt, models.rebuild(digit, k));
     set(point, { cx: x, cy: y });
     const message = `${k} of ${PIXELS} components: error ${errors[k].toFixed(1)} grey levels`;
-    const share = `${percent(data.shares[k])} of the variance`;
-    figure.querySelector(".message").textContent = `${message}; on average, ${share}.`;
+    figure.querySelector(".message").textContent = `${message}; ${percent(data.shares[k])} of the variance.`;
     figure.querySelector(".count").textContent = `k = ${k}`;
     slider.setAttribute("aria-valuetext", message);
   };

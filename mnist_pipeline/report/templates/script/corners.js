@@ -49,7 +49,7 @@ const Corners = (() => {
       plane.replaceChildren(...axes, ellipse, ...dots);
       const isFlat = trace < FLAT * Math.max(...found.map((place) => place.trace));
       const [first, second] = lambdas.map(Page.count), kind = isFlat ? "Flat" : response > 0 ? "Corner" : "Edge";
-      const numbers = `: λ₁ = ${first}, λ₂ = ${second}, response ${Page.power(response)}`;
+      const numbers = `: λ₁ = ${first}, λ₂ = ${second}, response ${Page.count(response)}`;
       figure.querySelector(".message").replaceChildren(element("strong", {}, kind), numbers);
     };
     const open = (place) => {

@@ -3,8 +3,7 @@ const Draw = (arrays, models, answers) => {
   const { data, ink, perFrame } = Page;
   const WIDTH = 640, HEIGHT = 480, MARGIN = 8, COMPONENTS = 50, PEN = 36;
   const figure = document.getElementById("figure-draw"), find = (selector) => figure.querySelector(selector);
-  const paper = document.createElement("canvas");
-  [paper.width, paper.height] = [WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN];
+  const paper = Page.element("canvas", { width: WIDTH + 2 * MARGIN, height: HEIGHT + 2 * MARGIN });
   const context = paper.getContext("2d", { willReadFrequently: true });
   let chosen = -1, shown = null, sheet = null;
 
@@ -15,15 +14,13 @@ const Draw = (arrays, models, answers) => {
     context.fillRect(0, 0, paper.width, paper.height);
     context.translate(MARGIN, MARGIN);
     sheet.paint(context, "#000");
-    const { data: pixels } = context.getImageData(0, 0, paper.width, paper.height), grey = new Uint8Array(pixels.length / 4);
+    const pixels = context.getImageData(0, 0, paper.width, paper.height).data, grey = new Uint8Array(pixels.length / 4);
     for (let at = 0; at < grey.length; at++) grey[at] = pixels[4 * at];
     return Conversion.toMnist(grey, paper.width);
   };
-  const caption = (name, text) => { find(`.${name} figcaption`).textContent = text; };
   const verdict = (labels) => {
     const votes = labels.map((label) => labels.filter((other) => other === label).length), most = Math.max(...votes);
-    const name = data.names[labels[votes.indexOf(most)]];
-    return `${most === labels.length ? "All" : `${most} of`} ${labels.length} models read ${name}.`;
+    return `${most} of ${labels.length} models read ${data.names[labels[votes.indexOf(most)]]}.`;
   };
   const answer = () => {
     const image = !sheet || sheet.current().picture ? shown : sheet.isEmpty() ? null : converted();
@@ -38,11 +35,11 @@ const Draw = (arrays, models, answers) => {
     ink(find(".seen canvas"), image);
     ink(find(".rebuilt canvas"), models.rebuild(image, COMPONENTS));
     Page.signed(find(".contributions canvas"), models.contributions(image, label));
-    caption("contributions", `what each pixel adds to softmax's score of ${data.names[label]}`);
+    find(".contributions figcaption").textContent = `what each pixel adds to softmax's score of ${data.names[label]}`;
     const training = (position) => Page.imageAt(arrays["train.images"], position);
     const faces = neighbors.map((near) => Page.face(training(near.position), data.names[near.label]));
     find(".near .row").replaceChildren(...faces);
-    caption("near", `the nearest of ${Page.count(arrays.facts.sample)} training ${data.noun}s, which k-NN uses here`);
+    find(".near .count").textContent = Page.count(arrays.facts.sample);
     Page.grid(find(".maps canvas"), maps[0], 8);
   };
   const schedule = perFrame(answer);

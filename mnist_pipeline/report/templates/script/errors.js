@@ -1,9 +1,8 @@
 // A misread image in a dialog, which can be turned; and the images of a cell of a confusion matrix.
 const Errors = (arrays, models, answers) => {
-  const { data, SIDE, element, ink, imageAt } = Page;
-  const CENTRE = (SIDE - 1) / 2;
+  const { data, SIDE, element, imageAt } = Page, CENTRE = (SIDE - 1) / 2;
   const dialog = document.getElementById("opened"), find = (selector) => dialog.querySelector(selector);
-  const turn = find(".turn");
+  const turn = find(".turn"), cells = document.getElementById("confused");
   let image, stored;
 
   const turned = (levels, degrees) => {
@@ -19,9 +18,8 @@ const Errors = (arrays, models, answers) => {
     });
   };
   const show = Page.perFrame(() => {
-    const degrees = Number(turn.value), made = turned(image, degrees);
-    const { rows } = degrees ? answers.of(made) : stored;
-    ink(find("canvas"), made);
+    const degrees = Number(turn.value), made = turned(image, degrees), { rows } = degrees ? answers.of(made) : stored;
+    Page.ink(find("canvas"), made);
     answers.show(find(".answers"), rows);
     turn.nextElementSibling.textContent = `${degrees}°`;
     const before = Object.fromEntries(stored.rows.map(({ name, label }) => [name, label]));
@@ -32,47 +30,42 @@ const Errors = (arrays, models, answers) => {
   });
   const open = (index) => {
     const place = arrays["test.indices"].indexOf(index), doubt = data.doubted_labels.includes(index);
+    if (place < 0) return; // not all images of a data set with many errors fit into the page
     image = Float32Array.from(imageAt(arrays["test.images"], place));
     stored = answers.stored(place);
     turn.value = 0;
-    const label = `labelled ${data.names[arrays["test.labels"][place]]}${doubt ? "; the label is doubtful" : ""}`;
-    find("h3").textContent = `Test ${data.noun} № ${index}, ${label}`;
+    const label = `${data.names[arrays["test.labels"][place]]}${doubt ? " (doubtful)" : ""}`;
+    find("h3").textContent = `Test ${data.noun} № ${index}, labelled ${label}`;
     const positions = Array.from(imageAt(arrays["test.neighbors"], place), (at) => arrays["train.indices"].indexOf(at));
     const areAll = positions.every((position) => position >= 0);
     const near = areAll ? positions : models.nearest(image).neighbors.map(({ position }) => position);
     const faceOf = (at) => Page.face(imageAt(arrays["train.images"], at), data.names[arrays["train.labels"][at]]);
     find(".near .row").replaceChildren(...near.map(faceOf));
-    const sample = `the ${Page.count(arrays.facts.sample)} training ${data.noun}s of this page`;
-    find(".near .caption").textContent = areAll
-      ? `Its nearest training ${data.noun}s. When it is turned, k-NN looks at ${sample}.`
-      : `The nearest of ${sample}, which k-NN looks at when it is turned.`;
+    const sample = `${Page.count(arrays.facts.sample)} training ${data.noun}s`;
+    const those = areAll ? "Its nearest" : `Its nearest of ${sample}`;
+    find(".near .caption").textContent = `${those}. When it is turned, k-NN searches ${sample}.`;
     show();
     dialog.showModal();
   };
-  document.addEventListener("click", ({ target }) => {
-    const button = target.closest("button[data-index]");
-    if (button) open(Number(button.dataset.index));
-  });
   turn.addEventListener("input", show);
 
-  const cells = document.getElementById("confused");
   const item = (place) => {
-    const index = arrays["test.indices"][place];
-    const canvas = ink(element("canvas", { className: "ink" }), imageAt(arrays["test.images"], place));
-    const button = element("button", { type: "button" }, canvas, `№ ${index}`);
+    const index = arrays["test.indices"][place], image = imageAt(arrays["test.images"], place);
+    const button = element("button", { type: "button" }, Page.face(image, `№ ${index}`));
     button.dataset.index = index;
     return element("li", {}, button);
   };
-  document.querySelectorAll(".confusion").forEach((matrix) => matrix.addEventListener("click", ({ target }) => {
-    const button = target.closest("button[data-true]");
-    if (!button) return;
-    const [truth, predicted] = [button.dataset.true, button.dataset.predicted].map(Number);
-    const model = arrays.facts.models.indexOf(matrix.dataset.model), labels = arrays["test.labels"];
-    const isIn = (place) => labels[place] === truth && imageAt(arrays["test.answers"], place)[model] === predicted;
-    const errors = [...labels.keys()].filter(isIn), title = data.titles[matrix.dataset.model];
-    const cell = `${errors.length} of class ${data.names[truth]} predicted as ${data.names[predicted]}`;
-    cells.querySelector("h3").textContent = `${title}: ${cell}`;
-    cells.querySelector("ul").replaceChildren(...errors.map(item));
+  const openCell = (model, truth, predicted) => {
+    const labels = arrays["test.labels"], column = arrays.facts.models.indexOf(model);
+    const isIn = (place) => labels[place] === truth && imageAt(arrays["test.answers"], place)[column] === predicted;
+    const title = `${data.titles[model]}: ${data.names[truth]} read as ${data.names[predicted]}`;
+    cells.querySelector("h3").textContent = title;
+    cells.querySelector("ul").replaceChildren(...[...labels.keys()].filter(isIn).map(item));
     cells.showModal();
-  }));
+  };
+  document.addEventListener("click", ({ target }) => {
+    const { index, true: truth, predicted } = target.closest("button")?.dataset ?? {};
+    if (index) open(Number(index));
+    if (predicted) openCell(target.closest(".confusion").dataset.model, Number(truth), Number(predicted));
+  });
 };

@@ -107,7 +107,7 @@ const Models = (() => {
 
     const nearest = (image) => {
       const doubled = Float64Array.from(image, (level) => -2 * level);
-      const distances = combined(squares, doubled, levels); // ‖t‖² − 2 x·t, the square of the distance but for ‖x‖²
+      const distances = combined(squares, doubled, levels); // ‖t‖² − 2 x·t: squared distances minus ‖x‖²
       const near = [...order].sort((a, b) => distances[a] - distances[b]); // stable: ties by training order
       const votes = new Float64Array(numClasses), voters = near.slice(0, facts.numNeighbors);
       for (const position of voters) votes[trainLabels[position]] += 1 / voters.length;

@@ -2,8 +2,7 @@
 const Page = (() => {
   const data = JSON.parse(document.getElementById("page-data").textContent);
   const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const SIDE = 28;
-  const RED = [215, 58, 46], BLUE = [43, 123, 214];
+  const SIDE = 28, RED = [215, 58, 46], BLUE = [43, 123, 214];
 
   const namespace = document.querySelector("svg").namespaceURI;
   const set = (element, attributes) => {
@@ -11,11 +10,7 @@ const Page = (() => {
     return element;
   };
   const clip = (value, most) => Math.min(Math.max(value, 0), most);
-  const svg = (name, attributes, text = "") => {
-    const element = set(document.createElementNS(namespace, name), attributes);
-    element.textContent = text;
-    return element;
-  };
+  const svg = (name, attributes) => set(document.createElementNS(namespace, name), attributes);
   const element = (name, properties, ...children) => {
     const made = Object.assign(document.createElement(name), properties);
     made.append(...children);
@@ -54,22 +49,12 @@ const Page = (() => {
     return array.subarray(size * place, size * (place + 1));
   };
   const face = (levels, caption) => {
-    const canvas = ink(element("canvas", { className: "ink" }), levels);
-    set(canvas, { role: "img", "aria-label": caption });
-    return element("div", { className: "face" }, canvas, element("span", {}, caption));
+    const canvas = set(element("canvas", { className: "ink" }), { role: "img", "aria-label": caption });
+    return element("div", { className: "face" }, ink(canvas, levels), element("span", {}, caption));
   };
 
   const count = (number) => Math.round(number).toLocaleString("en");
-  const percent = (share) => {
-    if (share > 0.9995) return share < 1 ? ">99.9%" : "100%";
-    return `${(100 * share).toFixed(1)}%`;
-  };
-  // A number as a power of ten: 2.8·10⁹.
-  const power = (number) => {
-    if (Math.abs(number) < 1) return "0";
-    const [mantissa, exponent] = number.toExponential(1).replace("-", "−").split("e+");
-    return `${mantissa}·10${[...exponent].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("")}`;
-  };
+  const percent = (share) => (share > 0.9995 && share < 1 ? ">99.9%" : `${(100 * share).toFixed(1)}%`);
   // Buttons of which one is pressed, at the start the one with the number `first`.
   const choose = (figure, first, onChoice) => {
     const buttons = [...figure.querySelectorAll(".choices button")];
@@ -94,12 +79,9 @@ const Page = (() => {
     });
   };
   // Run a function at most once per frame.
-  const perFrame = (work) => {
-    let frame = 0;
-    return () => {
-      cancelAnimationFrame(frame);
-      frame = requestAnimationFrame(work);
-    };
+  const perFrame = (work, frame = 0) => () => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(work);
   };
 
   const links = [...document.querySelectorAll("nav a")];
@@ -108,15 +90,12 @@ const Page = (() => {
     const passed = sections.filter((section) => section.getBoundingClientRect().top < innerHeight / 3).length;
     links.forEach((link, place) => {
       const isCurrent = place === Math.max(0, passed - 1);
-      if (isCurrent === link.hasAttribute("aria-current")) return;
-      if (isCurrent) link.closest("ul").scrollLeft = link.offsetLeft - innerWidth / 3;
-      isCurrent ? set(link, { "aria-current": "true" }) : link.removeAttribute("aria-current");
+      if (isCurrent && link.ariaCurrent !== "true") link.closest("ul").scrollLeft = link.offsetLeft - innerWidth / 3;
+      link.ariaCurrent = String(isCurrent);
     });
   });
   document.addEventListener("scroll", follow, { passive: true });
   follow();
-  return {
-    data, SIDE, clip, set, svg, element, ink, signed, grid, imageAt, face, count, percent, power,
-    choose, point, perFrame,
-  };
+  const pictures = { ink, signed, grid, imageAt, face }, controls = { choose, point, perFrame };
+  return { data, SIDE, clip, set, svg, element, count, percent, ...pictures, ...controls };
 })();
