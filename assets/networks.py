@@ -74,7 +74,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         f"{MODELS[name].summary}",
         check_specs=checks(f"{name}_model", CHECKS, "finite_weights", "held_out_accuracy"),
     )
-    def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed):
+    def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed, data_set: DataSetResource):
         with machine.importing():
             from mnist_pipeline import networks, training
             from mnist_pipeline.training import adaptation
@@ -90,7 +90,8 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 seed=seed.value,
                 validation_size=round(SHARE * len(images)),
                 epochs=config.epochs,
-                adapts=config.recipe is RecipeName.DEFAULT,
+                # The default recipe is what adaptation chooses on MNIST.
+                adapts=config.recipe is RecipeName.DEFAULT and not data_set.canonical,
                 on_epoch=_report_epoch,
             )
         history, recipe, tried = adapted.history, adapted.recipe, adapted.rows()

@@ -57,7 +57,7 @@ INPUTS = {
         "evaluation_report": {
             *("raw_mnist", "train_digits", "test_digits", "digit_images", "data_mean", "centered_data", "covariance"),
             *("eigendecomposition", "projections", "reconstructions", "harris_corners", "cnn_kernels", "cnn_errors"),
-            *("model_comparison", "robustness", "champion", *FITTED, *PREDICTIONS, *EVALUATIONS),
+            *("held_out_labels", "model_comparison", "robustness", "champion", *FITTED, *PREDICTIONS, *EVALUATIONS),
         },
     },
     "serving": {

@@ -6,6 +6,7 @@ Assets have no return annotation: Dagster would read it as the annotation of sev
 from __future__ import annotations
 
 import base64
+import math
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ SECONDS = "seconds"  # metadata: the wall time of the method
 ROW_COUNT = "dagster/row_count"  # Dagster plots this metadata over time
 EPOCH = re.compile(r"epoch (\d+)/(\d+): (.*)")  # the message of `progress`
 MAX_TABLE_ROWS = 20
+MAX_MESSAGES = 5  # of a training
 
 
 _measured: ContextVar[float | None] = ContextVar("measured", default=None)  # seconds of a method, for its result
@@ -93,7 +95,9 @@ def result(
 
 
 def progress(epoch: int, epochs: int, **figures: float) -> None:
-    """Log what a training measured in an epoch."""
+    """Log what a training measured in an epoch, at most `MAX_MESSAGES` times: each message is an event in Dagster."""
+    if epoch % math.ceil(epochs / MAX_MESSAGES) and epoch != epochs:
+        return
     text = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
     dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {text}")
 
