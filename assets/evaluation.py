@@ -14,7 +14,7 @@ from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
-from mnist_pipeline.runtime.graph.resources import DataSetResource
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 
 from .models import ByModel, asset_of_all_models
@@ -22,7 +22,8 @@ from .models import ByModel, asset_of_all_models
 GROUP = "evaluation"
 EVALUATED = {
     "counts_add_up": "Every test image is in exactly one cell of the confusion matrix. Number of images counted.",
-    "accuracy_above_floor": "A model below its floor is broken or badly trained, and is not promoted. Accuracy.",
+    "better_than_guessing": "A model that may only name the most frequent class is broken. Lower end of the 95% "
+    "interval of the accuracy.",
 }
 CHECKS = {
     **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
@@ -34,32 +35,33 @@ CHECKS = {
         "undisturbed_as_evaluated": "Without a disturbance, the accuracy of a model must be that of its predictions. "
         "Largest difference.",
         "small_disturbances": "Every hand moves and turns digits a little, and the network must still read them. "
-        "Lowest accuracy of the convolutional network, or else of the best model, under small disturbances.",
+        "Mean accuracy of the convolutional network, or else of the best model; at least 90% of its accuracy without.",
     },
 }
-# Under small disturbances, five seeds reached 98.5% and more on MNIST.
-ROBUSTNESS_FLOOR = 0.95
 
 
 @asset_of_all_models(group_name=GROUP, kinds={"pandas"}, check_specs=checks("held_out_labels", CHECKS))
-def held_out_labels(train_digits: DigitSet, fitted: ByModel, predictions: ByModel):
-    """The labels that each model gives to the training digits held out of its training.
+def held_out_labels(train_digits: DigitSet, fitted: ByModel, predictions: ByModel, seed: Seed):
+    """The labels and log losses of each model on the training digits held out of its training.
 
-    The champion is chosen on them. k-nearest neighbours does not count an image as its own neighbour.
+    The champion is chosen on them. k-nearest neighbours does not count an image as its own neighbour. The temperature
+    of a network is fitted on the same digits.
     """
     images, labels = train_digits
     with stopwatch():
         _, held_out = split(len(images))
-        read = {
-            name: MODELS[name].method().held_out_labels(model, predictions[name], images, held_out)
-            for name, model in fitted.items()
-        }
-    true = labels[held_out]
-    accuracies = {name: scores.accuracy(true, each) for name, each in read.items()}
+        true, columns = labels[held_out], {}
+        for name, model in fitted.items():
+            method = MODELS[name].method()
+            state = method.state(model, predictions[name], seed.value)
+            answer = method.held_out_answer(state, images[held_out], held_out)
+            columns[name], columns[f"{name}_loss"] = answer.labels, scores.log_losses(true, answer.probabilities)
+    accuracies = {name: scores.accuracy(true, columns[name]) for name in fitted}
     return result(
-        pd.DataFrame({"index": held_out, "label": true, **read}),
-        f"{len(read)} models on {len(true):,} digits",
+        pd.DataFrame({"index": held_out, "label": true, **columns}),
+        f"{len(fitted)} models on {len(true):,} digits",
         numbers=accuracies,
+        seed=seed,
         checks={"better_than_guessing": at_least(min(accuracies.values()), scores.most_frequent_share(true))},
     )
 
@@ -83,7 +85,6 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
             found = scores.evaluate(true, predictions.labels, len(names), probabilities)
         counts, (low, high) = np.array(found.confusion_matrix), found.interval
         by_class = {"class": names, "precision": found.precision, "recall": found.recall, "f1": found.f1}
-        floor = model.floor(data_set.canonical)
         return result(
             found,
             f"{found.accuracy:.2%}, {found.errors} errors",
@@ -95,7 +96,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
             },
             checks={
                 "counts_add_up": exactly(counts.sum(), len(true)),
-                "accuracy_above_floor": at_least(*scores.compared_with_floor(found.accuracy, true, floor)),
+                "better_than_guessing": at_least(*scores.compared_with_guessing(true, predictions.labels)),
             },
         )
 
@@ -133,9 +134,7 @@ class RobustnessConfig(dg.Config):
 
 
 @asset_of_all_models(group_name=GROUP, kinds={"numba", "scipy"}, check_specs=checks("robustness", CHECKS))
-def robustness(
-    test_digits: DigitSet, fitted: ByModel, predictions: ByModel, data_set: DataSetResource, config: RobustnessConfig
-):
+def robustness(test_digits: DigitSet, fitted: ByModel, predictions: ByModel, config: RobustnessConfig):
     """Accuracy of each model on test images that are shifted, rotated, resized, thickened or blurred."""
     drawn = disturbed.sample(len(test_digits.labels), config.num_images)
     digits = DigitSet(*(array[drawn] for array in test_digits))
@@ -145,14 +144,13 @@ def robustness(
     table, curves = pd.DataFrame(measured), disturbed.curves(measured)
     evaluated = {name: scores.accuracy(digits.labels, made.labels[drawn]) for name, made in predictions.items()}
     judged = "cnn" if "cnn" in fitted else max(evaluated, key=evaluated.__getitem__)
-    least = disturbed.least_under_small(measured, judged)
-    mean_error = float(np.mean(list(disturbed.corruption_errors(measured, judged).values())))
-    floor = ROBUSTNESS_FLOOR if data_set.canonical and judged == "cnn" else None
+    of_judged = disturbed.summary(curves, judged)
+    small, mean_error = of_judged["small_mean"], of_judged["corruption_error"]
     return result(
         table,
-        f"{MODELS[judged].short_title} at least {least:.1%} under small disturbances of {len(digits.labels)} images, "
+        f"{MODELS[judged].short_title} {small:.1%} under small disturbances of {len(digits.labels)} images, "
         f"mean error {mean_error:.1%} under MNIST-C",
-        numbers={"images": len(digits.labels), "small_disturbances": least, "corruption_error": mean_error},
+        numbers={"images": len(digits.labels), "small_disturbances": small, "corruption_error": mean_error},
         tables={"models": table.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()},
         figures={
             "robustness": figures.robustness(curves, len(digits.labels)),
@@ -161,6 +159,6 @@ def robustness(
         config=config,
         checks={
             "undisturbed_as_evaluated": at_most(disturbed.largest_difference(measured, evaluated), 0),
-            "small_disturbances": at_least(*scores.compared_with_floor(least, digits.labels, floor)),
+            "small_disturbances": at_least(small, 0.9 * of_judged["undisturbed"]),
         },
     )

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
+from mnist_pipeline.evaluation.scores import accuracy_interval
 from mnist_pipeline.evaluation.versions import DIGITS
 from mnist_pipeline.handwriting import contact_sheet, pictures, tables
 from mnist_pipeline.handwriting import recognizer as recognition
@@ -17,7 +18,7 @@ from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Classes, Recognizer
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
+from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly, warning
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.results import result, stopwatch
 from mnist_pipeline.runtime.inbox import InboxResource
@@ -30,7 +31,11 @@ PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
 NUM_CHECKED = 200
 MAX_HEADLINE = 80  # characters of what is written in a picture
 CHECKS = {
-    "champion": {"candidates": "The champion is chosen among the models above their floors. Number of such models."},
+    "champion": {
+        "candidates": "The champion is chosen among the models that do more than guess. Number of such models.",
+        "test_as_held_out": "If a model reads the test digits worse than the held-out ones, they are of another kind, "
+        "or it has seen the latter. Least overlap of the 95% intervals of the two accuracies of a model.",
+    },
     "recognizer": {
         "agrees_with_predictions": "The model in service must be the one that was evaluated. Share of test digits with "
         "the same answer.",
@@ -58,19 +63,20 @@ def champion(
     held_out_labels: pd.DataFrame,
     test_digits: DigitSet,
     predictions: ByModel,
-    data_set: DataSetResource,
     stored_results: StoredResults,
     config: ChampionConfig,
 ):
     """The model in service: chosen on held-out digits, and not inferior to the best champion so far."""
     with stopwatch():
         present: Champion | None = stored_results.previous("champion")
+        held_out = {name: held_out_labels[name].to_numpy() for name in predictions}
+        true = held_out_labels["label"].to_numpy()
         found, reason, candidates = elect(
-            {name: held_out_labels[name].to_numpy() for name in predictions},
-            held_out_labels["label"].to_numpy(),
+            held_out,
+            {name: float(held_out_labels[f"{name}_loss"].mean()) for name in predictions},
+            true,
             {name: made.labels for name, made in predictions.items()},
             test_digits.labels,
-            {name: MODELS[name].floor(data_set.canonical) for name in predictions},
             present,
             config.margin,
             can_answer=lambda: stored_results.previous("recognizer") is not None,
@@ -80,6 +86,10 @@ def champion(
     if found is not present:
         version = stored_results.origin(MODELS[found.model].version_asset)["data_version"]
         found = dataclasses.replace(found, model_version=version or "")
+    overlap = min(
+        accuracy_interval(test_digits.labels, predictions[name].labels)[1] - accuracy_interval(true, labels)[0]
+        for name, labels in held_out.items()
+    )
     return result(
         found,
         f"{found.model}, {found.accuracy:.2%}",
@@ -93,7 +103,7 @@ def champion(
             "candidates": ", ".join(candidates) or "none",
         },
         config=config,
-        checks={"candidates": at_least(len(candidates), 1)},
+        checks={"candidates": at_least(len(candidates), 1), "test_as_held_out": warning(at_least(overlap, 0))},
     )
 
 

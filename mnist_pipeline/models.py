@@ -33,14 +33,11 @@ class Method(Protocol):
     def answer(self, state: State, images: np.ndarray, /) -> Answer:
         """The answer to images, from what `state` returns."""
 
-    def answer_many(self, state: State, images: np.ndarray, /) -> Answer:
-        """The same answer, in less time for many images. It may import more."""
-
     def reader(self, fitted: Any, predictions: Any, /) -> Reader:
         """A function from images to labels that computes them as the predictions were computed."""
 
-    def held_out_labels(self, fitted: Any, predictions: Any, images: np.ndarray, held_out: np.ndarray, /) -> np.ndarray:
-        """The labels of the training images with the indices `held_out`, by a model that was not trained on them."""
+    def held_out_answer(self, state: State, images: np.ndarray, held_out: np.ndarray, /) -> Answer:
+        """The answer to images made from the training images with the indices `held_out`, by a fit without these."""
 
     def fit_reader(
         self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float, /
@@ -88,17 +85,13 @@ class Simple:
         probabilities = self.module.predict_probabilities(state, images)
         return Answer(probabilities.argmax(axis=1), probabilities)
 
-    answer_many = answer
-
     def reader(self, fitted: State, predictions: object) -> Reader:
         """The labels of `answer`."""
         return lambda images: self.answer(fitted, images).labels
 
-    def held_out_labels(
-        self, fitted: State, predictions: object, images: np.ndarray, held_out: np.ndarray
-    ) -> np.ndarray:
-        """The labels of `answer`."""
-        return self.answer(fitted, images[held_out]).labels
+    def held_out_answer(self, state: State, images: np.ndarray, held_out: np.ndarray) -> Answer:
+        """The same answer."""
+        return self.answer(state, images)
 
     def fit_reader(
         self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float
@@ -157,9 +150,6 @@ class Model(Shown):
 
     name: str  # begins the names of the model's assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`
     method: Callable[[], Method]  # imports the method
-    # The accuracy that the model has reached on MNIST with every seed tried, with room for the spread between seeds.
-    # Below it, its check fails and it is not promoted.
-    mnist_floor: float
     model_asset: str = ""  # stores the fitted model; by default `NAME_model`
     version_asset: str = ""  # its data versions name the versions of the model; by default the fitted model
     # The settings of the method by name. Trials configure them for every model, runs for a model without assets of its
@@ -187,10 +177,6 @@ class Model(Shown):
     def evaluation_asset(self) -> str:
         """The asset that stores the evaluation of those predictions."""
         return f"{self.name}_evaluation"
-
-    def floor(self, is_mnist: bool) -> float | None:
-        """The accuracy that the model must reach; None on another data set, where none is known."""
-        return self.mnist_floor if is_mnist else None
 
 
 def setting_fields(model: Model) -> dict[str, Any]:
@@ -239,7 +225,6 @@ _TABLE = (
         short_title="k-NN",
         color="#3f90da",
         marker="o",
-        mnist_floor=0.97,
         method=_knn,
         model_asset="knn_index",
         version_asset="knn_predictions",  # they depend on k; the index is the training set
@@ -256,7 +241,6 @@ _TABLE = (
         short_title="softmax",
         color="#ffa90e",
         marker="s",
-        mnist_floor=0.915,
         method=_softmax,
         summary="Class probabilities softmax(W x + b), fitted by stochastic gradient descent with one image per update "
         "on the cross-entropy.",
@@ -274,7 +258,6 @@ _TABLE = (
         short_title="MLP",
         color="#bd1f01",
         marker="v",
-        mnist_floor=0.9775,
         method=_networks,
         group="networks",
         summary="Multi-layer perceptron 784–1024–classes with ReLU, trained with Adam on the cross-entropy.",
@@ -295,7 +278,6 @@ _TABLE = (
         short_title="CNN",
         color="#94a4a2",
         marker="^",
-        mnist_floor=0.99,
         method=_networks,
         group="networks",
         summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 "

@@ -158,9 +158,9 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
 def fit_model(
     images: NDArray[np.uint8], labels: NDArray[Any], *, learning_rate: float, epochs: int, seed: int, on_epoch: OnEpoch
 ) -> SoftmaxModel:
-    """Weights fitted to all images by `sgd`, what was measured on the way, and the answers to the held-out images.
+    """Weights fitted to all images by `sgd`, what was measured on the way, and weights fitted without held-out images.
 
-    These are by weights that are fitted without them at the same time, since one fit computes on one core.
+    Both are fitted at the same time, since one fit computes on one core.
     """
     measured: list[tuple[float, float]] = []
 
@@ -168,17 +168,16 @@ def fit_model(
         measured.append((mean_loss, accuracy))
         on_epoch(epoch, mean_loss, accuracy)
 
-    kept, held_out = split(len(images))
+    kept, _ = split(len(images))
     fit = functools.partial(
         sgd, num_classes=int(labels.max()) + 1, learning_rate=learning_rate, epochs=epochs, seed=seed
     )
     with ThreadPoolExecutor(1) as threads:
         without_held_out = threads.submit(fit, images[kept], labels[kept])
         W, b = fit(images, labels, on_epoch=record)
-    held_out_labels = predict_probabilities(*without_held_out.result(), images[held_out]).argmax(axis=1)
     losses, accuracies = np.ascontiguousarray(np.array(measured).T)
     error = gradient_error(W, b, labels[:NUM_CHECKED], images[:NUM_CHECKED])
-    return SoftmaxModel(W, b, losses, accuracies, np.array(error), held_out_labels.astype(np.uint8))
+    return SoftmaxModel(W, b, losses, accuracies, np.array(error), *without_held_out.result())
 
 
 def fit_reader(
@@ -199,20 +198,18 @@ def reader(model: SoftmaxModel, predictions: object) -> Callable[[ArrayLike], ND
 
 
 def state(model: SoftmaxModel, predictions: object, seed: int) -> dict[str, NDArray[Any]]:
-    """The weights and the bias of a fitted model.
+    """The weights and the bias of a fitted model, and those of the fit without the held-out images.
 
     They need no temperature: training maximises the likelihood itself, without smoothing.
     """
-    return {"weights": model.weights, "bias": model.bias}
+    names = ("weights", "bias", "held_out_weights", "held_out_bias")
+    return {name: getattr(model, name) for name in names}
 
 
 def answer(state: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answer:
     """The most probable class of each image, and the class probabilities."""
     probabilities = predict_probabilities(state["weights"], state["bias"], images)
     return Answer(probabilities.argmax(axis=1), probabilities)
-
-
-answer_many = answer
 
 
 def to_onnx(graph: "Graph", state: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
@@ -222,11 +219,11 @@ def to_onnx(graph: "Graph", state: Mapping[str, NDArray[Any]]) -> tuple[str, str
     return logits, graph.softmax(logits, dtype=np.float64)
 
 
-def held_out_labels(
-    model: SoftmaxModel, predictions: object, images: NDArray[np.uint8], held_out: NDArray[np.int64]
-) -> NDArray[np.uint8]:
-    """The labels of the held-out images, from the fit without them."""
-    return model.held_out_labels
+def held_out_answer(
+    state: Mapping[str, NDArray[Any]], images: NDArray[np.uint8], held_out: NDArray[np.int64]
+) -> Answer:
+    """The answer from the fit without the held-out images."""
+    return answer({"weights": state["held_out_weights"], "bias": state["held_out_bias"]}, images)
 
 
 def sgd(

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DatasetError, reader_of
-from mnist_pipeline.data.idx import CLASS_NAMES
-from mnist_pipeline.data.reader import SPLITS, Description
+from mnist_pipeline.data.reader import CLASS_NAMES, SPLITS
 
 
 @dataclass(frozen=True)
@@ -75,13 +74,13 @@ def described(data_set: DataSet, root: Path) -> DataSet:
     if data_set in (MNIST, *KNOWN.values()):
         return data_set
     reader = reader_of(root)
-    names, own = reader.class_names, reader.description
-    if names == CLASS_NAMES and own == Description():
-        return data_set  # digits
+    own = reader.description
+    if reader.shows_digits:
+        return data_set
     return replace(
         data_set,
         title=own.title or data_set.title,
-        class_names=names,
+        class_names=reader.class_names,
         noun=own.noun,
         handwritten=own.fit == "mnist",
         whole_pictures=own.fit == "whole",

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import convert_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import SPLITS, Loaded, Source, describe, read_file
+from mnist_pipeline.data.reader import CLASS_NAMES, SPLITS, Loaded, Source, describe, read_file
 
 FILE_NAMES = (
     *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 )
-CLASS_NAMES = tuple(map(str, range(10)))
 # The first four bytes of a file, by the number of its dimensions: unsigned bytes in an array of so many.
 MAGIC = {3: b"\0\0\x08\x03", 1: b"\0\0\x08\x01"}
 ITEMS = {3: "images", 1: "labels"}

@@ -18,6 +18,7 @@ from mnist_pipeline.utils.yaml_files import read_yaml
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
+CLASS_NAMES = tuple(map(str, range(10)))
 MAX_CLASSES = 256  # a label is a byte
 TEXTS = ("dataset.yaml", "classes.txt")
 TEST_SHARE = 0.2  # of each class, if there is no test set
@@ -97,8 +98,18 @@ class Reader:
             self.root,
         )
 
+    @property
+    def shows_digits(self) -> bool:
+        """Whether the classes are the ten digits, and nothing says that the images are no handwriting."""
+        return self.class_names == CLASS_NAMES and self.description == Description()
+
     def read(self, split: Split) -> Part:
-        """Read and convert the images of a split."""
+        """Read and convert the images of a split. Dark digits on light paper are inverted, as they are in pictures."""
+        part = self._read(split)
+        is_dark_on_light = self.shows_digits and part.images.mean() > 127
+        return part._replace(images=255 - part.images) if is_dark_on_light else part
+
+    def _read(self, split: Split) -> Part:
         source: Split = split if len(self._load) > 1 else "train"
         items, own_labels = self._load[source]()
         if len(items) != len(own_labels) or not len(items):

@@ -41,7 +41,7 @@ class Neighbors(NamedTuple):
     squared_distances: np.ndarray  # exact; int64 (n_test, n_kept)
 
 
-@format_version(2)
+@format_version(3)
 @stored_type
 class SoftmaxModel(NamedTuple):
     """Weights and bias of softmax regression, and the loss and accuracy of each epoch.
@@ -55,8 +55,8 @@ class SoftmaxModel(NamedTuple):
     accuracy: np.ndarray  # float64 (n_epochs,)
     # Largest relative difference between the gradient and finite differences, at the fitted weights; float64 ().
     gradient_error: np.ndarray
-    # Labels of the held-out images (see `data.held_out`) by weights that were fitted without them; uint8 (n_held_out,).
-    held_out_labels: np.ndarray
+    held_out_weights: np.ndarray  # fitted without the held-out images (see `data.held_out`); float64 (n_classes, 784)
+    held_out_bias: np.ndarray  # likewise; float64 (n_classes,)
 
 
 @stored_type

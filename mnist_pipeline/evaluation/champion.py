@@ -1,4 +1,4 @@
-"""Which model serves users: a challenger replaces the champion only if it is not worse than the best champion so far.
+"""Which model serves users: the model with the fewest errors, if it is not worse than the best champion so far.
 
 Models are compared on images that none of them was trained on, and the test images are not among them.
 """
@@ -9,11 +9,12 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from operator import gt
 from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.evaluation.scores import Z, accuracy, most_frequent_share, wilson_interval
+from mnist_pipeline.evaluation.scores import Z, accuracy, compared_with_guessing
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 # The least margin at which an equally good challenger usually passes: two networks disagree on about 0.6% of 5,000
@@ -59,28 +60,28 @@ class Election(NamedTuple):
 
 def elect(
     held_out: Mapping[str, np.ndarray],
+    losses: Mapping[str, float],
     true_held_out: np.ndarray,
     test: Mapping[str, np.ndarray],
     true_test: np.ndarray,
-    floors: Mapping[str, float | None],
     present: Champion | None,
     margin: float = MARGIN,
     can_answer: Callable[[], bool] = lambda: True,
 ) -> Election:
     """Choose the champion by the labels of held-out images.
 
-    `held_out` and `test` have the labels that each model predicts. A model below its floor is not a candidate. The test
-    images only report. The champion of the result is `present` itself if it stays. It can't stay if it was evaluated on
-    other test images, or if there are candidates and no stored recognizer answers as it does (`can_answer`).
+    `held_out` and `test` have the labels that each model predicts, and `losses` its log loss on the held-out images. A
+    model that may only guess is not a candidate. The test images only report. The champion of the result is `present`
+    itself if it stays. It can't stay if it was evaluated on other test images, or if there are candidates and no stored
+    recognizer answers as it does (`can_answer`).
     """
-    candidates = {
-        name: labels for name, labels in held_out.items() if _is_candidate(labels, true_held_out, floors[name])
-    }
+    surely_better = [name for name, labels in held_out.items() if gt(*compared_with_guessing(true_held_out, labels))]
+    candidates = {name: held_out[name] for name in surely_better}
     test_set = checksum(true_test)
     known = present if present is not None and present.test_set == test_set else None
-    choice, reason = choose(true_held_out, candidates, known.choice if known else None, margin)
+    choice, reason = choose(true_held_out, candidates, losses, known.choice if known else None, margin)
     if known and choice is known.choice and candidates and not can_answer():
-        choice, reason = choose(true_held_out, candidates, None, margin)
+        choice, reason = choose(true_held_out, candidates, losses, None, margin)
     if choice is None:
         champion = None
     elif known and choice is known.choice:
@@ -92,64 +93,66 @@ def elect(
     return Election(champion, reason, list(candidates))
 
 
-def _is_candidate(labels: np.ndarray, true_labels: np.ndarray, floor: float | None) -> bool:
-    """Whether held-out images show no sign that a model is below its floor, or without one that it guesses."""
-    low, high = wilson_interval(int(np.count_nonzero(labels == true_labels)), len(true_labels))
-    return low > most_frequent_share(true_labels) if floor is None else high >= floor
-
-
 def choose(
-    true_labels: np.ndarray, candidates: Mapping[str, np.ndarray], present: Choice | None, margin: float = MARGIN
+    true_labels: np.ndarray,
+    candidates: Mapping[str, np.ndarray],
+    losses: Mapping[str, float],
+    present: Choice | None,
+    margin: float = MARGIN,
 ) -> tuple[Choice | None, str]:
-    """The choice among the candidates and the present champion, and the reason in one sentence.
+    """The choice among the candidates and the present champion, None if there are neither, and the reason in words.
 
-    The challenger is the candidate with the fewest errors. It becomes champion if it has at most as many errors as the
-    best champion so far, or if the interval of the difference of their accuracies lies above −margin (the challenger
-    is not inferior). The comparison with the best, not with the last, keeps small losses from adding up.
+    `candidates` has the labels (n,) that each model predicts for the held-out images, `losses` its mean log loss on
+    them. A present champion that was chosen on other images is replaced by any candidate.
 
-    Parameters
-    ----------
-    true_labels : ndarray of shape (n,)
-        Labels of the held-out images.
-    candidates : mapping
-        Predicted labels (n,) of each model that may be promoted.
-    present : Choice or None
-        A champion that was chosen on other images is replaced by any candidate.
-    margin : float
-        Largest acceptable loss of accuracy compared with the best, 0 to 1.
+    The challenger is the candidate with the fewest errors, of several the one with the lowest log loss, and of these
+    the first: the table of models begins with the simplest method. Another model than the present champion is a
+    challenger only if it has fewer errors, so the present model stays on a tie.
 
-    Returns
-    -------
-    choice : Choice or None
-        `present` itself if the present champion stays, None if there is no candidate either.
-    reason : str
+    The challenger becomes champion if it has at most as many errors as the best champion so far, or if the interval of
+    the difference of their accuracies, 0 to 1, lies above −margin (the challenger is not inferior). The comparison with
+    the best, not with the last, keeps small losses from adding up.
     """
-    held_out = checksum(true_labels)
+    held_out, total = checksum(true_labels), len(true_labels)
     known = present if present is not None and present.held_out == held_out else None
     if not candidates:
         return known, f"no model passes its checks; {'the present champion stays' if known else 'there is no champion'}"
-    name = max(candidates, key=lambda model: np.count_nonzero(candidates[model] == true_labels))
+    wrong = {model: int(np.count_nonzero(labels != true_labels)) for model, labels in candidates.items()}
+    rivals = [model for model in wrong if known is None or model == known.model or wrong[model] < known.errors]
+    if known is not None and not rivals:
+        return known, f"the present {known.model} stays, no other model has fewer than its {known.errors} errors"
+    name = min(rivals, key=lambda model: (wrong[model], losses[model]))
     labels, correct = candidates[name].tolist(), candidates[name] == true_labels
-    errors = int(np.count_nonzero(~correct))
-    challenger = Choice(name, errors, labels, name, labels, held_out)
+    challenger = Choice(name, wrong[name], labels, name, labels, held_out)
+    fewest = _with_fewest_errors(name, wrong, losses, total)
     if known is None or known.best_labels == labels:
-        return challenger, f"{name} has the fewest errors of all models, {errors} of {len(correct):,}"
+        return challenger, fewest
     of_best = np.array(known.best_labels) == true_labels
     better, worse = int(np.count_nonzero(correct & ~of_best)), int(np.count_nonzero(~correct & of_best))
-    counts = (
-        f"{errors} errors of {len(correct):,}, the best champion, {known.best_model}, has {errors + better - worse}"
-    )
+    best = f"the best champion so far, {known.best_model}, has {wrong[name] + better - worse}"
     if better > worse:
-        return challenger, f"{name} is the best so far: {counts}"
-    low, high = difference_interval(better, worse, len(correct))
-    shown = f"{counts}; difference of accuracy {low:+.2%} to {high:+.2%}, margin {margin:.2%}"
+        return challenger, f"{fewest}; {best}"
+    low, high = difference_interval(better, worse, total)
+    shown = f"{wrong[name]} errors of {total:,}, {best}; difference of accuracy {low:+.2%} to {high:+.2%}"
     if better == worse or low > -margin:
         accepted = replace(challenger, best_model=known.best_model, best_labels=known.best_labels)
-        return accepted, f"{name} is not inferior to the best: {shown}"
+        return accepted, f"{name} is not inferior to the best: {shown}, margin {margin:.2%}"
     verdict = (
         "is worse" if high < 0 else "could be worse by more than the margin, and these images are too few to decide"
     )
-    return known, f"the present {known.model} stays, {name} {verdict}: {shown}"
+    return known, f"the present {known.model} stays, {name} {verdict}: {shown}, margin {margin:.2%}"
+
+
+def _with_fewest_errors(name: str, wrong: Mapping[str, int], losses: Mapping[str, float], total: int) -> str:
+    """That a model has the fewest errors, and why it was chosen if others have as few."""
+    fewest = f"the fewest errors of all models, {wrong[name]} of {total:,}"
+    tied = {model: losses[model] for model in wrong if wrong[model] == wrong[name]}
+    if len(tied) == 1:
+        return f"{name} has {fewest}"
+    is_lowest = losses[name] == min(tied.values())
+    why = "no other of them has a lower log loss" if is_lowest else "the present model stays on a tie"
+    shown = ", ".join(f"{model} {loss:.2g}" for model, loss in tied.items())
+    return f"{' and '.join(tied)} have {fewest}; {name} was chosen, because {why}: {shown}"
 
 
 def checksum(labels: np.ndarray) -> str:

@@ -11,6 +11,7 @@ from mnist_pipeline.utils.stored_types import stored_type
 
 Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for intervals of 95%
 NUM_BINS = 15
+LOWEST = 1e-12  # a smaller probability counts as this one, so that no loss is infinite
 
 
 @dataclass(frozen=True)
@@ -157,16 +158,26 @@ def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
     return int(np.count_nonzero(true_labels == predicted_labels)) / len(true_labels)
 
 
-def compared_with_floor(accuracy: float, true_labels: np.ndarray, floor: float | None) -> tuple[float, float]:
-    """A value and the limit that it must reach, for an accuracy on images with these labels.
+def log_losses(true_labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """−log of the probability (n_samples, n_classes) of each true label, in nats, float64 (n_samples,).
 
-    They are the accuracy and its floor. Without a floor, they are the lower end of the accuracy's interval and the
-    accuracy of always answering the most frequent class.
+    Examples
+    --------
+    >>> log_losses(np.array([0, 1]), np.array([[0.25, 0.75], [0.5, 0.5]])).round(3)
+    array([1.386, 0.693])
     """
-    if floor is not None:
-        return accuracy, floor
-    low, _ = wilson_interval(round(accuracy * len(true_labels)), len(true_labels))
-    return low, most_frequent_share(true_labels)
+    given = probabilities[np.arange(len(true_labels)), true_labels].astype(np.float64)
+    return np.asarray(-np.log(np.maximum(given, LOWEST)))
+
+
+def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> tuple[float, float]:
+    """95% Wilson score interval of the accuracy."""
+    return wilson_interval(int(np.count_nonzero(true_labels == predicted_labels)), len(true_labels))
+
+
+def compared_with_guessing(true_labels: np.ndarray, predicted_labels: np.ndarray) -> tuple[float, float]:
+    """The lower end of the interval of an accuracy, and the accuracy of always naming the most frequent class."""
+    return accuracy_interval(true_labels, predicted_labels)[0], most_frequent_share(true_labels)
 
 
 def confusion_matrix(true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10) -> np.ndarray:

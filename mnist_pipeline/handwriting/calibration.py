@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.variation import Variation
+from mnist_pipeline.evaluation.scores import LOWEST, log_losses
 
 Floats = NDArray[np.float64]
 
 NUM_IMAGES = 2_000
 NONE = np.zeros(2)  # the weights a and b that change nothing
 SPREAD = 1.0  # standard deviation of the weights around it that is expected before any image is seen
-LOWEST = 1e-12  # a smaller probability counts as this one
 # As other people write with other pens. Noise makes a network err less often than it thinks, and is left out.
 HANDS = Variation(rotation=20, scale=0.2, shear=0.3, shift=1, stroke=1.2)
 
@@ -48,7 +48,7 @@ def fit(probabilities: Floats, shares: Floats, labels: NDArray[np.integer]) -> F
     from scipy.optimize import minimize
 
     def loss(weights: Floats) -> float:
-        given = tempered(probabilities, shares, weights)[np.arange(len(labels)), labels]
-        return float(-np.log(np.maximum(given, LOWEST)).sum() + (weights**2).sum() / (2 * SPREAD**2))
+        losses = log_losses(labels, tempered(probabilities, shares, weights))
+        return float(losses.sum() + (weights**2).sum() / (2 * SPREAD**2))
 
     return np.asarray(minimize(loss, NONE, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3}).x)

@@ -14,7 +14,7 @@ import numpy as np
 from mnist_pipeline import pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.idx import CLASS_NAMES
+from mnist_pipeline.data.reader import CLASS_NAMES
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import calibration
 from mnist_pipeline.handwriting.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture
@@ -280,15 +280,10 @@ def _calibration(
 ) -> np.ndarray:
     """Fit the temperature of the champion's probabilities on held-out images, which are disturbed as pictures are.
 
-    `sample` has their indices among the training images, where the search for neighbours leaves them out.
+    `sample` has their indices among the training images. No model that answers was fitted to them.
     """
-    from mnist_pipeline.knn.model import answer_of_others
-
     made = vary(images, calibration.HANDS, seed=0)
-    answers = {
-        name: answer_of_others(state, made, sample) if name == INDEX else MODELS[name].method().answer_many(state, made)
-        for name, state in states.items()
-    }
+    answers = {name: MODELS[name].method().held_out_answer(state, made, sample) for name, state in states.items()}
     shares = calibration.disagreement({name: answer.labels for name, answer in answers.items()}, champion)
     return calibration.fit(answers[champion].probabilities, shares, labels)
 

@@ -40,20 +40,22 @@ def answer(state: Weights, images: np.ndarray) -> Answer:
 
 def answer_many(state: Weights, images: np.ndarray) -> Answer:
     """The same answer by torch, whose probabilities are float32."""
+    from mnist_pipeline import networks, training
+
     parameters = {name: array for name, array in state.items() if name != TEMPERATURE}
-    probabilities = _predictor(parameters)(images, float(state[TEMPERATURE]))
+    model = training.load_weights(networks.of_weights(parameters), parameters)
+    probabilities = training.predict_probabilities(model, images, float(state[TEMPERATURE]))
     return Answer(probabilities.argmax(axis=1), probabilities)
 
 
 def reader(network: Network, predictions: object) -> Callable[[np.ndarray], np.ndarray]:
     """A function from many images to labels, by a stored network."""
-    predict = _predictor(network.weights)
-    return lambda images: predict(images, 1.0).argmax(axis=1)
+    return lambda images: answer_many(state(network, predictions, 0), images).labels
 
 
-def held_out_labels(network: Network, predictions: object, images: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """The labels of the images held out of training."""
-    return reader(network, predictions)(images[held_out])
+def held_out_answer(state: Weights, images: np.ndarray, held_out: np.ndarray) -> Answer:
+    """The same answer, but for the temperature: it is fitted on the held-out images themselves."""
+    return answer_many(state, images)
 
 
 def fit_reader(
@@ -74,14 +76,6 @@ def fit_reader(
     model = training.build(networks.KINDS[kind], **size, num_classes=int(labels.max()) + 1, seed=seed)
     training.train(model, images, labels, recipe, seed=seed)
     return lambda queries: training.predict_probabilities(model, queries).argmax(axis=1)
-
-
-def _predictor(weights: Weights) -> Callable[[np.ndarray, float], np.ndarray]:
-    """A function from images and a temperature to class probabilities, by a network with these weights."""
-    from mnist_pipeline import networks, training
-
-    model = training.load_weights(networks.of_weights(weights), weights)
-    return lambda images, temperature: training.predict_probabilities(model, images, temperature)
 
 
 def to_onnx(graph: "Graph", state: Weights) -> tuple[str, str]:

@@ -19,8 +19,10 @@ NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibr
 
 def state(index: Mapping[str, np.ndarray], predictions: Neighbors, seed: int) -> dict[str, np.ndarray]:
     """The index with the number of voting neighbours and the smoothing of their vote."""
-    num_neighbors = int(predictions.num_neighbors)
-    smoothing = fit_smoothing(*held_out_neighbors(index, num_neighbors, seed), _num_classes(index))
+    num_neighbors, labels = int(predictions.num_neighbors), index["labels"]
+    sample = np.random.default_rng(seed).choice(len(labels), min(NUM_HELD_OUT, len(labels)), replace=False)
+    near = _labels_of_others(index, num_neighbors, index["images"][sample], sample)
+    smoothing = fit_smoothing(near, labels[sample], _num_classes(index))
     return {**index, "num_neighbors": np.array(num_neighbors), "smoothing": np.array(smoothing)}
 
 
@@ -32,9 +34,6 @@ def answer(state: Mapping[str, np.ndarray], images: np.ndarray) -> Answer:
     labels = state["labels"][indices]
     probabilities = vote_probabilities(labels[:, :voting], float(state["smoothing"]), _num_classes(state))
     return Answer(vote(labels[:, :voting]), probabilities, Nearest(indices, labels, squared_distances))
-
-
-answer_many = answer
 
 
 def to_onnx(graph: "Graph", state: Mapping[str, np.ndarray]) -> tuple[str, str]:
@@ -129,38 +128,17 @@ def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray, num_classes: 
     return crossing(slope, *SMOOTHINGS)
 
 
-def held_out_neighbors(
-    index: Mapping[str, np.ndarray], num_neighbors: int, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of the neighbours of a sample of the training images among all the others, and their own labels.
-
-    `index` is what `KNNClassifier.to_arrays` returns. The shapes are (n, num_neighbors), fewer where there are fewer
-    images, and (n,).
-    """
-    labels = index["labels"]
-    sample = np.random.default_rng(seed).choice(len(labels), min(NUM_HELD_OUT, len(labels)), replace=False)
-    return _labels_of_others(index, num_neighbors, sample), labels[sample]
-
-
-def held_out_labels(
-    index: Mapping[str, np.ndarray], predictions: Neighbors, images: np.ndarray, held_out: np.ndarray
-) -> np.ndarray:
-    """The label of each of these training images by the vote of its neighbours among all the others."""
-    near = _labels_of_others(index, int(predictions.num_neighbors), held_out)
-    return vote(near, tie_break_of(predictions, index["labels"]))
-
-
-def answer_of_others(state: Mapping[str, np.ndarray], images: np.ndarray, sample: np.ndarray) -> Answer:
-    """The answer to images that were made from a sample of the training images, by all other training images."""
-    near = _labels_of_others(state, int(state["num_neighbors"]), sample, images)
+def held_out_answer(state: Mapping[str, np.ndarray], images: np.ndarray, held_out: np.ndarray) -> Answer:
+    """The answer to each of these images, without the training image that it was made from."""
+    near = _labels_of_others(state, int(state["num_neighbors"]), images, held_out)
     return Answer(vote(near), vote_probabilities(near, float(state["smoothing"]), _num_classes(state)))
 
 
 def _labels_of_others(
-    index: Mapping[str, np.ndarray], num_neighbors: int, sample: np.ndarray, images: np.ndarray | None = None
+    index: Mapping[str, np.ndarray], num_neighbors: int, images: np.ndarray, sample: np.ndarray
 ) -> np.ndarray:
-    """Labels of the nearest images of some training images, or of images made from them, without themselves."""
-    labels, images = index["labels"], index["images"][sample] if images is None else images
+    """Labels of the nearest training images of images made from a sample of them, without the sample's own."""
+    labels = index["labels"]
     voting = min(num_neighbors, len(labels) - 1)
     _, indices = KNNClassifier.from_arrays(index, voting + 1).kneighbors(images)
     own = indices == sample[:, np.newaxis]

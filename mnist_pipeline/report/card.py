@@ -65,6 +65,7 @@ def render(values: Values) -> str:
     held_out = len(champion.choice.labels)
     classes = list(_classes(found, values.data_set.class_names))
     disturbed = _disturbed(values.robustness, champion.model) if values.is_current else []
+    measured: Any = values.robustness.to_dict("list")
     return (
         words.environment(autoescape=False)
         .get_template("card.md.j2")
@@ -80,6 +81,7 @@ def render(values: Values) -> str:
             classes=classes,
             hard_classes=[each for each in classes if each["proportion"].high < overall.share],
             disturbed=disturbed,
+            under=robustness.summary(robustness.curves(measured), champion.model),
             worst={each["disturbance"].title: each for each in reversed(disturbed)},
             unreliable=[each for each in disturbed if each["proportion"].high < RELIABLE],
             reliable=RELIABLE,
@@ -112,7 +114,6 @@ def _disturbed(measured: pd.DataFrame, model: str) -> list[dict[str, Any]]:
         {
             "disturbance": robustness.DISTURBANCES[row["disturbance"]],
             "amount": row["amount"],
-            "small": robustness.is_small(row["disturbance"], row["amount"]),
             "total": row["count"],
             "proportion": Proportion.of(round(row["accuracy"] * row["count"]), row["count"]),
         }

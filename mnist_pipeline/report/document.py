@@ -287,7 +287,7 @@ def _robustness(values: Values) -> dict[str, Any]:
     measured: Any = values.robustness.to_dict("list")
     count, of_champion = int(values.robustness["count"].iloc[0]), robustness.answers(measured, values.champion.model)
     curves = robustness.curves(measured)
-    models = {model: _under_disturbances(curves, model) for model in values.evaluations}
+    models = {model: robustness.summary(curves, model) for model in values.evaluations}
     shown = robustness.sample(len(values.test_digits.labels), count)[: robustness.SHOWN]
     return {
         "num_images": count,
@@ -296,6 +296,7 @@ def _robustness(values: Values) -> dict[str, Any]:
             name: {
                 **curve._asdict(),
                 "small": list(robustness.DISTURBANCES[name].small),
+                "like_training": robustness.LIKE_TRAINING.get(robustness.CORRUPTED.get(name, "")),
                 "answers": [of_champion[name, amount] for amount in curve.amounts],
                 "in_words": disturbance_in_words(curve, values.data_set.nouns),
             }
@@ -304,22 +305,4 @@ def _robustness(values: Values) -> dict[str, Any]:
         "shown": {"indices": shown.tolist(), "labels": values.test_digits.labels[shown].tolist()},
         "models": models,
         "in_words": robustness_in_words(models),
-    }
-
-
-def _under_disturbances(curves: Mapping[str, robustness.Curves], model: str) -> dict[str, float]:
-    """The accuracy of a model without and with disturbances, and its mean error under the corruptions."""
-    first = next(iter(curves.values()))
-    disturbed = {
-        (name, amount): share
-        for name, curve in curves.items()
-        for amount, share in zip(curve.amounts, curve.accuracies[model], strict=True)
-        if amount != curve.neutral
-    }
-    return {
-        "undisturbed": first.accuracies[model][first.amounts.index(first.neutral)],
-        "small_least": min(share for place, share in disturbed.items() if robustness.is_small(*place)),
-        "mean": float(np.mean(list(disturbed.values()))),
-        "least": min(disturbed.values()),
-        "corruption_error": float(np.mean([1 - disturbed[name, 1] for name in robustness.CORRUPTED])),
     }

@@ -75,6 +75,15 @@ def test_an_archive_may_have_channels_and_a_column_of_labels(few: Sets, tmp_path
             np.testing.assert_array_equal(found, array)
 
 
+def test_dark_digits_on_light_paper_are_inverted_and_other_images_stay_as_they_are(tmp_path: Path) -> None:
+    images, labels = np.full((40, 28, 28), 255, np.uint8), np.arange(40) % 10
+    images[:, 5:9], images[:, 0, 0] = 0, labels
+    np.savez(tmp_path / "dark.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    np.testing.assert_array_equal(load_digits(tmp_path, "train").images, 255 - images)
+    (tmp_path / "dataset.yaml").write_text("noun: sign\n")
+    np.testing.assert_array_equal(load_digits(tmp_path, "train").images, images)
+
+
 def test_files_that_systems_leave_do_no_harm(few: Sets, tmp_path: Path) -> None:
     root = write_folders(tmp_path, few)
     for name in (".DS_Store", "Thumbs.db"):

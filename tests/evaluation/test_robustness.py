@@ -65,7 +65,7 @@ def test_small_amounts_are_those_of_ordinary_handwriting(measured: dict[str, lis
         assert amounts == small.get(name, [])
         accuracies = robustness.curves(measured)[name].accuracies["cnn"]
         shares += [accuracies[found.amounts.index(amount)] for amount in amounts]
-    assert robustness.least_under_small(measured, "cnn") == min(shares)
+    assert robustness.summary(robustness.curves(measured), "cnn")["small_mean"] == pytest.approx(np.mean(shares))
 
 
 def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
@@ -78,9 +78,13 @@ def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
         if found == ("corruption_fog", 1, "cnn")
     )
     assert measured["answers"][row] == " ".join(map(str, ink(again)))
-    errors = robustness.corruption_errors(measured, "cnn")
-    assert errors["fog"] == 1 - measured["accuracy"][row]
-    assert len(errors) == 15
+
+
+def test_each_corruption_counts_in_one_of_two_groups(measured: dict[str, list[Any]]) -> None:
+    found, count = robustness.summary(robustness.curves(measured), "cnn"), len(robustness.LIKE_TRAINING)
+    assert robustness.LIKE_TRAINING.keys() < {*robustness.CORRUPTED.values()}
+    total = count * found["like_training_error"] + (15 - count) * found["unlike_training_error"]
+    assert total == pytest.approx(15 * found["corruption_error"])
 
 
 def test_the_undisturbed_accuracy_is_compared_with_another(measured: dict[str, list[Any]]) -> None:

@@ -154,13 +154,3 @@ def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(t
     assert counts @ found.accuracy / total == pytest.approx((probabilities.argmax(axis=1) == true_labels).mean())
     gaps = np.abs(np.array(found.accuracy) - found.confidence)
     assert found.expected_error == pytest.approx(counts @ gaps / total)
-
-
-def test_without_a_known_floor_a_model_must_surely_beat_naming_the_most_frequent_class() -> None:
-    true = np.arange(200) % 10
-    assert scores.compared_with_floor(0.9, true, 0.95) == (0.9, 0.95)
-    for accuracy, passes in ((0.9, True), (0.11, False)):
-        value, limit = scores.compared_with_floor(accuracy, true, None)
-        assert limit == 0.1
-        assert value < accuracy
-        assert (value >= limit) == passes

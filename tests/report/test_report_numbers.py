@@ -128,27 +128,14 @@ def _pairs(values: Values) -> Iterator[str]:
 def _disturbances(values: Values) -> Iterator[str]:
     table = values.robustness
     neutral = table["disturbance"].map({"scale": 1, "contrast": 1, "resolution": 28}).fillna(0)
-    small = {
-        ("shift", 1),
-        ("rotation", 5),
-        ("rotation", 10),
-        ("scale", 0.9),
-        ("scale", 1.1),
-        ("stroke", 0.5),
-        ("stroke", -0.5),
-    }
-    is_small = pd.Series([place in small for place in zip(table["disturbance"], table["amount"])])
+    small = {"shift": (1,), "rotation": (5, 10), "scale": (0.9, 1.1), "stroke": (-0.5, 0.5)}
+    is_small = pd.Series([amount in small.get(name, ()) for name, amount in zip(table["disturbance"], table["amount"])])
+    is_disturbed, is_corrupted = table["amount"] != neutral, table["disturbance"].str.startswith("corruption")
     for name in MODELS:
-        mine, disturbed = table["model"] == name, table["amount"] != neutral
-        corrupted = table["disturbance"].str.startswith("corruption")
-        accuracy = table["accuracy"]
-        measures = (
-            accuracy[mine & ~disturbed].iloc[0],
-            accuracy[mine & is_small].min(),
-            accuracy[mine & disturbed].mean(),
-        )
-        more = accuracy[mine & disturbed].min(), accuracy[mine & disturbed & corrupted].mean()
-        yield f"{TITLES[name]} " + " ".join(f"{measure:.1%}" for measure in (*measures, *more))
+        of = table["accuracy"][table["model"] == name]
+        undisturbed, disturbed = of[~is_disturbed].iloc[0], of[is_disturbed]
+        measures = (undisturbed, of[is_small].mean(), disturbed.mean(), disturbed.min(), disturbed[is_corrupted].mean())
+        yield f"{TITLES[name]} " + " ".join(f"{measure:.1%}" for measure in measures)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.networks import CNN, MLP
 
 Arrays = Mapping[str, np.ndarray]
+CONSTANT: Arrays = {"weights": np.zeros((10, 784)), "bias": np.arange(10.0)}
 
 
 def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recognizer:
@@ -22,7 +23,7 @@ def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recogniz
     index = KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays()
     states: dict[str, Arrays] = {
         "knn": {**index, "num_neighbors": np.array(3), "smoothing": np.array(0.1)},
-        "softmax": {"weights": np.zeros((10, 784)), "bias": np.arange(10.0)},
+        "softmax": {f"{fit}{name}": array for fit in ("", "held_out_") for name, array in CONSTANT.items()},
         "mlp": {**training.weights(training.build(MLP, seed=0)), "temperature": np.array(1.0)},
         "cnn": {**training.weights(training.build(CNN, seed=0)), "temperature": np.array(0.5)},
         **trained,

@@ -53,7 +53,7 @@ NAMED = {
         LABELS[:4], np.array(3), RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10))
     ),
     "SoftmaxModel": records.SoftmaxModel(
-        RNG.random((10, 784)), RNG.random(10), RNG.random(2), RNG.random(2), np.array(4.7e-10), LABELS[:3]
+        *(np.array(RNG.random(shape)) for shape in ((10, 784), 10, 2, 2, (), (10, 784), 10))
     ),
     "Network": records.Network(
         {

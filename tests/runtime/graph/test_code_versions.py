@@ -111,7 +111,7 @@ def _other() -> Method:
 _RECIPES ="""
 ANOTHER_MODEL = """
     Model(
-        name="other", title="", phrase="", short_title="", color="", marker="", mnist_floor=0, method=_other
+        name="other", title="", phrase="", short_title="", color="", marker="", method=_other
     ),
     # Add a model here"""
 
