@@ -14,14 +14,9 @@ from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.staleness import DATA_DIRECTORY, rerun
 from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.utils.reported import ReportedError
 
 ALWAYS = ("knn", "softmax")  # the recognizer and the report need them
-OPTIONAL = tuple(name for name in MODELS if name not in ALWAYS)
-
-
-class ComponentError(ReportedError, ValueError):
-    """An attribute of a component can't be used; the message names the attribute and its value."""
+MODELS_ALLOWED = f"{' and '.join(ALWAYS)}, and any of {', '.join(name for name in MODELS if name not in ALWAYS)}"
 
 
 def bind(
@@ -34,10 +29,9 @@ def bind(
     models: Collection[str] = tuple(MODELS),
     seed: int = 0,
 ) -> dg.Definitions:
-    """The graph with its resources; by default, data and storage are those of the settings.
+    """The graph with its resources; with a name, an instance of it: a copy in which every name begins with this one.
 
-    With a name, the result is an instance of the graph: a copy of its assets and checks, in which every key, group,
-    step and resource begins with the name, so that several instances fit into one project.
+    By default, data and storage are those of the settings.
     """
     resources: dict[str, Any] = {
         "io_manager": StorageIOManager(root=storage, keep=dict(keep)),
@@ -54,10 +48,7 @@ def bind(
 def _under_name(
     graph: dg.Definitions, name: str, resources: Collection[str], models: Collection[str]
 ) -> dg.Definitions:
-    """The assets of the job `everything`, and their checks, with names of their own.
-
-    Sweeps and the inbox stay out: sensors and partitions without a prefix belong to them.
-    """
+    """Copies of the assets of the job `everything`; the partitions of sweeps and of the inbox can't have a prefix."""
     (everything,) = (job for job in graph.jobs or () if job.name == project.EVERYTHING)
     selection: dg.AssetSelection = everything.selection  # type: ignore[union-attr]  # it is a job of assets
     wanted = {DATA_DIRECTORY, *selection.resolve(graph.resolve_asset_graph())}
@@ -69,11 +60,10 @@ def _under_name(
             return asset.replace_attributes(key=asset.key.with_prefix(name), group_name=f"{name}_{asset.group_name}")
         return dagster_internals.under_name(asset, name, resources, absent)
 
+    kept = wanted - absent
     return dg.Definitions(
-        assets=[named(each) for each in assets if each.key in wanted - absent],
-        asset_checks=[
-            named(each) for each in checks if {check.asset_key for check in each.check_keys} <= wanted - absent
-        ],
+        assets=[named(each) for each in assets if each.key in kept],
+        asset_checks=[named(each) for each in checks if {key.asset_key for key in each.check_keys} <= kept],
     )
 
 
@@ -94,24 +84,19 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     resources, and is the name of its job. Relative paths start at the root of the Dagster project.
     """
 
-    data: str = Field(
-        description="Labelled images: a directory with a folder per class, a .npz archive, Parquet or IDX files.",
-        examples=["photos/"],
-    )
+    data: str = Field(description="Labelled images: a directory with a folder per class, .npz, Parquet or IDX files.")
     storage: str | None = Field(
         default=None,
         description="Directory of the results, or an address such as s3://BUCKET/PREFIX; by default storage/NAME.",
-        examples=["storage/photos"],
     )
     models: list[str] = Field(
         default=list(MODELS),
-        description=f"Models to train: {' and '.join(ALWAYS)}, and any of {', '.join(OPTIONAL)}; by default all.",
+        description=f"Models to train: {MODELS_ALLOWED}; by default all.",
         json_schema_extra={"items": {"enum": list(MODELS)}},  # so that `dg check yaml` names an unknown model
     )
     schedule: str | None = Field(
         default=None,
         description="Cron schedule, in UTC, of a run of what has changed. The schedule is off until it is switched on.",
-        examples=["0 3 * * 0"],
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random draw.")
 
@@ -122,9 +107,9 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         data, storage = str(root / self.data), self.storage or f"storage/{name}"
         storage = storage if "://" in storage else str(root / storage)
         if not Path(data).exists():
-            raise ComponentError(f"data: {data} does not exist")
+            raise project.GraphError(f"data: {data} does not exist")
         if not set(ALWAYS) <= set(self.models) <= MODELS.keys():
-            raise ComponentError(f"models: {self.models} must be {', '.join(ALWAYS)}, and any of {', '.join(OPTIONAL)}")
+            raise project.GraphError(f"models: {self.models} must be {MODELS_ALLOWED}")
         settings.limit_threads()
         plain = project.graph()
         keep = plain.resources["io_manager"].keep
@@ -148,5 +133,5 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             directory, data_set = DATA_DIRECTORY.with_prefix(name), DataSetResource(directory=data)
             return rerun(context.instance, bound, Storage(storage), data_set, directory, within=dg.AssetSelection.all())
 
-        schedules = [schedule] if self.schedule else []
-        return dg.Definitions.merge(bound, dg.Definitions(jobs=[job], schedules=schedules))
+        added = dg.Definitions(jobs=[job], schedules=[schedule] if self.schedule else [])
+        return dg.Definitions.merge(bound, added)

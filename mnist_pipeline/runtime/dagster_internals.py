@@ -131,22 +131,21 @@ def input_version(context: dg.InputContext | dg.OutputContext, key: dg.AssetKey)
 def under_name(
     asset: dg.AssetsDefinition, name: str, resources: Collection[str], absent: Collection[dg.AssetKey]
 ) -> dg.AssetsDefinition:
-    """A copy of an asset or a check whose keys, group, step and resources have names of its own.
+    """A copy of an asset or a check, named `NAME/KEY`, with the step `NAME__STEP` in the group `NAME_GROUP`.
 
-    Keys become `NAME/KEY`, the group becomes `NAME_GROUP`, the step becomes `NAME__STEP`, and each of `resources`
-    becomes `NAME_RESOURCE`. Inputs in `absent` are left out: the function must do without.
+    Each of `resources` becomes `NAME_RESOURCE`. Inputs in `absent` are left out: the function must do without.
 
     Private: `DecoratedOpFunction`, `with_attributes` and `get_attributes_dict`. The public `key_prefix` of
-    `load_assets_from_modules` leaves the names of steps and resources as they are. So run configuration could not tell
-    two copies apart, and both would have to share their resources. A prefix for all names would replace this function.
+    `load_assets_from_modules` keeps the names of steps and resources, which two copies would share. A prefix for all
+    names would replace this function.
     """
     import dagster as dg
     from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 
     op: Any = asset.op
     sources = {each: key for each, key in asset.node_keys_by_input_name.items() if key not in absent}
-    targets = {*asset.keys, *sources.values(), *(check.asset_key for check in asset.check_specs)}
-    named = {key: key.with_prefix(name) for key in targets}
+    checked = (check.asset_key for check in asset.check_specs)
+    named = {key: key.with_prefix(name) for key in (*asset.keys, *sources.values(), *checked)}
     own = {key: f"{name}_{key}" for key in resources}
     left_out = asset.node_keys_by_input_name.keys() - sources.keys()
     step = dg.OpDefinition(
@@ -161,8 +160,7 @@ def under_name(
         pool=op.pool,
     )
     changed = asset.with_attributes(asset_key_replacements=named).get_attributes_dict()
-    changed["node_def"] = step
-    changed["keys_by_input_name"] = {each: named[key] for each, key in sources.items()}
+    changed |= {"node_def": step, "keys_by_input_name": {each: named[key] for each, key in sources.items()}}
     changed["specs"] = [
         spec.replace_attributes(
             deps=[dep for dep in spec.deps if dep.asset_key not in absent], group_name=f"{name}_{spec.group_name}"

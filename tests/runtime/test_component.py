@@ -12,7 +12,8 @@ from support.idx import write_idx
 
 from assets.definitions import defs
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.runtime.component import ComponentError, ImageClassification
+from mnist_pipeline.runtime.component import ImageClassification
+from mnist_pipeline.runtime.project import GraphError
 from mnist_pipeline.runtime.storage.storage import Storage
 
 PLAIN = defs.resolve_asset_graph()
@@ -78,7 +79,7 @@ def test_the_names_of_instances_do_not_meet(tmp_path: Path, monkeypatch: pytest.
     [({"data": "absent"}, "absent"), ({"data": ".", "models": ["knn", "softmax", "resnet"]}, "resnet")],
 )
 def test_an_attribute_that_cannot_be_used_is_named(attributes: dict[str, Any], named: str) -> None:
-    with pytest.raises(ComponentError, match=named):
+    with pytest.raises(GraphError, match=named):
         ImageClassification(**attributes).build_defs(dg.ComponentTree.for_test().load_context)
 
 
