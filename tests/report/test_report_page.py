@@ -186,8 +186,8 @@ def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(page: P
 def test_the_models_answer_a_drawing_after_each_stroke(page: Page) -> None:
     figure = page.locator("#figure-draw")
     sheet, answers = figure.locator(".sheet"), figure.locator(".answers .row")
-    sheet.scroll_into_view_if_needed()
     figure.get_by_role("button", name="Clear").click()
+    page.locator("#draw").evaluate("heading => heading.scrollIntoView({ behavior: 'instant' })")  # below the contents
     expect(answers).to_have_count(0)
     box = sheet.bounding_box()
     assert box
