@@ -74,21 +74,19 @@ const Models = (() => {
       return row.map((weight, pixel) => (weight * image[pixel]) / 255);
     };
 
-    // A layer of a network, with its weights as columns.
+    // A layer of a network, with its weights as columns. A run may be without a network.
     const layer = (name) => {
       const bias = arrays[`${name}.bias`];
-      return { bias, weights: transposed(arrays[`${name}.weight`], bias.length, Float64Array) };
+      return bias && { bias, weights: transposed(arrays[`${name}.weight`], bias.length, Float64Array) };
     };
-
-    // A run may be without a network.
-    const output = "mlp" in facts.temperatures ? layer("mlp.output") : null;
+    const output = layer("mlp.output");
     const mlp = output && ((image) => {
       const inputs = scaled(image).map((share, pixel) => share * arrays["mlp.hidden.steps"][pixel]);
       const hidden = rectified(combined(arrays["mlp.hidden.bias"], inputs, arrays["mlp.hidden.levels"]));
       return probabilitiesOf(combined(output.bias, hidden, output.weights), facts.temperatures.mlp);
     });
 
-    const [first, second, last] = "cnn" in facts.temperatures ? ["cnn.conv1", "cnn.conv2", "cnn.linear"].map(layer) : [];
+    const [first, second, last] = ["cnn.conv1", "cnn.conv2", "cnn.linear"].map(layer);
     // The class probabilities, and the feature maps after each convolution and ReLU: 32 of 24×24, and 64 of 8×8.
     const cnn = first && ((image) => {
       const size = SIDE - KERNEL + 1, half = size / 2, small = half - KERNEL + 1;

@@ -2,9 +2,8 @@
 const Page = (() => {
   const data = JSON.parse(document.getElementById("page-data").textContent);
   const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const SIDE = 28, RED = [215, 58, 46], BLUE = [43, 123, 214];
+  const SIDE = 28, RED = [215, 58, 46], BLUE = [43, 123, 214], namespace = document.querySelector("svg").namespaceURI;
 
-  const namespace = document.querySelector("svg").namespaceURI;
   const set = (element, attributes) => {
     Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
     return element;
