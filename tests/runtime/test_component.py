@@ -38,7 +38,8 @@ def load(package: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
     monkeypatch.syspath_prepend(package.parent)
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(package / "absent"))
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(package / "unused"))
-    return dg.load_from_defs_folder(path_within_project=package)
+    with dg.DagsterInstance.ephemeral():  # else Dagster asks the last instance of the process, which may have ended
+        return dg.load_from_defs_folder(path_within_project=package)
 
 
 def run(loaded: dg.Definitions, job: str, instance: dg.DagsterInstance, *assets: str, **config: Any) -> Any:
