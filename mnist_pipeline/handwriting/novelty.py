@@ -1,6 +1,5 @@
 """Novelty detection: whether an image looks like any digit, independently of what the models read."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +10,10 @@ from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.handwriting import outliers
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 
-POINT = 98.0  # above this percentile of the reference digits, an image does not look like a digit
+POINT = 99.0  # above this percentile of the reference digits, an image does not look like a digit
+DOUBTED = 96.0  # the stricter percentile if the answer has a probability below `PROBABLE`
 ORDINARY = 50.0  # the stricter percentile for images in a picture where most findings are not digits
+PROBABLE = 0.9  # an answer of a lower probability is only probable
 
 DIRECTIONS = 8
 CELLS = 5  # per side
@@ -144,19 +145,9 @@ class Novelty(NamedTuple):
         return np.asarray(100 * below / len(self.reference))
 
 
-def looks_like_digit_in_picture(
-    percentiles: np.ndarray, boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]
-) -> np.ndarray:
-    """Whether each of the images found in one picture looks like a digit, bool (n,), by its percentile and its box.
-
-    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7; they also produce stripes at the
-    edge of a picture. Therefore shapes that the edge cuts do not count as digits. If most shapes of a picture are not
-    digits, the others must reach the stricter percentile.
-    """
-    likely = (percentiles <= POINT) & ~is_cut(boxes, shape)
-    if 2 * np.count_nonzero(likely) < len(likely):
-        likely &= percentiles <= ORDINARY
-    return likely
+def looks_like_digit(percentile: float, probability: float) -> bool:
+    """Whether an image looks like a digit, by its percentile and the probability of the answer."""
+    return bool(percentile <= (POINT if probability >= PROBABLE else DOUBTED))
 
 
 def edges(images: np.ndarray) -> np.ndarray:
@@ -182,16 +173,6 @@ def edges(images: np.ndarray) -> np.ndarray:
 
     in_blocks(compute, len(images), BLOCK_ROWS)
     return shares
-
-
-def is_cut(boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, ...]) -> np.ndarray:
-    """Whether the edge of the picture cuts each box, bool (n,); False if the box fills the whole picture.
-
-    The edge of a 28×28 picture cuts none: the digits of MNIST touch it too.
-    """
-    x, y, width, height = np.array(boxes, np.intp).reshape(-1, 4).T
-    near = np.array([x, y, shape[1] - x - width, shape[0] - y - height]) <= 1
-    return np.asarray(near.any(axis=0) & ~near.all(axis=0) & (shape != (IMAGE_SIDE, IMAGE_SIDE)))
 
 
 def _examples(

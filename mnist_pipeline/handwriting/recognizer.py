@@ -17,7 +17,7 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.reader import CLASS_NAMES
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import calibration
-from mnist_pipeline.handwriting.novelty import LEAST_IMAGES, POINT, Novelty, looks_like_digit_in_picture
+from mnist_pipeline.handwriting.novelty import LEAST_IMAGES, ORDINARY, PROBABLE, Novelty, looks_like_digit
 from mnist_pipeline.handwriting.pictures import Found, Page, find_digits
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.utils.stored_types import format_version, stored_type
@@ -29,7 +29,8 @@ SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
 MAX_OTHERS = 0.5  # share of the other models that may answer differently before they count as disagreeing
-PROBABLE = 0.9  # an answer of a lower probability is only probable
+CERTAIN = 0.99  # a digit that looks like one is not looked at again
+SPECK = 0.35  # share of the size of the largest finding in a picture
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Recognition:
     probabilities: dict[str, np.ndarray]  # of each class, by model; float64 (n_classes,)
     neighbors: list[Neighbor]  # the three nearest training digits, the nearest first
     novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
-    looks_like_digit: bool  # by `novelty`; in a picture, `looks_like_digit_in_picture` decides
+    looks_like_digit: bool  # by `novelty` and `probability`; in a picture, all findings count
     reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
 
     @property
@@ -211,7 +212,31 @@ class Recognizer(NamedTuple):
         ]
         if is_whole:
             return readings
-        return [_judged_together(found, page.picture.shape) for found, page in zip(readings, pages, strict=True)]
+        found = [_without_specks(each) for each in readings]
+        return [_judged_together(self._look_again(each, page.picture)) for each, page in zip(found, pages, strict=True)]
+
+    def _look_again(self, readings: list[Reading], picture: np.ndarray) -> list[Reading]:
+        """If the only digit of a picture is in doubt, read the whole picture too, and keep the more certain answer.
+
+        The search for ink may lose strokes in noise or under other strokes. The networks have learned to read these.
+        """
+        if not readings or sum(reading.recognition.looks_like_digit for reading in readings) > 1:
+            return readings
+        place = int(np.argmax([reading.box[2] * reading.box[3] for reading in readings]))
+        first = readings[place].recognition
+        if first.looks_like_digit and first.probability >= CERTAIN:
+            return readings
+        whole = fitted(picture, "whole")
+        if np.median(whole[[0, -1], IMAGE_SIDE // 4 : -IMAGE_SIDE // 4]) > 127:  # paper, above and below the digit
+            whole = 255 - whole
+        (answer,) = self.recognize(whole[np.newaxis])
+        if answer.probability > first.probability:
+            looks = looks_like_digit(first.novelty, answer.probability)
+            answer = replace(answer, novelty=first.novelty, looks_like_digit=looks)
+            box = 0, 0, picture.shape[1], picture.shape[0]
+            readings[place] = readings[place]._replace(box=box, image=whole, recognition=answer)
+            return [each for at, each in enumerate(readings) if at == place or each.recognition.looks_like_digit]
+        return readings
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
         """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits` returns them."""
@@ -238,7 +263,7 @@ class Recognizer(NamedTuple):
                     for index, label, distance in zip(*(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest))
                 ],
                 novelty=float(novelty[i]),
-                looks_like_digit=bool(novelty[i] <= POINT),
+                looks_like_digit=looks_like_digit(novelty[i], probabilities[champion][i].max()),
                 reconstruction=reconstructions[i],
             )
             for i in range(len(digits))
@@ -294,10 +319,15 @@ def _as_a_whole(picture: np.ndarray) -> Page:
     return Page(picture, [Found((0, 0, width, height), fitted(picture, "whole"))])
 
 
-def _judged_together(readings: list[Reading], shape: tuple[int, ...]) -> list[Reading]:
-    """Decide for all readings of a picture together whether they look like digits."""
-    percentiles = np.array([reading.recognition.novelty for reading in readings])
-    like = looks_like_digit_in_picture(percentiles, [reading.box for reading in readings], shape)
+def _judged_together(readings: list[Reading]) -> list[Reading]:
+    """Decide for all readings of a picture together whether they look like digits, and which is the least certain.
+
+    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7. So if most shapes of a picture do not
+    look like digits, the others must be ordinary digits.
+    """
+    like = np.array([reading.recognition.looks_like_digit for reading in readings], bool)
+    if 2 * np.count_nonzero(like) < len(like):
+        like &= np.array([reading.recognition.novelty for reading in readings]) <= ORDINARY
     judged = [
         reading._replace(recognition=replace(reading.recognition, looks_like_digit=bool(looks)))
         for reading, looks in zip(readings, like, strict=True)
@@ -308,6 +338,15 @@ def _judged_together(readings: list[Reading], shape: tuple[int, ...]) -> list[Re
             least = min(places, key=lambda place: _certainty(judged[place].recognition))
             judged[least] = judged[least]._replace(least_certain=True)
     return judged
+
+
+def _without_specks(readings: list[Reading]) -> list[Reading]:
+    """Leave out what is much smaller than the largest finding, as noise is, if most of it does not look like digits."""
+    sizes = np.array([max(reading.box[2:]) for reading in readings])
+    small = sizes < SPECK * sizes.max(initial=0)
+    alike = [reading.recognition.looks_like_digit for reading in readings]
+    is_noise = 2 * np.count_nonzero(small & np.array(alike, bool)) <= np.count_nonzero(small)
+    return [reading for reading, is_small in zip(readings, small) if not (is_small and is_noise)]
 
 
 def _certainty(answer: Recognition) -> tuple[bool, float]:

@@ -14,9 +14,10 @@ Mask = NDArray[np.bool_]
 
 COARSE_SIDE = 192  # the sheet is searched on a picture of at most this many pixels per side
 WIDEST_STROKE = 0.08  # as a share of the larger side; strokes on a sheet are removed before it is searched
-NARROWEST = 0.22  # side of a sheet, as a share of the picture's smaller side; light strokes are narrower
+WIDEST_LIGHT = 0.22  # of a light stroke on a sheet or a table, as a share of the picture's smaller side
+SMALLEST = 0.46  # side of the largest square on a sheet, as a share of the smaller side; light digits have less
 LEAST_CONTRAST = np.log(1.7)  # between the light of the sheet and of the table; most shadows have less
-LEAST_SHARE, LARGEST_SHARE = 0.08, 0.96  # of the picture
+LARGEST_SHARE = 0.96  # of the picture
 MOST_INK = 0.3  # share of the sheet that is as dark as the table; more among light strokes on a blackboard
 DARKEST = 0.02  # light that is added before logarithms, because a dark table is noisy
 NUM_BINS = 128  # of the histogram whose classes are separated
@@ -51,20 +52,21 @@ def find_sheet(grey: Grey) -> Sheet | None:
     if not count:
         return None
     sheet = ndimage.binary_fill_holes(labels == 1 + np.argmax(np.bincount(labels[labels > 0])[1:]))
-    if not LEAST_SHARE <= sheet.mean() <= LARGEST_SHARE or _contrast_at_edge(scale, sheet) < LEAST_CONTRAST:
+    square = round(SMALLEST * min(sheet.shape))
+    if not ndimage.minimum_filter(sheet, square, mode="constant").any() or sheet.mean() > LARGEST_SHARE:
+        return None
+    if _contrast_at_edge(scale, sheet) < LEAST_CONTRAST:
         return None
     if (np.log(coarse[sheet] + DARKEST) <= threshold).mean() > MOST_INK:
         return None
     inner = ndimage.binary_erosion(sheet, iterations=EDGE, border_value=1)
-    if not inner.any():
-        return None
     nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
     return _cut_out(grey, inner, 255 * light[tuple(nearest)], factor)
 
 
 def _without_strokes(light: Grey) -> Grey:
     closing = max(3, round(WIDEST_STROKE * max(light.shape)))
-    opening = max(3, round(NARROWEST * min(light.shape)))
+    opening = max(3, round(WIDEST_LIGHT * min(light.shape)))
     margin = closing + opening
     extended = np.pad(light, margin, mode="edge")
     closed = ndimage.grey_closing(extended, (closing, closing))

@@ -6,7 +6,7 @@ installed is left out; `PACKAGES` installs all of them. Without fonts, the glyph
 place.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 from support.handwriting import Box, Example, Picture, Setting, box_of, setting, write_digit
 
 Ink = NDArray[np.float32]
@@ -75,6 +76,52 @@ def eight_by_eight() -> Iterator[Example]:
         kernel = rng.choice([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.BOX])
         ink = np.asarray(small.resize((side, side), Image.Resampling(int(kernel))))
         yield Example("8×8", (int(label),), (box_of(ink, 0, 0),), _levels(PAPER - (PAPER - INK) * ink))
+
+
+def in_light_ink(examples: Iterable[Example]) -> Iterator[Example]:
+    """The same pictures with the levels of ink and paper exchanged."""
+    for example in examples:
+        yield example._replace(picture=_levels(PAPER + INK - example.picture / 255))
+
+
+def on_ruled_paper(examples: Iterable[Example], seed: int) -> Iterator[Example]:
+    """The same pictures on ruled paper, in the shadow of a hand."""
+    for number, example in enumerate(examples):
+        rng = np.random.default_rng((seed, number))
+        picture = example.picture / 255
+        paper, size = np.median(picture), example.boxes[0][3]
+        ink = picture[np.unravel_index(np.abs(picture - paper).argmax(), picture.shape)]
+        period = size * rng.uniform(0.8, 1.8)
+        rows = np.arange(len(picture))[:, None] + rng.normal(0, 0.015) * np.arange(picture.shape[1])
+        distance = np.abs((rows + rng.uniform(0, period)) % period - period / 2)
+        line = np.clip(max(1, 0.02 * size) / 2 + 0.5 - distance, 0, 1) * rng.uniform(0.15, 0.3)
+        cover = np.maximum((picture - paper) / (ink - paper), line)
+        photo = (paper + (ink - paper) * cover) * _shadow(picture.shape, rng)
+        yield example._replace(picture=_levels(photo + 0.006 * rng.standard_normal(picture.shape)))
+
+
+def in_dark_mode(examples: Iterable[Example], seed: int) -> Iterator[Example]:
+    """Screenshots of an application in dark mode: the digits in a panel, below a bar."""
+    for number, example in enumerate(examples):
+        rng = np.random.default_rng((seed, number))
+        ink, size = np.clip((PAPER - example.picture / 255) / (PAPER - INK), 0, 1), example.boxes[0][3]
+        back, text = rng.uniform(0.05, 0.13), rng.uniform(0.7, 0.95)
+        bar, panel = back + rng.uniform(0.05, 0.12), back + rng.uniform(0.03, 0.07)
+        margin, height = int(size * rng.uniform(0.2, 0.8)), int(size * rng.uniform(0.3, 0.6))
+        window = np.pad(panel + (text - panel) * ink, margin, constant_values=back)
+        window = np.pad(window, ((height, 0), (0, 0)), constant_values=bar)
+        boxes = tuple((x + margin, y + margin + height, *rest) for x, y, *rest in example.boxes)
+        yield example._replace(boxes=boxes, picture=_levels(window))
+
+
+def corrupted(images: Picture, labels: NDArray[np.integer]) -> Iterator[Example]:
+    """Digits of MNIST in pictures, black on white and eight times as large: plain, and with each corruption."""
+    for name in ("plain", *CORRUPTIONS):
+        made = images if name == "plain" else corrupt(images, name)
+        for image, label, original in zip(made, labels, images, strict=True):
+            large = np.kron(255 - image, np.ones((8, 8), np.uint8))
+            box = box_of(np.kron(original / 255, np.ones((8, 8))).astype(np.float32), 0, 0)
+            yield Example(name, (int(label),), (box,), large)
 
 
 def _writer(fonts: Sequence[Path], number: int, rng: np.random.Generator) -> Writer:

@@ -19,7 +19,7 @@ class Score:
 
     digits: int = 0
     right: int = 0  # digits that are read correctly
-    flagged: int = 0  # digits that are found and do not look like one
+    flagged: int = 0  # digits that are read correctly and do not look like one
     pictures: int = 0
     in_order: int = 0  # pictures whose digits are found in order
 
@@ -41,8 +41,9 @@ def scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Sco
                 left, top, own_width, own_height = reading.box
                 if left <= x + width / 2 <= left + own_width and top <= y + height / 2 <= top + own_height:
                     places.append(place)
-                    score.right += reading.recognition.digit == digit
-                    score.flagged += not reading.recognition.looks_like_digit
+                    is_right, is_flagged = reading.recognition.digit == digit, not reading.recognition.looks_like_digit
+                    score.right += is_right
+                    score.flagged += is_right and is_flagged
                     break
         score.digits += len(example.digits)
         score.pictures += 1
