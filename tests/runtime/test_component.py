@@ -38,13 +38,19 @@ def load(package: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
     monkeypatch.syspath_prepend(package.parent)
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(package / "absent"))
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(package / "unused"))
-    with dg.DagsterInstance.ephemeral():  # else Dagster asks the last instance of the process, which may have ended
-        return dg.load_from_defs_folder(path_within_project=package)
+    return dg.load_from_defs_folder(path_within_project=package)
 
 
 def run(loaded: dg.Definitions, job: str, instance: dg.DagsterInstance, *assets: str, **config: Any) -> Any:
     keys = [dg.AssetKey([job, asset]) for asset in assets] or None
     return loaded.resolve_job_def(job).execute_in_process(config or None, instance=instance, asset_selection=keys)
+
+
+@pytest.fixture(autouse=True)
+def current_instance() -> Iterator[None]:
+    """The instance that Dagster asks when it loads definitions; else it asks one of another test, which has ended."""
+    with dg.DagsterInstance.ephemeral():
+        yield
 
 
 @pytest.fixture(scope="module")
