@@ -46,6 +46,13 @@ def run(loaded: dg.Definitions, job: str, instance: dg.DagsterInstance, *assets:
     return loaded.resolve_job_def(job).execute_in_process(config or None, instance=instance, asset_selection=keys)
 
 
+@pytest.fixture(autouse=True)
+def current_instance() -> Iterator[None]:
+    """The instance that Dagster asks when it loads definitions; else it asks one of another test, which has ended."""
+    with dg.DagsterInstance.ephemeral():
+        yield
+
+
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
     instance = dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance")))
