@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import sysconfig
-import time
 import venv
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,7 +51,6 @@ def defs():
     return load_from_defs_folder(path_within_project=Path(__file__).parent)
 """,
 }
-MOST_SECONDS = 180
 
 
 class Installed(NamedTuple):
@@ -152,9 +150,7 @@ def test_the_page_on_a_project_of_your_own_leads_to_a_report_word_for_word(
     path = f"{installed.python.parent}:{os.environ['PATH']}"
     own = {**installed.variables, "PATH": path, "PYTHONPATH": "src", "VIRTUAL_ENV": str(installed.python.parents[1])}
     stranger = installed._replace(variables=own)
-    start = time.perf_counter()
     output = stranger.run("bash", "-euc", "".join(commands))
-    assert time.perf_counter() - start < MOST_SECONDS
     assert str(installed.cwd / "storage" / "photos" / "report" / "index.html") in output.splitlines()
     file = installed.cwd / "src" / "shop" / "defs" / "photos" / "defs.yaml"
     assert file.read_text() == scaffolded
