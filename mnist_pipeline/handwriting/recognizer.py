@@ -29,6 +29,7 @@ SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
 MAX_OTHERS = 0.5  # share of the other models that may answer differently before they count as disagreeing
+CNN = "cnn"
 CERTAIN = 0.99  # a digit that looks like one is not looked at again
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
@@ -218,9 +219,14 @@ class Recognizer(NamedTuple):
     def _look_again(self, readings: list[Reading], picture: np.ndarray) -> list[Reading]:
         """If the only digit of a picture is in doubt, read the whole picture too, and keep the more certain answer.
 
-        The search for ink may lose strokes in noise or under other strokes. The networks have learned to read these.
+        The search for ink may lose strokes in noise or under other strokes. The convolutional network has learned to
+        read these digits, in any place and size; the other models have not.
         """
-        if not readings or sum(reading.recognition.looks_like_digit for reading in readings) > 1:
+        if (
+            not readings
+            or self.champion_name != CNN
+            or sum(reading.recognition.looks_like_digit for reading in readings) > 1
+        ):
             return readings
         place = int(np.argmax([reading.box[2] * reading.box[3] for reading in readings]))
         first = readings[place].recognition
