@@ -40,7 +40,6 @@ def embed(document: Mapping[str, Any], values: Values) -> Markup:
         offset += array.nbytes
     facts = {
         "models": list(values.predictions),
-        "classNames": values.data_set.class_names,
         "numNeighbors": document["knn"]["num_neighbors"],
         "sample": sample,
         "temperatures": {name: float(model.temperature) for name, model in _networks(values).items()},

@@ -16,7 +16,7 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
-from mnist_pipeline.evaluation.scores import Comparison, Evaluation
+from mnist_pipeline.evaluation.scores import Comparison, Evaluation, accuracy
 from mnist_pipeline.knn.model import accuracy_by_k
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
@@ -145,8 +145,8 @@ def _data(values: Values) -> dict[str, Any]:
 
 def _accuracy_without(values: Values, model: str, left_out: Sequence[int]) -> float:
     """The accuracy on the test images except for some."""
-    is_right = values.predictions[model].labels == values.test_digits.labels
-    return float(is_right[np.setdiff1d(np.arange(len(is_right)), left_out)].mean())
+    kept = np.setdiff1d(np.arange(len(values.test_digits.labels)), left_out)
+    return accuracy(values.test_digits.labels[kept], values.predictions[model].labels[kept])
 
 
 def _pca(values: Values) -> dict[str, Any]:

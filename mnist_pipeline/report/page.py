@@ -244,7 +244,6 @@ def _script_data(document: Mapping[str, Any], values: Values) -> Markup:
     found = {
         "titles": TITLES,
         "short": {model.name: model.short_title for model in MODELS.values()},
-        "best": next(iter(document["comparison"]["models"])),
         "names": data["class_names"],
         **{name: data[name] for name in ("noun", "handwritten", "doubted_labels")},
         "shares": [0, *shares.round(5).tolist()],

@@ -1,9 +1,8 @@
 // The gradients around a pixel as points, and their principal components; as in mnist_pipeline/harris.py.
 const Corners = (() => {
-  const { SIDE, set, svg, clip, element } = Page;
+  const { SIDE, set, svg, clip, isInside, element } = Page;
   const KAPPA = 0.05, FLAT = 0.01, LIMIT = 150; // FLAT: share of the largest trace; LIMIT: of the axes
   const OFFSETS = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [down, right]));
-  const isInside = (row, column) => row >= 0 && column >= 0 && row < SIDE && column < SIDE;
 
   // Central differences [I_x, I_y] at each pixel, the border replicated.
   const gradientsOf = (image) => {

@@ -1,13 +1,12 @@
 // A misread image in a dialog, which can be turned; and the images of a cell of a confusion matrix.
 const Errors = (arrays, models, answers) => {
-  const { data, SIDE, element, imageAt } = Page, CENTRE = (SIDE - 1) / 2;
+  const { data, SIDE, isInside, element, imageAt } = Page, CENTRE = (SIDE - 1) / 2;
   const dialog = document.getElementById("opened"), find = (selector) => dialog.querySelector(selector);
   const turn = find(".turn"), cells = document.getElementById("confused");
   let image, stored;
 
   const turned = (levels, degrees) => {
     const [cos, sin] = [Math.cos, Math.sin].map((of) => of((degrees * Math.PI) / 180));
-    const isInside = (row, column) => row >= 0 && column >= 0 && row < SIDE && column < SIDE;
     const level = (row, column) => (isInside(row, column) ? levels[SIDE * row + column] : 0);
     return Float32Array.from(levels, (_, i) => {
       const [down, right] = [Math.floor(i / SIDE) - CENTRE, (i % SIDE) - CENTRE];

@@ -9,6 +9,7 @@ const Page = (() => {
     return element;
   };
   const clip = (value, most) => Math.min(Math.max(value, 0), most);
+  const isInside = (row, column) => row >= 0 && column >= 0 && row < SIDE && column < SIDE;
   const svg = (name, attributes) => set(document.createElementNS(namespace, name), attributes);
   const element = (name, properties, ...children) => {
     const made = Object.assign(document.createElement(name), properties);
@@ -96,5 +97,5 @@ const Page = (() => {
   document.addEventListener("scroll", follow, { passive: true });
   follow();
   const pictures = { ink, signed, grid, imageAt, face }, controls = { choose, point, perFrame };
-  return { data, SIDE, clip, set, svg, element, count, percent, ...pictures, ...controls };
+  return { data, SIDE, clip, isInside, set, svg, element, count, percent, ...pictures, ...controls };
 })();
