@@ -1,7 +1,7 @@
 """The report computes in the browser: its answers to all 10,000 test digits, and the time of an answer to a stroke.
 
-The answers are compared with those of the run that made the page. 200 digits (quick: 20) are drawn by a script in
-headless Chromium, and compared with what `predict` makes of the same picture.
+The answers of the page are compared with the answers of the run that made it. A script draws 200 digits (quick: 20) in
+headless Chromium. The page and `predict` convert each drawing, and the two images are compared.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A person's own digits: how many are read correctly, in pictures that scripts draw. It takes about 15 minutes.
 
 There are 500 digits of each kind in scripted handwriting (quick: 100), and 200 in each of 20 handwriting fonts, where
-they are installed (quick: 10). These and the 8×8 digits are also measured in light ink on dark paper, on ruled paper in
-the shadow of a hand, and in dark mode. The corruptions are those of MNIST-C, of test digits 2,000 to 2,199 (quick: 20
-digits). Other fonts, digits and seeds were used to choose methods. Letters and pictures without a digit should be
+they are installed (quick: 10). The digits in fonts and the 8×8 digits are measured again in light ink on dark paper, on
+ruled paper with shadows, and in dark mode. Test digits 2,000 to 2,199 (quick: 20 digits) are corrupted as in MNIST-C.
+Other fonts, digits and seeds were used to choose methods. Letters and pictures without a digit should be
 marked as doubtful; of digits, only those that are read correctly count as marked. The recognizer is that of one run.
 """
 

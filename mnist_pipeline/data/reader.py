@@ -100,7 +100,7 @@ class Reader:
 
     @property
     def shows_digits(self) -> bool:
-        """Whether the classes are the ten digits, and nothing says that the images are no handwriting."""
+        """Whether the images are digits: the classes are 0 to 9, and no dataset.yaml describes the images otherwise."""
         return self.class_names == CLASS_NAMES and self.description == Description()
 
     def read(self, split: Split) -> Part:

@@ -29,7 +29,7 @@ SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
 MAX_OTHERS = 0.5  # share of the other models that may answer differently before they count as disagreeing
-CNN = "cnn"
+CNN = "cnn"  # the model that has learned to read digits of any place and size
 CERTAIN = 0.99  # a digit that looks like one is not looked at again
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
@@ -288,7 +288,7 @@ class Recognizer(NamedTuple):
 def assemble(champion: str, states: States, *, mean: np.ndarray, eigenvectors: np.ndarray) -> Recognizer:
     """Build a recognizer from the states of the models, as `models.Method.state` returns them.
 
-    `mean` (784,) and `eigenvectors` (784, n) are those of the PCA.
+    `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images.
     """
     index = states[INDEX]
     images, labels = index["images"].reshape(-1, *SHAPE), index["labels"]

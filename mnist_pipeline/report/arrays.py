@@ -91,7 +91,7 @@ def _images(values: Values, shown: np.ndarray, train: np.ndarray) -> Iterator[Pa
 
 
 def _test_indices(document: Mapping[str, Any], values: Values) -> np.ndarray:
-    """The first test image of each class, and the misread ones; those of the better models come first."""
+    """The first test image of each class, and the misread images. The errors of better models come first."""
     firsts = np.unique(values.test_digits.labels, return_index=True)[1]
     wanted = _distinct(firsts, _misread(document, *document["comparison"]["models"]))
     return np.sort(wanted[: _num_fitting(values.test_digits.images, TEST_BYTES)])
@@ -100,7 +100,7 @@ def _test_indices(document: Mapping[str, Any], values: Values) -> np.ndarray:
 def _train_indices(document: Mapping[str, Any], values: Values) -> tuple[int, np.ndarray]:
     """The size of a random sample, and the training images: the sample, then the nearest to misread images.
 
-    The sample begins with the points of the scatter plot. The misread images are those of the networks and of k-NN.
+    The sample begins with the points of the scatter plot. The misread images are errors of the networks and of k-NN.
     """
     neighbors: Any = values.predictions["knn"]
     scattered, images = np.array(document["pca"]["scatter"]["index"]), values.train_digits.images

@@ -96,7 +96,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     )
     schedule: str | None = Field(
         default=None,
-        description="Cron schedule, in UTC, of a run of what has changed. The schedule is off until it is switched on.",
+        description="Cron schedule in UTC that runs missing and stale assets. It is off until you switch it on.",
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random draw.")
 

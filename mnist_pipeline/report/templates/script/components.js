@@ -10,7 +10,7 @@ const Components = (arrays, models) => {
   curve.append(svg("line", { class: "axis", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }), line, point);
   let digit, errors;
   slider.max = arrays["pca.components"].shape[0];
-  // Root mean squares of what is left after k components, in grey levels: the components are orthogonal.
+  // The root mean square error with k components, in grey levels. Components are orthogonal, so their squares add up.
   const errorsOf = (image) => {
     const total = image.reduce((sum, level, i) => sum + (level - arrays["pca.mean"][i]) ** 2, 0);
     let left = total;

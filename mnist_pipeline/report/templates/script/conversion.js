@@ -5,7 +5,7 @@ const Conversion = (() => {
   const STROKE_WIDTHS = [2.2, 3.4]; // pixels of the 28×28
   const CONTOUR_SIDE = 64, MARGIN = 4, FRAME = 4; // pixels
   const INKED = 0.1; // share of ink in the outermost pixels of a stroke
-  const SPECK = 8; // pixels of the sheet; smaller ink is no digit
+  const SPECK = 8; // pixels of the sheet; a smaller spot of ink is not a digit
 
   const clip = (value, low, high) => Math.min(Math.max(value, low), high);
   const total = (values) => values.reduce((sum, value) => sum + value, 0);
