@@ -4,126 +4,154 @@
 parameters. The first convolution, with pooling and rectifying, is one pass over the image (`kernels.convolution`). The
 second is Winograd's (`kernels.winograd`).
 
+The threads share the images: each takes a group of them through the whole network, forward and backward, while their
+values are in the cache of its core. Gradients are summed per group, and then over the groups in their order, so results
+do not depend on the number of threads.
+
 The maximum commutes with any increasing function, so relu(pool(x)) equals pool(relu(x)), with a quarter of the values
-to rectify. Gradients are summed per group of 32 images, and then over the groups, so results do not depend on the
-number of threads.
+to rectify.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mnist_pipeline.kernels import convolution, winograd
 from mnist_pipeline.utils.blocks import in_blocks
 
 SIDE = 28
-IMAGES_PER_GROUP = 32
+IMAGES_PER_GROUP = 64
+_POOLED_SIDE = (SIDE - convolution.SIDE + 1) // 2
 _NO_KERNELS = np.empty((0, 0, 0), np.float32)
+
+Array = NDArray[np.float32]
+Places = NDArray[np.uint8]  # where in its window each maximum was
+Pooled = tuple[Array, Places]  # with channels innermost
 
 
 class CompiledCNN(nn.Module):
     """The network of `networks.CNN` with compiled convolutions; it shares the layers, so training changes both.
 
-    Parameters and images are float32, on the CPU. Images get no gradient.
+    Parameters and images are float32, on the CPU. Autograd sees nothing of it: `backpropagate` computes the gradients.
     """
 
     def __init__(self, conv1: nn.Conv2d, conv2: nn.Conv2d, linear: nn.Linear) -> None:
         super().__init__()
         self.conv1, self.conv2, self.linear = conv1, conv2, linear
 
+    @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
-        x = x.reshape(len(x), SIDE, SIDE)  # (N, 28, 28)
-        x = first_layer(x, self.conv1)  # (N, 32, 12, 12)
-        x = second_layer(x, self.conv2)  # (N, 64, 4, 4)
-        return self.linear(x.flatten(1))  # (N, 10)
+        images, parameters = _pixels(x), _Parameters(self)
+        scores = np.empty((len(x), self.linear.out_features), np.float32)
+
+        def compute(group: slice) -> None:
+            torch.set_num_threads(1)  # of this thread: the threads share the images
+            scores[group] = _forward(images[group], parameters)[-1].numpy()
+
+        in_blocks(compute, len(x), IMAGES_PER_GROUP)
+        return torch.from_numpy(scores)
+
+    @torch.no_grad()
+    def backpropagate(self, x: Tensor, targets: Tensor, label_smoothing: float = 0.0, least: float = 0.0) -> Tensor:
+        """Set the gradients of the mean cross-entropy with `targets` (N,); return the logits of the images.
+
+        An image all of whose probabilities are closer than `least` to the targets is left out of the gradients, which
+        its share would hardly change. A first layer that requires no gradient gets none.
+        """
+        images, parameters = _pixels(x), _Parameters(self)
+        scores = np.empty((len(x), self.linear.out_features), np.float32)
+        expected = F.one_hot(targets, scores.shape[1]) * (1 - label_smoothing) + label_smoothing / scores.shape[1]
+        sums: dict[int, list[Array]] = {}
+
+        def compute(group: slice) -> None:
+            torch.set_num_threads(1)  # of this thread: the threads share the images
+            first, second, found = _forward(images[group], parameters)
+            scores[group] = found.numpy()
+            gradient = found.softmax(dim=1) - expected[group]
+            kept = np.flatnonzero(gradient.abs().amax(dim=1) >= least)
+            arrays: list[Any] = [array[kept] if least else array for array in (images[group], *first, *second)]
+            sums[group.start] = _backward(gradient[kept] / len(x), parameters, *arrays)
+
+        in_blocks(compute, len(x), IMAGES_PER_GROUP)
+        groups = [sums[start] for start in sorted(sums)]
+        parameters.set_gradients(*(torch.from_numpy(np.sum(parts, axis=0)) for parts in zip(*groups, strict=True)))
+        return torch.from_numpy(scores)
 
 
-def first_layer(images: Tensor, layer: nn.Conv2d) -> Tensor:
-    """relu(pool(conv(images))) of images (N, 28, 28), as (N, 32, 12, 12) with channels innermost."""
-    return _FirstLayer.apply(images.detach().contiguous(), layer.weight, layer.bias)  # type: ignore[no-untyped-call]
+class _Parameters:
+    """The parameters of a network in the layout of the compiled layers, with channels innermost."""
+
+    def __init__(self, network: CompiledCNN) -> None:
+        conv1, conv2, linear = network.conv1, network.conv2, network.linear
+        self.parameters = list(network.parameters())  # weights and biases of the three layers in turn
+        self.trains_first = conv1.weight.requires_grad
+        self.taps = conv1.weight.flatten(1).t().contiguous().numpy()  # (25, 32)
+        self.kernels = _factors(conv2.weight.permute(2, 3, 1, 0))
+        self.transposed = _factors(conv2.weight.permute(2, 3, 0, 1)) if self.trains_first else _NO_KERNELS
+        self.classes = _channels_last(linear.weight, winograd.CHANNELS_OUT, -1)  # (10, 1024)
+        *biases, self.class_biases = (bias.detach() for bias in self.parameters[1::2])  # `no_grad` is of one thread
+        self.biases = [bias.numpy() for bias in biases]
+
+    def set_gradients(self, taps: Tensor, factors: Tensor, bias: Tensor, classes: Tensor, class_biases: Tensor) -> None:
+        """Set the gradients of the parameters from those of the arrays."""
+        of_classes = _channels_last(classes, -1, winograd.CHANNELS_OUT)
+        by_place = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ factors.flatten(1)  # (25, 32 · 64)
+        of_kernels = by_place.reshape(convolution.SIDE, convolution.SIDE, *factors.shape[1:]).permute(3, 2, 0, 1)
+        gradients = [taps[:-1].t(), taps[-1], of_kernels, bias, of_classes, class_biases]
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            if parameter.requires_grad:  # Adam takes the layout of the parameter
+                parameter.grad = torch.empty_like(parameter).copy_(gradient.reshape(parameter.shape))
 
 
-def second_layer(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """relu(pool(conv(x))) of what `first_layer` returns, as (N, 64, 4, 4) with channels innermost."""
-    return _SecondLayer.apply(x, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
+def _forward(images: Array, parameters: _Parameters) -> tuple[Pooled, Pooled, Tensor]:
+    """The pooled results of both layers, (n, 12, 12, 32) and (n, 4, 4, 64), and the logits of images (n, 28, 28)."""
+    first = _empty(len(images), _POOLED_SIDE, _POOLED_SIDE, convolution.CHANNELS)
+    second = _empty(len(images), winograd.STEP, winograd.STEP, winograd.CHANNELS_OUT)
+    convolution.convolve_and_pool(images, *first, parameters.taps, parameters.biases[0])
+    winograd.convolve_and_pool(first[0], *second, parameters.kernels, parameters.biases[1])
+    return first, second, torch.addmm(parameters.class_biases, _rows(second[0]), parameters.classes.t())
 
 
-class _FirstLayer(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        rows, columns = ((length - kernel + 1) // 2 for length, kernel in zip(images.shape[1:], weight.shape[2:]))
-        output = np.empty((len(images), rows, columns, len(weight)), np.float32)
-        argmax = np.empty(output.shape, np.uint8)
-        pixels, offsets = images.numpy(), bias.detach().numpy()
-        taps = weight.detach().reshape(len(weight), -1).t().contiguous().numpy()  # (25, 32)
-
-        _in_groups(convolution.convolve_and_pool, [pixels, output, argmax], taps, offsets)
-        ctx.images, ctx.output, ctx.argmax, ctx.weight_shape = pixels, output, argmax, weight.shape
-        return torch.from_numpy(output).permute(0, 3, 1, 2)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, Tensor]:
-        gradient = gradients[0].permute(0, 2, 3, 1).contiguous().numpy()
-        num_kernels, num_taps = ctx.weight_shape[0], ctx.weight_shape[1:].numel()
-        arrays = [ctx.images, gradient, ctx.output, ctx.argmax]
-        (sums,) = _in_groups(convolution.add_gradients, arrays, sums=[(num_taps + 1, num_kernels)])
-        total = torch.from_numpy(sums)
-        return None, total[:-1].t().reshape(ctx.weight_shape), total[-1]
+def _backward(
+    gradient: Tensor, parameters: _Parameters,
+    images: Array, first: Array, first_places: Places, second: Array, second_places: Places,
+) -> list[Array]:  # fmt: skip
+    """The arguments of `set_gradients` from the gradient of the logits, (n, 10)."""
+    factors = np.zeros((winograd.PLACES, convolution.CHANNELS, winograd.CHANNELS_OUT), np.float32)
+    taps = np.zeros((len(parameters.taps) + 1, convolution.CHANNELS), np.float32)
+    bias = np.zeros(winograd.CHANNELS_OUT, np.float32)
+    of_second = (gradient @ parameters.classes).numpy().reshape(second.shape)
+    of_first = np.empty_like(first if parameters.trains_first else first[:0])
+    winograd.add_gradients(of_second, first, second, second_places, of_first, parameters.transposed, factors, bias)
+    if parameters.trains_first:
+        convolution.add_gradients(images, of_first, first, first_places, taps)
+    return [taps, factors, bias, (gradient.t() @ _rows(second)).numpy(), gradient.sum(dim=0).numpy()]
 
 
-class _SecondLayer(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        images, offsets = x.detach().permute(0, 2, 3, 1).contiguous().numpy(), bias.detach().numpy()
-        kernels = _kernel_factors(weight.detach().permute(2, 3, 1, 0))
-        output = np.empty((len(images), winograd.STEP, winograd.STEP, winograd.CHANNELS_OUT), np.float32)
-        argmax = np.empty(output.shape, np.uint8)
-
-        _in_groups(winograd.convolve_and_pool, [images, output, argmax], kernels, offsets)
-        ctx.images, ctx.weight, ctx.output, ctx.argmax = images, weight.detach(), output, argmax
-        return torch.from_numpy(output).permute(0, 3, 1, 2)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        gradient = gradients[0].permute(0, 2, 3, 1).contiguous().numpy()
-        num_kernels, num_channels, *taps = ctx.weight.shape
-        needs_images = ctx.needs_input_grad[0]
-        kernels = _kernel_factors(ctx.weight.permute(2, 3, 0, 1)) if needs_images else _NO_KERNELS
-        image_gradient = np.empty_like(ctx.images if needs_images else ctx.images[:0])
-        arrays = [gradient, ctx.images, ctx.output, ctx.argmax, image_gradient]
-        shapes = [(winograd.PLACES, num_channels, num_kernels), (num_kernels,)]
-        of_factors, of_bias = _in_groups(winograd.add_gradients, arrays, kernels, sums=shapes)
-        of_taps = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ torch.from_numpy(of_factors).flatten(1)
-        by_kernel = of_taps.reshape(-1, num_kernels).t().contiguous()  # the layout of weights with channels innermost
-        of_weight = by_kernel.reshape(num_kernels, *taps, num_channels).permute(0, 3, 1, 2)
-        of_images = torch.from_numpy(image_gradient).permute(0, 3, 1, 2) if needs_images else None
-        return of_images, of_weight, torch.from_numpy(of_bias)
+def _pixels(x: Tensor) -> Array:
+    return x.reshape(len(x), SIDE, SIDE).contiguous().numpy()
 
 
-def _in_groups(
-    kernel: Callable[..., None],
-    images: Sequence[NDArray[Any]],
-    *shared: NDArray[Any],
-    sums: Sequence[tuple[int, ...]] = (),
-) -> list[NDArray[np.float32]]:
-    """Call a kernel for each group of images; return the totals of the sums, of these shapes, that it adds to."""
-    count = len(images[0])
-    arrays = [np.zeros((-(-count // IMAGES_PER_GROUP), *shape), np.float32) for shape in sums]
-
-    def compute(group: slice) -> None:
-        sums_of_group = (array[group.start // IMAGES_PER_GROUP] for array in arrays)
-        kernel(*(array[group] for array in images), *shared, *sums_of_group)
-
-    in_blocks(compute, count, IMAGES_PER_GROUP)
-    return [array.sum(axis=0) for array in arrays]
+def _empty(*shape: int) -> Pooled:
+    return np.empty(shape, np.float32), np.empty(shape, np.uint8)
 
 
-def _kernel_factors(taps: Tensor) -> NDArray[np.float32]:
+def _rows(results: Array) -> Tensor:
+    """The results of each image as a row of a matrix."""
+    return torch.from_numpy(results).flatten(1)
+
+
+def _factors(taps: Tensor) -> Array:
     """Winograd's factors (64, channels, channels) of kernels whose rows and columns come first."""
     factors = torch.from_numpy(winograd.KERNEL_FACTORS) @ taps.flatten(0, 1).flatten(1)
     return factors.reshape(-1, *taps.shape[2:]).numpy()
+
+
+def _channels_last(rows: Tensor, first: int, last: int) -> Tensor:
+    """Rows (n, first · last) with these two axes exchanged: from channels outermost to channels innermost, or back."""
+    return rows.reshape(len(rows), first, last).transpose(1, 2).flatten(1)

@@ -16,15 +16,15 @@ def default_device() -> torch.device:
 def choose_precision(model: nn.Module, device: torch.device, precision: str = "auto") -> str:
     """The arithmetic of a network's matrix products on a device, "float32" or "bfloat16".
 
-    "auto" means bfloat16 where the device multiplies it natively. Compared with compiled layers in float32, bfloat16
-    is faster only with AMX.
+    "auto" means bfloat16 where the device multiplies it natively and the network has no compiled form, which is faster.
     """
     if precision != "auto":
         return precision
     if device.type == "cuda":
         is_faster = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        is_faster = cpu_supports("amx_bf16") or (cpu_supports("avx512_bf16") and not has_compiled_form(model, device))
+        native = cpu_supports("amx_bf16") or cpu_supports("avx512_bf16")
+        is_faster = native and not has_compiled_form(model, device)
     return "bfloat16" if is_faster else "float32"
 
 

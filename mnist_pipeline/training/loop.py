@@ -7,7 +7,7 @@ into it.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -54,6 +54,14 @@ class History:
 
 
 OnEpoch = Callable[[EpochRecord], None]
+
+
+@runtime_checkable
+class Compiled(Protocol):
+    """The compiled form of a network, which computes its gradients without autograd."""
+
+    def backpropagate(self, pixels: Tensor, targets: Tensor, label_smoothing: float, least: float) -> Tensor:
+        """Set the gradients of the mean cross-entropy; return the logits."""
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
@@ -210,13 +218,19 @@ class _Run:
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Make one step of Adam on a batch; return the logits before the step."""
         self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
-        with arithmetic(self.device, self.precision):
-            scores: Tensor = self.network(scaled(pixels)).float()
-        objective = F.cross_entropy(scores, targets, label_smoothing=self.recipe.label_smoothing)
-        torch.autograd.backward(objective)
+        scores = self.backpropagate(scaled(pixels), targets, self.recipe.label_smoothing)
         self.optimizer.step(learning_rate_at(self.step, self.num_steps, self.recipe))
         self.step += 1
         self.average()
+        return scores
+
+    def backpropagate(self, pixels: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+        """Set the gradients of the mean cross-entropy; return the logits. A compiled network computes them itself."""
+        if isinstance(self.network, Compiled):
+            return self.network.backpropagate(pixels, targets, label_smoothing, self.recipe.least_gradient)
+        with arithmetic(self.device, self.precision):
+            scores: Tensor = self.network(pixels).float()
+        torch.autograd.backward(F.cross_entropy(scores, targets, label_smoothing=label_smoothing))
         return scores.detach()
 
     @torch.no_grad()

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from mnist_pipeline.kernels.compiled_cnn import CompiledCNN, first_layer, second_layer
+from mnist_pipeline.kernels.compiled_cnn import CompiledCNN
 from mnist_pipeline.networks import CNN
 from mnist_pipeline.training import build
 from mnist_pipeline.utils import blocks
@@ -26,12 +27,14 @@ def compiled(model: CNN) -> CompiledCNN:
     return CompiledCNN(model.conv1, model.conv2, model.linear)
 
 
-def plain_first_layer(model: CNN, images: torch.Tensor) -> torch.Tensor:
-    return model.pool(model.relu(model.conv1(images[:, None])))
+TARGETS = torch.arange(70) % 10
 
 
-def plain_second_layer(model: CNN, x: torch.Tensor) -> torch.Tensor:
-    return model.pool(model.relu(model.conv2(x)))
+def gradients(model: CNN) -> list[torch.Tensor]:
+    """The gradients of the parameters that have one, which are deleted."""
+    found = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    model.zero_grad()
+    return found
 
 
 @pytest.mark.parametrize("shape", [(784,), (28, 28), (1, 28, 28)])
@@ -44,41 +47,39 @@ def test_the_compiled_network_has_the_logits_of_the_plain_one(
         compiled(plain)(torch.zeros(4, 27, 28))
 
 
-@pytest.mark.parametrize("is_second", [False, True])
-def test_a_compiled_layer_has_the_values_and_gradients_of_the_plain_one(
-    is_second: bool, plain: CNN, digits: torch.Tensor
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("trains_first", [True, False])
+def test_the_compiled_network_has_the_gradients_of_the_plain_one(
+    trains_first: bool, label_smoothing: float, plain: CNN, digits: torch.Tensor
 ) -> None:
-    expected = x = plain_first_layer(plain, digits)
-    parameters = list(plain.conv1.parameters())
-    if is_second:
-        expected = plain_second_layer(plain, x)
-        parameters += plain.conv2.parameters()
-    found = second_layer(x, plain.conv2) if is_second else first_layer(digits, plain.conv1)
-    torch.testing.assert_close(found, expected)
-    weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(2))
-    gradients = [torch.autograd.grad((y * weights).sum(), parameters, retain_graph=True) for y in (found, expected)]
-    for ours, theirs in zip(*gradients, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+    plain.conv1.requires_grad_(trains_first)
+    F.cross_entropy(plain(digits), TARGETS, label_smoothing=label_smoothing).backward()
+    expected = gradients(plain)
+    scores = compiled(plain).backpropagate(digits, TARGETS, label_smoothing)
+    torch.testing.assert_close(scores, plain(digits))
+    for ours, theirs in zip(gradients(plain), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_a_frozen_first_layer_gets_no_gradient_from_the_second(plain: CNN, digits: torch.Tensor) -> None:
-    output = second_layer(plain_first_layer(plain, digits), plain.conv2)
-    expected = torch.autograd.grad(output.sum(), plain.conv2.parameters())
-    plain.conv1.requires_grad_(False)
-    output = second_layer(plain_first_layer(plain, digits), plain.conv2)
-    assert [function is None for function, _ in output.grad_fn.next_functions] == [True, False, False]
-    for ours, theirs in zip(torch.autograd.grad(output.sum(), plain.conv2.parameters()), expected, strict=True):
-        assert torch.equal(ours, theirs)
+def test_images_with_small_gradients_are_left_out(plain: CNN, digits: torch.Tensor) -> None:
+    distances = (plain(digits).softmax(dim=1) - F.one_hot(TARGETS, 10)).abs().amax(dim=1)
+    least = distances.median().item()
+    kept = distances >= least
+    F.cross_entropy(plain(digits[kept]), TARGETS[kept], reduction="sum").div(len(digits)).backward()
+    expected = gradients(plain)
+    compiled(plain).backpropagate(digits, TARGETS, least=least)
+    for ours, theirs in zip(gradients(plain), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
 def test_results_do_not_depend_on_the_number_of_threads(
     plain: CNN, digits: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, results = compiled(plain), []
+    results = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(blocks, "num_cores", lambda threads=threads: threads)
-        output = model(digits)
-        results.append((output.detach(), *torch.autograd.grad(output.square().sum(), list(plain.parameters()))))
+        scores = compiled(plain).backpropagate(digits.repeat(3, 1, 1), TARGETS.repeat(3))
+        results.append((scores, *gradients(plain)))
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             assert torch.equal(a, b)
