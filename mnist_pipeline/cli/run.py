@@ -15,8 +15,8 @@ from mnist_pipeline.cli.display import Display, is_interruption, open_output, pr
 from mnist_pipeline.cli.errors import CommandError, of_database, unknown
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.models import MODELS, model_seconds
+from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
-from mnist_pipeline.runtime import project, settings
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.staleness import missing_partitions, observe_raw_files, stale_assets
@@ -45,8 +45,8 @@ def run_assets(configured: settings.Settings, select: str, config: Path | None, 
         echo, display = partial(click.secho, file=stream), Display(stream)
         with (
             instances.only_run(configured, echo),
+            dagster_internals.open_event_log(),
             dg.DagsterInstance.get() as instance,
-            instances.open_event_log(configured),
         ):
             instances.fail_abandoned_runs(instance)
             observe_raw_files(instance, DataSetResource())

@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -54,6 +54,46 @@ def web_application(
     version = metadata.version("dagster-webserver")
     with WorkspaceProcessContext(instance, WorkspaceFileTarget([workspace_file]), version, read_only) as context:
         yield create_app_from_workspace_process_context(context, live_data_poll_rate=poll_milliseconds)
+
+
+@contextlib.contextmanager
+def open_event_log() -> Iterator[None]:
+    """Keep the connections to Dagster's SQLite files of events open.
+
+    Dagster opens and closes several for each of some six hundred events, and SQLAlchemy keeps compiled statements only
+    as long as an engine: four fifths of the time of an event. If the power fails, the last events may be lost.
+
+    Private: `create_engine`, which the module of `SqliteEventLogStorage` imports. A setting that keeps connections
+    would replace it.
+    """
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from sqlalchemy import Engine, QueuePool, event
+
+    class Kept(QueuePool):
+        """Connections that stay when Dagster disposes of their engine."""
+
+        def dispose(self) -> None:
+            pass
+
+        def recreate(self) -> QueuePool:
+            return self
+
+    module: Any = sqlite_event_log
+    create, engines = module.create_engine, dict[str, Engine]()
+
+    def kept(url: str, **options: Any) -> Engine:
+        if url not in engines:
+            engines[url] = create(url, **{**options, "poolclass": Kept})
+            event.listen(engines[url], "connect", lambda opened, _: opened.execute("PRAGMA synchronous = NORMAL"))
+        return engines[url]
+
+    module.create_engine = kept
+    try:
+        yield
+    finally:
+        module.create_engine = create
+        for engine in engines.values():
+            cast("Any", QueuePool).dispose(engine.pool)
 
 
 def staleness(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Callable[..., str | None]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import platform
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,22 +58,6 @@ def only_run(configured: Settings, notify: Callable[[str], object]) -> Iterator[
         yield
     finally:
         lock.release()
-
-
-@contextlib.contextmanager
-def open_event_log(configured: Settings) -> Iterator[None]:
-    """Keep a connection to Dagster's SQLite file of events, if it is there; nothing depends on it.
-
-    Dagster opens and closes a connection for each of some six hundred events. When the last connection to a database
-    closes, SQLite copies its write-ahead log into the database and deletes the log. This connection prevents that.
-    """
-    file = configured.dagster_home / "history" / "runs" / "index.db"
-    if not file.exists():
-        yield
-        return
-    with contextlib.closing(sqlite3.connect(file)) as connection:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        yield
 
 
 def run_tags() -> dict[str, str]:
