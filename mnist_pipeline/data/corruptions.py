@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import MAX_INK, Images, affine, as_bytes
@@ -59,7 +59,7 @@ def _glass_blur(images: Images, generator: np.random.Generator) -> Images:
     """Smooth columns, swap pixels with neighbours above and to the left twice, and smooth columns again."""
 
     def smooth(stack: Floats) -> Floats:
-        return ndimage.gaussian_filter1d(stack, 0.7, axis=1, mode="nearest")
+        return scipy.ndimage.gaussian_filter1d(stack, 0.7, axis=1, mode="nearest")
 
     pixels, each = (smooth(_ink(images)) * MAX_INK).astype(np.uint8), np.arange(len(images))
     for _ in range(2):
@@ -216,7 +216,7 @@ def _canny_edges(images: Images, generator: np.random.Generator) -> Images:
     # Weak edges count if they touch a strong one.
     touching = np.zeros((3, 3, 3), bool)
     touching[1] = True
-    parts, _ = ndimage.label(is_largest & (strength >= 0.1), touching)
+    parts, _ = scipy.ndimage.label(is_largest & (strength >= 0.1), touching)
     is_strong = np.zeros(parts.max() + 1, bool)
     is_strong[parts[is_largest & (strength >= 0.2)]] = True
     return np.where(is_strong[parts] & (parts > 0), np.uint8(MAX_INK), np.uint8(0))
@@ -227,11 +227,11 @@ def _ink(images: Images) -> Floats:
 
 
 def _smooth(stack: Floats, deviation: float, mode: Literal["nearest", "constant"] = "nearest") -> Floats:
-    return np.asarray(ndimage.gaussian_filter(stack, deviation, mode=mode, axes=(1, 2)))
+    return np.asarray(scipy.ndimage.gaussian_filter(stack, deviation, mode=mode, axes=(1, 2)))
 
 
 def _sobel(stack: Floats, along: int, across: int) -> Floats:
-    return np.asarray(ndimage.correlate1d(ndimage.correlate1d(stack, (-1, 0, 1), along), (1, 2, 1), across))
+    return np.asarray(scipy.ndimage.correlate1d(scipy.ndimage.correlate1d(stack, (-1, 0, 1), along), (1, 2, 1), across))
 
 
 def _signs(generator: np.random.Generator, *shape: int) -> NDArray[np.int64]:

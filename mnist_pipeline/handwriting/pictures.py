@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, centred, extent
 from mnist_pipeline.data.decoding import Grey, read
@@ -109,7 +109,7 @@ def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
     levels = levels if np.median(levels) < 128 else 255 - levels
     if np.median(levels) != 0 or not levels.any():
         return None
-    box, centre = extent(levels > 0), np.array(ndimage.center_of_mass(levels)) + 0.5
+    box, centre = extent(levels > 0), np.array(scipy.ndimage.center_of_mass(levels)) + 0.5
     return Found(box, levels) if max(box[2:]) == DIGIT_SIDE and np.abs(centre - CENTRE).max() <= 1 else None
 
 
@@ -137,7 +137,7 @@ def _ink(grey: Grey) -> tuple[Grey, Grey]:
     first = _contrast(_closing(coarse, window), coarse)
     strokes = np.pad(first > _otsu(first[first > 0.05]), 1)
     if strokes.any():
-        width = _stroke_width(ndimage.distance_transform_edt(strokes)[strokes])
+        width = _stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
         window = min(window, max(5, round(4 * width) + 3))
     paper = _resized(_paper(coarse, window), grey.shape)
     ink = _contrast(paper, light)
@@ -153,8 +153,8 @@ def _paper(grey: Grey, window: int) -> Grey:
     contrast = _contrast(closed, grey)
     middle = np.median(contrast)
     blank = contrast <= middle + 0.02 + 3 * np.median(np.abs(contrast - middle))
-    share = ndimage.gaussian_filter(blank.astype(np.float32), 1.5)
-    light = ndimage.gaussian_filter(np.where(blank, grey, 0), 1.5)
+    share = scipy.ndimage.gaussian_filter(blank.astype(np.float32), 1.5)
+    light = scipy.ndimage.gaussian_filter(np.where(blank, grey, 0), 1.5)
     return np.where(share > 0.05, light / np.maximum(share, 0.05), closed * (1 - middle))
 
 
@@ -167,7 +167,7 @@ def _ink_is_dark(grey: Grey) -> bool:
     """
     skews = []
     for share in (24, 12, 6, 3):
-        deviation = grey - ndimage.uniform_filter(grey, 1 + 2 * (max(grey.shape) // (2 * share)), mode="nearest")
+        deviation = grey - scipy.ndimage.uniform_filter(grey, 1 + 2 * (max(grey.shape) // (2 * share)), mode="nearest")
         square = deviation * deviation
         skews.append(float((square * deviation).mean() / max(float(square.mean()), 1e-12) ** 1.5))
     return max(skews, key=abs) <= 0
@@ -176,7 +176,7 @@ def _ink_is_dark(grey: Grey) -> bool:
 def _closing(grey: Grey, window: int) -> Grey:
     """Grey closing: dark strokes narrower than the window take the level of their surroundings."""
     extended = np.pad(grey, window, mode="edge")
-    closed = ndimage.minimum_filter(ndimage.maximum_filter(extended, window), window)
+    closed = scipy.ndimage.minimum_filter(scipy.ndimage.maximum_filter(extended, window), window)
     return closed[window:-window, window:-window]
 
 
@@ -209,7 +209,7 @@ def _without_ruling(ink: Grey) -> Grey:
     result = kept
     for line, window in zip(lines, ((thickest + 4, 1), (1, thickest + 4))):
         if line.any():  # a stroke on both sides of a line continues under it
-            under = ndimage.grey_closing(kept, window, mode="nearest")
+            under = scipy.ndimage.grey_closing(kept, window, mode="nearest")
             result = np.where(line, np.maximum(result, np.minimum(ink, under)), result)
     return result
 
@@ -227,12 +227,12 @@ def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
         return none
     # The second weakest of the four pieces of a block: a line fills all four, a crossing stroke one or two.
     pieces = ink[:, first : first + blocks * 4 * piece].reshape(rows, -1, piece).mean(axis=2)
-    pieces = ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, blocks, 4)
+    pieces = scipy.ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, blocks, 4)
     strength = _line_strength(np.sort(pieces, axis=2)[:, :, 1], 1.2 * noise, thickest)
     if not strength.any():
         return none
     block = np.clip((np.arange(ink.shape[1]) - first) // (4 * piece), 0, blocks - 1)
-    strength = ndimage.maximum_filter(strength, (5, 1))[:, block]
+    strength = scipy.ndimage.maximum_filter(strength, (5, 1))[:, block]
     return np.where(strength > 0, 1.5 * strength + 2.5 * noise, none)
 
 
@@ -254,7 +254,7 @@ def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
     strength = np.zeros((rows, columns), level.dtype)
     for path, value in zip(paths[whole], np.nanmedian(np.where(inside, along, np.nan)[whole], axis=1)):
         strength[path, np.arange(columns)] = np.maximum(strength[path, np.arange(columns)], value)
-    strength[ndimage.binary_opening(strength > 0, np.ones((thickest + 1, 1), bool))] = 0
+    strength[scipy.ndimage.binary_opening(strength > 0, np.ones((thickest + 1, 1), bool))] = 0
     return strength[1:-1]
 
 
@@ -280,14 +280,14 @@ def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
     """Label connected strokes, 0 elsewhere; weak ink counts where it is connected to strong ink."""
     light = np.maximum(paper, DARKEST_PAPER)
     for blur in (0.7, 1.5):  # as little blur as the noise allows
-        smooth = ndimage.gaussian_filter(ink, blur)
+        smooth = scipy.ndimage.gaussian_filter(ink, blur)
         # The camera's noise is equally strong in shadow and in light.
         noise = 6 * _noise(smooth * light) / light
         if noise.max() < 1.5 * FAINTEST_INK:
             break
     floor = np.maximum(FAINTEST_INK, noise)
     high = np.maximum(floor, 0.8 * _otsu(smooth[smooth > floor]))
-    labels, count = ndimage.label(smooth > 0.5 * high, np.ones((3, 3)))
+    labels, count = scipy.ndimage.label(smooth > 0.5 * high, np.ones((3, 3)))
     strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
     # A region in three corners of the picture is the table around the paper.
     corners = np.bincount(labels[[0, 0, -1, -1], [0, -1, 0, -1]], minlength=count + 1)
@@ -313,7 +313,7 @@ class Glyph(NamedTuple):
 
 def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
     """Group strokes into digits, and drop specks."""
-    slices = ndimage.find_objects(strokes)
+    slices = scipy.ndimage.find_objects(strokes)
     boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.intp).reshape(-1, 4)
     sizes = _sizes(boxes)
     largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
@@ -422,7 +422,7 @@ def _in_mnist_form(strength: Grey, side: int) -> NDArray[np.uint8] | None:
 
 def _strength(own: Mask, ink: Grey) -> Grey:
     """The ink of a digit and its edge, as a share of full ink, in [0, 1]."""
-    strength = np.where(ndimage.maximum_filter(own, 2 * MARGIN + 1), ink, 0)
+    strength = np.where(scipy.ndimage.maximum_filter(own, 2 * MARGIN + 1), ink, 0)
     # A stroke is where the blurred ink is strong; in a tiny picture most of its pixels may hold none themselves.
     full = next((level for level in np.quantile(strength[own], (0.8, 1)) if level > 0), np.inf)
     return np.clip(strength / full, 0, 1).astype(np.float32)
@@ -436,7 +436,7 @@ def _outline(strength: Grey, side: int) -> Grey:
     strength = np.pad(strength, MARGIN)
     zoom = CONTOUR_SIDE / side
     shape = tuple(int(np.ceil(length * zoom)) for length in strength.shape)
-    drawn = ndimage.gaussian_filter(_resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
+    drawn = scipy.ndimage.gaussian_filter(_resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
     inside = np.pad(drawn > max(0.5 * min(1.0, float(drawn.max())), 0), 4)
-    outer, inner = ndimage.distance_transform_edt(~inside), ndimage.distance_transform_edt(inside)
+    outer, inner = scipy.ndimage.distance_transform_edt(~inside), scipy.ndimage.distance_transform_edt(inside)
     return np.where(inside, 0.5 - inner, outer - 0.5)

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.data.decoding import Grey
@@ -48,19 +48,19 @@ def find_sheet(grey: Grey) -> Sheet | None:
         return None
     thresholds, between = separation(scale)
     threshold = float(thresholds[between.argmax()])
-    labels, count = ndimage.label(scale > threshold)
+    labels, count = scipy.ndimage.label(scale > threshold)
     if not count:
         return None
-    sheet = ndimage.binary_fill_holes(labels == 1 + np.argmax(np.bincount(labels[labels > 0])[1:]))
+    sheet = scipy.ndimage.binary_fill_holes(labels == 1 + np.argmax(np.bincount(labels[labels > 0])[1:]))
     square = round(SMALLEST * min(sheet.shape))
-    if not ndimage.minimum_filter(sheet, square, mode="constant").any() or sheet.mean() > LARGEST_SHARE:
+    if not scipy.ndimage.minimum_filter(sheet, square, mode="constant").any() or sheet.mean() > LARGEST_SHARE:
         return None
     if _contrast_at_edge(scale, sheet) < LEAST_CONTRAST:
         return None
     if (np.log(coarse[sheet] + DARKEST) <= threshold).mean() > MOST_INK:
         return None
-    inner = ndimage.binary_erosion(sheet, iterations=EDGE, border_value=1)
-    nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
+    inner = scipy.ndimage.binary_erosion(sheet, iterations=EDGE, border_value=1)
+    nearest = scipy.ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
     return _cut_out(grey, inner, 255 * light[tuple(nearest)], factor)
 
 
@@ -69,16 +69,16 @@ def _without_strokes(light: Grey) -> Grey:
     opening = max(3, round(WIDEST_LIGHT * min(light.shape)))
     margin = closing + opening
     extended = np.pad(light, margin, mode="edge")
-    closed = ndimage.grey_closing(extended, (closing, closing))
-    return np.asarray(ndimage.grey_opening(closed, (opening, opening))[margin:-margin, margin:-margin])
+    closed = scipy.ndimage.grey_closing(extended, (closing, closing))
+    return np.asarray(scipy.ndimage.grey_opening(closed, (opening, opening))[margin:-margin, margin:-margin])
 
 
 def _contrast_at_edge(scale: Grey, sheet: Mask) -> float:
     """Median step in the logarithm of the light from the table to the sheet; a soft shadow has none."""
-    inside = ndimage.binary_erosion(sheet, iterations=1 + EDGE, border_value=1)
-    outside = ~ndimage.binary_dilation(sheet, iterations=1 + EDGE)
-    lightest = ndimage.maximum_filter(np.where(inside, scale, -np.inf), 2 * EDGE + 5)
-    darkest = ndimage.minimum_filter(np.where(outside, scale, np.inf), 2 * EDGE + 5)
+    inside = scipy.ndimage.binary_erosion(sheet, iterations=1 + EDGE, border_value=1)
+    outside = ~scipy.ndimage.binary_dilation(sheet, iterations=1 + EDGE)
+    lightest = scipy.ndimage.maximum_filter(np.where(inside, scale, -np.inf), 2 * EDGE + 5)
+    darkest = scipy.ndimage.minimum_filter(np.where(outside, scale, np.inf), 2 * EDGE + 5)
     steps = (lightest - darkest)[np.isfinite(lightest) & np.isfinite(darkest)]
     return float(np.median(steps)) if steps.size else 0.0
 

@@ -73,7 +73,7 @@ class CompiledCNN(nn.Module):
             first, second, found = _forward(images[group], parameters)
             scores[group] = found.numpy()
             gradient = found.softmax(dim=1) - expected[group]
-            kept = np.flatnonzero(gradient.abs().amax(dim=1) >= least)
+            kept = (gradient.abs().amax(dim=1) >= least).numpy()
             arrays: list[Any] = [array[kept] if least else array for array in (images[group], *first, *second)]
             sums[group.start] = _backward(gradient[kept] / len(x), parameters, *arrays)
 

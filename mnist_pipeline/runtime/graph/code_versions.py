@@ -9,13 +9,16 @@ all models, all entries, and their methods if it calls them.
 """
 
 import ast
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ import dagster as dg
 
 from mnist_pipeline import models
 from mnist_pipeline.models import MODELS, Model, Shown, model_of
+from mnist_pipeline.utils import places
 
 TABLE = models.__name__
 PACKAGE = TABLE.partition(".")[0]
@@ -39,6 +43,26 @@ def function_of(asset: dg.AssetsDefinition, package: str) -> Callable[..., Any] 
     compute: Any = asset.op.compute_fn
     function: Any = inspect.unwrap(getattr(compute, "decorated_fn", compute))
     return function if f"{getattr(function, '__module__', '')}.".startswith(f"{package}.") else None
+
+
+def code_versions(functions: Mapping[str, Callable[..., Any]]) -> dict[str, str]:
+    """The versions of the functions that compute assets, by asset.
+
+    They take half a second, so they are remembered as long as the files of the project have the same sizes and times.
+    """
+    roots = {PACKAGE, *(function.__module__.partition(".")[0] for function in functions.values())}
+    patterns = ("*.py", "templates/**/*.*")
+    files = sorted(file for root in roots for pattern in patterns for file in _source(root).parent.rglob(pattern))
+    stats = [(str(file), (found := file.stat()).st_size, found.st_mtime_ns) for file in files]
+    state = hashlib.sha256(repr((sys.version, sorted(functions), stats)).encode()).hexdigest()
+    remembered = places.user_cache() / "code-versions.json"
+    with contextlib.suppress(OSError, ValueError, LookupError):
+        return dict(json.loads(remembered.read_text())[state])
+    versions = {asset: code_version(asset, function) for asset, function in functions.items()}
+    with contextlib.suppress(OSError):  # a cache that can't be written costs only time
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        remembered.write_text(json.dumps({state: versions}))
+    return versions
 
 
 def code_version(asset: str, function: Callable[..., Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.runtime import dagster_internals
-from mnist_pipeline.runtime.graph.code_versions import code_version, function_of
+from mnist_pipeline.runtime.graph.code_versions import code_versions, function_of
 from mnist_pipeline.utils import places
 
 SOURCE = "dagster/code_references"  # metadata that the UI shows as links
@@ -39,13 +39,14 @@ def load_package(directory: Path, name: str, automated: Callable[[dg.AssetSpec],
             if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
             for key in asset.keys
         }
+        versions = code_versions({key.path[-1]: function for key, function in functions.items() if function})
         address = web_address(directory)
 
         def finished(spec: dg.AssetSpec) -> dg.AssetSpec:
             if spec.key not in functions:
                 return spec
             if function := functions[spec.key]:
-                version = spec.code_version or code_version(spec.key.path[-1], function)
+                version = spec.code_version or versions[spec.key.path[-1]]
                 links = {SOURCE: _links(function, directory, address)}
                 spec = spec.replace_attributes(code_version=version, metadata={**links, **spec.metadata})
             return automated(spec)
