@@ -12,7 +12,7 @@ the nonzero pixels only.
 import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -168,13 +168,11 @@ def fit_model(
         measured.append((mean_loss, accuracy))
         on_epoch(epoch, mean_loss, accuracy)
 
-    kept, _ = split(len(images))
-    fit = functools.partial(
-        sgd, num_classes=int(labels.max()) + 1, learning_rate=learning_rate, epochs=epochs, seed=seed
-    )
+    samples, labels, W, b = _prepare(images, labels, int(labels.max()) + 1, seed, None)
+    fit = functools.partial(_fit, _entries(samples), labels, (W, b), learning_rate, epochs)
     with ThreadPoolExecutor(1) as threads:
-        without_held_out = threads.submit(fit, images[kept], labels[kept])
-        W, b = fit(images, labels, on_epoch=record)
+        without_held_out = threads.submit(fit, split(len(images))[0])
+        W, b = fit(np.arange(len(images)), record)
     losses, accuracies = np.ascontiguousarray(np.array(measured).T)
     error = gradient_error(W, b, labels[:NUM_CHECKED], images[:NUM_CHECKED])
     return SoftmaxModel(W, b, losses, accuracies, np.array(error), *without_held_out.result())
@@ -276,17 +274,38 @@ def sgd(
            [0., 1.]])
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
-    from mnist_pipeline.kernels import softmax as kernel  # here, so that importing this module does not import Numba
+    return _fit(_entries(samples), labels, (W, b), learning_rate, epochs, np.arange(len(labels)), on_epoch)
 
+
+class _Entries(NamedTuple):
+    """The nonzero entries of samples: where those of each sample begin, their columns and values, and a factor."""
+
+    starts: NDArray[np.int64]
+    columns: NDArray[np.int32]
+    values: NDArray[Any]
+    scale: float
+
+
+def _entries(samples: NDArray[Any]) -> _Entries:
     inked = samples != 0
     starts = np.append(0, np.cumsum(inked.sum(axis=1)))
-    columns, values = (np.flatnonzero(inked) % samples.shape[1]).astype(np.int32), samples[inked]
-    scale = 1 / 255 if samples.dtype == np.uint8 else 1.0
-    blocks = _blocks(W, kernel.LANES)
+    columns = (np.flatnonzero(inked) % samples.shape[1]).astype(np.int32)
+    return _Entries(starts, columns, samples[inked], 1 / 255 if samples.dtype == np.uint8 else 1.0)
+
+
+def _fit(
+    entries: _Entries, labels: NDArray[np.int64], initial: Parameters, learning_rate: float, epochs: int,
+    rows: NDArray[np.int64], on_epoch: OnEpoch | None = None,
+) -> Parameters:  # fmt: skip
+    """Fit to some of the samples, in the order of their numbers in `rows`."""
+    from mnist_pipeline.kernels import softmax as kernel  # here, so that importing this module does not import Numba
+
+    (num_classes, num_features), b = initial[0].shape, initial[1].copy()
+    blocks = _blocks(initial[0], kernel.LANES)
     for epoch in range(1, epochs + 1):
-        total, correct = kernel.run_epoch(starts, columns, values, scale, labels, blocks, b, learning_rate)
-        _report(on_epoch, epoch, total / len(labels), correct / len(labels))
-    W = blocks.transpose(0, 2, 1).reshape(-1, samples.shape[1])[:num_classes]
+        total, correct = kernel.run_epoch(*entries, labels, rows, blocks, b, learning_rate)
+        _report(on_epoch, epoch, total / len(rows), correct / len(rows))
+    W = blocks.transpose(0, 2, 1).reshape(-1, num_features)[:num_classes]
     return np.ascontiguousarray(W), b
 
 

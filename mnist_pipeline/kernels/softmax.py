@@ -63,19 +63,20 @@ def _update(e: _Entries, rows: Array, columns: Array, values: Array, steps: Arra
 
 @compiled(cache=True, nogil=True)
 def run_epoch(
-    starts: Any, columns: Any, values: Any, scale: Any, labels: Any, blocks: Any, b: Any, learning_rate: Any
+    starts: Any, columns: Any, values: Any, scale: Any, labels: Any, rows: Any, blocks: Any, b: Any, learning_rate: Any
 ) -> Any:
     """Update the weights in place, one sample after another; return the total loss and the number of correct samples.
 
     `columns` and `values` are those of the nonzero entries of all samples, `starts` the first entry of each sample; the
-    values are multiplied by `scale`. `labels` are int64 (num_samples,), `blocks` the weights, pixel-major, (num_blocks,
-    num_features, LANES), and `b` the biases (num_classes,), both float64.
+    values are multiplied by `scale`. `labels` are int64 (num_samples,), `rows` the numbers of the samples to use,
+    `blocks` the weights, pixel-major, (num_blocks, num_features, LANES), and `b` the biases (num_classes,), both
+    float64.
     """
     num_blocks, num_classes = len(blocks), len(b)
     y = np.zeros((num_blocks, blocks.shape[2]))
     scores = y.reshape(-1)
     total, correct = 0.0, 0
-    for i in range(len(labels)):
+    for i in rows:
         label, start, stop = labels[i], starts[i], starts[i + 1]
         # z = W x + b
         for block in range(num_blocks):
