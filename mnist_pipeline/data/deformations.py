@@ -16,7 +16,7 @@ from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
 Images = NDArray[np.uint8]
 
 MAX_INK = 255
-_IMAGES_PER_BLOCK = 1_024
+IMAGES_PER_BLOCK = 1_024
 _NOISY_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
 
 
@@ -127,7 +127,7 @@ def _enlarging(length: int, side: int) -> NDArray[np.float64]:
 def _in_blocks(deform: Callable[[slice, Images], None], images: Images) -> Images:
     """Deform images a block at a time, the blocks shared between threads."""
     output = np.empty_like(images)
-    in_blocks(lambda block: deform(block, output[block]), len(images), _IMAGES_PER_BLOCK)
+    in_blocks(lambda block: deform(block, output[block]), len(images), IMAGES_PER_BLOCK)
     return output
 
 

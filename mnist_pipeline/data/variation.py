@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.deformations import MAX_INK, Images, add_noise, affine, as_bytes, thicken
+from mnist_pipeline.data.deformations import IMAGES_PER_BLOCK, MAX_INK, Images, add_noise, affine, as_bytes, thicken
+from mnist_pipeline.utils.blocks import in_blocks
 
 Generator = np.random.Generator
 
@@ -37,7 +38,17 @@ class Variation:
 
 def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) -> Images:
     """Deform each image in its own way, uniformly within limits."""
-    generator, count = np.random.default_rng(seed), len(images)
+    varied, seeds = np.empty_like(images), np.atleast_1d(seed).tolist()
+
+    def vary_block(block: slice) -> None:  # each block has random numbers of its own, so that threads share the blocks
+        varied[block] = _vary(images[block], variation, np.random.default_rng([*seeds, block.start]))
+
+    in_blocks(vary_block, len(images), IMAGES_PER_BLOCK)
+    return varied
+
+
+def _vary(images: Images, variation: Variation, generator: Generator) -> Images:
+    count = len(images)
 
     def drawn(limit: float, *shape: int) -> NDArray[np.float64]:
         return generator.uniform(-limit, limit, (count, *shape))

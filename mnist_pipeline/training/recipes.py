@@ -65,9 +65,9 @@ CNN_FAST = Recipe(
 )
 MLP_FAST = Recipe(
     epochs=3,
-    batch_size=256,
-    learning_rate=4e-3,
-    betas=(0.8, 0.95),
+    batch_size=512,
+    learning_rate=1e-2,
+    betas=(0.7, 0.9),
     schedule="one-cycle",
     label_smoothing=0.1,
     precision="auto",
@@ -110,7 +110,9 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
         "thorough": replace(
             MLP_FAST,
             epochs=20,
+            batch_size=256,
             learning_rate=1e-3,
+            betas=(0.8, 0.95),
             schedule="constant",
             label_smoothing=0.05,
             variation=HANDS,
