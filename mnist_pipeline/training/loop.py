@@ -33,7 +33,10 @@ class DivergenceError(ArithmeticError):
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """The measurements of one epoch. Each training image is scored just before its batch's update."""
+    """The measurements of one epoch. Each training image is scored just before its batch's update.
+
+    An image that did not take part, see `Recipe.later`, counts as it was scored last.
+    """
 
     epoch: int  # from 1
     loss: float  # mean cross-entropy over the training images, without label smoothing
@@ -109,6 +112,7 @@ def train(
     1.0
     """
     images, labels = np.asarray(images), np.asarray(labels)
+    _tensors(images, labels, torch.device("cpu"))  # checks them
     device = default_device()
     precision = choose_precision(model, device, recipe.precision)
     held_out = None
@@ -182,7 +186,10 @@ class _Run:
         self, model: nn.Module, network: nn.Module, recipe: Recipe, seed: int, num_images: int, precision: str
     ) -> None:
         self.network, self.recipe, self.seed = network, recipe, seed
-        self.num_steps = recipe.epochs * math.ceil(num_images / recipe.batch_size)
+        self.num_later = max(1, round(recipe.later * num_images))
+        passes = [num_images] + (recipe.epochs - 1) * [self.num_later]
+        self.num_steps = sum(math.ceil(count / recipe.batch_size) for count in passes)
+        self.losses, self.right = np.full(num_images, np.inf), np.zeros(num_images, bool)  # as each was scored last
         self.device, self.precision = next(model.parameters()).device, precision
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = Adam(model.parameters(), recipe.betas)
@@ -196,6 +203,10 @@ class _Run:
 
         The third value is the mean loss over each part of the pass.
         """
+        count = self.num_later if self.step else len(images)
+        chosen = np.sort(np.argpartition(-self.losses, count - 1)[:count])  # those with the largest losses
+        others, share = np.delete(self.losses, chosen).sum() / len(images), count / len(images)
+        images, labels = images[chosen], labels[chosen]
         if self.recipe.variation:
             images = vary(images, self.recipe.variation, (self.seed, self.step))
         pixels, targets = _tensors(images, labels, self.device)
@@ -206,14 +217,17 @@ class _Run:
             for batch in torch.split(order, self.recipe.batch_size)
         ]
         scores, targets = torch.cat(batches).double(), targets[order]
-        loss = float(F.cross_entropy(scores, targets))
+        losses = F.cross_entropy(scores, targets, reduction="none")
+        seen = chosen[order.cpu().numpy()]
+        self.losses[seen], self.right[seen] = losses.cpu().numpy(), (scores.argmax(dim=1) == targets).cpu().numpy()
+        loss = float(self.losses.mean())
         if not math.isfinite(loss):
             raise DivergenceError(
                 f"the loss is {loss} after {self.step} updates: training diverged. "
                 f"Lower the recipe's learning_rate, which is {self.recipe.learning_rate}."
             )
-        parts = torch.chunk(F.cross_entropy(scores, targets, reduction="none"), PARTS)
-        return loss, _share_right(scores, targets), tuple(float(part.mean()) for part in parts)
+        parts = tuple(others + share * float(part.mean()) for part in torch.chunk(losses, PARTS))
+        return loss, float(self.right.mean()), parts
 
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Make one step of Adam on a batch; return the logits before the step."""

@@ -42,6 +42,10 @@ class Recipe:
     # Share of the updates, the last ones, after each of which the weights are taken; their mean is the result [2]_. The
     # learning rate can then stay high, so that the weights in the mean differ.
     average: float = 0.0
+    # Share of the images that take part in the passes after the first: those with the largest loss when they were last
+    # seen. The others are learned, and a pass over them changes little. Wrong labels would be learned too, so this is
+    # for data with few of them.
+    later: float = 1.0
     # Leave an image out of the gradients if each of its probabilities is closer than this to the target: it is learned,
     # and its share of the gradients is small. After the first pass that is most images, as in selective backpropagation
     # [3]_. Only the compiled network heeds this.
@@ -81,14 +85,15 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
         "fast": CNN_FAST,
         "default": replace(
             CNN_FAST,
-            epochs=3,
+            epochs=5,
             batch_size=256,
             learning_rate=1.1e-2,
             label_smoothing=0.0,
             variation=Variation(
                 rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.35, noise=0.2, far=3.5, foreign=0.02
             ),
-            freeze=0.3,
+            freeze=0.45,
+            later=0.3,
             least_gradient=0.05,
         ),
         "thorough": Recipe(
