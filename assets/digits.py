@@ -62,6 +62,7 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
         digits = datasets.load_digits(data_set.path, split, recorded=recorded)
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=len(names))
+    num_duplicates, num_with_two_labels = datasets.repetitions(digits)
     return result(
         digits,
         f"{len(digits.labels):,} images",
@@ -75,8 +76,8 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
             "classes_balanced": at_least(counts.min() / counts.max(), 0.5),
             "pixel_mean": Measured(mean, 5, 250),
             "pixel_deviation": Measured(deviation, 20, 127),
-            "no_duplicates": warning(at_most(datasets.num_duplicates(digits.images), 0)),
-            "one_label_per_image": warning(at_most(datasets.num_with_two_labels(digits), 0)),
+            "no_duplicates": warning(at_most(num_duplicates, 0)),
+            "one_label_per_image": warning(at_most(num_with_two_labels, 0)),
             "not_empty": warning(at_most(datasets.num_nearly_empty(digits.images), 0)),
             "classes_mixed": warning(at_most(datasets.is_sorted_by_class(digits.labels), 0)),
         },

@@ -130,7 +130,7 @@ def model_comparison(test_digits: DigitSet, predictions: ByModel, evaluations: B
 class RobustnessConfig(dg.Config):
     """How many digits are disturbed."""
 
-    num_images: int = Field(200, ge=1, le=10_000, description="Number of test images to disturb, drawn at random.")
+    num_images: int = Field(100, ge=1, le=10_000, description="Number of test images to disturb, drawn at random.")
 
 
 @asset_of_all_models(group_name=GROUP, kinds={"numba", "scipy"}, check_specs=checks("robustness", CHECKS))

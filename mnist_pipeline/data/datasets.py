@@ -81,21 +81,15 @@ def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
     return found
 
 
-def num_duplicates(images: np.ndarray) -> int:
-    """Number of images that equal an earlier one, byte for byte."""
-    return len(images) - len(set(map(bytes, images)))
-
-
-def num_with_two_labels(digits: DigitSet) -> int:
-    """Number of different images that occur with more than one label."""
+def repetitions(digits: DigitSet) -> tuple[int, int]:
+    """Number of images that equal an earlier one byte for byte, and of different images with more than one label."""
     labels: dict[bytes, int] = {}
-    return len(
-        {
-            content
-            for content, label in zip(map(bytes, digits.images), digits.labels.tolist(), strict=False)
-            if labels.setdefault(content, label) != label
-        }
-    )
+    with_two = {
+        content
+        for content, label in zip(map(bytes, digits.images), digits.labels.tolist(), strict=False)
+        if labels.setdefault(content, label) != label
+    }
+    return len(digits.images) - len(labels), len(with_two)
 
 
 def num_nearly_empty(images: np.ndarray) -> int:

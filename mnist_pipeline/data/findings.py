@@ -61,9 +61,10 @@ def _judge(split: Split, digits: DigitSet, counts: list[int], found: Findings) -
         found.warnings.append(
             f"the smallest class of {split} has {min(counts):,} images, and the largest {max(counts):,}"
         )
-    if repeated := datasets.num_duplicates(images):
+    repeated, ambiguous = datasets.repetitions(digits)
+    if repeated:
         found.warnings.append(f"{repeated:,} images of {split} equal an earlier one")
-    if ambiguous := datasets.num_with_two_labels(digits):
+    if ambiguous:
         found.warnings.append(f"{ambiguous:,} different images of {split} occur with more than one label")
     if empty := datasets.num_nearly_empty(images):
         found.warnings.append(f"{empty:,} images of {split} are nearly empty: they have almost no contrast")

@@ -31,7 +31,7 @@ OUTLIERS = {"strokes": 0.6, "scribbles": 0.2, "halves": 0.5, "turned": 0.5}  # f
 VARIATION = Variation(rotation=15, scale=0.12, shear=0.2, shift=1, stroke=0.5)
 ORDINARY_OF_TURNED = 75.0  # turned images of a class are outliers if most of them lie above this percentile
 LEAST_SHARE = 0.8  # of the distance, that counts even if the network sees no outlier
-HIDDEN_SIZE, EPOCHS, BATCH_SIZE, LEAST_UPDATES = 128, 8, 256, 300
+HIDDEN_SIZE, EPOCHS, BATCH_SIZE, LEAST_UPDATES = 128, 6, 512, 300
 
 
 class Novelty(NamedTuple):
@@ -207,7 +207,7 @@ def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, n
     recipe = training.Recipe(
         epochs=max(EPOCHS, -(-LEAST_UPDATES // updates)),
         batch_size=BATCH_SIZE,
-        learning_rate=3e-3,
+        learning_rate=5e-3,
         betas=(0.8, 0.95),
         schedule="one-cycle",
     )

@@ -111,7 +111,7 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
     "mlp": {
         "notebook": replace(NOTEBOOK, learning_rate=5e-4),
         "fast": MLP_FAST,
-        "default": MLP_FAST,
+        "default": replace(MLP_FAST, epochs=5, later=0.3),
         "thorough": replace(
             MLP_FAST,
             epochs=20,

@@ -59,9 +59,10 @@ def code_versions(functions: Mapping[str, Callable[..., Any]]) -> dict[str, str]
     with contextlib.suppress(OSError, ValueError, LookupError):
         return dict(json.loads(remembered.read_text())[state])
     versions = {asset: code_version(asset, function) for asset, function in functions.items()}
-    with contextlib.suppress(OSError):  # a cache that can't be written costs only time
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        remembered.write_text(json.dumps({state: versions}))
+    if not sys.dont_write_bytecode:
+        with contextlib.suppress(OSError):
+            remembered.parent.mkdir(parents=True, exist_ok=True)
+            remembered.write_text(json.dumps({state: versions}))
     return versions
 
 

@@ -42,6 +42,7 @@ DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
 MAX_NAME = 160  # characters of a partition; file systems allow 255 in the name of a directory
 UPDATE = "mnist-pipeline run --changed"
+_described: list[tuple[object, tuple[bytes, dict[str, Writer]]]] = []  # the latest value that is not stored yet
 _verified: set[tuple[str, str, str]] = set()  # root, key and version of values that this process has read or written
 
 
@@ -69,6 +70,7 @@ class Storage:
     ) -> str:
         """Store a value with its figures (PNG by name), and make it the current one; return its version."""
         manifest, files = describe(value)
+        _described.clear()
         version = _sha256(manifest)
         place = self._place(key) / version
         with self._reported(key):
@@ -270,10 +272,16 @@ class Storage:
 
 
 def describe(value: object) -> tuple[bytes, dict[str, Writer]]:
-    """The manifest of a value, and a writer for each of its files."""
+    """The manifest of a value, and a writer for each of its files.
+
+    An asset asks for the version of its value before the value is stored, so the latest one is remembered until then.
+    """
+    if _described and _described[0][0] is value:
+        return _described[0][1]
     entries, files = formats.type_entries(value), formats.encode(value)
     manifest = {**entries, "files": {name: _entry_of(writer) for name, writer in files.items()}}
-    return to_json(manifest), files
+    _described[:] = [(value, (to_json(manifest), files))]
+    return _described[0][1]
 
 
 def version_of(value: object) -> str:

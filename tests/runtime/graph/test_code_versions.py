@@ -36,8 +36,8 @@ class Copy:
             copy(PROJECT / name, directory / name)
         self.before = self.versions()
 
-    def versions(self) -> dict[str, str]:
-        environment = {**os.environ, "PYTHONPATH": str(self.directory), "PYTHONDONTWRITEBYTECODE": "1"}
+    def versions(self, **variables: str) -> dict[str, str]:
+        environment = {**os.environ, "PYTHONPATH": str(self.directory), "PYTHONDONTWRITEBYTECODE": "1", **variables}
         command = [sys.executable, "-c", MEASURE]
         done = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=True)
         return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -53,6 +53,16 @@ class Copy:
         finally:
             file.write_text(text)
         return {asset for asset in self.before if now[asset] != self.before[asset]}
+
+
+def test_versions_are_remembered_until_a_file_changes(project: Copy, tmp_path: Path) -> None:
+    variables = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    assert project.versions(**variables) == project.before
+    (file,) = tmp_path.glob("mnist-pipeline/*.json")
+    file.write_text(file.read_text().replace(project.before["covariance"], "remembered"))
+    assert project.versions(**variables) == {**project.before, "covariance": "remembered"}
+    (project.directory / "mnist_pipeline" / "pca.py").touch()
+    assert project.versions(**variables) == project.before
 
 
 @pytest.fixture(scope="module")
