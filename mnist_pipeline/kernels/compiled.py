@@ -36,8 +36,7 @@ def cache_directory(kernels: Path, base: Path) -> Path:
 
 NUMBA: Any = config  # its attributes are made when it is imported
 _KERNELS = Path(__file__).resolve().parent
-_BASE = places.user_cache() if places.INSTALLED else _KERNELS / "__pycache__"
-CACHE = cache_directory(_KERNELS, Path(NUMBA.CACHE_DIR or _BASE))
+CACHE = cache_directory(_KERNELS, Path(NUMBA.CACHE_DIR or places.code_cache()))
 
 
 def compiled(**options: Any) -> Callable[[_Function], _Function]:

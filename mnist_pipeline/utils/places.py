@@ -24,6 +24,11 @@ def user_cache() -> Path:
     return _of_user("XDG_CACHE_HOME", "~/.cache")
 
 
+def code_cache() -> Path:
+    """The directory for what is made from the code: in a checkout, beside it."""
+    return user_cache() if INSTALLED else PACKAGE / "__pycache__"
+
+
 def writable_home() -> Path:
     """The directory of results and downloads by default: the checkout, or the data directory of this user."""
     return _of_user("XDG_DATA_HOME", "~/.local/share") if INSTALLED else PROJECT

@@ -55,14 +55,13 @@ def code_versions(functions: Mapping[str, Callable[..., Any]]) -> dict[str, str]
     files = sorted(file for root in roots for pattern in patterns for file in _source(root).parent.rglob(pattern))
     stats = [(str(file), (found := file.stat()).st_size, found.st_mtime_ns) for file in files]
     state = hashlib.sha256(repr((sys.version, sorted(functions), stats)).encode()).hexdigest()
-    remembered = places.user_cache() / "code-versions.json"
+    remembered = places.code_cache() / "code-versions.json"
     with contextlib.suppress(OSError, ValueError, LookupError):
         return dict(json.loads(remembered.read_text())[state])
     versions = {asset: code_version(asset, function) for asset, function in functions.items()}
-    if not sys.dont_write_bytecode:
-        with contextlib.suppress(OSError):
-            remembered.parent.mkdir(parents=True, exist_ok=True)
-            remembered.write_text(json.dumps({state: versions}))
+    with contextlib.suppress(OSError):
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        remembered.write_text(json.dumps({state: versions}))
     return versions
 
 
