@@ -17,7 +17,7 @@ endef
 # Files of tests run in parallel, in the order of tests/conftest.py; PARALLEL= for one process.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run ui check test test-scale lint docs bench bench-quick nightly wheel constraints clean help
+.PHONY: run ui check test test-scale lint docs bench nightly wheel constraints clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,11 +49,8 @@ docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/sit
 	@cp "$$($(BIN)/mnist-pipeline report)" docs/_build/site/demonstration.html
 	@echo "docs/_build/site/index.html"
 
-bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (an hour)
+bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (ten minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks $(ARGS)
-
-bench-quick: $(VENV)/installed-bench  ## The same with fewer repetitions
-	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks --quick $(ARGS)
 
 WHEEL := .venv-wheel
 wheel: $(VENV)/installed-test  ## Build the wheel in dist/, install it into an empty environment, and use it elsewhere

@@ -1,4 +1,4 @@
-"""Measure the sections and print their tables: `python -m benchmarks [--quick] [--only NAME …]`."""
+"""Measure the sections and print their tables: `python -m benchmarks [--only NAME …]`."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from benchmarks import environment
 from benchmarks.bench import Bench, BenchmarkError
 
 # Torch's threads are loaded late, because they would disturb the sections before.
-SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "threads", "commands", "recognition", "page")
+SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "threads", "commands", "page")
+BY_REQUEST = ("recognition",)  # takes a quarter of an hour
 
 
 def main() -> int:
     """Print progress while the sections run, and all tables at the end."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
-    parser.add_argument("--only", action="append", choices=SECTIONS, help="only this section; may be repeated")
+    parser.add_argument(
+        "--only", action="append", choices=(*SECTIONS, *BY_REQUEST), help="only this section; may be repeated"
+    )
     arguments = parser.parse_args()
     try:
         environment.require()
-        bench = Bench.load(arguments.quick)
+        bench = Bench.load()
     except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     tables, failed = [], []
-    for name in [name for name in SECTIONS if name in (arguments.only or SECTIONS)]:
+    for name in arguments.only or SECTIONS:
         bench.say(name)
         watch = environment.OthersWatch()
         try:
@@ -42,7 +44,7 @@ def main() -> int:
     minutes = (time.perf_counter() - bench.started) / 60
     print(f"\n{environment.describe()}\n")
     print("\n".join(table.markdown() for table in tables))
-    print(f"Measured in {minutes:.0f} minutes{', quickly' if bench.is_quick else ''}.")
+    print(f"Measured in {minutes:.0f} minutes.")
     if failed:
         print(f"benchmarks: failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""Everything that a section needs: the data, the number of repetitions, and a directory for a run of the pipeline."""
+"""Everything that a section needs: the data, and a directory for a run of the pipeline."""
 
 from __future__ import annotations
 
@@ -25,25 +25,20 @@ class Bench:
 
     train: DigitSet
     test: DigitSet
-    is_quick: bool
     started: float = field(default_factory=time.perf_counter)
     scratch: tempfile.TemporaryDirectory[str] = field(
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="mnist-benchmark-")
     )
 
     @classmethod
-    def load(cls, is_quick: bool) -> Bench:
+    def load(cls) -> Bench:
         """Read the digits."""
-        return cls(load_digits(DATA, "train"), load_digits(DATA, "test"), is_quick)
+        return cls(load_digits(DATA, "train"), load_digits(DATA, "test"))
 
     @property
     def storage(self) -> Path:
         """The results of a whole run, which `commands.ensure_run` makes."""
         return Path(self.scratch.name, "storage")
-
-    def pick(self, full: int, quick: int) -> int:
-        """A number of rounds, seeds or images."""
-        return quick if self.is_quick else full
 
     def say(self, message: str) -> None:
         """Print progress, with the seconds since the start."""

@@ -1,4 +1,4 @@
-"""The commands as a person meets them: the whole run 3 times (quick: once), the others 5 times (quick: 2).
+"""The commands as a person meets them: the whole run 3 times, the others 5 times.
 
 A cold run starts with an empty storage. Compiled code is in its cache, as after any first use. The first asset counts
 as soon as its line is printed.
@@ -40,7 +40,7 @@ class Taken:
 
 def measure(bench: Bench) -> Table:
     """Medians with the smallest and the largest."""
-    runs = [_run_cold(bench) for _ in range(bench.pick(3, 1))]
+    runs = [_run_cold(bench) for _ in range(3)]
     table = Table("Commands", ("", "time", "peak memory"))
     firsts = with_range((run.first or run.wall for run in runs), seconds)
     table.rows += [("`run` into an empty storage, until the first asset", firsts, ""), _row("… the whole run", runs)]
@@ -52,7 +52,7 @@ def measure(bench: Bench) -> Table:
         "`--help`": ("--help",),
     }
     for name, arguments in commands.items():
-        table.rows.append(_row(name, [_wait(bench, bench.storage, *arguments) for _ in range(bench.pick(5, 2))]))
+        table.rows.append(_row(name, [_wait(bench, bench.storage, *arguments) for _ in range(5)]))
         bench.say(f"  {name}: {table.rows[-1][1]}")
     return table
 

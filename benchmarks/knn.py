@@ -1,8 +1,8 @@
-"""Exact 3 nearest neighbours of 10,000 digits among 60,000: 5 rounds against scikit-learn and faiss (quick: 1).
+"""Exact 3 nearest neighbours of 10,000 digits among 60,000: 3 rounds against scikit-learn and faiss.
 
 Each side fits and searches in every round, and starts with the type of numbers that it prefers. faiss runs in a process
 of its own, `python -m benchmarks.knn DIRECTORY`, where its OpenBLAS uses the fastest of its kernels. The notebook used
-SciPy's k-d tree; its time is extrapolated from 200 queries (quick: 20).
+SciPy's k-d tree; its time is extrapolated from 40 queries.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from benchmarks.timing import Rounds, take_turns, timed
 from mnist_pipeline.knn import KNNClassifier
 
 K = 3
+NUM_COMPARED = 2_000  # queries, with the definition in exact arithmetic
 WARM_UP_QUERIES = 256
 EXACT_QUERIES = 500  # queries and points whose distances are in memory at a time
 EXACT_POINTS = 2_000
@@ -111,10 +112,10 @@ def measure(bench: Bench) -> Table:
             side.fit()
             side.search(WARM_UP_QUERIES)
             turns |= {f"{side_name}, fit": side.fit, side_name: partial(side.search, len(test))}
-        rounds = take_turns(turns, bench.pick(5, 1), bench.say)
+        rounds = take_turns(turns, 3, bench.say)
         found = {SKLEARN: rounds.results[SKLEARN], FAISS: faiss.close()}
     distances, indices = rounds.results[OURS]
-    count = bench.pick(len(test), 1_000)
+    count = NUM_COMPARED
     bench.say(f"  comparing {count:,} queries with the definition, in exact arithmetic")
     same = {name: _same_distances(distances, squared_distances(train, test, found[name])) for name in found}
     same[OURS] = _same_as_definition(train, test[:count], distances[:count], indices[:count])
@@ -143,7 +144,7 @@ def _tree_row(
     """SciPy's k-d tree on evenly spread queries; the time for all queries is extrapolated."""
     from scipy.spatial import KDTree
 
-    chosen = np.linspace(0, len(test) - 1, bench.pick(200, 20)).astype(int)
+    chosen = np.linspace(0, len(test) - 1, 40).astype(int)
     build, tree = timed(lambda: KDTree(train.astype(np.float64)))
     elapsed, (_, indices) = timed(lambda: tree.query(test[chosen].astype(np.float64), k=K))
     bench.say(f"  {TREE}: built in {build:.1f} s, {len(chosen)} queries in {elapsed:.1f} s")

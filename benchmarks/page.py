@@ -1,6 +1,6 @@
 """The report computes in the browser: its answers to all 10,000 test digits, and the time of an answer to a stroke.
 
-The answers of the page are compared with the answers of the run that made it. A script draws 200 digits (quick: 20) in
+The answers of the page are compared with the answers of the run that made it. A script draws 200 digits in
 headless Chromium. The page and `predict` convert each drawing, and the two images are compared.
 """
 
@@ -23,6 +23,7 @@ from support import computing
 from support.browser import launch_browser
 
 SEED = 2_026
+NUM_DRAWN = 200
 
 
 def measure(bench: Bench) -> Table:
@@ -39,7 +40,7 @@ def compare(bench: Bench, storage: Path) -> Table:
         page.goto((storage / "report" / "index.html").as_uri())
         answers = computing.answers(page, bench.test.images)
         rng = np.random.default_rng(SEED)
-        drawn = [computing.draw(page, number % 10, rng) for number in range(bench.pick(200, 20))]
+        drawn = [computing.draw(page, number % 10, rng) for number in range(NUM_DRAWN)]
     for name in ("softmax", "mlp", "cnn"):
         stored, found = Storage(str(storage)).read(MODELS[name].predictions_asset), answers[name]
         same = f"{np.sum(found.argmax(axis=1) == stored.labels):,} of {len(found):,}"

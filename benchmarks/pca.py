@@ -1,4 +1,4 @@
-"""PCA of 60,000 digits, from the mean to the eigenvectors: 11 rounds against scikit-learn and float64 (quick: 2)."""
+"""PCA of 60,000 digits, from the mean to the eigenvectors: 11 rounds against scikit-learn and float64."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def measure(bench: Bench) -> Table:
     }
     for contestant in contestants.values():
         contestant()  # load libraries and compiled code
-    rounds = take_turns(contestants, bench.pick(11, 2), bench.say)
+    rounds = take_turns(contestants, 11, bench.say)
     exact = rounds.results[NOTEBOOK]
     table = Table("PCA of 60,000 digits", ("", "time", "this project is faster by", "error of the eigenvalues"))
     for name in contestants:

@@ -1,8 +1,8 @@
 """A person's own digits: how many are read correctly, in pictures that scripts draw. It takes about 15 minutes.
 
-There are 500 digits of each kind in scripted handwriting (quick: 100), and 200 in each of 20 handwriting fonts, where
-they are installed (quick: 10). The digits in fonts and the 8×8 digits are measured again in light ink on dark paper, on
-ruled paper with shadows, and in dark mode. Test digits 2,000 to 2,199 (quick: 20 digits) are corrupted as in MNIST-C.
+There are 500 digits of each kind in scripted handwriting, and 200 in each of 20 handwriting fonts, where
+they are installed. The digits in fonts and the 8×8 digits are measured again in light ink on dark paper, on
+ruled paper with shadows, and in dark mode. Test digits 2,000 to 2,199 are corrupted as in MNIST-C.
 Other fonts, digits and seeds were used to choose methods. Letters and pictures without a digit should be
 marked as doubtful; of digits, only those that are read correctly count as marked. The recognizer is that of one run.
 """
@@ -55,25 +55,25 @@ def measure(bench: Bench) -> Table:
 
 def _examples(bench: Bench) -> dict[str, list[Example]]:
     """Pictures whose digits are known."""
-    pasted = bench.pick(500, 100)
+    pasted = 500
     scripted = list(
         handwriting.evaluation_set(pasted // 10, SEED, (bench.test.images[:pasted], bench.test.labels[:pasted]))
     )
     found = {title: [each for each in scripted if each.kind == kind] for kind, title in KINDS.items()}
-    fonts, count = other_hands.installed(), bench.pick(200, 10)
+    fonts, count = other_hands.installed(), 200
     if fonts:
         found["single digits in handwriting fonts"] = list(other_hands.single_digits(count // 10, SEED, fonts))
         found["lines of six digits in handwriting fonts"] = list(other_hands.lines(count, SEED, fonts))
         found["digits on paper in a dark picture"] = list(other_hands.pages_on_a_table(count // 4, SEED, fonts))
     small = "8×8 digits of scikit-learn, enlarged"
-    found[small] = list(other_hands.eight_by_eight())[: bench.pick(1_000, 100)]
+    found[small] = list(other_hands.eight_by_eight())[:1_000]
     for kind in [kind for kind in found if "fonts" in kind or kind == small]:
         light = list(other_hands.in_light_ink(found[kind]))
         found[f"{kind}, light ink"] = light
         found[f"{kind}, ruled"] = list(other_hands.on_ruled_paper(found[kind], SEED))
         found[f"{kind}, light ink, ruled"] = list(other_hands.on_ruled_paper(light, SEED))
         found[f"{kind}, dark mode"] = list(other_hands.in_dark_mode(found[kind], SEED))
-    chosen = slice(2_000, 2_000 + bench.pick(200, 20))
+    chosen = slice(2_000, 2_200)
     for example in other_hands.corrupted(bench.test.images[chosen], bench.test.labels[chosen]):
         found.setdefault(f"MNIST test digits as pictures, {example.kind.replace('_', ' ')}", []).append(example)
     return found
@@ -81,7 +81,7 @@ def _examples(bench: Bench) -> dict[str, list[Example]]:
 
 def _other_pictures(bench: Bench) -> dict[str, list[handwriting.Picture]]:
     """Pictures without a digit."""
-    rng, number = np.random.default_rng(SEED), bench.pick(100, 10)
+    rng, number = np.random.default_rng(SEED), 100
     letters = [handwriting.letter_picture(letter, rng) for letter in handwriting.LETTERS for _ in range(number)]
     no_digits = [picture for _, picture in nondigits.nondigit_pictures(number // 2, SEED)]
     return {
@@ -91,7 +91,7 @@ def _other_pictures(bench: Bench) -> dict[str, list[handwriting.Picture]]:
 
 
 def _test_digits(bench: Bench, recognizer: object) -> tuple[str, str]:
-    images, labels = (each[: bench.pick(10_000, 1_000)] for each in bench.test)
+    images, labels = (each[:10_000] for each in bench.test)
 
     def answers() -> Iterator[tuple[int, bool]]:
         for start in range(0, len(images), BLOCK):

@@ -1,6 +1,6 @@
-"""Training and searching with 1, 2, 4, … threads, up to all cores: medians of 3 calls (quick: 1), in fresh processes.
+"""Training and searching with 1, 2, 4, … threads, up to all cores: medians of 3 calls, in fresh processes.
 
-A process, `python -m benchmarks.threads NUMBER REPEATS`, uses as many cores as threads. Softmax regression is not here:
+A process, `python -m benchmarks.threads NUMBER`, uses as many cores as threads. Softmax regression is not here:
 each update needs the update before. Where torch finds a GPU, the CNN trains on it.
 """
 
@@ -17,6 +17,7 @@ from benchmarks.bench import DATA, ROOT, Bench, BenchmarkError, rows
 from benchmarks.table import Table, seconds, times
 from mnist_pipeline.utils.machine import num_cores
 
+REPEATS = 3
 THREAD_VARIABLES = ("MNIST_PIPELINE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -36,7 +37,7 @@ def _in_fresh_process(bench: Bench, number: int) -> Mapping[str, float]:
     """Seconds of each method with so many threads."""
     # The pipeline also makes waiting threads sleep soon.
     environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(number)), "GOMP_SPINCOUNT": "5000"}
-    command = [sys.executable, "-m", "benchmarks.threads", str(number), str(bench.pick(3, 1))]
+    command = [sys.executable, "-m", "benchmarks.threads", str(number)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchmarkError(f"{number} threads failed:\n{done.stderr.strip()}")
@@ -47,7 +48,7 @@ def _in_fresh_process(bench: Bench, number: int) -> Mapping[str, float]:
 
 def main() -> None:
     """Measure each method in this process, on as many cores as threads."""
-    number, repeats = map(int, sys.argv[1:])
+    number = int(sys.argv[1])
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:number])
     from benchmarks.pca import our_steps
     from benchmarks.timing import timed
@@ -58,14 +59,14 @@ def main() -> None:
 
     train, test = load_digits(DATA, "train"), load_digits(DATA, "test")
     methods: dict[str, Callable[[], object]] = {
-        "CNN, recipe FAST": lambda: training.train(training.build(CNN), *train, training.RECIPES["cnn"]["fast"]),
+        "CNN": lambda: training.train(training.build(CNN), *train, training.RECIPES["cnn"]["default"]),
         "k-NN, fit and search": lambda: KNNClassifier(3).fit(rows(train), train.labels).kneighbors(rows(test)),
         "PCA": lambda: our_steps(rows(train)),
     }
     taken = {}
     for name, method in methods.items():
         method()  # load compiled code
-        taken[name] = statistics.median(timed(method)[0] for _ in range(repeats))
+        taken[name] = statistics.median(timed(method)[0] for _ in range(REPEATS))
     print(json.dumps(taken))
 
 

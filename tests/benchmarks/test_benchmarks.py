@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from benchmarks import child, growth, knn
-from benchmarks.__main__ import SECTIONS
+from benchmarks.__main__ import BY_REQUEST, SECTIONS
 from benchmarks.table import Table, seconds, with_range
 
 
-@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("name", [*SECTIONS, *BY_REQUEST])
 def test_every_section_loads_and_says_what_it_measures(name: str) -> None:
     section = importlib.import_module(f"benchmarks.{name}")
     assert callable(section.measure)
