@@ -71,8 +71,9 @@ def fit_reader(
     hidden_size = settings.get("hidden_size")
     kind, size = ("mlp", {"hidden_size": hidden_size}) if hidden_size else ("cnn", {})
     recipe = training.named_recipe(kind, settings["recipe"], learning_rate=settings["learning_rate"])
-    updates = recipe.epochs * math.ceil(len(images) * repeats / recipe.batch_size)
-    recipe = replace(recipe, epochs=round(updates / math.ceil(len(images) / recipe.batch_size)))
+    passes = 1 + (recipe.epochs - 1) * recipe.later
+    updates = passes * math.ceil(len(images) * repeats / recipe.batch_size)
+    recipe = replace(recipe, later=1.0, epochs=math.ceil(updates / math.ceil(len(images) / recipe.batch_size)))
     model = training.build(networks.KINDS[kind], **size, num_classes=int(labels.max()) + 1, seed=seed)
     training.train(model, images, labels, recipe, seed=seed)
     return lambda queries: training.predict_probabilities(model, queries).argmax(axis=1)
