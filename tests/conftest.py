@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = (
     *("handwriting/test_accuracy.py", "test_add_a_model.py", "runtime/graph/test_checks.py", "cli/test_run.py"),
     *("runtime/web/test_draw_page.py", "runtime/web/test_server.py", "report/test_figures.py", "test_knn.py"),
-    *("training/test_loop.py", "test_wheel.py", "data/test_datasets.py"),
+    *("training/test_loop.py", "assets/test_own_images.py", "runtime/graph/test_code_versions.py"),
 )
 
 

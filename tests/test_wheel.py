@@ -1,7 +1,6 @@
 """The package as it is installed from a wheel, used in a directory with an unrelated package called `assets`.
 
-By default, the environment is new, but borrows the installed dependencies. `make wheel` installs the wheel with
-its dependencies into an empty environment, and names its Python in INSTALLED_PYTHON.
+`make wheel` installs it into an empty environment, and names its Python in INSTALLED_PYTHON.
 """
 
 import json
@@ -9,8 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
-import venv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +21,7 @@ from support.served import run_raw_mnist, served_ui
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.runtime import project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.skipif("INSTALLED_PYTHON" not in os.environ, reason="make wheel runs it")
 READ = "from mnist_pipeline import read; print(read('data_mean').shape)"
 CODE_VERSIONS = """
 import json
@@ -81,22 +78,7 @@ def installed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -
     home = {"HOME": base / "home", "XDG_DATA_HOME": base / "home" / "data", "XDG_CACHE_HOME": base / "home" / "cache"}
     unset = dict.fromkeys(("DAGSTER_HOME", "MNIST_PIPELINE_STORAGE", "PYTHONPATH"), "")
     variables = {name: str(path) for name, path in home.items()} | unset | {"MNIST_PIPELINE_DATA": str(slice_directory)}
-    if python := os.environ.get("INSTALLED_PYTHON"):
-        return Installed(Path(python).absolute(), base / "elsewhere", variables)
-    venv.create(base / "environment")
-    found = Installed(base / "environment" / "bin" / "python", base / "elsewhere", variables)
-    wheel = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", str(project.PROJECT), "--wheel-dir", str(base)]
-    subprocess.run([sys.executable, "-m", "pip", *wheel], check=True)
-    into = [f"--python={found.python}", "install", "--quiet", "--no-deps", *map(str, base.glob("*.whl"))]
-    subprocess.run([sys.executable, "-m", "pip", *into], check=True)
-    (site_packages,) = (base / "environment" / "lib").glob("*/site-packages")
-    # Python ignores the .pth files in there, and so the editable checkout.
-    (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    for program in map(found.python.with_name, ("dagster-daemon", "dg")):
-        lines = Path(sysconfig.get_path("scripts"), program.name).read_text().splitlines(keepends=True)
-        program.write_text(f"#!{found.python}\n{''.join(lines[1:])}")
-        program.chmod(0o755)
-    return found
+    return Installed(Path(os.environ["INSTALLED_PYTHON"]).absolute(), base / "elsewhere", variables)
 
 
 def test_the_graph_runs_reads_and_recognizes_in_the_directory_of_the_user(
@@ -130,7 +112,6 @@ def test_the_ui_runs_the_graph(installed: Installed, slice_directory: Path, tmp_
         run_raw_mnist(address)
 
 
-@pytest.mark.skipif("INSTALLED_PYTHON" not in os.environ, reason="make wheel runs it; it takes a minute")
 def test_the_page_on_a_project_of_your_own_leads_to_a_report_word_for_word(
     installed: Installed, small_train: DigitSet
 ) -> None:

@@ -1,10 +1,8 @@
 """What people meet when nothing is attacked: a forgotten file name, a small machine, a pipe, another package."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -35,18 +33,6 @@ def test_too_little_memory_or_too_few_files_is_one_line_and_no_damage(limit: str
 def test_output_that_can_not_be_written_is_at_most_one_line(output: str, finished: Path) -> None:
     done = shell(f"$M history {output}", finished)
     assert len(done.stderr.splitlines()) <= 1, done.stderr
-
-
-@pytest.mark.parametrize("seconds", [0.02, 0.05, 0.2])
-def test_an_interruption_in_the_first_moments_prints_no_traceback(seconds: float, tmp_path: Path) -> None:
-    env = {**os.environ, **environment(PROJECT / "data", tmp_path / "storage")}
-    process = subprocess.Popen(
-        [*COMMAND, "history"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate()
-    assert "mnist_pipeline/cli/" not in errors  # before, the interpreter itself prints what it was doing
 
 
 @pytest.mark.parametrize("command", [["predict", "{0}", "--sheet", "{0}"], ["inspect", "{1}", "--sheet", "{2}"]])
