@@ -130,7 +130,7 @@ def _execute(
         names = {"__".join(key.path) for key in keys}
         ops = {name: each for name, each in config.get("ops", {}).items() if name in names}
         try:
-            with display.showing(names):
+            with display.showing(names), dagster_internals.values_dropped():
                 outcome = job.execute_in_process(
                     run_config={**config, "ops": ops, "loggers": {"progress": {}}},
                     instance=instance,

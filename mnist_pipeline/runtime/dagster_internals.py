@@ -96,6 +96,24 @@ def open_event_log() -> Iterator[None]:
             cast("Any", QueuePool).dispose(engine.pool)
 
 
+@contextlib.contextmanager
+def values_dropped() -> Iterator[None]:
+    """Let a run in this process drop each value once it is stored; otherwise all of them stay in memory until the end.
+
+    Private: `core_execute_in_process`, whose parameter `output_capturing_enabled` is not one of the public
+    `execute_in_process`. If it becomes one, it replaces this.
+    """
+    from dagster._core.execution import execute_in_process
+
+    module: Any = execute_in_process
+    execute = module.core_execute_in_process
+    module.core_execute_in_process = lambda **options: execute(**{**options, "output_capturing_enabled": False})
+    try:
+        yield
+    finally:
+        module.core_execute_in_process = execute
+
+
 def staleness(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Callable[..., str | None]:
     """A function of an asset key, and of a partition if it has some: why Dagster reports it as missing or stale.
 
