@@ -34,6 +34,7 @@ class Commands(click.Group):
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC) and error.filename is None:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes the output once more when it ends
                 raise CommandError(f"the output can't be written ({error.strerror})") from error
             if (reported := explained(error)) is not None:
                 raise reported from error

@@ -101,7 +101,7 @@ def values_dropped() -> Iterator[None]:
     """Let a run in this process drop each value once it is stored; otherwise all of them stay in memory until the end.
 
     Private: `core_execute_in_process`, whose parameter `output_capturing_enabled` is not one of the public
-    `execute_in_process`. If it becomes one, it replaces this.
+    `execute_in_process`. If it becomes one, that would replace this.
     """
     from dagster._core.execution import execute_in_process
 
