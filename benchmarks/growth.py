@@ -2,7 +2,7 @@
 
 k-NN searches for 1,000 queries, compared with scikit-learn's brute force. PCA computes all steps, compared with
 scikit-learn's fused solver. Every size of every side is a fresh process, `python -m benchmarks.growth METHOD SIDE FILE
-QUERIES SIZE REPEATS`. Sets of more than 60,000 images also have copies that are moved by a pixel.
+QUERIES SIZE`. Sets of more than 60,000 images also have copies that are moved by a pixel.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.timing import timed
 from mnist_pipeline.knn import KNNClassifier
 
 SIZES = (15_000, 60_000, 240_000)
-NUM_QUERIES = 1_000
+NUM_QUERIES, REPEATS = 1_000, 2
 WARM_UP_ROWS = 1_000
 SHIFTS = ((0, 0), (0, 1), (1, 0), (0, -1))
 SIDES = ("ours", "theirs")
@@ -65,7 +65,7 @@ def measure(bench: Bench) -> Table:
         np.save(queries, bench.test.images[:NUM_QUERIES].reshape(NUM_QUERIES, -1))
         for method, title in METHODS.items():
             for size in SIZES:
-                measured = [_in_fresh_process(method, side, points, queries, size, 2) for side in SIDES]
+                measured = [_in_fresh_process(method, side, points, queries, size) for side in SIDES]
                 walls = [seconds(statistics.median(each["seconds"])) for each in measured]
                 peaks = [f"{each['memory'] / 1e6:,.0f} MB" for each in measured]
                 table.rows.append((title, f"{size:,}", *walls, *peaks))
@@ -85,9 +85,9 @@ def write_shifted(path: Path, images: np.ndarray, size: int) -> None:
     output.flush()
 
 
-def _in_fresh_process(method: str, side: str, points: Path, queries: Path, size: int, repeats: int) -> dict[str, float]:
+def _in_fresh_process(method: str, side: str, points: Path, queries: Path, size: int) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.growth", method, side, str(points), str(queries), str(size)]
-    done = subprocess.run([*command, str(repeats)], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchmarkError(f"{method} {side} with {size:,} rows failed:\n{done.stderr.strip()}")
     measured: dict[str, float] = json.loads(done.stdout)
@@ -107,14 +107,14 @@ def _peak() -> int:
 
 def main() -> None:
     """Print the memory of the first call and the seconds of each further call as JSON."""
-    method, side, points, queries, size, repeats = sys.argv[1:]
+    method, side, points, queries, size = sys.argv[1:]
     work = WORK[method, side]
     train, wanted = np.array(np.load(points, mmap_mode="r")[: int(size)]), np.load(queries)
     work(train[:WARM_UP_ROWS], wanted[:100])  # load libraries and compiled code
     before = _peak()
     work(train, wanted)
     memory = _peak() - before
-    walls = [timed(lambda: work(train, wanted))[0] for _ in range(int(repeats))]
+    walls = [timed(lambda: work(train, wanted))[0] for _ in range(REPEATS)]
     print(json.dumps({"memory": memory, "seconds": walls}))
 
 

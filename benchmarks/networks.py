@@ -53,7 +53,7 @@ def _row(bench: Bench, network: str) -> tuple[str, str, str, str]:
         accuracies.append(float(np.mean(found == bench.test.labels)))
         bench.say(f"  {network.upper()}, seed {seed}: {accuracies[-1]:.2%} in {walls[-1]:.1f} s")
     mean = f"{np.mean(accuracies):.2%} ({min(accuracies):.2%} – {max(accuracies):.2%}, {NUM_SEEDS} seeds)"
-    passes = f"{1 + (recipe.epochs - 1) * recipe.later:.1f}"
+    passes = f"{recipe.whole_passes:.1f}"
     return f"{network.upper()}, as the pipeline trains it", passes, mean, with_range(walls, seconds)
 
 

@@ -196,7 +196,7 @@ def reader(model: SoftmaxModel, predictions: object) -> Callable[[ArrayLike], ND
 
 
 def state(model: SoftmaxModel, predictions: object, seed: int) -> dict[str, NDArray[Any]]:
-    """The weights and the bias of a fitted model, and those of the fit without the held-out images.
+    """The weights and the bias of the model, and of its second fit, which left the held-out images out.
 
     They need no temperature: training maximises the likelihood itself, without smoothing.
     """
@@ -278,9 +278,9 @@ def sgd(
 
 
 class _Entries(NamedTuple):
-    """The nonzero entries of samples: where those of each sample begin, their columns and values, and a factor."""
+    """The nonzero entries of all samples in turn, and the factor that turns them into pixels of 0–1."""
 
-    starts: NDArray[np.int64]
+    starts: NDArray[np.int64]  # where the entries of each sample begin, and where the last end
     columns: NDArray[np.int32]
     values: NDArray[Any]
     scale: float

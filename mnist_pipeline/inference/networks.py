@@ -71,8 +71,7 @@ def fit_reader(
     hidden_size = settings.get("hidden_size")
     kind, size = ("mlp", {"hidden_size": hidden_size}) if hidden_size else ("cnn", {})
     recipe = training.named_recipe(kind, settings["recipe"], learning_rate=settings["learning_rate"])
-    passes = 1 + (recipe.epochs - 1) * recipe.later
-    updates = passes * math.ceil(len(images) * repeats / recipe.batch_size)
+    updates = recipe.whole_passes * math.ceil(len(images) * repeats / recipe.batch_size)
     recipe = replace(recipe, later=1.0, epochs=math.ceil(updates / math.ceil(len(images) / recipe.batch_size)))
     model = training.build(networks.KINDS[kind], **size, num_classes=int(labels.max()) + 1, seed=seed)
     training.train(model, images, labels, recipe, seed=seed)

@@ -50,7 +50,6 @@ class CompiledCNN(nn.Module):
         scores = np.empty((len(x), self.linear.out_features), np.float32)
 
         def compute(group: slice) -> None:
-            torch.set_num_threads(1)  # of this thread: the threads share the images
             scores[group] = _forward(images[group], parameters)[-1].numpy()
 
         in_blocks(compute, len(x), IMAGES_PER_GROUP)
@@ -60,8 +59,8 @@ class CompiledCNN(nn.Module):
     def backpropagate(self, x: Tensor, targets: Tensor, label_smoothing: float = 0.0, least: float = 0.0) -> Tensor:
         """Set the gradients of the mean cross-entropy with `targets` (N,); return the logits of the images.
 
-        An image all of whose probabilities are closer than `least` to the targets is left out of the gradients, which
-        its share would hardly change. A first layer that requires no gradient gets none.
+        If every probability of an image is closer than `least` to its target, the image is left out, because its share
+        of the gradients is small. A first layer that requires no gradient gets none.
         """
         images, parameters = _pixels(x), _Parameters(self)
         scores = np.empty((len(x), self.linear.out_features), np.float32)
@@ -69,7 +68,6 @@ class CompiledCNN(nn.Module):
         sums: dict[int, list[Array]] = {}
 
         def compute(group: slice) -> None:
-            torch.set_num_threads(1)  # of this thread: the threads share the images
             first, second, found = _forward(images[group], parameters)
             scores[group] = found.numpy()
             gradient = found.softmax(dim=1) - expected[group]
@@ -98,7 +96,7 @@ class _Parameters:
         self.biases = [bias.numpy() for bias in biases]
 
     def set_gradients(self, taps: Tensor, factors: Tensor, bias: Tensor, classes: Tensor, class_biases: Tensor) -> None:
-        """Set the gradients of the parameters from those of the arrays."""
+        """Set the gradients of the network's parameters, given those of the arrays that were made from them."""
         of_classes = _channels_last(classes, -1, winograd.CHANNELS_OUT)
         by_place = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ factors.flatten(1)  # (25, 32 · 64)
         of_kernels = by_place.reshape(convolution.SIDE, convolution.SIDE, *factors.shape[1:]).permute(3, 2, 0, 1)
@@ -110,6 +108,7 @@ class _Parameters:
 
 def _forward(images: Array, parameters: _Parameters) -> tuple[Pooled, Pooled, Tensor]:
     """The pooled results of both layers, (n, 12, 12, 32) and (n, 4, 4, 64), and the logits of images (n, 28, 28)."""
+    torch.set_num_threads(1)  # of this thread: the threads share the images
     first = _empty(len(images), _POOLED_SIDE, _POOLED_SIDE, convolution.CHANNELS)
     second = _empty(len(images), winograd.STEP, winograd.STEP, winograd.CHANNELS_OUT)
     convolution.convolve_and_pool(images, *first, parameters.taps, parameters.biases[0])

@@ -144,7 +144,6 @@ def environment(*, autoescape: bool, **names: Any) -> jinja2.Environment:
         loader=jinja2.PackageLoader("mnist_pipeline.report"),
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
-        bytecode_cache=jinja2.FileSystemBytecodeCache(),  # compiling the templates takes a fifth of a report
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -115,10 +115,9 @@ def fit(
     trials = _trials(model, images, labels, recipe, validation_size, seed)
     best = _best(trials)
     updates = math.ceil((len(images) - validation_size) / recipe.batch_size)  # per pass
-    passes = math.ceil(1 + (recipe.epochs - 1) * recipe.later)
     chosen = replace(
         _with(recipe, best.deformations, best.label_smoothing),
-        epochs=epochs or max(passes, math.ceil(LEAST_UPDATES / updates)),
+        epochs=epochs or max(math.ceil(recipe.whole_passes), math.ceil(LEAST_UPDATES / updates)),
         # Without deformations, a first layer that is frozen early has not settled: 3% more loss on Fashion-MNIST.
         freeze=recipe.freeze if best.deformations else 1.0,
     )

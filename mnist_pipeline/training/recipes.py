@@ -54,6 +54,11 @@ class Recipe:
     # `choose_precision`.
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
 
+    @property
+    def whole_passes(self) -> float:
+        """The number of passes over all images that cost as much."""
+        return 1 + (self.epochs - 1) * self.later
+
 
 NOTEBOOK = Recipe(epochs=5, batch_size=64, learning_rate=1e-3)
 HANDS = Variation(rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.2)  # other hands, with the pens of MNIST

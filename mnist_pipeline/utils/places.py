@@ -25,7 +25,7 @@ def user_cache() -> Path:
 
 
 def code_cache() -> Path:
-    """The directory for what is made from the code: in a checkout, beside it."""
+    """The directory for what can be computed from the code again: in a checkout it lies inside the package."""
     return user_cache() if INSTALLED else PACKAGE / "__pycache__"
 
 

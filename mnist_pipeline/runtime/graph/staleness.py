@@ -62,7 +62,7 @@ def rerun(
     *,
     within: dg.AssetSelection,
 ) -> dg.RunRequest | dg.SkipReason:
-    """What a schedule requests: a run of the assets that are not up to date, and of what depends on them."""
+    """The request of a schedule: run the assets that are not up to date, and everything that depends on them."""
     observe_raw_files(instance, data_set, directory, always=True)
     stale = stale_assets(instance, definitions, storage)
     selection = dg.AssetSelection.assets(*stale).downstream() & within if stale else None
