@@ -22,7 +22,7 @@ NUM_COMPONENTS = 25  # of the subspace of a class
 IMAGES_PER_COMPONENT = 4  # the minimum, in the smallest class
 LEAST_IMAGES = 2 * IMAGES_PER_COMPONENT  # of a class
 NEGLIGIBLE = 1e-7  # smaller entries of the smoothing matrix, whose rows sum to 1, become 0
-FEW_IMAGES = 16  # whose edges NumPy computes in less time than the import of Numba takes
+FEW_IMAGES = 50  # whose edges NumPy computes in less time than the import of Numba takes
 BLOCK_ROWS = 1_024  # images per block of a thread
 
 MOST_IMAGES = 12_000  # training images that the classes are fitted on

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +13,11 @@ from mnist_pipeline.utils.stored_types import stored_type
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
 
-_FEW_QUERIES = 4  # NumPy compares them with every point in less time than the import of Numba takes
+_FEW_QUERIES = 50  # NumPy compares them with every point in less time than the import of Numba takes
 _FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
 _MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
 _DISTANCES_PER_BLOCK = 8_000_000  # 64 MB of float64
-_POINTS_PER_BLOCK = 1024  # converted to float64 at a time
+_POINTS_PER_BLOCK = 256  # converted to floating point at a time: they fit the cache
 
 
 @stored_type
@@ -181,19 +182,22 @@ def search_all(train: np.ndarray, queries: np.ndarray, num_neighbors: int) -> tu
     A matrix product gives t·t − 2 q·t of all pairs, which has the order of the distances up to rounding. The points
     that rounding leaves in doubt are compared by their differences.
     """
-    exact = np.int64 if train.dtype == queries.dtype == np.uint8 else np.float64
+    exact: Any = np.float64
+    inexact: Any = np.float64
+    if train.dtype == queries.dtype == np.uint8:
+        exact, inexact = np.int64, np.float32
     squared_distances = np.empty((len(queries), num_neighbors), exact)
     indices = np.empty(squared_distances.shape, np.int64)
-    norms = np.empty(len(train))
+    norms = np.empty(len(train), inexact)
     for block in slices(len(queries), max(1, _DISTANCES_PER_BLOCK // len(train))):
-        columns = queries[block].T.astype(np.float64)
-        found = np.empty((columns.shape[1], len(train)))
+        columns = queries[block].T.astype(inexact)
+        found = np.empty((columns.shape[1], len(train)), inexact)
         for rows in slices(len(train), _POINTS_PER_BLOCK):
-            points = train[rows].astype(np.float64)
+            points = train[rows].astype(inexact)
             norms[rows] = np.einsum("ij,ij->i", points, points)
             found[:, rows] = norms[rows] - 2 * (points @ columns).T
-        # A sum of n terms is off by at most n · 2⁻⁵³ times the sum of their magnitudes.
-        doubts = (len(columns) + 4) * 2.0**-49 * (norms.max() + np.square(columns).sum(axis=0))
+        # A sum of n terms is off by at most n · ε / 2 times the sum of their magnitudes.
+        doubts = (len(columns) + 4) * 8 * np.finfo(inexact).eps * (norms.max() + np.square(columns).sum(axis=0))
         for place, (row, doubt) in enumerate(zip(found, doubts, strict=True), block.start):
             near = np.flatnonzero(row <= np.partition(row, num_neighbors - 1)[num_neighbors - 1] + doubt)
             distances = np.square(train[near].astype(exact) - queries[place].astype(exact)).sum(axis=1)
