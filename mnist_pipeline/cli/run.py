@@ -13,6 +13,7 @@ import dagster as dg
 
 from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
 from mnist_pipeline.cli.errors import CommandError, of_database, unknown
+from mnist_pipeline.cli.first_run import compile_ahead
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
@@ -36,6 +37,7 @@ def run_assets(configured: settings.Settings, select: str, config: Path | None, 
     start = time.perf_counter()
     storage.current().require_this_version()
     run_config = _read_config(config)
+    compile_ahead()
     with machine.importing():
         definitions = project.graph()
         selected = select_assets(definitions, select)

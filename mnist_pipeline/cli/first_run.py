@@ -1,0 +1,38 @@
+"""Compile kernels on a second core during the first run, which waits only for the kernels of the networks.
+
+Run as a script, this module computes a little with the methods whose assets come later in a run. Numba stores their
+compiled code in the cache, where the run finds it.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from mnist_pipeline.utils import places
+
+
+def compile_ahead() -> None:
+    """Start to compile in another process, unless there is compiled code from an earlier run."""
+    cache = Path(os.environ.get("NUMBA_CACHE_DIR") or places.code_cache())
+    if not any(cache.glob("numba-*")):
+        command = [sys.executable, "-m", __name__]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def compute() -> None:
+    """Call each kernel of softmax regression, the nearest neighbours and the novelty with the types that a run has."""
+    from mnist_pipeline import softmax
+    from mnist_pipeline.handwriting import novelty
+    from mnist_pipeline.knn import KNNClassifier
+
+    images, labels = np.zeros((novelty.FEW_IMAGES + 1, 28, 28), np.uint8), np.arange(novelty.FEW_IMAGES + 1) % 10
+    softmax.sgd(images, labels, epochs=1)
+    KNNClassifier(algorithm="pca").fit(images, labels).predict(images)
+    novelty.edges(images)
+
+
+if __name__ == "__main__":
+    compute()
