@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -42,16 +42,17 @@ class Copy:
         done = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=True)
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
-    def stale(self, name: str, edit: Edit) -> set[str]:
-        """The assets that an edit of a file makes stale."""
-        file = self.directory / name
-        text = file.read_text()
-        assert edit(text) != text
-        file.write_text(edit(text))
+    def stale(self, edits: Mapping[str, Edit]) -> set[str]:
+        """The assets that edits of files make stale, together."""
+        texts = {self.directory / name: (self.directory / name).read_text() for name in edits}
+        for (file, text), edit in zip(texts.items(), edits.values(), strict=True):
+            assert edit(text) != text
+            file.write_text(edit(text))
         try:
             now = self.versions()
         finally:
-            file.write_text(text)
+            for file, text in texts.items():
+                file.write_text(text)
         return {asset for asset in self.before if now[asset] != self.before[asset]}
 
 
@@ -73,36 +74,32 @@ def with_statement(text: str) -> str:
 
 
 def test_a_method_makes_its_assets_stale(project: Copy) -> None:
-    assert project.stale("mnist_pipeline/harris.py", with_statement) == {"harris_corners", "evaluation_report"}
-    assert {"softmax_model"} <= project.stale("mnist_pipeline/softmax.py", with_statement) & {
+    assert project.stale({"mnist_pipeline/harris.py": with_statement}) == {"harris_corners", "evaluation_report"}
+    assert {"softmax_model"} <= project.stale({"mnist_pipeline/softmax.py": with_statement}) & {
         "softmax_model", "mlp_model", "cnn_model", "knn_index", "covariance"
     } == {"softmax_model"}  # fmt: skip
-    assert {"mlp_model", "cnn_model"} <= project.stale("mnist_pipeline/training/calibration.py", with_statement)
+    assert {"mlp_model", "cnn_model"} <= project.stale({"mnist_pipeline/training/calibration.py": with_statement})
 
 
-def test_a_figure_makes_only_the_report_stale(project: Copy) -> None:
-    assert project.stale("mnist_pipeline/report/figures/style.py", with_statement) == {"evaluation_report"}
+def test_what_people_see_makes_only_the_report_stale_and_commands_settings_and_comments_nothing(project: Copy) -> None:
+    def commented(text: str) -> str:
+        return text.replace('"""', '"""Differently: ', 1) + "\n# A comment.\n"
 
+    def retitled(text: str) -> str:
+        return re.sub(r'\b((?:title|phrase|short_title|color|marker|summary|section_title)=)"', r'\1"~', text)
 
-@pytest.mark.parametrize(
-    "name", ["mnist_pipeline/cli/run.py", "mnist_pipeline/utils/printable.py", "mnist_pipeline/runtime/settings.py"]
-)
-def test_commands_settings_and_storage_make_nothing_stale(name: str, project: Copy) -> None:
-    assert project.stale(name, with_statement) == set()
-
-
-@pytest.mark.parametrize("name", ["mnist_pipeline/pca.py", "assets/pca.py"])
-def test_a_comment_or_a_docstring_makes_nothing_stale(name: str, project: Copy) -> None:
-    assert project.stale(name, lambda text: text.replace('"""', '"""Differently: ', 1) + "\n# A comment.\n") == set()
-
-
-def test_what_people_see_of_a_model_makes_only_the_report_stale(project: Copy) -> None:
-    shown = {"title", "phrase", "short_title", "color", "marker", "summary", "section_title"}
-    for field in sorted(shown):
-        edited = project.stale(
-            "mnist_pipeline/models.py", lambda text, field=field: re.sub(rf'(\b{field}=)"', r'\1"~', text)
-        )
-        assert edited <= {"evaluation_report"}, field
+    stale = project.stale(
+        {
+            "mnist_pipeline/report/figures/style.py": with_statement,
+            "mnist_pipeline/models.py": retitled,
+            "mnist_pipeline/cli/run.py": with_statement,
+            "mnist_pipeline/utils/printable.py": with_statement,
+            "mnist_pipeline/runtime/settings.py": with_statement,
+            "mnist_pipeline/pca.py": commented,
+            "assets/pca.py": commented,
+        }
+    )
+    assert stale == {"evaluation_report"}
 
 
 ANOTHER_METHOD = """
@@ -128,6 +125,6 @@ def test_another_model_makes_no_network_stale(project: Copy) -> None:
     def edit(text: str) -> str:
         return text.replace("\n_RECIPES =", ANOTHER_METHOD, 1).replace("\n    # Add a model here", ANOTHER_MODEL, 1)
 
-    stale = project.stale("mnist_pipeline/models.py", edit)
+    stale = project.stale({"mnist_pipeline/models.py": edit})
     assert "champion" in stale
     assert not stale & (NETWORKS | {MODELS[name].model_asset for name in MODELS})
