@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from support.graph_fixtures import environment
+from support.graph_fixtures import environment, quick_config
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
@@ -80,7 +80,8 @@ def run(
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    assert f"check failed: {NAME}" not in run_python("-m", "mnist_pipeline.cli", "run")
+    config = str(quick_config(copy / "storage"))
+    assert f"check failed: {NAME}" not in run_python("-m", "mnist_pipeline.cli", "run", "--config", config)
     return run_python
 
 

@@ -22,6 +22,9 @@ from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
 
 
+NOTEBOOK = {f"{name}_model": {"config": {"recipe": "NOTEBOOK"}} for name in ("mlp", "cnn")}  # which does not adapt
+
+
 class Outcome(NamedTuple):
     """Exit code and output of a command."""
 
@@ -61,11 +64,18 @@ def finished_run(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
     def make(directory: Path) -> Outcome:
         with pytest.MonkeyPatch.context() as monkeypatch:
             _set(monkeypatch, environment(slice_directory, directory))
-            result = CliRunner().invoke(cli.main, ["run"])
+            result = CliRunner().invoke(cli.main, ["run", "--config", str(quick_config(directory))])
             return Outcome(result.exit_code, result.output)
 
     directory, (exit_code, output) = made_once(tmp_path_factory, "finished", make)
     return Outcome(exit_code, output), directory
+
+
+def quick_config(directory: Path) -> Path:
+    """A run configuration in which the networks do not choose their recipes."""
+    file = directory.parent / "quick.yaml"
+    file.write_text(json.dumps({"ops": NOTEBOOK}))
+    return file
 
 
 def copy_storage(source: Path, target: Path) -> Path:
