@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from support.graph_fixtures import environment, invoke, made_once
+from support.graph_fixtures import environment, invoke, made_once, quick_config
 from support.shapes import write_shapes
 
 from mnist_pipeline.data.datasets import DigitSet
@@ -18,13 +18,7 @@ pytestmark = pytest.mark.slow
 RENAMED = {"square": "long $name$ of a class", "star": "b_$"}
 NAMES = ("b_$", "circle", "long $name$ of a class")
 MANY = 100
-EPOCHS = {"config": {"epochs": 15, "batch_size": 32}}
-
-
-def _run(directory: Path, data: Path) -> None:
-    """Run the graph on a few images, with more passes over them than MNIST needs."""
-    (directory / "run.yaml").write_text(yaml.dump({"ops": {f"{name}_model": EPOCHS for name in ("mlp", "cnn")}}))
-    invoke("run", "--config", str(directory / "run.yaml"), env=environment(data, directory / "storage"))
+EPOCHS = {"config": {"epochs": 15, "batch_size": 32}}  # more passes over a few images than MNIST needs
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +31,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Storage]:
             (pictures / old).rename(pictures / new)
         (pictures / "dataset.yaml").write_text("title: Three kinds\nnoun: shape\n")
         assert "300 images in 3 classes" in invoke("inspect", str(pictures))
-        _run(directory, pictures)
+        (directory / "run.yaml").write_text(yaml.dump({"ops": {f"{name}_model": EPOCHS for name in ("mlp", "cnn")}}))
+        invoke("run", "--config", str(directory / "run.yaml"), env=environment(pictures, directory / "storage"))
 
     directory, _ = made_once(tmp_path_factory, "three", make)
     return directory / "pictures", Storage(str(directory / "storage"))
@@ -86,7 +81,8 @@ def test_a_hundred_classes_run_to_their_report(train: DigitSet, tmp_path: Path) 
         arrays[f"x_{split}"] = np.concatenate([train.images[tens], train.images[ones]], axis=2)
         arrays[f"y_{split}"] = labels
     np.savez(tmp_path / "pairs.npz", **arrays)
-    _run(tmp_path, tmp_path / "pairs.npz")
+    config = str(quick_config(tmp_path / "storage"))
+    invoke("run", "--config", config, env=environment(tmp_path / "pairs.npz", tmp_path / "storage"))
     storage = Storage(str(tmp_path / "storage"))
     document = storage.read("evaluation_report").document
     assert document["data"]["class_names"] == [str(number) for number in range(MANY)]

@@ -1,5 +1,6 @@
 """The scripts of the page of the finished run compute what Python computes."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,18 @@ def answers(page: Page, values: Values) -> dict[str, np.ndarray]:
     return computing.answers(page, values.test_digits.images)
 
 
+LOADED = """name => Arrays.load().then((arrays) => {
+  const found = arrays[name], bytes = new Uint8Array(found.buffer, found.byteOffset, found.byteLength), parts = [];
+  for (let at = 0; at < bytes.length; at += 8192) parts.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
+  return [btoa(parts.join("")), found.shape, found.constructor.name];
+})"""
+
+
 def loaded(page: Page, name: str) -> np.ndarray:
-    found, shape = page.evaluate("name => Arrays.load().then((found) => [[...found[name]], found[name].shape])", name)
-    return np.array(found).reshape(shape)
+    """An array of the page; base64 travels faster than numbers."""
+    encoded, shape, kind = page.evaluate(LOADED, name)
+    dtype = kind.removesuffix("Array").lower()  # of Float32Array, say
+    return np.frombuffer(base64.b64decode(encoded), dtype).reshape(shape)
 
 
 def called(page: Page, call: str, image: np.ndarray) -> np.ndarray:

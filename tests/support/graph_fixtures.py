@@ -21,7 +21,6 @@ from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
 
-
 NOTEBOOK = {f"{name}_model": {"config": {"recipe": "NOTEBOOK"}} for name in ("mlp", "cnn")}  # which does not adapt
 
 
@@ -127,6 +126,15 @@ def able(able_storage: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The storage of the able recognizer, which the environment names."""
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(able_storage))
     return able_storage
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A directory with another package `assets`, and with modules that are named like libraries."""
+    (tmp_path / "elsewhere" / "assets").mkdir(parents=True)
+    for name in ("assets/__init__.py", "assets/definitions.py", "dagster.py", "numba.py", "torch.py"):
+        (tmp_path / "elsewhere" / name).write_text("raise SystemExit('another module was imported')")
+    return tmp_path / "elsewhere"
 
 
 def invoke(*arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:

@@ -16,6 +16,8 @@ from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.web import LOCALHOST
 from support.servers import free_port
 
+# Python's `-m` would import from the current directory.
+PROGRAM = (sys.executable, Path(sys.executable).with_name("mnist-pipeline"))
 START_SECONDS, STOP_SECONDS = 120, 30
 LAUNCH = """mutation { launchRun(executionParams: {
   selector: {
@@ -39,7 +41,7 @@ def served_ui(
     *options: str,
     stop: signal.Signals = signal.SIGTERM,
     is_awaited: bool = True,
-    program: Sequence[str | Path] = (sys.executable, "-m", "mnist_pipeline.cli"),
+    program: Sequence[str | Path] = PROGRAM,
     cwd: Path = PROJECT,
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
