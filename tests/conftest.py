@@ -14,9 +14,9 @@ from mnist_pipeline.data.datasets import DigitSet, load_digits
 pytest_plugins = ["support.graph_fixtures", "support.recognizing", "support.servers"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = (
-    *("handwriting/test_accuracy.py", "test_add_a_model.py", "runtime/graph/test_checks.py", "cli/test_run.py"),
-    *("runtime/web/test_draw_page.py", "runtime/web/test_server.py", "report/test_figures.py", "test_knn.py"),
-    *("training/test_loop.py", "assets/test_own_images.py", "runtime/graph/test_code_versions.py"),
+    *("cli/test_run.py", "test_add_a_model.py", "runtime/web/test_server.py", "handwriting/test_accuracy.py"),
+    *("runtime/test_component.py", "assets/test_own_images.py", "runtime/web/test_draw_page.py"),
+    *("runtime/graph/test_code_versions.py", "runtime/graph/test_checks.py", "report/test_page_numbers.py"),
 )
 
 

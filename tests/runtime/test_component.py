@@ -12,6 +12,7 @@ from support.idx import write_idx
 
 from assets.definitions import defs
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.component import ImageClassification
 from mnist_pipeline.runtime.project import GraphError
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -53,11 +54,10 @@ def current_instance() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    instance = dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance")))
-    yield instance
-    instance.dispose()
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dagster_internals.open_event_log(), dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        yield instance
 
 
 def test_the_names_of_instances_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
