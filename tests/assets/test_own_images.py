@@ -18,9 +18,10 @@ pytestmark = pytest.mark.slow
 RENAMED = {"square": "long $name$ of a class", "star": "b_$"}
 NAMES = ("b_$", "circle", "long $name$ of a class")
 MANY = 100
+# More passes over a few images than MNIST needs.
 EPOCHS = {
     "config": {"recipe": "NOTEBOOK", "epochs": 15, "batch_size": 32}
-}  # more passes over a few images than MNIST needs
+}
 
 
 @pytest.fixture(scope="session")
