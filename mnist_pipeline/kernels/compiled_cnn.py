@@ -77,7 +77,7 @@ class CompiledCNN(nn.Module):
 
         in_blocks(compute, len(x), IMAGES_PER_GROUP)
         groups = [sums[start] for start in sorted(sums)]
-        parameters.set_gradients(*(torch.from_numpy(np.sum(parts, axis=0)) for parts in zip(*groups, strict=True)))
+        parameters.set_gradients(*(torch.from_numpy(sum(parts[1:], parts[0])) for parts in zip(*groups, strict=True)))
         return torch.from_numpy(scores)
 
 
@@ -90,7 +90,7 @@ class _Parameters:
         self.trains_first = conv1.weight.requires_grad
         self.taps = conv1.weight.flatten(1).t().contiguous().numpy()  # (25, 32)
         self.kernels = _factors(conv2.weight.permute(2, 3, 1, 0))
-        self.transposed = _factors(conv2.weight.permute(2, 3, 0, 1)) if self.trains_first else _NO_KERNELS
+        self.transposed = self.kernels.transpose(0, 2, 1).copy() if self.trains_first else _NO_KERNELS
         self.classes = _channels_last(linear.weight, winograd.CHANNELS_OUT, -1)  # (10, 1024)
         *biases, self.class_biases = (bias.detach() for bias in self.parameters[1::2])  # `no_grad` is of one thread
         self.biases = [bias.numpy() for bias in biases]
