@@ -19,9 +19,7 @@ RENAMED = {"square": "long $name$ of a class", "star": "b_$"}
 NAMES = ("b_$", "circle", "long $name$ of a class")
 MANY = 100
 # More passes over a few images than MNIST needs.
-EPOCHS = {
-    "config": {"recipe": "NOTEBOOK", "epochs": 15, "batch_size": 32}
-}
+EPOCHS = {"config": {"epochs": 15, "batch_size": 32}}
 
 
 @pytest.fixture(scope="session")
