@@ -30,6 +30,11 @@ import numpy as np
 from mnist_pipeline.utils import stored_types
 
 Writer = Callable[[BinaryIO], object]  # writes the content of a file
+# The types of arrays in a safetensors file, by NumPy's names, in the order of the format.
+DTYPES = {
+    **{"bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "uint16": "U16", "float16": "F16"},
+    **{"int32": "I32", "uint32": "U32", "float32": "F32", "float64": "F64", "int64": "I64", "uint64": "U64"},
+}
 PLAIN = {"ndarray": np.ndarray, "dict": dict, "str": str}
 
 
@@ -153,14 +158,27 @@ def _nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return fields
 
 
-def _write_arrays(file: BinaryIO, arrays: dict[str, np.ndarray]) -> None:
-    from safetensors.numpy import save
+def _write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a safetensors file: the length of the header, the header in JSON, and the arrays.
 
-    try:
-        file.write(save(arrays))
-    except (KeyError, ValueError) as error:
-        types = sorted({str(array.dtype) for array in arrays.values()})
-        raise TypeError(f"arrays of the types {', '.join(types)} can't be stored together: {error}") from error
+    The bytes are those of `safetensors.numpy.save`, which copies all arrays twice.
+    """
+    kinds = [array.dtype.name for array in arrays.values()]
+    if not set(kinds) <= set(DTYPES):
+        raise TypeError(f"arrays of the types {', '.join(sorted(set(kinds)))} can't be stored together")
+    order = list(DTYPES)
+    names = sorted(arrays, key=lambda name: (-order.index(arrays[name].dtype.name), name))  # so all are aligned
+    header, end = {}, 0
+    for name in names:
+        start, end = end, end + arrays[name].nbytes
+        kind = DTYPES[arrays[name].dtype.name]
+        header[name] = {"dtype": kind, "shape": arrays[name].shape, "data_offsets": (start, end)}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for name in names:
+        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)
+        file.write(array.reshape(-1).view(np.uint8).data)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

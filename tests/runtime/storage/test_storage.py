@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 from support.values import EVERY_KIND, REPORT, assert_same_values
 
+from mnist_pipeline.runtime.storage import formats
 from mnist_pipeline.runtime.storage import storage as module
 from mnist_pipeline.runtime.storage.storage import DAY_SECONDS, Storage, StorageError, stored_key, version_of
 from mnist_pipeline.utils.reported import ReportedError
@@ -46,6 +48,13 @@ def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_giv
     assert_same_values(Storage(stored.root).read("value"), value)
     assert stored.write("value", stored.read("value")) == version
     assert stored.fault("value") is None
+
+
+def test_arrays_are_written_as_safetensors_writes_them(local: Storage) -> None:
+    arrays = {f"{kind} of {size}": np.arange(size).astype(kind) for kind in formats.DTYPES for size in (0, 1, 5)}
+    arrays |= {"é.a": np.array(3.0), "matrix": np.arange(6).reshape(2, 3)}
+    local.write("value", {**arrays, "matrix": arrays["matrix"].astype(">i8")})
+    assert value_file(local, "value").read_bytes() == save(arrays)
 
 
 def test_a_stored_array_is_mapped_and_read_only(local: Storage) -> None:
