@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,9 @@ def compile_ahead() -> None:
     """Start to compile in another process, unless there is compiled code from an earlier run."""
     cache = Path(os.environ.get("NUMBA_CACHE_DIR") or places.code_cache())
     if not any(cache.glob("numba-*")):
-        command = [sys.executable, "-m", __name__]
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        variables = {**os.environ, "PYTHONSAFEPATH": "1"}  # nothing is imported from the current directory
+        silent: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        subprocess.Popen([sys.executable, "-m", __name__], env=variables, **silent)
 
 
 def compute() -> None:
