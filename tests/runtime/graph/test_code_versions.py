@@ -73,12 +73,14 @@ def with_statement(text: str) -> str:
     return f"{text}\nANOTHER = 1\n"
 
 
-def test_a_method_makes_its_assets_stale(project: Copy) -> None:
-    assert project.stale({"mnist_pipeline/harris.py": with_statement}) == {"harris_corners", "evaluation_report"}
-    assert {"softmax_model"} <= project.stale({"mnist_pipeline/softmax.py": with_statement}) & {
-        "softmax_model", "mlp_model", "cnn_model", "knn_index", "covariance"
-    } == {"softmax_model"}  # fmt: skip
-    assert {"mlp_model", "cnn_model"} <= project.stale({"mnist_pipeline/training/calibration.py": with_statement})
+def test_a_method_makes_the_assets_stale_that_use_it_and_no_others(project: Copy) -> None:
+    methods = {"mnist_pipeline/harris.py": with_statement, "mnist_pipeline/training/calibration.py": with_statement}
+    others = {"softmax_model", "knn_index", "covariance", "raw_mnist"}
+    stale = project.stale(methods)
+    assert {"harris_corners", "evaluation_report", "mlp_model", "cnn_model"} <= stale
+    assert not stale & others
+    stale = project.stale({"mnist_pipeline/softmax.py": with_statement})
+    assert stale & {"harris_corners", "mlp_model", "cnn_model", *others} == {"softmax_model"}
 
 
 def test_what_people_see_makes_only_the_report_stale_and_commands_settings_and_comments_nothing(project: Copy) -> None:
