@@ -70,7 +70,8 @@ class StorageIOManager(dg.ConfigurableIOManager):
 
         If an asset needs several partitions, it gets a dict of their values.
         """
-        # Dagster inserts a key that exists, and the error that it expects keeps the value of the last step in a cycle.
+        # Dagster inserts the key of an asset even if it exists. The error that it catches keeps the frames of the last
+        # step, and so its value, in a cycle.
         gc.collect(0)
         asset = context.asset_key
         if not context.has_asset_partitions:
