@@ -49,38 +49,3 @@ def test_garbage_is_found_after_an_import_of_what_was_there_already() -> None:
     assert gc.isenabled()
     gc.collect()
     assert ring() is None
-
-
-def test_modules_that_an_import_brought_are_not_searched_again() -> None:
-    code = """
-import gc
-from mnist_pipeline.utils import machine
-before = gc.get_freeze_count()
-with machine.importing():
-    import wave
-print(before, gc.get_freeze_count() > before)
-"""
-    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert ran.stdout.split() == ["0", "True"]
-
-
-def test_memory_that_is_kept_needs_no_new_pages_for_the_next_arrays() -> None:
-    if platform.libc_ver()[0] != "glibc":
-        pytest.skip("another allocator than glibc's")
-    code = """
-import resource
-from mnist_pipeline.utils import machine
-
-def faults(rounds):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(rounds):
-        blocks = [bytearray(b"x") * (16 << 20) for _ in range(3)]
-        del blocks
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-machine.keep_freed_memory()
-faults(1)
-print(faults(10))
-"""
-    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert int(ran.stdout) < (3 * 16 << 20) // 4096  # a page for each would be ten times as many
