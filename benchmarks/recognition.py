@@ -1,4 +1,4 @@
-"""A person's own digits: how many are read correctly, in pictures that scripts draw. It takes about 15 minutes.
+"""A person's own digits: how many are read correctly, in pictures that scripts draw. It takes about half an hour.
 
 There are 500 digits of each kind in scripted handwriting, and 200 in each of 20 handwriting fonts, where
 they are installed. The digits in fonts and the 8×8 digits are measured again in light ink on dark paper, on
