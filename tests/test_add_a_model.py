@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from support.graph_fixtures import environment, quick_config
+from support.graph_fixtures import environment, networks_config
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.models import MODELS
@@ -80,7 +80,7 @@ def run(
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    config = str(quick_config(copy / "storage"))
+    config = networks_config(copy / "run.yaml", recipe="NOTEBOOK")
     assert f"check failed: {NAME}" not in run_python("-m", "mnist_pipeline.cli", "run", "--config", config)
     return run_python
 

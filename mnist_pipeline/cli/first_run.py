@@ -14,6 +14,8 @@ import numpy as np
 
 from mnist_pipeline.utils import places
 
+NUM_IMAGES = 100  # fewer images are computed without compiled code
+
 
 def compile_ahead() -> None:
     """Start to compile in another process, unless there is compiled code from an earlier run."""
@@ -30,7 +32,7 @@ def compute() -> None:
     from mnist_pipeline.handwriting import novelty
     from mnist_pipeline.knn import KNNClassifier
 
-    images, labels = np.zeros((novelty.FEW_IMAGES + 1, 28, 28), np.uint8), np.arange(novelty.FEW_IMAGES + 1) % 10
+    images, labels = np.zeros((NUM_IMAGES, 28, 28), np.uint8), np.arange(NUM_IMAGES) % 10
     softmax.sgd(images, labels, epochs=1)
     KNNClassifier(algorithm="pca").fit(images, labels).predict(images)
     novelty.edges(images)

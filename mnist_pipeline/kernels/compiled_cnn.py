@@ -96,7 +96,7 @@ class _Parameters:
         self.biases = [bias.numpy() for bias in biases]
 
     def set_gradients(self, taps: Tensor, factors: Tensor, bias: Tensor, classes: Tensor, class_biases: Tensor) -> None:
-        """Set the gradients of the network's parameters, given those of the arrays that were made from them."""
+        """Set the gradients of the network's parameters from those of the arrays of the compiled layers."""
         of_classes = _channels_last(classes, -1, winograd.CHANNELS_OUT)
         by_place = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ factors.flatten(1)  # (25, 32 · 64)
         of_kernels = by_place.reshape(convolution.SIDE, convolution.SIDE, *factors.shape[1:]).permute(3, 2, 0, 1)

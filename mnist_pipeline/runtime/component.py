@@ -31,7 +31,7 @@ def bind(
 ) -> dg.Definitions:
     """The graph with its resources; with a name, an instance of it: a copy in which every name begins with this one.
 
-    If no data or storage is named, those of the settings are used.
+    The settings name the data and the storage where the arguments do not.
     """
     resources: dict[str, Any] = {
         "io_manager": StorageIOManager(root=storage, keep=dict(keep)),

@@ -107,3 +107,4 @@ def test_whatever_is_put_into_the_package_is_loaded(project: Path, storage: Path
     assert found["assets"] - new["assets"] == {
         key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()
     }
+    dg(project, "check", "defs")

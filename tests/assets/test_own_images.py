@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
-from support.graph_fixtures import environment, invoke, made_once, quick_config
+from support.graph_fixtures import environment, invoke, made_once, networks_config
 from support.shapes import write_shapes
 
 from mnist_pipeline.data.datasets import DigitSet
@@ -18,8 +17,6 @@ pytestmark = pytest.mark.slow
 RENAMED = {"square": "long $name$ of a class", "star": "b_$"}
 NAMES = ("b_$", "circle", "long $name$ of a class")
 MANY = 100
-# More passes over a few images than MNIST needs.
-EPOCHS = {"config": {"epochs": 15, "batch_size": 32}}
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +29,9 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Storage]:
             (pictures / old).rename(pictures / new)
         (pictures / "dataset.yaml").write_text("title: Three kinds\nnoun: shape\n")
         assert "300 images in 3 classes" in invoke("inspect", str(pictures))
-        (directory / "run.yaml").write_text(yaml.dump({"ops": {f"{name}_model": EPOCHS for name in ("mlp", "cnn")}}))
-        invoke("run", "--config", str(directory / "run.yaml"), env=environment(pictures, directory / "storage"))
+        # More passes over a few images than MNIST needs.
+        config = networks_config(directory / "run.yaml", epochs=15, batch_size=32)
+        invoke("run", "--config", config, env=environment(pictures, directory / "storage"))
 
     directory, _ = made_once(tmp_path_factory, "three", make)
     return directory / "pictures", Storage(str(directory / "storage"))
@@ -82,7 +80,7 @@ def test_a_hundred_classes_run_to_their_report(train: DigitSet, tmp_path: Path) 
         arrays[f"x_{split}"] = np.concatenate([train.images[tens], train.images[ones]], axis=2)
         arrays[f"y_{split}"] = labels
     np.savez(tmp_path / "pairs.npz", **arrays)
-    config = str(quick_config(tmp_path / "storage"))
+    config = networks_config(tmp_path / "run.yaml", recipe="NOTEBOOK")
     invoke("run", "--config", config, env=environment(tmp_path / "pairs.npz", tmp_path / "storage"))
     storage = Storage(str(tmp_path / "storage"))
     document = storage.read("evaluation_report").document

@@ -20,12 +20,13 @@ def shell(command: str, storage: Path, **variables: str) -> subprocess.Completed
 
 
 @pytest.mark.slow
-def test_too_little_memory_is_one_line_and_no_damage(tmp_path: Path) -> None:
-    done = shell("ulimit -v 1200000; $M run --select raw_mnist", tmp_path / "storage")
+@pytest.mark.parametrize("limit", ["-v 300000", "-v 1200000", "-n 20"])
+def test_too_little_memory_or_too_few_files_is_one_line_and_no_damage(limit: str, tmp_path: Path) -> None:
+    done = shell(f"ulimit {limit}; $M run --select raw_mnist", tmp_path / "storage")
     if done.returncode:
         assert "Traceback" not in done.stderr
         assert "damaged" not in done.stderr
-        assert "memory" in done.stderr
+        assert any(word in done.stderr for word in ("memory", "files", "ulimit"))
 
 
 @pytest.mark.parametrize("output", ["| head -1", ">/dev/full", ">&-"])

@@ -132,7 +132,7 @@ def test_a_champion_stays_as_it_is_while_its_challengers_are_worse_on_the_same_t
     present = elected({"first": 10}).champion
     assert present is not None
     assert elected({"new": 100}, present).champion is present
-    assert elected({"new": 4_450}, present).champion is present  # the new model guesses, so it is no candidate
+    assert elected({"new": 4_450}, present).champion is present  # a model that guesses is not a candidate
     other = replace(present, test_set="of other images")
     replaced = elected({"new": 100}, other).champion
     assert replaced is not None

@@ -21,8 +21,6 @@ from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
 
-NOTEBOOK = {f"{name}_model": {"config": {"recipe": "NOTEBOOK"}} for name in ("mlp", "cnn")}  # which does not adapt
-
 
 class Outcome(NamedTuple):
     """Exit code and output of a command."""
@@ -63,18 +61,21 @@ def finished_run(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
     def make(directory: Path) -> Outcome:
         with pytest.MonkeyPatch.context() as monkeypatch:
             _set(monkeypatch, environment(slice_directory, directory))
-            result = CliRunner().invoke(cli.main, ["run", "--config", str(quick_config(directory))])
+            config = networks_config(directory.with_name("finished.yaml"), recipe="NOTEBOOK")
+            result = CliRunner().invoke(cli.main, ["run", "--config", config])
             return Outcome(result.exit_code, result.output)
 
     directory, (exit_code, output) = made_once(tmp_path_factory, "finished", make)
     return Outcome(exit_code, output), directory
 
 
-def quick_config(directory: Path) -> Path:
-    """A run configuration in which the networks do not choose their recipes."""
-    file = directory.parent / "quick.yaml"
-    file.write_text(json.dumps({"ops": NOTEBOOK}))
-    return file
+def networks_config(file: Path, **settings: Any) -> str:
+    """Write a run configuration with these settings of both networks; return the name of the file.
+
+    With the recipe "NOTEBOOK", the networks do not choose their recipes.
+    """
+    file.write_text(json.dumps({"ops": {f"{name}_model": {"config": settings} for name in ("mlp", "cnn")}}))
+    return str(file)
 
 
 def copy_storage(source: Path, target: Path) -> Path:

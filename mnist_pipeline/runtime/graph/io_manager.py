@@ -70,8 +70,8 @@ class StorageIOManager(dg.ConfigurableIOManager):
 
         If an asset needs several partitions, it gets a dict of their values.
         """
-        # Dagster inserts the key of an asset even if it exists. The error that it catches keeps the frames of the last
-        # step, and so its value, in a cycle.
+        # Dagster tries to insert the key of an asset, and catches the error if the key exists. The traceback of that
+        # error is part of a cycle, which keeps the frames of the last step, and so its value.
         gc.collect(0)
         asset = context.asset_key
         if not context.has_asset_partitions:

@@ -161,18 +161,16 @@ def _nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
 def _write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a safetensors file: the length of the header, the header in JSON, and the arrays.
 
-    The bytes are those of `safetensors.numpy.save`, which copies all arrays twice.
+    `safetensors.numpy.save` makes the same file, but copies all arrays twice.
     """
-    kinds = [array.dtype.name for array in arrays.values()]
-    if not set(kinds) <= set(DTYPES):
-        raise TypeError(f"arrays of the types {', '.join(sorted(set(kinds)))} can't be stored together")
-    order = list(DTYPES)
-    names = sorted(arrays, key=lambda name: (-order.index(arrays[name].dtype.name), name))  # so all are aligned
+    kinds, order = {name: array.dtype.name for name, array in arrays.items()}, list(DTYPES)
+    if unknown := set(kinds.values()) - DTYPES.keys():
+        raise TypeError(f"arrays of the types {', '.join(sorted(unknown))} can't be stored")
+    names = sorted(arrays, key=lambda name: (-order.index(kinds[name]), name))  # the widest numbers first: all align
     header, end = {}, 0
     for name in names:
         start, end = end, end + arrays[name].nbytes
-        kind = DTYPES[arrays[name].dtype.name]
-        header[name] = {"dtype": kind, "shape": arrays[name].shape, "data_offsets": (start, end)}
+        header[name] = {"dtype": DTYPES[kinds[name]], "shape": arrays[name].shape, "data_offsets": (start, end)}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     file.write(len(text).to_bytes(8, "little") + text)
