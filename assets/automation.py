@@ -1,4 +1,7 @@
-"""Jobs, schedules, sensors and automation conditions. Schedules and sensors are off until a user switches them on."""
+"""Jobs, schedules, sensors and automation conditions.
+
+Schedules and sensors are off until a user switches them on.
+"""
 
 import dagster as dg
 
@@ -26,14 +29,16 @@ model_jobs = [
     dg.define_asset_job(
         name,
         dg.AssetSelection.assets(model.model_asset).downstream() & whole_graph,
-        description=f"Train {model.phrase} again, and update everything that depends on it, up to the report.",
+        description=f"Train {model.phrase} again, and update everything that depends on it, up to "
+        "the report.",
     )
     for name, model in MODELS.items()
 ]
 sweep = dg.define_asset_job(
     "sweep",
     dg.AssetSelection.assets("experiment_trials"),
-    description="Train the models of a sweep. Each trial is a partition: launch a backfill of all of them.",
+    description="Train the models of a sweep. Each trial is a partition: launch a backfill of all "
+    "of them.",
 )
 inbox_job = dg.define_asset_job(
     "inbox_picture",
@@ -46,17 +51,21 @@ inbox_job = dg.define_asset_job(
     job=everything,
     cron_schedule="0 3 * * 0",
     execution_timezone="UTC",
-    description="On Sundays at 03:00 UTC, run the assets that are missing or stale, and what depends on them.",
+    description="On Sundays at 03:00 UTC, run the assets that are missing or stale, and what "
+    "depends on them.",
 )
 def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the assets that are not up to date."""
-    return rerun(context.instance, project.graph(), storage.current(), DataSetResource(), within=whole_graph)
+    return rerun(
+        context.instance, project.graph(), storage.current(), DataSetResource(), within=whole_graph
+    )
 
 
 @dg.sensor(
     job=everything,
     minimum_interval_seconds=DAY_SECONDS,
-    description="Check the raw files once a day, and materialize the whole graph if their checksum has changed.",
+    description="Check the raw files once a day, and materialize the whole graph if their checksum "
+    "has changed.",
 )
 def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the whole graph if the raw files are not those that Dagster has recorded."""
@@ -69,9 +78,12 @@ def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg
     name="inbox",
     job=inbox_job,
     minimum_interval_seconds=INBOX_SECONDS,
-    description="Look for new pictures in the inbox, and recognize their digits, in a run per picture.",
+    description="Look for new pictures in the inbox, and recognize their digits, in a run per "
+    "picture.",
 )
-def inbox_sensor(context: dg.SensorEvaluationContext, inbox: InboxResource) -> dg.SensorResult | dg.SkipReason:
+def inbox_sensor(
+    context: dg.SensorEvaluationContext, inbox: InboxResource
+) -> dg.SensorResult | dg.SkipReason:
     """Request a run for each file that has no partition yet, the oldest files first."""
     try:
         found = inbox.pictures()
@@ -88,12 +100,17 @@ def inbox_sensor(context: dg.SensorEvaluationContext, inbox: InboxResource) -> d
 
 
 @dg.run_failure_sensor(
-    description="Log which run failed, and why. Edit it to send a mail or a message, for example to Slack."
+    description="Log which run failed, and why. Edit it to send a mail or a message, for example "
+    "to Slack."
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Log the job and the id of a run that failed, with the error of each step that failed."""
     steps = context.get_step_failure_events()
-    errors = [f"{step.step_key}: {error.to_string()}" for step in steps if (error := step.step_failure_data.error)]
+    errors = [
+        f"{step.step_key}: {error.to_string()}"
+        for step in steps
+        if (error := step.step_failure_data.error)
+    ]
     run, message = context.dagster_run, context.failure_event.message
     context.log.error("\n".join([f"{run.job_name} {run.run_id}: {message}", *errors]))
 
@@ -112,9 +129,15 @@ FOLLOW = (
 
 
 def automated(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """The specification of an asset with its model as a tag, and with its automation unless it runs on request only."""
+    """The specification of an asset with its model as a tag, and with its automation unless it runs
+    on request only.
+    """
     model = model_of(spec.key.path[-1])
     tags = {**spec.tags, "model": model.name} if model else spec.tags
-    if spec.partitions_def is not None or spec.group_name in ON_REQUEST or spec.automation_condition:
+    if (
+        spec.partitions_def is not None
+        or spec.group_name in ON_REQUEST
+        or spec.automation_condition
+    ):
         return spec.replace_attributes(tags=tags)
     return spec.replace_attributes(tags=tags, automation_condition=FOLLOW)

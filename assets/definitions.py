@@ -12,7 +12,11 @@ from mnist_pipeline.runtime.inbox import InboxResource
 from . import automation
 
 KEPT_VERSIONS = 20  # of each model, its predictions and its evaluation
-SERVING = ("champion", "recognizer", "model_card")  # all their versions are kept, so that each can be restored
+SERVING = (
+    "champion",
+    "recognizer",
+    "model_card",
+)  # all their versions are kept, so that each can be restored
 
 defs = dg.Definitions.merge(
     component.bind(

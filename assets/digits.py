@@ -10,23 +10,39 @@ import pandas as pd
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.datasets import DigitSet, RawFile, Split
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import Measured, at_least, at_most, checks, exactly, metadata, warning
+from mnist_pipeline.runtime.graph.checks import (
+    Measured,
+    at_least,
+    at_most,
+    checks,
+    exactly,
+    metadata,
+    warning,
+)
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
 
 GROUP = "digits"
 LOADED = {
-    "as_many_labels_as_images": "A missing image or label would shift all labels after it. Number of labels.",
-    "full_range_of_pixels": "Images that were scaled to 0–1 lose their grey levels as bytes. Largest grey level.",
-    "every_class_present": "A class without images can be neither learned nor evaluated. Classes with images.",
-    "classes_balanced": "Accuracy means little if one class dominates. Smallest class ÷ largest class.",
-    "pixel_mean": "Images that are nearly all black or nearly all white show nothing. Mean grey level.",
-    "pixel_deviation": "Images without contrast can't be recognized. Standard deviation of the grey levels.",
+    "as_many_labels_as_images": "A missing image or label would shift all labels after it. Number "
+    "of labels.",
+    "full_range_of_pixels": "Images that were scaled to 0–1 lose their grey levels as bytes. "
+    "Largest grey level.",
+    "every_class_present": "A class without images can be neither learned nor evaluated. Classes "
+    "with images.",
+    "classes_balanced": "Accuracy means little if one class dominates. Smallest class ÷ largest "
+    "class.",
+    "pixel_mean": "Images that are nearly all black or nearly all white show nothing. Mean grey "
+    "level.",
+    "pixel_deviation": "Images without contrast can't be recognized. Standard deviation of the "
+    "grey levels.",
     "no_duplicates": "A repeated image counts twice. Images that equal an earlier one.",
-    "one_label_per_image": "An image with two labels can't be right twice. Different images with several labels.",
+    "one_label_per_image": "An image with two labels can't be right twice. Different images with "
+    "several labels.",
     "not_empty": "An image without contrast shows nothing. Images with a contrast of "
     f"less than {datasets.LEAST_CONTRAST} grey levels.",
-    "classes_mixed": "Softmax regression learns from one image after the other, and would forget classes that do not "
+    "classes_mixed": "Softmax regression learns from one image after the other, and would forget "
+    "classes that do not "
     "come again. 1 if the images are sorted by class.",
 }
 CHECKS = {"train_digits": LOADED, "test_digits": LOADED}
@@ -35,27 +51,39 @@ data_directory = dg.AssetSpec(
     "data_directory",
     group_name=GROUP,
     kinds={"file"},
-    description="The directory or file of the images, written by other programs. Its version is a checksum.",
-    # Every tick of the weekly schedule and the daily sensor looks at the files. Later results follow from versions.
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_window=timedelta(days=8)),
+    description="The directory or file of the images, written by other programs. Its version is a "
+    "checksum.",
+    # Every tick of the weekly schedule and the daily sensor looks at the files. Later results
+    # follow from versions.
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(days=15), warn_window=timedelta(days=8)
+    ),
 )
 
 
 @dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
-    """Names, sizes and SHA-256 checksums of the validated files of the data set. Folders have one row per split."""
+    """Names, sizes and SHA-256 checksums of the validated files of the data set.
+
+    Folders have one row per split.
+    """
     with stopwatch():
         found = datasets.validate(data_set.path, canonical=data_set.canonical)
         files = pd.DataFrame(found)
     return result(
         files,
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
-        numbers={"directory": dg.MetadataValue.path(str(data_set.path)), "canonical": data_set.canonical},
+        numbers={
+            "directory": dg.MetadataValue.path(str(data_set.path)),
+            "canonical": data_set.canonical,
+        },
         tables={"files": files},
     )
 
 
-def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> dg.MaterializeResult[Any]:
+def _read(
+    split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource
+) -> dg.MaterializeResult[Any]:
     recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
     with stopwatch():
         names = data_set.class_names
@@ -68,7 +96,11 @@ def _read(split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource) -> d
         f"{len(digits.labels):,} images",
         numbers={ROW_COUNT: len(digits.labels), "pixel_mean": mean, "pixel_deviation": deviation},
         tables={"classes": pd.DataFrame({"class": names, "count": counts})},
-        figures={"sample": figures.image_grid(digits.images[:40], columns=10, title=f"The first {split} images")},
+        figures={
+            "sample": figures.image_grid(
+                digits.images[:40], columns=10, title=f"The first {split} images"
+            )
+        },
         checks={
             "as_many_labels_as_images": exactly(len(digits.labels), len(digits.images)),
             "full_range_of_pixels": at_least(digits.images.max(), 128),
@@ -92,7 +124,10 @@ def train_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("test_digits", CHECKS, *BLOCKING))
 def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
-    """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,). Nothing is trained or tuned on them."""
+    """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,).
+
+    Nothing is trained or tuned on them.
+    """
     return _read("test", raw_mnist, data_set)
 
 
@@ -101,14 +136,21 @@ def digit_images(train_digits: DigitSet, data_set: DataSetResource):
     """The first training image of each class, uint8 (n_classes, 28, 28)."""
     names = data_set.class_names
     with stopwatch():
-        images, means = datasets.first_of_each_class(train_digits), datasets.class_means(train_digits)
+        images, means = (
+            datasets.first_of_each_class(train_digits),
+            datasets.class_means(train_digits),
+        )
     columns = min(10, len(images))
     return result(
         images,
         f"{len(images)} classes",
         figures={
-            "digits": figures.image_grid(images, columns, names, "The first training image of each class"),
-            "class_means": figures.image_grid(means, columns, names, "The mean training image of each class"),
+            "digits": figures.image_grid(
+                images, columns, names, "The first training image of each class"
+            ),
+            "class_means": figures.image_grid(
+                means, columns, names, "The mean training image of each class"
+            ),
         },
     )
 
@@ -116,9 +158,12 @@ def digit_images(train_digits: DigitSet, data_set: DataSetResource):
 @dg.asset_check(
     asset="test_digits",
     additional_ins={"train_digits": dg.AssetIn("train_digits")},
-    description="Accuracy on images from the training set would be too optimistic. Test images that are in it.",
+    description="Accuracy on images from the training set would be too optimistic. Test images "
+    "that are in it.",
 )
 def not_in_training(test_digits: DigitSet, train_digits: DigitSet) -> dg.AssetCheckResult:
     """Count the test images that equal a training image byte for byte."""
     shared = exactly(datasets.num_shared_images(train_digits.images, test_digits.images), 0)
-    return dg.AssetCheckResult(passed=shared.passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata(shared))
+    return dg.AssetCheckResult(
+        passed=shared.passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata(shared)
+    )

@@ -21,12 +21,14 @@ GROUP = "experiments"
 DEFAULT_SWEEP = Path(__file__).with_suffix(".yaml")
 CHECKS = {
     "experiment_trials": {
-        "better_than_guessing": "A model that learned something beats naming the most frequent class. Accuracy on the "
+        "better_than_guessing": "A model that learned something beats naming the most frequent "
+        "class. Accuracy on the "
         "held-out images.",
     },
     "experiment_summary": {
         "every_trial": "A trial that is left out could be the best. Difference in trials.",
-        "more_data_helps": "A model that becomes worse with more data is trained wrongly. Smallest gain in accuracy "
+        "more_data_helps": "A model that becomes worse with more data is trained wrongly. Smallest "
+        "gain in accuracy "
         "from the least to the most training images.",
     },
 }
@@ -36,29 +38,48 @@ SWEEP = experiments.read_sweep(settings.load().experiments or DEFAULT_SWEEP)
 TRIALS = dg.StaticPartitionsDefinition(list(SWEEP))
 
 
-@dg.asset(group_name=GROUP, kinds={"torch"}, partitions_def=TRIALS, check_specs=checks("experiment_trials", CHECKS))
-def experiment_trials(context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet):
-    """The labels that a trial's model predicts for the held-out training images and for the test images.
+@dg.asset(
+    group_name=GROUP,
+    kinds={"torch"},
+    partitions_def=TRIALS,
+    check_specs=checks("experiment_trials", CHECKS),
+)
+def experiment_trials(
+    context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet
+):
+    """The labels that a trial's model predicts for the held-out training images and for the test
+    images.
 
-    Each trial is a partition. The button *Materialize all* of the page *Lineage* trains every trial again; the job
-    `everything` trains none.
+    Each trial is a partition. The button *Materialize all* of the page *Lineage* trains every trial
+    again; the job `everything` trains none.
     """
     trial = SWEEP[context.partition_key]
     with stopwatch():
         labels = experiments.run(trial, train_digits, test_digits)
     true = train_digits.labels[split(len(train_digits.images))[1]]
-    scores = {"held_out": accuracy(true, labels["held_out"]), "test": accuracy(test_digits.labels, labels["test"])}
+    scores = {
+        "held_out": accuracy(true, labels["held_out"]),
+        "test": accuracy(test_digits.labels, labels["test"]),
+    }
     return result(
         labels,
         f"held-out accuracy {scores['held_out']:.2%}",
-        numbers={"model": trial.model, "held_out_accuracy": scores["held_out"], "test_accuracy": scores["test"]},
+        numbers={
+            "model": trial.model,
+            "held_out_accuracy": scores["held_out"],
+            "test_accuracy": scores["test"],
+        },
         checks={"better_than_guessing": at_least(scores["held_out"], most_frequent_share(true))},
     )
 
 
 @dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("experiment_summary", CHECKS))
-def experiment_summary(experiment_trials: dict[str, Any], train_digits: DigitSet, test_digits: DigitSet):
-    """One row per trial, the best on the held-out images first, and how much data each model needs."""
+def experiment_summary(
+    experiment_trials: dict[str, Any], train_digits: DigitSet, test_digits: DigitSet
+):
+    """One row per trial, the best on the held-out images first, and how much data each model
+    needs.
+    """
     with stopwatch():
         table = experiments.summarize(SWEEP, experiment_trials, train_digits, test_digits)
         found = experiments.curves(table)

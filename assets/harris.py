@@ -12,8 +12,10 @@ from mnist_pipeline.runtime.graph.results import result, stopwatch
 GROUP = "harris"
 CHECKS = {
     "harris_corners": {
-        "equals_pca": "The structure tensor M is the Gram matrix of the gradients. Largest relative difference.",
-        "corners_found": "Strokes end and bend, so images of digits have corners. Number of corners.",
+        "equals_pca": "The structure tensor M is the Gram matrix of the gradients. Largest "
+        "relative difference.",
+        "corners_found": "Strokes end and bend, so images of digits have corners. Number of "
+        "corners.",
     },
 }
 
@@ -21,12 +23,15 @@ CHECKS = {
 class HarrisConfig(dg.Config):
     """What counts as a corner."""
 
-    kappa: float = Field(harris.KAPPA, gt=0, lt=0.25, description="κ in det M − κ (tr M)²; usually 0.04 to 0.06.")
+    kappa: float = Field(
+        harris.KAPPA, gt=0, lt=0.25, description="κ in det M − κ (tr M)²; usually 0.04 to 0.06."
+    )
     relative_threshold: float = Field(
         harris.RELATIVE_THRESHOLD,
         ge=0,
         lt=1,
-        description="Smallest response of a corner, as a share of the largest response in its image.",
+        description="Smallest response of a corner, as a share of the largest response in its "
+        "image.",
     )
 
 
@@ -34,14 +39,17 @@ class HarrisConfig(dg.Config):
 def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     """Harris corners of the digit images, where the response det M − κ (tr M)² is large.
 
-    M, the structure tensor, is the Gram matrix GᵀG. The nine rows of G are the gradients around a pixel, so the
-    eigenvectors of M are their principal components. Two large eigenvalues mean that the gradients vary in two
-    directions: a corner.
+    M, the structure tensor, is the Gram matrix GᵀG. The nine rows of G are the gradients around a
+    pixel, so the eigenvectors of M are their principal components. Two large eigenvalues mean that
+    the gradients vary in two directions: a corner.
     """
     with stopwatch():
         found = harris.find_corners(digit_images, config.kappa, config.relative_threshold)
     _, places = harris.clearest_places(digit_images, found.response)
-    difference, change = float(found.gram_difference.max()), float(np.median(found.centering_change))
+    difference, change = (
+        float(found.gram_difference.max()),
+        float(np.median(found.centering_change)),
+    )
     return result(
         found,
         f"{np.count_nonzero(found.corners)} corners; M "
@@ -53,7 +61,9 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
         },
         figures={
             "corners": figures.harris_corners(digit_images, found.response, found.corners),
-            "gradients": figures.side_by_side(*figures.gradients(places).values(), size=figures.SQUARE),
+            "gradients": figures.side_by_side(
+                *figures.gradients(places).values(), size=figures.SQUARE
+            ),
         },
         config=config,
         checks={

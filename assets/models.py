@@ -1,4 +1,6 @@
-"""Assets made from the table of models: assets that read all models, and the assets of models without a module here."""
+"""Assets made from the table of models: assets that read all models, and the assets of models
+without a module here.
+"""
 
 import functools
 import inspect
@@ -21,7 +23,8 @@ from .predictions import PREDICTED, predicted
 
 FITTED = {"finite": "One NaN makes every prediction NaN. Number of values that are not finite."}
 ByModel = Mapping[str, Any]  # by the name of the model
-# The parameters of an asset that reads all models, and the attribute of an entry that names the asset behind each.
+# The parameters of an asset that reads all models, and the attribute of an entry that names the
+# asset behind each.
 READ_OF_MODELS = {
     "fitted": "model_asset",
     "predictions": "predictions_asset",
@@ -32,16 +35,19 @@ READ_OF_MODELS = {
 def asset_of_all_models(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Define an asset that reads all models, with the options of `dg.asset`.
 
-    Its parameters `fitted`, `predictions` and `evaluations` are mappings by the name of the model, of the values of
-    `NAME_model`, `NAME_predictions` and `NAME_evaluation`. Dagster passes each input as an argument of its own, and the
-    table of models decides how many there are; so this function collects them. An instance of the component may have
-    some of the models: the others are not in the mappings, and inputs that belong to them need a default.
+    Its parameters `fitted`, `predictions` and `evaluations` are mappings by the name of the model,
+    of the values of `NAME_model`, `NAME_predictions` and `NAME_evaluation`. Dagster passes each
+    input as an argument of its own, and the table of models decides how many there are; so this
+    function collects them. An instance of the component may have some of the models: the others are
+    not in the mappings, and inputs that belong to them need a default.
     """
 
     def define(function: Callable[..., Any]) -> dg.AssetsDefinition:
         parameters = inspect.signature(function).parameters
         sources = {
-            parameter: {name: getattr(model, READ_OF_MODELS[parameter]) for name, model in MODELS.items()}
+            parameter: {
+                name: getattr(model, READ_OF_MODELS[parameter]) for name, model in MODELS.items()
+            }
             for parameter in parameters
             if parameter in READ_OF_MODELS
         }
@@ -49,15 +55,24 @@ def asset_of_all_models(**options: Any) -> Callable[[Callable[..., Any]], dg.Ass
         @functools.wraps(function)
         def compute(*context: Any, **given: Any) -> Any:
             by_model = {
-                parameter: {name: given.pop(asset) for name, asset in assets.items() if asset in given}
+                parameter: {
+                    name: given.pop(asset) for name, asset in assets.items() if asset in given
+                }
                 for parameter, assets in sources.items()
             }
             return function(*context, **given, **by_model)
 
-        own = [each.replace(default=each.empty) for name, each in parameters.items() if name not in sources]
+        own = [
+            each.replace(default=each.empty)
+            for name, each in parameters.items()
+            if name not in sources
+        ]
         collected = [asset for assets in sources.values() for asset in assets.values()]
-        inputs = [inspect.Parameter(asset, inspect.Parameter.POSITIONAL_OR_KEYWORD) for asset in collected]
-        compute.__signature__ = inspect.Signature([*own, *inputs])  # type: ignore[attr-defined]  # Dagster reads it
+        inputs = [
+            inspect.Parameter(asset, inspect.Parameter.POSITIONAL_OR_KEYWORD) for asset in collected
+        ]
+        # Dagster reads it
+        compute.__signature__ = inspect.Signature([*own, *inputs])  # type: ignore[attr-defined]
         return dg.asset(**options)(compute)
 
     return define
@@ -67,17 +82,22 @@ def model_asset(model: Model, method: Simple) -> dg.AssetsDefinition:
     """The asset `NAME_model`: the arrays that the method's `fit` returns."""
     doc = f"How {model.phrase} is fitted."
     Config = create_model(
-        f"{model.name.title()}Config", __base__=dg.Config, __doc__=doc, **models.setting_fields(model)
+        f"{model.name.title()}Config",
+        __base__=dg.Config,
+        __doc__=doc,
+        **models.setting_fields(model),
     )
 
     @dg.asset(
         name=model.model_asset,
         group_name=model.group,
         kinds={"numpy"},
-        description=f"{model.title}, fitted on the training images that are not held out. {model.summary}",
+        description=f"{model.title}, fitted on the training images that are not held out. "
+        f"{model.summary}",
         check_specs=checks(model.model_asset, {model.model_asset: FITTED}),
     )
-    def fitted(train_digits: DigitSet, config: Config, seed: Seed):  # type: ignore[valid-type]  # made from the entry
+    # made from the entry
+    def fitted(train_digits: DigitSet, config: Config, seed: Seed):  # type: ignore[valid-type]
         images, labels = train_digits
         with stopwatch():
             kept, _ = split(len(images))
@@ -89,7 +109,11 @@ def model_asset(model: Model, method: Simple) -> dg.AssetsDefinition:
             numbers={"count": numbers},
             config=config,
             seed=seed if method.is_random else None,
-            checks={"finite": exactly(sum(np.count_nonzero(~np.isfinite(array)) for array in arrays.values()), 0)},
+            checks={
+                "finite": exactly(
+                    sum(np.count_nonzero(~np.isfinite(array)) for array in arrays.values()), 0
+                )
+            },
         )
 
     return fitted
@@ -115,5 +139,9 @@ def predictions_asset(model: Model, method: Simple) -> dg.AssetsDefinition:
 
 
 simple = [(model, model.method()) for model in MODELS.values() if not model.has_own_assets]
-model_assets = [model_asset(model, method) for model, method in simple if isinstance(method, Simple)]
-predictions_assets = [predictions_asset(model, method) for model, method in simple if isinstance(method, Simple)]
+model_assets = [
+    model_asset(model, method) for model, method in simple if isinstance(method, Simple)
+]
+predictions_assets = [
+    predictions_asset(model, method) for model, method in simple if isinstance(method, Simple)
+]

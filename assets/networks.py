@@ -1,4 +1,5 @@
-"""The two networks: their training, their predictions of the test images, and the errors of the convolutional network.
+"""The two networks: their training, their predictions of the test images, and the errors of the
+convolutional network.
 
 Torch is imported inside the functions that use it, so that the definitions load quickly.
 """
@@ -32,16 +33,23 @@ if TYPE_CHECKING:
 GROUP = "networks"
 POOL = "training"  # one of Dagster's pools, without a limit by default; see docs/deploy.md
 TRAINED = {
-    "finite_weights": "One NaN weight makes every prediction NaN. Number of weights that are not finite.",
+    "finite_weights": "One NaN weight makes every prediction NaN. Number of weights that are not "
+    "finite.",
     "loss_falls": "If the loss does not fall, the network has not learned. Last loss.",
-    "held_out_accuracy": "A network that reads held-out images hardly better than by naming the most frequent class is "
+    "held_out_accuracy": "A network that reads held-out images hardly better than by naming the "
+    "most frequent class is "
     "useless. Accuracy.",
 }
 CHECKS = {
     **dict.fromkeys(("mlp_model", "cnn_model"), TRAINED),
     **dict.fromkeys(("mlp_predictions", "cnn_predictions"), PREDICTED),
-    "cnn_kernels": {"finite": "A weight that is not finite can't be drawn. Number of weights that are not finite."},
-    "cnn_errors": {"all_wrong": "Every row is an error. Number of rows whose prediction equals the true label."},
+    "cnn_kernels": {
+        "finite": "A weight that is not finite can't be drawn. Number of weights that are not "
+        "finite."
+    },
+    "cnn_errors": {
+        "all_wrong": "Every row is an error. Number of rows whose prediction equals the true label."
+    },
 }
 NUM_ERRORS_SHOWN = 60
 RecipeName = Enum(
@@ -54,13 +62,18 @@ class NetworkConfig(dg.Config):
     """How a network is trained: a named recipe, and the settings that replace its own."""
 
     recipe: RecipeName = Field(RecipeName.DEFAULT, description="Named training recipe.")
-    epochs: int | None = Field(None, ge=1, le=1_000, description="Passes over the images; default: as the recipe.")
-    batch_size: int | None = Field(None, ge=1, le=65_536, description="Images per update; default: as the recipe.")
+    epochs: int | None = Field(
+        None, ge=1, le=1_000, description="Passes over the images; default: as the recipe."
+    )
+    batch_size: int | None = Field(
+        None, ge=1, le=65_536, description="Images per update; default: as the recipe."
+    )
     learning_rate: float | None = Field(
         None,
         gt=0,
         le=10,
-        description="Adam's learning rate, or its peak in a one-cycle schedule; default: as the recipe.",
+        description="Adam's learning rate, or its peak in a one-cycle schedule; default: as the "
+        "recipe.",
     )
 
 
@@ -80,7 +93,9 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             from mnist_pipeline.training import adaptation
         images, labels = train_digits
         overrides = config.model_dump(exclude={"recipe"})
-        network = training.build(networks.KINDS[name], num_classes=train_digits.num_classes, seed=seed.value)
+        network = training.build(
+            networks.KINDS[name], num_classes=train_digits.num_classes, seed=seed.value
+        )
         with stopwatch():
             adapted = adaptation.fit(
                 network,
@@ -118,14 +133,22 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 "layers": pd.DataFrame(networks.layer_rows(network)),
                 **{step: pd.DataFrame(rows) for step, rows in tried.items()},
             },
-            figures={"learning": figures.learning_curves(value.loss, curves, MODELS[name].short_title, losses)},
+            figures={
+                "learning": figures.learning_curves(
+                    value.loss, curves, MODELS[name].short_title, losses
+                )
+            },
             config=config,
             seed=seed,
             checks={
-                "finite_weights": exactly(sum(np.count_nonzero(~np.isfinite(w)) for w in value.weights.values()), 0),
+                "finite_weights": exactly(
+                    sum(np.count_nonzero(~np.isfinite(w)) for w in value.weights.values()), 0
+                ),
                 "loss_falls": loss_falls(value.loss, train_digits.num_classes),
                 # a tenth of the way from naming the most frequent class to 1
-                "held_out_accuracy": at_least(held_out, 0.9 * scores.most_frequent_share(labels) + 0.1),
+                "held_out_accuracy": at_least(
+                    held_out, 0.9 * scores.most_frequent_share(labels) + 0.1
+                ),
             },
         )
 
@@ -134,7 +157,11 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
 
 def _report_epoch(record: "EpochRecord", epochs: int) -> None:
     """Report the measurements of an epoch as progress of the step."""
-    held_out = {} if record.validation_accuracy is None else {"held_out_accuracy": record.validation_accuracy}
+    held_out = (
+        {}
+        if record.validation_accuracy is None
+        else {"held_out_accuracy": record.validation_accuracy}
+    )
     progress(record.epoch, epochs, loss=record.loss, accuracy=record.accuracy, **held_out)
 
 
@@ -143,7 +170,8 @@ def _predictions_asset(name: str) -> dg.AssetsDefinition:
         name=f"{name}_predictions",
         group_name=GROUP,
         kinds={"torch"},
-        description=f"The calibrated class probabilities of each test image by {MODELS[name].phrase}.",
+        description="The calibrated class probabilities of each test image by "
+        f"{MODELS[name].phrase}.",
         ins={"model": dg.AssetIn(f"{name}_model")},
         check_specs=checks(f"{name}_predictions", CHECKS),
     )
@@ -168,7 +196,11 @@ def cnn_kernels(cnn_model: Network):
     return result(
         kernels,
         f"{len(kernels)} kernels, largest weight {np.abs(kernels).max():.2f}",
-        figures={"kernels": figures.image_grid(kernels, 8, title=f"{len(kernels)} first-layer kernels", signed=True)},
+        figures={
+            "kernels": figures.image_grid(
+                kernels, 8, title=f"{len(kernels)} first-layer kernels", signed=True
+            )
+        },
         checks={"finite": exactly(np.count_nonzero(~np.isfinite(kernels)), 0)},
     )
 
@@ -178,13 +210,17 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, data_set: Da
     """Every test digit that the convolutional network misreads, the most confident error first."""
     with stopwatch():
         errors = pd.DataFrame(
-            scores.misclassified(test_digits.labels, cnn_predictions.labels, cnn_predictions.probabilities)
+            scores.misclassified(
+                test_digits.labels, cnn_predictions.labels, cnn_predictions.probabilities
+            )
         )
     images, shown = test_digits.images, errors.head(NUM_ERRORS_SHOWN).to_dict("records")
     return result(
         errors,
         f"{len(errors)} errors of {len(test_digits.labels):,}",
         tables={"worst": errors},
-        figures={"errors": figures.misread_images(images, shown, len(errors), data_set.class_names)} if shown else {},
+        figures={"errors": figures.misread_images(images, shown, len(errors), data_set.class_names)}
+        if shown
+        else {},
         checks={"all_wrong": exactly((errors["true_label"] == errors["predicted_label"]).sum(), 0)},
     )

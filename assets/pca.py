@@ -20,26 +20,36 @@ from mnist_pipeline.runtime.graph.results import result, stopwatch
 GROUP = "pca"
 CHECKS = {
     "data_mean": {
-        "within_range": "A mean of grey levels lies within 0–255. Distance from the nearer end of that range."
+        "within_range": "A mean of grey levels lies within 0–255. Distance from the nearer end of "
+        "that range."
     },
     "centered_data": {
-        "mean_zero": "A mean that is not zero would distort the covariance. Largest mean of a pixel after centring."
+        "mean_zero": "A mean that is not zero would distort the covariance. Largest mean of a "
+        "pixel after centring."
     },
     "covariance": {
-        "symmetric": "The eigensolver reads only one triangle of the matrix. Largest difference between the two.",
-        "positive_semidefinite": "No direction has negative variance. Smallest eigenvalue ÷ largest (absolute).",
-        "diagonal": "The diagonal is the variance of each pixel, computed here without XᵀX. Relative difference.",
+        "symmetric": "The eigensolver reads only one triangle of the matrix. Largest difference "
+        "between the two.",
+        "positive_semidefinite": "No direction has negative variance. Smallest eigenvalue ÷ "
+        "largest (absolute).",
+        "diagonal": "The diagonal is the variance of each pixel, computed here without XᵀX. "
+        "Relative difference.",
     },
     "eigendecomposition": {
         "trace": "A rotation keeps the total variance, so trace C = Σ λ. Relative difference.",
-        "orthonormal": "Projection and reconstruction need VᵀV = I. Largest difference of an entry.",
+        "orthonormal": "Projection and reconstruction need VᵀV = I. Largest difference of an "
+        "entry.",
     },
     "projections": {
-        "variance_is_eigenvalue": "The variance of a coordinate is its eigenvalue. Difference ÷ largest eigenvalue.",
-        "error_is_left_out": "The squared reconstruction error is the variance on the other components. Relative "
+        "variance_is_eigenvalue": "The variance of a coordinate is its eigenvalue. Difference ÷ "
+        "largest eigenvalue.",
+        "error_is_left_out": "The squared reconstruction error is the variance on the other "
+        "components. Relative "
         "difference.",
     },
-    "reconstructions": {"error_falls": "More components never fit worse. Largest increase of the test error."},
+    "reconstructions": {
+        "error_falls": "More components never fit worse. Largest increase of the test error."
+    },
 }
 NUM_EIGENVECTORS_SHOWN = 20
 
@@ -47,14 +57,18 @@ NUM_EIGENVECTORS_SHOWN = 20
 class ProjectionsConfig(dg.Config):
     """How many coordinates of the training images are stored."""
 
-    num_components: int = Field(100, ge=2, le=784, description="Number of leading components to project on.")
+    num_components: int = Field(
+        100, ge=2, le=784, description="Number of leading components to project on."
+    )
 
 
 class ReconstructionsConfig(dg.Config):
     """From how many components the digits are reconstructed."""
 
     num_components: list[Annotated[int, Field(ge=1, le=784)]] = Field(
-        [2, 3, 5, 10, 20, 50, 100], min_length=1, description="Numbers of components k, each from 1 to 784."
+        [2, 3, 5, 10, 20, 50, 100],
+        min_length=1,
+        description="Numbers of components k, each from 1 to 784.",
     )
 
 
@@ -96,7 +110,11 @@ def covariance(centered_data: np.ndarray):
         matrix,
         f"total variance {np.trace(matrix):,.0f} of {len(matrix)} pixels",
         numbers={"trace": float(np.trace(matrix)), "asymmetry": asymmetry},
-        figures={"covariance": figures.matrix(matrix, "Covariance of the pixels", "covariance (grey levels squared)")},
+        figures={
+            "covariance": figures.matrix(
+                matrix, "Covariance of the pixels", "covariance (grey levels squared)"
+            )
+        },
         checks={
             "symmetric": exactly(asymmetry, 0),
             "positive_semidefinite": at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6),
@@ -107,7 +125,10 @@ def covariance(centered_data: np.ndarray):
 
 @dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("eigendecomposition", CHECKS))
 def eigendecomposition(covariance: np.ndarray):
-    """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance: C = V diag(λ) Vᵀ."""
+    """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance:
+
+    C = V diag(λ) Vᵀ.
+    """
     with stopwatch():
         decomposition = pca.eigendecomposition(covariance)
     values, vectors = decomposition
@@ -123,7 +144,9 @@ def eigendecomposition(covariance: np.ndarray):
         },
         figures={
             "eigenvalues": figures.eigenvalues(values, pca.explained_share(values)),
-            "eigenvectors": figures.eigenvectors(vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()),
+            "eigenvectors": figures.eigenvectors(
+                vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()
+            ),
         },
         checks={
             "trace": at_most(abs(values.sum() / np.trace(covariance) - 1), 1e-9),
@@ -140,7 +163,9 @@ def projections(
     data_set: DataSetResource,
     config: ProjectionsConfig,
 ):
-    """Coordinates of the training images on the leading components, P = (X − m) V_k, float32 (N, k)."""
+    """Coordinates of the training images on the leading components, P = (X − m) V_k, float32 (N,
+    k).
+    """
     values, vectors = eigendecomposition
     with stopwatch():
         coordinates = pca.project(centered_data, None, vectors[:, : config.num_components])
@@ -149,11 +174,17 @@ def projections(
         coordinates,
         f"{share:.1%} of the variance on {config.num_components} components",
         numbers={"explained_share": float(share)},
-        figures={"scatter": figures.class_scatter(coordinates[:, :2], train_digits.labels, data_set.class_names)},
+        figures={
+            "scatter": figures.class_scatter(
+                coordinates[:, :2], train_digits.labels, data_set.class_names
+            )
+        },
         config=config,
         checks={
             "variance_is_eigenvalue": at_most(pca.variance_error(coordinates, values), 1e-4),
-            "error_is_left_out": at_most(pca.left_out_error(centered_data, coordinates, values), 1e-4),
+            "error_is_left_out": at_most(
+                pca.left_out_error(centered_data, coordinates, values), 1e-4
+            ),
         },
     )
 
@@ -166,7 +197,9 @@ def reconstructions(
     eigendecomposition: Eigendecomposition,
     config: ReconstructionsConfig,
 ):
-    """The digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test images."""
+    """The digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test
+    images.
+    """
     values, vectors = eigendecomposition
     ks = sorted(set(config.num_components))
     with stopwatch():
@@ -185,4 +218,6 @@ def reconstructions(
 
 
 def _reconstruct(images: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
-    return pca.reconstruct(pca.project(images, mean, components), mean, components).reshape(images.shape)
+    return pca.reconstruct(pca.project(images, mean, components), mean, components).reshape(
+        images.shape
+    )

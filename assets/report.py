@@ -25,20 +25,28 @@ from .models import ByModel, asset_of_all_models
 
 CHECKS = {
     "evaluation_report": {
-        "self_contained": "The page must open offline, from a file. Number of references to other places.",
+        "self_contained": "The page must open offline, from a file. Number of references to other "
+        "places.",
         "size": "The page must be small enough for a mail and for a phone. Bytes.",
     },
     "model_card": {
-        "describes_champion": "The card must be that of the model in service. 1 if it has the checksum of its answers.",
+        "describes_champion": "The card must be that of the model in service. 1 if it has the "
+        "checksum of its answers.",
     },
 }
-MAX_REPORT_BYTES = 4_500_000  # the page of MNIST takes 3.4 MB; images of other data sets take more space
+MAX_REPORT_BYTES = (
+    4_500_000  # the page of MNIST takes 3.4 MB; images of other data sets take more space
+)
 
 
 @asset_of_all_models(
     group_name=GROUP,
     kinds={"html"},
-    deps=["centered_data", "cnn_errors", "held_out_labels"],  # the report names their versions and seconds
+    deps=[
+        "centered_data",
+        "cnn_errors",
+        "held_out_labels",
+    ],  # the report names their versions and seconds
     check_specs=checks("evaluation_report", CHECKS),
 )
 def evaluation_report(
@@ -63,7 +71,9 @@ def evaluation_report(
     stored_results: StoredResults,
     cnn_kernels: np.ndarray | None = None,
 ):
-    """One self-contained HTML page with the results of all assets, and every number on it as JSON."""
+    """One self-contained HTML page with the results of all assets, and every number on it as
+    JSON.
+    """
     from mnist_pipeline.report import document, page, words
 
     (spec,) = context.assets_def.specs

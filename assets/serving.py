@@ -26,22 +26,28 @@ from mnist_pipeline.runtime.inbox import InboxResource
 from .models import ByModel, asset_of_all_models
 
 GROUP = "serving"
-INBOX = "inbox"  # a group of its own, so that "Materialize all" of the others does not ask for a partition
+# a group of its own, so that "Materialize all" of the others does not ask for a partition
+INBOX = "inbox"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
 NUM_CHECKED = 200
 MAX_HEADLINE = 80  # characters of what is written in a picture
 CHECKS = {
     "champion": {
-        "candidates": "The champion is chosen among the models that do more than guess. Number of such models.",
-        "test_as_held_out": "If a model reads the test digits worse than the held-out ones, they are of another kind, "
-        "or it has seen the latter. Least overlap of the 95% intervals of the two accuracies of a model.",
+        "candidates": "The champion is chosen among the models that do more than guess. Number of "
+        "such models.",
+        "test_as_held_out": "If a model reads the test digits worse than the held-out ones, they "
+        "are of another kind, "
+        "or it has seen the latter. Least overlap of the 95% intervals of the two accuracies of a "
+        "model.",
     },
     "recognizer": {
-        "agrees_with_predictions": "The model in service must be the one that was evaluated. Share of test digits with "
+        "agrees_with_predictions": "The model in service must be the one that was evaluated. Share "
+        "of test digits with "
         "the same answer.",
     },
     "inbox_predictions": {
-        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for another file."
+        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for "
+        "another file."
     },
 }
 
@@ -53,12 +59,16 @@ class ChampionConfig(dg.Config):
         MARGIN,
         ge=0,
         le=1,
-        description="Largest acceptable loss of accuracy compared with the best champion so far. A challenger with "
-        "more errors replaces the champion if the 95% interval of the difference lies above −margin.",
+        description="Largest acceptable loss of accuracy compared with the best champion so far. A "
+        "challenger with "
+        "more errors replaces the champion if the 95% interval of the difference lies above "
+        "−margin.",
     )
 
 
-@asset_of_all_models(group_name=GROUP, kinds={"numpy"}, check_specs=checks("champion", CHECKS, "candidates"))
+@asset_of_all_models(
+    group_name=GROUP, kinds={"numpy"}, check_specs=checks("champion", CHECKS, "candidates")
+)
 def champion(
     held_out_labels: pd.DataFrame,
     test_digits: DigitSet,
@@ -66,7 +76,9 @@ def champion(
     stored_results: StoredResults,
     config: ChampionConfig,
 ):
-    """The model in service: chosen on held-out digits, and not inferior to the best champion so far."""
+    """The model in service: chosen on held-out digits, and not inferior to the best champion so
+    far.
+    """
     with stopwatch():
         present: Champion | None = stored_results.previous("champion")
         held_out = {name: held_out_labels[name].to_numpy() for name in predictions}
@@ -87,7 +99,8 @@ def champion(
         version = stored_results.origin(MODELS[found.model].version_asset)["data_version"]
         found = dataclasses.replace(found, model_version=version or "")
     overlap = min(
-        accuracy_interval(test_digits.labels, predictions[name].labels)[1] - accuracy_interval(true, labels)[0]
+        accuracy_interval(test_digits.labels, predictions[name].labels)[1]
+        - accuracy_interval(true, labels)[0]
         for name, labels in held_out.items()
     )
     return result(
@@ -103,7 +116,10 @@ def champion(
             "candidates": ", ".join(candidates) or "none",
         },
         config=config,
-        checks={"candidates": at_least(len(candidates), 1), "test_as_held_out": warning(at_least(overlap, 0))},
+        checks={
+            "candidates": at_least(len(candidates), 1),
+            "test_as_held_out": warning(at_least(overlap, 0)),
+        },
     )
 
 
@@ -126,8 +142,9 @@ def recognizer(
 ):
     """All models with their calibration, as they answer users.
 
-    It changes only with the champion. If the present champion stays because its challengers are worse, the recognizer
-    keeps the models that it has, although retraining has replaced them elsewhere.
+    It changes only with the champion. If the present champion stays because its challengers are
+    worse, the recognizer keeps the models that it has, although retraining has replaced them
+    elsewhere.
     """
     known = data_set.described
     classes = Classes(known.class_names, known.noun, known.whole_pictures)
@@ -136,14 +153,19 @@ def recognizer(
         present = None if is_new else stored_results.previous("recognizer", of="champion")
         if not is_new and present is None:
             raise dg.Failure(
-                f"the champion {champion.model} has been retrained, and no stored recognizer can answer in its place; "
-                f"put it back: mnist-pipeline restore {champion.model_version[:DIGITS]}, or choose again: "
+                f"the champion {champion.model} has been retrained, and no stored recognizer can "
+                "answer in its place; "
+                f"put it back: mnist-pipeline restore {champion.model_version[:DIGITS]}, or choose "
+                "again: "
                 "mnist-pipeline run --select 'key:champion or key:recognizer'",
                 allow_retries=False,
             )
         assembled: Recognizer = present or recognition.assemble(
             champion.model,
-            {name: MODELS[name].method().state(model, predictions[name], seed.value) for name, model in fitted.items()},
+            {
+                name: MODELS[name].method().state(model, predictions[name], seed.value)
+                for name, model in fitted.items()
+            },
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
         )
@@ -163,13 +185,21 @@ def recognizer(
     )
 
 
-@dg.asset(group_name=INBOX, kinds={"scipy"}, partitions_def=PICTURES, check_specs=checks("inbox_predictions", CHECKS))
-def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource):
+@dg.asset(
+    group_name=INBOX,
+    kinds={"scipy"},
+    partitions_def=PICTURES,
+    check_specs=checks("inbox_predictions", CHECKS),
+)
+def inbox_predictions(
+    context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource
+):
     """Predictions for one inbox picture, one row per digit, with a contact sheet.
 
-    Each picture is a partition, which the sensor `inbox` adds. The predictions are those of the models that were in
-    service then. Later models do not predict it again unless a user asks for it: the button *Materialize all* of the
-    page *Lineage* predicts every picture again, and the job `everything` predicts none.
+    Each picture is a partition, which the sensor `inbox` adds. The predictions are those of the
+    models that were in service then. Later models do not predict it again unless a user asks for
+    it: the button *Materialize all* of the page *Lineage* predicts every picture again, and the job
+    `everything` predicts none.
     """
     key = context.partition_key
     path = inbox.picture(key)
@@ -178,17 +208,25 @@ def inbox_predictions(context: dg.AssetExecutionContext, recognizer: Recognizer,
     except ImageError as error:
         is_picture = exactly(0, 1)._replace(reason=str(error))
         return result(
-            tables.of_digits([], recognizer.model_names), "not a picture", checks={"is_a_picture": is_picture}
+            tables.of_digits([], recognizer.model_names),
+            "not a picture",
+            checks={"is_a_picture": is_picture},
         )
     with stopwatch():
         (readings,) = recognizer.read_pages([page])
-        sheet = contact_sheet.draw([contact_sheet.Page(path.name, page.picture, readings)], recognizer)
+        sheet = contact_sheet.draw(
+            [contact_sheet.Page(path.name, page.picture, readings)], recognizer
+        )
     table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     return result(
         table,
         shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
-        numbers={"file": dg.MetadataValue.path(str(path)), "digits": len(table), "unlike_any_digit": strange},
+        numbers={
+            "file": dg.MetadataValue.path(str(path)),
+            "digits": len(table),
+            "unlike_any_digit": strange,
+        },
         tables={"predictions": table},
         figures={"contact_sheet": sheet},
         checks={"is_a_picture": exactly(1, 1)},

@@ -17,9 +17,11 @@ from .predictions import PREDICTED, predicted
 GROUP = "softmax"
 CHECKS = {
     "softmax_model": {
-        "gradient": "The derived gradient must agree with finite differences. Largest relative difference at the "
+        "gradient": "The derived gradient must agree with finite differences. Largest relative "
+        "difference at the "
         "fitted weights.",
-        "loss_falls": "If the loss does not fall, the learning rate is too large or the gradient has the wrong sign.",
+        "loss_falls": "If the loss does not fall, the learning rate is too large or the gradient "
+        "has the wrong sign.",
     },
     "softmax_predictions": PREDICTED,
 }
@@ -33,11 +35,14 @@ class SoftmaxConfig(dg.Config):
 
 
 @dg.asset(group_name=GROUP, kinds={"numba"}, check_specs=checks("softmax_model", CHECKS))
-def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: SoftmaxConfig, seed: Seed):
-    """Weights W (classes, 784) and bias b (classes,) of the softmax regression y = softmax(W x + b).
+def softmax_model(
+    train_digits: DigitSet, data_set: DataSetResource, config: SoftmaxConfig, seed: Seed
+):
+    """Weights W (classes, 784) and bias b (classes,) of the softmax regression y = softmax(W x +
+    b).
 
-    They are fitted by stochastic gradient descent with one image per update. The gradient of the cross-entropy
-    −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
+    They are fitted by stochastic gradient descent with one image per update. The gradient of the
+    cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
     """
 
     def on_epoch(epoch: int, loss: float, accuracy: float) -> None:
@@ -53,8 +58,12 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
         f"loss {found.loss[-1]:.4f} after {config.epochs} epochs",
         numbers={"loss": float(found.loss[-1]), "training_accuracy": float(found.accuracy[-1])},
         figures={
-            "templates": figures.templates(found.weights, deviations, IMAGE_SIDE, data_set.class_names),
-            "learning": figures.learning_curves(found.loss, {"training": found.accuracy}, "Softmax regression"),
+            "templates": figures.templates(
+                found.weights, deviations, IMAGE_SIDE, data_set.class_names
+            ),
+            "learning": figures.learning_curves(
+                found.loss, {"training": found.accuracy}, "Softmax regression"
+            ),
         },
         config=config,
         seed=seed,
@@ -69,5 +78,7 @@ def softmax_model(train_digits: DigitSet, data_set: DataSetResource, config: Sof
 def softmax_predictions(softmax_model: SoftmaxModel, test_digits: DigitSet):
     """Class probabilities y = softmax(W x + b) of each test image, and the most probable class."""
     with stopwatch():
-        probabilities = softmax.predict_probabilities(softmax_model.weights, softmax_model.bias, test_digits.images)
+        probabilities = softmax.predict_probabilities(
+            softmax_model.weights, softmax_model.bias, test_digits.images
+        )
     return predicted(probabilities)

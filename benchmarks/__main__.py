@@ -20,7 +20,10 @@ def main() -> int:
     """Print progress while the sections run, and all tables at the end."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--only", action="append", choices=(*SECTIONS, *BY_REQUEST), help="only this section; may be repeated"
+        "--only",
+        action="append",
+        choices=(*SECTIONS, *BY_REQUEST),
+        help="only this section; may be repeated",
     )
     arguments = parser.parse_args()
     try:

@@ -1,8 +1,10 @@
-"""Run a command and write its times and memory as JSON: `python -m benchmarks.child FILE TEXT COMMAND …`.
+"""Run a command and write its times and memory as JSON: `python -m benchmarks.child FILE TEXT
+COMMAND …`.
 
-FILE gets the seconds until the command has printed TEXT, its wall seconds and its peak memory. On Linux, the peak that
-the system reports for a process includes the peak of the process that started it. The benchmark itself has data sets
-and libraries in memory. So this small process, which imports neither, starts the command.
+FILE gets the seconds until the command has printed TEXT, its wall seconds and its peak memory. On
+Linux, the peak that the system reports for a process includes the peak of the process that started
+it. The benchmark itself has data sets and libraries in memory. So this small process, which imports
+neither, starts the command.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ def main() -> int:
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    Path(file).write_text(json.dumps({"first": first, "wall": wall, "peak": peak}), encoding="utf-8")
+    Path(file).write_text(
+        json.dumps({"first": first, "wall": wall, "peak": peak}), encoding="utf-8"
+    )
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 

@@ -1,7 +1,7 @@
 """The commands as a person meets them: the whole run 3 times, the others 5 times.
 
-A cold run starts with an empty storage. Compiled code is in its cache, as after any first use. The first asset counts
-as soon as its line is printed.
+A cold run starts with an empty storage. Compiled code is in its cache, as after any first use. The
+first asset counts as soon as its line is printed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ NUM_PICTURES = 10
 
 @dataclass(frozen=True)
 class Taken:
-    """What a command took: seconds until the first asset and in all, and bytes of memory at the peak."""
+    """What a command took: seconds until the first asset and in all, and bytes of memory at the
+    peak.
+    """
 
     first: float | None
     wall: float
@@ -43,7 +45,10 @@ def measure(bench: Bench) -> Table:
     runs = [_run_cold(bench) for _ in range(3)]
     table = Table("Commands", ("", "time", "peak memory"))
     firsts = with_range((run.first or run.wall for run in runs), seconds)
-    table.rows += [("`run` into an empty storage, until the first asset", firsts, ""), _row("… the whole run", runs)]
+    table.rows += [
+        ("`run` into an empty storage, until the first asset", firsts, ""),
+        _row("… the whole run", runs),
+    ]
     directory = Path(bench.scratch.name, "pictures")
     directory.mkdir()
     commands = {
@@ -74,15 +79,32 @@ def _run_cold(bench: Bench) -> Taken:
 
 def _wait(bench: Bench, storage: Path, *arguments: str) -> Taken:
     """Run a command with the settings that everybody has at first, except for the storage."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)
+    }
     environment["MNIST_PIPELINE_STORAGE"] = str(storage)
     file = Path(bench.scratch.name, "taken.json")
-    command = [sys.executable, "-m", "benchmarks.child", str(file), FIRST_ASSET, *COMMAND, *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.child",
+        str(file),
+        FIRST_ASSET,
+        *COMMAND,
+        *arguments,
+    ]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode:
-        raise BenchmarkError(f"mnist-pipeline {arguments[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+        raise BenchmarkError(
+            f"mnist-pipeline {arguments[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}"
+        )
     return Taken(**json.loads(file.read_text(encoding="utf-8")))
 
 

@@ -1,8 +1,9 @@
 """Time and peak memory as N quadruples from 15,000 to 240,000, 2 runs per size.
 
-k-NN searches for 1,000 queries, compared with scikit-learn's brute force. PCA computes all steps, compared with
-scikit-learn's fused solver. Every size of every side is a fresh process, `python -m benchmarks.growth METHOD SIDE FILE
-QUERIES SIZE`. Sets of more than 60,000 images also have copies that are moved by a pixel.
+k-NN searches for 1,000 queries, compared with scikit-learn's brute force. PCA computes all steps,
+compared with scikit-learn's fused solver. Every size of every side is a fresh process, `python -m
+benchmarks.growth METHOD SIDE FILE QUERIES SIZE`. Sets of more than 60,000 images also have copies
+that are moved by a pixel.
 """
 
 from __future__ import annotations
@@ -65,17 +66,24 @@ def measure(bench: Bench) -> Table:
         np.save(queries, bench.test.images[:NUM_QUERIES].reshape(NUM_QUERIES, -1))
         for method, title in METHODS.items():
             for size in SIZES:
-                measured = [_in_fresh_process(method, side, points, queries, size) for side in SIDES]
+                measured = [
+                    _in_fresh_process(method, side, points, queries, size) for side in SIDES
+                ]
                 walls = [seconds(statistics.median(each["seconds"])) for each in measured]
                 peaks = [f"{each['memory'] / 1e6:,.0f} MB" for each in measured]
                 table.rows.append((title, f"{size:,}", *walls, *peaks))
                 bench.say(f"  {title}, N = {size:,}: {' and '.join(walls)}")
-    table.notes.append("Memory is the growth of the peak during the first call. PCA of this project keeps every step.")
+    table.notes.append(
+        "Memory is the growth of the peak during the first call. PCA of this project keeps every "
+        "step."
+    )
     return table
 
 
 def write_shifted(path: Path, images: np.ndarray, size: int) -> None:
-    """The first `size` rows of the images, followed by the images moved by a pixel to the right, down and left."""
+    """The first `size` rows of the images, followed by the images moved by a pixel to the right,
+    down and left.
+    """
     count, height, width = images.shape
     framed = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     output = np.lib.format.open_memmap(path, "w+", np.uint8, (size, height * width))
@@ -85,8 +93,19 @@ def write_shifted(path: Path, images: np.ndarray, size: int) -> None:
     output.flush()
 
 
-def _in_fresh_process(method: str, side: str, points: Path, queries: Path, size: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.growth", method, side, str(points), str(queries), str(size)]
+def _in_fresh_process(
+    method: str, side: str, points: Path, queries: Path, size: int
+) -> dict[str, float]:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.growth",
+        method,
+        side,
+        str(points),
+        str(queries),
+        str(size),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchmarkError(f"{method} {side} with {size:,} rows failed:\n{done.stderr.strip()}")

@@ -1,8 +1,10 @@
-"""Exact 3 nearest neighbours of 10,000 digits among 60,000: 3 rounds against scikit-learn and faiss.
+"""Exact 3 nearest neighbours of 10,000 digits among 60,000: 3 rounds against scikit-learn and
+faiss.
 
-Each side fits and searches in every round, and starts with the type of numbers that it prefers. faiss runs in a process
-of its own, `python -m benchmarks.knn DIRECTORY`, where its OpenBLAS uses the fastest of its kernels. The notebook used
-SciPy's k-d tree; its time is extrapolated from 40 queries.
+Each side fits and searches in every round, and starts with the type of numbers that it prefers.
+faiss runs in a process of its own, `python -m benchmarks.knn DIRECTORY`, where its OpenBLAS uses
+the fastest of its kernels. The notebook used SciPy's k-d tree; its time is extrapolated from 40
+queries.
 """
 
 from __future__ import annotations
@@ -28,7 +30,12 @@ NUM_COMPARED = 2_000  # queries, with the definition in exact arithmetic
 WARM_UP_QUERIES = 256
 EXACT_QUERIES = 500  # queries and points whose distances are in memory at a time
 EXACT_POINTS = 2_000
-OURS, SKLEARN, FAISS, TREE = "this project", "scikit-learn, brute force", "faiss IndexFlatL2", "SciPy k-d tree"
+OURS, SKLEARN, FAISS, TREE = (
+    "this project",
+    "scikit-learn, brute force",
+    "faiss IndexFlatL2",
+    "SciPy k-d tree",
+)
 CORE_TYPES = ("Haswell", "Zen", "SkylakeX")  # kernels of the OpenBLAS that faiss brings along
 CORE_TYPE_QUERIES = 1_000  # to find the fastest of them
 
@@ -66,15 +73,21 @@ class ScikitLearn:
 
 
 class Faiss:
-    """faiss in a process of its own. `core_type` chooses the kernels of its OpenBLAS, by the name of a processor."""
+    """faiss in a process of its own.
+
+    `core_type` chooses the kernels of its OpenBLAS, by the name of a processor.
+    """
 
     def __init__(self, directory: Path, core_type: str) -> None:
         self.core_type, self._directory = core_type, directory
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.knn", str(directory)],
-            cwd=ROOT, env={**os.environ, "OPENBLAS_CORETYPE": core_type},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**os.environ, "OPENBLAS_CORETYPE": core_type},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def fit(self) -> None:
         """Fit to all points."""
@@ -98,7 +111,9 @@ class Faiss:
 
 
 def measure(bench: Bench) -> Table:
-    """Compare the times of fitting and searching, and the neighbours with an exhaustive search by the definition."""
+    """Compare the times of fitting and searching, and the neighbours with an exhaustive search by
+    the definition.
+    """
     train, test = rows(bench.train), rows(bench.test)
     ours, sklearn = Ours(train, test), ScikitLearn(train, test)
     with tempfile.TemporaryDirectory() as name:
@@ -117,7 +132,10 @@ def measure(bench: Bench) -> Table:
     distances, indices = rounds.results[OURS]
     count = NUM_COMPARED
     bench.say(f"  comparing {count:,} queries with the definition, in exact arithmetic")
-    same = {name: _same_distances(distances, squared_distances(train, test, found[name])) for name in found}
+    same = {
+        name: _same_distances(distances, squared_distances(train, test, found[name]))
+        for name in found
+    }
     same[OURS] = _same_as_definition(train, test[:count], distances[:count], indices[:count])
     table = Table(
         "Exact 3 nearest neighbours, 10,000 queries among 60,000",
@@ -126,8 +144,10 @@ def measure(bench: Bench) -> Table:
     )
     table.rows.append(_tree_row(bench, train, test, distances, rounds.median(OURS)))
     table.notes.append(
-        f"This project is compared with the definition on {count:,} queries, with ties by index. The others are "
-        f"compared with this project, and may choose among points at the same distance. faiss was fastest with the "
+        f"This project is compared with the definition on {count:,} queries, with ties by index. "
+        "The others are "
+        "compared with this project, and may choose among points at the same distance. faiss was "
+        "fastest with the "
         f"{faiss.core_type} kernels of its OpenBLAS."
     )
     return table
@@ -164,9 +184,15 @@ def _fastest_faiss(bench: Bench, directory: Path) -> Faiss:
     sides = [Faiss(directory, core_type) for core_type in CORE_TYPES]
     for side in sides:
         side.fit()
-    turns = [{side: timed(partial(side.search, CORE_TYPE_QUERIES))[0] for side in sides} for _ in range(5)]
+    turns = [
+        {side: timed(partial(side.search, CORE_TYPE_QUERIES))[0] for side in sides}
+        for _ in range(5)
+    ]
     taken = {side: min(turn[side] for turn in turns) for side in sides}
-    bench.say("  faiss: " + ", ".join(f"{side.core_type} {seconds(value)}" for side, value in taken.items()))
+    bench.say(
+        "  faiss: "
+        + ", ".join(f"{side.core_type} {seconds(value)}" for side, value in taken.items())
+    )
     fastest = min(sides, key=lambda side: taken[side])
     for side in sides:
         if side is not fastest:
@@ -175,10 +201,11 @@ def _fastest_faiss(bench: Bench, directory: Path) -> Faiss:
 
 
 def exact_neighbors(train: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances and indices by definition, ordered by (distance, index): an independent answer.
+    """Squared distances and indices by definition, ordered by (distance, index): an independent
+    answer.
 
-    The number to sort by is N‖q − x‖² + index = N‖q‖² + (N‖x‖² + index) − 2N⟨q, x⟩. For bytes, this number and every
-    partial sum are integers below 2⁵³, so float64 represents them exactly.
+    The number to sort by is N‖q − x‖² + index = N‖q‖² + (N‖x‖² + index) − 2N⟨q, x⟩. For bytes, this
+    number and every partial sum are integers below 2⁵³, so float64 represents them exactly.
     """
     count = len(train)
     scaled = queries * (-2.0 * count)
@@ -218,11 +245,15 @@ def _same_distances(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Be the side of faiss: fit, or search for so many queries, per line of the input; save the neighbours."""
+    """Be the side of faiss: fit, or search for so many queries, per line of the input; save the
+    neighbours.
+    """
     import faiss
 
     directory, found = Path(sys.argv[1]), np.empty(0)
-    points, queries = (np.load(directory / f"{name}.npy").astype(np.float32) for name in ("points", "queries"))
+    points, queries = (
+        np.load(directory / f"{name}.npy").astype(np.float32) for name in ("points", "queries")
+    )
     for command in sys.stdin:
         if command == "fit\n":
             index = faiss.IndexFlatL2(points.shape[1])

@@ -1,8 +1,9 @@
-"""The networks as the pipeline trains them: mean test accuracy over 5 seeds, compared with the notebook's training.
+"""The networks as the pipeline trains them: mean test accuracy over 5 seeds, compared with the
+notebook's training.
 
-A twelfth of the 60,000 images is held out. The notebook's training is its own loop on all of them, a single pass of its
-5: a DataLoader of PIL images, float32, plain Adam. The recipes were chosen on training images that were held out. The
-test images only report.
+A twelfth of the 60,000 images is held out. The notebook's training is its own loop on all of them,
+a single pass of its 5: a DataLoader of PIL images, float32, plain Adam. The recipes were chosen on
+training images that were held out. The test images only report.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def measure(bench: Bench) -> Table:
     table = Table("Networks", ("", "passes", "mean test accuracy", "training, median"))
     for network in NETWORKS:
         table.rows += [_row(bench, network), _notebook_row(bench, network)]
-    table.notes.append("Accuracies are on all 10,000 test images. The notebook's training was run with one seed.")
+    table.notes.append(
+        "Accuracies are on all 10,000 test images. The notebook's training was run with one seed."
+    )
     return table
 
 
@@ -47,12 +50,23 @@ def _row(bench: Bench, network: str) -> tuple[str, str, str, str]:
         model = training.build(NETWORKS[network], seed=seed)
         held_out = round(SHARE * len(images))
         walls.append(
-            timed(partial(training.train, model, images, labels, recipe, seed=seed, validation_size=held_out))[0]
+            timed(
+                partial(
+                    training.train,
+                    model,
+                    images,
+                    labels,
+                    recipe,
+                    seed=seed,
+                    validation_size=held_out,
+                )
+            )[0]
         )
         found = training.predict_probabilities(model, bench.test.images).argmax(axis=1)
         accuracies.append(float(np.mean(found == bench.test.labels)))
         bench.say(f"  {network.upper()}, seed {seed}: {accuracies[-1]:.2%} in {walls[-1]:.1f} s")
-    mean = f"{np.mean(accuracies):.2%} ({min(accuracies):.2%} – {max(accuracies):.2%}, {NUM_SEEDS} seeds)"
+    extremes = f"{min(accuracies):.2%} – {max(accuracies):.2%}"
+    mean = f"{np.mean(accuracies):.2%} ({extremes}, {NUM_SEEDS} seeds)"
     passes = f"{recipe.whole_passes:.1f}"
     return f"{network.upper()}, as the pipeline trains it", passes, mean, with_range(walls, seconds)
 
@@ -66,7 +80,9 @@ def _notebook_row(bench: Bench, network: str) -> tuple[str, str, str, str]:
 
 
 class PictureDataset(Dataset[tuple[Tensor, int]]):
-    """Digits as torchvision's `MNIST` with `ToTensor()` returns them: each digit becomes a PIL image."""
+    """Digits as torchvision's `MNIST` with `ToTensor()` returns them: each digit becomes a PIL
+    image.
+    """
 
     def __init__(self, digits: DigitSet) -> None:
         self.data = torch.from_numpy(np.array(digits.images))
@@ -87,10 +103,15 @@ def notebook_network(name: str) -> nn.Module:
     if name == "mlp":
         return nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 10))
     return nn.Sequential(
-        nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2),  # (N, 32, 12, 12)
-        nn.Conv2d(32, 64, 5), nn.ReLU(), nn.MaxPool2d(2),  # (N, 64, 4, 4)
-        nn.Flatten(), nn.Linear(1024, 10),  # (N, 10)
-    )  # fmt: skip
+        nn.Conv2d(1, 32, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),  # (N, 32, 12, 12)
+        nn.Conv2d(32, 64, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),  # (N, 64, 4, 4)
+        nn.Flatten(),
+        nn.Linear(1024, 10),  # (N, 10)
+    )
 
 
 class NotebookLoop:
@@ -99,7 +120,9 @@ class NotebookLoop:
     def __init__(self, name: str, digits: DigitSet, seed: int = 0) -> None:
         torch.manual_seed(seed)
         self.model = notebook_network(name)
-        self.loader: DataLoader[Any] = DataLoader(PictureDataset(digits), batch_size=NOTEBOOK_BATCH, shuffle=True)
+        self.loader: DataLoader[Any] = DataLoader(
+            PictureDataset(digits), batch_size=NOTEBOOK_BATCH, shuffle=True
+        )
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=NOTEBOOK_RATES[name])
         self.criterion = nn.CrossEntropyLoss()
 
@@ -117,5 +140,7 @@ class NotebookLoop:
         self.model.eval()
         pixels = torch.from_numpy(np.array(digits.images))[:, None].float() / 255
         with torch.inference_mode():
-            predicted = torch.cat([self.model(batch).argmax(dim=1) for batch in torch.split(pixels, 250)])
+            predicted = torch.cat(
+                [self.model(batch).argmax(dim=1) for batch in torch.split(pixels, 250)]
+            )
         return float(np.mean(predicted.numpy() == digits.labels))

@@ -1,4 +1,6 @@
-"""PCA of 60,000 digits, from the mean to the eigenvectors: 11 rounds against scikit-learn and float64."""
+"""PCA of 60,000 digits, from the mean to the eigenvectors: 11 rounds against scikit-learn and
+float64.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,17 @@ from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import take_turns
 from mnist_pipeline import pca
 
-OURS, SKLEARN, NOTEBOOK = "this project", "scikit-learn, covariance_eigh", "the notebook's code, float64"
+OURS, SKLEARN, NOTEBOOK = (
+    "this project",
+    "scikit-learn, covariance_eigh",
+    "the notebook's code, float64",
+)
 
 
 def our_steps(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The mean, the centred data, the covariance, the eigenvalues and the eigenvectors; all of them are kept."""
+    """The mean, the centred data, the covariance, the eigenvalues and the eigenvectors; all of them
+    are kept.
+    """
     mean = pca.mean(pixels)
     centered = pca.center(pixels, mean)
     covariance = pca.covariance(centered)
@@ -31,7 +39,10 @@ def notebook_steps(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def sklearn_eigenvalues(pixels: np.ndarray) -> np.ndarray:
-    """scikit-learn's fused solver in float32, with the conversion from bytes. It keeps no centred data."""
+    """scikit-learn's fused solver in float32, with the conversion from bytes.
+
+    It keeps no centred data.
+    """
     from sklearn.decomposition import PCA
 
     model = PCA(svd_solver="covariance_eigh").fit(pixels.astype(np.float32))
@@ -50,7 +61,10 @@ def measure(bench: Bench) -> Table:
         contestant()  # load libraries and compiled code
     rounds = take_turns(contestants, 11, bench.say)
     exact = rounds.results[NOTEBOOK]
-    table = Table("PCA of 60,000 digits", ("", "time", "this project is faster by", "error of the eigenvalues"))
+    table = Table(
+        "PCA of 60,000 digits",
+        ("", "time", "this project is faster by", "error of the eigenvalues"),
+    )
     for name in contestants:
         faster = "" if name == OURS else with_range(rounds.ratios(name, OURS), times)
         error = np.abs(rounds.results[name] - exact).max() / exact[0]

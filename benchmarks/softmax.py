@@ -1,7 +1,7 @@
 """Softmax regression by per-sample SGD, 5 epochs: 3 rounds against the plain loop.
 
-scikit-learn's LogisticRegression minimizes the same loss in another way, with a penalty and its default settings. It
-is fitted once.
+scikit-learn's LogisticRegression minimizes the same loss in another way, with a penalty and its
+default settings. It is fitted once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ OURS, LOOP = "this project", "plain NumPy loop"
 def measure(bench: Bench) -> Table:
     """Compare the time, the weights and the test accuracy."""
     epochs = 5
-    softmax.sgd(bench.train.images[:100], bench.train.labels[:100], epochs=1)  # load the compiled loop
+    softmax.sgd(
+        bench.train.images[:100], bench.train.labels[:100], epochs=1
+    )  # load the compiled loop
     contestants = {
         OURS: partial(softmax.sgd, *bench.train, epochs=epochs),
         LOOP: partial(softmax.sgd_reference, *bench.train, epochs=epochs),
@@ -33,7 +35,9 @@ def measure(bench: Bench) -> Table:
     table = Table(title, ("", "time", "this project is faster by", "test accuracy"))
     for name in contestants:
         faster = "" if name == OURS else with_range(rounds.ratios(name, OURS), times)
-        answers = softmax.predict_probabilities(*rounds.results[name], bench.test.images).argmax(axis=1)
+        answers = softmax.predict_probabilities(*rounds.results[name], bench.test.images).argmax(
+            axis=1
+        )
         accuracy = f"{np.mean(answers == bench.test.labels):.2%}"
         table.rows.append((name, seconds(rounds.median(name)), faster, accuracy))
     table.rows.append(_sklearn_row(bench))

@@ -27,7 +27,13 @@ class Table:
 
 def seconds(value: float) -> str:
     """Milliseconds below a second."""
-    return f"{value * 1e3:.0f} ms" if value < 0.995 else f"{value:.2f} s" if value < 99.5 else f"{value:,.0f} s"
+    return (
+        f"{value * 1e3:.0f} ms"
+        if value < 0.995
+        else f"{value:.2f} s"
+        if value < 99.5
+        else f"{value:,.0f} s"
+    )
 
 
 def times(value: float) -> str:

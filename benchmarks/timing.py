@@ -1,4 +1,6 @@
-"""Paired timing: contestants take turns (A B A B …), so that other load on the machine affects all of them."""
+"""Paired timing: contestants take turns (A B A B …), so that other load on the machine affects all
+of them.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,17 @@ class Rounds:
 
     def ratios(self, slower: str, faster: str) -> list[float]:
         """How many times as long one contestant took as another, round by round."""
-        return [above / below for above, below in zip(self.seconds[slower], self.seconds[faster], strict=True)]
+        return [
+            above / below
+            for above, below in zip(self.seconds[slower], self.seconds[faster], strict=True)
+        ]
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
     """Wall seconds of a call, and its value.
 
-    The threads of the previous call get time to stop waiting for work: OpenBLAS's keep a core busy for up to a tenth
-    of a second, which would slow this call down.
+    The threads of the previous call get time to stop waiting for work: OpenBLAS's keep a core busy
+    for up to a tenth of a second, which would slow this call down.
     """
     gc.collect()
     time.sleep(SETTLING)
@@ -41,7 +46,9 @@ def timed(function: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, returned
 
 
-def take_turns(contestants: Mapping[str, Callable[[], Any]], rounds: int, say: Callable[[str], None]) -> Rounds:
+def take_turns(
+    contestants: Mapping[str, Callable[[], Any]], rounds: int, say: Callable[[str], None]
+) -> Rounds:
     """Call every contestant once per round, in order. The caller warms them up."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     results: dict[str, Any] = {}

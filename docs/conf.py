@@ -25,7 +25,9 @@ autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # docstrings state shapes and types
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
-nb_execution_mode = "cache"  # the tutorial runs again when one of its cells changes, and on a fresh checkout
+nb_execution_mode = (
+    "cache"  # the tutorial runs again when one of its cells changes, and on a fresh checkout
+)
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True
@@ -49,6 +51,8 @@ def display_math(writer: Any, node: Any) -> None:
     raise nodes.SkipNode
 
 
-def is_bare_field(app: Any, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
+def is_bare_field(
+    app: Any, what: str, name: str, member: Any, skip: bool, options: Any
+) -> bool | None:
     """Leave out fields of named tuples, which the docstring of their class describes."""
     return True if (member.__doc__ or "").startswith("Alias for field number") else None

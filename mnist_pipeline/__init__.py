@@ -1,22 +1,29 @@
-"""MNIST from raw files to an evaluation report: the methods, and the machinery under the graph in `assets`."""
+"""MNIST from raw files to an evaluation report: the methods, and the machinery under the graph in
+`assets`.
+"""
 
 from typing import Any
 
 from mnist_pipeline.utils import stored_types
 
-COMPONENT = "ImageClassification"  # the graph as a component of any Dagster project; see docs/own-project.md
+# the graph as a component of any Dagster project; see docs/own-project.md
+COMPONENT = "ImageClassification"
 
 stored_types.search_in(
     *(
         f"{__name__}.{module}"
         for module in ("data.datasets", "data.records", "evaluation.champion", "evaluation.scores")
     ),
-    *(f"{__name__}.{module}" for module in ("knn.classifier", "pca", "handwriting.recognizer", "report.document")),
+    *(
+        f"{__name__}.{module}"
+        for module in ("knn.classifier", "pca", "handwriting.recognizer", "report.document")
+    ),
 )
 
 
 def read(key: str, partition: str | None = None) -> Any:
-    """The current value of an asset in the storage, of the type that was stored; a large array is memory-mapped.
+    """The current value of an asset in the storage, of the type that was stored; a large array is
+    memory-mapped.
 
     Raises a StorageError if nothing is stored for the key, or if it is damaged.
 

@@ -1,11 +1,11 @@
 """The methods as scikit-learn estimators, for pipelines, cross-validation and grid searches.
 
-Parameters and attributes have scikit-learn's names (`n_neighbors`, `n_components`, `random_state`, `n_features_in_`).
-Samples are of shape (n_samples, n_features); images (n_samples, height, width) are flattened. Labels may be of any
-type; the attribute `classes_` has them in sorted order.
+Parameters and attributes have scikit-learn's names (`n_neighbors`, `n_components`, `random_state`,
+`n_features_in_`). Samples are of shape (n_samples, n_features); images (n_samples, height, width)
+are flattened. Labels may be of any type; the attribute `classes_` has them in sorted order.
 
-Bytes (uint8) are pixels: softmax regression and the CNN divide them by 255, to values in [0, 1]. Other numbers are used
-as they are. So train and predict on the same kind of numbers.
+Bytes (uint8) are pixels: softmax regression and the CNN divide them by 255, to values in [0, 1].
+Other numbers are used as they are. So train and predict on the same kind of numbers.
 """
 
 from dataclasses import replace
@@ -21,7 +21,12 @@ from mnist_pipeline.training import adaptation
 from mnist_pipeline.utils import places
 
 try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    from sklearn.base import (
+        BaseEstimator,
+        ClassifierMixin,
+        ClassNamePrefixFeaturesOutMixin,
+        TransformerMixin,
+    )
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
@@ -40,14 +45,18 @@ class _Classifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike) -> "_Classifier":
         """Fit to samples (n_samples, n_features) and their labels (n_samples,)."""
         fewest = getattr(self, "n_neighbors", 1)
-        samples, labels = validate_data(self, _rows(X), y, dtype=self._dtype, ensure_min_samples=fewest)
+        samples, labels = validate_data(
+            self, _rows(X), y, dtype=self._dtype, ensure_min_samples=fewest
+        )
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         self._fit(samples, codes)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
-        """Class probabilities of samples, (n_samples, n_classes), in the order of `classes_`; each row sums to 1."""
+        """Class probabilities of samples, (n_samples, n_classes), in the order of `classes_`; each
+        row sums to 1.
+        """
         return self._probabilities(self._checked(X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -61,18 +70,19 @@ class _Classifier(ClassifierMixin, BaseEstimator):
 
 
 class KNNClassifier(_Classifier):
-    """Classification by a vote of the exact k nearest neighbours: :class:`mnist_pipeline.knn.KNNClassifier`.
+    """Classification by a vote of the exact k nearest neighbours:
+    :class:`mnist_pipeline.knn.KNNClassifier`.
 
-    Bytes are compared in integer arithmetic, with an index, which is fastest. Distances of other numbers are float64
-    sums. Features are not scaled.
+    Bytes are compared in integer arithmetic, with an index, which is fastest. Distances of other
+    numbers are float64 sums. Features are not scaled.
 
     Parameters
     ----------
     n_neighbors : int, default=3
         How many neighbours vote, from 1 to the number of training samples.
     tie_break : {"nearest", "smallest"}, default="nearest"
-        Which of several classes with the most votes wins: the class of the nearest neighbour among them, or the first
-        in `classes_`. The probabilities of these classes are equal.
+        Which of several classes with the most votes wins: the class of the nearest neighbour among
+        them, or the first in `classes_`. The probabilities of these classes are equal.
 
     Examples
     --------
@@ -101,14 +111,17 @@ class KNNClassifier(_Classifier):
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float64]:
         _, indices = self._search.kneighbors(X)
-        return vote_probabilities(self._codes[indices], smoothing=0.0, num_classes=len(self.classes_))
+        return vote_probabilities(
+            self._codes[indices], smoothing=0.0, num_classes=len(self.classes_)
+        )
 
 
 class SoftmaxRegression(_Classifier):
     """Softmax regression by per-sample gradient descent: :func:`mnist_pipeline.softmax.sgd`.
 
-    The samples are visited in their order, so samples that are sorted by class need a shuffle before. Features should
-    be in about [0, 1] or standardized. A FloatingPointError is raised if training diverges.
+    The samples are visited in their order, so samples that are sorted by class need a shuffle
+    before. Features should be in about [0, 1] or standardized. A FloatingPointError is raised if
+    training diverges.
 
     Parameters
     ----------
@@ -132,31 +145,39 @@ class SoftmaxRegression(_Classifier):
     array(['low', 'high'], dtype='<U4')
     """
 
-    def __init__(self, learning_rate: float = 1e-3, epochs: int = 20, random_state: int = 0) -> None:
+    def __init__(
+        self, learning_rate: float = 1e-3, epochs: int = 20, random_state: int = 0
+    ) -> None:
         self.learning_rate, self.epochs, self.random_state = learning_rate, epochs, random_state
 
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
         self.coef_, self.intercept_ = softmax.sgd(
-            X, codes, num_classes=len(self.classes_),
-            learning_rate=self.learning_rate, epochs=self.epochs, seed=int(self.random_state),
-        )  # fmt: skip
+            X,
+            codes,
+            num_classes=len(self.classes_),
+            learning_rate=self.learning_rate,
+            epochs=self.epochs,
+            seed=int(self.random_state),
+        )
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float64]:
         return softmax.predict_probabilities(self.coef_, self.intercept_, X)
 
 
 class CNNClassifier(_Classifier):
-    """The convolutional network :class:`mnist_pipeline.networks.CNN`, trained by :func:`mnist_pipeline.training.train`.
+    """The convolutional network :class:`mnist_pipeline.networks.CNN`, trained by
+    :func:`mnist_pipeline.training.train`.
 
-    Samples are images of 28×28 pixels: 784 features, or (n_samples, 28, 28). Another number of features is a
-    ValueError. Numbers that are not bytes should be in [0, 1]. With the recipe "default", probabilities are calibrated.
+    Samples are images of 28×28 pixels: 784 features, or (n_samples, 28, 28). Another number of
+    features is a ValueError. Numbers that are not bytes should be in [0, 1]. With the recipe
+    "default", probabilities are calibrated.
 
     Parameters
     ----------
     recipe : {"default", "fast", "notebook", "thorough"}, default="default"
         A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" adapts to the samples, see
-        :mod:`mnist_pipeline.training.adaptation`: it holds out a twelfth of them, and deforms the images only if they
-        are bytes.
+        :mod:`mnist_pipeline.training.adaptation`: it holds out a twelfth of them, and deforms the
+        images only if they are bytes.
     epochs, learning_rate : int and float, optional
         Replace those of the recipe.
     random_state : int, default=0
@@ -179,10 +200,18 @@ class CNNClassifier(_Classifier):
     """
 
     def __init__(
-        self, recipe: str = "default", epochs: int | None = None,
-        learning_rate: float | None = None, random_state: int = 0,
-    ) -> None:  # fmt: skip
-        self.recipe, self.epochs, self.learning_rate, self.random_state = recipe, epochs, learning_rate, random_state
+        self,
+        recipe: str = "default",
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.recipe, self.epochs, self.learning_rate, self.random_state = (
+            recipe,
+            epochs,
+            learning_rate,
+            random_state,
+        )
 
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
         settings = {"epochs": self.epochs, "learning_rate": self.learning_rate}
@@ -192,39 +221,49 @@ class CNNClassifier(_Classifier):
             recipe = replace(recipe, variation=None)  # deformations are defined for bytes
         network = training.build(networks.CNN, len(self.classes_), seed=int(self.random_state))
         adapted = adaptation.fit(
-            network, images, codes, recipe, seed=int(self.random_state), epochs=self.epochs,
+            network,
+            images,
+            codes,
+            recipe,
+            seed=int(self.random_state),
+            epochs=self.epochs,
             validation_size=round(SHARE * len(images)) if self.recipe == "default" else 0,
-        )  # fmt: skip
+        )
         self.temperature_ = adapted.history.temperature
         self.weights_ = training.weights(network)
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float32]:
         network = training.load_weights(networks.of_weights(self.weights_), self.weights_)
-        return training.predict_probabilities(network, self._images(X), temperature=self.temperature_)
+        return training.predict_probabilities(
+            network, self._images(X), temperature=self.temperature_
+        )
 
     def _images(self, X: NDArray[Any]) -> NDArray[Any]:
         if X.shape[1] != networks.SIDE**2:
-            raise ValueError(f"X has {X.shape[1]} features; expected {networks.SIDE**2}, images of 28×28 pixels")
+            raise ValueError(
+                f"X has {X.shape[1]} features; expected {networks.SIDE**2}, images of 28×28 pixels"
+            )
         return X.reshape(-1, networks.SIDE, networks.SIDE)
 
 
 class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Projection on the principal components: :mod:`mnist_pipeline.pca`.
 
-    Any real numbers are accepted, and sums of integers are exact. Centred data and projections are float32, the
-    covariance and its eigenvectors float64.
+    Any real numbers are accepted, and sums of integers are exact. Centred data and projections are
+    float32, the covariance and its eigenvectors float64.
 
     Parameters
     ----------
     n_components : int, float or None, default=None
-        The number of components; as a float in (0, 1) the share of the variance that they have at least; or None for
-        all features.
+        The number of components; as a float in (0, 1) the share of the variance that they have at
+        least; or None for all features.
 
     Attributes
     ----------
     mean_ : ndarray of shape (n_features,)
     components_ : ndarray of shape (n_components, n_features)
-        Orthonormal rows, largest variance first; the entry of largest magnitude of each is positive.
+        Orthonormal rows, largest variance first; the entry of largest magnitude of each is
+        positive.
     explained_variance_ : ndarray of shape (n_components,)
         Variance on each component, with the divisor n_samples − 1.
     explained_variance_ratio_ : ndarray of shape (n_components,)
@@ -243,10 +282,15 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.n_components = n_components
 
     def fit(self, X: ArrayLike, y: object = None) -> "PCA":
-        """Compute the components of samples (n_samples, n_features), at least two; `y` is ignored."""
+        """Compute the components of samples (n_samples, n_features), at least two;
+
+        `y` is ignored.
+        """
         samples = validate_data(self, _rows(X), ensure_min_samples=2)
         self.mean_ = pca.mean(samples)
-        eigenvalues, eigenvectors = pca.eigendecomposition(pca.covariance(pca.center(samples, self.mean_)))
+        eigenvalues, eigenvectors = pca.eigendecomposition(
+            pca.covariance(pca.center(samples, self.mean_))
+        )
         count = self._n_features_out = self._num_components(eigenvalues)
         self.components_ = eigenvectors[:, :count].T
         self.explained_variance_ = eigenvalues[:count]
@@ -270,7 +314,10 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if 0 < count < 1:
             return pca.components_for_share(eigenvalues, count)
         if not (isinstance(count, int | np.integer) and 1 <= count <= most):
-            raise ValueError(f"n_components is {count!r}; expected an integer in 1–{most}, a share in (0, 1), or None")
+            raise ValueError(
+                f"n_components is {count!r}; expected an integer in 1–{most}, a share in (0, 1), "
+                "or None"
+            )
         return int(count)
 
     def __sklearn_tags__(self) -> Any:

@@ -1,4 +1,6 @@
-"""Harris corners, and that they are principal component analysis of the gradients around a pixel."""
+"""Harris corners, and that they are principal component analysis of the gradients around a
+pixel.
+"""
 
 from typing import NamedTuple
 
@@ -16,14 +18,17 @@ class Place(NamedTuple):
 
     row: int
     column: int
-    gradients: np.ndarray  # G: (I_x, I_y) of the nine pixels around, in grey levels per pixel; (9, 2)
+    gradients: (
+        np.ndarray
+    )  # G: (I_x, I_y) of the nine pixels around, in grey levels per pixel; (9, 2)
     eigenvalues: np.ndarray  # of GᵀG, the larger first; (2,)
     eigenvectors: np.ndarray  # as columns; (2, 2)
     response: float  # Harris response, det M − κ (tr M)²
 
 
 def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences I_x (to the right) and I_y (downwards) of an image (height, width), the border replicated.
+    """Central differences I_x (to the right) and I_y (downwards) of an image (height, width), the
+    border replicated.
 
     Both have the image's shape, in grey levels per pixel, float64.
 
@@ -48,7 +53,8 @@ def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def structure_tensor(image: np.ndarray) -> np.ndarray:
     """M(p) = Σ over the 3×3 box around p of [I_x², I_x I_y; I_x I_y, I_y²].
 
-    The result has the shape (height, width, 2, 2), float64. Beyond the border the gradient counts as zero.
+    The result has the shape (height, width, 2, 2), float64. Beyond the border the gradient counts
+    as zero.
 
     References
     ----------
@@ -84,12 +90,15 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
     """
     field = np.stack(gradients(image), axis=-1)  # (H, W, 2)
     padded = np.pad(field, ((1, 1), (1, 1), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW), axis=(0, 1))  # (H, W, 2, 3, 3)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        padded, (WINDOW, WINDOW), axis=(0, 1)
+    )  # (H, W, 2, 3, 3)
     return np.moveaxis(windows, 2, -1).reshape(*image.shape, WINDOW * WINDOW, 2)
 
 
 def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
-    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near zero where flat.
+    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near zero where
+    flat.
 
     Examples
     --------
@@ -106,7 +115,8 @@ def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
 
 
 def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD) -> np.ndarray:
-    """Whether each pixel is a corner: the maximum of its 3×3 neighbourhood, and above a share of the largest response.
+    """Whether each pixel is a corner: the maximum of its 3×3 neighbourhood, and above a share of
+    the largest response.
 
     All False where the response is nowhere positive.
 
@@ -124,7 +134,8 @@ def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD
 
 
 def gram_difference(image: np.ndarray) -> float:
-    """Largest difference between the structure tensor and GᵀG, relative to the largest entry of the tensor.
+    """Largest difference between the structure tensor and GᵀG, relative to the largest entry of the
+    tensor.
 
     Examples
     --------
@@ -150,9 +161,11 @@ def gram_matrices(windows: np.ndarray) -> np.ndarray:
 
 
 def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
-    """How much the corners would change if the gradients were centred, as PCA does and Harris does not.
+    """How much the corners would change if the gradients were centred, as PCA does and Harris does
+    not.
 
-    This is the share of tr M that the window's mean gradient accounts for, median over the corners; 0 without corners.
+    This is the share of tr M that the window's mean gradient accounts for, median over the corners;
+    0 without corners.
 
     Examples
     --------
@@ -170,8 +183,11 @@ def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
     return float(np.median(1 - centered / total))
 
 
-def find_corners(images: np.ndarray, kappa: float = KAPPA, relative_threshold: float = RELATIVE_THRESHOLD) -> Corners:
-    """The corners of images (n, height, width), and the numbers that show that they are a PCA of the gradients.
+def find_corners(
+    images: np.ndarray, kappa: float = KAPPA, relative_threshold: float = RELATIVE_THRESHOLD
+) -> Corners:
+    """The corners of images (n, height, width), and the numbers that show that they are a PCA of
+    the gradients.
 
     Examples
     --------
@@ -189,21 +205,25 @@ def find_corners(images: np.ndarray, kappa: float = KAPPA, relative_threshold: f
         response=responses,
         corners=found,
         gram_difference=np.array([gram_difference(image) for image in images]),
-        centering_change=np.array([centering_change(image, each) for image, each in zip(images, found)]),
+        centering_change=np.array(
+            [centering_change(image, each) for image, each in zip(images, found)]
+        ),
     )
 
 
 def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dict[str, Place]]:
-    """The index of the image with the largest response, and its clearest corner and edge, and a flat place.
+    """The index of the image with the largest response, and its clearest corner and edge, and a
+    flat place.
 
-    The corner is where the response is largest, the edge where it is smallest. The flat place is the pixel nearest to
-    the middle among those with the smallest gradients around them.
+    The corner is where the response is largest, the edge where it is smallest. The flat place is
+    the pixel nearest to the middle among those with the smallest gradients around them.
 
     Examples
     --------
     >>> images = np.zeros((2, 9, 9))
     >>> images[1, :5, :5] = 255
-    >>> index, found = clearest_places(images, np.stack([corner_response(image) for image in images]))
+    >>> responses = np.stack([corner_response(image) for image in images])
+    >>> index, found = clearest_places(images, responses)
     >>> index, {name: (place.row, place.column) for name, place in found.items()}
     (1, {'corner': (4, 4), 'edge': (1, 4), 'flat': (2, 2)})
     """

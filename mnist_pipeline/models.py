@@ -1,7 +1,8 @@
 """The table of models: one entry per model, and everything else iterates over it.
 
-An entry imports its method only when the method is needed, so that reading the table stays quick and a command that
-answers one picture imports only what answering takes. `docs/add-a-model.md` adds an entry step by step.
+An entry imports its method only when the method is needed, so that reading the table stays quick
+and a command that answers one picture imports only what answering takes. `docs/add-a-model.md` adds
+an entry step by step.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,8 +24,9 @@ Reader = Callable[[np.ndarray], np.ndarray]  # from images, uint8 (n, 28, 28), t
 class Method(Protocol):
     """The functions of a module that implements a model.
 
-    `predict` runs `answer`: neither it nor the module may import Dagster, torch or Matplotlib. `fitted` and
-    `predictions` are the values of the model's two assets; images are uint8 (n, 28, 28).
+    `predict` runs `answer`: neither it nor the module may import Dagster, torch or Matplotlib.
+    `fitted` and `predictions` are the values of the model's two assets; images are uint8 (n, 28,
+    28).
     """
 
     def state(self, fitted: Any, predictions: Any, seed: int, /) -> dict[str, np.ndarray]:
@@ -37,34 +39,52 @@ class Method(Protocol):
         """A function from images to labels that computes them as the predictions were computed."""
 
     def held_out_answer(self, state: State, images: np.ndarray, held_out: np.ndarray, /) -> Answer:
-        """The answer to images made from the training images with the indices `held_out`, by a fit without these."""
+        """The answer to images made from the training images with the indices `held_out`, by a fit
+        without these.
+        """
 
     def fit_reader(
-        self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float, /
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        settings: Mapping[str, Any],
+        seed: int,
+        repeats: float,
+        /,
     ) -> Reader:
         """A function from images to labels, by the model fitted to these images.
 
-        `repeats` says how many times as many passes a training makes than its settings say, so that with few images it
-        makes as many updates as with many.
+        `repeats` says how many times as many passes a training makes than its settings say, so that
+        with few images it makes as many updates as with many.
         """
 
     def to_onnx(self, graph: "Graph", state: State, /) -> tuple[str, str]:
-        """Add the nodes from images to scores and probabilities to an ONNX graph; return the names of both."""
+        """Add the nodes from images to scores and probabilities to an ONNX graph; return the names
+        of both.
+        """
 
 
 class Fitting(Protocol):
-    """The functions of a module that implements a model without assets of its own. `Simple` derives the others."""
+    """The functions of a module that implements a model without assets of its own.
+
+    `Simple` derives the others.
+    """
 
     @property
     def fit(self) -> Callable[..., dict[str, np.ndarray]]:
-        """`fit(images, labels, **settings)`: the fitted model as named arrays. A parameter `seed` gets the run's."""
+        """`fit(images, labels, **settings)`: the fitted model as named arrays.
+
+        A parameter `seed` gets the run's.
+        """
 
     def predict_probabilities(self, state: Any, images: np.ndarray, /) -> np.ndarray:
         """Class probabilities, shape (n_images, n_classes)."""
 
 
 class Simple:
-    """The method of a model that is fitted to the images that are not held out, and answers the most probable class."""
+    """The method of a model that is fitted to the images that are not held out, and answers the
+    most probable class.
+    """
 
     def __init__(self, module: Fitting) -> None:
         self.module = module
@@ -74,7 +94,9 @@ class Simple:
         self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int
     ) -> dict[str, np.ndarray]:
         """The fitted model, as the asset `NAME_model` stores it."""
-        return self.module.fit(images, labels, **settings, **({"seed": seed} if self.is_random else {}))
+        return self.module.fit(
+            images, labels, **settings, **({"seed": seed} if self.is_random else {})
+        )
 
     def state(self, fitted: State, predictions: object, seed: int) -> dict[str, np.ndarray]:
         """The fitted model itself."""
@@ -94,14 +116,21 @@ class Simple:
         return self.answer(state, images)
 
     def fit_reader(
-        self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        settings: Mapping[str, Any],
+        seed: int,
+        repeats: float,
     ) -> Reader:
         """The labels of the model fitted to these images, with the settings as they are."""
         return self.reader(self.fit(images, labels, settings, seed), None)
 
     def to_onnx(self, graph: "Graph", state: State) -> tuple[str, str]:
         """The nodes that the module adds, if it can."""
-        add_nodes: Callable[[Graph, State], tuple[str, str]] | None = getattr(self.module, "to_onnx", None)
+        add_nodes: Callable[[Graph, State], tuple[str, str]] | None = getattr(
+            self.module, "to_onnx", None
+        )
         if add_nodes is None:
             raise NotImplementedError("its module has no function to_onnx(graph, state)")
         return add_nodes(graph, state)
@@ -109,7 +138,9 @@ class Simple:
 
 @dataclass(frozen=True)
 class Setting:
-    """A keyword argument of a model's `fit` that a run or a trial can configure: default, range, and what it does."""
+    """A keyword argument of a model's `fit` that a run or a trial can configure: default, range,
+    and what it does.
+    """
 
     default: float | str | None  # None leaves the value to the recipe
     low: float | None
@@ -120,7 +151,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Notebook:
-    """What the course notebook of 2019 printed for the model, None if no figure is on record, and how it trained."""
+    """What the course notebook of 2019 printed for the model, None if no figure is on record, and
+    how it trained.
+    """
 
     accuracy: float | None
     how: str
@@ -128,7 +161,10 @@ class Notebook:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """The fields of an entry that people see. No value that an asset stores depends on them, except for the report."""
+    """The fields of an entry that people see.
+
+    No value that an asset stores depends on them, except for the report.
+    """
 
     title: str  # as a heading: "Convolutional network"
     phrase: str  # within a sentence: "the convolutional network"
@@ -137,8 +173,8 @@ class Shown:
     marker: str  # in every figure, of Matplotlib
     summary: str = ""  # a sentence on the model for its card and the descriptions of its assets
     group: str = ""  # of the model's assets; by default the name
-    # The section of the report, by default the name; models may share it. Its template is `SECTION.html.j2`, or
-    # `model.html.j2` if there is no such file.
+    # The section of the report, by default the name; models may share it. Its template is
+    # `SECTION.html.j2`, or `model.html.j2` if there is no such file.
     section: str = ""
     section_title: str = ""  # by default the title
     notebook: Notebook | None = None  # what the report compares the model with
@@ -148,14 +184,19 @@ class Shown:
 class Model(Shown):
     """An entry of the table."""
 
-    name: str  # begins the names of the model's assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`
+    # begins the names of the model's assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`
+    name: str
     method: Callable[[], Method]  # imports the method
     model_asset: str = ""  # stores the fitted model; by default `NAME_model`
-    version_asset: str = ""  # its data versions name the versions of the model; by default the fitted model
-    # The settings of the method by name. Trials configure them for every model, runs for a model without assets of its
-    # own.
+    version_asset: str = (
+        ""  # its data versions name the versions of the model; by default the fitted model
+    )
+    # The settings of the method by name. Trials configure them for every model, runs for a model
+    # without assets of its own.
     settings: Mapping[str, Setting] = field(default_factory=dict)
-    has_own_assets: bool = False  # whether a module of `assets` defines the model and its predictions
+    has_own_assets: bool = (
+        False  # whether a module of `assets` defines the model and its predictions
+    )
 
     def __post_init__(self) -> None:
         defaults = {
@@ -185,7 +226,11 @@ def setting_fields(model: Model) -> dict[str, Any]:
 
     return {
         name: (
-            Literal[each.choices] if each.choices else float | None if each.default is None else type(each.default),
+            Literal[each.choices]
+            if each.choices
+            else float | None
+            if each.default is None
+            else type(each.default),
             Field(each.default, ge=each.low, le=each.high, description=each.description),
         )
         for name, each in model.settings.items()
@@ -214,7 +259,9 @@ def _networks() -> Method:
 
 _RECIPES = ("default", "fast", "notebook", "thorough")
 _RECIPE = Setting("default", None, None, "Named training recipe.", _RECIPES)
-_RATE = Setting(None, 1e-6, 10, "Learning rate, or its peak in a one-cycle schedule; by default as the recipe.")
+_RATE = Setting(
+    None, 1e-6, 10, "Learning rate, or its peak in a one-cycle schedule; by default as the recipe."
+)
 
 # Hues: M. A. Petroff, "Accessible color sequences for data visualization", 2021.
 _TABLE = (
@@ -242,7 +289,8 @@ _TABLE = (
         color="#ffa90e",
         marker="s",
         method=_softmax,
-        summary="Class probabilities softmax(W x + b), fitted by stochastic gradient descent with one image per update "
+        summary="Class probabilities softmax(W x + b), fitted by stochastic gradient descent with "
+        "one image per update "
         "on the cross-entropy.",
         has_own_assets=True,
         settings={
@@ -260,7 +308,8 @@ _TABLE = (
         marker="v",
         method=_networks,
         group="networks",
-        summary="Multi-layer perceptron 784–1024–classes with ReLU, trained with Adam on the cross-entropy.",
+        summary="Multi-layer perceptron 784–1024–classes with ReLU, trained with Adam on the "
+        "cross-entropy.",
         has_own_assets=True,
         settings={
             "recipe": _RECIPE,
@@ -280,8 +329,10 @@ _TABLE = (
         marker="^",
         method=_networks,
         group="networks",
-        summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 "
-        "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the cross-entropy.",
+        summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, "
+        "convolution 5×5 to 64 "
+        "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the "
+        "cross-entropy.",
         has_own_assets=True,
         settings={"recipe": _RECIPE, "learning_rate": _RATE},
         section="networks",
@@ -293,7 +344,9 @@ _TABLE = (
 MODELS: Mapping[str, Model] = {model.name: model for model in _TABLE}
 # The assets that store a model, its predictions and its evaluation.
 STORED = [
-    asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset, model.evaluation_asset)
+    asset
+    for model in MODELS.values()
+    for asset in (model.model_asset, model.predictions_asset, model.evaluation_asset)
 ]
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -310,7 +363,9 @@ def model_of(asset: str) -> Model | None:
 
 
 def model_seconds(origins: Mapping[str, Mapping[str, Any]], name: str) -> float | None:
-    """Seconds that fitting and prediction of a model took, None if one of the two is not recorded."""
+    """Seconds that fitting and prediction of a model took, None if one of the two is not
+    recorded.
+    """
     model = MODELS[name]
     parts = [origins[asset]["seconds"] for asset in (model.model_asset, model.predictions_asset)]
     return None if None in parts else round(sum(parts), 3)

@@ -1,6 +1,7 @@
 """The two networks: a multi-layer perceptron and a convolutional network for 28×28 digits.
 
-Both take pixels in [0, 1] and return logits. The softmax is in the loss and in `training.predict_probabilities`.
+Both take pixels in [0, 1] and return logits. The softmax is in the loss and in
+`training.predict_probabilities`.
 """
 
 import copy
@@ -23,7 +24,9 @@ class MLP(nn.Module):
     torch.Size([3, 10])
     """
 
-    def __init__(self, input_size: int = SIDE * SIDE, hidden_size: int = 1024, num_classes: int = 10) -> None:
+    def __init__(
+        self, input_size: int = SIDE * SIDE, hidden_size: int = 1024, num_classes: int = 10
+    ) -> None:
         super().__init__()
         self.hidden = nn.Linear(input_size, hidden_size)
         self.relu = nn.ReLU()
@@ -39,7 +42,8 @@ class MLP(nn.Module):
 class CNN(nn.Module):
     """Convolutional network with two convolutions and a linear classifier.
 
-    On a CPU, training and prediction run its compiled form, which computes the same function with the same parameters.
+    On a CPU, training and prediction run its compiled form, which computes the same function with
+    the same parameters.
 
     Examples
     --------
@@ -67,8 +71,13 @@ class CNN(nn.Module):
         return self.linear(x)  # (N, 10)
 
     def compiled(self) -> nn.Module:
-        """The compiled form of this network, for a CPU. It shares the layers, so training one trains both."""
-        from mnist_pipeline.kernels.compiled_cnn import CompiledCNN  # here, because it imports Numba
+        """The compiled form of this network, for a CPU.
+
+        It shares the layers, so training one trains both.
+        """
+        from mnist_pipeline.kernels.compiled_cnn import (
+            CompiledCNN,
+        )  # here, because it imports Numba
 
         return CompiledCNN(self.conv1, self.conv2, self.linear)
 
@@ -79,8 +88,8 @@ KINDS: Mapping[str, type[nn.Module]] = {"mlp": MLP, "cnn": CNN}
 def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
     """Rows of a table of the layers, in the order in which they run.
 
-    A row is one call of a layer: its `layer`, `kernel`, `output` for one image, and `parameters`. The `kernel` is
-    empty for a layer without one. The network is not changed.
+    A row is one call of a layer: its `layer`, `kernel`, `output` for one image, and `parameters`.
+    The `kernel` is empty for a layer without one. The network is not changed.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Principal component analysis, step by step.
 
-Mean, centring, covariance, eigendecomposition, projection, reconstruction. Each step is a function, and passes over
-the data in blocks of rows that fit the processor's cache.
+Mean, centring, covariance, eigendecomposition, projection, reconstruction. Each step is a function,
+and passes over the data in blocks of rows that fit the processor's cache.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,14 @@ class Eigendecomposition(NamedTuple):
     """C = V diag(λ) Vᵀ."""
 
     eigenvalues: np.ndarray  # in descending order; float64 (n_features,)
-    # Orthonormal, as columns; the entry of largest magnitude of each is positive; float64 (n_features, n_features).
+    # Orthonormal, as columns; the entry of largest magnitude of each is positive; float64
+    # (n_features, n_features).
     eigenvectors: np.ndarray
 
 
 def mean(images: np.ndarray) -> np.ndarray:
-    """Mean of each pixel of images (n_samples, 784) or (n_samples, 28, 28), float64; sums of integers are exact.
+    """Mean of each pixel of images (n_samples, 784) or (n_samples, 28, 28), float64; sums of
+    integers are exact.
 
     Examples
     --------
@@ -34,8 +36,11 @@ def mean(images: np.ndarray) -> np.ndarray:
     array([10., 20.])
     """
     pixels = flatten(images)
-    total = np.zeros(pixels.shape[1], np.int64 if np.issubdtype(pixels.dtype, np.integer) else np.float64)
-    # The sum of 4,096 bytes is below 2³²: a 32-bit accumulator doubles the numbers in a vector register.
+    total = np.zeros(
+        pixels.shape[1], np.int64 if np.issubdtype(pixels.dtype, np.integer) else np.float64
+    )
+    # The sum of 4,096 bytes is below 2³²: a 32-bit accumulator doubles the numbers in a vector
+    # register.
     accumulator = np.uint32 if pixels.dtype == np.uint8 else total.dtype
     for rows in slices(len(pixels), BLOCK_ROWS):
         total += pixels[rows].sum(axis=0, dtype=accumulator)
@@ -43,7 +48,8 @@ def mean(images: np.ndarray) -> np.ndarray:
 
 
 def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Images (n_samples, 784) or (n_samples, 28, 28) minus the mean, float32 (n_samples, n_features).
+    """Images (n_samples, 784) or (n_samples, 28, 28) minus the mean, float32 (n_samples,
+    n_features).
 
     Examples
     --------
@@ -54,20 +60,25 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
     pixels = flatten(images)
     centered = np.empty(pixels.shape, np.float32)
     if pixels.dtype == np.uint8:
-        # Bytes are at most 255, so a float32 mean is off by at most 2⁻¹⁷ grey levels. The mean of other data may be
-        # large compared with its deviations: there the difference is taken in float64, and rounded afterwards.
+        # Bytes are at most 255, so a float32 mean is off by at most 2⁻¹⁷ grey levels. The mean of
+        # other data may be large compared with its deviations: there the difference is taken in
+        # float64, and rounded afterwards.
         mean = mean.astype(np.float32)
     in_blocks(
-        lambda rows: np.subtract(pixels[rows], mean, out=centered[rows], casting="same_kind"), len(pixels), BLOCK_ROWS
+        lambda rows: np.subtract(pixels[rows], mean, out=centered[rows], casting="same_kind"),
+        len(pixels),
+        BLOCK_ROWS,
     )
     return centered
 
 
 def covariance(centered: np.ndarray) -> np.ndarray:
-    """Sample covariance C = Xᵀ X / (N − 1) of centred data (n_samples, n_features), float64 (n_features, n_features).
+    """Sample covariance C = Xᵀ X / (N − 1) of centred data (n_samples, n_features), float64
+    (n_features, n_features).
 
-    The product of each block of rows is formed in the precision of the data, and the blocks are added in float64.
-    Memory beyond the result does not grow with N. A single sample has no covariance: that is a ValueError.
+    The product of each block of rows is formed in the precision of the data, and the blocks are
+    added in float64. Memory beyond the result does not grow with N. A single sample has no
+    covariance: that is a ValueError.
 
     Examples
     --------
@@ -77,7 +88,9 @@ def covariance(centered: np.ndarray) -> np.ndarray:
     """
     num_samples, num_features = centered.shape
     if num_samples < 2:
-        raise ValueError(f"centered has shape {centered.shape}; a sample covariance needs at least 2 samples")
+        raise ValueError(
+            f"centered has shape {centered.shape}; a sample covariance needs at least 2 samples"
+        )
     products = np.zeros((num_features, num_features))
     for rows in slices(num_samples, BLOCK_ROWS):
         block = np.asarray(centered[rows])
@@ -90,8 +103,8 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
 
     References
     ----------
-    K. Pearson, "On lines and planes of closest fit to systems of points in space", Philosophical Magazine
-    2(11), 1901.
+    K. Pearson, "On lines and planes of closest fit to systems of points in space", Philosophical
+    Magazine 2(11), 1901.
 
     Examples
     --------
@@ -101,7 +114,8 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
     >>> eigenvectors[:, 0]  # (1, 1) / √2
     array([0.70710678, 0.70710678])
     """
-    # NumPy's eigh, not SciPy's: each library has its own OpenBLAS, and NumPy's threads still spin after the product.
+    # NumPy's eigh, not SciPy's: each library has its own OpenBLAS, and NumPy's threads still spin
+    # after the product.
     ascending, vectors = np.linalg.eigh(covariance)
     eigenvalues, eigenvectors = ascending[::-1], vectors[:, ::-1]
     largest = np.argmax(np.abs(eigenvectors), axis=0)
@@ -110,10 +124,11 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
 
 
 def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray) -> np.ndarray:
-    """Coordinates of images on the principal components, (X − mean) V, float32 (n_samples, n_components).
+    """Coordinates of images on the principal components, (X − mean) V, float32 (n_samples,
+    n_components).
 
-    The mean is None if the images are centred already. The components (n_features, n_components) are eigenvectors as
-    columns.
+    The mean is None if the images are centred already. The components (n_features, n_components)
+    are eigenvectors as columns.
 
     Examples
     --------
@@ -132,13 +147,15 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
 
 
 def reconstruct(projections: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Images from their coordinates, P Vᵀ + mean, float64 (n_samples, n_features): the best approximation of rank k.
+    """Images from their coordinates, P Vᵀ + mean, float64 (n_samples, n_features): the best
+    approximation of rank k.
 
     They are not clipped: values can lie slightly outside the range of the images.
 
     Examples
     --------
-    >>> reconstruct(np.array([[2.0], [4.0]]), mean=np.array([1.0, 1.0]), components=np.array([[1.0], [0.0]]))
+    >>> components = np.array([[1.0], [0.0]])
+    >>> reconstruct(np.array([[2.0], [4.0]]), mean=np.array([1.0, 1.0]), components=components)
     array([[3., 1.],
            [5., 1.]])
     """
@@ -183,10 +200,11 @@ def orthonormality_error(vectors: np.ndarray) -> float:
 
 
 def variance_error(centered: np.ndarray, expected: np.ndarray) -> float:
-    """Largest difference between the variance of a column and its expected value, relative to the largest expected.
+    """Largest difference between the variance of a column and its expected value, relative to the
+    largest expected.
 
-    The columns are centred pixels and `expected` is the diagonal of their covariance, or they are coordinates on the
-    principal components and `expected` has their eigenvalues.
+    The columns are centred pixels and `expected` is the diagonal of their covariance, or they are
+    coordinates on the principal components and `expected` has their eigenvalues.
 
     Examples
     --------
@@ -201,10 +219,11 @@ def variance_error(centered: np.ndarray, expected: np.ndarray) -> float:
 
 
 def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: np.ndarray) -> float:
-    """Difference between the squared error of the training reconstructions and the sum of the omitted eigenvalues.
+    """Difference between the squared error of the training reconstructions and the sum of the
+    omitted eigenvalues.
 
-    It is relative to the sum of all eigenvalues. The shapes are (n_samples, n_features), (n_samples, n_components) and
-    (n_features,).
+    It is relative to the sum of all eigenvalues. The shapes are (n_samples, n_features),
+    (n_samples, n_components) and (n_features,).
 
     Examples
     --------
@@ -213,7 +232,9 @@ def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: n
     0.0
     """
     kept = projections.shape[1]
-    total = sum(float(np.vdot(centered[rows], centered[rows])) for rows in slices(len(centered), BLOCK_ROWS))
+    total = sum(
+        float(np.vdot(centered[rows], centered[rows])) for rows in slices(len(centered), BLOCK_ROWS)
+    )
     captured = float(np.einsum("ij,ij->", projections, projections, dtype=np.float64))
     error = (total - captured) / (len(centered) - 1)
     return float(abs(error - eigenvalues[kept:].sum()) / eigenvalues.sum())
@@ -222,9 +243,11 @@ def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: n
 def reconstruction_rmse(
     images: np.ndarray, mean: np.ndarray, eigenvectors: np.ndarray, num_components: Sequence[int]
 ) -> np.ndarray:
-    """Root mean squared error over all pixels of the reconstructions from k components, for each k of `num_components`.
+    """Root mean squared error over all pixels of the reconstructions from k components, for each k
+    of `num_components`.
 
-    The components are orthonormal, so the squared error of an image x is ‖x − mean‖² − Σ_{i≤k} p_i².
+    The components are orthonormal, so the squared error of an image x is ‖x − mean‖² − Σ_{i≤k}
+    p_i².
 
     Examples
     --------
@@ -252,5 +275,7 @@ def flatten(images: np.ndarray) -> np.ndarray:
     (5, 784)
     """
     if images.ndim < 2 or len(images) == 0:
-        raise ValueError(f"images has shape {images.shape}; expected (n_samples, 784) or (n_samples, 28, 28)")
+        raise ValueError(
+            f"images has shape {images.shape}; expected (n_samples, 784) or (n_samples, 28, 28)"
+        )
     return images.reshape(len(images), -1)

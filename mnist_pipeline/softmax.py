@@ -1,12 +1,13 @@
-"""Softmax regression by hand: the function, its loss, its gradient, and per-sample gradient descent.
+"""Softmax regression by hand: the function, its loss, its gradient, and per-sample gradient
+descent.
 
 A linear score for each class, z = W x + b, becomes class probabilities y = softmax(z). With y' the
 one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradients are
 
     ∂L/∂W = (y − y') xᵀ,        ∂L/∂b = y − y'.
 
-`sgd_reference` implements them in a dozen lines of NumPy. `sgd` makes the same sequence of updates in compiled code, on
-the nonzero pixels only.
+`sgd_reference` implements them in a dozen lines of NumPy. `sgd` makes the same sequence of updates
+in compiled code, on the nonzero pixels only.
 """
 
 import functools
@@ -28,7 +29,9 @@ FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
 NUM_CHECKED = 10  # images on which the gradient is compared with finite differences
 BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which fit the cache
-OnEpoch = Callable[[int, float, float], object]  # gets the number of an epoch, its mean loss and its accuracy
+OnEpoch = Callable[
+    [int, float, float], object
+]  # gets the number of an epoch, its mean loss and its accuracy
 
 
 def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
@@ -49,12 +52,13 @@ def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
 def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float:
     """Cross-entropy L = −Σ y' log y of one sample, or its mean over a batch, in nats.
 
-    The weights W are (num_classes, num_features), the biases b (num_classes,). A sample x has num_features values, with
-    an integer label; a batch is (num_samples, num_features) or (num_samples, rows, columns). Bytes are divided by 255.
+    The weights W are (num_classes, num_features), the biases b (num_classes,). A sample x has
+    num_features values, with an integer label; a batch is (num_samples, num_features) or
+    (num_samples, rows, columns). Bytes are divided by 255.
 
     Examples
     --------
-    >>> loss(np.zeros((10, 784)), np.zeros(10), 7, np.ones(784))  # log 10: each class has the probability 1/10
+    >>> loss(np.zeros((10, 784)), np.zeros(10), 7, np.ones(784))  # log 10: ten classes alike
     2.302585092994046
     """
     rows, targets = _samples(W, y_true, x)
@@ -62,11 +66,13 @@ def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float
 
 
 def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
-    """Gradient of `loss` in the weights and the biases: (y − y') xᵀ and y − y', or the mean of them over a batch.
+    """Gradient of `loss` in the weights and the biases: (y − y') xᵀ and y − y', or the mean of them
+    over a batch.
 
     Examples
     --------
-    >>> slope_W, slope_b = gradient(np.zeros((2, 3)), np.zeros(2), 0, [1.0, 2.0, 4.0])  # y − y' = (−½, ½)
+    >>> W, b = np.zeros((2, 3)), np.zeros(2)
+    >>> slope_W, slope_b = gradient(W, b, 0, [1.0, 2.0, 4.0])  # y − y' = (−½, ½)
     >>> slope_W
     array([[-0.5, -1. , -2. ],
            [ 0.5,  1. ,  2. ]])
@@ -81,7 +87,8 @@ def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> P
 def numerical_gradient(
     W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
 ) -> Parameters:
-    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h for each parameter, with h = `step`.
+    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h for each parameter,
+    with h = `step`.
 
     Examples
     --------
@@ -91,21 +98,27 @@ def numerical_gradient(
     """
     rows, targets = _samples(W, y_true, x)
     scores = rows @ np.asarray(W, np.float64).T + b
-    # Scores are linear in the parameters: W[c, j] + h moves those of class c by h x_j, and b[c] + h by h.
+    # Scores are linear in the parameters: W[c, j] + h moves those of class c by h x_j, and b[c] + h
+    # by h.
     moves = step * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
     slopes = np.empty((scores.shape[1], len(moves)))
     for number, slope in enumerate(slopes):
         losses = []
         for sign in (1, -1):
-            moved = np.repeat(scores[np.newaxis], len(moves), axis=0)  # (num_features + 1, num_samples, num_classes)
+            moved = np.repeat(
+                scores[np.newaxis], len(moves), axis=0
+            )  # (num_features + 1, num_samples, num_classes)
             moved[:, :, number] += sign * moves
             losses.append(_cross_entropy(moved, targets).mean(axis=1))
         slope[:] = (losses[0] - losses[1]) / (2 * step)
     return slopes[:, :-1].copy(), slopes[:, -1].copy()
 
 
-def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5) -> float:
-    """Largest difference of `gradient` and `numerical_gradient`, relative to the largest entry of the first.
+def gradient_error(
+    W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
+) -> float:
+    """Largest difference of `gradient` and `numerical_gradient`, relative to the largest entry of
+    the first.
 
     Examples
     --------
@@ -121,7 +134,8 @@ def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
 
 
 def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
-    """Standard deviation of each pixel over images (n, height, width), in grey levels, float64 (height · width,).
+    """Standard deviation of each pixel over images (n, height, width), in grey levels, float64
+    (height · width,).
 
     The influence of a weight is proportional to it.
 
@@ -131,7 +145,9 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
     array([5., 0.])
     """
     rows = images.reshape(len(images), -1)
-    squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)  # sums of integers below 2⁵³: exact
+    squares = np.einsum(
+        "ij,ij->j", rows, rows, dtype=np.float64
+    )  # sums of integers below 2⁵³: exact
     mean = rows.sum(axis=0, dtype=np.int64) / len(rows)
     return np.asarray(np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)))
 
@@ -139,8 +155,8 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
 def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatArray:
     """Class probabilities softmax(W x + b), float64 (num_samples, num_classes).
 
-    W is of shape (num_classes, num_features), b (num_classes,), X (num_samples, num_features) or (num_samples, rows,
-    columns). Bytes are divided by 255.
+    W is of shape (num_classes, num_features), b (num_classes,), X (num_samples, num_features) or
+    (num_samples, rows, columns). Bytes are divided by 255.
 
     Examples
     --------
@@ -156,9 +172,16 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
 
 
 def fit_model(
-    images: NDArray[np.uint8], labels: NDArray[Any], *, learning_rate: float, epochs: int, seed: int, on_epoch: OnEpoch
+    images: NDArray[np.uint8],
+    labels: NDArray[Any],
+    *,
+    learning_rate: float,
+    epochs: int,
+    seed: int,
+    on_epoch: OnEpoch,
 ) -> SoftmaxModel:
-    """Weights fitted to all images by `sgd`, what was measured on the way, and weights fitted without held-out images.
+    """Weights fitted to all images by `sgd`, what was measured on the way, and weights fitted
+    without held-out images.
 
     Both are fitted at the same time, since one fit computes on one core.
     """
@@ -181,12 +204,18 @@ def fit_model(
 def fit_reader(
     images: ArrayLike, labels: NDArray[Any], settings: Mapping[str, Any], seed: int, repeats: float
 ) -> Callable[[ArrayLike], NDArray[np.int64]]:
-    """A function from images to labels, by weights fitted to these images in `epochs` · `repeats` passes."""
+    """A function from images to labels, by weights fitted to these images in `epochs` · `repeats`
+    passes.
+    """
     epochs = max(1, round(settings["epochs"] * repeats))
     weights, bias = sgd(
-        images, labels, num_classes=int(labels.max()) + 1,
-        learning_rate=settings["learning_rate"], epochs=epochs, seed=seed,
-    )  # fmt: skip
+        images,
+        labels,
+        num_classes=int(labels.max()) + 1,
+        learning_rate=settings["learning_rate"],
+        epochs=epochs,
+        seed=seed,
+    )
     return lambda queries: predict_probabilities(weights, bias, queries).argmax(axis=1)
 
 
@@ -196,7 +225,8 @@ def reader(model: SoftmaxModel, predictions: object) -> Callable[[ArrayLike], ND
 
 
 def state(model: SoftmaxModel, predictions: object, seed: int) -> dict[str, NDArray[Any]]:
-    """The weights and the bias of the model, and of its second fit, which left the held-out images out.
+    """The weights and the bias of the model, and of its second fit, which left the held-out images
+    out.
 
     They need no temperature: training maximises the likelihood itself, without smoothing.
     """
@@ -235,7 +265,8 @@ def sgd(
     initial: Parameters | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
-    """Fit softmax regression by stochastic gradient descent, one sample per update, in the data's order.
+    """Fit softmax regression by stochastic gradient descent, one sample per update, in the data's
+    order.
 
     Parameters
     ----------
@@ -252,8 +283,8 @@ def sgd(
     initial : tuple of ndarray, optional
         Weights and biases to start from instead; not modified.
     on_epoch : callable, optional
-        Called after each epoch with its number, its mean cross-entropy in nats, and its accuracy. Each sample is scored
-        just before its update.
+        Called after each epoch with its number, its mean cross-entropy in nats, and its accuracy.
+        Each sample is scored just before its update.
 
     Returns
     -------
@@ -261,9 +292,10 @@ def sgd(
 
     Notes
     -----
-    The updates are those of `sgd_reference`, in the same order. Sums are associated differently, so the weights agree
-    up to rounding (1e-9), not to the last bit. A zero pixel contributes nothing to z = W x + b or to (y − y') xᵀ, so
-    only the nonzero pixels are visited. `sgd` uses one thread, so the result does not depend on the number of threads.
+    The updates are those of `sgd_reference`, in the same order. Sums are associated differently, so
+    the weights agree up to rounding (1e-9), not to the last bit. A zero pixel contributes nothing
+    to z = W x + b or to (y − y') xᵀ, so only the nonzero pixels are visited. `sgd` uses one thread,
+    so the result does not depend on the number of threads.
 
     Examples
     --------
@@ -274,11 +306,15 @@ def sgd(
            [0., 1.]])
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
-    return _fit(_entries(samples), labels, (W, b), learning_rate, epochs, np.arange(len(labels)), on_epoch)
+    return _fit(
+        _entries(samples), labels, (W, b), learning_rate, epochs, np.arange(len(labels)), on_epoch
+    )
 
 
 class _Entries(NamedTuple):
-    """The nonzero entries of all samples in turn, and the factor that turns them into pixels of 0–1."""
+    """The nonzero entries of all samples in turn, and the factor that turns them into pixels of
+    0–1.
+    """
 
     starts: NDArray[np.int64]  # where the entries of each sample begin, and where the last end
     columns: NDArray[np.int32]
@@ -294,11 +330,18 @@ def _entries(samples: NDArray[Any]) -> _Entries:
 
 
 def _fit(
-    entries: _Entries, labels: NDArray[np.int64], initial: Parameters, learning_rate: float, epochs: int,
-    rows: NDArray[np.int64], on_epoch: OnEpoch | None = None,
-) -> Parameters:  # fmt: skip
+    entries: _Entries,
+    labels: NDArray[np.int64],
+    initial: Parameters,
+    learning_rate: float,
+    epochs: int,
+    rows: NDArray[np.int64],
+    on_epoch: OnEpoch | None = None,
+) -> Parameters:
     """Fit to some of the samples, in the order of their numbers in `rows`."""
-    from mnist_pipeline.kernels import softmax as kernel  # here, so that importing this module does not import Numba
+    from mnist_pipeline.kernels import (
+        softmax as kernel,
+    )  # here, so that importing this module does not import Numba
 
     (num_classes, num_features), b = initial[0].shape, initial[1].copy()
     blocks = _blocks(initial[0], kernel.LANES)
@@ -320,7 +363,8 @@ def sgd_reference(
     initial: Parameters | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
-    """Fit softmax regression as `sgd` does, in plain NumPy: the reference that `sgd` is tested against.
+    """Fit softmax regression as `sgd` does, in plain NumPy: the reference that `sgd` is tested
+    against.
 
     Examples
     --------
@@ -372,20 +416,29 @@ def _prepare(
         return samples, labels, W, b
     W, b = (np.array(parameters, dtype=np.float64) for parameters in initial)
     if (W.shape, b.shape) != shapes:
-        raise ValueError(f"initial has shapes {W.shape} and {b.shape}; expected {shapes[0]} and {shapes[1]}.")
+        raise ValueError(
+            f"initial has shapes {W.shape} and {b.shape}; expected {shapes[0]} and {shapes[1]}."
+        )
     return samples, labels, W, b
 
 
 def _matrix(X: ArrayLike) -> NDArray[Any]:
-    """Check samples and lay them out as a C-contiguous matrix, bytes as bytes and the rest as float64."""
+    """Check samples and lay them out as a C-contiguous matrix, bytes as bytes and the rest as
+    float64.
+    """
     samples = np.asarray(X)
     if samples.ndim < 2 or samples.size == 0:
-        raise ValueError(f"X has shape {samples.shape}; expected (N, features) or (N, rows, columns), N at least 1.")
+        raise ValueError(
+            f"X has shape {samples.shape}; expected (N, features) or (N, rows, columns), N at "
+            "least 1."
+        )
     samples = samples.reshape(len(samples), -1)
     if samples.dtype == np.uint8:
         return np.ascontiguousarray(samples)
     if samples.dtype.kind != "f" or not np.isfinite(samples).all():
-        raise ValueError(f"X has type {samples.dtype}; expected uint8 pixels, or finite floating values.")
+        raise ValueError(
+            f"X has type {samples.dtype}; expected uint8 pixels, or finite floating values."
+        )
     return np.ascontiguousarray(samples, dtype=np.float64)
 
 
@@ -398,9 +451,14 @@ def _labels(y: ArrayLike, num_samples: int, num_classes: int) -> NDArray[np.int6
     """Check that there is one label for each sample, an integer in [0, num_classes)."""
     labels = np.asarray(y)
     if labels.shape != (num_samples,) or labels.dtype.kind not in "iu":
-        raise ValueError(f"y has shape {labels.shape} and type {labels.dtype}; expected ({num_samples},) integers.")
+        raise ValueError(
+            f"y has shape {labels.shape} and type {labels.dtype}; expected ({num_samples},) "
+            "integers."
+        )
     if labels.min() < 0 or labels.max() >= num_classes:
-        raise ValueError(f"y has labels from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
+        raise ValueError(
+            f"y has labels from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}."
+        )
     return labels.astype(np.int64)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-# Before NumPy and torch are imported: threads that spin while they wait starve whoever shares the machine.
+# Before NumPy and torch are imported: threads that spin while they wait starve whoever shares the
+# machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -14,20 +15,32 @@ from mnist_pipeline.data.datasets import DigitSet, load_digits
 pytest_plugins = ["support.graph_fixtures", "support.recognizing", "support.servers"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = (
-    *("cli/test_run.py", "test_add_a_model.py", "runtime/web/test_server.py", "handwriting/test_accuracy.py"),
+    *(
+        "cli/test_run.py",
+        "test_add_a_model.py",
+        "runtime/web/test_server.py",
+        "handwriting/test_accuracy.py",
+    ),
     *("runtime/test_component.py", "assets/test_own_images.py", "runtime/web/test_draw_page.py"),
-    *("runtime/graph/test_code_versions.py", "runtime/graph/test_checks.py", "report/test_page_numbers.py"),
+    *(
+        "runtime/graph/test_code_versions.py",
+        "runtime/graph/test_checks.py",
+        "report/test_page_numbers.py",
+    ),
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How thoroughly the reader of data files is fuzzed."""
-    parser.addoption("--fuzz-cases", type=int, default=2_500, metavar="N", help="Cases in all; 2,500 by default.")
+    parser.addoption(
+        "--fuzz-cases", type=int, default=2_500, metavar="N", help="Cases in all; 2,500 by default."
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are left out by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no process is left alone with one of them at the end.
+    """Begin with the files that take longest, so that no process is left alone with one of them at
+    the end.
 
     A test that needs the finished run of the graph is slow.
     """

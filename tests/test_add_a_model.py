@@ -1,4 +1,6 @@
-"""The page "Add a model", carried out in a copy of the project: the new model appears wherever models do."""
+"""The page "Add a model", carried out in a copy of the project: the new model appears wherever
+models do.
+"""
 
 import json
 import os
@@ -32,7 +34,8 @@ from assets.definitions import defs
 from mnist_pipeline.runtime.storage import storage
 
 graph, stored = defs.resolve_asset_graph(), storage.current()
-new = [graph.get(key) for key in graph.materializable_asset_keys if key.path[-1].startswith("logistic")]
+keys = graph.materializable_asset_keys
+new = [graph.get(key) for key in keys if key.path[-1].startswith("logistic")]
 checks = [f"{key.asset_key.path[-1]}.{key.name}" for key in graph.asset_check_keys]
 print(json.dumps({
     "assets": {node.key.path[-1]: [node.group_name, node.tags.get("model")] for node in new},
@@ -57,10 +60,14 @@ def blocks() -> list[tuple[str, str]]:
 def run(
     blocks: list[tuple[str, str]], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., str]:
-    """Runs Python in a copy of the project in which the page was carried out and the graph was run on a slice."""
+    """Runs Python in a copy of the project in which the page was carried out and the graph was run
+    on a slice.
+    """
     copy = tmp_path_factory.mktemp("project")
     for package in ("assets", "mnist_pipeline"):
-        shutil.copytree(PROJECT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            PROJECT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     shutil.copy(PROJECT / "pyproject.toml", copy)
     places = iter(PLACES)
     for name, code in blocks:
@@ -70,18 +77,24 @@ def run(
             assert place
             code = before + code + place + after
         path.write_text(code, encoding="utf-8")
-    (copy / "sweep.yaml").write_text(f"- {{model: {NAME}, size: [100, all], penalty: [0.0001, 0.1]}}")
+    (copy / "sweep.yaml").write_text(
+        f"- {{model: {NAME}, size: [100, all], penalty: [0.0001, 0.1]}}"
+    )
     own = {"PYTHONPATH": str(copy), "MNIST_PIPELINE_EXPERIMENTS": str(copy / "sweep.yaml")}
     variables = {**os.environ, **environment(slice_directory, copy / "storage"), **own}
 
     def run_python(*arguments: str) -> str:
         command = [sys.executable, *arguments]
-        done = subprocess.run(command, cwd=copy, env=variables, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=copy, env=variables, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     config = networks_config(copy / "run.yaml", recipe="NOTEBOOK")
-    assert f"check failed: {NAME}" not in run_python("-m", "mnist_pipeline.cli", "run", "--config", config)
+    assert f"check failed: {NAME}" not in run_python(
+        "-m", "mnist_pipeline.cli", "run", "--config", config
+    )
     return run_python
 
 
@@ -98,7 +111,9 @@ def test_the_page_touches_few_files_and_edits_only_the_table(blocks: list[tuple[
     assert [name for name in files if (PROJECT / name).exists()] == [TABLE]
 
 
-def test_the_new_model_has_its_assets_with_group_tag_job_and_checks(facts: Mapping[str, Any]) -> None:
+def test_the_new_model_has_its_assets_with_group_tag_job_and_checks(
+    facts: Mapping[str, Any],
+) -> None:
     groups = {"model": NAME, "predictions": NAME, "evaluation": "evaluation"}
     assert facts["assets"] == {f"{NAME}_{kind}": [group, NAME] for kind, group in groups.items()}
     assert NAME in facts["jobs"]
@@ -111,27 +126,39 @@ def test_the_new_model_has_its_assets_with_group_tag_job_and_checks(facts: Mappi
     }
 
 
-def test_it_is_compared_a_candidate_disturbed_served_and_in_the_report(facts: Mapping[str, Any]) -> None:
+def test_it_is_compared_a_candidate_disturbed_served_and_in_the_report(
+    facts: Mapping[str, Any],
+) -> None:
     document, page = facts["report"], facts["report_page"]
     comparison = document["comparison"]
     for found in (
-        facts["candidates"], facts["recognizer"], comparison["models"],
-        document["models"], document["errors"], document["robustness"]["models"],
-    ):  # fmt: skip
+        facts["candidates"],
+        facts["recognizer"],
+        comparison["models"],
+        document["models"],
+        document["errors"],
+        document["robustness"]["models"],
+    ):
         assert set(found) == set(ALL)
     assert len(comparison["pairs"]) == len(ALL) * (len(ALL) - 1) // 2
     assert document["models"][NAME]["accuracy"] > 0.8
     assert document["models"][NAME]["seconds"] > 0
     for part in (
-        f'id="{NAME}"><summary><h3>{TITLE}</h3>', f'data-model="{NAME}"',
-        f"figure-reliability_{NAME}", "Five models",
-    ):  # fmt: skip
+        f'id="{NAME}"><summary><h3>{TITLE}</h3>',
+        f'data-model="{NAME}"',
+        f"figure-reliability_{NAME}",
+        "Five models",
+    ):
         assert part in page
 
 
-def test_predict_answers_with_it(run: Callable[..., str], small_train: DigitSet, tmp_path: Path) -> None:
+def test_predict_answers_with_it(
+    run: Callable[..., str], small_train: DigitSet, tmp_path: Path
+) -> None:
     picture = tmp_path / "digit.png"
-    PIL.Image.fromarray(255 - np.kron(np.pad(small_train.images[5], 20), np.ones((4, 4), np.uint8))).save(picture)
+    PIL.Image.fromarray(
+        255 - np.kron(np.pad(small_train.images[5], 20), np.ones((4, 4), np.uint8))
+    ).save(picture)
     (found,) = json.loads(run("-m", "mnist_pipeline.cli", "predict", str(picture), "--json"))
     (digit,) = found["digits"]
     assert list(digit["models"]) == ALL
@@ -140,7 +167,10 @@ def test_predict_answers_with_it(run: Callable[..., str], small_train: DigitSet,
 
 def test_it_can_be_swept_over_its_settings(run: Callable[..., str]) -> None:
     run("-m", "mnist_pipeline.cli", "run", "--select", "group:experiments")
-    table = "from mnist_pipeline import read; print(read('experiment_summary').to_json(orient='records'))"
+    table = (
+        "from mnist_pipeline import read; "
+        "print(read('experiment_summary').to_json(orient='records'))"
+    )
     rows = json.loads(run("-c", table))
     assert {(row["size"], row["settings"]) for row in rows} == {
         (size, settings) for size in (100, 1_833) for settings in ("default", "penalty 0.1")

@@ -1,4 +1,6 @@
-"""The links of the documentation lead somewhere, its examples run, and its references are complete."""
+"""The links of the documentation lead somewhere, its examples run, and its references are
+complete.
+"""
 
 import importlib
 import importlib.util
@@ -27,7 +29,9 @@ PROJECT = Path(__file__).parent.parent
 DOCS = PROJECT / "docs"
 PAGES = sorted([*PROJECT.glob("*.md"), *DOCS.glob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)  # blocks with a title are files, tested elsewhere
+BLOCK = re.compile(
+    r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL
+)  # blocks with a title are files, tested elsewhere
 COMMAND = re.compile(r"^(?:[A-Z_]+=\S* )*mnist-pipeline (?!COMMAND)(.+)$", re.MULTILINE)
 REFERENCE = re.compile(r"automodule:: (mnist_pipeline\.(?!estimators)\S+)\n   :members:(.*)")
 TESTED_ELSEWHERE = re.compile("GridSearchCV|mlflow")
@@ -41,8 +45,15 @@ def anchors(page: Path) -> Iterator[str]:
 
 def blocks(language: str) -> list[Any]:
     """The code in a language, with the page that it is on."""
-    found = [(page, code) for page in PAGES for name, code in BLOCK.findall(page.read_text()) if name == language]
-    return [pytest.param(code, id=f"{page.name}-{number}") for number, (page, code) in enumerate(found)]
+    found = [
+        (page, code)
+        for page in PAGES
+        for name, code in BLOCK.findall(page.read_text())
+        if name == language
+    ]
+    return [
+        pytest.param(code, id=f"{page.name}-{number}") for number, (page, code) in enumerate(found)
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
@@ -68,13 +79,19 @@ def test_every_page_and_picture_of_the_docs_is_linked() -> None:
     assert not files - linked
 
 
-@pytest.mark.parametrize("code", [each for each in blocks("python") if not TESTED_ELSEWHERE.search(each.values[0])])
-def test_every_example_in_python_runs(code: str, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "code", [each for each in blocks("python") if not TESTED_ELSEWHERE.search(each.values[0])]
+)
+def test_every_example_in_python_runs(
+    code: str, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(PROJECT)
     exec(compile(code, "docs", "exec"), {})
 
 
-@pytest.mark.parametrize("code", [each for each in blocks("yaml") if each.values[0].startswith("ops:")])
+@pytest.mark.parametrize(
+    "code", [each for each in blocks("yaml") if each.values[0].startswith("ops:")]
+)
 def test_every_run_configuration_is_accepted(code: str) -> None:
     plain = code.replace("photos__", "")  # the prefix of an instance of the component
     assert dg.validate_run_config(defs.resolve_job_def("everything"), yaml.safe_load(plain))
@@ -82,17 +99,29 @@ def test_every_run_configuration_is_accepted(code: str) -> None:
 
 def command_lines() -> list[list[str]]:
     """Every command line of the documentation, as its words."""
-    found = {line for page in PAGES for _, code in BLOCK.findall(page.read_text()) for line in COMMAND.findall(code)}
+    found = {
+        line
+        for page in PAGES
+        for _, code in BLOCK.findall(page.read_text())
+        for line in COMMAND.findall(code)
+    }
     return [shlex.split(line, comments=True) for line in sorted(found)]
 
 
-# The others change the storage, need the network, or name runs and versions of one machine; they are tested by name.
+# The others change the storage, need the network, or name runs and versions of one machine; they
+# are tested by name.
 READING = ("export", "history", "inspect", "lineage", "predict", "verify")
 
 
-@pytest.mark.parametrize("words", [each for each in command_lines() if each[0] in READING], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [each for each in command_lines() if each[0] in READING], ids=" ".join
+)
 def test_every_command_that_only_reads_runs_as_written(
-    words: list[str], finished: Path, small_train: DigitSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str],
+    finished: Path,
+    small_train: DigitSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in ("photos", "shapes"):
@@ -101,12 +130,20 @@ def test_every_command_that_only_reads_runs_as_written(
             directory.mkdir(parents=True, exist_ok=True)
             Image.fromarray(small_train.images[number]).save(directory / f"{number}.png")
     for name in ("photo.jpg", "page.png", "new.jpg"):
-        Image.fromarray(np.pad(255 - np.kron(small_train.images[1], np.ones((4, 4), np.uint8)), 40, "edge")).save(name)
+        Image.fromarray(
+            np.pad(255 - np.kron(small_train.images[1], np.ones((4, 4), np.uint8)), 40, "edge")
+        ).save(name)
     (tmp_path / "storage").mkdir()
     (tmp_path / "storage" / "photos").symlink_to(finished)
     if "--card" in words:  # the champion of the slice may be another model
         words = words[: words.index("--card")]
-    invoke(*(path for word in words for path in ([*map(str, Path().glob(word))] if "*" in word else [word])))
+    invoke(
+        *(
+            path
+            for word in words
+            for path in ([*map(str, Path().glob(word))] if "*" in word else [word])
+        )
+    )
 
 
 def test_every_command_line_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +160,11 @@ def test_every_command_line_is_accepted(tmp_path: Path, monkeypatch: pytest.Monk
 def test_every_function_of_the_reference_has_an_example(module: str, names: str) -> None:
     found = importlib.import_module(module)
     listed = names.strip().split(", ") if names.strip() else getattr(found, "__all__", vars(found))
-    functions = [vars(found)[name] for name in listed if not name.startswith("_") and isfunction(vars(found)[name])]
+    functions = [
+        vars(found)[name]
+        for name in listed
+        if not name.startswith("_") and isfunction(vars(found)[name])
+    ]
     public = [each for each in functions if names.strip() or each.__module__.startswith(module)]
     assert not [each.__name__ for each in public if ">>>" not in (each.__doc__ or "")]
 
@@ -140,7 +181,8 @@ def test_the_picture_of_the_graph_shows_the_present_code() -> None:
 def test_every_setting_is_documented() -> None:
     documented = re.findall(r"^\| `(\w+)` \|", (DOCS / "command-line.md").read_text(), re.MULTILINE)
     fields = {
-        name: field.validation_alias or f"{PREFIX}{name.upper()}" for name, field in Settings.model_fields.items()
+        name: field.validation_alias or f"{PREFIX}{name.upper()}"
+        for name, field in Settings.model_fields.items()
     }
     assert set(fields.values()) <= set(documented)
 
@@ -153,4 +195,8 @@ def test_every_key_of_the_report_is_documented(finished: Path) -> None:
     for key in documented:
         values: list[Any] = [document]
         for part in key.split("."):
-            values = [each for value in values for each in (value.values() if part.isupper() else [value[part]])]
+            values = [
+                each
+                for value in values
+                for each in (value.values() if part.isupper() else [value[part]])
+            ]

@@ -1,4 +1,6 @@
-"""The scikit-learn estimators: scikit-learn's own checks, the same results as the methods, and a grid search."""
+"""The scikit-learn estimators: scikit-learn's own checks, the same results as the methods, and a
+grid search.
+"""
 
 import re
 from typing import Any
@@ -13,11 +15,15 @@ from mnist_pipeline.estimators import PCA, CNNClassifier, KNNClassifier, Softmax
 from mnist_pipeline.inference import networks
 
 ROUNDED = "projections are float32, and BLAS rounds a row by its place in memory"
-TIES = "on a tied vote, the class of the nearest neighbour wins, although the probabilities are equal"
+TIES = (
+    "on a tied vote, the class of the nearest neighbour wins, although the probabilities are equal"
+)
 
 
 class StretchedCNN(CNNClassifier):
-    """The classifier with images that are made of a few features, each repeated until all pixels are filled."""
+    """The classifier with images that are made of a few features, each repeated until all pixels
+    are filled.
+    """
 
     def _images(self, X: np.ndarray) -> np.ndarray:
         return super()._images(np.repeat(X, -(-784 // X.shape[1]), axis=1)[:, :784])
@@ -35,7 +41,9 @@ class StretchedCNN(CNNClassifier):
 )
 def test_scikit_learns_checks_pass(estimator: Any, exceptions: dict[str, str]) -> None:
     results = check_estimator(estimator, expected_failed_checks=exceptions, on_skip=None)
-    assert {result["check_name"] for result in results if result["status"] == "xfail"} <= set(exceptions)
+    assert {result["check_name"] for result in results if result["status"] == "xfail"} <= set(
+        exceptions
+    )
 
 
 def test_softmax_regression_learns_the_weights_of_the_method(small_train: DigitSet) -> None:
@@ -51,20 +59,28 @@ def test_cnn_predicts_the_labels_of_the_method(small_train: DigitSet, small_test
     np.testing.assert_array_equal(model.predict(small_test.images), read(small_test.images))
 
 
-def test_cnn_takes_pixels_from_0_to_1_like_bytes(small_train: DigitSet, small_test: DigitSet) -> None:
+def test_cnn_takes_pixels_from_0_to_1_like_bytes(
+    small_train: DigitSet, small_test: DigitSet
+) -> None:
     model = CNNClassifier("fast").fit(*small_train)
     pixels = (small_test.images / 255).reshape(-1, 784)
-    np.testing.assert_allclose(model.predict_proba(pixels), model.predict_proba(small_test.images), atol=1e-6)
+    np.testing.assert_allclose(
+        model.predict_proba(pixels), model.predict_proba(small_test.images), atol=1e-6
+    )
 
 
 def test_pca_projects_as_the_method(small_train: DigitSet, small_test: DigitSet) -> None:
     mean = pca.mean(small_train.images)
-    eigenvalues, eigenvectors = pca.eigendecomposition(pca.covariance(pca.center(small_train.images, mean)))
+    eigenvalues, eigenvectors = pca.eigendecomposition(
+        pca.covariance(pca.center(small_train.images, mean))
+    )
     model = PCA(n_components=0.9).fit(small_train.images)
     count = pca.components_for_share(eigenvalues, 0.9)
     expected = pca.project(small_test.images, mean, eigenvectors[:, :count])
     np.testing.assert_array_equal(model.transform(small_test.images), expected)
-    assert model.explained_variance_ratio_.sum() == pytest.approx(pca.explained_share(eigenvalues)[count - 1])
+    assert model.explained_variance_ratio_.sum() == pytest.approx(
+        pca.explained_share(eigenvalues)[count - 1]
+    )
 
 
 @pytest.mark.parametrize("n_components", [0, 5, 1.0, -0.5])
@@ -74,10 +90,14 @@ def test_pca_rejects_other_numbers_of_components(n_components: float) -> None:
 
 
 def test_the_grid_search_of_the_documentation_runs(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(request.config.rootpath)
     page = (request.config.rootpath / "docs" / "python.md").read_text()
-    example, printed = re.findall(r"```python\n([^`]*GridSearchCV[^`]*)```\n\n```\n([^`]*)```", page)[0]
+    example, printed = re.findall(
+        r"```python\n([^`]*GridSearchCV[^`]*)```\n\n```\n([^`]*)```", page
+    )[0]
     exec(compile(example, "docs/python.md", "exec"), {})
     assert capsys.readouterr().out == printed

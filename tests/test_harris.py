@@ -1,4 +1,6 @@
-"""Harris corners: the structure tensor is a Gram matrix of gradients, and the response behaves as its name says."""
+"""Harris corners: the structure tensor is a Gram matrix of gradients, and the response behaves as
+its name says.
+"""
 
 import numpy as np
 import pytest
@@ -37,7 +39,9 @@ def _relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
 
 @given(IMAGES)
 @settings(deadline=None, max_examples=50)
-def test_the_structure_tensor_is_the_gram_matrix_of_the_gradients_on_any_image(image: np.ndarray) -> None:
+def test_the_structure_tensor_is_the_gram_matrix_of_the_gradients_on_any_image(
+    image: np.ndarray,
+) -> None:
     windows = harris.window_gradients(image)
     assert windows.shape == (*image.shape, 9, 2)
     gram = np.einsum("yxwi,yxwj->yxij", windows, windows)
@@ -46,12 +50,15 @@ def test_the_structure_tensor_is_the_gram_matrix_of_the_gradients_on_any_image(i
     assert harris.gram_difference(image) < 1e-10
 
 
-def test_the_tensor_and_the_gradients_are_those_of_scipy_borders_included(digits: np.ndarray) -> None:
+def test_the_tensor_and_the_gradients_are_those_of_scipy_borders_included(
+    digits: np.ndarray,
+) -> None:
     generator = np.random.default_rng(0)
     for image in (*digits[:10], generator.normal(size=(17, 5)), generator.uniform(0, 255, (1, 8))):
         values = image.astype(np.float64)
         vertical, horizontal = (
-            scipy.ndimage.correlate1d(values, [-0.5, 0, 0.5], axis=axis, mode="nearest") for axis in (0, 1)
+            scipy.ndimage.correlate1d(values, [-0.5, 0, 0.5], axis=axis, mode="nearest")
+            for axis in (0, 1)
         )
         for found, expected in zip(harris.gradients(image), (horizontal, vertical), strict=True):
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(values).max())
@@ -63,7 +70,9 @@ def test_the_tensor_and_the_gradients_are_those_of_scipy_borders_included(digits
 
 
 @pytest.mark.parametrize("kappa", [0.04, 0.05, 0.2])
-def test_the_response_weighs_the_product_of_the_eigenvalues_against_their_sum(kappa: float, digits: np.ndarray) -> None:
+def test_the_response_weighs_the_product_of_the_eigenvalues_against_their_sum(
+    kappa: float, digits: np.ndarray
+) -> None:
     for image in digits[:10]:
         small, large = np.moveaxis(np.linalg.eigvalsh(harris.structure_tensor(image)), -1, 0)
         expected = small * large - kappa * (small + large) ** 2
@@ -101,7 +110,9 @@ def test_corners_are_local_maxima_above_the_threshold_and_every_such_place_is_on
     for image in digits:
         response = harris.corner_response(image)
         neighborhood = scipy.ndimage.maximum_filter(response, size=3, mode="constant", cval=-np.inf)
-        expected = (response == neighborhood) & (response > threshold * response.max()) & (response > 0)
+        expected = (
+            (response == neighborhood) & (response > threshold * response.max()) & (response > 0)
+        )
         found = harris.corners(response, threshold)
         assert found.dtype == bool
         np.testing.assert_array_equal(found, expected)
@@ -114,7 +125,9 @@ def test_an_array_that_is_not_an_image_is_refused_with_its_shape(shape: tuple[in
         harris.structure_tensor(np.zeros(shape))
 
 
-def test_a_place_has_the_principal_components_of_the_gradients_around_it(digits: np.ndarray) -> None:
+def test_a_place_has_the_principal_components_of_the_gradients_around_it(
+    digits: np.ndarray,
+) -> None:
     for image in digits[:10]:
         response = harris.corner_response(image)
         windows = harris.window_gradients(image)
@@ -124,7 +137,9 @@ def test_a_place_has_the_principal_components_of_the_gradients_around_it(digits:
             gram = tensor[place.row, place.column]
             rebuilt = place.eigenvectors @ np.diag(place.eigenvalues) @ place.eigenvectors.T
             np.testing.assert_allclose(rebuilt, gram, atol=1e-9 * max(1, gram.max()))
-            np.testing.assert_allclose(place.eigenvectors.T @ place.eigenvectors, np.eye(2), atol=1e-12)
+            np.testing.assert_allclose(
+                place.eigenvectors.T @ place.eigenvectors, np.eye(2), atol=1e-12
+            )
             larger, smaller = place.eigenvalues
             assert larger >= smaller >= 0
             expected = larger * smaller - harris.KAPPA * (larger + smaller) ** 2

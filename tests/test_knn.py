@@ -41,7 +41,9 @@ def assert_all_searches_agree(X, queries, k, **fit):
         np.testing.assert_array_equal(neighbors(X, queries, k, algorithm, **fit), expected)
 
 
-@pytest.mark.parametrize(("num_points", "k"), [(3000, 1), (3000, 3), (3000, 10), (133, 133), (1, 1)])
+@pytest.mark.parametrize(
+    ("num_points", "k"), [(3000, 1), (3000, 3), (3000, 10), (133, 133), (1, 1)]
+)
 def test_all_searches_find_the_same_digits(digits, num_points, k):
     X, _, queries, _ = digits
     assert_all_searches_agree(X[:num_points], queries[:40], k)
@@ -61,13 +63,17 @@ def test_equal_points_and_the_largest_distance_are_exact():
     assert_all_searches_agree(np.zeros((1, 784), np.uint8), np.full((1, 784), 255, np.uint8), 1)
 
 
-@pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int64, bool, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    "dtype", [np.int16, np.uint16, np.int64, bool, np.float16, np.float32, np.float64]
+)
 def test_every_type_is_compared_exactly(dtype):
     rng = np.random.default_rng(1)
     X, queries = (rng.normal(size=(count, 20)) * 1000 for count in (200, 9))
     if np.dtype(dtype).kind == "u":
         X, queries = np.abs(X), np.abs(queries)
-    assert_all_searches_agree(X.astype(dtype).astype(np.uint8 if dtype is bool else dtype), queries.astype(dtype), 4)
+    assert_all_searches_agree(
+        X.astype(dtype).astype(np.uint8 if dtype is bool else dtype), queries.astype(dtype), 4
+    )
 
 
 def test_bytes_and_larger_integers_compare_without_wrapping():
@@ -97,19 +103,23 @@ def test_near_ties_are_ordered_exactly(gap, offset):
 def test_any_orthonormal_components_give_exact_neighbors(digits, num_components):
     X, _, queries, _ = digits
     components = np.linalg.qr(np.random.default_rng(0).normal(size=(784, num_components)))[0]
-    assert_all_searches_agree(X[:2000], queries[:20], 3, components=components, mean=np.full(784, 99.0))
+    assert_all_searches_agree(
+        X[:2000], queries[:20], 3, components=components, mean=np.full(784, 99.0)
+    )
 
 
 @pytest.mark.parametrize("defect", [1e-7, 1e-4, 9e-4])
 def test_components_that_are_slightly_off_still_give_exact_neighbors(defect):
-    # All points lie across the origin from the query, along a stretched component: without the measured
-    # defect in the margin, every bound is above the distance.
+    # All points lie across the origin from the query, along a stretched component: without the
+    # measured defect in the margin, every bound is above the distance.
     rng = np.random.default_rng(8)
     X, queries = rng.integers(0, 9, (20_000, 6)), rng.integers(246, 256, (9, 6))
     stretched = np.linalg.qr(np.column_stack([np.ones(6), np.eye(6)[:, :5]]))[0]
     stretched[:, 0] *= 1 + defect / 2
     mean = np.full(6, 128.0)
-    assert_all_searches_agree(X.astype(np.uint8), queries.astype(np.uint8), 50, mean=mean, components=stretched)
+    assert_all_searches_agree(
+        X.astype(np.uint8), queries.astype(np.uint8), 50, mean=mean, components=stretched
+    )
 
 
 @pytest.mark.parametrize("num_features", [6, 64, 90])
@@ -123,7 +133,12 @@ def test_a_mean_far_from_the_data_costs_no_exactness(distance, num_features):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 333), st.integers(1, 130), st.sampled_from([2, 16, 256]))
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 333),
+    st.integers(1, 130),
+    st.sampled_from([2, 16, 256]),
+)
 def test_any_bytes_have_the_neighbors_of_the_reference(seed, num_points, num_features, levels):
     rng = np.random.default_rng(seed)
     k = 1 + seed % num_points
@@ -159,7 +174,9 @@ def test_three_neighbors_misread_283_digits_or_295_under_smallest_label(digits):
     assert np.sum(vote(y[indices], "nearest") != labels) == 283
     assert np.sum(vote(y[indices], "smallest") != labels) == 295
     sample = slice(0, 10_000, 250)
-    np.testing.assert_array_equal((distances[sample], indices[sample]), neighbors(X, queries[sample], 3, "brute"))
+    np.testing.assert_array_equal(
+        (distances[sample], indices[sample]), neighbors(X, queries[sample], 3, "brute")
+    )
 
 
 def test_a_tied_vote_goes_to_the_nearest_or_the_smallest():
@@ -178,10 +195,13 @@ def test_a_restored_classifier_needs_no_fit_and_answers_the_same(digits, tmp_pat
     arrays = {path.stem: np.load(path, mmap_mode="r") for path in tmp_path.iterdir()}
     restored = KNNClassifier.from_arrays(arrays, 3, "pca")
     np.testing.assert_array_equal(restored.kneighbors(queries[:40]), model.kneighbors(queries[:40]))
-    np.testing.assert_array_equal(restored.predict(queries[:40]), vote(y[model.kneighbors(queries[:40])[1]]))
+    np.testing.assert_array_equal(
+        restored.predict(queries[:40]), vote(y[model.kneighbors(queries[:40])[1]])
+    )
     brute = KNNClassifier.from_arrays(arrays, 5, "brute", "smallest")
     np.testing.assert_array_equal(
-        brute.kneighbors(queries[:9]), KNNClassifier.from_arrays(arrays, 5, "pca").kneighbors(queries[:9])
+        brute.kneighbors(queries[:9]),
+        KNNClassifier.from_arrays(arrays, 5, "pca").kneighbors(queries[:9]),
     )
 
 

@@ -18,7 +18,9 @@ pytestmark = [
 
 @dg.asset(code_version="1")
 def cnn_evaluation() -> dg.MaterializeResult[Any]:
-    return dg.MaterializeResult(metadata={"accuracy": ACCURACY, "errors": 74, "config": {"k": 3}, "reason": "the best"})
+    return dg.MaterializeResult(
+        metadata={"accuracy": ACCURACY, "errors": 74, "config": {"k": 3}, "reason": "the best"}
+    )
 
 
 def test_the_sensor_of_the_page_logs_a_run_and_the_example_reads_it_back(
@@ -26,14 +28,20 @@ def test_the_sensor_of_the_page_logs_a_run_and_the_example_reads_it_back(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    sensor_code, example = re.findall(r"^```python.*?\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    sensor_code, example = re.findall(
+        r"^```python.*?\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
     assert len(sensor_code.splitlines()) <= 40
     defined: dict[str, Any] = {}
     exec(compile(sensor_code, "docs/mlflow.md", "exec"), defined)
     with dg.DagsterInstance.ephemeral() as instance:
         done = dg.materialize([cnn_evaluation], instance=instance)
-        (finished,) = [each for each in done.all_events if each.event_type == dg.DagsterEventType.RUN_SUCCESS]
-        defined["mlflow_runs"](dg.build_run_status_sensor_context("mlflow_runs", finished, instance, done.dagster_run))
+        (finished,) = [
+            each for each in done.all_events if each.event_type == dg.DagsterEventType.RUN_SUCCESS
+        ]
+        defined["mlflow_runs"](
+            dg.build_run_status_sensor_context("mlflow_runs", finished, instance, done.dagster_run)
+        )
     (logged,) = defined["MlflowClient"](defined["STORE"]).search_runs(["1"])
     assert logged.info.status == "FINISHED"
     assert logged.data.tags["dagster/run_id"] == done.run_id

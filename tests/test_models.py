@@ -17,7 +17,9 @@ def test_a_method_has_every_function_of_its_protocol(model: Model) -> None:
     assert all(callable(getattr(model.method(), name)) for name in functions)
 
 
-@pytest.mark.parametrize("attribute", ["title", "phrase", "short_title", "color", "marker", "model_asset"])
+@pytest.mark.parametrize(
+    "attribute", ["title", "phrase", "short_title", "color", "marker", "model_asset"]
+)
 def test_no_two_models_share_a_name_or_a_look(attribute: str) -> None:
     values = [getattr(model, attribute) for model in MODELS.values()]
     assert len(set(values)) == len(values)
@@ -40,7 +42,9 @@ def test_colours_and_markers_are_those_of_the_figures() -> None:
         ("training", {"dagster", "numba", "torchvision"}),
     ],
 )
-def test_importing_a_method_imports_no_package_that_only_its_work_needs(module: str, absent: set[str]) -> None:
+def test_importing_a_method_imports_no_package_that_only_its_work_needs(
+    module: str, absent: set[str]
+) -> None:
     code = f"import sys, mnist_pipeline.{module}; print(sorted(set(sys.modules) & {absent!r}))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"

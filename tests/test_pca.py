@@ -1,4 +1,6 @@
-"""Principal component analysis: invariants of the covariance, its eigenvectors, projections and reconstructions."""
+"""Principal component analysis: invariants of the covariance, its eigenvectors, projections and
+reconstructions.
+"""
 
 from typing import NamedTuple
 
@@ -49,7 +51,9 @@ def full(train: DigitSet) -> Analysis:
 
 @pytest.fixture(scope="module")
 def exact_covariance(train: DigitSet) -> np.ndarray:
-    """(Σ x xᵀ − N m mᵀ) / (N − 1) of all training images: sums of integers below 2⁵³, exact in float64."""
+    """(Σ x xᵀ − N m mᵀ) / (N − 1) of all training images: sums of integers below 2⁵³, exact in
+    float64.
+    """
     pixels = train.images.reshape(-1, NUM_PIXELS).astype(np.float64)
     mean = pixels.mean(axis=0)
     return (pixels.T @ pixels - len(pixels) * np.outer(mean, mean)) / (len(pixels) - 1)
@@ -101,18 +105,26 @@ def test_the_size_of_a_block_changes_nothing(
         pca.covariance(centered), covariance, rtol=0, atol=SUM_FLOAT32 * np.abs(covariance).max()
     )
     np.testing.assert_allclose(pca.project(images, mean, vectors), expected, rtol=0, atol=1e-2)
-    np.testing.assert_allclose(pca.reconstruction_rmse(images, mean, vectors, [1, 20]), errors, rtol=1e-9)
+    np.testing.assert_allclose(
+        pca.reconstruction_rmse(images, mean, vectors, [1, 20]), errors, rtol=1e-9
+    )
 
 
-def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_largest_first(full: Analysis) -> None:
+def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_largest_first(
+    full: Analysis,
+) -> None:
     values, vectors = full.eigenvalues, full.eigenvectors
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(NUM_PIXELS), atol=1e-12)
-    np.testing.assert_allclose(full.covariance @ vectors, vectors * values, rtol=0, atol=1e-11 * values[0])
+    np.testing.assert_allclose(
+        full.covariance @ vectors, vectors * values, rtol=0, atol=1e-11 * values[0]
+    )
     assert (np.diff(values) <= 0).all()
     assert (vectors[np.abs(vectors).argmax(axis=0), np.arange(NUM_PIXELS)] > 0).all()
 
 
-def test_projections_are_uncorrelated_and_their_variances_are_the_eigenvalues(full: Analysis) -> None:
+def test_projections_are_uncorrelated_and_their_variances_are_the_eigenvalues(
+    full: Analysis,
+) -> None:
     projections = pca.project(full.centered, None, full.eigenvectors[:, :50])
     assert projections.shape == (60_000, 50)
     covariance = np.cov(projections, rowvar=False, dtype=np.float64)
@@ -127,15 +139,22 @@ def test_all_components_give_the_images_back(small: Analysis) -> None:
     assert np.abs(back - small.images.reshape(-1, NUM_PIXELS)).max() < 0.01  # grey levels
 
 
-def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(small: Analysis, small_test: DigitSet) -> None:
+def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(
+    small: Analysis, small_test: DigitSet
+) -> None:
     ks = [100, 2, 784, 20]  # in any order
     errors = pca.reconstruction_rmse(small_test.images, small.mean, small.eigenvectors, ks)
     pixels = small_test.images.reshape(-1, NUM_PIXELS)
     for k, error in zip(ks, errors, strict=True):
         components = small.eigenvectors[:, :k]
         back = pca.reconstruct(pca.project(pixels, small.mean, components), small.mean, components)
-        np.testing.assert_allclose(error, np.sqrt(np.mean(np.square(back - pixels))), rtol=1e-4, atol=1e-3)
-    lost = pca.reconstruction_rmse(small.images, small.mean, small.eigenvectors, ks) ** 2 * small.images.size
+        np.testing.assert_allclose(
+            error, np.sqrt(np.mean(np.square(back - pixels))), rtol=1e-4, atol=1e-3
+        )
+    lost = (
+        pca.reconstruction_rmse(small.images, small.mean, small.eigenvectors, ks) ** 2
+        * small.images.size
+    )
     omitted = [small.eigenvalues[k:].sum() for k in ks]
     np.testing.assert_allclose(lost / (len(small.images) - 1), omitted, rtol=1e-5, atol=1e-3)
 
@@ -144,9 +163,13 @@ def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(small: Ana
 def test_components_for_a_share_are_just_enough(share: float, full: Analysis) -> None:
     count = pca.components_for_share(full.eigenvalues, share)
     shares = np.concatenate([[0], pca.explained_share(full.eigenvalues)])
-    np.testing.assert_allclose(shares[1:], np.cumsum(full.eigenvalues) / np.trace(full.covariance), rtol=1e-12)
+    np.testing.assert_allclose(
+        shares[1:], np.cumsum(full.eigenvalues) / np.trace(full.covariance), rtol=1e-12
+    )
     assert shares[count - 1] < share <= shares[count]
-    assert pca.components_for_share(np.full(7, 1 / 3), 1.0) <= 7  # where the shares may add up to less than 1
+    assert (
+        pca.components_for_share(np.full(7, 1 / 3), 1.0) <= 7
+    )  # where the shares may add up to less than 1
 
 
 def test_a_single_sample_has_no_covariance() -> None:

@@ -1,4 +1,6 @@
-"""Softmax regression: the function, its gradient, and the compiled descent compared with the plain one."""
+"""Softmax regression: the function, its gradient, and the compiled descent compared with the plain
+one.
+"""
 
 import numpy as np
 import pytest
@@ -28,11 +30,15 @@ def assert_same(ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, n
         np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE)
 
 
-scores = hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=3), elements=st.floats(-700, 700))
+scores = hnp.arrays(
+    np.float64, hnp.array_shapes(min_dims=1, max_dims=3), elements=st.floats(-700, 700)
+)
 
 
 @given(scores, st.floats(-100, 100))
-def test_softmax_gives_probabilities_which_a_shift_does_not_change(x: np.ndarray, shift: float) -> None:
+def test_softmax_gives_probabilities_which_a_shift_does_not_change(
+    x: np.ndarray, shift: float
+) -> None:
     before = x.copy()
     y = softmax.softmax(x)
     np.testing.assert_array_equal(x, before)
@@ -64,7 +70,9 @@ def test_loss_and_gradient_of_a_batch_are_the_means_over_its_samples(parameters)
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 5), st.integers(1, 6), st.integers(1, 4), st.integers(0, 1000))
-def test_the_gradient_is_that_of_finite_differences(classes: int, features: int, samples: int, seed: int) -> None:
+def test_the_gradient_is_that_of_finite_differences(
+    classes: int, features: int, samples: int, seed: int
+) -> None:
     generator = np.random.default_rng(seed)
     W, b = generator.normal(size=(classes, features)), generator.normal(size=classes)
     X, y = generator.normal(size=(samples, features)), generator.integers(classes, size=samples)
@@ -74,7 +82,9 @@ def test_the_gradient_is_that_of_finite_differences(classes: int, features: int,
 def test_the_gradient_check_notices_a_wrong_gradient(parameters, monkeypatch) -> None:
     W, b = parameters
     right = softmax.gradient
-    monkeypatch.setattr(softmax, "gradient", lambda *given: (right(*given)[0] * 1.01, right(*given)[1]))
+    monkeypatch.setattr(
+        softmax, "gradient", lambda *given: (right(*given)[0] * 1.01, right(*given)[1])
+    )
     assert softmax.gradient_error(W, b, 1, np.ones(6)) > 1e-3
 
 
@@ -99,7 +109,12 @@ def test_the_compiled_descent_gives_the_weights_of_the_plain_one(digits, convert
 
 
 @settings(max_examples=30, deadline=None)
-@given(num_classes=st.integers(1, 26), features=st.integers(1, 9), density=st.floats(0, 1), seed=st.integers(0, 999))
+@given(
+    num_classes=st.integers(1, 26),
+    features=st.integers(1, 9),
+    density=st.floats(0, 1),
+    seed=st.integers(0, 999),
+)
 def test_any_number_of_classes_and_entries_is_fitted_as_by_the_reference(
     num_classes: int, features: int, density: float, seed: int
 ) -> None:
@@ -116,7 +131,10 @@ def test_one_update_is_one_step_against_the_gradient(digits) -> None:
     W, b = generator.normal(size=(10, 784)), generator.normal(size=10)
     dW, db = softmax.gradient(W, b, label, x)
     before = W.copy()
-    assert_same(softmax.sgd(x, label, epochs=1, learning_rate=0.1, initial=(W, b)), (W - 0.1 * dW, b - 0.1 * db))
+    assert_same(
+        softmax.sgd(x, label, epochs=1, learning_rate=0.1, initial=(W, b)),
+        (W - 0.1 * dW, b - 0.1 * db),
+    )
     np.testing.assert_array_equal(W, before)
 
 
@@ -129,7 +147,13 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(digits) -> None:
 def test_loss_falls_and_the_digits_are_learned(digits) -> None:
     X, y = digits
     measured = []
-    W, b = softmax.sgd(X[:1500], y[:1500], epochs=20, learning_rate=1e-2, on_epoch=lambda *each: measured.append(each))
+    W, b = softmax.sgd(
+        X[:1500],
+        y[:1500],
+        epochs=20,
+        learning_rate=1e-2,
+        on_epoch=lambda *each: measured.append(each),
+    )
     epochs, losses, _ = zip(*measured, strict=True)
     assert list(losses) == sorted(losses, reverse=True)
     assert list(epochs) == list(range(1, 21))
@@ -142,14 +166,19 @@ def test_loss_falls_and_the_digits_are_learned(digits) -> None:
 @pytest.mark.full
 def test_twenty_epochs_misread_805_of_the_test_digits(train: DigitSet, test: DigitSet) -> None:
     W, b = softmax.sgd(train.images, train.labels)
-    assert np.sum(softmax.predict_probabilities(W, b, test.images).argmax(axis=1) != test.labels) == 805
+    assert (
+        np.sum(softmax.predict_probabilities(W, b, test.images).argmax(axis=1) != test.labels)
+        == 805
+    )
 
 
 def test_bytes_are_scaled_and_floats_are_not(digits) -> None:
     X, y = digits
     W, b = softmax.sgd(X, y, epochs=1)
     assert_same((W, b), softmax.sgd(X / 255, y, epochs=1))
-    np.testing.assert_allclose(softmax.predict_probabilities(W, b, X), softmax.predict_probabilities(W, b, X / 255))
+    np.testing.assert_allclose(
+        softmax.predict_probabilities(W, b, X), softmax.predict_probabilities(W, b, X / 255)
+    )
 
 
 ONES = np.ones((3, 4))
@@ -182,9 +211,13 @@ def test_a_run_that_diverges_raises(descend) -> None:
 
 
 @pytest.mark.parametrize("num_images", [1, 2, 300, 2_000])
-def test_the_deviations_of_the_pixels_are_those_of_numpy(num_images: int, small_train: DigitSet) -> None:
+def test_the_deviations_of_the_pixels_are_those_of_numpy(
+    num_images: int, small_train: DigitSet
+) -> None:
     images = small_train.images[:num_images]
     found = softmax.pixel_deviations(images)
     assert (found.shape, found.dtype) == ((784,), np.float64)
-    np.testing.assert_allclose(found, images.reshape(num_images, -1).std(axis=0, dtype=np.float64), atol=1e-9)
+    np.testing.assert_allclose(
+        found, images.reshape(num_images, -1).std(axis=0, dtype=np.float64), atol=1e-9
+    )
     assert not found[images.reshape(num_images, -1).max(axis=0) == 0].any()

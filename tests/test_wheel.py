@@ -1,4 +1,5 @@
-"""The package as it is installed from a wheel, used in a directory with an unrelated package called `assets`.
+"""The package as it is installed from a wheel, used in a directory with an unrelated package called
+`assets`.
 
 `make wheel` installs it into an empty environment, and names its Python in INSTALLED_PYTHON.
 """
@@ -27,14 +28,17 @@ CODE_VERSIONS = """
 import json
 from mnist_pipeline.runtime import project
 graph = project.graph().resolve_asset_graph()
-print(json.dumps({key.to_user_string(): graph.get(key).code_version for key in graph.materializable_asset_keys}))
+keys = graph.materializable_asset_keys
+print(json.dumps({key.to_user_string(): graph.get(key).code_version for key in keys}))
 """
 
 
 PAGE = (project.PROJECT / "docs" / "own-project.md").read_text()
-# Stands for create-dagster, which needs the network; PYTHONPATH stands for the installation of the project.
+# Stands for create-dagster, which needs the network; PYTHONPATH stands for the installation of the
+# project.
 CREATED = {
-    "pyproject.toml": '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "shop"\n',
+    "pyproject.toml": '[tool.dg]\ndirectory_type = "project"\n'
+    '[tool.dg.project]\nroot_module = "shop"\n',
     "src/shop/__init__.py": "",
     "src/shop/defs/__init__.py": "",
     "src/shop/definitions.py": """
@@ -51,7 +55,9 @@ def defs():
 
 
 class Installed(NamedTuple):
-    """The Python of an environment with the wheel, the directory in which a stranger works, and her variables."""
+    """The Python of an environment with the wheel, the directory in which a stranger works, and her
+    variables.
+    """
 
     python: Path
     cwd: Path
@@ -64,7 +70,9 @@ class Installed(NamedTuple):
     def run(self, *command: str | Path) -> str:
         """Run a command in the directory of the stranger; return its output."""
         environ = os.environ | self.variables
-        done = subprocess.run(command, cwd=self.cwd, env=environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.cwd, env=environ, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -74,10 +82,20 @@ def installed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The wheel is installed; nothing has been run."""
     base = tmp_path_factory.mktemp("installed")
     (base / "elsewhere" / "assets").mkdir(parents=True)
-    (base / "elsewhere" / "assets" / "__init__.py").write_text("raise ImportError('the unrelated package')")
-    home = {"HOME": base / "home", "XDG_DATA_HOME": base / "home" / "data", "XDG_CACHE_HOME": base / "home" / "cache"}
+    (base / "elsewhere" / "assets" / "__init__.py").write_text(
+        "raise ImportError('the unrelated package')"
+    )
+    home = {
+        "HOME": base / "home",
+        "XDG_DATA_HOME": base / "home" / "data",
+        "XDG_CACHE_HOME": base / "home" / "cache",
+    }
     unset = dict.fromkeys(("DAGSTER_HOME", "MNIST_PIPELINE_STORAGE", "PYTHONPATH"), "")
-    variables = {name: str(path) for name, path in home.items()} | unset | {"MNIST_PIPELINE_DATA": str(slice_directory)}
+    variables = (
+        {name: str(path) for name, path in home.items()}
+        | unset
+        | {"MNIST_PIPELINE_DATA": str(slice_directory)}
+    )
     return Installed(Path(os.environ["INSTALLED_PYTHON"]).absolute(), base / "elsewhere", variables)
 
 
@@ -88,10 +106,15 @@ def test_the_graph_runs_reads_and_recognizes_in_the_directory_of_the_user(
     assert {"data_mean", "cnn_model", "evaluation_report"} <= materialized(output)
     data = Path(installed.variables["XDG_DATA_HOME"])
     assert (data / "mnist-pipeline" / "storage" / "report" / "index.html").is_file()
-    assert sorted(path.name for path in installed.cwd.rglob("*") if path.suffix != ".pyc") == ["__init__.py", "assets"]
+    assert sorted(path.name for path in installed.cwd.rglob("*") if path.suffix != ".pyc") == [
+        "__init__.py",
+        "assets",
+    ]
     assert installed.run(installed.python, "-c", READ) == "(784,)\n"
     picture = installed.cwd.parent / "digit.png"
-    PIL.Image.fromarray(255 - np.kron(np.pad(small_train.images[5], 20), np.ones((4, 4), np.uint8))).save(picture)
+    PIL.Image.fromarray(
+        255 - np.kron(np.pad(small_train.images[5], 20), np.ones((4, 4), np.uint8))
+    ).save(picture)
     (found,) = json.loads(installed.run(installed.program, "predict", picture, "--json"))
     assert len(found["digits"]) == 1
 
@@ -101,14 +124,18 @@ def test_code_versions_are_those_of_a_checkout(installed: Installed) -> None:
     if version.split() != [str(number) for number in sys.version_info[:2]]:
         pytest.skip("the syntax trees of Python differ between its versions")
     graph = project.graph().resolve_asset_graph()
-    checkout = {key.to_user_string(): graph.get(key).code_version for key in graph.materializable_asset_keys}
+    checkout = {
+        key.to_user_string(): graph.get(key).code_version for key in graph.materializable_asset_keys
+    }
     assert json.loads(installed.run(installed.python, "-c", CODE_VERSIONS)) == checkout
 
 
 def test_the_ui_runs_the_graph(installed: Installed, slice_directory: Path, tmp_path: Path) -> None:
     variables = {**installed.variables, "MNIST_PIPELINE_STORAGE": str(tmp_path)}
     program = (installed.python, installed.program)
-    with served_ui(slice_directory, tmp_path, program=program, cwd=installed.cwd, variables=variables) as address:
+    with served_ui(
+        slice_directory, tmp_path, program=program, cwd=installed.cwd, variables=variables
+    ) as address:
         run_raw_mnist(address)
 
 
@@ -129,10 +156,17 @@ def test_the_page_on_a_project_of_your_own_leads_to_a_report_word_for_word(
             picture.save(installed.cwd / "photos" / name / f"{index}.png")
     picture.save(installed.cwd / "new.jpg")
     path = f"{installed.python.parent}:{os.environ['PATH']}"
-    own = {**installed.variables, "PATH": path, "PYTHONPATH": "src", "VIRTUAL_ENV": str(installed.python.parents[1])}
+    own = {
+        **installed.variables,
+        "PATH": path,
+        "PYTHONPATH": "src",
+        "VIRTUAL_ENV": str(installed.python.parents[1]),
+    }
     stranger = installed._replace(variables=own)
     output = stranger.run("bash", "-euc", "".join(commands))
-    assert str(installed.cwd / "storage" / "photos" / "report" / "index.html") in output.splitlines()
+    assert (
+        str(installed.cwd / "storage" / "photos" / "report" / "index.html") in output.splitlines()
+    )
     file = installed.cwd / "src" / "shop" / "defs" / "photos" / "defs.yaml"
     assert file.read_text() == scaffolded
     file.write_text(complete)

@@ -8,7 +8,10 @@ from typing import NoReturn
 
 
 def main() -> None:
-    """Run the command that the arguments name; Ctrl-C ends it with exit code 130, SIGTERM with 143."""
+    """Run the command that the arguments name;
+
+    Ctrl-C ends it with exit code 130, SIGTERM with 143.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Python writes the number of each signal into this pipe, whatever handlers Dagster installs.
     reader, writer = os.pipe()
@@ -23,12 +26,17 @@ def main() -> None:
         with contextlib.suppress(BlockingIOError):
             _end(128 + os.read(reader, 1)[0])
         _end(128 + signal.SIGINT)
-    except BrokenPipeError:  # nobody reads the output any more, as in `mnist-pipeline history | head -1`
+    except (
+        BrokenPipeError
+    ):  # nobody reads the output any more, as in `mnist-pipeline history | head -1`
         _end(0)
 
 
 def _end(code: int) -> NoReturn:
-    """End this process now. Values are stored completely or not at all, so nothing has to be finished."""
+    """End this process now.
+
+    Values are stored completely or not at all, so nothing has to be finished.
+    """
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     os._exit(code)

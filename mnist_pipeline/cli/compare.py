@@ -22,7 +22,9 @@ NUM_SHOWN = 20  # images of each model in a picture
 
 
 def print_comparison(names: Sequence[str], *, as_json: bool, sheet: Path | None) -> None:
-    """Print what differs between two runs, or two versions of models; draw the images that they answer differently."""
+    """Print what differs between two runs, or two versions of models; draw the images that they
+    answer differently.
+    """
     stored = storage.current()
     records = history.records(stored, [*STORED, "champion"])
     try:
@@ -47,17 +49,29 @@ def _print(before: str, after: str, found: Mapping[str, Any], names: Sequence[st
             sides = (_text(each[side]) for side in ("before", "after"))
             click.echo(printable(FIRST_CHANGE.format(each["name"], *sides)))
     click.echo()
-    click.echo(PAIRS.format("model", "before", "after", "fixed", "broken", "difference", "p (McNemar)"))
+    click.echo(
+        PAIRS.format("model", "before", "after", "fixed", "broken", "difference", "p (McNemar)")
+    )
     for pair in found["models"]:
         old, new = pair["before"], pair["after"]
         name = old["model"] if old["model"] == new["model"] else f"{old['model']}, {new['model']}"
-        accuracies = ("–" if each["accuracy"] is None else f"{each['accuracy']:.2%}" for each in (old, new))
+        accuracies = (
+            "–" if each["accuracy"] is None else f"{each['accuracy']:.2%}" for each in (old, new)
+        )
         if "fixed" not in pair:
-            click.echo(PAIRS.format(name, *accuracies, "–", "–", "not evaluated on the same stored images", ""))
+            click.echo(
+                PAIRS.format(
+                    name, *accuracies, "–", "–", "not evaluated on the same stored images", ""
+                )
+            )
             continue
         low, high = pair["difference_interval"]
         interval = f"{low:+.2%} to {high:+.2%}"
-        click.echo(PAIRS.format(name, *accuracies, pair["fixed"], pair["broken"], interval, f"{pair['p_value']:.2g}"))
+        click.echo(
+            PAIRS.format(
+                name, *accuracies, pair["fixed"], pair["broken"], interval, f"{pair['p_value']:.2g}"
+            )
+        )
         changes = [b - a for a, b in zip(*pair["errors_by_class"].values(), strict=True)]
         listed = [f"{names[label]} {change:+}" for label, change in enumerate(changes) if change]
         if listed:
@@ -69,7 +83,13 @@ def _text(value: object) -> str:
     return text[:16] if isinstance(value, str) and len(text) == 64 else text
 
 
-def _draw(path: Path, found: Mapping[str, Any], images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
+def _draw(
+    path: Path,
+    found: Mapping[str, Any],
+    images: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+) -> None:
     """Draw the images that two versions of a model answer differently."""
     from mnist_pipeline.report import figures
 

@@ -1,4 +1,7 @@
-"""The progress of runs: a live view on a terminal, plain lines elsewhere. A Dagster logger feeds it."""
+"""The progress of runs: a live view on a terminal, plain lines elsewhere.
+
+A Dagster logger feeds it.
+"""
 
 import contextlib
 import io
@@ -23,8 +26,8 @@ REST_OF_THE_LINE = Column(no_wrap=True, overflow="ellipsis", ratio=1)
 class Display(logging.Handler):
     """Prints finished steps and failed checks as lines, and counts the checks.
 
-    On a terminal, a view below the lines shows the running steps. Elsewhere, each message of a step is a line. As a
-    handler, it gets the events and messages of a run from Dagster's loggers.
+    On a terminal, a view below the lines shows the running steps. Elsewhere, each message of a step
+    is a line. As a handler, it gets the events and messages of a run from Dagster's loggers.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -62,12 +65,16 @@ class Display(logging.Handler):
         properties = getattr(record, "dagster_meta", {})
         event, step = properties.get("dagster_event"), properties.get("step_key") or ""
         if event is None:
-            self._show_message(step, printable(properties.get("orig_message", record.getMessage())), record.levelno)
+            self._show_message(
+                step, printable(properties.get("orig_message", record.getMessage())), record.levelno
+            )
         else:
             self._show_event(event, event.step_key or "")
 
     def _show_message(self, step: str, message: str, level: int) -> None:
-        """Show a message; the epochs of a training are a bar on a terminal, and a warning always gets a line."""
+        """Show a message; the epochs of a training are a bar on a terminal, and a warning always
+        gets a line.
+        """
         if level not in (logging.INFO, logging.WARNING):
             return
         if not self._is_terminal:
@@ -76,7 +83,9 @@ class Display(logging.Handler):
             self._print(f"! {step}: {message}", "yellow")
         if step in self._running:
             epoch = EPOCH.fullmatch(message)
-            bar: dict[str, Any] = {"completed": int(epoch[1]), "total": int(epoch[2])} if epoch else {}
+            bar: dict[str, Any] = (
+                {"completed": int(epoch[1]), "total": int(epoch[2])} if epoch else {}
+            )
             self._view.update(self._running[step], text=message, **bar)
 
     def _show_event(self, event: dg.DagsterEvent, step: str) -> None:
@@ -90,7 +99,9 @@ class Display(logging.Handler):
             self._count_check(event.asset_check_evaluation_data, step)
         elif kind == dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.step_success_data.duration_ms / 1000
-            self._finish(step, f"{seconds:6.2f} s   {printable(self._headlines.pop(step, ''))}", "✓", "green")
+            self._finish(
+                step, f"{seconds:6.2f} s   {printable(self._headlines.pop(step, ''))}", "✓", "green"
+            )
         elif kind == dg.DagsterEventType.STEP_FAILURE and not is_interruption(event):
             self._finish(step, "failed", "✗", "red")
 
@@ -113,16 +124,23 @@ class Display(logging.Handler):
         self._num_finished += 1
         count = f"{self._num_finished} of {self._num_steps} steps"
         self._view.update(self._total, description=count, completed=self._num_finished)
-        self._print(f"{mark if self._is_terminal else ' '} {step:<{self._width}} {text}", style if mark == "✗" else "")
+        self._print(
+            f"{mark if self._is_terminal else ' '} {step:<{self._width}} {text}",
+            style if mark == "✗" else "",
+        )
 
     def _print(self, text: str, style: str = "") -> None:
         """Print a line; on a terminal, it is shortened to the width of the terminal."""
         overflow: Any = "ellipsis" if self._is_terminal else "ignore"
-        self._console.print(text, style=style, no_wrap=True, overflow=overflow, crop=self._is_terminal)
+        self._console.print(
+            text, style=style, no_wrap=True, overflow=overflow, crop=self._is_terminal
+        )
 
 
 def is_interruption(event: dg.DagsterEvent) -> bool:
-    """Whether a step failed because of a signal, which Dagster reports like an error of the step."""
+    """Whether a step failed because of a signal, which Dagster reports like an error of the
+    step.
+    """
     error = event.step_failure_data.error if event.is_step_failure else None
     while error is not None:
         if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
@@ -144,13 +162,22 @@ def progress_logger(display: Display) -> dg.LoggerDefinition:
 
 @contextlib.contextmanager
 def open_output() -> Iterator[TextIO]:
-    """Open what is standard output now. While steps run, Dagster redirects standard output to a file."""
+    """Open what is standard output now.
+
+    While steps run, Dagster redirects standard output to a file.
+    """
     try:
         descriptor = os.dup(sys.stdout.fileno())
-    except (io.UnsupportedOperation, OSError, AttributeError):  # an object in memory, or a closed output
+    except (
+        io.UnsupportedOperation,
+        OSError,
+        AttributeError,
+    ):  # an object in memory, or a closed output
         yield sys.stdout or io.StringIO()
         return
-    with _Output(io.FileIO(descriptor, "w"), encoding=sys.stdout.encoding, errors="replace") as stream:
+    with _Output(
+        io.FileIO(descriptor, "w"), encoding=sys.stdout.encoding, errors="replace"
+    ) as stream:
         yield stream
 
 

@@ -24,7 +24,9 @@ def unknown(name: str, kind: str, known: Iterable[str]) -> str:
 
 
 class CommandError(click.ClickException):
-    """A command can't do what it should; the message names the argument, what is wrong and what to do."""
+    """A command can't do what it should; the message names the argument, what is wrong and what to
+    do.
+    """
 
 
 @contextlib.contextmanager
@@ -42,9 +44,13 @@ def explained(error: Exception) -> CommandError | None:
     if isinstance(error, ReportedError):
         return CommandError(one_line(error))
     number = error.errno if isinstance(error, OSError) else None
-    is_unmapped = isinstance(error, ImportError) and "failed to map segment" in str(error)  # of a library
+    is_unmapped = isinstance(error, ImportError) and "failed to map segment" in str(
+        error
+    )  # of a library
     if isinstance(error, MemoryError) or number == errno.ENOMEM or is_unmapped:
-        return CommandError("there is too little memory; end other programs, or raise the limit (ulimit -v)")
+        return CommandError(
+            "there is too little memory; end other programs, or raise the limit (ulimit -v)"
+        )
     if number in (errno.EMFILE, errno.ENFILE):
         return CommandError(TOO_MANY_FILES)
     if "sqlalchemy" in sys.modules:
@@ -59,7 +65,12 @@ def of_database(problem: str) -> CommandError:
     """Why Dagster's database can't be used; only some problems mean that a file is damaged."""
     home = os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
     if "malformed" in problem or "not a database" in problem:
-        return CommandError(f"Dagster's database in {home} is damaged ({problem}); move {home} away, and run again")
+        return CommandError(
+            f"Dagster's database in {home} is damaged ({problem}); move {home} away, and run again"
+        )
     if "unable to open" in problem:
-        return CommandError(f"Dagster's database in {home} can't be opened; {TOO_MANY_FILES}, or check its permissions")
+        return CommandError(
+            f"Dagster's database in {home} can't be opened; {TOO_MANY_FILES}, or check its "
+            "permissions"
+        )
     return CommandError(f"Dagster's database in {home} can't be used ({one_line(problem)})")

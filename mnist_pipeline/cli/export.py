@@ -18,15 +18,22 @@ PRODUCER, CARD_TITLE = b"mnist-pipeline", b"# Model card: "
 
 
 def export_model(name: str, onnx: Path, card: Path | None) -> None:
-    """Write the stored model of that name as an ONNX file, and the card of the champion as a Markdown file."""
+    """Write the stored model of that name as an ONNX file, and the card of the champion as a
+    Markdown file.
+    """
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
     model, stored = MODELS[name], storage.current()
-    fitted, predictions = (stored.read(asset) for asset in (model.model_asset, model.predictions_asset))
+    fitted, predictions = (
+        stored.read(asset) for asset in (model.model_asset, model.predictions_asset)
+    )
     if card:
         champion, text = stored.read("champion"), stored.read("model_card")
         if champion.model != name or not np.array_equal(champion.labels, predictions.labels):
-            raise CommandError(f"--card: the stored {name} is not the champion, which the card describes; leave it out")
+            raise CommandError(
+                f"--card: the stored {name} is not the champion, which the card describes; leave "
+                "it out"
+            )
     try:
         graph, method = Graph(), model.method()
         nodes = method.to_onnx(graph, method.state(fitted, predictions, 0))

@@ -1,7 +1,8 @@
-"""Compile kernels on a second core during the first run, which waits only for the kernels of the networks.
+"""Compile kernels on a second core during the first run, which waits only for the kernels of the
+networks.
 
-Run as a script, this module computes a little with the methods whose assets come later in a run. Numba stores their
-compiled code in the cache, where the run finds it.
+Run as a script, this module computes a little with the methods whose assets come later in a run.
+Numba stores their compiled code in the cache, where the run finds it.
 """
 
 import os
@@ -21,13 +22,18 @@ def compile_ahead() -> None:
     """Start to compile in another process, unless there is compiled code from an earlier run."""
     cache = Path(os.environ.get("NUMBA_CACHE_DIR") or places.code_cache())
     if not any(cache.glob("numba-*")):
-        variables = {**os.environ, "PYTHONSAFEPATH": "1"}  # nothing is imported from the current directory
+        variables = {
+            **os.environ,
+            "PYTHONSAFEPATH": "1",
+        }  # nothing is imported from the current directory
         silent: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         subprocess.Popen([sys.executable, "-m", __name__], env=variables, **silent)
 
 
 def compute() -> None:
-    """Call each kernel of softmax regression, the nearest neighbours and the novelty with the types that a run has."""
+    """Call each kernel of softmax regression, the nearest neighbours and the novelty with the types
+    that a run has.
+    """
     from mnist_pipeline import softmax
     from mnist_pipeline.handwriting import novelty
     from mnist_pipeline.knn import KNNClassifier

@@ -1,4 +1,6 @@
-"""What the storage knows about its values: versions of models, what a value was computed from, and damage."""
+"""What the storage knows about its values: versions of models, what a value was computed from, and
+damage.
+"""
 
 import contextlib
 import json
@@ -30,7 +32,9 @@ def print_history(model: str | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([vars(each) for each in found], indent=1))
         return
-    click.echo(TABLE.format("version", "model", "accuracy", "seed", "trained (UTC)", "run", "").rstrip())
+    click.echo(
+        TABLE.format("version", "model", "accuracy", "seed", "trained (UTC)", "run", "").rstrip()
+    )
     for each in found:
         click.echo(printable(TABLE.format(*_row(each)).rstrip()))
     if found:
@@ -54,25 +58,40 @@ def _row(found: ModelVersion) -> tuple[str, ...]:
 
 
 def print_lineage(asset: str) -> None:
-    """Print data version, code version and run of an asset and of all upstream assets, raw files first."""
+    """Print data version, code version and run of an asset and of all upstream assets, raw files
+    first.
+    """
     stored = storage.current()
     keys = stored.keys()
     if asset not in keys:
-        raise CommandError(unknown(asset, "a stored asset", keys) if keys else f"nothing is stored in {stored.root}")
+        raise CommandError(
+            unknown(asset, "a stored asset", keys)
+            if keys
+            else f"nothing is stored in {stored.root}"
+        )
     found: dict[str, tuple[str, Mapping[str, Any]]] = {}
     _trace(stored, asset, stored.current(asset), found)
     width = max([NAME_WIDTH, *map(len, found)])
-    click.echo(LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run", width=width))
+    click.echo(
+        LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run", width=width)
+    )
     for name, (version, origin) in found.items():
         code, run = str(origin.get("code_version") or "–"), str(origin.get("run") or "–")
         click.echo(printable(LINEAGE_TABLE.format(name, version[:16], code, run[:8], width=width)))
     with contextlib.suppress(StorageError):
-        files = stored.read("raw_mnist", found["raw_mnist"][0] if "raw_mnist" in found else None).to_dict("records")
+        files = stored.read(
+            "raw_mnist", found["raw_mnist"][0] if "raw_mnist" in found else None
+        ).to_dict("records")
         lines = [line for file in files for line in (f"  {file['name']}", f"    {file['sha256']}")]
         click.echo("\n".join(["", *map(printable, lines)]))
 
 
-def _trace(stored: storage.Storage, asset: str, version: str, found: dict[str, tuple[str, Mapping[str, Any]]]) -> None:
+def _trace(
+    stored: storage.Storage,
+    asset: str,
+    version: str,
+    found: dict[str, tuple[str, Mapping[str, Any]]],
+) -> None:
     """Add an asset after everything that its value was computed from; raw files have no origin."""
     origin = stored.origin(asset, version)
     if asset in found or not origin:
@@ -97,6 +116,7 @@ def print_faults() -> None:
         faults += [key] * bool(current or former)
     if faults:
         raise CommandError(
-            f"{len(faults)} of {count(len(keys), 'value')} are damaged; run mnist-pipeline run --changed"
+            f"{len(faults)} of {count(len(keys), 'value')} are damaged; run mnist-pipeline run "
+            "--changed"
         )
     click.echo(f"All {count(len(keys), 'stored value')} in {stored.root} are intact.")

@@ -1,4 +1,6 @@
-"""What a data set contains, as a text for a person, as JSON for a program, and as a contact sheet."""
+"""What a data set contains, as a text for a person, as JSON for a program, and as a contact
+sheet.
+"""
 
 import json
 from collections import Counter
@@ -23,7 +25,9 @@ PER_CLASS = 12  # images on the contact sheet
 
 
 def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
-    """Print what is in a data set, and draw its contact sheet; return the exit code, 1 if a run could not use it."""
+    """Print what is in a data set, and draw its contact sheet; return the exit code, 1 if a run
+    could not use it.
+    """
     try:
         found, sets = findings.inspect(path)
     except DatasetError as error:
@@ -41,7 +45,9 @@ def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
 
 
 def _print_json(path: Path, document: Mapping[str, Any]) -> None:
-    click.echo(json.dumps({"path": str(path), "usable": not document["problems"], **document}, indent=1))
+    click.echo(
+        json.dumps({"path": str(path), "usable": not document["problems"], **document}, indent=1)
+    )
 
 
 def _lines(path: Path, found: Findings) -> list[str]:
@@ -58,13 +64,17 @@ def _lines(path: Path, found: Findings) -> list[str]:
     lines += [f"  warning: {warning}" for warning in found.warnings]
     lines += [f"  problem: {problem}" for problem in found.problems]
     lines.append(
-        "  can't be used" if found.problems else f"  can be used: MNIST_PIPELINE_DATA={path} mnist-pipeline run"
+        "  can't be used"
+        if found.problems
+        else f"  can be used: MNIST_PIPELINE_DATA={path} mnist-pipeline run"
     )
     return lines
 
 
 def _kinds(kinds: Mapping[str, int]) -> str:
-    """The original sizes and colours: each with its number of images, or their ranges if there are many."""
+    """The original sizes and colours: each with its number of images, or their ranges if there are
+    many.
+    """
     if len(kinds) <= MAX_KINDS:
         return ", ".join(f"{kind} ({count:,})" for kind, count in kinds.items())
     widths, heights = zip(*(map(int, kind.split()[0].split("×")) for kind in kinds))

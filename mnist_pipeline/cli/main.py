@@ -1,4 +1,6 @@
-"""The commands of `mnist-pipeline`; each imports its implementation when it runs, so that `--help` stays fast."""
+"""The commands of `mnist-pipeline`; each imports its implementation when it runs, so that `--help`
+stays fast.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,13 @@ class Commands(click.Group):
     """Commands that report errors in one line."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, each with the first sentence of its help; click would cut it after 45 characters."""
+        """List the commands, each with the first sentence of its help; click would cut it after 45
+        characters.
+        """
         with formatter.section("Commands"):
-            formatter.write_dl([(name, first_sentence(each.help)) for name, each in sorted(self.commands.items())])
+            formatter.write_dl(
+                [(name, first_sentence(each.help)) for name, each in sorted(self.commands.items())]
+            )
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error that a person can act on becomes one line."""
@@ -33,8 +39,14 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC) and error.filename is None:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes the output once more when it ends
+            if (
+                isinstance(error, OSError)
+                and error.errno in (errno.EPIPE, errno.ENOSPC)
+                and error.filename is None
+            ):
+                os.dup2(
+                    os.open(os.devnull, os.O_WRONLY), 1
+                )  # Python flushes the output once more when it ends
                 raise CommandError(f"the output can't be written ({error.strerror})") from error
             if (reported := explained(error)) is not None:
                 raise reported from error
@@ -68,7 +80,8 @@ def main(context: click.Context) -> None:
     """MNIST from raw files to an evaluation report, as Dagster assets."""
     if os.environ.get("NO_COLOR"):
         context.color = False
-    # At exit, Python would search for garbage for a second, and find only what the libraries keep until then.
+    # At exit, Python would search for garbage for a second, and find only what the libraries keep
+    # until then.
     atexit.register(gc.freeze)
 
 
@@ -91,7 +104,8 @@ def run_command() -> None:
     "--select",
     default="*",
     metavar="SELECTION",
-    help="Assets to materialize, in Dagster's syntax: 'covariance', 'group:pca', '+key:cnn_model'; all by default.",
+    help="Assets to materialize, in Dagster's syntax: 'covariance', 'group:pca', '+key:cnn_model'; "
+    "all by default.",
 )
 @click.option(
     "--config",
@@ -102,7 +116,8 @@ def run_command() -> None:
 @click.option(
     "--changed",
     is_flag=True,
-    help="Only assets that are missing, damaged or stale (another code or input version), until none is.",
+    help="Only assets that are missing, damaged or stale (another code or input version), until "
+    "none is.",
 )
 def run(**options: Any) -> None:
     """Materialize assets, and print the results and the path of the report."""
@@ -115,7 +130,13 @@ def run(**options: Any) -> None:
 
 
 @main.command()
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
+@click.option(
+    "--port",
+    default=3000,
+    show_default=True,
+    type=click.IntRange(1, 65_535),
+    help="Port to listen on.",
+)
 @click.option("--read-only", is_flag=True, help="Refuse all changes, and run no daemon.")
 def ui(**options: Any) -> None:
     """Serve the Dagster UI on this machine, with the daemon that schedules and sensors need."""
@@ -126,14 +147,16 @@ def ui(**options: Any) -> None:
 
 @main.command()
 @storage_option
-@click.argument("pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
+@click.argument(
+    "pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path)
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
 @output_file("--sheet", "Draw the pictures with the recognized digits into a PNG file.")
 def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
     """Recognize the digits in picture FILES; exit code 1 if a file cannot be read.
 
-    The probability is the calibrated probability of the champion model. A question mark stands for a shape that does
-    not look like a digit.
+    The probability is the calibrated probability of the champion model. A question mark stands for
+    a shape that does not look like a digit.
     """
     from mnist_pipeline.cli.predict import print_digits
 
@@ -143,9 +166,13 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-@output_file("--sheet", "Draw the first images of each class, as the models see them, into a PNG file.")
+@output_file(
+    "--sheet", "Draw the first images of each class, as the models see them, into a PNG file."
+)
 def inspect(path: Path, as_json: bool, sheet: Path | None) -> None:
-    """Show what is in the data set at PATH, a directory or file; exit code 1 if a run could not use it."""
+    """Show what is in the data set at PATH, a directory or file; exit code 1 if a run could not use
+    it.
+    """
     with machine.importing():
         from mnist_pipeline.cli.inspect import print_findings
     raise SystemExit(print_findings(path, as_json, sheet))
@@ -179,7 +206,9 @@ def verify() -> None:
 @storage_option
 @click.argument("asset")
 def lineage(asset: str) -> None:
-    """Print the data and code versions that ASSET was computed from, up to the checksums of the raw files."""
+    """Print the data and code versions that ASSET was computed from, up to the checksums of the raw
+    files.
+    """
     from mnist_pipeline.cli.history import print_lineage
 
     print_lineage(asset)
@@ -188,7 +217,9 @@ def lineage(asset: str) -> None:
 @main.command()
 @storage_option
 @click.argument("model", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per version.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print a JSON array with an object per version."
+)
 def history(model: str | None, as_json: bool) -> None:
     """List the stored versions of all models, or of MODEL, the latest first."""
     from mnist_pipeline.cli.history import print_history
@@ -215,7 +246,8 @@ def restore(version: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @output_file("--sheet", "Draw the images that are answered differently into a PNG file.")
 def compare(before: str, after: str, as_json: bool, sheet: Path | None) -> None:
-    """Compare two runs, or two versions of models: what differs, how accurate they are, and on which images.
+    """Compare two runs, or two versions of models: what differs, how accurate they are, and on
+    which images.
 
     BEFORE and AFTER are ids of runs or versions, as mnist-pipeline history lists them.
     """
@@ -227,12 +259,17 @@ def compare(before: str, after: str, as_json: bool, sheet: Path | None) -> None:
 @main.command()
 @storage_option
 @click.argument("model")
-@output_file("--onnx", "The file to write; other programs run it, for example with onnxruntime.", required=True)
+@output_file(
+    "--onnx",
+    "The file to write; other programs run it, for example with onnxruntime.",
+    required=True,
+)
 @output_file("--card", "Also write the model card of the champion, in Markdown.")
 def export(model: str, onnx: Path, card: Path | None) -> None:
     """Write the stored MODEL, for example cnn, into an ONNX file.
 
-    It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated probabilities, and scores.
+    It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated
+    probabilities, and scores.
     """
     with machine.importing():
         from mnist_pipeline.cli.export import export_model
@@ -256,4 +293,6 @@ def fetch(name: str) -> None:
         raise CommandError(str(error)) from error
     storage = places.writable_home() / f"storage-{name}"
     click.echo(f"{catalogue.KNOWN[name].title} is in {directory}; run the graph on it with")
-    click.echo(f"MNIST_PIPELINE_DATA={directory} MNIST_PIPELINE_STORAGE={storage} mnist-pipeline run")
+    click.echo(
+        f"MNIST_PIPELINE_DATA={directory} MNIST_PIPELINE_STORAGE={storage} mnist-pipeline run"
+    )

@@ -22,7 +22,9 @@ LEAST_CERTAIN = "*"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A file with the digits in it, and its page on a contact sheet if there is one; or why it can't be read."""
+    """A file with the digits in it, and its page on a contact sheet if there is one; or why it
+    can't be read.
+    """
 
     file: Path
     readings: Sequence[Reading] = ()
@@ -31,14 +33,18 @@ class Outcome:
 
 
 def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
-    """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a file can't be read."""
+    """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a
+    file can't be read.
+    """
     if sheet:
         with writing("--sheet", sheet):
             check_output(sheet, files)
     recognizer: Recognizer = storage.current().read("recognizer")
     outcomes = [_read(file, recognizer, on_sheet=sheet is not None) for file in files]
     if as_json:
-        click.echo(json.dumps([_document(outcome, recognizer.known) for outcome in outcomes], indent=1))
+        click.echo(
+            json.dumps([_document(outcome, recognizer.known) for outcome in outcomes], indent=1)
+        )
     elif not all(outcome.error for outcome in outcomes):
         table = _Table(recognizer)
         lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
@@ -60,7 +66,9 @@ def _read(file: Path, recognizer: Recognizer, *, on_sheet: bool) -> Outcome:
         return Outcome(file, error=str(error))
     (readings,) = recognizer.read_pages([page])
     # Pages are kept in the size of the sheet, so that many large pictures take little memory.
-    on_its_page = contact_sheet.Page(str(file), page.picture, readings).fitted() if on_sheet else None
+    on_its_page = (
+        contact_sheet.Page(str(file), page.picture, readings).fitted() if on_sheet else None
+    )
     return Outcome(file, readings, on_its_page)
 
 
@@ -86,7 +94,9 @@ class _Table:
         self._widths = {model: max(len(model), longest) for model in recognizer.model_names}
         models = " ".join(f"{model:<{width}}" for model, width in self._widths.items())
         noun = self._known.noun
-        self.header = TABLE.format(" ", noun, "probability", models, "box", "nearest", width=self._width)
+        self.header = TABLE.format(
+            " ", noun, "probability", models, "box", "nearest", width=self._width
+        )
 
     def lines(self, outcome: Outcome) -> Iterator[str]:
         """Yield the lines of a file."""
@@ -103,6 +113,13 @@ class _Table:
         x, y, width, height = reading.box
         mark = LEAST_CERTAIN if reading.least_certain else " "
         share = contact_sheet.percent(found.probability)
-        models = " ".join(f"{names[digit]:<{self._widths[model]}}" for model, digit in found.digits.items())
-        box, nearest = f"{width}×{height} at {x},{y}", " ".join(names[near.digit] for near in found.neighbors)
-        return TABLE.format(mark, names[found.digit], share, models, box, nearest, width=self._width)
+        models = " ".join(
+            f"{names[digit]:<{self._widths[model]}}" for model, digit in found.digits.items()
+        )
+        box, nearest = (
+            f"{width}×{height} at {x},{y}",
+            " ".join(names[near.digit] for near in found.neighbors),
+        )
+        return TABLE.format(
+            mark, names[found.digit], share, models, box, nearest, width=self._width
+        )

@@ -1,4 +1,6 @@
-"""Run selected assets in this process, and print the models, the checks, the report and the time."""
+"""Run selected assets in this process, and print the models, the checks, the report and the
+time.
+"""
 
 import gc
 import time
@@ -20,7 +22,11 @@ from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.staleness import missing_partitions, observe_raw_files, stale_assets
+from mnist_pipeline.runtime.graph.staleness import (
+    missing_partitions,
+    observe_raw_files,
+    stale_assets,
+)
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.printable import count, one_line, printable
@@ -32,7 +38,9 @@ OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 INTERRUPTED = "Interrupted. Stored results are kept; the same command with --changed continues."
 
 
-def run_assets(configured: settings.Settings, select: str, config: Path | None, changed: bool) -> None:
+def run_assets(
+    configured: settings.Settings, select: str, config: Path | None, changed: bool
+) -> None:
     """Run the selected assets, or only the missing, stale and damaged assets among them."""
     start = time.perf_counter()
     storage.current().require_this_version()
@@ -54,7 +62,9 @@ def run_assets(configured: settings.Settings, select: str, config: Path | None, 
             observe_raw_files(instance, DataSetResource())
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
             run = partial(_execute, definitions, instance, display, run_config, echo)
-            failures = _run_changed(run, definitions, instance, selected) if changed else run(selected)
+            failures = (
+                _run_changed(run, definitions, instance, selected) if changed else run(selected)
+            )
             if changed and not failures:
                 echo("Everything is in sync.")
             if not failures:
@@ -86,7 +96,10 @@ def _run_stale(
     instance: dg.DagsterInstance,
     selected: AbstractSet[dg.AssetKey],
 ) -> list[str]:
-    """Run unpartitioned assets until none is stale. An asset whose value stays the same makes no other asset stale."""
+    """Run unpartitioned assets until none is stale.
+
+    An asset whose value stays the same makes no other asset stale.
+    """
     graph = definitions.resolve_asset_graph()
     done: AbstractSet[dg.AssetKey] = set()
     while stale := stale_assets(instance, definitions, storage.current()).keys() & selected:
@@ -102,7 +115,8 @@ def _run_stale(
 def _ready(graph: Any, stale: AbstractSet[dg.AssetKey]) -> AbstractSet[dg.AssetKey]:
     """The stale assets that can run now.
 
-    An asset waits if something upstream is not stale yet, but may become stale: it would have to run twice.
+    An asset waits if something upstream is not stale yet, but may become stale: it would have to
+    run twice.
     """
     ready, undecided = set[dg.AssetKey](), set[dg.AssetKey]()
     for key in graph.toposorted_asset_keys:
@@ -123,12 +137,19 @@ def _execute(
     selected: AbstractSet[dg.AssetKey],
     partitions: list[str] | None = None,
 ) -> list[str]:
-    """Materialize assets in this process, whatever launcher the instance has; return a line per failure."""
-    job = definitions.resolve_implicit_global_asset_job_def().with_logger_defs({"progress": progress_logger(display)})
+    """Materialize assets in this process, whatever launcher the instance has; return a line per
+    failure.
+    """
+    job = definitions.resolve_implicit_global_asset_job_def().with_logger_defs(
+        {"progress": progress_logger(display)}
+    )
     graph = definitions.resolve_asset_graph()
     _check_names(config, definitions)
     for keys, partition in _runs(graph, selected, partitions):
-        echo(f"\nMaterializing {count(len(keys), 'asset')}" + (f", {printable(partition)}" if partition else ""))
+        echo(
+            f"\nMaterializing {count(len(keys), 'asset')}"
+            + (f", {printable(partition)}" if partition else "")
+        )
         names = {"__".join(key.path) for key in keys}
         ops = {name: each for name, each in config.get("ops", {}).items() if name in names}
         try:
@@ -142,7 +163,9 @@ def _execute(
                     raise_on_error=False,
                 )
         except dg.DagsterInvalidConfigError as error:
-            raise CommandError(f"--config: {'; '.join(one_line(each.message) for each in error.errors)}") from error
+            raise CommandError(
+                f"--config: {'; '.join(one_line(each.message) for each in error.errors)}"
+            ) from error
         if any(is_interruption(event) for event in outcome.all_events):
             instance.report_run_canceled(outcome.dagster_run)
             click.echo(INTERRUPTED, err=True)
@@ -153,26 +176,40 @@ def _execute(
 
 
 def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
-    """Refuse a configuration of an asset that has no settings, which Dagster would accept and ignore."""
+    """Refuse a configuration of an asset that has no settings, which Dagster would accept and
+    ignore.
+    """
     keys = definitions.resolve_asset_graph().materializable_asset_keys
-    fields = {"__".join(key.path): definitions.resolve_assets_def(key).op.config_field for key in keys}
-    with_settings = [name for name, field in fields.items() if field and getattr(field.config_type, "fields", None)]
+    fields = {
+        "__".join(key.path): definitions.resolve_assets_def(key).op.config_field for key in keys
+    }
+    with_settings = [
+        name
+        for name, field in fields.items()
+        if field and getattr(field.config_type, "fields", None)
+    ]
     for name, given in config.get("ops", {}).items():
         if name not in with_settings and (name not in fields or given):
-            raise CommandError(f"--config: {unknown(str(name), 'an asset with settings', with_settings)}")
+            raise CommandError(
+                f"--config: {unknown(str(name), 'an asset with settings', with_settings)}"
+            )
 
 
 def _runs(
     graph: Any, selected: AbstractSet[dg.AssetKey], partitions: list[str] | None
 ) -> Iterator[tuple[AbstractSet[dg.AssetKey], str | None]]:
-    """The runs that materialize assets: one per partition of the partitioned assets, then one for the others."""
+    """The runs that materialize assets: one per partition of the partitioned assets, then one for
+    the others.
+    """
     partitioned = {key for key in selected if graph.get(key).is_partitioned}
     for key in sorted(partitioned):
         names = partitions
         if names is None:
             if isinstance(graph.get(key).partitions_def, dg.DynamicPartitionsDefinition):
                 inbox = settings.load().inbox
-                raise CommandError(f"{key.to_user_string()} is computed per picture: put a picture into {inbox}")
+                raise CommandError(
+                    f"{key.to_user_string()} is computed per picture: put a picture into {inbox}"
+                )
             names = list(graph.get(key).partitions_def.get_partition_keys())
         for name in names:
             yield {key}, name
@@ -199,7 +236,9 @@ def _failure_of_run(outcome: dg.ExecuteInProcessResult) -> str:
 
 
 def _reason(error: Any) -> str:
-    """The message of the first of the project's own errors in a chain of causes, else of the root cause."""
+    """The message of the first of the project's own errors in a chain of causes, else of the root
+    cause.
+    """
     reason, place = "no reason was recorded", ""
     while error is not None:
         reason, own = error.message, error.message.startswith(OWN_PACKAGES)
@@ -229,14 +268,27 @@ def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey])
     """Print the table of models and the path of the report, if they were selected."""
     stored = storage.current()
     if dg.AssetKey("model_comparison") in selected:
-        assets = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
+        assets = [
+            asset
+            for model in MODELS.values()
+            for asset in (model.model_asset, model.predictions_asset)
+        ]
         steps = origins(stored, assets)
-        echo("\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"), dim=True)
+        echo(
+            "\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"),
+            dim=True,
+        )
         for model, found in stored.read("model_comparison").models.items():  # best first
             low, high = found.interval
             seconds = model_seconds(steps, model)
             time_text = "–" if seconds is None else f"{seconds:.1f}"
-            row = (model, f"{found.accuracy:.2%}", f"{low:.2%} – {high:.2%}", f"{found.errors:,}", time_text)
+            row = (
+                model,
+                f"{found.accuracy:.2%}",
+                f"{low:.2%} – {high:.2%}",
+                f"{found.errors:,}",
+                time_text,
+            )
             echo(MODEL_TABLE.format(*row))
     if dg.AssetKey("evaluation_report") in selected:
         echo(f"\nReport: {stored.path / 'report' / 'index.html'}")
@@ -248,6 +300,9 @@ def _show_summary(echo: Callable[..., None], display: Display, seconds: float) -
     failed = display.failed_checks
     if display.num_passed or failed:
         counts = f"{display.num_passed} passed" + (f", {len(failed)} failed" if failed else "")
-        echo("\n".join([f"Checks: {counts}", *(f"  {name}" for name in failed)]), fg="yellow" if failed else None)
+        echo(
+            "\n".join([f"Checks: {counts}", *(f"  {name}" for name in failed)]),
+            fg="yellow" if failed else None,
+        )
     minutes, rest = divmod(round(seconds), 60)
     echo(f"Time:   {minutes} min {rest} s" if minutes else f"Time:   {seconds:.1f} s")

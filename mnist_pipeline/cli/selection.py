@@ -17,12 +17,15 @@ EXAMPLES = "write for example 'group:pca', '+key:cnn_model', or 'covariance or p
 def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg.AssetKey]:
     """The assets that a selection in Dagster's syntax matches.
 
-    `*` leaves out assets that are computed on request, which have no automation condition. Assets with a partition
-    per picture are left out of a selection that matches other assets too. Raises CommandError if nothing matches.
+    `*` leaves out assets that are computed on request, which have no automation condition. Assets
+    with a partition per picture are left out of a selection that matches other assets too. Raises
+    CommandError if nothing matches.
     """
     graph = definitions.resolve_asset_graph()
     if selection == "*":
-        return {key for key in graph.materializable_asset_keys if graph.get(key).automation_condition}
+        return {
+            key for key in graph.materializable_asset_keys if graph.get(key).automation_condition
+        }
     try:
         with warnings.catch_warnings():
             # Dagster's own parser of selections calls functions that Dagster marks as beta.
@@ -33,8 +36,14 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
         raise CommandError(f"--select {selection!r}: {problem}") from error
     selected = selected & graph.materializable_asset_keys
     if not selected:
-        raise CommandError(f"--select {selection!r}: {_unknown_name(graph, selection) or 'it matches no asset'}")
-    dynamic = {key for key in selected if isinstance(graph.get(key).partitions_def, dg.DynamicPartitionsDefinition)}
+        raise CommandError(
+            f"--select {selection!r}: {_unknown_name(graph, selection) or 'it matches no asset'}"
+        )
+    dynamic = {
+        key
+        for key in selected
+        if isinstance(graph.get(key).partitions_def, dg.DynamicPartitionsDefinition)
+    }
     return selected - dynamic or selected
 
 
@@ -48,5 +57,9 @@ def _unknown_name(graph: Any, selection: str) -> str | None:
         if attribute == "group" and name not in groups:
             return unknown(name, "a group", groups)
         if attribute in ("", "key") and name not in (*KEYWORDS, *assets):
-            return f"{name} is a group; write group:{name}" if name in groups else unknown(name, "an asset", assets)
+            return (
+                f"{name} is a group; write group:{name}"
+                if name in groups
+                else unknown(name, "an asset", assets)
+            )
     return None

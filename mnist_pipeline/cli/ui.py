@@ -20,8 +20,11 @@ REPORT_ASSET = "evaluation_report"
 def serve(port: int, read_only: bool) -> None:
     """Serve the UI until a signal arrives."""
     instance.prepare()
-    # The code server, the daemon and their runs import as this process does, and nothing from the current directory.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+    # The code server, the daemon and their runs import as this process does, and nothing from the
+    # current directory.
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])
+    )
     os.environ["PYTHONSAFEPATH"] = "1"
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
@@ -32,7 +35,9 @@ def serve(port: int, read_only: bool) -> None:
         with machine.importing():
             from mnist_pipeline.models import MODELS
             from mnist_pipeline.runtime.web import draw, results, server
-        server.serve(listening, read_only, [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)])
+        server.serve(
+            listening, read_only, [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)]
+        )
 
 
 def _listening(port: int) -> socket.socket:

@@ -22,7 +22,9 @@ class DataSet:
     class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
     noun: str = "digit"  # what an image shows
     handwritten: bool = True
-    whole_pictures: bool = False  # whether a person's picture shows one thing; otherwise it is searched for several
+    whole_pictures: bool = (
+        False  # whether a person's picture shows one thing; otherwise it is searched for several
+    )
     publisher: str | None = None  # the class of torchvision that downloads it
     licence: str | None = None  # None if it is not known
     doubted_labels: tuple[int, ...] = ()  # the test images whose published label is doubtful
@@ -38,23 +40,35 @@ class DataSet:
         return f"{'Reading handwritten' if self.handwritten else 'Recognizing'} {self.nouns}"
 
 
-# The labels that most of five reviewers rejected: C. G. Northcutt, A. Athalye, J. Mueller, "Pervasive label errors in
-# test sets destabilize machine learning benchmarks", 2021; the reviews are in the repository cleanlab/label-errors.
+# The labels that most of five reviewers rejected: C. G. Northcutt, A. Athalye, J. Mueller,
+# "Pervasive label errors in test sets destabilize machine learning benchmarks", 2021; the reviews
+# are in the repository cleanlab/label-errors.
 DOUBTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 MNIST = DataSet("mnist", "MNIST", publisher="MNIST", licence="CC BY-SA 3.0", doubted_labels=DOUBTED)
-# H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
-# algorithms", 2017.
+# H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
+# learning algorithms", 2017.
 FASHION_MNIST = DataSet(
     "fashion-mnist",
     "Fashion-MNIST",
-    ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
     noun="item",
     handwritten=False,
     publisher="FashionMNIST",
     licence="the MIT licence",
 )
-# T. Clanuwat et al., "Deep learning for classical Japanese literature", 2018. Its hiragana are romanised: the font
-# of the figures has none.
+# T. Clanuwat et al., "Deep learning for classical Japanese literature", 2018. Its hiragana are
+# romanised: the font of the figures has none.
 KMNIST = DataSet(
     "kmnist",
     "Kuzushiji-MNIST",
@@ -67,7 +81,8 @@ KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST)}
 
 
 def described(data_set: DataSet, root: Path) -> DataSet:
-    """A data set with the names of its classes, and with the words of its dataset.yaml unless it is a known one.
+    """A data set with the names of its classes, and with the words of its dataset.yaml unless it is
+    a known one.
 
     Raises a DatasetError if its files are invalid.
     """
@@ -88,10 +103,12 @@ def described(data_set: DataSet, root: Path) -> DataSet:
 
 
 def fetch(known: DataSet, directory: Path) -> None:
-    """Download a data set with torchvision, which verifies its checksums, and write it as a NumPy archive.
+    """Download a data set with torchvision, which verifies its checksums, and write it as a NumPy
+    archive.
 
-    The directory is created only after everything is downloaded and validated. Raises a DatasetError if the publisher
-    can't be reached, if the files are not the data set, or if the directory exists.
+    The directory is created only after everything is downloaded and validated. Raises a
+    DatasetError if the publisher can't be reached, if the files are not the data set, or if the
+    directory exists.
     """
     if directory.exists():
         raise DatasetError(f"{directory} is there already; remove it to fetch {known.name} again")
@@ -103,7 +120,9 @@ def fetch(known: DataSet, directory: Path) -> None:
             arrays: dict[str, Any] = {
                 f"{letter}_{split}": array
                 for split in SPLITS
-                for letter, array in zip("xy", _downloaded(known, split == "train", Path(scratch)), strict=True)
+                for letter, array in zip(
+                    "xy", _downloaded(known, split == "train", Path(scratch)), strict=True
+                )
             }
             np.savez_compressed(whole / f"{known.name}.npz", **arrays)
             (whole / "classes.txt").write_text("\n".join(known.class_names), encoding="utf-8")
@@ -111,11 +130,14 @@ def fetch(known: DataSet, directory: Path) -> None:
             whole.rename(directory)
     except OSError as error:
         raise DatasetError(
-            f"{directory} can't be written ({error.strerror}); free some space there, or check its permissions"
+            f"{directory} can't be written ({error.strerror}); free some space there, or check its "
+            "permissions"
         ) from error
 
 
-def _downloaded(known: DataSet, is_training: bool, scratch: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _downloaded(
+    known: DataSet, is_training: bool, scratch: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The images and labels of a split, downloaded with torchvision."""
     from torchvision import datasets as published
 
@@ -124,7 +146,8 @@ def _downloaded(known: DataSet, is_training: bool, scratch: Path) -> tuple[NDArr
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(
-            f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); get its files in "
+            f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); "
+            "get its files in "
             "another way, and set MNIST_PIPELINE_DATA to them"
         ) from error
     return found.data.numpy(), found.targets.numpy().astype(np.uint8)

@@ -1,4 +1,6 @@
-"""One rule that turns a picture of any size into 28×28 grey levels, and another one for handwriting."""
+"""One rule that turns a picture of any size into 28×28 grey levels, and another one for
+handwriting.
+"""
 
 from typing import Any, Literal
 
@@ -15,11 +17,14 @@ IMAGE_SIDE = 28
 DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
 CENTRE = 14.5  # distance of the centre of mass from the edge in MNIST: the middle of pixel 14
 FAINTEST = 0.1  # share of the darkest ink that still belongs to a digit
-LARGEST_SIDE = 20 * IMAGE_SIDE  # of a picture while its ink is searched; a larger picture is reduced first
+LARGEST_SIDE = (
+    20 * IMAGE_SIDE
+)  # of a picture while its ink is searched; a larger picture is reduced first
 
 
 def convert(content: bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
-    """The picture in a file's content as 28×28 grey levels, and its size and mode, such as `640×480 RGB`.
+    """The picture in a file's content as 28×28 grey levels, and its size and mode, such as `640×480
+    RGB`.
 
     Raises an ImageError, which does not name the file, if it is not a picture or is damaged.
     """
@@ -28,18 +33,23 @@ def convert(content: bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
 
 
 def convert_array(image: NDArray[np.uint8], fit: Fit) -> tuple[NDArray[np.uint8], str]:
-    """An image (rows, columns) or (rows, columns, channels) as 28×28 grey levels, and its size and mode."""
+    """An image (rows, columns) or (rows, columns, channels) as 28×28 grey levels, and its size and
+    mode.
+    """
     picture = Image.fromarray(image if image.shape[2:] != (1,) else image[..., 0])
-    return fitted(decoding.grey_levels(picture), fit), f"{picture.width}×{picture.height} {picture.mode}"
+    return fitted(
+        decoding.grey_levels(picture), fit
+    ), f"{picture.width}×{picture.height} {picture.mode}"
 
 
 def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:
     """Grey levels in [0, 255] of any size as uint8 (28, 28).
 
-    `whole` keeps the whole picture: the larger side gets 28 pixels, by the mean over areas or, for a smaller picture,
-    by linear interpolation; the rest has the median level of the picture's border. A picture of 28×28 stays as it is.
-    `mnist` keeps the ink only, as light ink on 0: ink is what differs from the border's level. Its larger side gets 20
-    pixels, and its centre of mass comes to the middle.
+    `whole` keeps the whole picture: the larger side gets 28 pixels, by the mean over areas or, for
+    a smaller picture, by linear interpolation; the rest has the median level of the picture's
+    border. A picture of 28×28 stays as it is. `mnist` keeps the ink only, as light ink on 0: ink is
+    what differs from the border's level. Its larger side gets 20 pixels, and its centre of mass
+    comes to the middle.
 
     Examples
     --------
@@ -61,7 +71,9 @@ def _whole(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
 
 
 def _border_level(picture: NDArray[Any]) -> float:
-    return float(np.median(np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])))
+    return float(
+        np.median(np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]]))
+    )
 
 
 def _ink_as_in_mnist(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
@@ -87,7 +99,12 @@ def extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     (1, 2, 8, 3)
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1)
+    return (
+        int(columns[0]),
+        int(rows[0]),
+        int(columns[-1] - columns[0] + 1),
+        int(rows[-1] - rows[0] + 1),
+    )
 
 
 def centred(levels: Grey, scale: float) -> NDArray[np.uint8]:

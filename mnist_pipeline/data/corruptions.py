@@ -1,11 +1,13 @@
 """The fifteen corruptions of MNIST-C [1]_, in the severities of the published data set.
 
-Each function takes images, uint8 (n, 28, 28), 0 the paper and 255 full ink, and a generator, and returns images of the
-same kind. `corrupt` calls them by name. No model is trained on these images, but the variations of `variation` resemble
-some of them, and the recipe of the convolutional network was tuned on held-out digits with them.
+Each function takes images, uint8 (n, 28, 28), 0 the paper and 255 full ink, and a generator, and
+returns images of the same kind. `corrupt` calls them by name. No model is trained on these images,
+but the variations of `variation` resemble some of them, and the recipe of the convolutional network
+was tuned on held-out digits with them.
 
-The published images come from scikit-image 0.15 and ImageMagick. Where these have ways of their own, the functions
-follow them: glass blur smooths along columns only, and a shear also lengthens the image by 1 / cos 0.4.
+The published images come from scikit-image 0.15 and ImageMagick. Where these have ways of their
+own, the functions follow them: glass blur smooths along columns only, and a shear also lengthens
+the image by 1 / cos 0.4.
 
 References
 ----------
@@ -34,7 +36,8 @@ _IMAGES_PER_BLOCK = 64  # of fog, whose maps are 84 times as large as the images
 
 
 def corrupt(images: Images, name: str, seed: int = 0) -> Images:
-    """Corrupt images by the corruption of this name in `CORRUPTIONS`. Each has random numbers of its own.
+    """Corrupt images by the corruption of this name in `CORRUPTIONS`. Each has random numbers of
+    its own.
 
     Examples
     --------
@@ -45,7 +48,9 @@ def corrupt(images: Images, name: str, seed: int = 0) -> Images:
 
 
 def _shot_noise(images: Images, generator: np.random.Generator) -> Images:
-    """The number of photons that reach a pixel, of which three make full ink, is Poisson distributed."""
+    """The number of photons that reach a pixel, of which three make full ink, is Poisson
+    distributed.
+    """
     return as_bytes(generator.poisson(_ink(images) * 3) / 3 * MAX_INK)
 
 
@@ -56,7 +61,9 @@ def _impulse_noise(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _glass_blur(images: Images, generator: np.random.Generator) -> Images:
-    """Smooth columns, swap pixels with neighbours above and to the left twice, and smooth columns again."""
+    """Smooth columns, swap pixels with neighbours above and to the left twice, and smooth columns
+    again.
+    """
 
     def smooth(stack: Floats) -> Floats:
         return scipy.ndimage.gaussian_filter1d(stack, 0.7, axis=1, mode="nearest")
@@ -74,21 +81,31 @@ def _glass_blur(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _motion_blur(images: Images, generator: np.random.Generator) -> Images:
-    """Average along a line of 21 pixels, within 45° of a row, with weights that fall as half a Gaussian curve."""
+    """Average along a line of 21 pixels, within 45° of a row, with weights that fall as half a
+    Gaussian curve.
+    """
     angles, steps = np.radians(generator.uniform(-45, 45, len(images))), np.arange(21)
     weights = np.exp(-(steps**2) / (2 * 3**2))
     weights /= weights.sum()
     rows, columns = np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE]
     total = np.zeros(images.shape)
     for step, weight in zip(steps, weights, strict=True):
-        down, across = (np.ceil(step * turn(angles) - 0.5).astype(int)[:, None, None] for turn in (np.sin, np.cos))
-        row, column = np.clip(rows + down, 0, IMAGE_SIDE - 1), np.clip(columns + across, 0, IMAGE_SIDE - 1)
+        down, across = (
+            np.ceil(step * turn(angles) - 0.5).astype(int)[:, None, None]
+            for turn in (np.sin, np.cos)
+        )
+        row, column = (
+            np.clip(rows + down, 0, IMAGE_SIDE - 1),
+            np.clip(columns + across, 0, IMAGE_SIDE - 1),
+        )
         total += weight * images[np.arange(len(images))[:, None, None], row, column]
     return as_bytes(total)
 
 
 def _shear(images: Images, generator: np.random.Generator) -> Images:
-    return affine(images, scale=(1 / np.cos(TURN), 1), shear=np.sin(TURN) * _signs(generator, len(images)))
+    return affine(
+        images, scale=(1 / np.cos(TURN), 1), shear=np.sin(TURN) * _signs(generator, len(images))
+    )
 
 
 def _scale(images: Images, generator: np.random.Generator) -> Images:
@@ -116,7 +133,9 @@ def _stripe(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _fog(images: Images, generator: np.random.Generator) -> Images:
-    """Add a corner of a random landscape, three times as strong as ink, and scale the sum to the range of the ink."""
+    """Add a corner of a random landscape, three times as strong as ink, and scale the sum to the
+    range of the ink.
+    """
     foggy = np.empty_like(images)
     for rows in slices(len(images), _IMAGES_PER_BLOCK):
         block = _ink(images[rows])
@@ -127,12 +146,18 @@ def _fog(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _landscapes(count: int, generator: np.random.Generator) -> Floats:
-    """Random heights in [0, 1] on a torus, float32 (count, 256, 256), by the diamond-square algorithm.
+    """Random heights in [0, 1] on a torus, float32 (count, 256, 256), by the diamond-square
+    algorithm.
 
-    The corner has the height 0. Each round halves the distance of the known points: first the middle of each square,
-    then the middle of each edge becomes the mean of its four neighbours plus noise.
+    The corner has the height 0. Each round halves the distance of the known points: first the
+    middle of each square, then the middle of each edge becomes the mean of its four neighbours plus
+    noise.
     """
-    heights, step, noise = np.zeros((count, FOG_SIDE, FOG_SIDE), np.float32), FOG_SIDE, np.float32(100)
+    heights, step, noise = (
+        np.zeros((count, FOG_SIDE, FOG_SIDE), np.float32),
+        FOG_SIDE,
+        np.float32(100),
+    )
 
     def following(points: Floats, axis: int) -> Floats:
         return np.roll(points, -1, axis)
@@ -169,13 +194,17 @@ def _dotted_line(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _zigzag(images: Images, generator: np.random.Generator) -> Images:
-    """A zigzag from the left to the right, two pixels to either side of a line that rises or falls by up to five."""
+    """A zigzag from the left to the right, two pixels to either side of a line that rises or falls
+    by up to five.
+    """
     first, length = generator.integers(0, 27, len(images)).astype(float), 23
     rise = generator.integers(-5, 5, len(images))
     angle = np.arctan(rise / length)
     end = length / np.cos(angle)
     along = np.stack([*(np.full(len(images), place) for place in (0, 2, 6, 10, 14, 18, 22)), end])
-    aside = np.stack([*(np.full(len(images), place) for place in (0, 2, -2, 2, -2, 2, -2)), -1 / (end - 20)])
+    aside = np.stack(
+        [*(np.full(len(images), place) for place in (0, 2, -2, 2, -2, 2, -2)), -1 / (end - 20)]
+    )
     x = 2 + np.cos(angle) * along - np.sin(angle) * aside
     y = first + np.sin(angle) * along + np.cos(angle) * aside
     ink = sum(_lines(*ends) for ends in zip(x[:-1], y[:-1], x[1:], y[1:], strict=True))
@@ -183,7 +212,9 @@ def _zigzag(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _lines(x: Floats, y: Floats, last_x: Floats, last_y: Floats) -> Floats:
-    """Ink in [0, 1] of one line per image, from (x, y) to (last_x, last_y), which fades with the distance to it."""
+    """Ink in [0, 1] of one line per image, from (x, y) to (last_x, last_y), which fades with the
+    distance to it.
+    """
     x, y, last_x, last_y = (each[:, None, None] for each in (x, y, last_x, last_y))
     rows, columns = np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE]
     distance = np.abs(rows - y - (last_y - y) / (last_x - x) * (columns - x))
@@ -192,21 +223,29 @@ def _lines(x: Floats, y: Floats, last_x: Floats, last_y: Floats) -> Floats:
 
 
 def _canny_edges(images: Images, generator: np.random.Generator) -> Images:
-    """The edges of Canny's detector [1]_ with a Gaussian of σ = 1 and thresholds 0.1 and 0.2 of Sobel's gradient.
+    """The edges of Canny's detector [1]_ with a Gaussian of σ = 1 and thresholds 0.1 and 0.2 of
+    Sobel's gradient.
 
     References
     ----------
     .. [1] J. Canny, "A computational approach to edge detection", PAMI 8, 1986.
     """
-    blurred = _smooth(_ink(images), 1.0, "constant") / _smooth(np.ones((1, IMAGE_SIDE, IMAGE_SIDE)), 1.0, "constant")
+    blurred = _smooth(_ink(images), 1.0, "constant") / _smooth(
+        np.ones((1, IMAGE_SIDE, IMAGE_SIDE)), 1.0, "constant"
+    )
     down, across = _sobel(blurred, 1, 2), _sobel(blurred, 2, 1)
     strength = np.hypot(down, across)
-    # An edge is a largest gradient along its own direction: compare it with the values between the two neighbours that
-    # the direction points between, a straight and a diagonal one.
+    # An edge is a largest gradient along its own direction: compare it with the values between the
+    # two neighbours that the direction points between, a straight and a diagonal one.
     steep = np.abs(down) >= np.abs(across)
-    share = np.minimum(np.abs(down), np.abs(across)) / np.maximum(np.maximum(np.abs(down), np.abs(across)), 1e-30)
+    share = np.minimum(np.abs(down), np.abs(across)) / np.maximum(
+        np.maximum(np.abs(down), np.abs(across)), 1e-30
+    )
     towards_row, towards_column = np.where(down >= 0, 1, -1), np.where(across >= 0, 1, -1)
-    padded, (each, rows, columns) = np.pad(strength, ((0, 0), (1, 1), (1, 1))), np.indices(images.shape)
+    padded, (each, rows, columns) = (
+        np.pad(strength, ((0, 0), (1, 1), (1, 1))),
+        np.indices(images.shape),
+    )
     is_largest = strength > 0
     for sign in (1, -1):
         row, column = rows + 1 + sign * towards_row, columns + 1 + sign * towards_column
@@ -226,12 +265,18 @@ def _ink(images: Images) -> Floats:
     return images / MAX_INK
 
 
-def _smooth(stack: Floats, deviation: float, mode: Literal["nearest", "constant"] = "nearest") -> Floats:
+def _smooth(
+    stack: Floats, deviation: float, mode: Literal["nearest", "constant"] = "nearest"
+) -> Floats:
     return np.asarray(scipy.ndimage.gaussian_filter(stack, deviation, mode=mode, axes=(1, 2)))
 
 
 def _sobel(stack: Floats, along: int, across: int) -> Floats:
-    return np.asarray(scipy.ndimage.correlate1d(scipy.ndimage.correlate1d(stack, (-1, 0, 1), along), (1, 2, 1), across))
+    return np.asarray(
+        scipy.ndimage.correlate1d(
+            scipy.ndimage.correlate1d(stack, (-1, 0, 1), along), (1, 2, 1), across
+        )
+    )
 
 
 def _signs(generator: np.random.Generator, *shape: int) -> NDArray[np.int64]:

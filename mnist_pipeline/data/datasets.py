@@ -17,8 +17,8 @@ __all__ = ["DatasetError", "DigitSet", "RawFile", "Split", "load_digits"]
 LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
 # SHA-256 of the four files of MNIST, as its publisher and torchvision distribute them.
 MNIST_SUMS = {
-    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",  # noqa: E501
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",  # noqa: E501
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
@@ -39,7 +39,8 @@ class DigitSet(NamedTuple):
 
 
 def reader_of(root: str | Path) -> Reader:
-    """A reader of the directory or file, whose layout is recognized. Raises DatasetError if it has none.
+    """A reader of the directory or file, whose layout is recognized. Raises DatasetError if it has
+    none.
 
     Examples
     --------
@@ -52,16 +53,22 @@ def reader_of(root: str | Path) -> Reader:
             if source := layout.find(path):
                 return Reader(path, source)
         if path.exists():
-            raise DatasetError(f"{path} has no images in a layout of docs/data-sets.md; make one folder per class")
+            raise DatasetError(
+                f"{path} has no images in a layout of docs/data-sets.md; make one folder per class"
+            )
     except OSError as error:
-        raise DatasetError(f"{path} can't be read: {error.strerror}; check its name and its permissions") from error
+        raise DatasetError(
+            f"{path} can't be read: {error.strerror}; check its name and its permissions"
+        ) from error
     raise DatasetError(
-        f"{path} does not exist; name a directory with a folder of pictures per class, or a file of images"
+        f"{path} does not exist; name a directory with a folder of pictures per class, or a file "
+        "of images"
     )
 
 
 def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
-    """Read and validate both splits, and describe the files; for the canonical files, only compare their checksums.
+    """Read and validate both splits, and describe the files; for the canonical files, only compare
+    their checksums.
 
     Examples
     --------
@@ -75,14 +82,17 @@ def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
             reader.read(split)
     elif changed := [file.name for file in found if MNIST_SUMS.get(file.name) != file.sha256]:
         raise DatasetError(
-            f"{Path(root, changed[0])} is not the file of MNIST; restore it with 'git checkout -- {changed[0]}' in "
+            f"{Path(root, changed[0])} is not the file of MNIST; restore it with 'git checkout -- "
+            f"{changed[0]}' in "
             f"{root}, or point MNIST_PIPELINE_DATA at your own files"
         )
     return found
 
 
 def repetitions(digits: DigitSet) -> tuple[int, int]:
-    """Number of images that equal an earlier one byte for byte, and of different images with more than one label."""
+    """Number of images that equal an earlier one byte for byte, and of different images with more
+    than one label.
+    """
     labels: dict[bytes, int] = {}
     with_two = {
         content
@@ -99,7 +109,9 @@ def num_nearly_empty(images: np.ndarray) -> int:
 
 
 def is_sorted_by_class(labels: np.ndarray) -> bool:
-    """Whether the images of each class lie together, so that SGD would learn one class after the other."""
+    """Whether the images of each class lie together, so that SGD would learn one class after the
+    other.
+    """
     return np.count_nonzero(np.diff(labels)) + 1 == len(np.unique(labels)) < len(labels)
 
 
@@ -110,10 +122,16 @@ def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
 
 
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
-    """The first image of each class, uint8 (n_classes, 28, 28). Raises DatasetError if a class has no image."""
+    """The first image of each class, uint8 (n_classes, 28, 28).
+
+    Raises DatasetError if a class has no image.
+    """
     labels, first = np.unique(digits.labels, return_index=True)
     if missing := sorted(set(range(digits.num_classes)) - set(labels.tolist())):
-        raise DatasetError(f"the training set has no image of class {', '.join(map(str, missing))}; add one of each")
+        raise DatasetError(
+            f"the training set has no image of class {', '.join(map(str, missing))}; add one of "
+            "each"
+        )
     return digits.images[first]
 
 
@@ -129,11 +147,15 @@ def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
     """Mean and standard deviation of all pixels of uint8 images, in grey levels."""
     levels = images.reshape(-1)
     mean = float(levels.mean())
-    squares = float(np.einsum("i,i->", levels, levels, dtype=np.float64))  # sums of integers below 2⁵³: exact
+    squares = float(
+        np.einsum("i,i->", levels, levels, dtype=np.float64)
+    )  # sums of integers below 2⁵³: exact
     return mean, math.sqrt(max(0.0, squares / len(levels) - mean**2))
 
 
-def load_digits(root: str | Path, split: Split, *, recorded: Collection[RawFile] | None = None) -> DigitSet:
+def load_digits(
+    root: str | Path, split: Split, *, recorded: Collection[RawFile] | None = None
+) -> DigitSet:
     """Read and validate the images and labels of one split.
 
     Parameters
@@ -147,8 +169,8 @@ def load_digits(root: str | Path, split: Split, *, recorded: Collection[RawFile]
     Raises
     ------
     DatasetError
-        If a file is missing, unreadable, truncated, too long, of another format or shape, if the counts
-        disagree, if a label lies outside the classes, or if a file is not the recorded one.
+        If a file is missing, unreadable, truncated, too long, of another format or shape, if the
+        counts disagree, if a label lies outside the classes, or if a file is not the recorded one.
 
     Examples
     --------
@@ -161,7 +183,8 @@ def load_digits(root: str | Path, split: Split, *, recorded: Collection[RawFile]
     reader = reader_of(root)
     if recorded is not None and (changed := {*reader.files()} ^ {*recorded}):
         raise DatasetError(
-            f"{Path(root, min(changed).name)} has changed since its checksum was recorded; update everything that "
+            f"{Path(root, min(changed).name)} has changed since its checksum was recorded; update "
+            "everything that "
             "depends on it with mnist-pipeline run --changed"
         )
     part = reader.read(split)

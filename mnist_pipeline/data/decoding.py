@@ -14,29 +14,41 @@ from mnist_pipeline.data.errors import ImageError
 Grey = NDArray[np.floating[Any]]
 
 # Pillow imports all of its forty readers unless the requested ones are loaded already.
-FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format, "BMP", "GIF")
+FORMATS = (
+    "PNG",
+    "JPEG",
+    WebPImagePlugin.WebPImageFile.format,
+    TiffImagePlugin.TiffImageFile.format,
+    "BMP",
+    "GIF",
+)
 
 
 def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
     """Read a picture, a file or its content, as upright grey levels (rows, columns).
 
-    They are uint8, or float32 in [0, 255] if the file has more than eight bits per pixel. The format is PNG, JPEG,
-    WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read. Transparent areas count as paper.
+    They are uint8, or float32 in [0, 255] if the file has more than eight bits per pixel. The
+    format is PNG, JPEG, WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read.
+    Transparent areas count as paper.
 
-    Raises an ImageError if the file does not exist, is not a picture in one of these formats, is damaged, or has more
-    pixels than Pillow decodes.
+    Raises an ImageError if the file does not exist, is not a picture in one of these formats, is
+    damaged, or has more pixels than Pillow decodes.
     """
     name = "the picture" if isinstance(source, bytes) else source
     try:
         return decode(source if isinstance(source, bytes) else source.read_bytes())[0]
     except OSError as error:
-        raise ImageError(f"{name}: can't be opened ({error.strerror}); check the name and the permissions") from error
+        raise ImageError(
+            f"{name}: can't be opened ({error.strerror}); check the name and the permissions"
+        ) from error
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
 
 
 def decode(content: bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
-    """The grey levels in the content of a file, and Pillow's mode of the picture; errors do not name the picture."""
+    """The grey levels in the content of a file, and Pillow's mode of the picture; errors do not
+    name the picture.
+    """
     if not content:
         raise ImageError("is empty; save or copy the picture again")
     with warnings.catch_warnings():
@@ -48,13 +60,18 @@ def decode(content: bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
                 image.load()
                 return grey_levels(ImageOps.exif_transpose(image)), mode
         except Image.DecompressionBombError as error:
-            raise ImageError("has too many pixels; reduce the picture, or cut out the digits") from error
+            raise ImageError(
+                "has too many pixels; reduce the picture, or cut out the digits"
+            ) from error
         except UnidentifiedImageError as error:
             raise ImageError(
-                "is not a PNG, JPEG, WebP, TIFF, BMP or GIF picture, or is damaged; convert it to one of these"
+                "is not a PNG, JPEG, WebP, TIFF, BMP or GIF picture, or is damaged; convert it to "
+                "one of these"
             ) from error
         except Exception as error:  # decoders raise anything from IndexError to struct.error
-            raise ImageError(f"is damaged or cut off ({error}); save or copy the picture again") from error
+            raise ImageError(
+                f"is damaged or cut off ({error}); save or copy the picture again"
+            ) from error
 
 
 def grey_levels(image: Image.Image) -> NDArray[np.uint8] | Grey:
@@ -69,7 +86,9 @@ def grey_levels(image: Image.Image) -> NDArray[np.uint8] | Grey:
 
 
 def _stretched(levels: NDArray[np.float64]) -> Grey:
-    """Scale levels without a nominal range to [0, 255]; replace values that are not finite by the lowest."""
+    """Scale levels without a nominal range to [0, 255]; replace values that are not finite by the
+    lowest.
+    """
     finite = np.isfinite(levels)
     low, high = (levels[finite].min(), levels[finite].max()) if finite.any() else (0.0, 0.0)
     levels = np.where(finite, levels, low)
@@ -79,8 +98,8 @@ def _stretched(levels: NDArray[np.float64]) -> Grey:
 def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
     """Blend a picture with transparency onto paper that suits its opaque part.
 
-    Strokes on a transparent background get paper of the opposite brightness. An opaque card, for example one with round
-    corners, is paper already; its own colour continues.
+    Strokes on a transparent background get paper of the opposite brightness. An opaque card, for
+    example one with round corners, is paper already; its own colour continues.
     """
     grey, opacity = np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
     opaque = opacity > 127

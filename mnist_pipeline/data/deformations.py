@@ -1,8 +1,8 @@
 """Deformations of digit images, as by another hand, pen, paper or camera.
 
-Images and results are uint8, shape (n, rows, columns); 0 is paper and 255 is full ink. Angles are in degrees, lengths
-in pixels. A parameter is one number for all images, or one number per image. Results do not depend on the number of
-threads.
+Images and results are uint8, shape (n, rows, columns); 0 is paper and 255 is full ink. Angles are
+in degrees, lengths in pixels. A parameter is one number for all images, or one number per image.
+Results do not depend on the number of threads.
 """
 
 from collections.abc import Callable
@@ -30,10 +30,10 @@ def affine(
 ) -> Images:
     """Scale, slant, rotate and move images, in this order, about their centre.
 
-    Pixels are interpolated bilinearly; outside the image there is paper. `rotation` is in degrees, counter-clockwise as
-    seen; `shear` is in pixels to the right for each pixel up, as italics lean; both are numbers or of shape (n,).
-    `scale` has the positive factors of heights and of widths, and `shift` the pixels down and to the right; both are
-    numbers or of shape (2,) or (n, 2).
+    Pixels are interpolated bilinearly; outside the image there is paper. `rotation` is in degrees,
+    counter-clockwise as seen; `shear` is in pixels to the right for each pixel up, as italics lean;
+    both are numbers or of shape (n,). `scale` has the positive factors of heights and of widths,
+    and `shift` the pixels down and to the right; both are numbers or of shape (2,) or (n, 2).
     """
     from mnist_pipeline.kernels.deformations import sample
 
@@ -43,29 +43,41 @@ def affine(
 
 
 def _maps(
-    shape: tuple[int, ...], *, rotation: ArrayLike, scale: ArrayLike, shear: ArrayLike, shift: ArrayLike
+    shape: tuple[int, ...],
+    *,
+    rotation: ArrayLike,
+    scale: ArrayLike,
+    shear: ArrayLike,
+    shift: ArrayLike,
 ) -> NDArray[np.float64]:
-    """The maps (a, b, c, d, e, f) of `sample` for the deformations of `affine`: where each pixel is read from."""
+    """The maps (a, b, c, d, e, f) of `sample` for the deformations of `affine`: where each pixel is
+    read from.
+    """
     count, *sides = shape
     angle = np.radians(_for_each(rotation, count))
     heights, widths = _for_each(scale, count, 2).T
     slant = _for_each(shear, count)
     down, right = _for_each(shift, count, 2).T
-    # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D q + t and
-    # D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on (row, column).
+    # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D
+    # q + t and D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on
+    # (row, column).
     cos, sin = np.cos(angle), np.sin(angle)
     a, b = cos / heights, sin / heights
     d, e = (slant * cos - sin) / widths, (slant * sin + cos) / widths
     middle_row, middle_column = ((side - 1) / 2 for side in sides)
     from_row, from_column = middle_row + down, middle_column + right
-    c, f = middle_row - a * from_row - b * from_column, middle_column - d * from_row - e * from_column
+    c, f = (
+        middle_row - a * from_row - b * from_column,
+        middle_column - d * from_row - e * from_column,
+    )
     return np.stack([a, b, c, d, e, f], axis=1)
 
 
 def thicken(images: Images, amount: ArrayLike) -> Images:
     """Widen strokes, or thin them.
 
-    `amount` is in pixels on each side of a stroke; negative amounts thin it. A fraction of a pixel is a blend.
+    `amount` is in pixels on each side of a stroke; negative amounts thin it. A fraction of a pixel
+    is a blend.
     """
     from mnist_pipeline.kernels.deformations import widen
 
@@ -75,7 +87,9 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
-    """Add normally distributed noise, whose standard deviation is a share of full ink, to each pixel."""
+    """Add normally distributed noise, whose standard deviation is a share of full ink, to each
+    pixel.
+    """
     deviations = _for_each(deviation, len(images))
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
     generator, output = np.random.default_rng(seed), np.empty_like(images)
@@ -88,7 +102,8 @@ def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Genera
 
 
 def contrast(images: Images, factor: float) -> Images:
-    """Multiply ink by a factor from 0, as with a fainter or a stronger pencil; the paper stays white.
+    """Multiply ink by a factor from 0, as with a fainter or a stronger pencil; the paper stays
+    white.
 
     Examples
     --------
@@ -99,14 +114,17 @@ def contrast(images: Images, factor: float) -> Images:
 
 
 def low_resolution(images: Images, side: float = 8) -> Images:
-    """Reduce images to `side` × `side` pixels by the mean over areas, and enlarge them again bilinearly.
+    """Reduce images to `side` × `side` pixels by the mean over areas, and enlarge them again
+    bilinearly.
 
     Examples
     --------
     >>> low_resolution(np.full((1, 28, 28), 7, np.uint8))[0, 0, :3]
     array([7, 7, 7], dtype=uint8)
     """
-    down, across = (_enlarging(length, int(side)) @ _averaging(length, int(side)) for length in images.shape[1:])
+    down, across = (
+        _enlarging(length, int(side)) @ _averaging(length, int(side)) for length in images.shape[1:]
+    )
     return as_bytes(down @ images.astype(np.float64) @ across.T)
 
 
@@ -119,7 +137,9 @@ def _averaging(length: int, side: int) -> NDArray[np.float64]:
 
 
 def _enlarging(length: int, side: int) -> NDArray[np.float64]:
-    """Matrix (length, side) that interpolates linearly between the middles of the parts, constant beyond the ends."""
+    """Matrix (length, side) that interpolates linearly between the middles of the parts, constant
+    beyond the ends.
+    """
     places = np.clip((np.arange(length) + 0.5) * side / length - 0.5, 0, side - 1)
     return np.clip(1 - np.abs(places[:, None] - np.arange(side)), 0, None)
 

@@ -1,4 +1,7 @@
-"""Errors about data files and pictures. Each message is one printable line: the file, the problem and the remedy."""
+"""Errors about data files and pictures.
+
+Each message is one printable line: the file, the problem and the remedy.
+"""
 
 from mnist_pipeline.utils.printable import printable
 

@@ -1,4 +1,6 @@
-"""What a data set contains, and what about it would harm the models, before anything is computed from it."""
+"""What a data set contains, and what about it would harm the models, before anything is computed
+from it.
+"""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -38,13 +40,16 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
         sets[split] = DigitSet(part.images, part.labels)
         kinds += part.kinds
     counts: dict[Split, list[int]] = {
-        split: np.bincount(digits.labels, minlength=len(names)).tolist() for split, digits in sets.items()
+        split: np.bincount(digits.labels, minlength=len(names)).tolist()
+        for split, digits in sets.items()
     }
     found = Findings(reader.title, names, counts, dict(kinds.most_common()), [], [])
     for split, digits in sets.items():
         _judge(split, digits, counts[split], found)
     if shared := datasets.num_shared_images(sets["train"].images, sets["test"].images):
-        found.warnings.append(f"{shared:,} test images are training images too; accuracy would be too optimistic")
+        found.warnings.append(
+            f"{shared:,} test images are training images too; accuracy would be too optimistic"
+        )
     return found, sets
 
 
@@ -52,23 +57,32 @@ def _judge(split: Split, digits: DigitSet, counts: list[int], found: Findings) -
     """Add what is wrong with a split."""
     images, labels = digits
     if absent := [name for name, count in zip(found.class_names, counts, strict=True) if not count]:
-        found.problems.append(f"{split} has no image of class {', '.join(absent[:5])}; add some, or remove the class")
+        found.problems.append(
+            f"{split} has no image of class {', '.join(absent[:5])}; add some, or remove the class"
+        )
     if (lightest := int(images.max())) < 128:
         found.problems.append(
-            f"the lightest pixel of {split} has grey level {lightest} of 255; save grey levels up to 255"
+            f"the lightest pixel of {split} has grey level {lightest} of 255; save grey levels up "
+            "to 255"
         )
     if min(counts) < max(counts) / 2:
         found.warnings.append(
-            f"the smallest class of {split} has {min(counts):,} images, and the largest {max(counts):,}"
+            f"the smallest class of {split} has {min(counts):,} images, and the largest "
+            f"{max(counts):,}"
         )
     repeated, ambiguous = datasets.repetitions(digits)
     if repeated:
         found.warnings.append(f"{repeated:,} images of {split} equal an earlier one")
     if ambiguous:
-        found.warnings.append(f"{ambiguous:,} different images of {split} occur with more than one label")
+        found.warnings.append(
+            f"{ambiguous:,} different images of {split} occur with more than one label"
+        )
     if empty := datasets.num_nearly_empty(images):
-        found.warnings.append(f"{empty:,} images of {split} are nearly empty: they have almost no contrast")
+        found.warnings.append(
+            f"{empty:,} images of {split} are nearly empty: they have almost no contrast"
+        )
     if datasets.is_sorted_by_class(labels):
         found.warnings.append(
-            f"the images of {split} are sorted by class; softmax regression learns little from them so"
+            f"the images of {split} are sorted by class; softmax regression learns little from "
+            "them so"
         )

@@ -1,6 +1,7 @@
 """Reading the four IDX files of an MNIST-like data set, plain or compressed with gzip.
 
-The format is described by Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits".
+The format is described by Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of
+handwritten digits".
 """
 
 import functools
@@ -20,7 +21,8 @@ FILE_NAMES = (
     *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 )
-# The first four bytes of a file, by the number of its dimensions: unsigned bytes in an array of so many.
+# The first four bytes of a file, by the number of its dimensions: unsigned bytes in an array of so
+# many.
 MAGIC = {3: b"\0\0\x08\x03", 1: b"\0\0\x08\x01"}
 ITEMS = {3: "images", 1: "labels"}
 
@@ -53,7 +55,9 @@ def _path(root: Path, name: str) -> Path:
 
 
 def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
-    """The array in an IDX file of images or labels: a magic number, the big-endian sizes, and the bytes."""
+    """The array in an IDX file of images or labels: a magic number, the big-endian sizes, and the
+    bytes.
+    """
     content = read_file(path)
     try:
         content = gzip.decompress(content) if path.suffix == ".gz" else content
@@ -62,11 +66,15 @@ def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
     start = 4 * (1 + num_dimensions)
     if content[:4] != MAGIC[num_dimensions]:
         raise DatasetError(
-            f"{path} is not an IDX file of {ITEMS[num_dimensions]}: it begins with {content[:8]!r}; fetch the "
+            f"{path} is not an IDX file of {ITEMS[num_dimensions]}: it begins with "
+            f"{content[:8]!r}; fetch the "
             "file again, or give it its own name"
         )
     if len(content) < start:
-        raise DatasetError(f"{path} is truncated: its header has {len(content)} of {start} bytes; fetch the file again")
+        raise DatasetError(
+            f"{path} is truncated: its header has {len(content)} of {start} bytes; fetch the file "
+            "again"
+        )
     shape = np.frombuffer(content, ">u4", num_dimensions, offset=4).tolist()
     expected, found = math.prod(shape), len(content) - start
     if found != expected or not expected:

@@ -30,9 +30,12 @@ def find(root: Path) -> Source | None:
     path = paths[0]
     with _opened(path) as archive:
         names = WHOLE if "images" in archive.files else SPLIT
-        if missing := sorted({name for pair in names.values() for name in pair} - set(archive.files)):
+        if missing := sorted(
+            {name for pair in names.values() for name in pair} - set(archive.files)
+        ):
             raise DatasetError(
-                f"{path} has the arrays {', '.join(archive.files)}, and not {missing[0]}; save x_train, y_train, "
+                f"{path} has the arrays {', '.join(archive.files)}, and not {missing[0]}; save "
+                "x_train, y_train, "
                 "x_test, y_test, or images and labels"
             )
     parts = {split: functools.partial(_load, path, names, split) for split in names}
@@ -40,30 +43,40 @@ def find(root: Path) -> Source | None:
 
 
 def _load(path: Path, names: Names, split: Split) -> Loaded:
-    """The images of a split as bytes, of which the largest value in the archive is white, and the labels."""
+    """The images of a split as bytes, of which the largest value in the archive is white, and the
+    labels.
+    """
     with _opened(path) as archive:
         images_name, labels_name = names[split]
         images, labels = _images(path, images_name, archive[images_name]), archive[labels_name]
         if images.dtype != np.uint8:
-            largest = max(_images(path, name, archive[name]).max() for name, _ in names.values()) or 1
+            largest = (
+                max(_images(path, name, archive[name]).max() for name, _ in names.values()) or 1
+            )
             images = np.rint(images * (255 / largest)).astype(np.uint8)
     if (labels.ndim != 1 and labels.shape[1:] != (1,)) or labels.dtype.kind not in "biuU":
         raise DatasetError(
-            f"{path}: {labels_name} is {labels.dtype} of shape {labels.shape}; labels must be integers or texts (n,)"
+            f"{path}: {labels_name} is {labels.dtype} of shape {labels.shape}; labels must be "
+            "integers or texts (n,)"
         )
     return images, labels.ravel()
 
 
 def _images(path: Path, name: str, images: NDArray[Any]) -> NDArray[Any]:
-    """Images as they are; raises a DatasetError if they are not numbers from 0 of the right shape."""
+    """Images as they are; raises a DatasetError if they are not numbers from 0 of the right
+    shape.
+    """
     is_grey, in_colour = images.ndim == 3, images.ndim == 4 and images.shape[3] in (1, 3, 4)
     if not (is_grey or in_colour) or images.dtype.kind not in "biuf" or not images.size:
         raise DatasetError(
-            f"{path}: {name} is {images.dtype} of shape {images.shape}; images must be numbers (n, rows, columns) or "
+            f"{path}: {name} is {images.dtype} of shape {images.shape}; images must be numbers (n, "
+            "rows, columns) or "
             "(n, rows, columns, channels)"
         )
     if not (np.isfinite(images).all() and images.min() >= 0):
-        raise DatasetError(f"{path}: {name} has negative or infinite values; save grey levels from 0")
+        raise DatasetError(
+            f"{path}: {name} has negative or infinite values; save grey levels from 0"
+        )
     return images
 
 
@@ -76,5 +89,6 @@ def _opened(path: Path) -> Iterator[NpzFile]:
         raise
     except Exception as error:  # NumPy raises anything for a damaged file
         raise DatasetError(
-            f"{path} is damaged, or has objects that only pickle could read ({error}); save plain arrays with NumPy"
+            f"{path} is damaged, or has objects that only pickle could read ({error}); save plain "
+            "arrays with NumPy"
         ) from error

@@ -1,4 +1,6 @@
-"""Reading Parquet files as Hugging Face publishes data sets, with the columns `image` and `label`."""
+"""Reading Parquet files as Hugging Face publishes data sets, with the columns `image` and
+`label`.
+"""
 
 import functools
 import importlib.util
@@ -18,7 +20,8 @@ from mnist_pipeline.utils import places
 
 
 def find(root: Path) -> Source | None:
-    """The source at a Parquet file, or at a directory with such files or with a folder `data` of them, else None.
+    """The source at a Parquet file, or at a directory with such files or with a folder `data` of
+    them, else None.
 
     The names of the files of a split begin with `train` or `test`; otherwise all files are one set.
     """
@@ -26,28 +29,35 @@ def find(root: Path) -> Source | None:
     if not paths:
         return None
     if importlib.util.find_spec("pyarrow") is None:
-        raise DatasetError(f"{paths[0]} needs pyarrow; install it with {places.pip_install('pyarrow')}")
+        raise DatasetError(
+            f"{paths[0]} needs pyarrow; install it with {places.pip_install('pyarrow')}"
+        )
     by_split = {split: [path for path in paths if path.name.startswith(split)] for split in SPLITS}
     by_split = by_split if all(by_split.values()) else {"train": paths}
     parts = {split: functools.partial(_load, own) for split, own in by_split.items()}
-    return Source("Parquet files", lambda: [*map(describe, paths)], parts, _convert, lambda: _names(paths[0]))
+    return Source(
+        "Parquet files", lambda: [*map(describe, paths)], parts, _convert, lambda: _names(paths[0])
+    )
 
 
 def _load(paths: list[Path]) -> Loaded:
     """The encoded pictures and the labels in these files."""
-    import pandas as pd  # here, because `predict` imports this module, and pandas takes a third of a second
+    # here, because `predict` imports this module, and pandas takes a third of a second
+    import pandas as pd
 
     with _damage_named(paths[0].parent):
         tables = [pd.read_parquet(path, engine="pyarrow") for path in paths]
     table = pd.concat(tables)
     if not {"image", "label"} <= {*table}:
         raise DatasetError(
-            f"{paths[0]} has the columns {', '.join(map(str, table))}; name the pictures image, and the labels label"
+            f"{paths[0]} has the columns {', '.join(map(str, table))}; name the pictures image, "
+            "and the labels label"
         )
     labels = np.array(table["label"].tolist())
     if labels.dtype.kind not in "iuU":
         raise DatasetError(
-            f"{paths[0]}: the column label is {labels.dtype}, or has empty cells; labels must be integers or texts"
+            f"{paths[0]}: the column label is {labels.dtype}, or has empty cells; labels must be "
+            "integers or texts"
         )
     return table["image"].tolist(), labels
 
@@ -55,7 +65,9 @@ def _load(paths: list[Path]) -> Loaded:
 def _convert(cell: Any, fit: Fit) -> tuple[NDArray[np.uint8], str]:
     content = cell.get("bytes") if isinstance(cell, dict) else cell
     if not isinstance(content, bytes):
-        raise ImageError("is not an encoded picture (bytes, or a struct with bytes); remove its row")
+        raise ImageError(
+            "is not an encoded picture (bytes, or a struct with bytes); remove its row"
+        )
     return convert(content, fit)
 
 
@@ -65,7 +77,9 @@ def _names(path: Path) -> Sequence[str]:
 
     with _damage_named(path):
         written = json.loads((pq.read_schema(path).metadata or {}).get(b"huggingface", "{}"))
-        names: Sequence[str] = written.get("info", {}).get("features", {}).get("label", {}).get("names") or ()
+        names: Sequence[str] = (
+            written.get("info", {}).get("features", {}).get("label", {}).get("names") or ()
+        )
         return names
 
 

@@ -1,4 +1,6 @@
-"""What all layouts share: class names, the description, the split of a set in one part, the conversion of images."""
+"""What all layouts share: class names, the description, the split of a set in one part, the
+conversion of images.
+"""
 
 import functools
 import hashlib
@@ -44,14 +46,22 @@ class Part(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The images and labels at a path, in one of the layouts. They are loaded when they are needed."""
+    """The images and labels at a path, in one of the layouts.
+
+    They are loaded when they are needed.
+    """
 
     title: str  # of the layout
     files: Callable[[], list[RawFile]]  # describes what is loaded
-    parts: Mapping[Split, Callable[[], Loaded]]  # loads a split, or all images as `train` if there is no split
-    # An image as 28×28 grey levels, and its original size and mode. An ImageError does not name the image.
+    parts: Mapping[
+        Split, Callable[[], Loaded]
+    ]  # loads a split, or all images as `train` if there is no split
+    # An image as 28×28 grey levels, and its original size and mode. An ImageError does not name the
+    # image.
     convert: Callable[[Any, Fit], tuple[NDArray[np.uint8], str]]
-    names: Callable[[], Sequence[str]] = tuple  # of the classes, by label; none if the labels are the names
+    names: Callable[[], Sequence[str]] = (
+        tuple  # of the classes, by label; none if the labels are the names
+    )
 
 
 class Description(NamedTuple):
@@ -71,7 +81,10 @@ class Reader:
 
     def files(self) -> list[RawFile]:
         """Name, size and SHA-256 of everything that the data set is read from."""
-        return [*self.source.files(), *(describe(path) for path in map(self._beside, TEXTS) if path.exists())]
+        return [
+            *self.source.files(),
+            *(describe(path) for path in map(self._beside, TEXTS) if path.exists()),
+        ]
 
     @cached_property
     def description(self) -> Description:
@@ -84,27 +97,40 @@ class Reader:
             found = Description(**{name: str(value) for name, value in fields.items()})
         except (ValueError, AttributeError, TypeError) as error:
             raise DatasetError(
-                f"{path}: {one_line(error)}; write lines such as 'fit: mnist', with the fields title, noun and fit"
+                f"{path}: {one_line(error)}; write lines such as 'fit: mnist', with the fields "
+                "title, noun and fit"
             ) from error
         if found.fit not in get_args(Fit):
-            raise DatasetError(f"{path}: fit is {found.fit}; it must be {' or '.join(get_args(Fit))}")
+            raise DatasetError(
+                f"{path}: fit is {found.fit}; it must be {' or '.join(get_args(Fit))}"
+            )
         return found
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes, by label: those of classes.txt, those in the data, or the labels, sorted."""
+        """The names of the classes, by label: those of classes.txt, those in the data, or the
+        labels, sorted.
+        """
         return self._listed_names or check_names(
-            sorted({str(label) for load in self._load.values() for label in np.unique(load()[1])}, key=by_number),
+            sorted(
+                {str(label) for load in self._load.values() for label in np.unique(load()[1])},
+                key=by_number,
+            ),
             self.root,
         )
 
     @property
     def shows_digits(self) -> bool:
-        """Whether the images are digits: the classes are 0 to 9, and no dataset.yaml describes the images otherwise."""
+        """Whether the images are digits: the classes are 0 to 9, and no dataset.yaml describes the
+        images otherwise.
+        """
         return self.class_names == CLASS_NAMES and self.description == Description()
 
     def read(self, split: Split) -> Part:
-        """Read and convert the images of a split. Dark digits on light paper are inverted, as they are in pictures."""
+        """Read and convert the images of a split.
+
+        Dark digits on light paper are inverted, as they are in pictures.
+        """
         part = self._read(split)
         is_dark_on_light = self.shows_digits and part.images.mean() > 127
         return part._replace(images=255 - part.images) if is_dark_on_light else part
@@ -114,20 +140,31 @@ class Reader:
         items, own_labels = self._load[source]()
         if len(items) != len(own_labels) or not len(items):
             raise DatasetError(
-                f"{self.root} has {len(items):,} images and {len(own_labels):,} labels in {source}; each image needs a "
+                f"{self.root} has {len(items):,} images and {len(own_labels):,} labels in "
+                f"{source}; each image needs a "
                 "label, and each split an image"
             )
         labels = self._numbered(own_labels)
         rows = np.arange(len(labels)) if len(self._load) > 1 else self._split_rows(labels, split)
         fit: Any = self.description.fit
-        if fit == "whole" and isinstance(items, np.ndarray) and items.shape[1:] == (IMAGE_SIDE, IMAGE_SIDE):
-            return Part(items[rows], labels[rows], Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(rows)}))
+        if (
+            fit == "whole"
+            and isinstance(items, np.ndarray)
+            and items.shape[1:] == (IMAGE_SIDE, IMAGE_SIDE)
+        ):
+            return Part(
+                items[rows], labels[rows], Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(rows)})
+            )
         images, kinds = np.empty((len(rows), IMAGE_SIDE, IMAGE_SIDE), np.uint8), Counter[str]()
         for place, row in enumerate(rows.tolist()):
             try:
                 images[place], kind = self.source.convert(items[row], fit)
             except ImageError as error:
-                name = items[row] if isinstance(items[row], Path) else f"{self.root}: image {row:,} of {source}"
+                name = (
+                    items[row]
+                    if isinstance(items[row], Path)
+                    else f"{self.root}: image {row:,} of {source}"
+                )
                 raise DatasetError(f"{name} {error}") from error
             kinds[kind] += 1
         return Part(images, labels[rows], kinds)
@@ -141,28 +178,39 @@ class Reader:
         return check_names(names, self.root) if names else ()
 
     def _numbered(self, labels: NDArray[Any]) -> NDArray[np.uint8]:
-        """Labels as places among the names, from 0. An integer is the place itself if the names are listed."""
+        """Labels as places among the names, from 0.
+
+        An integer is the place itself if the names are listed.
+        """
         names = self.class_names
         values, inverse = np.unique(labels, return_inverse=True)
         are_names = values.dtype.kind == "U" or not self._listed_names
-        places = [names.index(str(value)) if str(value) in names else -1 for value in values] if are_names else values
+        places = (
+            [names.index(str(value)) if str(value) in names else -1 for value in values]
+            if are_names
+            else values
+        )
         for value, place in zip(values, places, strict=True):
             if not 0 <= place < len(names):
                 raise DatasetError(
                     f"{self.root} has the label {value}; labels must be 0–{len(names) - 1} or "
-                    f"{', '.join(names[:5])}{', …' * (len(names) > 5)}, or classes.txt must name further classes"
+                    f"{', '.join(names[:5])}{', …' * (len(names) > 5)}, or classes.txt must name "
+                    "further classes"
                 )
         return np.array(places, np.uint8)[inverse]
 
     def _split_rows(self, labels: NDArray[np.uint8], split: Split) -> NDArray[np.intp]:
-        """The rows of a split of images in one part: a random share of each class for testing, in random order."""
+        """The rows of a split of images in one part: a random share of each class for testing, in
+        random order.
+        """
         order = np.random.default_rng(SEED).permutation(len(labels))
         for_test = np.zeros(len(labels), bool)
         for label in np.unique(labels):
             rows = order[labels[order] == label]
             if len(rows) < 2:
                 raise DatasetError(
-                    f"{self.root} has a single image of class {self.class_names[label]}; a class needs 2, one to train "
+                    f"{self.root} has a single image of class {self.class_names[label]}; a class "
+                    "needs 2, one to train "
                     "on and one to test with"
                 )
             size = round(TEST_SHARE * len(rows))
@@ -178,10 +226,15 @@ def check_names(names: Iterable[str], where: Path) -> tuple[str, ...]:
     found = tuple(names)
     if not 2 <= len(found) <= MAX_CLASSES:
         names = ", ".join(found[:5])
-        raise DatasetError(f"{where}: number of classes is {len(found):,} ({names}); it must be 2 to {MAX_CLASSES}")
+        raise DatasetError(
+            f"{where}: number of classes is {len(found):,} ({names}); it must be 2 to {MAX_CLASSES}"
+        )
     for name in found:
         if not name.strip() or found.count(name) > 1:
-            raise DatasetError(f"{where} names a class {name!r}, which is blank or not the only one; change the name")
+            raise DatasetError(
+                f"{where} names a class {name!r}, which is blank or not the only one; change the "
+                "name"
+            )
     return found
 
 
@@ -208,7 +261,9 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DatasetError(f"{path} can't be read: {error.strerror}; check its name and its permissions") from error
+        raise DatasetError(
+            f"{path} can't be read: {error.strerror}; check its name and its permissions"
+        ) from error
 
 
 def _text(path: Path) -> str:

@@ -1,7 +1,7 @@
 """Experiments: a sweep of trials, and what their results show together.
 
-A trial fits a model to a part of the training images that are not held out. It is measured on the held-out images, on
-which the best trial is chosen, and on the test images, which only report.
+A trial fits a model to a part of the training images that are not held out. It is measured on the
+held-out images, on which the best trial is chosen, and on the test images, which only report.
 """
 
 import itertools
@@ -48,7 +48,9 @@ class Trial:
     model: str
     size: int | None  # number of training images; None for all that are not held out
     seed: int = 0  # of the choice of the images, and of the training
-    components: int | None = None  # number of principal components that the images are rebuilt from; None for all
+    components: int | None = (
+        None  # number of principal components that the images are rebuilt from; None for all
+    )
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the model's method
 
     @property
@@ -60,15 +62,22 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """The trial in letters, digits, `_` and `-`; settings that have their defaults are left out."""
+        """The trial in letters, digits, `_` and `-`; settings that have their defaults are left
+        out.
+        """
         named = {"size": self.size or ALL, "seed": self.seed, **self.varied}
-        texts = (f"{name}_{_text(value)}".replace(".", "_").replace("-", MINUS) for name, value in named.items())
+        texts = (
+            f"{name}_{_text(value)}".replace(".", "_").replace("-", MINUS)
+            for name, value in named.items()
+        )
         return "-".join([self.model, *texts])
 
     @property
     def varied_text(self) -> str:
         """The settings that differ from the defaults, in words."""
-        return ", ".join(f"{name} {_text(value)}" for name, value in self.varied.items()) or DEFAULTS
+        return (
+            ", ".join(f"{name} {_text(value)}" for name, value in self.varied.items()) or DEFAULTS
+        )
 
 
 def _text(value: Any) -> str:
@@ -86,7 +95,10 @@ def read_sweep(file: Path) -> dict[str, Trial]:
         raise SweepError(f"{file} must be a list of grids: {_problem(error)}") from None
     except ValueError as error:
         raise SweepError(f"{file}: {error}") from error
-    listed = [{name: each if isinstance(each, list) else [each] for name, each in grid.items()} for grid in grids]
+    listed = [
+        {name: each if isinstance(each, list) else [each] for name, each in grid.items()}
+        for grid in grids
+    ]
     count = sum(math.prod(map(len, grid.values())) for grid in listed)
     if not 1 <= count <= MAX_TRIALS:
         raise SweepError(f"{file} has {count:,} trials; a sweep has 1 to {MAX_TRIALS:,}")
@@ -110,8 +122,12 @@ def _trial(values: Mapping[str, Value]) -> Trial:
         "components": (int | None, Field(None, ge=1, le=MAX_COMPONENTS)),
         **(models.setting_fields(model) if model else {}),
     }
-    given = {name: None if (name, value) == ("size", ALL) else value for name, value in values.items()}
-    valid = create_model("Trial", __config__=ConfigDict(extra="forbid"), **fields)(**given).model_dump()
+    given = {
+        name: None if (name, value) == ("size", ALL) else value for name, value in values.items()
+    }
+    valid = create_model("Trial", __config__=ConfigDict(extra="forbid"), **fields)(
+        **given
+    ).model_dump()
     placed = {name: valid.pop(name) for name in ("model", "size", "seed", "components")}
     return Trial(**placed, settings=valid)
 
@@ -123,10 +139,11 @@ def _problem(error: ValidationError) -> str:
 
 
 def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
-    """The labels, uint8, that the fitted model predicts for the `held_out` training images and the `test` images.
+    """The labels, uint8, that the fitted model predicts for the `held_out` training images and the
+    `test` images.
 
-    With few images a training makes as many updates as with all, because otherwise the number of updates, not of
-    images, would limit it. If it diverges, all labels are 0.
+    With few images a training makes as many updates as with all, because otherwise the number of
+    updates, not of images, would limit it. If it diverges, all labels are 0.
     """
     kept, held_out = split(len(train.images))
     if (trial.size or 0) > len(kept):
@@ -135,7 +152,11 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
             "smaller sizes, and set MNIST_PIPELINE_EXPERIMENTS to it"
         )
     chosen = np.sort(kept[stratified_order(train.labels[kept], trial.seed)[: trial.size]])
-    images = {"fitted": train.images[chosen], "held_out": train.images[held_out], "test": test.images}
+    images = {
+        "fitted": train.images[chosen],
+        "held_out": train.images[held_out],
+        "test": test.images,
+    }
     if trial.components is not None:
         images = _rebuilt(images, trial.components)
     fitted, model = images.pop("fitted"), MODELS[trial.model]
@@ -149,7 +170,8 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
 
 
 def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """All indices in a random order, the first n of which have each class in proportion, for every n.
+    """All indices in a random order, the first n of which have each class in proportion, for every
+    n.
 
     The image of rank r among the n_c of its class has its place at (r + ½) / n_c.
     """
@@ -161,9 +183,11 @@ def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _rebuilt(images: Mapping[str, np.ndarray], num_components: int) -> dict[str, np.ndarray]:
-    """Images rebuilt from the principal components of the images to fit, as bytes, which every model reads.
+    """Images rebuilt from the principal components of the images to fit, as bytes, which every
+    model reads.
 
-    The components are orthonormal, so distances between rebuilt images are those between projections.
+    The components are orthonormal, so distances between rebuilt images are those between
+    projections.
     """
     mean = pca.mean(images["fitted"])
     decomposition = pca.eigendecomposition(pca.covariance(pca.center(images["fitted"], mean)))
@@ -177,12 +201,16 @@ def _rebuilt(images: Mapping[str, np.ndarray], num_components: int) -> dict[str,
 
 
 def summarize(
-    trials: Mapping[str, Trial], labels: Mapping[str, Mapping[str, np.ndarray]], train: DigitSet, test: DigitSet
+    trials: Mapping[str, Trial],
+    labels: Mapping[str, Mapping[str, np.ndarray]],
+    train: DigitSet,
+    test: DigitSet,
 ) -> pd.DataFrame:
     """A row for each trial, the most accurate on the held-out images first.
 
-    `labels` has the result of `run` by the key of the trial. `behind` is the difference to the best trial on the same
-    held-out images, with its 95% interval. A trial is within the noise of the best unless the interval excludes 0.
+    `labels` has the result of `run` by the key of the trial. `behind` is the difference to the best
+    trial on the same held-out images, with its 95% interval. A trial is within the noise of the
+    best unless the interval excludes 0.
     """
     kept, held_out = split(len(train.images))
     right = {key: found["held_out"] == train.labels[held_out] for key, found in labels.items()}
@@ -191,8 +219,12 @@ def summarize(
     rows = []
     for key in ranked:
         trial = trials[key]
-        only_this, only_best = (int(np.count_nonzero(right[a] & ~right[b])) for a, b in ((key, best), (best, key)))
-        low, high = (0.0, 0.0) if key == best else difference_interval(only_this, only_best, len(held_out))
+        only_this, only_best = (
+            int(np.count_nonzero(right[a] & ~right[b])) for a, b in ((key, best), (best, key))
+        )
+        low, high = (
+            (0.0, 0.0) if key == best else difference_interval(only_this, only_best, len(held_out))
+        )
         rows.append(
             {
                 "trial": key,
@@ -232,10 +264,13 @@ class Curve(NamedTuple):
 
     def intervals(self, num_images: int) -> np.ndarray:
         """The 95% interval of each mean, given the number of test images; shape (n_sizes, 2)."""
-        return np.array([wilson_interval(round(mean * num_images), num_images) for mean in self.means])
+        return np.array(
+            [wilson_interval(round(mean * num_images), num_images) for mean in self.means]
+        )
 
     def size_for(self, target: float) -> str:
-        """The training size at which the mean first reaches an accuracy, on straight lines between the measured points.
+        """The training size at which the mean first reaches an accuracy, on straight lines between
+        the measured points.
 
         Both axes are logarithmic: the size, and the error rate 1 − accuracy.
         """
@@ -246,12 +281,18 @@ class Curve(NamedTuple):
         if place == 0:
             return f"at most {self.sizes[0]:,}"
         errors = np.log(np.maximum(1 - self.means[[place, place - 1]], 1e-9))
-        size = np.exp(np.interp(np.log(1 - target), errors, np.log([self.sizes[place], self.sizes[place - 1]])))
+        size = np.exp(
+            np.interp(
+                np.log(1 - target), errors, np.log([self.sizes[place], self.sizes[place - 1]])
+            )
+        )
         return f"{float(f'{size:.2g}'):,.0f}"
 
 
 def curves(table: pd.DataFrame) -> list[Curve]:
-    """A curve for each model and its settings that were tried with several training sizes, the most accurate first."""
+    """A curve for each model and its settings that were tried with several training sizes, the most
+    accurate first.
+    """
     found = []
     for (model, settings), rows in table.groupby(["model", "settings"], sort=True):
         by_size = rows.sort_values(["size", "seed"]).groupby("size")["test_accuracy"].apply(list)
@@ -267,5 +308,7 @@ def needed_sizes(found: list[Curve]) -> pd.DataFrame:
 
 
 def smallest_gain(found: list[Curve]) -> float:
-    """The smallest gain in accuracy from the least to the most training images of a curve; 0 without curves."""
+    """The smallest gain in accuracy from the least to the most training images of a curve; 0
+    without curves.
+    """
     return float(min((curve.means[-1] - curve.means[0] for curve in found), default=0.0))

@@ -1,6 +1,8 @@
-"""Accuracy of models on digits that are shifted, rotated, scaled, written with another pen, or badly photographed.
+"""Accuracy of models on digits that are shifted, rotated, scaled, written with another pen, or
+badly photographed.
 
-The corruptions of MNIST-C are disturbances too: the amount 0 leaves an image as it is, and 1 corrupts it as published.
+The corruptions of MNIST-C are disturbances too: the amount 0 leaves an image as it is, and 1
+corrupts it as published.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,14 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
-from mnist_pipeline.data.deformations import Images, add_noise, affine, contrast, low_resolution, thicken
+from mnist_pipeline.data.deformations import (
+    Images,
+    add_noise,
+    affine,
+    contrast,
+    low_resolution,
+    thicken,
+)
 
 Reader = Callable[[Images], NDArray[Any]]
 SEED = 0  # of the sample, which is the same for every model
 SHOWN = 24  # images whose answers are kept, so that the report can show failures
-CORRUPTED = {f"corruption_{name}": name for name in CORRUPTIONS}  # the name of the corruption by disturbance
-# What the default training of the convolutional network (`data.variation`) does to some images, and each of these
-# corruptions resembles, although it may be stronger. Nothing resembles the others: replaced pixels, blur, mud, zigzags.
+CORRUPTED = {
+    f"corruption_{name}": name for name in CORRUPTIONS
+}  # the name of the corruption by disturbance
+# What the default training of the convolutional network (`data.variation`) does to some images, and
+# each of these corruptions resembles, although it may be stronger. Nothing resembles the others:
+# replaced pixels, blur, mud, zigzags.
 LIKE_TRAINING = {
     "shot_noise": "noise on single pixels",
     "shear": "slanted",
@@ -41,10 +53,12 @@ class Disturbance(NamedTuple):
     unit: str
     neutral: float  # the amount without effect, one of `amounts`
     amounts: tuple[float, ...]  # in ascending order
-    # The smallest and largest amount within the variation of ordinary handwriting; both `neutral` for a disturbance
-    # that handwriting does not cause.
+    # The smallest and largest amount within the variation of ordinary handwriting; both `neutral`
+    # for a disturbance that handwriting does not cause.
     small: tuple[float, float]
-    apply: Callable[[Images, float], Images]  # from images (n, rows, columns) and an amount to disturbed images
+    apply: Callable[
+        [Images, float], Images
+    ]  # from images (n, rows, columns) and an amount to disturbed images
 
 
 def _shifted(images: Images, pixels: float) -> Images:
@@ -67,17 +81,35 @@ def _corrupted(name: str, images: Images, amount: float) -> Images:
 
 DISTURBANCES: Mapping[str, Disturbance] = {
     "shift": Disturbance("Shift", "pixels", 0, (0, 1, 2, 3, 4), (0, 1), _shifted),
-    "rotation": Disturbance("Rotation", "degrees either way", 0, (0, 5, 10, 15, 20, 30), (0, 10), _rotated),
+    "rotation": Disturbance(
+        "Rotation", "degrees either way", 0, (0, 5, 10, 15, 20, 30), (0, 10), _rotated
+    ),
     "scale": Disturbance("Scale", "factor", 1, (0.8, 0.9, 1, 1.1, 1.2, 1.3), (0.9, 1.1), _scaled),
     "stroke": Disturbance(
-        "Width of strokes", "pixels more on each side", 0, (-1, -0.5, 0, 0.5, 1), (-0.5, 0.5), thicken
+        "Width of strokes",
+        "pixels more on each side",
+        0,
+        (-1, -0.5, 0, 0.5, 1),
+        (-0.5, 0.5),
+        thicken,
     ),
-    "noise": Disturbance("Noise", "deviation, share of full ink", 0, (0, 0.1, 0.2, 0.3), (0, 0), add_noise),
-    "contrast": Disturbance("Contrast", "ink, share of the original", 1, (0.25, 0.5, 0.75, 1), (1, 1), contrast),
-    "resolution": Disturbance("Resolution", "pixels a side", 28, (8, 10, 14, 28), (28, 28), low_resolution),
+    "noise": Disturbance(
+        "Noise", "deviation, share of full ink", 0, (0, 0.1, 0.2, 0.3), (0, 0), add_noise
+    ),
+    "contrast": Disturbance(
+        "Contrast", "ink, share of the original", 1, (0.25, 0.5, 0.75, 1), (1, 1), contrast
+    ),
+    "resolution": Disturbance(
+        "Resolution", "pixels a side", 28, (8, 10, 14, 28), (28, 28), low_resolution
+    ),
     **{
         key: Disturbance(
-            f"Corruption: {name.replace('_', ' ')}", "MNIST-C", 0, (0, 1), (0, 0), partial(_corrupted, name)
+            f"Corruption: {name.replace('_', ' ')}",
+            "MNIST-C",
+            0,
+            (0, 1),
+            (0, 0),
+            partial(_corrupted, name),
         )
         for key, name in CORRUPTED.items()
     },
@@ -96,21 +128,30 @@ def sample(num_images: int, size: int) -> NDArray[np.int64]:
 
 
 def disturb(images: Images, disturbance: str, amount: float) -> Images:
-    """Disturb images. The first `SHOWN` do not depend on the others, so that they can be shown without them."""
+    """Disturb images.
+
+    The first `SHOWN` do not depend on the others, so that they can be shown without them.
+    """
     apply = DISTURBANCES[disturbance].apply
     parts = (part for part in np.split(images, [SHOWN]) if len(part))
     return np.concatenate([apply(part, amount) for part in parts])
 
 
-def measure(readers: Mapping[str, Reader], images: Images, labels: NDArray[Any]) -> dict[str, list[Any]]:
+def measure(
+    readers: Mapping[str, Reader], images: Images, labels: NDArray[Any]
+) -> dict[str, list[Any]]:
     """Accuracy of each model on the same images under each amount of each disturbance.
 
-    A reader maps images, uint8 (n, 28, 28), to predicted labels (n,). The result has columns of equal length;
-    `count` is the number of images, and `answers` the labels of the first of them, separated by spaces. The row of each
-    neutral amount has the accuracy without disturbance.
+    A reader maps images, uint8 (n, 28, 28), to predicted labels (n,). The result has columns of
+    equal length; `count` is the number of images, and `answers` the labels of the first of them,
+    separated by spaces. The row of each neutral amount has the accuracy without disturbance.
     """
-    conditions = [(name, float(amount)) for name, found in DISTURBANCES.items() for amount in found.amounts]
-    changed = [(name, amount) for name, amount in conditions if amount != DISTURBANCES[name].neutral]
+    conditions = [
+        (name, float(amount)) for name, found in DISTURBANCES.items() for amount in found.amounts
+    ]
+    changed = [
+        (name, amount) for name, amount in conditions if amount != DISTURBANCES[name].neutral
+    ]
     # All images in one call, because a call has a fixed cost.
     stacked = np.concatenate([images, *(disturb(images, *condition) for condition in changed)])
     rows = []
@@ -122,11 +163,17 @@ def measure(readers: Mapping[str, Reader], images: Images, labels: NDArray[Any])
             share = int((found == labels).sum()) / len(labels)
             rows.append((*condition, model, share, len(labels), " ".join(map(str, found[:SHOWN]))))
     columns = ("disturbance", "amount", "model", "accuracy", "count", "answers")
-    return {column: list(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)}
+    return {
+        column: list(values)
+        for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+    }
 
 
 class Curves(NamedTuple):
-    """The accuracies of each model under one disturbance, one per amount; `neutral` is the amount without effect."""
+    """The accuracies of each model under one disturbance, one per amount;
+
+    `neutral` is the amount without effect.
+    """
 
     title: str
     unit: str
@@ -138,21 +185,29 @@ class Curves(NamedTuple):
 def curves(measured: Mapping[str, Any]) -> dict[str, Curves]:
     """The result of `measure`, or a table of it, by disturbance."""
     found: dict[str, Curves] = {}
-    for name, model, accuracy in zip(*(measured[c] for c in ("disturbance", "model", "accuracy")), strict=True):
+    for name, model, accuracy in zip(
+        *(measured[c] for c in ("disturbance", "model", "accuracy")), strict=True
+    ):
         kind = DISTURBANCES[name]
-        curve = found.setdefault(name, Curves(kind.title, kind.unit, kind.neutral, list(map(float, kind.amounts)), {}))
+        curve = found.setdefault(
+            name, Curves(kind.title, kind.unit, kind.neutral, list(map(float, kind.amounts)), {})
+        )
         curve.accuracies.setdefault(model, []).append(float(accuracy))
     return found
 
 
 def is_small(disturbance: str, amount: float) -> bool:
-    """Whether a disturbance is within the variation of ordinary handwriting, such as a shift by a pixel."""
+    """Whether a disturbance is within the variation of ordinary handwriting, such as a shift by a
+    pixel.
+    """
     low, high = DISTURBANCES[disturbance].small
     return amount != DISTURBANCES[disturbance].neutral and low <= amount <= high
 
 
 def summary(measured: Mapping[str, Curves], model: str) -> dict[str, float]:
-    """The accuracy of a model without and with disturbances, and its mean error under the corruptions of MNIST-C."""
+    """The accuracy of a model without and with disturbances, and its mean error under the
+    corruptions of MNIST-C.
+    """
     first = next(iter(measured.values()))
     disturbed = {
         (name, amount): share
@@ -163,23 +218,35 @@ def summary(measured: Mapping[str, Curves], model: str) -> dict[str, float]:
     errors = {name: 1 - disturbed[key, 1] for key, name in CORRUPTED.items()}
     return {
         "undisturbed": first.accuracies[model][first.amounts.index(first.neutral)],
-        "small_mean": float(np.mean([share for place, share in disturbed.items() if is_small(*place)])),
+        "small_mean": float(
+            np.mean([share for place, share in disturbed.items() if is_small(*place)])
+        ),
         "mean": float(np.mean(list(disturbed.values()))),
         "least": min(disturbed.values()),
         "corruption_error": float(np.mean(list(errors.values()))),
         "like_training_error": float(np.mean([errors[name] for name in LIKE_TRAINING])),
-        "unlike_training_error": float(np.mean([errors[name] for name in CORRUPTIONS if name not in LIKE_TRAINING])),
+        "unlike_training_error": float(
+            np.mean([errors[name] for name in CORRUPTIONS if name not in LIKE_TRAINING])
+        ),
     }
 
 
 def answers(measured: Mapping[str, Any], model: str) -> dict[tuple[str, float], list[int]]:
     """A model's answers to the first `SHOWN` images, by disturbance and amount."""
-    rows = zip(*(measured[column] for column in ("disturbance", "amount", "model", "answers")), strict=True)
-    return {(name, float(amount)): list(map(int, said.split())) for name, amount, of, said in rows if of == model}
+    rows = zip(
+        *(measured[column] for column in ("disturbance", "amount", "model", "answers")), strict=True
+    )
+    return {
+        (name, float(amount)): list(map(int, said.split()))
+        for name, amount, of, said in rows
+        if of == model
+    }
 
 
 def largest_difference(measured: Mapping[str, Any], accuracies: Mapping[str, float]) -> float:
-    """Largest difference between the accuracy of a model without a disturbance and an accuracy by its name."""
+    """Largest difference between the accuracy of a model without a disturbance and an accuracy by
+    its name.
+    """
     return max(
         abs(found - accuracies[model])
         for curve in curves(measured).values()

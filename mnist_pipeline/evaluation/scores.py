@@ -1,4 +1,6 @@
-"""How good a classifier is, with the uncertainty of a finite test set, and whether one beats another."""
+"""How good a classifier is, with the uncertainty of a finite test set, and whether one beats
+another.
+"""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +18,8 @@ LOWEST = 1e-12  # a smaller probability counts as this one, so that no loss is i
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether a model that is 80% sure is right in 80% of cases, in bins of equal width over confidence (0, 1].
+    """Whether a model that is 80% sure is right in 80% of cases, in bins of equal width over
+    confidence (0, 1].
 
     The confidence is the probability of the predicted class.
     """
@@ -54,7 +57,9 @@ class Score:
 
 @dataclass(frozen=True)
 class PairComparison:
-    """Two models on the same test images: the images that only one classifies correctly, and the exact McNemar test."""
+    """Two models on the same test images: the images that only one classifies correctly, and the
+    exact McNemar test.
+    """
 
     first: str
     second: str
@@ -66,7 +71,9 @@ class PairComparison:
 @stored_type
 @dataclass(frozen=True)
 class Comparison:
-    """All models, best first; each pair of them; the indices of the test images that every model misclassifies."""
+    """All models, best first; each pair of them; the indices of the test images that every model
+    misclassifies.
+    """
 
     models: dict[str, Score]
     pairs: list[PairComparison]
@@ -79,10 +86,12 @@ def evaluate(
     num_classes: int = 10,
     probabilities: np.ndarray | None = None,
 ) -> Evaluation:
-    """Accuracy with its interval, figures per class, and the confusion matrix; with probabilities, the calibration too.
+    """Accuracy with its interval, figures per class, and the confusion matrix; with probabilities,
+    the calibration too.
 
-    Labels are integers (n_samples,) in 0 … num_classes − 1, and probabilities have the shape (n_samples, num_classes).
-    Raises a ValueError if the labels differ in number, are empty, or are outside the classes.
+    Labels are integers (n_samples,) in 0 … num_classes − 1, and probabilities have the shape
+    (n_samples, num_classes). Raises a ValueError if the labels differ in number, are empty, or are
+    outside the classes.
 
     Examples
     --------
@@ -107,16 +116,20 @@ def evaluate(
     )
 
 
-def calibrate(true_labels: np.ndarray, probabilities: np.ndarray, num_bins: int = NUM_BINS) -> Calibration:
+def calibrate(
+    true_labels: np.ndarray, probabilities: np.ndarray, num_bins: int = NUM_BINS
+) -> Calibration:
     """Confidence against accuracy, in bins of equal width.
 
     References
     ----------
-    C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
+    C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML
+    2017.
 
     Examples
     --------
-    >>> found = calibrate(np.array([0, 1]), np.array([[0.9, 0.1], [0.9, 0.1]]))  # 90% sure, right once in two
+    >>> probabilities = np.array([[0.9, 0.1], [0.9, 0.1]])  # 90% sure, right once in two
+    >>> found = calibrate(np.array([0, 1]), probabilities)
     >>> round(found.expected_error, 3)
     0.4
     """
@@ -159,7 +172,8 @@ def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
 
 
 def log_losses(true_labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """−log of the probability (n_samples, n_classes) of each true label, in nats, float64 (n_samples,).
+    """−log of the probability (n_samples, n_classes) of each true label, in nats, float64
+    (n_samples,).
 
     Examples
     --------
@@ -175,12 +189,18 @@ def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> 
     return wilson_interval(int(np.count_nonzero(true_labels == predicted_labels)), len(true_labels))
 
 
-def compared_with_guessing(true_labels: np.ndarray, predicted_labels: np.ndarray) -> tuple[float, float]:
-    """The lower end of the interval of an accuracy, and the accuracy of always naming the most frequent class."""
+def compared_with_guessing(
+    true_labels: np.ndarray, predicted_labels: np.ndarray
+) -> tuple[float, float]:
+    """The lower end of the interval of an accuracy, and the accuracy of always naming the most
+    frequent class.
+    """
     return accuracy_interval(true_labels, predicted_labels)[0], most_frequent_share(true_labels)
 
 
-def confusion_matrix(true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10) -> np.ndarray:
+def confusion_matrix(
+    true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10
+) -> np.ndarray:
     """Counts of (true class, predicted class), shape (num_classes, num_classes), int64.
 
     Examples
@@ -197,7 +217,9 @@ def confusion_matrix(true_labels: np.ndarray, predicted_labels: np.ndarray, num_
     for name, labels in (("true", true_labels), ("predicted", predicted_labels)):
         outside = labels[(labels < 0) | (labels >= num_classes)]
         if len(outside):
-            raise ValueError(f"{name}_labels contains label {outside[0]}; labels must lie in 0–{num_classes - 1}")
+            raise ValueError(
+                f"{name}_labels contains label {outside[0]}; labels must lie in 0–{num_classes - 1}"
+            )
     cells = true_labels.astype(np.int64) * num_classes + predicted_labels.astype(np.int64)
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
@@ -209,8 +231,8 @@ def wilson_interval(successes: int, total: int) -> tuple[float, float]:
 
     References
     ----------
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the
-    American Statistical Association 22(158), 1927.
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
+    the American Statistical Association 22(158), 1927.
 
     Examples
     --------
@@ -228,7 +250,8 @@ def wilson_interval(successes: int, total: int) -> tuple[float, float]:
 def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     """Two-sided exact McNemar test.
 
-    The null hypothesis is that an image classified correctly by exactly one model is equally likely to be either's.
+    The null hypothesis is that an image classified correctly by exactly one model is equally likely
+    to be either's.
 
     References
     ----------
@@ -241,32 +264,43 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     0.021484375
     """
     discordant = only_first_correct + only_second_correct
-    from scipy.special import bdtr  # slow to import, and stored results of this module are read without it
+    from scipy.special import (
+        bdtr,
+    )  # slow to import, and stored results of this module are read without it
 
     # The binomial with p = 1/2 is symmetric, so both tails are twice the smaller.
     return min(1.0, 2 * float(bdtr(min(only_first_correct, only_second_correct), discordant, 0.5)))
 
 
 def compare(
-    true_labels: np.ndarray, predictions: Mapping[str, np.ndarray], evaluations: Mapping[str, Evaluation]
+    true_labels: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    evaluations: Mapping[str, Evaluation],
 ) -> Comparison:
-    """Rank models, test each pair, and find the images that all of them misclassify, from labels of shape (n,).
+    """Rank models, test each pair, and find the images that all of them misclassify, from labels of
+    shape (n,).
 
     Examples
     --------
     >>> true = np.array([0, 1, 1, 1])
     >>> labels = {"a": np.array([0, 0, 1, 0]), "b": np.array([0, 1, 1, 0])}
-    >>> found = compare(true, labels, {name: evaluate(true, each, 2) for name, each in labels.items()})
+    >>> evaluations = {name: evaluate(true, each, 2) for name, each in labels.items()}
+    >>> found = compare(true, labels, evaluations)
     >>> list(found.models), found.missed_by_all, found.pairs[0].only_first_correct
     (['b', 'a'], [3], 1)
     """
     ranked = sorted(evaluations, key=lambda model: evaluations[model].errors)
     correct = {model: predictions[model] == true_labels for model in ranked}
-    pairs = [_compare_pair(one, other, correct[one], correct[other]) for one, other in combinations(ranked, 2)]
+    pairs = [
+        _compare_pair(one, other, correct[one], correct[other])
+        for one, other in combinations(ranked, 2)
+    ]
     missed = ~np.logical_or.reduce(list(correct.values()))
     return Comparison(
         models={
-            model: Score(evaluations[model].accuracy, evaluations[model].errors, evaluations[model].interval)
+            model: Score(
+                evaluations[model].accuracy, evaluations[model].errors, evaluations[model].interval
+            )
             for model in ranked
         },
         pairs=pairs,
@@ -279,8 +313,8 @@ def misclassified(
 ) -> dict[str, np.ndarray]:
     """The wrong predictions, the most confident first.
 
-    These are columns of equal length: the `index` of the sample, its labels, the `probability` of the predicted label
-    and the `true_probability` of the true one.
+    These are columns of equal length: the `index` of the sample, its labels, the `probability` of
+    the predicted label and the `true_probability` of the true one.
 
     Examples
     --------
@@ -301,10 +335,14 @@ def misclassified(
     }
 
 
-def _compare_pair(first: str, second: str, first_correct: np.ndarray, second_correct: np.ndarray) -> PairComparison:
+def _compare_pair(
+    first: str, second: str, first_correct: np.ndarray, second_correct: np.ndarray
+) -> PairComparison:
     only_first = int(np.count_nonzero(first_correct & ~second_correct))
     only_second = int(np.count_nonzero(second_correct & ~first_correct))
-    return PairComparison(first, second, only_first, only_second, mcnemar_p_value(only_first, only_second))
+    return PairComparison(
+        first, second, only_first, only_second, mcnemar_p_value(only_first, only_second)
+    )
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

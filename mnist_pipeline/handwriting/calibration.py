@@ -1,15 +1,18 @@
-"""Probabilities for people's pictures, which differ more from a data set than its own test images do.
+"""Probabilities for people's pictures, which differ more from a data set than its own test images
+do.
 
-A network's probabilities, calibrated on images of the data set, are wrong where other hands and pens make it err more
-often. So the temperature [1]_ of the champion's probabilities is fitted again on held-out images that are disturbed as
-pictures are, and it depends on the image [2]_: T = exp(a + b d), where d is the share of the other models that answer
-differently. Whatever the temperature, the answer stays the same.
+A network's probabilities, calibrated on images of the data set, are wrong where other hands and
+pens make it err more often. So the temperature [1]_ of the champion's probabilities is fitted again
+on held-out images that are disturbed as pictures are, and it depends on the image [2]_: T = exp(a +
+b d), where d is the share of the other models that answer differently. Whatever the temperature,
+the answer stays the same.
 
 References
 ----------
-.. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
-.. [2] T. Joy, F. Pinto, S.-N. Lim, P. H. S. Torr, P. K. Dokania, "Sample-dependent adaptive temperature scaling for
-   improved calibration", AAAI 2023.
+.. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML
+    2017.
+.. [2] T. Joy, F. Pinto, S.-N. Lim, P. H. S. Torr, P. K. Dokania, "Sample-dependent adaptive
+   temperature scaling for improved calibration", AAAI 2023.
 """
 
 from collections.abc import Mapping
@@ -24,8 +27,11 @@ Floats = NDArray[np.float64]
 
 NUM_IMAGES = 2_000
 NONE = np.zeros(2)  # the weights a and b that change nothing
-SPREAD = 1.0  # standard deviation of the weights around it that is expected before any image is seen
-# As other people write with other pens. Noise makes a network err less often than it thinks, and is left out.
+SPREAD = (
+    1.0  # standard deviation of the weights around it that is expected before any image is seen
+)
+# As other people write with other pens. Noise makes a network err less often than it thinks, and is
+# left out.
 HANDS = Variation(rotation=20, scale=0.2, shear=0.3, shift=1, stroke=1.2)
 
 
@@ -36,7 +42,9 @@ def disagreement(labels: Mapping[str, NDArray[np.integer]], champion: str) -> Fl
 
 
 def tempered(probabilities: Floats, shares: Floats, weights: Floats) -> Floats:
-    """Probabilities (n, n_classes) at the temperatures that follow from shares (n,) of disagreeing models."""
+    """Probabilities (n, n_classes) at the temperatures that follow from shares (n,) of disagreeing
+    models.
+    """
     temperatures = np.exp(weights[0] + weights[1] * shares)
     logits = np.log(np.maximum(probabilities, LOWEST)) / temperatures[:, np.newaxis]
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -51,4 +59,6 @@ def fit(probabilities: Floats, shares: Floats, labels: NDArray[np.integer]) -> F
         losses = log_losses(labels, tempered(probabilities, shares, weights))
         return float(losses.sum() + (weights**2).sum() / (2 * SPREAD**2))
 
-    return np.asarray(minimize(loss, NONE, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3}).x)
+    return np.asarray(
+        minimize(loss, NONE, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3}).x
+    )

@@ -1,7 +1,9 @@
-"""The inbox: a directory that people put pictures into. The files stay where they are, and nothing is written there.
+"""The inbox: a directory that people put pictures into. The files stay where they are, and nothing
+is written there.
 
-A file has a key, `NAME-CHECKSUM`: the letters and digits of its name, and a checksum of its content. All results of a
-picture are stored under its key, so a file that changes becomes another picture.
+A file has a key, `NAME-CHECKSUM`: the letters and digits of its name, and a checksum of its
+content. All results of a picture are stored under its key, so a file that changes becomes another
+picture.
 """
 
 import functools
@@ -12,7 +14,13 @@ import unicodedata
 from pathlib import Path
 
 QUIET_SECONDS = 5.0  # after the last change of a file, because somebody may still be writing it
-UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".swp")  # suffixes of files that a program is writing
+UNFINISHED = (
+    ".part",
+    ".partial",
+    ".crdownload",
+    ".tmp",
+    ".swp",
+)  # suffixes of files that a program is writing
 MAX_STEM = 40  # characters of a name that become part of the key
 
 
@@ -23,9 +31,15 @@ def list_pictures(directory: Path) -> dict[str, Path]:
     """
     now, found = time.time(), []
     for path in directory.iterdir():
-        if path.is_file() and not path.name.startswith(".") and not path.name.lower().endswith(UNFINISHED):
+        if (
+            path.is_file()
+            and not path.name.startswith(".")
+            and not path.name.lower().endswith(UNFINISHED)
+        ):
             state = path.stat()
-            is_quiet = not 0 <= now - state.st_mtime < QUIET_SECONDS  # a clock elsewhere may be ahead
+            is_quiet = (
+                not 0 <= now - state.st_mtime < QUIET_SECONDS
+            )  # a clock elsewhere may be ahead
             if is_quiet:
                 found.append((state.st_mtime, path))
     return {make_key(path): path for _, path in sorted(found)}
@@ -41,5 +55,7 @@ def make_key(path: Path) -> str:
 
 @functools.lru_cache(maxsize=100_000)  # a sensor looks every half minute, in one process
 def _checksum(path: Path, size: int, modified: int) -> str:
-    """The first digits of a file's SHA-256; size and time of its last change are the key of the cache."""
+    """The first digits of a file's SHA-256; size and time of its last change are the key of the
+    cache.
+    """
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

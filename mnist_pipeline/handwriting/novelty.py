@@ -1,4 +1,6 @@
-"""Novelty detection: whether an image looks like any digit, independently of what the models read."""
+"""Novelty detection: whether an image looks like any digit, independently of what the models
+read.
+"""
 
 from typing import NamedTuple
 
@@ -12,7 +14,9 @@ from mnist_pipeline.utils.blocks import in_blocks, read_only
 
 POINT = 99.0  # above this percentile of the reference digits, an image does not look like a digit
 DOUBTED = 96.0  # the stricter percentile if the answer has a probability below `PROBABLE`
-ORDINARY = 50.0  # the stricter percentile for images in a picture where most findings are not digits
+ORDINARY = (
+    50.0  # the stricter percentile for images in a picture where most findings are not digits
+)
 PROBABLE = 0.9  # an answer of a lower probability is only probable
 
 DIRECTIONS = 8
@@ -27,69 +31,99 @@ BLOCK_ROWS = 1_024  # images per block of a thread
 
 MOST_IMAGES = 12_000  # training images that the classes are fitted on
 MOST_MEMBERS = 5_000  # of those, what the network learns as members, as they are and deformed
-OUTLIERS = {"strokes": 0.6, "scribbles": 0.2, "halves": 0.5, "turned": 0.5}  # for each of these members
+OUTLIERS = {
+    "strokes": 0.6,
+    "scribbles": 0.2,
+    "halves": 0.5,
+    "turned": 0.5,
+}  # for each of these members
 VARIATION = Variation(rotation=15, scale=0.12, shear=0.2, shift=1, stroke=0.5)
-ORDINARY_OF_TURNED = 75.0  # turned images of a class are outliers if most of them lie above this percentile
+ORDINARY_OF_TURNED = (
+    75.0  # turned images of a class are outliers if most of them lie above this percentile
+)
 LEAST_SHARE = 0.8  # of the distance, that counts even if the network sees no outlier
 HIDDEN_SIZE, EPOCHS, BATCH_SIZE, LEAST_UPDATES = 128, 6, 512, 300
 
 
 class Novelty(NamedTuple):
-    """Distance of images from the training digits of the nearest class, ranked among reference digits.
+    """Distance of images from the training digits of the nearest class, ranked among reference
+    digits.
 
     Notes
     -----
-    The PCA reconstruction error of an image measures how much ink lies where digits rarely have ink. Letters and
-    scribbles have their ink in the same places as digits; they differ in the direction of their strokes. Therefore the
-    score compares edges instead of pixels: histograms of gradients [1]_ in eight directions and 5×5 overlapping cells,
-    normalised by all edges of the image. The square roots of these shares turn Euclidean distances into Hellinger
-    distances [2]_, which depend little on the pen and the contrast. The digits of a class lie near a subspace of 25
-    dimensions [3]_. The distance of an image from a class is the logarithm of the squared distance from the subspace,
-    in standard deviations from the mean over the class's own digits. The distance of an image is its lowest distance
-    over the classes.
+    The PCA reconstruction error of an image measures how much ink lies where digits rarely have
+    ink. Letters and scribbles have their ink in the same places as digits; they differ in the
+    direction of their strokes. Therefore the score compares edges instead of pixels: histograms of
+    gradients [1]_ in eight directions and 5×5 overlapping cells, normalised by all edges of the
+    image. The square roots of these shares turn Euclidean distances into Hellinger distances [2]_,
+    which depend little on the pen and the contrast. The digits of a class lie near a subspace of 25
+    dimensions [3]_. The distance of an image from a class is the logarithm of the squared distance
+    from the subspace, in standard deviations from the mean over the class's own digits. The
+    distance of an image is its lowest distance over the classes.
 
-    The distance alone takes an A for a bad 4. So a network of one hidden layer also learns from the edges to tell
-    training digits, as they are and deformed, from images of `outliers`: random strokes, halves of different digits,
-    and digits that are turned or mirrored. No letter is among them. The distance d and the network's log odds o for an
-    outlier are standardised over the reference digits, and the score is d + max(o, 0.8 d): the network may raise a
-    doubt, and can't remove one. The threshold is a percentile of the reference digits, so the share of digits above it
-    is known.
+    The distance alone takes an A for a bad 4. So a network of one hidden layer also learns from the
+    edges to tell training digits, as they are and deformed, from images of `outliers`: random
+    strokes, halves of different digits, and digits that are turned or mirrored. No letter is among
+    them. The distance d and the network's log odds o for an outlier are standardised over the
+    reference digits, and the score is d + max(o, 0.8 d): the network may raise a doubt, and can't
+    remove one. The threshold is a percentile of the reference digits, so the share of digits above
+    it is known.
 
     References
     ----------
     .. [1] N. Dalal, B. Triggs, "Histograms of oriented gradients for human detection", CVPR 2005.
-    .. [2] R. Arandjelović, A. Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012.
-    .. [3] S. Watanabe, N. Pakvasa, "Subspace method in pattern recognition", Proceedings of the 1st International
-       Joint Conference on Pattern Recognition, 1973.
+    .. [2] R. Arandjelović, A. Zisserman, "Three things everyone should know to improve object
+        retrieval", CVPR 2012.
+    .. [3] S. Watanabe, N. Pakvasa, "Subspace method in pattern recognition", Proceedings of the 1st
+       International Joint Conference on Pattern Recognition, 1973.
     """
 
     means: np.ndarray  # of the edge histograms of each class; float32 (n_classes, 200)
-    components: np.ndarray  # their leading principal components, as columns; float32 (n_classes, 200, n_components)
-    residuals: np.ndarray  # mean and standard deviation of log squared residuals by class; float64 (n_classes, 2)
+    components: (
+        np.ndarray
+    )  # their leading principal components, as columns; float32 (n_classes, 200, n_components)
+    residuals: (
+        np.ndarray
+    )  # mean and standard deviation of log squared residuals by class; float64 (n_classes, 2)
     reference: np.ndarray  # scores of the reference digits, ascending; float64 (n_reference,)
     # Of the network; before it is trained, the distance is the score.
-    hidden_weight: np.ndarray = np.empty((0, DIRECTIONS * CELLS * CELLS), np.float32)  # float32 (n_hidden, 200)
+    hidden_weight: np.ndarray = np.empty(
+        (0, DIRECTIONS * CELLS * CELLS), np.float32
+    )  # float32 (n_hidden, 200)
     hidden_bias: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
     output_weight: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
-    scales: np.ndarray = np.array([[0.0, 1.0]] * 2)  # mean and deviation of distance and log odds; float64 (2, 2)
+    scales: np.ndarray = np.array(
+        [[0.0, 1.0]] * 2
+    )  # mean and deviation of distance and log odds; float64 (2, 2)
 
     @classmethod
     def fit(
-        cls, train_images: np.ndarray, train_labels: np.ndarray, reference_images: np.ndarray, seed: int = 0
+        cls,
+        train_images: np.ndarray,
+        train_labels: np.ndarray,
+        reference_images: np.ndarray,
+        seed: int = 0,
     ) -> "Novelty":
-        """Fit classes and network on training digits, uint8 (n, 28, 28), and the usual scores on others.
+        """Fit classes and network on training digits, uint8 (n, 28, 28), and the usual scores on
+        others.
 
         Raises a ValueError if a class has fewer than eight training images.
         """
         classes, counts = np.unique(train_labels, return_counts=True)
         if counts.min() < LEAST_IMAGES:
             raise ValueError(
-                f"train_labels has {counts.min()} images of a class; a subspace needs at least {LEAST_IMAGES}"
+                f"train_labels has {counts.min()} images of a class; a subspace needs at least "
+                f"{LEAST_IMAGES}"
             )
         generator = np.random.default_rng(seed)
         order = generator.permutation(len(train_images))
         chosen = np.sort(
-            np.concatenate([order[train_labels[order] == label][: MOST_IMAGES // len(classes)] for label in classes])
+            np.concatenate(
+                [
+                    order[train_labels[order] == label][: MOST_IMAGES // len(classes)]
+                    for label in classes
+                ]
+            )
         )
         train_images, train_labels = train_images[chosen], train_labels[chosen]
         fitted = cls._fit_classes(train_images, train_labels)
@@ -97,7 +131,9 @@ class Novelty(NamedTuple):
         distances = fitted._distances(found)
         members, strangers = _examples(fitted, train_images, train_labels, distances, generator)
         fitted = fitted._replace(**_train(edges(members), edges(strangers), seed))
-        fitted = fitted._replace(scales=np.array([_moments(distances), _moments(fitted._log_odds(found))]))
+        fitted = fitted._replace(
+            scales=np.array([_moments(distances), _moments(fitted._log_odds(found))])
+        )
         return fitted._replace(reference=np.sort(fitted._scores(distances, found)))
 
     @classmethod
@@ -109,7 +145,9 @@ class Novelty(NamedTuple):
         for label in classes:
             found = edges(images[labels == label])
             mean = pca.mean(found)
-            leading = pca.eigendecomposition(pca.covariance(pca.center(found, mean))).eigenvectors[:, :num_components]
+            leading = pca.eigendecomposition(pca.covariance(pca.center(found, mean))).eigenvectors[
+                :, :num_components
+            ]
             means.append(mean.astype(np.float32))
             components.append(leading.astype(np.float32))
             residuals.append(_moments(_log_residuals(found, means[-1], components[-1])))
@@ -131,7 +169,9 @@ class Novelty(NamedTuple):
         return distances
 
     def _log_odds(self, found: np.ndarray) -> np.ndarray:
-        """The network's log odds for an outlier by the edges of images, up to a constant, float64 (n,)."""
+        """The network's log odds for an outlier by the edges of images, up to a constant, float64
+        (n,).
+        """
         hidden = np.maximum(found @ self.hidden_weight.T + self.hidden_bias, 0)
         return np.asarray(hidden @ self.output_weight, np.float64)
 
@@ -176,7 +216,11 @@ def edges(images: np.ndarray) -> np.ndarray:
 
 
 def _examples(
-    fitted: Novelty, images: np.ndarray, labels: np.ndarray, distances: np.ndarray, generator: np.random.Generator
+    fitted: Novelty,
+    images: np.ndarray,
+    labels: np.ndarray,
+    distances: np.ndarray,
+    generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images of members, as they are and deformed, and of outliers."""
     originals = images[generator.permutation(len(images))[:MOST_MEMBERS]]
@@ -222,7 +266,9 @@ def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, n
 
 
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Smoothing S (28, 28), difference D (28, 28) and pooling into overlapping cells (5, 28), applied from the left."""
+    """Smoothing S (28, 28), difference D (28, 28) and pooling into overlapping cells (5, 28),
+    applied from the left.
+    """
     places = np.arange(IMAGE_SIDE)
     smooth = np.exp(-0.5 * ((places - places[:, None]) / SMOOTHING) ** 2)
     smooth /= smooth.sum(axis=1).max()
@@ -239,7 +285,9 @@ def _log_residuals(found: np.ndarray, mean: np.ndarray, components: np.ndarray) 
     """log ‖(I − V Vᵀ)(e − mean)‖² of edges e, float64 (n,)."""
     centered = found - mean
     captured = centered @ components
-    left = np.square(centered, dtype=np.float64).sum(axis=1) - np.square(captured, dtype=np.float64).sum(axis=1)
+    left = np.square(centered, dtype=np.float64).sum(axis=1) - np.square(
+        captured, dtype=np.float64
+    ).sum(axis=1)
     return np.log(np.maximum(left, 1e-6))
 
 

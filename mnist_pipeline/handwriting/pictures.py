@@ -1,7 +1,8 @@
-"""From any picture to digits in MNIST's form, by the steps with which NIST and LeCun et al. made MNIST.
+"""From any picture to digits in MNIST's form, by the steps with which NIST and LeCun et al. made
+MNIST.
 
-`read` returns the upright grey picture. `find_digits` separates ink from paper, groups strokes into digits in reading
-order, and scales each digit to 28×28. `page` does both.
+`read` returns the upright grey picture. `find_digits` separates ink from paper, groups strokes into
+digits in reading order, and scales each digit to 28×28. `page` does both.
 """
 
 from dataclasses import dataclass
@@ -28,10 +29,14 @@ FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's ligh
 DARKEST_PAPER = 0.35  # share of full brightness; below it, contrast is not amplified further
 COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
 
-STROKE_WIDTHS = (2.2, 3.4)  # pixels; in MNIST's training set, 80% of the digits are between 1.8 and 3.6
+STROKE_WIDTHS = (
+    2.2,
+    3.4,
+)  # pixels; in MNIST's training set, 80% of the digits are between 1.8 and 3.6
 CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 FAINTEST_SHARE = 0.2  # of full ink, in a stroke
-SOFT = 0.4  # share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture
+# share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture
+SOFT = 0.4
 MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
 
 
@@ -39,8 +44,12 @@ MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of it
 class Found:
     """A digit found in a picture."""
 
-    box: tuple[int, int, int, int]  # x, y, width and height of its ink, in pixels of the upright picture
-    image: NDArray[np.uint8]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
+    box: tuple[
+        int, int, int, int
+    ]  # x, y, width and height of its ink, in pixels of the upright picture
+    image: NDArray[
+        np.uint8
+    ]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
     line: int = 1  # the number of its line, from the top
 
 
@@ -52,7 +61,10 @@ class Page(NamedTuple):
 
 
 def page(source: Path | bytes) -> Page:
-    """Read a picture, a file or its content, and find its digits. Raises an ImageError as `read` does."""
+    """Read a picture, a file or its content, and find its digits.
+
+    Raises an ImageError as `read` does.
+    """
     picture = read(source)
     return Page(picture, find_digits(picture))
 
@@ -60,20 +72,22 @@ def page(source: Path | bytes) -> Page:
 def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     """Find the digits of a picture in reading order, and convert each to MNIST's form.
 
-    The picture has grey levels in [0, 255], dark ink on light paper or light ink on dark paper. The lines come from top
-    to bottom, each from left to right. There are none on blank paper, and at most the 256 largest.
+    The picture has grey levels in [0, 255], dark ink on light paper or light ink on dark paper. The
+    lines come from top to bottom, each from left to right. There are none on blank paper, and at
+    most the 256 largest.
 
-    As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and its centre of mass is
-    placed in the middle of 28×28. The brightness of the paper is estimated by a grey closing and divided out. Ink is
-    then separated from paper by Otsu's threshold with hysteresis [2]_. Strokes thinner or thicker than MNIST's are
-    brought to the nearest of its usual widths by moving their outline.
+    As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and
+    its centre of mass is placed in the middle of 28×28. The brightness of the paper is estimated by
+    a grey closing and divided out. Ink is then separated from paper by Otsu's threshold with
+    hysteresis [2]_. Strokes thinner or thicker than MNIST's are brought to the nearest of its usual
+    widths by moving their outline.
 
     References
     ----------
-    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition",
-       Proceedings of the IEEE 86(11), 1998.
-    .. [2] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
-       Intelligence 8(6), 1986.
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
+       recognition", Proceedings of the IEEE 86(11), 1998.
+    .. [2] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern
+       Analysis and Machine Intelligence 8(6), 1986.
     """
     if (digit := _already_mnist(picture)) is not None:
         return [digit]
@@ -102,7 +116,10 @@ def _on_paper(grey: Grey) -> list[Found]:
 
 
 def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
-    """Return a 28×28 picture that is in MNIST's form already, unchanged; None for any other picture."""
+    """Return a 28×28 picture that is in MNIST's form already, unchanged;
+
+    None for any other picture.
+    """
     if picture.shape != (IMAGE_SIDE, IMAGE_SIDE):
         return None
     levels = np.rint(picture).astype(np.uint8)
@@ -110,7 +127,11 @@ def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
     if np.median(levels) != 0 or not levels.any():
         return None
     box, centre = extent(levels > 0), np.array(scipy.ndimage.center_of_mass(levels)) + 0.5
-    return Found(box, levels) if max(box[2:]) == DIGIT_SIDE and np.abs(centre - CENTRE).max() <= 1 else None
+    return (
+        Found(box, levels)
+        if max(box[2:]) == DIGIT_SIDE and np.abs(centre - CENTRE).max() <= 1
+        else None
+    )
 
 
 def _reduced(picture: NDArray[np.uint8] | Grey, factor: int) -> Grey:
@@ -119,12 +140,15 @@ def _reduced(picture: NDArray[np.uint8] | Grey, factor: int) -> Grey:
     return np.asarray(image.reduce(factor) if factor > 1 else image, np.float32)
 
 
-def _resized(picture: Grey, shape: tuple[int, ...], kernel: Image.Resampling = Image.Resampling.BILINEAR) -> Grey:
+def _resized(
+    picture: Grey, shape: tuple[int, ...], kernel: Image.Resampling = Image.Resampling.BILINEAR
+) -> Grey:
     return np.asarray(Image.fromarray(picture).resize((shape[1], shape[0]), kernel))
 
 
 def _ink(grey: Grey) -> tuple[Grey, Grey]:
-    """Ink at each pixel, as the share of the paper's light that is missing, and the light of the paper.
+    """Ink at each pixel, as the share of the paper's light that is missing, and the light of the
+    paper.
 
     On dark paper, ink is the excess of light instead.
     """
@@ -132,7 +156,8 @@ def _ink(grey: Grey) -> tuple[Grey, Grey]:
     coarse = _reduced(light, max(1, round(max(grey.shape) / COARSE_SIDE)))
     if not _ink_is_dark(coarse):
         light, coarse = 1 - light, 1 - coarse
-    # The window must be wider than the widest stroke, and no wider than necessary, so that it follows shadows.
+    # The window must be wider than the widest stroke, and no wider than necessary, so that it
+    # follows shadows.
     window = max(3, round(0.3 * min(coarse.shape)))
     first = _contrast(_closing(coarse, window), coarse)
     strokes = np.pad(first > _otsu(first[first > 0.05]), 1)
@@ -161,13 +186,15 @@ def _paper(grey: Grey, window: int) -> Grey:
 def _ink_is_dark(grey: Grey) -> bool:
     """Whether ink is darker than paper.
 
-    Ink covers less than half of its surroundings, so the deviations from the local mean are skewed towards the ink. Of
-    several window sizes, the one with the largest skew decides: small windows for thin strokes, large windows for a
-    digit that fills the picture.
+    Ink covers less than half of its surroundings, so the deviations from the local mean are skewed
+    towards the ink. Of several window sizes, the one with the largest skew decides: small windows
+    for thin strokes, large windows for a digit that fills the picture.
     """
     skews = []
     for share in (24, 12, 6, 3):
-        deviation = grey - scipy.ndimage.uniform_filter(grey, 1 + 2 * (max(grey.shape) // (2 * share)), mode="nearest")
+        deviation = grey - scipy.ndimage.uniform_filter(
+            grey, 1 + 2 * (max(grey.shape) // (2 * share)), mode="nearest"
+        )
         square = deviation * deviation
         skews.append(float((square * deviation).mean() / max(float(square.mean()), 1e-12) ** 1.5))
     return max(skews, key=abs) <= 0
@@ -181,7 +208,9 @@ def _closing(grey: Grey, window: int) -> Grey:
 
 
 def _contrast(paper: Grey, grey: Grey) -> Grey:
-    """Share of the paper's light that is missing; a share, because illumination is multiplicative."""
+    """Share of the paper's light that is missing; a share, because illumination is
+    multiplicative.
+    """
     return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 
 
@@ -195,7 +224,9 @@ def _otsu(values: Grey) -> float:
 
 
 def _stroke_width(depths: Grey) -> float:
-    """Mean stroke width from the depths of the pixels: a strip of width w has a mean depth of (w + 2) / 4."""
+    """Mean stroke width from the depths of the pixels: a strip of width w has a mean depth of (w +
+    2) / 4.
+    """
     return max(1.0, 4 * float(depths.mean()) - 2)
 
 
@@ -215,7 +246,8 @@ def _without_ruling(ink: Grey) -> Grey:
 
 
 def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
-    """The most ink that a printed line explains, at each pixel of a thin line across the whole width; −∞ elsewhere.
+    """The most ink that a printed line explains, at each pixel of a thin line across the whole
+    width; −∞ elsewhere.
 
     Lines have a slope of less than 1 in 16.
     """
@@ -225,7 +257,8 @@ def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
     none = np.full(ink.shape, -np.inf, ink.dtype)
     if not blocks:
         return none
-    # The second weakest of the four pieces of a block: a line fills all four, a crossing stroke one or two.
+    # The second weakest of the four pieces of a block: a line fills all four, a crossing stroke one
+    # or two.
     pieces = ink[:, first : first + blocks * 4 * piece].reshape(rows, -1, piece).mean(axis=2)
     pieces = scipy.ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, blocks, 4)
     strength = _line_strength(np.sort(pieces, axis=2)[:, :, 1], 1.2 * noise, thickest)
@@ -239,8 +272,8 @@ def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
 def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
     """Median level of the line through each cell, 0 where there is no line.
 
-    A line is a path from the first column to the last, one cell per column, with nearly all cells above the faintest
-    level. It may enter and leave through the first and the last row.
+    A line is a path from the first column to the last, one cell per column, with nearly all cells
+    above the faintest level. It may enter and leave through the first and the last row.
     """
     level = np.pad(level, ((1, 1), (0, 0)))
     rows, columns = level.shape
@@ -252,14 +285,18 @@ def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
     hits = ((along > faintest) & inside).sum(axis=1)
     whole = (hits >= 4) & (hits >= 0.8 * inside.sum(axis=1))
     strength = np.zeros((rows, columns), level.dtype)
-    for path, value in zip(paths[whole], np.nanmedian(np.where(inside, along, np.nan)[whole], axis=1)):
+    for path, value in zip(
+        paths[whole], np.nanmedian(np.where(inside, along, np.nan)[whole], axis=1)
+    ):
         strength[path, np.arange(columns)] = np.maximum(strength[path, np.arange(columns)], value)
     strength[scipy.ndimage.binary_opening(strength > 0, np.ones((thickest + 1, 1), bool))] = 0
     return strength[1:-1]
 
 
 def _paths(present: Mask, gain: Grey) -> NDArray[np.intp]:
-    """Rows of the best path to each row of the last column, (n, columns), if 80% of its cells are present."""
+    """Rows of the best path to each row of the last column, (n, columns), if 80% of its cells are
+    present.
+    """
     rows, columns = present.shape
     best, came = np.where(present[:, 0], gain[:, 0], -columns), np.zeros((columns, rows), np.intp)
     for j in range(1, columns):
@@ -296,13 +333,17 @@ def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
 
 
 def _noise(ink: Grey) -> float:
-    """Standard deviation of the noise, from the pixels below the paper's level of 0, which hold no ink."""
+    """Standard deviation of the noise, from the pixels below the paper's level of 0, which hold no
+    ink.
+    """
     below, far_below = np.percentile(ink[::2, ::2], (16, 2))
     return -float(min(below, far_below / 2))
 
 
 class Glyph(NamedTuple):
-    """The labels of strokes that belong together, and their bounding box in pixels of the working picture."""
+    """The labels of strokes that belong together, and their bounding box in pixels of the working
+    picture.
+    """
 
     labels: NDArray[np.intp]
     x: int
@@ -314,7 +355,9 @@ class Glyph(NamedTuple):
 def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
     """Group strokes into digits, and drop specks."""
     slices = scipy.ndimage.find_objects(strokes)
-    boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.intp).reshape(-1, 4)
+    boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.intp).reshape(
+        -1, 4
+    )
     sizes = _sizes(boxes)
     largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
     # Strokes of at least this size make up half of the total length, so specks do not lower it.
@@ -325,13 +368,18 @@ def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
         hosts = np.flatnonzero(_belongs(box, glyphs, typical))
         if len(hosts):
             owners[i] = hosts[0]
-            glyphs[hosts[0]] = *np.minimum(glyphs[hosts[0], :2], box[:2]), *np.maximum(glyphs[hosts[0], 2:], box[2:])
+            glyphs[hosts[0]] = (
+                *np.minimum(glyphs[hosts[0], :2], box[:2]),
+                *np.maximum(glyphs[hosts[0], 2:], box[2:]),
+            )
         else:
             owners[i] = len(glyphs)
             glyphs = np.vstack([glyphs, box])
     width, height = (glyphs[:, 2:] - glyphs[:, :2]).T
     smallest = max(6.0, 0.3 * typical, 0.012 * max(strokes.shape))
-    kept = np.flatnonzero((np.maximum(width, height) >= smallest) & (width < 6 * height))  # dashes are not digits
+    kept = np.flatnonzero(
+        (np.maximum(width, height) >= smallest) & (width < 6 * height)
+    )  # dashes are not digits
     kept = kept[np.argsort(-_sizes(glyphs)[kept], kind="stable")][:MAX_FINDINGS]
     return [
         Glyph(largest[owners == i] + 1, int(left), int(top), int(right - left), int(bottom - top))
@@ -345,13 +393,19 @@ def _sizes(boxes: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) -> Mask:
-    """Which digits a smaller stroke belongs to, as a fragment next to, above or below them, or as a second stroke."""
+    """Which digits a smaller stroke belongs to, as a fragment next to, above or below them, or as a
+    second stroke.
+    """
     width, height = box[2:] - box[:2]
     widths = glyphs[:, 2] - glyphs[:, 0]
     overlap = np.minimum(box[2], glyphs[:, 2]) - np.maximum(box[0], glyphs[:, 0])
     gap = np.maximum(box[1], glyphs[:, 1]) - np.minimum(box[3], glyphs[:, 3])
     joined = np.maximum(box[3], glyphs[:, 3]) - np.minimum(box[1], glyphs[:, 1])
-    above = (gap < 0.2 * typical) & (overlap > 0.4 * np.minimum(width, widths)) & (joined < 1.6 * typical)
+    above = (
+        (gap < 0.2 * typical)
+        & (overlap > 0.4 * np.minimum(width, widths))
+        & (joined < 1.6 * typical)
+    )
     if max(width, height) > 0.6 * typical:
         return above
     return above | ((gap < 0) & (overlap > -0.1 * typical))
@@ -362,7 +416,8 @@ def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
     lines: list[list[Glyph]] = []
     for glyph in sorted(glyphs, key=lambda glyph: glyph.x):
         overlaps = [
-            (min(last.y + last.height, glyph.y + glyph.height) - max(last.y, glyph.y)) / min(last.height, glyph.height)
+            (min(last.y + last.height, glyph.y + glyph.height) - max(last.y, glyph.y))
+            / min(last.height, glyph.height)
             for *_, last in lines
         ]
         if overlaps and max(overlaps) > 0.4:
@@ -374,7 +429,9 @@ def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
 
 
 def _placed(found: Found, left: int, top: int, factor: int, shape: tuple[int, ...]) -> Found:
-    """A digit on a sheet that begins at `left`, `top`, with its box in pixels of the original picture."""
+    """A digit on a sheet that begins at `left`, `top`, with its box in pixels of the original
+    picture.
+    """
     x, y, width, height = found.box
     x, y = factor * (left + x), factor * (top + y)
     box = x, y, min(factor * width, shape[1] - x), min(factor * height, shape[0] - y)
@@ -382,19 +439,27 @@ def _placed(found: Found, left: int, top: int, factor: int, shape: tuple[int, ..
 
 
 def _normalized(outline: Grey) -> NDArray[np.uint8]:
-    """Scale a digit into 20×20 with its aspect kept, and centre it in 28×28 by its centre of mass."""
+    """Scale a digit into 20×20 with its aspect kept, and centre it in 28×28 by its centre of
+    mass.
+    """
     inside = outline < 0
     side, stroke = max(extent(inside)[2:]), _stroke_width(0.5 - outline[inside])
-    # With the outline moved outwards by d, the stroke has (stroke + 2 d) · 20 / (side + 2 d) pixels of the 28×28.
+    # With the outline moved outwards by d, the stroke has (stroke + 2 d) · 20 / (side + 2 d) pixels
+    # of the 28×28.
     wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
-    moved = max((wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE)), -stroke / 4)
+    moved = max(
+        (wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE)), -stroke / 4
+    )
     levels = np.clip(0.5 + moved - outline, 0, 1)
     scale = (side + 2 * moved) / DIGIT_SIDE
     return centred(levels, scale)
 
 
 def _image(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.uint8] | None:
-    """A digit in MNIST's form; None if the pixels of its strokes hold no ink, only their surroundings."""
+    """A digit in MNIST's form;
+
+    None if the pixels of its strokes hold no ink, only their surroundings.
+    """
     rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
     columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
     strength = _strength(np.isin(strokes[rows, columns], glyph.labels), ink[rows, columns])
@@ -404,18 +469,24 @@ def _image(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.ui
 def _in_mnist_form(strength: Grey, side: int) -> NDArray[np.uint8] | None:
     """A digit, whose larger side has a number of pixels, in MNIST's form; None if there is no ink.
 
-    Wide strokes of a blurred or tiny picture keep their grey levels, as a threshold would close the holes of the digit
-    or open them. Other strokes get the width of MNIST's.
+    Wide strokes of a blurred or tiny picture keep their grey levels, as a threshold would close the
+    holes of the digit or open them. Other strokes get the width of MNIST's.
     """
     outline = _outline(strength, side)
     inside = outline < 0
     if not inside.any():
         return None
     faint = strength > FAINTEST_SHARE
-    is_soft = np.count_nonzero(faint & (strength < 1 - FAINTEST_SHARE)) > SOFT * np.count_nonzero(faint)
-    if is_soft and _stroke_width(0.5 - outline[inside]) * DIGIT_SIDE > STROKE_WIDTHS[0] * max(extent(inside)[2:]):
+    is_soft = np.count_nonzero(faint & (strength < 1 - FAINTEST_SHARE)) > SOFT * np.count_nonzero(
+        faint
+    )
+    if is_soft and _stroke_width(0.5 - outline[inside]) * DIGIT_SIDE > STROKE_WIDTHS[0] * max(
+        extent(inside)[2:]
+    ):
         left, top, width, height = extent(faint)
-        image = centred(strength[top : top + height, left : left + width], max(width, height) / DIGIT_SIDE)
+        image = centred(
+            strength[top : top + height, left : left + width], max(width, height) / DIGIT_SIDE
+        )
         return np.rint(image * (255 / image.max())).astype(np.uint8)
     return _normalized(outline)
 
@@ -423,13 +494,15 @@ def _in_mnist_form(strength: Grey, side: int) -> NDArray[np.uint8] | None:
 def _strength(own: Mask, ink: Grey) -> Grey:
     """The ink of a digit and its edge, as a share of full ink, in [0, 1]."""
     strength = np.where(scipy.ndimage.maximum_filter(own, 2 * MARGIN + 1), ink, 0)
-    # A stroke is where the blurred ink is strong; in a tiny picture most of its pixels may hold none themselves.
+    # A stroke is where the blurred ink is strong; in a tiny picture most of its pixels may hold
+    # none themselves.
     full = next((level for level in np.quantile(strength[own], (0.8, 1)) if level > 0), np.inf)
     return np.clip(strength / full, 0, 1).astype(np.float32)
 
 
 def _outline(strength: Grey, side: int) -> Grey:
-    """Signed distance to the outline of a digit, negative inside the ink; its larger side gets about 64 pixels.
+    """Signed distance to the outline of a digit, negative inside the ink; its larger side gets
+    about 64 pixels.
 
     It is positive everywhere if there is no ink.
     """
@@ -438,5 +511,8 @@ def _outline(strength: Grey, side: int) -> Grey:
     shape = tuple(int(np.ceil(length * zoom)) for length in strength.shape)
     drawn = scipy.ndimage.gaussian_filter(_resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
     inside = np.pad(drawn > max(0.5 * min(1.0, float(drawn.max())), 0), 4)
-    outer, inner = scipy.ndimage.distance_transform_edt(~inside), scipy.ndimage.distance_transform_edt(inside)
+    outer, inner = (
+        scipy.ndimage.distance_transform_edt(~inside),
+        scipy.ndimage.distance_transform_edt(inside),
+    )
     return np.where(inside, 0.5 - inner, outer - 0.5)

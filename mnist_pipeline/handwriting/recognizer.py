@@ -1,7 +1,7 @@
 """Recognise a person's own digits with all models, and estimate how far the answers can be trusted.
 
-A `Recognizer` holds all arrays that an answer needs. It imports neither torch nor Dagster, so a command can answer at
-once.
+A `Recognizer` holds all arrays that an answer needs. It imports neither torch nor Dagster, so a
+command can answer at once.
 """
 
 import json
@@ -17,7 +17,13 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.reader import CLASS_NAMES
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import calibration
-from mnist_pipeline.handwriting.novelty import LEAST_IMAGES, ORDINARY, PROBABLE, Novelty, looks_like_digit
+from mnist_pipeline.handwriting.novelty import (
+    LEAST_IMAGES,
+    ORDINARY,
+    PROBABLE,
+    Novelty,
+    looks_like_digit,
+)
 from mnist_pipeline.handwriting.pictures import Found, Page, find_digits
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.utils.stored_types import format_version, stored_type
@@ -28,7 +34,9 @@ INDEX = "knn"  # the model whose state includes the training digits
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 NUM_NEIGHBORS_SHOWN = 3
-MAX_OTHERS = 0.5  # share of the other models that may answer differently before they count as disagreeing
+MAX_OTHERS = (
+    0.5  # share of the other models that may answer differently before they count as disagreeing
+)
 CNN = "cnn"  # the model that has learned to read digits of any place and size
 CERTAIN = 0.99  # a digit that looks like one is not looked at again
 SPECK = 0.35  # share of the size of the largest finding in a picture
@@ -40,12 +48,17 @@ class Classes:
 
     names: tuple[str, ...] = CLASS_NAMES
     noun: str = "digit"  # what an image shows
-    whole: bool = False  # whether a picture shows one thing, as in the data set, and is not searched for several
+    # whether a picture shows one thing, as in the data set, and is not searched for several
+    whole: bool = False
 
     def headline(self, answer: "Recognition") -> str:
         """The answer for one image in words, with its doubt."""
         if not answer.looks_like_digit:
-            return "does not look like a digit" if self.noun == "digit" else f"is unlike the training {self.noun}s"
+            return (
+                "does not look like a digit"
+                if self.noun == "digit"
+                else f"is unlike the training {self.noun}s"
+            )
         if answer.models_disagree:
             return f"probably {answer.name}, the models disagree"
         return answer.name if answer.probability >= PROBABLE else f"probably {answer.name}"
@@ -53,7 +66,9 @@ class Classes:
 
 @dataclass(frozen=True)
 class Neighbor:
-    """A training digit near an image: its index, its label, and the Euclidean distance in grey levels."""
+    """A training digit near an image: its index, its label, and the Euclidean distance in grey
+    levels.
+    """
 
     index: int
     digit: int
@@ -77,13 +92,17 @@ class Recognition:
 
     @property
     def text(self) -> str:
-        """What is written: the name of the class, or a question mark for an image that does not look like a digit."""
+        """What is written: the name of the class, or a question mark for an image that does not
+        look like a digit.
+        """
         return self.name if self.looks_like_digit else "?"
 
     @property
     def models_disagree(self) -> bool:
         """Whether more than half of the other models give another answer than the champion."""
-        others = [digit != self.digit for model, digit in self.digits.items() if model != self.champion]
+        others = [
+            digit != self.digit for model, digit in self.digits.items() if model != self.champion
+        ]
         return sum(others) > MAX_OTHERS * len(others)
 
     @property
@@ -112,7 +131,10 @@ class Reading(NamedTuple):
             }
             for model, digit in found.digits.items()
         }
-        neighbors = [{"index": n.index, "digit": n.digit, "distance": round(n.distance, 1)} for n in found.neighbors]
+        neighbors = [
+            {"index": n.index, "digit": n.digit, "distance": round(n.distance, 1)}
+            for n in found.neighbors
+        ]
         return {
             "digit": found.digit,
             "class": found.name,
@@ -135,7 +157,9 @@ def text_of(readings: Sequence[Reading]) -> list[str]:
     lines: dict[int, list[str]] = {}
     for reading in readings:
         lines.setdefault(reading.line, []).append(reading.recognition.text)
-    return [("" if all(len(name) == 1 for name in line) else " ").join(line) for line in lines.values()]
+    return [
+        ("" if all(len(name) == 1 for name in line) else " ").join(line) for line in lines.values()
+    ]
 
 
 def headline(readings: Sequence[Reading], known: Classes) -> str:
@@ -145,7 +169,9 @@ def headline(readings: Sequence[Reading], known: Classes) -> str:
     if not any(reading.recognition.looks_like_digit for reading in readings):
         return f"no {known.noun} found"
     doubtful = sum(reading.recognition.is_doubtful for reading in readings)
-    return " / ".join(text_of(readings)) + (f" ({doubtful} of {len(readings)} in doubt)" if doubtful else "")
+    return " / ".join(text_of(readings)) + (
+        f" ({doubtful} of {len(readings)} in doubt)" if doubtful else ""
+    )
 
 
 def _encoded(text: str) -> np.ndarray:
@@ -159,18 +185,27 @@ def _encoded_classes(classes: Classes) -> np.ndarray:
 @format_version(6)
 @stored_type
 class Recognizer(NamedTuple):
-    """The arrays from which the models answer, and what decides whether an image looks like a digit.
+    """The arrays from which the models answer, and what decides whether an image looks like a
+    digit.
 
     If the arrays of a model get another meaning, this type gets another format version.
     """
 
     champion: np.ndarray  # the name of the model whose answer counts, in UTF-8; uint8 (length,)
-    states: dict[str, np.ndarray]  # the arrays of each model by "MODEL.ARRAY", see `models.Method.state`
+    states: dict[
+        str, np.ndarray
+    ]  # the arrays of each model by "MODEL.ARRAY", see `models.Method.state`
     mean: np.ndarray  # float64 (784,)
-    components: np.ndarray  # the leading eigenvectors of the covariance, as columns; float32 (784, 50)
+    components: (
+        np.ndarray
+    )  # the leading eigenvectors of the covariance, as columns; float32 (784, 50)
     novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
-    classes: np.ndarray = _encoded_classes(Classes())  # the fields of a `Classes` as JSON in UTF-8; uint8 (length,)
-    calibration: np.ndarray = calibration.NONE  # of the champion's probabilities for pictures; float64 (2,)
+    classes: np.ndarray = _encoded_classes(
+        Classes()
+    )  # the fields of a `Classes` as JSON in UTF-8; uint8 (length,)
+    calibration: np.ndarray = (
+        calibration.NONE
+    )  # of the champion's probabilities for pictures; float64 (2,)
 
     @property
     def champion_name(self) -> str:
@@ -196,31 +231,44 @@ class Recognizer(NamedTuple):
     def state(self, model: str) -> dict[str, np.ndarray]:
         """The arrays from which a model answers."""
         prefix = f"{model}."
-        return {name[len(prefix) :]: array for name, array in self.states.items() if name.startswith(prefix)}
+        return {
+            name[len(prefix) :]: array
+            for name, array in self.states.items()
+            if name.startswith(prefix)
+        }
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
-        """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading order."""
+        """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading
+        order.
+        """
         return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
-        """Recognise the digits that were found in each picture, in reading order, or each picture as a whole."""
+        """Recognise the digits that were found in each picture, in reading order, or each picture
+        as a whole.
+        """
         if is_whole := self.known.whole:
             pages = [_as_a_whole(page.picture) for page in pages]
         images = [digit.image for page in pages for digit in page.digits]
         answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
         readings = [
-            [Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits] for page in pages
+            [Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits]
+            for page in pages
         ]
         if is_whole:
             return readings
         found = [_without_specks(each) for each in readings]
-        return [_judged_together(self._look_again(each, page.picture)) for each, page in zip(found, pages, strict=True)]
+        return [
+            _judged_together(self._look_again(each, page.picture))
+            for each, page in zip(found, pages, strict=True)
+        ]
 
     def _look_again(self, readings: list[Reading], picture: np.ndarray) -> list[Reading]:
-        """If the only digit of a picture is in doubt, read the whole picture too, and keep the more certain answer.
+        """If the only digit of a picture is in doubt, read the whole picture too, and keep the more
+        certain answer.
 
-        The search for ink may lose strokes in noise or under other strokes. The convolutional network has learned to
-        read these digits, in any place and size; the other models have not.
+        The search for ink may lose strokes in noise or under other strokes. The convolutional
+        network has learned to read these digits, in any place and size; the other models have not.
         """
         if (
             not readings
@@ -233,7 +281,9 @@ class Recognizer(NamedTuple):
         if first.looks_like_digit and first.probability >= CERTAIN:
             return readings
         whole = fitted(picture, "whole")
-        if np.median(whole[[0, -1], IMAGE_SIDE // 4 : -IMAGE_SIDE // 4]) > 127:  # paper, above and below the digit
+        if (
+            np.median(whole[[0, -1], IMAGE_SIDE // 4 : -IMAGE_SIDE // 4]) > 127
+        ):  # paper, above and below the digit
             whole = 255 - whole
         (answer,) = self.recognize(whole[np.newaxis])
         if answer.probability > first.probability:
@@ -241,19 +291,32 @@ class Recognizer(NamedTuple):
             answer = replace(answer, novelty=first.novelty, looks_like_digit=looks)
             box = 0, 0, picture.shape[1], picture.shape[0]
             readings[place] = readings[place]._replace(box=box, image=whole, recognition=answer)
-            return [each for at, each in enumerate(readings) if at == place or each.recognition.looks_like_digit]
+            return [
+                each
+                for at, each in enumerate(readings)
+                if at == place or each.recognition.looks_like_digit
+            ]
         return readings
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
-        """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits` returns them."""
+        """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits`
+        returns them.
+        """
         if not len(digits):
             return []
-        answers = {name: MODELS[name].method().answer(self.state(name), digits) for name in self.model_names}
+        answers = {
+            name: MODELS[name].method().answer(self.state(name), digits)
+            for name in self.model_names
+        }
         champion, nearest, names = self.champion_name, answers[INDEX].nearest, self.known.names
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
-        shares = calibration.disagreement({name: answer.labels for name, answer in answers.items()}, champion)
-        probabilities[champion] = calibration.tempered(probabilities[champion], shares, self.calibration)
+        shares = calibration.disagreement(
+            {name: answer.labels for name, answer in answers.items()}, champion
+        )
+        probabilities[champion] = calibration.tempered(
+            probabilities[champion], shares, self.calibration
+        )
         reconstructions = self.reconstruct(digits)
         novelty = Novelty(**self.novelty).percentile(digits)
         return [
@@ -266,7 +329,9 @@ class Recognizer(NamedTuple):
                 probabilities={name: of_model[i] for name, of_model in probabilities.items()},
                 neighbors=[
                     Neighbor(int(index), int(label), float(np.sqrt(distance)))
-                    for index, label, distance in zip(*(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest))
+                    for index, label, distance in zip(
+                        *(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest)
+                    )
                 ],
                 novelty=float(novelty[i]),
                 looks_like_digit=looks_like_digit(novelty[i], probabilities[champion][i].max()),
@@ -278,14 +343,18 @@ class Recognizer(NamedTuple):
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Reconstruct images from their 50 leading components, float32, of the same shape."""
         coordinates = pca.project(images, self.mean, self.components)
-        return np.asarray(pca.reconstruct(coordinates, self.mean, self.components), np.float32).reshape(images.shape)
+        return np.asarray(
+            pca.reconstruct(coordinates, self.mean, self.components), np.float32
+        ).reshape(images.shape)
 
     def training_image(self, index: int) -> np.ndarray:
         """A training image, uint8 (28, 28)."""
         return np.asarray(self.states[f"{INDEX}.images"][index].reshape(SHAPE))
 
 
-def assemble(champion: str, states: States, *, mean: np.ndarray, eigenvectors: np.ndarray) -> Recognizer:
+def assemble(
+    champion: str, states: States, *, mean: np.ndarray, eigenvectors: np.ndarray
+) -> Recognizer:
     """Build a recognizer from the states of the models, as `models.Method.state` returns them.
 
     `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images.
@@ -298,7 +367,11 @@ def assemble(champion: str, states: States, *, mean: np.ndarray, eigenvectors: n
     sample = np.random.default_rng(0).permutation(held_out)[: calibration.NUM_IMAGES]
     return Recognizer(
         champion=_encoded(champion),
-        states={f"{model}.{name}": array for model, state in states.items() for name, array in state.items()},
+        states={
+            f"{model}.{name}": array
+            for model, state in states.items()
+            for name, array in state.items()
+        },
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
         novelty=Novelty.fit(images[kept], labels[kept], images[held_out])._asdict(),
@@ -309,13 +382,19 @@ def assemble(champion: str, states: States, *, mean: np.ndarray, eigenvectors: n
 def _calibration(
     champion: str, states: States, images: np.ndarray, labels: np.ndarray, sample: np.ndarray
 ) -> np.ndarray:
-    """Fit the temperature of the champion's probabilities on held-out images, which are disturbed as pictures are.
+    """Fit the temperature of the champion's probabilities on held-out images, which are disturbed
+    as pictures are.
 
     `sample` has their indices among the training images. No model that answers was fitted to them.
     """
     made = vary(images, calibration.HANDS, seed=0)
-    answers = {name: MODELS[name].method().held_out_answer(state, made, sample) for name, state in states.items()}
-    shares = calibration.disagreement({name: answer.labels for name, answer in answers.items()}, champion)
+    answers = {
+        name: MODELS[name].method().held_out_answer(state, made, sample)
+        for name, state in states.items()
+    }
+    shares = calibration.disagreement(
+        {name: answer.labels for name, answer in answers.items()}, champion
+    )
     return calibration.fit(answers[champion].probabilities, shares, labels)
 
 
@@ -326,10 +405,11 @@ def _as_a_whole(picture: np.ndarray) -> Page:
 
 
 def _judged_together(readings: list[Reading]) -> list[Reading]:
-    """Decide for all readings of a picture together whether they look like digits, and which is the least certain.
+    """Decide for all readings of a picture together whether they look like digits, and which is the
+    least certain.
 
-    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7. So if most shapes of a picture do not
-    look like digits, the others must be ordinary digits.
+    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7. So if most shapes
+    of a picture do not look like digits, the others must be ordinary digits.
     """
     like = np.array([reading.recognition.looks_like_digit for reading in readings], bool)
     if 2 * np.count_nonzero(like) < len(like):
@@ -347,7 +427,9 @@ def _judged_together(readings: list[Reading]) -> list[Reading]:
 
 
 def _without_specks(readings: list[Reading]) -> list[Reading]:
-    """Leave out what is much smaller than the largest finding, as noise is, if most of it does not look like digits."""
+    """Leave out what is much smaller than the largest finding, as noise is, if most of it does not
+    look like digits.
+    """
     sizes = np.array([max(reading.box[2:]) for reading in readings])
     small = sizes < SPECK * sizes.max(initial=0)
     alike = [reading.recognition.looks_like_digit for reading in readings]

@@ -1,7 +1,8 @@
-"""The two networks as models of the table: their logits in NumPy for a few images, and torch for many.
+"""The two networks as models of the table: their logits in NumPy for a few images, and torch for
+many.
 
-For a few images, NumPy takes less time than importing torch. The architectures are those of `mnist_pipeline.networks`,
-the arithmetic is float32.
+For a few images, NumPy takes less time than importing torch. The architectures are those of
+`mnist_pipeline.networks`, the arithmetic is float32.
 """
 
 import math
@@ -28,7 +29,8 @@ def state(network: Network, predictions: object, seed: int) -> dict[str, np.ndar
 
 
 def answer(state: Weights, images: np.ndarray) -> Answer:
-    """The most probable class of each image, and the calibrated class probabilities, float64 (n, n_classes).
+    """The most probable class of each image, and the calibrated class probabilities, float64 (n,
+    n_classes).
 
     The network is convolutional if it has a convolution's weights.
     """
@@ -63,17 +65,23 @@ def fit_reader(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A function from images to labels, by a network trained on these images.
 
-    The network is a perceptron if the settings have a `hidden_size`, otherwise the convolutional network. It makes as
-    many updates as the recipe makes with `repeats` times as many images.
+    The network is a perceptron if the settings have a `hidden_size`, otherwise the convolutional
+    network. It makes as many updates as the recipe makes with `repeats` times as many images.
     """
     from mnist_pipeline import networks, training
 
     hidden_size = settings.get("hidden_size")
     kind, size = ("mlp", {"hidden_size": hidden_size}) if hidden_size else ("cnn", {})
-    recipe = training.named_recipe(kind, settings["recipe"], learning_rate=settings["learning_rate"])
+    recipe = training.named_recipe(
+        kind, settings["recipe"], learning_rate=settings["learning_rate"]
+    )
     updates = recipe.whole_passes * math.ceil(len(images) * repeats / recipe.batch_size)
-    recipe = replace(recipe, later=1.0, epochs=math.ceil(updates / math.ceil(len(images) / recipe.batch_size)))
-    model = training.build(networks.KINDS[kind], **size, num_classes=int(labels.max()) + 1, seed=seed)
+    recipe = replace(
+        recipe, later=1.0, epochs=math.ceil(updates / math.ceil(len(images) / recipe.batch_size))
+    )
+    model = training.build(
+        networks.KINDS[kind], **size, num_classes=int(labels.max()) + 1, seed=seed
+    )
     training.train(model, images, labels, recipe, seed=seed)
     return lambda queries: training.predict_probabilities(model, queries).argmax(axis=1)
 
@@ -88,25 +96,33 @@ def to_onnx(graph: "Graph", state: Weights) -> tuple[str, str]:
         x, last = graph.add("Flatten", x), "linear"
     else:
         x = graph.pixels(np.float32, (state["hidden.weight"].shape[1],))
-        x = graph.add("Relu", graph.add("Gemm", x, state["hidden.weight"], state["hidden.bias"], transB=1))
+        x = graph.add(
+            "Relu", graph.add("Gemm", x, state["hidden.weight"], state["hidden.bias"], transB=1)
+        )
         last = "output"
     logits = graph.add("Gemm", x, state[f"{last}.weight"], state[f"{last}.bias"], transB=1)
     return logits, graph.softmax(logits, float(state[TEMPERATURE]))
 
 
 def mlp_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
-    """Logits of `networks.MLP`, float32 (n, n_classes), from its weights by name and images (n, 28, 28), uint8."""
+    """Logits of `networks.MLP`, float32 (n, n_classes), from its weights by name and images (n, 28,
+    28), uint8.
+    """
     x = _pixels(images).reshape(len(images), -1)  # (n, 784)
     x = np.maximum(x @ weights["hidden.weight"].T + weights["hidden.bias"], 0)  # (n, 1024)
     return np.asarray(x @ weights["output.weight"].T + weights["output.bias"])  # (n, 10)
 
 
 def cnn_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
-    """Logits of `networks.CNN`, float32 (n, n_classes), from its weights by name and images (n, 28, 28), uint8."""
+    """Logits of `networks.CNN`, float32 (n, n_classes), from its weights by name and images (n, 28,
+    28), uint8.
+    """
     x = _pixels(images)[:, np.newaxis]  # (n, 1, 28, 28)
     x = _pooled(_convolved(x, weights["conv1.weight"], weights["conv1.bias"]))  # (n, 32, 12, 12)
     x = _pooled(_convolved(x, weights["conv2.weight"], weights["conv2.bias"]))  # (n, 64, 4, 4)
-    return np.asarray(x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"])  # (n, 10)
+    return np.asarray(
+        x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"]
+    )  # (n, 10)
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:
@@ -114,8 +130,12 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 
 
 def _convolved(x: np.ndarray, kernels: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Convolve (n, channels, rows, columns) with (n_kernels, channels, side, side), without padding."""
-    windows = sliding_window_view(x, kernels.shape[2:], axis=(2, 3))  # (n, channels, rows', columns', side, side)
+    """Convolve (n, channels, rows, columns) with (n_kernels, channels, side, side), without
+    padding.
+    """
+    windows = sliding_window_view(
+        x, kernels.shape[2:], axis=(2, 3)
+    )  # (n, channels, rows', columns', side, side)
     n, _, rows, columns = windows.shape[:4]
     flat = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * rows * columns, -1)
     result = flat @ kernels.reshape(len(kernels), -1).T + bias

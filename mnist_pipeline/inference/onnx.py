@@ -12,9 +12,10 @@ IMAGES = "images"
 class Graph:
     """The nodes of an ONNX graph, in the order in which they are added.
 
-    The graph takes `images`, uint8 (n, rows, columns), and returns `labels`, int64 (n,), `probabilities`, float32
-    (n, n_classes), and what the probabilities are computed from: `scores`, (n, n_classes). These are the logits of a
-    network or of softmax regression, and the votes of k-nearest neighbours.
+    The graph takes `images`, uint8 (n, rows, columns), and returns `labels`, int64 (n,),
+    `probabilities`, float32 (n, n_classes), and what the probabilities are computed from: `scores`,
+    (n, n_classes). These are the logits of a network or of softmax regression, and the votes of
+    k-nearest neighbours.
     """
 
     images = IMAGES
@@ -25,7 +26,9 @@ class Graph:
         self._constants: list[Any] = []
 
     def add(self, operator: str, *inputs: str | np.ndarray, **attributes: Any) -> str:
-        """Add a node with inputs, names of results or constants, and return the name of its first result."""
+        """Add a node with inputs, names of results or constants, and return the name of its first
+        result.
+        """
         name = f"{operator.lower()}_{len(self._nodes)}"
         outputs = [name, f"{name}_indices"] if operator == "TopK" else [name]
         names = [each if isinstance(each, str) else self._constant(each) for each in inputs]
@@ -34,20 +37,26 @@ class Graph:
 
     def cast(self, name: str, dtype: type[np.generic]) -> str:
         """Convert a result to a NumPy type."""
-        return self.add("Cast", name, to=self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        return self.add(
+            "Cast", name, to=self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        )
 
     def pixels(self, dtype: type[np.generic], shape: tuple[int, ...]) -> str:
         """The images in [0, 1], each of this shape."""
         scaled = self.add("Div", self.cast(IMAGES, dtype), np.array(255, dtype))
         return self.add("Reshape", scaled, np.array([-1, *shape]))
 
-    def softmax(self, logits: str, temperature: float = 1.0, dtype: type[np.generic] = np.float32) -> str:
+    def softmax(
+        self, logits: str, temperature: float = 1.0, dtype: type[np.generic] = np.float32
+    ) -> str:
         """The class probabilities of logits that are divided by a temperature."""
         return self.add("Softmax", self.add("Div", logits, np.array(temperature, dtype)), axis=1)
 
     def _constant(self, array: np.ndarray) -> str:
         name = f"constant_{len(self._constants)}"
-        self._constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self._constants.append(
+            self._onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
+        )
         return name
 
     def finished(self, title: str, side: int, scores: str, probabilities: str) -> bytes:

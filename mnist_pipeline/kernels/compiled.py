@@ -1,8 +1,8 @@
 """Shared by all compiled code: Numba's decorators with types, and explicit vectors.
 
-Numba relies on LLVM to vectorize loops. LLVM does not vectorize short loops, and it uses only 256 bits on processors
-whose 512-bit vectors it considers slow. The intrinsics here use explicit vectors, which LLVM keeps, and splits where
-registers are narrower.
+Numba relies on LLVM to vectorize loops. LLVM does not vectorize short loops, and it uses only 256
+bits on processors whose 512-bit vectors it considers slow. The intrinsics here use explicit
+vectors, which LLVM keeps, and splits where registers are narrower.
 """
 
 import hashlib
@@ -25,10 +25,12 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def cache_directory(kernels: Path, base: Path) -> Path:
-    """The directory below `base` for the compiled code of the modules in a folder: another one after any change.
+    """The directory below `base` for the compiled code of the modules in a folder: another one
+    after any change.
 
-    Numba itself compares only the file of a cached function with the one that was compiled, though its code contains
-    functions and constants of other files. Code that is out of date would give wrong results without an error.
+    Numba itself compares only the file of a cached function with the one that was compiled, though
+    its code contains functions and constants of other files. Code that is out of date would give
+    wrong results without an error.
     """
     sources = b"".join(file.read_bytes() for file in sorted(kernels.glob("*.py")))
     return base / f"numba-{hashlib.sha256(sources).hexdigest()[:12]}"
@@ -45,20 +47,27 @@ def compiled(**options: Any) -> Callable[[_Function], _Function]:
     return cast("Callable[[_Function], _Function]", numba.njit(**options))
 
 
-def intrinsic(emitter: "Callable[[Any, Any], Emitter]", returns: Any = types.void) -> Callable[[Any], Any]:
+def intrinsic(
+    emitter: "Callable[[Any, Any], Emitter]", returns: Any = types.void
+) -> Callable[[Any], Any]:
     """Make an intrinsic of a function that emits its code.
 
-    The function gets an emitter, and the arguments of a call: arrays as `Array`, integers as int64, others as they are.
+    The function gets an emitter, and the arguments of a call: arrays as `Array`, integers as int64,
+    others as they are.
     """
 
     def decorate(emit: Any) -> Any:
         def typed(_: Any, *kinds: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
                 e = emitter(context, builder)
-                found = emit(e, *(e.argument(kind, value) for kind, value in zip(signature.args, values)))
+                found = emit(
+                    e, *(e.argument(kind, value) for kind, value in zip(signature.args, values))
+                )
                 return context.get_dummy_value() if found is None else found
 
-            return returns(*(types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds)), generate
+            return returns(
+                *(types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds)
+            ), generate
 
         function: Any = typed
         function.__name__, function.__signature__ = emit.__name__, inspect.signature(emit)
@@ -68,7 +77,9 @@ def intrinsic(emitter: "Callable[[Any, Any], Emitter]", returns: Any = types.voi
 
 
 class Array(NamedTuple):
-    """An array in C order: the pointer to its first element, its shape as values, and its Numba type."""
+    """An array in C order: the pointer to its first element, its shape as values, and its Numba
+    type.
+    """
 
     data: Any
     shape: list[Any]
@@ -76,7 +87,9 @@ class Array(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """A matrix in memory: the pointer to its first element, and the distances between rows and between columns."""
+    """A matrix in memory: the pointer to its first element, and the distances between rows and
+    between columns.
+    """
 
     data: Any
     row: Any
@@ -84,7 +97,10 @@ class Matrix(NamedTuple):
 
 
 class Emitter:
-    """Emit code in vectors of `width` numbers of the type `element`. Sizes and offsets are ints or int64 values."""
+    """Emit code in vectors of `width` numbers of the type `element`.
+
+    Sizes and offsets are ints or int64 values.
+    """
 
     element: Any = FLOAT32
     width = 16  # 512 bits
@@ -128,7 +144,9 @@ class Emitter:
 
     def number(self, array: Array, i: Any, kind: Any) -> Any:
         """Element i of an array, converted to a Numba type."""
-        return self.context.cast(self.builder, self.builder.load(self.at(array.data, i)), array.dtype, kind)
+        return self.context.cast(
+            self.builder, self.builder.load(self.at(array.data, i)), array.dtype, kind
+        )
 
     def row(self, pointer: Any, index: Any, length: int) -> list[Any]:
         """Pointers to the vectors of a row, in rows of `length` elements."""
@@ -144,11 +162,15 @@ class Emitter:
 
     def load(self, pointer: Any) -> Any:
         """Load the vector that begins at an element, with the alignment of elements."""
-        return self.builder.load(self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.alignment)
+        return self.builder.load(
+            self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.alignment
+        )
 
     def store(self, vector: Any, pointer: Any) -> None:
         """Store the vector that begins at an element."""
-        self.builder.store(vector, self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.alignment)
+        self.builder.store(
+            vector, self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.alignment
+        )
 
     def variable(self, initial: Any) -> Any:
         """A pointer to a variable, which LLVM keeps in a register."""
@@ -175,22 +197,42 @@ class Emitter:
         )
 
     def matrix_product(
-        self, left: Matrix, right: Matrix, result: Matrix, num_rows: int, depth: Any, columns: range, *, is_sum: bool
+        self,
+        left: Matrix,
+        right: Matrix,
+        result: Matrix,
+        num_rows: int,
+        depth: Any,
+        columns: range,
+        *,
+        is_sum: bool,
     ) -> None:
-        """Compute result[r, c] = Σ_k left[r, k] · right[k, c], or add it if `is_sum`, with all sums in registers.
+        """Compute result[r, c] = Σ_k left[r, k] · right[k, c], or add it if `is_sum`, with all sums
+        in registers.
 
-        The columns are those at which the vectors of `right` and `result` begin; `depth` is the number of terms.
+        The columns are those at which the vectors of `right` and `result` begin; `depth` is the
+        number of terms.
         """
         starts = [self.at(left.data, self.multiply(left.row, r)) for r in range(num_rows)]
-        places = [[self.at(result.data, self.multiply(result.row, r), c) for c in columns] for r in range(num_rows)]
-        totals = [[self.variable(self.load(place) if is_sum else self.zero) for place in row] for row in places]
+        places = [
+            [self.at(result.data, self.multiply(result.row, r), c) for c in columns]
+            for r in range(num_rows)
+        ]
+        totals = [
+            [self.variable(self.load(place) if is_sum else self.zero) for place in row]
+            for row in places
+        ]
         with self.loop(0, depth) as (k, _):
             row = self.at(right.data, self.multiply(k, right.row))
             vectors = [self.load(self.at(row, column)) for column in columns]
             for start, sums in zip(starts, totals):
-                value = self.broadcast(self.builder.load(self.at(start, self.multiply(left.column, k))))
+                value = self.broadcast(
+                    self.builder.load(self.at(start, self.multiply(left.column, k)))
+                )
                 for vector, total in zip(vectors, sums):
-                    self.builder.store(self.multiply_add(value, vector, self.builder.load(total)), total)
+                    self.builder.store(
+                        self.multiply_add(value, vector, self.builder.load(total)), total
+                    )
         for sums, row in zip(totals, places):
             for total, place in zip(sums, row):
                 self.store(self.builder.load(total), place)

@@ -1,15 +1,15 @@
 """The convolutional network with compiled convolutions, for training and prediction on a CPU.
 
-`CompiledCNN` computes the function of `mnist_pipeline.networks.CNN`, which is its plain reference, with the same
-parameters. The first convolution, with pooling and rectifying, is one pass over the image (`kernels.convolution`). The
-second is Winograd's (`kernels.winograd`).
+`CompiledCNN` computes the function of `mnist_pipeline.networks.CNN`, which is its plain reference,
+with the same parameters. The first convolution, with pooling and rectifying, is one pass over the
+image (`kernels.convolution`). The second is Winograd's (`kernels.winograd`).
 
-The threads share the images: each takes a group of them through the whole network, forward and backward, while their
-values are in the cache of its core. Gradients are summed per group, and then over the groups in their order, so results
-do not depend on the number of threads.
+The threads share the images: each takes a group of them through the whole network, forward and
+backward, while their values are in the cache of its core. Gradients are summed per group, and then
+over the groups in their order, so results do not depend on the number of threads.
 
-The maximum commutes with any increasing function, so relu(pool(x)) equals pool(relu(x)), with a quarter of the values
-to rectify.
+The maximum commutes with any increasing function, so relu(pool(x)) equals pool(relu(x)), with a
+quarter of the values to rectify.
 """
 
 from typing import Any
@@ -34,9 +34,11 @@ Pooled = tuple[Array, Places]  # with channels innermost
 
 
 class CompiledCNN(nn.Module):
-    """The network of `networks.CNN` with compiled convolutions; it shares the layers, so training changes both.
+    """The network of `networks.CNN` with compiled convolutions; it shares the layers, so training
+    changes both.
 
-    Parameters and images are float32, on the CPU. Autograd sees nothing of it: `backpropagate` computes the gradients.
+    Parameters and images are float32, on the CPU. Autograd sees nothing of it: `backpropagate`
+    computes the gradients.
     """
 
     def __init__(self, conv1: nn.Conv2d, conv2: nn.Conv2d, linear: nn.Linear) -> None:
@@ -56,15 +58,22 @@ class CompiledCNN(nn.Module):
         return torch.from_numpy(scores)
 
     @torch.no_grad()
-    def backpropagate(self, x: Tensor, targets: Tensor, label_smoothing: float = 0.0, least: float = 0.0) -> Tensor:
-        """Set the gradients of the mean cross-entropy with `targets` (N,); return the logits of the images.
+    def backpropagate(
+        self, x: Tensor, targets: Tensor, label_smoothing: float = 0.0, least: float = 0.0
+    ) -> Tensor:
+        """Set the gradients of the mean cross-entropy with `targets` (N,); return the logits of the
+        images.
 
-        If every probability of an image is closer than `least` to its target, the image is left out, because its share
-        of the gradients is small. A first layer that requires no gradient gets none.
+        If every probability of an image is closer than `least` to its target, the image is left
+        out, because its share of the gradients is small. A first layer that requires no gradient
+        gets none.
         """
         images, parameters = _pixels(x), _Parameters(self)
         scores = np.empty((len(x), self.linear.out_features), np.float32)
-        expected = F.one_hot(targets, scores.shape[1]) * (1 - label_smoothing) + label_smoothing / scores.shape[1]
+        expected = (
+            F.one_hot(targets, scores.shape[1]) * (1 - label_smoothing)
+            + label_smoothing / scores.shape[1]
+        )
         sums: dict[int, list[Array]] = {}
 
         def compute(group: slice) -> None:
@@ -72,12 +81,16 @@ class CompiledCNN(nn.Module):
             scores[group] = found.numpy()
             gradient = found.softmax(dim=1) - expected[group]
             kept = (gradient.abs().amax(dim=1) >= least).numpy()
-            arrays: list[Any] = [array[kept] if least else array for array in (images[group], *first, *second)]
+            arrays: list[Any] = [
+                array[kept] if least else array for array in (images[group], *first, *second)
+            ]
             sums[group.start] = _backward(gradient[kept] / len(x), parameters, *arrays)
 
         in_blocks(compute, len(x), IMAGES_PER_GROUP)
         groups = [sums[start] for start in sorted(sums)]
-        parameters.set_gradients(*(torch.from_numpy(sum(parts[1:], parts[0])) for parts in zip(*groups, strict=True)))
+        parameters.set_gradients(
+            *(torch.from_numpy(sum(parts[1:], parts[0])) for parts in zip(*groups, strict=True))
+        )
         return torch.from_numpy(scores)
 
 
@@ -86,50 +99,85 @@ class _Parameters:
 
     def __init__(self, network: CompiledCNN) -> None:
         conv1, conv2, linear = network.conv1, network.conv2, network.linear
-        self.parameters = list(network.parameters())  # weights and biases of the three layers in turn
+        self.parameters = list(
+            network.parameters()
+        )  # weights and biases of the three layers in turn
         self.trains_first = conv1.weight.requires_grad
         self.taps = conv1.weight.flatten(1).t().contiguous().numpy()  # (25, 32)
         self.kernels = _factors(conv2.weight.permute(2, 3, 1, 0))
-        self.transposed = self.kernels.transpose(0, 2, 1).copy() if self.trains_first else _NO_KERNELS
+        self.transposed = (
+            self.kernels.transpose(0, 2, 1).copy() if self.trains_first else _NO_KERNELS
+        )
         self.classes = _channels_last(linear.weight, winograd.CHANNELS_OUT, -1)  # (10, 1024)
-        *biases, self.class_biases = (bias.detach() for bias in self.parameters[1::2])  # `no_grad` is of one thread
+        *biases, self.class_biases = (
+            bias.detach() for bias in self.parameters[1::2]
+        )  # `no_grad` is of one thread
         self.biases = [bias.numpy() for bias in biases]
 
-    def set_gradients(self, taps: Tensor, factors: Tensor, bias: Tensor, classes: Tensor, class_biases: Tensor) -> None:
-        """Set the gradients of the network's parameters from those of the arrays of the compiled layers."""
+    def set_gradients(
+        self, taps: Tensor, factors: Tensor, bias: Tensor, classes: Tensor, class_biases: Tensor
+    ) -> None:
+        """Set the gradients of the network's parameters from those of the arrays of the compiled
+        layers.
+        """
         of_classes = _channels_last(classes, -1, winograd.CHANNELS_OUT)
-        by_place = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ factors.flatten(1)  # (25, 32 · 64)
-        of_kernels = by_place.reshape(convolution.SIDE, convolution.SIDE, *factors.shape[1:]).permute(3, 2, 0, 1)
+        by_place = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ factors.flatten(
+            1
+        )  # (25, 32 · 64)
+        of_kernels = by_place.reshape(
+            convolution.SIDE, convolution.SIDE, *factors.shape[1:]
+        ).permute(3, 2, 0, 1)
         gradients = [taps[:-1].t(), taps[-1], of_kernels, bias, of_classes, class_biases]
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             if parameter.requires_grad:  # Adam takes the layout of the parameter
-                parameter.grad = torch.empty_like(parameter).copy_(gradient.reshape(parameter.shape))
+                parameter.grad = torch.empty_like(parameter).copy_(
+                    gradient.reshape(parameter.shape)
+                )
 
 
 def _forward(images: Array, parameters: _Parameters) -> tuple[Pooled, Pooled, Tensor]:
-    """The pooled results of both layers, (n, 12, 12, 32) and (n, 4, 4, 64), and the logits of images (n, 28, 28)."""
+    """The pooled results of both layers, (n, 12, 12, 32) and (n, 4, 4, 64), and the logits of
+    images (n, 28, 28).
+    """
     torch.set_num_threads(1)  # of this thread: the threads share the images
     first = _empty(len(images), _POOLED_SIDE, _POOLED_SIDE, convolution.CHANNELS)
     second = _empty(len(images), winograd.STEP, winograd.STEP, winograd.CHANNELS_OUT)
     convolution.convolve_and_pool(images, *first, parameters.taps, parameters.biases[0])
     winograd.convolve_and_pool(first[0], *second, parameters.kernels, parameters.biases[1])
-    return first, second, torch.addmm(parameters.class_biases, _rows(second[0]), parameters.classes.t())
+    return (
+        first,
+        second,
+        torch.addmm(parameters.class_biases, _rows(second[0]), parameters.classes.t()),
+    )
 
 
 def _backward(
-    gradient: Tensor, parameters: _Parameters,
-    images: Array, first: Array, first_places: Places, second: Array, second_places: Places,
-) -> list[Array]:  # fmt: skip
+    gradient: Tensor,
+    parameters: _Parameters,
+    images: Array,
+    first: Array,
+    first_places: Places,
+    second: Array,
+    second_places: Places,
+) -> list[Array]:
     """The arguments of `set_gradients` from the gradient of the logits, (n, 10)."""
     factors = np.zeros((winograd.PLACES, convolution.CHANNELS, winograd.CHANNELS_OUT), np.float32)
     taps = np.zeros((len(parameters.taps) + 1, convolution.CHANNELS), np.float32)
     bias = np.zeros(winograd.CHANNELS_OUT, np.float32)
     of_second = (gradient @ parameters.classes).numpy().reshape(second.shape)
     of_first = np.empty_like(first if parameters.trains_first else first[:0])
-    winograd.add_gradients(of_second, first, second, second_places, of_first, parameters.transposed, factors, bias)
+    winograd.add_gradients(
+        of_second, first, second, second_places, of_first, parameters.transposed, factors, bias
+    )
     if parameters.trains_first:
         convolution.add_gradients(images, of_first, first, first_places, taps)
-    return [taps, factors, bias, (gradient.t() @ _rows(second)).numpy(), gradient.sum(dim=0).numpy()]
+    return [
+        taps,
+        factors,
+        bias,
+        (gradient.t() @ _rows(second)).numpy(),
+        gradient.sum(dim=0).numpy(),
+    ]
 
 
 def _pixels(x: Tensor) -> Array:
@@ -152,5 +200,7 @@ def _factors(taps: Tensor) -> Array:
 
 
 def _channels_last(rows: Tensor, first: int, last: int) -> Tensor:
-    """Rows (n, first · last) with these two axes exchanged: from channels outermost to channels innermost, or back."""
+    """Rows (n, first · last) with these two axes exchanged: from channels outermost to channels
+    innermost, or back.
+    """
     return rows.reshape(len(rows), first, last).transpose(1, 2).flatten(1)

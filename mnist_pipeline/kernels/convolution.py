@@ -1,7 +1,9 @@
-"""The compiled first layer of the convolutional network: convolution, pooling and ReLU in one pass, and the gradients.
+"""The compiled first layer of the convolutional network: convolution, pooling and ReLU in one pass,
+and the gradients.
 
-Its plain reference is `networks.CNN`. Each function runs on one thread, without the interpreter lock, one image at a
-time, so the result of an image does not depend on the number of threads that share the images.
+Its plain reference is `networks.CNN`. Each function runs on one thread, without the interpreter
+lock, one image at a time, so the result of an image does not depend on the number of threads that
+share the images.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,13 +18,17 @@ Place = tuple[int, int]  # row and column
 SIDE = 5  # rows and columns of a kernel
 CHANNELS = 32  # kernels
 WIDTH = 16  # float32 in a vector: 512 bits
-WINDOW = [(row, column) for row in range(2) for column in range(2)]  # the positions that are pooled into one
+WINDOW = [
+    (row, column) for row in range(2) for column in range(2)
+]  # the positions that are pooled into one
 _VECTORS = range(0, CHANNELS, WIDTH)
 _TAPS = [(row, column) for row in range(SIDE) for column in range(SIDE)]
 
 
 class Channels(Emitter):
-    """Vectors of float32, which are some channels of a position; windows of 2×2 positions are pooled."""
+    """Vectors of float32, which are some channels of a position; windows of 2×2 positions are
+    pooled.
+    """
 
     whole = ir.VectorType(INT32, WIDTH)
 
@@ -31,7 +37,9 @@ class Channels(Emitter):
         return ir.Constant(self.whole, [value] * WIDTH)
 
     def largest(self, values: Sequence[Any]) -> tuple[Any, Any]:
-        """The largest value of a window, and the number of its position, the first of equal ones."""
+        """The largest value of a window, and the number of its position, the first of equal
+        ones.
+        """
         largest, where = values[0], self.everywhere(0)
         for number, value in enumerate(values[1:], 1):
             is_larger = self.builder.fcmp_ordered(">", value, largest)
@@ -41,18 +49,25 @@ class Channels(Emitter):
 
     def rectified_part(self, gradient: Any, output: Any) -> Any:
         """The gradient before ReLU: zero where its result is zero."""
-        return self.builder.select(self.builder.fcmp_ordered(">", output, self.zero), gradient, self.zero)
+        return self.builder.select(
+            self.builder.fcmp_ordered(">", output, self.zero), gradient, self.zero
+        )
 
     def parts(self, gradient: Any, where: Any) -> list[Any]:
         """The gradient at each position of a window: all of it at the maximum, zero elsewhere."""
-        places = [self.builder.icmp_unsigned("==", where, self.everywhere(number)) for number in range(len(WINDOW))]
+        places = [
+            self.builder.icmp_unsigned("==", where, self.everywhere(number))
+            for number in range(len(WINDOW))
+        ]
         return [self.builder.select(place, gradient, self.zero) for place in places]
 
     def store_narrow(self, integers: Any, pointer: Any) -> None:
         """Store the lowest bytes of 32-bit integers."""
         narrow = ir.VectorType(BYTE, WIDTH)
         self.builder.store(
-            self.builder.trunc(integers, narrow), self.builder.bitcast(pointer, narrow.as_pointer()), align=1
+            self.builder.trunc(integers, narrow),
+            self.builder.bitcast(pointer, narrow.as_pointer()),
+            align=1,
         )
 
     def load_narrow(self, pointer: Any) -> Any:
@@ -61,8 +76,12 @@ class Channels(Emitter):
         return self.builder.zext(self.builder.load(source, align=1), self.whole)
 
 
-def _pixels(e: Channels, images: Array, image: Any, row: Any, column: Any) -> Callable[[Place, Place], Any]:
-    """The pixel under a tap of the kernel at a position of the window of a pooled result, in every lane."""
+def _pixels(
+    e: Channels, images: Array, image: Any, row: Any, column: Any
+) -> Callable[[Place, Place], Any]:
+    """The pixel under a tap of the kernel at a position of the window of a pooled result, in every
+    lane.
+    """
     corner = e.item(images, image, e.multiply(row, 2), e.multiply(column, 2))
 
     def pixel(tap: Place, at: Place) -> Any:
@@ -74,10 +93,19 @@ def _pixels(e: Channels, images: Array, image: Any, row: Any, column: Any) -> Ca
 
 @intrinsic(Channels)
 def _forward(
-    e: Channels, images: Array, image: Any, row: Any, column: Any,
-    kernels: Array, bias: Array, output: Array, argmax: Array,
-) -> None:  # fmt: skip
-    """Convolve at the positions of a window; store the ReLU of the maximum of each channel, and its position."""
+    e: Channels,
+    images: Array,
+    image: Any,
+    row: Any,
+    column: Any,
+    kernels: Array,
+    bias: Array,
+    output: Array,
+    argmax: Array,
+) -> None:
+    """Convolve at the positions of a window; store the ReLU of the maximum of each channel, and its
+    position.
+    """
     pixel_under = _pixels(e, images, image, row, column)
     sums = {(at, first): e.zero for at in WINDOW for first in _VECTORS}
     for number, tap in enumerate(_TAPS):
@@ -96,9 +124,16 @@ def _forward(
 
 @intrinsic(Channels)
 def _backward(
-    e: Channels, images: Array, image: Any, row: Any, column: Any,
-    gradient: Array, output: Array, argmax: Array, sums: Array,
-) -> None:  # fmt: skip
+    e: Channels,
+    images: Array,
+    image: Any,
+    row: Any,
+    column: Any,
+    gradient: Array,
+    output: Array,
+    argmax: Array,
+    sums: Array,
+) -> None:
     """Add a window's share to the gradients of the kernels, and of the biases in the last row."""
     pixel_under = _pixels(e, images, image, row, column)
     for first in _VECTORS:
@@ -119,9 +154,9 @@ def _backward(
 def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias: Any) -> None:
     """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
-    `images` are (n, rows, columns), float32; `kernels` (25, 32), one row per tap. The results go into `output` and
-    `argmax`, (n, (rows − 4) / 2, (columns − 4) / 2, 32): the values, float32, and the position of the maximum in the
-    window, 0 to 3 row by row, uint8.
+    `images` are (n, rows, columns), float32; `kernels` (25, 32), one row per tap. The results go
+    into `output` and `argmax`, (n, (rows − 4) / 2, (columns − 4) / 2, 32): the values, float32, and
+    the position of the maximum in the window, 0 to 3 row by row, uint8.
     """
     for i in range(output.shape[0]):
         for row in range(output.shape[1]):
@@ -131,7 +166,9 @@ def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias:
 
 @compiled(cache=True, nogil=True)
 def add_gradients(images: Any, gradient: Any, output: Any, argmax: Any, sums: Any) -> None:
-    """Add to `sums` (26, 32) the gradients of the kernels, and of the biases in the last row, from the output's."""
+    """Add to `sums` (26, 32) the gradients of the kernels, and of the biases in the last row, from
+    the output's.
+    """
     for i in range(output.shape[0]):
         for row in range(output.shape[1]):
             for column in range(output.shape[2]):

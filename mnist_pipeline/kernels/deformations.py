@@ -1,8 +1,8 @@
 """The compiled inner loops of the deformations of images.
 
-Imported only when images are deformed, so that importing :mod:`mnist_pipeline.data.deformations` does not import Numba.
-Both functions run on one thread, without the interpreter lock, one image at a time: results do not depend on the number
-of threads that share the images.
+Imported only when images are deformed, so that importing :mod:`mnist_pipeline.data.deformations`
+does not import Numba. Both functions run on one thread, without the interpreter lock, one image at
+a time: results do not depend on the number of threads that share the images.
 """
 
 from typing import Any
@@ -14,7 +14,10 @@ from mnist_pipeline.kernels.compiled import compiled
 
 @compiled()
 def _copy(source: Any, target: Any) -> None:
-    """target[:] = source. Numba would compile the error message of that assignment too, which takes seconds."""
+    """target[:] = source.
+
+    Numba would compile the error message of that assignment too, which takes seconds.
+    """
     for row in range(target.shape[0]):
         for column in range(target.shape[1]):
             target[row, column] = source[row, column]
@@ -22,13 +25,15 @@ def _copy(source: Any, target: Any) -> None:
 
 @compiled(cache=True, nogil=True)
 def sample(images: Any, maps: Any, output: Any) -> None:
-    """Compute each output pixel by bilinear interpolation at the position that the map of its image assigns to it.
+    """Compute each output pixel by bilinear interpolation at the position that the map of its image
+    assigns to it.
 
-    A map is (a, b, c, d, e, f): the pixel (row, column) is read at (a·row + b·column + c, d·row + e·column + f).
-    Outside the image there is background.
+    A map is (a, b, c, d, e, f): the pixel (row, column) is read at (a·row + b·column + c, d·row +
+    e·column + f). Outside the image there is background.
     """
     rows, columns = images.shape[1:]
-    # One pixel of background around the image: a position that is clamped to it reads only background.
+    # One pixel of background around the image: a position that is clamped to it reads only
+    # background.
     image = np.zeros((rows + 2, columns + 2), np.float32)
     padded, stride = image.reshape(-1), columns + 2
     last_row, last_column = np.float32(rows + 1), np.float32(columns + 1)
@@ -46,12 +51,16 @@ def sample(images: Any, maps: Any, output: Any) -> None:
                 upper = padded[place] + right * (padded[place + 1] - padded[place])
                 place += stride
                 lower = padded[place] + right * (padded[place + 1] - padded[place])
-                output[i, row, column] = np.uint8(np.int32(upper + below * (lower - upper) + np.float32(0.5)))
+                output[i, row, column] = np.uint8(
+                    np.int32(upper + below * (lower - upper) + np.float32(0.5))
+                )
 
 
 @compiled()
 def _widen_row(above: Any, row: Any, below: Any, invert: Any, fraction: Any, output: Any) -> None:
-    """Blend a row of pixels, padded by one at each end, with the extremes of their neighbourhoods."""
+    """Blend a row of pixels, padded by one at each end, with the extremes of their
+    neighbourhoods.
+    """
     for column in range(output.size):
         extreme = np.uint8(row[column + 1] ^ invert)
         extreme = max(extreme, np.uint8(row[column] ^ invert))
@@ -65,13 +74,17 @@ def _widen_row(above: Any, row: Any, below: Any, invert: Any, fraction: Any, out
 
 @compiled(cache=True, nogil=True)
 def widen(images: Any, amounts: Any, output: Any) -> None:
-    """Grow (amount > 0) or shrink (amount < 0) the ink of each image by |amount| pixels on each side.
+    """Grow (amount > 0) or shrink (amount < 0) the ink of each image by |amount| pixels on each
+    side.
 
-    A pixel becomes the largest, or smallest, of itself and its four neighbours. The fraction of a pixel is a blend:
-    x + fraction · (extreme − x).
+    A pixel becomes the largest, or smallest, of itself and its four neighbours. The fraction of a
+    pixel is a blend: x + fraction · (extreme − x).
     """
     rows, columns = images.shape[1:]
-    current, blended = np.zeros((rows + 2, columns + 2), np.uint8), np.zeros((rows + 2, columns + 2), np.uint8)
+    current, blended = (
+        np.zeros((rows + 2, columns + 2), np.uint8),
+        np.zeros((rows + 2, columns + 2), np.uint8),
+    )
     for i in range(images.shape[0]):
         _copy(images[i], current[1:-1, 1:-1])
         # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
@@ -80,7 +93,14 @@ def widen(images: Any, amounts: Any, output: Any) -> None:
         while left > 0:
             fraction = np.float32(min(left, 1.0))
             for row in range(1, rows + 1):
-                _widen_row(current[row - 1], current[row], current[row + 1], invert, fraction, blended[row, 1:-1])
+                _widen_row(
+                    current[row - 1],
+                    current[row],
+                    current[row + 1],
+                    invert,
+                    fraction,
+                    blended[row, 1:-1],
+                )
             current, blended = blended, current
             left -= 1.0
         _copy(current[1:-1, 1:-1], output[i])

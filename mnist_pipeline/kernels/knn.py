@@ -1,13 +1,13 @@
 """The compiled inner loops of exact nearest-neighbour search.
 
-Imported only when an index is built or searched, so that importing :mod:`mnist_pipeline.knn` does not load Numba. Every
-function here runs on one thread, without the interpreter lock. :mod:`mnist_pipeline.knn` divides the queries into
-blocks for a pool of threads, and results do not depend on their number. The plain reference of the search is
-`knn.classifier.search_all`.
+Imported only when an index is built or searched, so that importing :mod:`mnist_pipeline.knn` does
+not load Numba. Every function here runs on one thread, without the interpreter lock.
+:mod:`mnist_pipeline.knn` divides the queries into blocks for a pool of threads, and results do not
+depend on their number. The plain reference of the search is `knn.classifier.search_all`.
 
-Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one query after another,
-with the tile in registers, and the projection of rows. The exact comparison waits for memory, so rows are prefetched
-while others are compared.
+Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one
+query after another, with the tile in registers, and the projection of rows. The exact comparison
+waits for memory, so rows are prefetched while others are compared.
 """
 
 from typing import Any
@@ -16,8 +16,23 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 
-from mnist_pipeline.kernels.compiled import BYTE, INT32, INT64, Array, Emitter, Matrix, compiled, intrinsic
-from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, COORDINATE_ROW, DEPTHS, LANES, SUMMED_FEATURES
+from mnist_pipeline.kernels.compiled import (
+    BYTE,
+    INT32,
+    INT64,
+    Array,
+    Emitter,
+    Matrix,
+    compiled,
+    intrinsic,
+)
+from mnist_pipeline.kernels.tiles import (
+    CENTROID_DIMENSIONS,
+    COORDINATE_ROW,
+    DEPTHS,
+    LANES,
+    SUMMED_FEATURES,
+)
 
 _NORM_ROW = 0
 _RESIDUAL_ROW = 1
@@ -33,8 +48,8 @@ _PROJECTED_ROWS = 3  # rows projected together: their sums fill 21 of 32 registe
 @compiled()
 def _squared_distance(a: Any, i: Any, b: Any, j: Any) -> Any:
     """Squared Euclidean distance between the rows ``a[i]`` and ``b[j]``, bytes."""
-    # The casts keep Numba from widening to int64: int16 differences become one multiply-add instruction.
-    # At most 32768 features: 32768 · 255² < 2³¹.
+    # The casts keep Numba from widening to int64: int16 differences become one multiply-add
+    # instruction. At most 32768 features: 32768 · 255² < 2³¹.
     total = np.int32(0)
     for f in range(a.shape[1]):
         difference = np.int16(np.int16(a[i, f]) - np.int16(b[j, f]))
@@ -57,7 +72,9 @@ def _replace_root(distances: Any, indices: Any, distance: Any, index: Any) -> No
         if child >= distances.size:
             break
         other = child + 1
-        if other < distances.size and _after(distances[other], indices[other], distances[child], indices[child]):
+        if other < distances.size and _after(
+            distances[other], indices[other], distances[child], indices[child]
+        ):
             child = other
         if not _after(distances[child], indices[child], distance, index):
             break
@@ -81,15 +98,17 @@ def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
 def _cut(half_norm: Any, worst: Any, factor: Any) -> Any:
     """The value below which a point is farther than the k-th neighbour found so far.
 
-    With τ the k-th squared distance in scaled units, c = ((1 − μ)|q|² − τ)/2, lowered by more than float32 can
-    round (see :class:`mnist_pipeline.knn.index.PrincipalComponentIndex`).
+    With τ the k-th squared distance in scaled units, c = ((1 − μ)|q|² − τ)/2, lowered by more than
+    float32 can round (see :class:`mnist_pipeline.knn.index.PrincipalComponentIndex`).
     """
     threshold = worst * factor * factor
     return np.float32(half_norm - 0.5 * threshold - (half_norm + threshold) * 2.0**-22 - 2.0**-110)
 
 
 class _Bound(Emitter):
-    """Vectors of the bounds of a tile's points: −(1 − μ)|t|²/2 + Σ p_q p_t + ρ_q ρ_t, one lane per point."""
+    """Vectors of the bounds of a tile's points: −(1 − μ)|t|²/2 + Σ p_q p_t + ρ_q ρ_t, one lane per
+    point.
+    """
 
     def points(self, tile: Any, row: int) -> list[Any]:
         """A row of a tile."""
@@ -104,27 +123,42 @@ class _Bound(Emitter):
         """Bit j is set unless lane j is below the cut."""
         mask, least = INT32(0), self.broadcast(cut)
         for j, vector in enumerate(sums):
-            bits = self.builder.bitcast(self.builder.fcmp_ordered(">=", vector, least), ir.IntType(self.width))
-            mask = self.builder.or_(mask, self.builder.shl(self.builder.zext(bits, INT32), INT32(j * self.width)))
+            bits = self.builder.bitcast(
+                self.builder.fcmp_ordered(">=", vector, least), ir.IntType(self.width)
+            )
+            mask = self.builder.or_(
+                mask, self.builder.shl(self.builder.zext(bits, INT32), INT32(j * self.width))
+            )
         return mask
 
 
 def _sieve(level: int) -> Any:
-    """Compile the loop that keeps the surviving queries whose bound does not exclude the whole tile.
+    """Compile the loop that keeps the surviving queries whose bound does not exclude the whole
+    tile.
 
-    It continues the sums of the previous level in `sums`, and stores its own there. Queries, masks and sums are stored
-    at the front of their arrays without a branch. The loop returns their number.
+    It continues the sums of the previous level in `sums`, and stores its own there. Queries, masks
+    and sums are stored at the front of their arrays without a branch. The loop returns their
+    number.
     """
     is_first, is_last = level == 0, level == len(DEPTHS) - 1
     dimensions = range(0 if is_first else DEPTHS[level - 1], DEPTHS[level])
-    rows = [_RESIDUAL_ROW + level, *(COORDINATE_ROW + p for p in dimensions)] + [_NORM_ROW] * is_first
+    rows = [_RESIDUAL_ROW + level, *(COORDINATE_ROW + p for p in dimensions)] + [
+        _NORM_ROW
+    ] * is_first
     fits = len(rows) * LANES // _Bound.width < 30  # of 32 registers
 
     @intrinsic(_Bound, returns=types.int64)
     def sieve(
-        e: _Bound, tiles: Array, tile: Any, coordinates: Array, cuts: Array,
-        sums: Array, survivors: Array, masks: Array, count: Any,
-    ) -> Any:  # fmt: skip
+        e: _Bound,
+        tiles: Array,
+        tile: Any,
+        coordinates: Array,
+        cuts: Array,
+        sums: Array,
+        survivors: Array,
+        masks: Array,
+        count: Any,
+    ) -> Any:
         builder = e.builder
         points = e.at(tiles.data, e.multiply(tile, _NUM_ROWS * LANES))
         loaded = {row: e.points(points, row) for row in rows} if fits else {}
@@ -139,7 +173,9 @@ def _sieve(level: int) -> Any:
             query = e.at(coordinates.data, e.multiply(index, _NUM_COLUMNS))
             values = row_of_tile(_NORM_ROW) if is_first else e.points(sums.data, i)
             for p in dimensions:
-                values = e.add_product(query, _FIRST_COORDINATE + p, row_of_tile(COORDINATE_ROW + p), values)
+                values = e.add_product(
+                    query, _FIRST_COORDINATE + p, row_of_tile(COORDINATE_ROW + p), values
+                )
             if not is_last:
                 for vector, pointer in zip(values, e.row(sums.data, to, LANES)):
                     e.store(vector, pointer)
@@ -158,7 +194,9 @@ _sieve_0, _sieve_1, _sieve_2, _sieve_3, _sieve_4 = (_sieve(level) for level in r
 
 
 @intrinsic(_Bound, returns=types.uint32)
-def _nearness(e: _Bound, centroids: Array, group: Any, coordinates: Array, query: Any, cut: Any, values: Array) -> Any:
+def _nearness(
+    e: _Bound, centroids: Array, group: Any, coordinates: Array, query: Any, cut: Any, values: Array
+) -> Any:
     """Write how near the tiles of a group are to a query into `values`, by their centroids.
 
     A mask of the values that are no less than the cut is returned.
@@ -182,7 +220,9 @@ def _lowest(e: Emitter, mask: Any) -> Any:
 @intrinsic(Emitter)
 def _fetch(e: Emitter, points: Array, row: Any) -> None:
     """Prefetch a row into the cache."""
-    length = e.multiply(points.shape[1], e.context.get_abi_sizeof(e.context.get_data_type(points.dtype)))
+    length = e.multiply(
+        points.shape[1], e.context.get_abi_sizeof(e.context.get_data_type(points.dtype))
+    )
     start = e.at(e.builder.bitcast(points.data, BYTE.as_pointer()), e.multiply(row, length))
     with e.loop(0, length, _CACHE_LINE) as (k, _):
         e.call(
@@ -191,12 +231,16 @@ def _fetch(e: Emitter, points: Array, row: Any) -> None:
 
 
 @intrinsic(Emitter)
-def _multiply(e: Emitter, rows: Array, matrix: Array, first: Any, count: Any, products: Array) -> None:
+def _multiply(
+    e: Emitter, rows: Array, matrix: Array, first: Any, count: Any, products: Array
+) -> None:
     """products = rows · matrix over `count` features from `first`, for `_PROJECTED_ROWS` rows."""
     left = Matrix(e.at(rows.data, first), rows.shape[1])
     right = Matrix(e.at(matrix.data, e.multiply(first, DEPTHS[-1])), DEPTHS[-1])
     result = Matrix(products.data, DEPTHS[-1])
-    e.matrix_product(left, right, result, _PROJECTED_ROWS, count, range(0, DEPTHS[-1], e.width), is_sum=False)
+    e.matrix_product(
+        left, right, result, _PROJECTED_ROWS, count, range(0, DEPTHS[-1], e.width), is_sum=False
+    )
 
 
 @compiled(fastmath={"reassoc", "contract"})
@@ -211,11 +255,13 @@ def _center(row: Any, mean: Any, factor: Any, centered: Any) -> Any:
 
 
 @compiled(cache=True, nogil=True)
-def project(X: Any, mean: Any, components: Any, factor: Any, margins: Any, coordinates: Any, half_norms: Any) -> None:
+def project(
+    X: Any, mean: Any, components: Any, factor: Any, margins: Any, coordinates: Any, half_norms: Any
+) -> None:
     """Compute the residual norms and coordinates of rows, and (1 − μ)/2 of their squared norms.
 
-    `factor` scales the centred rows, `margins` are η and μ. `components` has `DEPTHS[-1]` columns, of which the last
-    may be zero.
+    `factor` scales the centred rows, `margins` are η and μ. `components` has `DEPTHS[-1]` columns,
+    of which the last may be zero.
     """
     eta, mu = margins[0], margins[1]
     centered = np.zeros((_PROJECTED_ROWS, X.shape[1]), np.float32)
@@ -229,7 +275,9 @@ def project(X: Any, mean: Any, components: Any, factor: Any, margins: Any, coord
             half_norms[start + r] = 0.5 * (1.0 - mu) * squared_norms[r]
         totals[:] = 0.0
         for first in range(0, X.shape[1], SUMMED_FEATURES):
-            _multiply(centered, components, first, min(SUMMED_FEATURES, X.shape[1] - first), products)
+            _multiply(
+                centered, components, first, min(SUMMED_FEATURES, X.shape[1] - first), products
+            )
             totals += products
         for r in range(here):
             captured, first = 0.0, 0
@@ -245,7 +293,13 @@ def project(X: Any, mean: Any, components: Any, factor: Any, margins: Any, coord
 
 @compiled()
 def _nearest_tiles(
-    centroids: Any, num_tiles: Any, coordinates: Any, query: Any, values: Any, farness: Any, seeds: Any
+    centroids: Any,
+    num_tiles: Any,
+    coordinates: Any,
+    query: Any,
+    values: Any,
+    farness: Any,
+    seeds: Any,
 ) -> None:
     """Find the tiles with the nearest centroids, which are likely to contain the neighbours."""
     farness[:] = np.inf
@@ -260,14 +314,23 @@ def _nearest_tiles(
 
 @compiled(cache=True, nogil=True)
 def scan_tiles(
-    queries: Any, coordinates: Any, half_norms: Any, train: Any, tiles: Any,
-    centroids: Any, order: Any, factor: Any, distances: Any, indices: Any,
-) -> None:  # fmt: skip
+    queries: Any,
+    coordinates: Any,
+    half_norms: Any,
+    train: Any,
+    tiles: Any,
+    centroids: Any,
+    order: Any,
+    factor: Any,
+    distances: Any,
+    indices: Any,
+) -> None:
     """Search a block of queries through the tiles of a principal component index.
 
-    Each query is first compared with its nearest tiles, for a tight k-th distance early. Then every tile is tested
-    against all queries of the block while it is in registers or in the cache. A pair is tested in more dimensions only
-    if the previous bound does not exclude it. Pairs that no bound excludes are compared exactly.
+    Each query is first compared with its nearest tiles, for a tight k-th distance early. Then every
+    tile is tested against all queries of the block while it is in registers or in the cache. A pair
+    is tested in more dimensions only if the previous bound does not exclude it. Pairs that no bound
+    excludes are compared exactly.
     """
     num_queries, num_tiles = queries.shape[0], tiles.shape[0]
     seeds = np.empty((num_queries, min(_SEED_TILES, num_tiles)), np.int64)
@@ -286,7 +349,12 @@ def scan_tiles(
                 _fetch(train, row)
         for tile in seeds[query]:
             for row in order[tile * LANES : (tile + 1) * LANES]:
-                _offer(distances[query], indices[query], _squared_distance(queries, query, train, row), row)
+                _offer(
+                    distances[query],
+                    indices[query],
+                    _squared_distance(queries, query, train, row),
+                    row,
+                )
         cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
     pending = 0
     for tile in range(num_tiles):
@@ -309,6 +377,11 @@ def scan_tiles(
         if pending >= _FETCHED or tile == num_tiles - 1:
             for i in range(pending):
                 query, row = query_of[i], rows[i]
-                if _offer(distances[query], indices[query], _squared_distance(queries, query, train, row), row):
+                if _offer(
+                    distances[query],
+                    indices[query],
+                    _squared_distance(queries, query, train, row),
+                    row,
+                ):
                     cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
             pending = 0

@@ -1,7 +1,7 @@
 """The compiled inner loops of the directions of strokes.
 
-Imported only when images are scored, so that importing :mod:`mnist_pipeline.handwriting.novelty` does not import Numba.
-`edge_shares` runs on one thread, without the interpreter lock.
+Imported only when images are scored, so that importing :mod:`mnist_pipeline.handwriting.novelty`
+does not import Numba. `edge_shares` runs on one thread, without the interpreter lock.
 """
 
 from typing import Any
@@ -15,7 +15,9 @@ LANES = 32  # images side by side
 
 @compiled()
 def _product(left: Any, right: Any, output: Any) -> None:
-    """output = left · right for a sparse `left`: each row of the result is a sum of rows of `right`."""
+    """output = left · right for a sparse `left`: each row of the result is a sum of rows of
+    `right`.
+    """
     for row in range(left.shape[0]):
         to = output[row]
         to[:] = 0
@@ -29,7 +31,10 @@ def _product(left: Any, right: Any, output: Any) -> None:
 
 @compiled()
 def _transpose(source: Any, target: Any) -> None:
-    """target[:] = source.T. Numba would compile the error message of that assignment too, which takes seconds."""
+    """target[:] = source.T.
+
+    Numba would compile the error message of that assignment too, which takes seconds.
+    """
     for i in range(target.shape[0]):
         for j in range(target.shape[1]):
             for k in range(target.shape[2]):
@@ -37,22 +42,37 @@ def _transpose(source: Any, target: Any) -> None:
 
 
 @compiled(cache=True, nogil=True)
-def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: Any, shares: Any) -> None:
+def edge_shares(
+    images: Any, smooth: Any, difference: Any, pooling: Any, axes: Any, shares: Any
+) -> None:
     """Compute the square roots of the shares of each image's edges, by direction and by cell.
 
-    `smooth` and `difference`, (side, side), and `pooling`, (cells, side), act along both sides of an image. `axes` are
-    half of the directions as (cosine, sine); the other half are their opposites. Images are stored side by side, so
-    that an operation on rows works on long rows; an operation on columns works on the rows of the transposes.
+    `smooth` and `difference`, (side, side), and `pooling`, (cells, side), act along both sides of
+    an image. `axes` are half of the directions as (cosine, sine); the other half are their
+    opposites. Images are stored side by side, so that an operation on rows works on long rows; an
+    operation on columns works on the rows of the transposes.
     """
     count, side, cells, half = LANES, smooth.shape[0], pooling.shape[0], axes.shape[0]
-    pixels, passed = np.zeros((side, count, side), np.float32), np.empty((side, count, side), np.float32)
-    transposed, pooled = np.empty((side, count, side), np.float32), np.empty((cells, count, side), np.float32)
-    upright, found = np.empty((side, count, cells), np.float32), np.empty((2 * half, cells, count, cells), np.float32)
+    pixels, passed = (
+        np.zeros((side, count, side), np.float32),
+        np.empty((side, count, side), np.float32),
+    )
+    transposed, pooled = (
+        np.empty((side, count, side), np.float32),
+        np.empty((cells, count, side), np.float32),
+    )
+    upright, found = (
+        np.empty((side, count, cells), np.float32),
+        np.empty((2 * half, cells, count, cells), np.float32),
+    )
     # The same numbers, with all images in one row.
     width = count * side
     pixel_rows, passed_rows = pixels.reshape(side, width), passed.reshape(side, width)
     transposed_rows, pooled_rows = transposed.reshape(side, width), pooled.reshape(cells, width)
-    upright_rows, found_rows = upright.reshape(side, count * cells), found.reshape(2 * half, cells, count * cells)
+    upright_rows, found_rows = (
+        upright.reshape(side, count * cells),
+        found.reshape(2 * half, cells, count * cells),
+    )
     along_x, along_y = np.empty((side, width), np.float32), np.empty((side, width), np.float32)
     rising = np.empty((side, width), np.float32)
     for start in range(0, images.shape[0], count):
@@ -74,7 +94,9 @@ def edge_shares(images: Any, smooth: Any, difference: Any, pooling: Any, axes: A
                 cosine, sine = -cosine, -sine
             for row in range(side):
                 for k in range(width):
-                    rising[row, k] = max(cosine * along_x[row, k] + sine * along_y[row, k], np.float32(0))
+                    rising[row, k] = max(
+                        cosine * along_x[row, k] + sine * along_y[row, k], np.float32(0)
+                    )
             _product(pooling, rising, pooled_rows)
             _transpose(pooled, upright)
             _product(pooling, upright_rows, found_rows[direction])

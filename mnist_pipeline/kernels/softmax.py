@@ -1,9 +1,10 @@
 """The compiled loop behind `mnist_pipeline.softmax.sgd`.
 
-A module of its own, so that only a call of `sgd` imports Numba. Its plain reference is `softmax.sgd_reference`. The
-weights are pixel-major, in blocks of `LANES` classes: the weights of one pixel are three registers of four float64, so
-a nonzero pixel costs three multiply-adds to score and three to update. LLVM does not form such short vectors (it
-unrolls a loop over ten classes into scalars), so two intrinsics use explicit vectors. Everything else is plain loops.
+A module of its own, so that only a call of `sgd` imports Numba. Its plain reference is
+`softmax.sgd_reference`. The weights are pixel-major, in blocks of `LANES` classes: the weights of
+one pixel are three registers of four float64, so a nonzero pixel costs three multiply-adds to score
+and three to update. LLVM does not form such short vectors (it unrolls a loop over ten classes into
+scalars), so two intrinsics use explicit vectors. Everything else is plain loops.
 """
 
 import math
@@ -25,13 +26,17 @@ class _Entries(Emitter):
     element, width = FLOAT64, WIDTH
 
     def entry(self, rows: Array, columns: Array, values: Array, k: Any) -> tuple[Any, list[Any]]:
-        """Value of the k-th entry in every lane, and pointers to the vectors of its pixel's weights."""
+        """Value of the k-th entry in every lane, and pointers to the vectors of its pixel's
+        weights.
+        """
         value = self.broadcast(self.number(values, k, types.float64))
         return value, self.row(rows.data, self.number(columns, k, types.int64), LANES)
 
 
 @intrinsic(_Entries)
-def _score(e: _Entries, rows: Array, columns: Array, values: Array, scores: Array, start: Any, stop: Any) -> None:
+def _score(
+    e: _Entries, rows: Array, columns: Array, values: Array, scores: Array, start: Any, stop: Any
+) -> None:
     """Set scores = Σ_k values[k] · rows[columns[k]] for k in [start, stop)."""
     # Two sums, of even and odd entries, so that an addition does not wait for the previous one.
     sums = [[e.variable(e.zero) for _ in range(NUM_VECTORS)] for _ in range(2)]
@@ -52,7 +57,9 @@ def _score(e: _Entries, rows: Array, columns: Array, values: Array, scores: Arra
 
 
 @intrinsic(_Entries)
-def _update(e: _Entries, rows: Array, columns: Array, values: Array, steps: Array, start: Any, stop: Any) -> None:
+def _update(
+    e: _Entries, rows: Array, columns: Array, values: Array, steps: Array, start: Any, stop: Any
+) -> None:
     """Add values[k] · steps to rows[columns[k]] for k in [start, stop)."""
     loaded = [e.load(pointer) for pointer in e.row(steps.data, 0, LANES)]
     with e.loop(start, stop) as (k, _):
@@ -63,14 +70,23 @@ def _update(e: _Entries, rows: Array, columns: Array, values: Array, steps: Arra
 
 @compiled(cache=True, nogil=True)
 def run_epoch(
-    starts: Any, columns: Any, values: Any, scale: Any, labels: Any, rows: Any, blocks: Any, b: Any, learning_rate: Any
+    starts: Any,
+    columns: Any,
+    values: Any,
+    scale: Any,
+    labels: Any,
+    rows: Any,
+    blocks: Any,
+    b: Any,
+    learning_rate: Any,
 ) -> Any:
-    """Update the weights in place, one sample after another; return the total loss and the number of correct samples.
+    """Update the weights in place, one sample after another; return the total loss and the number
+    of correct samples.
 
-    `columns` and `values` are those of the nonzero entries of all samples, `starts` the first entry of each sample; the
-    values are multiplied by `scale`. `labels` are int64 (num_samples,), `rows` the numbers of the samples to use,
-    `blocks` the weights, pixel-major, (num_blocks, num_features, LANES), and `b` the biases (num_classes,), both
-    float64.
+    `columns` and `values` are those of the nonzero entries of all samples, `starts` the first entry
+    of each sample; the values are multiplied by `scale`. `labels` are int64 (num_samples,), `rows`
+    the numbers of the samples to use, `blocks` the weights, pixel-major, (num_blocks, num_features,
+    LANES), and `b` the biases (num_classes,), both float64.
     """
     num_blocks, num_classes = len(blocks), len(b)
     y = np.zeros((num_blocks, blocks.shape[2]))

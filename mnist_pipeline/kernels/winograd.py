@@ -1,14 +1,16 @@
-"""The compiled second layer of the convolutional network: Winograd's convolution, pooling and ReLU, and the gradients.
+"""The compiled second layer of the convolutional network: Winograd's convolution, pooling and ReLU,
+and the gradients.
 
-The convolution works on tiles. It computes 4×4 results from 8×8 values of each channel by 64 matrix products, one per
-value of a tile. A direct convolution needs 25 products at 16 positions, which are 6.25 times as many multiplications.
-The plain reference is `networks.CNN`.
+The convolution works on tiles. It computes 4×4 results from 8×8 values of each channel by 64 matrix
+products, one per value of a tile. A direct convolution needs 25 products at 16 positions, which are
+6.25 times as many multiplications. The plain reference is `networks.CNN`.
 
-Each function runs on one thread, without the interpreter lock, on blocks of images whose factors fit the cache. The
-result of an image does not depend on the number of threads that share the images.
+Each function runs on one thread, without the interpreter lock, on blocks of images whose factors
+fit the cache. The result of an image does not depend on the number of threads that share the
+images.
 
-The layout of the factors is (64, tiles + 1, channels). The unused tile makes the distance between two positions no
-power of two; otherwise all positions would map to the same few lines of the cache.
+The layout of the factors is (64, tiles + 1, channels). The unused tile makes the distance between
+two positions no power of two; otherwise all positions would map to the same few lines of the cache.
 """
 
 from typing import Any
@@ -28,28 +30,35 @@ BLOCK = 16  # images at a time
 
 _ROWS = 4  # of a product at a time
 _SQUARE = [[(row, column) for column in range(TILE)] for row in range(TILE)]
-_WINDOWS = [(row, column) for row in range(STEP // 2) for column in range(STEP // 2)]  # of a tile, after pooling
+_WINDOWS = [
+    (row, column) for row in range(STEP // 2) for column in range(STEP // 2)
+]  # of a tile, after pooling
 
 
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Aᵀ (4, 8), G (8, 5) and Bᵀ (8, 8) of Winograd's convolution in one dimension [1]_, [2]_.
 
-    A kernel g of 5 taps slides over 8 values d; its 4 results are ``Aᵀ[(G g) ∘ (Bᵀ d)]``, with 8 multiplications
-    instead of 20. Multiplying two polynomials by evaluating them at points, multiplying the values and interpolating
-    takes as few; a sliding product is the transpose of a product of polynomials, so the matrices are the transposes of
-    evaluation and interpolation. In two dimensions each matrix is applied to rows and to columns.
+    A kernel g of 5 taps slides over 8 values d; its 4 results are ``Aᵀ[(G g) ∘ (Bᵀ d)]``, with 8
+    multiplications instead of 20. Multiplying two polynomials by evaluating them at points,
+    multiplying the values and interpolating takes as few; a sliding product is the transpose of a
+    product of polynomials, so the matrices are the transposes of evaluation and interpolation. In
+    two dimensions each matrix is applied to rows and to columns.
 
     References
     ----------
     .. [1] S. Winograd, "Arithmetic complexity of computations", SIAM, 1980.
     .. [2] A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016.
     """
-    # Small, far apart, and in pairs of opposite sign. Only G is rounded, because all else is exact in binary. The last
-    # point is infinity, where a polynomial has the value of its highest coefficient.
+    # Small, far apart, and in pairs of opposite sign. Only G is rounded, because all else is exact
+    # in binary. The last point is infinity, where a polynomial has the value of its highest
+    # coefficient.
     points = np.array([0, 1, -1, 2, -2, 0.5, -0.5])
     others = [np.delete(points, i) for i in range(len(points))]
     scales = np.array([np.prod(point - rest) for point, rest in zip(points, others)])
-    output, kernel = (np.vstack([np.vander(points, size, increasing=True), np.eye(size)[-1]]) for size in (STEP, SIDE))
+    output, kernel = (
+        np.vstack([np.vander(points, size, increasing=True), np.eye(size)[-1]])
+        for size in (STEP, SIDE)
+    )
     kernel[:-1] /= scales[:, np.newaxis]
     coefficients = [np.append(np.poly(rest)[::-1], 0) for rest in others]
     return output.T, kernel, np.array([*coefficients, np.poly(points)[::-1]])
@@ -70,32 +79,52 @@ class _Tile(Channels):
         return [self._product(matrix, row) for row in zip(*columns)]
 
     def corner(self, start: Any, tile: Any, step: int) -> tuple[Any, Any, Any]:
-        """The image, the row and the column at which a tile begins, in tiles that are `step` apart."""
-        down, right = (self.builder.and_(self.builder.lshr(tile, INT64(bit)), INT64(1)) for bit in (1, 0))
+        """The image, the row and the column at which a tile begins, in tiles that are `step`
+        apart.
+        """
+        down, right = (
+            self.builder.and_(self.builder.lshr(tile, INT64(bit)), INT64(1)) for bit in (1, 0)
+        )
         image = self.add(start, self.builder.lshr(tile, INT64(2)))
         return image, self.multiply(down, step), self.multiply(right, step)
 
-    def pixel(self, images: Array, place: tuple[Any, Any, Any], offset: tuple[int, int], channel: Any) -> Any:
-        """Pointer into an array (images, rows, columns, channels) at an offset from (image, row, column)."""
+    def pixel(
+        self, images: Array, place: tuple[Any, Any, Any], offset: tuple[int, int], channel: Any
+    ) -> Any:
+        """Pointer into an array (images, rows, columns, channels) at an offset from (image, row,
+        column).
+        """
         image, row, column = place
-        return self.item(images, image, self.add(row, offset[0]), self.add(column, offset[1]), channel)
+        return self.item(
+            images, image, self.add(row, offset[0]), self.add(column, offset[1]), channel
+        )
 
     def load_factors(self, factors: Array, tile: Any, channel: Any) -> list[list[Any]]:
         """The factors of a tile, from an array (64, tiles + 1, channels)."""
-        return [[self.load(self.item(factors, TILE * i + j, tile, channel)) for i, j in row] for row in _SQUARE]
+        return [
+            [self.load(self.item(factors, TILE * i + j, tile, channel)) for i, j in row]
+            for row in _SQUARE
+        ]
 
-    def store_factors(self, square: list[list[Any]], factors: Array, tile: Any, channel: Any) -> None:
+    def store_factors(
+        self, square: list[list[Any]], factors: Array, tile: Any, channel: Any
+    ) -> None:
         """Store the factors of a tile in an array."""
         for i, row in enumerate(square):
             for j, vector in enumerate(row):
                 self.store(vector, self.item(factors, TILE * i + j, tile, channel))
 
     def _product(self, matrix: np.ndarray, vectors: Any) -> list[Any]:
-        """Product of a constant matrix with vectors: factors 1 and -1 become additions, and 0 is skipped."""
+        """Product of a constant matrix with vectors: factors 1 and -1 become additions, and 0 is
+        skipped.
+        """
         found = []
         for row in matrix:
             # 1 first, then -1, then the others.
-            terms = sorted(((f, v) for f, v in zip(row, vectors) if f), key=lambda term: (term[0] != 1, term[0] != -1))
+            terms = sorted(
+                ((f, v) for f, v in zip(row, vectors) if f),
+                key=lambda term: (term[0] != 1, term[0] != -1),
+            )
             total = None
             for factor, vector in terms:
                 if abs(factor) != 1:
@@ -111,7 +140,10 @@ class _Tile(Channels):
 
 @intrinsic(_Tile)
 def _enter(e: _Tile, images: Array, start: Any, tile: Any, channel: Any, factors: Array) -> None:
-    """Store the factors of a tile. The tiles are numbered from 0, 4 per image, beginning with the image `start`."""
+    """Store the factors of a tile.
+
+    The tiles are numbered from 0, 4 per image, beginning with the image `start`.
+    """
     corner = e.corner(start, tile, STEP)
     square = [[e.load(e.pixel(images, corner, at, channel)) for at in line] for line in _SQUARE]
     e.store_factors(e.both(INPUT, square), factors, tile, channel)
@@ -119,14 +151,25 @@ def _enter(e: _Tile, images: Array, start: Any, tile: Any, channel: Any, factors
 
 @intrinsic(_Tile)
 def _leave(
-    e: _Tile, products: Array, bias: Array, start: Any, tile: Any, channel: Any, output: Array, argmax: Array
+    e: _Tile,
+    products: Array,
+    bias: Array,
+    start: Any,
+    tile: Any,
+    channel: Any,
+    output: Array,
+    argmax: Array,
 ) -> None:
-    """Transform products into the results of a tile; store the ReLU of each window's maximum, and its position."""
+    """Transform products into the results of a tile; store the ReLU of each window's maximum, and
+    its position.
+    """
     corner = e.corner(start, tile, STEP // 2)
     square = e.both(OUTPUT, e.load_factors(products, tile, channel))
     offsets = e.load(e.at(bias.data, channel))
     for window in _WINDOWS:
-        largest, where = e.largest([square[2 * window[0] + i][2 * window[1] + j] for i, j in WINDOW])
+        largest, where = e.largest(
+            [square[2 * window[0] + i][2 * window[1] + j] for i, j in WINDOW]
+        )
         rectified = e.maximum(e.zero, e.builder.fadd(largest, offsets))
         e.store(rectified, e.pixel(output, corner, window, channel))
         e.store_narrow(where, e.pixel(argmax, corner, window, channel))
@@ -134,15 +177,26 @@ def _leave(
 
 @intrinsic(_Tile)
 def _enter_gradient(
-    e: _Tile, gradient: Array, output: Array, argmax: Array,
-    start: Any, tile: Any, channel: Any, products: Array, sums: Array,
-) -> None:  # fmt: skip
-    """Store the gradients of the products of a tile, and add those of the biases: the reverse of `_leave`."""
+    e: _Tile,
+    gradient: Array,
+    output: Array,
+    argmax: Array,
+    start: Any,
+    tile: Any,
+    channel: Any,
+    products: Array,
+    sums: Array,
+) -> None:
+    """Store the gradients of the products of a tile, and add those of the biases: the reverse of
+    `_leave`.
+    """
     corner = e.corner(start, tile, STEP // 2)
     square = [[e.zero] * STEP for _ in range(STEP)]
     total = e.load(e.at(sums.data, channel))
     for window in _WINDOWS:
-        given, found, where = (e.pixel(array, corner, window, channel) for array in (gradient, output, argmax))
+        given, found, where = (
+            e.pixel(array, corner, window, channel) for array in (gradient, output, argmax)
+        )
         passed = e.rectified_part(e.load(given), e.load(found))
         total = e.builder.fadd(total, passed)
         for (i, j), part in zip(WINDOW, e.parts(passed, e.load_narrow(where))):
@@ -152,7 +206,9 @@ def _enter_gradient(
 
 
 @intrinsic(_Tile)
-def _leave_gradient(e: _Tile, factors: Array, start: Any, tile: Any, channel: Any, images: Array) -> None:
+def _leave_gradient(
+    e: _Tile, factors: Array, start: Any, tile: Any, channel: Any, images: Array
+) -> None:
     """Add the gradients of the values of a tile to those of an image: the reverse of `_enter`."""
     corner = e.corner(start, tile, STEP)
     for i, line in enumerate(e.both(INPUT.T, e.load_factors(factors, tile, channel))):
@@ -164,14 +220,16 @@ def _leave_gradient(e: _Tile, factors: Array, start: Any, tile: Any, channel: An
 def _multiplying(num_columns: int, *, columnwise: bool) -> Any:
     """Compile a product of two of the 64 pairs of matrices, `_ROWS` rows of it at a time.
 
-    ``products[place, row : row + 4] = a[place, row : row + 4] @ b[place]``; if `columnwise`, add to them
-    ``a[place, :, row : row + 4].T @ b[place]``. The sum has `depth` terms. All sums are in registers; processors with
-    512-bit registers have twice as many.
+    ``products[place, row : row + 4] = a[place, row : row + 4] @ b[place]``; if `columnwise`, add to
+    them ``a[place, :, row : row + 4].T @ b[place]``. The sum has `depth` terms. All sums are in
+    registers; processors with 512-bit registers have twice as many.
     """
     at_once = num_columns if binding.get_host_cpu_features().get("avx512f") else WIDTH
 
     @intrinsic(Channels)
-    def multiply(e: Channels, a: Array, b: Array, products: Array, place: Any, row: Any, depth: Any) -> None:
+    def multiply(
+        e: Channels, a: Array, b: Array, products: Array, place: Any, row: Any, depth: Any
+    ) -> None:
         left = Matrix(e.item(a, place, row, 0), a.shape[2])
         if columnwise:
             left = Matrix(e.item(a, place, 0, row), 1, a.shape[2])
@@ -201,9 +259,9 @@ def _enter_block(images: Any, start: int, count: int, factors: Any) -> None:
 def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias: Any) -> None:
     """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
-    `images` are (n, 12, 12, 32), `kernels` the factors of the kernels, (64, 32, 64), both float32. The results go into
-    `output` and `argmax`, (n, 4, 4, 64): the values, float32, and the position of the maximum in the window, 0 to 3
-    row by row, uint8.
+    `images` are (n, 12, 12, 32), `kernels` the factors of the kernels, (64, 32, 64), both float32.
+    The results go into `output` and `argmax`, (n, 4, 4, 64): the values, float32, and the position
+    of the maximum in the window, 0 to 3 row by row, uint8.
     """
     factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
     products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
@@ -220,13 +278,20 @@ def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias:
 
 @compiled(cache=True, nogil=True)
 def add_gradients(
-    gradient: Any, images: Any, output: Any, argmax: Any, image_gradient: Any,
-    kernels: Any, kernel_sums: Any, bias_sums: Any,
-) -> None:  # fmt: skip
-    """Add the gradients of the kernels' factors (64, 32, 64) and of the biases (64,), from the output's.
+    gradient: Any,
+    images: Any,
+    output: Any,
+    argmax: Any,
+    image_gradient: Any,
+    kernels: Any,
+    kernel_sums: Any,
+    bias_sums: Any,
+) -> None:
+    """Add the gradients of the kernels' factors (64, 32, 64) and of the biases (64,), from the
+    output's.
 
-    `kernels` are the factors of the transposed kernels, (64, 64, 32). The gradient of the images goes into
-    `image_gradient`, (n, 12, 12, 32); if that is empty, it is not computed.
+    `kernels` are the factors of the transposed kernels, (64, 64, 32). The gradient of the images
+    goes into `image_gradient`, (n, 12, 12, 32); if that is empty, it is not computed.
     """
     factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
     products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)

@@ -13,7 +13,9 @@ from mnist_pipeline.utils.stored_types import stored_type
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
 
-_FEW_QUERIES = 50  # NumPy compares them with every point in less time than the import of Numba takes
+_FEW_QUERIES = (
+    50  # NumPy compares them with every point in less time than the import of Numba takes
+)
 _FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
 _MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
 _DISTANCES_PER_BLOCK = 8_000_000  # 64 MB of float64
@@ -36,13 +38,13 @@ class KNNClassifier:
         The search. Every algorithm finds the same neighbours in the same order.
 
         - "pca": excludes points by a lower bound in the leading principal components
-          (:class:`~mnist_pipeline.knn.index.PrincipalComponentIndex`), and compares the others exactly. Only bytes are
-          indexed; other numbers are compared by "brute".
+          (:class:`~mnist_pipeline.knn.index.PrincipalComponentIndex`), and compares the others
+          exactly. Only bytes are indexed; other numbers are compared by "brute".
         - "brute": compares every query with every training point.
-        - "auto": "brute" if the data are too few or too wide for an index to be worth it, else "pca".
-    tie_break : {"nearest", "smallest"}, default="nearest"
-        Which of several classes with the most votes wins: the class of the nearest neighbour among them, or
-        the smallest label.
+        - "auto": "brute" if the data are too few or too wide for an index to be worth it, else
+    "pca". tie_break : {"nearest", "smallest"}, default="nearest"
+        Which of several classes with the most votes wins: the class of the nearest neighbour among
+        them, or the smallest label.
 
     Attributes
     ----------
@@ -52,9 +54,10 @@ class KNNClassifier:
 
     Notes
     -----
-    Neighbours are ordered by squared distance, then by training index. Bytes (uint8 images above all) are compared in
-    integer arithmetic, so squared distances are exact int64 and ties are real ties. The squared distance of other
-    numbers is the float64 sum of squared float64 differences. Results do not depend on the number of threads.
+    Neighbours are ordered by squared distance, then by training index. Bytes (uint8 images above
+    all) are compared in integer arithmetic, so squared distances are exact int64 and ties are real
+    ties. The squared distance of other numbers is the float64 sum of squared float64 differences.
+    Results do not depend on the number of threads.
 
     Examples
     --------
@@ -70,7 +73,9 @@ class KNNClassifier:
     array([7])
     """
 
-    def __init__(self, num_neighbors: int = 3, algorithm: str = "auto", tie_break: str = "nearest") -> None:
+    def __init__(
+        self, num_neighbors: int = 3, algorithm: str = "auto", tie_break: str = "nearest"
+    ) -> None:
         if num_neighbors < 1:
             raise ValueError(f"num_neighbors is {num_neighbors!r}: choose an integer of at least 1")
         self.num_neighbors = num_neighbors
@@ -81,7 +86,11 @@ class KNNClassifier:
         self._index: PrincipalComponentIndex | None = None
 
     def fit(
-        self, X: np.ndarray, y: np.ndarray, mean: np.ndarray | None = None, components: np.ndarray | None = None
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        mean: np.ndarray | None = None,
+        components: np.ndarray | None = None,
     ) -> "KNNClassifier":
         """Store the training points, and index them if the algorithm is "pca".
 
@@ -92,8 +101,9 @@ class KNNClassifier:
         y : ndarray of shape (n_samples,)
             Integer labels.
         mean, components : ndarray of shape (n_features,) and (n_features, n_components), optional
-            The mean of each feature, and eigenvectors of the covariance as columns, largest eigenvalue first, of which
-            the first 112 are used; by default computed from `X`. They change the time, not the result.
+            The mean of each feature, and eigenvectors of the covariance as columns, largest
+            eigenvalue first, of which the first 112 are used; by default computed from `X`. They
+            change the time, not the result.
         """
         images, self._index = self._keep(X, y), None
         if self._has_index(images):
@@ -107,7 +117,8 @@ class KNNClassifier:
         return vote(labels[indices], self.tie_break)
 
     def kneighbors(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Find the nearest training points of queries (n_queries, n_features) or (n_queries, height, width).
+        """Find the nearest training points of queries (n_queries, n_features) or (n_queries,
+        height, width).
 
         Returns
         -------
@@ -123,15 +134,19 @@ class KNNClassifier:
         return self._index.search(images, queries, self.num_neighbors)
 
     def to_arrays(self) -> IndexArrays:
-        """The fitted state as named arrays, which :meth:`from_arrays` restores without fitting again.
+        """The fitted state as named arrays, which :meth:`from_arrays` restores without fitting
+        again.
 
-        The names are "images", "labels" and, where an index was built, "mean", "components", "scale", "order", "tiles".
+        The names are "images", "labels" and, where an index was built, "mean", "components",
+        "scale", "order", "tiles".
         """
         images, labels = self._fitted()
         arrays = IndexArrays(images=images, labels=labels)
         if self._index is not None:
             index = self._index
-            arrays.update(mean=index.mean, components=index.components, scale=np.array([index.scale]))
+            arrays.update(
+                mean=index.mean, components=index.components, scale=np.array([index.scale])
+            )
             arrays.update(order=index.order, tiles=index.tiles)
         return arrays
 
@@ -145,8 +160,8 @@ class KNNClassifier:
     ) -> "KNNClassifier":
         """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
-        `num_neighbors`, `algorithm` and `tie_break` may differ from those of the stored classifier. "auto" searches the
-        index if there is one.
+        `num_neighbors`, `algorithm` and `tie_break` may differ from those of the stored classifier.
+        "auto" searches the index if there is one.
         """
         model = cls(num_neighbors, algorithm, tie_break)
         images = model._keep(arrays["images"], arrays["labels"])
@@ -159,10 +174,14 @@ class KNNClassifier:
         images, labels = _checked_points("X", X), np.asarray(y)
         if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
             raise ValueError(
-                f"y has shape {labels.shape} and type {labels.dtype}: pass one integer label for each of {len(images)}"
+                f"y has shape {labels.shape} and type {labels.dtype}: pass one integer label for "
+                f"each of {len(images)}"
             )
         if self.num_neighbors > len(images):
-            raise ValueError(f"num_neighbors is {self.num_neighbors}: choose 1 to {len(images)}, the training points")
+            raise ValueError(
+                f"num_neighbors is {self.num_neighbors}: choose 1 to {len(images)}, the training "
+                "points"
+            )
         self.images_, self.labels_ = images, labels
         return images
 
@@ -173,14 +192,18 @@ class KNNClassifier:
 
     def _has_index(self, images: np.ndarray) -> bool:
         can_have = images.dtype == np.uint8 and images.shape[1] <= _MANY_FEATURES
-        return can_have and (self.algorithm == "pca" or (self.algorithm == "auto" and images.size >= _FEW_PAIRS))
+        return can_have and (
+            self.algorithm == "pca" or (self.algorithm == "auto" and images.size >= _FEW_PAIRS)
+        )
 
 
-def search_all(train: np.ndarray, queries: np.ndarray, num_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+def search_all(
+    train: np.ndarray, queries: np.ndarray, num_neighbors: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Compare every query with every training point; the plain reference of the index.
 
-    A matrix product gives t·t − 2 q·t of all pairs, which has the order of the distances up to rounding. The points
-    that rounding leaves in doubt are compared by their differences.
+    A matrix product gives t·t − 2 q·t of all pairs, which has the order of the distances up to
+    rounding. The points that rounding leaves in doubt are compared by their differences.
     """
     exact: Any = np.float64
     inexact: Any = np.float64
@@ -197,10 +220,19 @@ def search_all(train: np.ndarray, queries: np.ndarray, num_neighbors: int) -> tu
             norms[rows] = np.einsum("ij,ij->i", points, points)
             found[:, rows] = norms[rows] - 2 * (points @ columns).T
         # A sum of n terms is off by at most n · ε / 2 times the sum of their magnitudes.
-        doubts = (len(columns) + 4) * 8 * np.finfo(inexact).eps * (norms.max() + np.square(columns).sum(axis=0))
+        doubts = (
+            (len(columns) + 4)
+            * 8
+            * np.finfo(inexact).eps
+            * (norms.max() + np.square(columns).sum(axis=0))
+        )
         for place, (row, doubt) in enumerate(zip(found, doubts, strict=True), block.start):
-            near = np.flatnonzero(row <= np.partition(row, num_neighbors - 1)[num_neighbors - 1] + doubt)
-            distances = np.square(train[near].astype(exact) - queries[place].astype(exact)).sum(axis=1)
+            near = np.flatnonzero(
+                row <= np.partition(row, num_neighbors - 1)[num_neighbors - 1] + doubt
+            )
+            distances = np.square(train[near].astype(exact) - queries[place].astype(exact)).sum(
+                axis=1
+            )
             nearest = np.lexsort((near, distances))[:num_neighbors]
             squared_distances[place], indices[place] = distances[nearest], near[nearest]
     return squared_distances, indices
@@ -209,8 +241,8 @@ def search_all(train: np.ndarray, queries: np.ndarray, num_neighbors: int) -> tu
 def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     """Let the neighbours of each query vote.
 
-    The first columns of one search with many neighbours are the neighbours for any smaller number, so
-    ``vote(labels[:, :k])`` for k = 1 … 10 needs one search.
+    The first columns of one search with many neighbours are the neighbours for any smaller number,
+    so ``vote(labels[:, :k])`` for k = 1 … 10 needs one search.
 
     Parameters
     ----------
@@ -230,7 +262,8 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     neighbor_labels = np.asarray(neighbor_labels)
     if neighbor_labels.ndim != 2 or neighbor_labels.shape[1] == 0:
         raise ValueError(
-            f"neighbor_labels has shape {neighbor_labels.shape}: pass (queries, neighbours), at least one neighbour"
+            f"neighbor_labels has shape {neighbor_labels.shape}: pass (queries, neighbours), at "
+            "least one neighbour"
         )
     votes = (neighbor_labels[:, :, np.newaxis] == neighbor_labels[:, np.newaxis]).sum(axis=2)
     if tie_break == "nearest":
@@ -249,13 +282,20 @@ def _checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
 def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -> np.ndarray:
     """Points as a contiguous (n, n_features) array: bytes as uint8, other numbers as float64."""
     points = np.asarray(X)
-    if points.ndim not in (2, 3) or 0 in points.shape[1:] or (points.size == 0 and num_features is None):
+    if (
+        points.ndim not in (2, 3)
+        or 0 in points.shape[1:]
+        or (points.size == 0 and num_features is None)
+    ):
         raise ValueError(
-            f"{name} has shape {points.shape}: pass (points, features) or (points, height, width), not empty"
+            f"{name} has shape {points.shape}: pass (points, features) or (points, height, width), "
+            "not empty"
         )
     points = points.reshape(len(points), math.prod(points.shape[1:]))
     if num_features not in (None, points.shape[1]):
-        raise ValueError(f"{name} has {points.shape[1]} features: pass {num_features} as in the training points")
+        raise ValueError(
+            f"{name} has {points.shape[1]} features: pass {num_features} as in the training points"
+        )
     if points.dtype in (np.uint8, bool):
         return np.require(points, np.uint8, ["C", "A"])
     points = np.require(points, np.float64, ["C", "A"])

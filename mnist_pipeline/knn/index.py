@@ -1,4 +1,6 @@
-"""The principal component index: a lower bound of the distance that is cheap, tight and rigorous."""
+"""The principal component index: a lower bound of the distance that is cheap, tight and
+rigorous.
+"""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mnist_pipeline.kernels.tiles import CENTROID_DIMENSIONS, COORDINATE_ROW, DEPTHS, LANES, SUMMED_FEATURES, in_lanes
+from mnist_pipeline.kernels.tiles import (
+    CENTROID_DIMENSIONS,
+    COORDINATE_ROW,
+    DEPTHS,
+    LANES,
+    SUMMED_FEATURES,
+    in_lanes,
+)
 from mnist_pipeline.utils.blocks import in_blocks, read_only
 
 _BLOCK = 1024  # rows projected at a time
@@ -17,7 +26,8 @@ _SAMPLE_ROWS = 3_000  # rows from which the mean and the components are computed
 
 @dataclass(frozen=True)
 class PrincipalComponentIndex:
-    r"""Training points, which are bytes, in a few principal components, ordered so that neighbours share a tile.
+    r"""Training points, which are bytes, in a few principal components, ordered so that neighbours
+    share a tile.
 
     Attributes
     ----------
@@ -26,51 +36,54 @@ class PrincipalComponentIndex:
     components : ndarray of shape (n_features, n_components), float32
         Nearly orthonormal columns. Any are correct; leading principal components prune best.
     scale : float
-        A power of two, at least 1, that brings the largest centred norm of the training points to at most one.
+        A power of two, at least 1, that brings the largest centred norm of the training points to
+        at most one.
     order : ndarray of shape (n_samples,), int64
         The training row of each lane of each tile.
     tiles : ndarray of shape (n_tiles, 1 + 5 + 112, 32), float32
-        For each tile of 32 points: the negative half squared norms, the residual norms beyond 12, 24, 40, 64
-        and 112 dimensions, and the coordinates.
+        For each tile of 32 points: the negative half squared norms, the residual norms beyond 12,
+        24, 40, 64 and 112 dimensions, and the coordinates.
 
     Notes
     -----
-    **The bound.** Let a and b be a query and a training point, centred and scaled; A = \|a\|² and B = \|b\|²;
-    W a matrix with orthonormal columns; ρ² = \|x\|² − \|Wᵀx\|² the squared norm outside their span.
-    Cauchy–Schwarz on the part outside the span gives
+    **The bound.** Let a and b be a query and a training point, centred and scaled; A = \|a\|² and B
+    = \|b\|²; W a matrix with orthonormal columns; ρ² = \|x\|² − \|Wᵀx\|² the squared norm outside
+    their span. Cauchy–Schwarz on the part outside the span gives
 
         ⟨a, b⟩ ≤ ⟨Wᵀa, Wᵀb⟩ + ρ_a ρ_b =: S,   \|a − b\|² = A + B − 2⟨a, b⟩ ≥ A + B − 2S.
 
-    This is the distance in the leading components plus (ρ_a − ρ_b)², written so that one sum of products
-    computes it, with the residual norm as one more coordinate.
+    This is the distance in the leading components plus (ρ_a − ρ_b)², written so that one sum of
+    products computes it, with the residual norm as one more coordinate.
 
-    **The margin** makes it hold for the numbers the computer has, in float32, whatever components it was
-    given. Write u = 2⁻²⁴.
+    **The margin** makes it hold for the numbers the computer has, in float32, whatever components
+    it was given. Write u = 2⁻²⁴.
 
-    1. *Components.* With ε = ‖VᵀV − I‖ (Frobenius), all singular values of V lie within ε of one, so V is within
-       ε of the orthonormal W of its polar decomposition.
-    2. *Projection.* A stored coordinate vector p is Vᵀx. The kernel rounds the centred x, the entries of V, and
-       finally p to float32, each of which is off by at most a share u. It adds products in float32 over 128 features
-       at a time: such a sum is off by at most 128u/(1 − 128u) times the sum of the magnitudes of its terms. These sums
-       are added in float64. By Cauchy–Schwarz, the magnitudes of all products with a column add up to at most \|x\|
-       times the norm of the column, and there are 112 columns. Hence \|p − Wᵀx\| ≤ η\|x\| with
-       η = ε + 4u + √112·(130u + 2⁻⁵²·n_features), which has room for the products of these terms.
-    3. *Residuals.* \|Wᵀx\| ≥ \|p\| − η\|x\| gives ρ² ≤ \|x\|² − \|p\|² + 3η\|x\|². The stored residual norm is the
-       square root of max(0, \|x\|² − \|p\|²) + 5η\|x\|², which is above ρ after rounding to float32. Squared norms are
-       computed in float64.
-    4. *Products.* Hence S ≤ Ŝ + 3η\|a\|\|b\|, where Ŝ uses the stored numbers, and \|a\|\|b\| ≤ (A + B)/2.
-    5. *Summation.* A float32 sum of m = 112 + 2 terms, in any order, fused or not, is off by at most
-       γ = mu/(1 − mu) times the sum of their magnitudes, which is at most 1.1 (A + B)/2 + B/2.
+    1. *Components.* With ε = ‖VᵀV − I‖ (Frobenius), all singular values of V lie within ε of one,
+       so V is within ε of the orthonormal W of its polar decomposition.
+    2. *Projection.* A stored coordinate vector p is Vᵀx. The kernel rounds the centred x, the
+       entries of V, and finally p to float32, each of which is off by at most a share u. It adds
+       products in float32 over 128 features at a time: such a sum is off by at most 128u/(1 − 128u)
+       times the sum of the magnitudes of its terms. These sums are added in float64. By
+       Cauchy–Schwarz, the magnitudes of all products with a column add up to at most \|x\| times
+       the norm of the column, and there are 112 columns. Hence \|p − Wᵀx\| ≤ η\|x\| with η = ε + 4u
+       + √112·(130u + 2⁻⁵²·n_features), which has room for the products of these terms.
+    3. *Residuals.* \|Wᵀx\| ≥ \|p\| − η\|x\| gives ρ² ≤ \|x\|² − \|p\|² + 3η\|x\|². The stored
+       residual norm is the square root of max(0, \|x\|² − \|p\|²) + 5η\|x\|², which is above ρ
+       after rounding to float32. Squared norms are computed in float64.
+    4. *Products.* Hence S ≤ Ŝ + 3η\|a\|\|b\|, where Ŝ uses the stored numbers, and \|a\|\|b\| ≤ (A
+    + B)/2.
+    5. *Summation.* A float32 sum of m = 112 + 2 terms, in any order, fused or not, is off by at
+       most γ = mu/(1 − mu) times the sum of their magnitudes, which is at most 1.1 (A + B)/2 + B/2.
 
-    Together \|a − b\|² ≥ (1 − μ)(A + B) − 2Ŝ with μ = 4η + 3γ + 4u, about 3.5·10⁻⁴: the margin is a share of A
-    and of B, so it splits in a constant of the query and a constant of the point, and an outlier among the
-    points loosens no other point's bound. A point is excluded when
+    Together \|a − b\|² ≥ (1 − μ)(A + B) − 2Ŝ with μ = 4η + 3γ + 4u, about 3.5·10⁻⁴: the margin is a
+    share of A and of B, so it splits in a constant of the query and a constant of the point, and an
+    outlier among the points loosens no other point's bound. A point is excluded when
 
         −(1 − μ)B/2 + Ŝ < ((1 − μ)A − τ)/2,
 
-    τ being the k-th exact distance so far. The inequality is strict, so a point at the same distance is compared and
-    the order by index decides. What underflows in float32 is below 2⁻¹¹⁰, by which the right side is lowered, or below
-    the share of A.
+    τ being the k-th exact distance so far. The inequality is strict, so a point at the same
+    distance is compared and the order by index decides. What underflows in float32 is below 2⁻¹¹⁰,
+    by which the right side is lowered, or below the share of A.
     """
 
     mean: np.ndarray
@@ -85,11 +98,14 @@ class PrincipalComponentIndex:
     ) -> "PrincipalComponentIndex":
         """Project the training points and sort them into tiles.
 
-        `X` is of shape (n_samples, n_features); `mean` and `components` are as in `KNNClassifier.fit`. By default they
-        are computed from at most 3,000 rows of `X`, evenly spread.
+        `X` is of shape (n_samples, n_features); `mean` and `components` are as in
+        `KNNClassifier.fit`. By default they are computed from at most 3,000 rows of `X`, evenly
+        spread.
         """
         sample = X[np.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).astype(np.int64)]
-        mean = sample.mean(axis=0, dtype=np.float64) if mean is None else np.asarray(mean, np.float64)
+        mean = (
+            sample.mean(axis=0, dtype=np.float64) if mean is None else np.asarray(mean, np.float64)
+        )
         if components is None:  # eigenvectors of the covariance, largest eigenvalue first
             components = np.linalg.eigh((sample - mean).T @ (sample - mean))[1][:, ::-1]
         components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
@@ -102,17 +118,34 @@ class PrincipalComponentIndex:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "PrincipalComponentIndex":
         """Restore an index from its named arrays."""
-        return cls(arrays["mean"], arrays["components"], float(arrays["scale"][0]), arrays["order"], arrays["tiles"])
+        return cls(
+            arrays["mean"],
+            arrays["components"],
+            float(arrays["scale"][0]),
+            arrays["order"],
+            arrays["tiles"],
+        )
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
         from mnist_pipeline.kernels.knn import project
 
-        points, mean, columns = read_only(X), read_only(self.mean), np.zeros((len(self.mean), DEPTHS[-1]), np.float32)
+        points, mean, columns = (
+            read_only(X),
+            read_only(self.mean),
+            np.zeros((len(self.mean), DEPTHS[-1]), np.float32),
+        )
         columns[:, : self.components.shape[1]] = self.components
-        coordinates, half_norms = np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32), np.empty(len(X))
+        coordinates, half_norms = (
+            np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32),
+            np.empty(len(X)),
+        )
         fixed = mean, read_only(columns), 1 / self.scale, self._margins()
-        in_blocks(lambda rows: project(points[rows], *fixed, coordinates[rows], half_norms[rows]), len(X), _BLOCK)
+        in_blocks(
+            lambda rows: project(points[rows], *fixed, coordinates[rows], half_norms[rows]),
+            len(X),
+            _BLOCK,
+        )
         return coordinates, half_norms
 
     def _margins(self) -> np.ndarray:
@@ -126,27 +159,46 @@ class PrincipalComponentIndex:
     def centroids(self) -> np.ndarray:
         """The centroids of the tiles, laid out as tiles are: float32 (n_groups, 1 + 16, 32).
 
-        A lane is a tile, and its rows are the negative half squared norm and the leading coordinates. The value of its
-        bound, without a residual, is largest for the nearest tile.
+        A lane is a tile, and its rows are the negative half squared norm and the leading
+        coordinates. The value of its bound, without a residual, is largest for the nearest tile.
         """
         means = self.tiles[:, COORDINATE_ROW : COORDINATE_ROW + CENTROID_DIMENSIONS].mean(axis=2)
-        return in_lanes(np.concatenate([np.square(means).sum(axis=1, keepdims=True) * np.float32(-0.5), means], axis=1))
+        return in_lanes(
+            np.concatenate(
+                [np.square(means).sum(axis=1, keepdims=True) * np.float32(-0.5), means], axis=1
+            )
+        )
 
-    def search(self, train: np.ndarray, queries: np.ndarray, num_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
-        """The squared distances and the indices of the nearest training points, as from `KNNClassifier.kneighbors`."""
+    def search(
+        self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The squared distances and the indices of the nearest training points, as from
+        `KNNClassifier.kneighbors`.
+        """
         from mnist_pipeline.kernels.knn import scan_tiles
 
         coordinates, half_norms = self.project(queries)
-        # Close queries follow one another, because they are compared with the same points, which are then in the cache.
+        # Close queries follow one another, because they are compared with the same points, which
+        # are then in the cache.
         order = sort(coordinates)
         largest = np.iinfo(np.int64).max
-        squared_distances, indices = (np.full((len(queries), num_neighbors), largest) for _ in range(2))
-        arrays = read_only(train), read_only(self.tiles), self.centroids(), read_only(self.order), 1 / self.scale
+        squared_distances, indices = (
+            np.full((len(queries), num_neighbors), largest) for _ in range(2)
+        )
+        arrays = (
+            read_only(train),
+            read_only(self.tiles),
+            self.centroids(),
+            read_only(self.order),
+            1 / self.scale,
+        )
 
         def scan(rows: slice) -> None:
             block = order[rows]
             found = squared_distances[rows], indices[rows]
-            scan_tiles(read_only(queries[block]), coordinates[block], half_norms[block], *arrays, *found)
+            scan_tiles(
+                read_only(queries[block]), coordinates[block], half_norms[block], *arrays, *found
+            )
 
         in_blocks(scan, len(queries), _QUERIES_PER_BLOCK)
         nearest, places = np.lexsort((indices, squared_distances), axis=1), np.argsort(order)
@@ -163,7 +215,9 @@ def _orthonormality_defect(components: np.ndarray) -> float:
 
 
 def _scale(X: np.ndarray, mean: np.ndarray) -> float:
-    """The power of two at or above the largest centred norm, at least 1: scaling by it does not round."""
+    """The power of two at or above the largest centred norm, at least 1: scaling by it does not
+    round.
+    """
     largest = max((X.max(axis=0) - mean).max(), (mean - X.min(axis=0)).max())
     return 2.0 ** max(0, math.ceil(math.log2(largest * math.sqrt(X.shape[1]) or 1)))
 
@@ -171,8 +225,8 @@ def _scale(X: np.ndarray, mean: np.ndarray) -> float:
 def sort(coordinates: np.ndarray) -> np.ndarray:
     """The order in which each run of 32 points is close together, int64 (n_points,).
 
-    A run is split at the median of the coordinate that varies most, and both halves are sorted in the same way. They
-    are rounded to whole tiles, so that only the last tile may be short.
+    A run is split at the median of the coordinate that varies most, and both halves are sorted in
+    the same way. They are rounded to whole tiles, so that only the last tile may be short.
     """
     leading = coordinates[:, len(DEPTHS) : len(DEPTHS) + DEPTHS[0]]
     order = np.arange(len(coordinates))

@@ -17,10 +17,14 @@ SMOOTHINGS = (1e-4, 10.0)  # range in which the smoothing of the vote is searche
 NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibrate the vote
 
 
-def state(index: Mapping[str, np.ndarray], predictions: Neighbors, seed: int) -> dict[str, np.ndarray]:
+def state(
+    index: Mapping[str, np.ndarray], predictions: Neighbors, seed: int
+) -> dict[str, np.ndarray]:
     """The index with the number of voting neighbours and the smoothing of their vote."""
     num_neighbors, labels = int(predictions.num_neighbors), index["labels"]
-    sample = np.random.default_rng(seed).choice(len(labels), min(NUM_HELD_OUT, len(labels)), replace=False)
+    sample = np.random.default_rng(seed).choice(
+        len(labels), min(NUM_HELD_OUT, len(labels)), replace=False
+    )
     near = _labels_of_others(index, num_neighbors, index["images"][sample], sample)
     smoothing = fit_smoothing(near, labels[sample], _num_classes(index))
     return {**index, "num_neighbors": np.array(num_neighbors), "smoothing": np.array(smoothing)}
@@ -32,37 +36,55 @@ def answer(state: Mapping[str, np.ndarray], images: np.ndarray) -> Answer:
     kept = min(max(voting, NUM_NEAREST), len(state["labels"]))
     squared_distances, indices = KNNClassifier.from_arrays(state, kept).kneighbors(images)
     labels = state["labels"][indices]
-    probabilities = vote_probabilities(labels[:, :voting], float(state["smoothing"]), _num_classes(state))
-    return Answer(vote(labels[:, :voting]), probabilities, Nearest(indices, labels, squared_distances))
+    probabilities = vote_probabilities(
+        labels[:, :voting], float(state["smoothing"]), _num_classes(state)
+    )
+    return Answer(
+        vote(labels[:, :voting]), probabilities, Nearest(indices, labels, squared_distances)
+    )
 
 
 def to_onnx(graph: "Graph", state: Mapping[str, np.ndarray]) -> tuple[str, str]:
-    """The votes and their calibrated probabilities as nodes of an ONNX graph that contains the training images.
+    """The votes and their calibrated probabilities as nodes of an ONNX graph that contains the
+    training images.
 
-    The distances are exact: |x − t|² = |x|² − 2 x·t + |t|² in int32, and |x|² does not change the order. A tied vote
-    goes to the class of the nearest neighbour, since the neighbour of rank r has the weight 1 + 2⁻⁽ʳ⁺²⁾.
+    The distances are exact: |x − t|² = |x|² − 2 x·t + |t|² in int32, and |x|² does not change the
+    order. A tied vote goes to the class of the nearest neighbour, since the neighbour of rank r has
+    the weight 1 + 2⁻⁽ʳ⁺²⁾.
     """
     images, labels = state["images"].reshape(len(state["labels"]), -1), state["labels"]
-    voting, smoothing, num_classes = int(state["num_neighbors"]), float(state["smoothing"]), _num_classes(state)
+    voting, smoothing, num_classes = (
+        int(state["num_neighbors"]),
+        float(state["smoothing"]),
+        _num_classes(state),
+    )
     squares = np.einsum("ij,ij->i", images, images, dtype=np.int32)
     queries = graph.add("Reshape", graph.images, np.array([-1, images.shape[1]]))
     products = graph.add("MatMulInteger", queries, images.T)
     distances = graph.add("Sub", squares, graph.add("Mul", products, np.array(2, np.int32)))
-    nearest = graph.add("TopK", distances, np.array([voting]), axis=1, largest=0, sorted=1) + "_indices"
+    nearest = (
+        graph.add("TopK", distances, np.array([voting]), axis=1, largest=0, sorted=1) + "_indices"
+    )
     one_hot = np.eye(num_classes, dtype=np.float32)[labels]
     votes = graph.add("Gather", one_hot, nearest)  # (n, voting, n_classes)
     counts = graph.add("ReduceSum", votes, np.array([1]), keepdims=0)
     ranks = 1 + 0.5 ** (np.arange(voting, dtype=np.float32) + 2)
-    weighted = graph.add("ReduceSum", graph.add("Mul", votes, ranks[:, np.newaxis]), np.array([1]), keepdims=0)
+    weighted = graph.add(
+        "ReduceSum", graph.add("Mul", votes, ranks[:, np.newaxis]), np.array([1]), keepdims=0
+    )
     smoothed = graph.add("Add", counts, np.array(smoothing, np.float32))
-    return weighted, graph.add("Div", smoothed, np.array(voting + num_classes * smoothing, np.float32))
+    return weighted, graph.add(
+        "Div", smoothed, np.array(voting + num_classes * smoothing, np.float32)
+    )
 
 
 def _num_classes(index: Mapping[str, np.ndarray]) -> int:
     return int(index["labels"].max()) + 1
 
 
-def reader(index: Mapping[str, np.ndarray], predictions: Neighbors) -> Callable[[np.ndarray], np.ndarray]:
+def reader(
+    index: Mapping[str, np.ndarray], predictions: Neighbors
+) -> Callable[[np.ndarray], np.ndarray]:
     """The classifier that made the predictions, with its rule for ties."""
     rule = tie_break_of(predictions, index["labels"])
     return KNNClassifier.from_arrays(index, int(predictions.num_neighbors), tie_break=rule).predict
@@ -75,22 +97,34 @@ def fit_reader(
     return KNNClassifier(settings["num_neighbors"]).fit(images, labels).predict
 
 
-def accuracy_by_k(neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:
+def accuracy_by_k(
+    neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray
+) -> dict[str, list[float]]:
     """Accuracy of the vote of the k nearest, for each k up to the neighbours kept.
 
     The result has columns of equal length: `k`, and the accuracy under each of `TIE_BREAKS`.
     """
     near = train_labels[neighbors.indices]
     ks = range(1, near.shape[1] + 1)
-    accuracies = {rule: [float(np.mean(vote(near[:, :k], rule) == test_labels)) for k in ks] for rule in TIE_BREAKS}
+    accuracies = {
+        rule: [float(np.mean(vote(near[:, :k], rule) == test_labels)) for k in ks]
+        for rule in TIE_BREAKS
+    }
     return {"k": list(ks), **accuracies}
 
 
 def agreement_with_brute_force(
-    neighbors: Neighbors, train_images: np.ndarray, train_labels: np.ndarray, queries: np.ndarray, size: int, seed: int
+    neighbors: Neighbors,
+    train_images: np.ndarray,
+    train_labels: np.ndarray,
+    queries: np.ndarray,
+    size: int,
+    seed: int,
 ) -> float:
     """Share of a random sample of queries for which brute force finds the same neighbours."""
-    sample = np.random.default_rng(seed).choice(len(queries), min(size, len(queries)), replace=False)
+    sample = np.random.default_rng(seed).choice(
+        len(queries), min(size, len(queries)), replace=False
+    )
     exhaustive = KNNClassifier(neighbors.indices.shape[1], "brute").fit(train_images, train_labels)
     _, indices = exhaustive.kneighbors(queries[sample])
     return float(np.mean((indices == neighbors.indices[sample]).all(axis=1)))
@@ -103,18 +137,22 @@ def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> str:
     return next(followed, "nearest")
 
 
-def vote_probabilities(neighbor_labels: np.ndarray, smoothing: float, num_classes: int = 10) -> np.ndarray:
-    """Class probabilities of a vote, (v_c + s) ÷ (k + C s) for v_c of k votes and C classes, float64 (n, n_classes).
+def vote_probabilities(
+    neighbor_labels: np.ndarray, smoothing: float, num_classes: int = 10
+) -> np.ndarray:
+    """Class probabilities of a vote, (v_c + s) ÷ (k + C s) for v_c of k votes and C classes,
+    float64 (n, n_classes).
 
-    Lidstone's smoothing, with s = `smoothing` ≥ 0: the share of votes alone would be certain where k votes cannot
-    show it.
+    Lidstone's smoothing, with s = `smoothing` ≥ 0: the share of votes alone would be certain where
+    k votes cannot show it.
     """
     votes = (neighbor_labels[:, :, np.newaxis] == np.arange(num_classes)).sum(axis=1)
     return np.asarray((votes + smoothing) / (neighbor_labels.shape[1] + num_classes * smoothing))
 
 
 def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray, num_classes: int = 10) -> float:
-    """The smoothing that maximises the likelihood of labels (n,) under the votes of their neighbours (n, k).
+    """The smoothing that maximises the likelihood of labels (n,) under the votes of their
+    neighbours (n, k).
 
     No sample may be its own neighbour.
     """
@@ -123,21 +161,29 @@ def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray, num_classes: 
 
     def slope(smoothing: float) -> float:
         # d/ds of the mean of log (v_y + s) − log (k + C s)
-        return float(np.mean(1 / (right + smoothing)) - num_classes / (num_votes + num_classes * smoothing))
+        return float(
+            np.mean(1 / (right + smoothing)) - num_classes / (num_votes + num_classes * smoothing)
+        )
 
     return crossing(slope, *SMOOTHINGS)
 
 
-def held_out_answer(state: Mapping[str, np.ndarray], images: np.ndarray, held_out: np.ndarray) -> Answer:
+def held_out_answer(
+    state: Mapping[str, np.ndarray], images: np.ndarray, held_out: np.ndarray
+) -> Answer:
     """The answer to each of these images, without the training image that it was made from."""
     near = _labels_of_others(state, int(state["num_neighbors"]), images, held_out)
-    return Answer(vote(near), vote_probabilities(near, float(state["smoothing"]), _num_classes(state)))
+    return Answer(
+        vote(near), vote_probabilities(near, float(state["smoothing"]), _num_classes(state))
+    )
 
 
 def _labels_of_others(
     index: Mapping[str, np.ndarray], num_neighbors: int, images: np.ndarray, sample: np.ndarray
 ) -> np.ndarray:
-    """Labels of the nearest training images of images made from a sample of them, without the sample's own."""
+    """Labels of the nearest training images of images made from a sample of them, without the
+    sample's own.
+    """
     labels = index["labels"]
     voting = min(num_neighbors, len(labels) - 1)
     _, indices = KNNClassifier.from_arrays(index, voting + 1).kneighbors(images)

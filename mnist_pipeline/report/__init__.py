@@ -1,1 +1,4 @@
-"""The evaluation report: `document` composes its numbers, `page` renders the HTML, with `figures` and `pictures`."""
+"""The evaluation report:
+
+`document` composes its numbers, `page` renders the HTML, with `figures` and `pictures`.
+"""

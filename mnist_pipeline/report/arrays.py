@@ -1,7 +1,8 @@
 """The arrays of the run that the page computes with, packed into one text.
 
-An array is stored as its bytes: first the lowest byte of each number, then the second byte of each, and so on. Bytes of
-equal rank are alike, so deflate makes them shorter. `templates/script/arrays.js` restores the arrays.
+An array is stored as its bytes: first the lowest byte of each number, then the second byte of each,
+and so on. Bytes of equal rank are alike, so deflate makes them shorter.
+`templates/script/arrays.js` restores the arrays.
 """
 
 import base64
@@ -17,34 +18,57 @@ from mnist_pipeline.data.records import Network, Predictions
 from mnist_pipeline.knn.model import NUM_NEAREST, vote_probabilities
 from mnist_pipeline.report.document import Values
 
-Packed = tuple[str, np.ndarray, float]  # integers with a step stand for its multiples; other arrays have the step 1
+Packed = tuple[
+    str, np.ndarray, float
+]  # integers with a step stand for its multiples; other arrays have the step 1
 
 LEVEL = 7  # of deflate; level 8 takes four times as long, and saves half a percent
 SAMPLE = 2_000  # training images among which the page searches the nearest
 NUM_COMPONENTS = 256
-COMPONENT_STEP = 2.0**-15  # an image rebuilt from all of these components is right to 0.1% of the range
+COMPONENT_STEP = (
+    2.0**-15
+)  # an image rebuilt from all of these components is right to 0.1% of the range
 PROBABILITY_STEP = 1e-4
-LEVELS = 2**13  # of a weight, for each sign: the probabilities of the convolutional network are right to 0.1%
+LEVELS = (
+    2**13
+)  # of a weight, for each sign: the probabilities of the convolutional network are right to 0.1%
 FAINT = 25.5  # grey levels; the weights of a pixel with less ink get no larger steps
-# Bytes of images after deflate. If a data set has many more errors than MNIST, not all of their images fit.
+# Bytes of images after deflate. If a data set has many more errors than MNIST, not all of their
+# images fit.
 TEST_BYTES, TRAIN_BYTES = 170_000, 510_000
 
 
 def embed(document: Mapping[str, Any], values: Values) -> Markup:
-    """The arrays, their layout, and other facts that the scripts compute with, as JSON within HTML."""
+    """The arrays, their layout, and other facts that the scripts compute with, as JSON within
+    HTML.
+    """
     shown, (sample, train) = _test_indices(document, values), _train_indices(document, values)
     layout, blocks, offset = {}, [], 0
-    for name, array, step in (*_models(values), *_answers(values, shown), *_images(values, shown, train)):
-        layout[name] = {"type": array.dtype.name, "shape": array.shape, "offset": offset, "step": float(step)}
+    for name, array, step in (
+        *_models(values),
+        *_answers(values, shown),
+        *_images(values, shown, train),
+    ):
+        layout[name] = {
+            "type": array.dtype.name,
+            "shape": array.shape,
+            "offset": offset,
+            "step": float(step),
+        }
         blocks.append(np.ascontiguousarray(array).reshape(-1, 1).view(np.uint8).T.tobytes())
         offset += array.nbytes
     facts = {
         "models": list(values.predictions),
         "numNeighbors": document["knn"]["num_neighbors"],
         "sample": sample,
-        "temperatures": {name: float(model.temperature) for name, model in _networks(values).items()},
+        "temperatures": {
+            name: float(model.temperature) for name, model in _networks(values).items()
+        },
     }
-    data = "data:application/zlib;base64," + base64.b64encode(zlib.compress(b"".join(blocks), LEVEL)).decode()
+    data = (
+        "data:application/zlib;base64,"
+        + base64.b64encode(zlib.compress(b"".join(blocks), LEVEL)).decode()
+    )
     found = json.dumps({"facts": facts, "layout": layout, "data": data}, separators=(",", ":"))
     return Markup(found.replace("<", "\\u003c"))
 
@@ -58,49 +82,80 @@ def _models(values: Values) -> Iterator[Packed]:
     softmax, networks = values.models["softmax"], _networks(values)
     yield "softmax.weights", softmax.weights.astype(np.float32), 1
     yield "softmax.bias", softmax.bias.astype(np.float32), 1
-    weights = {f"{name}.{part}": array for name, model in networks.items() for part, array in model.weights.items()}
+    weights = {
+        f"{name}.{part}": array
+        for name, model in networks.items()
+        for part, array in model.weights.items()
+    }
     if (hidden := weights.pop("mlp.hidden.weight", None)) is not None:
         # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
-        ink = np.sqrt(values.data_mean.ravel() ** 2 + values.covariance.diagonal()).clip(FAINT)  # root mean square
+        ink = np.sqrt(values.data_mean.ravel() ** 2 + values.covariance.diagonal()).clip(
+            FAINT
+        )  # root mean square
         step = (np.abs(hidden * ink).max() or 1) / 127
-        yield "mlp.hidden.levels", np.rint((hidden * ink).T / step).astype(np.int8), 1  # (784, n_hidden)
+        yield (
+            "mlp.hidden.levels",
+            np.rint((hidden * ink).T / step).astype(np.int8),
+            1,
+        )  # (784, n_hidden)
         yield "mlp.hidden.steps", (step / ink).astype(np.float32), 1
     for name, array in weights.items():
         yield _rounded(name, array, (np.abs(array).max() or 1) / LEVELS)
     yield "pca.mean", values.data_mean.ravel().astype(np.float32), 1
-    yield _rounded("pca.components", values.eigendecomposition.eigenvectors.T[:NUM_COMPONENTS], COMPONENT_STEP)
+    yield _rounded(
+        "pca.components", values.eigendecomposition.eigenvectors.T[:NUM_COMPONENTS], COMPONENT_STEP
+    )
 
 
 def _answers(values: Values, shown: np.ndarray) -> Iterator[Packed]:
-    """The answers of all models to the test images shown: (n_shown, n_models), and a last axis of classes."""
+    """The answers of all models to the test images shown: (n_shown, n_models), and a last axis of
+    classes.
+    """
     neighbors: Any = values.predictions["knn"]
     voters = values.train_digits.labels[neighbors.indices[shown, : int(neighbors.num_neighbors)]]
-    votes, found = vote_probabilities(voters, 0, len(values.models["softmax"].bias)), values.predictions.values()
-    probabilities = [each.probabilities[shown] if isinstance(each, Predictions) else votes for each in found]
+    votes, found = (
+        vote_probabilities(voters, 0, len(values.models["softmax"].bias)),
+        values.predictions.values(),
+    )
+    probabilities = [
+        each.probabilities[shown] if isinstance(each, Predictions) else votes for each in found
+    ]
     yield _rounded("test.probabilities", np.stack(probabilities, axis=1), PROBABILITY_STEP)
-    yield "test.answers", np.stack([each.labels[shown] for each in found], axis=1).astype(np.uint8), 1
+    yield (
+        "test.answers",
+        np.stack([each.labels[shown] for each in found], axis=1).astype(np.uint8),
+        1,
+    )
     yield "test.neighbors", neighbors.indices[shown, :NUM_NEAREST].astype(np.int32), 1
 
 
 def _images(values: Values, shown: np.ndarray, train: np.ndarray) -> Iterator[Packed]:
     yield "digits", values.digit_images, 1
-    for name, digits, indices in (("test", values.test_digits, shown), ("train", values.train_digits, train)):
+    for name, digits, indices in (
+        ("test", values.test_digits, shown),
+        ("train", values.train_digits, train),
+    ):
         yield f"{name}.images", digits.images[indices], 1
         yield f"{name}.labels", digits.labels[indices].astype(np.uint8), 1
         yield f"{name}.indices", indices.astype(np.int32), 1
 
 
 def _test_indices(document: Mapping[str, Any], values: Values) -> np.ndarray:
-    """The first test image of each class, and the misread images. The errors of better models come first."""
+    """The first test image of each class, and the misread images.
+
+    The errors of better models come first.
+    """
     firsts = np.unique(values.test_digits.labels, return_index=True)[1]
     wanted = _distinct(firsts, _misread(document, *document["comparison"]["models"]))
     return np.sort(wanted[: _num_fitting(values.test_digits.images, TEST_BYTES)])
 
 
 def _train_indices(document: Mapping[str, Any], values: Values) -> tuple[int, np.ndarray]:
-    """The size of a random sample, and the training images: the sample, then the nearest to misread images.
+    """The size of a random sample, and the training images: the sample, then the nearest to misread
+    images.
 
-    The sample begins with the points of the scatter plot. The misread images are errors of the networks and of k-NN.
+    The sample begins with the points of the scatter plot. The misread images are errors of the
+    networks and of k-NN.
     """
     neighbors: Any = values.predictions["knn"]
     scattered, images = np.array(document["pca"]["scatter"]["index"]), values.train_digits.images
@@ -113,7 +168,9 @@ def _train_indices(document: Mapping[str, Any], values: Values) -> tuple[int, np
 
 def _misread(document: Mapping[str, Any], *models: str) -> np.ndarray:
     """The indices of the test images that these models misread, model by model."""
-    return np.array([error["index"] for model in models for error in document["errors"][model]], np.int64)
+    return np.array(
+        [error["index"] for model in models for error in document["errors"][model]], np.int64
+    )
 
 
 def _distinct(*indices: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""The model card of the champion, in Markdown: what it is for, its data and recipe, figures with intervals, and limits.
+"""The model card of the champion, in Markdown: what it is for, its data and recipe, figures with
+intervals, and limits.
 
 References
 ----------
-M. Mitchell, S. Wu, A. Zaldivar, P. Barnes, L. Vasserman, B. Hutchinson, E. Spitzer, I. D. Raji, T. Gebru, "Model cards
-for model reporting", FAT* 2019. The sections are those of this paper.
+M. Mitchell, S. Wu, A. Zaldivar, P. Barnes, L. Vasserman, B. Hutchinson, E. Spitzer, I. D. Raji, T.
+Gebru, "Model cards for model reporting", FAT* 2019. The sections are those of this paper.
 """
 
 from __future__ import annotations
@@ -36,10 +37,14 @@ class Proportion(NamedTuple):
     @classmethod
     def of(cls, correct: int, total: int) -> Proportion:
         """The share of correct answers, 0 with the interval from 0 to 1 if there are no images."""
-        return cls(correct / total, *wilson_interval(correct, total)) if total else cls(0.0, 0.0, 1.0)
+        return (
+            cls(correct / total, *wilson_interval(correct, total)) if total else cls(0.0, 0.0, 1.0)
+        )
 
     def __str__(self) -> str:
-        return f"{words.percent(self.share)} ({words.percent(self.low)} – {words.percent(self.high)})"
+        return (
+            f"{words.percent(self.share)} ({words.percent(self.low)} – {words.percent(self.high)})"
+        )
 
 
 class Values(NamedTuple):
@@ -51,7 +56,8 @@ class Values(NamedTuple):
     files: pd.DataFrame  # names and checksums
     num_train: int
     data_set: DataSet
-    # Whether the stored model of that name is the champion; if not, the fields below are of another model.
+    # Whether the stored model of that name is the champion; if not, the fields below are of another
+    # model.
     is_current: bool
     comparison: Comparison
     robustness: pd.DataFrame
@@ -95,7 +101,9 @@ def fingerprint(champion: Champion) -> str:
 
 
 def _classes(found: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Each class with its images, the share that is read correctly, and the most frequent wrong answer."""
+    """Each class with its images, the share that is read correctly, and the most frequent wrong
+    answer.
+    """
     for label, (name, row) in enumerate(zip(names, found.confusion_matrix, strict=True)):
         wrong = [0 if other == label else count for other, count in enumerate(row)]
         most = max(range(len(wrong)), key=wrong.__getitem__)

@@ -13,7 +13,14 @@ from mnist_pipeline import harris, pca
 from mnist_pipeline.data import held_out
 from mnist_pipeline.data.catalogue import MNIST, DataSet
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Corners, Neighbors, Network, Predictions, Reconstructions, SoftmaxModel
+from mnist_pipeline.data.records import (
+    Corners,
+    Neighbors,
+    Network,
+    Predictions,
+    Reconstructions,
+    SoftmaxModel,
+)
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison, Evaluation, accuracy
@@ -58,7 +65,9 @@ class Report(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What the report shows: the values of assets by their names, of models by theirs, and what the run knows."""
+    """What the report shows: the values of assets by their names, of models by theirs, and what the
+    run knows.
+    """
 
     raw_mnist: pd.DataFrame
     train_digits: DigitSet
@@ -78,14 +87,20 @@ class Values(NamedTuple):
     predictions: Mapping[str, Neighbors | Predictions]
     evaluations: Mapping[str, Evaluation]
     data_set: DataSet
-    run: Mapping[str, Any]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
+    run: Mapping[
+        str, Any
+    ]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
     assets: Mapping[str, Mapping[str, Any]]  # the provenance of each asset
-    since_last_run: Mapping[str, Any] | None = None  # see `versions.compare`; None if there was no run before the last
+    since_last_run: Mapping[str, Any] | None = (
+        None  # see `versions.compare`; None if there was no run before the last
+    )
 
 
 def compose(values: Values) -> dict[str, Any]:
     """Every number of the report as plain JSON values."""
-    seconds = [origin["seconds"] for origin in values.assets.values() if origin["seconds"] is not None]
+    seconds = [
+        origin["seconds"] for origin in values.assets.values() if origin["seconds"] is not None
+    ]
     softmax = values.models["softmax"]
     return {
         "run": {**values.run, "seconds": round(sum(seconds), 3), "assets": len(values.assets)},
@@ -96,15 +111,22 @@ def compose(values: Values) -> dict[str, Any]:
         "knn": _knn(values),
         "softmax": {**_curves(softmax), "gradient_error": float(softmax.gradient_error)},
         "networks": {
-            name: _network(values, name) for name, found in values.models.items() if isinstance(found, Network)
+            name: _network(values, name)
+            for name, found in values.models.items()
+            if isinstance(found, Network)
         },
         "models": {
             model: {
                 **dataclasses.asdict(evaluation),
-                "accuracy_without_doubted": _accuracy_without(values, model, values.data_set.doubted_labels),
+                "accuracy_without_doubted": _accuracy_without(
+                    values, model, values.data_set.doubted_labels
+                ),
                 "seconds": model_seconds(values.assets, model),
                 "settings": recipe_in_words(
-                    [values.assets[asset] for asset in (MODELS[model].model_asset, MODELS[model].predictions_asset)]
+                    [
+                        values.assets[asset]
+                        for asset in (MODELS[model].model_asset, MODELS[model].predictions_asset)
+                    ]
                 ),
             }
             for model, evaluation in values.evaluations.items()
@@ -119,7 +141,11 @@ def compose(values: Values) -> dict[str, Any]:
         "across": {},  # the results on other data sets: each has its own storage and report
         "since_last_run": values.since_last_run,
         # The course notebook that the project grew from was on MNIST.
-        "notebook": {name: dataclasses.asdict(found) for name in values.models if (found := MODELS[name].notebook)}
+        "notebook": {
+            name: dataclasses.asdict(found)
+            for name in values.models
+            if (found := MODELS[name].notebook)
+        }
         if values.data_set.name == MNIST.name
         else {},
         "assets": dict(values.assets),
@@ -134,12 +160,18 @@ def _data(values: Values) -> dict[str, Any]:
     return {
         **{split: len(labels) for split, labels in splits.items()},
         "class_names": list(names),
-        "class_counts": {split: np.bincount(labels, minlength=len(names)).tolist() for split, labels in splits.items()},
+        "class_counts": {
+            split: np.bincount(labels, minlength=len(names)).tolist()
+            for split, labels in splits.items()
+        },
         "mean_grey_level": float(values.data_mean.mean()),
         "largest_mean": float(values.data_mean.max()),
         "never_inked": int(np.count_nonzero(values.data_mean == 0)),
         "doubted_labels": list(values.data_set.doubted_labels),
-        **{name: getattr(values.data_set, name) for name in ("heading", "noun", "nouns", "handwritten")},
+        **{
+            name: getattr(values.data_set, name)
+            for name in ("heading", "noun", "nouns", "handwritten")
+        },
     }
 
 
@@ -150,7 +182,10 @@ def _accuracy_without(values: Values, model: str, left_out: Sequence[int]) -> fl
 
 
 def _pca(values: Values) -> dict[str, Any]:
-    eigenvalues, total = values.eigendecomposition.eigenvalues, values.eigendecomposition.eigenvalues.sum()
+    eigenvalues, total = (
+        values.eigendecomposition.eigenvalues,
+        values.eigendecomposition.eigenvalues.sum(),
+    )
     ks = list(map(str, values.reconstructions.num_components))
     enough = {f"{share:g}": pca.components_for_share(eigenvalues, share) for share in SHARES}
     labels = values.train_digits.labels
@@ -163,20 +198,30 @@ def _pca(values: Values) -> dict[str, Any]:
         "total_variance": float(total),
         "explained_share": dict(zip(ks, values.reconstructions.explained_share.tolist())),
         "test_rmse": dict(zip(ks, values.reconstructions.test_rmse.tolist())),
-        "worst_digit": {"class": int(errors[-1].argmax()), "rmse": float(errors[-1].max())},  # from the most components
+        "worst_digit": {
+            "class": int(errors[-1].argmax()),
+            "rmse": float(errors[-1].max()),
+        },  # from the most components
         "largest_covariance": float(np.abs(values.covariance).max()),
         "share_of_component": (eigenvalues[:NUM_EIGENVECTORS] / total).tolist(),
         "share_of_two": float(pca.explained_share(eigenvalues)[1]),
         "components_for_share": enough,
         "at_component": {
             share: {
-                "share_of_next": float(eigenvalues[count] / total) if count < len(eigenvalues) else 0.0,
+                "share_of_next": float(eigenvalues[count] / total)
+                if count < len(eigenvalues)
+                else 0.0,
                 "times_smaller_than_first": float(eigenvalues[0] / eigenvalues[count - 1]),
                 "left": len(eigenvalues) - count,
             }
             for share, count in enough.items()
         },
-        "scatter": {"index": shown.tolist(), "label": labels[shown].tolist(), "x": x.tolist(), "y": y.tolist()},
+        "scatter": {
+            "index": shown.tolist(),
+            "label": labels[shown].tolist(),
+            "x": x.tolist(),
+            "y": y.tolist(),
+        },
     }
 
 
@@ -212,15 +257,24 @@ def _knn(values: Values) -> dict[str, Any]:
             "index": wrong.tolist(),
             "neighbors": near.tolist(),
             "neighbor_labels": train_labels[near].tolist(),
-            "distances": np.sqrt(found.squared_distances[wrong, :NUM_NEIGHBORS_SHOWN]).round(1).tolist(),
+            "distances": np.sqrt(found.squared_distances[wrong, :NUM_NEIGHBORS_SHOWN])
+            .round(1)
+            .tolist(),
         },
-        "wrapped": _wrapped(values.test_digits.images[0], values.train_digits.images[found.indices[0, 0]]),
+        "wrapped": _wrapped(
+            values.test_digits.images[0], values.train_digits.images[found.indices[0, 0]]
+        ),
     }
 
 
 def _wrapped(image: np.ndarray, nearest: np.ndarray) -> dict[str, float]:
-    """The distance of two images in grey levels, and what it becomes where the difference of two bytes is a byte."""
-    differences = {"distance": image.astype(float) - nearest, "wrapped_distance": (image - nearest).astype(float)}
+    """The distance of two images in grey levels, and what it becomes where the difference of two
+    bytes is a byte.
+    """
+    differences = {
+        "distance": image.astype(float) - nearest,
+        "wrapped_distance": (image - nearest).astype(float),
+    }
     return {name: float(np.linalg.norm(difference)) for name, difference in differences.items()}
 
 
@@ -240,11 +294,18 @@ def _network(values: Values, name: str) -> dict[str, Any]:
     share = config.get("validation_share", held_out.SHARE) if "held_out_accuracy" in curves else 0
     layers = networks.layer_rows(networks.of_weights(model.weights))
     parameters = sum(layer["parameters"] for layer in layers)
-    return {**curves, "layers": layers, "parameters": parameters, "trained_on": train - round(share * train)}
+    return {
+        **curves,
+        "layers": layers,
+        "parameters": parameters,
+        "trained_on": train - round(share * train),
+    }
 
 
 def _errors(values: Values, model: str) -> list[dict[str, Any]]:
-    """What a model gets wrong, in the order of the test images, with probabilities if it computes them."""
+    """What a model gets wrong, in the order of the test images, with probabilities if it computes
+    them.
+    """
     found, truth = values.predictions[model], values.test_digits.labels
     wrong = np.flatnonzero(found.labels != truth)
     columns = {"index": wrong, "true_label": truth[wrong], "predicted_label": found.labels[wrong]}
@@ -264,16 +325,22 @@ def _comparison(values: Values) -> dict[str, Any]:
         pair["significant"] = pair["p_value"] < level
     compared["by_class"] = _by_class(values)
     compared["missed_by_all_said"] = {
-        model: values.predictions[model].labels[missed].tolist() for model in values.model_comparison.models
+        model: values.predictions[model].labels[missed].tolist()
+        for model in values.model_comparison.models
     }
     compared["missed_by_all_labels"] = values.test_digits.labels[missed].tolist()
     return compared
 
 
 def _by_class(values: Values) -> dict[str, Any]:
-    """The share of the images of each class that each model misreads, its mean, and the hardest and easiest class."""
+    """The share of the images of each class that each model misreads, its mean, and the hardest and
+    easiest class.
+    """
     present = np.bincount(values.test_digits.labels, minlength=len(values.data_set.class_names)) > 0
-    shares = {name: 1 - np.array(values.evaluations[name].recall) for name in values.model_comparison.models}
+    shares = {
+        name: 1 - np.array(values.evaluations[name].recall)
+        for name in values.model_comparison.models
+    }
     mean = np.mean(list(shares.values()), axis=0)
     return {
         "models": {name: share.tolist() for name, share in shares.items()},
@@ -285,7 +352,10 @@ def _by_class(values: Values) -> dict[str, Any]:
 
 def _robustness(values: Values) -> dict[str, Any]:
     measured: Any = values.robustness.to_dict("list")
-    count, of_champion = int(values.robustness["count"].iloc[0]), robustness.answers(measured, values.champion.model)
+    count, of_champion = (
+        int(values.robustness["count"].iloc[0]),
+        robustness.answers(measured, values.champion.model),
+    )
     curves = robustness.curves(measured)
     models = {model: robustness.summary(curves, model) for model in values.evaluations}
     shown = robustness.sample(len(values.test_digits.labels), count)[: robustness.SHOWN]

@@ -36,8 +36,18 @@ CODE: dict[str, tuple[Callable[..., Any], ...]] = {
 }
 TITLES = {model.name: model.title for model in MODELS.values()}
 SCRIPTS = (
-    "page", "arrays", "models", "conversion", "canvas", "answers", "components", "corners", "draw", "errors", "start",
-)  # fmt: skip
+    "page",
+    "arrays",
+    "models",
+    "conversion",
+    "canvas",
+    "answers",
+    "components",
+    "corners",
+    "draw",
+    "errors",
+    "start",
+)
 NUM_ERRORS_SHOWN = 84  # in the story
 MAX_ERRORS = 200  # images of each model in the appendix
 NUM_MISLED_SHOWN = 12
@@ -45,7 +55,8 @@ NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 NUM_CONFUSIONS_SHOWN = 30
 NUM_CHANGED_SHOWN = 10  # images of each model
 PIXELS = range(4, 28, 5)  # rows and columns of the pixels whose covariances are shown
-# HTML needs no namespace. Not every font has tall brackets, so those of a matrix are a border in the style sheet.
+# HTML needs no namespace. Not every font has tall brackets, so those of a matrix are a border in
+# the style sheet.
 MATHML = {
     ' xmlns="http://www.w3.org/1998/Math/MathML"': "",
     "<mo>&#x00028;</mo><mtable>": '<mtable class="matrix">',
@@ -56,12 +67,19 @@ MATHML = {
 
 def render(document: Mapping[str, Any], values: Values) -> str:
     """The page of a document that `document.compose` returned, and of the values that it draws."""
-    misread = [error["index"] for errors in document["errors"].values() for error in errors[:MAX_ERRORS]]
+    misread = [
+        error["index"] for errors in document["errors"].values() for error in errors[:MAX_ERRORS]
+    ]
     since = document["since_last_run"]
     changed = versions.changed_answers(since, NUM_CHANGED_SHOWN) if since else []
     shown = [*misread, *document["comparison"]["missed_by_all"], *(index for index, *_ in changed)]
-    confusions = {model: _most_frequent(found["confusion_matrix"]) for model, found in document["models"].items()}
-    environment = words.environment(autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES, max_errors=MAX_ERRORS)
+    confusions = {
+        model: _most_frequent(found["confusion_matrix"])
+        for model, found in document["models"].items()
+    }
+    environment = words.environment(
+        autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES, max_errors=MAX_ERRORS
+    )
     return environment.get_template("page.html.j2").render(
         **document,
         titles=TITLES,
@@ -78,7 +96,9 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=_pictures(document, values),
         atlas=pictures.Atlas(values.test_digits.images, shown),
-        most_confused=max((confused[0][0] for confused in confusions.values() if confused), default=1),
+        most_confused=max(
+            (confused[0][0] for confused in confusions.values() if confused), default=1
+        ),
         most_missed=max(map(max, document["comparison"]["by_class"]["models"].values())) or 1,
         code_of={name: "\n\n".join(map(inspect.getsource, steps)) for name, steps in CODE.items()},
         changed_answers=changed,
@@ -89,8 +109,17 @@ def render(document: Mapping[str, Any], values: Values) -> str:
 
 def _story(document: Mapping[str, Any]) -> dict[str, str]:
     """The entries of the contents by the identifiers of the headings."""
-    found = {"results": "Results", "bytes": "A byte bug", "components": "Components", "corners": "Corners"}
-    found |= {"errors": "Errors", "draw": "Draw" if document["data"]["handwritten"] else "Try it", "trust": "Trust"}
+    found = {
+        "results": "Results",
+        "bytes": "A byte bug",
+        "components": "Components",
+        "corners": "Corners",
+    }
+    found |= {
+        "errors": "Errors",
+        "draw": "Draw" if document["data"]["handwritten"] else "Try it",
+        "trust": "Trust",
+    }
     if "knn" not in document["notebook"]:
         del found["bytes"]
     return found
@@ -99,7 +128,11 @@ def _story(document: Mapping[str, Any]) -> dict[str, str]:
 def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     """The titles of the parts of the appendix by the name of their template."""
     found = {"data": "The data", "pca": "Principal components", "harris": "Harris corners"}
-    found |= {model.section: model.section_title for name, model in MODELS.items() if name in document["models"]}
+    found |= {
+        model.section: model.section_title
+        for name, model in MODELS.items()
+        if name in document["models"]
+    }
     found["comparison"] = "Comparison"
     if document["since_last_run"]:
         found["since"] = "Since the last run"
@@ -115,7 +148,9 @@ def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
 def num_outside_references(page: str) -> int:
     """The number of references to anything but the page itself and the data that it contains."""
     inside = r"(?![\"']?(?:#|data:))"
-    pattern = rf"\b(?:src|srcset|href|poster|action)\s*=\s*{inside}|\burl\(\s*{inside}|@import|https?://"
+    pattern = (
+        rf"\b(?:src|srcset|href|poster|action)\s*=\s*{inside}|\burl\(\s*{inside}|@import|https?://"
+    )
     without_images = re.sub("base64,[A-Za-z0-9+/=]*", "", page)  # half of the page
     return len(re.findall(pattern, without_images, re.IGNORECASE))
 
@@ -141,16 +176,24 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     return {
         "digits": [pictures.grey(image) for image in digits],
         "class_means": [pictures.grey(image) for image in datasets.class_means(train)],
-        "mean": pictures.grey(255 * values.data_mean.reshape(side, side) / (values.data_mean.max() or 1)),
+        "mean": pictures.grey(
+            255 * values.data_mean.reshape(side, side) / (values.data_mean.max() or 1)
+        ),
         "covariance": pictures.diverging(figures.signed_root(halved)),
         "covariances": [
-            (row, column, pictures.diverging(values.covariance[side * row + column].reshape(side, side)))
+            (
+                row,
+                column,
+                pictures.diverging(values.covariance[side * row + column].reshape(side, side)),
+            )
             for row in PIXELS
             for column in PIXELS
         ],
         "eigenvectors": [pictures.diverging(vector.reshape(side, side)) for vector in eigenvectors],
         "originals": pictures.strip(digits[: figures.MAX_COLUMNS]),
-        "reconstructions": [pictures.strip(row[: figures.MAX_COLUMNS]) for row in values.reconstructions.images],
+        "reconstructions": [
+            pictures.strip(row[: figures.MAX_COLUMNS]) for row in values.reconstructions.images
+        ],
         "corners": [np.argwhere(found).tolist() for found in values.harris_corners.corners],
         "bytes": {
             "test": pictures.grey(first),
@@ -159,29 +202,51 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
             "wrapped": pictures.grey(first - nearest),
         },
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
-        "kernels": [] if values.cnn_kernels is None else [pictures.diverging(kernel) for kernel in values.cnn_kernels],
+        "kernels": []
+        if values.cnn_kernels is None
+        else [pictures.diverging(kernel) for kernel in values.cnn_kernels],
         "disturbed": _disturbed(document["robustness"], values.test_digits.images),
-        "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]],
+        "misled": [
+            pictures.strip(train.images[neighbors])
+            for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]
+        ],
     }
 
 
-def _disturbed(measured: Mapping[str, Any], images: np.ndarray) -> dict[str, list[tuple[str, float, int, int]]]:
-    """Pictures of disturbed images, the amount, the label and the answer of the champion, by disturbance.
+def _disturbed(
+    measured: Mapping[str, Any], images: np.ndarray
+) -> dict[str, list[tuple[str, float, int, int]]]:
+    """Pictures of disturbed images, the amount, the label and the answer of the champion, by
+    disturbance.
 
-    A corruption has several images, misread ones first. Another disturbance has the image that is misread most often,
-    in each amount.
+    A corruption has several images, misread ones first. Another disturbance has the image that is
+    misread most often, in each amount.
     """
     labels, drawn = np.array(measured["shown"]["labels"]), images[measured["shown"]["indices"]]
     found = {}
     for name, disturbance in measured["disturbances"].items():
-        amounts, answers = disturbance["amounts"], np.array(disturbance["answers"])  # (n_amounts, n_shown)
+        amounts, answers = (
+            disturbance["amounts"],
+            np.array(disturbance["answers"]),
+        )  # (n_amounts, n_shown)
         is_wrong = answers != labels
         chosen, shown = range(len(amounts)), [int(is_wrong.sum(axis=0).argmax())]
         if name in CORRUPTED:
-            chosen, shown = chosen[-1:], np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist()
-        made = {at: robustness.disturb(drawn, name, robustness.DISTURBANCES[name].amounts[at]) for at in chosen}
+            chosen, shown = (
+                chosen[-1:],
+                np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist(),
+            )
+        made = {
+            at: robustness.disturb(drawn, name, robustness.DISTURBANCES[name].amounts[at])
+            for at in chosen
+        }
         found[name] = [
-            (pictures.grey(made[at][place]), amounts[at], int(labels[place]), int(answers[at][place]))
+            (
+                pictures.grey(made[at][place]),
+                amounts[at],
+                int(labels[place]),
+                int(answers[at][place]),
+            )
             for at in chosen
             for place in shown
         ]
@@ -198,11 +263,15 @@ def _method_charts(values: Values) -> dict[str, Figure]:
     found, names = values.eigendecomposition.eigenvalues, values.data_set.class_names
     panels = {
         "eigenvalues_linear": partial(figures.draw_eigenvalues, values=found),
-        "eigenvalues_logarithmic": partial(figures.draw_eigenvalues, values=found, logarithmic=True),
+        "eigenvalues_logarithmic": partial(
+            figures.draw_eigenvalues, values=found, logarithmic=True
+        ),
         "share": partial(figures.draw_shares, shares=pca.explained_share(found)),
     }
     drawn = {name: figures.side_by_side(panel) for name, panel in panels.items()}
-    drawn["scatter"] = figures.class_scatter(values.projections[:, :2], values.train_digits.labels, names)
+    drawn["scatter"] = figures.class_scatter(
+        values.projections[:, :2], values.train_digits.labels, names
+    )
     _, places = harris.clearest_places(values.digit_images, values.harris_corners.response)
     for name, panel in figures.gradients(places).items():
         drawn[f"gradients_{name}"] = figures.side_by_side(panel, size=figures.SQUARE)
@@ -214,10 +283,14 @@ def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
     for name, curves in {"softmax": document["softmax"], **document["networks"]}.items():
         model, title = MODELS[name], MODELS[name].title
         kinds = {"accuracy": "training", "held_out_accuracy": "held-out"}
-        accuracies = {label: np.array(curves[kind]) for kind, label in kinds.items() if curves.get(kind)}
+        accuracies = {
+            label: np.array(curves[kind]) for kind, label in kinds.items() if curves.get(kind)
+        }
         parts = document["assets"].get(model.model_asset, {}).get("losses") or ()
         loss = partial(figures.draw_loss, loss=np.array(curves["loss"]), title=title, parts=parts)
-        accuracy = partial(figures.draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy")
+        accuracy = partial(
+            figures.draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy"
+        )
         drawn[f"{name}_loss"] = figures.side_by_side(loss)
         drawn[f"{name}_accuracy"] = figures.side_by_side(accuracy, right=figures.LABELS)
     return drawn
@@ -227,11 +300,18 @@ def _comparison_charts(values: Values) -> dict[str, Figure]:
     measured: Any = values.robustness.to_dict("list")
     evaluations, curves = values.evaluations, robustness.curves(measured)
     shown = int(values.robustness["count"].iloc[0]), values.champion.model
-    scores = {MODELS[name].title: [found.accuracy, *found.interval] for name, found in evaluations.items()}
-    drawn = {"accuracies": figures.accuracies(scores), "corruptions": figures.corruptions(curves, *shown)}
+    scores = {
+        MODELS[name].title: [found.accuracy, *found.interval] for name, found in evaluations.items()
+    }
+    drawn = {
+        "accuracies": figures.accuracies(scores),
+        "corruptions": figures.corruptions(curves, *shown),
+    }
     for name, found in evaluations.items():
         if found.calibration:
-            drawn[f"reliability_{name}"] = figures.reliability(found.calibration, MODELS[name].title)
+            drawn[f"reliability_{name}"] = figures.reliability(
+                found.calibration, MODELS[name].title
+            )
     for name, curve in curves.items():
         if name not in CORRUPTED:
             drawn[f"robustness_{name}"] = figures.robustness({name: curve}, *shown)
@@ -240,7 +320,10 @@ def _comparison_charts(values: Values) -> dict[str, Figure]:
 
 def _script_data(document: Mapping[str, Any], values: Values) -> Markup:
     """What the scripts show besides the arrays."""
-    data, shares = document["data"], np.cumsum(document["pca"]["eigenvalues"]) / document["pca"]["total_variance"]
+    data, shares = (
+        document["data"],
+        np.cumsum(document["pca"]["eigenvalues"]) / document["pca"]["total_variance"],
+    )
     found = {
         "titles": TITLES,
         "short": {model.name: model.short_title for model in MODELS.values()},

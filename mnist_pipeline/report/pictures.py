@@ -1,4 +1,6 @@
-"""Small images of a page as data URIs: digits in grey levels, weights in red and blue, atlases of many images."""
+"""Small images of a page as data URIs: digits in grey levels, weights in red and blue, atlases of
+many images.
+"""
 
 import base64
 import io
@@ -33,7 +35,9 @@ def diverging(values: np.ndarray) -> str:
     """
     largest = np.abs(values).max() or 1.0
     image = Image.fromarray(np.rint((values / largest + 1) * (LEVELS - 1) / 2).astype(np.uint8))
-    image.putpalette([part for level in range(LEVELS) for part in (RED if level > LEVELS // 2 else BLUE)])
+    image.putpalette(
+        [part for level in range(LEVELS) for part in (RED if level > LEVELS // 2 else BLUE)]
+    )
     opacity = np.rint(255 * np.abs(np.linspace(-1, 1, LEVELS))).astype(np.uint8)
     return _uri(image, transparency=opacity.tobytes())
 

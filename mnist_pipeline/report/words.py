@@ -55,22 +55,33 @@ def disturbance_in_words(curves: Curves, nouns: str) -> str:
 def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
     """The models with the highest and the lowest mean accuracy under disturbances."""
     worst, *_, best = (
-        f"{MODELS[model].phrase}: {percent(found['mean'], 1)} ({percent(found['undisturbed'], 1)} undisturbed)"
+        f"{MODELS[model].phrase}: {percent(found['mean'], 1)} ({percent(found['undisturbed'], 1)} "
+        "undisturbed)"
         for model, found in sorted(models.items(), key=lambda item: item[1]["mean"])
     )
-    return f"On average over all disturbances, the highest accuracy is that of {best}. The lowest is that of {worst}."
+    return (
+        f"On average over all disturbances, the highest accuracy is that of {best}. "
+        f"The lowest is that of {worst}."
+    )
 
 
 def recipe_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
     """How a model was fitted, from the origins of the model and of its predictions.
 
-    Settings that `RECIPE` leaves empty change the speed more than the result. `report.json` has all settings.
+    Settings that `RECIPE` leaves empty change the speed more than the result. `report.json` has all
+    settings.
     """
     found: dict[str, Any] = {}
     for origin in origins:
         settings = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
-        found |= {name: value for name, value in settings.items() if value is not None and not isinstance(value, bool)}
-    phrases = (_setting_in_words(name, found[name]) for name in sorted(found, key=[*RECIPE, *found].index))
+        found |= {
+            name: value
+            for name, value in settings.items()
+            if value is not None and not isinstance(value, bool)
+        }
+    phrases = (
+        _setting_in_words(name, found[name]) for name in sorted(found, key=[*RECIPE, *found].index)
+    )
     return ", ".join(filter(None, phrases)) or "no settings"
 
 
@@ -79,7 +90,11 @@ def _setting_in_words(name: str, value: Any) -> str:
         return ""
     if name in RECIPE:
         return RECIPE[name].format(value)
-    return f"{name.replace('_', ' ')} {value:.4g}" if isinstance(value, float) else f"{name.replace('_', ' ')} {value}"
+    return (
+        f"{name.replace('_', ' ')} {value:.4g}"
+        if isinstance(value, float)
+        else f"{name.replace('_', ' ')} {value}"
+    )
 
 
 def with_short_titles(text: str) -> str:
@@ -96,7 +111,13 @@ def seconds(value: float | None) -> str:
     """A duration, rounded to at most four significant digits."""
     if value is None:
         return "–"
-    return f"{value:.0f} s" if value >= 99.95 else f"{value:.1f} s" if value >= 0.9995 else f"{1000 * value:.0f} ms"
+    return (
+        f"{value:.0f} s"
+        if value >= 99.95
+        else f"{value:.1f} s"
+        if value >= 0.9995
+        else f"{1000 * value:.0f} ms"
+    )
 
 
 def power(value: float) -> str:
@@ -113,7 +134,10 @@ def probability(value: float) -> str:
 
 
 def sentence(phrase: str) -> str:
-    """A phrase as the beginning of a sentence. The k of k-nearest neighbours is a number and stays small."""
+    """A phrase as the beginning of a sentence.
+
+    The k of k-nearest neighbours is a number and stays small.
+    """
     return phrase if phrase.startswith("k-") else phrase[:1].upper() + phrase[1:]
 
 

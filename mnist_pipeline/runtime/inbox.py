@@ -13,7 +13,8 @@ class InboxResource(dg.ConfigurableResource["InboxResource"]):
     """The pictures in the inbox."""
 
     directory: str | None = Field(
-        default=None, description="Directory of the inbox; by default the one that MNIST_PIPELINE_INBOX names."
+        default=None,
+        description="Directory of the inbox; by default the one that MNIST_PIPELINE_INBOX names.",
     )
 
     def pictures(self) -> dict[str, Path]:
@@ -26,6 +27,7 @@ class InboxResource(dg.ConfigurableResource["InboxResource"]):
         """The file with this key."""
         if (path := self.pictures().get(key)) is None:
             raise dg.Failure(
-                f"{key} is no longer in the inbox, or has changed; put the picture in again", allow_retries=False
+                f"{key} is no longer in the inbox, or has changed; put the picture in again",
+                allow_retries=False,
             )
         return path

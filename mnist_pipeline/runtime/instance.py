@@ -1,4 +1,6 @@
-"""The Dagster instance of the pipeline: its configuration, one run at a time, and runs whose process has died."""
+"""The Dagster instance of the pipeline: its configuration, one run at a time, and runs whose
+process has died.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
     import dagster as dg
 
 CONFIGURATION = Path(__file__).with_name("dagster.yaml")
-PROCESS_TAG = ".dagster/process"  # of a run of the command line: its machine; the UI hides tags with this prefix
-ENDED = "The process of the run was killed, or its machine failed; mnist-pipeline run --changed continues."
+# of a run of the command line: its machine; the UI hides tags with this prefix
+PROCESS_TAG = ".dagster/process"
+ENDED = (
+    "The process of the run was killed, or its machine failed; "
+    "mnist-pipeline run --changed continues."
+)
 
 
 class InstanceError(ReportedError, RuntimeError):
@@ -29,7 +35,9 @@ class InstanceError(ReportedError, RuntimeError):
 
 
 def prepare() -> Settings:
-    """Load the settings, and let Dagster find the instance; its directory and configuration are created if missing."""
+    """Load the settings, and let Dagster find the instance; its directory and configuration are
+    created if missing.
+    """
     configured = settings.load()
     os.environ["DAGSTER_HOME"] = home = str(configured.dagster_home)
     try:
@@ -37,14 +45,17 @@ def prepare() -> Settings:
         if not (file := configured.dagster_home / CONFIGURATION.name).exists():
             shutil.copyfile(CONFIGURATION, file)
     except OSError as error:
-        raise InstanceError(f"{home} can't be written ({error.strerror}); set MNIST_PIPELINE_STORAGE") from error
+        raise InstanceError(
+            f"{home} can't be written ({error.strerror}); set MNIST_PIPELINE_STORAGE"
+        ) from error
     settings.limit_threads()
     return configured
 
 
 @contextlib.contextmanager
 def only_run(configured: Settings, notify: Callable[[str], object]) -> Iterator[None]:
-    """Wait until no other command runs the graph, so that nobody is surprised by the values of two runs side by side.
+    """Wait until no other command runs the graph, so that nobody is surprised by the values of two
+    runs side by side.
 
     Nothing else depends on this lock.
     """
@@ -66,12 +77,15 @@ def run_tags() -> dict[str, str]:
 
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs of the command line on this machine as failed; the caller has the lock, so their processes have died.
+    """Mark runs of the command line on this machine as failed; the caller has the lock, so their
+    processes have died.
 
     Dagster's daemon does the same with the runs that it launched.
     """
     import dagster as dg
 
-    unfinished = [dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
+    unfinished = [
+        dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")
+    ]
     for run in instance.get_runs(dg.RunsFilter(statuses=unfinished, tags=run_tags())):
         instance.report_run_failed(run, ENDED)

@@ -22,12 +22,18 @@ class GraphError(ReportedError, RuntimeError):
 
 
 def graph() -> Any:
-    """The definitions of the graph, a `dagster.Definitions`, from this project and from no other package `assets`."""
+    """The definitions of the graph, a `dagster.Definitions`, from this project and from no other
+    package `assets`.
+    """
     if not places.INSTALLED and sys.path[0] != str(PROJECT):
         sys.path.insert(0, str(PROJECT))
     module = importlib.import_module(GRAPH)
     if not Path(str(module.__file__)).resolve().is_relative_to(PROJECT):
-        raise GraphError(f"another package {GRAPH.partition('.')[0]!r} was imported before: {module.__file__}")
+        raise GraphError(
+            f"another package {GRAPH.partition('.')[0]!r} was imported before: {module.__file__}"
+        )
     if not hasattr(module, "defs"):  # it is being imported
-        raise GraphError("the graph can't contain an instance of itself; add it to a Dagster project of your own")
+        raise GraphError(
+            "the graph can't contain an instance of itself; add it to a Dagster project of your own"
+        )
     return module.defs

@@ -18,7 +18,12 @@ EMBEDDED_DATA = places.EMBEDDED_DATA
 MAX_THREADS = 1_024
 SPIN_COUNT = "5000"
 # Libraries read these variables when they are imported: the number of threads that each may use.
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 
 
 class SettingsError(ReportedError, ValueError):
@@ -28,7 +33,9 @@ class SettingsError(ReportedError, ValueError):
 def _local_path(value: Any) -> Path:
     text = str(value)
     if not text.strip() or text.startswith("~") or "://" in text or "\0" in text:
-        raise ValueError("it is not a local path; write the whole path, because only a shell expands ~")
+        raise ValueError(
+            "it is not a local path; write the whole path, because only a shell expands ~"
+        )
     return Path(os.path.abspath(text))  # noqa: PTH100  # it keeps links
 
 
@@ -37,7 +44,9 @@ def _storage(value: str) -> str:
 
 
 def _beside_values(fields: dict[str, Any], name: str) -> Path:
-    """A local directory in the storage, or for a storage in a bucket, below the home of this package."""
+    """A local directory in the storage, or for a storage in a bucket, below the home of this
+    package.
+    """
     storage: str = fields["storage"]
     if "://" not in storage:
         return Path(storage, name)
@@ -53,7 +62,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
     data: LocalPath = Field(
-        default=EMBEDDED_DATA, description="Directory or file of labelled images; the embedded MNIST by default."
+        default=EMBEDDED_DATA,
+        description="Directory or file of labelled images; the embedded MNIST by default.",
     )
     storage: Annotated[str, AfterValidator(_storage)] = Field(
         default_factory=lambda: str(places.writable_home() / "storage"),
@@ -67,7 +77,9 @@ class Settings(BaseSettings):
         default_factory=num_cores, description="Number of threads that each process computes with."
     )
     experiments: LocalPath | None = Field(
-        default=None, description="YAML file of the sweep of the group `experiments`; the one in assets/ by default."
+        default=None,
+        description="YAML file of the sweep of the group `experiments`; the one in assets/ by "
+        "default.",
     )
     dagster_home: LocalPath = Field(
         default_factory=lambda fields: _beside_values(fields, "dagster"),
@@ -82,7 +94,9 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings from the environment; raises SettingsError if a variable is not valid or not known."""
+    """The settings from the environment; raises SettingsError if a variable is not valid or not
+    known.
+    """
     known = [PREFIX + name.upper() for name in Settings.model_fields if name != "dagster_home"]
     for name in os.environ:
         if name.startswith(PREFIX) and name not in known:
@@ -99,13 +113,15 @@ def load() -> Settings:
 
 
 def limit_threads() -> None:
-    """Limit the threads of the libraries, and make waiting threads sleep soon; call it before a library is imported.
+    """Limit the threads of the libraries, and make waiting threads sleep soon; call it before a
+    library is imported.
 
-    The number of threads that share a sum determines the order of its terms, and so the last bits of a trained model:
-    every process that computes has the same number.
+    The number of threads that share a sum determines the order of its terms, and so the last bits
+    of a trained model: every process that computes has the same number.
 
-    By default, torch's threads spin for a long time while they wait. If another program uses the processors too, a
-    training takes many times as long. A short spin costs nothing on idle processors.
+    By default, torch's threads spin for a long time while they wait. If another program uses the
+    processors too, a training takes many times as long. A short spin costs nothing on idle
+    processors.
     """
     configured = load()
     for name in THREAD_VARIABLES:

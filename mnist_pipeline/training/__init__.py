@@ -1,4 +1,6 @@
-"""Training a network on digits: recipes, the loop, prediction, calibration, and how this machine computes a network."""
+"""Training a network on digits: recipes, the loop, prediction, calibration, and how this machine
+computes a network.
+"""
 
 from mnist_pipeline.training.calibration import calibrate, fit_temperature
 from mnist_pipeline.training.devices import choose_precision

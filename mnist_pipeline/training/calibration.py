@@ -15,24 +15,26 @@ TEMPERATURES = (0.05, 20.0)
 def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     """The temperature T that minimizes the cross-entropy of softmax(logits / T).
 
-    Label smoothing makes a network less sure than it is right. One number corrects that, and changes no predicted label
-    [1]_.
+    Label smoothing makes a network less sure than it is right. One number corrects that, and
+    changes no predicted label [1]_.
 
-    The logits (num_samples, num_classes) and labels (num_samples,) are those of images that the network was not trained
-    on. T is in [0.05, 20], or 1 if the minimum lies outside: if every image is classified correctly, the cross-entropy
-    falls without end as T falls; if the predictions are no better than guessing, it falls as T rises.
+    The logits (num_samples, num_classes) and labels (num_samples,) are those of images that the
+    network was not trained on. T is in [0.05, 20], or 1 if the minimum lies outside: if every image
+    is classified correctly, the cross-entropy falls without end as T falls; if the predictions are
+    no better than guessing, it falls as T rises.
 
     References
     ----------
-    .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
+    .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks",
+        ICML 2017.
     """
     scores = np.asarray(logits, np.float64)
     scores = scores - scores.max(axis=1, keepdims=True)
     mean_true_score = scores[np.arange(len(scores)), labels].mean()
 
     def slope(temperature: float) -> float:
-        # With β = 1/T, d/dβ of the mean of log Σ exp(β z) − β z_y is the expected score minus the true one. It rises
-        # with β, because the cross-entropy is convex in β.
+        # With β = 1/T, d/dβ of the mean of log Σ exp(β z) − β z_y is the expected score minus the
+        # true one. It rises with β, because the cross-entropy is convex in β.
         powers = np.exp(scores / temperature)
         return float(((powers * scores).sum(axis=1) / powers.sum(axis=1)).mean() - mean_true_score)
 
@@ -43,7 +45,11 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
 
 
 def calibrate(logits: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
-    """The temperature of these logits, see `fit_temperature`, and the mean cross-entropy with it, in nats."""
+    """The temperature of these logits, see `fit_temperature`, and the mean cross-entropy with it,
+    in nats.
+    """
     temperature = fit_temperature(logits, labels)
     scores = torch.from_numpy(np.asarray(logits, np.float64)) / temperature
-    return temperature, float(F.cross_entropy(scores, torch.from_numpy(np.asarray(labels, np.int64))))
+    return temperature, float(
+        F.cross_entropy(scores, torch.from_numpy(np.asarray(labels, np.int64)))
+    )

@@ -16,7 +16,8 @@ def default_device() -> torch.device:
 def choose_precision(model: nn.Module, device: torch.device, precision: str = "auto") -> str:
     """The arithmetic of a network's matrix products on a device, "float32" or "bfloat16".
 
-    "auto" means bfloat16 where the device multiplies it natively and the network has no compiled form, which is faster.
+    "auto" means bfloat16 where the device multiplies it natively and the network has no compiled
+    form, which is faster.
     """
     if precision != "auto":
         return precision
@@ -29,7 +30,9 @@ def choose_precision(model: nn.Module, device: torch.device, precision: str = "a
 
 
 def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """The context in which networks multiply matrices in bfloat16 or float32, as `precision` says."""
+    """The context in which networks multiply matrices in bfloat16 or float32, as `precision`
+    says.
+    """
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
@@ -39,18 +42,21 @@ def cpu_supports(instructions: str) -> bool:
 
 
 def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
-    """Whether a network has a faster form that computes the same: of float32, on a CPU, with a method `compiled`."""
+    """Whether a network has a faster form that computes the same: of float32, on a CPU, with a
+    method `compiled`.
+    """
     dtypes = {parameter.dtype for parameter in model.parameters()}
     return hasattr(model, "compiled") and device.type == "cpu" and dtypes == {torch.float32}
 
 
 @contextmanager
 def placed(model: nn.Module, device: torch.device, precision: str) -> Iterator[nn.Module]:
-    """Move a network to a device, with channels innermost, and return it afterwards, in evaluation mode.
+    """Move a network to a device, with channels innermost, and return it afterwards, in evaluation
+    mode.
 
-    Convolutions on a CPU are optimized for that layout. Yields the form of the network to run. While it is the compiled
-    form, torch uses one thread: torch has little to do, and its waiting threads would take the cores from the compiled
-    layers.
+    Convolutions on a CPU are optimized for that layout. Yields the form of the network to run.
+    While it is the compiled form, torch uses one thread: torch has little to do, and its waiting
+    threads would take the cores from the compiled layers.
     """
     original = next(model.parameters()).device
     num_threads = torch.get_num_threads()
@@ -59,7 +65,8 @@ def placed(model: nn.Module, device: torch.device, precision: str) -> Iterator[n
         if is_compiled:
             torch.set_num_threads(1)
         model.to(device)
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only the tensors' `to`
+        # torch types only the tensors' `to`
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # torch types the attributes of a module as tensors or modules.
         yield model.compiled().train(model.training) if is_compiled else model  # type: ignore[operator]
     finally:

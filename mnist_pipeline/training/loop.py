@@ -1,7 +1,7 @@
 """The loop that trains a network, with Adam on the cross-entropy.
 
-It trains any module from pixels in [0, 1] to logits. The images are one uint8 tensor in memory, and a batch is an index
-into it.
+It trains any module from pixels in [0, 1] to logits. The images are one uint8 tensor in memory, and
+a batch is an index into it.
 """
 
 import math
@@ -20,7 +20,13 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import Network
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.training.calibration import calibrate
-from mnist_pipeline.training.devices import arithmetic, choose_precision, default_device, placed, seeded
+from mnist_pipeline.training.devices import (
+    arithmetic,
+    choose_precision,
+    default_device,
+    placed,
+    seeded,
+)
 from mnist_pipeline.training.prediction import Model, logits, pixel_tensor, scaled, weights
 from mnist_pipeline.training.recipes import Recipe, learning_rate_at
 
@@ -41,7 +47,9 @@ class EpochRecord:
     epoch: int  # from 1
     loss: float  # mean cross-entropy over the training images, without label smoothing
     accuracy: float  # over the training images
-    validation_accuracy: float | None  # on the held-out images, after the epoch; None if none are held out
+    validation_accuracy: (
+        float | None
+    )  # on the held-out images, after the epoch; None if none are held out
     losses: tuple[float, ...]  # like `loss`, over each of up to `PARTS` parts of the epoch in turn
 
 
@@ -63,12 +71,15 @@ OnEpoch = Callable[[EpochRecord], None]
 class Compiled(Protocol):
     """The compiled form of a network, which computes its gradients without autograd."""
 
-    def backpropagate(self, pixels: Tensor, targets: Tensor, label_smoothing: float, least: float) -> Tensor:
+    def backpropagate(
+        self, pixels: Tensor, targets: Tensor, label_smoothing: float, least: float
+    ) -> Tensor:
         """Set the gradients of the mean cross-entropy; return the logits."""
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
-    """Construct a network; its initial weights depend only on the seed. torch's global generator is restored.
+    """Construct a network; its initial weights depend only on the seed. torch's global generator is
+    restored.
 
     Examples
     --------
@@ -93,13 +104,14 @@ def train(
 ) -> History:
     """Train a network in place with Adam on the cross-entropy, on the GPU if there is one.
 
-    The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). It returns to its device, and is in
-    evaluation mode afterwards. The images are (num_samples, rows, columns) or (num_samples, num_features), uint8 or
-    floating in [0, 1], with integer labels (num_samples,). `validation_size` of them are held out, see
-    `data.held_out`: they are scored after each epoch, and the temperature is fitted on them.
+    The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). It returns to
+    its device, and is in evaluation mode afterwards. The images are (num_samples, rows, columns) or
+    (num_samples, num_features), uint8 or floating in [0, 1], with integer labels (num_samples,).
+    `validation_size` of them are held out, see `data.held_out`: they are scored after each epoch,
+    and the temperature is fitted on them.
 
-    The seed determines the order of the images and their deformations. The same seed on the same machine with the same
-    number of threads gives the same weights to the byte.
+    The seed determines the order of the images and their deformations. The same seed on the same
+    machine with the same number of threads gives the same weights to the byte.
 
     Examples
     --------
@@ -153,7 +165,8 @@ def stored(model: nn.Module, history: History) -> Network:
 
 
 class Adam:
-    """Adam [1]_: the update of `torch.optim.Adam`, whose base class loads torch's compiler, which takes 0.75 s.
+    """Adam [1]_: the update of `torch.optim.Adam`, whose base class loads torch's compiler, which
+    takes 0.75 s.
 
     References
     ----------
@@ -162,8 +175,11 @@ class Adam:
 
     def __init__(self, parameters: Iterable[nn.Parameter], betas: tuple[float, float]) -> None:
         self.betas = betas
-        # Each parameter, the running means of its gradient and of the square, and its number of steps.
-        self.state = [(p, torch.zeros_like(p), torch.zeros_like(p), p.new_zeros(())) for p in parameters]
+        # Each parameter, the running means of its gradient and of the square, and its number of
+        # steps.
+        self.state = [
+            (p, torch.zeros_like(p), torch.zeros_like(p), p.new_zeros(())) for p in parameters
+        ]
 
     def step(self, learning_rate: float) -> None:
         """Update the parameters that have a gradient, and delete their gradients."""
@@ -172,9 +188,21 @@ class Adam:
         gradients = [p.grad for p in parameters if p.grad is not None]
         with torch.no_grad():
             adam(
-                parameters, gradients, means, squares, [], steps, fused=True, amsgrad=False, maximize=False,
-                beta1=self.betas[0], beta2=self.betas[1], lr=learning_rate, weight_decay=0.0, eps=1e-8,
-            )  # fmt: skip
+                parameters,
+                gradients,
+                means,
+                squares,
+                [],
+                steps,
+                fused=True,
+                amsgrad=False,
+                maximize=False,
+                beta1=self.betas[0],
+                beta2=self.betas[1],
+                lr=learning_rate,
+                weight_decay=0.0,
+                eps=1e-8,
+            )
         for parameter in parameters:
             parameter.grad = None
 
@@ -183,28 +211,44 @@ class _Run:
     """The state of a training run."""
 
     def __init__(
-        self, model: nn.Module, network: nn.Module, recipe: Recipe, seed: int, num_images: int, precision: str
+        self,
+        model: nn.Module,
+        network: nn.Module,
+        recipe: Recipe,
+        seed: int,
+        num_images: int,
+        precision: str,
     ) -> None:
         self.network, self.recipe, self.seed = network, recipe, seed
         self.num_later = max(1, round(recipe.later * num_images))
         passes = [num_images] + (recipe.epochs - 1) * [self.num_later]
         self.num_steps = sum(math.ceil(count / recipe.batch_size) for count in passes)
-        self.losses, self.right = np.full(num_images, np.inf), np.zeros(num_images, bool)  # as each was scored last
+        self.losses, self.right = (
+            np.full(num_images, np.inf),
+            np.zeros(num_images, bool),
+        )  # as each was scored last
         self.device, self.precision = next(model.parameters()).device, precision
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = Adam(model.parameters(), recipe.betas)
         self.first_layer = _first_layer(model)
         self.parameters = list(model.parameters()) if recipe.average else []
-        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]  # over the updates averaged so far
+        self.means = [
+            torch.zeros_like(parameter) for parameter in self.parameters
+        ]  # over the updates averaged so far
         self.step = 0
 
-    def train_epoch(self, images: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float, tuple[float, ...]]:
-        """Pass once over the images in a random order; return their mean loss and accuracy, scored on the way.
+    def train_epoch(
+        self, images: NDArray[Any], labels: NDArray[Any]
+    ) -> tuple[float, float, tuple[float, ...]]:
+        """Pass once over the images in a random order; return their mean loss and accuracy, scored
+        on the way.
 
         The third value is the mean loss over each part of the pass.
         """
         count = self.num_later if self.step else len(images)
-        chosen = np.sort(np.argpartition(-self.losses, count - 1)[:count])  # those with the largest losses
+        chosen = np.sort(
+            np.argpartition(-self.losses, count - 1)[:count]
+        )  # those with the largest losses
         others, share = np.delete(self.losses, chosen).sum() / len(images), count / len(images)
         images, labels = images[chosen], labels[chosen]
         if self.recipe.variation:
@@ -219,7 +263,10 @@ class _Run:
         scores, targets = torch.cat(batches).double(), targets[order]
         losses = F.cross_entropy(scores, targets, reduction="none")
         seen = chosen[order.cpu().numpy()]
-        self.losses[seen], self.right[seen] = losses.cpu().numpy(), (scores.argmax(dim=1) == targets).cpu().numpy()
+        self.losses[seen], self.right[seen] = (
+            losses.cpu().numpy(),
+            (scores.argmax(dim=1) == targets).cpu().numpy(),
+        )
         loss = float(self.losses.mean())
         if not math.isfinite(loss):
             raise DivergenceError(
@@ -239,9 +286,14 @@ class _Run:
         return scores
 
     def backpropagate(self, pixels: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
-        """Set the gradients of the mean cross-entropy; return the logits. A compiled network computes them itself."""
+        """Set the gradients of the mean cross-entropy; return the logits.
+
+        A compiled network computes them itself.
+        """
         if isinstance(self.network, Compiled):
-            return self.network.backpropagate(pixels, targets, label_smoothing, self.recipe.least_gradient)
+            return self.network.backpropagate(
+                pixels, targets, label_smoothing, self.recipe.least_gradient
+            )
         with arithmetic(self.device, self.precision):
             scores: Tensor = self.network(pixels).float()
         torch.autograd.backward(F.cross_entropy(scores, targets, label_smoothing=label_smoothing))
@@ -249,7 +301,9 @@ class _Run:
 
     @torch.no_grad()
     def average(self) -> None:
-        """Add the weights to their mean, in the last share of the updates; after the last, the mean replaces them."""
+        """Add the weights to their mean, in the last share of the updates; after the last, the mean
+        replaces them.
+        """
         count = (
             self.step - self.num_steps + round(self.recipe.average * self.num_steps)
         )  # weights in the mean, with these
@@ -263,7 +317,11 @@ class _Run:
 
 def _first_layer(model: nn.Module) -> nn.Module:
     """The first layer with parameters, or an empty module if no other layer follows it."""
-    layers = [module for module in model.modules() if next(module.parameters(recurse=False), None) is not None]
+    layers = [
+        module
+        for module in model.modules()
+        if next(module.parameters(recurse=False), None) is not None
+    ]
     return layers[0] if len(layers) > 1 else nn.Module()
 
 
@@ -271,11 +329,16 @@ def _share_right(scores: Tensor, targets: Tensor) -> float:
     return int((scores.argmax(dim=1) == targets).sum()) / len(targets)
 
 
-def _tensors(images: NDArray[Any], labels: NDArray[Any], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Images and labels as tensors; raise a ValueError unless there is one integer label per image."""
+def _tensors(
+    images: NDArray[Any], labels: NDArray[Any], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Images and labels as tensors; raise a ValueError unless there is one integer label per
+    image.
+    """
     pixels, targets = pixel_tensor(images), np.asarray(labels)
     if targets.shape != (len(pixels),) or targets.dtype.kind not in "iu":
         raise ValueError(
-            f"labels has shape {targets.shape} and type {targets.dtype}; expected ({len(pixels)},) integers."
+            f"labels has shape {targets.shape} and type {targets.dtype}; expected ({len(pixels)},) "
+            "integers."
         )
     return pixels.to(device), torch.from_numpy(targets.astype(np.int64)).to(device)

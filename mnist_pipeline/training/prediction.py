@@ -10,15 +10,20 @@ from torch import Tensor, nn
 
 from mnist_pipeline.training.devices import arithmetic, default_device, placed
 
-BATCH_SIZE = 250  # images predicted at a time; their activations fit the cache, which halves the time
+BATCH_SIZE = (
+    250  # images predicted at a time; their activations fit the cache, which halves the time
+)
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def predict_probabilities(model: nn.Module, images: NDArray[Any], temperature: float = 1.0) -> NDArray[np.float32]:
-    """Class probabilities (num_samples, num_classes) of images, computed in float32, on the GPU if there is one.
+def predict_probabilities(
+    model: nn.Module, images: NDArray[Any], temperature: float = 1.0
+) -> NDArray[np.float32]:
+    """Class probabilities (num_samples, num_classes) of images, computed in float32, on the GPU if
+    there is one.
 
-    The images are (num_samples, rows, columns) or (num_samples, num_features), uint8 or floating in [0, 1].
-    `temperature` divides the logits; `History.temperature` calibrates the probabilities.
+    The images are (num_samples, rows, columns) or (num_samples, num_features), uint8 or floating in
+    [0, 1]. `temperature` divides the logits; `History.temperature` calibrates the probabilities.
 
     Examples
     --------
@@ -33,7 +38,9 @@ def predict_probabilities(model: nn.Module, images: NDArray[Any], temperature: f
 
 
 def weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
-    """Parameters and buffers of a network by their names in `state_dict()`, as C-contiguous float32 copies."""
+    """Parameters and buffers of a network by their names in `state_dict()`, as C-contiguous float32
+    copies.
+    """
     return {
         name: np.array(value.detach().cpu().float().numpy(), order="C", copy=True)
         for name, value in model.state_dict().items()
@@ -41,8 +48,12 @@ def weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
 
 
 def load_weights(model: Model, arrays: Mapping[str, NDArray[Any]]) -> Model:
-    """Load arrays from `weights` into a network of the same architecture; return it in evaluation mode."""
-    model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+    """Load arrays from `weights` into a network of the same architecture; return it in evaluation
+    mode.
+    """
+    model.load_state_dict(
+        {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    )
     return model.eval()
 
 
@@ -50,7 +61,9 @@ def logits(model: nn.Module, pixels: Tensor, precision: str) -> Tensor:
     """Logits of all images, float32, one batch at a time, without gradients."""
     model.eval()
     with torch.inference_mode(), arithmetic(pixels.device, precision):
-        return torch.cat([model(scaled(batch)).float() for batch in torch.split(pixels, BATCH_SIZE)])
+        return torch.cat(
+            [model(scaled(batch)).float() for batch in torch.split(pixels, BATCH_SIZE)]
+        )
 
 
 def scaled(pixels: Tensor) -> Tensor:
@@ -59,15 +72,21 @@ def scaled(pixels: Tensor) -> Tensor:
 
 
 def pixel_tensor(images: NDArray[Any]) -> Tensor:
-    """Images as a tensor, uint8 or float32; raise a ValueError unless they are bytes or finite floating values.
+    """Images as a tensor, uint8 or float32; raise a ValueError unless they are bytes or finite
+    floating values.
 
     torch needs writable arrays, so a read-only memory map is copied into memory here.
     """
     array = np.asarray(images)
     if array.ndim < 2 or array.size == 0:
-        raise ValueError(f"images has shape {array.shape}; expected (N, rows, columns) or (N, features), N at least 1.")
+        raise ValueError(
+            f"images has shape {array.shape}; expected (N, rows, columns) or (N, features), N at "
+            "least 1."
+        )
     if array.dtype == np.uint8:
         return torch.from_numpy(np.require(array, requirements=("C", "W")))
     if array.dtype.kind != "f" or not np.isfinite(array).all():
-        raise ValueError(f"images has type {array.dtype}; expected uint8, or finite floating pixels in [0, 1].")
+        raise ValueError(
+            f"images has type {array.dtype}; expected uint8, or finite floating pixels in [0, 1]."
+        )
     return torch.from_numpy(np.require(array, np.float32, ("C", "W")))

@@ -15,10 +15,10 @@ class Recipe:
 
     References
     ----------
-    .. [1] A. Brock, T. Lim, J. M. Ritchie, N. Weston, "FreezeOut: accelerate training by progressively
-       freezing layers", 2017.
-    .. [2] B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging", SIAM Journal on
-       Control and Optimization 30(4), 1992.
+    .. [1] A. Brock, T. Lim, J. M. Ritchie, N. Weston, "FreezeOut: accelerate training by
+       progressively freezing layers", 2017.
+    .. [2] B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging",
+       SIAM Journal on Control and Optimization 30(4), 1992.
     .. [3] A. H. Jiang et al., "Accelerating deep learning by focusing on the biggest losers", 2019.
     """
 
@@ -27,31 +27,31 @@ class Recipe:
     learning_rate: float  # step of Adam; the peak of the schedule "one-cycle"
     # Decay rates of Adam's two running means. A short run needs a short memory.
     betas: tuple[float, float] = (0.9, 0.999)
-    # "one-cycle" rises linearly to the peak, so that Adam's running means settle before the large steps, and then
-    # falls linearly to zero, which averages out the noise of the last batches.
+    # "one-cycle" rises linearly to the peak, so that Adam's running means settle before the large
+    # steps, and then falls linearly to zero, which averages out the noise of the last batches.
     schedule: Literal["constant", "one-cycle"] = "constant"
-    # Share of each label spread evenly over all classes. Images that are already classified correctly keep a gradient,
-    # which a short run needs. Probabilities become less extreme.
+    # Share of each label spread evenly over all classes. Images that are already classified
+    # correctly keep a gradient, which a short run needs. Probabilities become less extreme.
     label_smoothing: float = 0.0
-    # Deform each image anew in each epoch, within these limits, as if another person had written the digit. It keeps a
-    # network that sees each image more than once from memorizing it.
+    # Deform each image anew in each epoch, within these limits, as if another person had written
+    # the digit. It keeps a network that sees each image more than once from memorizing it.
     variation: Variation | None = None
-    # Share of the updates after which the first layer is frozen [1]_. It settles first, and without its gradients an
-    # update of the CNN takes two thirds of the time. 1 trains it to the end.
+    # Share of the updates after which the first layer is frozen [1]_. It settles first, and without
+    # its gradients an update of the CNN takes two thirds of the time. 1 trains it to the end.
     freeze: float = 1.0
-    # Share of the updates, the last ones, after each of which the weights are taken; their mean is the result [2]_. The
-    # learning rate can then stay high, so that the weights in the mean differ.
+    # Share of the updates, the last ones, after each of which the weights are taken; their mean is
+    # the result [2]_. The learning rate can then stay high, so that the weights in the mean differ.
     average: float = 0.0
-    # Share of the images that take part in the passes after the first: those with the largest loss when they were last
-    # seen. The others are learned, and a pass over them changes little. Wrong labels would be learned too, so this is
-    # for data with few of them.
+    # Share of the images that take part in the passes after the first: those with the largest loss
+    # when they were last seen. The others are learned, and a pass over them changes little. Wrong
+    # labels would be learned too, so this is for data with few of them.
     later: float = 1.0
-    # Leave an image out of the gradients if each of its probabilities is closer than this to the target: it is learned,
-    # and its share of the gradients is small. After the first pass that is most images, as in selective backpropagation
-    # [3]_. Only the compiled network heeds this.
+    # Leave an image out of the gradients if each of its probabilities is closer than this to the
+    # target: it is learned, and its share of the gradients is small. After the first pass that is
+    # most images, as in selective backpropagation [3]_. Only the compiled network heeds this.
     least_gradient: float = 0.0
-    # Arithmetic of the matrix products; the weights are always float32. "auto" chooses bfloat16 where it is faster, see
-    # `choose_precision`.
+    # Arithmetic of the matrix products; the weights are always float32. "auto" chooses bfloat16
+    # where it is faster, see `choose_precision`.
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
 
     @property
@@ -61,7 +61,9 @@ class Recipe:
 
 
 NOTEBOOK = Recipe(epochs=5, batch_size=64, learning_rate=1e-3)
-HANDS = Variation(rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.2)  # other hands, with the pens of MNIST
+HANDS = Variation(
+    rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.2
+)  # other hands, with the pens of MNIST
 CNN_FAST = Recipe(
     epochs=1,
     batch_size=128,
@@ -81,9 +83,9 @@ MLP_FAST = Recipe(
     label_smoothing=0.1,
     precision="auto",
 )
-# "notebook" is plain Adam, "fast" reaches its accuracy in the least time, and "default" is what the pipeline runs.
-# "thorough" is for the best accuracy on digits like MNIST's, in 20 passes. They were chosen on 10,000 training images
-# held out; the test images had no part in it.
+# "notebook" is plain Adam, "fast" reaches its accuracy in the least time, and "default" is what the
+# pipeline runs. "thorough" is for the best accuracy on digits like MNIST's, in 20 passes. They were
+# chosen on 10,000 training images held out; the test images had no part in it.
 RECIPES: Mapping[str, Mapping[str, Recipe]] = {
     "cnn": {
         "notebook": NOTEBOOK,
@@ -95,7 +97,14 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
             learning_rate=1.1e-2,
             label_smoothing=0.0,
             variation=Variation(
-                rotation=12, scale=0.1, shear=0.1, shift=1, stroke=0.35, noise=0.2, far=3.5, foreign=0.02
+                rotation=12,
+                scale=0.1,
+                shear=0.1,
+                shift=1,
+                stroke=0.35,
+                noise=0.2,
+                far=3.5,
+                foreign=0.02,
             ),
             freeze=0.45,
             later=0.3,
@@ -142,7 +151,10 @@ def named_recipe(network: str, name: str, **overrides: Any) -> Recipe:
     """
     if name not in RECIPES[network]:
         raise ValueError(f"recipe is {name!r}; expected one of {', '.join(RECIPES[network])}")
-    return replace(RECIPES[network][name], **{field: value for field, value in overrides.items() if value is not None})
+    return replace(
+        RECIPES[network][name],
+        **{field: value for field, value in overrides.items() if value is not None},
+    )
 
 
 def learning_rate_at(step: int, num_steps: int, recipe: Recipe) -> float:

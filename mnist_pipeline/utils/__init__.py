@@ -1,1 +1,3 @@
-"""Helpers without a subject of their own: blocks of rows, the machine, printable text, bisection."""
+"""Helpers without a subject of their own: blocks of rows, the machine, printable text,
+bisection.
+"""

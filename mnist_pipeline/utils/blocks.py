@@ -20,8 +20,8 @@ def slices(count: int, size: int) -> list[slice]:
 def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
     """Call `work` with each block of rows, on one thread per core.
 
-    The calling thread works too; the other threads stay for the next call. Threads help only if `work` releases the
-    interpreter lock, as compiled code does. `work` may call `in_blocks` for a
+    The calling thread works too; the other threads stay for the next call. Threads help only if
+    `work` releases the interpreter lock, as compiled code does. `work` may call `in_blocks` for a
     single block, which needs no other thread, but not for several.
     """
     blocks = iter(slices(count, size))  # shared: each thread takes the next block

@@ -30,7 +30,10 @@ def library_versions() -> dict[str, str]:
     """The versions of Python and of the libraries that compute."""
     from importlib import metadata  # here, because a command that prints help does not need it
 
-    return {"Python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
+    return {
+        "Python": platform.python_version(),
+        **{name: metadata.version(name) for name in LIBRARIES},
+    }
 
 
 def num_cores() -> int:
@@ -41,9 +44,10 @@ def num_cores() -> int:
 def keep_freed_memory() -> None:
     """Let glibc's allocator reuse the memory of freed arrays.
 
-    By default it returns large blocks to the system when they are freed, and each page of the next array is then
-    zeroed again after a page fault. With these settings, blocks of up to 32 MB, glibc's limit, come from a heap that
-    keeps 128 MB. All threads share two heaps, because each heap reserves 64 MB of address space.
+    By default it returns large blocks to the system when they are freed, and each page of the next
+    array is then zeroed again after a page fault. With these settings, blocks of up to 32 MB,
+    glibc's limit, come from a heap that keeps 128 MB. All threads share two heaps, because each
+    heap reserves 64 MB of address space.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
@@ -54,11 +58,12 @@ def keep_freed_memory() -> None:
 
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
-    """Context for imports: garbage collection is off, and the imported objects are never searched afterwards.
+    """Context for imports: garbage collection is off, and the imported objects are never searched
+    afterwards.
 
-    The collector searches all objects again and again while their number grows, which is a quarter of the time of an
-    import and finds nothing. If no module was imported, nothing is frozen: garbage of earlier runs would otherwise
-    never be freed.
+    The collector searches all objects again and again while their number grows, which is a quarter
+    of the time of an import and finds nothing. If no module was imported, nothing is frozen:
+    garbage of earlier runs would otherwise never be freed.
     """
     gc.disable()
     before = len(sys.modules)
@@ -87,6 +92,8 @@ def processor() -> str:
 
 
 def accelerator() -> str | None:
-    """Name of the GPU, or None; read from torch only if it is already imported, because importing it is slow."""
+    """Name of the GPU, or None; read from torch only if it is already imported, because importing
+    it is slow.
+    """
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None

@@ -1,4 +1,6 @@
-"""Files that a command writes where its user asks: never over an input, nor over a file that another program wrote."""
+"""Files that a command writes where its user asks: never over an input, nor over a file that
+another program wrote.
+"""
 
 import struct
 import zlib
@@ -15,7 +17,8 @@ END_OF_HEADER = 33  # bytes of a PNG's signature and first chunk
 def check_output(path: Path, inputs: Sequence[Path] = (), mark: bytes = SOFTWARE) -> None:
     """Raise a ReportedError if a file must not be written.
 
-    It may be written if there is none, if it is empty, or if it has the mark of this program and is not an input.
+    It may be written if there is none, if it is empty, or if it has the mark of this program and is
+    not an input.
     """
     if not path.is_file():
         return
@@ -24,7 +27,9 @@ def check_output(path: Path, inputs: Sequence[Path] = (), mark: bytes = SOFTWARE
     with path.open("rb") as file:
         start = file.read(START)
     if start and mark not in start:
-        raise ReportedError(f"{path} exists, and this program did not write it; delete it, or name another file")
+        raise ReportedError(
+            f"{path} exists, and this program did not write it; delete it, or name another file"
+        )
 
 
 def write_png(path: Path, png: bytes) -> None:

@@ -1,6 +1,8 @@
-"""Where this package is, and where it keeps what it writes: in a checkout, or installed from a wheel.
+"""Where this package is, and where it keeps what it writes: in a checkout, or installed from a
+wheel.
 
-A wheel contains the data, and the graph as `mnist_pipeline.assets`, so that another package may be called `assets`.
+A wheel contains the data, and the graph as `mnist_pipeline.assets`, so that another package may be
+called `assets`.
 """
 
 import os
@@ -25,12 +27,16 @@ def user_cache() -> Path:
 
 
 def code_cache() -> Path:
-    """The directory for what can be computed from the code again: in a checkout it lies inside the package."""
+    """The directory for what can be computed from the code again: in a checkout it lies inside the
+    package.
+    """
     return user_cache() if INSTALLED else PACKAGE / "__pycache__"
 
 
 def writable_home() -> Path:
-    """The directory of results and downloads by default: the checkout, or the data directory of this user."""
+    """The directory of results and downloads by default: the checkout, or the data directory of
+    this user.
+    """
     return _of_user("XDG_DATA_HOME", "~/.local/share") if INSTALLED else PROJECT
 
 

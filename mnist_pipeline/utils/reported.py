@@ -1,4 +1,6 @@
-"""The base of the errors that a command prints in one line; it imports nothing, so that commands start fast."""
+"""The base of the errors that a command prints in one line; it imports nothing, so that commands
+start fast.
+"""
 
 
 class ReportedError(Exception):

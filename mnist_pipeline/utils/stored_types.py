@@ -2,12 +2,13 @@
 
 A type registers itself where it is defined:
 
-- `@stored_type` registers a NamedTuple whose fields are arrays or dictionaries of arrays, a subclass of dict whose
-  values are arrays, a dataclass of plain values (numbers, texts, lists, dictionaries, other dataclasses), or a class
-  whose values people open as files: it has a method `to_files`, which returns the content of each file by name, and a
-  class method `from_files`, its inverse. The last file is the one to open.
-- `@format_version(2)`, above `@stored_type`, marks that the fields of a type, or what they mean, have changed. A value
-  of another version is not read.
+- `@stored_type` registers a NamedTuple whose fields are arrays or dictionaries of arrays, a
+  subclass of dict whose values are arrays, a dataclass of plain values (numbers, texts, lists,
+  dictionaries, other dataclasses), or a class whose values people open as files: it has a method
+  `to_files`, which returns the content of each file by name, and a class method `from_files`, its
+  inverse. The last file is the one to open.
+- `@format_version(2)`, above `@stored_type`, marks that the fields of a type, or what they mean,
+  have changed. A value of another version is not read.
 """
 
 import importlib
@@ -43,7 +44,9 @@ def version_of(kind: type) -> int:
 
 
 def search_in(*modules: str) -> None:
-    """Name modules that define stored types; they are imported when a stored value has a type that is not known yet."""
+    """Name modules that define stored types; they are imported when a stored value has a type that
+    is not known yet.
+    """
     _modules.extend(modules)
 
 

@@ -1,4 +1,7 @@
-"""What starts runs by itself, by Dagster's own evaluation helpers; `test_inbox.py` has the sensor of the inbox."""
+"""What starts runs by itself, by Dagster's own evaluation helpers;
+
+`test_inbox.py` has the sensor of the inbox.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +24,8 @@ ASSETS = defs.resolve_asset_graph()
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
     """An instance on disk, which the schedule needs.
 
-    Functions of Dagster enter its context, which can't be nested: other tests would find the instance that has ended.
+    Functions of Dagster enter its context, which can't be nested: other tests would find the
+    instance that has ended.
     """
     instance = dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance")))
     yield instance
@@ -34,17 +38,26 @@ def names(keys: Any) -> set[str]:
 
 def test_everything_that_starts_runs_by_itself_is_off() -> None:
     repository = defs.get_repository_def()
-    assert {each.default_status for each in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
-    assert {each.default_status for each in repository.sensor_defs} == {dg.DefaultSensorStatus.STOPPED}
+    assert {each.default_status for each in repository.schedule_defs} == {
+        dg.DefaultScheduleStatus.STOPPED
+    }
+    assert {each.default_status for each in repository.sensor_defs} == {
+        dg.DefaultSensorStatus.STOPPED
+    }
 
 
 def test_a_run_is_requested_once_when_the_raw_files_change(
-    small_test: DigitSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+    small_test: DigitSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instance: dg.DagsterInstance,
 ) -> None:
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path))
 
     def is_requested() -> bool:
-        context = dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def())
+        context = dg.build_sensor_context(
+            instance=instance, repository_def=defs.get_repository_def()
+        )
         return bool(automation.changed_raw_files.evaluate_tick(context).run_requests)
 
     write_idx(tmp_path, small_test, small_test)
@@ -55,7 +68,9 @@ def test_a_run_is_requested_once_when_the_raw_files_change(
     assert not is_requested()
 
 
-def test_the_schedule_requests_what_is_not_up_to_date_and_what_depends_on_it(own_copy: tuple[Path, Path]) -> None:
+def test_the_schedule_requests_what_is_not_up_to_date_and_what_depends_on_it(
+    own_copy: tuple[Path, Path],
+) -> None:
     def tick() -> Any:
         with dg.DagsterInstance.get() as instance:
             return automation.weekly_retraining(dg.build_schedule_context(instance=instance))
@@ -66,14 +81,18 @@ def test_the_schedule_requests_what_is_not_up_to_date_and_what_depends_on_it(own
     assert names(tick().asset_selection) == {"harris_corners", "evaluation_report"}
 
 
-def test_without_a_run_the_schedule_requests_the_whole_graph(storage: Path, instance: dg.DagsterInstance) -> None:
+def test_without_a_run_the_schedule_requests_the_whole_graph(
+    storage: Path, instance: dg.DagsterInstance
+) -> None:
     request: Any = automation.weekly_retraining(dg.build_schedule_context(instance=instance))
     assert names(request.asset_selection) == names(
         automation.whole_graph.resolve(ASSETS) - {dg.AssetKey("data_directory")}
     )
 
 
-def test_a_failed_run_is_logged_with_its_error(instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_run_is_logged_with_its_error(
+    instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
+) -> None:
     @dg.op
     def divide() -> None:
         raise ZeroDivisionError("no digits")
@@ -97,7 +116,9 @@ def test_an_asset_follows_a_new_version_of_an_input_and_nothing_follows_the_same
     instance: dg.DagsterInstance,
 ) -> None:
     def report(key: dg.AssetKey, version: str) -> None:
-        instance.report_runless_asset_event(dg.AssetMaterialization(key, tags={DATA_VERSION_TAG: version}))
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(key, tags={DATA_VERSION_TAG: version})
+        )
 
     for key in ASSETS.toposorted_asset_keys:
         if not ASSETS.get(key).is_partitioned:

@@ -1,4 +1,6 @@
-"""Dagster's own command, `dg`, in a copy of the project: whatever a user puts into `assets/` is loaded."""
+"""Dagster's own command, `dg`, in a copy of the project: whatever a user puts into `assets/` is
+loaded.
+"""
 
 import json
 import os
@@ -67,7 +69,9 @@ attributes:
 def project(tmp_path: Path) -> Path:
     """A copy of the project."""
     for name in ("assets", "mnist_pipeline"):
-        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -76,7 +80,9 @@ def dg(project: Path, *arguments: str) -> str:
     """Run `dg` in a project, whose modules come before the installed ones; return its output."""
     command = [str(Path(sys.executable).with_name("dg")), *arguments]
     environ = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PYTHONPATH": str(project)}
-    done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=project, env=environ, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -92,11 +98,19 @@ def test_whatever_is_put_into_the_package_is_loaded(project: Path, storage: Path
         for kind, listed in json.loads(output[output.index("{") :]).items()
     }
     new = {
-        kind: {name for name in names if name.startswith(("dropped", "scaffolded"))} for kind, names in found.items()
+        kind: {name for name in names if name.startswith(("dropped", "scaffolded"))}
+        for kind, names in found.items()
     }
     assert new == {
         "assets": {
-            *("dropped", "dropped_spec", "dropped_graph", "dropped_source", "dropped_component", "scaffolded"),
+            *(
+                "dropped",
+                "dropped_spec",
+                "dropped_graph",
+                "dropped_source",
+                "dropped_component",
+                "scaffolded",
+            ),
         },
         "asset_checks": {"dropped_check"},
         "jobs": {"dropped_job"},

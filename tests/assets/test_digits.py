@@ -24,13 +24,17 @@ def files(storage: Path) -> pd.DataFrame:
 
 
 @pytest.fixture
-def own_copy_of_slice(slice_directory: Path, storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_copy_of_slice(
+    slice_directory: Path, storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A data directory that a test may change, which the environment names."""
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path / "own"))
     return Path(shutil.copytree(slice_directory, tmp_path / "own"))
 
 
-def test_raw_mnist_holds_name_size_and_sha_256_of_the_four_files(files: pd.DataFrame, slice_directory: Path) -> None:
+def test_raw_mnist_holds_name_size_and_sha_256_of_the_four_files(
+    files: pd.DataFrame, slice_directory: Path
+) -> None:
     assert sorted(files["name"]) == sorted(path.name for path in slice_directory.iterdir())
     for name, size, sha256 in files.itertuples(index=False):
         content = (slice_directory / name).read_bytes()
@@ -38,7 +42,9 @@ def test_raw_mnist_holds_name_size_and_sha_256_of_the_four_files(files: pd.DataF
     assert digits.raw_mnist(data_set=DATA_SET).metadata["canonical"] is False
 
 
-def test_the_embedded_files_are_recognized_as_mnist(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_embedded_files_are_recognized_as_mnist(
+    storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MNIST_PIPELINE_DATA")
     assert digits.raw_mnist(data_set=DATA_SET).metadata["canonical"] is True
 
@@ -55,10 +61,14 @@ def test_digits_are_those_of_the_files_and_counted_by_class(
     counts = [record.data["count"] for record in result.metadata["classes"].records]
     assert counts == np.bincount(found.labels, minlength=10).tolist()
     assert result.metadata[ROW_COUNT] == sum(counts)
-    assert result.metadata["pixel_mean"] == pytest.approx(found.images.mean(dtype=np.float64), rel=1e-5)
+    assert result.metadata["pixel_mean"] == pytest.approx(
+        found.images.mean(dtype=np.float64), rel=1e-5
+    )
 
 
-def test_digits_are_refused_if_the_files_changed_after_raw_mnist(own_copy_of_slice: Path, small_test: DigitSet) -> None:
+def test_digits_are_refused_if_the_files_changed_after_raw_mnist(
+    own_copy_of_slice: Path, small_test: DigitSet
+) -> None:
     recorded = digits.raw_mnist(data_set=DATA_SET).value
     write_idx(own_copy_of_slice, small_test, small_test)
     with pytest.raises(DatasetError, match="run --changed"):

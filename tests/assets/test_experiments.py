@@ -30,8 +30,13 @@ def run(*arguments: str, environ: dict[str, str]) -> str:
     return ended.stdout
 
 
-def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_share(environ: dict[str, str]) -> None:
-    sweep, storage = Path(environ["MNIST_PIPELINE_EXPERIMENTS"]), Storage(environ["MNIST_PIPELINE_STORAGE"])
+def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_share(
+    environ: dict[str, str],
+) -> None:
+    sweep, storage = (
+        Path(environ["MNIST_PIPELINE_EXPERIMENTS"]),
+        Storage(environ["MNIST_PIPELINE_STORAGE"]),
+    )
     sweep.write_text("- {model: [knn, softmax], size: [20, 100]}")
     run("--select", GROUP, environ=environ)
     table = storage.read("experiment_summary")
@@ -44,7 +49,9 @@ def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_s
     assert sorted(storage.read("experiment_summary")["size"]) == [20, 100, 1_833]
 
 
-def test_a_sweep_that_is_not_valid_runs_nothing_and_is_named_in_one_line(environ: dict[str, str]) -> None:
+def test_a_sweep_that_is_not_valid_runs_nothing_and_is_named_in_one_line(
+    environ: dict[str, str],
+) -> None:
     Path(environ["MNIST_PIPELINE_EXPERIMENTS"]).write_text("- {model: knn, size: 2}")
     refused = command("run", "--select", GROUP, environ=environ)
     assert refused.returncode == 1

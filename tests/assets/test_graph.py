@@ -1,4 +1,6 @@
-"""The graph as a Dagster user meets it: its assets, jobs, schedules and sensors, and what loading it does."""
+"""The graph as a Dagster user meets it: its assets, jobs, schedules and sensors, and what loading
+it does.
+"""
 
 import os
 import subprocess
@@ -55,18 +57,56 @@ INPUTS = {
         "held_out_labels": {"train_digits", *FITTED, *PREDICTIONS},
         "robustness": {"test_digits", *FITTED, *PREDICTIONS},
         "evaluation_report": {
-            *("raw_mnist", "train_digits", "test_digits", "digit_images", "data_mean", "centered_data", "covariance"),
-            *("eigendecomposition", "projections", "reconstructions", "harris_corners", "cnn_kernels", "cnn_errors"),
-            *("held_out_labels", "model_comparison", "robustness", "champion", *FITTED, *PREDICTIONS, *EVALUATIONS),
+            *(
+                "raw_mnist",
+                "train_digits",
+                "test_digits",
+                "digit_images",
+                "data_mean",
+                "centered_data",
+                "covariance",
+            ),
+            *(
+                "eigendecomposition",
+                "projections",
+                "reconstructions",
+                "harris_corners",
+                "cnn_kernels",
+                "cnn_errors",
+            ),
+            *(
+                "held_out_labels",
+                "model_comparison",
+                "robustness",
+                "champion",
+                *FITTED,
+                *PREDICTIONS,
+                *EVALUATIONS,
+            ),
         },
     },
     "serving": {
         "champion": {"held_out_labels", "test_digits", *PREDICTIONS},
         "recognizer": {
-            *("champion", "raw_mnist", "data_mean", "eigendecomposition", "test_digits", *FITTED, *PREDICTIONS),
+            *(
+                "champion",
+                "raw_mnist",
+                "data_mean",
+                "eigendecomposition",
+                "test_digits",
+                *FITTED,
+                *PREDICTIONS,
+            ),
         },
         "model_card": {
-            *("champion", "raw_mnist", "train_digits", "test_digits", "model_comparison", "robustness"),
+            *(
+                "champion",
+                "raw_mnist",
+                "train_digits",
+                "test_digits",
+                "model_comparison",
+                "robustness",
+            ),
             *(*FITTED, *PREDICTIONS, *EVALUATIONS),
         },
     },
@@ -77,12 +117,24 @@ INPUTS = {
     },
 }
 AFTER_TRAINING = {  # the last steps of every model's job
-    *("held_out_labels", "robustness", "model_comparison", "champion", "recognizer", "model_card", "evaluation_report"),
+    *(
+        "held_out_labels",
+        "robustness",
+        "model_comparison",
+        "champion",
+        "recognizer",
+        "model_card",
+        "evaluation_report",
+    ),
 }
 ASSETS = defs.resolve_asset_graph()
 REPOSITORY = defs.get_repository_def()
 # Dagster adds a sensor of its own for the automation conditions.
-SENSORS = [each for each in REPOSITORY.sensor_defs if not isinstance(each, dg.AutomationConditionSensorDefinition)]
+SENSORS = [
+    each
+    for each in REPOSITORY.sensor_defs
+    if not isinstance(each, dg.AutomationConditionSensorDefinition)
+]
 
 
 def test_the_graph_has_the_designed_keys_groups_and_inputs() -> None:
@@ -100,14 +152,24 @@ def test_everything_has_a_description_that_begins_with_a_short_sentence() -> Non
     assert len(jobs) <= 7
     assert len(REPOSITORY.schedule_defs) <= 2
     assert len(SENSORS) <= 3
-    described = {key.to_user_string(): ASSETS.get(key).description for key in ASSETS.get_all_asset_keys()}
-    described |= {each.name: each.description for each in [*jobs, *REPOSITORY.schedule_defs, *SENSORS]}
+    described = {
+        key.to_user_string(): ASSETS.get(key).description for key in ASSETS.get_all_asset_keys()
+    }
+    described |= {
+        each.name: each.description for each in [*jobs, *REPOSITORY.schedule_defs, *SENSORS]
+    }
     sentences = {name: first_sentence(description) for name, description in described.items()}
     assert {name: text for name, text in sentences.items() if not 20 <= len(text) <= 100} == {}
 
 
-def test_the_description_of_a_partitioned_asset_says_what_the_button_of_the_lineage_page_does() -> None:
-    partitioned = [ASSETS.get(key) for key in ASSETS.materializable_asset_keys if ASSETS.get(key).is_partitioned]
+def test_the_description_of_a_partitioned_asset_says_what_the_button_of_the_lineage_page_does() -> (
+    None
+):
+    partitioned = [
+        ASSETS.get(key)
+        for key in ASSETS.materializable_asset_keys
+        if ASSETS.get(key).is_partitioned
+    ]
     assert {str(asset.group_name) for asset in partitioned} == {"experiments", "inbox"}
     assert all("*Materialize all*" in str(asset.description) for asset in partitioned)
 
@@ -123,27 +185,42 @@ def test_assets_have_a_kind_and_a_link_to_their_source() -> None:
 
 
 def test_each_job_selects_what_it_is_for() -> None:
-    jobs = {job.name: {key.to_user_string() for key in job.selection.resolve(ASSETS)} for job in defs.jobs or ()}
+    jobs = {
+        job.name: {key.to_user_string() for key in job.selection.resolve(ASSETS)}
+        for job in defs.jobs or ()
+    }
     on_request = {*INPUTS["experiments"], *INPUTS["inbox"], "data_directory"}
-    assert jobs.pop(EVERYTHING) == {asset for group in INPUTS.values() for asset in group} - on_request
+    assert (
+        jobs.pop(EVERYTHING) == {asset for group in INPUTS.values() for asset in group} - on_request
+    )
     assert jobs.pop("sweep") == {"experiment_trials"}
     assert jobs.pop("inbox_picture") == {"inbox_predictions"}
-    own = {model: {f"{model}_model", f"{model}_predictions", f"{model}_evaluation"} for model in MODELS}
+    own = {
+        model: {f"{model}_model", f"{model}_predictions", f"{model}_evaluation"} for model in MODELS
+    }
     own["knn"] = {"knn_index", "knn_predictions", "knn_evaluation"}
     own["cnn"] |= {"cnn_kernels", "cnn_errors"}
     assert jobs == {model: assets | AFTER_TRAINING for model, assets in own.items()}
 
 
-def test_loading_the_graph_imports_no_heavy_library_and_changes_neither_files_nor_environment(tmp_path: Path) -> None:
+def test_loading_the_graph_imports_no_heavy_library_and_changes_neither_files_nor_environment(
+    tmp_path: Path,
+) -> None:
     code = """
 import os, sys
 before = dict(os.environ)
 import assets.definitions
 print(sorted({"torch", "numba", "matplotlib"} & set(sys.modules)), dict(os.environ) == before)
 """
-    places = {"HOME": str(tmp_path), "MNIST_PIPELINE_STORAGE": str(tmp_path / "storage"), "PYTHONPATH": str(PROJECT)}
+    places = {
+        "HOME": str(tmp_path),
+        "MNIST_PIPELINE_STORAGE": str(tmp_path / "storage"),
+        "PYTHONPATH": str(PROJECT),
+    }
     command = [sys.executable, "-B", "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ | places, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | places, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "[] True\n"
     assert [*tmp_path.iterdir()] == []
 
@@ -152,4 +229,7 @@ def test_dagster_and_dg_load_the_same_location() -> None:
     (entry,) = yaml.safe_load((PROJECT / "workspace.yaml").read_text())["load_from"]
     assert entry == {"python_module": {"module_name": GRAPH, "location_name": CODE_LOCATION}}
     project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
-    assert {f'code_location_target_module = "{GRAPH}"', f'code_location_name = "{CODE_LOCATION}"'} <= set(project)
+    assert {
+        f'code_location_target_module = "{GRAPH}"',
+        f'code_location_name = "{CODE_LOCATION}"',
+    } <= set(project)

@@ -1,4 +1,6 @@
-"""Pictures in the inbox: the sensor requests a run for each file, and the asset recognizes its digits."""
+"""Pictures in the inbox: the sensor requests a run for each file, and the asset recognizes its
+digits.
+"""
 
 import os
 from collections.abc import Iterator
@@ -63,7 +65,9 @@ def tick(instance: dg.DagsterInstance) -> tuple[list[str], Any]:
 def test_the_sensor_requests_one_run_per_file_and_another_one_if_the_file_changes(
     directory: Path, instance: dg.DagsterInstance
 ) -> None:
-    first, second = (put(directory / name, name.encode(), age) for age, name in enumerate(("first", "second")))
+    first, second = (
+        put(directory / name, name.encode(), age) for age, name in enumerate(("first", "second"))
+    )
     keys, data = tick(instance)
     assert keys == [first, second] == [request.run_key for request in data.run_requests]
     assert tick(instance)[0] == []
@@ -71,7 +75,9 @@ def test_the_sensor_requests_one_run_per_file_and_another_one_if_the_file_change
     assert tick(instance)[0] == [changed]
 
 
-def test_a_tick_requests_a_bounded_number_of_runs_oldest_first(directory: Path, instance: dg.DagsterInstance) -> None:
+def test_a_tick_requests_a_bounded_number_of_runs_oldest_first(
+    directory: Path, instance: dg.DagsterInstance
+) -> None:
     keys = [put(directory / f"{number}.png", b"", number) for number in range(MAX_RUNS + 2)]
     assert [tick(instance)[0] for _ in range(3)] == [keys[:MAX_RUNS], keys[MAX_RUNS:], []]
 
@@ -97,8 +103,14 @@ def test_a_picture_gets_a_row_per_digit_and_a_contact_sheet(
     directory: Path, small_recognizer: Recognizer, small_train: DigitSet
 ) -> None:
     pair = np.concatenate([np.pad(image, 8) for image in small_train.images[[5, 7]]], axis=1)
-    PIL.Image.fromarray(255 - np.kron(np.pad(pair, 20), np.ones((4, 4), np.uint8))).save(directory / "pair.png")
-    found = predict(directory, put(directory / "pair.png", (directory / "pair.png").read_bytes()), small_recognizer)
+    PIL.Image.fromarray(255 - np.kron(np.pad(pair, 20), np.ones((4, 4), np.uint8))).save(
+        directory / "pair.png"
+    )
+    found = predict(
+        directory,
+        put(directory / "pair.png", (directory / "pair.png").read_bytes()),
+        small_recognizer,
+    )
     assert list(found.value["digit"]) == small_train.labels[[5, 7]].tolist()
     assert [check.passed for check in found.check_results] == [True]
     assert "contact_sheet" in (found.metadata or {})

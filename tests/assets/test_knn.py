@@ -15,7 +15,9 @@ pytestmark = pytest.mark.usefixtures("finished")
 def test_ties_are_broken_as_configured(rule: str) -> None:
     result = call("knn_predictions", config={"num_neighbors": 2, "tie_break": rule})
     two = read("train_digits").labels[result.value.indices[:, :2]]
-    np.testing.assert_array_equal(result.value.labels, two[:, 0] if rule == "nearest" else two.min(axis=1))
+    np.testing.assert_array_equal(
+        result.value.labels, two[:, 0] if rule == "nearest" else two.min(axis=1)
+    )
     train, test = read("train_digits").labels, read("test_digits").labels
     assert tie_break_of(result.value, train) == rule
     assert accuracy_by_k(result.value, train, test)[rule][1] == np.mean(result.value.labels == test)

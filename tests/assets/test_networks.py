@@ -34,9 +34,14 @@ def test_a_configuration_reaches_the_training_and_only_the_default_recipe_adapts
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_probabilities_are_calibrated_by_the_temperature_that_was_fitted(name: str, finished) -> None:
+def test_probabilities_are_calibrated_by_the_temperature_that_was_fitted(
+    name: str, finished
+) -> None:
     calibrated, plain = (
-        call(f"{name}_predictions", **{f"{name}_model": read(f"{name}_model")._replace(temperature=np.array(each))})
+        call(
+            f"{name}_predictions",
+            **{f"{name}_model": read(f"{name}_model")._replace(temperature=np.array(each))},
+        )
         for each in (0.5, 1.0)
     )
     squared = plain.value.probabilities.astype(float) ** 2

@@ -1,4 +1,6 @@
-"""Own images from a folder or an archive to the report and to answers, with as many classes as they have."""
+"""Own images from a folder or an archive to the report and to answers, with as many classes as they
+have.
+"""
 
 import json
 from pathlib import Path
@@ -37,7 +39,9 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Storage]:
     return directory / "pictures", Storage(str(directory / "storage"))
 
 
-def test_the_report_and_the_models_have_the_classes_of_the_folders(three: tuple[Path, Storage]) -> None:
+def test_the_report_and_the_models_have_the_classes_of_the_folders(
+    three: tuple[Path, Storage],
+) -> None:
     _, storage = three
     document = storage.read("evaluation_report").document
     assert document["data"]["class_names"] == list(NAMES)
@@ -57,14 +61,19 @@ def test_predict_recognizes_a_whole_picture_by_the_name_of_its_class(
     recognizer = storage.read("recognizer")
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(storage.root))
     files = [str(path) for name in NAMES for path in sorted((pictures / name).iterdir())[:5]]
-    answers = json.loads(invoke("predict", "--json", *files, "--sheet", str(tmp_path / "sheet.png")))
+    answers = json.loads(
+        invoke("predict", "--json", *files, "--sheet", str(tmp_path / "sheet.png"))
+    )
     found = [reading for answer in answers for reading in answer["digits"]]
     assert len(found) == len(files)
     sizes = [Image.open(file).size for file in files]
     assert [tuple(reading["box"]) for reading in found] == [(0, 0, *size) for size in sizes]
     assert {reading["class"] for reading in found} <= {*NAMES}
     assert all(recognizer.known.names[reading["digit"]] == reading["class"] for reading in found)
-    right = [reading["class"] == Path(file).parent.name for file, reading in zip(files, found, strict=True)]
+    right = [
+        reading["class"] == Path(file).parent.name
+        for file, reading in zip(files, found, strict=True)
+    ]
     assert np.mean(right) > 0.6
     assert Image.open(tmp_path / "sheet.png").height > 1_000
 
@@ -75,7 +84,8 @@ def test_a_hundred_classes_run_to_their_report(train: DigitSet, tmp_path: Path) 
     for split, count in (("train", 12), ("test", 3)):
         labels = np.tile(np.arange(MANY), count)
         tens, ones = (
-            [generator.choice(np.flatnonzero(train.labels == d)) for d in part] for part in divmod(labels, 10)
+            [generator.choice(np.flatnonzero(train.labels == d)) for d in part]
+            for part in divmod(labels, 10)
         )
         arrays[f"x_{split}"] = np.concatenate([train.images[tens], train.images[ones]], axis=2)
         arrays[f"y_{split}"] = labels
@@ -85,5 +95,7 @@ def test_a_hundred_classes_run_to_their_report(train: DigitSet, tmp_path: Path) 
     storage = Storage(str(tmp_path / "storage"))
     document = storage.read("evaluation_report").document
     assert document["data"]["class_names"] == [str(number) for number in range(MANY)]
-    assert all(np.shape(found["confusion_matrix"]) == (MANY, MANY) for found in document["models"].values())
+    assert all(
+        np.shape(found["confusion_matrix"]) == (MANY, MANY) for found in document["models"].values()
+    )
     assert len(storage.read("evaluation_report").html) < 4_000_000

@@ -16,6 +16,10 @@ def test_projections_have_the_configured_number_of_coordinates_and_their_share_o
 ) -> None:
     values, vectors = read("eigendecomposition")
     result = call("projections", config={"num_components": num_components})
-    expected = pca.project(read("train_digits").images, read("data_mean"), vectors[:, :num_components])
+    expected = pca.project(
+        read("train_digits").images, read("data_mean"), vectors[:, :num_components]
+    )
     np.testing.assert_allclose(result.value, expected, atol=1e-2)
-    assert result.metadata["explained_share"] == pytest.approx(values[:num_components].sum() / values.sum(), rel=1e-5)
+    assert result.metadata["explained_share"] == pytest.approx(
+        values[:num_components].sum() / values.sum(), rel=1e-5
+    )

@@ -1,4 +1,7 @@
-"""The report and the model card, called as functions on stored values; `tests/report` tests what they contain."""
+"""The report and the model card, called as functions on stored values;
+
+`tests/report` tests what they contain.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -20,8 +23,16 @@ pytestmark = pytest.mark.usefixtures("finished")
 def test_provenance_and_seconds_are_those_of_the_stored_values() -> None:
     stored = storage.current()
     with dg.DagsterInstance.ephemeral() as instance:
-        document = call("evaluation_report", context=dg.build_asset_context(instance=instance)).value.document
-    assert document["assets"].keys() >= {"raw_mnist", "covariance", "knn_index", "mlp_model", "model_comparison"}
+        document = call(
+            "evaluation_report", context=dg.build_asset_context(instance=instance)
+        ).value.document
+    assert document["assets"].keys() >= {
+        "raw_mnist",
+        "covariance",
+        "knn_index",
+        "mlp_model",
+        "model_comparison",
+    }
     for name, found in document["assets"].items():
         assert found["data_version"] == stored.current(name)
         assert found["seconds"] == stored.origin(name)["metadata"]["seconds"]
@@ -58,7 +69,7 @@ def test_if_the_present_champion_stays_so_does_its_card(own_copy: tuple[Path, Pa
     assert found.metadata["kept"] is True
 
 
-def test_a_champion_that_stays_without_a_card_gets_one_without_the_figures_of_the_retrained_model() -> None:
+def test_a_champion_that_stays_without_a_card_gets_one_without_other_figures() -> None:
     stays = earlier_champion()
     found = written(champion=stays)
     assert card.fingerprint(stays) in found.value

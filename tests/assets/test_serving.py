@@ -30,15 +30,21 @@ def retrained() -> Network:
     return network._replace(weights={name: weight + 1 for name, weight in network.weights.items()})
 
 
-def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_own(retrained: Network) -> None:
-    np.testing.assert_array_equal(bias_in_service(cnn_model=retrained), retrained.weights["conv1.bias"])
+def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_own(
+    retrained: Network,
+) -> None:
+    np.testing.assert_array_equal(
+        bias_in_service(cnn_model=retrained), retrained.weights["conv1.bias"]
+    )
     present = read("champion")
     stays = dataclasses.replace(present, labels=[(label + 1) % 10 for label in present.labels])
     found = bias_in_service(cnn_model=retrained, champion=stays)
     np.testing.assert_array_equal(found, read("cnn_model").weights["conv1.bias"])
 
 
-def test_without_a_stored_recognizer_the_champion_is_chosen_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_stored_recognizer_the_champion_is_chosen_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     present, labels = read("champion"), read("held_out_labels")
     worse = labels.assign(**dict.fromkeys(MODELS, (labels["label"] + (labels.index % 3 == 0)) % 10))
     assert call("champion", held_out_labels=worse).value == present
@@ -59,10 +65,16 @@ def test_no_model_was_trained_on_the_digits_that_the_champion_is_chosen_on() -> 
     _, held_out = split(len(digits.labels))
     spoiled = digits.labels.copy()
     spoiled[held_out] = (spoiled[held_out] + 1) % 10
-    for model, config in {"softmax": {}, "mlp": {"recipe": "fast"}, "cnn": {"recipe": "fast"}}.items():
+    for model, config in {
+        "softmax": {},
+        "mlp": {"recipe": "fast"},
+        "cnn": {"recipe": "fast"},
+    }.items():
         trained = [
             call(f"{model}_model", train_digits=digits._replace(labels=labels), config=config).value
             for labels in (digits.labels, spoiled)
         ]
-        first, second = (call("held_out_labels", **{f"{model}_model": each}).value for each in trained)
+        first, second = (
+            call("held_out_labels", **{f"{model}_model": each}).value for each in trained
+        )
         assert first[model].tolist() == second[model].tolist()

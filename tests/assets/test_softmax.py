@@ -22,4 +22,6 @@ def test_the_model_is_what_sgd_gives_with_the_same_seed_and_settings(small_train
 
 
 def test_the_default_configuration_is_the_defaults_of_sgd() -> None:
-    np.testing.assert_array_equal(read("softmax_model").weights, softmax.sgd(*read("train_digits"))[0])
+    np.testing.assert_array_equal(
+        read("softmax_model").weights, softmax.sgd(*read("train_digits"))[0]
+    )

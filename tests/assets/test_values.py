@@ -1,4 +1,6 @@
-"""What assets return, with the storage of the project, with another IO manager, and outside a run."""
+"""What assets return, with the storage of the project, with another IO manager, and outside a
+run.
+"""
 
 import contextvars
 from collections.abc import Callable
@@ -18,7 +20,9 @@ KEYS = ["raw_mnist", "train_digits", "data_mean"]
 
 
 def in_a_new_context(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call a function without the Dagster instances of other tests, which Dagster keeps in context variables."""
+    """Call a function without the Dagster instances of other tests, which Dagster keeps in context
+    variables.
+    """
     return contextvars.Context().run(function, *arguments, **options)
 
 
@@ -50,7 +54,10 @@ def test_a_notebook_reads_stored_values_without_an_instance(
 def test_another_io_manager_stores_the_same_values_and_nothing_is_in_the_storage(
     name: str, storage: Path, tmp_path: Path, small_train: DigitSet
 ) -> None:
-    others = {"memory": dg.mem_io_manager, "files": dg.FilesystemIOManager(base_dir=str(tmp_path / "pickles"))}
+    others = {
+        "memory": dg.mem_io_manager,
+        "files": dg.FilesystemIOManager(base_dir=str(tmp_path / "pickles")),
+    }
     found = run(io_manager=others[name]).asset_value("data_mean")
     np.testing.assert_array_equal(found, mean(small_train.images))
     assert not storage.exists()

@@ -51,7 +51,9 @@ def test_the_child_measures_the_command_and_the_first_line_with_a_text(
 
 
 def test_a_table_is_markdown_with_medians_and_ranges() -> None:
-    table = Table("Title", ("", "time"), [("a method", with_range([0.1, 0.3, 0.2], seconds))], ["A note."])
+    table = Table(
+        "Title", ("", "time"), [("a method", with_range([0.1, 0.3, 0.2], seconds))], ["A note."]
+    )
     *_, row, _, note, _ = table.markdown().split("\n")
     assert row == "| a method | 200 ms (100 ms – 300 ms) |"
     assert note == "A note."

@@ -33,7 +33,9 @@ def test_the_exported_model_gives_the_stored_labels_and_probabilities(
     np.testing.assert_array_equal(found["labels"], predictions.labels)
     method = model.method()
     state = method.state(read(model.model_asset), predictions, 0)
-    np.testing.assert_allclose(found["probabilities"], method.answer(state, images).probabilities, atol=1e-5)
+    np.testing.assert_allclose(
+        found["probabilities"], method.answer(state, images).probabilities, atol=1e-5
+    )
     if method is networks:
         logits = {"mlp": networks.mlp_logits, "cnn": networks.cnn_logits}[name](state, images)
         np.testing.assert_allclose(found["scores"], logits, atol=1e-4)
@@ -50,14 +52,18 @@ def test_the_card_of_the_champion_is_written_on_request(finished: Path, tmp_path
     assert card.read_text(encoding="utf-8") == read("model_card")
 
 
-def test_tied_votes_and_equal_distances_are_decided_as_the_classifier_decides_them(tmp_path: Path) -> None:
+def test_tied_votes_and_equal_distances_are_decided_as_the_classifier_decides_them(
+    tmp_path: Path,
+) -> None:
     random = np.random.default_rng(0)
     images = random.integers(0, 2, (300, 28, 28), np.uint8)
     images[150:] = images[:150]  # each image twice, with different labels
     state = {
-        "images": images, "labels": np.arange(300, dtype=np.uint8) % 10,
-        "num_neighbors": np.array(4), "smoothing": np.array(0.5),
-    }  # fmt: skip
+        "images": images,
+        "labels": np.arange(300, dtype=np.uint8) % 10,
+        "num_neighbors": np.array(4),
+        "smoothing": np.array(0.5),
+    }
     path = tmp_path / "model.onnx"
     graph = Graph()
     path.write_bytes(graph.finished("k-NN", 28, *MODELS["knn"].method().to_onnx(graph, state)))
@@ -66,7 +72,9 @@ def test_tied_votes_and_equal_distances_are_decided_as_the_classifier_decides_th
     np.testing.assert_array_equal(found["labels"], expected)
 
 
-@pytest.mark.parametrize("arguments", [("nobody", "--onnx", "a.onnx"), ("cnn", "--onnx", "file/a.onnx")])
+@pytest.mark.parametrize(
+    "arguments", [("nobody", "--onnx", "a.onnx"), ("cnn", "--onnx", "file/a.onnx")]
+)
 def test_what_cannot_be_exported_is_refused_in_one_line(
     arguments: tuple[str, ...], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

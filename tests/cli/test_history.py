@@ -1,4 +1,6 @@
-"""`history`, `compare`, `restore`, `lineage` and `verify` after two runs with different settings."""
+"""`history`, `compare`, `restore`, `lineage` and `verify` after two runs with different
+settings.
+"""
 
 import hashlib
 import json
@@ -14,7 +16,9 @@ from mnist_pipeline.runtime.storage.storage import Storage
 
 
 @pytest.fixture(scope="module")
-def two_runs(finished_run: tuple[Any, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_runs(
+    finished_run: tuple[Any, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A storage after a second run, in which another model became the champion."""
 
     def make(directory: Path) -> None:
@@ -25,14 +29,25 @@ def two_runs(finished_run: tuple[Any, Path], slice_directory: Path, tmp_path_fac
             "resources: {seed: {config: {value: 1}}}"
         )
         variables = environment(slice_directory, storage)
-        invoke("run", "--select", "key:softmax_model+ or key:cnn_model+", "--config", str(file), env=variables)
+        invoke(
+            "run",
+            "--select",
+            "key:softmax_model+ or key:cnn_model+",
+            "--config",
+            str(file),
+            env=variables,
+        )
 
     return made_once(tmp_path_factory, "two-runs", make)[0] / "storage"
 
 
 @pytest.fixture
-def storage_of_two(two_runs: Path, slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
-    for name, value in environment(slice_directory, copy_storage(two_runs, tmp_path / "own")).items():
+def storage_of_two(
+    two_runs: Path, slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Storage:
+    for name, value in environment(
+        slice_directory, copy_storage(two_runs, tmp_path / "own")
+    ).items():
         monkeypatch.setenv(name, value)
     return Storage(str(tmp_path / "own"))
 
@@ -46,13 +61,17 @@ def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two: Stor
     assert [each["present"] for each in found] == [True, False]
     assert [each["configuration"]["softmax_model.epochs"] for each in found] == [3, 20]
     labels = storage_of_two.read("softmax_predictions").labels
-    assert found[0]["errors"] == np.count_nonzero(labels != storage_of_two.read("test_digits").labels)
+    assert found[0]["errors"] == np.count_nonzero(
+        labels != storage_of_two.read("test_digits").labels
+    )
     assert {each["model"] for each in versions()} == set(MODELS)
     assert len(invoke("history").splitlines()) == len(versions()) + 3
     assert "softmax" in invoke("history", "softmaks", code=1)
 
 
-def test_two_versions_or_runs_are_compared_image_by_image(storage_of_two: Storage, tmp_path: Path) -> None:
+def test_two_versions_or_runs_are_compared_image_by_image(
+    storage_of_two: Storage, tmp_path: Path
+) -> None:
     after, before = versions("softmax")
     found = json.loads(invoke("compare", before["version"][:12], after["version"][:12], "--json"))
     (pair,) = found["models"]
@@ -62,7 +81,10 @@ def test_two_versions_or_runs_are_compared_image_by_image(storage_of_two: Storag
     )
     true = storage_of_two.read("test_digits").labels
     assert pair["fixed"] == np.count_nonzero((old != true) & (new == true))
-    assert {each["name"] for each in found["configuration"]} == {"softmax_model.epochs", "softmax_model.seed"}
+    assert {each["name"] for each in found["configuration"]} == {
+        "softmax_model.epochs",
+        "softmax_model.seed",
+    }
     of_runs = invoke("compare", before["run"][:8], after["run"][:8])
     assert "softmax_model.epochs" in of_runs
     sheet = tmp_path / "sheet.png"
@@ -73,7 +95,9 @@ def test_two_versions_or_runs_are_compared_image_by_image(storage_of_two: Storag
 
 
 def test_a_former_champion_is_put_back_into_service(storage_of_two: Storage) -> None:
-    first, second = (storage_of_two.read("champion", version) for version in storage_of_two.versions("champion"))
+    first, second = (
+        storage_of_two.read("champion", version) for version in storage_of_two.versions("champion")
+    )
     assert storage_of_two.read("champion") == second
     invoke("restore", first.model_version[:12])
     assert storage_of_two.read("champion") == first
@@ -88,18 +112,26 @@ def test_a_former_champion_is_put_back_into_service(storage_of_two: Storage) -> 
     assert "never" in invoke("restore", never["version"], code=1)
 
 
-def test_lineage_leads_to_the_checksums_of_the_raw_files(storage_of_two: Storage, slice_directory: Path) -> None:
+def test_lineage_leads_to_the_checksums_of_the_raw_files(
+    storage_of_two: Storage, slice_directory: Path
+) -> None:
     output = invoke("lineage", "evaluation_report")
     for file in slice_directory.iterdir():
         assert hashlib.sha256(file.read_bytes()).hexdigest() in output
-    names = [line.split()[0] for line in output.splitlines() if line.startswith("  ") and len(line.split()) > 2]
+    names = [
+        line.split()[0]
+        for line in output.splitlines()
+        if line.startswith("  ") and len(line.split()) > 2
+    ]
     assert names[1] == "raw_mnist"
     assert names[-1] == "evaluation_report"
     assert storage_of_two.current("cnn_model")[:16] in output
     assert "covariance" in invoke("lineage", "covarience", code=1)
 
 
-def test_verify_names_every_damaged_value_and_the_command_that_mends_it(storage_of_two: Storage) -> None:
+def test_verify_names_every_damaged_value_and_the_command_that_mends_it(
+    storage_of_two: Storage,
+) -> None:
     invoke("verify")
     storage_of_two.main_file("champion").write_text("{}")
     former = storage_of_two.versions("softmax_model")[0]

@@ -17,7 +17,9 @@ NAMES = ("cat", "dog", "owl")
 @pytest.fixture
 def animals(train: DigitSet, tmp_path: Path) -> Path:
     few = train.labels < 3
-    return write_folders(tmp_path / "animals", {"": DigitSet(train.images[few][:90], train.labels[few][:90])}, NAMES)
+    return write_folders(
+        tmp_path / "animals", {"": DigitSet(train.images[few][:90], train.labels[few][:90])}, NAMES
+    )
 
 
 def test_classes_counts_and_a_contact_sheet_are_shown(animals: Path, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""What people meet when nothing is attacked: a forgotten file name, a small machine, a pipe, another package."""
+"""What people meet when nothing is attacked: a forgotten file name, a small machine, a pipe,
+another package.
+"""
 
 import os
 import subprocess
@@ -15,13 +17,22 @@ COMMAND = [sys.executable, "-m", "mnist_pipeline.cli"]
 
 def shell(command: str, storage: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a shell command in which `$M` is the command line."""
-    env = {**os.environ, **environment(PROJECT / "data", storage), "M": " ".join(COMMAND), **variables}
-    return subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=False)
+    env = {
+        **os.environ,
+        **environment(PROJECT / "data", storage),
+        "M": " ".join(COMMAND),
+        **variables,
+    }
+    return subprocess.run(
+        ["bash", "-c", command], env=env, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", ["-v 300000", "-v 1200000", "-n 20"])
-def test_too_little_memory_or_too_few_files_is_one_line_and_no_damage(limit: str, tmp_path: Path) -> None:
+def test_too_little_memory_or_too_few_files_is_one_line_and_no_damage(
+    limit: str, tmp_path: Path
+) -> None:
     done = shell(f"ulimit {limit}; $M run --select raw_mnist", tmp_path / "storage")
     if done.returncode:
         assert "Traceback" not in done.stderr
@@ -35,7 +46,9 @@ def test_output_that_can_not_be_written_is_at_most_one_line(output: str, finishe
     assert len(done.stderr.splitlines()) <= 1, done.stderr
 
 
-@pytest.mark.parametrize("command", [["predict", "{0}", "--sheet", "{0}"], ["inspect", "{1}", "--sheet", "{2}"]])
+@pytest.mark.parametrize(
+    "command", [["predict", "{0}", "--sheet", "{0}"], ["inspect", "{1}", "--sheet", "{2}"]]
+)
 def test_a_forgotten_file_name_overwrites_no_file_of_a_person(
     command: list[str], finished: Path, slice_directory: Path, tmp_path: Path
 ) -> None:

@@ -28,13 +28,17 @@ def line(small_train: DigitSet, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_picture_of_digits_is_read_in_order(finished: Path, line: Path, small_train: DigitSet) -> None:
+def test_a_picture_of_digits_is_read_in_order(
+    finished: Path, line: Path, small_train: DigitSet
+) -> None:
     result = invoke(line, "--json")
     assert result.exit_code == 0, result.output
     (found,) = json.loads(result.stdout)
     assert found["file"] == str(line)
     assert all(digit["headline"] and len(digit["neighbors"]) == 3 for digit in found["digits"])
-    assert [digit["models"]["knn"]["digit"] for digit in found["digits"]] == small_train.labels[[5, 7, 1]].tolist()
+    assert [digit["models"]["knn"]["digit"] for digit in found["digits"]] == small_train.labels[
+        [5, 7, 1]
+    ].tolist()
     lefts = [digit["box"][0] for digit in found["digits"]]
     assert lefts == sorted(lefts)
 
@@ -53,8 +57,13 @@ def test_the_table_has_the_same_answers_as_the_json(finished: Path, line: Path) 
         assert f"{width}×{height} at {x},{y}" in row
 
 
-def test_the_text_of_a_picture_has_its_lines(finished: Path, small_train: DigitSet, tmp_path: Path) -> None:
-    rows = [np.concatenate([np.pad(small_train.images[i], 8) for i in line], axis=1) for line in ((5, 7, 1), (2, 3, 4))]
+def test_the_text_of_a_picture_has_its_lines(
+    finished: Path, small_train: DigitSet, tmp_path: Path
+) -> None:
+    rows = [
+        np.concatenate([np.pad(small_train.images[i], 8) for i in line], axis=1)
+        for line in ((5, 7, 1), (2, 3, 4))
+    ]
     page = np.pad(np.concatenate([np.pad(row, ((12, 12), (0, 0))) for row in rows]), 20)
     PIL.Image.fromarray(255 - np.kron(page, np.ones((4, 4), np.uint8))).save(tmp_path / "page.png")
     (found,) = json.loads(invoke(tmp_path / "page.png", "--json").stdout)
@@ -65,7 +74,9 @@ def test_the_text_of_a_picture_has_its_lines(finished: Path, small_train: DigitS
         assert sum(digit["least_certain"] for digit in line) == 1
 
 
-def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(finished: Path, line: Path) -> None:
+def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(
+    finished: Path, line: Path
+) -> None:
     (text := line.parent / "a\nb.png").write_text("not a picture")
     bad = [text, line.parent / "absent.png", line.parent]
     result = invoke(*bad, line)
@@ -79,7 +90,9 @@ def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(fin
     assert ["error" in each for each in found] == [True] * 3 + [False]
 
 
-def test_names_of_classes_can_not_steer_the_terminal(own_copy: tuple[Path, Path], line: Path) -> None:
+def test_names_of_classes_can_not_steer_the_terminal(
+    own_copy: tuple[Path, Path], line: Path
+) -> None:
     stored = storage.current()
     names = tuple(f"{digit}\x1b[2J\nall is well" for digit in range(10))
     stored.write("recognizer", stored.read("recognizer").of(Classes(names)))
@@ -88,14 +101,18 @@ def test_names_of_classes_can_not_steer_the_terminal(own_copy: tuple[Path, Path]
     assert "all is well" not in {each.strip() for each in output.splitlines()}
 
 
-def test_a_sheet_is_drawn_in_addition_to_the_table(finished: Path, line: Path, tmp_path: Path) -> None:
+def test_a_sheet_is_drawn_in_addition_to_the_table(
+    finished: Path, line: Path, tmp_path: Path
+) -> None:
     assert invoke(line, "--sheet", tmp_path / "sheet.png").exit_code == 0
     with PIL.Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.format == "PNG"
         assert min(sheet.size) > 100
 
 
-def test_a_sheet_replaces_no_file_of_another_program_and_no_input(finished: Path, line: Path, tmp_path: Path) -> None:
+def test_a_sheet_replaces_no_file_of_another_program_and_no_input(
+    finished: Path, line: Path, tmp_path: Path
+) -> None:
     before = line.read_bytes()
     assert invoke(line, "--sheet", line).exit_code == 1
     assert line.read_bytes() == before
@@ -103,7 +120,9 @@ def test_a_sheet_replaces_no_file_of_another_program_and_no_input(finished: Path
     assert not (tmp_path / "sheet.png").exists()
 
 
-def test_without_a_recognizer_the_error_names_the_command_that_makes_it(storage: Path, line: Path) -> None:
+def test_without_a_recognizer_the_error_names_the_command_that_makes_it(
+    storage: Path, line: Path
+) -> None:
     result = invoke(line)
     assert result.exit_code == 1
     assert "mnist-pipeline run --select +key:recognizer" in result.output

@@ -1,4 +1,6 @@
-"""`mnist-pipeline run` on a slice of the digits: what it prints, what it runs again, and how it ends."""
+"""`mnist-pipeline run` on a slice of the digits: what it prints, what it runs again, and how it
+ends.
+"""
 
 import gzip
 import os
@@ -28,10 +30,14 @@ def started(storage: Path, data: Path, *arguments: str) -> subprocess.Popen[str]
     return subprocess.Popen([*COMMAND, *arguments], env=variables, **pipes)  # type: ignore[call-overload,no-any-return]
 
 
-def test_a_run_prints_each_asset_the_models_the_report_and_the_checks(finished_run: tuple[Outcome, Path]) -> None:
+def test_a_run_prints_each_asset_the_models_the_report_and_the_checks(
+    finished_run: tuple[Outcome, Path],
+) -> None:
     outcome, directory = finished_run
     assert outcome.exit_code == 0, outcome.output
-    assert {"raw_mnist", "eigendecomposition", "cnn_model", "evaluation_report"} <= materialized(outcome.output)
+    assert {"raw_mnist", "eigendecomposition", "cnn_model", "evaluation_report"} <= materialized(
+        outcome.output
+    )
     for model in ("knn", "softmax", "mlp", "cnn"):
         assert re.search(rf"^  {model} +\d+\.\d\d% ", outcome.output, re.MULTILINE)
     assert f"Report: {directory}/report/index.html" in outcome.output
@@ -39,7 +45,9 @@ def test_a_run_prints_each_asset_the_models_the_report_and_the_checks(finished_r
     assert (directory / "report" / "index.html").read_text().startswith("<!")
 
 
-def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(own_copy: tuple[Path, Path]) -> None:
+def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
+    own_copy: tuple[Path, Path],
+) -> None:
     data, directory = own_copy
     stored = Storage(str(directory))
     assert materialized(invoke("run", "--changed")) == set()
@@ -68,7 +76,9 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
 ) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("ops: {projections: {config: {num_components: 7}}}")
-    assert materialized(invoke("run", "--select", "projections", "--config", str(file))) == {"projections"}
+    assert materialized(invoke("run", "--select", "projections", "--config", str(file))) == {
+        "projections"
+    }
     assert Storage(str(own_copy[1])).read("projections").shape[1] == 7
     for wrong in (
         "ops: {projections: {config: {num_component: 7}}}",
@@ -78,7 +88,11 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
         "- 1",
     ):
         file.write_text(wrong)
-        lines = invoke("run", "--select", "projections", "--config", str(file), code=1).strip().splitlines()
+        lines = (
+            invoke("run", "--select", "projections", "--config", str(file), code=1)
+            .strip()
+            .splitlines()
+        )
         assert "--config" in lines[-1]
         assert len(lines) < 12
 
@@ -93,7 +107,9 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
         ("inbox_predictions", "inbox"),
     ],
 )
-def test_a_selection_that_matches_nothing_says_what_to_write(selection: str, hint: str, storage: Path) -> None:
+def test_a_selection_that_matches_nothing_says_what_to_write(
+    selection: str, hint: str, storage: Path
+) -> None:
     *_, line = invoke("run", "--select", selection, code=1).strip().splitlines()
     assert hint in line
     assert len(line) < 400
@@ -115,7 +131,9 @@ def test_an_asset_that_fails_is_one_line_and_the_next_run_continues(
     assert "projections" in materialized(invoke("run", "--select", FEW, "--changed"))
 
 
-def test_a_storage_of_an_earlier_version_is_refused_before_anything_is_written(storage: Path) -> None:
+def test_a_storage_of_an_earlier_version_is_refused_before_anything_is_written(
+    storage: Path,
+) -> None:
     (storage / "manifests").mkdir(parents=True)
     assert "earlier version" in invoke("run", code=1)
     assert not (storage / "raw_mnist").exists()
@@ -139,7 +157,9 @@ def test_a_signal_ends_a_run_without_a_traceback_and_the_next_one_continues(
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_at_any_moment_loses_nothing(storage: Path, slice_directory: Path) -> None:
+def test_a_run_that_is_killed_at_any_moment_loses_nothing(
+    storage: Path, slice_directory: Path
+) -> None:
     generator = random.Random(0)
     for _ in range(int(os.environ.get("KILLS", KILLS))):
         process = started(storage, slice_directory, "--select", FEW)
@@ -157,11 +177,22 @@ def test_two_runs_at_once_both_succeed(storage: Path, slice_directory: Path) -> 
     homes = [storage / "one", storage / "two"]  # otherwise the second waits for the first
     processes = []
     for home in homes:
-        variables = {**os.environ, **environment(slice_directory, storage), "DAGSTER_HOME": str(home)}
-        processes.append(subprocess.Popen([*COMMAND, "--select", FEW], env=variables, stdout=subprocess.DEVNULL))
+        variables = {
+            **os.environ,
+            **environment(slice_directory, storage),
+            "DAGSTER_HOME": str(home),
+        }
+        processes.append(
+            subprocess.Popen([*COMMAND, "--select", FEW], env=variables, stdout=subprocess.DEVNULL)
+        )
     assert [process.wait() for process in processes] == [0, 0]
     invoke("verify")
-    assert materialized(invoke("run", "--select", FEW, "--changed", env={"DAGSTER_HOME": str(homes[0])})) == set()
+    assert (
+        materialized(
+            invoke("run", "--select", FEW, "--changed", env={"DAGSTER_HOME": str(homes[0])})
+        )
+        == set()
+    )
 
 
 @pytest.mark.slow

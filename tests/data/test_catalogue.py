@@ -19,17 +19,25 @@ each_known = pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
 
 
 @each_known
-def test_ten_classes_have_different_names_that_the_font_of_the_figures_can_draw(known: DataSet) -> None:
+def test_ten_classes_have_different_names_that_the_font_of_the_figures_can_draw(
+    known: DataSet,
+) -> None:
     assert len(set(known.class_names)) == len(known.class_names) == 10
-    drawable = FT2Font(findfont(FontProperties(family=mpl.rcParamsDefault["font.family"]))).get_charmap()
-    assert {ord(letter) for name in (*known.class_names, known.title) for letter in name} <= drawable.keys()
+    drawable = FT2Font(
+        findfont(FontProperties(family=mpl.rcParamsDefault["font.family"]))
+    ).get_charmap()
+    assert {
+        ord(letter) for name in (*known.class_names, known.title) for letter in name
+    } <= drawable.keys()
 
 
 def test_class_names_are_those_of_torchvision() -> None:
     import torchvision.datasets
 
     for known in (FASHION_MNIST, KMNIST):
-        assert list(known.class_names) == getattr(torchvision.datasets, str(known.publisher)).classes
+        assert (
+            list(known.class_names) == getattr(torchvision.datasets, str(known.publisher)).classes
+        )
 
 
 def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few: Sets, tmp_path: Path) -> None:
@@ -38,7 +46,11 @@ def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few: Sets, tmp_pat
     (root / "classes.txt").write_text("\n".join("abcdefghij"))
     (root / "dataset.yaml").write_text("title: Ten letters\nnoun: letter\n")
     described = catalogue.described(own, root)
-    assert (described.title, described.nouns, described.class_names) == ("Ten letters", "letters", tuple("abcdefghij"))
+    assert (described.title, described.nouns, described.class_names) == (
+        "Ten letters",
+        "letters",
+        tuple("abcdefghij"),
+    )
     assert described.whole_pictures
     assert catalogue.described(MNIST, root) == MNIST
 
@@ -50,7 +62,9 @@ Published = list[bool]  # whether each call may download
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch, few: Sets) -> Callable[..., Published]:
-    """Replace a class of torchvision: it has a few digits in the form of the data set, or raises an error."""
+    """Replace a class of torchvision: it has a few digits in the form of the data set, or raises an
+    error.
+    """
     import torch
     import torchvision.datasets
 
@@ -62,7 +76,9 @@ def publish(monkeypatch: pytest.MonkeyPatch, few: Sets) -> Callable[..., Publish
             if error:
                 raise error
             images, labels = {**few, **changed}["train" if train else "test"]
-            return SimpleNamespace(data=torch.tensor(images), targets=torch.tensor(labels.astype(int)))
+            return SimpleNamespace(
+                data=torch.tensor(images), targets=torch.tensor(labels.astype(int))
+            )
 
         monkeypatch.setattr(torchvision.datasets, str(known.publisher), published)
         return asked
@@ -90,7 +106,9 @@ def test_the_error_of_an_unreachable_host_names_the_setting_that_helps(
     publish: Callable[..., Published], tmp_path: Path
 ) -> None:
     publish(KMNIST, RuntimeError("Error downloading:\nTried mirror, got:\n<urlopen error -2>\n"))
-    with pytest.raises(DatasetError, match=r"kmnist.*urlopen error -2.*MNIST_PIPELINE_DATA") as caught:
+    with pytest.raises(
+        DatasetError, match=r"kmnist.*urlopen error -2.*MNIST_PIPELINE_DATA"
+    ) as caught:
         catalogue.fetch(KMNIST, tmp_path / "kmnist")
     assert str(caught.value).isprintable()
     assert list(tmp_path.iterdir()) == []
@@ -105,7 +123,9 @@ def test_a_download_is_validated_before_it_is_moved_into_place(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_directory_is_not_overwritten(publish: Callable[..., Published], tmp_path: Path) -> None:
+def test_an_existing_directory_is_not_overwritten(
+    publish: Callable[..., Published], tmp_path: Path
+) -> None:
     asked = publish(KMNIST)
     with pytest.raises(DatasetError, match=f"{tmp_path}.*kmnist"):
         catalogue.fetch(KMNIST, tmp_path)

@@ -13,10 +13,14 @@ def test_an_image_of_the_right_size_stays_as_it_is(test: DigitSet) -> None:
 
 
 def test_a_large_image_is_averaged_over_areas(test: DigitSet) -> None:
-    np.testing.assert_array_equal(fitted(test.images[0].repeat(5, 0).repeat(5, 1), "whole"), test.images[0])
+    np.testing.assert_array_equal(
+        fitted(test.images[0].repeat(5, 0).repeat(5, 1), "whole"), test.images[0]
+    )
 
 
-@pytest.mark.parametrize(("shape", "rows", "columns"), [((60, 120), 14, 28), ((9, 3), 28, 9), ((1, 200), 1, 28)])
+@pytest.mark.parametrize(
+    ("shape", "rows", "columns"), [((60, 120), 14, 28), ((9, 3), 28, 9), ((1, 200), 1, 28)]
+)
 def test_the_aspect_is_kept_and_the_rest_is_the_colour_of_the_border(
     shape: tuple[int, int], rows: int, columns: int
 ) -> None:
@@ -32,7 +36,9 @@ def test_the_aspect_is_kept_and_the_rest_is_the_colour_of_the_border(
 
 
 @pytest.mark.parametrize("invert", [False, True], ids=["light ink", "dark ink"])
-def test_handwriting_gets_the_form_of_mnist_wherever_it_lies_on_the_paper(test: DigitSet, invert: bool) -> None:
+def test_handwriting_gets_the_form_of_mnist_wherever_it_lies_on_the_paper(
+    test: DigitSet, invert: bool
+) -> None:
     differences = []
     for image in test.images[:50]:
         page = np.pad(image.repeat(6, 0).repeat(6, 1), ((40, 300), (200, 10)))

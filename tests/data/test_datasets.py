@@ -27,8 +27,13 @@ LAYOUTS: dict[str, Callable[[Path, Sets], Path]] = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_gives_the_digits_of_the_idx_files_to_the_byte(layout: str, few: Sets, tmp_path: Path) -> None:
-    idx, other = write_idx(tmp_path / "idx", few["train"], few["test"]), LAYOUTS[layout](tmp_path, few)
+def test_every_layout_gives_the_digits_of_the_idx_files_to_the_byte(
+    layout: str, few: Sets, tmp_path: Path
+) -> None:
+    idx, other = (
+        write_idx(tmp_path / "idx", few["train"], few["test"]),
+        LAYOUTS[layout](tmp_path, few),
+    )
     assert reader_of(other).class_names == NAMES
     recorded = datasets.validate(other)
     assert recorded == files_of(other)
@@ -40,7 +45,9 @@ def test_every_layout_gives_the_digits_of_the_idx_files_to_the_byte(layout: str,
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_set_in_one_part_is_split_by_class_and_always_in_the_same_way(layout: str, few: Sets, tmp_path: Path) -> None:
+def test_a_set_in_one_part_is_split_by_class_and_always_in_the_same_way(
+    layout: str, few: Sets, tmp_path: Path
+) -> None:
     whole = few["train"]
     if layout == "npz":
         root = tmp_path / "digits.npz"
@@ -64,7 +71,9 @@ def test_raw_files_have_a_name_a_size_and_a_checksum(data_directory: Path) -> No
         assert file == (f"{name}.gz", len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_split(few: Sets, tmp_path: Path) -> None:
+def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_split(
+    few: Sets, tmp_path: Path
+) -> None:
     root = write_folders(tmp_path, few)
     recorded = files_of(root)
     picture = next((root / "train" / "3").iterdir())
@@ -98,7 +107,9 @@ def test_classes_txt_beside_the_images_is_recorded_with_them(few: Sets, tmp_path
 
 
 @pytest.mark.parametrize("root", ["nowhere", "n" * 256, "empty", "file.csv"])
-def test_a_path_without_images_is_named(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_without_images_is_named(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
     Path("file.csv").touch()
@@ -108,7 +119,9 @@ def test_a_path_without_images_is_named(root: str, tmp_path: Path, monkeypatch: 
         assert str(caught.value).isprintable()
 
 
-def test_pictures_without_class_folders_are_refused_with_the_folders_that_are_there(few: Sets, tmp_path: Path) -> None:
+def test_pictures_without_class_folders_are_refused_with_the_folders_that_are_there(
+    few: Sets, tmp_path: Path
+) -> None:
     (tmp_path / "a.JPG").touch()
     with pytest.raises(DatasetError, match="folder per class"):
         datasets.validate(tmp_path)
@@ -117,7 +130,9 @@ def test_pictures_without_class_folders_are_refused_with_the_folders_that_are_th
         datasets.validate(tmp_path)
 
 
-def test_a_path_without_permission_is_named(few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_without_permission_is_named(
+    few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
@@ -135,11 +150,15 @@ def test_an_unknown_split_is_named_with_the_known_ones(data_directory: Path) -> 
         load_digits(data_directory, "valid")  # type: ignore[arg-type]
 
 
-def test_means_and_deviations_are_those_of_numpy_and_classes_may_be_missing(small_train: DigitSet) -> None:
+def test_means_and_deviations_are_those_of_numpy_and_classes_may_be_missing(
+    small_train: DigitSet,
+) -> None:
     images, labels = small_train
     first = [labels.tolist().index(label) for label in range(10)]
     np.testing.assert_array_equal(datasets.first_of_each_class(small_train), images[first])
-    np.testing.assert_allclose(datasets.mean_and_deviation(images), (images.mean(), images.std()), rtol=1e-12)
+    np.testing.assert_allclose(
+        datasets.mean_and_deviation(images), (images.mean(), images.std()), rtol=1e-12
+    )
     kept = DigitSet(images[labels != 7], labels[labels != 7])
     for label, mean in enumerate(datasets.class_means(kept)):
         expected = np.zeros((28, 28)) if label == 7 else images[labels == label].mean(axis=0)

@@ -43,7 +43,9 @@ def test_a_deformation_by_zero_changes_no_byte(name: str, noise: np.ndarray) -> 
 
 
 @pytest.mark.parametrize(("down", "right"), [(0, 0), (3, 0), (0, -2), (-4, 5), (28, 0), (0, -40)])
-def test_a_shift_by_whole_pixels_moves_bytes_and_adds_paper(noise: np.ndarray, down: int, right: int) -> None:
+def test_a_shift_by_whole_pixels_moves_bytes_and_adds_paper(
+    noise: np.ndarray, down: int, right: int
+) -> None:
     padded = np.pad(noise, ((0, 0), (40, 40), (40, 40)))
     expected = np.roll(padded, (down, right), (1, 2))[:, 40:-40, 40:-40]
     np.testing.assert_array_equal(affine(noise, shift=(down, right)), expected)
@@ -61,7 +63,10 @@ def spread(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     ("options", "matrix"),
     [
-        ({"rotation": 25}, [[math.cos(0.4363), -math.sin(0.4363)], [math.sin(0.4363), math.cos(0.4363)]]),
+        (
+            {"rotation": 25},
+            [[math.cos(0.4363), -math.sin(0.4363)], [math.sin(0.4363), math.cos(0.4363)]],
+        ),
         ({"scale": 0.7}, [[0.7, 0], [0, 0.7]]),
         ({"scale": (1.1, 0.8)}, [[1.1, 0], [0, 0.8]]),
         ({"shear": 0.3}, [[1, 0], [-0.3, 1]]),
@@ -70,7 +75,10 @@ def spread(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_ink_is_mapped_linearly_about_the_centre(
     images: np.ndarray, options: dict[str, float], matrix: list[list[float]]
 ) -> None:
-    (middle, covariance), (mapped, mapped_covariance) = spread(images), spread(affine(images, **options))
+    (middle, covariance), (mapped, mapped_covariance) = (
+        spread(images),
+        spread(affine(images, **options)),
+    )
     np.testing.assert_allclose(mapped, middle @ np.transpose(matrix), atol=0.1)
     # Bilinear interpolation blurs a little: the variance grows by less than that of a pixel.
     grown = mapped_covariance - matrix @ covariance @ np.transpose(matrix)
@@ -85,14 +93,19 @@ def test_each_image_takes_its_own_parameters(images: np.ndarray) -> None:
     together = affine(few, rotation=rotation, shear=shear, scale=scale, shift=shift)
     thickened = thicken(few, amount)
     for i in range(3):
-        alone = affine(few[i : i + 1], rotation=rotation[i], shear=shear[i], scale=scale[i], shift=shift[i])
+        alone = affine(
+            few[i : i + 1], rotation=rotation[i], shear=shear[i], scale=scale[i], shift=shift[i]
+        )
         np.testing.assert_array_equal(together[i], alone[0])
         np.testing.assert_array_equal(thickened[i], thicken(few[i : i + 1], amount[i])[0])
 
 
 def test_a_pixel_on_each_side_is_the_largest_or_smallest_of_five(noise: np.ndarray) -> None:
     padded = np.pad(noise, ((0, 0), (1, 1), (1, 1)))
-    five = [padded[:, 1 + i : 29 + i, 1 + j : 29 + j] for i, j in ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))]
+    five = [
+        padded[:, 1 + i : 29 + i, 1 + j : 29 + j]
+        for i, j in ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))
+    ]
     np.testing.assert_array_equal(thicken(noise, 1), np.max(five, axis=0))
     np.testing.assert_array_equal(thicken(noise, -1), np.min(five, axis=0))
     half = (noise.astype(float) + np.max(five, axis=0)) / 2
@@ -119,7 +132,10 @@ def test_low_resolution_keeps_large_shapes_and_loses_small_ones(images: np.ndarr
     fine[:, :, ::2] = 255
     np.testing.assert_array_equal(low_resolution(flat), flat)
     assert low_resolution(fine, 7).std() < 8
-    lost = [np.abs(low_resolution(images, side).astype(float) - images).mean() for side in (4, 8, 14, 28)]
+    lost = [
+        np.abs(low_resolution(images, side).astype(float) - images).mean()
+        for side in (4, 8, 14, 28)
+    ]
     assert lost == sorted(lost, reverse=True)
     for kept in (low_resolution(images), low_resolution(images, 14)):
         np.testing.assert_allclose(kept.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=0.02)

@@ -1,4 +1,6 @@
-"""What `inspect` finds in a data set: each finding on images that have it, and none on good images."""
+"""What `inspect` finds in a data set: each finding on images that have it, and none on good
+images.
+"""
 
 import re
 from pathlib import Path
@@ -26,7 +28,9 @@ def found_in(directory: Path, sets: dict[str, DigitSet], **changed: DigitSet) ->
 
 def test_good_images_have_counts_and_no_findings(few: dict[str, DigitSet], tmp_path: Path) -> None:
     found = found_in(tmp_path, few)
-    assert found.counts == {split: np.bincount(digits.labels).tolist() for split, digits in few.items()}
+    assert found.counts == {
+        split: np.bincount(digits.labels).tolist() for split, digits in few.items()
+    }
     assert found.kinds == {"28×28 L": 800}
     assert found.warnings == found.problems == []
 
@@ -34,30 +38,50 @@ def test_good_images_have_counts_and_no_findings(few: dict[str, DigitSet], tmp_p
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (lambda images, labels: (images[[0, 0, *range(398)]], labels[[0, 0, *range(398)]]), "2 images of train equal"),
-        (lambda images, labels: (images[[0, 0, *range(398)]], labels[[0, 1, *range(398)]]), "more than one label"),
-        (lambda images, labels: (images // np.r_[255, np.ones(399, int)][:, None, None], labels), "1 images .* empty"),
+        (
+            lambda images, labels: (images[[0, 0, *range(398)]], labels[[0, 0, *range(398)]]),
+            "2 images of train equal",
+        ),
+        (
+            lambda images, labels: (images[[0, 0, *range(398)]], labels[[0, 1, *range(398)]]),
+            "more than one label",
+        ),
+        (
+            lambda images, labels: (images // np.r_[255, np.ones(399, int)][:, None, None], labels),
+            "1 images .* empty",
+        ),
         (lambda images, labels: (images[np.argsort(labels)], np.sort(labels)), "sorted by class"),
         (lambda images, labels: (images[labels > 0], labels[labels > 0]), "class 0"),
         (lambda images, labels: (images // 3, labels), "grey level 85"),
     ],
 )
-def test_what_harms_the_models_is_found(change, named: str, few: dict[str, DigitSet], tmp_path: Path) -> None:
+def test_what_harms_the_models_is_found(
+    change, named: str, few: dict[str, DigitSet], tmp_path: Path
+) -> None:
     images, labels = change(*few["train"])
-    found = found_in(tmp_path, few, train=DigitSet(images.astype(np.uint8), labels.astype(np.uint8)))
+    found = found_in(
+        tmp_path, few, train=DigitSet(images.astype(np.uint8), labels.astype(np.uint8))
+    )
     all_found = "\n".join(found.warnings + found.problems)
     assert re.search(named, all_found), all_found
 
 
-def test_test_images_that_are_training_images_are_counted(few: dict[str, DigitSet], tmp_path: Path) -> None:
+def test_test_images_that_are_training_images_are_counted(
+    few: dict[str, DigitSet], tmp_path: Path
+) -> None:
     mixed = DigitSet(
         np.concatenate([few["test"].images, few["train"].images[:3]]),
         np.concatenate([few["test"].labels, few["train"].labels[:3]]),
     )
-    assert any(warning.startswith("3 test images") for warning in found_in(tmp_path, few, test=mixed).warnings)
+    assert any(
+        warning.startswith("3 test images")
+        for warning in found_in(tmp_path, few, test=mixed).warnings
+    )
 
 
 def test_original_sizes_and_colours_are_counted(few: dict[str, DigitSet], tmp_path: Path) -> None:
     images = few["train"].images[:100]
-    large = DigitSet(np.stack([images.repeat(2, 1).repeat(3, 2)] * 3, axis=-1), few["train"].labels[:100])
+    large = DigitSet(
+        np.stack([images.repeat(2, 1).repeat(3, 2)] * 3, axis=-1), few["train"].labels[:100]
+    )
     assert findings.inspect(write_folders(tmp_path, {"": large}))[0].kinds == {"84×56 RGB": 100}

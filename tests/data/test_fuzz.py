@@ -1,4 +1,7 @@
-"""For any bytes, a reader returns valid images and labels, or raises a DatasetError; `--fuzz-cases N` tries more."""
+"""For any bytes, a reader returns valid images and labels, or raises a DatasetError;
+
+`--fuzz-cases N` tries more.
+"""
 
 from collections import Counter
 from pathlib import Path

@@ -5,7 +5,7 @@ import pytest
 from mnist_pipeline.data.held_out import split
 
 
-def test_the_split_is_a_fixed_partition_and_a_larger_one_holds_out_the_same_samples_and_others() -> None:
+def test_the_split_is_a_fixed_partition_and_a_larger_one_holds_out_more() -> None:
     kept, held_out = split(100, 30)
     assert sorted([*kept, *held_out]) == list(range(100))
     assert len(held_out) == 30

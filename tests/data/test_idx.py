@@ -31,11 +31,15 @@ def written(directory: Path, few: Sets, compress: bool = True) -> Path:
     return write_idx(directory, few["train"], few["test"], compress)
 
 
-def test_plain_files_and_gzip_files_of_several_members_are_read_together(few: Sets, tmp_path: Path) -> None:
+def test_plain_files_and_gzip_files_of_several_members_are_read_together(
+    few: Sets, tmp_path: Path
+) -> None:
     content = encode_idx(few["train"].images)
     path = written(tmp_path, few, compress=False) / TRAIN_IMAGES
     path.unlink()
-    path.with_suffix(".gz").write_bytes(gzip.compress(content[:999]) + gzip.compress(content[999:]) + bytes(512))
+    path.with_suffix(".gz").write_bytes(
+        gzip.compress(content[:999]) + gzip.compress(content[999:]) + bytes(512)
+    )
     for found, expected in zip(load_digits(str(tmp_path), "train"), few["train"], strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -44,7 +48,9 @@ def test_the_compressed_file_is_read_if_both_exist(few: Sets, tmp_path: Path) ->
     written(tmp_path, few)
     write_file(tmp_path / TEST_LABELS, encode_idx(few["test"].labels[::-1]), compress=False)
     np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, few["test"].labels)
-    assert [file.name for file in reader_of(tmp_path).files()] == [f"{name}.gz" for name in FILE_NAMES]
+    assert [file.name for file in reader_of(tmp_path).files()] == [
+        f"{name}.gz" for name in FILE_NAMES
+    ]
 
 
 def test_idx_files_have_as_many_classes_as_classes_txt_names(few: Sets, tmp_path: Path) -> None:
@@ -63,12 +69,17 @@ def _header(*sizes: int) -> Change:
     return lambda content: content[:4] + header + content[4 + len(header) :]
 
 
-# The file that is changed, the change of its content, and a regular expression for the problem that the error names.
+# The file that is changed, the change of its content, and a regular expression for the problem that
+# the error names.
 MALFORMED: dict[str, tuple[str, Change, str]] = {
     "a page": (TEST_IMAGES, lambda c: b"<!DOCTYPE html>", "b'<!DOCTYP'"),
     "no bytes": (TEST_IMAGES, lambda c: b"", "images"),
     "a header cut off": (TEST_IMAGES, lambda c: c[:10], "10 of 16 bytes"),
-    "labels in place of images": (TRAIN_IMAGES, lambda c: encode_idx(np.zeros(20)), "IDX file of images"),
+    "labels in place of images": (
+        TRAIN_IMAGES,
+        lambda c: encode_idx(np.zeros(20)),
+        "IDX file of images",
+    ),
     "no images": (TRAIN_IMAGES, lambda c: _header(0)(c)[:16], "truncated"),
     "more images announced than there are": (TRAIN_IMAGES, _header(2**32 - 1), "4294967295×28×28"),
     "a byte cut off": (TRAIN_IMAGES, lambda c: c[:-1], "60×28×28 bytes.* 47,039"),
@@ -77,8 +88,13 @@ MALFORMED: dict[str, tuple[str, Change, str]] = {
 
 
 def test_images_of_any_size_are_converted(few: Sets, tmp_path: Path) -> None:
-    large = {split: DigitSet(digits.images.repeat(2, 1).repeat(2, 2), digits.labels) for split, digits in few.items()}
-    np.testing.assert_array_equal(load_digits(written(tmp_path, large), "test").images, few["test"].images)
+    large = {
+        split: DigitSet(digits.images.repeat(2, 1).repeat(2, 2), digits.labels)
+        for split, digits in few.items()
+    }
+    np.testing.assert_array_equal(
+        load_digits(written(tmp_path, large), "test").images, few["test"].images
+    )
 
 
 def test_labels_that_do_not_belong_to_the_images_are_refused(few: Sets, tmp_path: Path) -> None:
@@ -106,7 +122,9 @@ def test_a_malformed_file_is_refused_in_one_line_that_names_the_file_and_the_pro
     refused(tmp_path, name, named)
 
 
-@pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], gzip.decompress], ids=["cut", "plain"])
+@pytest.mark.parametrize(
+    "damage", [lambda c: c[: len(c) // 2], gzip.decompress], ids=["cut", "plain"]
+)
 def test_a_damaged_gzip_file_is_refused(damage: Change, few: Sets, tmp_path: Path) -> None:
     path = written(tmp_path, few) / f"{TRAIN_IMAGES}.gz"
     path.write_bytes(damage(path.read_bytes()))
@@ -114,7 +132,9 @@ def test_a_damaged_gzip_file_is_refused(damage: Change, few: Sets, tmp_path: Pat
 
 
 @pytest.mark.parametrize("replace", [Path.mkdir, lambda path: None], ids=["a directory", "nothing"])
-def test_a_missing_file_is_named(replace: Callable[[Path], object], few: Sets, tmp_path: Path) -> None:
+def test_a_missing_file_is_named(
+    replace: Callable[[Path], object], few: Sets, tmp_path: Path
+) -> None:
     path = written(tmp_path, few) / f"{TEST_LABELS}.gz"
     path.unlink()
     replace(path)

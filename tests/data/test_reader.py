@@ -1,4 +1,6 @@
-"""Folders, archives and Parquet files: every form of them is read, and a malformed one is refused clearly."""
+"""Folders, archives and Parquet files: every form of them is read, and a malformed one is refused
+clearly.
+"""
 
 import importlib.util
 import io
@@ -27,10 +29,18 @@ def test_pictures_of_any_format_size_and_colour_are_converted_by_the_rule(tmp_pa
     for name in ("red", "green", "blue"):
         (tmp_path / name).mkdir()
         for number, (file_format, shape) in enumerate(
-            [("PNG", (28, 28)), ("JPEG", (90, 60, 3)), ("WEBP", (20, 40)), ("BMP", (56, 56, 3)), ("TIFF", (9, 9))]
+            [
+                ("PNG", (28, 28)),
+                ("JPEG", (90, 60, 3)),
+                ("WEBP", (20, 40)),
+                ("BMP", (56, 56, 3)),
+                ("TIFF", (9, 9)),
+            ]
         ):
             image = generator.integers(0, 256, shape, np.uint8)
-            (tmp_path / name / f"{number} {name}.{file_format}").write_bytes(encoded(image, file_format))
+            (tmp_path / name / f"{number} {name}.{file_format}").write_bytes(
+                encoded(image, file_format)
+            )
         (tmp_path / name / "z.gif").write_bytes(encoded(np.full((280, 140), 40, np.uint8), "GIF"))
     (tmp_path / "dataset.yaml").write_text("title: Colours\n")
     (tmp_path / "classes.txt").write_text("bleu\nvert\nrouge\n")
@@ -42,7 +52,9 @@ def test_pictures_of_any_format_size_and_colour_are_converted_by_the_rule(tmp_pa
 
 
 @pytest.mark.parametrize("values", [("10", "9", "100"), ("owl", "cat", "dog"), (7, 3, 12)])
-def test_labels_without_names_are_sorted_and_are_the_names(values: tuple[Any, ...], tmp_path: Path) -> None:
+def test_labels_without_names_are_sorted_and_are_the_names(
+    values: tuple[Any, ...], tmp_path: Path
+) -> None:
     pictures = [encoded(np.full((28, 28), level, np.uint8)) for level in range(60)]
     labels = [values[row % 3] for row in range(60)]
     pq.write_table(pa.table({"image": pictures, "label": labels}), tmp_path / "all.parquet")
@@ -71,11 +83,15 @@ def test_an_archive_may_have_channels_and_a_column_of_labels(few: Sets, tmp_path
     for channels in (1, 3):
         arrays = {"x_train": np.stack([images] * channels, axis=-1), "y_train": labels[:, None]}
         np.savez(tmp_path / "colour.npz", **arrays, x_test=images, y_test=labels)
-        for array, found in zip(expected, load_digits(tmp_path / "colour.npz", "train"), strict=True):
+        for array, found in zip(
+            expected, load_digits(tmp_path / "colour.npz", "train"), strict=True
+        ):
             np.testing.assert_array_equal(found, array)
 
 
-def test_dark_digits_on_light_paper_are_inverted_and_other_images_stay_as_they_are(tmp_path: Path) -> None:
+def test_dark_digits_on_light_paper_are_inverted_and_other_images_stay_as_they_are(
+    tmp_path: Path,
+) -> None:
     images, labels = np.full((40, 28, 28), 255, np.uint8), np.arange(40) % 10
     images[:, 5:9], images[:, 0, 0] = 0, labels
     np.savez(tmp_path / "dark.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
@@ -98,7 +114,9 @@ Spoil = Callable[[Path], object]
 
 
 def _write(name: str, content: bytes | str) -> Spoil:
-    return lambda root: (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return lambda root: (root / name).write_bytes(
+        content.encode() if isinstance(content, str) else content
+    )
 
 
 def _picture(content: Callable[[bytes], bytes]) -> Spoil:
@@ -125,22 +143,46 @@ def _classes(*names: str) -> Spoil:
 
 
 FOLDERS: dict[str, tuple[Spoil, str]] = {
-    "an empty class": (lambda root: [path.unlink() for path in (root / "test" / "7").iterdir()], "test/7"),
+    "an empty class": (
+        lambda root: [path.unlink() for path in (root / "test" / "7").iterdir()],
+        "test/7",
+    ),
     "a picture cut off": (_picture(lambda content: content[:-30]), "train/7/.*cut off"),
     "a page in place of a picture": (_picture(lambda content: b"<html>"), "train/7/.*not a PNG"),
     "notes among the pictures": (_write("train/7/notes.txt", "seven"), "notes.txt"),
     "a picture outside of the class folders": (_write("train/a.png", b""), "train/a.png.*0, 1, 2"),
-    "train without test": (lambda root: (root / "test").rename(root / "validation"), "folder train"),
-    "a class in one split": (lambda root: (root / "test" / "7").rename(root / "test" / "8a"), "'7'"),
+    "train without test": (
+        lambda root: (root / "test").rename(root / "validation"),
+        "folder train",
+    ),
+    "a class in one split": (
+        lambda root: (root / "test" / "7").rename(root / "test" / "8a"),
+        "'7'",
+    ),
     "a folder in a class folder": (lambda root: (root / "train" / "7" / "more").mkdir(), "train/7"),
-    "a link to nowhere": (lambda root: (root / "train" / "7" / "a.png").symlink_to("nowhere"), "No such file"),
+    "a link to nowhere": (
+        lambda root: (root / "train" / "7" / "a.png").symlink_to("nowhere"),
+        "No such file",
+    ),
     "one class": (_classes("only"), r"is 1 \(only\)"),
     "one picture per class": (_classes("a", "b"), "single image of class a"),
-    "classes.txt with a name too few": (_write("classes.txt", "\n".join("abcdefghi")), "label 9.*0–8.*classes.txt"),
+    "classes.txt with a name too few": (
+        _write("classes.txt", "\n".join("abcdefghi")),
+        "label 9.*0–8.*classes.txt",
+    ),
     "classes.txt with a name twice": (_write("classes.txt", "\n".join("abcdefghha")), "'h'|'a'"),
-    "classes.txt in another encoding": (_write("classes.txt", "é\n".encode("latin-1") * 10), "UTF-8"),
-    "dataset.yaml with another field": (_write("dataset.yaml", "colour: red"), "dataset.yaml: .*colour"),
-    "dataset.yaml with another fit": (_write("dataset.yaml", "fit: loose"), "dataset.yaml: fit is loose"),
+    "classes.txt in another encoding": (
+        _write("classes.txt", "é\n".encode("latin-1") * 10),
+        "UTF-8",
+    ),
+    "dataset.yaml with another field": (
+        _write("dataset.yaml", "colour: red"),
+        "dataset.yaml: .*colour",
+    ),
+    "dataset.yaml with another fit": (
+        _write("dataset.yaml", "fit: loose"),
+        "dataset.yaml: fit is loose",
+    ),
     "dataset.yaml that is not YAML": (_write("dataset.yaml", "a: b: c: ["), "dataset.yaml"),
 }
 
@@ -155,12 +197,21 @@ def test_malformed_folders_are_refused(name: str, few: Sets, tmp_path: Path) -> 
 
 FEW = np.zeros((60, 28, 28), np.uint8)
 ARRAYS: dict[str, tuple[dict[str, np.ndarray | None], str]] = {
-    "objects that only pickle could read": ({"y_train": np.array([1, "a", None] * 20, object)}, "pickle"),
+    "objects that only pickle could read": (
+        {"y_train": np.array([1, "a", None] * 20, object)},
+        "pickle",
+    ),
     "labels of another length": ({"y_train": np.zeros(59, int)}, "60 images.*59 labels"),
-    "images and labels swapped": ({"x_train": np.zeros(60, int), "y_train": FEW}, r"x_train.*\(60,\)"),
+    "images and labels swapped": (
+        {"x_train": np.zeros(60, int), "y_train": FEW},
+        r"x_train.*\(60,\)",
+    ),
     "other names": ({"x_train": None, "pictures": FEW}, "pictures.*x_train"),
     "labels of floats": ({"y_train": np.zeros(60)}, "y_train.*float64"),
-    "300 classes": ({"x_train": np.zeros((300, 28, 28), np.uint8), "y_train": np.arange(300)}, "is 300"),
+    "300 classes": (
+        {"x_train": np.zeros((300, 28, 28), np.uint8), "y_train": np.arange(300)},
+        "is 300",
+    ),
     "flat images": ({"x_train": FEW.reshape(60, 784)}, r"\(60, 784\)"),
     "no images": ({"x_train": FEW[:0], "y_train": np.zeros(0, int)}, r"x_train.*\(0, "),
     "levels that are no numbers": ({"x_test": np.full((40, 28, 28), np.nan)}, "x_test"),
@@ -173,11 +224,19 @@ BYTES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_unsuitable_arrays_are_refused_by_name_and_shape(name: str, few: Sets, tmp_path: Path) -> None:
-    arrays = {f"{k}_{split}": array for split, digits in few.items() for k, array in zip("xy", digits, strict=True)}
+def test_unsuitable_arrays_are_refused_by_name_and_shape(
+    name: str, few: Sets, tmp_path: Path
+) -> None:
+    arrays = {
+        f"{k}_{split}": array
+        for split, digits in few.items()
+        for k, array in zip("xy", digits, strict=True)
+    }
     changed, named = ARRAYS[name]
     file = io.BytesIO()
-    np.savez_compressed(file, **{key: array for key, array in {**arrays, **changed}.items() if array is not None})
+    np.savez_compressed(
+        file, **{key: array for key, array in {**arrays, **changed}.items() if array is not None}
+    )
     (tmp_path / "digits.npz").write_bytes(file.getvalue())
     _refused(tmp_path / "digits.npz", named)
 
@@ -185,7 +244,11 @@ def test_unsuitable_arrays_are_refused_by_name_and_shape(name: str, few: Sets, t
 @pytest.mark.parametrize("name", BYTES)
 @pytest.mark.parametrize("layout", ["npz", "parquet"])
 def test_a_damaged_file_is_refused(layout: str, name: str, few: Sets, tmp_path: Path) -> None:
-    root = write_npz(tmp_path / "a.npz", few) if layout == "npz" else write_parquet(tmp_path / "parquet", few)
+    root = (
+        write_npz(tmp_path / "a.npz", few)
+        if layout == "npz"
+        else write_parquet(tmp_path / "parquet", few)
+    )
     path = root if layout == "npz" else root / PARQUET_FILE
     path.write_bytes(BYTES[name](path.read_bytes()))
     _refused(root, "damaged")
@@ -195,8 +258,16 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], pa.Array] | None, str]] = {
     "no pictures": ("image", None, "the columns label.*image"),
     "no labels": ("label", None, "the columns image.*label"),
     "labels of floats": ("label", lambda column: column.cast(pa.float64()), "float64"),
-    "pictures that are none": ("image", lambda column: pa.array([b"<html>"] * len(column)), "image 0 of train is not"),
-    "a label outside": ("label", lambda column: pa.array([10, *column.to_pylist()[1:]]), "label 10.*0–9"),
+    "pictures that are none": (
+        "image",
+        lambda column: pa.array([b"<html>"] * len(column)),
+        "image 0 of train is not",
+    ),
+    "a label outside": (
+        "label",
+        lambda column: pa.array([10, *column.to_pylist()[1:]]),
+        "label 10.*0–9",
+    ),
 }
 
 
@@ -205,12 +276,16 @@ def test_unsuitable_columns_are_refused(name: str, few: Sets, tmp_path: Path) ->
     root, table = write_parquet(tmp_path / "parquet", few), picture_table(few["train"])
     column, change, named = COLUMNS[name]
     place, values = table.schema.get_field_index(column), change(table[column]) if change else None
-    table = table.remove_column(place) if values is None else table.set_column(place, column, values)
+    table = (
+        table.remove_column(place) if values is None else table.set_column(place, column, values)
+    )
     pq.write_table(table, root / PARQUET_FILE)
     _refused(root, named)
 
 
-def test_a_missing_library_is_named_with_the_extra(few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named_with_the_extra(
+    few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     _refused(write_parquet(tmp_path, few), "pip install pyarrow")
 

@@ -1,4 +1,6 @@
-"""Random variation: as the limits say, each image in its own way, and the same for the same seed."""
+"""Random variation: as the limits say, each image in its own way, and the same for the same
+seed.
+"""
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.utils import blocks
 
-HANDS = Variation(rotation=20, scale=0.2, shear=0.2, shift=2, stroke=0.8, noise=0.2, far=3, foreign=0.2)
+HANDS = Variation(
+    rotation=20, scale=0.2, shear=0.2, shift=2, stroke=0.8, noise=0.2, far=3, foreign=0.2
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,9 @@ def test_a_seed_decides_how_each_image_varies(images: np.ndarray) -> None:
     assert len({image.tobytes() for image in vary(same, HANDS)}) == len(images)
 
 
-def test_the_number_of_threads_changes_nothing(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_threads_changes_nothing(
+    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(variation, "IMAGES_PER_BLOCK", 7)
     varied = []
     for threads in (1, 3):

@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_pipeline.evaluation.champion import MARGIN, Champion, Choice, Election, choose, difference_interval, elect
+from mnist_pipeline.evaluation.champion import (
+    MARGIN,
+    Champion,
+    Choice,
+    Election,
+    choose,
+    difference_interval,
+    elect,
+)
 
 NUM_CLASSES = 10
 TRUE = np.random.default_rng(0).integers(0, NUM_CLASSES, 5_000)
@@ -20,7 +28,10 @@ def with_errors(wrong: np.ndarray, true: np.ndarray = TRUE) -> np.ndarray:
 
 
 def select(
-    candidates: dict[str, np.ndarray], present: Choice | None = None, true: np.ndarray = TRUE, **losses: float
+    candidates: dict[str, np.ndarray],
+    present: Choice | None = None,
+    true: np.ndarray = TRUE,
+    **losses: float,
 ) -> tuple[Choice | None, str]:
     """The choice among labels by model, whose log loss is 1 unless it is given."""
     return choose(true, candidates, {**dict.fromkeys(candidates, 1.0), **losses}, present)
@@ -33,7 +44,9 @@ def chosen(wrong: np.ndarray, true: np.ndarray = TRUE) -> Choice:
 
 
 def test_the_candidate_with_the_fewest_errors_is_the_first_champion() -> None:
-    found, _ = select({"poor": with_errors(np.arange(90)), "good": with_errors(np.arange(30))}, poor=0.1)
+    found, _ = select(
+        {"poor": with_errors(np.arange(90)), "good": with_errors(np.arange(30))}, poor=0.1
+    )
     assert found is not None
     assert (found.model, found.errors, found.best_model) == ("good", 30, "good")
 
@@ -42,7 +55,10 @@ def test_the_candidate_with_the_fewest_errors_is_the_first_champion() -> None:
 def test_the_lowest_log_loss_breaks_a_tie_and_then_the_order_and_the_reason_names_all(
     losses: dict[str, float], expected: str
 ) -> None:
-    tied = {name: with_errors(np.arange(start, start + 30)) for start, name in enumerate(("first", "second"))}
+    tied = {
+        name: with_errors(np.arange(start, start + 30))
+        for start, name in enumerate(("first", "second"))
+    }
     found, reason = select({**tied, "third": TRUE[::-1]}, **losses)
     assert found is not None
     assert found.model == expected
@@ -54,7 +70,9 @@ def test_the_model_in_service_stays_on_a_tie_and_gives_way_to_fewer_errors() -> 
     present = chosen(np.arange(30))
     rival = with_errors(np.arange(50, 80))
     assert select({"rival": rival}, present, rival=0.1)[0] is present
-    again, reason = select({"rival": rival, "first": with_errors(np.arange(30))}, present, rival=0.1)
+    again, reason = select(
+        {"rival": rival, "first": with_errors(np.arange(30))}, present, rival=0.1
+    )
     assert again == present
     assert "rival" in reason
     better, _ = select({"rival": rival, "other": with_errors(np.arange(50, 79))}, present)
@@ -62,7 +80,7 @@ def test_the_model_in_service_stays_on_a_tie_and_gives_way_to_fewer_errors() -> 
     assert better.model == "other"
 
 
-def test_the_same_model_trained_anew_is_taken_if_it_is_not_inferior_and_the_best_stays_the_measure() -> None:
+def test_the_same_model_trained_anew_is_taken_if_it_is_not_inferior() -> None:
     present = chosen(np.arange(30))
     found, _ = select({"first": with_errors(np.arange(31))}, present)
     assert found is not None
@@ -70,7 +88,9 @@ def test_the_same_model_trained_anew_is_taken_if_it_is_not_inferior_and_the_best
 
 
 @pytest.mark.parametrize("wrong", [np.arange(60), np.arange(1_000, 1_045)])
-def test_a_challenger_that_may_be_worse_by_more_than_the_margin_is_refused(wrong: np.ndarray) -> None:
+def test_a_challenger_that_may_be_worse_by_more_than_the_margin_is_refused(
+    wrong: np.ndarray,
+) -> None:
     present = chosen(np.arange(30))
     found, _ = select({"first": with_errors(wrong)}, present)
     assert found is present
@@ -92,7 +112,9 @@ def test_without_candidates_a_comparable_champion_stays() -> None:
 def test_five_hundred_challengers_do_not_bring_the_champion_down() -> None:
     """Each challenger is trained anew, a little worse than the champion of its day on average."""
     random = np.random.default_rng(1)
-    difficulty = random.random(len(TRUE))  # an image is misread if its difficulty exceeds a model's skill
+    difficulty = random.random(
+        len(TRUE)
+    )  # an image is misread if its difficulty exceeds a model's skill
     skills, present = [0.994], None
     for _ in range(500):
         skill = skills[-1] - random.uniform(0, 0.001) + random.normal(0, 0.0005)
@@ -109,7 +131,9 @@ def test_five_hundred_challengers_do_not_bring_the_champion_down() -> None:
 
 
 def elected(wrong: dict[str, int], present: Champion | None = None, **test: int) -> Election:
-    """The election among models with numbers of errors on the held-out images, and on the test images if given."""
+    """The election among models with numbers of errors on the held-out images, and on the test
+    images if given.
+    """
     held_out = {name: with_errors(np.arange(count)) for name, count in wrong.items()}
     labels = {name: with_errors(np.arange(test.get(name, 0)), TEST) for name in wrong}
     return elect(held_out, dict.fromkeys(wrong, 1.0), TRUE, labels, TEST, present)
@@ -128,11 +152,15 @@ def test_a_model_that_may_only_guess_is_not_a_candidate() -> None:
     assert elected({"guess": 4_450}).champion is None
 
 
-def test_a_champion_stays_as_it_is_while_its_challengers_are_worse_on_the_same_test_images() -> None:
+def test_a_champion_stays_as_it_is_while_its_challengers_are_worse_on_the_same_test_images() -> (
+    None
+):
     present = elected({"first": 10}).champion
     assert present is not None
     assert elected({"new": 100}, present).champion is present
-    assert elected({"new": 4_450}, present).champion is present  # a model that guesses is not a candidate
+    assert (
+        elected({"new": 4_450}, present).champion is present
+    )  # a model that guesses is not a candidate
     other = replace(present, test_set="of other images")
     replaced = elected({"new": 100}, other).champion
     assert replaced is not None

@@ -12,15 +12,26 @@ from mnist_pipeline import softmax
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation import experiments
-from mnist_pipeline.evaluation.experiments import Curve, SweepError, Trial, read_sweep, stratified_order
+from mnist_pipeline.evaluation.experiments import (
+    Curve,
+    SweepError,
+    Trial,
+    read_sweep,
+    stratified_order,
+)
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.project import PROJECT
 
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-DEFAULTS = {model.name: {name: each.default for name, each in model.settings.items()} for model in MODELS.values()}
+DEFAULTS = {
+    model.name: {name: each.default for name, each in model.settings.items()}
+    for model in MODELS.values()
+}
 
 
-def trial(model: str, size: int | None, seed: int = 0, components: int | None = None, **settings: object) -> Trial:
+def trial(
+    model: str, size: int | None, seed: int = 0, components: int | None = None, **settings: object
+) -> Trial:
     return Trial(model, size, seed, components, {**DEFAULTS[model], **settings})
 
 
@@ -30,7 +41,9 @@ def sweep(tmp_path: Path) -> Path:
 
 
 def test_a_grid_stands_for_each_combination_of_its_values(sweep: Path) -> None:
-    sweep.write_text("- {model: [knn, softmax], size: [100, all], seed: [0, 1]}\n- {model: knn, size: 100}")
+    sweep.write_text(
+        "- {model: [knn, softmax], size: [100, all], seed: [0, 1]}\n- {model: knn, size: 100}"
+    )
     found = read_sweep(sweep)
     assert len(found) == 8  # the second grid repeats a trial
     assert all(key == each.key for key, each in found.items())
@@ -43,8 +56,12 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
         "knn-size_100-seed_0-num_neighbors_5": trial("knn", 100, num_neighbors=5),
         "knn-size_all-seed_3-components_50": trial("knn", None, 3, components=50),
         "softmax-size_100-seed_0-learning_rate_0_00001": trial("softmax", 100, learning_rate=1e-5),
-        "softmax-size_100-seed_0-learning_rate_minus2_5-epochs_3": trial("softmax", 100, learning_rate=-2.5, epochs=3),
-        "cnn-size_100-seed_0-recipe_fast-learning_rate_0_01": trial("cnn", 100, recipe="fast", learning_rate=0.01),
+        "softmax-size_100-seed_0-learning_rate_minus2_5-epochs_3": trial(
+            "softmax", 100, learning_rate=-2.5, epochs=3
+        ),
+        "cnn-size_100-seed_0-recipe_fast-learning_rate_0_01": trial(
+            "cnn", 100, recipe="fast", learning_rate=0.01
+        ),
     }
     for key, each in trials.items():
         assert each.key == key
@@ -60,7 +77,10 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
         ("", ""),
         ("- {size: 100}", "grid 1: model"),
         ("- {model: svm, size: 100}", "grid 1: model"),
-        ("- {model: knn, size: 100}\n- {model: knn, size: 100, learning_rate: 1}", "grid 2: learning_rate"),
+        (
+            "- {model: knn, size: 100}\n- {model: knn, size: 100, learning_rate: 1}",
+            "grid 2: learning_rate",
+        ),
         ("- {model: knn}", "grid 1: size"),
         ("- {model: knn, size: []}", "0 trials"),
         ("- {model: knn, size: 9}", "grid 1: size"),
@@ -100,21 +120,29 @@ def test_every_prefix_of_the_order_has_each_class_in_proportion(train: DigitSet)
     assert np.array_equal(np.sort(order), np.arange(len(train.labels)))
     share = np.bincount(train.labels) / len(train.labels)
     for size in (10, 100, 1_234, 30_000):
-        assert np.abs(np.bincount(train.labels[order[:size]], minlength=10) - size * share).max() <= 1
+        assert (
+            np.abs(np.bincount(train.labels[order[:size]], minlength=10) - size * share).max() <= 1
+        )
     assert not np.array_equal(order, stratified_order(train.labels, 1))
 
 
-def test_a_trial_reads_no_held_out_and_no_test_label(small_train: DigitSet, small_test: DigitSet) -> None:
+def test_a_trial_reads_no_held_out_and_no_test_label(
+    small_train: DigitSet, small_test: DigitSet
+) -> None:
     _, held_out = split(len(small_train.images))
     blind = small_train._replace(labels=small_train.labels.copy())
     blind.labels[held_out] = 0
     expected = experiments.run(trial("knn", 500), small_train, small_test)
-    found = experiments.run(trial("knn", 500), blind, small_test._replace(labels=np.zeros(500, np.uint8)))
+    found = experiments.run(
+        trial("knn", 500), blind, small_test._replace(labels=np.zeros(500, np.uint8))
+    )
     assert expected["held_out"].shape == held_out.shape
     assert all(np.array_equal(found[name], labels) for name, labels in expected.items())
 
 
-def test_all_components_rebuild_the_images_and_few_lose_accuracy(small_train: DigitSet, small_test: DigitSet) -> None:
+def test_all_components_rebuild_the_images_and_few_lose_accuracy(
+    small_train: DigitSet, small_test: DigitSet
+) -> None:
     plain, every, two = (
         experiments.run(trial("knn", 1_000, components=count), small_train, small_test)["test"]
         for count in (None, 784, 2)
@@ -123,7 +151,9 @@ def test_all_components_rebuild_the_images_and_few_lose_accuracy(small_train: Di
     assert np.mean(two == small_test.labels) < np.mean(plain == small_test.labels) - 0.2
 
 
-def test_a_trial_that_diverges_has_a_result(small_train: DigitSet, small_test: DigitSet, monkeypatch) -> None:
+def test_a_trial_that_diverges_has_a_result(
+    small_train: DigitSet, small_test: DigitSet, monkeypatch
+) -> None:
     def diverge(*_: object) -> object:
         raise FloatingPointError
 
@@ -133,12 +163,16 @@ def test_a_trial_that_diverges_has_a_result(small_train: DigitSet, small_test: D
     assert len(found["held_out"]) == 167
 
 
-def test_a_trial_larger_than_the_data_is_refused(small_train: DigitSet, small_test: DigitSet) -> None:
+def test_a_trial_larger_than_the_data_is_refused(
+    small_train: DigitSet, small_test: DigitSet
+) -> None:
     with pytest.raises(SweepError, match="1,833"):
         experiments.run(trial("knn", 1_834), small_train, small_test)
 
 
-def test_few_images_are_trained_on_as_long_as_many(small_train: DigitSet, small_test: DigitSet) -> None:
+def test_few_images_are_trained_on_as_long_as_many(
+    small_train: DigitSet, small_test: DigitSet
+) -> None:
     few = DigitSet(*(array[:55] for array in small_train))
     long = experiments.run(trial("mlp", 50, hidden_size=32), small_train, small_test)
     short = experiments.run(trial("mlp", None, hidden_size=32), few, small_test)
@@ -150,17 +184,24 @@ def _results(small_train: DigitSet, errors: Mapping[str, int]) -> dict[str, dict
     """Labels of trials with a number of errors on the first held-out images."""
     true = small_train.labels[split(len(small_train.images))[1]]
     return {
-        key: {"held_out": np.where(np.arange(len(true)) < wrong, 9 - true, true), "test": np.arange(500) % 10}
+        key: {
+            "held_out": np.where(np.arange(len(true)) < wrong, 9 - true, true),
+            "test": np.arange(500) % 10,
+        }
         for key, wrong in errors.items()
     }
 
 
-def test_the_summary_ranks_by_held_out_accuracy_and_marks_what_is_within_the_noise(small_train: DigitSet) -> None:
+def test_the_summary_ranks_by_held_out_accuracy_and_marks_what_is_within_the_noise(
+    small_train: DigitSet,
+) -> None:
     trials = [trial("knn", 100), trial("mlp", 100), trial("cnn", None, recipe="fast")]
     first, second, third = keys = [each.key for each in trials]
     test = DigitSet(np.zeros((500, 28, 28), np.uint8), (np.arange(500) % 10).astype(np.uint8))
     labels = _results(small_train, {first: 60, second: 8, third: 5})
-    table = experiments.summarize(dict(zip(keys, trials)), labels, small_train, test).set_index("trial")
+    table = experiments.summarize(dict(zip(keys, trials)), labels, small_train, test).set_index(
+        "trial"
+    )
     assert table.index.tolist() == [third, second, first]
     assert table["verdict"].tolist() == ["best", "within its noise", "worse"]
     assert table.loc[third, ["size", "settings"]].tolist() == [1_833, "recipe fast"]

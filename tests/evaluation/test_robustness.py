@@ -22,22 +22,33 @@ def ink(images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def measured(digits: DigitSet) -> dict[str, list[Any]]:
-    """Two readers of which the first is right just where nothing changed the ink, and the second always wrong."""
-    return robustness.measure({"cnn": ink, "knn": lambda images: ink(images) + 1}, digits.images, ink(digits.images))
+    """Two readers of which the first is right just where nothing changed the ink, and the second
+    always wrong.
+    """
+    return robustness.measure(
+        {"cnn": ink, "knn": lambda images: ink(images) + 1}, digits.images, ink(digits.images)
+    )
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
 def test_the_further_from_neutral_the_more_an_image_changes(name: str, digits: DigitSet) -> None:
     found = DISTURBANCES[name]
     assert sorted(found.amounts) == list(found.amounts)
-    changes = [np.abs(found.apply(digits.images, each) - digits.images.astype(float)).mean() for each in found.amounts]
+    changes = [
+        np.abs(found.apply(digits.images, each) - digits.images.astype(float)).mean()
+        for each in found.amounts
+    ]
     neutral = found.amounts.index(found.neutral)
     assert changes[: neutral + 1] == sorted(changes[: neutral + 1], reverse=True)
     assert changes[neutral:] == sorted(changes[neutral:])
-    assert [change == 0 for change in changes] == [amount == found.neutral for amount in found.amounts]
+    assert [change == 0 for change in changes] == [
+        amount == found.neutral for amount in found.amounts
+    ]
 
 
-def test_accuracies_are_counted_for_each_model_amount_and_disturbance(measured: dict[str, list[Any]]) -> None:
+def test_accuracies_are_counted_for_each_model_amount_and_disturbance(
+    measured: dict[str, list[Any]],
+) -> None:
     rows = list(zip(*measured.values(), strict=True))
     expected = [
         (model, name, amount)
@@ -54,7 +65,12 @@ def test_accuracies_are_counted_for_each_model_amount_and_disturbance(measured: 
         elif model == "cnn":
             # These keep the ink, as long as it stays in the image.
             assert accuracy < 0.2 or name in ("shift", "corruption_translate")
-        assert accuracy == robustness.curves(measured)[name].accuracies[model][DISTURBANCES[name].amounts.index(amount)]
+        assert (
+            accuracy
+            == robustness.curves(measured)[name].accuracies[model][
+                DISTURBANCES[name].amounts.index(amount)
+            ]
+        )
 
 
 def test_small_amounts_are_those_of_ordinary_handwriting(measured: dict[str, list[Any]]) -> None:
@@ -65,7 +81,9 @@ def test_small_amounts_are_those_of_ordinary_handwriting(measured: dict[str, lis
         assert amounts == small.get(name, [])
         accuracies = robustness.curves(measured)[name].accuracies["cnn"]
         shares += [accuracies[found.amounts.index(amount)] for amount in amounts]
-    assert robustness.summary(robustness.curves(measured), "cnn")["small_mean"] == pytest.approx(np.mean(shares))
+    assert robustness.summary(robustness.curves(measured), "cnn")["small_mean"] == pytest.approx(
+        np.mean(shares)
+    )
 
 
 def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
@@ -74,14 +92,19 @@ def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
     again = robustness.disturb(digits.images[: robustness.SHOWN], "corruption_fog", 1)
     (row,) = (
         place
-        for place, found in enumerate(zip(measured["disturbance"], measured["amount"], measured["model"]))
+        for place, found in enumerate(
+            zip(measured["disturbance"], measured["amount"], measured["model"])
+        )
         if found == ("corruption_fog", 1, "cnn")
     )
     assert measured["answers"][row] == " ".join(map(str, ink(again)))
 
 
 def test_each_corruption_counts_in_one_of_two_groups(measured: dict[str, list[Any]]) -> None:
-    found, count = robustness.summary(robustness.curves(measured), "cnn"), len(robustness.LIKE_TRAINING)
+    found, count = (
+        robustness.summary(robustness.curves(measured), "cnn"),
+        len(robustness.LIKE_TRAINING),
+    )
     assert robustness.LIKE_TRAINING.keys() < {*robustness.CORRUPTED.values()}
     total = count * found["like_training_error"] + (15 - count) * found["unlike_training_error"]
     assert total == pytest.approx(15 * found["corruption_error"])

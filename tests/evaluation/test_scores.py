@@ -14,7 +14,9 @@ from mnist_pipeline.evaluation import scores
 
 NUM_CLASSES = 10
 LABEL_PAIRS = st.lists(
-    st.tuples(st.integers(0, NUM_CLASSES - 1), st.integers(0, NUM_CLASSES - 1)), min_size=1, max_size=80
+    st.tuples(st.integers(0, NUM_CLASSES - 1), st.integers(0, NUM_CLASSES - 1)),
+    min_size=1,
+    max_size=80,
 )
 
 
@@ -36,16 +38,24 @@ def test_all_counts_add_up(true_labels: np.ndarray) -> None:
     found = scores.evaluate(true_labels, predicted)
     matrix = np.array(found.confusion_matrix)
     assert found.total == len(true_labels) == matrix.sum()
-    assert found.errors == np.count_nonzero(true_labels != predicted) == matrix.sum() - np.trace(matrix)
+    assert (
+        found.errors
+        == np.count_nonzero(true_labels != predicted)
+        == matrix.sum() - np.trace(matrix)
+    )
     assert found.accuracy == (found.total - found.errors) / found.total
     assert found.accuracy == scores.accuracy(true_labels, predicted)
     assert found.interval[0] < found.accuracy < found.interval[1]
-    np.testing.assert_array_equal(matrix.sum(axis=1), np.bincount(true_labels, minlength=NUM_CLASSES))
+    np.testing.assert_array_equal(
+        matrix.sum(axis=1), np.bincount(true_labels, minlength=NUM_CLASSES)
+    )
     np.testing.assert_array_equal(matrix.sum(axis=0), np.bincount(predicted, minlength=NUM_CLASSES))
 
 
 def test_rows_of_the_confusion_matrix_are_true_classes_and_columns_predicted_ones() -> None:
-    true, predicted = np.array([[199, 199, 0], [1, 1, 0]], np.uint8)  # a product of bytes would wrap around
+    true, predicted = np.array(
+        [[199, 199, 0], [1, 1, 0]], np.uint8
+    )  # a product of bytes would wrap around
     matrix = scores.confusion_matrix(true, predicted, num_classes=200)
     assert (matrix[199, 1], matrix[0, 0], matrix.sum()) == (2, 1, 3)
 
@@ -62,7 +72,9 @@ def test_figures_per_class_are_those_of_their_definitions(pairs: list[tuple[int,
         recall = hits / occurring if occurring else 0.0
         assert found.precision[k] == pytest.approx(precision)
         assert found.recall[k] == pytest.approx(recall)
-        assert found.f1[k] == pytest.approx(2 * hits / (occurring + claimed) if occurring + claimed else 0.0)
+        assert found.f1[k] == pytest.approx(
+            2 * hits / (occurring + claimed) if occurring + claimed else 0.0
+        )
 
 
 @pytest.mark.parametrize(
@@ -104,12 +116,17 @@ def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> 
 @pytest.fixture(scope="module")
 def predictions(true_labels: np.ndarray) -> dict[str, np.ndarray]:
     shares = {"fair": 0.3, "best": 0.01, "worst": 0.6, "good": 0.1}
-    return {model: _with_errors(true_labels, share, seed) for seed, (model, share) in enumerate(shares.items())}
+    return {
+        model: _with_errors(true_labels, share, seed)
+        for seed, (model, share) in enumerate(shares.items())
+    }
 
 
 @pytest.fixture(scope="module")
 def comparison(true_labels: np.ndarray, predictions: dict[str, np.ndarray]) -> scores.Comparison:
-    evaluations = {model: scores.evaluate(true_labels, labels) for model, labels in predictions.items()}
+    evaluations = {
+        model: scores.evaluate(true_labels, labels) for model, labels in predictions.items()
+    }
     return scores.compare(true_labels, predictions, evaluations)
 
 
@@ -117,17 +134,23 @@ def test_models_are_ranked_best_first_and_every_pair_is_tested_once(
     comparison: scores.Comparison, true_labels: np.ndarray, predictions: dict[str, np.ndarray]
 ) -> None:
     assert list(comparison.models) == ["best", "good", "fair", "worst"]
-    assert [(pair.first, pair.second) for pair in comparison.pairs] == list(combinations(comparison.models, 2))
+    assert [(pair.first, pair.second) for pair in comparison.pairs] == list(
+        combinations(comparison.models, 2)
+    )
     for pair in comparison.pairs:
         first, second = (predictions[model] == true_labels for model in (pair.first, pair.second))
         assert pair.only_first_correct == np.count_nonzero(first & ~second)
         assert pair.only_second_correct == np.count_nonzero(second & ~first)
-        assert pair.p_value == scores.mcnemar_p_value(pair.only_first_correct, pair.only_second_correct)
+        assert pair.p_value == scores.mcnemar_p_value(
+            pair.only_first_correct, pair.only_second_correct
+        )
     missed = np.all([labels != true_labels for labels in predictions.values()], axis=0)
     assert comparison.missed_by_all == np.flatnonzero(missed).tolist() != []
 
 
-def test_misclassified_are_all_errors_and_only_these_most_confident_first(true_labels: np.ndarray) -> None:
+def test_misclassified_are_all_errors_and_only_these_most_confident_first(
+    true_labels: np.ndarray,
+) -> None:
     generator = np.random.default_rng(0)
     probabilities = generator.dirichlet(np.ones(NUM_CLASSES), len(true_labels))
     predicted = probabilities.argmax(axis=1).astype(np.uint8)
@@ -145,12 +168,16 @@ def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_th
     assert found.counts == [0, 0, 0, 0, 0, 2, 1, 0, 0, 1]
 
 
-def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(true_labels: np.ndarray) -> None:
+def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(
+    true_labels: np.ndarray,
+) -> None:
     probabilities = np.random.default_rng(0).dirichlet(np.full(NUM_CLASSES, 0.3), len(true_labels))
     found = scores.calibrate(true_labels, probabilities)
     counts, total = np.array(found.counts), len(true_labels)
     assert counts.sum() == total
     assert counts @ found.confidence / total == pytest.approx(probabilities.max(axis=1).mean())
-    assert counts @ found.accuracy / total == pytest.approx((probabilities.argmax(axis=1) == true_labels).mean())
+    assert counts @ found.accuracy / total == pytest.approx(
+        (probabilities.argmax(axis=1) == true_labels).mean()
+    )
     gaps = np.abs(np.array(found.accuracy) - found.confidence)
     assert found.expected_error == pytest.approx(counts @ gaps / total)

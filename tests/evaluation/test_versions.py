@@ -15,13 +15,27 @@ def training(number: int) -> dict[str, Record]:
     def record(asset: str, version: str, inputs: dict[str, str], **metadata: Any) -> Record:
         return Record(asset, f"{version}{number}", number, f"run{number}", "code", inputs, metadata)
 
-    fit = {"config": {"epochs": number}, "seed": 7, "seconds": 1.0, "libraries": {"torch": f"2.{number}"}}
-    scores = {"accuracy": number / 10, "errors": 10 - number, "interval_low": 0.0, "interval_high": 1.0}
+    fit = {
+        "config": {"epochs": number},
+        "seed": 7,
+        "seconds": 1.0,
+        "libraries": {"torch": f"2.{number}"},
+    }
+    scores = {
+        "accuracy": number / 10,
+        "errors": 10 - number,
+        "interval_low": 0.0,
+        "interval_high": 1.0,
+    }
     test_set = {"test_digits": "t"}
     return {
         "mlp_model": record("mlp_model", "m", {"train_digits": "d"}, **fit),
-        "mlp_predictions": record("mlp_predictions", "p", {"mlp_model": f"m{number}", **test_set}, seconds=0.5),
-        "mlp_evaluation": record("mlp_evaluation", "e", {"mlp_predictions": f"p{number}", **test_set}, **scores),
+        "mlp_predictions": record(
+            "mlp_predictions", "p", {"mlp_model": f"m{number}", **test_set}, seconds=0.5
+        ),
+        "mlp_evaluation": record(
+            "mlp_evaluation", "e", {"mlp_predictions": f"p{number}", **test_set}, **scores
+        ),
     }
 
 
@@ -32,8 +46,13 @@ def recorded(*runs: dict[str, Record]) -> dict[str, list[Record]]:
 def test_a_version_has_the_result_of_its_own_predictions() -> None:
     first, second = training(1), training(2)
     del second["mlp_evaluation"]
-    found = versions.of_models({**recorded(first), "mlp_model": [first["mlp_model"], second["mlp_model"]]})
-    assert [(each.version, each.accuracy, each.seconds) for each in found] == [("m2", None, None), ("m1", 0.1, 1.5)]
+    found = versions.of_models(
+        {**recorded(first), "mlp_model": [first["mlp_model"], second["mlp_model"]]}
+    )
+    assert [(each.version, each.accuracy, each.seconds) for each in found] == [
+        ("m2", None, None),
+        ("m1", 0.1, 1.5),
+    ]
 
 
 def test_the_state_after_a_run_has_what_was_computed_until_then() -> None:
@@ -49,16 +68,27 @@ def test_a_name_that_is_not_that_of_exactly_one_version_or_run_is_refused(name: 
 
 
 def test_two_versions_differ_in_what_was_recorded_and_in_their_answers() -> None:
-    (before,), (after,) = (versions.after_run(run, recorded(training(1), training(2))) for run in ("run1", "run2"))
+    (before,), (after,) = (
+        versions.after_run(run, recorded(training(1), training(2))) for run in ("run1", "run2")
+    )
     labels = {"m1": np.array([0, 1, 2, 0]), "m2": np.array([0, 1, 1, 2])}
-    found = versions.compare([before], [after], lambda each: labels[each.version], np.array([0, 1, 2, 2]))
+    found = versions.compare(
+        [before], [after], lambda each: labels[each.version], np.array([0, 1, 2, 2])
+    )
     assert found["configuration"] == [{"name": "mlp_model.epochs", "before": 1, "after": 2}]
     assert found["libraries"] == [{"name": "torch", "before": "2.1", "after": "2.2"}]
     (pair,) = found["models"]
-    assert (pair["fixed"], pair["broken"], pair["difference"], pair["disagreements"]) == (1, 1, 0, [2, 3])
+    assert (pair["fixed"], pair["broken"], pair["difference"], pair["disagreements"]) == (
+        1,
+        1,
+        0,
+        [2, 3],
+    )
 
 
 def test_versions_without_stored_answers_for_these_images_are_not_compared_in_pairs() -> None:
-    (before,), (after,) = (versions.after_run(run, recorded(training(1), training(2))) for run in ("run1", "run2"))
+    (before,), (after,) = (
+        versions.after_run(run, recorded(training(1), training(2))) for run in ("run1", "run2")
+    )
     (pair,) = versions.compare([before], [after], lambda _: None, np.arange(4))["models"]
     assert "fixed" not in pair

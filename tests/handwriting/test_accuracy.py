@@ -1,4 +1,6 @@
-"""A recognizer trained on a third of MNIST reads pictures of digits, and marks pictures of something else."""
+"""A recognizer trained on a third of MNIST reads pictures of digits, and marks pictures of
+something else.
+"""
 
 from itertools import islice
 
@@ -26,9 +28,16 @@ pytestmark = pytest.mark.full
 @pytest.fixture(scope="module")
 def recognizer(train: DigitSet) -> Recognizer:
     """The convolutional network of the default recipe as champion."""
-    digits, cnn = DigitSet(train.images[:NUM_TRAINING], train.labels[:NUM_TRAINING]), training.build(CNN, seed=0)
-    history = training.train(cnn, *digits, training.RECIPES["cnn"]["default"], validation_size=NUM_HELD_OUT)
-    return recognizer_of(digits, "cnn", cnn={**training.weights(cnn), "temperature": np.array(history.temperature)})
+    digits, cnn = (
+        DigitSet(train.images[:NUM_TRAINING], train.labels[:NUM_TRAINING]),
+        training.build(CNN, seed=0),
+    )
+    history = training.train(
+        cnn, *digits, training.RECIPES["cnn"]["default"], validation_size=NUM_HELD_OUT
+    )
+    return recognizer_of(
+        digits, "cnn", cnn={**training.weights(cnn), "temperature": np.array(history.temperature)}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +46,12 @@ def read(recognizer: Recognizer, test: DigitSet) -> dict[str, Score]:
     return scores(recognizer, evaluation_set(10, SEED, pasted))
 
 
-@pytest.mark.parametrize(("kind", "least"), [("single", 0.97), ("pasted", 0.97), ("line", 0.95), ("page", 0.95)])
-def test_handwritten_digits_are_read_in_order(read: dict[str, Score], kind: str, least: float) -> None:
+@pytest.mark.parametrize(
+    ("kind", "least"), [("single", 0.97), ("pasted", 0.97), ("line", 0.95), ("page", 0.95)]
+)
+def test_handwritten_digits_are_read_in_order(
+    read: dict[str, Score], kind: str, least: float
+) -> None:
     assert read[kind].digits >= 100
     assert read[kind].accuracy >= least
     assert read[kind].in_order == read[kind].pictures
@@ -46,11 +59,15 @@ def test_handwritten_digits_are_read_in_order(read: dict[str, Score], kind: str,
 
 def test_light_digits_on_dark_paper_are_read_as_well_as_dark_ones(recognizer: Recognizer) -> None:
     dark = list(islice(eight_by_eight(), NUM_SMALL))
-    of_dark, of_light = (scores(recognizer, examples)["8×8"].accuracy for examples in (dark, in_light_ink(dark)))
+    of_dark, of_light = (
+        scores(recognizer, examples)["8×8"].accuracy for examples in (dark, in_light_ink(dark))
+    )
     assert of_light >= of_dark - 0.02
 
 
-def test_corrupted_digits_are_read_in_pictures_and_few_are_marked(recognizer: Recognizer, train: DigitSet) -> None:
+def test_corrupted_digits_are_read_in_pictures_and_few_are_marked(
+    recognizer: Recognizer, train: DigitSet
+) -> None:
     others = slice(NUM_TRAINING, NUM_TRAINING + NUM_CORRUPTED)
     found = scores(recognizer, corrupted(train.images[others], train.labels[others]))
     assert found.pop("plain").accuracy >= 0.95
@@ -62,7 +79,11 @@ def test_corrupted_digits_are_read_in_pictures_and_few_are_marked(recognizer: Re
 
 def test_letters_and_pictures_without_a_digit_are_marked(recognizer: Recognizer) -> None:
     rng = np.random.default_rng(3)
-    letters = [holds_no_digit(recognizer, letter_picture(letter, rng)) for letter in LETTERS for _ in range(4)]
+    letters = [
+        holds_no_digit(recognizer, letter_picture(letter, rng))
+        for letter in LETTERS
+        for _ in range(4)
+    ]
     assert np.mean(letters) >= 0.85
     others = [holds_no_digit(recognizer, picture) for _, picture in nondigit_pictures(4, seed=2)]
     assert np.mean(others) >= 0.85

@@ -29,7 +29,9 @@ def test_the_key_follows_from_the_name_and_the_content(tmp_path: Path) -> None:
     assert make_key(put(tmp_path / "b.png")) != first
 
 
-@pytest.mark.parametrize("name", ["é \n 7.png", "../..", "漢字.jpg", "x" * 200, "--.png", "a,b[c].png"])
+@pytest.mark.parametrize(
+    "name", ["é \n 7.png", "../..", "漢字.jpg", "x" * 200, "--.png", "a,b[c].png"]
+)
 def test_a_key_has_letters_digits_and_hyphens_whatever_the_name(name: str, tmp_path: Path) -> None:
     key = make_key(put(tmp_path / name.replace("/", "\\")))
     assert re.fullmatch(r"[A-Za-z0-9-]+-[0-9a-f]{16}", key)

@@ -20,7 +20,9 @@ def test_other_digits_look_like_digits(novelty: Novelty, test: DigitSet) -> None
 
 
 @pytest.mark.parametrize("count", [8, 40])  # in NumPy, and compiled
-def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test: DigitSet, count: int) -> None:
+def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(
+    small_test: DigitSet, count: int
+) -> None:
     images = small_test.images[:count]
     reach = np.exp(-0.5 * (np.arange(-13, 14) / 0.7) ** 2)
     reach /= reach.sum()
@@ -32,7 +34,9 @@ def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test:
         for axis in (0, 1):
             smooth = ndimage.correlate1d(smooth, reach, axis, mode="constant")
         slopes = [ndimage.correlate1d(smooth, [-1, 0, 1], axis, mode="constant") for axis in (1, 0)]
-        rising = [np.maximum(0, np.cos(angle) * slopes[0] + np.sin(angle) * slopes[1]) for angle in angles]
+        rising = [
+            np.maximum(0, np.cos(angle) * slopes[0] + np.sin(angle) * slopes[1]) for angle in angles
+        ]
         sums = np.array([cells @ slope @ cells.T for slope in rising]).ravel()
         np.testing.assert_allclose(found**2, sums / sums.sum(), atol=1e-5)
 
@@ -42,7 +46,9 @@ def test_too_few_images_are_refused(small_train: DigitSet) -> None:
         Novelty.fit(small_train.images[:20], small_train.labels[:20], small_train.images[:20])
 
 
-def test_most_pairs_of_digits_that_touch_look_like_no_digit(novelty: Novelty, test: DigitSet) -> None:
+def test_most_pairs_of_digits_that_touch_look_like_no_digit(
+    novelty: Novelty, test: DigitSet
+) -> None:
     flagged = []
     for left, right in test.images[:80].reshape(40, 2, 28, 28):
         left, right = left[:, left.any(axis=0)], right[:, right.any(axis=0)]

@@ -1,4 +1,6 @@
-"""Pictures of any format become digits in MNIST's form, and a file that is no picture is refused with one line."""
+"""Pictures of any format become digits in MNIST's form, and a file that is no picture is refused
+with one line.
+"""
 
 import contextlib
 import io
@@ -24,9 +26,17 @@ from mnist_pipeline.handwriting import pictures as images
 from mnist_pipeline.handwriting.pictures import Found, ImageError, find_digits, read
 
 ORIENTATION = 0x0112  # the EXIF tag
-LOSSLESS = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "BMP": {}, "GIF": {}, "WEBP": {"lossless": True}}
+LOSSLESS = {
+    "PNG": {},
+    "TIFF": {"compression": "tiff_lzw"},
+    "BMP": {},
+    "GIF": {},
+    "WEBP": {"lossless": True},
+}
 ALL = {**LOSSLESS, "JPEG": {"quality": 95}}
-PLAIN = Setting(Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), "white", "even", "clean")
+PLAIN = Setting(
+    Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), "white", "even", "clean"
+)
 CHALK = PLAIN._replace(pen=Pen("chalk", 0.09, "round", (1, 1, 1), 1.0), paper="blackboard")
 
 
@@ -56,7 +66,9 @@ def encode(image: Image.Image, kind: str, **options: object) -> bytes:
 def difference(found: list[Found], expected: list[Found]) -> float:
     """Largest mean difference between two digits, in grey levels."""
     assert len(found) == len(expected)
-    return max(float(np.abs(a.image.astype(float) - b.image).mean()) for a, b in zip(found, expected))
+    return max(
+        float(np.abs(a.image.astype(float) - b.image).mean()) for a, b in zip(found, expected)
+    )
 
 
 def refusal(source: Path | bytes) -> str:
@@ -74,9 +86,12 @@ def of_size(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("kind", "mode"), [("PNG", "P"), ("TIFF", "CMYK"), ("BMP", "RGB"), ("GIF", "L"), ("WEBP", "RGBA"), ("PNG", "LA")]
+    ("kind", "mode"),
+    [("PNG", "P"), ("TIFF", "CMYK"), ("BMP", "RGB"), ("GIF", "L"), ("WEBP", "RGBA"), ("PNG", "LA")],
 )
-def test_formats_and_modes_read_as_the_same_levels(kind: str, mode: str, written: np.ndarray) -> None:
+def test_formats_and_modes_read_as_the_same_levels(
+    kind: str, mode: str, written: np.ndarray
+) -> None:
     levels = read(encode(Image.fromarray(written).convert(mode), kind, **LOSSLESS[kind]))
     assert levels.dtype == np.uint8
     np.testing.assert_array_equal(levels, written)
@@ -90,7 +105,10 @@ def transparent(written: np.ndarray, ink: int) -> bytes:
 
 
 def with_transparent_corners(written: np.ndarray) -> bytes:
-    picture, opacity = Image.fromarray(written).convert("RGBA"), np.full(written.shape, 255, np.uint8)
+    picture, opacity = (
+        Image.fromarray(written).convert("RGBA"),
+        np.full(written.shape, 255, np.uint8),
+    )
     opacity[:8, :8] = opacity[-8:, -8:] = 0
     picture.putalpha(Image.fromarray(opacity))
     return encode(picture, "PNG")
@@ -98,8 +116,14 @@ def with_transparent_corners(written: np.ndarray) -> bytes:
 
 # Encoders, and the largest mean difference of a digit that is read from the result, in grey levels.
 ENCODINGS: dict[str, tuple[Callable[[np.ndarray], bytes], float]] = {
-    "JPEG": (lambda written: encode(Image.fromarray(written).convert("RGB"), "JPEG", quality=90), 2),
-    "PNG of 16 bits": (lambda written: encode(Image.fromarray(written * np.uint16(257)), "PNG"), 0.5),
+    "JPEG": (
+        lambda written: encode(Image.fromarray(written).convert("RGB"), "JPEG", quality=90),
+        2,
+    ),
+    "PNG of 16 bits": (
+        lambda written: encode(Image.fromarray(written * np.uint16(257)), "PNG"),
+        0.5,
+    ),
     "dark ink on nothing": (lambda written: transparent(written, 0), 1),
     "light ink on nothing": (lambda written: transparent(written, 255), 1),
     "a card with transparent corners": (with_transparent_corners, 1),
@@ -107,18 +131,25 @@ ENCODINGS: dict[str, tuple[Callable[[np.ndarray], bytes], float]] = {
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_every_encoding_gives_the_same_digits(name: str, written: np.ndarray, expected: list[Found]) -> None:
+def test_every_encoding_gives_the_same_digits(
+    name: str, written: np.ndarray, expected: list[Found]
+) -> None:
     encoder, tolerance = ENCODINGS[name]
     assert difference(find_digits(read(encoder(written))), expected) < tolerance
 
 
 @pytest.mark.parametrize(
-    ("orientation", "stored"), [(2, Image.Transpose.FLIP_LEFT_RIGHT), (6, Image.Transpose.ROTATE_90)]
+    ("orientation", "stored"),
+    [(2, Image.Transpose.FLIP_LEFT_RIGHT), (6, Image.Transpose.ROTATE_90)],
 )
-def test_a_rotated_picture_is_read_upright(orientation: int, stored: Image.Transpose, written: np.ndarray) -> None:
+def test_a_rotated_picture_is_read_upright(
+    orientation: int, stored: Image.Transpose, written: np.ndarray
+) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    upright = read(encode(Image.fromarray(written).transpose(stored), "JPEG", exif=exif, quality=100))
+    upright = read(
+        encode(Image.fromarray(written).transpose(stored), "JPEG", exif=exif, quality=100)
+    )
     np.testing.assert_allclose(upright.astype(float), written, atol=2)
 
 
@@ -163,7 +194,9 @@ def test_a_damaged_file_is_read_or_refused(kind: str, written: np.ndarray) -> No
     content = np.frombuffer(encode(Image.fromarray(written), kind, **ALL[kind]), np.uint8)
     for _ in range(60):
         damaged = content.copy()
-        places = rng.integers(min(len(content), rng.choice([40, 400, 100_000])), size=rng.integers(1, 6))
+        places = rng.integers(
+            min(len(content), rng.choice([40, 400, 100_000])), size=rng.integers(1, 6)
+        )
         damaged[places] = rng.integers(256, size=len(places))
         with contextlib.suppress(ImageError):
             assert read(damaged.tobytes()).ndim == 2
@@ -200,7 +233,9 @@ def test_an_mnist_image_stays_unchanged(test: DigitSet) -> None:
             np.testing.assert_array_equal(found.image, image)
 
 
-def test_polarity_scale_place_light_and_paper_change_nothing(written: np.ndarray, expected: list[Found]) -> None:
+def test_polarity_scale_place_light_and_paper_change_nothing(
+    written: np.ndarray, expected: list[Found]
+) -> None:
     tall, wide = written.shape
     dusty, squared = written.copy(), written.astype(float)
     dusty[4:7, 5:8] = dusty[-6:-4, 80:83] = 0
@@ -212,12 +247,18 @@ def test_polarity_scale_place_light_and_paper_change_nothing(written: np.ndarray
         "fainter": np.uint8(110 + written * 0.5),
         "shifted": np.pad(written, ((7, 60), (90, 3)), constant_values=written[0, 0]),
         "unevenly lit": np.uint8(written * np.linspace(1, 0.5, wide)),
-        "larger": np.asarray(Image.fromarray(written).resize((4 * wide, 4 * tall), Image.Resampling.BICUBIC)),
-        "a large photo": np.asarray(Image.fromarray(written).resize((14 * wide, 14 * tall), Image.Resampling.BICUBIC)),
+        "larger": np.asarray(
+            Image.fromarray(written).resize((4 * wide, 4 * tall), Image.Resampling.BICUBIC)
+        ),
+        "a large photo": np.asarray(
+            Image.fromarray(written).resize((14 * wide, 14 * tall), Image.Resampling.BICUBIC)
+        ),
         "with specks of dust": dusty,
         "on squared paper": np.uint8(squared),
         "on a table": np.pad(written, 50, constant_values=90),
-        "smaller": np.asarray(Image.fromarray(written).resize((wide * 2 // 3, tall * 2 // 3), Image.Resampling.BOX)),
+        "smaller": np.asarray(
+            Image.fromarray(written).resize((wide * 2 // 3, tall * 2 // 3), Image.Resampling.BOX)
+        ),
     }
     for name, picture in changed.items():
         assert difference(find_digits(picture), expected) < 8, name
@@ -244,13 +285,17 @@ def test_the_number_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_stroke_whose_pixels_hold_no_ink_is_no_error() -> None:
-    picture = np.full((9, 40), 7, np.uint8)  # the blurred ink of these points is strongest between them
+    picture = np.full(
+        (9, 40), 7, np.uint8
+    )  # the blurred ink of these points is strongest between them
     picture[[2, 4, 5], [16, 16, 14]] = 214
     assert all(_is_valid(digit, picture.shape) for digit in find_digits(picture))
 
 
 def test_paper_whose_levels_differ_by_rounding_only_is_no_error() -> None:
-    picture = np.float32(255) * (1 - np.random.default_rng(0).integers(0, 3, (100, 80)) * np.float32(6e-8))
+    picture = np.float32(255) * (
+        1 - np.random.default_rng(0).integers(0, 3, (100, 80)) * np.float32(6e-8)
+    )
     picture[20:80, 38:44] = 0
     (digit,) = find_digits(picture.astype(np.float32))
     assert _is_valid(digit, picture.shape)

@@ -1,4 +1,6 @@
-"""Recognition of digits, on a slice of the real ones: answers, neighbours, and how unusual a digit is."""
+"""Recognition of digits, on a slice of the real ones: answers, neighbours, and how unusual a digit
+is.
+"""
 
 import json
 import math
@@ -23,7 +25,9 @@ def test_each_model_answers_with_the_most_probable_digit_of_its_distribution(
             assert given[answer.digits[model]] == given.max()
 
 
-def test_the_answer_is_that_of_the_champion(small_recognizer: Recognizer, small_test: DigitSet) -> None:
+def test_the_answer_is_that_of_the_champion(
+    small_recognizer: Recognizer, small_test: DigitSet
+) -> None:
     for model in MODELS:
         served = small_recognizer._replace(champion=np.frombuffer(model.encode(), np.uint8))
         for answer in served.recognize(small_test.images[:20]):
@@ -38,8 +42,12 @@ def test_the_neighbours_are_those_of_an_exhaustive_search(
     found = KNNClassifier(3, "brute").fit(small_train.images, small_train.labels).kneighbors(digits)
     for answer, squares, near in zip(small_recognizer.recognize(digits), *found, strict=True):
         assert [neighbor.index for neighbor in answer.neighbors] == near.tolist()
-        assert [neighbor.distance for neighbor in answer.neighbors] == pytest.approx(np.sqrt(squares).tolist())
-        assert [neighbor.digit for neighbor in answer.neighbors] == small_train.labels[near].tolist()
+        assert [neighbor.distance for neighbor in answer.neighbors] == pytest.approx(
+            np.sqrt(squares).tolist()
+        )
+        assert [neighbor.digit for neighbor in answer.neighbors] == small_train.labels[
+            near
+        ].tolist()
 
 
 def test_the_document_is_plain_json(small_recognizer: Recognizer, small_test: DigitSet) -> None:
@@ -47,7 +55,9 @@ def test_the_document_is_plain_json(small_recognizer: Recognizer, small_test: Di
     document = json.loads(json.dumps(reading.document(small_recognizer.known), allow_nan=False))
     answer = reading.recognition
     assert document["digit"] == answer.digit
-    assert document["models"]["cnn"]["probabilities"] == pytest.approx(answer.probabilities["cnn"], abs=1e-6)
+    assert document["models"]["cnn"]["probabilities"] == pytest.approx(
+        answer.probabilities["cnn"], abs=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +80,13 @@ def test_the_headline_names_the_doubt(
     (answer,) = small_recognizer.recognize(small_test.images[:1])
     digits = {"cnn": 4, **dict(zip(("knn", "softmax", "mlp"), others, strict=True))}
     doubted = replace(
-        answer, champion="cnn", digit=4, name="4", digits=digits, probability=probability, looks_like_digit=looks
+        answer,
+        champion="cnn",
+        digit=4,
+        name="4",
+        digits=digits,
+        probability=probability,
+        looks_like_digit=looks,
     )
     assert small_recognizer.known.headline(doubted) == shown
     assert doubted.is_doubtful == (shown != "4")

@@ -15,7 +15,9 @@ def test_the_digits_of_a_page_on_a_table_are_found_and_nothing_else() -> None:
         outcomes.append(len(found) == len(example.digits))
         if outcomes[-1]:
             middles = [np.add(box[:2], np.divide(box[2:], 2)) for box in example.boxes]
-            np.testing.assert_allclose([np.add(d.box[:2], np.divide(d.box[2:], 2)) for d in found], middles, atol=8)
+            np.testing.assert_allclose(
+                [np.add(d.box[:2], np.divide(d.box[2:], 2)) for d in found], middles, atol=8
+            )
     assert sum(outcomes) >= 7
 
 

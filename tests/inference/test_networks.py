@@ -19,4 +19,6 @@ def test_numpy_gives_the_logits_that_torch_gives(build, logits, small_test: Digi
     model = training.build(build, seed=1)
     with torch.inference_mode():
         expected = model(torch.from_numpy(small_test.images.astype(np.float32) / 255)).numpy()
-    np.testing.assert_allclose(logits(training.weights(model), small_test.images), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        logits(training.weights(model), small_test.images), expected, atol=1e-5
+    )

@@ -12,7 +12,9 @@ from mnist_pipeline.utils import blocks
 
 @pytest.fixture
 def digits() -> torch.Tensor:
-    """Images of several groups, the last of which is not full, with blank borders as digits have."""
+    """Images of several groups, the last of which is not full, with blank borders as digits
+    have.
+    """
     images = torch.rand(70, 28, 28, generator=torch.Generator().manual_seed(1))
     images[:, :5] = images[:, :, 22:] = 0
     return images

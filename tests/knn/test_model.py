@@ -9,26 +9,44 @@ from mnist_pipeline.knn import KNNClassifier, model
 
 
 def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order() -> None:
-    assert model.vote_probabilities(np.array([[1, 1, 7]]), 0.0)[0, [1, 7, 0]].tolist() == [2 / 3, 1 / 3, 0]
+    assert model.vote_probabilities(np.array([[1, 1, 7]]), 0.0)[0, [1, 7, 0]].tolist() == [
+        2 / 3,
+        1 / 3,
+        0,
+    ]
     mixed, sure = model.vote_probabilities(np.array([[1, 1, 7], [3, 3, 3]]), 0.1)
     assert mixed[1] > mixed[7] > mixed[0]
     assert mixed[1] < sure[3] < 1
 
 
-def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(train: DigitSet, test: DigitSet) -> None:
+def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(
+    train: DigitSet, test: DigitSet
+) -> None:
     part = DigitSet(train.images[:10_000], train.labels[:10_000])
     classifier = KNNClassifier(3, "pca").fit(part.images, part.labels)
     found = Neighbors(part.labels[:0], np.array(3), *classifier.kneighbors(test.images)[::-1])
-    smoothing, near = float(model.state(classifier.to_arrays(), found, 0)["smoothing"]), part.labels[found.indices]
+    smoothing, near = (
+        float(model.state(classifier.to_arrays(), found, 0)["smoothing"]),
+        part.labels[found.indices],
+    )
     fitted, shares = (model.vote_probabilities(near, s) for s in (smoothing, 0.0))
-    assert calibrate(test.labels, fitted).expected_error < calibrate(test.labels, shares).expected_error < 0.05
+    assert (
+        calibrate(test.labels, fitted).expected_error
+        < calibrate(test.labels, shares).expected_error
+        < 0.05
+    )
 
 
 def test_no_held_out_digit_is_its_own_neighbour() -> None:
-    """Four copies of each of three images: an image that votes for itself would get its own label."""
+    """Four copies of each of three images: an image that votes for itself would get its own
+    label.
+    """
     images = np.repeat(np.array([[0, 0], [0, 90], [90, 0]], np.uint8), 4, axis=0)
     labels = np.arange(12)
-    state = {**KNNClassifier(3, "brute").fit(images, labels).to_arrays(), "num_neighbors": np.array(3)}
+    state = {
+        **KNNClassifier(3, "brute").fit(images, labels).to_arrays(),
+        "num_neighbors": np.array(3),
+    }
     found = model.held_out_answer({**state, "smoothing": np.array(0.1)}, images, labels)
     assert (found.labels != labels).all()
     assert (found.labels // 4 == labels // 4).all()

@@ -1,4 +1,6 @@
-"""The report of the finished run: the values that it shows, their numbers, the page, and the text of a page."""
+"""The report of the finished run: the values that it shows, their numbers, the page, and the text
+of a page.
+"""
 
 import html as markup
 import re
@@ -15,9 +17,22 @@ from mnist_pipeline.report.document import Values
 from mnist_pipeline.runtime.storage.storage import Storage
 
 UNKNOWN = dict.fromkeys(
-    ("run_id", "data_version", "code_version", "seconds", "config", "seed", "recipe", "adaptation", "losses", "reason")
+    (
+        "run_id",
+        "data_version",
+        "code_version",
+        "seconds",
+        "config",
+        "seed",
+        "recipe",
+        "adaptation",
+        "losses",
+        "reason",
+    )
 )
-PARTS = [asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)]
+PARTS = [
+    asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)
+]
 
 
 @pytest.fixture(scope="package")
@@ -30,7 +45,12 @@ def values(finished_run: tuple[Any, Path]) -> Values:
         predictions={name: read(model.predictions_asset) for name, model in MODELS.items()},
         evaluations={name: read(model.evaluation_asset) for name, model in MODELS.items()},
         data_set=MNIST,
-        run={"id": "0f3a" * 9, "started": "2026-03-04T05:06:07+00:00", "source": "MNIST", "canonical": True},
+        run={
+            "id": "0f3a" * 9,
+            "started": "2026-03-04T05:06:07+00:00",
+            "source": "MNIST",
+            "canonical": True,
+        },
         assets=dict.fromkeys(PARTS, UNKNOWN),
     )
 
@@ -47,7 +67,9 @@ def html(composed: dict[str, Any], values: Values) -> str:
 
 @pytest.fixture(scope="package")
 def text_of() -> Callable[[str], str]:
-    """The text of a page that can be read or heard, without formulas and code; a chart is its description."""
+    """The text of a page that can be read or heard, without formulas and code; a chart is its
+    description.
+    """
 
     def read(html: str) -> str:
         html = re.sub(r"<(head|style|script|svg|math|pre)\b.*?</\1>", "", html, flags=re.DOTALL)

@@ -16,15 +16,21 @@ from mnist_pipeline.report.document import Values
 from mnist_pipeline.report.words import percent
 
 ORIGIN: dict[str, Any] = {
-    "data_version": "ab" * 32, "code_version": "cd" * 8, "config": None, "seed": None, "recipe": None
-}  # fmt: skip
+    "data_version": "ab" * 32,
+    "code_version": "cd" * 8,
+    "config": None,
+    "seed": None,
+    "recipe": None,
+}
 
 
 def card_of(values: Values, name: str, **changed: Any) -> str:
     """The card of a model if it were the champion."""
     labels, evaluation = values.predictions[name].labels, values.evaluations[name]
     described = card.Values(
-        champion=dataclasses.replace(values.champion, model=name, labels=labels.tolist(), errors=evaluation.errors),
+        champion=dataclasses.replace(
+            values.champion, model=name, labels=labels.tolist(), errors=evaluation.errors
+        ),
         reason="it is the best so far",
         evaluation=evaluation,
         files=values.raw_mnist,
@@ -33,7 +39,10 @@ def card_of(values: Values, name: str, **changed: Any) -> str:
         is_current=True,
         comparison=values.model_comparison,
         robustness=values.robustness,
-        origins=[ORIGIN, {**ORIGIN, "config": {"num_neighbors": 3, "share": 1 / 12, "epochs": None}, "seed": 7}],
+        origins=[
+            ORIGIN,
+            {**ORIGIN, "config": {"num_neighbors": 3, "share": 1 / 12, "epochs": None}, "seed": 7},
+        ],
     )
     return card.render(described._replace(**changed))
 
@@ -55,9 +64,14 @@ def test_the_figures_of_the_model_are_there_with_their_intervals(name: str, valu
     assert with_interval(found.total - found.errors, found.total) in text
     assert champion.checksum(values.predictions[name].labels) in text
     assert "3 nearest images vote, share 0.08333, seed 7." in text
-    by_class = [with_interval(row[label], sum(row)) for label, row in enumerate(found.confusion_matrix)]
+    by_class = [
+        with_interval(row[label], sum(row)) for label, row in enumerate(found.confusion_matrix)
+    ]
     assert [row[2] for row in rows(text, "digit")] == by_class
-    errors = {MODELS[each].title: f"{score.errors:,}" for each, score in values.model_comparison.models.items()}
+    errors = {
+        MODELS[each].title: f"{score.errors:,}"
+        for each, score in values.model_comparison.models.items()
+    }
     assert {row[0]: row[2] for row in rows(text, "model")} == errors
     lowest = values.robustness[values.robustness["model"] == name]["accuracy"].min()
     assert rows(text, "disturbance")[0][2].startswith(percent(lowest))
@@ -68,11 +82,15 @@ def test_limits_name_the_class_and_the_disturbance_that_the_model_fails_on(value
     predicted = np.where((true == 4) & (np.arange(1000) % 4 == 0), 9, true)
     robust = values.robustness.assign(accuracy=1.0)
     robust.loc[(robust["disturbance"] == "shift") & (robust["amount"] == 3), "accuracy"] = 0.5
-    limits = card_of(values, "cnn", evaluation=evaluate(true, predicted), robustness=robust).partition("## Caveats")[2]
+    limits = card_of(
+        values, "cnn", evaluation=evaluate(true, predicted), robustness=robust
+    ).partition("## Caveats")[2]
     assert re.findall("It reads (.) less well", limits) == ["4"]
     assert "9 (25)" in limits
     assert "shift 3 (pixels)." in limits
-    fine = card_of(values, "cnn", evaluation=evaluate(true, true), robustness=robust.assign(accuracy=1.0))
+    fine = card_of(
+        values, "cnn", evaluation=evaluate(true, true), robustness=robust.assign(accuracy=1.0)
+    )
     assert not re.search("less well|under these disturbances", fine)
 
 

@@ -1,4 +1,6 @@
-"""The document is strict JSON, which a report stores next to its page, also where facts are missing."""
+"""The document is strict JSON, which a report stores next to its page, also where facts are
+missing.
+"""
 
 import json
 from typing import Any
@@ -16,19 +18,32 @@ def test_a_report_comes_back_from_its_files(composed: dict[str, Any]) -> None:
     assert document.Report.from_files(report.to_files()) == report
 
 
-def test_errors_and_points_are_listed_with_their_places(composed: dict[str, Any], values: Values) -> None:
+def test_errors_and_points_are_listed_with_their_places(
+    composed: dict[str, Any], values: Values
+) -> None:
     for model, errors in composed["errors"].items():
         found, true = values.predictions[model], values.test_digits.labels
         assert [error["index"] for error in errors] == np.flatnonzero(found.labels != true).tolist()
-        assert all(error["true_label"] == true[error["index"]] != error["predicted_label"] for error in errors)
+        assert all(
+            error["true_label"] == true[error["index"]] != error["predicted_label"]
+            for error in errors
+        )
         if hasattr(found, "probabilities"):
-            assert all(error["probability"] == found.probabilities[error["index"]].max() for error in errors)
+            assert all(
+                error["probability"] == found.probabilities[error["index"]].max()
+                for error in errors
+            )
     scatter = composed["pca"]["scatter"]
     np.testing.assert_array_equal(scatter["label"], values.train_digits.labels[scatter["index"]])
-    np.testing.assert_array_equal(np.stack([scatter["x"], scatter["y"]], 1), values.projections[scatter["index"], :2])
+    np.testing.assert_array_equal(
+        np.stack([scatter["x"], scatter["y"]], 1), values.projections[scatter["index"], :2]
+    )
     assert np.bincount(scatter["label"]).tolist() == [100] * 10
 
 
 def test_a_class_that_is_never_predicted_leaves_no_nan(values: Values) -> None:
     one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), 10, np.eye(10)[np.zeros(10, int)])
-    json.dumps(document.compose(values._replace(evaluations=dict.fromkeys(MODELS, one_sided))), allow_nan=False)
+    json.dumps(
+        document.compose(values._replace(evaluations=dict.fromkeys(MODELS, one_sided))),
+        allow_nan=False,
+    )

@@ -1,4 +1,6 @@
-"""Every figure shows its data in the project's own style, and has a preview small enough for an event log."""
+"""Every figure shows its data in the project's own style, and has a preview small enough for an
+event log.
+"""
 
 import io
 import itertools
@@ -36,13 +38,21 @@ POINTS = RNG.normal(size=(300, 2)) + LABELS[:, None]
 EIGENVALUES = np.array([100.0, 10.0, 1e-3, 1e-14, -1e-15])
 SHARES = np.array([0.5, 0.8, 0.85, 0.92, 0.96, 1.0])
 GRADIENTS = RNG.normal(size=(9, 2)) @ [[30, 10], [0, 5]]
-LEARNING = (np.array([3.0, 2.0, 1.0]), {"training": np.array([0.7, 0.8, 0.9]), "held-out": np.array([0.6, 0.7, 0.7])})
+LEARNING = (
+    np.array([3.0, 2.0, 1.0]),
+    {"training": np.array([0.7, 0.8, 0.9]), "held-out": np.array([0.6, 0.7, 0.7])},
+)
 CALIBRATION = scores.Calibration(
-    counts=[0, 40, 0, 160], confidence=[0, 0.4, 0, 0.95], accuracy=[0, 0.5, 0, 0.9], expected_error=0.06
+    counts=[0, 40, 0, 160],
+    confidence=[0, 0.4, 0, 0.95],
+    accuracy=[0, 0.5, 0, 0.9],
+    expected_error=0.06,
 )
 SCALE = Curves("Scale", "factor", 1.0, [0.7, 1.0, 1.3], {name: [0.6, 0.97, 0.5] for name in MODELS})
 FOG = Curves("Corruption: fog", "MNIST-C", 0, [0, 1], {name: [0.9, 0.8] for name in MODELS})
-BY_SIZE = [Curve(name, "default", [100, 1_000, 55_000], [[0.7, 0.75], [0.88], [0.97]]) for name in MODELS]
+BY_SIZE = [
+    Curve(name, "default", [100, 1_000, 55_000], [[0.7, 0.75], [0.88], [0.97]]) for name in MODELS
+]
 VECTORS = np.linalg.qr(RNG.normal(size=(784, 20)))[0]
 
 
@@ -50,7 +60,9 @@ def _gradients() -> Figure:
     values, vectors = np.linalg.eigh(GRADIENTS.T @ GRADIENTS)
     corner = Place(3, 4, GRADIENTS, values[::-1], vectors[:, ::-1], 1.0)
     flat = Place(0, 0, np.zeros((9, 2)), np.zeros(2), np.eye(2), 0.0)
-    return figures.side_by_side(*figures.gradients({"corner": corner, "flat": flat}).values(), size=figures.SQUARE)
+    return figures.side_by_side(
+        *figures.gradients({"corner": corner, "flat": flat}).values(), size=figures.SQUARE
+    )
 
 
 DRAWINGS: dict[str, Callable[[], Figure]] = {
@@ -61,38 +73,59 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "eigenvectors": lambda: figures.eigenvectors(VECTORS, 28, np.full(20, 0.05)),
     "class_scatter": lambda: figures.class_scatter(POINTS, LABELS, CLASS_NAMES),
     "class_scatter_names": lambda: figures.class_scatter(POINTS, LABELS, FASHION_MNIST.class_names),
-    "reconstructions": lambda: figures.reconstructions(IMAGES[:10], np.stack([IMAGES[10:20]] * 2), [2, 20]),
-    "harris_corners": lambda: figures.harris_corners(IMAGES[:10], IMAGES[:10] - 9.0, IMAGES[:10] > 250),
+    "reconstructions": lambda: figures.reconstructions(
+        IMAGES[:10], np.stack([IMAGES[10:20]] * 2), [2, 20]
+    ),
+    "harris_corners": lambda: figures.harris_corners(
+        IMAGES[:10], IMAGES[:10] - 9.0, IMAGES[:10] > 250
+    ),
     "gradients": _gradients,
     "templates": lambda: figures.templates(VECTORS.T[:10], np.ones(784), 28, CLASS_NAMES),
     "learning_curves": lambda: figures.learning_curves(*LEARNING, "Softmax regression"),
-    "votes": lambda: figures.votes({"k": [1, 2, 3], "nearest": [0.9, 0.91, 0.92], "smallest": [0.9, 0.85, 0.91]}),
+    "votes": lambda: figures.votes(
+        {"k": [1, 2, 3], "nearest": [0.9, 0.91, 0.92], "smallest": [0.9, 0.85, 0.91]}
+    ),
     "reliability": lambda: figures.reliability(CALIBRATION, "Convolutional network"),
-    "confusion_matrix": lambda: figures.confusion_matrix(np.diag(range(9, 19)), "Confusion", CLASS_NAMES),
+    "confusion_matrix": lambda: figures.confusion_matrix(
+        np.diag(range(9, 19)), "Confusion", CLASS_NAMES
+    ),
     "accuracies": lambda: figures.accuracies({"b": (0.9, 0.85, 0.93), "a": (0.99, 0.97, 0.995)}),
     "corruptions": lambda: figures.corruptions({"corruption_fog": FOG}, 100),
-    "robustness": lambda: figures.robustness({"scale": SCALE, "corruption_fog": FOG, "shift": SCALE}, 100),
+    "robustness": lambda: figures.robustness(
+        {"scale": SCALE, "corruption_fog": FOG, "shift": SCALE}, 100
+    ),
     "accuracy_by_size": lambda: figures.accuracy_by_size(BY_SIZE, 10_000),
     "neighbor_errors": lambda: figures.neighbor_errors(
-        IMAGES[:2], ["p", "q"], IMAGES[10:16].reshape(2, 3, 28, 28), [["p1", "p2", "p3"], ["q1", "q2", "q3"]]
+        IMAGES[:2],
+        ["p", "q"],
+        IMAGES[10:16].reshape(2, 3, 28, 28),
+        [["p1", "p2", "p3"], ["q1", "q2", "q3"]],
     ),
 }
 
 
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
-def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(draw: Callable[[], Figure]) -> None:
+def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(
+    draw: Callable[[], Figure],
+) -> None:
     settings_before = dict(mpl.rcParams)
     figure = draw()
     picture = figures.rendered(figure)
     assert dict(mpl.rcParams) == settings_before
     assert all(axes.get_title() for axes in figure.axes if axes.get_label() != "<colorbar>")
-    texts = [text for axes in figure.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts)]
+    texts = [
+        text
+        for axes in figure.axes
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts)
+    ]
     for box in _boxes(figure, [text for text in texts if text.get_text() and text.get_visible()]):
         assert box.x0 > -3
         assert box.x1 < figure.bbox.x1 + 3
     shown = Image.open(io.BytesIO(figures.preview(figures.encoded(picture))))
     assert shown.width <= 480
-    full, scaled = (image.convert("L").resize((12, 12), Image.Resampling.BOX) for image in (picture, shown))
+    full, scaled = (
+        image.convert("L").resize((12, 12), Image.Resampling.BOX) for image in (picture, shown)
+    )
     assert np.abs(np.asarray(full, float) - np.asarray(scaled, float)).max() < 16
 
 
@@ -101,17 +134,28 @@ import hashlib, sys
 import numpy as np
 from mnist_pipeline.report import figures
 figure = figures.confusion_matrix(np.eye(2, dtype=int), "title", ["a", "b"])
-print(hashlib.sha256(figures.encoded(figures.rendered(figure)) + figures.svg(figure, "name").encode()).hexdigest())
+content = figures.encoded(figures.rendered(figure)) + figures.svg(figure, "name").encode()
+print(hashlib.sha256(content).hexdigest())
 assert "matplotlib.pyplot" not in sys.modules
 """
 
 
-def test_neither_a_users_settings_nor_the_backend_of_a_notebook_change_a_figure(tmp_path: Path) -> None:
-    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.size: 20\naxes.facecolor: red\nsavefig.dpi: 40\n")
-    user = {"MATPLOTLIBRC": str(tmp_path), "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+def test_neither_a_users_settings_nor_the_backend_of_a_notebook_change_a_figure(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "matplotlibrc").write_text(
+        "text.usetex: True\nfont.size: 20\naxes.facecolor: red\nsavefig.dpi: 40\n"
+    )
+    user = {
+        "MATPLOTLIBRC": str(tmp_path),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
     digests = {
         subprocess.run(
-            [sys.executable, "-c", DIGEST], env=os.environ | settings, check=True, capture_output=True
+            [sys.executable, "-c", DIGEST],
+            env=os.environ | settings,
+            check=True,
+            capture_output=True,
         ).stdout
         for settings in ({}, user)
     }
@@ -130,12 +174,21 @@ def test_a_grid_holds_every_image_in_its_place() -> None:
 
 def test_names_of_classes_and_of_lines_do_not_overlap() -> None:
     names = FASHION_MNIST.class_names
-    grid = figures.image_grid(IMAGES[:20], 10, [figures.misread(names, k, 0, "100%") for k in [0, 9] * 10])
+    grid = figures.image_grid(
+        IMAGES[:20], 10, [figures.misread(names, k, 0, "100%") for k in [0, 9] * 10]
+    )
     confusion = figures.confusion_matrix(np.full((10, 10), 1_000), "Confusion", names)
     by_size, robust = DRAWINGS["accuracy_by_size"](), DRAWINGS["robustness"]()
     labelled = [(grid, grid.axes[0].texts), (confusion, confusion.axes[0].get_yticklabels())]
-    for figure, labels in (*labelled, (by_size, by_size.axes[0].texts), (robust, robust.axes[0].texts)):
-        assert not any(first.overlaps(second) for first, second in itertools.combinations(_boxes(figure, labels), 2))
+    for figure, labels in (
+        *labelled,
+        (by_size, by_size.axes[0].texts),
+        (robust, robust.axes[0].texts),
+    ):
+        assert not any(
+            first.overlaps(second)
+            for first, second in itertools.combinations(_boxes(figure, labels), 2)
+        )
 
 
 def _boxes(figure: Figure, texts: Sequence[Text]) -> list[Bbox]:
@@ -152,21 +205,29 @@ def test_the_confusion_matrix_prints_every_count_in_its_cell() -> None:
     counts = np.array([[9_801, 0, 3], [1, 50, 0], [0, 2, 7]])
     (axes,) = figures.confusion_matrix(counts, "title", ["a", "b", "c"]).axes
     printed = {tuple(map(int, text.get_position())): text.get_text() for text in axes.texts}
-    assert printed == {(column, row): f"{count:,}" for (row, column), count in np.ndenumerate(counts) if count}
+    assert printed == {
+        (column, row): f"{count:,}" for (row, column), count in np.ndenumerate(counts) if count
+    }
 
 
 def test_curves_show_what_was_measured_with_its_intervals() -> None:
     loss, accuracy = DRAWINGS["learning_curves"]().axes
     assert _lines(loss) == [[[1, 3], [2, 2], [3, 1]]]
     assert _lines(accuracy) == [[[1, 70], [2, 80], [3, 90]], [[1, 60], [2, 70], [3, 70]]]
-    linear, logarithmic, shares = DRAWINGS["eigenvalues"]().axes  # without those that are zero up to rounding
+    linear, logarithmic, shares = DRAWINGS[
+        "eigenvalues"
+    ]().axes  # without those that are zero up to rounding
     assert _lines(linear) == _lines(logarithmic) == [[[1, 100], [2, 10], [3, 1e-3]]]
     assert [text.get_text() for text in shares.texts] == ["80%: 2", "90%: 4", "95%: 5"]
     (axes,) = DRAWINGS["reliability"]().axes
     assert _lines(axes) == [[[0, 0], [100, 100]], [[40, 50], [95, 90]]]
     low, high = scores.wilson_interval(20, 40)
-    np.testing.assert_allclose(axes.collections[0].get_segments()[0], [[40, 100 * low], [40, 100 * high]])
-    first, second = figures.robustness({"scale": SCALE, "corruption_fog": FOG, "shift": SCALE}, 100, "cnn").axes
+    np.testing.assert_allclose(
+        axes.collections[0].get_segments()[0], [[40, 100 * low], [40, 100 * high]]
+    )
+    first, second = figures.robustness(
+        {"scale": SCALE, "corruption_fog": FOG, "shift": SCALE}, 100, "cnn"
+    ).axes
     assert _lines(first) == _lines(second)
     assert _lines(first)[1:] == [[[0.7, 60], [1, 97], [1.3, 50]]] * len(MODELS)
 
@@ -176,7 +237,14 @@ def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(name: str
     text = figures.svg(DRAWINGS[name](), name)
     root = fromstring(text.replace("xlink:href", "href"))
     assert not {"width", "height"} & root.attrib.keys()  # the page's style sets them
-    assert not re.search(rf"https?://|@import|font-family|<\?xml|\bid=\"(?!{name}-)|#24292f|#d0d7de|#000000", text)
+    assert not re.search(
+        rf"https?://|@import|font-family|<\?xml|\bid=\"(?!{name}-)|#24292f|#d0d7de|#000000", text
+    )
     identifiers = {element.attrib["id"] for element in root.iter() if "id" in element.attrib}
-    for reference in (first or second for first, second in re.findall(r'href="([^"]*)"|url\(([^)]*)\)', text)):
-        assert reference.startswith("data:image/png;base64,") or reference.removeprefix("#") in identifiers
+    for reference in (
+        first or second for first, second in re.findall(r'href="([^"]*)"|url\(([^)]*)\)', text)
+    ):
+        assert (
+            reference.startswith("data:image/png;base64,")
+            or reference.removeprefix("#") in identifiers
+        )

@@ -1,4 +1,6 @@
-"""The page contains all that it needs, escapes names, and reads well with other data and rare values."""
+"""The page contains all that it needs, escapes names, and reads well with other data and rare
+values.
+"""
 
 import base64
 import dataclasses
@@ -28,7 +30,9 @@ Read = Callable[[str], str]
 def without_charts(html: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes most of the time of a page, and has its own tests."""
     names = re.findall(r'id="figure-(\w+)"', html)
-    monkeypatch.setattr(page, "draw_charts", lambda document, values: dict.fromkeys(names, "<svg></svg>"))
+    monkeypatch.setattr(
+        page, "draw_charts", lambda document, values: dict.fromkeys(names, "<svg></svg>")
+    )
 
 
 def render(values: Values, **changed: Any) -> str:
@@ -54,7 +58,9 @@ def test_identifiers_are_unique_and_references_find_them(html: str) -> None:
     html = re.sub(r"<pre>.*?</pre>", "", html, flags=re.DOTALL)
     identifiers = re.findall(r'\bid="([^"]+)"', html)
     assert len(identifiers) == len(set(identifiers))
-    referred = re.findall(r'(?:href="#|url\(#|aria-labelledby="|for="|getElementById\(")([^")]+)', html)
+    referred = re.findall(
+        r'(?:href="#|url\(#|aria-labelledby="|for="|getElementById\(")([^")]+)', html
+    )
     assert len(referred) > 100
     assert set(referred) <= set(identifiers)
 
@@ -84,24 +90,34 @@ def test_a_number_that_is_missing_stops_the_page(composed: dict[str, Any], value
 
 
 def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Values) -> None:
-    uri, size = re.findall(r'\.sprite { background-image: url\("([^"]*)"\); background-size: (\S+)%', html)[0]
+    uri, size = re.findall(
+        r'\.sprite { background-image: url\("([^"]*)"\); background-size: (\S+)%', html
+    )[0]
     content = base64.b64decode(uri.removeprefix("data:image/png;base64,"), validate=True)
     atlas = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
     columns, rows = atlas.shape[1] // 28, atlas.shape[0] // 28
     assert int(size) == 100 * columns
-    sprites = re.findall(r'aria-label="test image (\d+)[^"]*" style="background-position: ([\d.]+)% ([\d.]+)%"', html)
+    sprites = re.findall(
+        r'aria-label="test image (\d+)[^"]*" style="background-position: ([\d.]+)% ([\d.]+)%"', html
+    )
     assert len(sprites) > 20
     for index, x, y in sprites:
         column, row = round(float(x) / 100 * (columns - 1)), round(float(y) / 100 * (rows - 1))
         shown = atlas[28 * row : 28 * (row + 1), 28 * column : 28 * (column + 1)]
-        assert np.abs(shown - (255.0 - values.test_digits.images[int(index)])).max() <= 9  # of 16 grey levels
+        assert (
+            np.abs(shown - (255.0 - values.test_digits.images[int(index)])).max() <= 9
+        )  # of 16 grey levels
 
 
 @pytest.mark.usefixtures("without_charts")
-def test_the_page_of_another_data_set_says_what_its_images_show(values: Values, text_of: Read) -> None:
+def test_the_page_of_another_data_set_says_what_its_images_show(
+    values: Values, text_of: Read
+) -> None:
     text = text_of(render(values._replace(data_set=FASHION_MNIST)))
     assert all(name in text for name in (FASHION_MNIST.heading, *FASHION_MNIST.class_names))
-    assert not re.search("notebook|digit|stroke|writer|written", re.sub("_digits|[Ww]idth of strokes", "", text))
+    assert not re.search(
+        "notebook|digit|stroke|writer|written", re.sub("_digits|[Ww]idth of strokes", "", text)
+    )
 
 
 def test_a_page_with_many_misread_images_contains_as_many_as_fit(
@@ -124,7 +140,9 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
     }
     flawless = render(
         values._replace(
-            predictions={model: found._replace(labels=labels) for model, found in values.predictions.items()},
+            predictions={
+                model: found._replace(labels=labels) for model, found in values.predictions.items()
+            },
             evaluations=evaluations,
             model_comparison=scores.compare(labels, dict.fromkeys(MODELS, labels), evaluations),
         )
@@ -136,14 +154,21 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
 @pytest.mark.usefixtures("without_charts")
 def test_rare_values_read_well(values: Values, text_of: Read) -> None:
     nothing_held_out = {
-        name: model._replace(validation_accuracy=np.full(1, np.nan)) if name in ("mlp", "cnn") else model
+        name: model._replace(validation_accuracy=np.full(1, np.nan))
+        if name in ("mlp", "cnn")
+        else model
         for name, model in values.models.items()
     }
     one_corner = np.arange(10 * 28 * 28).reshape(10, 28, 28) == 400
     rare = values._replace(
         models=nothing_held_out,
-        evaluations={**values.evaluations, "cnn": dataclasses.replace(values.evaluations["cnn"], errors=1)},
-        harris_corners=values.harris_corners._replace(corners=one_corner, gram_difference=np.zeros(10)),
+        evaluations={
+            **values.evaluations,
+            "cnn": dataclasses.replace(values.evaluations["cnn"], errors=1),
+        },
+        harris_corners=values.harris_corners._replace(
+            corners=one_corner, gram_difference=np.zeros(10)
+        ),
     )
     text = text_of(render(rare))
     assert "1 error off the diagonal" in text
@@ -154,9 +179,17 @@ def test_rare_values_read_well(values: Values, text_of: Read) -> None:
 
 
 @pytest.mark.usefixtures("without_charts")
-def test_a_model_without_another_former_version_is_not_compared(values: Values, text_of: Read) -> None:
+def test_a_model_without_another_former_version_is_not_compared(
+    values: Values, text_of: Read
+) -> None:
     version = {"version": "a" * 64, "model": "cnn", "accuracy": 0.99}
-    paired = {"fixed": 7, "broken": 0, "difference_interval": [0, 0], "p_value": 0.25, "disagreements": []}
+    paired = {
+        "fixed": 7,
+        "broken": 0,
+        "difference_interval": [0, 0],
+        "p_value": 0.25,
+        "disagreements": [],
+    }
     former = {
         "same": version,
         "unknown": {**version, "version": "b", "accuracy": None},
@@ -164,6 +197,11 @@ def test_a_model_without_another_former_version_is_not_compared(values: Values, 
     }
     for name, before in former.items():
         pair = {"before": before, "after": version, **paired}
-        since = {"before": "1" * 36, "after": "2" * 36, "models": [pair], **{aspect: [] for aspect in versions.ASPECTS}}
+        since = {
+            "before": "1" * 36,
+            "after": "2" * 36,
+            "models": [pair],
+            **{aspect: [] for aspect in versions.ASPECTS},
+        }
         text = text_of(render(values, since_last_run=since))
         assert ("7 0 +0.00 to +0.00% 0.25" in text) == (name == "other")

@@ -39,8 +39,10 @@ def answers(page: Page, values: Values) -> dict[str, np.ndarray]:
 
 
 LOADED = """name => Arrays.load().then((arrays) => {
-  const found = arrays[name], bytes = new Uint8Array(found.buffer, found.byteOffset, found.byteLength), parts = [];
-  for (let at = 0; at < bytes.length; at += 8192) parts.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
+  const found = arrays[name], parts = [];
+  const bytes = new Uint8Array(found.buffer, found.byteOffset, found.byteLength);
+  for (let at = 0; at < bytes.length; at += 8192)
+    parts.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
   return [btoa(parts.join("")), found.shape, found.constructor.name];
 })"""
 
@@ -59,7 +61,9 @@ def called(page: Page, call: str, image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("model", BOUNDS)
-def test_models_answer_as_in_the_run(model: str, answers: dict[str, np.ndarray], values: Values) -> None:
+def test_models_answer_as_in_the_run(
+    model: str, answers: dict[str, np.ndarray], values: Values
+) -> None:
     difference, agreement = BOUNDS[model]
     stored: Any = values.predictions[model]
     np.testing.assert_allclose(answers[model], stored.probabilities, atol=difference)
@@ -87,27 +91,40 @@ def test_the_page_has_the_images_of_the_run(split: str, page: Page, values: Valu
 def test_the_page_has_what_each_model_answered_to_each_misread_image(
     page: Page, composed: dict[str, Any], values: Values
 ) -> None:
-    indices, models = loaded(page, "test.indices"), page.evaluate("Arrays.load().then(({ facts }) => facts.models)")
+    indices, models = (
+        loaded(page, "test.indices"),
+        page.evaluate("Arrays.load().then(({ facts }) => facts.models)"),
+    )
     misread = {error["index"] for errors in composed["errors"].values() for error in errors}
     assert misread <= set(indices)
     stored, found = values.predictions, loaded(page, "test.probabilities")
     for place, model in enumerate(models):
-        np.testing.assert_array_equal(loaded(page, "test.answers")[:, place], stored[model].labels[indices])
+        np.testing.assert_array_equal(
+            loaded(page, "test.answers")[:, place], stored[model].labels[indices]
+        )
         if model != "knn":
-            np.testing.assert_allclose(found[:, place], stored[model].probabilities[indices], atol=1e-4)
+            np.testing.assert_allclose(
+                found[:, place], stored[model].probabilities[indices], atol=1e-4
+            )
     np.testing.assert_allclose(found[:, models.index("knn")].sum(axis=1), 1, atol=1e-3)
-    np.testing.assert_array_equal(loaded(page, "test.neighbors"), stored["knn"].indices[indices, :3])
+    np.testing.assert_array_equal(
+        loaded(page, "test.neighbors"), stored["knn"].indices[indices, :3]
+    )
 
 
 def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> None:
     components = values.eigendecomposition.eigenvectors[:, :NUM_COMPONENTS]
     image = values.test_digits.images[:1]
-    expected = pca.reconstruct(pca.project(image, values.data_mean, components), values.data_mean, components)[0]
+    expected = pca.reconstruct(
+        pca.project(image, values.data_mean, components), values.data_mean, components
+    )[0]
     rebuilt = called(page, f"rebuild(image, {NUM_COMPONENTS})", image)
     np.testing.assert_allclose(rebuilt, expected, atol=1e-3 * 255)
 
 
-def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(page: Page, values: Values) -> None:
+def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
+    page: Page, values: Values
+) -> None:
     model, image = values.models["softmax"], values.test_digits.images[0]
     added = [called(page, f"contributions(image, {label})", image).sum() for label in range(10)]
     expected = softmax.predict_probabilities(model.weights, model.bias, image[np.newaxis])[0]
@@ -118,7 +135,9 @@ def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -
     weights, image = values.models["cnn"].weights, values.test_digits.images[0]
     network: Any = load_weights(networks.of_weights(weights), weights)
     with torch.inference_mode():
-        first = torch.relu(network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None]))
+        first = torch.relu(
+            network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None])
+        )
         second = torch.relu(network.conv2(network.pool(first)))
     for place, expected in enumerate((first, second)):
         found = called(page, f"cnn(image).maps[{place}].values", image).reshape(expected.shape)
@@ -133,4 +152,6 @@ def test_drawn_digits_are_converted_as_predict_converts_them(page: Page) -> None
         (expected,) = pictures.page(drawn.sheet).digits
         differences.append(np.abs(drawn.image.astype(float) - expected.image).mean())
     assert np.mean(differences) <= 1
-    assert page.evaluate("Conversion.toMnist(new Uint8Array(656 * 496).fill(255), 656, 496)") is None
+    assert (
+        page.evaluate("Conversion.toMnist(new Uint8Array(656 * 496).fill(255), 656, 496)") is None
+    )

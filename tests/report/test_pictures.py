@@ -26,7 +26,9 @@ def test_levels_are_rounded_and_clipped_with_ink_drawn_black() -> None:
 
 
 def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below() -> None:
-    colors = np.asarray(_image(pictures.diverging(np.array([[-2, 0, 2]]))).convert("RGBA")).astype(int)
+    colors = np.asarray(_image(pictures.diverging(np.array([[-2, 0, 2]]))).convert("RGBA")).astype(
+        int
+    )
     negative, zero, positive = colors[0]
     assert (negative[3], zero[3], positive[3]) == (255, 0, 255)
     assert positive[0] > 2 * positive[2]

@@ -1,6 +1,8 @@
-"""The numbers on the page of the finished run are those of its stored values, computed again by other code.
+"""The numbers on the page of the finished run are those of its stored values, computed again by
+other code.
 
-`tests/test_evaluation.py` does the same for the measures of an evaluation, which the report takes as they are stored.
+`tests/test_evaluation.py` does the same for the measures of an evaluation, which the report takes
+as they are stored.
 """
 
 import hashlib
@@ -45,7 +47,8 @@ def _data(values: Values) -> Iterator[str]:
 def _scores(values: Values) -> Iterator[str]:
     for name, right in _is_right(values).items():
         low, high = wilson_interval(int(right.sum()), len(right))
-        yield f"{TITLES[name]} {right.mean():.2%} {100 * low:.2f}– {100 * high:.2f}% {(~right).sum()}"
+        interval = f"{100 * low:.2f}– {100 * high:.2f}%"
+        yield f"{TITLES[name]} {right.mean():.2%} {interval} {(~right).sum()}"
         predicted, true = values.predictions[name].labels, values.test_digits.labels
         for k in range(10):
             hits, recalled = (right & (true == k)).sum(), (true == k).sum()
@@ -56,7 +59,12 @@ def _scores(values: Values) -> Iterator[str]:
             )
             yield f"{k} " + " ".join(f"{100 * measure:.1f}" for measure in measures)
     worst = [
-        np.mean([1 - right[values.test_digits.labels == k].mean() for right in _is_right(values).values()])
+        np.mean(
+            [
+                1 - right[values.test_digits.labels == k].mean()
+                for right in _is_right(values).values()
+            ]
+        )
         for k in range(10)
     ]
     yield f"class {np.argmax(worst)} is the hardest: {max(worst):.1%}"
@@ -67,16 +75,23 @@ def _scores(values: Values) -> Iterator[str]:
 def _components(values: Values) -> Iterator[str]:
     eigenvalues, vectors = values.eigendecomposition
     shares = np.cumsum(eigenvalues) / np.trace(values.covariance)
-    yield f"first component explains {shares[0]:.1%} of the variance, the first 20 together explain {shares[19]:.1%}"
+    yield (
+        f"first component explains {shares[0]:.1%} of the variance, "
+        f"the first 20 together explain {shares[19]:.1%}"
+    )
     yield f"two components, which explain {shares[1]:.1%}"
     for share in (0.8, 0.9, 0.95):
         count = int((shares < share).sum()) + 1
         yield (
-            f"{count} of 784 components explain {share:.0%} of the variance. The last of their eigenvalues is "
-            f"{eigenvalues[0] / eigenvalues[count - 1]:.0f} times smaller than the first. One more component would add "
+            f"{count} of 784 components explain {share:.0%} of the variance. The last of their "
+            "eigenvalues is "
+            f"{eigenvalues[0] / eigenvalues[count - 1]:.0f} times smaller than the first. One more "
+            "component would add "
             f"{shares[count] - shares[count - 1]:.2%}; the other {784 - count} together"
         )
-    rows = values.test_digits.images.reshape(-1, 784) - values.train_digits.images.reshape(-1, 784).mean(axis=0)
+    rows = values.test_digits.images.reshape(-1, 784) - values.train_digits.images.reshape(
+        -1, 784
+    ).mean(axis=0)
     for k in values.reconstructions.num_components:
         error = np.sqrt(((rows - rows @ vectors[:, :k] @ vectors[:, :k].T) ** 2).mean())
         yield f"k = {k}: {shares[k - 1]:.1%} of the variance, error {error:.1f} grey levels"
@@ -95,7 +110,10 @@ def _corners(values: Values) -> Iterator[str]:
 
 
 def _neighbors(values: Values) -> Iterator[str]:
-    near, true = values.train_digits.labels[values.predictions["knn"].indices], values.test_digits.labels
+    near, true = (
+        values.train_digits.labels[values.predictions["knn"].indices],
+        values.test_digits.labels,
+    )
     for k in range(1, near.shape[1] + 1):
         counts = np.stack([(near[:, :k] == label).sum(axis=1) for label in range(10)], axis=1)
         is_tied = counts == counts.max(axis=1, keepdims=True)
@@ -106,13 +124,18 @@ def _neighbors(values: Values) -> Iterator[str]:
 def _training(values: Values) -> Iterator[str]:
     loss, accuracy = values.models["softmax"].loss, values.models["softmax"].accuracy
     yield f"mean loss is {loss[0]:.3f} in the first epoch and {loss[-1]:.3f} in the last"
-    yield f"accuracy on the training images is {accuracy[0]:.1%} in the first epoch and {accuracy[-1]:.1%} in the last"
+    yield (
+        f"accuracy on the training images is {accuracy[0]:.1%} in the first epoch "
+        f"and {accuracy[-1]:.1%} in the last"
+    )
     for name in ("mlp", "cnn"):
         network, kept = values.models[name], len(split(len(values.train_digits.labels))[0])
         parameters = sum(array.size for array in network.weights.values())
         yield f"the network has {parameters:,} parameters and learned from {kept:,} training images"
-        yield f"{network.loss[0]:.3f} on average in the first epoch and {network.loss[-1]:.3f} in the last"
-        yield f"{network.validation_accuracy[-1]:.1%} of them are read correctly after the last epoch"
+        first, last = network.loss[[0, -1]]
+        yield f"{first:.3f} on average in the first epoch and {last:.3f} in the last"
+        last = network.validation_accuracy[-1]
+        yield f"{last:.1%} of them are read correctly after the last epoch"
 
 
 def _pairs(values: Values) -> Iterator[str]:
@@ -122,19 +145,34 @@ def _pairs(values: Values) -> Iterator[str]:
         counts = int((first & ~second).sum()), int((second & ~first).sum())
         p = binomtest(counts[0], sum(counts)).pvalue
         verdict = "significant" if p < 0.05 / 6 else "may be chance"
-        yield f"{SHORT[pair.first]}, {SHORT[pair.second]} {counts[0]} {counts[1]} {probability(p)} {verdict}"
+        names = f"{SHORT[pair.first]}, {SHORT[pair.second]}"
+        yield f"{names} {counts[0]} {counts[1]} {probability(p)} {verdict}"
 
 
 def _disturbances(values: Values) -> Iterator[str]:
     table = values.robustness
     neutral = table["disturbance"].map({"scale": 1, "contrast": 1, "resolution": 28}).fillna(0)
     small = {"shift": (1,), "rotation": (5, 10), "scale": (0.9, 1.1), "stroke": (-0.5, 0.5)}
-    is_small = pd.Series([amount in small.get(name, ()) for name, amount in zip(table["disturbance"], table["amount"])])
-    is_disturbed, is_corrupted = table["amount"] != neutral, table["disturbance"].str.startswith("corruption")
+    is_small = pd.Series(
+        [
+            amount in small.get(name, ())
+            for name, amount in zip(table["disturbance"], table["amount"])
+        ]
+    )
+    is_disturbed, is_corrupted = (
+        table["amount"] != neutral,
+        table["disturbance"].str.startswith("corruption"),
+    )
     for name in MODELS:
         of = table["accuracy"][table["model"] == name]
         undisturbed, disturbed = of[~is_disturbed].iloc[0], of[is_disturbed]
-        measures = (undisturbed, of[is_small].mean(), disturbed.mean(), disturbed.min(), disturbed[is_corrupted].mean())
+        measures = (
+            undisturbed,
+            of[is_small].mean(),
+            disturbed.mean(),
+            disturbed.min(),
+            disturbed[is_corrupted].mean(),
+        )
         yield f"{TITLES[name]} " + " ".join(f"{measure:.1%}" for measure in measures)
 
 

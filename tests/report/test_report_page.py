@@ -1,4 +1,6 @@
-"""The report of the finished run in headless Chromium: on a laptop and in the dark on a phone, and without scripts."""
+"""The report of the finished run in headless Chromium: on a laptop and in the dark on a phone, and
+without scripts.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +52,9 @@ def view(request: pytest.FixtureRequest, browser: Browser, address: str) -> View
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(address)
-    page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true; })")
+    page.locator("details").evaluate_all(
+        "all => all.forEach((details) => { details.open = true; })"
+    )
     return View(page, messages, requests)
 
 
@@ -83,7 +87,8 @@ def test_the_text_of_figures_is_large_enough_to_read(page: Page) -> None:
         """() => [...document.querySelectorAll("figure :is(svg text, li span, figcaption, td, th)")]
             .filter((text) => text.textContent.trim() && text.checkVisibility())
             .map((text) => [parseFloat(getComputedStyle(text).fontSize)
-                * (text.ownerSVGElement ? text.ownerSVGElement.getScreenCTM().a : 1), text.textContent])"""
+                * (text.ownerSVGElement ? text.ownerSVGElement.getScreenCTM().a : 1),
+             text.textContent])"""
     )
     assert len(sizes) > 100
     assert [each for each in sizes if each[0] < MIN_SIZE] == []
@@ -114,7 +119,11 @@ def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -
     for key, k in (("Home", 0), ("ArrowRight", 1), ("End", 256)):
         page.keyboard.press(key)
         assert (slider.get_attribute("aria-valuetext") or "").startswith(f"{k} of 784 components")
-        places.append(point.evaluate("point => [Number(point.getAttribute('cx')), Number(point.getAttribute('cy'))]"))
+        places.append(
+            point.evaluate(
+                "point => [Number(point.getAttribute('cx')), Number(point.getAttribute('cy'))]"
+            )
+        )
     assert places == sorted(places)  # to the right, and downwards: the error falls
 
 
@@ -143,8 +152,12 @@ def test_the_gradients_of_a_window_are_those_of_python(page: Page, values: Value
         assert np.abs(found - response).max() <= 1e-3 * np.ptp(response)
         lambdas = np.array([place["lambdas"] for place in places]).reshape(28, 28, 2)
         assert np.abs(lambdas - eigenvalues).max() <= 1e-3 * np.ptp(eigenvalues)
-        axes = np.array([[np.cos(place["angle"]), np.sin(place["angle"])] for place in places]).reshape(28, 28, 2)
-        along = np.square(np.einsum("rcni,rci->rcn", windows, axes)).sum(axis=-1)  # λ₁ = Σ (g · v₁)²
+        axes = np.array(
+            [[np.cos(place["angle"]), np.sin(place["angle"])] for place in places]
+        ).reshape(28, 28, 2)
+        along = np.square(np.einsum("rcni,rci->rcn", windows, axes)).sum(
+            axis=-1
+        )  # λ₁ = Σ (g · v₁)²
         assert np.abs(along - eigenvalues[..., 0]).max() <= 1e-3 * np.ptp(eigenvalues)
 
 
@@ -166,7 +179,9 @@ def test_the_window_of_a_corner_moves_by_pointer_and_arrow_keys(page: Page) -> N
     assert figure.locator(".gradients .point").count() == 9
 
 
-def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(page: Page, values: Values) -> None:
+def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(
+    page: Page, values: Values
+) -> None:
     button = page.locator(".openable button").first
     index = int(button.get_attribute("data-index") or "-1")
     button.focus()
@@ -187,7 +202,9 @@ def test_the_models_answer_a_drawing_after_each_stroke(page: Page) -> None:
     figure = page.locator("#figure-draw")
     sheet, answers = figure.locator(".sheet"), figure.locator(".answers .row")
     figure.get_by_role("button", name="Clear").click()
-    page.locator("#draw").evaluate("heading => heading.scrollIntoView({ behavior: 'instant' })")  # below the contents
+    page.locator("#draw").evaluate(
+        "heading => heading.scrollIntoView({ behavior: 'instant' })"
+    )  # below the contents
     expect(answers).to_have_count(0)
     box = sheet.bounding_box()
     assert box

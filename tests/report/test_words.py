@@ -11,13 +11,19 @@ from mnist_pipeline.report import words
 
 def test_a_disturbance_names_the_amount_with_the_lowest_accuracy_and_the_models_there() -> None:
     accuracies = {"knn": [0.97, 0.8, 0.1], "mlp": [0.98, 0.7, 0.2], "cnn": [0.99, 0.98, 0.85]}
-    text = words.disturbance_in_words(Curves("Shift", "pixels", 0.0, [0.0, 2.0, 4.0], accuracies), "digits")
-    assert re.search(r"4 \(pixels\).*convolutional network.*85.0%.*k-nearest neighbours.*10.0%", text)
+    text = words.disturbance_in_words(
+        Curves("Shift", "pixels", 0.0, [0.0, 2.0, 4.0], accuracies), "digits"
+    )
+    assert re.search(
+        r"4 \(pixels\).*convolutional network.*85.0%.*k-nearest neighbours.*10.0%", text
+    )
 
 
 def test_the_most_robust_model_is_named_before_the_least_robust_one() -> None:
     means = {"knn": 0.8, "softmax": 0.6, "cnn": 0.95}
-    text = words.robustness_in_words({name: {"undisturbed": 0.97, "mean": mean} for name, mean in means.items()})
+    text = words.robustness_in_words(
+        {name: {"undisturbed": 0.97, "mean": mean} for name, mean in means.items()}
+    )
     assert re.search(r"convolutional network.*95.0%.*softmax regression.*60.0%", text)
 
 
@@ -39,5 +45,7 @@ def test_the_most_robust_model_is_named_before_the_least_robust_one() -> None:
         (words.with_short_titles, ("the cnn stays, knn is worse",), "the CNN stays, k-NN is worse"),
     ],
 )
-def test_a_number_is_formatted(format_number: Callable[..., str], values: tuple[object, ...], expected: str) -> None:
+def test_a_number_is_formatted(
+    format_number: Callable[..., str], values: tuple[object, ...], expected: str
+) -> None:
     assert format_number(*values) == expected

@@ -30,7 +30,10 @@ def project(directory: Path, **instances: str) -> Path:
         (package / "defs" / name / "defs.yaml").write_text(f"{YAML}  {attributes}\n")
     for place in (package, package / "defs"):
         (place / "__init__.py").touch()
-    settings = f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{package.name}"\n'
+    settings = (
+        '[tool.dg]\ndirectory_type = "project"\n'
+        f'[tool.dg.project]\nroot_module = "{package.name}"\n'
+    )
     (directory / "pyproject.toml").write_text(settings)
     return package
 
@@ -42,39 +45,60 @@ def load(package: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
     return dg.load_from_defs_folder(path_within_project=package)
 
 
-def run(loaded: dg.Definitions, job: str, instance: dg.DagsterInstance, *assets: str, **config: Any) -> Any:
+def run(
+    loaded: dg.Definitions, job: str, instance: dg.DagsterInstance, *assets: str, **config: Any
+) -> Any:
     keys = [dg.AssetKey([job, asset]) for asset in assets] or None
-    return loaded.resolve_job_def(job).execute_in_process(config or None, instance=instance, asset_selection=keys)
+    return loaded.resolve_job_def(job).execute_in_process(
+        config or None, instance=instance, asset_selection=keys
+    )
 
 
 @pytest.fixture(autouse=True)
 def current_instance() -> Iterator[None]:
-    """The instance that Dagster asks when it loads definitions; else it asks one of another test, which has ended."""
+    """The instance that Dagster asks when it loads definitions; else it asks one of another test,
+    which has ended.
+    """
     with dg.DagsterInstance.ephemeral():
         yield
 
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dagster_internals.open_event_log(), dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with (
+        dagster_internals.open_event_log(),
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+    ):
         yield instance
 
 
-def test_the_names_of_instances_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = project(tmp_path, photos="data: .", shoes="{data: ., models: [softmax, knn], schedule: '@daily'}")
+def test_the_names_of_instances_do_not_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = project(
+        tmp_path, photos="data: .", shoes="{data: ., models: [softmax, knn], schedule: '@daily'}"
+    )
     loaded = load(package, monkeypatch)
     graph, repository = loaded.resolve_asset_graph(), loaded.get_repository_def()
-    found = {name: {key for key in graph.get_all_asset_keys() if key.path[0] == name} for name in ("photos", "shoes")}
-    assert set().union(*found.values()) == graph.get_all_asset_keys()
-    assert {dg.AssetKey(["shoes", name]) for name in ("cnn_model", "cnn_kernels", "mlp_evaluation")} <= {
-        dg.AssetKey(["shoes", *key.path[1:]]) for key in found["photos"] - found["shoes"]
+    found = {
+        name: {key for key in graph.get_all_asset_keys() if key.path[0] == name}
+        for name in ("photos", "shoes")
     }
+    assert set().union(*found.values()) == graph.get_all_asset_keys()
+    assert {
+        dg.AssetKey(["shoes", name]) for name in ("cnn_model", "cnn_kernels", "mlp_evaluation")
+    } <= {dg.AssetKey(["shoes", *key.path[1:]]) for key in found["photos"] - found["shoes"]}
     for name, keys in found.items():
         own = [graph.get(key) for key in keys]
         assert {parent.path[0] for node in own for parent in node.parent_keys} == {name}
         assert all(str(node.group_name).startswith(f"{name}_") for node in own)
-        assert all(node.code_version == PLAIN.get(dg.AssetKey(node.key.path[-1])).code_version for node in own)
-    assert len(graph.asset_check_keys) > len({(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys})
+        assert all(
+            node.code_version == PLAIN.get(dg.AssetKey(node.key.path[-1])).code_version
+            for node in own
+        )
+    assert len(graph.asset_check_keys) > len(
+        {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys}
+    )
     assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", "photos", "shoes"}
     assert [each.name for each in repository.schedule_defs] == ["shoes_schedule"]
     steps = {node.name for job in ("photos", "shoes") for node in repository.get_job(job).nodes}
@@ -83,7 +107,10 @@ def test_the_names_of_instances_do_not_meet(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("attributes", "named"),
-    [({"data": "absent"}, "absent"), ({"data": ".", "models": ["knn", "softmax", "resnet"]}, "resnet")],
+    [
+        ({"data": "absent"}, "absent"),
+        ({"data": ".", "models": ["knn", "softmax", "resnet"]}, "resnet"),
+    ],
 )
 def test_an_attribute_that_cannot_be_used_is_named(attributes: dict[str, Any], named: str) -> None:
     with pytest.raises(GraphError, match=named):
@@ -100,19 +127,32 @@ def test_two_data_sets_in_one_project_give_the_values_that_each_gives_alone(
     monkeypatch: pytest.MonkeyPatch,
     instance: dg.DagsterInstance,
 ) -> None:
-    inverted = [digits._replace(images=digits.images[:, ::-1]) for digits in (small_train, small_test)]
+    inverted = [
+        digits._replace(images=digits.images[:, ::-1]) for digits in (small_train, small_test)
+    ]
     write_idx(tmp_path / "turned", *inverted)
     alone = {"digits": finished, "turned": tmp_path / "alone"}
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    environment = {"MNIST_PIPELINE_DATA": str(tmp_path / "turned"), "MNIST_PIPELINE_STORAGE": str(alone["turned"])}
-    invoke("run", "--select", "+key:softmax_evaluation or +key:knn_evaluation or +group:pca", env=environment)
+    environment = {
+        "MNIST_PIPELINE_DATA": str(tmp_path / "turned"),
+        "MNIST_PIPELINE_STORAGE": str(alone["turned"]),
+    }
+    invoke(
+        "run",
+        "--select",
+        "+key:softmax_evaluation or +key:knn_evaluation or +group:pca",
+        env=environment,
+    )
     package = project(
         tmp_path,
         digits=f"{{data: '{slice_directory}', models: [knn, softmax]}}",
         turned="{data: turned, models: [knn, softmax], storage: results}",
     )
     loaded = load(package, monkeypatch)
-    stored = {"digits": Storage(str(tmp_path / "storage" / "digits")), "turned": Storage(str(tmp_path / "results"))}
+    stored = {
+        "digits": Storage(str(tmp_path / "storage" / "digits")),
+        "turned": Storage(str(tmp_path / "results")),
+    }
     names = ("softmax_evaluation", "knn_evaluation", "projections", "reconstructions")
     selected = dg.AssetSelection.assets(*names).upstream().resolve(PLAIN) & loaded_keys(loaded)
     for name, storage in stored.items():
@@ -125,15 +165,22 @@ def test_two_data_sets_in_one_project_give_the_values_that_each_gives_alone(
 
 def loaded_keys(loaded: dg.Definitions) -> set[dg.AssetKey]:
     """The keys of the assets of the plain graph of which a project has copies."""
-    return {dg.AssetKey(key.path[-1]) for key in loaded.resolve_asset_graph().materializable_asset_keys}
+    return {
+        dg.AssetKey(key.path[-1]) for key in loaded.resolve_asset_graph().materializable_asset_keys
+    }
 
 
 @pytest.mark.slow
 @pytest.mark.browser
 def test_an_instance_with_few_models_has_a_report_a_schedule_and_the_commands(
-    slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+    slice_directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instance: dg.DagsterInstance,
 ) -> None:
-    attributes = f"{{data: '{slice_directory}', models: [knn, softmax], schedule: '@daily', seed: 3}}"
+    attributes = (
+        f"{{data: '{slice_directory}', models: [knn, softmax], schedule: '@daily', seed: 3}}"
+    )
     loaded = load(project(tmp_path, few=attributes), monkeypatch)
 
     def tick() -> Any:

@@ -10,24 +10,40 @@ from mnist_pipeline.runtime.project import PROJECT
 MODULE = Path(dagster_internals.__file__)
 MAX_NAMES = 12
 PUBLIC_MODULES = {"dagster", "dagster_postgres", "dagster_ray"}  # whose top level is documented
-STORAGES = {"event_log_storage", "run_storage", "schedule_storage"}  # attributes of an instance, none of them public
+STORAGES = {
+    "event_log_storage",
+    "run_storage",
+    "schedule_storage",
+}  # attributes of an instance, none of them public
 
 
 def private_names(source: Path) -> Iterator[str]:
-    """Private names of Dagster that a module imports, and methods of storages that it reaches through an instance."""
+    """Private names of Dagster that a module imports, and methods of storages that it reaches
+    through an instance.
+    """
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dagster"):
             yield from (alias.name for alias in node.names if node.module not in PUBLIC_MODULES)
         elif isinstance(node, ast.Import):
             names = (alias.name for alias in node.names if alias.name.startswith("dagster"))
             yield from (name for name in names if name not in PUBLIC_MODULES)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr in STORAGES:
+        elif (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Attribute)
+            and node.value.attr in STORAGES
+        ):
             yield node.attr
 
 
 def test_no_other_module_uses_private_names() -> None:
-    sources = [path for name in ("assets", "mnist_pipeline") for path in (PROJECT / name).rglob("*.py")]
-    found = {str(path.relative_to(PROJECT)): sorted(set(private_names(path))) for path in sources if path != MODULE}
+    sources = [
+        path for name in ("assets", "mnist_pipeline") for path in (PROJECT / name).rglob("*.py")
+    ]
+    found = {
+        str(path.relative_to(PROJECT)): sorted(set(private_names(path)))
+        for path in sources
+        if path != MODULE
+    }
     assert {path: names for path, names in found.items() if names} == {}
 
 
@@ -37,4 +53,6 @@ def test_there_are_few_private_names_each_with_the_name_that_would_replace_it() 
     tree = ast.parse(MODULE.read_text(encoding="utf-8"))
     functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
     for function in (each for each in functions if not each.name.startswith("_")):
-        assert {"Private:", "replace"} <= set((ast.get_docstring(function) or "").split()), function.name
+        assert {"Private:", "replace"} <= set((ast.get_docstring(function) or "").split()), (
+            function.name
+        )

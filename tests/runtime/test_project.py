@@ -1,4 +1,6 @@
-"""The graph is found by its place, whatever other packages are in the current directory or on Python's path."""
+"""The graph is found by its place, whatever other packages are in the current directory or on
+Python's path.
+"""
 
 import os
 import subprocess
@@ -14,12 +16,16 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("on_path", [False, True])
-def test_a_run_imports_no_other_package(on_path: bool, elsewhere: Path, slice_directory: Path, tmp_path: Path) -> None:
+def test_a_run_imports_no_other_package(
+    on_path: bool, elsewhere: Path, slice_directory: Path, tmp_path: Path
+) -> None:
     if on_path:  # such libraries on the path would be the choice of the user
         for file in elsewhere.glob("*.py"):
             file.unlink()
     path = os.pathsep.join([*([str(elsewhere)] if on_path else []), str(PROJECT)])
     environ = os.environ | environment(slice_directory, tmp_path / "storage") | {"PYTHONPATH": path}
     command = [*PROGRAM, "run", "--select", "raw_mnist"]
-    done = subprocess.run(command, cwd=elsewhere, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=elsewhere, env=environ, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")

@@ -25,7 +25,9 @@ def test_without_settings_everything_lies_in_the_storage_and_the_data_are_mnist(
     assert found.threads == num_cores()
 
 
-def test_paths_are_absolute_and_an_empty_setting_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_absolute_and_an_empty_setting_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MNIST_PIPELINE_DATA", "photos")
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "results/")
@@ -37,7 +39,9 @@ def test_paths_are_absolute_and_an_empty_setting_is_none(tmp_path: Path, monkeyp
     assert not found.canonical
 
 
-def test_a_storage_in_a_bucket_has_local_directories_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_in_a_bucket_has_local_directories_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     homes = set()
     for storage in ("s3://bucket/one", "s3://bucket/two/"):
         monkeypatch.setenv("MNIST_PIPELINE_STORAGE", storage)

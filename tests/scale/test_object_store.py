@@ -1,4 +1,6 @@
-"""A bucket is a storage like a directory: moto's S3 server on this machine, and commands in processes of their own."""
+"""A bucket is a storage like a directory: moto's S3 server on this machine, and commands in
+processes of their own.
+"""
 
 import logging
 import os
@@ -44,7 +46,9 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def run(bucket: Any, slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs a command on a storage in the bucket, on which the whole graph has run over the slice."""
+    """Runs a command on a storage in the bucket, on which the whole graph has run over the
+    slice.
+    """
     homes = {storage: str(tmp_path_factory.mktemp("dagster")) for storage in (STORAGE, LONGER_NAME)}
 
     def run_command(*arguments: str, storage: str = STORAGE, code: int = 0) -> str:
@@ -65,7 +69,10 @@ def test_values_are_read_and_intact(run: Run) -> None:
 
 def test_a_damaged_object_is_named_and_computed_again(run: Run, bucket: Any) -> None:
     stored = Storage(STORAGE)
-    damaged = {"Bucket": BUCKET, "Key": f"digits/covariance/{stored.current('covariance')}/value.npy"}
+    damaged = {
+        "Bucket": BUCKET,
+        "Key": f"digits/covariance/{stored.current('covariance')}/value.npy",
+    }
     content = bytearray(bucket.get_object(**damaged)["Body"].read())
     content[-1] ^= 1
     bucket.put_object(**damaged, Body=bytes(content))

@@ -1,4 +1,6 @@
-"""The graph on a Dagster instance whose records are in PostgreSQL, by the lines of `docs/deploy.md` alone."""
+"""The graph on a Dagster instance whose records are in PostgreSQL, by the lines of `docs/deploy.md`
+alone.
+"""
 
 from pathlib import Path
 
@@ -24,7 +26,9 @@ def test_the_graph_runs_and_all_records_are_in_the_database(
     assert "Materializing" not in outputs[1]
     engine = sqlalchemy.create_engine(postgres)
     with engine.connect() as connection:
-        runs = connection.execute(sqlalchemy.text("SELECT status, count(*) FROM runs GROUP BY 1")).all()
+        runs = connection.execute(
+            sqlalchemy.text("SELECT status, count(*) FROM runs GROUP BY 1")
+        ).all()
     engine.dispose()
     assert runs == [("SUCCESS", 1)]
     assert not list(storage.rglob("*.db"))

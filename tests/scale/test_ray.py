@@ -1,4 +1,6 @@
-"""A backfill on a Ray cluster of this machine, on an instance that the lines of `docs/deploy.md` alone configure."""
+"""A backfill on a Ray cluster of this machine, on an instance that the lines of `docs/deploy.md`
+alone configure.
+"""
 
 import json
 import os
@@ -25,12 +27,19 @@ sys.stdin.read()
 """
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
 ENDED = ("FAILED", "STOPPED", "SUCCEEDED")
-TRIALS = ["knn-size_20-seed_0", "knn-size_100-seed_0", "softmax-size_20-seed_0", "softmax-size_100-seed_0"]
+TRIALS = [
+    "knn-size_20-seed_0",
+    "knn-size_100-seed_0",
+    "softmax-size_20-seed_0",
+    "softmax-size_100-seed_0",
+]
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a Ray cluster, which has the code, but no settings of the pipeline or of Dagster."""
+    """The address of a Ray cluster, which has the code, but no settings of the pipeline or of
+    Dagster.
+    """
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
@@ -51,12 +60,23 @@ def test_a_backfill_of_trials_runs_as_jobs_of_the_cluster(
     environ |= {"DAGSTER_POSTGRES_URL": postgres, "RAY_ADDRESS": cluster}
     configure(storage / "dagster", "PostgreSQL", "Ray")
     assert command("run", "--select", DIGITS, environ=environ).returncode == 0
-    backfill = ["dagster", "job", "backfill", "-j", "sweep", "--partitions", ",".join(TRIALS), "--noprompt"]
+    backfill = [
+        "dagster",
+        "job",
+        "backfill",
+        "-j",
+        "sweep",
+        "--partitions",
+        ",".join(TRIALS),
+        "--noprompt",
+    ]
     subprocess.run([sys.executable, "-m", *backfill], cwd=PROJECT, env=environ, check=True)
     daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run"]
     with subprocess.Popen(daemon, cwd=PROJECT, env=environ) as process:
         try:
-            until(lambda: sum(status in ENDED for status in statuses(cluster, environ)) == len(TRIALS))
+            until(
+                lambda: sum(status in ENDED for status in statuses(cluster, environ)) == len(TRIALS)
+            )
         finally:
             process.terminate()
     assert statuses(cluster, environ) == ["SUCCEEDED"] * len(TRIALS)
@@ -68,5 +88,7 @@ def test_a_backfill_of_trials_runs_as_jobs_of_the_cluster(
 def statuses(cluster: str, environ: dict[str, str]) -> list[str]:
     """The states of the jobs that were submitted to the cluster."""
     headers = {"Authorization": f"Bearer {environ['RAY_AUTH_TOKEN']}"}
-    with urllib.request.urlopen(urllib.request.Request(f"{cluster}/api/jobs/", headers=headers)) as response:
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{cluster}/api/jobs/", headers=headers)
+    ) as response:
         return [job["status"] for job in json.load(response) if job["type"] == "SUBMISSION"]

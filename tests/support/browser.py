@@ -10,14 +10,23 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-sync",
+)
 PATIENCE = 90_000  # milliseconds, on a busy machine
 AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = {"serious", "critical"}
 
 needs_axe = pytest.mark.skipif(
-    not AXE.exists() and not os.environ.get("CI"), reason="no axe-core; make test installs it with npm"
+    not AXE.exists() and not os.environ.get("CI"),
+    reason="no axe-core; make test installs it with npm",
 )
 
 

@@ -10,7 +10,11 @@ from assets.definitions import defs
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.storage.storage import read
 
-ASSETS = {asset.key.to_user_string(): asset for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition)}
+ASSETS = {
+    asset.key.to_user_string(): asset
+    for asset in defs.assets or ()
+    if isinstance(asset, dg.AssetsDefinition)
+}
 
 
 def call(
@@ -22,10 +26,14 @@ def call(
     read: Callable[[str], Any] = read,
     **given: Any,
 ) -> dg.MaterializeResult[Any]:
-    """Call an asset on inputs that `read` returns, except for those given by the key of the asset they come from."""
+    """Call an asset on inputs that `read` returns, except for those given by the key of the asset
+    they come from.
+    """
     asset = ASSETS[key]
     parameters = inspect.signature(asset.op.compute_fn.decorated_fn).parameters  # type: ignore[union-attr]
-    inputs = {name: resource for name, resource in (defs.resources or {}).items() if name in parameters}
+    inputs = {
+        name: resource for name, resource in (defs.resources or {}).items() if name in parameters
+    }
     for name, upstream in asset.keys_by_input_name.items():
         if not asset.op.input_dict[name].dagster_type.is_nothing:
             source = upstream.to_user_string()

@@ -50,7 +50,9 @@ def placed(name: str, box: tuple[float, float, float, float]) -> list[Stroke]:
     return [[(left + width * x, top + height * y) for x, y in stroke] for stroke in STROKES[name]]
 
 
-def picture(*digits: tuple[str, tuple[float, float, float, float]], size: tuple[int, int] = SHEET) -> bytes:
+def picture(
+    *digits: tuple[str, tuple[float, float, float, float]], size: tuple[int, int] = SHEET
+) -> bytes:
     """A PNG of digits written with a round pen."""
     image = Image.new("L", size, 255)
     pencil = ImageDraw.Draw(image)
@@ -76,7 +78,9 @@ def uri(data: bytes) -> str:
 
 @contextlib.contextmanager
 def serving() -> Iterator[str]:
-    """Serve the page in this process, over the storage that the environment names; yields its address."""
+    """Serve the page in this process, over the storage that the environment names; yields its
+    address.
+    """
     with socket.create_server((LOCALHOST, 0)) as listening:
         configuration = server.configuration(server.application(draw.routes("recognizer", MODELS)))
         configuration.log_config = None

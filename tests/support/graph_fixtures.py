@@ -1,6 +1,8 @@
-"""Fixtures for tests of the graph: a slice of the real data, and one run of the whole graph over it.
+"""Fixtures for tests of the graph: a slice of the real data, and one run of the whole graph over
+it.
 
-With pytest-xdist, the first worker that needs the run makes it, and the others use the same directory.
+With pytest-xdist, the first worker that needs the run makes it, and the others use the same
+directory.
 """
 
 import json
@@ -29,8 +31,12 @@ class Outcome(NamedTuple):
     output: str
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> tuple[Path, Any]:
-    """A directory that one worker of pytest-xdist fills, and what `make` returned, which must be JSON."""
+def made_once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> tuple[Path, Any]:
+    """A directory that one worker of pytest-xdist fills, and what `make` returned, which must be
+    JSON.
+    """
     base = factory.getbasetemp()
     root = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     directory, record = root / name, root / f"{name}.json"
@@ -42,9 +48,13 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 
 @pytest.fixture(scope="session")
-def slice_directory(small_train: DigitSet, small_test: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def slice_directory(
+    small_train: DigitSet, small_test: DigitSet, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The first 2,000 training and 500 test digits as a data directory."""
-    return made_once(tmp_path_factory, "slice", lambda path: str(write_idx(path, small_train, small_test)))[0]
+    return made_once(
+        tmp_path_factory, "slice", lambda path: str(write_idx(path, small_train, small_test))
+    )[0]
 
 
 @pytest.fixture
@@ -55,8 +65,12 @@ def storage(slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(scope="session")
-def finished_run(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
-    """Outcome of `mnist-pipeline run` over the slice, and its storage, which tests must not write to."""
+def finished_run(
+    slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Outcome, Path]:
+    """Outcome of `mnist-pipeline run` over the slice, and its storage, which tests must not write
+    to.
+    """
 
     def make(directory: Path) -> Outcome:
         with pytest.MonkeyPatch.context() as monkeypatch:
@@ -74,20 +88,31 @@ def networks_config(file: Path, **settings: Any) -> str:
 
     With the recipe "NOTEBOOK", the networks do not choose their recipes.
     """
-    file.write_text(json.dumps({"ops": {f"{name}_model": {"config": settings} for name in ("mlp", "cnn")}}))
+    file.write_text(
+        json.dumps({"ops": {f"{name}_model": {"config": settings} for name in ("mlp", "cnn")}})
+    )
     return str(file)
 
 
 def copy_storage(source: Path, target: Path) -> Path:
-    """Copy a storage that other processes read, for which SQLite makes and deletes files next to its databases."""
-    return Path(shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.db-wal", "*.db-shm")))
+    """Copy a storage that other processes read, for which SQLite makes and deletes files next to
+    its databases.
+    """
+    return Path(
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.db-wal", "*.db-shm"))
+    )
 
 
 @pytest.fixture
 def own_copy(
-    finished_run: tuple[Outcome, Path], slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_run: tuple[Outcome, Path],
+    slice_directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> tuple[Path, Path]:
-    """Copies of the slice and of the storage of the finished run, which the environment names, to be damaged."""
+    """Copies of the slice and of the storage of the finished run, which the environment names, to
+    be damaged.
+    """
     data, storage = tmp_path / "data", tmp_path / "storage"
     shutil.copytree(slice_directory, data)
     copy_storage(finished_run[1], storage)
@@ -96,7 +121,9 @@ def own_copy(
 
 
 @pytest.fixture
-def finished(finished_run: tuple[Outcome, Path], slice_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def finished(
+    finished_run: tuple[Outcome, Path], slice_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """The storage of the finished run, which the environment names."""
     result, directory = finished_run
     assert result.exit_code == 0, result.output
@@ -105,8 +132,12 @@ def finished(finished_run: tuple[Outcome, Path], slice_directory: Path, monkeypa
 
 
 @pytest.fixture(scope="session")
-def able_storage(finished_run: tuple[Outcome, Path], train: DigitSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recognizer of the finished run, in which k-NN over all digits is the champion, and its test digits."""
+def able_storage(
+    finished_run: tuple[Outcome, Path], train: DigitSet, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The recognizer of the finished run, in which k-NN over all digits is the champion, and its
+    test digits.
+    """
 
     def make(directory: Path) -> None:
         finished = Storage(str(finished_run[1]))
@@ -133,8 +164,16 @@ def able(able_storage: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def elsewhere(tmp_path: Path) -> Path:
     """A directory with another package `assets`, and with modules that are named like libraries."""
     (tmp_path / "elsewhere" / "assets").mkdir(parents=True)
-    for name in ("assets/__init__.py", "assets/definitions.py", "dagster.py", "numba.py", "torch.py"):
-        (tmp_path / "elsewhere" / name).write_text("raise SystemExit('another module was imported')")
+    for name in (
+        "assets/__init__.py",
+        "assets/definitions.py",
+        "dagster.py",
+        "numba.py",
+        "torch.py",
+    ):
+        (tmp_path / "elsewhere" / name).write_text(
+            "raise SystemExit('another module was imported')"
+        )
     return tmp_path / "elsewhere"
 
 
@@ -149,7 +188,10 @@ def materialized(output: str) -> set[str]:
     """The assets in the lines of an output that report a time in seconds."""
     from mnist_pipeline.runtime import project  # imports Dagster
 
-    keys = {key.to_user_string() for key in project.graph().resolve_asset_graph().materializable_asset_keys}
+    keys = {
+        key.to_user_string()
+        for key in project.graph().resolve_asset_graph().materializable_asset_keys
+    }
     rows = (line.split() for line in output.splitlines())
     return {row[0] for row in rows if row and row[0] in keys and "s" in row}
 

@@ -1,8 +1,10 @@
-"""Synthetic handwriting: pictures of digits as people write and photograph them, the same for the same seed.
+"""Synthetic handwriting: pictures of digits as people write and photograph them, the same for the
+same seed.
 
-A glyph consists of pen strokes: smooth curves through points in a box of height 1, with y downwards. Pictures vary in
-the form of the digit, the hand (slant, proportion, unsteadiness), the pen, the paper, the light and the camera. The
-generator is independent of the code that reads the pictures.
+A glyph consists of pen strokes: smooth curves through points in a box of height 1, with y
+downwards. Pictures vary in the form of the digit, the hand (slant, proportion, unsteadiness), the
+pen, the paper, the light and the camera. The generator is independent of the code that reads the
+pictures.
 """
 
 import io
@@ -22,8 +24,8 @@ Picture = NDArray[np.uint8]
 
 SUPERSAMPLING = 3
 
-# A glyph per line, after its name. Strokes are separated by |; points are x,y in hundredths of the height; * marks a
-# corner.
+# A glyph per line, after its name. Strokes are separated by |; points are x,y in hundredths of the
+# height; * marks a corner.
 GLYPHS = """\
 0 38,0 14,12 2,48 12,88 33,100 56,85 62,46 52,10 36,0
 0 30,2 6,20 0,55 12,90 36,100 62,86 72,50 60,12 32,0 20,6
@@ -132,7 +134,13 @@ def setting(rng: np.random.Generator) -> Setting:
     paper = str(rng.choice(list(PAPERS)))
     if paper == "blackboard":
         ink = CHALKS[rng.integers(len(CHALKS))]
-        pen = Pen("chalk", rng.uniform(0.05, 0.11), str(rng.choice(["dry", "soft"])), ink, rng.uniform(0.75, 0.95))
+        pen = Pen(
+            "chalk",
+            rng.uniform(0.05, 0.11),
+            str(rng.choice(["dry", "soft"])),
+            ink,
+            rng.uniform(0.75, 0.95),
+        )
     else:
         name = str(rng.choice(list(PENS)))
         widths, profiles, inks, opacities = PENS[name]
@@ -144,14 +152,17 @@ def setting(rng: np.random.Generator) -> Setting:
 
 
 def digit_picture(digit: int, rng: np.random.Generator, chosen: Setting | None = None) -> Picture:
-    """A picture with one digit, 60 to 500 pixels per side, grey (rows, columns) or in colour (rows, columns, 3).
+    """A picture with one digit, 60 to 500 pixels per side, grey (rows, columns) or in colour (rows,
+    columns, 3).
 
     Here and below, the setting is the chosen one, or a random one.
     """
     return _single(_variant(digit, rng), chosen or setting(rng), rng)[0]
 
 
-def write_digit(digit: int, height: float, chosen: Setting, rng: np.random.Generator) -> NDArray[np.float32]:
+def write_digit(
+    digit: int, height: float, chosen: Setting, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """Coverage with ink in [0, 1] of one digit of a height in pixels, cropped."""
     return _write(_variant(digit, rng), height, chosen, rng)
 
@@ -169,7 +180,9 @@ def scribble_picture(rng: np.random.Generator) -> Picture:
 def page_picture(
     lines: Sequence[Sequence[int]], rng: np.random.Generator, chosen: Setting | None = None
 ) -> tuple[Picture, list[Box]]:
-    """A picture with lines of digits, as in a form or a sum, and the box of each digit's ink in reading order."""
+    """A picture with lines of digits, as in a form or a sum, and the box of each digit's ink in
+    reading order.
+    """
     chosen = chosen or setting(rng)
     height = float(np.exp(rng.uniform(np.log(32), np.log(90))))
     gap, drift = rng.uniform(0.2, 0.55) * height, rng.normal(0, 0.012)
@@ -190,22 +203,28 @@ def page_picture(
     for top, left, ink in placed:
         window = coverage[top + up : top + up + ink.shape[0], left : left + ink.shape[1]]
         np.maximum(window, ink, out=window)
-    return _photographed(coverage, height, chosen, rng), [box_of(ink, left, top + up) for top, left, ink in placed]
+    return _photographed(coverage, height, chosen, rng), [
+        box_of(ink, left, top + up) for top, left, ink in placed
+    ]
 
 
 def blank_picture(rng: np.random.Generator, chosen: Setting | None = None) -> Picture:
     """A picture of blank paper."""
     shape = (int(rng.integers(80, 400)), int(rng.integers(80, 400)))
-    return _photographed(np.zeros(shape, np.float32), rng.uniform(40, 120), chosen or setting(rng), rng)
+    return _photographed(
+        np.zeros(shape, np.float32), rng.uniform(40, 120), chosen or setting(rng), rng
+    )
 
 
 def evaluation_set(
-    count_per_digit: int, seed: int = 0, pasted: tuple[NDArray[np.uint8], NDArray[Any]] | None = None
+    count_per_digit: int,
+    seed: int = 0,
+    pasted: tuple[NDArray[np.uint8], NDArray[Any]] | None = None,
 ) -> Iterator[Example]:
     """Pictures on which the accuracy of a reader is measured.
 
-    `count_per_digit` single pictures of each digit; as many digits again in lines of two to eight, and in pages of two
-    to four lines; and one pasted picture of each of the `pasted` MNIST images.
+    `count_per_digit` single pictures of each digit; as many digits again in lines of two to eight,
+    and in pages of two to four lines; and one pasted picture of each of the `pasted` MNIST images.
     """
     rng = np.random.default_rng(seed)
     for digit in np.repeat(np.arange(10), count_per_digit):
@@ -249,7 +268,11 @@ def _scribble(rng: np.random.Generator) -> Glyph:
     elif kind == "hatching":
         turns = int(rng.integers(10, 20))
         along, across = np.linspace(0, 1, turns), np.resize((0.0, 1.0), turns)
-        points = np.column_stack([across * 0.8, along]) if rng.random() < 0.5 else np.column_stack([along, across])
+        points = (
+            np.column_stack([across * 0.8, along])
+            if rng.random() < 0.5
+            else np.column_stack([along, across])
+        )
         points = np.repeat(points + rng.normal(0, 0.05, points.shape), 2, axis=0)
     else:
         angles = np.linspace(0, 2 * np.pi * rng.uniform(3, 5), 60) * rng.choice([-1, 1])
@@ -263,14 +286,23 @@ def _single(glyph: Glyph, chosen: Setting, rng: np.random.Generator) -> tuple[Pi
     height = float(np.exp(rng.uniform(np.log(36), np.log(200))))
     ink = _write(glyph, height, chosen, rng)
     before, after = (0.2 + rng.uniform(0, 0.9, (2, 2))) * height
-    return _on_paper(ink, np.round(before).astype(int), np.round(after).astype(int), height, chosen, rng)
+    return _on_paper(
+        ink, np.round(before).astype(int), np.round(after).astype(int), height, chosen, rng
+    )
 
 
-def _pasted(image: NDArray[np.uint8], chosen: Setting, rng: np.random.Generator) -> tuple[Picture, Box]:
+def _pasted(
+    image: NDArray[np.uint8], chosen: Setting, rng: np.random.Generator
+) -> tuple[Picture, Box]:
     """Enlarge an MNIST image, and paste it onto paper as ink."""
     side = int(rng.integers(56, 281))
     enlarged = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-    ink = np.asarray(enlarged, np.float32)[slice(*_extent(image, 1, side)), slice(*_extent(image, 0, side))] / 255
+    ink = (
+        np.asarray(enlarged, np.float32)[
+            slice(*_extent(image, 1, side)), slice(*_extent(image, 0, side))
+        ]
+        / 255
+    )
     before, after = np.round(rng.uniform(0.3, 1.2, (2, 2)) * side).astype(int)
     return _on_paper(ink, before, after, side * 20 / 28, chosen, rng)
 
@@ -302,7 +334,9 @@ def box_of(ink: NDArray[np.float32], left: int, top: int) -> Box:
     return left + x, top + y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1
 
 
-def _write(glyph: Glyph, height: float, chosen: Setting, rng: np.random.Generator) -> NDArray[np.float32]:
+def _write(
+    glyph: Glyph, height: float, chosen: Setting, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """Coverage with ink in [0, 1] of one glyph, cropped."""
     pen, scale = chosen.pen, height * SUPERSAMPLING
     radius = max(pen.width * scale / 2, 1.2)
@@ -338,7 +372,11 @@ def _written(glyph: Glyph, hand: Hand, rng: np.random.Generator) -> list[NDArray
         waves = amplitude[:, None] * np.sin(2 * np.pi * curve[None] * 0.9 + phase[:, None])
         x, y = (curve + waves.sum(axis=0)[:, ::-1]).T
         x = stretch * x + hand.slant * (1 - y)
-        curves.append(np.column_stack([np.cos(tilt) * x - np.sin(tilt) * y, np.sin(tilt) * x + np.cos(tilt) * y]))
+        curves.append(
+            np.column_stack(
+                [np.cos(tilt) * x - np.sin(tilt) * y, np.sin(tilt) * x + np.cos(tilt) * y]
+            )
+        )
     return curves
 
 
@@ -362,7 +400,9 @@ def _resampled(curve: NDArray[np.float64], spacing: float) -> NDArray[np.float64
 
 
 def _pressure(count: int, profile: str, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Width along a stroke, as a factor: unsteady by a tenth, and thinner towards the ends if tapered."""
+    """Width along a stroke, as a factor: unsteady by a tenth, and thinner towards the ends if
+    tapered.
+    """
     along = np.linspace(0, 1, count)
     factor = np.interp(along, np.linspace(0, 1, 5), rng.normal(1, 0.08, 5))
     if profile == "tapered":
@@ -377,21 +417,27 @@ def _photographed(
     pen = chosen.pen
     paper = _paper(ink.shape, height, chosen.paper, rng)
     cover = (pen.opacity * ink)[:, :, None]
-    picture = (paper * (1 - cover) + np.float32(pen.ink) * cover) * _light(ink.shape, chosen.light, rng)[:, :, None]
+    picture = (paper * (1 - cover) + np.float32(pen.ink) * cover) * _light(
+        ink.shape, chosen.light, rng
+    )[:, :, None]
     if chosen.camera == "clean":
         pixels = np.uint8(np.clip(255 * picture + 0.5, 0, 255))
     else:
         photo = chosen.camera == "photo"
         blur = rng.uniform(0.4, 0.02 * height) if photo else rng.uniform(0.2, 0.6)
         noise = rng.uniform(0.005, 0.035) if photo else rng.uniform(0.002, 0.012)
-        picture = ndimage.gaussian_filter(picture, (blur, blur, 0)) * (rng.uniform(0.7, 1.0) if photo else 1)
+        picture = ndimage.gaussian_filter(picture, (blur, blur, 0)) * (
+            rng.uniform(0.7, 1.0) if photo else 1
+        )
         picture += noise * rng.standard_normal(picture.shape, np.float32)
         pixels = np.uint8(np.clip(255 * picture + 0.5, 0, 255))
         pixels = _compressed(pixels, int(rng.integers(35, 96) if photo else rng.integers(75, 96)))
     return np.asarray(Image.fromarray(pixels).convert("L")) if rng.random() < 0.3 else pixels
 
 
-def _paper(shape: tuple[int, int], height: float, paper: str, rng: np.random.Generator) -> NDArray[np.float32]:
+def _paper(
+    shape: tuple[int, int], height: float, paper: str, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """Colour of the paper, with its printed lines, (rows, columns, 3)."""
     colour = np.float32(PAPERS[paper]) * np.float32(rng.uniform(0.94, 1.03))
     sheet = np.broadcast_to(colour, (*shape, 3)).copy()
@@ -402,23 +448,34 @@ def _paper(shape: tuple[int, int], height: float, paper: str, rng: np.random.Gen
     width, softness = max(1.0, 0.012 * height), 0.6
     turn = np.radians(rng.normal(0, 1.0))
     rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])[None]
-    across = (np.cos(turn) * rows + np.sin(turn) * columns, np.cos(turn) * columns - np.sin(turn) * rows)
+    across = (
+        np.cos(turn) * rows + np.sin(turn) * columns,
+        np.cos(turn) * columns - np.sin(turn) * rows,
+    )
     for position in across if paper == "squared" else across[:1]:
         distance = np.abs((position + rng.uniform(0, period)) % period - period / 2)
-        weight = np.clip((width / 2 + softness - distance) / softness, 0, 1).astype(np.float32)[:, :, None]
+        weight = np.clip((width / 2 + softness - distance) / softness, 0, 1).astype(np.float32)[
+            :, :, None
+        ]
         sheet = sheet * (1 - weight) + line * weight
     return sheet
 
 
 def _light(shape: tuple[int, int], light: str, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Brightness over the picture: even, falling off to a side, or with the soft shadow of a hand."""
+    """Brightness over the picture: even, falling off to a side, or with the soft shadow of a
+    hand.
+    """
     rows, columns = np.linspace(-1, 1, shape[0])[:, None], np.linspace(-1, 1, shape[1])[None]
     angle = rng.uniform(0, 2 * np.pi)
     across = (np.cos(angle) * columns + np.sin(angle) * rows) / np.sqrt(2)
     if light == "gradient":
         return np.float32(1 - rng.uniform(0.15, 0.45) * (across + 1) / 2)
     if light == "shadow":
-        edge = across + 0.15 * np.sin(3 * (np.cos(angle) * rows - np.sin(angle) * columns)) - rng.uniform(-0.4, 0.4)
+        edge = (
+            across
+            + 0.15 * np.sin(3 * (np.cos(angle) * rows - np.sin(angle) * columns))
+            - rng.uniform(-0.4, 0.4)
+        )
         return np.float32(1 - rng.uniform(0.2, 0.45) / (1 + np.exp(-edge / rng.uniform(0.05, 0.2))))
     return np.ones(shape, np.float32)
 

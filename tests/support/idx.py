@@ -13,7 +13,9 @@ LABELS_NAME = "{prefix}-labels-idx1-ubyte"
 
 
 def encode_idx(array: np.ndarray) -> bytes:
-    """An array of unsigned bytes in the IDX format: 0, 0, type 8, number of dimensions, sizes, data."""
+    """An array of unsigned bytes in the IDX format: 0, 0, type 8, number of dimensions, sizes,
+    data.
+    """
     header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
     return header + array.astype(np.uint8).tobytes()
 

@@ -1,4 +1,6 @@
-"""Pictures without a digit: noise, textures, scribbles, blank paper and objects, the same for the same seed."""
+"""Pictures without a digit: noise, textures, scribbles, blank paper and objects, the same for the
+same seed.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -15,7 +17,8 @@ Field = NDArray[np.float64]
 def nondigit_pictures(count_per_kind: int, seed: int) -> Iterator[tuple[str, Picture]]:
     """Pairs of kind and picture, `count_per_kind` of each of the `KINDS`.
 
-    A picture depends only on the seed, its kind and its number, so a longer series begins with the shorter one.
+    A picture depends only on the seed, its kind and its number, so a longer series begins with the
+    shorter one.
     """
     for number, (kind, draw) in enumerate(KINDS.items()):
         for index in range(count_per_kind):
@@ -27,7 +30,9 @@ def _white_noise(rng: np.random.Generator) -> Picture:
 
 
 def _clouds(rng: np.random.Generator) -> Picture:
-    """Noise at all scales, stronger the coarser: its spectrum falls with a power of the frequency."""
+    """Noise at all scales, stronger the coarser: its spectrum falls with a power of the
+    frequency.
+    """
     shape = _shape(rng)
     frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None])
     frequency[0, 0] = np.inf
@@ -55,7 +60,10 @@ def _things(rng: np.random.Generator) -> Picture:
         x, y = rng.random(2) * shape[::-1]
         width, height = rng.uniform(0.1, 0.5, 2) * min(shape)
         form = draw.ellipse if rng.random() < 0.6 else draw.rectangle
-        form((x - width / 2, y - height / 2, x + width / 2, y + height / 2), fill=int(rng.integers(0, 256)))
+        form(
+            (x - width / 2, y - height / 2, x + width / 2, y + height / 2),
+            fill=int(rng.integers(0, 256)),
+        )
     light = ndimage.gaussian_filter(rng.standard_normal(shape), min(shape) / 5)
     blurred = ndimage.gaussian_filter(np.asarray(canvas, np.float64), rng.uniform(0.5, 8))
     return _clipped(blurred + 25 * light / light.std() + _grain(rng, shape))

@@ -1,9 +1,10 @@
-"""Digits in hands that nothing was chosen on: handwriting fonts of Debian, 8×8 scans, pages on a table.
+"""Digits in hands that nothing was chosen on: handwriting fonts of Debian, 8×8 scans, pages on a
+table.
 
-Each function yields an `Example` per picture, the same for the same seed: its kind, its digits in reading order, their
-boxes and the picture. Methods were chosen on other fonts, and on the first 797 of the 8×8 digits. A font that is not
-installed is left out; `PACKAGES` installs all of them. Without fonts, the glyphs of `support.handwriting` take their
-place.
+Each function yields an `Example` per picture, the same for the same seed: its kind, its digits in
+reading order, their boxes and the picture. Methods were chosen on other fonts, and on the first 797
+of the 8×8 digits. A font that is not installed is left out; `PACKAGES` installs all of them.
+Without fonts, the glyphs of `support.handwriting` take their place.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,15 +21,20 @@ from support.handwriting import Box, Example, Picture, Setting, box_of, setting,
 
 Ink = NDArray[np.float32]
 Writer = Callable[[int, float, np.random.Generator], tuple[Ink, float]]
-"""Draws a digit with a size in pixels: its coverage with ink, cropped, and how far its foot is above the baseline."""
+"""Draws a digit with a size in pixels.
+
+Returns its coverage with ink, cropped, and how far its foot is above the baseline.
+"""
 
 ROOT = Path("/usr/share/fonts")
 FONTS = """\
-    aoyagi-soseki DancingScript-Regular Delphine dkg Domestic_Manners Ecolier-court Havana-Regular Humor-Sans Isabella
-    Junkyard Kristi Ottilie-U1AY Purisa Rufscript010 SteveHand YOzBAF YOzRSX YuseiMagic-Regular kiloji lobster"""
+        aoyagi-soseki DancingScript-Regular Delphine dkg Domestic_Manners Ecolier-court
+    Havana-Regular Humor-Sans     Isabella     Junkyard Kristi Ottilie-U1AY Purisa Rufscript010
+    SteveHand YOzBAF YOzRSX YuseiMagic-Regular kiloji lobster"""
 PACKAGES = """\
-    fonts-aoyagi-soseki fonts-dancingscript fonts-dkg-handwriting fonts-dustin fonts-ecolier-court fonts-havana
-    fonts-humor-sans fonts-isabella fonts-kiloji fonts-kristi fonts-lobster fonts-ottilie fonts-rufscript fonts-sjfonts
+        fonts-aoyagi-soseki fonts-dancingscript fonts-dkg-handwriting fonts-dustin
+    fonts-ecolier-court     fonts-havana fonts-humor-sans fonts-isabella fonts-kiloji
+    fonts-kristi fonts-lobster fonts-ottilie     fonts-rufscript fonts-sjfonts
     fonts-tlwg-purisa-otf fonts-yozvox-yozfont fonts-yusei-magic"""
 FIRST_OF_EIGHT = 797  # of the 1,797 8×8 digits: those before were used to choose methods
 NUM_DIGITS = 6  # in a line
@@ -58,7 +64,9 @@ def lines(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
 
 
 def pages_on_a_table(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
-    """`count` photographs of a sheet of paper on a dark table, which shows on two to four sides of the sheet."""
+    """`count` photographs of a sheet of paper on a dark table, which shows on two to four sides of
+    the sheet.
+    """
     rng = np.random.default_rng((seed, 3))
     for number in range(count):
         yield _page_on_a_table(_writer(fonts, number, rng), rng)
@@ -70,12 +78,18 @@ def eight_by_eight() -> Iterator[Example]:
 
     images, labels = load_digits(return_X_y=True)
     rng = np.random.default_rng(8)
-    for image, label in zip(images[FIRST_OF_EIGHT:].reshape(-1, 8, 8), labels[FIRST_OF_EIGHT:], strict=True):
+    for image, label in zip(
+        images[FIRST_OF_EIGHT:].reshape(-1, 8, 8), labels[FIRST_OF_EIGHT:], strict=True
+    ):
         side = int(rng.integers(8, 25)) * 8
         small = Image.fromarray(np.pad(image / 16, 2).astype(np.float32))
-        kernel = rng.choice([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.BOX])
+        kernel = rng.choice(
+            [Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.BOX]
+        )
         ink = np.asarray(small.resize((side, side), Image.Resampling(int(kernel))))
-        yield Example("8×8", (int(label),), (box_of(ink, 0, 0),), _levels(PAPER - (PAPER - INK) * ink))
+        yield Example(
+            "8×8", (int(label),), (box_of(ink, 0, 0),), _levels(PAPER - (PAPER - INK) * ink)
+        )
 
 
 def in_light_ink(examples: Iterable[Example]) -> Iterator[Example]:
@@ -104,7 +118,10 @@ def in_dark_mode(examples: Iterable[Example], seed: int) -> Iterator[Example]:
     """Screenshots of an application in dark mode: the digits in a panel, below a bar."""
     for number, example in enumerate(examples):
         rng = np.random.default_rng((seed, number))
-        ink, size = np.clip((PAPER - example.picture / 255) / (PAPER - INK), 0, 1), example.boxes[0][3]
+        ink, size = (
+            np.clip((PAPER - example.picture / 255) / (PAPER - INK), 0, 1),
+            example.boxes[0][3],
+        )
         back, text = rng.uniform(0.05, 0.13), rng.uniform(0.7, 0.95)
         bar, panel = back + rng.uniform(0.05, 0.12), back + rng.uniform(0.03, 0.07)
         margin, height = int(size * rng.uniform(0.2, 0.8)), int(size * rng.uniform(0.3, 0.6))
@@ -115,7 +132,9 @@ def in_dark_mode(examples: Iterable[Example], seed: int) -> Iterator[Example]:
 
 
 def corrupted(images: Picture, labels: NDArray[np.integer]) -> Iterator[Example]:
-    """Digits of MNIST in pictures, black on white and eight times as large: plain, and with each corruption."""
+    """Digits of MNIST in pictures, black on white and eight times as large: plain, and with each
+    corruption.
+    """
     for name in ("plain", *CORRUPTIONS):
         made = images if name == "plain" else corrupt(images, name)
         for image, label, original in zip(made, labels, images, strict=True):
@@ -133,7 +152,9 @@ def _font_writer(font: Path) -> Writer:
     _, top, _, bottom = large.getbbox("0", anchor="ls")
 
     def write(digit: int, size: float, rng: np.random.Generator) -> tuple[Ink, float]:
-        drawn = ImageFont.truetype(str(font), max(8, 200 * size * rng.normal(1, 0.03) / (bottom - top)))
+        drawn = ImageFont.truetype(
+            str(font), max(8, 200 * size * rng.normal(1, 0.03) / (bottom - top))
+        )
         left, above, right, below = drawn.getbbox(str(digit), anchor="ls")
         image = Image.new("L", (int(right - left) + 4, int(below - above) + 4))
         ImageDraw.Draw(image).text((2 - left, 2 - above), str(digit), 255, drawn, anchor="ls")
@@ -142,7 +163,9 @@ def _font_writer(font: Path) -> Writer:
     return write
 
 
-def _scripted(chosen: Setting, digit: int, size: float, rng: np.random.Generator) -> tuple[Ink, float]:
+def _scripted(
+    chosen: Setting, digit: int, size: float, rng: np.random.Generator
+) -> tuple[Ink, float]:
     return write_digit(digit, size * rng.normal(1, 0.05), chosen, rng), 0.0
 
 
@@ -207,7 +230,9 @@ def _page_on_a_table(writer: Writer, rng: np.random.Generator) -> Example:
     paper = rng.uniform(0.75, PAPER)
     picture = paper * (1 - ink) + rng.uniform(0.05, 0.25) * ink
     sides = rng.uniform(0.08, 0.6, 4) * (rng.permutation(4) >= rng.integers(0, 3))
-    above, right, below, before = (int(side * extent) for side, extent in zip(sides, (height, width) * 2))
+    above, right, below, before = (
+        int(side * extent) for side, extent in zip(sides, (height, width) * 2)
+    )
     angle = rng.normal(0, 2.5) if sides.all() else 0.0
     scene = np.pad(picture, ((above, below), (before, right)), constant_values=np.nan)
     boxes = [(x + before, y + above, *rest) for x, y, *rest in boxes]
@@ -216,13 +241,20 @@ def _page_on_a_table(writer: Writer, rng: np.random.Generator) -> Example:
             angle, Image.Resampling.NEAREST, fillcolor=-9
         )
     )
-    grain = ndimage.gaussian_filter(rng.standard_normal(scene.shape), rng.choice([1.0, 3.0, 8.0], 2))
+    grain = ndimage.gaussian_filter(
+        rng.standard_normal(scene.shape), rng.choice([1.0, 3.0, 8.0], 2)
+    )
     table = rng.uniform(0.06, 0.3) + rng.uniform(0.005, 0.03) * grain / grain.std()
     photo = np.where(turned < -1, table, turned) * _shadow(scene.shape, rng)
     photo = ndimage.gaussian_filter(photo, rng.uniform(0.4, 0.9))
     photo += rng.uniform(0.003, 0.015) * rng.standard_normal(photo.shape)
     digits = tuple(digit for line, _ in written for digit in line)
-    return Example("page on a table", digits, tuple(_turned(box, angle, scene.shape) for box in boxes), _levels(photo))
+    return Example(
+        "page on a table",
+        digits,
+        tuple(_turned(box, angle, scene.shape) for box in boxes),
+        _levels(photo),
+    )
 
 
 def _turned(box: Box, angle: float, shape: tuple[int, ...]) -> Box:

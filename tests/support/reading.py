@@ -39,9 +39,15 @@ def scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Sco
         for digit, (x, y, width, height) in zip(example.digits, example.boxes, strict=True):
             for place, reading in enumerate(readings):
                 left, top, own_width, own_height = reading.box
-                if left <= x + width / 2 <= left + own_width and top <= y + height / 2 <= top + own_height:
+                if (
+                    left <= x + width / 2 <= left + own_width
+                    and top <= y + height / 2 <= top + own_height
+                ):
                     places.append(place)
-                    is_right, is_flagged = reading.recognition.digit == digit, not reading.recognition.looks_like_digit
+                    is_right, is_flagged = (
+                        reading.recognition.digit == digit,
+                        not reading.recognition.looks_like_digit,
+                    )
                     score.right += is_right
                     score.flagged += is_right and is_flagged
                     break

@@ -23,7 +23,9 @@ def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recogniz
     index = KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays()
     states: dict[str, Arrays] = {
         "knn": {**index, "num_neighbors": np.array(3), "smoothing": np.array(0.1)},
-        "softmax": {f"{fit}{name}": array for fit in ("", "held_out_") for name, array in CONSTANT.items()},
+        "softmax": {
+            f"{fit}{name}": array for fit in ("", "held_out_") for name, array in CONSTANT.items()
+        },
         "mlp": {**training.weights(training.build(MLP, seed=0)), "temperature": np.array(1.0)},
         "cnn": {**training.weights(training.build(CNN, seed=0)), "temperature": np.array(0.5)},
         **trained,

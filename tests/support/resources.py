@@ -1,4 +1,6 @@
-"""The resources of the graph, with the settings of the environment, for assets that a test calls directly."""
+"""The resources of the graph, with the settings of the environment, for assets that a test calls
+directly.
+"""
 
 from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
 

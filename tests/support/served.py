@@ -21,7 +21,8 @@ PROGRAM = (sys.executable, Path(sys.executable).with_name("mnist-pipeline"))
 START_SECONDS, STOP_SECONDS = 120, 30
 LAUNCH = """mutation { launchRun(executionParams: {
   selector: {
-    repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline", jobName: "everything",
+    repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline",
+    jobName: "everything",
     assetSelection: [{path: ["raw_mnist"]}]
   }
   runConfigData: {loggers: {console: {config: {log_level: "ERROR"}}}}
@@ -30,7 +31,9 @@ RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
 
 
 def accept_hangup() -> None:
-    """For a process that starts: handle SIGHUP as in a terminal, even if the tests run under `nohup`."""
+    """For a process that starts: handle SIGHUP as in a terminal, even if the tests run under
+    `nohup`.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
@@ -45,9 +48,11 @@ def served_ui(
     cwd: Path = PROJECT,
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """Serve the UI over a storage directory until the context ends with a signal; yields the address of its pages.
+    """Serve the UI over a storage directory until the context ends with a signal; yields the
+    address of its pages.
 
-    If `is_awaited`, the UI serves its first page before. At the end, it must leave no process and no message behind.
+    If `is_awaited`, the UI serves its first page before. At the end, it must leave no process and
+    no message behind.
     """
     address = f"http://{LOCALHOST}:{free_port()}"
     environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"} | {
@@ -66,14 +71,18 @@ def served_ui(
         yield address
     finally:
         process.send_signal(stop)
-        _, errors = process.communicate(timeout=STOP_SECONDS)  # until all processes that have these pipes have ended
+        _, errors = process.communicate(
+            timeout=STOP_SECONDS
+        )  # until all processes that have these pipes have ended
     assert (process.returncode, errors) == (0, "")
 
 
 def query(address: str, document: str) -> Any:
     """The data of the answer to a GraphQL document."""
     headers = {"Content-Type": "application/json", "Origin": address}
-    request = urllib.request.Request(f"{address}/graphql", json.dumps({"query": document}).encode(), headers)
+    request = urllib.request.Request(
+        f"{address}/graphql", json.dumps({"query": document}).encode(), headers
+    )
     with urllib.request.urlopen(request) as response:
         return json.load(response)["data"]
 

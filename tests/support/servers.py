@@ -38,17 +38,27 @@ def free_port() -> int:
 
 @pytest.fixture
 def postgres() -> Iterator[str]:
-    """The address of an empty database on a PostgreSQL server, as Dagster's configuration takes it."""
+    """The address of an empty database on a PostgreSQL server, as Dagster's configuration takes
+    it.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
     if not found:
         missing("PostgreSQL's server (Debian's package postgresql)")
     # PostgreSQL refuses to run as root; another user can't read pytest's directory.
-    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+    user = (
+        ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        if os.geteuid() == 0
+        else []
+    )
     with tempfile.TemporaryDirectory(prefix="mnist-pipeline-postgres-") as home:
         if user:
             shutil.chown(home, "nobody")
         port, data = str(free_port()), f"{home}/data"
-        subprocess.run([*user, found[-1] / "initdb", "-D", data, "-U", "digits", "-N"], check=True, capture_output=True)
+        subprocess.run(
+            [*user, found[-1] / "initdb", "-D", data, "-U", "digits", "-N"],
+            check=True,
+            capture_output=True,
+        )
         server = subprocess.Popen(
             [*user, found[-1] / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", home]
         )
@@ -67,11 +77,17 @@ def postgres() -> Iterator[str]:
 
 
 def configure(home: Path, *sections: str) -> None:
-    """Write the `dagster.yaml` of an instance: the default file, with the lines of sections of docs/deploy.md."""
+    """Write the `dagster.yaml` of an instance: the default file, with the lines of sections of
+    docs/deploy.md.
+    """
     page = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
     found = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
     for section in sections:
-        (lines,) = re.findall(r"^```yaml\n(.*?)^```", page.split(f"\n### {section}\n")[1].split("\n##")[0], re.M | re.S)
+        (lines,) = re.findall(
+            r"^```yaml\n(.*?)^```",
+            page.split(f"\n### {section}\n")[1].split("\n##")[0],
+            re.M | re.S,
+        )
         found |= yaml.safe_load(lines)
     home.mkdir(parents=True)
     (home / CONFIGURATION.name).write_text(yaml.safe_dump(found), encoding="utf-8")
@@ -79,14 +95,28 @@ def configure(home: Path, *sections: str) -> None:
 
 def variables(data: Path, storage: Path | str, **more: str) -> dict[str, str]:
     """The environment of a command with its own data directory and storage."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("MNIST_PIPELINE_")}
+    own = {
+        name: value for name, value in os.environ.items() if not name.startswith("MNIST_PIPELINE_")
+    }
     places = {"MNIST_PIPELINE_DATA": str(data), "MNIST_PIPELINE_STORAGE": str(storage)}
-    return {**own, "PYTHONPATH": str(PROJECT), **places, "DAGSTER_HOME": f"{storage}/dagster", **more}
+    return {
+        **own,
+        "PYTHONPATH": str(PROJECT),
+        **places,
+        "DAGSTER_HOME": f"{storage}/dagster",
+        **more,
+    }
 
 
 def command(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command of the pipeline until it ends."""
     line = [sys.executable, "-m", "mnist_pipeline.cli", *arguments]
     return subprocess.run(
-        line, cwd=PROJECT, env=environ, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+        line,
+        cwd=PROJECT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
     )

@@ -11,7 +11,9 @@ NAMES = tuple(NUM_POINTS)
 
 
 def write_shapes(directory: Path, per_class: int = 100, seed: int = 0) -> Path:
-    """Write pictures of each shape with random size, place, angle, colours and noise, as JPEG files."""
+    """Write pictures of each shape with random size, place, angle, colours and noise, as JPEG
+    files.
+    """
     generator = np.random.default_rng(seed)
     for name in NAMES:
         (directory / name).mkdir(parents=True)
@@ -22,8 +24,13 @@ def write_shapes(directory: Path, per_class: int = 100, seed: int = 0) -> Path:
 
 def _photograph(name: str, generator: np.random.Generator) -> Image.Image:
     size = generator.integers(200, 500, 2)
-    dark, light = (tuple(generator.integers(*levels, 3).tolist()) for levels in ((0, 90), (120, 256)))
-    radius, middle = size.min() * generator.uniform(0.25, 0.45), size * generator.uniform(0.4, 0.6, 2)
+    dark, light = (
+        tuple(generator.integers(*levels, 3).tolist()) for levels in ((0, 90), (120, 256))
+    )
+    radius, middle = (
+        size.min() * generator.uniform(0.25, 0.45),
+        size * generator.uniform(0.4, 0.6, 2),
+    )
     count = NUM_POINTS[name]
     angles = generator.uniform(0, 2 * math.pi) + 2 * math.pi * np.arange(count) / count
     radii = radius * np.where((np.arange(count) % 2 == 1) & (name == "star"), 0.4, 1)
@@ -31,4 +38,6 @@ def _photograph(name: str, generator: np.random.Generator) -> Image.Image:
     image = Image.new("RGB", tuple(size.tolist()), dark)
     ImageDraw.Draw(image).polygon([tuple(point) for point in points.tolist()], fill=light)
     blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(2)), float)
-    return Image.fromarray(np.clip(blurred + generator.normal(0, 12, blurred.shape), 0, 255).astype(np.uint8))
+    return Image.fromarray(
+        np.clip(blurred + generator.normal(0, 12, blurred.shape), 0, 255).astype(np.uint8)
+    )

@@ -29,14 +29,18 @@ def write_folders(root: Path, sets: Sets, names: tuple[str, ...] = NAMES) -> Pat
         for name in names:
             (root / split / name).mkdir(parents=True, exist_ok=True)
         for number, (image, label) in enumerate(zip(*digits, strict=True)):
-            (root / split / names[label] / f"{number:05}.png").write_bytes(encoded(image, compress_level=1))
+            (root / split / names[label] / f"{number:05}.png").write_bytes(
+                encoded(image, compress_level=1)
+            )
     return root
 
 
 def write_npz(path: Path, sets: Sets) -> Path:
     """An archive with the names that Keras uses."""
     arrays = {
-        f"{letter}_{split}": array for split, digits in sets.items() for letter, array in zip("xy", digits, strict=True)
+        f"{letter}_{split}": array
+        for split, digits in sets.items()
+        for letter, array in zip("xy", digits, strict=True)
     }
     np.savez_compressed(path, **arrays)
     return path
@@ -44,7 +48,9 @@ def write_npz(path: Path, sets: Sets) -> Path:
 
 def picture_table(digits: DigitSet, names: tuple[str, ...] | None = NAMES) -> pa.Table:
     """A table of encoded pictures as Hugging Face publishes it."""
-    pictures = [{"bytes": encoded(image, compress_level=1), "path": None} for image in digits.images]
+    pictures = [
+        {"bytes": encoded(image, compress_level=1), "path": None} for image in digits.images
+    ]
     table = pa.table(
         {
             "image": pa.array(pictures, pa.struct({"bytes": pa.binary(), "path": pa.string()})),
@@ -52,12 +58,18 @@ def picture_table(digits: DigitSet, names: tuple[str, ...] | None = NAMES) -> pa
         }
     )
     features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
-    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    return table.replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
 
 
 def write_parquet(root: Path, sets: Sets, names: tuple[str, ...] | None = NAMES) -> Path:
     """A file per split."""
     root.mkdir(parents=True, exist_ok=True)
     for split, digits in sets.items():
-        pq.write_table(picture_table(digits, names), root / f"{split}-00000-of-00001.parquet", row_group_size=100)
+        pq.write_table(
+            picture_table(digits, names),
+            root / f"{split}-00000-of-00001.parquet",
+            row_group_size=100,
+        )
     return root

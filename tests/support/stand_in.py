@@ -1,7 +1,8 @@
-"""A stand-in for a GPU: a device of torch that computes on the CPU, and refuses to mix its tensors with others.
+"""A stand-in for a GPU: a device of torch that computes on the CPU, and refuses to mix its tensors
+with others.
 
-It has torch's name "meta", the only device that has no hardware and no memory of its own. Inside `StandIn()`, whatever
-is moved to or created on that device becomes a tensor of the class `Remote`.
+It has torch's name "meta", the only device that has no hardware and no memory of its own. Inside
+`StandIn()`, whatever is moved to or created on that device becomes a tensor of the class `Remote`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,16 +30,25 @@ class Remote(torch.Tensor):
         return found
 
     @classmethod
-    def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         with StandIn():
             return function(*args, **(kwargs or {}))
 
 
 class StandIn(TorchDispatchMode):
-    """The context in which the device exists. Operands on two devices are a RuntimeError, unless one is a number."""
+    """The context in which the device exists.
+
+    Operands on two devices are a RuntimeError, unless one is a number.
+    """
 
     def __torch_dispatch__(
-        self, function: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        function: Any,
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         named = dict(kwargs or {})
         operands = [each for each in tree_leaves((args, named)) if isinstance(each, torch.Tensor)]
@@ -46,12 +56,21 @@ class StandIn(TorchDispatchMode):
         local = [each for each in operands if not isinstance(each, Remote) and each.dim()]
         if is_remote and local and function not in MOVES:
             raise RuntimeError(
-                f"{function} has operands on two devices, of shape {[tuple(each.shape) for each in local]}"
+                f"{function} has operands on two devices, of shape "
+                f"{[tuple(each.shape) for each in local]}"
             )
         if named.get("device") is not None:
-            is_remote, named["device"] = torch.device(named["device"]) == DEVICE, torch.device("cpu")
-        inner_args, inner_named = tree_map(lambda each: each.inner if isinstance(each, Remote) else each, (args, named))
+            is_remote, named["device"] = (
+                torch.device(named["device"]) == DEVICE,
+                torch.device("cpu"),
+            )
+        inner_args, inner_named = tree_map(
+            lambda each: each.inner if isinstance(each, Remote) else each, (args, named)
+        )
         result = function(*inner_args, **inner_named)
         if function._schema.is_mutable:
             return args[0] if isinstance(result, torch.Tensor) else result
-        return tree_map(lambda each: Remote(each) if is_remote and isinstance(each, torch.Tensor) else each, result)
+        return tree_map(
+            lambda each: Remote(each) if is_remote and isinstance(each, torch.Tensor) else each,
+            result,
+        )

@@ -39,7 +39,10 @@ NAMED = {
     "DigitSet": DigitSet(ARRAYS["bytes"], LABELS[:3]),
     "Eigendecomposition": Eigendecomposition(RNG.random(6), RNG.random((6, 6))),
     "Reconstructions": records.Reconstructions(
-        np.array([2, 5]), RNG.random((2, 10, 28, 28)).astype(np.float32), RNG.random(2), RNG.random(2)
+        np.array([2, 5]),
+        RNG.random((2, 10, 28, 28)).astype(np.float32),
+        RNG.random(2),
+        RNG.random(2),
     ),
     "Corners": records.Corners(
         RNG.random((2, 28, 28, 2, 2)),
@@ -94,9 +97,13 @@ PLAIN = {
     "Evaluation": EVALUATIONS["knn"],
     "Evaluation with calibration": EVALUATIONS["cnn"],
     "Comparison": COMPARISON,
-    "Champion": Champion("cnn", 1.0, 0, LABELS.tolist(), "ab", Choice("cnn", 0, [1, 2], "mlp", [1, 3], "cd")),
+    "Champion": Champion(
+        "cnn", 1.0, 0, LABELS.tolist(), "ab", Choice("cnn", 0, [1, 2], "mlp", [1, 3], "cd")
+    ),
 }
-REPORT = Report("<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}})
+REPORT = Report(
+    "<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}}
+)
 EVERY_KIND: dict[str, Any] = {**ARRAYS, **NAMED, "DataFrame": TABLE, "a text": "# 7 → 1\n", **PLAIN}
 
 

@@ -14,7 +14,16 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.softmax import softmax
-from mnist_pipeline.training import RECIPES, DivergenceError, Recipe, build, devices, loop, recipes, train
+from mnist_pipeline.training import (
+    RECIPES,
+    DivergenceError,
+    Recipe,
+    build,
+    devices,
+    loop,
+    recipes,
+    train,
+)
 
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
 HANDS = Variation(rotation=10, scale=0.1, shift=1, stroke=0.5, noise=0.2)
@@ -39,7 +48,9 @@ def few(digits) -> tuple[np.ndarray, np.ndarray]:
     return digits[0][:200], digits[1][:200]
 
 
-def fitted(digits, recipe: Recipe = SHORT, construct=lambda: MLP(784, 32, 10), **options) -> dict[str, np.ndarray]:
+def fitted(
+    digits, recipe: Recipe = SHORT, construct=lambda: MLP(784, 32, 10), **options
+) -> dict[str, np.ndarray]:
     model = build(construct, seed=options.get("seed", 0))
     train(model, *digits, recipe, **options)
     return training.weights(model)
@@ -51,7 +62,9 @@ def same_bytes(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
 
 @pytest.mark.parametrize("construct", [CNN, lambda: MLP(784, 64, 10)])
 @pytest.mark.parametrize(("precision", "threads"), [("float32", 2), ("bfloat16", 1), ("auto", 2)])
-def test_a_seed_decides_the_weights_to_the_byte(few, construct, precision: str, threads: int) -> None:
+def test_a_seed_decides_the_weights_to_the_byte(
+    few, construct, precision: str, threads: int
+) -> None:
     torch.set_num_threads(threads)
     digits = few[0][:120], few[1][:120]
     recipe = replace(SHORT, epochs=1, precision=precision, variation=HANDS)
@@ -92,11 +105,15 @@ def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few) -> None:
 def test_history_counts_every_image_and_on_epoch_gets_each_record(few) -> None:
     records = []
     model = build(MLP, 784, 32, 10, seed=0)
-    history = train(model, *few, replace(SHORT, batch_size=64), validation_size=30, on_epoch=records.append)
+    history = train(
+        model, *few, replace(SHORT, batch_size=64), validation_size=30, on_epoch=records.append
+    )
     assert list(history.epochs) == records
     assert [record.epoch for record in records] == [1, 2]
     assert (history.precision, history.device) == ("float32", "cpu")
-    assert all(record.accuracy * 170 == pytest.approx(round(record.accuracy * 170)) for record in records)
+    assert all(
+        record.accuracy * 170 == pytest.approx(round(record.accuracy * 170)) for record in records
+    )
 
 
 @pytest.mark.parametrize("factor", [0.2, 1.0, 7.0])
@@ -108,15 +125,21 @@ def test_no_other_temperature_has_a_lower_cross_entropy(factor: float) -> None:
     assert found == pytest.approx(factor, rel=0.03)
 
     def loss(temperature: float) -> float:
-        return float(-np.log(softmax(factor * logits / temperature)[np.arange(len(labels)), labels]).mean())
+        return float(
+            -np.log(softmax(factor * logits / temperature)[np.arange(len(labels)), labels]).mean()
+        )
 
     assert all(loss(found * other) >= loss(found) for other in (0.5, 0.99, 1.01, 2))
 
 
 def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one() -> None:
     logits = np.random.default_rng(0).normal(size=(100, 10))
-    assert training.fit_temperature(logits, logits.argmax(axis=1)) == 1  # all right: the colder the better
-    assert training.fit_temperature(logits, logits.argmin(axis=1)) == 1  # all wrong: the hotter the better
+    assert (
+        training.fit_temperature(logits, logits.argmax(axis=1)) == 1
+    )  # all right: the colder the better
+    assert (
+        training.fit_temperature(logits, logits.argmin(axis=1)) == 1
+    )  # all wrong: the hotter the better
     assert training.fit_temperature(np.zeros((4, 10)), np.arange(4)) == 1
 
 
@@ -125,16 +148,20 @@ def test_held_out_images_do_not_change_the_weights(few) -> None:
     _, held_out = split(200, 40)
     spoiled = labels.copy()
     spoiled[held_out] = (spoiled[held_out] + 1) % 10
-    assert same_bytes(fitted((images, labels), validation_size=40), fitted((images, spoiled), validation_size=40))
+    assert same_bytes(
+        fitted((images, labels), validation_size=40), fitted((images, spoiled), validation_size=40)
+    )
 
 
 @pytest.mark.parametrize(("name", "construct", "gap"), [("mlp", MLP, 0.08), ("cnn", CNN, -0.02)])
-def test_the_default_recipe_learns_digits_and_the_temperature_corrects_the_low_confidence_of_smoothed_labels(
+def test_the_default_recipe_learns_digits_and_the_temperature_corrects_low_confidence(
     digits, name: str, construct: type, gap: float
 ) -> None:
     images, labels = digits
     model = build(construct, seed=0)
-    history = train(model, images[:5_000], labels[:5_000], RECIPES[name]["default"], validation_size=1_000)
+    history = train(
+        model, images[:5_000], labels[:5_000], RECIPES[name]["default"], validation_size=1_000
+    )
     losses = [record.loss for record in history.epochs]
     assert losses == sorted(losses, reverse=True)
     assert history.epochs[-1].validation_accuracy > 0.9
@@ -156,7 +183,9 @@ def test_the_recorded_loss_of_one_batch_is_that_before_its_update(few) -> None:
     assert history.temperature == 1
     record = history.epochs[0]
     assert record.validation_accuracy is None
-    assert record.loss == pytest.approx(-np.mean(np.log(probabilities[range(200), labels])), rel=1e-5)
+    assert record.loss == pytest.approx(
+        -np.mean(np.log(probabilities[range(200), labels])), rel=1e-5
+    )
     assert record.accuracy == np.mean(probabilities.argmax(axis=1) == labels)
 
 
@@ -189,13 +218,17 @@ def test_the_weights_are_the_mean_over_the_last_share_of_the_updates(
         np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-7)
 
 
-def test_each_pass_deforms_the_training_images_anew_and_never_the_held_out_ones(few, monkeypatch) -> None:
+def test_each_pass_deforms_the_training_images_anew_and_never_the_held_out_ones(
+    few, monkeypatch
+) -> None:
     images, labels = few
     kept, held_out = split(200, 40)
     passes: list[np.ndarray] = []
     monkeypatch.setattr(loop, "vary", lambda *given: passes.append(vary(*given)) or passes[-1])
     model = build(MLP, 784, 8, 10, seed=0)
-    history = train(model, images, labels, replace(SHORT, variation=HANDS), seed=1, validation_size=40)
+    history = train(
+        model, images, labels, replace(SHORT, variation=HANDS), seed=1, validation_size=40
+    )
     assert [each.shape for each in passes] == [images[kept].shape] * SHORT.epochs
     assert not np.array_equal(*passes)
     predicted = training.predict_probabilities(model, images[held_out]).argmax(axis=1)
@@ -203,13 +236,19 @@ def test_each_pass_deforms_the_training_images_anew_and_never_the_held_out_ones(
 
 
 @pytest.mark.filterwarnings("error")  # torch warns about arrays that it cannot write to
-def test_images_may_be_bytes_or_floating_and_squares_or_rows_and_in_a_mapped_file(few, tmp_path) -> None:
+def test_images_may_be_bytes_or_floating_and_squares_or_rows_and_in_a_mapped_file(
+    few, tmp_path
+) -> None:
     images, labels = few
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     expected = fitted((images, labels))
     assert same_bytes(fitted((mapped, labels)), expected)
-    for others in (images / 255, images.reshape(200, 784), images.transpose(0, 2, 1).copy().transpose(0, 2, 1)):
+    for others in (
+        images / 255,
+        images.reshape(200, 784),
+        images.transpose(0, 2, 1).copy().transpose(0, 2, 1),
+    ):
         for name, weight in fitted((others, labels)).items():
             np.testing.assert_allclose(weight, expected[name], atol=1e-4)
 
@@ -230,7 +269,9 @@ def test_weights_survive_the_way_to_arrays_and_back(few) -> None:
         (CNN, "cuda", set(), "bfloat16"),
     ],
 )
-def test_auto_is_bfloat16_where_it_is_faster(model: type, device: str, supported, expected: str, monkeypatch) -> None:
+def test_auto_is_bfloat16_where_it_is_faster(
+    model: type, device: str, supported, expected: str, monkeypatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     monkeypatch.setattr(devices, "cpu_supports", lambda instructions: instructions in supported)
     assert training.choose_precision(model(), torch.device(device)) == expected

@@ -10,7 +10,9 @@ from mnist_pipeline.utils.blocks import in_blocks
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (10, 3), (100, 1)])
-def test_each_row_is_in_one_block(count: int, size: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_row_is_in_one_block(
+    count: int, size: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(blocks, "num_cores", lambda: threads)
     seen: list[int] = []
     in_blocks(lambda block: seen.extend(range(count)[block]), count, size)

@@ -1,4 +1,5 @@
-"""Every plot of the project; each function returns a Matplotlib Figure and leaves no global state behind.
+"""Every plot of the project; each function returns a Matplotlib Figure and leaves no global state
+behind.
 
 Matplotlib is imported when a plot is first used, so that the definitions of the graph load quickly.
 """
@@ -19,7 +20,9 @@ MODULES = ("style", "encoding", "digits", "evaluation", "experiments", "harris",
 
 
 def __getattr__(name: str) -> Any:
-    modules = (import_module(f"{__name__}.{module}") for module in MODULES if not name.startswith("__"))
+    modules = (
+        import_module(f"{__name__}.{module}") for module in MODULES if not name.startswith("__")
+    )
     for module in modules:
         if hasattr(module, name):
             return getattr(module, name)

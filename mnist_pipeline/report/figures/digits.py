@@ -12,12 +12,17 @@ from mnist_pipeline.report.figures import style
 
 @mpl.rc_context(style.STYLE)
 def image_grid(
-    images: np.ndarray, columns: int, captions: Sequence[str] = (), title: str = "", *, signed: bool = False
+    images: np.ndarray,
+    columns: int,
+    captions: Sequence[str] = (),
+    title: str = "",
+    *,
+    signed: bool = False,
 ) -> Figure:
     """Images (n_images, height, width) in rows of `columns`, with a caption under each.
 
-    Values are grey levels in 0–255. If `signed`, they have any scale: positive values are drawn red and negative values
-    blue, and each image is scaled by its largest magnitude.
+    Values are grey levels in 0–255. If `signed`, they have any scale: positive values are drawn red
+    and negative values blue, and each image is scaled by its largest magnitude.
     """
     if signed:
         images = images / np.maximum(np.abs(images).max(axis=(1, 2), keepdims=True), 1e-30)
@@ -41,16 +46,25 @@ def image_grid(
     for place, caption in enumerate(captions):
         x = step_x * (place % columns) + (width - 1) / 2
         y = step_y * (place // columns) + height + gap * 0.45
-        text = "\n".join(style.plain(line, max(8, round(14 * inches / columns))) for line in caption.split("\n"))
+        text = "\n".join(
+            style.plain(line, max(8, round(14 * inches / columns))) for line in caption.split("\n")
+        )
         axes.text(x, y, text, ha="center", va="center", fontsize=min(10.0, 9.0 * inches / columns))
     return figure
 
 
 def neighbor_errors(
-    images: np.ndarray, captions: Sequence[str], neighbors: np.ndarray, neighbor_captions: Sequence[Sequence[str]]
+    images: np.ndarray,
+    captions: Sequence[str],
+    neighbors: np.ndarray,
+    neighbor_captions: Sequence[Sequence[str]],
 ) -> Figure:
-    """Misread images (n, height, width) in a row, and below each its neighbours (n, n_neighbors, height, width)."""
-    rows = np.concatenate([images[:, None], neighbors], axis=1)  # (n_images, 1 + n_neighbors, height, width)
+    """Misread images (n, height, width) in a row, and below each its neighbours (n, n_neighbors,
+    height, width).
+    """
+    rows = np.concatenate(
+        [images[:, None], neighbors], axis=1
+    )  # (n_images, 1 + n_neighbors, height, width)
     texts = [[caption, *near] for caption, near in zip(captions, neighbor_captions, strict=True)]
     return image_grid(
         rows.swapaxes(0, 1).reshape(-1, *images.shape[1:]),
@@ -60,11 +74,14 @@ def neighbor_errors(
     )
 
 
-def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Sequence[str]) -> Figure:
-    """The weights (n_classes, n_pixels) of each class as an image: red for the class, blue against it.
+def templates(
+    weights: np.ndarray, deviations: np.ndarray, side: int, names: Sequence[str]
+) -> Figure:
+    """The weights (n_classes, n_pixels) of each class as an image: red for the class, blue against
+    it.
 
-    The influence of a weight is proportional to the standard deviation of its pixel, `deviations` (n_pixels,): a
-    pixel that is blank in every image keeps its initial weight and has no influence.
+    The influence of a weight is proportional to the standard deviation of its pixel, `deviations`
+    (n_pixels,): a pixel that is blank in every image keeps its initial weight and has no influence.
     """
     return image_grid(
         (weights * deviations).reshape(len(weights), side, side),
@@ -76,7 +93,9 @@ def templates(weights: np.ndarray, deviations: np.ndarray, side: int, names: Seq
 
 
 def misread(names: Sequence[str], true: int, predicted: int, remark: str = "") -> str:
-    """A caption with the true and the predicted class of an image, on separate lines if names are long."""
+    """A caption with the true and the predicted class of an image, on separate lines if names are
+    long.
+    """
     if style.are_long(names):
         return "\n".join(filter(None, (names[true], f"→ {names[predicted]}", remark)))
     return ", ".join(filter(None, (f"{names[true]} → {names[predicted]}", remark)))
@@ -85,9 +104,13 @@ def misread(names: Sequence[str], true: int, predicted: int, remark: str = "") -
 def misread_images(
     images: np.ndarray, errors: Sequence[Mapping[Any, Any]], num_errors: int, names: Sequence[str]
 ) -> Figure:
-    """The first rows of `evaluation.scores.misclassified` as images, with the probability of the predicted class."""
+    """The first rows of `evaluation.scores.misclassified` as images, with the probability of the
+    predicted class.
+    """
     captions = [
-        misread(names, row["true_label"], row["predicted_label"], f"{row['probability']:.0%}") for row in errors
+        misread(names, row["true_label"], row["predicted_label"], f"{row['probability']:.0%}")
+        for row in errors
     ]
-    title = f"{len(errors)} of {num_errors} errors, worst first: true → predicted, probability of the predicted"
+    counts = f"{len(errors)} of {num_errors} errors, worst first"
+    title = f"{counts}: true → predicted, probability of the predicted"
     return image_grid(images[[row["index"] for row in errors]], 10, captions, title)

@@ -12,9 +12,16 @@ from mnist_pipeline.report.figures import style
 
 
 def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarray) -> Figure:
-    """The first ten digits with their corners marked, and below them the Harris response, all (n, height, width)."""
-    title, response_title = "Harris corners", "Harris response (cube root): orange is positive, purple is negative"
-    images, responses, corners = (array[: style.MAX_COLUMNS] for array in (images, responses, corners))
+    """The first ten digits with their corners marked, and below them the Harris response, all (n,
+    height, width).
+    """
+    title, response_title = (
+        "Harris corners",
+        "Harris response (cube root): orange is positive, purple is negative",
+    )
+    images, responses, corners = (
+        array[: style.MAX_COLUMNS] for array in (images, responses, corners)
+    )
     height, width = images.shape[1:]
     scale = np.abs(responses).max(axis=(1, 2), keepdims=True)
     scaled = np.cbrt(responses / np.where(scale == 0, 1, scale))
@@ -27,11 +34,15 @@ def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarra
         columns=1,
     )
     digit, y, x = np.nonzero(corners)
-    figure.axes[0].plot(x + digit * width, y, "o", color=style.COLORS[2], markersize=4, fillstyle="none")
+    figure.axes[0].plot(
+        x + digit * width, y, "o", color=style.COLORS[2], markersize=4, fillstyle="none"
+    )
     return figure
 
 
-def _draw_row(axes: Axes, images: np.ndarray, title: str, cmap: str, limits: tuple[float, float]) -> None:
+def _draw_row(
+    axes: Axes, images: np.ndarray, title: str, cmap: str, limits: tuple[float, float]
+) -> None:
     axes.imshow(np.concatenate(list(images), axis=1), cmap=cmap, vmin=limits[0], vmax=limits[1])
     axes.set_title(title)
     axes.set_axis_off()
@@ -47,13 +58,21 @@ def gradients(places: Mapping[str, Place]) -> dict[str, style.Panel]:
 
 
 def draw_gradients(axes: Axes, place: Place, title: str, limit: float) -> None:
-    """The nine gradients around a pixel and the ellipse of their principal components, on axes from −limit to limit."""
+    """The nine gradients around a pixel and the ellipse of their principal components, on axes from
+    −limit to limit.
+    """
     angle = np.linspace(0, 2 * np.pi, 73)
-    semi_axes = np.sqrt(place.eigenvalues / len(place.gradients))  # √(λ/9): root mean squares along the eigenvectors
+    semi_axes = np.sqrt(
+        place.eigenvalues / len(place.gradients)
+    )  # √(λ/9): root mean squares along the eigenvectors
     ellipse = place.eigenvectors @ (semi_axes[:, None] * np.stack([np.cos(angle), np.sin(angle)]))
     axes.plot(*ellipse, color=style.COLORS[0])
     for semi_axis, direction in zip(semi_axes, place.eigenvectors.T):
         axes.plot(*np.outer(direction * semi_axis, [-1, 1]), color=style.COLORS[0], linewidth=1)
     axes.plot(*place.gradients.T, "o", color=style.COLORS[2], markersize=4, alpha=0.8)
-    axes.set(title=title, xlabel="I_x (grey levels per pixel)", ylabel="I_y (grey levels per pixel)")
-    axes.set(xlim=(-limit, limit), ylim=(limit, -limit), aspect="equal")  # y downwards, as rows are counted
+    axes.set(
+        title=title, xlabel="I_x (grey levels per pixel)", ylabel="I_y (grey levels per pixel)"
+    )
+    axes.set(
+        xlim=(-limit, limit), ylim=(limit, -limit), aspect="equal"
+    )  # y downwards, as rows are counted

@@ -32,7 +32,9 @@ def mean_image(mean: np.ndarray, side: int) -> Figure:
 
 
 def matrix(values: np.ndarray, title: str, label: str) -> Figure:
-    """A symmetric matrix as an image, with zero in the middle of the colour scale, which is that of square roots."""
+    """A symmetric matrix as an image, with zero in the middle of the colour scale, which is that of
+    square roots.
+    """
 
     def draw(axes: Axes) -> None:
         limit = np.abs(values).max() or 1.0
@@ -41,13 +43,17 @@ def matrix(values: np.ndarray, title: str, label: str) -> Figure:
         axes.set(title=title, xlabel="pixel (row by row)", ylabel="pixel (row by row)")
         axes.grid(False)
         ticks = [limit * share for share in (-1, -0.25, 0, 0.25, 1)]
-        axes.figure.colorbar(drawn, ax=axes, label=label, ticks=ticks, format="{x:,.0f}", **COLOR_SCALE)
+        axes.figure.colorbar(
+            drawn, ax=axes, label=label, ticks=ticks, format="{x:,.0f}", **COLOR_SCALE
+        )
 
     return style.side_by_side(draw, size=(6.18, 4.68), left=0.78)
 
 
 def signed_root(values: np.ndarray) -> np.ndarray:
-    """The square root of magnitudes, with their sign, so that small values stay visible next to large ones."""
+    """The square root of magnitudes, with their sign, so that small values stay visible next to
+    large ones.
+    """
     return np.sign(values) * np.sqrt(np.abs(values))
 
 
@@ -65,12 +71,16 @@ def draw_eigenvalues(axes: Axes, values: np.ndarray, *, logarithmic: bool = Fals
     positive = values > values[0] * 1e-12
     axes.plot(np.flatnonzero(positive) + 1, values[positive])
     scale = "logarithmic" if logarithmic else "linear"
-    axes.set(title=f"Eigenvalues, {scale} scale", xlabel="component", ylabel="variance (grey levels²)")
+    axes.set(
+        title=f"Eigenvalues, {scale} scale", xlabel="component", ylabel="variance (grey levels²)"
+    )
     if logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(lambda value, _: "10" + f"{np.log10(value):.0f}".translate(SUPERSCRIPTS))
+        axes.yaxis.set_major_formatter(
+            lambda value, _: "10" + f"{np.log10(value):.0f}".translate(SUPERSCRIPTS)
+        )
     else:
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -79,42 +89,59 @@ def draw_eigenvalues(axes: Axes, values: np.ndarray, *, logarithmic: bool = Fals
 def draw_shares(axes: Axes, shares: np.ndarray) -> None:
     """The share of the variance in the first k components, with 80, 90 and 95% marked."""
     axes.plot(np.arange(1, len(shares) + 1), 100 * shares)
-    for share, below in ((0.8, 14), (0.9, 13), (0.95, 7)):  # points, so that the labels do not overlap
+    for share, below in (
+        (0.8, 14),
+        (0.9, 13),
+        (0.95, 7),
+    ):  # points, so that the labels do not overlap
         count = int(np.searchsorted(shares, share) + 1)
         axes.plot([count], [100 * shares[count - 1]], "o", color=style.COLORS[2], markersize=4)
         label, point = f"{share:.0%}: {count}", (count, 100 * share)
         axes.annotate(label, point, textcoords="offset points", xytext=(9, -below))
-    axes.set(title="Variance in the first k components", xlabel="components k", ylabel="share of variance (%)")
+    axes.set(
+        title="Variance in the first k components",
+        xlabel="components k",
+        ylabel="share of variance (%)",
+    )
     axes.set_ylim(0, 102)
 
 
 def eigenvectors(vectors: np.ndarray, side: int, shares: np.ndarray) -> Figure:
-    """The leading eigenvectors (columns) as images, with the share of the variance that each explains."""
+    """The leading eigenvectors (columns) as images, with the share of the variance that each
+    explains.
+    """
     return image_grid(
         vectors.T.reshape(-1, side, side),
         columns=10,
         captions=[f"{100 * share:.1f}%" for share in shares],
-        title=f"The first {len(shares)} eigenvectors, with the share of the variance that each explains",
+        title=f"The first {len(shares)} eigenvectors, with the share of the variance that each "
+        "explains",
         signed=True,
     )
 
 
 def scattered(labels: np.ndarray) -> np.ndarray:
-    """The indices of the images that a scatter plot shows: the first of each class, in the order of the labels (n,)."""
+    """The indices of the images that a scatter plot shows: the first of each class, in the order of
+    the labels (n,).
+    """
     per_class = min(NUM_SCATTERED, MAX_SCATTERED // (int(labels.max()) + 1))
-    return np.sort(np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)]))
+    return np.sort(
+        np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)])
+    )
 
 
 def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Figure:
     """Points (n_points, 2) of some images of each class in the plane of the first two components.
 
-    A point is the name of its class, or a marker in its colour if names are long. The points of class k are the group
-    `class-k` of an SVG, in their order.
+    A point is the name of its class, or a marker in its colour if names are long. The points of
+    class k are the group `class-k` of an SVG, in their order.
     """
     shown = scattered(labels)
     points, labels = points[shown], labels[shown]
     long = style.are_long(names)
-    named = not long and all(name.isascii() and name.isalnum() for name in names)  # the marks are the legend
+    named = not long and all(
+        name.isascii() and name.isalnum() for name in names
+    )  # the marks are the legend
     columns = 2 if long else 10
     legend = 0.0 if named else 0.31 + 0.22 * -(-len(names) // columns)  # inches
 
@@ -122,7 +149,9 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
         look: dict[str, Any] = {"linestyle": "", "markersize": 5, "markeredgewidth": 0.4}
         for k, name in enumerate(names):
             # With another marker for each ten classes, so that a marker and a colour name a class.
-            look["marker"] = f"${name}$" if named else style.MARKERS[(k + k // 10) % len(style.MARKERS)]
+            look["marker"] = (
+                f"${name}$" if named else style.MARKERS[(k + k // 10) % len(style.MARKERS)]
+            )
             look |= {"color": style.COLORS[k % len(style.COLORS)], "label": style.plain(name, 16)}
             axes.plot(*points[labels == k].T, gid=f"class-{k}", **look)
         axes.set_title(f"{len(points):,} images on two components")
@@ -135,10 +164,14 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
     return style.side_by_side(draw, size=(style.PANEL[0], 3.5 + legend), legend=legend)
 
 
-def reconstructions(originals: np.ndarray, images: np.ndarray, num_components: Sequence[int]) -> Figure:
-    """The first ten digits in columns, numbers of components k in rows, the originals in the first row.
+def reconstructions(
+    originals: np.ndarray, images: np.ndarray, num_components: Sequence[int]
+) -> Figure:
+    """The first ten digits in columns, numbers of components k in rows, the originals in the first
+    row.
 
-    `originals` has shape (n_digits, height, width), `images` (n_values_of_k, n_digits, height, width).
+    `originals` has shape (n_digits, height, width), `images` (n_values_of_k, n_digits, height,
+    width).
     """
     rows = np.concatenate([originals[None], images])[:, : style.MAX_COLUMNS]
     columns = rows.shape[1]

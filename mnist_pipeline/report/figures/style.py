@@ -13,7 +13,18 @@ from matplotlib.ticker import MaxNLocator
 
 # Ten colours that colour-blind readers can distinguish:
 # M. A. Petroff, "Accessible color sequences for data visualization", 2021.
-COLORS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
+COLORS = [
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+]
 MARKERS = "osv^DPX<>*"
 PANEL = (3.8, 2.9)  # inches: its text has at least 10 pixels on a phone
 SQUARE = (3.8, 3.6)  # inches, of a panel with equal axes
@@ -24,8 +35,8 @@ MAX_INTERVALS = 5  # between the ticks of an axis, where Matplotlib chooses them
 INK = "#24292f"
 SOFT = "#57606a"  # of lines that mark a place
 GRID = "#d0d7de"
-# With Matplotlib's own defaults, so that neither a user's matplotlibrc nor a notebook changes a figure. No figure uses
-# Matplotlib's backend, so it stays as it is.
+# With Matplotlib's own defaults, so that neither a user's matplotlibrc nor a notebook changes a
+# figure. No figure uses Matplotlib's backend, so it stays as it is.
 STYLE: Any = {
     **{name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"},
     "figure.dpi": 110,
@@ -67,8 +78,8 @@ def side_by_side(
 ) -> Figure:
     """One figure of several panels, in rows of at most `columns`; lengths are in inches.
 
-    `size` is that of a panel. It includes `left`, `right` and `bottom`, the space for the labels, and `legend`, the
-    space below them: fixed margins align the axes of all panels.
+    `size` is that of a panel. It includes `left`, `right` and `bottom`, the space for the labels,
+    and `legend`, the space below them: fixed margins align the axes of all panels.
     """
     width, height = size
     columns = min(columns, len(panels))
@@ -77,8 +88,13 @@ def side_by_side(
     axes_width, axes_height = width - left - right, height - legend - bottom - TOP
     for place, draw in enumerate(panels):
         row, column = divmod(place, columns)
-        corner = (column + left / width) / columns, (rows - 1 - row + (legend + bottom) / height) / rows
-        axes = figure.add_axes((*corner, axes_width / (width * columns), axes_height / (height * rows)))
+        corner = (
+            (column + left / width) / columns,
+            (rows - 1 - row + (legend + bottom) / height) / rows,
+        )
+        axes = figure.add_axes(
+            (*corner, axes_width / (width * columns), axes_height / (height * rows))
+        )
         draw(axes)
         axes.xaxis.set_label_coords(0.5, (LABEL - bottom) / axes_height)
         axes.yaxis.set_label_coords((LABEL - left) / axes_width, 0.5)
@@ -114,11 +130,16 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: s
         axes.text(1.06, y, name, transform=axes.transAxes, va="center", fontweight=weight)
     strokes: Any = [[starts[name], (1.05, y)] for name, y in heights.items()]
     colors, style = [ends[name][2] for name in heights], {"linewidths": 1, "clip_on": False}
-    axes.add_collection(LineCollection(strokes, colors=colors, transform=axes.transAxes, **style), autolim=False)
+    axes.add_collection(
+        LineCollection(strokes, colors=colors, transform=axes.transAxes, **style), autolim=False
+    )
 
 
 def plain(name: str, length: int) -> str:
-    """A name as Matplotlib draws it letter by letter, cut to a length: `$` would begin a formula."""
+    """A name as Matplotlib draws it letter by letter, cut to a length:
+
+    `$` would begin a formula.
+    """
     cut = name if len(name) <= length else f"{name[: length - 1]}…"
     return cut.replace("$", r"\$")
 

@@ -47,12 +47,17 @@ def warning(check: Measured) -> Measured:
 
 
 def loss_falls(loss: Sequence[float] | np.ndarray, num_classes: int) -> Measured:
-    """The last loss of a training, which must not exceed the first, or after a single epoch the loss of guessing."""
+    """The last loss of a training, which must not exceed the first, or after a single epoch the
+    loss of guessing.
+    """
     return at_most(loss[-1], loss[0] if len(loss) > 1 else math.log(num_classes))
 
 
-def checks(asset: str, why: Mapping[str, Mapping[str, str]], *blocking: str) -> list[dg.AssetCheckSpec]:
-    """The specifications of an asset's checks; `why` has the reason of each check by asset and name of the check.
+def checks(
+    asset: str, why: Mapping[str, Mapping[str, str]], *blocking: str
+) -> list[dg.AssetCheckSpec]:
+    """The specifications of an asset's checks; `why` has the reason of each check by asset and name
+    of the check.
 
     The blocking checks stop the assets downstream if they fail.
     """
@@ -76,8 +81,12 @@ def check_results(measured: Mapping[str, Measured]) -> Iterator[dg.AssetCheckRes
 
 
 def metadata(check: Measured) -> dict[str, float | str]:
-    """The measured value, which Dagster plots over time, and its limits as text, which would be constant lines."""
-    value = rounded(check.value) if math.isfinite(check.value) else str(check.value)  # the event log takes no NaN
+    """The measured value, which Dagster plots over time, and its limits as text, which would be
+    constant lines.
+    """
+    value = (
+        rounded(check.value) if math.isfinite(check.value) else str(check.value)
+    )  # the event log takes no NaN
     limits = [("at least", check.low), ("at most", check.high)]
     finite = [f"{name} {limit:.6g}" for name, limit in limits if math.isfinite(limit)]
     expected = f"exactly {check.low:.6g}" if check.low == check.high else ", ".join(finite)

@@ -1,11 +1,12 @@
 """The code version of an asset: a checksum of the code that computes its value.
 
-It covers the asset's function with the definitions of its module that it uses, and every module of the project that
-these import, directly or not. Comments and docstrings do not count, and neither does what only people see: what an
-asset passes to `result` besides the value, the figures that an asset draws, how the table of models names a model.
+It covers the asset's function with the definitions of its module that it uses, and every module of
+the project that these import, directly or not. Comments and docstrings do not count, and neither
+does what only people see: what an asset passes to `result` besides the value, the figures that an
+asset draws, how the table of models names a model.
 
-The table of models counts by the fields that compute: for the assets of a model, its own entry; for an asset that reads
-all models, all entries, and their methods if it calls them.
+The table of models counts by the fields that compute: for the assets of a model, its own entry; for
+an asset that reads all models, all entries, and their methods if it calls them.
 """
 
 import ast
@@ -37,7 +38,10 @@ SHOWN = (f"{PACKAGE}.report.figures", f"{PACKAGE}.handwriting.contact_sheet")
 
 
 def function_of(asset: dg.AssetsDefinition, package: str) -> Callable[..., Any] | None:
-    """The function under an `@asset` decorator; None if the asset is a graph, or if its function is elsewhere."""
+    """The function under an `@asset` decorator;
+
+    None if the asset is a graph, or if its function is elsewhere.
+    """
     if not isinstance(asset.node_def, dg.OpDefinition):
         return None
     compute: Any = asset.op.compute_fn
@@ -48,11 +52,17 @@ def function_of(asset: dg.AssetsDefinition, package: str) -> Callable[..., Any] 
 def code_versions(functions: Mapping[str, Callable[..., Any]]) -> dict[str, str]:
     """The versions of the functions that compute assets, by asset.
 
-    They take half a second, so they are remembered as long as the files of the project have the same sizes and times.
+    They take half a second, so they are remembered as long as the files of the project have the
+    same sizes and times.
     """
     roots = {PACKAGE, *(function.__module__.partition(".")[0] for function in functions.values())}
     patterns = ("*.py", "templates/**/*.*")
-    files = sorted(file for root in roots for pattern in patterns for file in _source(root).parent.rglob(pattern))
+    files = sorted(
+        file
+        for root in roots
+        for pattern in patterns
+        for file in _source(root).parent.rglob(pattern)
+    )
     stats = [(str(file), (found := file.stat()).st_size, found.st_mtime_ns) for file in files]
     state = hashlib.sha256(repr((sys.version, sorted(functions), stats)).encode()).hexdigest()
     remembered = places.code_cache() / "code-versions.json"
@@ -86,8 +96,14 @@ def code_version(asset: str, function: Callable[..., Any]) -> str:
 def _computing_fields(model: Model) -> dict[str, Any]:
     """The fields of an entry on which values depend."""
     shown = {each.name for each in dataclasses.fields(Shown)} | {"method", "settings"}
-    fields = {each.name: getattr(model, each.name) for each in dataclasses.fields(model) if each.name not in shown}
-    settings = {name: dataclasses.replace(each, description="") for name, each in model.settings.items()}
+    fields = {
+        each.name: getattr(model, each.name)
+        for each in dataclasses.fields(model)
+        if each.name not in shown
+    }
+    settings = {
+        name: dataclasses.replace(each, description="") for name, each in model.settings.items()
+    }
     return fields | {"settings": settings}
 
 
@@ -97,7 +113,9 @@ def _calls_methods(code: ast.AST) -> bool:
 
 
 def _used_by(function: Callable[..., Any]) -> tuple[list[ast.stmt], set[str]]:
-    """The definitions of its module that a function uses, directly or not, and the modules that they import."""
+    """The definitions of its module that a function uses, directly or not, and the modules that
+    they import.
+    """
     module = function.__module__
     body = _code(module).body
     definitions = {name: node for node in body for name in _names_defined(node)}
@@ -120,8 +138,16 @@ def _used_by(function: Callable[..., Any]) -> tuple[list[ast.stmt], set[str]]:
 def _names_defined(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+    targets = (
+        node.targets
+        if isinstance(node, ast.Assign)
+        else [node.target]
+        if isinstance(node, ast.AnnAssign)
+        else []
+    )
+    return [
+        each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)
+    ]
 
 
 def _with_imports(modules: Iterable[str]) -> set[str]:
@@ -143,16 +169,26 @@ def _imports(module: str) -> list[str]:
     return list(_imported(_code(module).body, module if is_package else module.rpartition(".")[0]))
 
 
-def _imported(code: Iterable[ast.stmt], package: str, names: set[str] | None = None) -> Iterator[str]:
-    """The modules of the project that code imports; with `names`, only what it imports by these names."""
+def _imported(
+    code: Iterable[ast.stmt], package: str, names: set[str] | None = None
+) -> Iterator[str]:
+    """The modules of the project that code imports; with `names`, only what it imports by these
+    names.
+    """
     for node in (each for statement in code for each in ast.walk(statement)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = getattr(node, "module", None) or ""
-            parent = importlib.util.resolve_name("." * getattr(node, "level", 0) + module, package) if module else ""
+            parent = (
+                importlib.util.resolve_name("." * getattr(node, "level", 0) + module, package)
+                if module
+                else ""
+            )
             for alias in node.names:
                 if names is None or (alias.asname or alias.name.partition(".")[0]) in names:
                     found = f"{parent}.{alias.name}".strip(".")
-                    yield from [each for each in (found, found.rpartition(".")[0]) if _is_of_project(each)][:1]
+                    yield from [
+                        each for each in (found, found.rpartition(".")[0]) if _is_of_project(each)
+                    ][:1]
 
 
 @functools.cache
@@ -172,21 +208,33 @@ def _source(module: str) -> Path:
 def _code(module: str) -> ast.Module:
     """The code of a module without docstrings and imports for types.
 
-    Of an asset, the decorator, the types of the inputs and what it passes to `result` for people are left out.
+    Of an asset, the decorator, the types of the inputs and what it passes to `result` for people
+    are left out.
     """
     source = _source(module)
     tree = ast.parse(source.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
             node.body = node.body[1:] or [ast.Pass()]
         # A package that loads its modules later names them for the type checker.
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and source.name != "__init__.py":
+        if (
+            isinstance(node, ast.If)
+            and "TYPE_CHECKING" in ast.unparse(node.test)
+            and source.name != "__init__.py"
+        ):
             node.body = [ast.Pass()]
         if isinstance(node, ast.FunctionDef) and "assets" in source.parts:
             node.decorator_list = []
             for argument in node.args.args:
                 argument.annotation = argument.annotation if argument.arg == "config" else None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "result":
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "result"
+        ):
             node.args, node.keywords = node.args[:1], []
     return tree
 

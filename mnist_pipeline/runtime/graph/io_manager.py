@@ -14,7 +14,9 @@ from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 from mnist_pipeline.utils import machine
 
 # The figures that the running asset passed to `result`, as PNG by name, until its value is stored.
-figures_of_step: ContextVar[Mapping[str, bytes] | None] = ContextVar("figures_of_step", default=None)
+figures_of_step: ContextVar[Mapping[str, bytes] | None] = ContextVar(
+    "figures_of_step", default=None
+)
 # Figures, tables and links are not part of an origin.
 PLAIN = (
     dg.BoolMetadataValue,
@@ -29,11 +31,13 @@ class StorageIOManager(dg.ConfigurableIOManager):
     """Stores one value per asset, or per partition of an asset, with its figures."""
 
     root: str | None = Field(
-        default=None, description="Directory, or an address such as s3://BUCKET/PREFIX; by default the setting."
+        default=None,
+        description="Directory, or an address such as s3://BUCKET/PREFIX; by default the setting.",
     )
     keep: dict[str, int | None] = Field(
         default={},
-        description="Number of old versions to keep, by asset; null keeps all. Of other assets, versions of the last "
+        description="Number of old versions to keep, by asset; null keeps all. Of other assets, "
+        "versions of the last "
         "day are kept.",
     )
 
@@ -43,14 +47,24 @@ class StorageIOManager(dg.ConfigurableIOManager):
         return Storage(self.root or settings.load().storage)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store the value of an asset; record its version and its place. An asset without a value stores nothing."""
+        """Store the value of an asset; record its version and its place.
+
+        An asset without a value stores nothing.
+        """
         figures = figures_of_step.get()
         figures_of_step.set(None)
         if obj is None:
             return
         spec = context.asset_spec
-        inputs = {dep.asset_key: dagster_internals.input_version(context, dep.asset_key) for dep in spec.deps}
-        shown = {name: each.value for name, each in context.output_metadata.items() if isinstance(each, PLAIN)}
+        inputs = {
+            dep.asset_key: dagster_internals.input_version(context, dep.asset_key)
+            for dep in spec.deps
+        }
+        shown = {
+            name: each.value
+            for name, each in context.output_metadata.items()
+            if isinstance(each, PLAIN)
+        }
         origin = {
             "run": context.run_id,
             "code_version": spec.code_version,
@@ -58,11 +72,17 @@ class StorageIOManager(dg.ConfigurableIOManager):
             "libraries": machine.library_versions(),
             "metadata": shown,
         }
-        key = stored_key(context.asset_key.path[-1], context.partition_key if context.has_partition_key else None)
+        key = stored_key(
+            context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
+        )
         version = self.storage.write(key, obj, origin, figures)
         path = self.storage.main_file(key, version)
         context.add_output_metadata(
-            {VERSION: version, "dagster/uri": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size}
+            {
+                VERSION: version,
+                "dagster/uri": dg.MetadataValue.path(str(path)),
+                "bytes": path.stat().st_size,
+            }
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
@@ -70,8 +90,9 @@ class StorageIOManager(dg.ConfigurableIOManager):
 
         If an asset needs several partitions, it gets a dict of their values.
         """
-        # Dagster tries to insert the key of an asset, and catches the error if the key exists. The traceback of that
-        # error is part of a cycle, which keeps the frames of the last step, and so its value.
+        # Dagster tries to insert the key of an asset, and catches the error if the key exists. The
+        # traceback of that error is part of a cycle, which keeps the frames of the last step, and
+        # so its value.
         gc.collect(0)
         asset = context.asset_key
         if not context.has_asset_partitions:
@@ -82,7 +103,9 @@ class StorageIOManager(dg.ConfigurableIOManager):
     def _load(self, context: dg.InputContext, asset: dg.AssetKey, partition: str | None) -> Any:
         stored, key = self.storage, stored_key(asset.path[-1], partition)
         version = dagster_internals.input_version(context, asset) if partition is None else None
-        if version is None or not stored.has(key, version):  # Dagster gives a value without `result` another version
+        if version is None or not stored.has(
+            key, version
+        ):  # Dagster gives a value without `result` another version
             try:
                 version = recorded_versions(context.instance, [asset], partition)[asset]
             except dg.DagsterInvariantViolationError:  # in a notebook without an instance

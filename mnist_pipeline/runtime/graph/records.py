@@ -1,4 +1,6 @@
-"""What Dagster has recorded about assets, and what the storage knows about the origin of their values."""
+"""What Dagster has recorded about assets, and what the storage knows about the origin of their
+values.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,12 +19,21 @@ METADATA = ("seconds", "config", "seed", "recipe", "adaptation", "losses", "reas
 def recorded_versions(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], partition: str | None = None
 ) -> dict[dg.AssetKey, str | None]:
-    """The version of the value that Dagster recorded last for each asset, or for a partition of it."""
+    """The version of the value that Dagster recorded last for each asset, or for a partition of
+    it.
+    """
     if partition is not None:
-        of_partitions = [dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]) for key in keys]
+        of_partitions = [
+            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]) for key in keys
+        ]
         pages = [instance.fetch_materializations(each, limit=1).records for each in of_partitions]
-        return {key: version_of(page[0].event_log_entry) if page else None for key, page in zip(keys, pages)}
-    entries = [record.asset_entry for record in instance.get_asset_records(list(keys))] if keys else []
+        return {
+            key: version_of(page[0].event_log_entry) if page else None
+            for key, page in zip(keys, pages)
+        }
+    entries = (
+        [record.asset_entry for record in instance.get_asset_records(list(keys))] if keys else []
+    )
     events = {entry.asset_key: entry.last_materialization for entry in entries}
     return {key: version_of(events.get(key)) for key in keys}
 
@@ -36,7 +47,10 @@ def version_of(event: dg.EventLogEntry | None) -> str | None:
 
 
 def origins(storage: Storage, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Where the current values of assets come from. All entries of an asset that is not stored are None."""
+    """Where the current values of assets come from.
+
+    All entries of an asset that is not stored are None.
+    """
     stored = set(storage.keys())
     return {key: _origin(storage, key if key in stored else None) for key in keys}
 

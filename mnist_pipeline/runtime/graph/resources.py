@@ -1,4 +1,6 @@
-"""What assets read besides their inputs: the seed, the files of the data set, the inbox, and stored results."""
+"""What assets read besides their inputs: the seed, the files of the data set, the inbox, and stored
+results.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,10 @@ def step_context() -> dg.AssetExecutionContext | None:
 
 
 class Seed(dg.ConfigurableResource["Seed"]):
-    """Seeds every random draw of the graph. On the same machine, the same seed gives the same bytes."""
+    """Seeds every random draw of the graph.
+
+    On the same machine, the same seed gives the same bytes.
+    """
 
     value: int = Field(0, ge=0, lt=2**32, description="Seed of initial weights, splits and orders.")
 
@@ -35,7 +40,9 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
     """The data set that the graph reads."""
 
     directory: str | None = Field(
-        default=None, description="Directory or file of the images; by default the one that MNIST_PIPELINE_DATA names."
+        default=None,
+        description="Directory or file of the images; by default the one that MNIST_PIPELINE_DATA "
+        "names.",
     )
 
     @property
@@ -50,12 +57,18 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
 
     @property
     def known(self) -> DataSet:
-        """The data set of the catalogue with the name of the directory, or a data set of the user's own."""
-        return MNIST if self.canonical else KNOWN.get(self.path.name, DataSet("own", self.path.name))
+        """The data set of the catalogue with the name of the directory, or a data set of the user's
+        own.
+        """
+        return (
+            MNIST if self.canonical else KNOWN.get(self.path.name, DataSet("own", self.path.name))
+        )
 
     @property
     def described(self) -> DataSet:
-        """The data set with the names of its classes, which are read from the files of a user's own data set."""
+        """The data set with the names of its classes, which are read from the files of a user's own
+        data set.
+        """
         return described(self.known, self.path)
 
     @property
@@ -68,7 +81,8 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
     """Stored results that an asset reads without an input, because they may not exist yet."""
 
     root: str | None = Field(
-        default=None, description="Directory, or an address such as s3://BUCKET/PREFIX; by default the setting."
+        default=None,
+        description="Directory, or an address such as s3://BUCKET/PREFIX; by default the setting.",
     )
 
     @property
@@ -78,18 +92,24 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
 
     @property
     def report(self) -> dg.MetadataValue[Any]:
-        """Where people find the report: its page in the server of this project, or its file in another storage."""
+        """Where people find the report: its page in the server of this project, or its file in
+        another storage.
+        """
         if self.root is None:
             return dg.MetadataValue.url(REPORT)
         return dg.MetadataValue.path(str(self.storage.path / "report" / "index.html"))
 
     def previous(self, name: str, of: str | None = None) -> Any | None:
-        """The stored value of an asset, which the current run is about to replace; None if there is none to use.
+        """The stored value of an asset, which the current run is about to replace; None if there is
+        none to use.
 
-        With `of`, only a value that was computed from the current value of this other asset is used.
+        With `of`, only a value that was computed from the current value of this other asset is
+        used.
         """
         try:
-            if of and self.storage.origin(name).get("inputs", {}).get(of) != self.storage.current(of):
+            if of and self.storage.origin(name).get("inputs", {}).get(of) != self.storage.current(
+                of
+            ):
                 return None
             return self.storage.read(name)
         except StorageError:

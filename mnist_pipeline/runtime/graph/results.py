@@ -1,6 +1,7 @@
 """The result of an asset for Dagster, from a value, its figures, its numbers and its checks.
 
-Assets have no return annotation: Dagster would read it as the annotation of several outputs if the asset has checks.
+Assets have no return annotation: Dagster would read it as the annotation of several outputs if the
+asset has checks.
 """
 
 from __future__ import annotations
@@ -37,12 +38,16 @@ MAX_TABLE_ROWS = 20
 MAX_MESSAGES = 5  # of a training
 
 
-_measured: ContextVar[float | None] = ContextVar("measured", default=None)  # seconds of a method, for its result
+_measured: ContextVar[float | None] = ContextVar(
+    "measured", default=None
+)  # seconds of a method, for its result
 
 
 @contextmanager
 def stopwatch() -> Iterator[SimpleNamespace]:
-    """Measure the `seconds` of a method for `result`, without the figures, checksums and storage around it."""
+    """Measure the `seconds` of a method for `result`, without the figures, checksums and storage
+    around it.
+    """
     watch = SimpleNamespace(seconds=0.0)
     start = time.perf_counter()
     yield watch
@@ -63,10 +68,10 @@ def result(
 ) -> dg.MaterializeResult[Any]:
     """What an asset returns: its value, which any IO manager can store, with metadata and checks.
 
-    In a run, the data version is the version that the value gets in the storage, and `StorageIOManager` stores the
-    figures with it.
-    `headline` is the most important number, in a few words, which the command line prints. The metadata has the seconds
-    of the last `stopwatch`, 20 rows of each table, and a small preview of each figure (a Figure, or a PNG).
+    In a run, the data version is the version that the value gets in the storage, and
+    `StorageIOManager` stores the figures with it. `headline` is the most important number, in a few
+    words, which the command line prints. The metadata has the seconds of the last `stopwatch`, 20
+    rows of each table, and a small preview of each figure (a Figure, or a PNG).
     """
     context = step_context()
     metadata: dict[str, Any] = {HEADLINE: headline}
@@ -75,7 +80,10 @@ def result(
         pictures[name], metadata[name] = _drawn(name, figure, context)
     seconds = _measured.get()
     _measured.set(None)
-    metadata |= {**({} if seconds is None else {SECONDS: round(seconds, 4)}), **_readable(numbers or {})}
+    metadata |= {
+        **({} if seconds is None else {SECONDS: round(seconds, 4)}),
+        **_readable(numbers or {}),
+    }
     metadata |= {name: _table(table) for name, table in (tables or {}).items()}
     if isinstance(value, pd.DataFrame):
         columns = [dg.TableColumn(str(name), str(dtype)) for name, dtype in value.dtypes.items()]
@@ -95,7 +103,9 @@ def result(
 
 
 def progress(epoch: int, epochs: int, **figures: float) -> None:
-    """Log what a training measured in an epoch, at most `MAX_MESSAGES` times: each message is an event in Dagster."""
+    """Log what a training measured in an epoch, at most `MAX_MESSAGES` times: each message is an
+    event in Dagster.
+    """
     if epoch % math.ceil(epochs / MAX_MESSAGES) and epoch != epochs:
         return
     text = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
@@ -103,13 +113,18 @@ def progress(epoch: int, epochs: int, **figures: float) -> None:
 
 
 def _readable(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(each) if isinstance(each, float | np.floating) else each for name, each in numbers.items()}
+    return {
+        name: _plain(each) if isinstance(each, float | np.floating) else each
+        for name, each in numbers.items()
+    }
 
 
 def _drawn(
     name: str, figure: Figure | bytes, context: dg.AssetExecutionContext | None
 ) -> tuple[bytes, dg.MarkdownMetadataValue]:
-    """A figure as PNG, and the metadata that shows a small preview, which the UI links to the figure."""
+    """A figure as PNG, and the metadata that shows a small preview, which the UI links to the
+    figure.
+    """
     image = figure if isinstance(figure, bytes) else figures.rendered(figure)
     picture = image if isinstance(image, bytes) else figures.encoded(image)
     preview = base64.b64encode(figures.preview(image)).decode()
@@ -117,7 +132,9 @@ def _drawn(
     # The server of this project has the figures of the plain graph, whose keys have no prefix.
     if context and len(context.asset_key.path) == 1:
         partition = context.partition_key if context.has_partition_key else None
-        shown = f"[{shown}]({FIGURES}/{stored_key(context.asset_key.path[0], partition)}/{name}.png)"
+        shown = (
+            f"[{shown}]({FIGURES}/{stored_key(context.asset_key.path[0], partition)}/{name}.png)"
+        )
     return picture, dg.MetadataValue.md(shown)
 
 

@@ -1,4 +1,6 @@
-"""The assets that must run again: those that Dagster reports as missing or stale, and those with a damaged value."""
+"""The assets that must run again: those that Dagster reports as missing or stale, and those with a
+damaged value.
+"""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +18,14 @@ from mnist_pipeline.runtime.storage.storage import Storage
 DATA_DIRECTORY = dg.AssetKey("data_directory")  # the external asset that represents the raw files
 
 
-def stale_assets(instance: dg.DagsterInstance, definitions: dg.Definitions, storage: Storage) -> dict[dg.AssetKey, str]:
+def stale_assets(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, storage: Storage
+) -> dict[dg.AssetKey, str]:
     """The unpartitioned assets that must run again, each with the reason.
 
-    An asset must run again if it is missing, if its code version or the version of an input has changed since it was
-    computed, if its value failed a blocking check, or if the stored value is damaged.
+    An asset must run again if it is missing, if its code version or the version of an input has
+    changed since it was computed, if its value failed a blocking check, or if the stored value is
+    damaged.
     """
     graph = definitions.resolve_asset_graph()
     keys = [
@@ -44,13 +49,19 @@ def stale_assets(instance: dg.DagsterInstance, definitions: dg.Definitions, stor
     return {key: reason for key, reason in found.items() if reason}
 
 
-def missing_partitions(instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey) -> list[str]:
+def missing_partitions(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey
+) -> list[str]:
     """The partitions of an asset that Dagster reports as missing or stale."""
     partitions = definitions.resolve_asset_graph().get(key).partitions_def
     if partitions is None:
         return []
     of_dagster = dagster_internals.staleness(instance, definitions)
-    return [name for name in partitions.get_partition_keys(dynamic_partitions_store=instance) if of_dagster(key, name)]
+    return [
+        name
+        for name in partitions.get_partition_keys(dynamic_partitions_store=instance)
+        if of_dagster(key, name)
+    ]
 
 
 def rerun(
@@ -62,12 +73,16 @@ def rerun(
     *,
     within: dg.AssetSelection,
 ) -> dg.RunRequest | dg.SkipReason:
-    """The request of a schedule: run the assets that are not up to date, and everything that depends on them."""
+    """The request of a schedule: run the assets that are not up to date, and everything that
+    depends on them.
+    """
     observe_raw_files(instance, data_set, directory, always=True)
     stale = stale_assets(instance, definitions, storage)
     selection = dg.AssetSelection.assets(*stale).downstream() & within if stale else None
     due = selection.resolve(definitions.resolve_asset_graph()) if selection else ()
-    return dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing has changed")
+    return (
+        dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing has changed")
+    )
 
 
 def observe_raw_files(
@@ -77,9 +92,11 @@ def observe_raw_files(
     *,
     always: bool = False,
 ) -> bool:
-    """Record the checksum of the raw files if it differs from the recorded one; return whether it does.
+    """Record the checksum of the raw files if it differs from the recorded one; return whether it
+    does.
 
-    With `always`, an unchanged checksum is recorded as well, so that Dagster sees the files as fresh.
+    With `always`, an unchanged checksum is recorded as well, so that Dagster sees the files as
+    fresh.
     """
     try:
         files = datasets.reader_of(data_set.path).files()
@@ -88,7 +105,12 @@ def observe_raw_files(
     version = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
     is_new = recorded_versions(instance, [directory])[directory] != version
     if is_new or always:
-        metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(data_set.path)), VERSION: version}
-        event = dg.AssetMaterialization(directory, metadata=metadata, tags={DATA_VERSION_TAG: version})
+        metadata: dict[str, Any] = {
+            "path": dg.MetadataValue.path(str(data_set.path)),
+            VERSION: version,
+        }
+        event = dg.AssetMaterialization(
+            directory, metadata=metadata, tags={DATA_VERSION_TAG: version}
+        )
         instance.report_runless_asset_event(event)
     return is_new

@@ -1,19 +1,20 @@
 """The file formats of values. None of them can contain code.
 
-=============================================  ===================  ========================================
-value                                          file                 read back as
-=============================================  ===================  ========================================
-ndarray                                        `value.npy`          memory-mapped ndarray
-dict of arrays                                 `value.safetensors`  dict of arrays
-registered NamedTuple of arrays                `value.safetensors`  the same NamedTuple
-registered subclass of dict                    `value.safetensors`  the same class
-DataFrame                                      `value.csv`          DataFrame
-str                                            `value.md`           str
-registered dataclass                           `value.json`         the same dataclass
-registered type with `to_files`                its own names        the same type
-=============================================  ===================  ========================================
+===================================  ===================  ===========================
+value                                file                 read back as
+===================================  ===================  ===========================
+ndarray                              `value.npy`          memory-mapped ndarray
+dict of arrays                       `value.safetensors`  dict of arrays
+registered NamedTuple of arrays      `value.safetensors`  the same NamedTuple
+registered subclass of dict          `value.safetensors`  the same class
+DataFrame                            `value.csv`          DataFrame
+str                                  `value.md`           str
+registered dataclass                 `value.json`         the same dataclass
+registered type with `to_files`      its own names        the same type
+===================================  ===================  ===========================
 
-Types are registered in `utils.stored_types`. The manifest of a value names its type and the version of its format.
+Types are registered in `utils.stored_types`. The manifest of a value names its type and the version
+of its format.
 """
 
 from __future__ import annotations
@@ -32,8 +33,22 @@ from mnist_pipeline.utils import stored_types
 Writer = Callable[[BinaryIO], object]  # writes the content of a file
 # The types of arrays in a safetensors file, by NumPy's names, in the order of the format.
 DTYPES = {
-    **{"bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "uint16": "U16", "float16": "F16"},
-    **{"int32": "I32", "uint32": "U32", "float32": "F32", "float64": "F64", "int64": "I64", "uint64": "U64"},
+    **{
+        "bool": "BOOL",
+        "uint8": "U8",
+        "int8": "I8",
+        "int16": "I16",
+        "uint16": "U16",
+        "float16": "F16",
+    },
+    **{
+        "int32": "I32",
+        "uint32": "U32",
+        "float32": "F32",
+        "float64": "F64",
+        "int64": "I64",
+        "uint64": "U64",
+    },
 }
 PLAIN = {"ndarray": np.ndarray, "dict": dict, "str": str}
 
@@ -50,10 +65,15 @@ def type_entries(value: object) -> dict[str, Any]:
     kind = type(value)
     if stored_types.is_registered(kind):
         return {"type": kind.__name__, "format": stored_types.version_of(kind)}
-    name = "DataFrame" if _is_table(value) else next((each for each in PLAIN if isinstance(value, PLAIN[each])), None)
+    name = (
+        "DataFrame"
+        if _is_table(value)
+        else next((each for each in PLAIN if isinstance(value, PLAIN[each])), None)
+    )
     if name is None:
         raise TypeError(
-            f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a DataFrame, a text, "
+            f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a "
+            "DataFrame, a text, "
             "or a NamedTuple of arrays or a dataclass that is decorated with `stored_type`"
         )
     return {"type": name, "format": 1}
@@ -76,7 +96,8 @@ def encode(value: Any) -> dict[str, Writer]:
 
 
 def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
-    """The value that is stored in local files, given by name; `entries` are the type and its version in the manifest.
+    """The value that is stored in local files, given by name; `entries` are the type and its
+    version in the manifest.
 
     Raises FormatError if the files do not have the content of such a value.
     """
@@ -86,7 +107,10 @@ def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
         raise FormatError(f"{name!r} is not a known type")
     known = 1 if kind is None else stored_types.version_of(kind)
     if version != known:
-        raise FormatError(f"it has format version {version} of {name}; this version of mnist-pipeline reads {known}")
+        raise FormatError(
+            f"it has format version {version} of {name}; this version of mnist-pipeline reads "
+            f"{known}"
+        )
     try:
         return _decode(kind, paths)
     except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
@@ -122,7 +146,9 @@ def _decode(kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:
 
 
 def _is_table(value: object) -> bool:
-    """Whether a value is a DataFrame; pandas is slow to import, and loaded already where there are DataFrames."""
+    """Whether a value is a DataFrame; pandas is slow to import, and loaded already where there are
+    DataFrames.
+    """
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(value, pandas.DataFrame)
 
@@ -131,7 +157,9 @@ def _read_table(path: Path) -> Any:
     import pandas as pd
 
     # pandas 3 reads floats exactly by default, earlier versions on request.
-    exact: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
+    exact: dict[str, Any] = (
+        {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
+    )
     return pd.read_csv(path, **exact)
 
 
@@ -143,7 +171,9 @@ def _flattened(fields: Mapping[str, Any]) -> dict[str, np.ndarray]:
             arrays |= {f"{field}.{name}": each for name, each in content.items()}
         else:
             arrays[field] = content
-    return {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
+    return {
+        name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()
+    }
 
 
 def _nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -166,11 +196,17 @@ def _write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
     kinds, order = {name: array.dtype.name for name, array in arrays.items()}, list(DTYPES)
     if unknown := set(kinds.values()) - DTYPES.keys():
         raise TypeError(f"arrays of the types {', '.join(sorted(unknown))} can't be stored")
-    names = sorted(arrays, key=lambda name: (-order.index(kinds[name]), name))  # the widest numbers first: all align
+    names = sorted(
+        arrays, key=lambda name: (-order.index(kinds[name]), name)
+    )  # the widest numbers first: all align
     header, end = {}, 0
     for name in names:
         start, end = end, end + arrays[name].nbytes
-        header[name] = {"dtype": DTYPES[kinds[name]], "shape": arrays[name].shape, "data_offsets": (start, end)}
+        header[name] = {
+            "dtype": DTYPES[kinds[name]],
+            "shape": arrays[name].shape,
+            "data_offsets": (start, end),
+        }
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     file.write(len(text).to_bytes(8, "little") + text)

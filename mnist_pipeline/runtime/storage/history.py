@@ -1,4 +1,6 @@
-"""The versions of models, read from the storage alone: every version of a value names what made it."""
+"""The versions of models, read from the storage alone: every version of a value names what made
+it.
+"""
 
 from __future__ import annotations
 
@@ -60,11 +62,17 @@ def compare(
     return versions.compare(before, after, labels, true_labels)
 
 
-def since_last_run(storage: Storage, assets: Iterable[str], true_labels: np.ndarray) -> dict[str, Any] | None:
+def since_last_run(
+    storage: Storage, assets: Iterable[str], true_labels: np.ndarray
+) -> dict[str, Any] | None:
     """What the last run that trained models changed, None if there was no run before it."""
     of_assets = records(storage, assets)
     runs = versions.last_runs(of_assets)[-2:]
     if len(runs) < 2:
         return None
     before, after = (versions.after_run(run, of_assets) for run in runs)
-    return {"before": runs[0], "after": runs[1], **compare(storage, before, after, of_assets, true_labels)}
+    return {
+        "before": runs[0],
+        "after": runs[1],
+        **compare(storage, before, after, of_assets, true_labels),
+    }

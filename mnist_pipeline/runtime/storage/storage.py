@@ -8,9 +8,10 @@ A value never changes once it is written:
     KEY/VERSION/figures/*.png    its figures
     KEY/current                  the VERSION that readers outside Dagster get
 
-VERSION is the SHA-256 of the manifest. A writer writes each file completely or not at all, the manifest after the
-files that it names, and `current` last. So a killed writer leaves the former value, and two writers leave two versions.
-A reader checks the manifest by its name, and each file by its entry in the manifest.
+VERSION is the SHA-256 of the manifest. A writer writes each file completely or not at all, the
+manifest after the files that it names, and `current` last. So a killed writer leaves the former
+value, and two writers leave two versions. A reader checks the manifest by its name, and each file
+by its entry in the manifest.
 """
 
 from __future__ import annotations
@@ -42,12 +43,18 @@ DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
 MAX_NAME = 160  # characters of a partition; file systems allow 255 in the name of a directory
 UPDATE = "mnist-pipeline run --changed"
-_described: list[tuple[object, tuple[bytes, dict[str, Writer]]]] = []  # the latest value that is not stored yet
-_verified: set[tuple[str, str, str]] = set()  # root, key and version of values that this process has read or written
+_described: list[
+    tuple[object, tuple[bytes, dict[str, Writer]]]
+] = []  # the latest value that is not stored yet
+_verified: set[tuple[str, str, str]] = (
+    set()
+)  # root, key and version of values that this process has read or written
 
 
 class StorageError(ReportedError, RuntimeError):
-    """A stored value is missing or can't be used; the message names the asset, the problem and a remedy."""
+    """A stored value is missing or can't be used; the message names the asset, the problem and a
+    remedy.
+    """
 
 
 class DamageError(Exception):
@@ -68,7 +75,9 @@ class Storage:
         origin: Mapping[str, Any] | None = None,
         figures: Mapping[str, bytes] | None = None,
     ) -> str:
-        """Store a value with its figures (PNG by name), and make it the current one; return its version."""
+        """Store a value with its figures (PNG by name), and make it the current one; return its
+        version.
+        """
         manifest, files = describe(value)
         _described.clear()
         version = _sha256(manifest)
@@ -80,7 +89,10 @@ class Storage:
             for name, picture in (figures or {}).items():
                 self._write(place / FIGURES / f"{_checked(name)}.png", writer_of(picture))
             if not (place / ORIGIN).exists():
-                self._write(place / ORIGIN, writer_of(to_json({"time": round(time.time(), 3), **(origin or {})})))
+                self._write(
+                    place / ORIGIN,
+                    writer_of(to_json({"time": round(time.time(), 3), **(origin or {})})),
+                )
             self._write(place / MANIFEST, writer_of(manifest))
             _verified.add((self.root, key, version))
             self.set_current(key, version)
@@ -92,7 +104,8 @@ class Storage:
     def read(self, key: str, version: str | None = None) -> Any:
         """The value of a key, by default the current one, of the type that was stored.
 
-        Raises StorageError if it is not stored, is damaged, or can't be used by this version of the code.
+        Raises StorageError if it is not stored, is damaged, or can't be used by this version of the
+        code.
         """
         found = version or self.current(key)
         try:
@@ -100,18 +113,25 @@ class Storage:
             paths = {name: _local(self._place(key) / found / name) for name in manifest["files"]}
             return formats.decode(manifest, paths)
         except (DamageError, FormatError) as problem:
-            raise StorageError(f"{key} can't be used: {problem}; compute it again with {_command(key)}") from problem
+            raise StorageError(
+                f"{key} can't be used: {problem}; compute it again with {_command(key)}"
+            ) from problem
 
     def current(self, key: str) -> str:
         """The version that readers get; raises StorageError if there is none."""
         try:
             version = (self._place(key) / CURRENT).read_bytes().decode("ascii", "replace").strip()
         except FileNotFoundError:
-            raise StorageError(f"{key} is not stored in {self.root}; compute it with {_command(key, '+')}") from None
+            raise StorageError(
+                f"{key} is not stored in {self.root}; compute it with {_command(key, '+')}"
+            ) from None
         except OSError as error:
             raise StorageError(f"{key} can't be read ({error.strerror or error})") from error
         if not VERSION.fullmatch(version):
-            raise StorageError(f"{key} is damaged: {CURRENT} names no version; compute it again with {_command(key)}")
+            raise StorageError(
+                f"{key} is damaged: {CURRENT} names no version; compute it again with "
+                f"{_command(key)}"
+            )
         return version
 
     def has(self, key: str, version: str) -> bool:
@@ -133,21 +153,36 @@ class Storage:
         """Raise StorageError if an earlier version of this package wrote into the storage."""
         with self._reported("the storage"):
             if (self.path / "manifests").exists():
-                raise StorageError(f"an earlier version stored {self.root}; move it away, and run mnist-pipeline run")
+                raise StorageError(
+                    f"an earlier version stored {self.root}; move it away, and run mnist-pipeline "
+                    "run"
+                )
 
     def versions(self, key: str) -> list[str]:
         """The versions of a key that are stored completely, the oldest first."""
         place = self._place(key)
         with self._reported(key):
             names = [each.name for each in place.iterdir()] if place.exists() else []
-            complete = [name for name in names if VERSION.fullmatch(name) and (place / name / MANIFEST).exists()]
+            complete = [
+                name
+                for name in names
+                if VERSION.fullmatch(name) and (place / name / MANIFEST).exists()
+            ]
         return sorted(complete, key=lambda name: self.origin(key, name).get("time", 0))
 
     def origin(self, key: str, version: str | None = None) -> dict[str, Any]:
-        """What made a value: `run`, `time` in seconds since 1970, `code_version`, `inputs`, and `metadata`."""
+        """What made a value:
+
+        `run`, `time` in seconds since 1970, `code_version`, `inputs`, and `metadata`.
+        """
         try:
-            document = json.loads((self._place(key) / (version or self.current(key)) / ORIGIN).read_bytes())
-        except (FileNotFoundError, ValueError):  # it is not part of the value, which can be used without it
+            document = json.loads(
+                (self._place(key) / (version or self.current(key)) / ORIGIN).read_bytes()
+            )
+        except (
+            FileNotFoundError,
+            ValueError,
+        ):  # it is not part of the value, which can be used without it
             return {}
         return document if isinstance(document, dict) else {}
 
@@ -165,7 +200,9 @@ class Storage:
         try:
             manifest = self._manifest(key, found)
         except DamageError as damage:
-            raise StorageError(f"{key} is damaged: {damage}; compute it again with {_command(key)}") from damage
+            raise StorageError(
+                f"{key} is damaged: {damage}; compute it again with {_command(key)}"
+            ) from damage
         return self._place(key) / found / list(manifest["files"])[-1]
 
     def fault(self, key: str, version: str | None = None) -> str | None:
@@ -181,9 +218,10 @@ class Storage:
     def prune(self, keep: Mapping[str, int | None]) -> None:
         """Delete old versions, and the files that killed writers left.
 
-        `keep` has the number of latest versions to keep by key, None for all of them; of other keys only the current
-        version is kept. The inputs of a version of which all are kept are kept as well. Versions and unfinished files
-        of the last day always stay, because another run may be using them.
+        `keep` has the number of latest versions to keep by key, None for all of them; of other keys
+        only the current version is kept. The inputs of a version of which all are kept are kept as
+        well. Versions and unfinished files of the last day always stay, because another run may be
+        using them.
         """
         inputs = {
             (name, version)
@@ -196,7 +234,11 @@ class Storage:
             found = self.versions(key)
             count = keep.get(key, 0)
             latest = found if count is None else found[max(0, len(found) - count) :]
-            kept = {self.current(key), *latest, *(version for name, version in inputs if name == key)}
+            kept = {
+                self.current(key),
+                *latest,
+                *(version for name, version in inputs if name == key),
+            }
             for place in self._place(key).iterdir():
                 if place.name not in kept and place.name != CURRENT and self._is_old(place):
                     _remove(place)
@@ -265,16 +307,22 @@ class Storage:
                 if type(error).__module__.partition(".")[0] not in ("aiohttp", "botocore"):
                     raise
                 raise StorageError(f"{key}: {self.root} does not answer ({error})") from error
-            remedy = "free space on its disk" if error.errno == errno.ENOSPC else "check MNIST_PIPELINE_STORAGE"
+            remedy = (
+                "free space on its disk"
+                if error.errno == errno.ENOSPC
+                else "check MNIST_PIPELINE_STORAGE"
+            )
             raise StorageError(
-                f"{key} can't be read or written in {self.root} ({error.strerror or error}); {remedy}"
+                f"{key} can't be read or written in {self.root} ({error.strerror or error}); "
+                f"{remedy}"
             ) from error
 
 
 def describe(value: object) -> tuple[bytes, dict[str, Writer]]:
     """The manifest of a value, and a writer for each of its files.
 
-    An asset asks for the version of its value before the value is stored, so the latest one is remembered until then.
+    An asset asks for the version of its value before the value is stored, so the latest one is
+    remembered until then.
     """
     if _described and _described[0][0] is value:
         return _described[0][1]
@@ -285,7 +333,9 @@ def describe(value: object) -> tuple[bytes, dict[str, Writer]]:
 
 
 def version_of(value: object) -> str:
-    """The version that a value gets when it is stored; raises TypeError if there is no format for it."""
+    """The version that a value gets when it is stored; raises TypeError if there is no format for
+    it.
+    """
     return _sha256(describe(value)[0])
 
 
@@ -369,7 +419,9 @@ def _path(root: str) -> Path:
         return Path(root)
     from upath import UPath
 
-    return cast("Path", UPath(root, use_listings_cache=False))  # other processes write there as well
+    return cast(
+        "Path", UPath(root, use_listings_cache=False)
+    )  # other processes write there as well
 
 
 def _is_remote(path: Path) -> bool:
@@ -377,17 +429,26 @@ def _is_remote(path: Path) -> bool:
 
 
 def _local(path: Path) -> Path:
-    """The same file on this machine; a file of an object store is copied into fsspec's cache, once."""
+    """The same file on this machine; a file of an object store is copied into fsspec's cache,
+    once.
+    """
     if not _is_remote(path):
         return path
     import fsspec
 
-    cache = {"cache_storage": str(places.user_cache() / "files"), "check_files": False, "expiry_time": None}
+    cache = {
+        "cache_storage": str(places.user_cache() / "files"),
+        "check_files": False,
+        "expiry_time": None,
+    }
     return Path(fsspec.open_local(f"filecache::{path}", filecache=cache))
 
 
 def _remove(place: Path) -> None:
-    """Delete a version or a file. The manifest goes first, so that no reader finds half a version."""
+    """Delete a version or a file.
+
+    The manifest goes first, so that no reader finds half a version.
+    """
     if place.is_dir():
         (place / MANIFEST).unlink(missing_ok=True)
         for each in list(place.iterdir()):

@@ -18,7 +18,13 @@ from starlette.templating import Jinja2Templates
 
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.handwriting.pictures import ImageError
-from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Reading, Recognizer, headline, text_of
+from mnist_pipeline.handwriting.recognizer import (
+    NUM_COMPONENTS,
+    Reading,
+    Recognizer,
+    headline,
+    text_of,
+)
 from mnist_pipeline.models import Model, number_in_words
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.project import DRAW, REPORT
@@ -31,7 +37,8 @@ MAX_UPLOAD = 10_000_000  # bytes
 MAX_EXAMPLES = 12
 MAX_CANDIDATES = 8  # test images per class, among which an example is chosen
 POLICY = (  # no request to another host
-    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; "
+    "connect-src 'self'; "
     "form-action 'none'; base-uri 'none'"
 )
 # The style of the drawing page has the colours of the report.
@@ -42,7 +49,9 @@ TEMPLATES = Jinja2Templates(
 
 
 class Reader:
-    """Reads pictures with the stored recognizer of an asset key, and loads it again when another one is stored."""
+    """Reads pictures with the stored recognizer of an asset key, and loads it again when another
+    one is stored.
+    """
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -50,7 +59,8 @@ class Reader:
         self._recognizer: Recognizer | None = None
 
     def read(self, content: bytes) -> dict[str, Any]:
-        """Read the digits of a picture file, in reading order, with everything that the page shows of each.
+        """Read the digits of a picture file, in reading order, with everything that the page shows
+        of each.
 
         Raises HTTPException if there is no recognizer (503), or the picture can't be read (400).
         """
@@ -69,7 +79,8 @@ class Reader:
         }
 
     def examples(self) -> list[dict[str, str]]:
-        """For as many classes as fit the page, a test image that is read without doubt, or else the first one.
+        """For as many classes as fit the page, a test image that is read without doubt, or else the
+        first one.
 
         There are none if no test images are stored.
         """
@@ -86,9 +97,17 @@ class Reader:
             for place in np.flatnonzero(test.labels == label)[:MAX_CANDIDATES]
         ]
         readings = recognizer.read([255 - images[place] for _, place in candidates])
-        clear = [each for each, found in zip(candidates, readings, strict=True) if headline(found, known) == each[0]]
+        clear = [
+            each
+            for each, found in zip(candidates, readings, strict=True)
+            if headline(found, known) == each[0]
+        ]
         chosen = dict(reversed(clear + candidates))  # the first of each name
-        return [{"name": name, "picture": grey(images[chosen[name]])} for name in names if name in chosen]
+        return [
+            {"name": name, "picture": grey(images[chosen[name]])}
+            for name in names
+            if name in chosen
+        ]
 
     def _load(self) -> Recognizer:
         stored = storage.current()
@@ -103,9 +122,13 @@ class Reader:
 
 
 def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
-    """The page that shows the answers of some models, its examples, and the reader of its pictures."""
+    """The page that shows the answers of some models, its examples, and the reader of its
+    pictures.
+    """
     reader = Reader(recognizer_key)
-    turn = asyncio.Lock()  # one picture at a time, because the search for neighbours uses all processors
+    turn = (
+        asyncio.Lock()
+    )  # one picture at a time, because the search for neighbours uses all processors
 
     async def page(request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
@@ -120,7 +143,10 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
             "max_digits": MAX_DIGITS,
             "examples": EXAMPLES,
         }
-        headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
+        headers = {
+            "Content-Security-Policy": POLICY.format(nonce=nonce),
+            "Cache-Control": "no-store",
+        }
         return TEMPLATES.TemplateResponse(request, "draw.html", context, headers=headers)
 
     async def read(request: Request) -> Response:
@@ -150,12 +176,17 @@ def _picture(body: bytes) -> bytes:
     try:
         return base64.b64decode(json.loads(body)["picture"].rpartition(",")[2], validate=True)
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise HTTPException(400, 'There is no picture; send {"picture": "data:image/png;base64,…"}') from None
+        raise HTTPException(
+            400, 'There is no picture; send {"picture": "data:image/png;base64,…"}'
+        ) from None
 
 
 def _format_reading(recognizer: Recognizer, found: Reading) -> dict[str, Any]:
     """Format the results for one digit, with images as data URIs."""
     document = found.document(recognizer.known)
-    neighbors = [near | {"picture": grey(recognizer.training_image(near["index"]))} for near in document["neighbors"]]
+    neighbors = [
+        near | {"picture": grey(recognizer.training_image(near["index"]))}
+        for near in document["neighbors"]
+    ]
     images = {"seen": grey(found.image), "reconstruction": grey(found.recognition.reconstruction)}
     return document | images | {"neighbors": neighbors}

@@ -12,7 +12,8 @@ from mnist_pipeline.runtime.storage import storage
 
 # The page has its own scripts and styles. In a sandbox, they have no access to the UI.
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+    "font-src data:; "
     "form-action 'none'; base-uri 'none'; sandbox allow-scripts allow-modals allow-downloads"
 )
 
@@ -25,7 +26,9 @@ def routes(report_key: str) -> list[Route]:
 
     async def figure(request: Request) -> Response:
         asset, name = request.path_params["asset"], request.path_params["name"]
-        return await _respond(lambda: storage.current().figure(asset, name), "image/png", "default-src 'none'")
+        return await _respond(
+            lambda: storage.current().figure(asset, name), "image/png", "default-src 'none'"
+        )
 
     return [Route(REPORT, report), Route(f"{FIGURES}/{{asset}}/{{name}}.png", figure)]
 

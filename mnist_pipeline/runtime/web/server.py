@@ -32,17 +32,26 @@ LOG_LEVEL, LOG_FORMAT = "warning", "%(asctime)s %(levelname)s %(name)s: %(messag
 POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
 GRACE_SECONDS = 2  # for open connections when the UI stops
 DAEMON_SECONDS = 5  # for the daemon to stop
-MAX_CONNECTIONS, BACKLOG = 256, 128  # with the files of this process, fewer than the 1,024 that systems allow
+MAX_CONNECTIONS, BACKLOG = (
+    256,
+    128,
+)  # with the files of this process, fewer than the 1,024 that systems allow
 
 
 def application(routes: Sequence[BaseRoute]) -> Starlette:
-    """Serve routes to the pages of this server only; a request passes the middleware in this order."""
+    """Serve routes to the pages of this server only; a request passes the middleware in this
+    order.
+    """
     middleware = [
         Middleware(HeadersMiddleware),
-        Middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]),  # against DNS rebinding
+        Middleware(
+            TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]
+        ),  # against DNS rebinding
         Middleware(OriginsMiddleware),
     ]
-    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: _refuse})
+    return Starlette(
+        routes=routes, middleware=middleware, exception_handlers={HTTPException: _refuse}
+    )
 
 
 async def _refuse(_: Any, error: Any) -> JSONResponse:
@@ -51,9 +60,13 @@ async def _refuse(_: Any, error: Any) -> JSONResponse:
 
 
 def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]) -> None:
-    """Serve the UI and further routes on a socket until a signal arrives. A read-only UI needs no daemon."""
+    """Serve the UI and further routes on a socket until a signal arrives.
+
+    A read-only UI needs no daemon.
+    """
     logging.basicConfig(level=LOG_LEVEL.upper(), format=LOG_FORMAT)
-    # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's own frames.
+    # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's
+    # own frames.
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with (
         dg.DagsterInstance.get() as instance,
@@ -68,18 +81,25 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """HTTP on a limited number of connections; a new connection displaces the oldest that has sent no request.
+    """HTTP on a limited number of connections; a new connection displaces the oldest that has sent
+    no request.
 
-    uvicorn's own limit counts requests only. When no file descriptor is left, gRPC aborts the whole process.
+    uvicorn's own limit counts requests only. When no file descriptor is left, gRPC aborts the whole
+    process.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Register a connection, and close an idle connection if there are too many."""
         super().connection_made(transport)
         self.since = self.loop.time()
         if len(self.connections) > MAX_CONNECTIONS:
             connections: set[Any] = self.connections
-            idle = [each for each in connections if isinstance(each, LimitedProtocol) and each.cycle is None]
+            idle = [
+                each
+                for each in connections
+                if isinstance(each, LimitedProtocol) and each.cycle is None
+            ]
             oldest = min(idle, key=lambda each: each.since)
             self.connections.discard(oldest)
             oldest.transport.close()
@@ -88,16 +108,24 @@ class LimitedProtocol(HttpToolsProtocol):
 def configuration(app: Starlette) -> uvicorn.Config:
     """Settings of the web server."""
     return uvicorn.Config(
-        app, http=LimitedProtocol, backlog=BACKLOG, log_level=LOG_LEVEL, timeout_graceful_shutdown=GRACE_SECONDS
+        app,
+        http=LimitedProtocol,
+        backlog=BACKLOG,
+        log_level=LOG_LEVEL,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
 
 @contextlib.contextmanager
 def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
-    """Load the definitions in a code server, for the UI and the daemon; yield the workspace file that names it."""
+    """Load the definitions in a code server, for the UI and the daemon; yield the workspace file
+    that names it.
+    """
     module, directory = project.GRAPH, str(project.PROJECT)
     with (
-        dagster_internals.code_server(instance, module, directory, project.CODE_LOCATION, LOG_LEVEL) as servers,
+        dagster_internals.code_server(
+            instance, module, directory, project.CODE_LOCATION, LOG_LEVEL
+        ) as servers,
         tempfile.NamedTemporaryFile("w", suffix=".yaml") as file,
     ):
         yaml.dump({"load_from": servers}, file)
@@ -108,7 +136,9 @@ def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
 @contextlib.contextmanager
 def _daemon(workspace: str) -> Iterator[None]:
     """Run the daemon that schedules, sensors, backfills and queued runs need."""
-    command = shutil.which("dagster-daemon", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
+    command = shutil.which(
+        "dagster-daemon", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    )
     assert command is not None, "dagster installs this command"
     # Ctrl-C in a terminal reaches only this process, which then stops the daemon.
     process = subprocess.Popen(

@@ -1,4 +1,6 @@
-"""Every check of the graph passes on a slice of the real digits, and fails when something goes wrong."""
+"""Every check of the graph passes on a slice of the real digits, and fails when something goes
+wrong.
+"""
 
 import math
 import os
@@ -37,7 +39,11 @@ NETWORKS = ("mlp", "cnn")
 ON_REQUEST = "experiment"
 BLOCKING = {
     **{
-        f"{split}_digits": {"as_many_labels_as_images", "full_range_of_pixels", "every_class_present"}
+        f"{split}_digits": {
+            "as_many_labels_as_images",
+            "full_range_of_pixels",
+            "every_class_present",
+        }
         for split in ("train", "test")
     },
     **{f"{name}_model": {"finite_weights", "held_out_accuracy"} for name in NETWORKS},
@@ -48,7 +54,8 @@ Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
 class Pipeline:
-    """The assets on the slice: the values of the finished run, and a sweep of two trials, computed when needed.
+    """The assets on the slice: the values of the finished run, and a sweep of two trials, computed
+    when needed.
 
     By default, an asset with shards is called for the second trial.
     """
@@ -66,23 +73,37 @@ class Pipeline:
         return self._results[key, trial]
 
     def value(self, key: str, trial: str = "") -> Any:
-        return self.result(key, trial).value if key.startswith(ON_REQUEST) else self._finished.read(key)
+        return (
+            self.result(key, trial).value
+            if key.startswith(ON_REQUEST)
+            else self._finished.read(key)
+        )
 
     def trials(self, key: str) -> list[Any]:
         """The values of all shards of an asset."""
         return [self.value(key, trial) for trial in _shards(key)]
 
-    def call(self, key: str, trial: str = "", config: Any = None, **spoiled: Any) -> dg.MaterializeResult[Any]:
-        """Call an asset on good inputs, except for those given by the key of the asset that they come from."""
+    def call(
+        self, key: str, trial: str = "", config: Any = None, **spoiled: Any
+    ) -> dg.MaterializeResult[Any]:
+        """Call an asset on good inputs, except for those given by the key of the asset that they
+        come from.
+        """
         partition = (trial or _shards(key)[-1]) if _shards(key) else None
         with dg.DagsterInstance.ephemeral() as instance:
             context = dg.build_asset_context(instance=instance, partition_key=partition)
             return calls.call(
-                key, context=context, config=config, read=lambda source: self._input(source, key, trial), **spoiled
+                key,
+                context=context,
+                config=config,
+                read=lambda source: self._input(source, key, trial),
+                **spoiled,
             )
 
     def _input(self, source: str, key: str, trial: str) -> Any:
-        """What an asset reads from another: the same shard if both have shards, or all shards if only the other has."""
+        """What an asset reads from another: the same shard if both have shards, or all shards if
+        only the other has.
+        """
         if _shards(source) and not _shards(key):
             return dict(zip(_shards(source), self.trials(source), strict=True))
         return self.value(source, trial)
@@ -97,7 +118,9 @@ def _shards(key: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def pipeline(
-    finished_run: tuple[Outcome, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
+    finished_run: tuple[Outcome, Path],
+    slice_directory: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Pipeline]:
     directory = tmp_path_factory.mktemp("checks")
     with pytest.MonkeyPatch.context() as patch:
@@ -110,7 +133,9 @@ Failure = Callable[[str, Pipeline, pytest.MonkeyPatch], Result]
 Inputs = Callable[[Pipeline], dict[str, Any]]
 
 
-def returns(owner: object, name: str, change: Callable[[Any], Any], inputs: Inputs = lambda _: {}) -> Failure:
+def returns(
+    owner: object, name: str, change: Callable[[Any], Any], inputs: Inputs = lambda _: {}
+) -> Failure:
     """The asset runs while a function or method returns its own result, changed."""
 
     def run(asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
@@ -147,10 +172,14 @@ def _network_with_nan(network: Network) -> Network:
 
 
 def _without_weights(network: Network) -> Network:
-    return network._replace(weights={name: np.zeros_like(array) for name, array in network.weights.items()})
+    return network._replace(
+        weights={name: np.zeros_like(array) for name, array in network.weights.items()}
+    )
 
 
-def _in_each_epoch(change: Callable[[training.EpochRecord], dict[str, float]]) -> Callable[[Any], training.History]:
+def _in_each_epoch(
+    change: Callable[[training.EpochRecord], dict[str, float]],
+) -> Callable[[Any], training.History]:
     return lambda history: replace(
         history, epochs=tuple(replace(record, **change(record)) for record in history.epochs)
     )
@@ -173,7 +202,9 @@ def _without_an_image(found: Evaluation) -> Evaluation:
     return replace(found, confusion_matrix=matrix.tolist())
 
 
-def _file_that_is_not_a_picture(asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+def _file_that_is_not_a_picture(
+    asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch
+) -> Result:
     (directory := pipeline.directory / "inbox").mkdir()
     (file := directory / "notes.txt").write_text("no picture")
     os.utime(file, (1, 1))  # long ago, so that nobody is writing it
@@ -192,12 +223,18 @@ def spoiled(key: str, change: Callable[[Any], Any]) -> Failure:
     return reads(lambda pipeline: {key: change(pipeline.value(key))})
 
 
-def _test_images_with_a_training_image(asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+def _test_images_with_a_training_image(
+    asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch
+) -> Result:
     train, test = pipeline.value("train_digits"), pipeline.value("test_digits")
-    return not_in_training(test._replace(images=np.concatenate([test.images[:-1], train.images[:1]])), train)
+    return not_in_training(
+        test._replace(images=np.concatenate([test.images[:-1], train.images[:1]])), train
+    )
 
 
-def _champion_among_models_that_guess(asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch) -> Result:
+def _champion_among_models_that_guess(
+    asset: str, pipeline: Pipeline, patch: pytest.MonkeyPatch
+) -> Result:
     patch.setenv("MNIST_PIPELINE_STORAGE", str(pipeline.directory / "with champion"))
     Storage(str(pipeline.directory / "with champion")).write("champion", pipeline.value("champion"))
     labels = pipeline.value("held_out_labels")
@@ -213,12 +250,18 @@ def _recognizer_of_another_network(pipeline: Pipeline) -> dict[str, Any]:
 SPOILED_DIGITS: dict[str, Callable[[DigitSet], DigitSet]] = {
     "as_many_labels_as_images": lambda read: DigitSet(read.images, read.labels[:-1]),
     "full_range_of_pixels": lambda read: DigitSet(read.images // 255, read.labels),
-    "every_class_present": lambda read: DigitSet(read.images, np.where(read.labels == 7, 1, read.labels)),
+    "every_class_present": lambda read: DigitSet(
+        read.images, np.where(read.labels == 7, 1, read.labels)
+    ),
     "classes_balanced": lambda read: DigitSet(read.images, _few_of_all_but_zero(read.labels)),
     "pixel_mean": lambda read: DigitSet(255 - read.images // 10, read.labels),
     "pixel_deviation": lambda read: DigitSet(np.full_like(read.images, 128), read.labels),
-    "no_duplicates": lambda read: DigitSet(np.concatenate([read.images[:-1], read.images[:1]]), read.labels),
-    "one_label_per_image": lambda read: DigitSet(read.images[[0, *range(len(read.images) - 1)]], read.labels),
+    "no_duplicates": lambda read: DigitSet(
+        np.concatenate([read.images[:-1], read.images[:1]]), read.labels
+    ),
+    "one_label_per_image": lambda read: DigitSet(
+        read.images[[0, *range(len(read.images) - 1)]], read.labels
+    ),
     "not_empty": lambda read: DigitSet(
         np.minimum(read.images, np.arange(len(read.images))[:, None, None] * 255), read.labels
     ),
@@ -245,7 +288,9 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("covariance", "diagonal"): returns(pca, "covariance", lambda matrix: matrix * 2),
     ("projections", "variance_is_eigenvalue"): spoiled(
         "eigendecomposition",
-        lambda found: found._replace(eigenvalues=np.r_[found.eigenvalues[9::-1], found.eigenvalues[10:]]),
+        lambda found: found._replace(
+            eigenvalues=np.r_[found.eigenvalues[9::-1], found.eigenvalues[10:]]
+        ),
     ),
     ("projections", "error_is_left_out"): spoiled(
         "eigendecomposition", lambda found: found._replace(eigenvalues=found.eigenvalues[::-1])
@@ -253,10 +298,16 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("reconstructions", "error_falls"): returns(
         pca, "reconstruction_rmse", lambda errors: np.r_[errors[:-1], errors[-2] + 0.1]
     ),
-    ("harris_corners", "equals_pca"): returns(harris, "gram_difference", lambda difference: difference + 1e-6),
-    ("harris_corners", "corners_found"): reads(lambda _: {"digit_images": np.zeros((10, 28, 28), np.uint8)}),
+    ("harris_corners", "equals_pca"): returns(
+        harris, "gram_difference", lambda difference: difference + 1e-6
+    ),
+    ("harris_corners", "corners_found"): reads(
+        lambda _: {"digit_images": np.zeros((10, 28, 28), np.uint8)}
+    ),
     ("knn_index", "labels_kept"): returns(
-        knn.KNNClassifier, "to_arrays", lambda arrays: {**arrays, "labels": np.roll(arrays["labels"], 1)}
+        knn.KNNClassifier,
+        "to_arrays",
+        lambda arrays: {**arrays, "labels": np.roll(arrays["labels"], 1)},
     ),
     ("knn_predictions", "equals_brute_force"): spoiled(
         "knn_index", lambda index: {**index, "images": np.roll(index["images"], 1, axis=0)}
@@ -267,7 +318,9 @@ FAILURES: dict[tuple[str, str], Failure] = {
         lambda parts: [1.001 * part for part in parts],
         lambda _: {"config": {"epochs": 1}},
     ),
-    ("softmax_model", "loss_falls"): reads(lambda _: {"config": {"epochs": 1, "learning_rate": 10}}),
+    ("softmax_model", "loss_falls"): reads(
+        lambda _: {"config": {"epochs": 1, "learning_rate": 10}}
+    ),
     ("softmax_predictions", "probabilities_sum_to_one"): returns(
         softmax, "predict_probabilities", lambda found: 2 * found
     ),
@@ -275,34 +328,49 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("cnn_errors", "all_wrong"): returns(
         scores,
         "misclassified",
-        lambda errors: {**errors, "true_label": np.r_[errors["predicted_label"][:1], errors["true_label"][1:]]},
+        lambda errors: {
+            **errors,
+            "true_label": np.r_[errors["predicted_label"][:1], errors["true_label"][1:]],
+        },
         _guesses_of("cnn"),
     ),
     ("held_out_labels", "better_than_guessing"): spoiled("cnn_model", _without_weights),
     ("robustness", "undisturbed_as_evaluated"): reads(_guesses_of("mlp")),
-    ("robustness", "small_disturbances"): returns(robustness, "summary", lambda found: {**found, "small_mean": 0.5}),
+    ("robustness", "small_disturbances"): returns(
+        robustness, "summary", lambda found: {**found, "small_mean": 0.5}
+    ),
     ("evaluation_report", "self_contained"): returns(page, "render", lambda html: html + LINK),
     ("evaluation_report", "size"): returns(page, "render", lambda html: html + "é" * 2_000_000),
     ("champion", "candidates"): _champion_among_models_that_guess,
     ("champion", "test_as_held_out"): reads(_guesses_of("mlp")),
     ("recognizer", "agrees_with_predictions"): reads(_recognizer_of_another_network),
     ("inbox_predictions", "is_a_picture"): _file_that_is_not_a_picture,
-    ("model_card", "describes_champion"): returns(card, "render", lambda text: text.partition("Answers")[0]),
+    ("model_card", "describes_champion"): returns(
+        card, "render", lambda text: text.partition("Answers")[0]
+    ),
     ("experiment_trials", "better_than_guessing"): returns(
         experiments, "run", lambda labels: {name: (each + 1) % 10 for name, each in labels.items()}
     ),
-    ("experiment_summary", "every_trial"): returns(experiments, "summarize", lambda table: table[:-1]),
+    ("experiment_summary", "every_trial"): returns(
+        experiments, "summarize", lambda table: table[:-1]
+    ),
     ("experiment_summary", "more_data_helps"): reads(
         lambda pipeline: {
-            "experiment_trials": dict(zip(TWO_TRIALS, pipeline.trials("experiment_trials")[::-1], strict=True))
+            "experiment_trials": dict(
+                zip(TWO_TRIALS, pipeline.trials("experiment_trials")[::-1], strict=True)
+            )
         }
     ),
 }
 for split in ("train", "test"):
     for check, spoil in SPOILED_DIGITS.items():
         FAILURES[f"{split}_digits", check] = returns(datasets, "load_digits", spoil)
-FAILURES["eigendecomposition", "trace"] = returns(pca, "eigendecomposition", _stretch("eigenvalues"))
-FAILURES["eigendecomposition", "orthonormal"] = returns(pca, "eigendecomposition", _stretch("eigenvectors"))
+FAILURES["eigendecomposition", "trace"] = returns(
+    pca, "eigendecomposition", _stretch("eigenvalues")
+)
+FAILURES["eigendecomposition", "orthonormal"] = returns(
+    pca, "eigendecomposition", _stretch("eigenvectors")
+)
 for name in NETWORKS:
     FAILURES[f"{name}_predictions", "probabilities_sum_to_one"] = returns(
         training, "predict_probabilities", lambda found: 2 * found
@@ -310,14 +378,18 @@ for name in NETWORKS:
     for check, (function, spoil) in SPOILED_TRAINING.items():
         FAILURES[f"{name}_model", check] = returns(training, function, spoil, _few_train_digits)
 for model in MODELS:
-    FAILURES[f"{model}_evaluation", "counts_add_up"] = returns(scores, "evaluate", _without_an_image)
+    FAILURES[f"{model}_evaluation", "counts_add_up"] = returns(
+        scores, "evaluate", _without_an_image
+    )
     FAILURES[f"{model}_evaluation", "better_than_guessing"] = reads(_guesses_of(model))
 
 
 # More that goes wrong, for checks with two sides.
 FURTHER: dict[tuple[str, str], Failure] = {
     ("data_mean", "within_range"): returns(pca, "mean", lambda mean: mean - 100),
-    ("covariance", "positive_semidefinite"): returns(pca, "covariance", lambda matrix: -matrix - np.eye(len(matrix))),
+    ("covariance", "positive_semidefinite"): returns(
+        pca, "covariance", lambda matrix: -matrix - np.eye(len(matrix))
+    ),
 }
 
 
@@ -344,24 +416,36 @@ def test_each_check_fails_when_something_goes_wrong(
 
 def test_every_check_passes_on_a_slice_of_the_digits(finished_run: tuple[Outcome, Path]) -> None:
     later = (ON_REQUEST, "inbox")
-    checked = [key for key in GRAPH.asset_check_keys if not key.asset_key.to_user_string().startswith(later)]
+    checked = [
+        key
+        for key in GRAPH.asset_check_keys
+        if not key.asset_key.to_user_string().startswith(later)
+    ]
     assert f"Checks: {len(checked)} passed" in finished_run[0].output.splitlines()
 
 
-@pytest.mark.parametrize("asset", sorted({asset for asset, _ in FAILURES if asset.startswith(ON_REQUEST)}))
+@pytest.mark.parametrize(
+    "asset", sorted({asset for asset, _ in FAILURES if asset.startswith(ON_REQUEST)})
+)
 def test_every_check_of_an_asset_on_request_passes(asset: str, pipeline: Pipeline) -> None:
     for trial in _shards(asset) or [""]:
-        found = {check.check_name: check.passed for check in pipeline.result(asset, trial).check_results}
+        found = {
+            check.check_name: check.passed for check in pipeline.result(asset, trial).check_results
+        }
         assert found == {spec.name: True for spec in ASSETS[asset].check_specs}
 
 
 def test_every_check_of_the_graph_has_a_test_in_which_it_fails() -> None:
-    assert set(FAILURES) == {(key.asset_key.to_user_string(), key.name) for key in GRAPH.asset_check_keys}
+    assert set(FAILURES) == {
+        (key.asset_key.to_user_string(), key.name) for key in GRAPH.asset_check_keys
+    }
 
 
 def test_checks_block_where_results_downstream_would_mean_nothing() -> None:
     blocking = {key for key in GRAPH.asset_check_keys if GRAPH.get_check_spec(key).blocking}
-    assert blocking == {dg.AssetCheckKey(dg.AssetKey(asset), name) for asset in BLOCKING for name in BLOCKING[asset]}
+    assert blocking == {
+        dg.AssetCheckKey(dg.AssetKey(asset), name) for asset in BLOCKING for name in BLOCKING[asset]
+    }
 
 
 @pytest.mark.parametrize(
@@ -379,12 +463,21 @@ def test_a_value_in_the_range_passes_and_the_result_records_it_with_the_finite_l
     limit: Callable[[float], checks.Measured], low: float, high: float
 ) -> None:
     inside = {low, high, float(np.clip(2.5, low, high))}
-    outside = {np.nextafter(low, -math.inf), np.nextafter(high, math.inf), -math.inf, math.inf} - inside
+    outside = {
+        np.nextafter(low, -math.inf),
+        np.nextafter(high, math.inf),
+        -math.inf,
+        math.inf,
+    } - inside
     for value in (*inside, *outside, math.nan):
         (found,) = checks.check_results({"limit": limit(value)})
         assert (found.check_name, found.passed) == ("limit", value in inside)
-        assert found.metadata["measured"].value == (checks.rounded(value) if math.isfinite(value) else str(value))
-        expected = str(found.metadata["expected"].value)  # text: Dagster would plot a number, as a constant line
+        assert found.metadata["measured"].value == (
+            checks.rounded(value) if math.isfinite(value) else str(value)
+        )
+        expected = str(
+            found.metadata["expected"].value
+        )  # text: Dagster would plot a number, as a constant line
         assert {float(number) for number in re.findall(r"[-\d.]+", expected)} == {
             end for end in (low, high) if math.isfinite(end)
         }

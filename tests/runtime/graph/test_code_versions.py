@@ -1,4 +1,6 @@
-"""A change of code makes the assets that run it stale, and no others; the code is edited in a copy of the project."""
+"""A change of code makes the assets that run it stale, and no others; the code is edited in a copy
+of the project.
+"""
 
 import json
 import os
@@ -20,7 +22,8 @@ MEASURE = """
 import json
 from mnist_pipeline.runtime import project
 graph = project.graph().resolve_asset_graph()
-print(json.dumps({key.to_user_string(): graph.get(key).code_version for key in graph.materializable_asset_keys}))
+keys = graph.materializable_asset_keys
+print(json.dumps({key.to_user_string(): graph.get(key).code_version for key in keys}))
 """
 NETWORKS = {f"{model}_{asset}" for model in ("mlp", "cnn") for asset in ("model", "predictions")}
 Edit = Callable[[str], str]
@@ -32,14 +35,22 @@ class Copy:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         for name in ("assets", "mnist_pipeline"):
-            shutil.copytree(PROJECT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                PROJECT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         shutil.copy(PROJECT / "pyproject.toml", directory)
         self.before = self.versions()
 
     def versions(self) -> dict[str, str]:
-        environment = {**os.environ, "PYTHONPATH": str(self.directory), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self.directory),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         command = [sys.executable, "-c", MEASURE]
-        done = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, cwd=self.directory, env=environment, capture_output=True, text=True, check=True
+        )
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
     def stale(self, edits: Mapping[str, Edit]) -> set[str]:
@@ -74,7 +85,10 @@ def with_statement(text: str) -> str:
 
 
 def test_a_method_makes_the_assets_stale_that_use_it_and_no_others(project: Copy) -> None:
-    methods = {"mnist_pipeline/harris.py": with_statement, "mnist_pipeline/training/calibration.py": with_statement}
+    methods = {
+        "mnist_pipeline/harris.py": with_statement,
+        "mnist_pipeline/training/calibration.py": with_statement,
+    }
     others = {"softmax_model", "knn_index", "covariance", "raw_mnist"}
     stale = project.stale(methods)
     assert {"harris_corners", "evaluation_report", "mlp_model", "cnn_model"} <= stale
@@ -83,12 +97,16 @@ def test_a_method_makes_the_assets_stale_that_use_it_and_no_others(project: Copy
     assert stale & {"harris_corners", "mlp_model", "cnn_model", *others} == {"softmax_model"}
 
 
-def test_what_people_see_makes_only_the_report_stale_and_commands_settings_and_comments_nothing(project: Copy) -> None:
+def test_what_people_see_makes_only_the_report_stale_and_commands_settings_and_comments_nothing(
+    project: Copy,
+) -> None:
     def commented(text: str) -> str:
         return text.replace('"""', '"""Differently: ', 1) + "\n# A comment.\n"
 
     def retitled(text: str) -> str:
-        return re.sub(r'\b((?:title|phrase|short_title|color|marker|summary|section_title)=)"', r'\1"~', text)
+        return re.sub(
+            r'\b((?:title|phrase|short_title|color|marker|summary|section_title)=)"', r'\1"~', text
+        )
 
     stale = project.stale(
         {
@@ -125,7 +143,9 @@ ANOTHER_MODEL = """
 
 def test_another_model_makes_no_network_stale(project: Copy) -> None:
     def edit(text: str) -> str:
-        return text.replace("\n_RECIPES =", ANOTHER_METHOD, 1).replace("\n    # Add a model here", ANOTHER_MODEL, 1)
+        return text.replace("\n_RECIPES =", ANOTHER_METHOD, 1).replace(
+            "\n    # Add a model here", ANOTHER_MODEL, 1
+        )
 
     stale = project.stale({"mnist_pipeline/models.py": edit})
     assert "champion" in stale

@@ -1,4 +1,5 @@
-"""A value is read back as it was stored, and whatever happens to a writer, readers get the former value or the new one.
+"""A value is read back as it was stored, and whatever happens to a writer, readers get the former
+value or the new one.
 
 The tests run on a directory and on an object store in memory, which universal_pathlib opens.
 """
@@ -17,17 +18,27 @@ from support.values import EVERY_KIND, REPORT, assert_same_values
 
 from mnist_pipeline.runtime.storage import formats
 from mnist_pipeline.runtime.storage import storage as module
-from mnist_pipeline.runtime.storage.storage import DAY_SECONDS, Storage, StorageError, stored_key, version_of
+from mnist_pipeline.runtime.storage.storage import (
+    DAY_SECONDS,
+    Storage,
+    StorageError,
+    stored_key,
+    version_of,
+)
 from mnist_pipeline.utils.reported import ReportedError
 
 OLD, NEW = np.arange(1_000), np.arange(1_000) * 2
 
 
 @pytest.fixture(params=["directory", "objects"])
-def stored(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
+def stored(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Storage:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return Storage(
-        str(tmp_path / "storage") if request.param == "directory" else f"memory://{tmp_path.name}-{id(request)}"
+        str(tmp_path / "storage")
+        if request.param == "directory"
+        else f"memory://{tmp_path.name}-{id(request)}"
     )
 
 
@@ -41,7 +52,9 @@ def value_file(stored: Storage, key: str) -> Path:
 
 
 @pytest.mark.parametrize("name", [*EVERY_KIND])
-def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_given(name: str, stored: Storage) -> None:
+def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_given(
+    name: str, stored: Storage
+) -> None:
     value = EVERY_KIND[name]
     version = stored.write("value", value)
     assert version == version_of(value) == stored.current("value")
@@ -51,7 +64,11 @@ def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_giv
 
 
 def test_arrays_are_written_as_safetensors_writes_them(local: Storage) -> None:
-    arrays = {f"{kind} of {size}": np.arange(size).astype(kind) for kind in formats.DTYPES for size in (0, 1, 5)}
+    arrays = {
+        f"{kind} of {size}": np.arange(size).astype(kind)
+        for kind in formats.DTYPES
+        for size in (0, 1, 5)
+    }
     arrays |= {"é.a": np.array(3.0), "matrix": np.arange(6).reshape(2, 3)}
     local.write("value", {**arrays, "matrix": arrays["matrix"].astype(">i8")})
     assert value_file(local, "value").read_bytes() == save(arrays)
@@ -76,7 +93,9 @@ def test_a_value_without_a_format_is_refused_and_pickles_are_not_read(local: Sto
 
 
 def test_a_key_has_versions_with_their_origins_and_one_of_them_is_current(stored: Storage) -> None:
-    first = stored.write("value", OLD, {"run": "a", "time": 1.0, "inputs": {"other": "x"}}, {"plot": b"png"})
+    first = stored.write(
+        "value", OLD, {"run": "a", "time": 1.0, "inputs": {"other": "x"}}, {"plot": b"png"}
+    )
     second = stored.write("value", NEW, {"run": "b", "time": 2.0})
     assert stored.versions("value") == [first, second]
     assert stored.origin("value", first)["inputs"] == {"other": "x"}
@@ -89,7 +108,9 @@ def test_a_key_has_versions_with_their_origins_and_one_of_them_is_current(stored
     assert stored.keys() == ["value"]
 
 
-def test_a_value_that_is_computed_again_keeps_its_origin_and_gets_the_new_figures(stored: Storage) -> None:
+def test_a_value_that_is_computed_again_keeps_its_origin_and_gets_the_new_figures(
+    stored: Storage,
+) -> None:
     version = stored.write("value", OLD, {"run": "a"}, {"plot": b"old"})
     assert stored.write("value", OLD, {"run": "b"}, {"plot": b"new"}) == version
     assert stored.origin("value")["run"] == "a"
@@ -98,7 +119,9 @@ def test_a_value_that_is_computed_again_keeps_its_origin_and_gets_the_new_figure
 
 def test_the_report_also_has_an_address_that_stays_the_same(stored: Storage) -> None:
     stored.write("evaluation_report", REPORT)
-    assert (stored.path / "report" / "index.html").read_bytes() == value_file(stored, "evaluation_report").read_bytes()
+    assert (stored.path / "report" / "index.html").read_bytes() == value_file(
+        stored, "evaluation_report"
+    ).read_bytes()
     assert stored.keys() == ["evaluation_report"]
 
 
@@ -113,14 +136,18 @@ class Interrupted(BaseException):
 
 
 def every_call(monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> Callable[[], int]:
-    """Raise an error at one of the calls that write, rename, create or delete; return how many there were."""
+    """Raise an error at one of the calls that write, rename, create or delete; return how many
+    there were.
+    """
     calls = itertools.count()
     number = 0
 
     def counting(function: Callable[..., Any], *, only_writing: bool = False) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
             nonlocal number
-            if not only_writing or set("wa+") & set(str(arguments[1] if len(arguments) > 1 else "r")):
+            if not only_writing or set("wa+") & set(
+                str(arguments[1] if len(arguments) > 1 else "r")
+            ):
                 number = next(calls)
                 if number == at:
                     raise error
@@ -160,7 +187,10 @@ def test_a_writer_that_dies_at_any_call_leaves_the_former_value_or_the_new_one(
         assert any(np.array_equal(found, value) for value in (OLD, NEW))
         stored.write("value", NEW, {"run": "c"}, {"plot": b"new"})  # a second run
         np.testing.assert_array_equal(stored.read("value"), NEW)
-        assert [stored.fault("value", version) for version in stored.versions("value")] == [None, None]
+        assert [stored.fault("value", version) for version in stored.versions("value")] == [
+            None,
+            None,
+        ]
         stored.prune({})
         if number_of_calls is not None:
             break
@@ -168,7 +198,9 @@ def test_a_writer_that_dies_at_any_call_leaves_the_former_value_or_the_new_one(
     assert number_of_calls >= 15
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")]
+)
 def test_a_write_that_the_system_refuses_is_one_line_and_the_former_value_stays(
     error: OSError, local: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +237,9 @@ def flip_a_bit(path: Path) -> None:
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "a flipped bit": lambda place: flip_a_bit(place / "value.npy"),
-    "a truncated file": lambda place: (place / "value.npy").write_bytes((place / "value.npy").read_bytes()[:-9]),
+    "a truncated file": lambda place: (place / "value.npy").write_bytes(
+        (place / "value.npy").read_bytes()[:-9]
+    ),
     "a missing file": lambda place: (place / "value.npy").unlink(),
     "a missing manifest": lambda place: (place / "manifest.json").unlink(),
     "another manifest": lambda place: (place / "manifest.json").write_bytes(b"{}"),

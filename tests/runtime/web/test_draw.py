@@ -28,7 +28,9 @@ PNG = picture(("1", MIDDLE))
 @pytest.fixture
 def client() -> TestClient:
     address = f"http://{LOCALHOST}"
-    return TestClient(application(draw.routes("recognizer", MODELS)), address, headers={"Origin": address})
+    return TestClient(
+        application(draw.routes("recognizer", MODELS)), address, headers={"Origin": address}
+    )
 
 
 def read(client: TestClient, content: bytes) -> Any:
@@ -42,7 +44,9 @@ def pixels(shown: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))))
 
 
-def test_the_answer_has_everything_that_the_page_shows(client: TestClient, able: Path, train: DigitSet) -> None:
+def test_the_answer_has_everything_that_the_page_shows(
+    client: TestClient, able: Path, train: DigitSet
+) -> None:
     (digit,) = read(client, picture(("3", MIDDLE)))
     assert digit["digit"] == digit["models"][digit["champion"]]["digit"] == 3
     assert set(digit["models"]) == set(MODELS)
@@ -53,7 +57,9 @@ def test_the_answer_has_everything_that_the_page_shows(client: TestClient, able:
     assert pixels(digit["seen"]).shape == pixels(digit["reconstruction"]).shape == (28, 28)
 
 
-def test_a_number_is_read_in_order_with_its_least_certain_digit(client: TestClient, able: Path) -> None:
+def test_a_number_is_read_in_order_with_its_least_certain_digit(
+    client: TestClient, able: Path
+) -> None:
     answer = client.post(draw.READ, json={"picture": uri(NUMBER)}).json()
     assert answer["text"] == ["203"]
     assert [digit["digit"] for digit in answer["digits"]] == [2, 0, 3]
@@ -67,7 +73,9 @@ def test_pictures_that_arrive_at_once_are_all_read(client: TestClient, able: Pat
     assert all([digit["digit"] for digit in digits] == [2, 0, 3] for digits in answers)
 
 
-def test_examples_are_test_images_of_each_class_that_are_read_without_doubt(client: TestClient, able: Path) -> None:
+def test_examples_are_test_images_of_each_class_that_are_read_without_doubt(
+    client: TestClient, able: Path
+) -> None:
     test = Storage(str(able)).read("test_digits")
     examples = client.get(draw.EXAMPLES).json()
     assert [example["name"] for example in examples] == list("0123456789")
@@ -85,13 +93,18 @@ BAD = {
     "not base64": (400, b'{"picture": "data:image/png;base64,?"}'),
     "text": (400, f'{{"picture": "{uri(b"seven")}"}}'.encode()),
     "half a picture": (400, f'{{"picture": "{uri(PNG[: len(PNG) // 2])}"}}'.encode()),
-    "too many pixels": (400, f'{{"picture": "{uri(encoded(Image.new("1", (20_000, 20_000))))}"}}'.encode()),
+    "too many pixels": (
+        400,
+        f'{{"picture": "{uri(encoded(Image.new("1", (20_000, 20_000))))}"}}'.encode(),
+    ),
     "too many bytes": (413, b" " * (draw.MAX_UPLOAD + 1)),
 }
 
 
 @pytest.mark.parametrize(("status", "sent"), BAD.values(), ids=BAD)
-def test_other_data_is_refused_in_one_line(status: int, sent: bytes, client: TestClient, able: Path) -> None:
+def test_other_data_is_refused_in_one_line(
+    status: int, sent: bytes, client: TestClient, able: Path
+) -> None:
     answer = client.post(draw.READ, content=sent)
     assert answer.status_code == status
     (error,) = answer.json()["errors"]
@@ -115,5 +128,8 @@ def test_the_latest_recognizer_answers_and_without_one_the_command_is_named(
     assert "mnist-pipeline run" in answer.json()["errors"][0]["message"]
     stored = Storage(str(shutil.copytree(able, tmp_path / "storage")))
     assert [digit["champion"] for digit in read(client, PNG)] == ["knn"]
-    stored.write("recognizer", stored.read("recognizer")._replace(champion=np.frombuffer(b"softmax", np.uint8)))
+    stored.write(
+        "recognizer",
+        stored.read("recognizer")._replace(champion=np.frombuffer(b"softmax", np.uint8)),
+    )
     assert [digit["champion"] for digit in read(client, PNG)] == ["softmax"]

@@ -19,11 +19,17 @@ from mnist_pipeline.runtime.web import draw
 
 DEVICES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
-    "phone": {"viewport": {"width": 360, "height": 800}, "color_scheme": "dark", "has_touch": True, "is_mobile": True},
+    "phone": {
+        "viewport": {"width": 360, "height": 800},
+        "color_scheme": "dark",
+        "has_touch": True,
+        "is_mobile": True,
+    },
 }
 LEFT, RIGHT = (0.05, 0.2, 0.35, 0.6), (0.6, 0.2, 0.35, 0.6)
 TRANSFER = """([event, name, content]) => {
-  const transfer = new DataTransfer(), bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+  const transfer = new DataTransfer();
+  const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
   transfer.items.add(new File([bytes], name, { type: "image/png" }));
   const init = { bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer };
   const made = event === "drop" ? new DragEvent(event, init) : new ClipboardEvent(event, init);
@@ -47,7 +53,10 @@ class View:
         sheet = self.page.locator("canvas").bounding_box()
         assert sheet
         for stroke in placed(name, box):
-            points = [(sheet["x"] + sheet["width"] * x, sheet["y"] + sheet["height"] * y) for x, y in stroke]
+            points = [
+                (sheet["x"] + sheet["width"] * x, sheet["y"] + sheet["height"] * y)
+                for x, y in stroke
+            ]
             (_drag_finger if self.by_finger else _drag_mouse)(self.page, points)
 
     def transfer(self, event: str, name: str, content: bytes) -> None:
@@ -68,7 +77,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def view(request: pytest.FixtureRequest, browser: Browser, address: str, able: Path) -> Iterator[View]:
+def view(
+    request: pytest.FixtureRequest, browser: Browser, address: str, able: Path
+) -> Iterator[View]:
     device = getattr(request, "param", "desktop")
     page = browser.new_context(**DEVICES[device], locale="en").new_page()
     page.set_default_timeout(PATIENCE)
@@ -91,9 +102,14 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> N
     expect(view.digit).to_have_text("3")
     expect(page.locator(".answers .champion")).to_have_text("3")
     assert page.locator(".probabilities td").count() == 40
-    assert page.locator(".pictures img").evaluate_all("all => all.map((image) => image.naturalWidth)") == [28] * 5
+    assert (
+        page.locator(".pictures img").evaluate_all("all => all.map((image) => image.naturalWidth)")
+        == [28] * 5
+    )
     assert page.evaluate("scrollY") == 0, "the page does not scroll under a finger that draws"
-    boxes = [page.locator(part).bounding_box() for part in ("canvas", ".verdict", ".tools", "table")]
+    boxes = [
+        page.locator(part).bounding_box() for part in ("canvas", ".verdict", ".tools", "table")
+    ]
     tops = [box["y"] for box in boxes if box]
     assert tops == sorted(tops), "the answer is next to the sheet or directly below it"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -163,13 +179,18 @@ def test_a_picture_can_be_dropped_chosen_and_pasted(view: View, tmp_path: Path) 
 
 def test_a_large_picture_is_reduced_before_it_is_sent(view: View) -> None:
     noise = np.random.default_rng(0).integers(0, 40, (2_400, 3_200), np.uint8)
-    with view.page.expect_request(lambda request: "image/jpeg" in (request.post_data or "")) as sent:
+    with view.page.expect_request(
+        lambda request: "image/jpeg" in (request.post_data or "")
+    ) as sent:
         view.transfer("drop", "photo.jpg", encoded(Image.fromarray(255 - noise), "JPEG"))
     assert len(sent.value.post_data or "") < 2**20
 
 
 def test_an_error_is_shown_until_there_is_an_answer(view: View) -> None:
-    view.page.route(f"**{draw.READ}", lambda route: route.fulfill(status=503, json={"errors": [{"message": "no!"}]}))
+    view.page.route(
+        f"**{draw.READ}",
+        lambda route: route.fulfill(status=503, json={"errors": [{"message": "no!"}]}),
+    )
     view.draw("3")
     expect(view.alert).to_have_text("no!")
     view.page.unroute(f"**{draw.READ}")
@@ -190,7 +211,10 @@ def _drag_finger(page: Page, points: list[tuple[float, float]]) -> None:
     session = page.context.new_cdp_session(page)
 
     def touch(kind: str, *touched: tuple[float, float]) -> None:
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in touched]})
+        session.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in touched]},
+        )
 
     touch("touchStart", points[0])
     for (x, y), (next_x, next_y) in itertools.pairwise(points):

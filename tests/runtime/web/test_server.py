@@ -1,4 +1,6 @@
-"""The server: which requests it refuses, what a reader can't change, and Dagster's UI with its daemon."""
+"""The server: which requests it refuses, what a reader can't change, and Dagster's UI with its
+daemon.
+"""
 
 import contextlib
 import signal
@@ -33,7 +35,9 @@ LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
 @contextlib.contextmanager
-def dagster_ui(workspace: Path, read_only: bool = False) -> Iterator[tuple[TestClient, dg.DagsterInstance]]:
+def dagster_ui(
+    workspace: Path, read_only: bool = False
+) -> Iterator[tuple[TestClient, dg.DagsterInstance]]:
     """A client of Dagster's UI behind the middleware, and the instance behind it."""
     workspace.write_text("load_from: []")
     with (
@@ -56,11 +60,16 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     with dagster_ui(tmp_path_factory.mktemp("ui") / "workspace.yaml") as (client, instance):
         yield client
         assert changes(instance) == 0
-        assert client.post("/graphql", json={"query": MUTATION}, headers={"Origin": OWN}).status_code == 200
+        assert (
+            client.post("/graphql", json={"query": MUTATION}, headers={"Origin": OWN}).status_code
+            == 200
+        )
         assert changes(instance) == 1
 
 
-@pytest.mark.parametrize("host", ["evil.example:3000", "127.0.0.1.nip.io:3000", "evil.localhost", "0.0.0.0:3000", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example:3000", "127.0.0.1.nip.io:3000", "evil.localhost", "0.0.0.0:3000", ""]
+)
 def test_a_host_that_is_not_this_machine_is_refused(host: str, ui: TestClient) -> None:
     headers = {"Host": host, "Origin": f"http://{host}"}
     assert ui.post("/graphql", json={"query": MUTATION}, headers=headers).status_code == 400
@@ -70,31 +79,43 @@ def test_a_host_that_is_not_this_machine_is_refused(host: str, ui: TestClient) -
 @pytest.mark.parametrize(
     "headers",
     [
-        *({"Origin": origin} for origin in (EVIL, "null", "", "http://127.0.0.1:8888", "http://localhost:3000")),
+        *(
+            {"Origin": origin}
+            for origin in (EVIL, "null", "", "http://127.0.0.1:8888", "http://localhost:3000")
+        ),
         {},  # browsers always send an origin
         {"Origin": OWN, **CROSS_SITE},
         {"Origin": OWN, "Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_a_change_is_refused_that_a_page_of_another_origin_sends(headers: dict[str, str], ui: TestClient) -> None:
+def test_a_change_is_refused_that_a_page_of_another_origin_sends(
+    headers: dict[str, str], ui: TestClient
+) -> None:
     assert ui.post("/graphql", json={"query": MUTATION}, headers=headers).status_code == 403
     assert ui.post(REPORTED, json={}, headers=headers).status_code == 403
     headers = {"Host": OWN.removeprefix("http://"), **headers}
-    with pytest.raises(WebSocketDenialResponse) as refused, ui.websocket_connect("/graphql", headers=headers):
+    with (
+        pytest.raises(WebSocketDenialResponse) as refused,
+        ui.websocket_connect("/graphql", headers=headers),
+    ):
         pass
     assert refused.value.status_code == 403
 
 
 def test_another_site_can_link_to_pages_but_not_embed_them_or_run_queries(ui: TestClient) -> None:
     assert ui.get("/runs", headers=CROSS_SITE | LINK).status_code == 200
-    assert ui.get("/runs", headers=CROSS_SITE | LINK | {"Sec-Fetch-Dest": "iframe"}).status_code == 403
+    assert (
+        ui.get("/runs", headers=CROSS_SITE | LINK | {"Sec-Fetch-Dest": "iframe"}).status_code == 403
+    )
     for headers in (CROSS_SITE, CROSS_SITE | LINK, {"Origin": EVIL}):
         assert ui.get("/graphql", params={"query": MUTATION}, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/", "/graphql?query={version}", "/server_info", "/logs/a/b/out"])
 @pytest.mark.parametrize("headers", [{}, {"Origin": EVIL}, {"Host": "evil.example"}])
-def test_no_response_can_be_framed_sniffed_or_shared(path: str, headers: dict[str, str], ui: TestClient) -> None:
+def test_no_response_can_be_framed_sniffed_or_shared(
+    path: str, headers: dict[str, str], ui: TestClient
+) -> None:
     found = ui.get(path, headers=headers).headers
     assert found.get_list("X-Frame-Options") == ["DENY"]
     assert found["Content-Security-Policy"].endswith("frame-ancestors 'none'")
@@ -120,12 +141,19 @@ def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished: P
     assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
     figure = client.get(f"{FIGURES}/covariance/covariance.png").content
     assert figure == stored.figure("covariance", "covariance")
-    for path in ("cnn_evaluation/unknown", "unknown/confusion", "%2e%2e/manifests/champion", "confusion"):
+    for path in (
+        "cnn_evaluation/unknown",
+        "unknown/confusion",
+        "%2e%2e/manifests/champion",
+        "confusion",
+    ):
         assert client.get(f"{FIGURES}/{path}.png").status_code == 404
 
 
 def test_idle_connections_keep_nobody_out() -> None:
-    server = uvicorn.Server(configuration(application([Route("/", lambda _: PlainTextResponse("served"))])))
+    server = uvicorn.Server(
+        configuration(application([Route("/", lambda _: PlainTextResponse("served"))]))
+    )
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(socket.create_server((LOCALHOST, 0)))
         port = listening.getsockname()[1]
@@ -144,8 +172,14 @@ def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
     slice_directory: Path, tmp_path: Path, elsewhere: Path
 ) -> None:
     # Nothing is imported from the current directory; Python 3.10 would always do so.
-    places = {"cwd": elsewhere if sys.version_info >= (3, 11) else PROJECT, "variables": {"PYTHONPATH": str(PROJECT)}}
-    with served_ui(slice_directory, tmp_path / "storage", **places) as address, launch_browser() as browser:
+    places = {
+        "cwd": elsewhere if sys.version_info >= (3, 11) else PROJECT,
+        "variables": {"PYTHONPATH": str(PROJECT)},
+    }
+    with (
+        served_ui(slice_directory, tmp_path / "storage", **places) as address,
+        launch_browser() as browser,
+    ):
         page = browser.new_page()
         with page.expect_websocket() as socket:
             page.goto(f"{address}/asset-groups")

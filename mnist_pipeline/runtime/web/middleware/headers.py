@@ -13,7 +13,9 @@ HEADERS = {
 
 
 class HeadersMiddleware:
-    """Send responses that other sites can't frame, sniff or read, and that shared caches don't store."""
+    """Send responses that other sites can't frame, sniff or read, and that shared caches don't
+    store.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -8,10 +8,12 @@ GRAPHQL = "/graphql"  # runs mutations sent by GET, too
 
 
 class OriginsMiddleware:
-    """Refuse requests that a page of another origin sends, because Dagster would run their mutations.
+    """Refuse requests that a page of another origin sends, because Dagster would run their
+    mutations.
 
-    Browsers send Origin with each POST and WebSocket handshake, so both require it. Wherever it is sent, it must be the
-    origin of this server, and Sec-Fetch-Site must agree. Links from other sites to a page of the UI work.
+    Browsers send Origin with each POST and WebSocket handshake, so both require it. Wherever it is
+    sent, it must be the origin of this server, and Sec-Fetch-Site must agree. Links from other
+    sites to a page of the UI work.
     """
 
     def __init__(self, app: ASGIApp) -> None:
