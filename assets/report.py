@@ -65,7 +65,7 @@ def evaluation_report(
     robustness: pd.DataFrame,
     champion: Champion,
     cnn_kernels: np.ndarray,
-    stored_results: StoredResults,
+    stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as
@@ -139,7 +139,7 @@ def model_card(
     test_digits: DigitSet,
     model_comparison: Comparison,
     robustness: pd.DataFrame,
-    stored_results: StoredResults,
+    stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
     """The model card of the champion in Markdown: purpose, data, recipe, accuracy, limits.

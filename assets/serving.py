@@ -78,7 +78,7 @@ class ChampionConfig(dg.Config):
 def champion(
     held_out_labels: pd.DataFrame,
     test_digits: DigitSet,
-    stored_results: StoredResults,
+    stored_results: dg.ResourceParam[StoredResults],
     config: ChampionConfig,
     **by_asset: Any,
 ):
@@ -143,7 +143,7 @@ def recognizer(
     eigendecomposition: Eigendecomposition,
     test_digits: DigitSet,
     raw_mnist: RawData,
-    stored_results: StoredResults,
+    stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
     """All models with their calibration, as they answer users.

@@ -136,7 +136,7 @@ class Model(Shown):
 def _enum(choices: tuple[str, ...]) -> Any:
     """An enumeration whose members Dagster's configuration names in capital letters."""
     members = [(choice.upper(), choice) for choice in choices]
-    return Enum("Choice", members)  # type: ignore[misc]  # made from an entry
+    return Enum("Choice", members)
 
 
 def setting_fields(model: Model) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
         return self.path.resolve() == settings.EMBEDDED_DATA.resolve()
 
 
-class StoredResults(dg.ConfigurableResource["StoredResults"]):
+class StoredResults:
     """Stored results that an asset reads without an input, because they may not exist yet."""
 
     @property
