@@ -16,6 +16,7 @@ from scipy.stats import binomtest
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation.scores import wilson_interval
+from mnist_pipeline.inference.networks import weights_of
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.report.words import power, probability
@@ -111,7 +112,7 @@ def _corners(values: Values) -> Iterator[str]:
 
 def _neighbors(values: Values) -> Iterator[str]:
     near, true = (
-        values.train_digits.labels[values.predictions["knn"].indices],
+        values.predictions["knn"].nearest["labels"],
         values.test_digits.labels,
     )
     for k in range(1, near.shape[1] + 1):
@@ -122,7 +123,7 @@ def _neighbors(values: Values) -> Iterator[str]:
 
 
 def _training(values: Values) -> Iterator[str]:
-    loss, accuracy = values.models["softmax"].loss, values.models["softmax"].accuracy
+    loss, accuracy = values.models["softmax"]["loss"], values.models["softmax"]["accuracy"]
     yield f"mean loss is {loss[0]:.3f} in the first epoch and {loss[-1]:.3f} in the last"
     yield (
         f"accuracy on the training images is {accuracy[0]:.1%} in the first epoch "
@@ -130,11 +131,11 @@ def _training(values: Values) -> Iterator[str]:
     )
     for name in ("mlp", "cnn"):
         network, kept = values.models[name], len(split(len(values.train_digits.labels))[0])
-        parameters = sum(array.size for array in network.weights.values())
+        parameters = sum(array.size for array in weights_of(network).values())
         yield f"the network has {parameters:,} parameters and learned from {kept:,} training images"
-        first, last = network.loss[[0, -1]]
+        first, last = network["loss"][[0, -1]]
         yield f"{first:.3f} on average in the first epoch and {last:.3f} in the last"
-        last = network.validation_accuracy[-1]
+        last = network["validation_accuracy"][-1]
         yield f"{last:.1%} of them are read correctly after the last epoch"
 
 
