@@ -91,10 +91,8 @@ def transparent(written: np.ndarray, ink: int) -> bytes:
 
 
 def with_transparent_corners(written: np.ndarray) -> bytes:
-    picture, opacity = (
-        Image.fromarray(written).convert("RGBA"),
-        np.full(written.shape, 255, np.uint8),
-    )
+    picture = Image.fromarray(written).convert("RGBA")
+    opacity = np.full(written.shape, 255, np.uint8)
     opacity[:8, :8] = opacity[-8:, -8:] = 0
     picture.putalpha(Image.fromarray(opacity))
     return encode(picture, "PNG")
