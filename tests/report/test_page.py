@@ -154,7 +154,7 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
 @pytest.mark.usefixtures("without_charts")
 def test_rare_values_read_well(values: Values, text_of: Read) -> None:
     nothing_held_out = {
-        name: model._replace(validation_accuracy=np.full(1, np.nan))
+        name: {**model, "validation_accuracy": np.full(1, np.nan)}
         if name in ("mlp", "cnn")
         else model
         for name, model in values.models.items()

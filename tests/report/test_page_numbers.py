@@ -92,10 +92,8 @@ def test_the_page_has_the_images_of_the_run(split: str, page: Page, values: Valu
 def test_the_page_has_what_each_model_answered_to_each_misread_image(
     page: Page, composed: dict[str, Any], values: Values
 ) -> None:
-    indices, models = (
-        loaded(page, "test.indices"),
-        page.evaluate("Arrays.load().then(({ facts }) => facts.models)"),
-    )
+    indices = loaded(page, "test.indices")
+    models = page.evaluate("Arrays.load().then(({ facts }) => facts.models)")
     misread = {error["index"] for errors in composed["errors"].values() for error in errors}
     assert misread <= set(indices)
     stored, found = values.predictions, loaded(page, "test.probabilities")
