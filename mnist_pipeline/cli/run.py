@@ -181,7 +181,8 @@ def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
     """
     keys = definitions.resolve_asset_graph().materializable_asset_keys
     fields = {
-        "__".join(key.path): definitions.resolve_assets_def(key).op.config_field for key in keys
+        "__".join(key.path): definitions.resolve_assets_def(key).node_def.config_field
+        for key in keys
     }
     with_settings = [
         name
