@@ -62,6 +62,9 @@ def asset_of_all_models(**options: Any) -> Callable[[Callable[..., Any]], dg.Ass
             }
             return function(*context, **given, **by_model)
 
+        # Dagster links an asset to the file of its function.
+        code: Any = compute
+        code.__code__ = code.__code__.replace(co_filename=function.__code__.co_filename)
         own = [
             each.replace(default=each.empty)
             for name, each in parameters.items()
