@@ -168,18 +168,6 @@ def staleness(
     return reason
 
 
-def map_specs(
-    definitions: dg.Definitions, change: Callable[[dg.AssetSpec], dg.AssetSpec]
-) -> dg.Definitions:
-    """The definitions with a change to the specification of each asset; source assets have none,
-    and stay as they are.
-
-    Private: `permissive_map_resolved_asset_specs`, because `map_asset_specs` refuses definitions
-    with source assets. A public method that leaves them as they are would replace it.
-    """
-    return definitions.permissive_map_resolved_asset_specs(change, selection=None)
-
-
 def failed_checks(
     instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey]
 ) -> dict[dg.AssetKey, str]:
