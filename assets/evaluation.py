@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline.data.catalogue import RawData
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.data.records import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS, Model

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed

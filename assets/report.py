@@ -8,9 +8,8 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.catalogue import MNIST, DataSet, RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Corners, Reconstructions
+from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.data.records import Corners, DataSet, DigitSet, RawData, Reconstructions
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison
@@ -20,8 +19,6 @@ from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
-from . import serving
-from .evaluation import GROUP
 from .models import by_model, of_all_models
 
 CHECKS = {
@@ -42,7 +39,7 @@ MAX_REPORT_BYTES = (
 
 @dg.asset(
     io_manager_key=STORAGE,
-    group_name=GROUP,
+    group_name="evaluation",
     kinds={"html"},
     # The report names their versions and seconds.
     deps=["centered_data", "cnn_errors", "held_out_labels", "knn_votes"],
@@ -126,7 +123,7 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
 
 @dg.asset(
     io_manager_key=STORAGE,
-    group_name=serving.GROUP,
+    group_name="serving",
     kinds={"markdown"},
     deps=[model.model_asset for model in MODELS.values()],
     ins=of_all_models("predictions", "evaluations"),

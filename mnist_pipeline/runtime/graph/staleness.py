@@ -10,7 +10,7 @@ import dagster as dg
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import RawFile
+from mnist_pipeline.data.records import RawFile
 from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.graph.records import (
     DATA_VERSION_TAG,
