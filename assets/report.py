@@ -43,7 +43,7 @@ MAX_REPORT_BYTES = (
     kinds={"html"},
     # The report names their versions and seconds.
     deps=["centered_data", "cnn_errors", "held_out_labels", "knn_votes"],
-    ins=of_all_models("fitted", "predictions", "evaluations"),
+    ins=of_all_models("model", "predictions", "evaluation"),
     check_specs=checks("evaluation_report", CHECKS),
 )
 def evaluation_report(
@@ -70,7 +70,6 @@ def evaluation_report(
     """
     from mnist_pipeline.report import document, page, words
 
-    fitted, predictions, evaluations = by_model(by_asset)
     (spec,) = context.assets_def.specs
     with stopwatch():
         values = document.Values(
@@ -88,9 +87,9 @@ def evaluation_report(
             model_comparison=model_comparison,
             robustness=robustness,
             champion=champion,
-            models=fitted,
-            predictions=predictions,
-            evaluations=evaluations,
+            models=by_model(by_asset, "model"),
+            predictions=by_model(by_asset, "predictions"),
+            evaluations=by_model(by_asset, "evaluation"),
             run=_run(context, raw_mnist.data_set),
             assets=stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
             since_last_run=stored_results.since_last_run(test_digits.labels),
@@ -126,7 +125,7 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
     group_name="serving",
     kinds={"markdown"},
     deps=[model.model_asset for model in MODELS.values()],
-    ins=of_all_models("predictions", "evaluations"),
+    ins=of_all_models("predictions", "evaluation"),
     check_specs=checks("model_card", CHECKS),
 )
 def model_card(
@@ -145,7 +144,8 @@ def model_card(
     """
     from mnist_pipeline.report import card
 
-    _, predictions, evaluations = by_model(by_asset)
+    predictions = by_model(by_asset, "predictions")
+    evaluations = by_model(by_asset, "evaluation")
     model, fingerprint = MODELS[champion.model], card.fingerprint(champion)
     with stopwatch():
         is_current = np.array_equal(champion.labels, predictions[champion.model].labels)

@@ -72,7 +72,7 @@ def champion(
     """The model in service: chosen on held-out digits, and not inferior to the best champion so
     far.
     """
-    predictions = by_model(by_asset).predictions
+    predictions = by_model(by_asset, "predictions")
     with stopwatch():
         present: Champion | None = stored_results.previous("champion")
         held_out = {name: held_out_labels[name].to_numpy() for name in predictions}
@@ -121,7 +121,7 @@ def champion(
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"scipy"},
-    ins=of_all_models("fitted", "predictions"),
+    ins=of_all_models("model", "predictions"),
     check_specs=checks("recognizer", CHECKS),
 )
 def recognizer(
@@ -139,7 +139,8 @@ def recognizer(
     worse, the recognizer keeps the models that it has, although retraining has replaced them
     elsewhere.
     """
-    fitted, predictions, _ = by_model(by_asset)
+    fitted = by_model(by_asset, "model")
+    predictions = by_model(by_asset, "predictions")
     known = raw_mnist.data_set
     classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
