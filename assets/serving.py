@@ -96,7 +96,7 @@ def champion(
     if found is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
     if found is not present:
-        version = stored_results.origin(MODELS[found.model].version_asset)["data_version"]
+        version = stored_results.origin(MODELS[found.model].predictions_asset)["data_version"]
         found = dataclasses.replace(found, model_version=version or "")
     overlap = min(
         accuracy_interval(test_digits.labels, predictions[name].labels)[1]

@@ -188,9 +188,6 @@ class Model(Shown):
     name: str
     method: Callable[[], Method]  # imports the method
     model_asset: str = ""  # stores the fitted model; by default `NAME_model`
-    version_asset: str = (
-        ""  # its data versions name the versions of the model; by default the fitted model
-    )
     # The settings of the method by name. Trials configure them for every model, runs for a model
     # without assets of its own.
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -204,7 +201,6 @@ class Model(Shown):
             "section": self.name,
             "section_title": self.title,
             "model_asset": f"{self.name}_model",
-            "version_asset": self.model_asset or f"{self.name}_model",
         }
         for name, default in defaults.items():
             object.__setattr__(self, name, getattr(self, name) or default)
@@ -274,7 +270,6 @@ _TABLE = (
         marker="o",
         method=_knn,
         model_asset="knn_index",
-        version_asset="knn_predictions",  # they depend on k; the index is the training set
         summary="The k nearest training images, by exact Euclidean distance, vote for their class.",
         has_own_assets=True,
         settings={"num_neighbors": Setting(3, 1, 1_000, "k: how many of the nearest images vote.")},

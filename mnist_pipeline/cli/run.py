@@ -83,7 +83,7 @@ def _run_changed(
     """Run what is stale, and the partitions that are, until nothing is."""
     failures = _run_stale(run, definitions, instance, selected)
     for key in sorted(selected):
-        partitions = missing_partitions(instance, definitions, key)
+        partitions = missing_partitions(instance, definitions, storage.current(), key)
         if partitions and not failures:
             # An asset that reads the partitions is stale afterwards.
             failures = run({key}, partitions) or _run_stale(run, definitions, instance, selected)

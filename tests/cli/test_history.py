@@ -129,14 +129,13 @@ def test_lineage_leads_to_the_checksums_of_the_raw_files(
     assert "covariance" in invoke("lineage", "covarience", code=1)
 
 
-def test_verify_names_every_damaged_value_and_the_command_that_mends_it(
-    storage_of_two: Storage,
-) -> None:
+def test_verify_names_every_damaged_value_and_what_mends_it(storage_of_two: Storage) -> None:
     invoke("verify")
     storage_of_two.main_file("champion").write_text("{}")
-    former = storage_of_two.versions("softmax_model")[0]
-    storage_of_two.main_file("softmax_model", former).write_bytes(b"")
+    former, _ = storage_of_two.versions("softmax_model")
+    path = storage_of_two.main_file("softmax_model", former)
+    path.write_bytes(b"")
     output = invoke("verify", code=1)
     assert "champion" in output
-    assert "softmax_model" in output
     assert "run --changed" in output.splitlines()[-1]
+    assert f"delete {path.parent}" in output.splitlines()[-1]

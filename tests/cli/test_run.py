@@ -57,7 +57,12 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     content[1000] ^= 1
     path.write_bytes(content)
     shutil.rmtree(directory / "harris_corners")
-    assert "covariance" in invoke("verify", code=1)
+    # These two are mended without computing anything.
+    shutil.rmtree(directory / "report")
+    (directory / "data_mean" / "current").write_text("")
+    output = invoke("verify", code=1)
+    for name in ("covariance", "harris_corners", "evaluation_report", "data_mean"):
+        assert any(name in line and "ok" not in line for line in output.splitlines())
     assert materialized(invoke("run", "--changed")) == {"covariance", "harris_corners"}
     invoke("verify")
 
@@ -74,12 +79,14 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
 def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
     own_copy: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    file = tmp_path / "run.yaml"
+    file, stored = tmp_path / "run.yaml", Storage(str(own_copy[1]))
     file.write_text("ops: {projections: {config: {num_components: 7}}}")
-    assert materialized(invoke("run", "--select", "projections", "--config", str(file))) == {
-        "projections"
-    }
-    assert Storage(str(own_copy[1])).read("projections").shape[1] == 7
+    for record in own_copy[1].glob("projections/*/runs/*.json"):
+        record.write_text('{"time": 1}')  # the run deletes an old version
+    command = ("run", "--select", "projections", "--config", str(file))
+    assert materialized(invoke(*command)) == {"projections"}
+    assert stored.read("projections").shape[1] == 7
+    assert len(stored.versions("projections")) == 1
     for wrong in (
         "ops: {projections: {config: {num_component: 7}}}",
         "ops: {no_asset: {config: {}}}",
@@ -88,11 +95,7 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
         "- 1",
     ):
         file.write_text(wrong)
-        lines = (
-            invoke("run", "--select", "projections", "--config", str(file), code=1)
-            .strip()
-            .splitlines()
-        )
+        lines = invoke(*command, code=1).strip().splitlines()
         assert "--config" in lines[-1]
         assert len(lines) < 12
 
@@ -131,12 +134,13 @@ def test_an_asset_that_fails_is_one_line_and_the_next_run_continues(
     assert "projections" in materialized(invoke("run", "--select", FEW, "--changed"))
 
 
-def test_a_storage_of_an_earlier_version_is_refused_before_anything_is_written(
-    storage: Path,
-) -> None:
+def test_an_empty_storage_and_one_of_an_earlier_version_are_refused(storage: Path) -> None:
+    assert str(storage) in invoke("verify", code=1)
+    assert not storage.exists()
     (storage / "manifests").mkdir(parents=True)
-    assert "earlier version" in invoke("run", code=1)
-    assert not (storage / "raw_mnist").exists()
+    for command in ("run", "verify"):
+        assert "earlier version" in invoke(command, code=1)
+    assert [path.name for path in storage.iterdir() if path.name != "dagster"] == ["manifests"]
 
 
 @pytest.mark.slow
@@ -166,7 +170,8 @@ def test_a_run_that_is_killed_at_any_moment_loses_nothing(
         time.sleep(generator.uniform(0.5, 6))
         process.kill()
         process.communicate()
-        invoke("verify")
+        if Storage(str(storage)).keys():
+            invoke("verify")
     invoke("run", "--select", FEW, "--changed")
     assert materialized(invoke("run", "--select", FEW, "--changed")) == set()
     invoke("verify")

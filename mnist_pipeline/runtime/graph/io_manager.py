@@ -17,7 +17,7 @@ from mnist_pipeline.utils import machine
 figures_of_step: ContextVar[Mapping[str, bytes] | None] = ContextVar(
     "figures_of_step", default=None
 )
-# Figures, tables and links are not part of an origin.
+# Figures, tables and links are not part of the record of a run.
 PLAIN = (
     dg.BoolMetadataValue,
     dg.FloatMetadataValue,
@@ -36,9 +36,8 @@ class StorageIOManager(dg.ConfigurableIOManager):
     )
     keep: dict[str, int | None] = Field(
         default={},
-        description="Number of old versions to keep, by asset; null keeps all. Of other assets, "
-        "versions of the last "
-        "day are kept.",
+        description="Number of latest versions to keep, by asset, null for all; by default 1. "
+        "Versions of the last day are always kept.",
     )
 
     @property
@@ -47,7 +46,8 @@ class StorageIOManager(dg.ConfigurableIOManager):
         return Storage(self.root or settings.load().storage)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store the value of an asset; record its version and its place.
+        """Store the value of an asset, record its version and its place, and delete old versions
+        of it.
 
         An asset without a value stores nothing.
         """
@@ -60,22 +60,23 @@ class StorageIOManager(dg.ConfigurableIOManager):
             dep.asset_key: dagster_internals.input_version(context, dep.asset_key)
             for dep in spec.deps
         }
-        shown = {
-            name: each.value
-            for name, each in context.output_metadata.items()
-            if isinstance(each, PLAIN)
+        metadata = {
+            name: entry.value
+            for name, entry in context.output_metadata.items()
+            if isinstance(entry, PLAIN)
         }
-        origin = {
+        record = {
             "run": context.run_id,
             "code_version": spec.code_version,
             "inputs": {key.path[-1]: version for key, version in inputs.items() if version},
             "libraries": machine.library_versions(),
-            "metadata": shown,
+            "metadata": metadata,
         }
         key = stored_key(
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
-        version = self.storage.write(key, obj, origin, figures)
+        version = self.storage.write(key, obj, record, figures)
+        self.storage.prune(key, self.keep)
         path = self.storage.main_file(key, version)
         context.add_output_metadata(
             {
@@ -111,7 +112,3 @@ class StorageIOManager(dg.ConfigurableIOManager):
             except dg.DagsterInvariantViolationError:  # in a notebook without an instance
                 version = None
         return stored.read(key, version)
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Delete old versions at the end of a run."""
-        self.storage.prune(self.keep)

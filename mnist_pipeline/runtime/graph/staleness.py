@@ -13,7 +13,7 @@ from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, VERSION, recorded_versions
 from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 DATA_DIRECTORY = dg.AssetKey("data_directory")  # the external asset that represents the raw files
 
@@ -25,7 +25,7 @@ def stale_assets(
 
     An asset must run again if it is missing, if its code version or the version of an input has
     changed since it was computed, if its value failed a blocking check, or if the stored value is
-    damaged.
+    damaged. If only `current` is, it gets the recorded version, and the asset need not run.
     """
     graph = definitions.resolve_asset_graph()
     keys = [
@@ -39,7 +39,7 @@ def stale_assets(
 
     def fault(key: dg.AssetKey) -> str | None:
         version = versions[key]
-        return storage.fault(key.path[-1], version) if version and not reasons[key] else None
+        return storage.mend(key.path[-1], version) if version and not reasons[key] else None
 
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
         faults = dict(zip(keys, threads.map(fault, keys)))
@@ -50,18 +50,26 @@ def stale_assets(
 
 
 def missing_partitions(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    storage: Storage,
+    key: dg.AssetKey,
 ) -> list[str]:
-    """The partitions of an asset that Dagster reports as missing or stale."""
+    """The partitions of an asset that Dagster reports as missing or stale, or whose value is
+    damaged.
+    """
     partitions = definitions.resolve_asset_graph().get(key).partitions_def
     if partitions is None:
         return []
     of_dagster = dagster_internals.staleness(instance, definitions)
-    return [
-        name
-        for name in partitions.get_partition_keys(dynamic_partitions_store=instance)
-        if of_dagster(key, name)
-    ]
+
+    def must_run(name: str) -> bool:
+        version = recorded_versions(instance, [key], name)[key]
+        is_damaged = version and storage.mend(stored_key(key.path[-1], name), version)
+        return bool(of_dagster(key, name) or is_damaged)
+
+    names = partitions.get_partition_keys(dynamic_partitions_store=instance)
+    return [name for name in names if must_run(name)]
 
 
 def rerun(
