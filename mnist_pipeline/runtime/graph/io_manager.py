@@ -69,8 +69,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
             "run": context.run_id,
             "code_version": spec.code_version,
             "inputs": {key.path[-1]: version for key, version in inputs.items() if version},
-            "libraries": machine.library_versions(),
-            "metadata": metadata,
+            "metadata": {**metadata, "libraries": machine.library_versions()},
         }
         key = stored_key(
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None

@@ -29,9 +29,9 @@ def _records(storage: Storage, asset: str) -> list[Record]:
             data_version=version,
             time=run["time"],
             run=run["run"],
-            code_version=run.get("code_version"),
-            inputs=run.get("inputs", {}),
-            metadata={**run.get("metadata", {}), "libraries": run.get("libraries", {})},
+            code_version=run["code_version"],
+            inputs=run["inputs"],
+            metadata=run["metadata"],
             present=version == current,
         )
         for version, runs in storage.records(asset).items()

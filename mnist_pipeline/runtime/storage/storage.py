@@ -176,7 +176,7 @@ class Storage:
         computed it.
 
         The latest run comes last, and so does the version that it computed. A record has `run`,
-        `time` in seconds since 1970, `code_version`, `inputs`, `libraries` and `metadata`.
+        `time` in seconds since 1970, `code_version`, `inputs` and `metadata`.
         """
         place = self._place(key)
         with self._reported(key):
