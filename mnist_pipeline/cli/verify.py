@@ -33,8 +33,8 @@ def print_faults() -> None:
             click.echo(printable(f"  {key:<22} {line}"))
         remedies += faults.values()
     if remedies:
-        found = f"{count(len(remedies), 'problem')} in {stored.root}"
-        raise CommandError(f"{found}; to mend them, {', and '.join(dict.fromkeys(remedies))}")
+        problems = f"{count(len(remedies), 'problem')} in {stored.root}"
+        raise CommandError(f"{problems}; to mend them, {', and '.join(dict.fromkeys(remedies))}")
     click.echo(f"All {count(len(keys), 'stored value')} in {stored.root} are intact.")
 
 

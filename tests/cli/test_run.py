@@ -60,9 +60,10 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     # These two are mended without computing anything.
     shutil.rmtree(directory / "report")
     (directory / "data_mean" / "current").write_text("")
-    output = invoke("verify", code=1)
-    for name in ("covariance", "harris_corners", "evaluation_report", "data_mean"):
-        assert any(name in line and "ok" not in line for line in output.splitlines())
+    faulty = {
+        line.split()[0] for line in invoke("verify", code=1).splitlines() if " ok" not in line
+    }
+    assert faulty == {"covariance", "data_mean", "evaluation_report", "harris_corners", "Error:"}
     assert materialized(invoke("run", "--changed")) == {"covariance", "harris_corners"}
     invoke("verify")
 
@@ -140,7 +141,7 @@ def test_an_empty_storage_and_one_of_an_earlier_version_are_refused(storage: Pat
     (storage / "manifests").mkdir(parents=True)
     for command in ("run", "verify"):
         assert "earlier version" in invoke(command, code=1)
-    assert [path.name for path in storage.iterdir() if path.name != "dagster"] == ["manifests"]
+    assert not (storage / "raw_mnist").exists()
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ def recorded_versions(
         of_partitions = [
             dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]) for key in keys
         ]
-        pages = [instance.fetch_materializations(each, limit=1).records for each in of_partitions]
+        pages = [instance.fetch_materializations(query, limit=1).records for query in of_partitions]
         return {
             key: version_of(page[0].event_log_entry) if page else None
             for key, page in zip(keys, pages)

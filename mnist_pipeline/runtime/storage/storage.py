@@ -479,8 +479,8 @@ def _remove(place: Path) -> None:
     """
     if place.is_dir():
         (place / MANIFEST).unlink(missing_ok=True)
-        for each in list(place.iterdir()):
-            _remove(each)
+        for entry in list(place.iterdir()):
+            _remove(entry)
         if not _is_remote(place):
             place.rmdir()
     else:
