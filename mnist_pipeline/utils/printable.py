@@ -13,7 +13,13 @@ def printable(text: str) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """A number of things: `1 run`, `2,000 runs`."""
+    """A number of things.
+
+    Examples
+    --------
+    >>> count(1, "run"), count(2_000, "run")
+    ('1 run', '2,000 runs')
+    """
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
