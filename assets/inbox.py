@@ -55,7 +55,7 @@ def inbox_predictions(
     with stopwatch():
         (readings,) = recognizer.read_pages([page])
         sheet = contact_sheet.draw(
-            [contact_sheet.Page(path.name, page.picture, readings)], recognizer
+            [contact_sheet.Entry(path.name, page.picture, readings)], recognizer
         )
     table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())

@@ -28,7 +28,6 @@ CHECKS = {
 }
 NUM_CHECKED = 100
 NUM_ERRORS_SHOWN = 8
-NUM_NEIGHBORS_SHOWN = 3
 KNNConfig = config_of(MODELS["knn"])
 
 
@@ -109,7 +108,7 @@ def _errors(
     wrong = np.flatnonzero(predictions.labels != test.labels)[:NUM_ERRORS_SHOWN]
     if len(wrong) == 0:
         return {}
-    indices = predictions.nearest["indices"][wrong, :NUM_NEIGHBORS_SHOWN]
+    indices = predictions.nearest["indices"][wrong, : model.NUM_NEIGHBORS_SHOWN]
     captions = [
         figures.misread(names, int(test.labels[i]), int(predictions.labels[i])) for i in wrong
     ]

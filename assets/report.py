@@ -18,6 +18,7 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
+from mnist_pipeline.utils.printable import count
 
 from .models import by_model, of_all_models
 
@@ -68,7 +69,7 @@ def evaluation_report(
     """One self-contained HTML page with the results of all assets, and every number on it as
     JSON.
     """
-    from mnist_pipeline.report import document, page, words
+    from mnist_pipeline.report import document, page
 
     (spec,) = context.assets_def.specs
     with stopwatch():
@@ -98,7 +99,7 @@ def evaluation_report(
         html = page.render(composed, values)
     return result(
         document.Report(html, composed),
-        f"{champion.model} {champion.accuracy:.2%}, {words.counted(champion.errors, 'error')}",
+        f"{champion.model} {champion.accuracy:.2%}, {count(champion.errors, 'error')}",
         numbers={"report": stored_results.report},
         checks={
             "self_contained": exactly(page.num_outside_references(html), 0),

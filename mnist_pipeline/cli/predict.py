@@ -28,7 +28,7 @@ class Outcome:
 
     file: Path
     readings: Sequence[Reading] = ()
-    page: contact_sheet.Page | None = None
+    page: contact_sheet.Entry | None = None
     error: str | None = None
 
 
@@ -67,7 +67,7 @@ def _read(file: Path, recognizer: Recognizer, *, on_sheet: bool) -> Outcome:
     (readings,) = recognizer.read_pages([page])
     # Pages are kept in the size of the sheet, so that many large pictures take little memory.
     on_its_page = (
-        contact_sheet.Page(str(file), page.picture, readings).fitted() if on_sheet else None
+        contact_sheet.Entry(str(file), page.picture, readings).fitted() if on_sheet else None
     )
     return Outcome(file, readings, on_its_page)
 

@@ -1,6 +1,4 @@
-"""How good a classifier is, with the uncertainty of a finite test set, and whether one beats
-another.
-"""
+"""The quality of classifiers, with the uncertainty of a finite test set, and comparisons."""
 
 import math
 from collections.abc import Mapping
@@ -13,15 +11,14 @@ from mnist_pipeline.utils.stored_types import stored_type
 
 Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for intervals of 95%
 NUM_BINS = 15
-LOWEST = 1e-12  # a smaller probability counts as this one, so that no loss is infinite
+LOWEST = 1e-12  # the smallest probability in losses, which are finite for this reason
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether a model that is 80% sure is right in 80% of cases, in bins of equal width over
-    confidence (0, 1].
+    """Whether a model that is 80% sure is right in 80% of cases, in bins of confidence (0, 1].
 
-    The confidence is the probability of the predicted class.
+    The confidence is the probability of the predicted class. All bins have the same width.
     """
 
     counts: list[int]  # samples per bin
@@ -57,9 +54,7 @@ class Score:
 
 @dataclass(frozen=True)
 class PairComparison:
-    """Two models on the same test images: the images that only one classifies correctly, and the
-    exact McNemar test.
-    """
+    """The exact McNemar test of two models, on images that only one of them reads correctly."""
 
     first: str
     second: str
@@ -71,13 +66,11 @@ class PairComparison:
 @stored_type
 @dataclass(frozen=True)
 class Comparison:
-    """All models, best first; each pair of them; the indices of the test images that every model
-    misclassifies.
-    """
+    """The comparison of all models."""
 
-    models: dict[str, Score]
+    models: dict[str, Score]  # the best first
     pairs: list[PairComparison]
-    missed_by_all: list[int]
+    missed_by_all: list[int]  # indices of the test images that every model misclassifies
 
 
 def evaluate(
@@ -86,17 +79,16 @@ def evaluate(
     num_classes: int = 10,
     probabilities: np.ndarray | None = None,
 ) -> Evaluation:
-    """Accuracy with its interval, figures per class, and the confusion matrix; with probabilities,
-    the calibration too.
+    """Accuracy with its interval, scores per class, confusion matrix, and calibration.
 
     Labels are integers (n_samples,) in 0 … num_classes − 1, and probabilities have the shape
-    (n_samples, num_classes). Raises a ValueError if the labels differ in number, are empty, or are
-    outside the classes.
+    (n_samples, num_classes). Without probabilities, there is no calibration. Raises a ValueError if
+    the labels differ in number, are empty, or are outside the classes.
 
     Examples
     --------
-    >>> found = evaluate(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]), num_classes=2)
-    >>> found.accuracy, found.errors, found.confusion_matrix
+    >>> evaluation = evaluate(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]), num_classes=2)
+    >>> evaluation.accuracy, evaluation.errors, evaluation.confusion_matrix
     (0.75, 1, [[1, 0], [1, 2]])
     """
     matrix = confusion_matrix(true_labels, predicted_labels, num_classes)
@@ -116,10 +108,8 @@ def evaluate(
     )
 
 
-def calibrate(
-    true_labels: np.ndarray, probabilities: np.ndarray, num_bins: int = NUM_BINS
-) -> Calibration:
-    """Confidence against accuracy, in bins of equal width.
+def calibrate(true_labels: np.ndarray, probabilities: np.ndarray) -> Calibration:
+    """Confidence against accuracy, in 15 bins of equal width.
 
     References
     ----------
@@ -129,17 +119,17 @@ def calibrate(
     Examples
     --------
     >>> probabilities = np.array([[0.9, 0.1], [0.9, 0.1]])  # 90% sure, right once in two
-    >>> found = calibrate(np.array([0, 1]), probabilities)
-    >>> round(found.expected_error, 3)
+    >>> calibration = calibrate(np.array([0, 1]), probabilities)
+    >>> round(calibration.expected_error, 3)
     0.4
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == true_labels
     # Bins include their upper end, (j/n, (j + 1)/n], so that c = 1 falls into the last.
-    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
-    counts = np.bincount(bins, minlength=num_bins)
-    mean_confidence = _ratio(np.bincount(bins, confidence, num_bins), counts)
-    mean_accuracy = _ratio(np.bincount(bins, correct, num_bins), counts)
+    bins = np.clip(np.ceil(confidence * NUM_BINS).astype(int) - 1, 0, NUM_BINS - 1)
+    counts = np.bincount(bins, minlength=NUM_BINS)
+    mean_confidence = _ratio(np.bincount(bins, confidence, NUM_BINS), counts)
+    mean_accuracy = _ratio(np.bincount(bins, correct, NUM_BINS), counts)
     gap = np.abs(mean_accuracy - mean_confidence)
     return Calibration(
         counts=counts.tolist(),
@@ -172,16 +162,15 @@ def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
 
 
 def log_losses(true_labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """−log of the probability (n_samples, n_classes) of each true label, in nats, float64
-    (n_samples,).
+    """−log of the probability of each true label, in nats, float64 (n_samples,).
 
     Examples
     --------
     >>> log_losses(np.array([0, 1]), np.array([[0.25, 0.75], [0.5, 0.5]])).round(3)
     array([1.386, 0.693])
     """
-    given = probabilities[np.arange(len(true_labels)), true_labels].astype(np.float64)
-    return np.asarray(-np.log(np.maximum(given, LOWEST)))
+    likelihoods = probabilities[np.arange(len(true_labels)), true_labels].astype(np.float64)
+    return np.asarray(-np.log(np.maximum(likelihoods, LOWEST)))
 
 
 def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> tuple[float, float]:
@@ -192,9 +181,7 @@ def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> 
 def compared_with_guessing(
     true_labels: np.ndarray, predicted_labels: np.ndarray
 ) -> tuple[float, float]:
-    """The lower end of the interval of an accuracy, and the accuracy of always naming the most
-    frequent class.
-    """
+    """The lower end of an accuracy's interval, and the share of the most frequent class."""
     return accuracy_interval(true_labels, predicted_labels)[0], most_frequent_share(true_labels)
 
 
@@ -263,13 +250,13 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     >>> mcnemar_p_value(1, 9)  # 2 · (1 + 10) / 2¹⁰
     0.021484375
     """
-    discordant = only_first_correct + only_second_correct
-    from scipy.special import (
-        bdtr,
-    )  # slow to import, and stored results of this module are read without it
+    # Imported here, because it is slow to import, and stored results are read without it.
+    from scipy.special import bdtr
 
+    discordant = only_first_correct + only_second_correct
+    smaller = min(only_first_correct, only_second_correct)
     # The binomial with p = 1/2 is symmetric, so both tails are twice the smaller.
-    return min(1.0, 2 * float(bdtr(min(only_first_correct, only_second_correct), discordant, 0.5)))
+    return min(1.0, 2 * float(bdtr(smaller, discordant, 0.5)))
 
 
 def compare(
@@ -277,50 +264,44 @@ def compare(
     predictions: Mapping[str, np.ndarray],
     evaluations: Mapping[str, Evaluation],
 ) -> Comparison:
-    """Rank models, test each pair, and find the images that all of them misclassify, from labels of
-    shape (n,).
+    """Rank models by their labels (n,), test pairs, and find images that all models misclassify.
 
     Examples
     --------
     >>> true = np.array([0, 1, 1, 1])
-    >>> labels = {"a": np.array([0, 0, 1, 0]), "b": np.array([0, 1, 1, 0])}
-    >>> evaluations = {name: evaluate(true, each, 2) for name, each in labels.items()}
-    >>> found = compare(true, labels, evaluations)
-    >>> list(found.models), found.missed_by_all, found.pairs[0].only_first_correct
+    >>> predictions = {"a": np.array([0, 0, 1, 0]), "b": np.array([0, 1, 1, 0])}
+    >>> evaluations = {name: evaluate(true, labels, 2) for name, labels in predictions.items()}
+    >>> comparison = compare(true, predictions, evaluations)
+    >>> list(comparison.models), comparison.missed_by_all, comparison.pairs[0].only_first_correct
     (['b', 'a'], [3], 1)
     """
     ranked = sorted(evaluations, key=lambda model: evaluations[model].errors)
     correct = {model: predictions[model] == true_labels for model in ranked}
     pairs = [
-        _compare_pair(one, other, correct[one], correct[other])
-        for one, other in combinations(ranked, 2)
+        _compare_pair(first, second, correct[first], correct[second])
+        for first, second in combinations(ranked, 2)
     ]
+    models = {}
+    for model in ranked:
+        evaluation = evaluations[model]
+        models[model] = Score(evaluation.accuracy, evaluation.errors, evaluation.interval)
     missed = ~np.logical_or.reduce(list(correct.values()))
-    return Comparison(
-        models={
-            model: Score(
-                evaluations[model].accuracy, evaluations[model].errors, evaluations[model].interval
-            )
-            for model in ranked
-        },
-        pairs=pairs,
-        missed_by_all=np.flatnonzero(missed).tolist(),
-    )
+    return Comparison(models, pairs, np.flatnonzero(missed).tolist())
 
 
 def misclassified(
     true_labels: np.ndarray, predicted_labels: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The wrong predictions, the most confident first.
+    """The wrong predictions, the most confident first, as columns of equal length.
 
-    These are columns of equal length: the `index` of the sample, its labels, the `probability` of
-    the predicted label and the `true_probability` of the true one.
+    The columns are the `index` of the sample, its labels, the `probability` of the predicted label
+    and the `true_probability` of the true label.
 
     Examples
     --------
     >>> probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    >>> found = misclassified(np.array([1, 1, 1]), probabilities.argmax(axis=1), probabilities)
-    >>> found["index"], found["probability"]
+    >>> errors = misclassified(np.array([1, 1, 1]), probabilities.argmax(axis=1), probabilities)
+    >>> errors["index"], errors["probability"]
     (array([0, 1]), array([0.9, 0.6]))
     """
     wrong = np.flatnonzero(true_labels != predicted_labels)
@@ -346,5 +327,5 @@ def _compare_pair(
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """numerator ÷ denominator, 0 where the denominator is."""
+    """numerator ÷ denominator, and 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator != 0)

@@ -1,5 +1,4 @@
-"""The model card of the champion, in Markdown: what it is for, its data and recipe, figures with
-intervals, and limits.
+"""The model card of the champion, in Markdown: purpose, data, recipe, accuracy and limits.
 
 References
 ----------
@@ -36,15 +35,14 @@ class Proportion(NamedTuple):
 
     @classmethod
     def of(cls, correct: int, total: int) -> Proportion:
-        """The share of correct answers, 0 with the interval from 0 to 1 if there are no images."""
-        return (
-            cls(correct / total, *wilson_interval(correct, total)) if total else cls(0.0, 0.0, 1.0)
-        )
+        """The share of correct answers; without images 0, with the interval from 0 to 1."""
+        if not total:
+            return cls(0.0, 0.0, 1.0)
+        return cls(correct / total, *wilson_interval(correct, total))
 
     def __str__(self) -> str:
-        return (
-            f"{words.percent(self.share)} ({words.percent(self.low)} – {words.percent(self.high)})"
-        )
+        share, low, high = map(words.percent, self)
+        return f"{share} ({low} – {high})"
 
 
 class Values(NamedTuple):
@@ -100,9 +98,7 @@ def fingerprint(champion: Champion) -> str:
 
 
 def _classes(found: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Each class with its images, the share that is read correctly, and the most frequent wrong
-    answer.
-    """
+    """Each class with its images, its accuracy, and the most frequent wrong answer."""
     for label, (name, row) in enumerate(zip(names, found.confusion_matrix, strict=True)):
         wrong = [0 if other == label else count for other, count in enumerate(row)]
         most = max(range(len(wrong)), key=wrong.__getitem__)

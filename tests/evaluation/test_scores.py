@@ -164,8 +164,8 @@ def test_misclassified_are_all_errors_and_only_these_most_confident_first(
 
 def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_the_next() -> None:
     confidence = np.array([0.6 - 1e-12, 0.6, 0.6 + 1e-12, 1.0])
-    found = scores.calibrate(np.zeros(4, int), np.column_stack([confidence, 1 - confidence]), 10)
-    assert found.counts == [0, 0, 0, 0, 0, 2, 1, 0, 0, 1]
+    found = scores.calibrate(np.zeros(4, int), np.column_stack([confidence, 1 - confidence]))
+    assert found.counts == [0] * 8 + [2, 1] + [0] * 4 + [1]
 
 
 def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(
