@@ -289,16 +289,16 @@ def _curves(model: SoftmaxModel | Network) -> dict[str, Any]:
 def _network(values: Values, name: str) -> dict[str, Any]:
     from mnist_pipeline import networks  # imported here, because torch is slow to import
 
-    model, train = values.models[name], len(values.train_digits.labels)
-    curves, config = _curves(model), values.assets[MODELS[name].model_asset]["config"] or {}
-    share = config.get("validation_share", held_out.SHARE) if "held_out_accuracy" in curves else 0
+    model, num_images = values.models[name], len(values.train_digits.labels)
+    curves = _curves(model)
+    share = held_out.SHARE if "held_out_accuracy" in curves else 0
     layers = networks.layer_rows(networks.of_weights(model.weights))
     parameters = sum(layer["parameters"] for layer in layers)
     return {
         **curves,
         "layers": layers,
         "parameters": parameters,
-        "trained_on": train - round(share * train),
+        "trained_on": num_images - round(share * num_images),
     }
 
 

@@ -24,8 +24,7 @@ RECIPE = {
     "later": "after the first pass only the {:.0%} of the images with the largest losses",
     "least_gradient": "no gradients of images whose probabilities are within {:g} of their targets",
     "average": "weights averaged over the last {:.0%} of the updates",
-    "validation_share": "{:.1%} of the images held out",
-    **dict.fromkeys(("algorithm", "recipe", "betas", "warmup", "precision"), ""),
+    **dict.fromkeys(("recipe", "betas", "precision"), ""),
 }
 UNUSED: Mapping[str, Any] = {
     "schedule": "constant",
@@ -34,7 +33,6 @@ UNUSED: Mapping[str, Any] = {
     "later": 1,
     "least_gradient": 0,
     "average": 0,
-    "validation_share": 0,
 }
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
