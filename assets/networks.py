@@ -90,26 +90,31 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
     def model(train_digits: DigitSet, config: NetworkConfig, seed: Seed, data_set: DataSetResource):
         with machine.importing():
             from mnist_pipeline import networks, training
-            from mnist_pipeline.training import adaptation
         images, labels = train_digits
-        overrides = config.model_dump(exclude={"recipe"})
+        validation_size = round(SHARE * len(images))
+        recipe = training.named_recipe(
+            name, config.recipe.value, **config.model_dump(exclude={"recipe"})
+        )
+        if config.recipe is RecipeName.DEFAULT and not data_set.canonical:
+            recipe = training.adapt(
+                recipe,
+                len(images) - validation_size,
+                handwritten=data_set.described.handwritten,
+                epochs=config.epochs,
+            )
         network = training.build(
             networks.KINDS[name], num_classes=train_digits.num_classes, seed=seed.value
         )
         with stopwatch():
-            adapted = adaptation.fit(
+            history = training.train(
                 network,
                 images,
                 labels,
-                training.named_recipe(name, config.recipe.value, **overrides),
+                recipe,
                 seed=seed.value,
-                validation_size=round(SHARE * len(images)),
-                epochs=config.epochs,
-                # The default recipe is what adaptation chooses on MNIST.
-                adapts=config.recipe is RecipeName.DEFAULT and not data_set.canonical,
-                on_epoch=_report_epoch,
+                validation_size=validation_size,
+                on_epoch=lambda record: _report_epoch(record, recipe.epochs),
             )
-        history, recipe, tried = adapted.history, adapted.recipe, adapted.rows()
         value = training.stored(network, history)
         losses = [[round(loss, 5) for loss in record.losses] for record in history.epochs]
         curves = {"training": value.accuracy, "held-out": value.validation_accuracy}
@@ -124,15 +129,11 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 "precision": history.precision,
                 "device": history.device,
                 "recipe": dg.MetadataValue.json(dataclasses.asdict(recipe)),
-                **({"adaptation": dg.MetadataValue.json(tried)} if tried else {}),
                 "losses": dg.MetadataValue.json(losses),
                 "temperature": history.temperature,
                 "parameters": networks.num_parameters(network),
             },
-            tables={
-                "layers": pd.DataFrame(networks.layer_rows(network)),
-                **{step: pd.DataFrame(rows) for step, rows in tried.items()},
-            },
+            tables={"layers": pd.DataFrame(networks.layer_rows(network))},
             figures={
                 "learning": figures.learning_curves(
                     value.loss, curves, MODELS[name].short_title, losses

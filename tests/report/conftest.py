@@ -25,7 +25,6 @@ UNKNOWN = dict.fromkeys(
         "config",
         "seed",
         "recipe",
-        "adaptation",
         "losses",
         "reason",
     )

@@ -13,7 +13,7 @@ VERSION = "version"  # metadata of a materialization: the version of its value i
 DATA_VERSION_TAG = "dagster/data_version"
 CODE_VERSION_TAG = "dagster/code_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
-METADATA = ("seconds", "config", "seed", "recipe", "adaptation", "losses", "reason")  # of an origin
+METADATA = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of an origin
 
 
 def recorded_versions(
