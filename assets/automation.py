@@ -1,20 +1,14 @@
-"""Jobs, schedules, sensors and automation conditions.
-
-Schedules and sensors are off until a user switches them on.
-"""
+"""Jobs, schedules and sensors. Schedules and sensors are off until a user switches them on."""
 
 import dagster as dg
 
-from mnist_pipeline.models import MODELS, model_of
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import project
-from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.staleness import observe_raw_files, rerun
+from mnist_pipeline.runtime.graph.staleness import rerun
 from mnist_pipeline.runtime.inbox import InboxResource
-from mnist_pipeline.runtime.storage import storage
 
 from .serving import PICTURES
 
-DAY_SECONDS = 24 * 60 * 60
 INBOX_SECONDS = 30
 MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute
 ON_REQUEST = ("experiments", "inbox")  # groups that only a user, or a picture, asks for
@@ -56,22 +50,7 @@ inbox_job = dg.define_asset_job(
 )
 def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the assets that are not up to date."""
-    return rerun(
-        context.instance, project.graph(), storage.current(), DataSetResource(), within=whole_graph
-    )
-
-
-@dg.sensor(
-    job=everything,
-    minimum_interval_seconds=DAY_SECONDS,
-    description="Check the raw files once a day, and materialize the whole graph if their checksum "
-    "has changed.",
-)
-def changed_raw_files(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Request a run of the whole graph if the raw files are not those that Dagster has recorded."""
-    if observe_raw_files(context.instance, DataSetResource()):
-        return dg.RunRequest()
-    return dg.SkipReason("the raw files are unchanged, or can't be read")
+    return rerun(context.instance, project.graph(), within=whole_graph)
 
 
 @dg.sensor(
@@ -113,31 +92,3 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     ]
     run, message = context.dagster_run, context.failure_event.message
     context.log.error("\n".join([f"{run.job_name} {run.run_id}: {message}", *errors]))
-
-
-# An asset follows a change upstream only if the version of the upstream value differs.
-FOLLOW = (
-    (
-        dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
-        | dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
-        | dg.AutomationCondition.code_version_changed()
-    ).since(dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated())
-    & ~dg.AutomationCondition.any_deps_missing()
-    & ~dg.AutomationCondition.any_deps_in_progress()
-    & ~dg.AutomationCondition.in_progress()
-).with_label("an upstream version, or the code, changed")
-
-
-def automated(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """The specification of an asset with its model as a tag, and with its automation unless it runs
-    on request only.
-    """
-    model = model_of(spec.key.path[-1])
-    tags = {**spec.tags, "model": model.name} if model else spec.tags
-    if (
-        spec.partitions_def is not None
-        or spec.group_name in ON_REQUEST
-        or spec.automation_condition
-    ):
-        return spec.replace_attributes(tags=tags)
-    return spec.replace_attributes(tags=tags, automation_condition=FOLLOW)

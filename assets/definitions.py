@@ -1,27 +1,51 @@
-"""The graph: whatever lies in this package, with code versions, automation and resources."""
+"""The graph: whatever lies in this package, with code versions and resources."""
 
 from pathlib import Path
 
 import dagster as dg
 
 from mnist_pipeline.models import STORED
-from mnist_pipeline.runtime import component
 from mnist_pipeline.runtime.graph import loading
+from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
+from mnist_pipeline.runtime.graph.results import STORAGE
 from mnist_pipeline.runtime.inbox import InboxResource
 
-from . import automation
+from . import (
+    cnn,
+    digits,
+    evaluation,
+    harris,
+    knn,
+    models,
+    networks,
+    pca,
+    predictions,
+    report,
+    serving,
+    softmax,
+)
 
+# What an instance of the component loads again, for other images.
+MODULES = (
+    *(cnn, digits, evaluation, harris, knn, models, networks, pca, predictions),
+    *(report, serving, softmax),
+)
 KEPT_VERSIONS = 20  # of each model, its predictions and its evaluation
-SERVING = (
-    "champion",
-    "recognizer",
-    "model_card",
-)  # all their versions are kept, so that each can be restored
+SERVING = ("champion", "recognizer", "model_card")  # all versions are kept, to be restored
 
 defs = dg.Definitions.merge(
-    component.bind(
-        loading.load_package(Path(__file__).parent, str(__package__), automation.automated),
-        keep={**dict.fromkeys(STORED, KEPT_VERSIONS), **dict.fromkeys(SERVING)},
+    loading.load_package(Path(__file__).parent, str(__package__)),
+    dg.Definitions(
+        executor=dg.in_process_executor,
+        resources={
+            STORAGE: StorageIOManager(
+                keep={**dict.fromkeys(STORED, KEPT_VERSIONS), **dict.fromkeys(SERVING)}
+            ),
+            "data_set": DataSetResource(),
+            "inbox": InboxResource(),
+            "seed": Seed(),
+            "stored_results": StoredResults(),
+        },
     ),
-    dg.Definitions(executor=dg.in_process_executor, resources={"inbox": InboxResource()}),
 )

@@ -1,14 +1,12 @@
 """The raw files, and the digits that are read from them."""
 
-from datetime import timedelta
-from typing import Any
-
 import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import DigitSet, RawFile, Split
+from mnist_pipeline.data import catalogue, datasets
+from mnist_pipeline.data.catalogue import RawData
+from mnist_pipeline.data.datasets import DigitSet, Split
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import (
     Measured,
@@ -16,11 +14,16 @@ from mnist_pipeline.runtime.graph.checks import (
     at_most,
     checks,
     exactly,
-    metadata,
     warning,
 )
 from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.results import ROW_COUNT, result, stopwatch
+from mnist_pipeline.runtime.graph.results import (
+    DIRECTORY,
+    ROW_COUNT,
+    STORAGE,
+    result,
+    stopwatch,
+)
 
 GROUP = "digits"
 LOADED = {
@@ -53,41 +56,36 @@ data_directory = dg.AssetSpec(
     kinds={"file"},
     description="The directory or file of the images, written by other programs. Its version is a "
     "checksum.",
-    # Every tick of the weekly schedule and the daily sensor looks at the files. Later results
-    # follow from versions.
-    freshness_policy=dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(days=15), warn_window=timedelta(days=8)
-    ),
 )
 
 
-@dg.asset(group_name=GROUP, kinds={"file"}, deps=[data_directory])
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
-    """Names, sizes and SHA-256 checksums of the validated files of the data set.
+    """The validated files with their SHA-256 checksums, and what the images are called.
 
-    Folders have one row per split.
+    Folders have one row per split. Everything that names the data set or its classes reads them
+    from here.
     """
     with stopwatch():
-        found = datasets.validate(data_set.path, canonical=data_set.canonical)
-        files = pd.DataFrame(found)
+        raw = catalogue.read_raw(data_set.path, canonical=data_set.canonical)
+    files = pd.DataFrame(raw.files)
     return result(
-        files,
+        raw,
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
         numbers={
-            "directory": dg.MetadataValue.path(str(data_set.path)),
-            "canonical": data_set.canonical,
+            DIRECTORY: dg.MetadataValue.path(str(data_set.path)),
+            "title": raw.data_set.title,
         },
         tables={"files": files},
     )
 
 
 def _read(
-    split: Split, raw_mnist: pd.DataFrame, data_set: DataSetResource
-) -> dg.MaterializeResult[Any]:
-    recorded = [RawFile(*row) for row in raw_mnist.itertuples(index=False)]
+    split: Split, raw_mnist: RawData, data_set: DataSetResource
+) -> dg.MaterializeResult[DigitSet]:
+    names = raw_mnist.class_names
     with stopwatch():
-        names = data_set.class_names
-        digits = datasets.load_digits(data_set.path, split, recorded=recorded)
+        digits = datasets.load_digits(data_set.path, split, recorded=raw_mnist.files)
     mean, deviation = datasets.mean_and_deviation(digits.images)
     counts = np.bincount(digits.labels, minlength=len(names))
     num_duplicates, num_with_two_labels = datasets.repetitions(digits)
@@ -116,14 +114,24 @@ def _read(
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("train_digits", CHECKS, *BLOCKING))
-def train_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
+@dg.asset(
+    io_manager_key=STORAGE,
+    group_name=GROUP,
+    kinds={"numpy"},
+    check_specs=checks("train_digits", CHECKS, *BLOCKING),
+)
+def train_digits(raw_mnist: RawData, data_set: DataSetResource):
     """Training images, uint8 (N, 28, 28), and their labels, uint8 (N,)."""
     return _read("train", raw_mnist, data_set)
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("test_digits", CHECKS, *BLOCKING))
-def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
+@dg.asset(
+    io_manager_key=STORAGE,
+    group_name=GROUP,
+    kinds={"numpy"},
+    check_specs=checks("test_digits", CHECKS, *BLOCKING),
+)
+def test_digits(raw_mnist: RawData, data_set: DataSetResource):
     """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,).
 
     Nothing is trained or tuned on them.
@@ -131,10 +139,10 @@ def test_digits(raw_mnist: pd.DataFrame, data_set: DataSetResource):
     return _read("test", raw_mnist, data_set)
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"})
-def digit_images(train_digits: DigitSet, data_set: DataSetResource):
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
+def digit_images(train_digits: DigitSet, raw_mnist: RawData):
     """The first training image of each class, uint8 (n_classes, 28, 28)."""
-    names = data_set.class_names
+    names = raw_mnist.class_names
     with stopwatch():
         images, means = (
             datasets.first_of_each_class(train_digits),
@@ -152,18 +160,4 @@ def digit_images(train_digits: DigitSet, data_set: DataSetResource):
                 means, columns, names, "The mean training image of each class"
             ),
         },
-    )
-
-
-@dg.asset_check(
-    asset="test_digits",
-    additional_ins={"train_digits": dg.AssetIn("train_digits")},
-    description="Accuracy on images from the training set would be too optimistic. Test images "
-    "that are in it.",
-)
-def not_in_training(test_digits: DigitSet, train_digits: DigitSet) -> dg.AssetCheckResult:
-    """Count the test images that equal a training image byte for byte."""
-    shared = exactly(datasets.num_shared_images(train_digits.images, test_digits.images), 0)
-    return dg.AssetCheckResult(
-        passed=shared.passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata(shared)
     )

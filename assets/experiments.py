@@ -15,7 +15,7 @@ from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly
-from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "experiments"
 DEFAULT_SWEEP = Path(__file__).with_suffix(".yaml")
@@ -39,6 +39,7 @@ TRIALS = dg.StaticPartitionsDefinition(list(SWEEP))
 
 
 @dg.asset(
+    io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"torch"},
     partitions_def=TRIALS,
@@ -73,7 +74,12 @@ def experiment_trials(
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"pandas"}, check_specs=checks("experiment_summary", CHECKS))
+@dg.asset(
+    io_manager_key=STORAGE,
+    group_name=GROUP,
+    kinds={"pandas"},
+    check_specs=checks("experiment_summary", CHECKS),
+)
 def experiment_summary(
     experiment_trials: dict[str, Any], train_digits: DigitSet, test_digits: DigitSet
 ):

@@ -7,7 +7,7 @@ from pydantic import Field
 from mnist_pipeline import harris
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
-from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "harris"
 CHECKS = {
@@ -35,7 +35,12 @@ class HarrisConfig(dg.Config):
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"numpy"}, check_specs=checks("harris_corners", CHECKS))
+@dg.asset(
+    io_manager_key=STORAGE,
+    group_name=GROUP,
+    kinds={"numpy"},
+    check_specs=checks("harris_corners", CHECKS),
+)
 def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     """Harris corners of the digit images, where the response det M − κ (tr M)² is large.
 

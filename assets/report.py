@@ -8,6 +8,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from mnist_pipeline.data.catalogue import MNIST, DataSet, RawData
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.records import Corners, Reconstructions
 from mnist_pipeline.evaluation import scores
@@ -16,12 +17,12 @@ from mnist_pipeline.evaluation.scores import Comparison
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
-from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
-from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.resources import StoredResults
+from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 from . import serving
 from .evaluation import GROUP
-from .models import ByModel, asset_of_all_models
+from .models import by_model, of_all_models
 
 CHECKS = {
     "evaluation_report": {
@@ -39,19 +40,18 @@ MAX_REPORT_BYTES = (
 )
 
 
-@asset_of_all_models(
+@dg.asset(
+    io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"html"},
-    deps=[
-        "centered_data",
-        "cnn_errors",
-        "held_out_labels",
-    ],  # the report names their versions and seconds
+    # The report names their versions and seconds.
+    deps=["centered_data", "cnn_errors", "held_out_labels", "knn_votes"],
+    ins=of_all_models("fitted", "predictions", "evaluations"),
     check_specs=checks("evaluation_report", CHECKS),
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
-    raw_mnist: pd.DataFrame,
+    raw_mnist: RawData,
     train_digits: DigitSet,
     test_digits: DigitSet,
     digit_images: np.ndarray,
@@ -64,18 +64,16 @@ def evaluation_report(
     model_comparison: Comparison,
     robustness: pd.DataFrame,
     champion: Champion,
-    fitted: ByModel,
-    predictions: ByModel,
-    evaluations: ByModel,
-    data_set: DataSetResource,
-    stored_results: StoredResults,
-    cnn_kernels: np.ndarray | None = None,
+    cnn_kernels: np.ndarray,
+    stored_results: dg.ResourceParam[StoredResults],
+    **by_asset: Any,
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as
     JSON.
     """
     from mnist_pipeline.report import document, page, words
 
+    fitted, predictions, evaluations = by_model(by_asset)
     (spec,) = context.assets_def.specs
     with stopwatch():
         values = document.Values(
@@ -96,8 +94,7 @@ def evaluation_report(
             models=fitted,
             predictions=predictions,
             evaluations=evaluations,
-            data_set=data_set.described,
-            run=_run(context, data_set),
+            run=_run(context, raw_mnist.data_set),
             assets=stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
             since_last_run=stored_results.since_last_run(test_digits.labels),
         )
@@ -114,7 +111,7 @@ def evaluation_report(
     )
 
 
-def _run(context: dg.AssetExecutionContext, data_set: DataSetResource) -> dict[str, Any]:
+def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]:
     """The run that makes the report, when it started, and its data set."""
     run_id = context.op_execution_context.run_id
     record = context.instance.get_run_record_by_id(run_id)
@@ -122,28 +119,28 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSetResource) -> dict[s
     return {
         "id": run_id,
         "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
-        "source": data_set.described.title,
-        "canonical": data_set.canonical,
+        "source": data_set.title,
+        "canonical": data_set.name == MNIST.name,
     }
 
 
-@asset_of_all_models(
+@dg.asset(
+    io_manager_key=STORAGE,
     group_name=serving.GROUP,
     kinds={"markdown"},
     deps=[model.model_asset for model in MODELS.values()],
+    ins=of_all_models("predictions", "evaluations"),
     check_specs=checks("model_card", CHECKS),
 )
 def model_card(
     champion: Champion,
-    predictions: ByModel,
-    evaluations: ByModel,
-    raw_mnist: pd.DataFrame,
+    raw_mnist: RawData,
     train_digits: DigitSet,
     test_digits: DigitSet,
     model_comparison: Comparison,
     robustness: pd.DataFrame,
-    data_set: DataSetResource,
-    stored_results: StoredResults,
+    stored_results: dg.ResourceParam[StoredResults],
+    **by_asset: Any,
 ):
     """The model card of the champion in Markdown: purpose, data, recipe, accuracy, limits.
 
@@ -151,6 +148,7 @@ def model_card(
     """
     from mnist_pipeline.report import card
 
+    _, predictions, evaluations = by_model(by_asset)
     model, fingerprint = MODELS[champion.model], card.fingerprint(champion)
     with stopwatch():
         is_current = np.array_equal(champion.labels, predictions[champion.model].labels)
@@ -167,9 +165,8 @@ def model_card(
                 champion=champion,
                 reason=chosen["reason"],
                 evaluation=evaluated,
-                files=raw_mnist,
+                raw=raw_mnist,
                 num_train=len(train_digits.labels),
-                data_set=data_set.described,
                 is_current=is_current,
                 comparison=model_comparison,
                 robustness=robustness,

@@ -2,12 +2,14 @@
 
 import dataclasses
 from textwrap import shorten
+from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from mnist_pipeline.data.catalogue import RawData
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval
@@ -19,11 +21,11 @@ from mnist_pipeline.handwriting.recognizer import Classes, Recognizer
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly, warning
-from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
-from mnist_pipeline.runtime.graph.results import result, stopwatch
+from mnist_pipeline.runtime.graph.resources import StoredResults
+from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.runtime.inbox import InboxResource
 
-from .models import ByModel, asset_of_all_models
+from .models import by_model, of_all_models
 
 GROUP = "serving"
 # a group of its own, so that "Materialize all" of the others does not ask for a partition
@@ -66,19 +68,24 @@ class ChampionConfig(dg.Config):
     )
 
 
-@asset_of_all_models(
-    group_name=GROUP, kinds={"numpy"}, check_specs=checks("champion", CHECKS, "candidates")
+@dg.asset(
+    io_manager_key=STORAGE,
+    group_name=GROUP,
+    kinds={"numpy"},
+    ins=of_all_models("predictions"),
+    check_specs=checks("champion", CHECKS, "candidates"),
 )
 def champion(
     held_out_labels: pd.DataFrame,
     test_digits: DigitSet,
-    predictions: ByModel,
-    stored_results: StoredResults,
+    stored_results: dg.ResourceParam[StoredResults],
     config: ChampionConfig,
+    **by_asset: Any,
 ):
     """The model in service: chosen on held-out digits, and not inferior to the best champion so
     far.
     """
+    predictions = by_model(by_asset).predictions
     with stopwatch():
         present: Champion | None = stored_results.previous("champion")
         held_out = {name: held_out_labels[name].to_numpy() for name in predictions}
@@ -96,7 +103,7 @@ def champion(
     if found is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
     if found is not present:
-        version = stored_results.origin(MODELS[found.model].version_asset)["data_version"]
+        version = stored_results.origin(MODELS[found.model].predictions_asset)["data_version"]
         found = dataclasses.replace(found, model_version=version or "")
     overlap = min(
         accuracy_interval(test_digits.labels, predictions[name].labels)[1]
@@ -123,22 +130,21 @@ def champion(
     )
 
 
-@asset_of_all_models(
+@dg.asset(
+    io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"scipy"},
-    deps=["raw_mnist"],  # the names of the classes follow from the files
+    ins=of_all_models("fitted", "predictions"),
     check_specs=checks("recognizer", CHECKS),
 )
 def recognizer(
     champion: Champion,
-    fitted: ByModel,
-    predictions: ByModel,
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
     test_digits: DigitSet,
-    data_set: DataSetResource,
-    stored_results: StoredResults,
-    seed: Seed,
+    raw_mnist: RawData,
+    stored_results: dg.ResourceParam[StoredResults],
+    **by_asset: Any,
 ):
     """All models with their calibration, as they answer users.
 
@@ -146,7 +152,8 @@ def recognizer(
     worse, the recognizer keeps the models that it has, although retraining has replaced them
     elsewhere.
     """
-    known = data_set.described
+    fitted, predictions, _ = by_model(by_asset)
+    known = raw_mnist.data_set
     classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
         is_new = np.array_equal(champion.labels, predictions[champion.model].labels)
@@ -162,10 +169,7 @@ def recognizer(
             )
         assembled: Recognizer = present or recognition.assemble(
             champion.model,
-            {
-                name: MODELS[name].method().state(model, predictions[name], seed.value)
-                for name, model in fitted.items()
-            },
+            fitted,
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
         )
@@ -178,14 +182,13 @@ def recognizer(
         numbers={
             "champion": champion.model,
             "kept": present is not None,
-            "smoothing": float(found.states["knn.smoothing"]),
         },
-        seed=seed,
         checks={"agrees_with_predictions": at_least(agreement, 0.995)},
     )
 
 
 @dg.asset(
+    io_manager_key=STORAGE,
     group_name=INBOX,
     kinds={"scipy"},
     partitions_def=PICTURES,

@@ -10,14 +10,15 @@ from mnist_pipeline.utils import stored_types
 COMPONENT = "ImageClassification"
 
 stored_types.search_in(
-    *(
-        f"{__name__}.{module}"
-        for module in ("data.datasets", "data.records", "evaluation.champion", "evaluation.scores")
-    ),
-    *(
-        f"{__name__}.{module}"
-        for module in ("knn.classifier", "pca", "handwriting.recognizer", "report.document")
-    ),
+    f"{__name__}.data.catalogue",
+    f"{__name__}.data.datasets",
+    f"{__name__}.data.records",
+    f"{__name__}.evaluation.champion",
+    f"{__name__}.evaluation.scores",
+    f"{__name__}.handwriting.recognizer",
+    f"{__name__}.knn.classifier",
+    f"{__name__}.pca",
+    f"{__name__}.report.document",
 )
 
 

@@ -239,7 +239,7 @@ class CNNClassifier(_Classifier):
         self.weights_ = training.weights(network)
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float32]:
-        network = training.load_weights(networks.of_weights(self.weights_), self.weights_)
+        network = training.load_weights(networks.of_weights("cnn", self.weights_), self.weights_)
         return training.predict_probabilities(
             network, self._images(X), temperature=self.temperature_
         )

@@ -7,8 +7,8 @@ an entry step by step.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import signature
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,129 +17,51 @@ from mnist_pipeline.data.records import Answer
 if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph
 
-State = Mapping[str, np.ndarray]  # the arrays that a model answers from
-Reader = Callable[[np.ndarray], np.ndarray]  # from images, uint8 (n, 28, 28), to labels (n,)
+Fitted = Mapping[str, np.ndarray]  # a fitted model as named arrays
 
 
 class Method(Protocol):
-    """The functions of a module that implements a model.
+    """The functions of a module, or an object, that implements a model.
 
     `predict` runs `answer`: neither it nor the module may import Dagster, torch or Matplotlib.
-    `fitted` and `predictions` are the values of the model's two assets; images are uint8 (n, 28,
-    28).
+    Images are uint8 (n, 28, 28), labels are integers (n,).
     """
-
-    def state(self, fitted: Any, predictions: Any, seed: int, /) -> dict[str, np.ndarray]:
-        """The arrays that the model answers from."""
-
-    def answer(self, state: State, images: np.ndarray, /) -> Answer:
-        """The answer to images, from what `state` returns."""
-
-    def reader(self, fitted: Any, predictions: Any, /) -> Reader:
-        """A function from images to labels that computes them as the predictions were computed."""
-
-    def held_out_answer(self, state: State, images: np.ndarray, held_out: np.ndarray, /) -> Answer:
-        """The answer to images made from the training images with the indices `held_out`, by a fit
-        without these.
-        """
-
-    def fit_reader(
-        self,
-        images: np.ndarray,
-        labels: np.ndarray,
-        settings: Mapping[str, Any],
-        seed: int,
-        repeats: float,
-        /,
-    ) -> Reader:
-        """A function from images to labels, by the model fitted to these images.
-
-        `repeats` says how many times as many passes a training makes than its settings say, so that
-        with few images it makes as many updates as with many.
-        """
-
-    def to_onnx(self, graph: "Graph", state: State, /) -> tuple[str, str]:
-        """Add the nodes from images to scores and probabilities to an ONNX graph; return the names
-        of both.
-        """
-
-
-class Fitting(Protocol):
-    """The functions of a module that implements a model without assets of its own.
-
-    `Simple` derives the others.
-    """
-
-    @property
-    def fit(self) -> Callable[..., dict[str, np.ndarray]]:
-        """`fit(images, labels, **settings)`: the fitted model as named arrays.
-
-        A parameter `seed` gets the run's.
-        """
-
-    def predict_probabilities(self, state: Any, images: np.ndarray, /) -> np.ndarray:
-        """Class probabilities, shape (n_images, n_classes)."""
-
-
-class Simple:
-    """The method of a model that is fitted to the images that are not held out, and answers the
-    most probable class.
-    """
-
-    def __init__(self, module: Fitting) -> None:
-        self.module = module
-        self.is_random = "seed" in signature(module.fit).parameters
 
     def fit(
-        self, images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int
-    ) -> dict[str, np.ndarray]:
-        """The fitted model, as the asset `NAME_model` stores it."""
-        return self.module.fit(
-            images, labels, **settings, **({"seed": seed} if self.is_random else {})
-        )
-
-    def state(self, fitted: State, predictions: object, seed: int) -> dict[str, np.ndarray]:
-        """The fitted model itself."""
-        return dict(fitted)
-
-    def answer(self, state: State, images: np.ndarray) -> Answer:
-        """The most probable class, and the probabilities."""
-        probabilities = self.module.predict_probabilities(state, images)
-        return Answer(probabilities.argmax(axis=1), probabilities)
-
-    def reader(self, fitted: State, predictions: object) -> Reader:
-        """The labels of `answer`."""
-        return lambda images: self.answer(fitted, images).labels
-
-    def held_out_answer(self, state: State, images: np.ndarray, held_out: np.ndarray) -> Answer:
-        """The same answer."""
-        return self.answer(state, images)
-
-    def fit_reader(
         self,
         images: np.ndarray,
         labels: np.ndarray,
         settings: Mapping[str, Any],
+        *,
         seed: int,
-        repeats: float,
-    ) -> Reader:
-        """The labels of the model fitted to these images, with the settings as they are."""
-        return self.reader(self.fit(images, labels, settings, seed), None)
+        repeats: float = 1.0,
+    ) -> dict[str, np.ndarray]:
+        """The model fitted to images, as the asset `NAME_model` stores it.
 
-    def to_onnx(self, graph: "Graph", state: State) -> tuple[str, str]:
-        """The nodes that the module adds, if it can."""
-        add_nodes: Callable[[Graph, State], tuple[str, str]] | None = getattr(
-            self.module, "to_onnx", None
-        )
-        if add_nodes is None:
-            raise NotImplementedError("its module has no function to_onnx(graph, state)")
-        return add_nodes(graph, state)
+        `repeats` multiplies the number of passes, so that a training with few images makes as many
+        updates as with all of them. Methods without passes ignore it.
+        """
+
+    def answer(self, fitted: Fitted, images: np.ndarray, /) -> Answer:
+        """The label of each image, and its class probabilities."""
+
+    def held_out_answer(
+        self, fitted: Fitted, images: np.ndarray, held_out: np.ndarray, /
+    ) -> Answer:
+        """Answers for images derived from training images `held_out`, without knowing these.
+
+        A method that is fitted to the images that are not held out returns `answer`.
+        """
+
+    def to_onnx(self, graph: "Graph", fitted: Fitted, /) -> tuple[str, str]:
+        """Add the nodes from images to scores and probabilities; return the names of both."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A keyword argument of a model's `fit` that a run or a trial can configure: default, range,
-    and what it does.
+    """A setting of a model's `fit`: default, range, and what it does.
+
+    A run configures it for the asset `NAME_model`, and a trial of an experiment for the trial.
     """
 
     default: float | str | None  # None leaves the value to the recipe
@@ -184,30 +106,21 @@ class Shown:
 class Model(Shown):
     """An entry of the table."""
 
-    # begins the names of the model's assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`
-    name: str
+    name: str  # begins the names of the assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`
     method: Callable[[], Method]  # imports the method
-    model_asset: str = ""  # stores the fitted model; by default `NAME_model`
-    version_asset: str = (
-        ""  # its data versions name the versions of the model; by default the fitted model
-    )
-    # The settings of the method by name. Trials configure them for every model, runs for a model
-    # without assets of its own.
     settings: Mapping[str, Setting] = field(default_factory=dict)
-    has_own_assets: bool = (
-        False  # whether a module of `assets` defines the model and its predictions
-    )
+    # Whether a module of `assets` defines `NAME_model`, with figures and checks of its own.
+    has_own_asset: bool = False
 
     def __post_init__(self) -> None:
-        defaults = {
-            "group": self.name,
-            "section": self.name,
-            "section_title": self.title,
-            "model_asset": f"{self.name}_model",
-            "version_asset": self.model_asset or f"{self.name}_model",
-        }
+        defaults = {"group": self.name, "section": self.name, "section_title": self.title}
         for name, default in defaults.items():
             object.__setattr__(self, name, getattr(self, name) or default)
+
+    @property
+    def model_asset(self) -> str:
+        """The asset that stores the fitted model."""
+        return f"{self.name}_model"
 
     @property
     def predictions_asset(self) -> str:
@@ -220,21 +133,29 @@ class Model(Shown):
         return f"{self.name}_evaluation"
 
 
+def _enum(choices: tuple[str, ...]) -> Any:
+    """An enumeration whose members Dagster's configuration names in capital letters."""
+    members = [(choice.upper(), choice) for choice in choices]
+    return Enum("Choice", members)
+
+
 def setting_fields(model: Model) -> dict[str, Any]:
     """The settings of a model as fields of a pydantic class."""
     from pydantic import Field
 
-    return {
-        name: (
-            Literal[each.choices]
-            if each.choices
-            else float | None
-            if each.default is None
-            else type(each.default),
-            Field(each.default, ge=each.low, le=each.high, description=each.description),
-        )
-        for name, each in model.settings.items()
-    }
+    fields: dict[str, Any] = {}
+    for name, setting in model.settings.items():
+        default: Any = setting.default
+        kind: Any = type(setting.low)
+        if setting.choices:
+            kind = _enum(setting.choices)
+            default = kind(default)
+        elif default is None:
+            kind = kind | None
+        limits = {"ge": setting.low, "le": setting.high}
+        info: Any = Field(default, description=setting.description, **limits)  # type: ignore[call-overload]
+        fields[name] = kind, info
+    return fields
 
 
 def _knn() -> Method:
@@ -249,19 +170,37 @@ def _softmax() -> Method:
     return softmax
 
 
-def _networks() -> Method:
+def _mlp() -> Method:
     from mnist_pipeline.inference import networks
 
-    return networks
+    return networks.MLP
+
+
+def _cnn() -> Method:
+    from mnist_pipeline.inference import networks
+
+    return networks.CNN
 
 
 # Import a further method here; see docs/add-a-model.md.
 
-_RECIPES = ("default", "fast", "notebook", "thorough")
-_RECIPE = Setting("default", None, None, "Named training recipe.", _RECIPES)
-_RATE = Setting(
-    None, 1e-6, 10, "Learning rate, or its peak in a one-cycle schedule; by default as the recipe."
-)
+_TRAINING = {
+    "recipe": Setting(
+        "default",
+        None,
+        None,
+        "Named training recipe.",
+        ("default", "fast", "notebook", "thorough"),
+    ),
+    "epochs": Setting(None, 1, 1_000, "Passes over the images; by default as the recipe."),
+    "batch_size": Setting(None, 1, 65_536, "Images per update; by default as the recipe."),
+    "learning_rate": Setting(
+        None,
+        1e-6,
+        10.0,
+        "Adam's learning rate, or its peak in a one-cycle schedule; by default as the recipe.",
+    ),
+}
 
 # Hues: M. A. Petroff, "Accessible color sequences for data visualization", 2021.
 _TABLE = (
@@ -273,10 +212,8 @@ _TABLE = (
         color="#3f90da",
         marker="o",
         method=_knn,
-        model_asset="knn_index",
-        version_asset="knn_predictions",  # they depend on k; the index is the training set
         summary="The k nearest training images, by exact Euclidean distance, vote for their class.",
-        has_own_assets=True,
+        has_own_asset=True,
         settings={"num_neighbors": Setting(3, 1, 1_000, "k: how many of the nearest images vote.")},
         section_title="Nearest neighbours",
         notebook=Notebook(0.5543, "k = 3, a k-d tree over unsigned bytes"),
@@ -292,9 +229,9 @@ _TABLE = (
         summary="Class probabilities softmax(W x + b), fitted by stochastic gradient descent with "
         "one image per update "
         "on the cross-entropy.",
-        has_own_assets=True,
+        has_own_asset=True,
         settings={
-            "learning_rate": Setting(1e-3, 1e-6, 10, "Step size of every update."),
+            "learning_rate": Setting(1e-3, 1e-6, 10.0, "Step size of every update."),
             "epochs": Setting(20, 1, 10_000, "Passes over all training images."),
         },
         notebook=Notebook(0.9198, "20 epochs of SGD, one image an update, learning rate 0.001"),
@@ -306,14 +243,13 @@ _TABLE = (
         short_title="MLP",
         color="#bd1f01",
         marker="v",
-        method=_networks,
+        method=_mlp,
         group="networks",
         summary="Multi-layer perceptron 784–1024–classes with ReLU, trained with Adam on the "
         "cross-entropy.",
-        has_own_assets=True,
+        has_own_asset=True,
         settings={
-            "recipe": _RECIPE,
-            "learning_rate": _RATE,
+            **_TRAINING,
             "hidden_size": Setting(1024, 1, 16_384, "Number of hidden units."),
         },
         section="networks",
@@ -327,14 +263,14 @@ _TABLE = (
         short_title="CNN",
         color="#94a4a2",
         marker="^",
-        method=_networks,
+        method=_cnn,
         group="networks",
         summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, "
         "convolution 5×5 to 64 "
         "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the "
         "cross-entropy.",
-        has_own_assets=True,
-        settings={"recipe": _RECIPE, "learning_rate": _RATE},
+        has_own_asset=True,
+        settings=_TRAINING,
         section="networks",
         section_title="The networks",
         notebook=Notebook(0.9912, "5 epochs of Adam, batches of 64, learning rate 0.001"),

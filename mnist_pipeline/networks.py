@@ -119,17 +119,18 @@ def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
     return rows
 
 
-def of_weights(weights: Mapping[str, NDArray[Any]]) -> nn.Module:
-    """An untrained network of the kind that has these weights.
+def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> nn.Module:
+    """An untrained network of a kind in `KINDS`, with parameters of the shapes of these weights.
 
     Examples
     --------
-    >>> type(of_weights(CNN().state_dict())).__name__
-    'CNN'
+    >>> of_weights("mlp", MLP(784, 16, 3).state_dict()).output
+    Linear(in_features=16, out_features=3, bias=True)
     """
-    if "linear.bias" in weights:
+    if kind == "cnn":
         return CNN(len(weights["linear.bias"]))
-    return MLP(num_classes=len(weights["output.bias"]))
+    num_hidden, num_inputs = weights["hidden.weight"].shape
+    return MLP(num_inputs, num_hidden, len(weights["output.bias"]))
 
 
 def num_parameters(model: nn.Module) -> int:

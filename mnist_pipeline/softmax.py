@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import Answer, SoftmaxModel
+from mnist_pipeline.data.records import Answer
 from mnist_pipeline.utils.blocks import slices
 
 if TYPE_CHECKING:
@@ -171,87 +171,83 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     return probabilities
 
 
-def fit_model(
+def fit(
     images: NDArray[np.uint8],
     labels: NDArray[Any],
+    settings: Mapping[str, Any],
     *,
-    learning_rate: float,
-    epochs: int,
     seed: int,
-    on_epoch: OnEpoch,
-) -> SoftmaxModel:
-    """Weights fitted to all images by `sgd`, what was measured on the way, and weights fitted
-    without held-out images.
+    repeats: float = 1.0,
+    on_epoch: OnEpoch | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Weights fitted to all images by `sgd`, and weights fitted without the held-out images.
 
     Both are fitted at the same time, since one fit computes on one core.
+
+    Returns
+    -------
+    dict of ndarray
+        - `weights` (n_classes, n_features) and `bias` (n_classes,);
+        - `held_out_weights` and `held_out_bias`, fitted without the held-out images;
+        - `loss` and `accuracy` (n_epochs,), means over the training images, each scored just before
+          its update;
+        - `gradient_error` (), the largest relative difference between the gradient and finite
+          differences, at the fitted weights.
     """
     measured: list[tuple[float, float]] = []
 
     def record(epoch: int, mean_loss: float, accuracy: float) -> None:
         measured.append((mean_loss, accuracy))
-        on_epoch(epoch, mean_loss, accuracy)
+        _report(on_epoch, epoch, mean_loss, accuracy)
 
-    samples, labels, W, b = _prepare(images, labels, int(labels.max()) + 1, seed, None)
-    fit = functools.partial(_fit, _entries(samples), labels, (W, b), learning_rate, epochs)
-    with ThreadPoolExecutor(1) as threads:
-        without_held_out = threads.submit(fit, split(len(images))[0])
-        W, b = fit(np.arange(len(images)), record)
-    losses, accuracies = np.ascontiguousarray(np.array(measured).T)
-    error = gradient_error(W, b, labels[:NUM_CHECKED], images[:NUM_CHECKED])
-    return SoftmaxModel(W, b, losses, accuracies, np.array(error), *without_held_out.result())
-
-
-def fit_reader(
-    images: ArrayLike, labels: NDArray[Any], settings: Mapping[str, Any], seed: int, repeats: float
-) -> Callable[[ArrayLike], NDArray[np.int64]]:
-    """A function from images to labels, by weights fitted to these images in `epochs` · `repeats`
-    passes.
-    """
     epochs = max(1, round(settings["epochs"] * repeats))
-    weights, bias = sgd(
-        images,
-        labels,
-        num_classes=int(labels.max()) + 1,
-        learning_rate=settings["learning_rate"],
-        epochs=epochs,
-        seed=seed,
+    samples, labels, W, b = _prepare(images, labels, int(labels.max()) + 1, seed, None)
+    fit_rows = functools.partial(
+        _fit, _entries(samples), labels, (W, b), settings["learning_rate"], epochs
     )
-    return lambda queries: predict_probabilities(weights, bias, queries).argmax(axis=1)
+    with ThreadPoolExecutor(1) as threads:
+        without_held_out = threads.submit(fit_rows, split(len(images))[0])
+        W, b = fit_rows(np.arange(len(images)), record)
+    losses, accuracies = np.ascontiguousarray(np.array(measured).T)
+    held_out_weights, held_out_bias = without_held_out.result()
+    return {
+        "weights": W,
+        "bias": b,
+        "held_out_weights": held_out_weights,
+        "held_out_bias": held_out_bias,
+        "loss": losses,
+        "accuracy": accuracies,
+        "gradient_error": np.array(
+            gradient_error(W, b, labels[:NUM_CHECKED], images[:NUM_CHECKED])
+        ),
+    }
 
 
-def reader(model: SoftmaxModel, predictions: object) -> Callable[[ArrayLike], NDArray[np.int64]]:
-    """A function from images to labels, by a fitted model."""
-    return lambda images: predict_probabilities(model.weights, model.bias, images).argmax(axis=1)
-
-
-def state(model: SoftmaxModel, predictions: object, seed: int) -> dict[str, NDArray[Any]]:
-    """The weights and the bias of the model, and of its second fit, which left the held-out images
-    out.
+def answer(fitted: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answer:
+    """The most probable class of each image, and the class probabilities.
 
     They need no temperature: training maximises the likelihood itself, without smoothing.
     """
-    names = ("weights", "bias", "held_out_weights", "held_out_bias")
-    return {name: getattr(model, name) for name in names}
-
-
-def answer(state: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answer:
-    """The most probable class of each image, and the class probabilities."""
-    probabilities = predict_probabilities(state["weights"], state["bias"], images)
-    return Answer(probabilities.argmax(axis=1), probabilities)
-
-
-def to_onnx(graph: "Graph", state: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
-    """The logits W x + b and the probabilities as nodes of an ONNX graph, in float64."""
-    pixels = graph.pixels(np.float64, (state["weights"].shape[1],))
-    logits = graph.add("Gemm", pixels, state["weights"], state["bias"], transB=1)
-    return logits, graph.softmax(logits, dtype=np.float64)
+    return _answer(fitted["weights"], fitted["bias"], images)
 
 
 def held_out_answer(
-    state: Mapping[str, NDArray[Any]], images: NDArray[np.uint8], held_out: NDArray[np.int64]
+    fitted: Mapping[str, NDArray[Any]], images: NDArray[np.uint8], held_out: NDArray[np.int64]
 ) -> Answer:
     """The answer from the fit without the held-out images."""
-    return answer({"weights": state["held_out_weights"], "bias": state["held_out_bias"]}, images)
+    return _answer(fitted["held_out_weights"], fitted["held_out_bias"], images)
+
+
+def _answer(W: FloatArray, b: FloatArray, images: NDArray[np.uint8]) -> Answer:
+    probabilities = predict_probabilities(W, b, images)
+    return Answer(probabilities.argmax(axis=1), probabilities)
+
+
+def to_onnx(graph: "Graph", fitted: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
+    """The logits W x + b and the probabilities as nodes of an ONNX graph, in float64."""
+    pixels = graph.pixels(np.float64, (fitted["weights"].shape[1],))
+    logits = graph.add("Gemm", pixels, fitted["weights"], fitted["bias"], transB=1)
+    return logits, graph.softmax(logits, dtype=np.float64)
 
 
 def sgd(

@@ -11,7 +11,6 @@ import numpy as np
 from mnist_pipeline.cli.errors import CommandError, writing
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.models import MODELS, STORED
-from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.utils.outputs import write_png
 from mnist_pipeline.utils.printable import printable
@@ -31,7 +30,7 @@ def print_comparison(names: Sequence[str], *, as_json: bool, sheet: Path | None)
         (before, old), (after, new) = (versions.find(name, records) for name in names)
     except versions.NotFoundError as error:
         raise CommandError(str(error)) from error
-    digits, class_names = stored.read(versions.TEST_SET), DataSetResource().class_names
+    digits, class_names = stored.read(versions.TEST_SET), stored.read("raw_mnist").class_names
     found = history.compare(stored, old, new, records, digits.labels)
     if as_json:
         click.echo(json.dumps({"before": before, "after": after, **found}, indent=1))

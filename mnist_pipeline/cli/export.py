@@ -36,7 +36,7 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
             )
     try:
         graph, method = Graph(), model.method()
-        nodes = method.to_onnx(graph, method.state(fitted, predictions, 0))
+        nodes = method.to_onnx(graph, fitted)
     except ImportError:
         raise CommandError(f"the extra for ONNX is missing: {places.pip_install('onnx')}") from None
     except NotImplementedError as error:

@@ -79,10 +79,8 @@ def print_lineage(asset: str) -> None:
         code, run = str(origin.get("code_version") or "–"), str(origin.get("run") or "–")
         click.echo(printable(LINEAGE_TABLE.format(name, version[:16], code, run[:8], width=width)))
     with contextlib.suppress(StorageError):
-        files = stored.read(
-            "raw_mnist", found["raw_mnist"][0] if "raw_mnist" in found else None
-        ).to_dict("records")
-        lines = [line for file in files for line in (f"  {file['name']}", f"    {file['sha256']}")]
+        raw = stored.read("raw_mnist", found["raw_mnist"][0] if "raw_mnist" in found else None)
+        lines = [line for file in raw.files for line in (f"  {file.name}", f"    {file.sha256}")]
         click.echo("\n".join(["", *map(printable, lines)]))
 
 

@@ -102,7 +102,6 @@ def run_command() -> None:
 @main.command()
 @click.option(
     "--select",
-    default="*",
     metavar="SELECTION",
     help="Assets to materialize, in Dagster's syntax: 'covariance', 'group:pca', '+key:cnn_model'; "
     "all by default.",
@@ -116,8 +115,7 @@ def run_command() -> None:
 @click.option(
     "--changed",
     is_flag=True,
-    help="Only assets that are missing, damaged or stale (another code or input version), until "
-    "none is.",
+    help="Run only missing, damaged or stale assets, and the assets below them.",
 )
 def run(**options: Any) -> None:
     """Materialize assets, and print the results and the path of the report."""

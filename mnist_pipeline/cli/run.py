@@ -4,7 +4,7 @@ time.
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -16,17 +16,14 @@ import dagster as dg
 from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
 from mnist_pipeline.cli.errors import CommandError, of_database, unknown
 from mnist_pipeline.cli.first_run import compile_ahead
-from mnist_pipeline.cli.selection import select_assets
+from mnist_pipeline.cli.selection import select_assets, whole_graph
+from mnist_pipeline.data.reader import RawFile
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
-from mnist_pipeline.runtime.graph.records import origins
-from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.staleness import (
-    missing_partitions,
-    observe_raw_files,
-    stale_assets,
-)
+from mnist_pipeline.runtime.graph.records import origins, recorded_metadata
+from mnist_pipeline.runtime.graph.results import DIRECTORY
+from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.printable import count, one_line, printable
@@ -35,20 +32,24 @@ from mnist_pipeline.utils.yaml_files import read_yaml
 GC_THRESHOLDS = (100_000, 50, 1_000)
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
+RAW = dg.AssetKey("raw_mnist")
+# By this tag, the UI lists a run on the page of its job.
+REPOSITORY_TAG = {".dagster/repository": f"__repository__@{project.CODE_LOCATION}"}
+_running: dict[str, Display] = {}  # the display of this command
 INTERRUPTED = "Interrupted. Stored results are kept; the same command with --changed continues."
 
 
 def run_assets(
-    configured: settings.Settings, select: str, config: Path | None, changed: bool
+    configured: settings.Settings, select: str | None, config: Path | None, changed: bool
 ) -> None:
-    """Run the selected assets, or only the missing, stale and damaged assets among them."""
+    """Run the selected assets, or only those among them that are due."""
     start = time.perf_counter()
     storage.current().require_this_version()
     run_config = _read_config(config)
     compile_ahead()
     with machine.importing():
         definitions = project.graph()
-        selected = select_assets(definitions, select)
+        selected = select_assets(definitions, select) if select else whole_graph(definitions)
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
@@ -59,12 +60,14 @@ def run_assets(
             dg.DagsterInstance.get() as instance,
         ):
             instances.fail_abandoned_runs(instance)
-            observe_raw_files(instance, DataSetResource())
+            files = observe_raw_files(instance, definitions)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
-            run = partial(_execute, definitions, instance, display, run_config, echo)
-            failures = (
-                _run_changed(run, definitions, instance, selected) if changed else run(selected)
-            )
+            _check_data(instance, configured, files, selected, is_default=changed and not select)
+            due = selected
+            if changed:
+                due = selected & due_assets(instance, definitions)
+            runs = _runs(instance, definitions, due, selected, changed=changed)
+            failures = _execute(definitions, instance, display, run_config, echo, runs)
             if changed and not failures:
                 echo("Everything is in sync.")
             if not failures:
@@ -74,58 +77,83 @@ def run_assets(
         raise CommandError("\n".join(failures))
 
 
-def _run_changed(
-    run: Callable[..., list[str]],
-    definitions: dg.Definitions,
+def _check_data(
     instance: dg.DagsterInstance,
+    configured: settings.Settings,
+    files: Sequence[RawFile],
     selected: AbstractSet[dg.AssetKey],
-) -> list[str]:
-    """Run what is stale, and the partitions that are, until nothing is."""
-    failures = _run_stale(run, definitions, instance, selected)
-    for key in sorted(selected):
-        partitions = missing_partitions(instance, definitions, key)
-        if partitions and not failures:
-            # An asset that reads the partitions is stale afterwards.
-            failures = run({key}, partitions) or _run_stale(run, definitions, instance, selected)
-    return failures
+    *,
+    is_default: bool,
+) -> None:
+    """Refuse to mix the results of two data sets, or to replace those of another one unasked."""
+    stored = storage.current()
+    keys = stored.keys()
+    if not files or RAW.path[-1] not in keys:
+        return
+    recorded = recorded_metadata(instance, [RAW])[RAW]
+    path = recorded.get(DIRECTORY, "other files")
+    if tuple(stored.read(RAW.path[-1]).files) == tuple(files):
+        return
+    results = f"the results in {stored.root} are of {path}"
+    if RAW not in selected:
+        raise CommandError(
+            f"MNIST_PIPELINE_DATA is {configured.data}, but {results}; name these files, or "
+            "another storage, or run everything: mnist-pipeline run"
+        )
+    if is_default and path != str(configured.data):
+        raise CommandError(
+            f"{results}, and --changed would replace all of them by those of {configured.data}; "
+            "set MNIST_PIPELINE_STORAGE to another directory, or add --select '*'"
+        )
 
 
-def _run_stale(
-    run: Callable[..., list[str]],
-    definitions: dg.Definitions,
+def _runs(
     instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    due: AbstractSet[dg.AssetKey],
     selected: AbstractSet[dg.AssetKey],
-) -> list[str]:
-    """Run unpartitioned assets until none is stale.
-
-    An asset whose value stays the same makes no other asset stale.
+    *,
+    changed: bool,
+) -> Iterator[tuple[AbstractSet[dg.AssetKey], str | None]]:
+    """The runs that materialize assets, each after what it reads: one for all assets without
+    partitions above and below an asset with partitions, and one per partition of the latter.
     """
     graph = definitions.resolve_asset_graph()
-    done: AbstractSet[dg.AssetKey] = set()
-    while stale := stale_assets(instance, definitions, storage.current()).keys() & selected:
-        if stale <= done:
-            names = ", ".join(sorted(key.to_user_string() for key in stale))
-            raise CommandError(f"{names} is stale right after its run; see its page in the UI")
-        done = _ready(graph, stale)
-        if failures := run(done):
-            return failures
-    return []
+    waiting = set(due)
+    partitioned = [
+        key
+        for key in graph.toposorted_asset_keys
+        if key in selected and graph.get(key).is_partitioned
+    ]
+    for key in partitioned:
+        above = dg.AssetSelection.assets(key).upstream(include_self=False).resolve(graph)
+        if before := waiting & above:
+            waiting -= before
+            yield before, None
+        waiting.discard(key)
+        if changed:
+            names = due_partitions(instance, definitions, key)
+            waiting |= selected & _below(graph, key) if names else set()
+        else:
+            names = _partitions(graph, key)
+        for name in names:
+            yield {key}, name
+    if waiting:
+        yield waiting, None
 
 
-def _ready(graph: Any, stale: AbstractSet[dg.AssetKey]) -> AbstractSet[dg.AssetKey]:
-    """The stale assets that can run now.
+def _partitions(graph: Any, key: dg.AssetKey) -> list[str]:
+    definition = graph.get(key).partitions_def
+    if isinstance(definition, dg.DynamicPartitionsDefinition):
+        inbox = settings.load().inbox
+        raise CommandError(
+            f"{key.to_user_string()} is computed per picture: put a picture into {inbox}"
+        )
+    return list(definition.get_partition_keys())
 
-    An asset waits if something upstream is not stale yet, but may become stale: it would have to
-    run twice.
-    """
-    ready, undecided = set[dg.AssetKey](), set[dg.AssetKey]()
-    for key in graph.toposorted_asset_keys:
-        parents = graph.get(key).parent_keys
-        if key in stale and not parents & undecided:
-            ready.add(key)
-        elif parents & (ready | undecided):
-            undecided.add(key)
-    return ready
+
+def _below(graph: Any, key: dg.AssetKey) -> AbstractSet[dg.AssetKey]:
+    return dg.AssetSelection.assets(key).downstream(include_self=False).resolve(graph)
 
 
 def _execute(
@@ -134,38 +162,29 @@ def _execute(
     display: Display,
     config: dict[str, Any],
     echo: Callable[..., None],
-    selected: AbstractSet[dg.AssetKey],
-    partitions: list[str] | None = None,
+    runs: Iterable[tuple[AbstractSet[dg.AssetKey], str | None]],
 ) -> list[str]:
-    """Materialize assets in this process, whatever launcher the instance has; return a line per
-    failure.
+    """Carry out runs in this process, whatever launcher the instance has; stop after a failure.
+
+    Return a line per failure.
     """
-    job = definitions.resolve_implicit_global_asset_job_def().with_logger_defs(
-        {"progress": progress_logger(display)}
-    )
-    graph = definitions.resolve_asset_graph()
     _check_names(config, definitions)
-    for keys, partition in _runs(graph, selected, partitions):
-        echo(
-            f"\nMaterializing {count(len(keys), 'asset')}"
-            + (f", {printable(partition)}" if partition else "")
-        )
+    for keys, partition in runs:
+        text = f", {printable(partition)}" if partition else ""
+        echo(f"\nMaterializing {count(len(keys), 'asset')}{text}")
         names = {"__".join(key.path) for key in keys}
-        ops = {name: each for name, each in config.get("ops", {}).items() if name in names}
+        ops = {name: values for name, values in config.get("ops", {}).items() if name in names}
+        run_config = {**config, "ops": ops, "loggers": {"progress": {}}}
+        _running["display"] = display
         try:
-            with display.showing(names), dagster_internals.values_dropped():
-                outcome = job.execute_in_process(
-                    run_config={**config, "ops": ops, "loggers": {"progress": {}}},
-                    instance=instance,
-                    partition_key=partition,
-                    asset_selection=sorted(keys),
-                    tags=instances.run_tags(),
-                    raise_on_error=False,
-                )
+            with display.showing(names):
+                if keys == whole_graph(definitions):
+                    outcome = _run_everything(instance, run_config)
+                else:
+                    outcome = _run_selection(definitions, instance, run_config, keys, partition)
         except dg.DagsterInvalidConfigError as error:
-            raise CommandError(
-                f"--config: {'; '.join(one_line(each.message) for each in error.errors)}"
-            ) from error
+            problems = "; ".join(one_line(problem.message) for problem in error.errors)
+            raise CommandError(f"--config: {problems}") from error
         if any(is_interruption(event) for event in outcome.all_events):
             instance.report_run_canceled(outcome.dagster_run)
             click.echo(INTERRUPTED, err=True)
@@ -173,6 +192,43 @@ def _execute(
         if not outcome.success:
             return _failures(outcome)
     return []
+
+
+def _run_everything(instance: dg.DagsterInstance, run_config: Mapping[str, Any]) -> Any:
+    """Run the job of the whole graph, which drops each value once it is stored."""
+    return dg.execute_job(
+        dg.reconstructable(everything_job),
+        instance,
+        run_config=run_config,
+        tags={**instances.run_tags(), **REPOSITORY_TAG},
+    )
+
+
+def everything_job() -> dg.JobDefinition:
+    """The job `everything` with the display of this command; Dagster calls this function."""
+    job = project.graph().resolve_job_def(project.EVERYTHING)
+    return job.with_logger_defs({"progress": progress_logger(_running["display"])})
+
+
+def _run_selection(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    run_config: Mapping[str, Any],
+    keys: AbstractSet[dg.AssetKey],
+    partition: str | None,
+) -> Any:
+    """Run some assets, as the button *Materialize* of the UI does."""
+    job = definitions.resolve_implicit_global_asset_job_def()
+    return job.with_logger_defs(
+        {"progress": progress_logger(_running["display"])}
+    ).execute_in_process(
+        run_config=run_config,
+        instance=instance,
+        partition_key=partition,
+        asset_selection=sorted(keys),
+        tags=instances.run_tags(),
+        raise_on_error=False,
+    )
 
 
 def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
@@ -195,29 +251,7 @@ def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
             )
 
 
-def _runs(
-    graph: Any, selected: AbstractSet[dg.AssetKey], partitions: list[str] | None
-) -> Iterator[tuple[AbstractSet[dg.AssetKey], str | None]]:
-    """The runs that materialize assets: one per partition of the partitioned assets, then one for
-    the others.
-    """
-    partitioned = {key for key in selected if graph.get(key).is_partitioned}
-    for key in sorted(partitioned):
-        names = partitions
-        if names is None:
-            if isinstance(graph.get(key).partitions_def, dg.DynamicPartitionsDefinition):
-                inbox = settings.load().inbox
-                raise CommandError(
-                    f"{key.to_user_string()} is computed per picture: put a picture into {inbox}"
-                )
-            names = list(graph.get(key).partitions_def.get_partition_keys())
-        for name in names:
-            yield {key}, name
-    if selected - partitioned:
-        yield selected - partitioned, None
-
-
-def _failures(outcome: dg.ExecuteInProcessResult) -> list[str]:
+def _failures(outcome: Any) -> list[str]:
     """A line per asset that failed, with the reason; the UI has the whole traceback."""
     return [
         f"{event.step_key} failed: {_reason(event.step_failure_data.error)}"
@@ -226,7 +260,7 @@ def _failures(outcome: dg.ExecuteInProcessResult) -> list[str]:
     ] or [_failure_of_run(outcome)]
 
 
-def _failure_of_run(outcome: dg.ExecuteInProcessResult) -> str:
+def _failure_of_run(outcome: Any) -> str:
     """Why a run failed although no asset did."""
     for event in outcome.all_events:
         if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.job_failure_data.error:

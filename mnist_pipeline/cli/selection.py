@@ -8,24 +8,30 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError, unknown
+from mnist_pipeline.runtime.project import EVERYTHING
 from mnist_pipeline.utils.printable import one_line
 
 KEYWORDS = ("and", "or", "not", "sinks", "roots")  # of Dagster's selections
 EXAMPLES = "write for example 'group:pca', '+key:cnn_model', or 'covariance or projections'"
 
 
+def whole_graph(definitions: dg.Definitions) -> AbstractSet[dg.AssetKey]:
+    """The assets of the job `everything`."""
+    jobs: Any = definitions.jobs
+    (selection,) = (job.selection for job in jobs if job.name == EVERYTHING)
+    graph = definitions.resolve_asset_graph()
+    return selection.resolve(graph) & graph.materializable_asset_keys
+
+
 def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg.AssetKey]:
     """The assets that a selection in Dagster's syntax matches.
 
-    `*` leaves out assets that are computed on request, which have no automation condition. Assets
-    with a partition per picture are left out of a selection that matches other assets too. Raises
-    CommandError if nothing matches.
+    `*` matches what the job `everything` does. Assets with a partition per picture are left out of
+    a selection that matches other assets too. Raises CommandError if nothing matches.
     """
     graph = definitions.resolve_asset_graph()
     if selection == "*":
-        return {
-            key for key in graph.materializable_asset_keys if graph.get(key).automation_condition
-        }
+        return whole_graph(definitions)
     try:
         with warnings.catch_warnings():
             # Dagster's own parser of selections calls functions that Dagster marks as beta.

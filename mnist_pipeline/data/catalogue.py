@@ -1,16 +1,17 @@
 """The data sets known by name: their class names, the words of their reports, their publishers."""
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.data import datasets
+from mnist_pipeline.data import datasets, folders
 from mnist_pipeline.data.datasets import DatasetError, reader_of
-from mnist_pipeline.data.reader import CLASS_NAMES, SPLITS
+from mnist_pipeline.data.reader import CLASS_NAMES, SPLITS, RawFile
+from mnist_pipeline.utils.stored_types import stored_type
 
 
 @dataclass(frozen=True)
@@ -80,22 +81,50 @@ KMNIST = DataSet(
 KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST)}
 
 
-def described(data_set: DataSet, root: Path) -> DataSet:
-    """A data set with the names of its classes, and with the words of its dataset.yaml unless it is
-    a known one.
+@stored_type
+@dataclass(frozen=True)
+class RawData:
+    """The files that images are read from, and what the images are called.
 
-    Raises a DatasetError if its files are invalid.
+    Everything that names the data set or its classes reads them from here.
     """
-    if data_set in (MNIST, *KNOWN.values()):
-        return data_set
+
+    files: tuple[RawFile, ...]
+    data_set: DataSet
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class, by label."""
+        return self.data_set.class_names
+
+
+def read_raw(root: Path, *, canonical: bool) -> RawData:
+    """Read and validate all files; canonical files are the embedded ones of MNIST.
+
+    Raises a DatasetError if a file is invalid.
+    """
+    files = tuple(datasets.validate(root, canonical=canonical))
+    return RawData(files, MNIST if canonical else identify(root))
+
+
+def identify(root: Path) -> DataSet:
+    """A known data set, or one of the user's own with the names that lie beside its images.
+
+    IDX files and arrays number their classes. If they have the classes 0 to 9 and lie in a
+    directory with the name of a known data set, they are that data set. Folders always name their
+    classes.
+    """
     reader = reader_of(root)
-    own = reader.description
+    known, own = KNOWN.get(root.name), reader.description
+    is_numbered = reader.shows_digits and reader.title != folders.TITLE
+    if known and (is_numbered or reader.class_names == known.class_names):
+        return known
     if reader.shows_digits:
-        return data_set
-    return replace(
-        data_set,
-        title=own.title or data_set.title,
-        class_names=reader.class_names,
+        return DataSet("own", root.name)
+    return DataSet(
+        "own",
+        own.title or root.name,
+        reader.class_names,
         noun=own.noun,
         handwritten=own.fit == "mnist",
         whole_pictures=own.fit == "whole",

@@ -23,6 +23,7 @@ from mnist_pipeline.data.reader import (
     read_file,
 )
 
+TITLE = "folders of pictures"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 OF_SYSTEMS = (
     "thumbs.db",
@@ -48,7 +49,7 @@ def find(root: Path) -> Source | None:
         )
     names = sorted(classes[0], key=by_number)
     return Source(
-        "folders of pictures",
+        TITLE,
         lambda: [_described(split, each, names) for split, each in roots.items()],
         {split: functools.partial(_load, each, names) for split, each in roots.items()},
         _convert,

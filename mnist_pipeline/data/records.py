@@ -1,5 +1,7 @@
 """The named arrays that assets return: the meaning and the shape of each field."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -43,60 +45,6 @@ class Corners(NamedTuple):
     centering_change: np.ndarray
 
 
-@stored_type
-class Neighbors(NamedTuple):
-    """The nearest training images of each test image, nearest first, and the label they vote
-    for.
-    """
-
-    labels: np.ndarray  # uint8 (n_test,)
-    num_neighbors: np.ndarray  # number of neighbours that vote; more may be stored; int64 ()
-    indices: (
-        np.ndarray
-    )  # of training images; equal distances are ordered by index; int64 (n_test, n_kept)
-    squared_distances: np.ndarray  # exact; int64 (n_test, n_kept)
-
-
-@format_version(3)
-@stored_type
-class SoftmaxModel(NamedTuple):
-    """Weights and bias of softmax regression, and the loss and accuracy of each epoch.
-
-    Loss and accuracy are means over the training images, each scored just before its update.
-    """
-
-    weights: np.ndarray  # float64 (n_classes, 784)
-    bias: np.ndarray  # float64 (n_classes,)
-    loss: np.ndarray  # float64 (n_epochs,)
-    accuracy: np.ndarray  # float64 (n_epochs,)
-    # Largest relative difference between the gradient and finite differences, at the fitted
-    # weights; float64 ().
-    gradient_error: np.ndarray
-    held_out_weights: (
-        np.ndarray
-    )  # fitted without the held-out images (see `data.held_out`); float64 (n_classes, 784)
-    held_out_bias: np.ndarray  # likewise; float64 (n_classes,)
-
-
-@stored_type
-class Network(NamedTuple):
-    """A trained network.
-
-    Loss and accuracy are means over the training images, each scored just before its batch's
-    update.
-    """
-
-    weights: dict[str, np.ndarray]  # by the name of the parameter; float32
-    loss: np.ndarray  # float64 (n_epochs,)
-    accuracy: np.ndarray  # float64 (n_epochs,)
-    validation_accuracy: (
-        np.ndarray
-    )  # on held-out training images, NaN if none were held out; float64 (n_epochs,)
-    # Divisor of the logits that calibrates the probabilities, fitted on the held-out images; 1
-    # without; float64 ().
-    temperature: np.ndarray
-
-
 class Nearest(NamedTuple):
     """The training images nearest to some images, nearest first; all fields are of shape (n_images,
     n_kept).
@@ -115,11 +63,12 @@ class Answer(NamedTuple):
     nearest: Nearest | None = None  # what the answer rests on, for a model that compares images
 
 
+@format_version(2)
 @stored_type
 class Predictions(NamedTuple):
-    """The most probable classes (n_test,), uint8, and the class probabilities (n_test, n_classes),
-    float32.
-    """
+    """The answers of a model to the test images."""
 
-    labels: np.ndarray
-    probabilities: np.ndarray
+    labels: np.ndarray  # uint8 (n_test,)
+    probabilities: np.ndarray  # calibrated; float32 (n_test, n_classes)
+    # The fields of a `Nearest`, for a model that compares images.
+    nearest: Mapping[str, np.ndarray] = MappingProxyType({})

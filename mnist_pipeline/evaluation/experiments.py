@@ -159,14 +159,22 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
     }
     if trial.components is not None:
         images = _rebuilt(images, trial.components)
-    fitted, model = images.pop("fitted"), MODELS[trial.model]
+    method = MODELS[trial.model].method()
+    repeats = len(kept) / len(chosen)
     try:
-        reader = model.method().fit_reader(
-            fitted, train.labels[chosen], trial.settings, trial.seed, len(kept) / len(chosen)
+        fitted = method.fit(
+            images.pop("fitted"),
+            train.labels[chosen],
+            trial.settings,
+            seed=trial.seed,
+            repeats=repeats,
         )
     except ArithmeticError:
-        return {name: np.zeros(len(each), np.uint8) for name, each in images.items()}
-    return {name: reader(each).astype(np.uint8) for name, each in images.items()}
+        return {name: np.zeros(len(queries), np.uint8) for name, queries in images.items()}
+    return {
+        name: method.answer(fitted, queries).labels.astype(np.uint8)
+        for name, queries in images.items()
+    }
 
 
 def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:

@@ -21,8 +21,8 @@ from mnist_pipeline.data.deformations import (
     low_resolution,
     thicken,
 )
+from mnist_pipeline.models import MODELS, Fitted
 
-Reader = Callable[[Images], NDArray[Any]]
 SEED = 0  # of the sample, which is the same for every model
 SHOWN = 24  # images whose answers are kept, so that the report can show failures
 CORRUPTED = {
@@ -138,13 +138,13 @@ def disturb(images: Images, disturbance: str, amount: float) -> Images:
 
 
 def measure(
-    readers: Mapping[str, Reader], images: Images, labels: NDArray[Any]
+    models: Mapping[str, Fitted], images: Images, labels: NDArray[Any]
 ) -> dict[str, list[Any]]:
     """Accuracy of each model on the same images under each amount of each disturbance.
 
-    A reader maps images, uint8 (n, 28, 28), to predicted labels (n,). The result has columns of
-    equal length; `count` is the number of images, and `answers` the labels of the first of them,
-    separated by spaces. The row of each neutral amount has the accuracy without disturbance.
+    `models` has the fitted models by name. The result has columns of equal length; `count` is the
+    number of images, and `answers` the labels of the first of them, separated by spaces. The row of
+    each neutral amount has the accuracy without disturbance.
     """
     conditions = [
         (name, float(amount)) for name, found in DISTURBANCES.items() for amount in found.amounts
@@ -155,8 +155,9 @@ def measure(
     # All images in one call, because a call has a fixed cost.
     stacked = np.concatenate([images, *(disturb(images, *condition) for condition in changed)])
     rows = []
-    for model, read in readers.items():
-        undisturbed, *others = read(stacked).reshape(-1, len(images))
+    for model, fitted in models.items():
+        predicted = MODELS[model].method().answer(fitted, stacked).labels
+        undisturbed, *others = predicted.reshape(-1, len(images))
         answers = dict(zip(changed, others, strict=True))
         for condition in conditions:
             found = answers.get(condition, undisturbed)

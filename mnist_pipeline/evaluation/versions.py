@@ -101,15 +101,15 @@ def _chains(model: Model, records: Records) -> dict[str, dict[str, Record]]:
         for record in records.get(model.evaluation_asset, ())
     }
     chains: dict[str, dict[str, Record]] = {}
-    if model.version_asset == model.model_asset:
+    if model.predictions_asset == model.model_asset:
         chains = {version: {model.model_asset: record} for version, record in fitted.items()}
     for version, record in predicted.items():
         of_model = record.inputs.get(model.model_asset, "")
-        name = of_model if model.version_asset == model.model_asset else version
+        name = of_model if model.predictions_asset == model.model_asset else version
         chain = {model.model_asset: fitted.get(of_model), model.predictions_asset: record}
         chain[model.evaluation_asset] = evaluated.get(version)
         if (
-            model.version_asset == model.predictions_asset or chain[model.model_asset]
+            model.predictions_asset == model.predictions_asset or chain[model.model_asset]
         ):  # else its record was removed
             chains[name] = {asset: each for asset, each in chain.items() if each}
     return chains
@@ -118,7 +118,7 @@ def _chains(model: Model, records: Records) -> dict[str, dict[str, Record]]:
 def _model_version(
     model: Model, version: str, chain: Mapping[str, Record], champions: Mapping[Any, bool]
 ) -> ModelVersion:
-    main, result = chain[model.version_asset], chain.get(model.evaluation_asset)
+    main, result = chain[model.predictions_asset], chain.get(model.evaluation_asset)
     scores = result.metadata if result else {}
     steps = [
         chain[asset] for asset in (model.model_asset, model.predictions_asset) if asset in chain
@@ -186,7 +186,7 @@ def find(name: str, records: Records) -> tuple[str, list[ModelVersion]]:
 def last_runs(records: Records) -> list[str]:
     """The runs that computed versions of models, the latest last."""
     found = sorted(
-        (each for model in MODELS.values() for each in records.get(model.version_asset, ())),
+        (each for model in MODELS.values() for each in records.get(model.predictions_asset, ())),
         key=_time,
     )
     return list(dict.fromkeys(record.run for record in reversed(found)))[::-1]

@@ -194,7 +194,7 @@ class Recognizer(NamedTuple):
     champion: np.ndarray  # the name of the model whose answer counts, in UTF-8; uint8 (length,)
     states: dict[
         str, np.ndarray
-    ]  # the arrays of each model by "MODEL.ARRAY", see `models.Method.state`
+    ]  # the arrays of each model by "MODEL.ARRAY", see `models.Method.fit`
     mean: np.ndarray  # float64 (784,)
     components: (
         np.ndarray
@@ -355,7 +355,7 @@ class Recognizer(NamedTuple):
 def assemble(
     champion: str, states: States, *, mean: np.ndarray, eigenvectors: np.ndarray
 ) -> Recognizer:
-    """Build a recognizer from the states of the models, as `models.Method.state` returns them.
+    """Build a recognizer from the fitted models by name.
 
     `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images.
     """

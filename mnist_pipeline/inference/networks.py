@@ -7,104 +7,92 @@ For a few images, NumPy takes less time than importing torch. The architectures 
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mnist_pipeline.data.records import Answer, Network
+from mnist_pipeline.data.records import Answer
 from mnist_pipeline.softmax import softmax
 
 if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph
 
-Weights = Mapping[str, np.ndarray]
+Fitted = Mapping[str, np.ndarray]  # the weights by name, and TEMPERATURE
 TEMPERATURE = "temperature"
+FEW = 100  # images for which NumPy takes less time than importing torch
 
 
-def state(network: Network, predictions: object, seed: int) -> dict[str, np.ndarray]:
-    """The weights of a network and the temperature of its probabilities."""
-    return {**network.weights, TEMPERATURE: network.temperature}
+def weights_of(fitted: Fitted) -> dict[str, np.ndarray]:
+    """The weights of a stored network; only their names have a dot."""
+    return {name: array for name, array in fitted.items() if "." in name}
 
 
-def answer(state: Weights, images: np.ndarray) -> Answer:
-    """The most probable class of each image, and the calibrated class probabilities, float64 (n,
-    n_classes).
+@dataclass(frozen=True)
+class NetworkMethod:
+    """A network as a model of the table."""
 
-    The network is convolutional if it has a convolution's weights.
-    """
-    is_convolutional = any(array.ndim == 4 for array in state.values())
-    logits = (cnn_logits if is_convolutional else mlp_logits)(state, images)
-    probabilities = softmax(logits.astype(np.float64) / float(state[TEMPERATURE]))
-    return Answer(probabilities.argmax(axis=1), probabilities)
+    kind: str  # its name in `mnist_pipeline.networks.KINDS` and in the recipes
+    logits: Callable[[Fitted, np.ndarray], np.ndarray]  # of a few images, in NumPy
+    add_logits: Callable[["Graph", Fitted], str]  # adds its nodes to an ONNX graph
 
+    def fit(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        settings: Mapping[str, Any],
+        *,
+        seed: int,
+        repeats: float = 1.0,
+    ) -> dict[str, np.ndarray]:
+        """A network trained on these images, without a temperature.
 
-def answer_many(state: Weights, images: np.ndarray) -> Answer:
-    """The same answer by torch, whose probabilities are float32."""
-    from mnist_pipeline import networks, training
+        It makes as many updates as the recipe makes with `repeats` times as many images.
+        """
+        from mnist_pipeline import networks, training
 
-    parameters = {name: array for name, array in state.items() if name != TEMPERATURE}
-    model = training.load_weights(networks.of_weights(parameters), parameters)
-    probabilities = training.predict_probabilities(model, images, float(state[TEMPERATURE]))
-    return Answer(probabilities.argmax(axis=1), probabilities)
-
-
-def reader(network: Network, predictions: object) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from many images to labels, by a stored network."""
-    return lambda images: answer_many(state(network, predictions, 0), images).labels
-
-
-def held_out_answer(state: Weights, images: np.ndarray, held_out: np.ndarray) -> Answer:
-    """The same answer, but for the temperature: it is fitted on the held-out images themselves."""
-    return answer_many(state, images)
-
-
-def fit_reader(
-    images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float
-) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from images to labels, by a network trained on these images.
-
-    The network is a perceptron if the settings have a `hidden_size`, otherwise the convolutional
-    network. It makes as many updates as the recipe makes with `repeats` times as many images.
-    """
-    from mnist_pipeline import networks, training
-
-    hidden_size = settings.get("hidden_size")
-    kind, size = ("mlp", {"hidden_size": hidden_size}) if hidden_size else ("cnn", {})
-    recipe = training.named_recipe(
-        kind, settings["recipe"], learning_rate=settings["learning_rate"]
-    )
-    updates = recipe.whole_passes * math.ceil(len(images) * repeats / recipe.batch_size)
-    recipe = replace(
-        recipe, later=1.0, epochs=math.ceil(updates / math.ceil(len(images) / recipe.batch_size))
-    )
-    model = training.build(
-        networks.KINDS[kind], **size, num_classes=int(labels.max()) + 1, seed=seed
-    )
-    training.train(model, images, labels, recipe, seed=seed)
-    return lambda queries: training.predict_probabilities(model, queries).argmax(axis=1)
-
-
-def to_onnx(graph: "Graph", state: Weights) -> tuple[str, str]:
-    """The logits and the calibrated probabilities of a network as nodes of an ONNX graph."""
-    if any(array.ndim == 4 for array in state.values()):
-        x = graph.pixels(np.float32, (1, 28, 28))
-        for layer in ("conv1", "conv2"):
-            x = graph.add("Conv", x, state[f"{layer}.weight"], state[f"{layer}.bias"])
-            x = graph.add("MaxPool", graph.add("Relu", x), kernel_shape=[2, 2], strides=[2, 2])
-        x, last = graph.add("Flatten", x), "linear"
-    else:
-        x = graph.pixels(np.float32, (state["hidden.weight"].shape[1],))
-        x = graph.add(
-            "Relu", graph.add("Gemm", x, state["hidden.weight"], state["hidden.bias"], transB=1)
+        recipe_settings = dict(settings)
+        sizes = {name: recipe_settings.pop(name) for name in ("hidden_size",) if name in settings}
+        recipe = training.named_recipe(self.kind, recipe_settings.pop("recipe"), **recipe_settings)
+        updates = recipe.whole_passes * math.ceil(len(images) * repeats / recipe.batch_size)
+        epochs = math.ceil(updates / math.ceil(len(images) / recipe.batch_size))
+        model = training.build(
+            networks.KINDS[self.kind], **sizes, num_classes=int(labels.max()) + 1, seed=seed
         )
-        last = "output"
-    logits = graph.add("Gemm", x, state[f"{last}.weight"], state[f"{last}.bias"], transB=1)
-    return logits, graph.softmax(logits, float(state[TEMPERATURE]))
+        history = training.train(
+            model, images, labels, replace(recipe, later=1.0, epochs=epochs), seed=seed
+        )
+        return training.stored(model, history)
+
+    def answer(self, fitted: Fitted, images: np.ndarray) -> Answer:
+        """The most probable class of each image, and the calibrated class probabilities.
+
+        The probabilities of many images are float32, as torch computes them.
+        """
+        temperature = float(fitted[TEMPERATURE])
+        if len(images) <= FEW:
+            logits = self.logits(fitted, images).astype(np.float64)
+            probabilities = softmax(logits / temperature)
+        else:
+            from mnist_pipeline import networks, training
+
+            weights = weights_of(fitted)
+            model = training.load_weights(networks.of_weights(self.kind, weights), weights)
+            probabilities = training.predict_probabilities(model, images, temperature)
+        return Answer(probabilities.argmax(axis=1), probabilities)
+
+    def held_out_answer(self, fitted: Fitted, images: np.ndarray, held_out: np.ndarray) -> Answer:
+        """The same answer, but for the temperature: it is fitted on the held-out images."""
+        return self.answer(fitted, images)
+
+    def to_onnx(self, graph: "Graph", fitted: Fitted) -> tuple[str, str]:
+        """The logits and the calibrated probabilities as nodes of an ONNX graph."""
+        logits = self.add_logits(graph, fitted)
+        return logits, graph.softmax(logits, float(fitted[TEMPERATURE]))
 
 
-def mlp_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
+def mlp_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
     """Logits of `networks.MLP`, float32 (n, n_classes), from its weights by name and images (n, 28,
     28), uint8.
     """
@@ -113,7 +101,7 @@ def mlp_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
     return np.asarray(x @ weights["output.weight"].T + weights["output.bias"])  # (n, 10)
 
 
-def cnn_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
+def cnn_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
     """Logits of `networks.CNN`, float32 (n, n_classes), from its weights by name and images (n, 28,
     28), uint8.
     """
@@ -123,6 +111,22 @@ def cnn_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
     return np.asarray(
         x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"]
     )  # (n, 10)
+
+
+def _add_mlp(graph: "Graph", weights: Fitted) -> str:
+    x = graph.pixels(np.float32, (weights["hidden.weight"].shape[1],))
+    x = graph.add("Gemm", x, weights["hidden.weight"], weights["hidden.bias"], transB=1)
+    x = graph.add("Relu", x)
+    return graph.add("Gemm", x, weights["output.weight"], weights["output.bias"], transB=1)
+
+
+def _add_cnn(graph: "Graph", weights: Fitted) -> str:
+    x = graph.pixels(np.float32, (1, 28, 28))
+    for layer in ("conv1", "conv2"):
+        x = graph.add("Conv", x, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
+        x = graph.add("MaxPool", graph.add("Relu", x), kernel_shape=[2, 2], strides=[2, 2])
+    x = graph.add("Flatten", x)
+    return graph.add("Gemm", x, weights["linear.weight"], weights["linear.bias"], transB=1)
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:
@@ -146,3 +150,7 @@ def _pooled(x: np.ndarray) -> np.ndarray:
     """ReLU of the maximum over blocks of 2×2."""
     n, channels, rows, columns = x.shape
     return np.maximum(x.reshape(n, channels, rows // 2, 2, columns // 2, 2).max(axis=(3, 5)), 0)
+
+
+MLP = NetworkMethod("mlp", mlp_logits, _add_mlp)
+CNN = NetworkMethod("cnn", cnn_logits, _add_cnn)

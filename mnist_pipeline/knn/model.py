@@ -1,50 +1,64 @@
 """k-nearest neighbours as a model of the table: what it answers from, and how sure a vote is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnist_pipeline.data.records import Answer, Nearest, Neighbors
+from mnist_pipeline.data.records import Answer, Nearest
 from mnist_pipeline.knn.classifier import TIE_BREAKS, KNNClassifier, vote
 from mnist_pipeline.utils.bisection import crossing
 
 if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph
 
-NUM_NEAREST = 3  # nearest training images that an answer has at least
+NUM_NEAREST = 10  # nearest training images that an answer has, if there are as many
 SMOOTHINGS = (1e-4, 10.0)  # range in which the smoothing of the vote is searched
 NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibrate the vote
 
 
-def state(
-    index: Mapping[str, np.ndarray], predictions: Neighbors, seed: int
+def fit(
+    images: np.ndarray,
+    labels: np.ndarray,
+    settings: Mapping[str, Any],
+    *,
+    seed: int,
+    repeats: float = 1.0,
+    mean: np.ndarray | None = None,
+    eigenvectors: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """The index with the number of voting neighbours and the smoothing of their vote."""
-    num_neighbors, labels = int(predictions.num_neighbors), index["labels"]
-    sample = np.random.default_rng(seed).choice(
-        len(labels), min(NUM_HELD_OUT, len(labels)), replace=False
-    )
-    near = _labels_of_others(index, num_neighbors, index["images"][sample], sample)
-    smoothing = fit_smoothing(near, labels[sample], _num_classes(index))
-    return {**index, "num_neighbors": np.array(num_neighbors), "smoothing": np.array(smoothing)}
+    """The index of the training images, `num_neighbors`, and the `smoothing` of the vote.
+
+    `mean` (784,) and `eigenvectors` (784, n) of the images save their computation.
+    """
+    num_neighbors = settings["num_neighbors"]
+    classifier = KNNClassifier(num_neighbors).fit(images, labels, mean, eigenvectors)
+    index = classifier.to_arrays()
+    size = min(NUM_HELD_OUT, len(labels))
+    sample = np.random.default_rng(seed).choice(len(labels), size, replace=False)
+    neighbor_labels = _labels_of_others(index, num_neighbors, images[sample], sample)
+    smoothing = fit_smoothing(neighbor_labels, labels[sample], _num_classes(index))
+    return {
+        **index,
+        "num_neighbors": np.array(num_neighbors),
+        "smoothing": np.array(smoothing),
+    }
 
 
-def answer(state: Mapping[str, np.ndarray], images: np.ndarray) -> Answer:
+def answer(fitted: Mapping[str, np.ndarray], images: np.ndarray) -> Answer:
     """The vote of the nearest training images, its calibrated probabilities, and those images."""
-    voting = int(state["num_neighbors"])
-    kept = min(max(voting, NUM_NEAREST), len(state["labels"]))
-    squared_distances, indices = KNNClassifier.from_arrays(state, kept).kneighbors(images)
-    labels = state["labels"][indices]
+    voting = int(fitted["num_neighbors"])
+    num_kept = min(max(voting, NUM_NEAREST), len(fitted["labels"]))
+    squared_distances, indices = KNNClassifier.from_arrays(fitted, num_kept).kneighbors(images)
+    labels = fitted["labels"][indices]
     probabilities = vote_probabilities(
-        labels[:, :voting], float(state["smoothing"]), _num_classes(state)
+        labels[:, :voting], float(fitted["smoothing"]), _num_classes(fitted)
     )
-    return Answer(
-        vote(labels[:, :voting]), probabilities, Nearest(indices, labels, squared_distances)
-    )
+    nearest = Nearest(indices, labels, squared_distances)
+    return Answer(vote(labels[:, :voting]), probabilities, nearest)
 
 
-def to_onnx(graph: "Graph", state: Mapping[str, np.ndarray]) -> tuple[str, str]:
+def to_onnx(graph: "Graph", fitted: Mapping[str, np.ndarray]) -> tuple[str, str]:
     """The votes and their calibrated probabilities as nodes of an ONNX graph that contains the
     training images.
 
@@ -52,11 +66,11 @@ def to_onnx(graph: "Graph", state: Mapping[str, np.ndarray]) -> tuple[str, str]:
     order. A tied vote goes to the class of the nearest neighbour, since the neighbour of rank r has
     the weight 1 + 2⁻⁽ʳ⁺²⁾.
     """
-    images, labels = state["images"].reshape(len(state["labels"]), -1), state["labels"]
+    images, labels = fitted["images"].reshape(len(fitted["labels"]), -1), fitted["labels"]
     voting, smoothing, num_classes = (
-        int(state["num_neighbors"]),
-        float(state["smoothing"]),
-        _num_classes(state),
+        int(fitted["num_neighbors"]),
+        float(fitted["smoothing"]),
+        _num_classes(fitted),
     )
     squares = np.einsum("ij,ij->i", images, images, dtype=np.int32)
     queries = graph.add("Reshape", graph.images, np.array([-1, images.shape[1]]))
@@ -82,59 +96,31 @@ def _num_classes(index: Mapping[str, np.ndarray]) -> int:
     return int(index["labels"].max()) + 1
 
 
-def reader(
-    index: Mapping[str, np.ndarray], predictions: Neighbors
-) -> Callable[[np.ndarray], np.ndarray]:
-    """The classifier that made the predictions, with its rule for ties."""
-    rule = tie_break_of(predictions, index["labels"])
-    return KNNClassifier.from_arrays(index, int(predictions.num_neighbors), tie_break=rule).predict
-
-
-def fit_reader(
-    images: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], seed: int, repeats: float
-) -> Callable[[np.ndarray], np.ndarray]:
-    """The vote of the nearest of these images."""
-    return KNNClassifier(settings["num_neighbors"]).fit(images, labels).predict
-
-
-def accuracy_by_k(
-    neighbors: Neighbors, train_labels: np.ndarray, test_labels: np.ndarray
-) -> dict[str, list[float]]:
+def accuracy_by_k(neighbor_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:
     """Accuracy of the vote of the k nearest, for each k up to the neighbours kept.
 
-    The result has columns of equal length: `k`, and the accuracy under each of `TIE_BREAKS`.
+    `neighbor_labels` (n_test, n_kept) has the labels of the nearest training images. The result has
+    columns of equal length: `k`, and the accuracy under each of `TIE_BREAKS`.
     """
-    near = train_labels[neighbors.indices]
-    ks = range(1, near.shape[1] + 1)
+    ks = range(1, neighbor_labels.shape[1] + 1)
     accuracies = {
-        rule: [float(np.mean(vote(near[:, :k], rule) == test_labels)) for k in ks]
+        rule: [float(np.mean(vote(neighbor_labels[:, :k], rule) == test_labels)) for k in ks]
         for rule in TIE_BREAKS
     }
     return {"k": list(ks), **accuracies}
 
 
 def agreement_with_brute_force(
-    neighbors: Neighbors,
-    train_images: np.ndarray,
-    train_labels: np.ndarray,
-    queries: np.ndarray,
-    size: int,
-    seed: int,
+    indices: np.ndarray, fitted: Mapping[str, np.ndarray], queries: np.ndarray, size: int
 ) -> float:
-    """Share of a random sample of queries for which brute force finds the same neighbours."""
-    sample = np.random.default_rng(seed).choice(
-        len(queries), min(size, len(queries)), replace=False
-    )
-    exhaustive = KNNClassifier(neighbors.indices.shape[1], "brute").fit(train_images, train_labels)
-    _, indices = exhaustive.kneighbors(queries[sample])
-    return float(np.mean((indices == neighbors.indices[sample]).all(axis=1)))
+    """Share of a random sample of queries for which brute force finds the same neighbours.
 
-
-def tie_break_of(found: Neighbors, train_labels: np.ndarray) -> str:
-    """The rule for ties that gives the stored labels; "nearest" if no rule does."""
-    near = train_labels[found.indices[:, : int(found.num_neighbors)]]
-    followed = (rule for rule in TIE_BREAKS if np.array_equal(vote(near, rule), found.labels))
-    return next(followed, "nearest")
+    `indices` (n_queries, n_kept) are the training images that the index found.
+    """
+    sample = np.random.default_rng(0).choice(len(queries), min(size, len(queries)), replace=False)
+    exhaustive = KNNClassifier(indices.shape[1], "brute").fit(fitted["images"], fitted["labels"])
+    _, expected = exhaustive.kneighbors(queries[sample])
+    return float(np.mean((expected == indices[sample]).all(axis=1)))
 
 
 def vote_probabilities(
@@ -169,12 +155,12 @@ def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray, num_classes: 
 
 
 def held_out_answer(
-    state: Mapping[str, np.ndarray], images: np.ndarray, held_out: np.ndarray
+    fitted: Mapping[str, np.ndarray], images: np.ndarray, held_out: np.ndarray
 ) -> Answer:
     """The answer to each of these images, without the training image that it was made from."""
-    near = _labels_of_others(state, int(state["num_neighbors"]), images, held_out)
+    near = _labels_of_others(fitted, int(fitted["num_neighbors"]), images, held_out)
     return Answer(
-        vote(near), vote_probabilities(near, float(state["smoothing"]), _num_classes(state))
+        vote(near), vote_probabilities(near, float(fitted["smoothing"]), _num_classes(fitted))
     )
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from mnist_pipeline.data.records import Network, Predictions
-from mnist_pipeline.knn.model import NUM_NEAREST, vote_probabilities
-from mnist_pipeline.report.document import Values
+from mnist_pipeline.inference.networks import TEMPERATURE, weights_of
+from mnist_pipeline.knn.model import vote_probabilities
+from mnist_pipeline.report.document import NETWORKS, NUM_NEIGHBORS_SHOWN, Values
 
 Packed = tuple[
     str, np.ndarray, float
@@ -61,9 +61,7 @@ def embed(document: Mapping[str, Any], values: Values) -> Markup:
         "models": list(values.predictions),
         "numNeighbors": document["knn"]["num_neighbors"],
         "sample": sample,
-        "temperatures": {
-            name: float(model.temperature) for name, model in _networks(values).items()
-        },
+        "temperatures": {name: float(values.models[name][TEMPERATURE]) for name in NETWORKS},
     }
     data = (
         "data:application/zlib;base64,"
@@ -73,32 +71,23 @@ def embed(document: Mapping[str, Any], values: Values) -> Markup:
     return Markup(found.replace("<", "\\u003c"))
 
 
-def _networks(values: Values) -> dict[str, Network]:
-    """The networks that the page can compute; an instance of the component may be without them."""
-    return {name: values.models[name] for name in ("mlp", "cnn") if name in values.models}
-
-
 def _models(values: Values) -> Iterator[Packed]:
-    softmax, networks = values.models["softmax"], _networks(values)
-    yield "softmax.weights", softmax.weights.astype(np.float32), 1
-    yield "softmax.bias", softmax.bias.astype(np.float32), 1
+    softmax = values.models["softmax"]
+    yield "softmax.weights", softmax["weights"].astype(np.float32), 1
+    yield "softmax.bias", softmax["bias"].astype(np.float32), 1
     weights = {
         f"{name}.{part}": array
-        for name, model in networks.items()
-        for part, array in model.weights.items()
+        for name in NETWORKS
+        for part, array in weights_of(values.models[name]).items()
     }
-    if (hidden := weights.pop("mlp.hidden.weight", None)) is not None:
-        # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
-        ink = np.sqrt(values.data_mean.ravel() ** 2 + values.covariance.diagonal()).clip(
-            FAINT
-        )  # root mean square
-        step = (np.abs(hidden * ink).max() or 1) / 127
-        yield (
-            "mlp.hidden.levels",
-            np.rint((hidden * ink).T / step).astype(np.int8),
-            1,
-        )  # (784, n_hidden)
-        yield "mlp.hidden.steps", (step / ink).astype(np.float32), 1
+    hidden = weights.pop("mlp.hidden.weight")
+    # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
+    root_mean_square = np.sqrt(values.data_mean.ravel() ** 2 + values.covariance.diagonal())
+    ink = root_mean_square.clip(FAINT)
+    step = (np.abs(hidden * ink).max() or 1) / 127
+    levels = np.rint((hidden * ink).T / step).astype(np.int8)  # (784, n_hidden)
+    yield "mlp.hidden.levels", levels, 1
+    yield "mlp.hidden.steps", (step / ink).astype(np.float32), 1
     for name, array in weights.items():
         yield _rounded(name, array, (np.abs(array).max() or 1) / LEVELS)
     yield "pca.mean", values.data_mean.ravel().astype(np.float32), 1
@@ -109,24 +98,18 @@ def _models(values: Values) -> Iterator[Packed]:
 
 def _answers(values: Values, shown: np.ndarray) -> Iterator[Packed]:
     """The answers of all models to the test images shown: (n_shown, n_models), and a last axis of
-    classes.
+    classes. k-NN shows the shares of the votes.
     """
-    neighbors: Any = values.predictions["knn"]
-    voters = values.train_digits.labels[neighbors.indices[shown, : int(neighbors.num_neighbors)]]
-    votes, found = (
-        vote_probabilities(voters, 0, len(values.models["softmax"].bias)),
-        values.predictions.values(),
-    )
-    probabilities = [
-        each.probabilities[shown] if isinstance(each, Predictions) else votes for each in found
-    ]
-    yield _rounded("test.probabilities", np.stack(probabilities, axis=1), PROBABILITY_STEP)
-    yield (
-        "test.answers",
-        np.stack([each.labels[shown] for each in found], axis=1).astype(np.uint8),
-        1,
-    )
-    yield "test.neighbors", neighbors.indices[shown, :NUM_NEAREST].astype(np.int32), 1
+    nearest = values.predictions["knn"].nearest
+    voters = nearest["labels"][shown, : int(values.models["knn"]["num_neighbors"])]
+    probabilities = {name: found.probabilities[shown] for name, found in values.predictions.items()}
+    probabilities["knn"] = vote_probabilities(voters, 0, probabilities["knn"].shape[1])
+    labels = [predictions.labels[shown] for predictions in values.predictions.values()]
+    stacked = np.stack(list(probabilities.values()), axis=1)
+    yield _rounded("test.probabilities", stacked, PROBABILITY_STEP)
+    yield "test.answers", np.stack(labels, axis=1).astype(np.uint8), 1
+    indices = nearest["indices"][shown, :NUM_NEIGHBORS_SHOWN]
+    yield "test.neighbors", indices.astype(np.int32), 1
 
 
 def _images(values: Values, shown: np.ndarray, train: np.ndarray) -> Iterator[Packed]:
@@ -157,12 +140,13 @@ def _train_indices(document: Mapping[str, Any], values: Values) -> tuple[int, np
     The sample begins with the points of the scatter plot. The misread images are errors of the
     networks and of k-NN.
     """
-    neighbors: Any = values.predictions["knn"]
+    nearest = values.predictions["knn"].nearest["indices"]
     scattered, images = np.array(document["pca"]["scatter"]["index"]), values.train_digits.images
     room = max(len(scattered), _num_fitting(images, TRAIN_BYTES))
     size = max(len(scattered), min(SAMPLE, 2 * room // 3))
     sample = _distinct(scattered, np.random.default_rng(0).permutation(len(images)))[:size]
-    near = neighbors.indices[_misread(document, *reversed(_networks(values)), "knn"), :NUM_NEAREST]
+    misread = _misread(document, *reversed(NETWORKS), "knn")
+    near = nearest[misread, :NUM_NEIGHBORS_SHOWN]
     return len(sample), _distinct(sample, near.ravel())[:room]
 
 

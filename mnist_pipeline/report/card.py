@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.data.catalogue import DataSet
+from mnist_pipeline.data.catalogue import RawData
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion, checksum
 from mnist_pipeline.evaluation.scores import Comparison, Evaluation, wilson_interval
@@ -53,9 +53,8 @@ class Values(NamedTuple):
     champion: Champion
     reason: str | None  # why it was chosen
     evaluation: Evaluation  # of the champion's labels
-    files: pd.DataFrame  # names and checksums
+    raw: RawData  # files with checksums, and what the images are called
     num_train: int
-    data_set: DataSet
     # Whether the stored model of that name is the champion; if not, the fields below are of another
     # model.
     is_current: bool
@@ -69,7 +68,7 @@ def render(values: Values) -> str:
     champion, found = values.champion, values.evaluation
     overall = Proportion.of(found.total - found.errors, found.total)
     held_out = len(champion.choice.labels)
-    classes = list(_classes(found, values.data_set.class_names))
+    classes = list(_classes(found, values.raw.class_names))
     disturbed = _disturbed(values.robustness, champion.model) if values.is_current else []
     measured: Any = values.robustness.to_dict("list")
     return (

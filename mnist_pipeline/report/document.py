@@ -11,21 +11,15 @@ import numpy as np
 
 from mnist_pipeline import harris, pca
 from mnist_pipeline.data import held_out
-from mnist_pipeline.data.catalogue import MNIST, DataSet
+from mnist_pipeline.data.catalogue import MNIST, RawData
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import (
-    Corners,
-    Neighbors,
-    Network,
-    Predictions,
-    Reconstructions,
-    SoftmaxModel,
-)
+from mnist_pipeline.data.records import Corners, Predictions, Reconstructions
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison, Evaluation, accuracy
+from mnist_pipeline.inference.networks import weights_of
 from mnist_pipeline.knn.model import accuracy_by_k
-from mnist_pipeline.models import MODELS, model_seconds
+from mnist_pipeline.models import MODELS, Fitted, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.words import disturbance_in_words, recipe_in_words, robustness_in_words
@@ -39,6 +33,7 @@ SHARES = (0.8, 0.9, 0.95)
 SIGNIFICANCE = 0.05
 NUM_EIGENVECTORS = 20
 NUM_NEIGHBORS_SHOWN = 3
+NETWORKS = ("mlp", "cnn")
 
 
 @stored_type
@@ -69,7 +64,7 @@ class Values(NamedTuple):
     run knows.
     """
 
-    raw_mnist: pd.DataFrame
+    raw_mnist: RawData
     train_digits: DigitSet
     test_digits: DigitSet
     digit_images: np.ndarray
@@ -83,10 +78,9 @@ class Values(NamedTuple):
     model_comparison: Comparison
     robustness: pd.DataFrame
     champion: Champion
-    models: Mapping[str, Any]
-    predictions: Mapping[str, Neighbors | Predictions]
+    models: Mapping[str, Fitted]
+    predictions: Mapping[str, Predictions]
     evaluations: Mapping[str, Evaluation]
-    data_set: DataSet
     run: Mapping[
         str, Any
     ]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
@@ -104,22 +98,18 @@ def compose(values: Values) -> dict[str, Any]:
     softmax = values.models["softmax"]
     return {
         "run": {**values.run, "seconds": round(sum(seconds), 3), "assets": len(values.assets)},
-        "files": values.raw_mnist.to_dict("records"),
+        "files": [file._asdict() for file in values.raw_mnist.files],
         "data": _data(values),
         "pca": _pca(values),
         "harris": _harris(values),
         "knn": _knn(values),
-        "softmax": {**_curves(softmax), "gradient_error": float(softmax.gradient_error)},
-        "networks": {
-            name: _network(values, name)
-            for name, found in values.models.items()
-            if isinstance(found, Network)
-        },
+        "softmax": {**_curves(softmax), "gradient_error": float(softmax["gradient_error"])},
+        "networks": {name: _network(values, name) for name in NETWORKS},
         "models": {
             model: {
                 **dataclasses.asdict(evaluation),
                 "accuracy_without_doubted": _accuracy_without(
-                    values, model, values.data_set.doubted_labels
+                    values, model, values.raw_mnist.data_set.doubted_labels
                 ),
                 "seconds": model_seconds(values.assets, model),
                 "settings": recipe_in_words(
@@ -146,7 +136,7 @@ def compose(values: Values) -> dict[str, Any]:
             for name in values.models
             if (found := MODELS[name].notebook)
         }
-        if values.data_set.name == MNIST.name
+        if values.raw_mnist.data_set.name == MNIST.name
         else {},
         "assets": dict(values.assets),
         "versions": machine.library_versions(),
@@ -156,7 +146,7 @@ def compose(values: Values) -> dict[str, Any]:
 
 def _data(values: Values) -> dict[str, Any]:
     splits = {"train": values.train_digits.labels, "test": values.test_digits.labels}
-    names = values.data_set.class_names
+    names = values.raw_mnist.data_set.class_names
     return {
         **{split: len(labels) for split, labels in splits.items()},
         "class_names": list(names),
@@ -167,9 +157,9 @@ def _data(values: Values) -> dict[str, Any]:
         "mean_grey_level": float(values.data_mean.mean()),
         "largest_mean": float(values.data_mean.max()),
         "never_inked": int(np.count_nonzero(values.data_mean == 0)),
-        "doubted_labels": list(values.data_set.doubted_labels),
+        "doubted_labels": list(values.raw_mnist.data_set.doubted_labels),
         **{
-            name: getattr(values.data_set, name)
+            name: getattr(values.raw_mnist.data_set, name)
             for name in ("heading", "noun", "nouns", "handwritten")
         },
     }
@@ -246,24 +236,21 @@ def _harris(values: Values) -> dict[str, Any]:
 
 
 def _knn(values: Values) -> dict[str, Any]:
-    found: Any = values.predictions["knn"]
-    train_labels, test_labels = values.train_digits.labels, values.test_digits.labels
-    wrong = np.flatnonzero(found.labels != test_labels)
-    near = found.indices[wrong, :NUM_NEIGHBORS_SHOWN]
+    predictions = values.predictions["knn"]
+    nearest = predictions.nearest
+    wrong = np.flatnonzero(predictions.labels != values.test_digits.labels)
+    shown = {name: array[wrong, :NUM_NEIGHBORS_SHOWN] for name, array in nearest.items()}
+    nearest_to_first = values.train_digits.images[nearest["indices"][0, 0]]
     return {
-        "num_neighbors": int(found.num_neighbors),
-        "accuracy_by_k": accuracy_by_k(found, train_labels, test_labels),
+        "num_neighbors": int(values.models["knn"]["num_neighbors"]),
+        "accuracy_by_k": accuracy_by_k(nearest["labels"], values.test_digits.labels),
         "misled": {
             "index": wrong.tolist(),
-            "neighbors": near.tolist(),
-            "neighbor_labels": train_labels[near].tolist(),
-            "distances": np.sqrt(found.squared_distances[wrong, :NUM_NEIGHBORS_SHOWN])
-            .round(1)
-            .tolist(),
+            "neighbors": shown["indices"].tolist(),
+            "neighbor_labels": shown["labels"].tolist(),
+            "distances": np.sqrt(shown["squared_distances"]).round(1).tolist(),
         },
-        "wrapped": _wrapped(
-            values.test_digits.images[0], values.train_digits.images[found.indices[0, 0]]
-        ),
+        "wrapped": _wrapped(values.test_digits.images[0], nearest_to_first),
     }
 
 
@@ -278,11 +265,12 @@ def _wrapped(image: np.ndarray, nearest: np.ndarray) -> dict[str, float]:
     return {name: float(np.linalg.norm(difference)) for name, difference in differences.items()}
 
 
-def _curves(model: SoftmaxModel | Network) -> dict[str, Any]:
+def _curves(model: Fitted) -> dict[str, Any]:
     """Loss and accuracies per epoch, without the held-out accuracy if nothing was held out."""
-    curves = {"loss": model.loss.tolist(), "accuracy": model.accuracy.tolist()}
-    if isinstance(model, Network) and not np.isnan(model.validation_accuracy).any():
-        curves["held_out_accuracy"] = model.validation_accuracy.tolist()
+    curves = {"loss": model["loss"].tolist(), "accuracy": model["accuracy"].tolist()}
+    held_out_accuracy = model.get("validation_accuracy")
+    if held_out_accuracy is not None and not np.isnan(held_out_accuracy).any():
+        curves["held_out_accuracy"] = held_out_accuracy.tolist()
     return curves
 
 
@@ -291,14 +279,13 @@ def _network(values: Values, name: str) -> dict[str, Any]:
 
     model, num_images = values.models[name], len(values.train_digits.labels)
     curves = _curves(model)
-    share = held_out.SHARE if "held_out_accuracy" in curves else 0
-    layers = networks.layer_rows(networks.of_weights(model.weights))
-    parameters = sum(layer["parameters"] for layer in layers)
+    is_held_out = "held_out_accuracy" in curves
+    layers = networks.layer_rows(networks.of_weights(name, weights_of(model)))
     return {
         **curves,
         "layers": layers,
-        "parameters": parameters,
-        "trained_on": num_images - round(share * num_images),
+        "parameters": sum(layer["parameters"] for layer in layers),
+        "trained_on": num_images - round(held_out.SHARE * num_images) * is_held_out,
     }
 
 
@@ -336,7 +323,10 @@ def _by_class(values: Values) -> dict[str, Any]:
     """The share of the images of each class that each model misreads, its mean, and the hardest and
     easiest class.
     """
-    present = np.bincount(values.test_digits.labels, minlength=len(values.data_set.class_names)) > 0
+    present = (
+        np.bincount(values.test_digits.labels, minlength=len(values.raw_mnist.data_set.class_names))
+        > 0
+    )
     shares = {
         name: 1 - np.array(values.evaluations[name].recall)
         for name in values.model_comparison.models
@@ -368,7 +358,7 @@ def _robustness(values: Values) -> dict[str, Any]:
                 "small": list(robustness.DISTURBANCES[name].small),
                 "like_training": robustness.LIKE_TRAINING.get(robustness.CORRUPTED.get(name, "")),
                 "answers": [of_champion[name, amount] for amount in curve.amounts],
-                "in_words": disturbance_in_words(curve, values.data_set.nouns),
+                "in_words": disturbance_in_words(curve, values.raw_mnist.data_set.nouns),
             }
             for name, curve in curves.items()
         },

@@ -1,16 +1,17 @@
 """The HTML page of the report: one file that contains its style, script and images."""
 
+from __future__ import annotations
+
 import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from latex2mathml.converter import convert
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from mnist_pipeline import harris, networks, pca, softmax
 from mnist_pipeline.data import datasets
@@ -20,6 +21,9 @@ from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import arrays, figures, pictures, words
 from mnist_pipeline.report.document import NUM_EIGENVECTORS, Values
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # The steps whose source the page shows.
 CODE: dict[str, tuple[Callable[..., Any], ...]] = {
@@ -167,12 +171,12 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """The images of the page by name, as data URIs; the places of the corners as coordinates."""
     digits, train = values.digit_images, values.train_digits
     side, misled = digits.shape[-1], document["knn"]["misled"]
-    neighbors: Any = values.predictions["knn"]
-    first, nearest = values.test_digits.images[0], train.images[neighbors.indices[0, 0]]
+    nearest = values.predictions["knn"].nearest["indices"]
+    first, partner = values.test_digits.images[0], train.images[nearest[0, 0]]
     eigenvectors = values.eigendecomposition.eigenvectors.T[:NUM_EIGENVECTORS]
     half = len(values.covariance) // 2
     halved = values.covariance.reshape(half, 2, half, 2).mean(axis=(1, 3))
-    templates = values.models["softmax"].weights * softmax.pixel_deviations(train.images)
+    templates = values.models["softmax"]["weights"] * softmax.pixel_deviations(train.images)
     return {
         "digits": [pictures.grey(image) for image in digits],
         "class_means": [pictures.grey(image) for image in datasets.class_means(train)],
@@ -197,9 +201,9 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
         "corners": [np.argwhere(found).tolist() for found in values.harris_corners.corners],
         "bytes": {
             "test": pictures.grey(first),
-            "train": pictures.grey(nearest),
-            "difference": pictures.grey(np.abs(first.astype(int) - nearest)),
-            "wrapped": pictures.grey(first - nearest),
+            "train": pictures.grey(partner),
+            "difference": pictures.grey(np.abs(first.astype(int) - partner)),
+            "wrapped": pictures.grey(first - partner),
         },
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
         "kernels": []
@@ -260,7 +264,7 @@ def draw_charts(document: Mapping[str, Any], values: Values) -> dict[str, str]:
 
 
 def _method_charts(values: Values) -> dict[str, Figure]:
-    found, names = values.eigendecomposition.eigenvalues, values.data_set.class_names
+    found, names = values.eigendecomposition.eigenvalues, values.raw_mnist.class_names
     panels = {
         "eigenvalues_linear": partial(figures.draw_eigenvalues, values=found),
         "eigenvalues_logarithmic": partial(

@@ -3,82 +3,16 @@ set.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from mnist_pipeline.models import MODELS, model_of
-from mnist_pipeline.runtime import dagster_internals, project, settings
-from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
-from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
-from mnist_pipeline.runtime.graph.staleness import DATA_DIRECTORY, rerun
-from mnist_pipeline.runtime.storage.storage import Storage
-
-ALWAYS = ("knn", "softmax")  # the recognizer and the report need them
-MODELS_ALLOWED = (
-    f"{' and '.join(ALWAYS)}, and any of {', '.join(name for name in MODELS if name not in ALWAYS)}"
-)
-
-
-def bind(
-    graph: dg.Definitions,
-    keep: Mapping[str, int | None],
-    name: str = "",
-    *,
-    data: str | None = None,
-    storage: str | None = None,
-    models: Collection[str] = tuple(MODELS),
-    seed: int = 0,
-) -> dg.Definitions:
-    """The graph with its resources; with a name, an instance of it: a copy in which every name
-    begins with this one.
-
-    The settings name the data and the storage where the arguments do not.
-    """
-    resources: dict[str, Any] = {
-        "io_manager": StorageIOManager(root=storage, keep=dict(keep)),
-        "stored_results": StoredResults(root=storage),
-        "data_set": DataSetResource(directory=data),
-        "seed": Seed(value=seed),
-    }
-    if name:
-        graph = _under_name(graph, name, resources, models)
-        resources = {f"{name}_{key}": resource for key, resource in resources.items()}
-    return dg.Definitions.merge(graph, dg.Definitions(resources=resources))
-
-
-def _under_name(
-    graph: dg.Definitions, name: str, resources: Collection[str], models: Collection[str]
-) -> dg.Definitions:
-    """Copies of the assets of the job `everything`; the partitions of sweeps and of the inbox can't
-    have a prefix.
-    """
-    (everything,) = (job for job in graph.jobs or () if job.name == project.EVERYTHING)
-    # it is a job of assets
-    selection: dg.AssetSelection = everything.selection  # type: ignore[union-attr]
-    wanted = {DATA_DIRECTORY, *selection.resolve(graph.resolve_asset_graph())}
-    absent = {
-        key for key in wanted if (model := model_of(key.path[-1])) and model.name not in models
-    }
-    assets, checks = list[Any](graph.assets or ()), list[Any](graph.asset_checks or ())
-
-    def named(asset: Any) -> Any:
-        if isinstance(asset, dg.AssetSpec):
-            return asset.replace_attributes(
-                key=asset.key.with_prefix(name), group_name=f"{name}_{asset.group_name}"
-            )
-        return dagster_internals.under_name(asset, name, resources, absent)
-
-    kept = wanted - absent
-    return dg.Definitions(
-        assets=[named(each) for each in assets if each.key in kept],
-        asset_checks=[
-            named(each) for each in checks if {key.asset_key for key in each.check_keys} <= kept
-        ],
-    )
+from mnist_pipeline.runtime import project, settings
+from mnist_pipeline.runtime.graph.resources import PLACE
+from mnist_pipeline.runtime.graph.staleness import rerun
 
 
 class Scaffold(dg.Scaffolder):
@@ -111,13 +45,6 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         description="Directory of the results, or an address such as s3://BUCKET/PREFIX; by "
         "default storage/NAME.",
     )
-    models: list[str] = Field(
-        default=list(MODELS),
-        description=f"Models to train: {MODELS_ALLOWED}; by default all.",
-        json_schema_extra={
-            "items": {"enum": list(MODELS)}
-        },  # so that `dg check yaml` names an unknown model
-    )
     schedule: str | None = Field(
         default=None,
         description="Cron schedule in UTC that runs missing and stale assets. It is off until you "
@@ -126,52 +53,67 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random draw.")
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The assets and checks of this instance with their resources, its job, and its schedule if
-        it has one.
-        """
-        root, place = context.project_root, context.component_path.file_path
-        name = re.sub(r"\W", "_", "_".join(place.relative_to(context.defs_module_path).parts))
-        data, storage = str(root / self.data), self.storage or f"storage/{name}"
-        storage = storage if "://" in storage else str(root / storage)
-        if not Path(data).exists():
-            raise project.GraphError(f"data: {data} does not exist")
-        if not set(ALWAYS) <= set(self.models) <= MODELS.keys():
-            raise project.GraphError(f"models: {self.models} must be {MODELS_ALLOWED}")
+        """The assets and checks of this instance, its job, and its schedule if it has one."""
+        root, directory = context.project_root, context.component_path.file_path
+        parts = directory.relative_to(context.defs_module_path).parts
+        name = re.sub(r"\W", "_", "_".join(parts))
+        storage = self.storage or f"storage/{name}"
+        place: dict[str, Any] = {
+            "data": str(root / self.data),
+            "storage": storage if "://" in storage else str(root / storage),
+            "seed": self.seed,
+        }
+        if not Path(place["data"]).exists():
+            raise project.GraphError(f"data: {place['data']} does not exist")
         settings.limit_threads()
-        plain = project.graph()
-        keep = plain.resources["io_manager"].keep
-        bound = bind(
-            plain, keep, name, data=data, storage=storage, models=self.models, seed=self.seed
-        )
-        keys = [
-            each.key
-            for each in bound.assets or ()
-            if isinstance(each, dg.AssetsDefinition) and each.is_executable
-        ]
+        assets = _instance_of_graph(name, place)
         job = dg.define_asset_job(
             name,
-            dg.AssetSelection.assets(*keys),
+            dg.AssetSelection.assets(*(asset.key for asset in assets if _is_computed(asset))),
             executor_def=dg.in_process_executor,
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
+        definitions = dg.Definitions(assets, jobs=[job], resources=project.graph().resources)
+        if not self.schedule:
+            return definitions
 
         @dg.schedule(
             name=f"{name}_schedule",
             job=job,
-            cron_schedule=self.schedule or "@weekly",
+            cron_schedule=self.schedule,
             execution_timezone="UTC",
             description="Run the assets that are missing or stale, and what depends on them.",
         )
         def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-            directory, data_set = DATA_DIRECTORY.with_prefix(name), DataSetResource(directory=data)
-            return rerun(
-                context.instance,
-                bound,
-                Storage(storage),
-                data_set,
-                directory,
-                within=dg.AssetSelection.all(),
-            )
+            return rerun(context.instance, definitions)
 
-        added = dg.Definitions(jobs=[job], schedules=[schedule] if self.schedule else [])
-        return dg.Definitions.merge(bound, added)
+        return dg.Definitions.merge(definitions, dg.Definitions(schedules=[schedule]))
+
+
+def _instance_of_graph(
+    name: str, place: Mapping[str, Any]
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets of the graph under a prefix, each with its place in its metadata.
+
+    The partitions of the inbox can't have a prefix, so assets with partitions are left out.
+    """
+    plain = {spec.key.path[-1]: spec for spec in project.graph().resolve_all_asset_specs()}
+
+    def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
+        original = plain[spec.key.path[-1]]
+        return spec.replace_attributes(
+            key=original.key.with_prefix(name),
+            group_name=f"{name}_{original.group_name}",
+            tags=original.tags,
+            metadata={**original.metadata, PLACE: place},
+            code_version=original.code_version,
+        )
+
+    modules = project.modules()
+    loaded: Any = dg.load_assets_from_modules(modules, key_prefix=name, include_specs=True)
+    assets = [asset for asset in loaded if asset.partitions_def is None]
+    return list(dg.map_asset_specs(placed, assets))
+
+
+def _is_computed(asset: dg.AssetsDefinition | dg.AssetSpec) -> bool:
+    return isinstance(asset, dg.AssetsDefinition) and asset.is_executable

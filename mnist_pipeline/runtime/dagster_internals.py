@@ -7,9 +7,7 @@ the functions, so that a command loads only the parts of Dagster that it uses.
 from __future__ import annotations
 
 import contextlib
-import functools
-import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, cast
 
@@ -110,27 +108,6 @@ def open_event_log() -> Iterator[None]:
             cast("Any", QueuePool).dispose(engine.pool)
 
 
-@contextlib.contextmanager
-def values_dropped() -> Iterator[None]:
-    """Let a run in this process drop each value once it is stored; otherwise all of them stay in
-    memory until the end.
-
-    Private: `core_execute_in_process`, whose parameter `output_capturing_enabled` is not one of the
-    public `execute_in_process`. If it becomes one, that would replace this.
-    """
-    from dagster._core.execution import execute_in_process
-
-    module: Any = execute_in_process
-    execute = module.core_execute_in_process
-    module.core_execute_in_process = lambda **options: execute(
-        **{**options, "output_capturing_enabled": False}
-    )
-    try:
-        yield
-    finally:
-        module.core_execute_in_process = execute
-
-
 def staleness(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> Callable[..., str | None]:
@@ -166,131 +143,3 @@ def staleness(
         )
 
     return reason
-
-
-def map_specs(
-    definitions: dg.Definitions, change: Callable[[dg.AssetSpec], dg.AssetSpec]
-) -> dg.Definitions:
-    """The definitions with a change to the specification of each asset; source assets have none,
-    and stay as they are.
-
-    Private: `permissive_map_resolved_asset_specs`, because `map_asset_specs` refuses definitions
-    with source assets. A public method that leaves them as they are would replace it.
-    """
-    return definitions.permissive_map_resolved_asset_specs(change, selection=None)
-
-
-def failed_checks(
-    instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey]
-) -> dict[dg.AssetKey, str]:
-    """The assets whose latest value failed one of these checks, and the name of the check.
-
-    Private: `event_log_storage.get_latest_asset_check_execution_by_key`, because public methods
-    read the checks of one run at a time. A public
-    `DagsterInstance.get_latest_asset_check_evaluations` would replace it.
-    """
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
-    return {
-        key.asset_key: f"its check {key.name} failed"
-        for key, record in latest.items()
-        if record.event and (found := record.event.asset_check_evaluation) and not found.passed
-    }
-
-
-def input_version(context: dg.InputContext | dg.OutputContext, key: dg.AssetKey) -> str | None:
-    """The data version of an input that Dagster records for the running step; None outside a step.
-
-    Private: `maybe_fetch_and_get_input_asset_version_info` of the step's context. Dagster fetches
-    these versions for all inputs of a step at once, and another query could find a version that
-    another run has just recorded. A public property of `InputContext` would replace it.
-    """
-    import dagster as dg
-
-    try:
-        found = context.step_context.maybe_fetch_and_get_input_asset_version_info(key)
-    except dg.DagsterInvariantViolationError:
-        return None
-    return found.data_version.value if found and found.data_version else None
-
-
-def under_name(
-    asset: dg.AssetsDefinition,
-    name: str,
-    resources: Collection[str],
-    absent: Collection[dg.AssetKey],
-) -> dg.AssetsDefinition:
-    """A copy of an asset or a check, named `NAME/KEY`, with the step `NAME__STEP` in the group
-    `NAME_GROUP`.
-
-    Each of `resources` becomes `NAME_RESOURCE`. Inputs in `absent` are left out: the function must
-    do without.
-
-    Private: `DecoratedOpFunction`, `with_attributes` and `get_attributes_dict`. The public
-    `key_prefix` of `load_assets_from_modules` keeps the names of steps and resources, which two
-    copies would share. A prefix for all names would replace this function.
-    """
-    import dagster as dg
-    from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
-
-    op: Any = asset.op
-    sources = {
-        each: key for each, key in asset.node_keys_by_input_name.items() if key not in absent
-    }
-    checked = (check.asset_key for check in asset.check_specs)
-    named = {key: key.with_prefix(name) for key in (*asset.keys, *sources.values(), *checked)}
-    own = {key: f"{name}_{key}" for key in resources}
-    left_out = asset.node_keys_by_input_name.keys() - sources.keys()
-    step = dg.OpDefinition(
-        DecoratedOpFunction(_with_parameters(op.compute_fn.decorated_fn, own, left_out)),
-        name=f"{name}__{op.name}",
-        ins={each: op.ins[each] for each in sources},
-        outs={
-            each: out._replace(io_manager_key=own["io_manager"]) for each, out in op.outs.items()
-        },
-        config_schema=op.config_schema,
-        required_resource_keys={own.get(key, key) for key in op.required_resource_keys},
-        tags=op.tags,
-        retry_policy=op.retry_policy,
-        pool=op.pool,
-    )
-    changed = asset.with_attributes(asset_key_replacements=named).get_attributes_dict()
-    changed |= {
-        "node_def": step,
-        "keys_by_input_name": {each: named[key] for each, key in sources.items()},
-    }
-    changed["specs"] = [
-        spec.replace_attributes(
-            deps=[dep for dep in spec.deps if dep.asset_key not in absent],
-            group_name=f"{name}_{spec.group_name}",
-        )
-        for spec in changed["specs"]
-    ]
-    changed["check_specs_by_output_name"] = {
-        each: check._replace(
-            additional_deps=[
-                dep._replace(asset_key=named[dep.asset_key]) for dep in check.additional_deps
-            ]
-        )
-        for each, check in changed["check_specs_by_output_name"].items()
-    }
-    return type(asset).dagster_internal_init(**changed)
-
-
-def _with_parameters(
-    function: Callable[..., Any], names: Mapping[str, str], left_out: Collection[str]
-) -> Callable[..., Any]:
-    """A function with other names of some parameters, and without others."""
-
-    @functools.wraps(function)
-    def call(*context: Any, **given: Any) -> Any:
-        former = {new: old for old, new in names.items()}
-        return function(
-            *context, **{former.get(each, each): value for each, value in given.items()}
-        )
-
-    signature = inspect.signature(function)
-    kept = [each for each in signature.parameters.values() if each.name not in left_out]
-    parameters = [each.replace(name=names.get(each.name, each.name)) for each in kept]
-    # Dagster reads it
-    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return call

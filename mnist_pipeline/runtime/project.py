@@ -2,7 +2,9 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mnist_pipeline.utils import places
@@ -25,15 +27,23 @@ def graph() -> Any:
     """The definitions of the graph, a `dagster.Definitions`, from this project and from no other
     package `assets`.
     """
+    return _definitions().defs
+
+
+def modules() -> Sequence[ModuleType]:
+    """The modules that an instance of the component loads again."""
+    return _definitions().MODULES
+
+
+def _definitions() -> Any:
     if not places.INSTALLED and sys.path[0] != str(PROJECT):
         sys.path.insert(0, str(PROJECT))
     module = importlib.import_module(GRAPH)
     if not Path(str(module.__file__)).resolve().is_relative_to(PROJECT):
-        raise GraphError(
-            f"another package {GRAPH.partition('.')[0]!r} was imported before: {module.__file__}"
-        )
+        package = GRAPH.partition(".")[0]
+        raise GraphError(f"another package {package!r} was imported before: {module.__file__}")
     if not hasattr(module, "defs"):  # it is being imported
         raise GraphError(
             "the graph can't contain an instance of itself; add it to a Dagster project of your own"
         )
-    return module.defs
+    return module

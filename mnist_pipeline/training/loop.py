@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import Network
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.training.calibration import calibrate
 from mnist_pipeline.training.devices import (
@@ -153,16 +152,23 @@ def train(
     return History(tuple(records), precision, device.type, temperature, validation_loss)
 
 
-def stored(model: nn.Module, history: History) -> Network:
-    """A trained network as it is stored, with the measurements of each epoch."""
+def stored(model: nn.Module, history: History) -> dict[str, NDArray[Any]]:
+    """A trained network as it is stored: its weights by name, and what was measured.
+
+    `loss` and `accuracy` (n_epochs,) are means over the training images, each scored just before
+    its batch's update; `validation_accuracy` (n_epochs,) is NaN if no images were held out.
+    `temperature` () divides the logits, which calibrates the probabilities; it is 1 if no images
+    were held out.
+    """
     epochs = history.epochs
-    return Network(
-        weights(model),
-        np.array([record.loss for record in epochs]),
-        np.array([record.accuracy for record in epochs]),
-        np.array([record.validation_accuracy for record in epochs], np.float64),  # None becomes NaN
-        np.array(history.temperature),
-    )
+    validation_accuracies = [record.validation_accuracy for record in epochs]
+    return {
+        **weights(model),
+        "loss": np.array([record.loss for record in epochs]),
+        "accuracy": np.array([record.accuracy for record in epochs]),
+        "validation_accuracy": np.array(validation_accuracies, np.float64),  # None becomes NaN
+        "temperature": np.array(history.temperature),
+    }
 
 
 class Adam:

@@ -85,7 +85,7 @@ def code_version(asset: str, function: Callable[..., Any]) -> str:
         calls = any(map(_calls_methods, [*code, *map(_code, modules)]))
         for model in [own] if own else MODELS.values():
             parts.append(repr(_computing_fields(model)))
-            if not model.has_own_assets if own else calls:
+            if not model.has_own_asset if own else calls:
                 method, imported = _used_by(model.method)
                 parts += [ast.dump(node) for node in method]
                 modules |= _with_imports(imported)

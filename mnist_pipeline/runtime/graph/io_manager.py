@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.graph.records import VERSION, recorded_versions
-from mnist_pipeline.runtime.storage.storage import Storage, stored_key
+from mnist_pipeline.runtime.graph.resources import PLACE, step_context, storage_at
+from mnist_pipeline.runtime.storage.storage import stored_key
 from mnist_pipeline.utils import machine
 
 # The figures that the running asset passed to `result`, as PNG by name, until its value is stored.
@@ -30,21 +30,12 @@ PLAIN = (
 class StorageIOManager(dg.ConfigurableIOManager):
     """Stores one value per asset, or per partition of an asset, with its figures."""
 
-    root: str | None = Field(
-        default=None,
-        description="Directory, or an address such as s3://BUCKET/PREFIX; by default the setting.",
-    )
     keep: dict[str, int | None] = Field(
         default={},
         description="Number of old versions to keep, by asset; null keeps all. Of other assets, "
         "versions of the last "
         "day are kept.",
     )
-
-    @property
-    def storage(self) -> Storage:
-        """The storage of the values."""
-        return Storage(self.root or settings.load().storage)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store the value of an asset; record its version and its place.
@@ -56,10 +47,9 @@ class StorageIOManager(dg.ConfigurableIOManager):
         if obj is None:
             return
         spec = context.asset_spec
-        inputs = {
-            dep.asset_key: dagster_internals.input_version(context, dep.asset_key)
-            for dep in spec.deps
-        }
+        keys = [dep.asset_key for dep in spec.deps]
+        step = step_context()
+        inputs = recorded_versions(step.instance, keys) if step else {}
         shown = {
             name: each.value
             for name, each in context.output_metadata.items()
@@ -75,8 +65,9 @@ class StorageIOManager(dg.ConfigurableIOManager):
         key = stored_key(
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
-        version = self.storage.write(key, obj, origin, figures)
-        path = self.storage.main_file(key, version)
+        storage = storage_at(context.definition_metadata.get(PLACE, {}))
+        version = storage.write(key, obj, origin, figures)
+        path = storage.main_file(key, version)
         context.add_output_metadata(
             {
                 VERSION: version,
@@ -101,17 +92,15 @@ class StorageIOManager(dg.ConfigurableIOManager):
         return next(iter(values.values())) if context.has_partition_key else values
 
     def _load(self, context: dg.InputContext, asset: dg.AssetKey, partition: str | None) -> Any:
-        stored, key = self.storage, stored_key(asset.path[-1], partition)
-        version = dagster_internals.input_version(context, asset) if partition is None else None
-        if version is None or not stored.has(
-            key, version
-        ):  # Dagster gives a value without `result` another version
-            try:
-                version = recorded_versions(context.instance, [asset], partition)[asset]
-            except dg.DagsterInvariantViolationError:  # in a notebook without an instance
-                version = None
-        return stored.read(key, version)
+        upstream = context.upstream_output
+        metadata = upstream.definition_metadata if upstream else {}
+        try:
+            version = recorded_versions(context.instance, [asset], partition)[asset]
+        except dg.DagsterInvariantViolationError:  # in a notebook without an instance
+            version = None
+        key = stored_key(asset.path[-1], partition)
+        return storage_at(metadata.get(PLACE, {})).read(key, version)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Delete old versions at the end of a run."""
-        self.storage.prune(self.keep)
+        storage_at({}).prune(self.keep)

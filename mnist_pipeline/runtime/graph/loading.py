@@ -6,13 +6,12 @@ import importlib
 import re
 import subprocess
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.runtime import dagster_internals
+from mnist_pipeline.models import model_of
 from mnist_pipeline.runtime.graph.code_versions import code_versions, function_of
 from mnist_pipeline.utils import places
 
@@ -24,13 +23,11 @@ REMOTE = re.compile(
 )
 
 
-def load_package(
-    directory: Path, name: str, automated: Callable[[dg.AssetSpec], dg.AssetSpec]
-) -> dg.Definitions:
+def load_package(directory: Path, name: str) -> dg.Definitions:
     """Everything that Dagster finds in a package; an installed package has Python modules only.
 
     Assets that Dagster can execute get links to their source, the version of the code that they run
-    if they have no code version of their own, and what `automated` adds to their specification.
+    if they have no code version of their own, and the name of their model as a tag.
     """
     with warnings.catch_warnings():
         # To Dagster, loading a folder is a preview, and links to the source are beta.
@@ -60,9 +57,23 @@ def load_package(
                 spec = spec.replace_attributes(
                     code_version=version, metadata={**links, **spec.metadata}
                 )
-            return automated(spec)
+            model = model_of(spec.key.path[-1])
+            return (
+                spec.replace_attributes(tags={**spec.tags, "model": model.name}) if model else spec
+            )
 
-        return dagster_internals.map_specs(loaded, finished)
+        assets: list[Any] = list(loaded.assets or ())
+        kinds = (dg.AssetsDefinition, dg.AssetSpec)
+        ours = [asset for asset in assets if isinstance(asset, kinds)]
+        return dg.Definitions(
+            assets=[*dg.map_asset_specs(finished, ours), *(a for a in assets if a not in ours)],
+            asset_checks=loaded.asset_checks,
+            jobs=loaded.jobs,
+            schedules=loaded.schedules,
+            sensors=loaded.sensors,
+            resources=loaded.resources,
+            component_tree=loaded.component_tree,
+        )
 
 
 def web_address(directory: Path) -> str | None:

@@ -10,40 +10,47 @@ import dagster as dg
 from mnist_pipeline.runtime.storage.storage import Storage
 
 VERSION = "version"  # metadata of a materialization: the version of its value in the storage
+FAILED_CHECK = "failed_check"  # metadata: the blocking checks that the value failed
 DATA_VERSION_TAG = "dagster/data_version"
 CODE_VERSION_TAG = "dagster/code_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 METADATA = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of an origin
 
 
+def recorded_metadata(
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], partition: str | None = None
+) -> dict[dg.AssetKey, dict[str, Any]]:
+    """The metadata of the latest materialization of each asset, or of a partition of it."""
+    if partition is None:
+        entries = [record.asset_entry for record in instance.get_asset_records(list(keys))]
+        events = {entry.asset_key: entry.last_materialization for entry in entries}
+    else:
+        filters = {
+            key: dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]) for key in keys
+        }
+        pages = {
+            key: instance.fetch_materializations(latest, limit=1).records
+            for key, latest in filters.items()
+        }
+        events = {key: page[0].event_log_entry for key, page in pages.items() if page}
+    return {key: _metadata(events.get(key)) for key in keys}
+
+
 def recorded_versions(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], partition: str | None = None
 ) -> dict[dg.AssetKey, str | None]:
-    """The version of the value that Dagster recorded last for each asset, or for a partition of
-    it.
+    """The version of the value that Dagster recorded last for each asset, or for a partition of it.
+
+    It is None if the value is in another storage.
     """
-    if partition is not None:
-        of_partitions = [
-            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]) for key in keys
-        ]
-        pages = [instance.fetch_materializations(each, limit=1).records for each in of_partitions]
-        return {
-            key: version_of(page[0].event_log_entry) if page else None
-            for key, page in zip(keys, pages)
-        }
-    entries = (
-        [record.asset_entry for record in instance.get_asset_records(list(keys))] if keys else []
-    )
-    events = {entry.asset_key: entry.last_materialization for entry in entries}
-    return {key: version_of(events.get(key)) for key in keys}
+    recorded = recorded_metadata(instance, keys, partition) if keys else {}
+    return {key: metadata.get(VERSION) for key, metadata in recorded.items()}
 
 
-def version_of(event: dg.EventLogEntry | None) -> str | None:
-    """The version of the value that an event records; None if the value is in another storage."""
+def _metadata(event: dg.EventLogEntry | None) -> dict[str, Any]:
     materialization = event.asset_materialization if event else None
-    if materialization and VERSION in materialization.metadata:
-        return str(materialization.metadata[VERSION].value)
-    return None
+    metadata = materialization.metadata if materialization else {}
+    return {name: value.value for name, value in metadata.items()}
 
 
 def origins(storage: Storage, keys: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,10 @@
-"""What assets read besides their inputs: the seed, the files of the data set, the inbox, and stored
-results.
+"""What assets need besides their inputs: the seed, the files of the data set, stored results.
+
+All instances of the component share these resources. An instance writes its data, storage and seed
+into the metadata `place` of its assets, where the resources find them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +12,14 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from mnist_pipeline.data.catalogue import KNOWN, MNIST, DataSet, described
 from mnist_pipeline.models import STORED
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage import history
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
+
+PLACE = "place"  # metadata of the assets of an instance: its data, storage and seed
 
 
 def step_context() -> dg.AssetExecutionContext | None:
@@ -27,75 +31,69 @@ def step_context() -> dg.AssetExecutionContext | None:
     return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
+def place_of_step() -> Mapping[str, Any]:
+    """The place of the asset that runs; it is empty outside instances of the component."""
+    if (context := step_context()) is None:
+        return {}
+    spec = next(iter(context.assets_def.specs))
+    return spec.metadata.get(PLACE, {})
+
+
+def storage_at(place: Mapping[str, Any]) -> Storage:
+    """The storage of a place, by default the one that the settings name."""
+    return Storage(place.get("storage") or settings.load().storage)
+
+
 class Seed(dg.ConfigurableResource["Seed"]):
-    """Seeds every random draw of the graph.
+    """Seeds every random draw. On the same machine, the same seed gives the same bytes."""
 
-    On the same machine, the same seed gives the same bytes.
-    """
+    value: int | None = Field(
+        default=None,
+        ge=0,
+        lt=2**32,
+        description="Seed of initial weights, splits and orders; by default that of the component, "
+        "or 0.",
+    )
 
-    value: int = Field(0, ge=0, lt=2**32, description="Seed of initial weights, splits and orders.")
+    @property
+    def number(self) -> int:
+        """The seed of the asset that runs."""
+        return int(place_of_step().get("seed", 0)) if self.value is None else self.value
 
 
 class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
-    """The data set that the graph reads."""
+    """The files that the graph reads."""
 
     directory: str | None = Field(
         default=None,
-        description="Directory or file of the images; by default the one that MNIST_PIPELINE_DATA "
-        "names.",
+        description="Directory or file of the images; by default that of the component, or the one "
+        "that MNIST_PIPELINE_DATA names.",
     )
 
     @property
     def path(self) -> Path:
         """The directory or file of the images."""
-        return Path(self.directory).absolute() if self.directory else settings.load().data
+        directory = self.directory or place_of_step().get("data")
+        return Path(directory).absolute() if directory else settings.load().data
 
     @property
     def canonical(self) -> bool:
         """Whether the files must be the embedded MNIST, whose checksums are known."""
         return self.path.resolve() == settings.EMBEDDED_DATA.resolve()
 
-    @property
-    def known(self) -> DataSet:
-        """The data set of the catalogue with the name of the directory, or a data set of the user's
-        own.
-        """
-        return (
-            MNIST if self.canonical else KNOWN.get(self.path.name, DataSet("own", self.path.name))
-        )
 
-    @property
-    def described(self) -> DataSet:
-        """The data set with the names of its classes, which are read from the files of a user's own
-        data set.
-        """
-        return described(self.known, self.path)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The name of each class, by label."""
-        return self.described.class_names
-
-
-class StoredResults(dg.ConfigurableResource["StoredResults"]):
+class StoredResults:
     """Stored results that an asset reads without an input, because they may not exist yet."""
-
-    root: str | None = Field(
-        default=None,
-        description="Directory, or an address such as s3://BUCKET/PREFIX; by default the setting.",
-    )
 
     @property
     def storage(self) -> Storage:
-        """The storage of the results."""
-        return Storage(self.root or settings.load().storage)
+        """The storage of the asset that runs."""
+        return storage_at(place_of_step())
 
     @property
     def report(self) -> dg.MetadataValue[Any]:
-        """Where people find the report: its page in the server of this project, or its file in
-        another storage.
-        """
-        if self.root is None:
+        """Where people find the report: its page in the server of this project, or its file."""
+        if not place_of_step():
             return dg.MetadataValue.url(REPORT)
         return dg.MetadataValue.path(str(self.storage.path / "report" / "index.html"))
 
@@ -107,10 +105,10 @@ class StoredResults(dg.ConfigurableResource["StoredResults"]):
         used.
         """
         try:
-            if of and self.storage.origin(name).get("inputs", {}).get(of) != self.storage.current(
-                of
-            ):
-                return None
+            if of:
+                inputs = self.storage.origin(name).get("inputs", {})
+                if inputs.get(of) != self.storage.current(of):
+                    return None
             return self.storage.read(name)
         except StorageError:
             return None

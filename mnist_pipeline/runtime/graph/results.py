@@ -23,6 +23,7 @@ import pandas as pd
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
 from mnist_pipeline.runtime.graph.io_manager import figures_of_step
+from mnist_pipeline.runtime.graph.records import FAILED_CHECK
 from mnist_pipeline.runtime.graph.resources import Seed, step_context
 from mnist_pipeline.runtime.project import FIGURES
 from mnist_pipeline.runtime.storage.storage import stored_key, version_of
@@ -30,7 +31,9 @@ from mnist_pipeline.runtime.storage.storage import stored_key, version_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+STORAGE = "mnist_storage"  # the key of the IO manager of this project
 HEADLINE = "headline"
+DIRECTORY = "directory"  # metadata of `raw_mnist`: where its files are
 SECONDS = "seconds"  # metadata: the wall time of the method
 ROW_COUNT = "dagster/row_count"  # Dagster plots this metadata over time
 EPOCH = re.compile(r"epoch (\d+)/(\d+): (.*)")  # the message of `progress`
@@ -91,9 +94,13 @@ def result(
     if config is not None:
         metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
     if seed is not None:
-        metadata["seed"] = seed.value
+        metadata["seed"] = seed.number
     if context:
         figures_of_step.set(pictures)
+        blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
+        failed = [name for name, check in (checks or {}).items() if not check.passed]
+        if failed_blocking := blocking.intersection(failed):
+            metadata[FAILED_CHECK] = ", ".join(sorted(failed_blocking))
     return dg.MaterializeResult(
         value=value,
         metadata=metadata,

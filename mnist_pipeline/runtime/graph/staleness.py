@@ -1,116 +1,104 @@
-"""The assets that must run again: those that Dagster reports as missing or stale, and those with a
-damaged value.
-"""
+"""What must run again: assets that are missing, stale or damaged, and everything below them."""
 
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.runtime import dagster_internals
-from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, VERSION, recorded_versions
-from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.data.reader import RawFile
+from mnist_pipeline.runtime import dagster_internals, settings
+from mnist_pipeline.runtime.graph.records import (
+    DATA_VERSION_TAG,
+    FAILED_CHECK,
+    VERSION,
+    recorded_metadata,
+)
+from mnist_pipeline.runtime.graph.resources import PLACE, storage_at
 
-DATA_DIRECTORY = dg.AssetKey("data_directory")  # the external asset that represents the raw files
+DATA_DIRECTORY = "data_directory"  # the external asset that represents the raw files
 
 
-def stale_assets(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, storage: Storage
-) -> dict[dg.AssetKey, str]:
-    """The unpartitioned assets that must run again, each with the reason.
+def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set[dg.AssetKey]:
+    """The unpartitioned assets that must run again, with all unpartitioned assets below them.
 
     An asset must run again if it is missing, if its code version or the version of an input has
     changed since it was computed, if its value failed a blocking check, or if the stored value is
     damaged.
     """
     graph = definitions.resolve_asset_graph()
-    keys = [
-        key
-        for key in graph.toposorted_asset_keys
-        if key in graph.materializable_asset_keys and not graph.get(key).is_partitioned
-    ]
-    of_dagster = dagster_internals.staleness(instance, definitions)
-    reasons = {key: of_dagster(key) for key in keys}
-    versions = recorded_versions(instance, keys)
+    keys = [key for key in graph.materializable_asset_keys if not graph.get(key).is_partitioned]
+    reason_of = dagster_internals.staleness(instance, definitions)
+    stale = {key for key in keys if reason_of(key)}
+    recorded = recorded_metadata(instance, keys)
 
-    def fault(key: dg.AssetKey) -> str | None:
-        version = versions[key]
-        return storage.fault(key.path[-1], version) if version and not reasons[key] else None
+    def is_unusable(key: dg.AssetKey) -> bool:
+        metadata = recorded[key]
+        if key in stale or VERSION not in metadata:
+            return False
+        storage = storage_at(graph.get(key).metadata.get(PLACE, {}))
+        return FAILED_CHECK in metadata or bool(storage.fault(key.path[-1], metadata[VERSION]))
 
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
-        faults = dict(zip(keys, threads.map(fault, keys)))
-    blocking = [check for check in graph.asset_check_keys if graph.get_check_spec(check).blocking]
-    failed = dagster_internals.failed_checks(instance, blocking)
-    found = {key: reasons[key] or faults[key] or failed.get(key) for key in keys}
-    return {key: reason for key, reason in found.items() if reason}
+        unusable = threads.map(is_unusable, keys)
+        stale |= {key for key, is_bad in zip(keys, unusable, strict=True) if is_bad}
+    below = dg.AssetSelection.assets(*stale).downstream().resolve(graph) if stale else set()
+    return set(keys) & below
 
 
-def missing_partitions(
+def due_partitions(
     instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey
 ) -> list[str]:
     """The partitions of an asset that Dagster reports as missing or stale."""
-    partitions = definitions.resolve_asset_graph().get(key).partitions_def
-    if partitions is None:
-        return []
-    of_dagster = dagster_internals.staleness(instance, definitions)
-    return [
-        name
-        for name in partitions.get_partition_keys(dynamic_partitions_store=instance)
-        if of_dagster(key, name)
-    ]
+    reason_of = dagster_internals.staleness(instance, definitions)
+    partitions: Any = definitions.resolve_asset_graph().get(key).partitions_def
+    names = partitions.get_partition_keys(dynamic_partitions_store=instance)
+    return [name for name in names if reason_of(key, name)]
 
 
 def rerun(
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
-    storage: Storage,
-    data_set: DataSetResource,
-    directory: dg.AssetKey = DATA_DIRECTORY,
-    *,
-    within: dg.AssetSelection,
+    within: dg.AssetSelection | None = None,
 ) -> dg.RunRequest | dg.SkipReason:
-    """The request of a schedule: run the assets that are not up to date, and everything that
-    depends on them.
-    """
-    observe_raw_files(instance, data_set, directory, always=True)
-    stale = stale_assets(instance, definitions, storage)
-    selection = dg.AssetSelection.assets(*stale).downstream() & within if stale else None
-    due = selection.resolve(definitions.resolve_asset_graph()) if selection else ()
-    return (
-        dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing has changed")
-    )
+    """The request of a schedule: run what is due, and nothing outside a selection."""
+    observe_raw_files(instance, definitions)
+    due = due_assets(instance, definitions)
+    if within is not None:
+        due &= within.resolve(definitions.resolve_asset_graph())
+    return dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing is due")
 
 
 def observe_raw_files(
-    instance: dg.DagsterInstance,
-    data_set: DataSetResource,
-    directory: dg.AssetKey = DATA_DIRECTORY,
-    *,
-    always: bool = False,
-) -> bool:
-    """Record the checksum of the raw files if it differs from the recorded one; return whether it
-    does.
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> tuple[RawFile, ...]:
+    """Record the checksum of the raw files as the version of `data_directory`; return the files.
 
-    With `always`, an unchanged checksum is recorded as well, so that Dagster sees the files as
-    fresh.
+    They are empty if they can't be read: a run reports why.
     """
+    (spec,) = (
+        spec
+        for spec in definitions.resolve_all_asset_specs()
+        if spec.key.path[-1] == DATA_DIRECTORY
+    )
+    path = Path(spec.metadata.get(PLACE, {}).get("data") or settings.load().data)
     try:
-        files = datasets.reader_of(data_set.path).files()
-    except DatasetError:  # a run reports what is wrong with the files
-        return False
-    version = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
-    is_new = recorded_versions(instance, [directory])[directory] != version
-    if is_new or always:
-        metadata: dict[str, Any] = {
-            "path": dg.MetadataValue.path(str(data_set.path)),
-            VERSION: version,
-        }
-        event = dg.AssetMaterialization(
-            directory, metadata=metadata, tags={DATA_VERSION_TAG: version}
-        )
+        files = tuple(datasets.reader_of(path).files())
+    except DatasetError:
+        return ()
+    version = checksum(files)
+    if recorded_metadata(instance, [spec.key])[spec.key].get(VERSION) != version:
+        metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(path)), VERSION: version}
+        tags = {DATA_VERSION_TAG: version}
+        event = dg.AssetMaterialization(spec.key, metadata=metadata, tags=tags)
         instance.report_runless_asset_event(event)
-    return is_new
+    return files
+
+
+def checksum(files: Sequence[RawFile]) -> str:
+    """The SHA-256 of the checksums of files."""
+    return hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
