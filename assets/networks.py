@@ -10,7 +10,6 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.inference.networks import weights_of
@@ -59,28 +58,32 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
     ):
         with machine.importing():
             from mnist_pipeline import networks, training
-            from mnist_pipeline.training import adaptation
         images, labels = train_digits
+        validation_size = round(SHARE * len(images))
         settings = settings_of(config)
-        recipe_name, epochs = settings.pop("recipe"), settings["epochs"]
+        recipe_name = settings.pop("recipe")
         sizes = {size: settings.pop(size) for size in ("hidden_size",) if size in settings}
+        recipe = training.named_recipe(name, recipe_name, **settings)
+        if recipe_name == "default" and not raw_mnist.data_set.is_mnist:
+            recipe = training.adapt(
+                recipe,
+                len(images) - validation_size,
+                handwritten=raw_mnist.data_set.handwritten,
+                epochs=settings["epochs"],
+            )
         network = training.build(
             networks.KINDS[name], **sizes, num_classes=train_digits.num_classes, seed=seed.number
         )
         with stopwatch():
-            adapted = adaptation.fit(
+            history = training.train(
                 network,
                 images,
                 labels,
-                training.named_recipe(name, recipe_name, **settings),
+                recipe,
                 seed=seed.number,
-                validation_size=round(SHARE * len(images)),
-                epochs=epochs,
-                # The default recipe is what adaptation chooses on MNIST.
-                adapts=recipe_name == "default" and raw_mnist.data_set.name != MNIST.name,
-                on_epoch=_report_epoch,
+                validation_size=validation_size,
+                on_epoch=lambda record: _report_epoch(record, recipe.epochs),
             )
-        history, recipe, tried = adapted.history, adapted.recipe, adapted.rows()
         value = training.stored(network, history)
         losses = [[round(loss, 5) for loss in record.losses] for record in history.epochs]
         loss, accuracy = value["loss"], value["accuracy"]
@@ -97,15 +100,11 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 "precision": history.precision,
                 "device": history.device,
                 "recipe": dg.MetadataValue.json(dataclasses.asdict(recipe)),
-                **({"adaptation": dg.MetadataValue.json(tried)} if tried else {}),
                 "losses": dg.MetadataValue.json(losses),
                 "temperature": history.temperature,
                 "parameters": networks.num_parameters(network),
             },
-            tables={
-                "layers": pd.DataFrame(networks.layer_rows(network)),
-                **{step: pd.DataFrame(rows) for step, rows in tried.items()},
-            },
+            tables={"layers": pd.DataFrame(networks.layer_rows(network))},
             figures={
                 "learning": figures.learning_curves(loss, curves, MODELS[name].short_title, losses)
             },

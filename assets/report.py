@@ -8,7 +8,6 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.records import Corners, DataSet, DigitSet, RawData, Reconstructions
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.champion import Champion
@@ -117,7 +116,7 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
         "id": run_id,
         "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
         "source": data_set.title,
-        "canonical": data_set.name == MNIST.name,
+        "canonical": data_set.is_mnist,
     }
 
 

@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 from mnist_pipeline import knn, networks, pca, softmax, training
 from mnist_pipeline.data.held_out import SHARE
 from mnist_pipeline.knn.model import vote_probabilities
-from mnist_pipeline.training import adaptation
 from mnist_pipeline.utils import places
 
 try:
@@ -174,13 +173,16 @@ class CNNClassifier(_Classifier):
     Parameters
     ----------
     recipe : {"default", "fast", "notebook", "thorough"}, default="default"
-        A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" adapts to the samples, see
-        :mod:`mnist_pipeline.training.adaptation`: it holds out a twelfth of them, and deforms the
-        images only if they are bytes.
+        A recipe of :data:`mnist_pipeline.training.RECIPES`. "default" holds out a twelfth of the
+        samples, and adapts to the number of the others, see :func:`mnist_pipeline.training.adapt`.
+        Images are deformed only if they are bytes.
     epochs, learning_rate : int and float, optional
         Replace those of the recipe.
     random_state : int, default=0
         Seed of the weights, the order of the images, and their deformations.
+    handwritten : bool, default=True
+        Whether the images show handwriting. With the recipe "default", other images are deformed
+        only if they are few.
 
     Attributes
     ----------
@@ -204,29 +206,35 @@ class CNNClassifier(_Classifier):
         epochs: int | None = None,
         learning_rate: float | None = None,
         random_state: int = 0,
+        handwritten: bool = True,
     ) -> None:
         self.recipe = recipe
         self.epochs = epochs
         self.learning_rate = learning_rate
         self.random_state = random_state
+        self.handwritten = handwritten
 
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
-        settings = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        recipe = training.named_recipe("cnn", self.recipe, **settings)
-        images = self._images(X)
+        recipe = training.named_recipe(
+            "cnn", self.recipe, epochs=self.epochs, learning_rate=self.learning_rate
+        )
+        images, seed = self._images(X), int(self.random_state)
+        num_held_out = 0
+        if self.recipe == "default":
+            num_held_out = round(SHARE * len(images))
+            recipe = training.adapt(
+                recipe,
+                len(images) - num_held_out,
+                handwritten=self.handwritten,
+                epochs=self.epochs,
+            )
         if images.dtype != np.uint8:
             recipe = replace(recipe, variation=None)  # deformations are defined for bytes
-        network = training.build(networks.CNN, len(self.classes_), seed=int(self.random_state))
-        adapted = adaptation.fit(
-            network,
-            images,
-            codes,
-            recipe,
-            seed=int(self.random_state),
-            epochs=self.epochs,
-            validation_size=round(SHARE * len(images)) if self.recipe == "default" else 0,
+        network = training.build(networks.CNN, len(self.classes_), seed=seed)
+        history = training.train(
+            network, images, codes, recipe, seed=seed, validation_size=num_held_out
         )
-        self.temperature_ = adapted.history.temperature
+        self.temperature_ = history.temperature
         self.weights_ = training.weights(network)
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float32]:

@@ -75,9 +75,8 @@ class CNN(nn.Module):
 
         It shares the layers, so training one trains both.
         """
-        from mnist_pipeline.kernels.compiled_cnn import (
-            CompiledCNN,
-        )  # here, because it imports Numba
+        # Imported here, because it imports Numba.
+        from mnist_pipeline.kernels.compiled_cnn import CompiledCNN
 
         return CompiledCNN(self.conv1, self.conv2, self.linear)
 
@@ -88,8 +87,8 @@ KINDS: Mapping[str, type[nn.Module]] = {"mlp": MLP, "cnn": CNN}
 def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
     """Rows of a table of the layers, in the order in which they run.
 
-    A row is one call of a layer: its `layer`, `kernel`, `output` for one image, and `parameters`.
-    The `kernel` is empty for a layer without one. The network is not changed.
+    A row is one call of a layer: its class, the size of its kernel or an empty text, the shape of
+    its output for one image, and its number of parameters. The network is not changed.
 
     Examples
     --------
@@ -101,9 +100,15 @@ def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
     def record(module: nn.Module, _: Any, output: Tensor) -> None:
         shape = " × ".join(map(str, output.shape[1:]))
         size: Any = getattr(module, "kernel_size", ())  # one number stands for both sides
-        kernel = " × ".join(map(str, size if isinstance(size, tuple) else (size, size)))
-        found = {"kernel": kernel, "output": shape, "parameters": num_parameters(module)}
-        rows.append({"layer": type(module).__name__, **found})
+        sides = size if isinstance(size, tuple) else (size, size)
+        rows.append(
+            {
+                "layer": type(module).__name__,
+                "kernel": " × ".join(map(str, sides)),
+                "output": shape,
+                "parameters": num_parameters(module),
+            }
+        )
 
     observed = copy.deepcopy(model).cpu()
     for module in observed.modules():
@@ -115,7 +120,7 @@ def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
 
 
 def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> nn.Module:
-    """A network of a kind in `KINDS` with fresh parameters of the shapes of these weights.
+    """An untrained network of a kind in `KINDS`, with parameters of the shapes of these weights.
 
     Examples
     --------

@@ -37,6 +37,11 @@ class DataSet:
     doubted_labels: tuple[int, ...] = ()  # the test images whose published label is doubtful
 
     @property
+    def is_mnist(self) -> bool:
+        """Whether the files are those of MNIST."""
+        return self.name == "mnist"
+
+    @property
     def nouns(self) -> str:
         """The plural of `noun`."""
         return f"{self.noun}s"

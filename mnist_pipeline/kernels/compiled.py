@@ -25,18 +25,17 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def cache_directory(kernels: Path, base: Path) -> Path:
-    """The directory below `base` for the compiled code of the modules in a folder: another one
-    after any change.
+    """The directory below `base` for the compiled code of a folder; any change there changes it.
 
-    Numba itself compares only the file of a cached function with the one that was compiled, though
-    its code contains functions and constants of other files. Code that is out of date would give
-    wrong results without an error.
+    Numba compiles a cached function anew only if its own file changes, though the compiled code
+    contains functions and constants of other files. Stale code would compute wrong results without
+    an error.
     """
     sources = b"".join(file.read_bytes() for file in sorted(kernels.glob("*.py")))
     return base / f"numba-{hashlib.sha256(sources).hexdigest()[:12]}"
 
 
-NUMBA: Any = config  # its attributes are made when it is imported
+NUMBA: Any = config  # it gets its attributes when it is imported
 _KERNELS = Path(__file__).resolve().parent
 CACHE = cache_directory(_KERNELS, Path(NUMBA.CACHE_DIR or places.code_cache()))
 
@@ -52,34 +51,31 @@ def intrinsic(
 ) -> Callable[[Any], Any]:
     """Make an intrinsic of a function that emits its code.
 
-    The function gets an emitter, and the arguments of a call: arrays as `Array`, integers as int64,
-    others as they are.
+    The function gets an emitter and the arguments of a call: arrays as `Array`, integers as int64,
+    and other arguments unchanged.
     """
 
     def decorate(emit: Any) -> Any:
         def typed(_: Any, *kinds: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
                 e = emitter(context, builder)
-                found = emit(
-                    e, *(e.argument(kind, value) for kind, value in zip(signature.args, values))
-                )
-                return context.get_dummy_value() if found is None else found
+                arguments = map(e.argument, signature.args, values)
+                value = emit(e, *arguments)
+                return context.get_dummy_value() if value is None else value
 
-            return returns(
-                *(types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds)
-            ), generate
+            passed = [types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds]
+            return returns(*passed), generate
 
         function: Any = typed
-        function.__name__, function.__signature__ = emit.__name__, inspect.signature(emit)
+        function.__name__ = emit.__name__
+        function.__signature__ = inspect.signature(emit)
         return extending.intrinsic(function)
 
     return decorate
 
 
 class Array(NamedTuple):
-    """An array in C order: the pointer to its first element, its shape as values, and its Numba
-    type.
-    """
+    """An array in C order: a pointer to its first element, its shape, and the type of elements."""
 
     data: Any
     shape: list[Any]
@@ -87,9 +83,7 @@ class Array(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """A matrix in memory: the pointer to its first element, and the distances between rows and
-    between columns.
-    """
+    """A matrix in memory: a pointer to its first element, and the strides in elements."""
 
     data: Any
     row: Any
@@ -136,7 +130,7 @@ class Emitter:
         return pointer
 
     def item(self, array: Array, *index: Any) -> Any:
-        """Pointer to the element of an array at an index, which has a number for each axis."""
+        """Pointer to the element of an array at an index, one number per axis."""
         place = index[0]
         for length, number in zip(array.shape[1:], index[1:], strict=True):
             place = self.add(self.multiply(place, length), number)
@@ -161,7 +155,7 @@ class Emitter:
         return self.builder.shuffle_vector(lane, undefined, zeros)
 
     def load(self, pointer: Any) -> Any:
-        """Load the vector that begins at an element, with the alignment of elements."""
+        """Load the vector that begins at an element, which need not be aligned."""
         return self.builder.load(
             self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.alignment
         )
@@ -207,11 +201,10 @@ class Emitter:
         *,
         is_sum: bool,
     ) -> None:
-        """Compute result[r, c] = Σ_k left[r, k] · right[k, c], or add it if `is_sum`, with all sums
-        in registers.
+        """Compute result[r, c] = Σ_k left[r, k] · right[k, c] with all sums in registers.
 
-        The columns are those at which the vectors of `right` and `result` begin; `depth` is the
-        number of terms.
+        If `is_sum`, the products are added to the result. `depth` is the number of terms. The
+        vectors of `right` and `result` begin at `columns`.
         """
         starts = [self.at(left.data, self.multiply(left.row, r)) for r in range(num_rows)]
         places = [
@@ -226,13 +219,11 @@ class Emitter:
             row = self.at(right.data, self.multiply(k, right.row))
             vectors = [self.load(self.at(row, column)) for column in columns]
             for start, sums in zip(starts, totals):
-                value = self.broadcast(
-                    self.builder.load(self.at(start, self.multiply(left.column, k)))
-                )
+                pointer = self.at(start, self.multiply(left.column, k))
+                value = self.broadcast(self.builder.load(pointer))
                 for vector, total in zip(vectors, sums):
-                    self.builder.store(
-                        self.multiply_add(value, vector, self.builder.load(total)), total
-                    )
+                    added = self.multiply_add(value, vector, self.builder.load(total))
+                    self.builder.store(added, total)
         for sums, row in zip(totals, places):
             for total, place in zip(sums, row):
                 self.store(self.builder.load(total), place)

@@ -34,11 +34,10 @@ Pooled = tuple[Array, Places]  # with channels innermost
 
 
 class CompiledCNN(nn.Module):
-    """The network of `networks.CNN` with compiled convolutions; it shares the layers, so training
-    changes both.
+    """The network of `networks.CNN` with compiled convolutions.
 
-    Parameters and images are float32, on the CPU. Autograd sees nothing of it: `backpropagate`
-    computes the gradients.
+    It shares the layers, so training one trains both. Parameters and images are float32, on the
+    CPU. Autograd is not used: `backpropagate` computes the gradients.
     """
 
     def __init__(self, conv1: nn.Conv2d, conv2: nn.Conv2d, linear: nn.Linear) -> None:
@@ -61,25 +60,22 @@ class CompiledCNN(nn.Module):
     def backpropagate(
         self, x: Tensor, targets: Tensor, label_smoothing: float = 0.0, least: float = 0.0
     ) -> Tensor:
-        """Set the gradients of the mean cross-entropy with `targets` (N,); return the logits of the
-        images.
+        """Set the gradients of the mean cross-entropy with `targets` (N,); return the logits.
 
-        If every probability of an image is closer than `least` to its target, the image is left
-        out, because its share of the gradients is small. A first layer that requires no gradient
-        gets none.
+        An image is left out if each of its probabilities is closer than `least` to its target,
+        because its gradients are small. A first layer that requires no gradient gets none.
         """
         images, parameters = _pixels(x), _Parameters(self)
         scores = np.empty((len(x), self.linear.out_features), np.float32)
-        expected = (
-            F.one_hot(targets, scores.shape[1]) * (1 - label_smoothing)
-            + label_smoothing / scores.shape[1]
-        )
+        num_classes = self.linear.out_features
+        expected = F.one_hot(targets, num_classes) * (1 - label_smoothing)
+        expected = expected + label_smoothing / num_classes
         sums: dict[int, list[Array]] = {}
 
         def compute(group: slice) -> None:
-            first, second, found = _forward(images[group], parameters)
-            scores[group] = found.numpy()
-            gradient = found.softmax(dim=1) - expected[group]
+            first, second, logits = _forward(images[group], parameters)
+            scores[group] = logits.numpy()
+            gradient = logits.softmax(dim=1) - expected[group]
             kept = (gradient.abs().amax(dim=1) >= least).numpy()
             arrays: list[Any] = [
                 array[kept] if least else array for array in (images[group], *first, *second)
@@ -99,9 +95,7 @@ class _Parameters:
 
     def __init__(self, network: CompiledCNN) -> None:
         conv1, conv2, linear = network.conv1, network.conv2, network.linear
-        self.parameters = list(
-            network.parameters()
-        )  # weights and biases of the three layers in turn
+        self.parameters = list(network.parameters())  # weights and biases, layer by layer
         self.trains_first = conv1.weight.requires_grad
         self.taps = conv1.weight.flatten(1).t().contiguous().numpy()  # (25, 32)
         self.kernels = _factors(conv2.weight.permute(2, 3, 1, 0))
@@ -109,24 +103,18 @@ class _Parameters:
             self.kernels.transpose(0, 2, 1).copy() if self.trains_first else _NO_KERNELS
         )
         self.classes = _channels_last(linear.weight, winograd.CHANNELS_OUT, -1)  # (10, 1024)
-        *biases, self.class_biases = (
-            bias.detach() for bias in self.parameters[1::2]
-        )  # `no_grad` is of one thread
+        # Detached, because `no_grad` holds for one thread only.
+        *biases, self.class_biases = [bias.detach() for bias in self.parameters[1::2]]
         self.biases = [bias.numpy() for bias in biases]
 
     def set_gradients(
         self, taps: Tensor, factors: Tensor, bias: Tensor, classes: Tensor, class_biases: Tensor
     ) -> None:
-        """Set the gradients of the network's parameters from those of the arrays of the compiled
-        layers.
-        """
+        """Set the gradients of the parameters from the gradients of the compiled layers."""
         of_classes = _channels_last(classes, -1, winograd.CHANNELS_OUT)
-        by_place = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ factors.flatten(
-            1
-        )  # (25, 32 · 64)
-        of_kernels = by_place.reshape(
-            convolution.SIDE, convolution.SIDE, *factors.shape[1:]
-        ).permute(3, 2, 0, 1)
+        by_tap = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ factors.flatten(1)  # (25, 32 · 64)
+        by_tap = by_tap.reshape(convolution.SIDE, convolution.SIDE, *factors.shape[1:])
+        of_kernels = by_tap.permute(3, 2, 0, 1)  # (64, 32, 5, 5)
         gradients = [taps[:-1].t(), taps[-1], of_kernels, bias, of_classes, class_biases]
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             if parameter.requires_grad:  # Adam takes the layout of the parameter
@@ -136,19 +124,14 @@ class _Parameters:
 
 
 def _forward(images: Array, parameters: _Parameters) -> tuple[Pooled, Pooled, Tensor]:
-    """The pooled results of both layers, (n, 12, 12, 32) and (n, 4, 4, 64), and the logits of
-    images (n, 28, 28).
-    """
+    """The pooled results of both layers, (n, 12, 12, 32) and (n, 4, 4, 64), and the logits."""
     torch.set_num_threads(1)  # of this thread: the threads share the images
     first = _empty(len(images), _POOLED_SIDE, _POOLED_SIDE, convolution.CHANNELS)
     second = _empty(len(images), winograd.STEP, winograd.STEP, winograd.CHANNELS_OUT)
     convolution.convolve_and_pool(images, *first, parameters.taps, parameters.biases[0])
     winograd.convolve_and_pool(first[0], *second, parameters.kernels, parameters.biases[1])
-    return (
-        first,
-        second,
-        torch.addmm(parameters.class_biases, _rows(second[0]), parameters.classes.t()),
-    )
+    logits = torch.addmm(parameters.class_biases, _rows(second[0]), parameters.classes.t())
+    return first, second, logits
 
 
 def _backward(

@@ -18,17 +18,13 @@ Place = tuple[int, int]  # row and column
 SIDE = 5  # rows and columns of a kernel
 CHANNELS = 32  # kernels
 WIDTH = 16  # float32 in a vector: 512 bits
-WINDOW = [
-    (row, column) for row in range(2) for column in range(2)
-]  # the positions that are pooled into one
+WINDOW = [(row, column) for row in range(2) for column in range(2)]  # the positions pooled together
 _VECTORS = range(0, CHANNELS, WIDTH)
 _TAPS = [(row, column) for row in range(SIDE) for column in range(SIDE)]
 
 
 class Channels(Emitter):
-    """Vectors of float32, which are some channels of a position; windows of 2×2 positions are
-    pooled.
-    """
+    """Vectors of some channels of a position, float32; windows of 2×2 positions are pooled."""
 
     whole = ir.VectorType(INT32, WIDTH)
 
@@ -37,9 +33,7 @@ class Channels(Emitter):
         return ir.Constant(self.whole, [value] * WIDTH)
 
     def largest(self, values: Sequence[Any]) -> tuple[Any, Any]:
-        """The largest value of a window, and the number of its position, the first of equal
-        ones.
-        """
+        """The largest value of a window, and the number of its first position."""
         largest, where = values[0], self.everywhere(0)
         for number, value in enumerate(values[1:], 1):
             is_larger = self.builder.fcmp_ordered(">", value, largest)
@@ -48,7 +42,7 @@ class Channels(Emitter):
         return largest, where
 
     def rectified_part(self, gradient: Any, output: Any) -> Any:
-        """The gradient before ReLU: zero where its result is zero."""
+        """The gradient of ReLU's input: zero where the output is zero."""
         return self.builder.select(
             self.builder.fcmp_ordered(">", output, self.zero), gradient, self.zero
         )
@@ -79,9 +73,7 @@ class Channels(Emitter):
 def _pixels(
     e: Channels, images: Array, image: Any, row: Any, column: Any
 ) -> Callable[[Place, Place], Any]:
-    """The pixel under a tap of the kernel at a position of the window of a pooled result, in every
-    lane.
-    """
+    """A function that loads, into every lane, the pixel under a tap at a position of a window."""
     corner = e.item(images, image, e.multiply(row, 2), e.multiply(column, 2))
 
     def pixel(tap: Place, at: Place) -> Any:
@@ -103,8 +95,9 @@ def _forward(
     output: Array,
     argmax: Array,
 ) -> None:
-    """Convolve at the positions of a window; store the ReLU of the maximum of each channel, and its
-    position.
+    """Convolve at the positions of a window, and pool.
+
+    Stores the ReLU of the maximum of each channel, and the position of the maximum.
     """
     pixel_under = _pixels(e, images, image, row, column)
     sums = {(at, first): e.zero for at in WINDOW for first in _VECTORS}
@@ -134,7 +127,7 @@ def _backward(
     argmax: Array,
     sums: Array,
 ) -> None:
-    """Add a window's share to the gradients of the kernels, and of the biases in the last row."""
+    """Add a window's gradients to those of the kernels, and of the biases in the last row."""
     pixel_under = _pixels(e, images, image, row, column)
     for first in _VECTORS:
         place = (image, row, column, first)
@@ -166,9 +159,7 @@ def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias:
 
 @compiled(cache=True, nogil=True)
 def add_gradients(images: Any, gradient: Any, output: Any, argmax: Any, sums: Any) -> None:
-    """Add to `sums` (26, 32) the gradients of the kernels, and of the biases in the last row, from
-    the output's.
-    """
+    """Add the gradients of the kernels, and of the biases in the last row, to `sums` (26, 32)."""
     for i in range(output.shape[0]):
         for row in range(output.shape[1]):
             for column in range(output.shape[2]):

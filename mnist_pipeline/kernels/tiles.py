@@ -10,7 +10,7 @@ COORDINATE_ROW = 1 + len(DEPTHS)  # of a tile, after the half norms and the resi
 # Features whose products a projection sums in float32, before it adds the sums in float64.
 SUMMED_FEATURES = 128
 CENTROID_DIMENSIONS = 16  # leading dimensions in which the tiles nearest to a query are found
-_NO_POINT = -1e30  # half norm of the padding of the last tile: below any cut
+_NO_POINT = -1e30  # negative half norm of the padding of the last tile: below any cut
 
 
 def in_lanes(rows: np.ndarray) -> np.ndarray:

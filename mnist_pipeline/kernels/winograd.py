@@ -1,5 +1,4 @@
-"""The compiled second layer of the convolutional network: Winograd's convolution, pooling and ReLU,
-and the gradients.
+"""The compiled second layer of the convolutional network: Winograd's convolution, pooling, ReLU.
 
 The convolution works on tiles. It computes 4×4 results from 8×8 values of each channel by 64 matrix
 products, one per value of a tile. A direct convolution needs 25 products at 16 positions, which are
@@ -30,9 +29,8 @@ BLOCK = 16  # images at a time
 
 _ROWS = 4  # of a product at a time
 _SQUARE = [[(row, column) for column in range(TILE)] for row in range(TILE)]
-_WINDOWS = [
-    (row, column) for row in range(STEP // 2) for column in range(STEP // 2)
-]  # of a tile, after pooling
+# The windows of a tile, after pooling.
+_WINDOWS = [(row, column) for row in range(STEP // 2) for column in range(STEP // 2)]
 
 
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,9 +77,7 @@ class _Tile(Channels):
         return [self._product(matrix, row) for row in zip(*columns)]
 
     def corner(self, start: Any, tile: Any, step: int) -> tuple[Any, Any, Any]:
-        """The image, the row and the column at which a tile begins, in tiles that are `step`
-        apart.
-        """
+        """The image, row and column at which a tile begins, if tiles are `step` apart."""
         down, right = (
             self.builder.and_(self.builder.lshr(tile, INT64(bit)), INT64(1)) for bit in (1, 0)
         )
@@ -91,9 +87,7 @@ class _Tile(Channels):
     def pixel(
         self, images: Array, place: tuple[Any, Any, Any], offset: tuple[int, int], channel: Any
     ) -> Any:
-        """Pointer into an array (images, rows, columns, channels) at an offset from (image, row,
-        column).
-        """
+        """Pointer to a channel at an offset from (image, row, column)."""
         image, row, column = place
         return self.item(
             images, image, self.add(row, offset[0]), self.add(column, offset[1]), channel
@@ -115,14 +109,15 @@ class _Tile(Channels):
                 self.store(vector, self.item(factors, TILE * i + j, tile, channel))
 
     def _product(self, matrix: np.ndarray, vectors: Any) -> list[Any]:
-        """Product of a constant matrix with vectors: factors 1 and -1 become additions, and 0 is
-        skipped.
+        """Product of a constant matrix with vectors.
+
+        Factors 1 and -1 become additions and subtractions, and factors 0 are skipped.
         """
-        found = []
+        products = []
         for row in matrix:
             # 1 first, then -1, then the others.
             terms = sorted(
-                ((f, v) for f, v in zip(row, vectors) if f),
+                ((factor, vector) for factor, vector in zip(row, vectors) if factor),
                 key=lambda term: (term[0] != 1, term[0] != -1),
             )
             total = None
@@ -134,8 +129,8 @@ class _Tile(Channels):
                     total = self.builder.fsub(total or self.zero, vector)
                 else:
                     total = self.builder.fadd(total, vector) if total else vector
-            found.append(total)
-        return found
+            products.append(total)
+        return products
 
 
 @intrinsic(_Tile)
@@ -160,8 +155,9 @@ def _leave(
     output: Array,
     argmax: Array,
 ) -> None:
-    """Transform products into the results of a tile; store the ReLU of each window's maximum, and
-    its position.
+    """Transform products into the results of a tile, and pool.
+
+    Stores the ReLU of each window's maximum, and the position of the maximum.
     """
     corner = e.corner(start, tile, STEP // 2)
     square = e.both(OUTPUT, e.load_factors(products, tile, channel))
@@ -187,17 +183,18 @@ def _enter_gradient(
     products: Array,
     sums: Array,
 ) -> None:
-    """Store the gradients of the products of a tile, and add those of the biases: the reverse of
-    `_leave`.
+    """Store the gradients of the products of a tile, and add the gradients of the biases.
+
+    This reverses `_leave`.
     """
     corner = e.corner(start, tile, STEP // 2)
     square = [[e.zero] * STEP for _ in range(STEP)]
     total = e.load(e.at(sums.data, channel))
     for window in _WINDOWS:
-        given, found, where = (
+        of_output, result, where = (
             e.pixel(array, corner, window, channel) for array in (gradient, output, argmax)
         )
-        passed = e.rectified_part(e.load(given), e.load(found))
+        passed = e.rectified_part(e.load(of_output), e.load(result))
         total = e.builder.fadd(total, passed)
         for (i, j), part in zip(WINDOW, e.parts(passed, e.load_narrow(where))):
             square[2 * window[0] + i][2 * window[1] + j] = part
@@ -218,11 +215,11 @@ def _leave_gradient(
 
 
 def _multiplying(num_columns: int, *, columnwise: bool) -> Any:
-    """Compile a product of two of the 64 pairs of matrices, `_ROWS` rows of it at a time.
+    """Compile the product of one of the 64 pairs of matrices, `_ROWS` rows at a time.
 
-    ``products[place, row : row + 4] = a[place, row : row + 4] @ b[place]``; if `columnwise`, add to
-    them ``a[place, :, row : row + 4].T @ b[place]``. The sum has `depth` terms. All sums are in
-    registers; processors with 512-bit registers have twice as many.
+    ``products[place, row : row + 4] = a[place, row : row + 4] @ b[place]``; if `columnwise`,
+    ``products[place, row : row + 4] += a[place, :, row : row + 4].T @ b[place]``. A sum has `depth`
+    terms. All sums are in registers; processors with 512-bit registers have twice as many.
     """
     at_once = num_columns if binding.get_host_cpu_features().get("avx512f") else WIDTH
 
@@ -260,8 +257,8 @@ def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias:
     """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
     `images` are (n, 12, 12, 32), `kernels` the factors of the kernels, (64, 32, 64), both float32.
-    The results go into `output` and `argmax`, (n, 4, 4, 64): the values, float32, and the position
-    of the maximum in the window, 0 to 3 row by row, uint8.
+    The values go into `output`, float32, and the positions of the maxima in their windows, 0 to 3
+    row by row, into `argmax`, uint8; both are (n, 4, 4, 64).
     """
     factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
     products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
@@ -287,11 +284,10 @@ def add_gradients(
     kernel_sums: Any,
     bias_sums: Any,
 ) -> None:
-    """Add the gradients of the kernels' factors (64, 32, 64) and of the biases (64,), from the
-    output's.
+    """Add the gradients of the kernels' factors (64, 32, 64) and of the biases (64,) to the sums.
 
     `kernels` are the factors of the transposed kernels, (64, 64, 32). The gradient of the images
-    goes into `image_gradient`, (n, 12, 12, 32); if that is empty, it is not computed.
+    goes into `image_gradient`, (n, 12, 12, 32), unless that is empty.
     """
     factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
     products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)

@@ -11,7 +11,6 @@ import numpy as np
 
 from mnist_pipeline import harris, pca
 from mnist_pipeline.data import held_out
-from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.records import Corners, DigitSet, Predictions, RawData, Reconstructions
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
@@ -119,7 +118,7 @@ def compose(values: Values) -> dict[str, Any]:
 
 def _notebook(values: Values) -> dict[str, Any]:
     """The results of the course notebook that the project grew from; it was on MNIST."""
-    if values.raw_mnist.data_set.name != MNIST.name:
+    if not values.raw_mnist.data_set.is_mnist:
         return {}
     results = {name: MODELS[name].notebook for name in values.models}
     return {name: dataclasses.asdict(result) for name, result in results.items() if result}

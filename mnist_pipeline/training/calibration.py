@@ -1,4 +1,4 @@
-"""Temperature scaling: probabilities as certain as they are right."""
+"""Temperature scaling: probabilities that match the share of correct predictions."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     Label smoothing makes a network less sure than it is right. One number corrects that, and
     changes no predicted label [1]_.
 
-    The logits (num_samples, num_classes) and labels (num_samples,) are those of images that the
-    network was not trained on. T is in [0.05, 20], or 1 if the minimum lies outside: if every image
+    The logits (num_samples, num_classes) and labels (num_samples,) are of images that the network
+    was not trained on. T is in [0.05, 20], or 1 if the minimum lies outside: if every image
     is classified correctly, the cross-entropy falls without end as T falls; if the predictions are
     no better than guessing, it falls as T rises.
 
@@ -45,8 +45,9 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
 
 
 def calibrate(logits: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
-    """The temperature of these logits, see `fit_temperature`, and the mean cross-entropy with it,
-    in nats.
+    """The temperature of these logits, and their mean cross-entropy with it, in nats.
+
+    See `fit_temperature`.
     """
     temperature = fit_temperature(logits, labels)
     scores = torch.from_numpy(np.asarray(logits, np.float64)) / temperature

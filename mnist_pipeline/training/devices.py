@@ -1,4 +1,4 @@
-"""Where and how this machine computes a network: the device, the arithmetic, the form that runs."""
+"""How this machine computes a network: the device, the precision, and the compiled form."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -9,15 +9,15 @@ from torch import nn
 
 
 def default_device() -> torch.device:
-    """The GPU if there is one, else the CPU."""
+    """The GPU if torch finds a GPU, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def choose_precision(model: nn.Module, device: torch.device, precision: str = "auto") -> str:
-    """The arithmetic of a network's matrix products on a device, "float32" or "bfloat16".
+    """The precision of a network's matrix products on a device, "float32" or "bfloat16".
 
-    "auto" means bfloat16 where the device multiplies it natively and the network has no compiled
-    form, which is faster.
+    "auto" means bfloat16 where that is faster: the device multiplies it natively, and the network
+    has no compiled form.
     """
     if precision != "auto":
         return precision
@@ -30,33 +30,28 @@ def choose_precision(model: nn.Module, device: torch.device, precision: str = "a
 
 
 def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """The context in which networks multiply matrices in bfloat16 or float32, as `precision`
-    says.
-    """
+    """The context in which networks multiply matrices with this precision."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
 def cpu_supports(instructions: str) -> bool:
-    """Whether the CPU multiplies bfloat16: "avx512_bf16" in vectors, "amx_bf16" in tiles."""
+    """Whether the CPU has these instructions, such as "avx512_bf16" or "amx_bf16"."""
     return bool(torch.cpu.get_capabilities().get(instructions))
 
 
 def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
-    """Whether a network has a faster form that computes the same: of float32, on a CPU, with a
-    method `compiled`.
-    """
+    """Whether a network has a method `compiled`, and is float32 on a CPU."""
     dtypes = {parameter.dtype for parameter in model.parameters()}
     return hasattr(model, "compiled") and device.type == "cpu" and dtypes == {torch.float32}
 
 
 @contextmanager
 def placed(model: nn.Module, device: torch.device, precision: str) -> Iterator[nn.Module]:
-    """Move a network to a device, with channels innermost, and return it afterwards, in evaluation
-    mode.
+    """Move a network to a device, and back afterwards, in evaluation mode.
 
-    Convolutions on a CPU are optimized for that layout. Yields the form of the network to run.
-    While it is the compiled form, torch uses one thread: torch has little to do, and its waiting
-    threads would take the cores from the compiled layers.
+    Yields the form of the network to run. On the device its channels are innermost, the layout for
+    which convolutions on a CPU are optimized. While the compiled form runs, torch uses one thread:
+    torch has little to do, and its waiting threads would take the cores from the compiled layers.
     """
     original = next(model.parameters()).device
     num_threads = torch.get_num_threads()

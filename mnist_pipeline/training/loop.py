@@ -38,17 +38,17 @@ class DivergenceError(ArithmeticError):
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """The measurements of one epoch. Each training image is scored just before its batch's update.
+    """The measurements of one epoch.
 
-    An image that did not take part, see `Recipe.later`, counts as it was scored last.
+    Each training image is scored just before its batch's update. An image that did not take part,
+    see `Recipe.later`, keeps its last score.
     """
 
     epoch: int  # from 1
     loss: float  # mean cross-entropy over the training images, without label smoothing
     accuracy: float  # over the training images
-    validation_accuracy: (
-        float | None
-    )  # on the held-out images, after the epoch; None if none are held out
+    # On the held-out images, after the epoch; None if no images are held out.
+    validation_accuracy: float | None
     losses: tuple[float, ...]  # like `loss`, over each of up to `PARTS` parts of the epoch in turn
 
 
@@ -77,8 +77,9 @@ class Compiled(Protocol):
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
-    """Construct a network; its initial weights depend only on the seed. torch's global generator is
-    restored.
+    """Construct a network whose initial weights depend only on the seed.
+
+    torch's global generator is restored.
 
     Examples
     --------
@@ -101,13 +102,13 @@ def train(
     validation_size: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> History:
-    """Train a network in place with Adam on the cross-entropy, on the GPU if there is one.
+    """Train a network in place with Adam on the cross-entropy, on the GPU if there is a GPU.
 
-    The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). It returns to
-    its device, and is in evaluation mode afterwards. The images are (num_samples, rows, columns) or
+    The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). Afterwards it is
+    in evaluation mode, on the device where it was. The images are (num_samples, rows, columns) or
     (num_samples, num_features), uint8 or floating in [0, 1], with integer labels (num_samples,).
-    `validation_size` of them are held out, see `data.held_out`: they are scored after each epoch,
-    and the temperature is fitted on them.
+    `validation_size` of the images are held out, see `data.held_out`: they are scored after each
+    epoch, and the temperature is fitted on them.
 
     The seed determines the order of the images and their deformations. The same seed on the same
     machine with the same number of threads gives the same weights to the byte.
@@ -128,8 +129,8 @@ def train(
     precision = choose_precision(model, device, recipe.precision)
     held_out = None
     if validation_size:
-        kept, others = split(len(images), validation_size)
-        held_out = _tensors(images[others], labels[others], device)
+        kept, validation = split(len(images), validation_size)
+        held_out = _tensors(images[validation], labels[validation], device)
         images, labels = images[kept], labels[kept]
     scores = torch.empty(0)  # the last logits of the held-out images
     records: list[EpochRecord] = []
@@ -225,37 +226,37 @@ class _Run:
         num_images: int,
         precision: str,
     ) -> None:
-        self.network, self.recipe, self.seed = network, recipe, seed
+        self.network = network
+        self.recipe = recipe
+        self.seed = seed
         self.num_later = max(1, round(recipe.later * num_images))
         passes = [num_images] + (recipe.epochs - 1) * [self.num_later]
         self.num_steps = sum(math.ceil(count / recipe.batch_size) for count in passes)
-        self.losses, self.right = (
-            np.full(num_images, np.inf),
-            np.zeros(num_images, bool),
-        )  # as each was scored last
-        self.device, self.precision = next(model.parameters()).device, precision
+        # The last score of each image.
+        self.losses = np.full(num_images, np.inf)
+        self.is_right = np.zeros(num_images, bool)
+        self.device = next(model.parameters()).device
+        self.precision = precision
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = Adam(model.parameters(), recipe.betas)
         self.first_layer = _first_layer(model)
         self.parameters = list(model.parameters()) if recipe.average else []
-        self.means = [
-            torch.zeros_like(parameter) for parameter in self.parameters
-        ]  # over the updates averaged so far
+        # The means of the parameters over the updates averaged so far.
+        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.step = 0
 
     def train_epoch(
         self, images: NDArray[Any], labels: NDArray[Any]
     ) -> tuple[float, float, tuple[float, ...]]:
-        """Pass once over the images in a random order; return their mean loss and accuracy, scored
-        on the way.
+        """Pass once over the images in a random order, and score each image on the way.
 
-        The third value is the mean loss over each part of the pass.
+        Returns the mean loss, the accuracy, and the mean loss over each part of the pass.
         """
         count = self.num_later if self.step else len(images)
-        chosen = np.sort(
-            np.argpartition(-self.losses, count - 1)[:count]
-        )  # those with the largest losses
-        others, share = np.delete(self.losses, chosen).sum() / len(images), count / len(images)
+        # The images with the largest losses.
+        chosen = np.sort(np.argpartition(-self.losses, count - 1)[:count])
+        loss_of_others = np.delete(self.losses, chosen).sum() / len(images)
+        share = count / len(images)
         images, labels = images[chosen], labels[chosen]
         if self.recipe.variation:
             images = vary(images, self.recipe.variation, (self.seed, self.step))
@@ -269,21 +270,21 @@ class _Run:
         scores, targets = torch.cat(batches).double(), targets[order]
         losses = F.cross_entropy(scores, targets, reduction="none")
         seen = chosen[order.cpu().numpy()]
-        self.losses[seen], self.right[seen] = (
-            losses.cpu().numpy(),
-            (scores.argmax(dim=1) == targets).cpu().numpy(),
-        )
+        self.losses[seen] = losses.cpu().numpy()
+        self.is_right[seen] = (scores.argmax(dim=1) == targets).cpu().numpy()
         loss = float(self.losses.mean())
         if not math.isfinite(loss):
             raise DivergenceError(
                 f"the loss is {loss} after {self.step} updates: training diverged. "
                 f"Lower the recipe's learning_rate, which is {self.recipe.learning_rate}."
             )
-        parts = tuple(others + share * float(part.mean()) for part in torch.chunk(losses, PARTS))
-        return loss, float(self.right.mean()), parts
+        parts = tuple(
+            loss_of_others + share * float(part.mean()) for part in torch.chunk(losses, PARTS)
+        )
+        return loss, float(self.is_right.mean()), parts
 
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
-        """Make one step of Adam on a batch; return the logits before the step."""
+        """Update the parameters on a batch; return the logits before the update."""
         self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
         scores = self.backpropagate(scaled(pixels), targets, self.recipe.label_smoothing)
         self.optimizer.step(learning_rate_at(self.step, self.num_steps, self.recipe))
@@ -307,12 +308,12 @@ class _Run:
 
     @torch.no_grad()
     def average(self) -> None:
-        """Add the weights to their mean, in the last share of the updates; after the last, the mean
-        replaces them.
+        """In the last share of the updates, add the parameters to their means.
+
+        After the last update, the means replace the parameters.
         """
-        count = (
-            self.step - self.num_steps + round(self.recipe.average * self.num_steps)
-        )  # weights in the mean, with these
+        num_averaged = round(self.recipe.average * self.num_steps)
+        count = self.step - (self.num_steps - num_averaged)  # updates in the means, with this one
         if count < 1:
             return
         for parameter, mean in zip(self.parameters, self.means, strict=True):
@@ -338,8 +339,9 @@ def _share_right(scores: Tensor, targets: Tensor) -> float:
 def _tensors(
     images: NDArray[Any], labels: NDArray[Any], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Images and labels as tensors; raise a ValueError unless there is one integer label per
-    image.
+    """Images and labels as tensors.
+
+    Raises a ValueError unless there is one integer label per image.
     """
     pixels, targets = pixel_tensor(images), np.asarray(labels)
     if targets.shape != (len(pixels),) or targets.dtype.kind not in "iu":

@@ -10,20 +10,19 @@ from torch import Tensor, nn
 
 from mnist_pipeline.training.devices import arithmetic, default_device, placed
 
-BATCH_SIZE = (
-    250  # images predicted at a time; their activations fit the cache, which halves the time
-)
+# Images predicted at a time. Their activations fit the cache, which halves the time.
+BATCH_SIZE = 250
 Model = TypeVar("Model", bound=nn.Module)
 
 
 def predict_probabilities(
     model: nn.Module, images: NDArray[Any], temperature: float = 1.0
 ) -> NDArray[np.float32]:
-    """Class probabilities (num_samples, num_classes) of images, computed in float32, on the GPU if
-    there is one.
+    """Class probabilities (num_samples, num_classes) of images.
 
-    The images are (num_samples, rows, columns) or (num_samples, num_features), uint8 or floating in
-    [0, 1]. `temperature` divides the logits; `History.temperature` calibrates the probabilities.
+    They are computed in float32, on the GPU if there is a GPU. The images are (num_samples, rows,
+    columns) or (num_samples, num_features), uint8 or floating in [0, 1]. `temperature` divides the
+    logits; `History.temperature` calibrates the probabilities.
 
     Examples
     --------
@@ -38,9 +37,7 @@ def predict_probabilities(
 
 
 def weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
-    """Parameters and buffers of a network by their names in `state_dict()`, as C-contiguous float32
-    copies.
-    """
+    """Copies of a network's parameters and buffers by name, as C-contiguous float32 arrays."""
     return {
         name: np.array(value.detach().cpu().float().numpy(), order="C", copy=True)
         for name, value in model.state_dict().items()
@@ -48,9 +45,7 @@ def weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
 
 
 def load_weights(model: Model, arrays: Mapping[str, NDArray[Any]]) -> Model:
-    """Load arrays from `weights` into a network of the same architecture; return it in evaluation
-    mode.
-    """
+    """Load the arrays of `weights` into a network; return the network in evaluation mode."""
     model.load_state_dict(
         {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     )
@@ -58,7 +53,7 @@ def load_weights(model: Model, arrays: Mapping[str, NDArray[Any]]) -> Model:
 
 
 def logits(model: nn.Module, pixels: Tensor, precision: str) -> Tensor:
-    """Logits of all images, float32, one batch at a time, without gradients."""
+    """Float32 logits of all images, computed one batch at a time without gradients."""
     model.eval()
     with torch.inference_mode(), arithmetic(pixels.device, precision):
         return torch.cat(
@@ -72,10 +67,10 @@ def scaled(pixels: Tensor) -> Tensor:
 
 
 def pixel_tensor(images: NDArray[Any]) -> Tensor:
-    """Images as a tensor, uint8 or float32; raise a ValueError unless they are bytes or finite
-    floating values.
+    """Images as a tensor, uint8 or float32.
 
-    torch needs writable arrays, so a read-only memory map is copied into memory here.
+    Raises a ValueError if they are neither bytes nor finite floating values. torch needs writable
+    arrays, so a read-only memory map is copied into memory here.
     """
     array = np.asarray(images)
     if array.ndim < 2 or array.size == 0:

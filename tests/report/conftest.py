@@ -26,7 +26,6 @@ UNKNOWN = dict.fromkeys(
         "config",
         "seed",
         "recipe",
-        "adaptation",
         "losses",
         "reason",
     )

@@ -14,8 +14,7 @@ FAILED_CHECK = "failed_check"  # metadata: the blocking checks that the value fa
 DATA_VERSION_TAG = "dagster/data_version"
 CODE_VERSION_TAG = "dagster/code_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
-# Metadata of an origin.
-METADATA = ("seconds", "config", "seed", "recipe", "adaptation", "losses", "reason")
+METADATA = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of a record
 
 
 def recorded_metadata(
