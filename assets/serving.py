@@ -1,29 +1,28 @@
 """The model in service, and what it needs to recognize the digits of users."""
 
-import dataclasses
+from collections.abc import Mapping
 from textwrap import shorten
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from mnist_pipeline.data.catalogue import RawData
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
+from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval
-from mnist_pipeline.evaluation.versions import DIGITS
 from mnist_pipeline.handwriting import contact_sheet, pictures, tables
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Classes, Recognizer
-from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly, warning
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.runtime.inbox import InboxResource
+from mnist_pipeline.runtime.storage.storage import Storage, StorageError, version_of
 
 from .models import by_model, of_all_models
 
@@ -54,18 +53,43 @@ CHECKS = {
 }
 
 
-class ChampionConfig(dg.Config):
-    """When the present champion stays."""
+class InService(NamedTuple):
+    """The recognizer that answers users, the champion that it was made for, and the stored card."""
 
-    margin: float = Field(
-        MARGIN,
-        ge=0,
-        le=1,
-        description="Largest acceptable loss of accuracy compared with the best champion so far. A "
-        "challenger with "
-        "more errors replaces the champion if the 95% interval of the difference lies above "
-        "−margin.",
-    )
+    champion: Champion
+    recognizer: Recognizer
+    card: str
+
+
+def in_service(storage: Storage) -> InService | None:
+    """What is in service; None if a part of it is not stored."""
+    try:
+        version = storage.origin("recognizer").get("inputs", {}).get("champion")
+        return InService(
+            storage.read("champion", version),
+            storage.read("recognizer"),
+            storage.read("model_card"),
+        )
+    except StorageError:
+        return None
+
+
+def kept(
+    champion: Champion, predictions: Mapping[str, Predictions], storage: Storage
+) -> InService | None:
+    """What stays in service because a later training of the champion's model did not replace it;
+    None if the stored model is the champion.
+    """
+    if version_of(predictions[champion.model]) == champion.model_version:
+        return None
+    present = in_service(storage)
+    if present is None or present.champion != champion:
+        raise dg.Failure(
+            f"the {champion.model} has been retrained, and no stored recognizer answers as the "
+            "champion does; choose again: mnist-pipeline run --select key:champion+",
+            allow_retries=False,
+        )
+    return present
 
 
 @dg.asset(
@@ -79,50 +103,41 @@ def champion(
     held_out_labels: pd.DataFrame,
     test_digits: DigitSet,
     stored_results: dg.ResourceParam[StoredResults],
-    config: ChampionConfig,
     **by_asset: Any,
 ):
-    """The model in service: chosen on held-out digits, and not inferior to the best champion so
-    far.
+    """The model in service: the one with the fewest errors on the held-out digits, of several the
+    one with the lowest log loss.
     """
     predictions = by_model(by_asset).predictions
     with stopwatch():
-        present: Champion | None = stored_results.previous("champion")
-        held_out = {name: held_out_labels[name].to_numpy() for name in predictions}
-        true = held_out_labels["label"].to_numpy()
-        found, reason, candidates = elect(
-            held_out,
-            {name: float(held_out_labels[f"{name}_loss"].mean()) for name in predictions},
-            true,
-            {name: made.labels for name, made in predictions.items()},
+        present = in_service(stored_results.storage)
+        elected, reason, candidates = elect(
+            held_out_labels,
+            {name: answer.labels for name, answer in predictions.items()},
             test_digits.labels,
-            present,
-            config.margin,
-            can_answer=lambda: stored_results.previous("recognizer") is not None,
+            {name: version_of(answer) for name, answer in predictions.items()},
+            present and present.champion,
         )
-    if found is None:
+    if elected is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
-    if found is not present:
-        version = stored_results.origin(MODELS[found.model].predictions_asset)["data_version"]
-        found = dataclasses.replace(found, model_version=version or "")
+    true_held_out = held_out_labels["label"].to_numpy()
     overlap = min(
-        accuracy_interval(test_digits.labels, predictions[name].labels)[1]
-        - accuracy_interval(true, labels)[0]
-        for name, labels in held_out.items()
+        accuracy_interval(test_digits.labels, answer.labels)[1]
+        - accuracy_interval(true_held_out, held_out_labels[name].to_numpy())[0]
+        for name, answer in predictions.items()
     )
     return result(
-        found,
-        f"{found.model}, {found.accuracy:.2%}",
+        elected,
+        f"{elected.model}, {elected.accuracy:.2%}",
         numbers={
-            "model": found.model,
-            "accuracy": found.accuracy,
-            "errors": found.errors,
-            "held_out_errors": found.choice.errors,
-            "version": found.model_version,
+            "model": elected.model,
+            "accuracy": elected.accuracy,
+            "errors": elected.errors,
+            "held_out_errors": elected.held_out_errors,
+            "version": elected.model_version,
             "reason": reason,
             "candidates": ", ".join(candidates) or "none",
         },
-        config=config,
         checks={
             "candidates": at_least(len(candidates), 1),
             "test_as_held_out": warning(at_least(overlap, 0)),
@@ -148,41 +163,32 @@ def recognizer(
 ):
     """All models with their calibration, as they answer users.
 
-    It changes only with the champion. If the present champion stays because its challengers are
-    worse, the recognizer keeps the models that it has, although retraining has replaced them
-    elsewhere.
+    If a later training does not replace the champion, the recognizer keeps the models that it has.
     """
     fitted, predictions, _ = by_model(by_asset)
     known = raw_mnist.data_set
     classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
-        is_new = np.array_equal(champion.labels, predictions[champion.model].labels)
-        present = None if is_new else stored_results.previous("recognizer", of="champion")
-        if not is_new and present is None:
-            raise dg.Failure(
-                f"the champion {champion.model} has been retrained, and no stored recognizer can "
-                "answer in its place; "
-                f"put it back: mnist-pipeline restore {champion.model_version[:DIGITS]}, or choose "
-                "again: "
-                "mnist-pipeline run --select 'key:champion or key:recognizer'",
-                allow_retries=False,
+        present = kept(champion, predictions, stored_results.storage)
+        models = (
+            present.recognizer
+            if present
+            else recognition.assemble(
+                champion.model,
+                fitted,
+                mean=data_mean,
+                eigenvectors=eigendecomposition.eigenvectors,
             )
-        assembled: Recognizer = present or recognition.assemble(
-            champion.model,
-            fitted,
-            mean=data_mean,
-            eigenvectors=eigendecomposition.eigenvectors,
         )
-        found = assembled.of(classes)
-    answers = [recognized.digit for recognized in found.recognize(test_digits.images[:NUM_CHECKED])]
+        models = models.of(classes)
+    answers = [
+        recognized.digit for recognized in models.recognize(test_digits.images[:NUM_CHECKED])
+    ]
     agreement = np.mean(np.array(answers) == champion.labels[:NUM_CHECKED])
     return result(
-        found,
+        models,
         f"{champion.model} answers, {champion.accuracy:.2%}" + (", as before" if present else ""),
-        numbers={
-            "champion": champion.model,
-            "kept": present is not None,
-        },
+        numbers={"champion": champion.model, "kept": present is not None},
         checks={"agrees_with_predictions": at_least(agreement, 0.995)},
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.evaluation import champion, scores
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS, STORED, Model
 
 TEST_SET = "test_digits"
@@ -278,7 +278,7 @@ def _paired(
         int(np.count_nonzero(is_right & ~was_right)),
         int(np.count_nonzero(was_right & ~is_right)),
     )
-    low, high = champion.difference_interval(fixed, broken, len(true))
+    low, high = scores.difference_interval(fixed, broken, len(true))
     classes = int(true.max()) + 1
     return {
         "fixed": fixed,

@@ -308,10 +308,7 @@ def _comparison_charts(values: Values) -> dict[str, Figure]:
         "corruptions": figures.corruptions(curves, *shown),
     }
     for name, found in evaluations.items():
-        if found.calibration:
-            drawn[f"reliability_{name}"] = figures.reliability(
-                found.calibration, MODELS[name].title
-            )
+        drawn[f"reliability_{name}"] = figures.reliability(found.calibration, MODELS[name].title)
     for name, curve in curves.items():
         if name not in CORRUPTED:
             drawn[f"robustness_{name}"] = figures.robustness({name: curve}, *shown)
