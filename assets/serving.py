@@ -105,8 +105,10 @@ def champion(
     stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
-    """The model in service: the one with the fewest errors on the held-out digits, of several the
-    one with the lowest log loss.
+    """The model in service: it has the fewest errors on the held-out digits.
+
+    Of several models, the one with the lowest log loss is chosen. The present champion takes part
+    with the results that it was chosen for.
     """
     predictions = by_model(by_asset).predictions
     with stopwatch():
