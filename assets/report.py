@@ -8,9 +8,8 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.catalogue import MNIST, DataSet, RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Corners, Reconstructions
+from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.data.records import Corners, DataSet, DigitSet, RawData, Reconstructions
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison
 from mnist_pipeline.models import MODELS
@@ -19,8 +18,7 @@ from mnist_pipeline.runtime.graph.checks import at_most, checks, exactly
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
-from . import serving
-from .evaluation import GROUP
+from .in_service import kept
 from .models import by_model, of_all_models
 
 CHECKS = {
@@ -41,11 +39,11 @@ MAX_REPORT_BYTES = (
 
 @dg.asset(
     io_manager_key=STORAGE,
-    group_name=GROUP,
+    group_name="evaluation",
     kinds={"html"},
     # The report names their versions and seconds.
     deps=["centered_data", "cnn_errors", "held_out_labels", "knn_votes"],
-    ins=of_all_models("fitted", "predictions", "evaluations"),
+    ins=of_all_models("model", "predictions", "evaluation"),
     check_specs=checks("evaluation_report", CHECKS),
 )
 def evaluation_report(
@@ -72,7 +70,6 @@ def evaluation_report(
     """
     from mnist_pipeline.report import document, page, words
 
-    fitted, predictions, evaluations = by_model(by_asset)
     (spec,) = context.assets_def.specs
     with stopwatch():
         values = document.Values(
@@ -90,9 +87,9 @@ def evaluation_report(
             model_comparison=model_comparison,
             robustness=robustness,
             champion=champion,
-            models=fitted,
-            predictions=predictions,
-            evaluations=evaluations,
+            models=by_model(by_asset, "model"),
+            predictions=by_model(by_asset, "predictions"),
+            evaluations=by_model(by_asset, "evaluation"),
             run=_run(context, raw_mnist.data_set),
             assets=stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
             since_last_run=stored_results.since_last_run(test_digits.labels),
@@ -125,10 +122,10 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
 
 @dg.asset(
     io_manager_key=STORAGE,
-    group_name=serving.GROUP,
+    group_name="serving",
     kinds={"markdown"},
     deps=[model.model_asset for model in MODELS.values()],
-    ins=of_all_models("predictions", "evaluations"),
+    ins=of_all_models("predictions", "evaluation"),
     check_specs=checks("model_card", CHECKS),
 )
 def model_card(
@@ -146,10 +143,11 @@ def model_card(
     """
     from mnist_pipeline.report import card
 
-    _, predictions, evaluations = by_model(by_asset)
+    predictions = by_model(by_asset, "predictions")
+    evaluations = by_model(by_asset, "evaluation")
     model = MODELS[champion.model]
     with stopwatch():
-        present = serving.kept(champion, predictions, stored_results.storage)
+        present = kept(champion, predictions, stored_results.storage)
         names = ["champion", model.model_asset, model.predictions_asset]
         chosen, *origins = map(stored_results.origins(names).__getitem__, names)
         text = (

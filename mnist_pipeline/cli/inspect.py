@@ -13,8 +13,9 @@ import numpy as np
 
 from mnist_pipeline.cli.errors import CommandError, writing
 from mnist_pipeline.data import findings
-from mnist_pipeline.data.datasets import DatasetError, DigitSet
+from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.report import figures
 from mnist_pipeline.utils.outputs import write_png
 from mnist_pipeline.utils.printable import printable

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import DigitSet, Split, reader_of
+from mnist_pipeline.data.datasets import Split, reader_of
 from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.records import DigitSet
 
 
 @dataclass(frozen=True)

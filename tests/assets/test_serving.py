@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 from support.calls import call
 
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.data.records import DigitSet, Predictions
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import read
