@@ -73,4 +73,6 @@ def of_database(problem: str) -> CommandError:
             f"Dagster's database in {home} can't be opened; {TOO_MANY_FILES}, or check its "
             "permissions"
         )
+    if "disk" in problem:  # "disk I/O error", "database or disk is full"
+        return CommandError(f"the disk of {home} is full or fails ({problem}); free space on it")
     return CommandError(f"Dagster's database in {home} can't be used ({one_line(problem)})")
