@@ -91,9 +91,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
     def evaluation(predictions: Predictions, test_digits: DigitSet, raw_mnist: RawData):
         true, names = test_digits.labels, raw_mnist.class_names
         with stopwatch():
-            evaluated = scores.evaluate(
-                true, predictions.labels, len(names), predictions.probabilities
-            )
+            evaluated = scores.evaluate(true, predictions.labels, predictions.probabilities)
         counts, (low, high) = np.array(evaluated.confusion_matrix), evaluated.interval
         by_class = {
             "class": names,
@@ -113,11 +111,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
             tables={"classes": pd.DataFrame(by_class)},
             figures={
                 "confusion": figures.confusion_matrix(counts, f"{title}: confusion", names),
-                **(
-                    {"reliability": figures.reliability(evaluated.calibration, title)}
-                    if evaluated.calibration
-                    else {}
-                ),
+                "reliability": figures.reliability(evaluated.calibration, title),
             },
             checks={
                 "better_than_guessing": at_least(

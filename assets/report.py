@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data.records import Corners, DataSet, DigitSet, RawData, Reconstructions
-from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison
 from mnist_pipeline.models import MODELS
@@ -19,6 +18,7 @@ from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
 
+from .in_service import kept
 from .models import by_model, of_all_models
 
 CHECKS = {
@@ -132,7 +132,6 @@ def model_card(
     champion: Champion,
     raw_mnist: RawData,
     train_digits: DigitSet,
-    test_digits: DigitSet,
     model_comparison: Comparison,
     robustness: pd.DataFrame,
     stored_results: dg.ResourceParam[StoredResults],
@@ -140,39 +139,36 @@ def model_card(
 ):
     """The model card of the champion in Markdown: purpose, data, recipe, accuracy, limits.
 
-    If the present champion stays because its challengers are worse, so does its card.
+    If a later training does not replace the champion, its card stays.
     """
     from mnist_pipeline.report import card
 
     predictions = by_model(by_asset, "predictions")
     evaluations = by_model(by_asset, "evaluation")
-    model, fingerprint = MODELS[champion.model], card.fingerprint(champion)
+    model = MODELS[champion.model]
     with stopwatch():
-        is_current = np.array_equal(champion.labels, predictions[champion.model].labels)
-        present = None if is_current else stored_results.previous("model_card")
-        present = present if present and fingerprint in present else None
-        if is_current:
-            evaluated = evaluations[champion.model]
-        else:
-            evaluated = scores.evaluate(test_digits.labels, np.array(champion.labels))
+        present = kept(champion, predictions, stored_results.storage)
         names = ["champion", model.model_asset, model.predictions_asset]
-        chosen, *made = map(stored_results.origins(names).__getitem__, names)
-        found: str = present or card.render(
-            card.Values(
-                champion=champion,
-                reason=chosen["reason"],
-                evaluation=evaluated,
-                raw=raw_mnist,
-                num_train=len(train_digits.labels),
-                is_current=is_current,
-                comparison=model_comparison,
-                robustness=robustness,
-                origins=made,
+        chosen, *origins = map(stored_results.origins(names).__getitem__, names)
+        text = (
+            present.card
+            if present
+            else card.render(
+                card.Values(
+                    champion=champion,
+                    reason=chosen["reason"],
+                    evaluation=evaluations[champion.model],
+                    raw=raw_mnist,
+                    num_train=len(train_digits.labels),
+                    comparison=model_comparison,
+                    robustness=robustness,
+                    origins=origins,
+                )
             )
         )
     return result(
-        found,
+        text,
         f"{model.title}, {champion.accuracy:.2%}{', as before' if present else ''}",
-        numbers={"card": dg.MetadataValue.md(found), "kept": present is not None},
-        checks={"describes_champion": exactly(fingerprint in found, 1)},
+        numbers={"card": dg.MetadataValue.md(text), "kept": present is not None},
+        checks={"describes_champion": exactly(card.fingerprint(champion) in text, 1)},
     )

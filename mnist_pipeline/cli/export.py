@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-import numpy as np
 
 from mnist_pipeline.cli.errors import CommandError, unknown, writing
 from mnist_pipeline.data.conversion import IMAGE_SIDE
@@ -24,12 +23,10 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
     model, stored = MODELS[name], storage.current()
-    fitted, predictions = (
-        stored.read(asset) for asset in (model.model_asset, model.predictions_asset)
-    )
+    fitted = stored.read(model.model_asset)
     if card:
         champion, text = stored.read("champion"), stored.read("model_card")
-        if champion.model != name or not np.array_equal(champion.labels, predictions.labels):
+        if champion.model_version != stored.current(model.predictions_asset):
             raise CommandError(
                 f"--card: the stored {name} is not the champion, which the card describes; leave "
                 "it out"

@@ -18,8 +18,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_mod
 from mnist_pipeline import models, pca
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.evaluation.champion import difference_interval
-from mnist_pipeline.evaluation.scores import accuracy, wilson_interval
+from mnist_pipeline.evaluation.scores import accuracy, difference_interval, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.utils.reported import ReportedError
 from mnist_pipeline.utils.yaml_files import read_yaml

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.evaluation import champion, scores
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS, STORED, Model
 from mnist_pipeline.utils.reported import ReportedError
 
@@ -235,7 +235,7 @@ def _paired(
     changed = before != after
     fixed = int(np.count_nonzero(is_right & ~was_right))
     broken = int(np.count_nonzero(was_right & ~is_right))
-    low, high = champion.difference_interval(fixed, broken, len(true))
+    low, high = scores.difference_interval(fixed, broken, len(true))
     classes = int(true.max()) + 1
     return {
         "fixed": fixed,

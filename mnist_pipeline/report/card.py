@@ -53,9 +53,6 @@ class Values(NamedTuple):
     evaluation: Evaluation  # of the champion's labels
     raw: RawData  # files with checksums, and what the images are called
     num_train: int
-    # Whether the stored model of that name is the champion; if not, the fields below are of another
-    # model.
-    is_current: bool
     comparison: Comparison
     robustness: pd.DataFrame
     origins: Sequence[Mapping[str, Any]]  # of the model and its predictions
@@ -63,11 +60,11 @@ class Values(NamedTuple):
 
 def render(values: Values) -> str:
     """The card as Markdown."""
-    champion, found = values.champion, values.evaluation
-    overall = Proportion.of(found.total - found.errors, found.total)
-    held_out = len(champion.choice.labels)
-    classes = list(_classes(found, values.raw.class_names))
-    disturbed = _disturbed(values.robustness, champion.model) if values.is_current else []
+    champion, evaluation = values.champion, values.evaluation
+    overall = Proportion.of(evaluation.total - evaluation.errors, evaluation.total)
+    num_held_out = champion.num_held_out
+    classes = list(_classes(evaluation, values.raw.class_names))
+    disturbed = _disturbed(values.robustness, champion.model)
     measured: Any = values.robustness.to_dict("list")
     return (
         words.environment(autoescape=False)
@@ -79,8 +76,7 @@ def render(values: Values) -> str:
             models=MODELS,
             fingerprint=fingerprint(champion),
             overall=overall,
-            held_out=Proportion.of(held_out - champion.choice.errors, held_out),
-            num_held_out=held_out,
+            held_out=Proportion.of(num_held_out - champion.held_out_errors, num_held_out),
             classes=classes,
             hard_classes=[each for each in classes if each["proportion"].high < overall.share],
             disturbed=disturbed,

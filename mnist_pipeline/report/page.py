@@ -295,8 +295,7 @@ def _comparison_charts(values: Values) -> dict[str, Figure]:
     for name, evaluation in values.evaluations.items():
         title = MODELS[name].title
         scores[title] = [evaluation.accuracy, *evaluation.interval]
-        if evaluation.calibration:
-            charts[f"reliability_{name}"] = figures.reliability(evaluation.calibration, title)
+        charts[f"reliability_{name}"] = figures.reliability(evaluation.calibration, title)
     charts["accuracies"] = figures.accuracies(scores)
     for name, curve in curves.items():
         if name not in CORRUPTED:

@@ -107,7 +107,6 @@ INPUTS = {
                 "champion",
                 "raw_mnist",
                 "train_digits",
-                "test_digits",
                 "model_comparison",
                 "robustness",
             ),

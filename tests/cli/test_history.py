@@ -20,14 +20,15 @@ from mnist_pipeline.runtime.storage.storage import Storage
 def two_runs(
     finished_run: tuple[Any, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A storage after a second run, in which another model became the champion."""
+    """A storage after a second run, whose network has a better recipe and became the
+    champion.
+    """
 
     def make(directory: Path) -> None:
         storage = copy_storage(finished_run[1], directory / "storage")
         file = directory / "run.yaml"
         file.write_text(
-            "ops: {softmax_model: {config: {epochs: 3}}, champion: {config: {margin: 1}}}\n"
-            "resources: {seed: {config: {value: 1}}}"
+            "ops: {softmax_model: {config: {epochs: 3}}}\nresources: {seed: {config: {value: 1}}}"
         )
         variables = environment(slice_directory, storage)
         invoke(

@@ -133,10 +133,9 @@ def test_a_page_with_many_misread_images_contains_as_many_as_fit(
 
 def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> None:
     labels = values.test_digits.labels
-    found = scores.evaluate(labels, labels, 10)
     evaluations = {
-        model: dataclasses.replace(found, calibration=measured.calibration)
-        for model, measured in values.evaluations.items()
+        model: scores.evaluate(labels, labels, answer.probabilities)
+        for model, answer in values.predictions.items()
     }
     flawless = render(
         values._replace(
