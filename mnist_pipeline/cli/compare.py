@@ -12,7 +12,6 @@ from mnist_pipeline.cli.errors import CommandError, writing
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.storage import history, storage
-from mnist_pipeline.utils.outputs import write_png
 from mnist_pipeline.utils.printable import printable
 
 PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
@@ -106,5 +105,5 @@ def _draw(
     figure = figures.image_grid(images[[index for index, *_ in shown]], 10, captions, title)
     picture = figures.encoded(figures.rendered(figure))
     with writing("--sheet", path):
-        write_png(path, picture)
+        path.write_bytes(picture)
     click.echo(f"\n{path} shows {counts}.")

@@ -11,10 +11,6 @@ from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import places
-from mnist_pipeline.utils.outputs import check_output
-
-# The marks of files that this command wrote, and may replace.
-PRODUCER, CARD_TITLE = b"mnist-pipeline", b"# Model card: "
 
 
 def export_model(name: str, onnx: Path, card: Path | None) -> None:
@@ -43,10 +39,8 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
         raise CommandError(f"{name} can't be exported: {error}") from error
     content = graph.finished(model.title, IMAGE_SIDE, *nodes)
     with writing("--onnx", onnx):
-        check_output(onnx, mark=PRODUCER)
         onnx.write_bytes(content)
     if card:
         with writing("--card", card):
-            check_output(card, mark=CARD_TITLE)
             card.write_text(text, encoding="utf-8")
     click.echo(f"{onnx}: {model.title}, {len(content) / 1e6:.1f} MB")

@@ -16,7 +16,6 @@ from mnist_pipeline.data import findings
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.report import figures
-from mnist_pipeline.utils.outputs import write_png
 from mnist_pipeline.utils.printable import printable
 
 MAX_LINES = 40  # of classes; further classes are counted
@@ -99,4 +98,4 @@ def _draw(sheet: Path, found: Findings, train: DigitSet) -> None:
         "The first images of each class",
     )
     with writing("--sheet", sheet):
-        write_png(sheet, figures.encoded(figures.rendered(figure)))
+        sheet.write_bytes(figures.encoded(figures.rendered(figure)))

@@ -59,6 +59,20 @@ def output_file(option: str, text: str, *, required: bool = False) -> Callable[[
     return click.option(option, required=required, type=kind, metavar="FILE", help=text)
 
 
+force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")
+
+
+def check_output(path: Path | None, *inputs: Path, force: bool) -> None:
+    """Refuse to write over an input, and without `force` over any file."""
+    if path is None or not path.is_file():
+        return
+    target = path.resolve()
+    if any(target.is_relative_to(source.resolve()) for source in inputs):
+        raise CommandError(f"{path} is an input of this command; name another file to write")
+    if not force:
+        raise CommandError(f"{path} exists; name another file to write, or add --force")
+
+
 def _use_storage(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value:
         os.environ["MNIST_PIPELINE_STORAGE"] = value
@@ -150,12 +164,14 @@ def ui(**options: Any) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
 @output_file("--sheet", "Draw the pictures with the recognized digits into a PNG file.")
-def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
+@force_option
+def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force: bool) -> None:
     """Recognize the digits in picture FILES; exit code 1 if a file cannot be read.
 
     The probability is the calibrated probability of the champion model. A question mark stands for
     a shape that does not look like a digit.
     """
+    check_output(sheet, *pictures, force=force)
     from mnist_pipeline.cli.predict import print_digits
 
     raise SystemExit(print_digits(pictures, as_json, sheet))
@@ -167,10 +183,12 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
 @output_file(
     "--sheet", "Draw the first images of each class, as the models see them, into a PNG file."
 )
-def inspect(path: Path, as_json: bool, sheet: Path | None) -> None:
+@force_option
+def inspect(path: Path, as_json: bool, sheet: Path | None, force: bool) -> None:
     """Show what is in the data set at PATH, a directory or file; exit code 1 if a run could not use
     it.
     """
+    check_output(sheet, path, force=force)
     with machine.importing():
         from mnist_pipeline.cli.inspect import print_findings
     raise SystemExit(print_findings(path, as_json, sheet))
@@ -243,12 +261,14 @@ def restore(version: str) -> None:
 @click.argument("after")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @output_file("--sheet", "Draw the images that are answered differently into a PNG file.")
-def compare(before: str, after: str, as_json: bool, sheet: Path | None) -> None:
+@force_option
+def compare(before: str, after: str, as_json: bool, sheet: Path | None, force: bool) -> None:
     """Compare two runs, or two versions of models: what differs, how accurate they are, and on
     which images.
 
     BEFORE and AFTER are ids of runs or versions, as mnist-pipeline history lists them.
     """
+    check_output(sheet, force=force)
     from mnist_pipeline.cli.compare import print_comparison
 
     print_comparison((before, after), as_json=as_json, sheet=sheet)
@@ -263,12 +283,15 @@ def compare(before: str, after: str, as_json: bool, sheet: Path | None) -> None:
     required=True,
 )
 @output_file("--card", "Also write the model card of the champion, in Markdown.")
-def export(model: str, onnx: Path, card: Path | None) -> None:
+@force_option
+def export(model: str, onnx: Path, card: Path | None, force: bool) -> None:
     """Write the stored MODEL, for example cnn, into an ONNX file.
 
     It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated
     probabilities, and scores.
     """
+    for path in (onnx, card):
+        check_output(path, force=force)
     with machine.importing():
         from mnist_pipeline.cli.export import export_model
     export_model(model, onnx, card)

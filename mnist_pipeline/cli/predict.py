@@ -13,7 +13,6 @@ from mnist_pipeline.handwriting import contact_sheet, pictures
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
 from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.utils.outputs import check_output, write_png
 from mnist_pipeline.utils.printable import printable
 
 TABLE = "{} {:<{width}} {:>11}  {}  {:<16} {}"
@@ -36,9 +35,6 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a
     file can't be read.
     """
-    if sheet:
-        with writing("--sheet", sheet):
-            check_output(sheet, files)
     recognizer: Recognizer = storage.current().read("recognizer")
     outcomes = [_read(file, recognizer, on_sheet=sheet is not None) for file in files]
     if as_json:
@@ -51,7 +47,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
         click.echo("\n".join(map(printable, [table.header, *lines])))
     if sheet and (pages := [outcome.page for outcome in outcomes if outcome.page]):
         with writing("--sheet", sheet):
-            write_png(sheet, contact_sheet.draw(pages, recognizer))
+            sheet.write_bytes(contact_sheet.draw(pages, recognizer))
     errors = [outcome.error for outcome in outcomes if outcome.error]
     for message in errors:
         click.echo(f"Error: {message}", err=True)
