@@ -29,15 +29,10 @@ def shell(command: str, storage: Path, **variables: str) -> subprocess.Completed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", ["-v 300000", "-v 1200000", "-n 20"])
-def test_too_little_memory_or_too_few_files_is_one_line_and_no_damage(
-    limit: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("limit", ["-v 300000", "-n 20"])
+def test_too_little_memory_or_too_few_files_is_one_line(limit: str, tmp_path: Path) -> None:
     done = shell(f"ulimit {limit}; $M run --select raw_mnist", tmp_path / "storage")
-    if done.returncode:
-        assert "Traceback" not in done.stderr
-        assert "damaged" not in done.stderr
-        assert any(word in done.stderr for word in ("memory", "files", "ulimit"))
+    assert len(done.stderr.splitlines()) == bool(done.returncode)
 
 
 @pytest.mark.parametrize("output", ["| head -1", ">/dev/full", ">&-"])

@@ -1,6 +1,5 @@
 """Serve the Dagster UI on this machine, and run the code server and the daemon that it needs."""
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -21,7 +20,6 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mnist_pipeline.runtime import dagster_internals, project
 from mnist_pipeline.runtime.web import LOCALHOST
@@ -32,10 +30,6 @@ LOG_LEVEL, LOG_FORMAT = "warning", "%(asctime)s %(levelname)s %(name)s: %(messag
 POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
 GRACE_SECONDS = 2  # for open connections when the UI stops
 DAEMON_SECONDS = 5  # for the daemon to stop
-MAX_CONNECTIONS, BACKLOG = (
-    256,
-    128,
-)  # with the files of this process, fewer than the 1,024 that systems allow
 
 
 def application(routes: Sequence[BaseRoute]) -> Starlette:
@@ -76,44 +70,12 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
         ) as dagster_ui,
         contextlib.nullcontext() if read_only else _daemon(workspace),
     ):
-        app = application([*routes, Mount("/", dagster_ui)])
-        uvicorn.Server(configuration(app)).run([listening])
-
-
-class LimitedProtocol(HttpToolsProtocol):
-    """HTTP on a limited number of connections; a new connection displaces the oldest that has sent
-    no request.
-
-    uvicorn's own limit counts requests only. When no file descriptor is left, gRPC aborts the whole
-    process.
-    """
-
-    # as uvicorn has it
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Register a connection, and close an idle connection if there are too many."""
-        super().connection_made(transport)
-        self.since = self.loop.time()
-        if len(self.connections) > MAX_CONNECTIONS:
-            connections: set[Any] = self.connections
-            idle = [
-                each
-                for each in connections
-                if isinstance(each, LimitedProtocol) and each.cycle is None
-            ]
-            oldest = min(idle, key=lambda each: each.since)
-            self.connections.discard(oldest)
-            oldest.transport.close()
-
-
-def configuration(app: Starlette) -> uvicorn.Config:
-    """Settings of the web server."""
-    return uvicorn.Config(
-        app,
-        http=LimitedProtocol,
-        backlog=BACKLOG,
-        log_level=LOG_LEVEL,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+        config = uvicorn.Config(
+            application([*routes, Mount("/", dagster_ui)]),
+            log_level=LOG_LEVEL,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        uvicorn.Server(config).run([listening])
 
 
 @contextlib.contextmanager
