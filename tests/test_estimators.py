@@ -54,9 +54,11 @@ def test_softmax_regression_learns_the_weights_of_the_method(small_train: DigitS
 
 
 def test_cnn_predicts_the_labels_of_the_method(small_train: DigitSet, small_test: DigitSet) -> None:
-    read = networks.fit_reader(*small_train, {"recipe": "fast", "learning_rate": None}, 5, 1.0)
+    settings = {"recipe": "fast", "learning_rate": None}
+    fitted = networks.CNN.fit(*small_train, settings, seed=5)
+    answer = networks.CNN.answer(fitted, small_test.images)
     model = CNNClassifier("fast", random_state=5).fit(*small_train)
-    np.testing.assert_array_equal(model.predict(small_test.images), read(small_test.images))
+    np.testing.assert_array_equal(model.predict(small_test.images), answer.labels)
 
 
 def test_cnn_takes_pixels_from_0_to_1_like_bytes(

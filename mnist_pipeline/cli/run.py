@@ -4,7 +4,7 @@ time.
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -33,9 +33,9 @@ GC_THRESHOLDS = (100_000, 50, 1_000)
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 OWN_PACKAGES = ("mnist_pipeline.", "assets.")
 RAW = dg.AssetKey("raw_mnist")
-PARTITION_TAG = "dagster/partition"
 # By this tag, the UI lists a run on the page of its job.
 REPOSITORY_TAG = {".dagster/repository": f"__repository__@{project.CODE_LOCATION}"}
+_running: dict[str, Display] = {}  # the display of this command
 INTERRUPTED = "Interrupted. Stored results are kept; the same command with --changed continues."
 
 
@@ -170,29 +170,18 @@ def _execute(
     """
     _check_names(config, definitions)
     for keys, partition in runs:
-        echo(
-            f"\nMaterializing {count(len(keys), 'asset')}"
-            + (f", {printable(partition)}" if partition else "")
-        )
+        text = f", {printable(partition)}" if partition else ""
+        echo(f"\nMaterializing {count(len(keys), 'asset')}{text}")
         names = {"__".join(key.path) for key in keys}
         ops = {name: values for name, values in config.get("ops", {}).items() if name in names}
-        tags = instances.run_tags()
-        if partition:
-            tags[PARTITION_TAG] = partition
-        is_everything = keys == whole_graph(definitions)
-        if is_everything:
-            tags |= REPOSITORY_TAG
-        _running.job = project.EVERYTHING if is_everything else None
-        _running.display = display
+        run_config = {**config, "ops": ops, "loggers": {"progress": {}}}
+        _running["display"] = display
         try:
             with display.showing(names):
-                outcome = dg.execute_job(
-                    dg.reconstructable(running_job),
-                    instance,
-                    run_config={**config, "ops": ops, "loggers": {"progress": {}}},
-                    asset_selection=None if is_everything else sorted(keys),
-                    tags=tags,
-                )
+                if keys == whole_graph(definitions):
+                    outcome = _run_everything(instance, run_config)
+                else:
+                    outcome = _run_selection(definitions, instance, run_config, keys, partition)
         except dg.DagsterInvalidConfigError as error:
             problems = "; ".join(one_line(problem.message) for problem in error.errors)
             raise CommandError(f"--config: {problems}") from error
@@ -205,24 +194,41 @@ def _execute(
     return []
 
 
-class _Running:
-    """What `running_job` needs to know, because Dagster calls it without arguments."""
+def _run_everything(instance: dg.DagsterInstance, run_config: Mapping[str, Any]) -> Any:
+    """Run the job of the whole graph, which drops each value once it is stored."""
+    return dg.execute_job(
+        dg.reconstructable(everything_job),
+        instance,
+        run_config=run_config,
+        tags={**instances.run_tags(), **REPOSITORY_TAG},
+    )
 
-    job: str | None  # None for the job of all assets
-    display: Display
+
+def everything_job() -> dg.JobDefinition:
+    """The job `everything` with the display of this command; Dagster calls this function."""
+    job = project.graph().resolve_job_def(project.EVERYTHING)
+    return job.with_logger_defs({"progress": progress_logger(_running["display"])})
 
 
-_running = _Running()
-
-
-def running_job() -> dg.JobDefinition:
-    """The job of the present run, with a logger that shows its progress."""
-    definitions = project.graph()
-    if _running.job:
-        job = definitions.resolve_job_def(_running.job)
-    else:
-        job = definitions.resolve_implicit_global_asset_job_def()
-    return job.with_logger_defs({"progress": progress_logger(_running.display)})
+def _run_selection(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    run_config: Mapping[str, Any],
+    keys: AbstractSet[dg.AssetKey],
+    partition: str | None,
+) -> Any:
+    """Run some assets, as the button *Materialize* of the UI does."""
+    job = definitions.resolve_implicit_global_asset_job_def()
+    return job.with_logger_defs(
+        {"progress": progress_logger(_running["display"])}
+    ).execute_in_process(
+        run_config=run_config,
+        instance=instance,
+        partition_key=partition,
+        asset_selection=sorted(keys),
+        tags=instances.run_tags(),
+        raise_on_error=False,
+    )
 
 
 def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
@@ -245,7 +251,7 @@ def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
             )
 
 
-def _failures(outcome: dg.JobExecutionResult) -> list[str]:
+def _failures(outcome: Any) -> list[str]:
     """A line per asset that failed, with the reason; the UI has the whole traceback."""
     return [
         f"{event.step_key} failed: {_reason(event.step_failure_data.error)}"
@@ -254,7 +260,7 @@ def _failures(outcome: dg.JobExecutionResult) -> list[str]:
     ] or [_failure_of_run(outcome)]
 
 
-def _failure_of_run(outcome: dg.JobExecutionResult) -> str:
+def _failure_of_run(outcome: Any) -> str:
     """Why a run failed although no asset did."""
     for event in outcome.all_events:
         if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.job_failure_data.error:

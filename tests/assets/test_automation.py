@@ -9,12 +9,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from support.idx import write_idx
 
 from assets import automation
 from assets.definitions import defs
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG
 from mnist_pipeline.runtime.storage import storage as stored
 
 ASSETS = defs.resolve_asset_graph()
@@ -44,28 +41,6 @@ def test_everything_that_starts_runs_by_itself_is_off() -> None:
     assert {each.default_status for each in repository.sensor_defs} == {
         dg.DefaultSensorStatus.STOPPED
     }
-
-
-def test_a_run_is_requested_once_when_the_raw_files_change(
-    small_test: DigitSet,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    instance: dg.DagsterInstance,
-) -> None:
-    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path))
-
-    def is_requested() -> bool:
-        context = dg.build_sensor_context(
-            instance=instance, repository_def=defs.get_repository_def()
-        )
-        return bool(automation.changed_raw_files.evaluate_tick(context).run_requests)
-
-    write_idx(tmp_path, small_test, small_test)
-    assert [is_requested(), is_requested()] == [True, False]
-    write_idx(tmp_path, small_test, small_test._replace(labels=(small_test.labels + 1) % 10))
-    assert [is_requested(), is_requested()] == [True, False]
-    next(tmp_path.iterdir()).unlink()
-    assert not is_requested()
 
 
 def test_the_schedule_requests_what_is_not_up_to_date_and_what_depends_on_it(
@@ -112,27 +87,5 @@ def test_a_failed_run_is_logged_with_its_error(
         assert part in logged
 
 
-def test_an_asset_follows_a_new_version_of_an_input_and_nothing_follows_the_same_version(
-    instance: dg.DagsterInstance,
-) -> None:
-    def report(key: dg.AssetKey, version: str) -> None:
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(key, tags={DATA_VERSION_TAG: version})
-        )
-
-    for key in ASSETS.toposorted_asset_keys:
-        if not ASSETS.get(key).is_partitioned:
-            report(key, "first")
-    before = dg.evaluate_automation_conditions(defs, instance)
-    report(dg.AssetKey("digit_images"), "first")
-    same = dg.evaluate_automation_conditions(defs, instance, cursor=before.cursor)
-    assert same.total_requested == 0
-    report(dg.AssetKey("digit_images"), "second")
-    after = dg.evaluate_automation_conditions(defs, instance, cursor=same.cursor)
-    requested = {key for key in ASSETS.materializable_asset_keys if after.get_num_requested(key)}
-    assert names(requested) == {"harris_corners", "reconstructions", "evaluation_report"}
-
-
-def test_assets_that_run_on_request_follow_nothing() -> None:
-    follow = {key for key in ASSETS.get_all_asset_keys() if ASSETS.get(key).automation_condition}
-    assert follow == automation.whole_graph.resolve(ASSETS) & ASSETS.materializable_asset_keys
+def test_no_asset_is_enrolled_in_automation_unasked() -> None:
+    assert not any(spec.automation_condition for spec in defs.resolve_all_asset_specs())

@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from support.idx import write_idx
 from support.resources import DATA_SET
 
 from assets import digits
+from mnist_pipeline.data.catalogue import MNIST, RawData
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.runtime.graph.results import ROW_COUNT
 
@@ -18,7 +18,7 @@ READERS = {"train": digits.train_digits, "test": digits.test_digits}
 
 
 @pytest.fixture
-def files(storage: Path) -> pd.DataFrame:
+def raw(storage: Path) -> RawData:
     """The value of raw_mnist for the slice."""
     return digits.raw_mnist(data_set=DATA_SET).value
 
@@ -33,27 +33,29 @@ def own_copy_of_slice(
 
 
 def test_raw_mnist_holds_name_size_and_sha_256_of_the_four_files(
-    files: pd.DataFrame, slice_directory: Path
+    raw: RawData, slice_directory: Path
 ) -> None:
-    assert sorted(files["name"]) == sorted(path.name for path in slice_directory.iterdir())
-    for name, size, sha256 in files.itertuples(index=False):
+    assert sorted(file.name for file in raw.files) == sorted(
+        path.name for path in slice_directory.iterdir()
+    )
+    for name, size, sha256 in raw.files:
         content = (slice_directory / name).read_bytes()
         assert (size, sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert digits.raw_mnist(data_set=DATA_SET).metadata["canonical"] is False
+    assert raw.data_set.name == "own"
 
 
 def test_the_embedded_files_are_recognized_as_mnist(
     storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MNIST_PIPELINE_DATA")
-    assert digits.raw_mnist(data_set=DATA_SET).metadata["canonical"] is True
+    assert digits.raw_mnist(data_set=DATA_SET).value.data_set == MNIST
 
 
 @pytest.mark.parametrize("split", READERS)
 def test_digits_are_those_of_the_files_and_counted_by_class(
-    split: str, files: pd.DataFrame, small_train: DigitSet, small_test: DigitSet
+    split: str, raw: RawData, small_train: DigitSet, small_test: DigitSet
 ) -> None:
-    result = READERS[split](files, data_set=DATA_SET)
+    result = READERS[split](raw, data_set=DATA_SET)
     found: DigitSet = result.value
     expected = {"train": small_train, "test": small_test}[split]
     np.testing.assert_array_equal(found.images, expected.images, strict=True)
@@ -75,8 +77,8 @@ def test_digits_are_refused_if_the_files_changed_after_raw_mnist(
         digits.train_digits(recorded, data_set=DATA_SET)
 
 
-def test_digit_images_are_the_first_of_each_class(small_train: DigitSet) -> None:
-    images = digits.digit_images(small_train, data_set=DATA_SET).value
+def test_digit_images_are_the_first_of_each_class(raw: RawData, small_train: DigitSet) -> None:
+    images = digits.digit_images(small_train, raw).value
     assert (images.shape, images.dtype) == ((10, 28, 28), np.uint8)
     for label, image in enumerate(images):
         first = small_train.labels.tolist().index(label)

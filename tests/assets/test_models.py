@@ -2,22 +2,18 @@
 the model.
 """
 
+from typing import Any
+
 import dagster as dg
 
-from assets.models import ByModel, asset_of_all_models
+from assets.models import by_model, of_all_models
 from mnist_pipeline.models import MODELS
 
 
 def test_an_asset_reads_the_values_of_every_model_by_name() -> None:
-    @asset_of_all_models(group_name="some")
-    def shown(
-        context: dg.AssetExecutionContext,
-        data_mean: int,
-        evaluations: ByModel,
-        predictions: ByModel,
-    ):
-        """What it does."""
-        return {**evaluations, "mean": data_mean}, predictions
+    @dg.asset(ins=of_all_models("predictions", "evaluations"))
+    def shown(data_mean: int, **by_asset: Any):
+        return data_mean, by_model(by_asset)
 
     read = {
         asset
@@ -27,9 +23,7 @@ def test_an_asset_reads_the_values_of_every_model_by_name() -> None:
     assert {key.to_user_string() for key in shown.keys_by_input_name.values()} == read | {
         "data_mean"
     }
-    inputs = {name: name for name in read}
-    evaluations, predictions = shown(dg.build_asset_context(), data_mean=1, **inputs)
-    assert evaluations == {"mean": 1, **{name: f"{name}_evaluation" for name in MODELS}}
+    mean, (fitted, predictions, evaluations) = shown(data_mean=1, **{name: name for name in read})
+    assert (mean, fitted) == (1, {})
     assert predictions == {name: f"{name}_predictions" for name in MODELS}
-    (spec,) = shown.specs
-    assert (spec.group_name, spec.description) == ("some", "What it does.")
+    assert evaluations == {name: f"{name}_evaluation" for name in MODELS}

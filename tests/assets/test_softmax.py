@@ -16,12 +16,12 @@ def test_the_model_is_what_sgd_gives_with_the_same_seed_and_settings(small_train
     config = {"epochs": 3, "learning_rate": 2e-3}
     result = call("softmax_model", train_digits=digits, seed=7, config=config)
     weights, bias = softmax.sgd(*digits, seed=7, **config)
-    np.testing.assert_array_equal(result.value.weights, weights)
-    np.testing.assert_array_equal(result.value.bias, bias)
+    np.testing.assert_array_equal(result.value["weights"], weights)
+    np.testing.assert_array_equal(result.value["bias"], bias)
     assert result.metadata["config"].data == config
 
 
 def test_the_default_configuration_is_the_defaults_of_sgd() -> None:
     np.testing.assert_array_equal(
-        read("softmax_model").weights, softmax.sgd(*read("train_digits"))[0]
+        read("softmax_model")["weights"], softmax.sgd(*read("train_digits"))[0]
     )

@@ -15,6 +15,7 @@ from assets.definitions import defs
 from mnist_pipeline import read
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.pca import mean
+from mnist_pipeline.runtime.graph.results import STORAGE
 
 KEYS = ["raw_mnist", "train_digits", "data_mean"]
 
@@ -58,6 +59,22 @@ def test_another_io_manager_stores_the_same_values_and_nothing_is_in_the_storage
         "memory": dg.mem_io_manager,
         "files": dg.FilesystemIOManager(base_dir=str(tmp_path / "pickles")),
     }
-    found = run(io_manager=others[name]).asset_value("data_mean")
+    found = run(**{STORAGE: others[name]}).asset_value("data_mean")
     np.testing.assert_array_equal(found, mean(small_train.images))
+    assert not storage.exists()
+
+
+def test_a_dropped_asset_keeps_its_own_io_manager(storage: Path) -> None:
+    @dg.asset
+    def answer():
+        return 42
+
+    result = in_a_new_context(
+        dg.materialize,
+        [answer, *(defs.assets or ())],
+        selection=["answer"],
+        resources=defs.resources,
+        instance=dg.DagsterInstance.ephemeral(),
+    )
+    assert result.asset_value("answer") == 42
     assert not storage.exists()

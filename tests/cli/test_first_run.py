@@ -39,9 +39,7 @@ def test_kernels_are_compiled_ahead_for_the_types_that_a_run_has(
     assert all(ahead.values())
 
     images, labels = small_train.images[:500], small_train.labels[:500]
-    softmax.fit_model(
-        images, labels, learning_rate=1e-3, epochs=1, seed=0, on_epoch=lambda *_: None
-    )
+    softmax.fit(images, labels, {"learning_rate": 1e-3, "epochs": 1}, seed=0)
     found = pca.eigendecomposition(pca.covariance(pca.center(images, pca.mean(images))))
     index = (
         KNNClassifier(1, algorithm="pca")

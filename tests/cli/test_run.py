@@ -13,9 +13,13 @@ import sys
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from support.graph_fixtures import Outcome, environment, invoke, materialized
+from support.idx import write_idx
 
+from assets.definitions import defs
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.runtime.storage.storage import Storage
 
 COMMAND = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
@@ -48,7 +52,7 @@ def test_a_run_prints_each_asset_the_models_the_report_and_the_checks(
 def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     own_copy: tuple[Path, Path],
 ) -> None:
-    data, directory = own_copy
+    _, directory = own_copy
     stored = Storage(str(directory))
     assert materialized(invoke("run", "--changed")) == set()
 
@@ -58,17 +62,52 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     path.write_bytes(content)
     shutil.rmtree(directory / "harris_corners")
     assert "covariance" in invoke("verify", code=1)
-    assert materialized(invoke("run", "--changed")) == {"covariance", "harris_corners"}
+    below = dg.AssetSelection.assets("covariance", "harris_corners").downstream()
+    again = materialized(invoke("run", "--changed"))
+    assert again == {key.to_user_string() for key in below.resolve(defs.resolve_asset_graph())}
+    assert not {"data_mean", "softmax_model", "cnn_model"} & again
     invoke("verify")
+    assert materialized(invoke("run", "--changed")) == set()
 
+
+def test_the_data_of_another_data_set_are_neither_mixed_in_nor_replace_it_unasked(
+    own_copy: tuple[Path, Path],
+    tmp_path: Path,
+    small_test: DigitSet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, directory = own_copy
+    other = write_idx(tmp_path / "other", small_test, small_test)
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(other))
+    for arguments in (["--select", "key:evaluation_report"], ["--changed"]):
+        *_, line = invoke("run", *arguments, code=1).strip().splitlines()
+        assert str(other) in line
+        assert str(directory) in line
+    assert len(Storage(str(directory)).read("test_digits").labels) == len(small_test.labels)
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(data))
     (labels,) = data.glob("t10k-labels*")
     content = bytearray(gzip.decompress(labels.read_bytes()))
     content[8:10] = content[8:10][::-1]
     labels.write_bytes(gzip.compress(content))
-    again = materialized(invoke("run", "--changed"))
-    assert {"raw_mnist", "train_digits", "test_digits", "evaluation_report"} <= again
-    assert not {"data_mean", "cnn_model", "knn_index"} & again  # the training digits are the same
-    assert materialized(invoke("run", "--changed")) == set()
+    few = "+key:projections or test_digits"
+    again = materialized(invoke("run", "--select", few, "--changed"))
+    assert {"raw_mnist", "train_digits", "test_digits", "projections"} <= again
+
+
+def test_assets_above_partitions_run_before_them_and_assets_below_after_them(
+    monkeypatch: pytest.MonkeyPatch, storage: Path
+) -> None:
+    sweep = storage.with_suffix(".yaml")
+    sweep.write_text("[{model: knn, size: [20, 30]}]")
+    variables = {"MNIST_PIPELINE_EXPERIMENTS": str(sweep)}
+    command = [*COMMAND, "--select", "+key:experiment_summary"]
+    done = subprocess.run(
+        command, env={**os.environ, **variables}, capture_output=True, text=True, check=True
+    )
+    runs = re.findall(r"^Materializing (.*)$", done.stdout, re.MULTILINE)
+    assert runs[0] == "3 assets"
+    assert len(runs) == 4
+    assert runs[-1] == "1 asset"
 
 
 def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(

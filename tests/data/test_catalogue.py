@@ -1,5 +1,6 @@
 """The known data sets: their classes and their download."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
+from support.idx import write_idx
 from support.sources import NAMES, Sets, write_folders
 
 from mnist_pipeline.data import catalogue
-from mnist_pipeline.data.catalogue import FASHION_MNIST, KMNIST, KNOWN, MNIST, DataSet
+from mnist_pipeline.data.catalogue import FASHION_MNIST, KMNIST, KNOWN, DataSet
 from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits, reader_of
 
 each_known = pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
@@ -41,18 +43,31 @@ def test_class_names_are_those_of_torchvision() -> None:
 
 
 def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few: Sets, tmp_path: Path) -> None:
-    own, root = DataSet("own", "digits"), write_folders(tmp_path / "digits", few)
-    assert catalogue.described(own, root) == own
+    root = write_folders(tmp_path / "digits", few)
+    assert catalogue.identify(root) == DataSet("own", "digits")
     (root / "classes.txt").write_text("\n".join("abcdefghij"))
     (root / "dataset.yaml").write_text("title: Ten letters\nnoun: letter\n")
-    described = catalogue.described(own, root)
-    assert (described.title, described.nouns, described.class_names) == (
+    own = catalogue.identify(root)
+    assert (own.title, own.nouns, own.class_names, own.whole_pictures) == (
         "Ten letters",
         "letters",
         tuple("abcdefghij"),
+        True,
     )
-    assert described.whole_pictures
-    assert catalogue.described(MNIST, root) == MNIST
+
+
+@each_known
+def test_arrays_in_a_directory_with_a_known_name_are_known_and_folders_never(
+    known: DataSet, few: Sets, tmp_path: Path
+) -> None:
+    train, test = few["train"], few["test"]
+    assert catalogue.identify(write_idx(tmp_path / "idx" / known.name, train, test)) == known
+    folders = write_folders(tmp_path / "folders" / known.name, few)
+    assert catalogue.identify(folders) == DataSet("own", known.name)
+    for label in range(3, 10):
+        for split in few:
+            shutil.rmtree(folders / split / str(label))
+    assert catalogue.identify(folders).class_names == ("0", "1", "2")
 
 
 # Fetching

@@ -154,10 +154,10 @@ def test_all_components_rebuild_the_images_and_few_lose_accuracy(
 def test_a_trial_that_diverges_has_a_result(
     small_train: DigitSet, small_test: DigitSet, monkeypatch
 ) -> None:
-    def diverge(*_: object) -> object:
+    def diverge(*_: object, **__: object) -> object:
         raise FloatingPointError
 
-    monkeypatch.setattr(softmax, "fit_reader", diverge)
+    monkeypatch.setattr(softmax, "fit", diverge)
     found = experiments.run(trial("softmax", 100), small_train, small_test)
     assert not found["test"].any()
     assert len(found["held_out"]) == 167

@@ -1,13 +1,17 @@
 """Robustness: which disturbances there are, and that each model's answers to them are counted."""
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import Answer
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.robustness import DISTURBANCES
+from mnist_pipeline.models import MODELS
 
 
 @pytest.fixture(scope="module")
@@ -16,18 +20,25 @@ def digits(small_test: DigitSet) -> DigitSet:
 
 
 def ink(images: np.ndarray) -> np.ndarray:
-    """A reader that answers with the ink of an image, in bytes modulo 251."""
+    """The ink of an image, in bytes modulo 251."""
     return images.reshape(len(images), -1).sum(axis=1, dtype=np.int64) % 251
 
 
 @pytest.fixture(scope="module")
 def measured(digits: DigitSet) -> dict[str, list[Any]]:
-    """Two readers of which the first is right just where nothing changed the ink, and the second
+    """Two models of which the first is right just where nothing changed the ink, and the second
     always wrong.
     """
-    return robustness.measure(
-        {"cnn": ink, "knn": lambda images: ink(images) + 1}, digits.images, ink(digits.images)
+    method = SimpleNamespace(
+        answer=lambda fitted, images: Answer(ink(images) + fitted["error"], np.empty(0))
     )
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for model in ("cnn", "knn"):
+            monkeypatch.setitem(
+                robustness.MODELS, model, replace(MODELS[model], method=lambda: method)
+            )
+        errors = {"cnn": {"error": np.array(0)}, "knn": {"error": np.array(1)}}
+        return robustness.measure(errors, digits.images, ink(digits.images))
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Neighbors
 from mnist_pipeline.evaluation.scores import calibrate
 from mnist_pipeline.knn import KNNClassifier, model
 
@@ -22,14 +21,11 @@ def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order() -> None:
 def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(
     train: DigitSet, test: DigitSet
 ) -> None:
-    part = DigitSet(train.images[:10_000], train.labels[:10_000])
-    classifier = KNNClassifier(3, "pca").fit(part.images, part.labels)
-    found = Neighbors(part.labels[:0], np.array(3), *classifier.kneighbors(test.images)[::-1])
-    smoothing, near = (
-        float(model.state(classifier.to_arrays(), found, 0)["smoothing"]),
-        part.labels[found.indices],
-    )
-    fitted, shares = (model.vote_probabilities(near, s) for s in (smoothing, 0.0))
+    images, labels = train.images[:10_000], train.labels[:10_000]
+    fitted_model = model.fit(images, labels, {"num_neighbors": 3}, seed=0)
+    neighbor_labels = model.answer(fitted_model, test.images).nearest.labels[:, :3]
+    smoothing = float(fitted_model["smoothing"])
+    fitted, shares = (model.vote_probabilities(neighbor_labels, s) for s in (smoothing, 0.0))
     assert (
         calibrate(test.labels, fitted).expected_error
         < calibrate(test.labels, shares).expected_error
@@ -43,10 +39,10 @@ def test_no_held_out_digit_is_its_own_neighbour() -> None:
     """
     images = np.repeat(np.array([[0, 0], [0, 90], [90, 0]], np.uint8), 4, axis=0)
     labels = np.arange(12)
-    state = {
+    fitted = {
         **KNNClassifier(3, "brute").fit(images, labels).to_arrays(),
         "num_neighbors": np.array(3),
     }
-    found = model.held_out_answer({**state, "smoothing": np.array(0.1)}, images, labels)
+    found = model.held_out_answer({**fitted, "smoothing": np.array(0.1)}, images, labels)
     assert (found.labels != labels).all()
     assert (found.labels // 4 == labels // 4).all()

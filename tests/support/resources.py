@@ -2,7 +2,6 @@
 directly.
 """
 
-from mnist_pipeline.runtime.graph.resources import DataSetResource, StoredResults
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 
 DATA_SET = DataSetResource()
-STORED_RESULTS = StoredResults()

@@ -1,13 +1,15 @@
 """A value of every kind that is stored, and how two of them are compared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data import records
+from mnist_pipeline.data.catalogue import FASHION_MNIST, RawData
 from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.reader import RawFile
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.champion import Champion, Choice
 from mnist_pipeline.handwriting.recognizer import Recognizer
@@ -52,23 +54,12 @@ NAMED = {
         RNG.random(2),
         RNG.random(2),
     ),
-    "Neighbors": records.Neighbors(
-        LABELS[:4], np.array(3), RNG.integers(0, 99, (4, 10)), RNG.integers(0, 1 << 40, (4, 10))
-    ),
-    "SoftmaxModel": records.SoftmaxModel(
-        *(np.array(RNG.random(shape)) for shape in ((10, 784), 10, 2, 2, (), (10, 784), 10))
-    ),
-    "Network": records.Network(
-        {
-            "conv1.weight": RNG.random((32, 1, 5, 5)).astype(np.float32),
-            "conv1.bias": RNG.random(32).astype(np.float32),
-        },
-        RNG.random(2),
-        RNG.random(2),
-        np.array([np.nan, 0.5]),
-        np.array(0.6),
-    ),
     "Predictions": records.Predictions(LABELS[:4], RNG.random((4, 10)).astype(np.float32)),
+    "Predictions of k-NN": records.Predictions(
+        LABELS[:4],
+        RNG.random((4, 10)).astype(np.float32),
+        {"indices": RNG.integers(0, 99, (4, 10)), "labels": RNG.integers(0, 9, (4, 10))},
+    ),
     "Recognizer": Recognizer(
         champion=np.frombuffer(b"cnn", np.uint8),
         states={
@@ -94,6 +85,7 @@ TABLE = pd.DataFrame(
     }
 )
 PLAIN = {
+    "RawData": RawData((RawFile("images.gz", 3, "ab"),), FASHION_MNIST),
     "Evaluation": EVALUATIONS["knn"],
     "Evaluation with calibration": EVALUATIONS["cnn"],
     "Comparison": COMPARISON,
@@ -112,7 +104,7 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
     if isinstance(value, np.ndarray):
         yield name, value
         return
-    for field, content in (value if isinstance(value, dict) else value._asdict()).items():
+    for field, content in (value if isinstance(value, Mapping) else value._asdict()).items():
         yield from leaves(content, f"{name}/{field}")
 
 
