@@ -351,9 +351,6 @@ FAILURES: dict[tuple[str, str], Failure] = {
     ("experiment_trials", "better_than_guessing"): returns(
         experiments, "run", lambda labels: {name: (each + 1) % 10 for name, each in labels.items()}
     ),
-    ("experiment_summary", "every_trial"): returns(
-        experiments, "summarize", lambda table: table[:-1]
-    ),
     ("experiment_summary", "more_data_helps"): reads(
         lambda pipeline: {
             "experiment_trials": dict(
