@@ -1,6 +1,5 @@
 """Reading and validating data sets: labelled images in any of the layouts of `LAYOUTS`."""
 
-import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,6 @@ from mnist_pipeline.utils.stored_types import stored_type
 
 __all__ = ["DatasetError", "DigitSet", "RawFile", "Split", "load_digits"]
 
-LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
 # SHA-256 of the four files of MNIST, as its publisher and torchvision distribute them.
 MNIST_SUMS = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",  # noqa: E501
@@ -89,38 +87,6 @@ def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
     return found
 
 
-def repetitions(digits: DigitSet) -> tuple[int, int]:
-    """Number of images that equal an earlier one byte for byte, and of different images with more
-    than one label.
-    """
-    labels: dict[bytes, int] = {}
-    with_two = {
-        content
-        for content, label in zip(map(bytes, digits.images), digits.labels.tolist(), strict=False)
-        if labels.setdefault(content, label) != label
-    }
-    return len(digits.images) - len(labels), len(with_two)
-
-
-def num_nearly_empty(images: np.ndarray) -> int:
-    """Number of images whose grey levels differ by less than `LEAST_CONTRAST`."""
-    flat = images.reshape(len(images), -1)
-    return int(np.count_nonzero(np.ptp(flat, axis=1) < LEAST_CONTRAST))
-
-
-def is_sorted_by_class(labels: np.ndarray) -> bool:
-    """Whether the images of each class lie together, so that SGD would learn one class after the
-    other.
-    """
-    return np.count_nonzero(np.diff(labels)) + 1 == len(np.unique(labels)) < len(labels)
-
-
-def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
-    """Number of images of the second set that are also in the first, byte for byte."""
-    known = {image.tobytes() for image in first}
-    return sum(image.tobytes() in known for image in second)
-
-
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
     """The first image of each class, uint8 (n_classes, 28, 28).
 
@@ -141,16 +107,6 @@ def class_means(digits: DigitSet) -> np.ndarray:
     for label in np.unique(digits.labels):
         means[label] = digits.images[digits.labels == label].mean(axis=0)
     return means
-
-
-def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels of uint8 images, in grey levels."""
-    levels = images.reshape(-1)
-    mean = float(levels.mean())
-    squares = float(
-        np.einsum("i,i->", levels, levels, dtype=np.float64)
-    )  # sums of integers below 2⁵³: exact
-    return mean, math.sqrt(max(0.0, squares / len(levels) - mean**2))
 
 
 def load_digits(

@@ -12,6 +12,7 @@ from support.sources import NAMES, Sets, encoded, write_folders, write_npz, writ
 
 from mnist_pipeline.data import datasets, reader
 from mnist_pipeline.data.datasets import DatasetError, DigitSet, RawFile, load_digits, reader_of
+from mnist_pipeline.data.findings import mean_and_deviation
 from mnist_pipeline.data.idx import FILE_NAMES
 
 
@@ -157,7 +158,7 @@ def test_means_and_deviations_are_those_of_numpy_and_classes_may_be_missing(
     first = [labels.tolist().index(label) for label in range(10)]
     np.testing.assert_array_equal(datasets.first_of_each_class(small_train), images[first])
     np.testing.assert_allclose(
-        datasets.mean_and_deviation(images), (images.mean(), images.std()), rtol=1e-12
+        mean_and_deviation(images), (images.mean(), images.std()), rtol=1e-12
     )
     kept = DigitSet(images[labels != 7], labels[labels != 7])
     for label, mean in enumerate(datasets.class_means(kept)):
