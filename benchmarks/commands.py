@@ -15,12 +15,10 @@ from itertools import islice
 from pathlib import Path
 
 import PIL.Image
+from support import handwriting
 
 from benchmarks.bench import ROOT, Bench, BenchmarkError
 from benchmarks.table import Table, seconds, with_range
-
-sys.path.append(str(ROOT / "tests"))
-from support import handwriting
 
 COMMAND = (sys.executable, "-m", "mnist_pipeline.cli")
 FIRST_ASSET = "raw_mnist"

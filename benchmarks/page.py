@@ -8,21 +8,18 @@ compared.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
+from support import computing
+from support.browser import launch_browser
 
-from benchmarks.bench import ROOT, Bench
+from benchmarks.bench import Bench
 from benchmarks.commands import ensure_run
 from benchmarks.table import Table
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage
-
-sys.path.append(str(ROOT / "tests"))
-from support import computing
-from support.browser import launch_browser
 
 SEED = 2_026
 NUM_DRAWN = 200

@@ -12,19 +12,17 @@ marked. The recognizer is that of one run.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 
 import numpy as np
+from support import handwriting, reading
+from support.handwriting import Example
 
-from benchmarks.bench import ROOT, Bench
+from benchmarks import nondigits, other_hands
+from benchmarks.bench import Bench
 from benchmarks.commands import ensure_run
 from benchmarks.table import Table, share
 from mnist_pipeline import read
-
-sys.path.append(str(ROOT / "tests"))
-from support import handwriting, nondigits, other_hands, reading
-from support.handwriting import Example
 
 SEED = 2_026
 BLOCK = 500  # images that are recognized at a time

@@ -15,18 +15,15 @@ from mnist_pipeline.data.datasets import DigitSet, load_digits
 pytest_plugins = ["support.graph_fixtures", "support.recognizing", "support.servers"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = (
-    *(
-        "cli/test_run.py",
-        "test_add_a_model.py",
-        "runtime/web/test_server.py",
-        "handwriting/test_accuracy.py",
-    ),
-    *("runtime/test_component.py", "assets/test_own_images.py", "runtime/web/test_draw_page.py"),
-    *(
-        "runtime/graph/test_code_versions.py",
-        "runtime/graph/test_checks.py",
-        "report/test_page_numbers.py",
-    ),
+    "cli/test_run.py",
+    "test_add_a_model.py",
+    "runtime/web/test_server.py",
+    "handwriting/test_accuracy.py",
+    "runtime/test_component.py",
+    "assets/test_own_images.py",
+    "runtime/web/test_draw_page.py",
+    "runtime/graph/test_code_versions.py",
+    "report/test_page_numbers.py",
 )
 
 

@@ -31,7 +31,6 @@ def test_the_sensor_of_the_page_logs_a_run_and_the_example_reads_it_back(
     sensor_code, example = re.findall(
         r"^```python.*?\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL
     )
-    assert len(sensor_code.splitlines()) <= 40
     defined: dict[str, Any] = {}
     exec(compile(sensor_code, "docs/mlflow.md", "exec"), defined)
     with dg.DagsterInstance.ephemeral() as instance:

@@ -32,13 +32,6 @@ def test_images_rows_and_channels_are_the_same_input(
     torch.testing.assert_close(model(images[:, None]), logits)
 
 
-@pytest.mark.parametrize("model", [CNN(), MLP()])
-def test_a_network_can_be_exported(model: nn.Module, images: torch.Tensor) -> None:
-    batch = torch.export.Dim("batch")
-    exported = torch.export.export(model, (images[:3],), dynamic_shapes=({0: batch},)).module()
-    torch.testing.assert_close(exported(images), model(images))
-
-
 def test_the_layers_are_listed_in_the_order_in_which_they_run() -> None:
     model = CNN()
     rows = layer_rows(model)

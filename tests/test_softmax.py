@@ -144,25 +144,6 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(digits) -> None:
     assert first[0].tobytes() != other[0].tobytes()
 
 
-def test_loss_falls_and_the_digits_are_learned(digits) -> None:
-    X, y = digits
-    measured = []
-    W, b = softmax.sgd(
-        X[:1500],
-        y[:1500],
-        epochs=20,
-        learning_rate=1e-2,
-        on_epoch=lambda *each: measured.append(each),
-    )
-    epochs, losses, _ = zip(*measured, strict=True)
-    assert list(losses) == sorted(losses, reverse=True)
-    assert list(epochs) == list(range(1, 21))
-    probabilities = softmax.predict_probabilities(W, b, X[1500:])
-    assert probabilities.shape == (500, 10)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    assert np.mean(probabilities.argmax(axis=1) == y[1500:]) > 0.8
-
-
 @pytest.mark.full
 def test_twenty_epochs_misread_805_of_the_test_digits(train: DigitSet, test: DigitSet) -> None:
     W, b = softmax.sgd(train.images, train.labels)

@@ -1,16 +1,17 @@
 """The HTML page of the report: one file that contains its style, script and images."""
 
+from __future__ import annotations
+
 import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from latex2mathml.converter import convert
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from mnist_pipeline import harris, networks, pca, softmax
 from mnist_pipeline.data import datasets
@@ -20,6 +21,9 @@ from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import arrays, figures, pictures, words
 from mnist_pipeline.report.document import NUM_EIGENVECTORS, Values
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # The steps whose source the page shows.
 CODE: dict[str, tuple[Callable[..., Any], ...]] = {

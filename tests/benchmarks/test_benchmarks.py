@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import child, growth, knn
+from benchmarks import child, knn
 from benchmarks.__main__ import BY_REQUEST, SECTIONS
-from benchmarks.table import Table, seconds, with_range
 
 
 @pytest.mark.parametrize("name", [*SECTIONS, *BY_REQUEST])
@@ -29,15 +28,6 @@ def test_the_definition_of_neighbours_orders_by_distance_and_then_by_index() -> 
     np.testing.assert_array_equal(distances, np.take_along_axis(squared, expected, axis=1))
 
 
-def test_larger_sets_repeat_the_images_moved_by_a_pixel(tmp_path: Path) -> None:
-    images = np.zeros((2, 4, 4), np.uint8)
-    images[:, 1, 1] = 1, 2
-    growth.write_shifted(tmp_path / "points.npy", images, 5)
-    points = np.load(tmp_path / "points.npy").reshape(5, 4, 4)
-    np.testing.assert_array_equal(points[:2], images)
-    assert (points[2:4, 1, 2].tolist(), points[4, 2, 1]) == ([1, 2], 1)
-
-
 def test_the_child_measures_the_command_and_the_first_line_with_a_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,12 +38,3 @@ def test_the_child_measures_the_command_and_the_first_line_with_a_text(
     taken = json.loads(file.read_text())
     assert 0 < taken["first"] <= taken["wall"]
     assert taken["peak"] > 1_000_000
-
-
-def test_a_table_is_markdown_with_medians_and_ranges() -> None:
-    table = Table(
-        "Title", ("", "time"), [("a method", with_range([0.1, 0.3, 0.2], seconds))], ["A note."]
-    )
-    *_, row, _, note, _ = table.markdown().split("\n")
-    assert row == "| a method | 200 ms (100 ms – 300 ms) |"
-    assert note == "A note."

@@ -32,12 +32,12 @@ def test_the_exported_model_gives_the_stored_labels_and_probabilities(
     predictions = read(model.predictions_asset)
     np.testing.assert_array_equal(found["labels"], predictions.labels)
     method = model.method()
-    state = method.state(read(model.model_asset), predictions, 0)
+    fitted = read(model.model_asset)
     np.testing.assert_allclose(
-        found["probabilities"], method.answer(state, images).probabilities, atol=1e-5
+        found["probabilities"], method.answer(fitted, images).probabilities, atol=1e-5
     )
-    if method is networks:
-        logits = {"mlp": networks.mlp_logits, "cnn": networks.cnn_logits}[name](state, images)
+    if isinstance(method, networks.NetworkMethod):
+        logits = method.logits(fitted, images)
         np.testing.assert_allclose(found["scores"], logits, atol=1e-4)
 
 

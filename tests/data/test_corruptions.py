@@ -52,10 +52,8 @@ def test_edges_outline_a_bar(bars: np.ndarray) -> None:
 
 def test_fog_hides_contrast_but_no_digit(bars: np.ndarray) -> None:
     foggy = corrupt(bars, "fog").astype(float)
-    on_ink, on_paper = (
-        foggy[:, 7:21, 13:15].mean(axis=(1, 2)),
-        foggy[:, 7:21, 9:11].mean(axis=(1, 2)),
-    )
+    on_ink = foggy[:, 7:21, 13:15].mean(axis=(1, 2))
+    on_paper = foggy[:, 7:21, 9:11].mean(axis=(1, 2))
     np.testing.assert_allclose(
         on_ink - on_paper, 255 / 4, atol=15
     )  # ink has a quarter of the weight, fog has three

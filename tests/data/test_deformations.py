@@ -75,10 +75,8 @@ def spread(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_ink_is_mapped_linearly_about_the_centre(
     images: np.ndarray, options: dict[str, float], matrix: list[list[float]]
 ) -> None:
-    (middle, covariance), (mapped, mapped_covariance) = (
-        spread(images),
-        spread(affine(images, **options)),
-    )
+    middle, covariance = spread(images)
+    mapped, mapped_covariance = spread(affine(images, **options))
     np.testing.assert_allclose(mapped, middle @ np.transpose(matrix), atol=0.1)
     # Bilinear interpolation blurs a little: the variance grows by less than that of a pixel.
     grown = mapped_covariance - matrix @ covariance @ np.transpose(matrix)

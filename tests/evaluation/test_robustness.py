@@ -112,10 +112,8 @@ def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
 
 
 def test_each_corruption_counts_in_one_of_two_groups(measured: dict[str, list[Any]]) -> None:
-    found, count = (
-        robustness.summary(robustness.curves(measured), "cnn"),
-        len(robustness.LIKE_TRAINING),
-    )
+    found = robustness.summary(robustness.curves(measured), "cnn")
+    count = len(robustness.LIKE_TRAINING)
     assert robustness.LIKE_TRAINING.keys() < {*robustness.CORRUPTED.values()}
     total = count * found["like_training_error"] + (15 - count) * found["unlike_training_error"]
     assert total == pytest.approx(15 * found["corruption_error"])

@@ -12,14 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-from support.handwriting import (
-    Hand,
-    Pen,
-    Setting,
-    blank_picture,
-    digit_picture,
-    page_picture,
-)
+from support.handwriting import PLAIN, Pen, blank_picture, digit_picture, grey, page_picture
 
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.handwriting import pictures as images
@@ -34,14 +27,7 @@ LOSSLESS = {
     "WEBP": {"lossless": True},
 }
 ALL = {**LOSSLESS, "JPEG": {"quality": 95}}
-PLAIN = Setting(
-    Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), "white", "even", "clean"
-)
 CHALK = PLAIN._replace(pen=Pen("chalk", 0.09, "round", (1, 1, 1), 1.0), paper="blackboard")
-
-
-def grey(picture: np.ndarray) -> np.ndarray:
-    return picture if picture.ndim == 2 else np.asarray(Image.fromarray(picture).convert("L"))
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +91,8 @@ def transparent(written: np.ndarray, ink: int) -> bytes:
 
 
 def with_transparent_corners(written: np.ndarray) -> bytes:
-    picture, opacity = (
-        Image.fromarray(written).convert("RGBA"),
-        np.full(written.shape, 255, np.uint8),
-    )
+    picture = Image.fromarray(written).convert("RGBA")
+    opacity = np.full(written.shape, 255, np.uint8)
     opacity[:8, :8] = opacity[-8:, -8:] = 0
     picture.putalpha(Image.fromarray(opacity))
     return encode(picture, "PNG")

@@ -1,27 +1,34 @@
 """A sheet on a dark table is found, and nothing else is taken for one."""
 
 import numpy as np
-from support import other_hands
-from support.handwriting import evaluation_set
+from PIL import Image
+from support.handwriting import PLAIN, evaluation_set, grey, page_picture
 
 from mnist_pipeline.handwriting.pictures import find_digits
 from mnist_pipeline.handwriting.sheet import find_sheet
 
 
-def test_the_digits_of_a_page_on_a_table_are_found_and_nothing_else() -> None:
-    outcomes = []
-    for example in other_hands.pages_on_a_table(8, 5, ()):
-        found = find_digits(example.picture)
-        outcomes.append(len(found) == len(example.digits))
-        if outcomes[-1]:
-            middles = [np.add(box[:2], np.divide(box[2:], 2)) for box in example.boxes]
-            np.testing.assert_allclose(
-                [np.add(d.box[:2], np.divide(d.box[2:], 2)) for d in found], middles, atol=8
-            )
-    assert sum(outcomes) >= 7
+def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else() -> None:
+    num_right = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        page, boxes = page_picture(rng.integers(10, size=(3, 5)).tolist(), rng, PLAIN)
+        (top, left), ends = rng.integers(20, 150, (2, 2))
+        sheet = np.pad(
+            grey(page).astype(np.float32), ((top, ends[0]), (left, ends[1])), constant_values=-1
+        )
+        photo = np.array(Image.fromarray(sheet).rotate(rng.uniform(-2, 2), fillcolor=-1))
+        table = rng.uniform(20, 70) + rng.normal(0, 4, photo.shape)
+        light = np.linspace(1, rng.uniform(0.6, 1), photo.shape[1])
+        photo = np.where(photo < 0, table, photo) * light
+        found = [digit.box[:2] for digit in find_digits(photo.astype(np.uint8))]
+        if len(found) == len(boxes):
+            expected = [(left + x, top + y) for x, y, _, _ in boxes]
+            np.testing.assert_allclose(found, expected, atol=15)
+            num_right += 1
+    assert num_right >= 7
 
 
 def test_paper_or_a_blackboard_that_fills_the_picture_is_no_sheet_on_a_table() -> None:
     for example in evaluation_set(1, 9):
-        picture = example.picture if example.picture.ndim == 2 else example.picture.mean(axis=2)
-        assert find_sheet(picture.astype(np.float32)) is None
+        assert find_sheet(grey(example.picture).astype(np.float32)) is None

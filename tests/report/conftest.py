@@ -5,6 +5,7 @@ of a page.
 import html as markup
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,11 @@ def values(finished_run: tuple[Any, Path]) -> Values:
     """The values that the asset collects."""
     read = Storage(str(finished_run[1])).read
     return Values(
-        **{name: read(name) for name in Values._fields[: Values._fields.index("models")]},
+        **{name: read(name) for name in Values._fields[1 : Values._fields.index("models")]},
+        raw_mnist=replace(read("raw_mnist"), data_set=MNIST),
         models={name: read(model.model_asset) for name, model in MODELS.items()},
         predictions={name: read(model.predictions_asset) for name, model in MODELS.items()},
         evaluations={name: read(model.evaluation_asset) for name, model in MODELS.items()},
-        data_set=MNIST,
         run={
             "id": "0f3a" * 9,
             "started": "2026-03-04T05:06:07+00:00",

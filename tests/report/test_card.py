@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.catalogue import DataSet
+from mnist_pipeline.data.catalogue import DataSet, RawData
 from mnist_pipeline.evaluation import champion
 from mnist_pipeline.evaluation.scores import evaluate, wilson_interval
 from mnist_pipeline.models import MODELS
@@ -33,9 +33,8 @@ def card_of(values: Values, name: str, **changed: Any) -> str:
         ),
         reason="it is the best so far",
         evaluation=evaluation,
-        files=values.raw_mnist,
+        raw=values.raw_mnist,
         num_train=len(values.train_digits.labels),
-        data_set=values.data_set,
         is_current=True,
         comparison=values.model_comparison,
         robustness=values.robustness,
@@ -97,7 +96,7 @@ def test_limits_name_the_class_and_the_disturbance_that_the_model_fails_on(value
 def test_another_data_set_is_described_by_its_own_words(values: Values) -> None:
     own = DataSet("own", "Own things", ("a|b", *"bcdefghij"), noun="thing", handwritten=False)
     one = evaluate(np.array([1, 2]), np.array([1, 3]))
-    text = card_of(values, "mlp", data_set=own, evaluation=one)
+    text = card_of(values, "mlp", raw=RawData((), own), evaluation=one)
     assert rows(text.replace("\\|", "/"), "thing")[0][:3] == ["a/b", "0", "0.00% (0.00% – 100.00%)"]
     assert "1 error |" in text
     assert not re.search("Handwriting|style of writing", text)

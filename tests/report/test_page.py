@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
+from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST, RawData
 from mnist_pipeline.data.reader import CLASS_NAMES
 from mnist_pipeline.evaluation import scores, versions
 from mnist_pipeline.models import MODELS
@@ -71,7 +71,7 @@ def test_names_from_outside_cannot_become_markup(
 ) -> None:
     names = ("</script><b>", *CLASS_NAMES[1:])
     hostile = render(
-        values._replace(data_set=dataclasses.replace(MNIST, class_names=names)),
+        values._replace(raw_mnist=RawData((), dataclasses.replace(MNIST, class_names=names))),
         run={**composed["run"], "source": HOSTILE, "id": HOSTILE},
         files=[{"name": HOSTILE, "size": 1, "sha256": HOSTILE}],
         machine={**composed["machine"], "processor": HOSTILE},
@@ -113,7 +113,7 @@ def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Val
 def test_the_page_of_another_data_set_says_what_its_images_show(
     values: Values, text_of: Read
 ) -> None:
-    text = text_of(render(values._replace(data_set=FASHION_MNIST)))
+    text = text_of(render(values._replace(raw_mnist=RawData((), FASHION_MNIST))))
     assert all(name in text for name in (FASHION_MNIST.heading, *FASHION_MNIST.class_names))
     assert not re.search(
         "notebook|digit|stroke|writer|written", re.sub("_digits|[Ww]idth of strokes", "", text)
@@ -154,7 +154,7 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
 @pytest.mark.usefixtures("without_charts")
 def test_rare_values_read_well(values: Values, text_of: Read) -> None:
     nothing_held_out = {
-        name: model._replace(validation_accuracy=np.full(1, np.nan))
+        name: {**model, "validation_accuracy": np.full(1, np.nan)}
         if name in ("mlp", "cnn")
         else model
         for name, model in values.models.items()

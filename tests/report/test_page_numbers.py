@@ -14,6 +14,7 @@ from support.browser import launch_browser
 
 from mnist_pipeline import networks, pca, softmax
 from mnist_pipeline.handwriting import pictures
+from mnist_pipeline.inference.networks import weights_of
 from mnist_pipeline.report import arrays
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.training import load_weights
@@ -77,7 +78,7 @@ def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(
     stored: Any = values.predictions["knn"]
     indices = loaded(page, "train.indices")
     np.testing.assert_array_equal(answers["knn"], stored.labels)
-    np.testing.assert_array_equal(indices[answers["neighbors"]], stored.indices[:, :3])
+    np.testing.assert_array_equal(indices[answers["neighbors"]], stored.nearest["indices"][:, :3])
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -91,10 +92,8 @@ def test_the_page_has_the_images_of_the_run(split: str, page: Page, values: Valu
 def test_the_page_has_what_each_model_answered_to_each_misread_image(
     page: Page, composed: dict[str, Any], values: Values
 ) -> None:
-    indices, models = (
-        loaded(page, "test.indices"),
-        page.evaluate("Arrays.load().then(({ facts }) => facts.models)"),
-    )
+    indices = loaded(page, "test.indices")
+    models = page.evaluate("Arrays.load().then(({ facts }) => facts.models)")
     misread = {error["index"] for errors in composed["errors"].values() for error in errors}
     assert misread <= set(indices)
     stored, found = values.predictions, loaded(page, "test.probabilities")
@@ -108,7 +107,7 @@ def test_the_page_has_what_each_model_answered_to_each_misread_image(
             )
     np.testing.assert_allclose(found[:, models.index("knn")].sum(axis=1), 1, atol=1e-3)
     np.testing.assert_array_equal(
-        loaded(page, "test.neighbors"), stored["knn"].indices[indices, :3]
+        loaded(page, "test.neighbors"), stored["knn"].nearest["indices"][indices, :3]
     )
 
 
@@ -127,13 +126,13 @@ def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
 ) -> None:
     model, image = values.models["softmax"], values.test_digits.images[0]
     added = [called(page, f"contributions(image, {label})", image).sum() for label in range(10)]
-    expected = softmax.predict_probabilities(model.weights, model.bias, image[np.newaxis])[0]
+    expected = softmax.predict_probabilities(model["weights"], model["bias"], image[np.newaxis])[0]
     np.testing.assert_allclose(softmax.softmax(added + model.bias), expected, atol=1e-5)
 
 
 def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:
-    weights, image = values.models["cnn"].weights, values.test_digits.images[0]
-    network: Any = load_weights(networks.of_weights(weights), weights)
+    weights, image = weights_of(values.models["cnn"]), values.test_digits.images[0]
+    network: Any = load_weights(networks.of_weights("cnn", weights), weights)
     with torch.inference_mode():
         first = torch.relu(
             network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None])

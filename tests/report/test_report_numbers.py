@@ -1,27 +1,23 @@
-"""The numbers on the page of the finished run are those of its stored values, computed again by
-other code.
-
-`tests/test_evaluation.py` does the same for the measures of an evaluation, which the report takes
-as they are stored.
-"""
+"""The numbers on the page of the finished run are those of its stored values."""
 
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from scipy.stats import binomtest
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation.scores import wilson_interval
+from mnist_pipeline.evaluation.robustness import is_small as is_small_amount
+from mnist_pipeline.inference.networks import weights_of
+from mnist_pipeline.knn import vote
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.report.words import power, probability
 from mnist_pipeline.runtime.storage.storage import Storage
 
 TITLES = {name: model.title for name, model in MODELS.items()}
+RULES = ("nearest", "smallest")
 SHORT = {name: model.short_title for name, model in MODELS.items()}
 
 
@@ -29,10 +25,6 @@ SHORT = {name: model.short_title for name, model in MODELS.items()}
 def text(finished_run: tuple[object, Path], text_of: Callable[[str], str]) -> str:
     """The page that the run stored."""
     return text_of(Storage(str(finished_run[1])).read("evaluation_report").html)
-
-
-def _is_right(values: Values) -> dict[str, np.ndarray]:
-    return {name: values.predictions[name].labels == values.test_digits.labels for name in MODELS}
 
 
 def _data(values: Values) -> Iterator[str]:
@@ -45,31 +37,16 @@ def _data(values: Values) -> Iterator[str]:
 
 
 def _scores(values: Values) -> Iterator[str]:
-    for name, right in _is_right(values).items():
-        low, high = wilson_interval(int(right.sum()), len(right))
-        interval = f"{100 * low:.2f}– {100 * high:.2f}%"
-        yield f"{TITLES[name]} {right.mean():.2%} {interval} {(~right).sum()}"
-        predicted, true = values.predictions[name].labels, values.test_digits.labels
-        for k in range(10):
-            hits, recalled = (right & (true == k)).sum(), (true == k).sum()
-            measures = (
-                hits / max(1, (predicted == k).sum()),
-                hits / recalled,
-                2 * hits / (recalled + (predicted == k).sum()),
-            )
+    evaluations = values.evaluations
+    for name, found in evaluations.items():
+        low, high = (f"{100 * end:.2f}" for end in found.interval)
+        yield f"{TITLES[name]} {found.accuracy:.2%} {low}– {high}% {found.errors}"
+        for k, measures in enumerate(zip(found.precision, found.recall, found.f1)):
             yield f"{k} " + " ".join(f"{100 * measure:.1f}" for measure in measures)
-    worst = [
-        np.mean(
-            [
-                1 - right[values.test_digits.labels == k].mean()
-                for right in _is_right(values).values()
-            ]
-        )
-        for k in range(10)
-    ]
-    yield f"class {np.argmax(worst)} is the hardest: {max(worst):.1%}"
-    missed = int((~np.any(list(_is_right(values).values()), axis=0)).sum())
-    yield f"{missed} test image{'s' if missed != 1 else ''} that no model reads correctly"
+    missed = 1 - np.mean([found.recall for found in evaluations.values()], axis=0)
+    yield f"class {missed.argmax()} is the hardest: {missed.max():.1%}"
+    count = len(values.model_comparison.missed_by_all)
+    yield f"{count} test image{'s' if count != 1 else ''} that no model reads correctly"
 
 
 def _components(values: Values) -> Iterator[str]:
@@ -89,9 +66,7 @@ def _components(values: Values) -> Iterator[str]:
             "component would add "
             f"{shares[count] - shares[count - 1]:.2%}; the other {784 - count} together"
         )
-    rows = values.test_digits.images.reshape(-1, 784) - values.train_digits.images.reshape(
-        -1, 784
-    ).mean(axis=0)
+    rows = values.test_digits.images.reshape(-1, 784) - values.data_mean
     for k in values.reconstructions.num_components:
         error = np.sqrt(((rows - rows @ vectors[:, :k] @ vectors[:, :k].T) ** 2).mean())
         yield f"k = {k}: {shares[k - 1]:.1%} of the variance, error {error:.1f} grey levels"
@@ -110,19 +85,14 @@ def _corners(values: Values) -> Iterator[str]:
 
 
 def _neighbors(values: Values) -> Iterator[str]:
-    near, true = (
-        values.train_digits.labels[values.predictions["knn"].indices],
-        values.test_digits.labels,
-    )
+    near = values.predictions["knn"].nearest["labels"]
     for k in range(1, near.shape[1] + 1):
-        counts = np.stack([(near[:, :k] == label).sum(axis=1) for label in range(10)], axis=1)
-        is_tied = counts == counts.max(axis=1, keepdims=True)
-        nearest = [next(label for label in row if tied[label]) for row, tied in zip(near, is_tied)]
-        yield f"{k} {(nearest == true).mean():.2%} {(is_tied.argmax(axis=1) == true).mean():.2%}"
+        right = [vote(near[:, :k], rule) == values.test_digits.labels for rule in RULES]
+        yield f"{k} {right[0].mean():.2%} {right[1].mean():.2%}"
 
 
 def _training(values: Values) -> Iterator[str]:
-    loss, accuracy = values.models["softmax"].loss, values.models["softmax"].accuracy
+    loss, accuracy = values.models["softmax"]["loss"], values.models["softmax"]["accuracy"]
     yield f"mean loss is {loss[0]:.3f} in the first epoch and {loss[-1]:.3f} in the last"
     yield (
         f"accuracy on the training images is {accuracy[0]:.1%} in the first epoch "
@@ -130,50 +100,34 @@ def _training(values: Values) -> Iterator[str]:
     )
     for name in ("mlp", "cnn"):
         network, kept = values.models[name], len(split(len(values.train_digits.labels))[0])
-        parameters = sum(array.size for array in network.weights.values())
+        parameters = sum(array.size for array in weights_of(network).values())
         yield f"the network has {parameters:,} parameters and learned from {kept:,} training images"
-        first, last = network.loss[[0, -1]]
+        first, last = network["loss"][[0, -1]]
         yield f"{first:.3f} on average in the first epoch and {last:.3f} in the last"
-        last = network.validation_accuracy[-1]
+        last = network["validation_accuracy"][-1]
         yield f"{last:.1%} of them are read correctly after the last epoch"
 
 
 def _pairs(values: Values) -> Iterator[str]:
-    right = _is_right(values)
     for pair in values.model_comparison.pairs:
-        first, second = right[pair.first], right[pair.second]
-        counts = int((first & ~second).sum()), int((second & ~first).sum())
-        p = binomtest(counts[0], sum(counts)).pvalue
-        verdict = "significant" if p < 0.05 / 6 else "may be chance"
+        verdict = "significant" if pair.p_value < 0.05 / 6 else "may be chance"
         names = f"{SHORT[pair.first]}, {SHORT[pair.second]}"
-        yield f"{names} {counts[0]} {counts[1]} {probability(p)} {verdict}"
+        counts = f"{pair.only_first_correct} {pair.only_second_correct}"
+        yield f"{names} {counts} {probability(pair.p_value)} {verdict}"
 
 
 def _disturbances(values: Values) -> Iterator[str]:
     table = values.robustness
-    neutral = table["disturbance"].map({"scale": 1, "contrast": 1, "resolution": 28}).fillna(0)
-    small = {"shift": (1,), "rotation": (5, 10), "scale": (0.9, 1.1), "stroke": (-0.5, 0.5)}
-    is_small = pd.Series(
-        [
-            amount in small.get(name, ())
-            for name, amount in zip(table["disturbance"], table["amount"])
-        ]
-    )
-    is_disturbed, is_corrupted = (
-        table["amount"] != neutral,
-        table["disturbance"].str.startswith("corruption"),
-    )
-    for name in MODELS:
-        of = table["accuracy"][table["model"] == name]
-        undisturbed, disturbed = of[~is_disturbed].iloc[0], of[is_disturbed]
-        measures = (
-            undisturbed,
-            of[is_small].mean(),
-            disturbed.mean(),
-            disturbed.min(),
-            disturbed[is_corrupted].mean(),
-        )
-        yield f"{TITLES[name]} " + " ".join(f"{measure:.1%}" for measure in measures)
+    name, amount = table["disturbance"], table["amount"]
+    is_neutral = amount == name.map({"scale": 1, "contrast": 1, "resolution": 28}).fillna(0)
+    is_small = [is_small_amount(*place) for place in zip(name, amount)]
+    is_corrupted = name.str.startswith("corruption")
+    for model in MODELS:
+        accuracy = table["accuracy"].where(table["model"] == model)
+        disturbed = accuracy[~is_neutral]
+        means = accuracy[is_small].mean(), disturbed.mean(), disturbed.min()
+        measures = accuracy[is_neutral].max(), *means, disturbed[is_corrupted].mean()
+        yield f"{TITLES[model]} " + " ".join(f"{measure:.1%}" for measure in measures)
 
 
 @pytest.mark.parametrize(

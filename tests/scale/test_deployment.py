@@ -61,17 +61,8 @@ def send(slice_directory: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     (tmp_path / "nginx.conf").write_text(
         f"user root; events {{}} http {{ access_log off; {server} }}"
     )
-    commands = [
-        [
-            "nginx",
-            "-e",
-            "stderr",
-            "-c",
-            str(tmp_path / "nginx.conf"),
-            "-g",
-            f"daemon off; pid {tmp_path}/pid;",
-        ]
-    ]
+    options = f"daemon off; pid {tmp_path}/pid;"
+    commands = [["nginx", *f"-e stderr -c {tmp_path}/nginx.conf -g".split(), options]]
     for name in ("web", "daemon"):
         program, *arguments = map(here, SERVICES[name]["command"])
         commands.append([str(Path(sys.executable).with_name(program)), *arguments])

@@ -27,12 +27,7 @@ sys.stdin.read()
 """
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
 ENDED = ("FAILED", "STOPPED", "SUCCEEDED")
-TRIALS = [
-    "knn-size_20-seed_0",
-    "knn-size_100-seed_0",
-    "softmax-size_20-seed_0",
-    "softmax-size_100-seed_0",
-]
+TRIALS = [f"{model}-size_{size}-seed_0" for model in ("knn", "softmax") for size in (20, 100)]
 
 
 @pytest.fixture
@@ -60,17 +55,9 @@ def test_a_backfill_of_trials_runs_as_jobs_of_the_cluster(
     environ |= {"DAGSTER_POSTGRES_URL": postgres, "RAY_ADDRESS": cluster}
     configure(storage / "dagster", "PostgreSQL", "Ray")
     assert command("run", "--select", DIGITS, environ=environ).returncode == 0
-    backfill = [
-        "dagster",
-        "job",
-        "backfill",
-        "-j",
-        "sweep",
-        "--partitions",
-        ",".join(TRIALS),
-        "--noprompt",
-    ]
-    subprocess.run([sys.executable, "-m", *backfill], cwd=PROJECT, env=environ, check=True)
+    trials = ",".join(TRIALS)
+    backfill = f"-m dagster job backfill -j sweep --noprompt --partitions {trials}"
+    subprocess.run([sys.executable, *backfill.split()], cwd=PROJECT, env=environ, check=True)
     daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run"]
     with subprocess.Popen(daemon, cwd=PROJECT, env=environ) as process:
         try:

@@ -1,7 +1,7 @@
 """Assets called as functions, on the stored values that the environment names."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -23,11 +23,10 @@ def call(
     context: dg.AssetExecutionContext | None = None,
     config: Mapping[str, Any] | None = None,
     seed: int = 0,
-    read: Callable[[str], Any] = read,
     **given: Any,
 ) -> dg.MaterializeResult[Any]:
-    """Call an asset on inputs that `read` returns, except for those given by the key of the asset
-    they come from.
+    """Call an asset on stored inputs, except for those given by the key of the asset they come
+    from.
     """
     asset = ASSETS[key]
     parameters = inspect.signature(asset.op.compute_fn.decorated_fn).parameters  # type: ignore[union-attr]

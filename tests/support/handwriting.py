@@ -121,6 +121,9 @@ PAPERS = {
 }
 LIGHTS = ("even", "gradient", "shadow")
 CAMERAS = ("clean", "scan", "photo")
+PLAIN = Setting(
+    Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), "white", "even", "clean"
+)
 
 
 def setting(rng: np.random.Generator) -> Setting:
@@ -151,20 +154,16 @@ def setting(rng: np.random.Generator) -> Setting:
     return Setting(hand, pen, paper, light, camera)
 
 
-def digit_picture(digit: int, rng: np.random.Generator, chosen: Setting | None = None) -> Picture:
+def grey(picture: Picture) -> Picture:
+    """The grey levels of a picture."""
+    return np.asarray(Image.fromarray(picture).convert("L"))
+
+
+def digit_picture(digit: int, rng: np.random.Generator) -> Picture:
     """A picture with one digit, 60 to 500 pixels per side, grey (rows, columns) or in colour (rows,
     columns, 3).
-
-    Here and below, the setting is the chosen one, or a random one.
     """
-    return _single(_variant(digit, rng), chosen or setting(rng), rng)[0]
-
-
-def write_digit(
-    digit: int, height: float, chosen: Setting, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Coverage with ink in [0, 1] of one digit of a height in pixels, cropped."""
-    return _write(_variant(digit, rng), height, chosen, rng)
+    return _single(_variant(digit, rng), setting(rng), rng)[0]
 
 
 def letter_picture(letter: str, rng: np.random.Generator) -> Picture:
@@ -182,6 +181,8 @@ def page_picture(
 ) -> tuple[Picture, list[Box]]:
     """A picture with lines of digits, as in a form or a sum, and the box of each digit's ink in
     reading order.
+
+    The setting is the chosen one, or a random one.
     """
     chosen = chosen or setting(rng)
     height = float(np.exp(rng.uniform(np.log(32), np.log(90))))
@@ -191,7 +192,8 @@ def page_picture(
     for i, line in enumerate(lines):
         x = height * rng.uniform(0.4, 0.8)
         for digit in line:
-            ink = write_digit(digit, height * rng.normal(1, 0.06), chosen, rng)
+            size = height * rng.normal(1, 0.06)
+            ink = _write(_variant(digit, rng), size, chosen, rng)
             base = i * pitch + drift * x + rng.normal(0, 0.03) * height
             placed.append((int(base) - ink.shape[0], int(x), ink))
             x += ink.shape[1] + gap * rng.uniform(0.8, 1.4)
@@ -208,12 +210,10 @@ def page_picture(
     ]
 
 
-def blank_picture(rng: np.random.Generator, chosen: Setting | None = None) -> Picture:
+def blank_picture(rng: np.random.Generator) -> Picture:
     """A picture of blank paper."""
     shape = (int(rng.integers(80, 400)), int(rng.integers(80, 400)))
-    return _photographed(
-        np.zeros(shape, np.float32), rng.uniform(40, 120), chosen or setting(rng), rng
-    )
+    return _photographed(np.zeros(shape, np.float32), rng.uniform(40, 120), setting(rng), rng)
 
 
 def evaluation_set(

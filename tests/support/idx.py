@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_pipeline.data.datasets import DigitSet
-
-IMAGES_NAME = "{prefix}-images-idx3-ubyte"
-LABELS_NAME = "{prefix}-labels-idx1-ubyte"
+from mnist_pipeline.data.idx import FILE_NAMES
 
 
 def encode_idx(array: np.ndarray) -> bytes:
@@ -23,9 +21,8 @@ def encode_idx(array: np.ndarray) -> bytes:
 def write_idx(directory: Path, train: DigitSet, test: DigitSet, compress: bool = True) -> Path:
     """Four IDX files in `directory`, which is made where missing and returned."""
     directory.mkdir(parents=True, exist_ok=True)
-    for prefix, digits in (("train", train), ("t10k", test)):
-        for name, array in ((IMAGES_NAME, digits.images), (LABELS_NAME, digits.labels)):
-            write_file(directory / name.format(prefix=prefix), encode_idx(array), compress)
+    for name, array in zip(FILE_NAMES, (*train, *test), strict=True):
+        write_file(directory / name, encode_idx(array), compress)
     return directory
 
 

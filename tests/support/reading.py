@@ -2,15 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import pairwise
 
-import numpy as np
-import PIL.Image
-
-from mnist_pipeline.handwriting import pictures as images
 from mnist_pipeline.handwriting.recognizer import Recognizer
-from support.handwriting import Example, Picture
+from support.handwriting import Example, Picture, grey
 
 
 @dataclass
@@ -44,12 +39,9 @@ def scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Sco
                     and top <= y + height / 2 <= top + own_height
                 ):
                     places.append(place)
-                    is_right, is_flagged = (
-                        reading.recognition.digit == digit,
-                        not reading.recognition.looks_like_digit,
-                    )
-                    score.right += is_right
-                    score.flagged += is_right and is_flagged
+                    answer = reading.recognition
+                    score.right += answer.digit == digit
+                    score.flagged += answer.digit == digit and not answer.looks_like_digit
                     break
         score.digits += len(example.digits)
         score.pictures += 1
@@ -61,10 +53,3 @@ def holds_no_digit(recognizer: Recognizer, picture: Picture) -> bool:
     """Whether nothing in a picture looks like a digit."""
     (readings,) = recognizer.read([grey(picture)])
     return not any(reading.recognition.looks_like_digit for reading in readings)
-
-
-def grey(picture: Picture) -> np.ndarray:
-    """Store a picture in a file and read it."""
-    file = BytesIO()
-    PIL.Image.fromarray(picture).save(file, "BMP")
-    return images.read(file.getvalue())

@@ -27,10 +27,8 @@ def _photograph(name: str, generator: np.random.Generator) -> Image.Image:
     dark, light = (
         tuple(generator.integers(*levels, 3).tolist()) for levels in ((0, 90), (120, 256))
     )
-    radius, middle = (
-        size.min() * generator.uniform(0.25, 0.45),
-        size * generator.uniform(0.4, 0.6, 2),
-    )
+    radius = size.min() * generator.uniform(0.25, 0.45)
+    middle = size * generator.uniform(0.4, 0.6, 2)
     count = NUM_POINTS[name]
     angles = generator.uniform(0, 2 * math.pi) + 2 * math.pi * np.arange(count) / count
     radii = radius * np.where((np.arange(count) % 2 == 1) & (name == "star"), 0.4, 1)

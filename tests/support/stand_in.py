@@ -60,10 +60,8 @@ class StandIn(TorchDispatchMode):
                 f"{[tuple(each.shape) for each in local]}"
             )
         if named.get("device") is not None:
-            is_remote, named["device"] = (
-                torch.device(named["device"]) == DEVICE,
-                torch.device("cpu"),
-            )
+            is_remote = torch.device(named["device"]) == DEVICE
+            named["device"] = torch.device("cpu")
         inner_args, inner_named = tree_map(
             lambda each: each.inner if isinstance(each, Remote) else each, (args, named)
         )

@@ -4,7 +4,9 @@ behind.
 Matplotlib is imported when a plot is first used, so that the definitions of the graph load quickly.
 """
 
+import os
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ MODULES = ("style", "encoding", "digits", "evaluation", "experiments", "harris",
 
 
 def __getattr__(name: str) -> Any:
+    scheme, _, backend = os.environ.get("MPLBACKEND", "").partition("://")
+    # Matplotlib can't be imported if a notebook's backend is not installed here.
+    if scheme == "module" and find_spec(backend.partition(".")[0]) is None:
+        del os.environ["MPLBACKEND"]
     modules = (
         import_module(f"{__name__}.{module}") for module in MODULES if not name.startswith("__")
     )

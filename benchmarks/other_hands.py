@@ -4,20 +4,18 @@ table.
 Each function yields an `Example` per picture, the same for the same seed: its kind, its digits in
 reading order, their boxes and the picture. Methods were chosen on other fonts, and on the first 797
 of the 8×8 digits. A font that is not installed is left out; `PACKAGES` installs all of them.
-Without fonts, the glyphs of `support.handwriting` take their place.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
+from support.handwriting import Box, Example, Picture, box_of
 
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
-from support.handwriting import Box, Example, Picture, Setting, box_of, setting, write_digit
 
 Ink = NDArray[np.float32]
 Writer = Callable[[int, float, np.random.Generator], tuple[Ink, float]]
@@ -60,7 +58,7 @@ def lines(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
     rng = np.random.default_rng((seed, 1))
     for number in range(count):
         digits = rng.integers(10, size=NUM_DIGITS).tolist()
-        yield _line("six digits", digits, _writer(fonts, number, rng), rng)
+        yield _line("six digits", digits, _font_writer(fonts[number % len(fonts)]), rng)
 
 
 def pages_on_a_table(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
@@ -69,7 +67,7 @@ def pages_on_a_table(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[E
     """
     rng = np.random.default_rng((seed, 3))
     for number in range(count):
-        yield _page_on_a_table(_writer(fonts, number, rng), rng)
+        yield _page_on_a_table(_font_writer(fonts[number % len(fonts)]), rng)
 
 
 def eight_by_eight() -> Iterator[Example]:
@@ -143,10 +141,6 @@ def corrupted(images: Picture, labels: NDArray[np.integer]) -> Iterator[Example]
             yield Example(name, (int(label),), (box,), large)
 
 
-def _writer(fonts: Sequence[Path], number: int, rng: np.random.Generator) -> Writer:
-    return _font_writer(fonts[number % len(fonts)]) if fonts else partial(_scripted, setting(rng))
-
-
 def _font_writer(font: Path) -> Writer:
     large = ImageFont.truetype(str(font), 200)
     _, top, _, bottom = large.getbbox("0", anchor="ls")
@@ -161,12 +155,6 @@ def _font_writer(font: Path) -> Writer:
         return np.asarray(image, np.float32) / np.float32(255), -below - 2
 
     return write
-
-
-def _scripted(
-    chosen: Setting, digit: int, size: float, rng: np.random.Generator
-) -> tuple[Ink, float]:
-    return write_digit(digit, size * rng.normal(1, 0.05), chosen, rng), 0.0
 
 
 def _line(kind: str, digits: Sequence[int], writer: Writer, rng: np.random.Generator) -> Example:
