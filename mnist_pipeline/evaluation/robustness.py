@@ -242,15 +242,3 @@ def answers(measured: Mapping[str, Any], model: str) -> dict[tuple[str, float], 
         for name, amount, of, said in rows
         if of == model
     }
-
-
-def largest_difference(measured: Mapping[str, Any], accuracies: Mapping[str, float]) -> float:
-    """Largest difference between the accuracy of a model without a disturbance and an accuracy by
-    its name.
-    """
-    return max(
-        abs(found - accuracies[model])
-        for curve in curves(measured).values()
-        for model, shares in curve.accuracies.items()
-        for found in [shares[curve.amounts.index(curve.neutral)]]
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -147,16 +146,6 @@ def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
     """The most frequent confusions: number of images, true class, predicted class."""
     cells = ((n, i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if n and i != j)
     return sorted(cells, key=lambda cell: -cell[0])[:NUM_CONFUSIONS_SHOWN]
-
-
-def num_outside_references(page: str) -> int:
-    """The number of references to anything but the page itself and the data that it contains."""
-    inside = r"(?![\"']?(?:#|data:))"
-    pattern = (
-        rf"\b(?:src|srcset|href|poster|action)\s*=\s*{inside}|\burl\(\s*{inside}|@import|https?://"
-    )
-    without_images = re.sub("base64,[A-Za-z0-9+/=]*", "", page)  # half of the page
-    return len(re.findall(pattern, without_images, re.IGNORECASE))
 
 
 def _tex(formula: str, display: str = "inline") -> Markup:

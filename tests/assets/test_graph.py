@@ -58,7 +58,7 @@ INPUTS = {
         },
         "model_comparison": {"test_digits", *EVALUATIONS, *PREDICTIONS},
         "held_out_labels": {"train_digits", *FITTED},
-        "robustness": {"test_digits", *FITTED, *PREDICTIONS},
+        "robustness": {"test_digits", *FITTED},
         "evaluation_report": {
             *(
                 "raw_mnist",
