@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from mnist_pipeline.cli.errors import CommandError, writing
+from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.storage import history, storage
@@ -104,6 +104,5 @@ def _draw(
     title = f"{counts}: before → after"
     figure = figures.image_grid(images[[index for index, *_ in shown]], 10, captions, title)
     picture = figures.encoded(figures.rendered(figure))
-    with writing("--sheet", path):
-        path.write_bytes(picture)
+    path.write_bytes(picture)
     click.echo(f"\n{path} shows {counts}.")

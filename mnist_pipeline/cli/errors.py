@@ -1,12 +1,10 @@
 """The error that a command reports in one line."""
 
-import contextlib
 import difflib
 import errno
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
 import click
 
@@ -25,24 +23,10 @@ class CommandError(click.ClickException):
     """The message names the argument, what is wrong with it, and what to do."""
 
 
-@contextlib.contextmanager
-def writing(option: str, path: Path) -> Iterator[None]:
-    """Report in one line that the file of an option can't be written."""
-    try:
-        yield
-    except OSError as error:
-        reason = f"can't be written ({error.strerror}); name a file in a directory that can"
-        raise CommandError(f"{option} {path} {reason}") from error
-
-
 def explained(error: Exception) -> CommandError | None:
     """An error in one line, if a person can act on it; None if it is a fault of the program."""
-    if isinstance(error, ReportedError):
-        return CommandError(one_line(error))
-    if isinstance(error, MemoryError):
+    if isinstance(error, ReportedError | OSError | MemoryError):
         return CommandError(one_line(error) or os.strerror(errno.ENOMEM))
-    if isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.EMFILE, errno.ENFILE):
-        return CommandError(one_line(error))
     if "sqlalchemy" in sys.modules:
         from sqlalchemy.exc import DatabaseError
 

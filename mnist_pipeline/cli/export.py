@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from mnist_pipeline.cli.errors import CommandError, unknown, writing
+from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.models import MODELS
@@ -38,9 +38,7 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
     except NotImplementedError as error:
         raise CommandError(f"{name} can't be exported: {error}") from error
     content = graph.finished(model.title, IMAGE_SIDE, *nodes)
-    with writing("--onnx", onnx):
-        onnx.write_bytes(content)
+    onnx.write_bytes(content)
     if card:
-        with writing("--card", card):
-            card.write_text(text, encoding="utf-8")
+        card.write_text(text, encoding="utf-8")
     click.echo(f"{onnx}: {model.title}, {len(content) / 1e6:.1f} MB")

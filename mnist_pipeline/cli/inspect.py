@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from mnist_pipeline.cli.errors import CommandError, writing
+from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.data import findings
 from mnist_pipeline.data.datasets import DatasetError, DigitSet
 from mnist_pipeline.data.findings import Findings
@@ -97,5 +97,4 @@ def _draw(sheet: Path, found: Findings, train: DigitSet) -> None:
         [caption for row in captions for caption in row],
         "The first images of each class",
     )
-    with writing("--sheet", sheet):
-        sheet.write_bytes(figures.encoded(figures.rendered(figure)))
+    sheet.write_bytes(figures.encoded(figures.rendered(figure)))

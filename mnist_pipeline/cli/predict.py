@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from mnist_pipeline.cli.errors import writing
 from mnist_pipeline.handwriting import contact_sheet, pictures
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
@@ -46,8 +45,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
         lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
         click.echo("\n".join(map(printable, [table.header, *lines])))
     if sheet and (pages := [outcome.page for outcome in outcomes if outcome.page]):
-        with writing("--sheet", sheet):
-            sheet.write_bytes(contact_sheet.draw(pages, recognizer))
+        sheet.write_bytes(contact_sheet.draw(pages, recognizer))
     errors = [outcome.error for outcome in outcomes if outcome.error]
     for message in errors:
         click.echo(f"Error: {message}", err=True)
