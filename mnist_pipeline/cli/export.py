@@ -14,9 +14,7 @@ from mnist_pipeline.utils import places
 
 
 def export_model(name: str, onnx: Path, card: Path | None) -> None:
-    """Write the stored model of that name as an ONNX file, and the card of the champion as a
-    Markdown file.
-    """
+    """Write a stored model as an ONNX file, and the champion's card as a Markdown file."""
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
     model, stored = MODELS[name], storage.current()
