@@ -126,10 +126,8 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
     """The first training image of each class, uint8 (n_classes, 28, 28)."""
     names = raw_mnist.class_names
     with stopwatch():
-        images, means = (
-            datasets.first_of_each_class(train_digits),
-            datasets.class_means(train_digits),
-        )
+        images = datasets.first_of_each_class(train_digits)
+        means = datasets.class_means(train_digits)
     columns = min(10, len(images))
     return result(
         images,

@@ -37,8 +37,7 @@ class DigitSet(NamedTuple):
 
 
 def reader_of(root: str | Path) -> Reader:
-    """A reader of the directory or file, whose layout is recognized. Raises DatasetError if it has
-    none.
+    """A reader of a directory or file in any layout. Raises DatasetError if it has none.
 
     Examples
     --------
@@ -65,8 +64,9 @@ def reader_of(root: str | Path) -> Reader:
 
 
 def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
-    """Read and validate both splits, and describe the files; for the canonical files, only compare
-    their checksums.
+    """Read and validate both splits, and describe the files.
+
+    Canonical files are only compared with their checksums.
 
     Examples
     --------
@@ -74,17 +74,16 @@ def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
     4
     """
     reader = reader_of(root)
-    found = reader.files()
+    files = reader.files()
     if not canonical:
         for split in SPLITS:
             reader.read(split)
-    elif changed := [file.name for file in found if MNIST_SUMS.get(file.name) != file.sha256]:
+    elif changed := [file.name for file in files if MNIST_SUMS.get(file.name) != file.sha256]:
         raise DatasetError(
             f"{Path(root, changed[0])} is not the file of MNIST; restore it with 'git checkout -- "
-            f"{changed[0]}' in "
-            f"{root}, or point MNIST_PIPELINE_DATA at your own files"
+            f"{changed[0]}' in {root}, or point MNIST_PIPELINE_DATA at your own files"
         )
-    return found
+    return files
 
 
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
@@ -94,10 +93,8 @@ def first_of_each_class(digits: DigitSet) -> np.ndarray:
     """
     labels, first = np.unique(digits.labels, return_index=True)
     if missing := sorted(set(range(digits.num_classes)) - set(labels.tolist())):
-        raise DatasetError(
-            f"the training set has no image of class {', '.join(map(str, missing))}; add one of "
-            "each"
-        )
+        classes = ", ".join(map(str, missing))
+        raise DatasetError(f"the training set has no image of class {classes}; add one of each")
     return digits.images[first]
 
 
@@ -140,8 +137,7 @@ def load_digits(
     if recorded is not None and (changed := {*reader.files()} ^ {*recorded}):
         raise DatasetError(
             f"{Path(root, min(changed).name)} has changed since its checksum was recorded; update "
-            "everything that "
-            "depends on it with mnist-pipeline run --changed"
+            "everything that depends on it with mnist-pipeline run --changed"
         )
     part = reader.read(split)
     return DigitSet(part.images, part.labels)
