@@ -65,11 +65,11 @@ def inbox_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """Request a run for each file that has no partition yet, the oldest files first."""
     try:
-        found = inbox.pictures()
+        pictures = inbox.pictures()
     except OSError as error:
         return dg.SkipReason(f"the inbox can't be read: {error}")
     known = set(context.instance.get_dynamic_partitions(str(PICTURES.name)))
-    new = [key for key in found if key not in known][:MAX_RUNS]
+    new = [key for key in pictures if key not in known][:MAX_RUNS]
     if not new:
         return dg.SkipReason("nothing new in the inbox")
     return dg.SensorResult(

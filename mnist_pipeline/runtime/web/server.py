@@ -33,19 +33,15 @@ DAEMON_SECONDS = 5  # for the daemon to stop
 
 
 def application(routes: Sequence[BaseRoute]) -> Starlette:
-    """Serve routes to the pages of this server only; a request passes the middleware in this
-    order.
-    """
+    """Serve routes to the pages of this server only."""
     middleware = [
         Middleware(HeadersMiddleware),
-        Middleware(
-            TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]
-        ),  # against DNS rebinding
+        # Against DNS rebinding.
+        Middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]),
         Middleware(OriginsMiddleware),
     ]
-    return Starlette(
-        routes=routes, middleware=middleware, exception_handlers={HTTPException: _refuse}
-    )
+    handlers = {HTTPException: _refuse}
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 
 async def _refuse(_: Any, error: Any) -> JSONResponse:
@@ -59,8 +55,7 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
     A read-only UI needs no daemon.
     """
     logging.basicConfig(level=LOG_LEVEL.upper(), format=LOG_FORMAT)
-    # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's
-    # own frames.
+    # As in `dagster dev`, the code server prints errors of definitions without Dagster's frames.
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with (
         dg.DagsterInstance.get() as instance,
@@ -80,9 +75,7 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
 
 @contextlib.contextmanager
 def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
-    """Load the definitions in a code server, for the UI and the daemon; yield the workspace file
-    that names it.
-    """
+    """Load the definitions in a code server; yield the workspace file that names it."""
     module, directory = project.GRAPH, str(project.PROJECT)
     with (
         dagster_internals.code_server(
@@ -98,14 +91,12 @@ def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
 @contextlib.contextmanager
 def _daemon(workspace: str) -> Iterator[None]:
     """Run the daemon that schedules, sensors, backfills and queued runs need."""
-    command = shutil.which(
-        "dagster-daemon", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
-    )
+    places = [sysconfig.get_path("scripts"), os.environ["PATH"]]
+    command = shutil.which("dagster-daemon", path=os.pathsep.join(places))
     assert command is not None, "dagster installs this command"
     # Ctrl-C in a terminal reaches only this process, which then stops the daemon.
-    process = subprocess.Popen(
-        [command, "run", "--workspace", workspace, "--log-level", LOG_LEVEL], start_new_session=True
-    )
+    arguments = ["run", "--workspace", workspace, "--log-level", LOG_LEVEL]
+    process = subprocess.Popen([command, *arguments], start_new_session=True)
     try:
         yield
     finally:
