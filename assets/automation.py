@@ -7,7 +7,7 @@ from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.graph.staleness import rerun
 from mnist_pipeline.runtime.inbox import InboxResource
 
-from .serving import PICTURES
+from .inbox import PICTURES
 
 INBOX_SECONDS = 30
 MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute

@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline.data.catalogue import RawData
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.data.records import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS, Model
@@ -45,7 +43,7 @@ CHECKS = {
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"pandas"},
-    ins=of_all_models("fitted"),
+    ins=of_all_models("model"),
     check_specs=checks("held_out_labels", CHECKS),
 )
 def held_out_labels(train_digits: DigitSet, **by_asset: Any):
@@ -58,7 +56,7 @@ def held_out_labels(train_digits: DigitSet, **by_asset: Any):
     with stopwatch():
         _, held_out = split(len(images))
         true, columns = labels[held_out], {}
-        for name, fitted in by_model(by_asset).fitted.items():
+        for name, fitted in by_model(by_asset, "model").items():
             method = MODELS[name].method()
             answer = method.held_out_answer(fitted, images[held_out], held_out)
             columns[name] = answer.labels
@@ -135,13 +133,14 @@ evaluation_assets = [_evaluation_asset(model) for model in MODELS.values()]
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"scipy"},
-    ins=of_all_models("predictions", "evaluations"),
+    ins=of_all_models("predictions", "evaluation"),
 )
 def model_comparison(test_digits: DigitSet, **by_asset: Any):
     """The models side by side, with the exact McNemar test for each pair, and the digits that all
     miss.
     """
-    _, predictions, evaluations = by_model(by_asset)
+    predictions = by_model(by_asset, "predictions")
+    evaluations = by_model(by_asset, "evaluation")
     with stopwatch():
         labels = {name: answer.labels for name, answer in predictions.items()}
         comparison = scores.compare(test_digits.labels, labels, evaluations)
@@ -179,7 +178,7 @@ class RobustnessConfig(dg.Config):
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"numba", "scipy"},
-    ins=of_all_models("fitted"),
+    ins=of_all_models("model"),
     check_specs=checks("robustness", CHECKS),
 )
 def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any):
@@ -189,7 +188,7 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
     drawn = disturbed.sample(len(test_digits.labels), config.num_images)
     images, labels = test_digits.images[drawn], test_digits.labels[drawn]
     with stopwatch():
-        measured = disturbed.measure(by_model(by_asset).fitted, images, labels)
+        measured = disturbed.measure(by_model(by_asset, "model"), images, labels)
     table, curves = pd.DataFrame(measured), disturbed.curves(measured)
     cnn = disturbed.summary(curves, "cnn")
     small, mean_error = cnn["small_mean"], cnn["corruption_error"]

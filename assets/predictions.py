@@ -5,8 +5,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.data.records import DigitSet, Predictions
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, STORAGE, result, stopwatch
 

@@ -8,9 +8,8 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.catalogue import MNIST, DataSet, RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Corners, Reconstructions
+from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.data.records import Corners, DataSet, DigitSet, RawData, Reconstructions
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison
@@ -19,18 +18,16 @@ from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
-from . import serving
-from .evaluation import GROUP
 from .models import by_model, of_all_models
 
 
 @dg.asset(
     io_manager_key=STORAGE,
-    group_name=GROUP,
+    group_name="evaluation",
     kinds={"html"},
     # The report names their versions and seconds.
     deps=["centered_data", "cnn_errors", "held_out_labels", "knn_votes"],
-    ins=of_all_models("fitted", "predictions", "evaluations"),
+    ins=of_all_models("model", "predictions", "evaluation"),
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -56,7 +53,6 @@ def evaluation_report(
     """
     from mnist_pipeline.report import document, page, words
 
-    fitted, predictions, evaluations = by_model(by_asset)
     (spec,) = context.assets_def.specs
     with stopwatch():
         values = document.Values(
@@ -74,9 +70,9 @@ def evaluation_report(
             model_comparison=model_comparison,
             robustness=robustness,
             champion=champion,
-            models=fitted,
-            predictions=predictions,
-            evaluations=evaluations,
+            models=by_model(by_asset, "model"),
+            predictions=by_model(by_asset, "predictions"),
+            evaluations=by_model(by_asset, "evaluation"),
             run=_run(context, raw_mnist.data_set),
             assets=stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
             since_last_run=stored_results.since_last_run(test_digits.labels),
@@ -105,10 +101,10 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
 
 @dg.asset(
     io_manager_key=STORAGE,
-    group_name=serving.GROUP,
+    group_name="serving",
     kinds={"markdown"},
     deps=[model.model_asset for model in MODELS.values()],
-    ins=of_all_models("predictions", "evaluations"),
+    ins=of_all_models("predictions", "evaluation"),
 )
 def model_card(
     champion: Champion,
@@ -126,7 +122,8 @@ def model_card(
     """
     from mnist_pipeline.report import card
 
-    _, predictions, evaluations = by_model(by_asset)
+    predictions = by_model(by_asset, "predictions")
+    evaluations = by_model(by_asset, "evaluation")
     model, fingerprint = MODELS[champion.model], card.fingerprint(champion)
     with stopwatch():
         is_current = np.array_equal(champion.labels, predictions[champion.model].labels)

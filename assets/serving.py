@@ -1,7 +1,6 @@
 """The model in service, and what it needs to recognize the digits of users."""
 
 import dataclasses
-from textwrap import shorten
 from typing import Any
 
 import dagster as dg
@@ -9,30 +8,22 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline.data.catalogue import RawData
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval
 from mnist_pipeline.evaluation.versions import DIGITS
-from mnist_pipeline.handwriting import contact_sheet, pictures, tables
 from mnist_pipeline.handwriting import recognizer as recognition
-from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Classes, Recognizer
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly, warning
+from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
-from mnist_pipeline.runtime.inbox import InboxResource
 
 from .models import by_model, of_all_models
 
 GROUP = "serving"
-# a group of its own, so that "Materialize all" of the others does not ask for a partition
-INBOX = "inbox"
-PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
 NUM_CHECKED = 200
-MAX_HEADLINE = 80  # characters of what is written in a picture
 CHECKS = {
     "champion": {
         "candidates": "The champion is chosen among the models that do more than guess. Number of "
@@ -46,10 +37,6 @@ CHECKS = {
         "agrees_with_predictions": "The model in service must be the one that was evaluated. Share "
         "of test digits with "
         "the same answer.",
-    },
-    "inbox_predictions": {
-        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for "
-        "another file."
     },
 }
 
@@ -85,7 +72,7 @@ def champion(
     """The model in service: chosen on held-out digits, and not inferior to the best champion so
     far.
     """
-    predictions = by_model(by_asset).predictions
+    predictions = by_model(by_asset, "predictions")
     with stopwatch():
         present: Champion | None = stored_results.previous("champion")
         held_out = {name: held_out_labels[name].to_numpy() for name in predictions}
@@ -134,7 +121,7 @@ def champion(
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"scipy"},
-    ins=of_all_models("fitted", "predictions"),
+    ins=of_all_models("model", "predictions"),
     check_specs=checks("recognizer", CHECKS),
 )
 def recognizer(
@@ -152,7 +139,8 @@ def recognizer(
     worse, the recognizer keeps the models that it has, although retraining has replaced them
     elsewhere.
     """
-    fitted, predictions, _ = by_model(by_asset)
+    fitted = by_model(by_asset, "model")
+    predictions = by_model(by_asset, "predictions")
     known = raw_mnist.data_set
     classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
@@ -184,53 +172,4 @@ def recognizer(
             "kept": present is not None,
         },
         checks={"agrees_with_predictions": at_least(agreement, 0.995)},
-    )
-
-
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=INBOX,
-    kinds={"scipy"},
-    partitions_def=PICTURES,
-    check_specs=checks("inbox_predictions", CHECKS),
-)
-def inbox_predictions(
-    context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource
-):
-    """Predictions for one inbox picture, one row per digit, with a contact sheet.
-
-    Each picture is a partition, which the sensor `inbox` adds. The predictions are those of the
-    models that were in service then. Later models do not predict it again unless a user asks for
-    it: the button *Materialize all* of the page *Lineage* predicts every picture again, and the job
-    `everything` predicts none.
-    """
-    key = context.partition_key
-    path = inbox.picture(key)
-    try:
-        page = pictures.page(path)
-    except ImageError as error:
-        is_picture = exactly(0, 1)._replace(reason=str(error))
-        return result(
-            tables.of_digits([], recognizer.model_names),
-            "not a picture",
-            checks={"is_a_picture": is_picture},
-        )
-    with stopwatch():
-        (readings,) = recognizer.read_pages([page])
-        sheet = contact_sheet.draw(
-            [contact_sheet.Page(path.name, page.picture, readings)], recognizer
-        )
-    table = tables.of_digits(readings, recognizer.model_names)
-    strange = int((~table["looks_like_digit"].astype(bool)).sum())
-    return result(
-        table,
-        shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
-        numbers={
-            "file": dg.MetadataValue.path(str(path)),
-            "digits": len(table),
-            "unlike_any_digit": strange,
-        },
-        tables={"predictions": table},
-        figures={"contact_sheet": sheet},
-        checks={"is_a_picture": exactly(1, 1)},
     )

@@ -17,7 +17,7 @@ import PIL.Image
 import pytest
 from support.graph_fixtures import environment, networks_config
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.project import PROJECT
 

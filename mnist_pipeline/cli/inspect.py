@@ -10,9 +10,10 @@ import click
 import numpy as np
 
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.data.datasets import DatasetError, DigitSet
+from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.findings import inspect as inspect_data
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.report import figures
 from mnist_pipeline.utils.printable import printable
 

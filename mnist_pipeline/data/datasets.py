@@ -2,14 +2,13 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from mnist_pipeline.data import folders, idx, npz, parquet
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import SPLITS, RawFile, Reader, Split
-from mnist_pipeline.utils.stored_types import stored_type
+from mnist_pipeline.data.reader import SPLITS, Reader, Split
+from mnist_pipeline.data.records import DigitSet, RawFile
 
 __all__ = ["DatasetError", "DigitSet", "RawFile", "Split", "load_digits"]
 
@@ -21,19 +20,6 @@ MNIST_SUMS = {
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
 LAYOUTS = (idx, npz, parquet, folders)
-
-
-@stored_type
-class DigitSet(NamedTuple):
-    """Images with their labels."""
-
-    images: np.ndarray  # uint8 (n_samples, 28, 28); grey levels, 0 (paper) to 255 (ink)
-    labels: np.ndarray  # uint8 (n_samples,); the class of each image, from 0
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes, if each has an image."""
-        return int(self.labels.max()) + 1
 
 
 def reader_of(root: str | Path) -> Reader:

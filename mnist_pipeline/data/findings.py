@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.data.datasets import DigitSet, Split, reader_of
+from mnist_pipeline.data.datasets import Split, reader_of
 from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
 
 LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image

@@ -15,13 +15,13 @@ from mnist_pipeline.data.reader import (
     SEED,
     SPLITS,
     Loaded,
-    RawFile,
     Source,
     Split,
     by_number,
     describe,
     read_file,
 )
+from mnist_pipeline.data.records import RawFile
 
 TITLE = "folders of pictures"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import convert_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import CLASS_NAMES, SPLITS, Loaded, Source, describe, read_file
+from mnist_pipeline.data.reader import SPLITS, Loaded, Source, describe, read_file
+from mnist_pipeline.data.records import CLASS_NAMES
 
 FILE_NAMES = (
     *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

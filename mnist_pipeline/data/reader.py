@@ -13,26 +13,18 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit
 from mnist_pipeline.data.errors import DatasetError, ImageError
+from mnist_pipeline.data.records import CLASS_NAMES, RawFile
 from mnist_pipeline.utils.printable import one_line
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
-CLASS_NAMES = tuple(map(str, range(10)))
 MAX_CLASSES = 256  # a label is a byte
 TEXTS = ("dataset.yaml", "classes.txt")
 TEST_SHARE = 0.2  # of each class, if there is no test set
 SEED = 0  # of the split and the order of images that come without one
 
 Loaded = tuple[Sequence[Any] | NDArray[Any], NDArray[Any]]  # images, and labels: integers or texts
-
-
-class RawFile(NamedTuple):
-    """A file on disk: its name, its size in bytes and its checksum in hexadecimal."""
-
-    name: str
-    size: int
-    sha256: str
 
 
 class Part(NamedTuple):

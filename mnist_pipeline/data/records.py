@@ -1,12 +1,79 @@
 """The named arrays that assets return: the meaning and the shape of each field."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from mnist_pipeline.utils.stored_types import format_version, stored_type
+
+CLASS_NAMES = tuple(map(str, range(10)))  # of digits
+
+
+class RawFile(NamedTuple):
+    """A file on disk: its name, its size in bytes and its checksum in hexadecimal."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set of labelled images."""
+
+    name: str  # in settings and commands: lower case, digits and hyphens
+    title: str  # in sentences
+    class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
+    noun: str = "digit"  # what an image shows
+    handwritten: bool = True
+    # Whether a person's picture shows one thing; otherwise it is searched for several.
+    whole_pictures: bool = False
+    publisher: str | None = None  # the class of torchvision that downloads it
+    licence: str | None = None  # None if it is not known
+    doubted_labels: tuple[int, ...] = ()  # the test images whose published label is doubtful
+
+    @property
+    def nouns(self) -> str:
+        """The plural of `noun`."""
+        return f"{self.noun}s"
+
+    @property
+    def heading(self) -> str:
+        """The heading of the report."""
+        return f"{'Reading handwritten' if self.handwritten else 'Recognizing'} {self.nouns}"
+
+
+@stored_type
+@dataclass(frozen=True)
+class RawData:
+    """The files that images are read from, and what the images are called.
+
+    Everything that names the data set or its classes reads them from here.
+    """
+
+    files: tuple[RawFile, ...]
+    data_set: DataSet
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class, by label."""
+        return self.data_set.class_names
+
+
+@stored_type
+class DigitSet(NamedTuple):
+    """Images with their labels."""
+
+    images: np.ndarray  # uint8 (n_samples, 28, 28); grey levels, 0 (paper) to 255 (ink)
+    labels: np.ndarray  # uint8 (n_samples,); the class of each image, from 0
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, if each has an image."""
+        return int(self.labels.max()) + 1
 
 
 @stored_type

@@ -16,8 +16,8 @@ import pandas as pd
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from mnist_pipeline import models
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation.champion import difference_interval
 from mnist_pipeline.evaluation.scores import accuracy, wilson_interval
 from mnist_pipeline.models import MODELS

@@ -14,7 +14,7 @@ import numpy as np
 from mnist_pipeline import pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.reader import CLASS_NAMES
+from mnist_pipeline.data.records import CLASS_NAMES
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import calibration
 from mnist_pipeline.handwriting.novelty import (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.data.catalogue import RawData
+from mnist_pipeline.data.records import RawData
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion, checksum
 from mnist_pipeline.evaluation.scores import Comparison, Evaluation, wilson_interval

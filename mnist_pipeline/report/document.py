@@ -11,9 +11,8 @@ import numpy as np
 
 from mnist_pipeline import harris, pca
 from mnist_pipeline.data import held_out
-from mnist_pipeline.data.catalogue import MNIST, RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Corners, Predictions, Reconstructions
+from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.data.records import Corners, DigitSet, Predictions, RawData, Reconstructions
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison, Evaluation, accuracy

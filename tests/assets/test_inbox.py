@@ -14,8 +14,8 @@ import pytest
 
 from assets.automation import MAX_RUNS, inbox_sensor
 from assets.definitions import defs
-from assets.serving import inbox_predictions
-from mnist_pipeline.data.datasets import DigitSet
+from assets.inbox import inbox_predictions
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.inbox import make_key
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.runtime.inbox import InboxResource

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from support.calls import call
 
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import Network
+from mnist_pipeline.data.records import DigitSet, Network
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.storage.storage import read

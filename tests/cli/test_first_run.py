@@ -8,7 +8,7 @@ import pytest
 
 from mnist_pipeline import pca, softmax
 from mnist_pipeline.cli.first_run import compute
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import novelty
 from mnist_pipeline.kernels import knn as knn_kernels
 from mnist_pipeline.kernels import novelty as novelty_kernels

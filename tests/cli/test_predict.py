@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.contact_sheet import percent
 from mnist_pipeline.handwriting.recognizer import Classes
 from mnist_pipeline.runtime.storage import storage

@@ -19,7 +19,7 @@ from support.graph_fixtures import Outcome, environment, invoke, materialized
 from support.idx import write_idx
 
 from assets.definitions import defs
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.runtime.storage.storage import Storage
 
 COMMAND = [sys.executable, "-m", "mnist_pipeline.cli", "run"]

@@ -11,9 +11,10 @@ from support.idx import write_idx
 from support.sources import NAMES, Sets, encoded, write_folders, write_npz, write_parquet
 
 from mnist_pipeline.data import datasets, reader
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, RawFile, load_digits, reader_of
+from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.findings import mean_and_deviation
 from mnist_pipeline.data.idx import FILE_NAMES
+from mnist_pipeline.data.records import DigitSet, RawFile
 
 
 def files_of(root: Path) -> list[RawFile]:

@@ -10,8 +10,8 @@ import pytest
 from support.sources import write_folders, write_npz
 
 from mnist_pipeline.data import findings
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.findings import Findings
+from mnist_pipeline.data.records import DigitSet
 
 
 @pytest.fixture

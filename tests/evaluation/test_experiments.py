@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mnist_pipeline import softmax
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.evaluation.experiments import (
     Curve,

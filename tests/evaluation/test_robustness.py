@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Answer
+from mnist_pipeline.data.records import Answer, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.robustness import DISTURBANCES
 from mnist_pipeline.models import MODELS

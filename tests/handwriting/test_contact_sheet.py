@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting.contact_sheet import Page, cut, draw, percent
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.novelty import POINT, Novelty, edges
 from mnist_pipeline.handwriting.pictures import find_digits
 

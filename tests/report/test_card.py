@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.catalogue import DataSet, RawData
+from mnist_pipeline.data.records import DataSet, RawData
 from mnist_pipeline.evaluation import champion
 from mnist_pipeline.evaluation.scores import evaluate, wilson_interval
 from mnist_pipeline.models import MODELS

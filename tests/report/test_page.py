@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST, RawData
-from mnist_pipeline.data.reader import CLASS_NAMES
+from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
+from mnist_pipeline.data.records import CLASS_NAMES, RawData
 from mnist_pipeline.evaluation import scores, versions
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import arrays, document, page

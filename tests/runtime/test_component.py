@@ -11,7 +11,7 @@ from support.graph_fixtures import invoke
 from support.idx import write_idx
 
 from assets.definitions import defs
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.component import ImageClassification

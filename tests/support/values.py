@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data import records
-from mnist_pipeline.data.catalogue import FASHION_MNIST, RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.reader import RawFile
+from mnist_pipeline.data.catalogue import FASHION_MNIST
+from mnist_pipeline.data.records import DigitSet, RawData, RawFile
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.champion import Champion, Choice
 from mnist_pipeline.handwriting.recognizer import Recognizer

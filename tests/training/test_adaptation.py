@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mnist_pipeline import training
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.data.variation import Variation
 from mnist_pipeline.networks import MLP
 from mnist_pipeline.training import Recipe, adaptation

@@ -10,7 +10,7 @@ import dagster as dg
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import RawFile
+from mnist_pipeline.data.records import RawFile
 from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.graph.records import (
     DATA_VERSION_TAG,
@@ -32,8 +32,8 @@ def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set
     """
     graph = definitions.resolve_asset_graph()
     keys = [key for key in graph.materializable_asset_keys if not graph.get(key).is_partitioned]
-    reason_of = dagster_internals.staleness(instance, definitions)
-    stale = {key for key in keys if reason_of(key)}
+    is_stale = dagster_internals.staleness(instance, definitions)
+    stale = {key for key in keys if is_stale(key)}
     recorded = recorded_metadata(instance, keys)
 
     def is_unusable(key: dg.AssetKey) -> bool:
@@ -54,10 +54,10 @@ def due_partitions(
     instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey
 ) -> list[str]:
     """The partitions of an asset that Dagster reports as missing or stale."""
-    reason_of = dagster_internals.staleness(instance, definitions)
+    is_stale = dagster_internals.staleness(instance, definitions)
     partitions: Any = definitions.resolve_asset_graph().get(key).partitions_def
     names = partitions.get_partition_keys(dynamic_partitions_store=instance)
-    return [name for name in names if reason_of(key, name)]
+    return [name for name in names if is_stale(key, name)]
 
 
 def rerun(
