@@ -61,7 +61,7 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
     "picture.",
 )
 def inbox_sensor(
-    context: dg.SensorEvaluationContext, inbox: InboxResource
+    context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[InboxResource]
 ) -> dg.SensorResult | dg.SkipReason:
     """Request a run for each file that has no partition yet, the oldest files first."""
     try:

@@ -38,6 +38,9 @@ def explained(error: Exception) -> CommandError | None:
 def of_database(problem: str) -> CommandError:
     """The problem with Dagster's database, and what to do if a file of it is damaged."""
     home = os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
-    is_damaged = "malformed" in problem or "not a database" in problem
-    remedy = f"; move {home} away, and run again" if is_damaged else ""
+    remedy = ""
+    if "malformed" in problem or "not a database" in problem:
+        remedy = f"; move {home} away, and run again"
+    elif "disk" in problem:  # "disk I/O error", "database or disk is full"
+        remedy = "; its disk is full or fails"
     return CommandError(f"Dagster's database in {home}: {one_line(problem)}{remedy}")

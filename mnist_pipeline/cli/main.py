@@ -194,8 +194,11 @@ def report(opens: bool) -> None:
 @main.command()
 @storage_option
 def verify() -> None:
-    """Compare stored results with their checksums; exit code 1 if anything is wrong."""
-    from mnist_pipeline.cli.history import print_faults
+    """Compare stored results with their checksums and with Dagster's records; exit code 1 if
+    anything is missing or damaged.
+    """
+    with machine.importing():
+        from mnist_pipeline.cli.verify import print_faults
 
     print_faults()
 

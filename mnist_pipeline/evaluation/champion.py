@@ -54,7 +54,7 @@ class Champion:
     labels: list[int]  # of the test images
     test_set: str  # SHA-256 of the true labels of the test images
     choice: Choice
-    model_version: str = ""  # see `versions`
+    model_version: str = ""  # the version of its predictions
 
 
 class Election(NamedTuple):

@@ -8,7 +8,7 @@ from mnist_pipeline.handwriting import inbox
 from mnist_pipeline.runtime import settings
 
 
-class InboxResource(dg.ConfigurableResource["InboxResource"]):
+class InboxResource:
     """The pictures in the inbox, the directory that MNIST_PIPELINE_INBOX names."""
 
     def pictures(self) -> dict[str, Path]:
